@@ -1,0 +1,198 @@
+//! What one peer's clocks tell about when it sent its heartbeats, in this machine's monotonic time.
+//!
+//! Ageing goes by the peer's monotonic clock relative to the smallest delay lately seen, so a stepped wall clock accuses nobody.
+//! What is constant in the latency is invisible to that; the wall clocks tell it where the two machines' agree. Whether they agree
+//! is known from both directions: a peer tells back the delay that it sees on our heartbeats, and half the difference of the two
+//! is the offset between the clocks (as in NTP, RFC 5905, section 8, with one-way delays taken for equal).
+
+use crate::time::{Instant, Now, WallTime, millis};
+use std::time::Duration;
+
+/// Wall clocks that differ by more than this do not agree.
+pub const AGREEMENT: i64 = 250;
+
+/// For how long the smallest delay is remembered: this long at least, twice as long at most.
+pub const WINDOW: Duration = Duration::from_secs(20);
+
+/// When something was sent, on its sender's two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentAt {
+    /// The sender's monotonic clock: milliseconds since its incarnation began.
+    pub mono: u64,
+    /// The sender's wall clock: milliseconds since the Unix epoch.
+    pub wall: WallTime,
+}
+
+/// How two machines' wall clocks compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// Within [`AGREEMENT`]: the wall clocks are used.
+    Agree,
+    /// The peer's clock is this many milliseconds ahead of ours (behind, if negative): the wall clocks are not used.
+    Ahead(i64),
+}
+
+/// The estimate of one peer's clocks.
+#[derive(Debug, Clone, Default)]
+pub struct PeerClock {
+    /// The smallest difference of receipt (ours) and sending (theirs), in milliseconds, lately and before that.
+    smallest: Option<i64>,
+    smallest_before: Option<i64>,
+    window_began: Option<Instant>,
+    /// The delay of the fastest datagram by the wall clocks: the constant latency plus the clocks' offset.
+    delay: Option<i64>,
+    /// What the peer said of our datagrams' delay.
+    delay_told: Option<i64>,
+}
+
+impl PeerClock {
+    /// Takes in one datagram and returns when it was sent, on our monotonic clock; never later than `now`.
+    pub fn observe(&mut self, now: Now, sent: SentAt) -> Instant {
+        let difference = signed(now.mono.as_millis()) - signed(sent.mono);
+        self.roll(now.mono);
+        let smallest = self.smallest.map_or(difference, |smallest| smallest.min(difference));
+        self.smallest = Some(smallest);
+        let base = self.smallest_before.map_or(smallest, |before| before.min(smallest));
+        let late = difference - base;
+        self.delay = Some((signed(now.wall.0) - signed(sent.wall.0)).saturating_sub(late));
+        now.mono - Duration::from_millis((late + self.constant_latency()).unsigned_abs())
+    }
+
+    /// Takes in what the peer says of the delay of our datagrams.
+    pub fn told(&mut self, delay: i64) {
+        self.delay_told = Some(delay);
+    }
+
+    /// When something with this monotonic send time was sent, on our clock, if the peer has been heard before; never later than `now`.
+    pub fn to_local(&self, now: Instant, sent: u64) -> Option<Instant> {
+        let base = match (self.smallest, self.smallest_before) {
+            (Some(new), Some(old)) => new.min(old),
+            (new, old) => new.or(old)?,
+        };
+        let local = signed(sent) + base - self.constant_latency();
+        let local = Instant::from_epoch(Duration::from_millis(u64::try_from(local).unwrap_or(0)));
+        Some(local.min(now))
+    }
+
+    /// The delay that we see on the peer's datagrams by the wall clocks, to be told to it.
+    pub fn delay(&self) -> Option<i64> {
+        self.delay
+    }
+
+    /// How the wall clocks compare; nothing while the peer has not been heard.
+    pub fn agreement(&self) -> Option<Agreement> {
+        let delay = self.delay?;
+        let ahead = match self.delay_told {
+            Some(told) => told.saturating_sub(delay) / 2,
+            None => delay.saturating_neg(),
+        };
+        Some(if ahead.abs() <= AGREEMENT { Agreement::Agree } else { Agreement::Ahead(ahead) })
+    }
+
+    /// By how many milliseconds the peer's wall clock is ahead of ours, as well as it is known.
+    pub fn offset(&self) -> Option<i64> {
+        match (self.agreement()?, self.delay, self.delay_told) {
+            (Agreement::Ahead(ahead), _, _) => Some(ahead),
+            (Agreement::Agree, Some(delay), Some(told)) => Some(told.saturating_sub(delay) / 2),
+            (Agreement::Agree, _, _) => None,
+        }
+    }
+
+    /// The part of the latency that the smallest delay hides, in milliseconds.
+    fn constant_latency(&self) -> i64 {
+        match (self.agreement(), self.delay) {
+            (Some(Agreement::Agree), Some(delay)) => delay.max(0),
+            _ => 0,
+        }
+    }
+
+    fn roll(&mut self, now: Instant) {
+        let began = *self.window_began.get_or_insert(now);
+        if now.since(began) >= WINDOW {
+            self.smallest_before = self.smallest.take();
+            self.window_began = Some(now);
+        }
+    }
+}
+
+/// The monotonic send time of `now` for a sender whose incarnation began at `born`, and its wall time.
+pub fn sent_at(now: Now, born: Instant) -> SentAt {
+    SentAt { mono: millis(now.mono.since(born)), wall: now.wall }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: u64 = 1_763_688_000_000;
+
+    /// Our clocks at a moment of true time, in milliseconds.
+    fn now(at: u64) -> Now {
+        Now { mono: Instant::from_epoch(Duration::from_millis(at)), wall: WallTime(BASE + at) }
+    }
+
+    /// A peer whose monotonic clock started 5 s before ours and whose wall clock is `offset` off.
+    fn sent(at: u64, offset: i64) -> SentAt {
+        SentAt { mono: at + 5_000, wall: WallTime((BASE + at).saturating_add_signed(offset)) }
+    }
+
+    fn ms(at: u64) -> Instant {
+        Instant::from_epoch(Duration::from_millis(at))
+    }
+
+    #[test]
+    fn constant_latency_is_charged_when_the_clocks_agree() {
+        let mut clock = PeerClock::default();
+        clock.told(3_000);
+        assert_eq!(clock.observe(now(10_000), sent(7_000, 0)), ms(7_000), "3 s of latency either way");
+        assert_eq!(clock.agreement(), Some(Agreement::Agree));
+        assert_eq!(clock.to_local(ms(20_000), 12_500), Some(ms(7_500)));
+    }
+
+    #[test]
+    fn a_delayed_datagram_buys_nothing_whatever_the_wall_clocks_say() {
+        for offset in [0, 10_000, -10_000, 3_600_000] {
+            let mut clock = PeerClock::default();
+            clock.told(offset);
+            clock.observe(now(10_001), sent(10_000, offset));
+            let estimate = clock.observe(now(12_500), sent(10_500, offset));
+            assert!(estimate <= ms(10_501), "offset {offset}: {estimate:?}");
+        }
+    }
+
+    #[test]
+    fn an_offset_clock_is_not_taken_for_latency_and_is_reported() {
+        let mut clock = PeerClock::default();
+        clock.observe(now(10_001), sent(10_000, -10_000));
+        clock.told(1 - 10_000);
+        assert_eq!(clock.observe(now(10_501), sent(10_500, -10_000)), ms(10_501));
+        assert_eq!(clock.agreement(), Some(Agreement::Ahead(-10_000)));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_does_not_age_a_heartbeat() {
+        for step in [3_600_000, -3_600_000] {
+            let mut clock = PeerClock::default();
+            clock.told(1);
+            clock.observe(now(10_001), sent(10_000, 0));
+            let estimate = clock.observe(now(10_501), sent(10_500, step));
+            assert!(estimate >= ms(10_500), "step {step}: {estimate:?}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_delay_is_forgotten_after_a_while() {
+        let mut clock = PeerClock::default();
+        clock.told(-100_000);
+        clock.observe(now(1_001), sent(1_000, 100_000));
+        for second in 2..60 {
+            clock.observe(now(second * 1_000 + 400), sent(second * 1_000, 100_000));
+        }
+        let estimate = clock.observe(now(60_400), sent(60_000, 100_000));
+        assert_eq!(estimate, ms(60_400), "a slower path is the path after a while");
+    }
+}

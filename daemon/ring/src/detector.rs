@@ -1,0 +1,219 @@
+//! Failure detection by heartbeats: when each watched member's newest known heartbeat was sent, and what silence then means.
+//!
+//! The interface is small so that another detector can stand beside this one: targets in, evidence in, findings out, and the moment
+//! at which it wants to be asked again.
+
+use crate::clock::{PeerClock, SentAt};
+use crate::identity::{Incarnation, Name};
+use crate::settings::GroupSettings;
+use crate::time::{Instant, Now, millis};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the detector found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A heartbeat is missing: the member itself and its other monitors are to be asked.
+    Missing(Name, Incarnation),
+    /// The deadline has passed.
+    Silent {
+        /// The member.
+        name: Name,
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// How long ago its newest known heartbeat was sent, in milliseconds.
+        silent_for: u64,
+        /// When the first heartbeat was missed: proof that this machine can hear must be newer.
+        suspected: Instant,
+    },
+}
+
+/// One member under watch.
+#[derive(Debug, Clone)]
+struct Watch {
+    incarnation: Incarnation,
+    clock: PeerClock,
+    /// When the watch began.
+    since: Instant,
+    /// The newest send time known, by our clock.
+    newest: Option<Instant>,
+    /// The same by the member's own clock, to be told to others.
+    newest_sent: Option<u64>,
+    /// It may not be declared before this moment, whatever is known.
+    not_before: Instant,
+    /// When to ask about it next.
+    ask_at: Instant,
+    /// Set when the ring has moved: until when it is still watched, until the new monitor can have heard it.
+    until: Option<Instant>,
+    declared: bool,
+}
+
+impl Watch {
+    fn evidence(&self) -> Instant {
+        self.newest.unwrap_or(self.since)
+    }
+
+    fn deadline(&self, settings: &GroupSettings) -> Instant {
+        (self.evidence() + settings.failure_timeout).max(self.not_before)
+    }
+
+    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for jitter.
+    fn missed_at(&self, settings: &GroupSettings) -> Instant {
+        self.evidence() + settings.heartbeat_interval.mul_f64(1.2)
+    }
+}
+
+/// The watch over a member's targets.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    settings: GroupSettings,
+    watches: BTreeMap<Name, Watch>,
+}
+
+impl Detector {
+    /// A detector that watches nobody.
+    pub fn new(settings: GroupSettings) -> Self {
+        Detector { settings, watches: BTreeMap::new() }
+    }
+
+    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any more because the ring moved is
+    /// watched on for a `failure_timeout`, so that no moment is nobody's; one that is not `up` any more is dropped at once.
+    pub fn watch<'a>(
+        &mut self,
+        targets: impl IntoIterator<Item = (&'a Name, Incarnation)>,
+        still_up: impl Fn(&Name, Incarnation) -> bool,
+        now: Instant,
+    ) {
+        let linger = now + self.settings.failure_timeout;
+        for watch in self.watches.values_mut() {
+            watch.until = watch.until.or(Some(linger));
+        }
+        for (name, incarnation) in targets {
+            match self.watches.get_mut(name) {
+                Some(watch) if watch.incarnation == incarnation => watch.until = None,
+                _ => {
+                    self.watches.insert(name.clone(), self.new_watch(incarnation, now));
+                }
+            }
+        }
+        self.watches.retain(|name, watch| still_up(name, watch.incarnation));
+    }
+
+    fn new_watch(&self, incarnation: Incarnation, now: Instant) -> Watch {
+        Watch {
+            incarnation,
+            clock: PeerClock::default(),
+            since: now,
+            newest: None,
+            newest_sent: None,
+            not_before: now + self.settings.failure_timeout,
+            ask_at: now + self.settings.heartbeat_interval.mul_f64(1.2),
+            until: None,
+            declared: false,
+        }
+    }
+
+    /// Takes in a datagram that came straight from a member.
+    pub fn heard(&mut self, name: &Name, incarnation: Incarnation, sent: SentAt, now: Now) {
+        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
+            return;
+        };
+        let local = watch.clock.observe(now, sent);
+        watch.newest_sent = watch.newest_sent.max(Some(sent.mono));
+        note(watch, local, &self.settings);
+    }
+
+    /// Takes in what a member says of the delay of our datagrams to it.
+    pub fn told_delay(&mut self, name: &Name, delay: i64) {
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.clock.told(delay);
+        }
+    }
+
+    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its age there. It can move a deadline,
+    /// never bring it nearer.
+    pub fn hearsay(&mut self, name: &Name, incarnation: Incarnation, sent: u64, age: Duration, now: Instant) {
+        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
+            return;
+        };
+        let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
+        watch.newest_sent = watch.newest_sent.max(Some(sent));
+        note(watch, local, &self.settings);
+    }
+
+    /// The newest send time known of a member by its own clock, and its age: what an asking monitor is told.
+    pub fn newest(&self, name: &Name, incarnation: Incarnation, now: Instant) -> Option<(u64, Duration)> {
+        let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
+        Some((watch.newest_sent?, now.since(watch.newest?)))
+    }
+
+    /// Whether this incarnation of the member has been heard by this watch.
+    pub fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
+        self.watches.get(name).is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
+    }
+
+    /// What is known of a watched member's clock.
+    pub fn clock(&self, name: &Name) -> Option<&PeerClock> {
+        self.watches.get(name).map(|watch| &watch.clock)
+    }
+
+    /// How long ago the newest known heartbeat of a watched member was sent.
+    pub fn age(&self, name: &Name, now: Instant) -> Option<Duration> {
+        Some(now.since(self.watches.get(name)?.newest?))
+    }
+
+    /// Everyone under watch, the lingering included.
+    pub fn watched(&self) -> impl Iterator<Item = &Name> {
+        self.watches.keys()
+    }
+
+    /// This machine was stalled: every deadline moves by the stall. After one longer than `failure_timeout` all start anew.
+    pub fn forgive(&mut self, stall: Duration, now: Instant) {
+        for watch in self.watches.values_mut() {
+            let moved = watch.deadline(&self.settings) + stall;
+            watch.not_before = moved.min(now + self.settings.failure_timeout).max(watch.not_before);
+        }
+    }
+
+    /// What silence means by now. A silent member is found once.
+    pub fn poll(&mut self, now: Instant) -> Vec<Finding> {
+        let settings = self.settings;
+        let mut findings = Vec::new();
+        self.watches.retain(|_, watch| watch.until.is_none_or(|until| now < until));
+        for (name, watch) in self.watches.iter_mut().filter(|(_, watch)| !watch.declared) {
+            if watch.deadline(&settings) <= now {
+                watch.declared = true;
+                findings.push(Finding::Silent {
+                    name: name.clone(),
+                    incarnation: watch.incarnation,
+                    silent_for: millis(now.since(watch.evidence())),
+                    suspected: watch.missed_at(&settings),
+                });
+            } else if watch.ask_at <= now {
+                watch.ask_at = now + settings.heartbeat_interval / 2;
+                findings.push(Finding::Missing(name.clone(), watch.incarnation));
+            }
+        }
+        findings
+    }
+
+    /// When [`Detector::poll`] may next find something.
+    pub fn poll_at(&self) -> Option<Instant> {
+        self.watches
+            .values()
+            .flat_map(|watch| {
+                let found = (!watch.declared).then(|| watch.deadline(&self.settings).min(watch.ask_at));
+                found.into_iter().chain(watch.until)
+            })
+            .min()
+    }
+}
+
+/// Only the newest counts, so duplicates, replays and reordering do nothing.
+fn note(watch: &mut Watch, sent: Instant, settings: &GroupSettings) {
+    if watch.newest.is_none_or(|newest| sent > newest) {
+        watch.newest = Some(sent);
+        watch.declared = false;
+        watch.ask_at = watch.missed_at(settings);
+    }
+}

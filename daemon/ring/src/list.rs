@@ -1,0 +1,308 @@
+//! The list of members and its merge law: per machine the largest incarnation wins, and within one incarnation `left` beats `failed` beats `alive`.
+
+use crate::digest::Digest;
+use crate::identity::{Identity, Name, Position};
+use crate::time::Instant;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most entries a list holds, the gone included. At the bound the gone that changed longest ago make room; a list full of the
+/// alive takes no more.
+pub const MAX_ENTRIES: usize = 20_000;
+
+/// Who declared a member failed, and on what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The monitor that declared it.
+    pub accuser: Name,
+    /// How long before the accusation the newest heartbeat known to the accuser had been sent, in milliseconds.
+    pub silent_for: u64,
+}
+
+/// What is said of a member: the part of an entry that travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It is up.
+    Alive,
+    /// A monitor declared it failed.
+    Failed(Evidence),
+    /// It left by its own word.
+    Left,
+}
+
+/// One piece of news about one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The member.
+    pub identity: Identity,
+    /// What is said of it.
+    pub claim: Claim,
+}
+
+/// How a member stands in this machine's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Up.
+    Alive,
+    /// Silent past its deadline, but its monitor (this machine) has heard no other member since either, so the fault may be its own:
+    /// it counts as failed here, and as alive in what the others are told.
+    Doubted(Evidence),
+    /// Declared failed; final for this incarnation.
+    Failed(Evidence),
+    /// Left by its own word; final for this incarnation.
+    Left,
+}
+
+impl Standing {
+    fn rank(&self) -> u8 {
+        match self {
+            Standing::Alive | Standing::Doubted(_) => 0,
+            Standing::Failed(_) => 1,
+            Standing::Left => 2,
+        }
+    }
+}
+
+impl From<Claim> for Standing {
+    fn from(claim: Claim) -> Self {
+        match claim {
+            Claim::Alive => Standing::Alive,
+            Claim::Failed(evidence) => Standing::Failed(evidence),
+            Claim::Left => Standing::Left,
+        }
+    }
+}
+
+/// A member in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The member.
+    pub identity: Identity,
+    /// Its place on the ring.
+    pub position: Position,
+    /// How it stands.
+    pub standing: Standing,
+    /// Since when, by this machine's clock.
+    pub since: Instant,
+    fingerprint: u64,
+}
+
+impl Entry {
+    fn new(identity: Identity, standing: Standing, since: Instant) -> Self {
+        let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint());
+        Entry { identity, position, standing, since, fingerprint }
+    }
+
+    /// Whether this machine takes it to be up.
+    pub fn is_up(&self) -> bool {
+        self.standing == Standing::Alive
+    }
+
+    /// Whether the others are told that it is up: the alive and the doubted.
+    pub fn is_told_alive(&self) -> bool {
+        self.standing.rank() == 0
+    }
+
+    /// The entry as news.
+    pub fn to_update(&self) -> Update {
+        let claim = match &self.standing {
+            Standing::Alive | Standing::Doubted(_) => Claim::Alive,
+            Standing::Failed(evidence) => Claim::Failed(evidence.clone()),
+            Standing::Left => Claim::Left,
+        };
+        Update { identity: self.identity.clone(), claim }
+    }
+
+    /// Its hash, see [`Identity::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn ring_key(&self) -> (Position, &Name) {
+        (self.position, &self.identity.name)
+    }
+
+    /// The order of the merge law: of two entries of one machine the larger stays. The address only breaks the tie of two machines
+    /// that took one name in the same millisecond.
+    fn weight(&self) -> (u64, u8, SocketAddr) {
+        (self.identity.incarnation.0, self.standing.rank(), self.identity.address)
+    }
+}
+
+/// An entry that changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What was there.
+    pub before: Option<Arc<Entry>>,
+    /// What is there now.
+    pub after: Arc<Entry>,
+}
+
+/// The list of all members that one machine knows of, itself included. Entries are shared (`Arc`), so that ten thousand simulated
+/// members' lists fit into one machine's memory.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    by_name: Vec<Arc<Entry>>,
+    by_position: Vec<Arc<Entry>>,
+    digest: Digest,
+    up: usize,
+}
+
+impl List {
+    /// An empty list.
+    pub fn new() -> Self {
+        List::default()
+    }
+
+    /// The entry of a machine.
+    pub fn get(&self, name: &Name) -> Option<&Arc<Entry>> {
+        self.name_index(name).ok().map(|index| &self.by_name[index])
+    }
+
+    /// The entry at an address: the one that is up, else the one with the largest incarnation.
+    pub fn at(&self, address: SocketAddr) -> Option<&Arc<Entry>> {
+        let position = Position::of(address);
+        let start = self.by_position.partition_point(|entry| entry.position < position);
+        self.by_position[start..]
+            .iter()
+            .take_while(|entry| entry.position == position)
+            .filter(|entry| entry.identity.address == address)
+            .max_by_key(|entry| (entry.is_told_alive(), entry.identity.incarnation))
+    }
+
+    /// All entries by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Entry>> {
+        self.by_name.iter()
+    }
+
+    /// All entries in the order of the ring.
+    pub fn ring(&self) -> &[Arc<Entry>] {
+        &self.by_position
+    }
+
+    /// How many entries there are, the gone included.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// How many members are up, as this machine sees it.
+    pub fn up(&self) -> usize {
+        self.up
+    }
+
+    /// The digest of all that are told alive, independent of the order in which they were learned.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Merges one piece of news. Merging is commutative, associative and idempotent in all but the evidence (the first stays).
+    /// Returns what changed.
+    pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
+        let index = self.name_index(&update.identity.name);
+        let entry = Entry::new(update.identity, update.claim.into(), now);
+        match index {
+            Ok(index) if self.by_name[index].weight() >= entry.weight() => None,
+            Ok(index) => Some(self.replace(index, entry)),
+            Err(_) if self.len() >= MAX_ENTRIES && !self.make_room() => None,
+            Err(_) => Some(self.insert(entry)),
+        }
+    }
+
+    /// Puts a member in, whatever is there: for a member that takes over another group's list, and for its own entry.
+    pub fn set(&mut self, update: Update, now: Instant) -> Change {
+        let entry = Entry::new(update.identity, update.claim.into(), now);
+        match self.name_index(&entry.identity.name) {
+            Ok(index) => self.replace(index, entry),
+            Err(_) => self.insert(entry),
+        }
+    }
+
+    /// Counts an alive member as failed here, without telling anyone. Returns what changed.
+    pub fn doubt(&mut self, name: &Name, evidence: Evidence, now: Instant) -> Option<Change> {
+        let index = self.name_index(name).ok()?;
+        let identity = self.by_name[index].identity.clone();
+        self.by_name[index].is_up().then(|| self.replace(index, Entry::new(identity, Standing::Doubted(evidence), now)))
+    }
+
+    /// Takes a doubt back. Returns what changed.
+    pub fn trust(&mut self, name: &Name, now: Instant) -> Option<Change> {
+        let index = self.name_index(name).ok()?;
+        let entry = &self.by_name[index];
+        let identity = entry.identity.clone();
+        matches!(entry.standing, Standing::Doubted(_)).then(|| self.replace(index, Entry::new(identity, Standing::Alive, now)))
+    }
+
+    /// Forgets the gone whose entries have not changed for `age`.
+    pub fn forget(&mut self, age: Duration, now: Instant) {
+        let stays = |entry: &Arc<Entry>| entry.is_told_alive() || now.since(entry.since) < age;
+        self.by_name.retain(stays);
+        self.by_position.retain(stays);
+    }
+
+    /// When the next entry is to be forgotten.
+    pub fn next_forgetting(&self, age: Duration) -> Option<Instant> {
+        self.by_name.iter().filter(|entry| !entry.is_told_alive()).map(|entry| entry.since + age).min()
+    }
+
+    /// Forgets the one of the gone that changed longest ago.
+    fn make_room(&mut self) -> bool {
+        let oldest = self.by_name.iter().filter(|entry| !entry.is_told_alive()).min_by_key(|entry| entry.since).cloned();
+        let Some(oldest) = oldest else { return false };
+        self.by_name.retain(|entry| !Arc::ptr_eq(entry, &oldest));
+        self.by_position.retain(|entry| !Arc::ptr_eq(entry, &oldest));
+        true
+    }
+
+    fn name_index(&self, name: &Name) -> Result<usize, usize> {
+        self.by_name.binary_search_by(|entry| entry.identity.name.cmp(name))
+    }
+
+    fn insert(&mut self, entry: Entry) -> Change {
+        let after = Arc::new(entry);
+        let index = self.by_name.partition_point(|other| other.identity.name < after.identity.name);
+        self.by_name.insert(index, Arc::clone(&after));
+        self.insert_on_ring(Arc::clone(&after));
+        self.count(None, &after);
+        Change { before: None, after }
+    }
+
+    fn replace(&mut self, index: usize, entry: Entry) -> Change {
+        let after = Arc::new(entry);
+        let before = std::mem::replace(&mut self.by_name[index], Arc::clone(&after));
+        let place = self.by_position.binary_search_by(|other| other.ring_key().cmp(&before.ring_key()));
+        match place {
+            Ok(place) if before.position == after.position => self.by_position[place] = Arc::clone(&after),
+            Ok(place) => {
+                self.by_position.remove(place);
+                self.insert_on_ring(Arc::clone(&after));
+            }
+            Err(_) => debug_assert!(false, "every entry stands on the ring"),
+        }
+        self.count(Some(&before), &after);
+        Change { before: Some(before), after }
+    }
+
+    fn insert_on_ring(&mut self, entry: Arc<Entry>) {
+        let index = self.by_position.partition_point(|other| other.ring_key() < entry.ring_key());
+        self.by_position.insert(index, entry);
+    }
+
+    fn count(&mut self, before: Option<&Entry>, after: &Entry) {
+        if let Some(before) = before {
+            self.up -= usize::from(before.is_up());
+            if before.is_told_alive() {
+                self.digest.remove(before.fingerprint);
+            }
+        }
+        self.up += usize::from(after.is_up());
+        if after.is_told_alive() {
+            self.digest.add(after.fingerprint);
+        }
+    }
+}

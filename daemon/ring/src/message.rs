@@ -1,0 +1,133 @@
+//! What members say to each other in datagrams. How it looks in bytes is in `wire.rs` and, byte for byte, in `PROTOCOL.md`.
+
+use crate::clock::SentAt;
+use crate::digest::{Digest, Summary};
+use crate::identity::{Incarnation, Name};
+use crate::list::{Claim, Update};
+
+/// The longest datagram sent or taken, in bytes of UDP payload.
+pub const MAX_DATAGRAM: usize = 1_200;
+
+/// Room that a datagram leaves for news: what the header and a heartbeat's own fields never exceed is 80 bytes.
+pub const NEWS_ROOM: usize = MAX_DATAGRAM - 80;
+
+/// One datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The sender's incarnation; with the address that the datagram came from it names the sender.
+    pub incarnation: Incarnation,
+    /// When it was sent.
+    pub sent: SentAt,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a datagram says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// I am up, my list looks like this, and this is new.
+    Heartbeat {
+        /// The digest of the sender's list.
+        digest: Digest,
+        /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in milliseconds, if it has heard it.
+        delay: Option<i64>,
+        /// News. A sender that has not heard the receiver yet puts its own entry in, so that it need not be known.
+        news: Vec<Update>,
+    },
+    /// This is new, or differs between our lists.
+    News(Vec<Update>),
+    /// A heartbeat of this member is missing here: what do you know? The member itself answers with a heartbeat.
+    Ask {
+        /// The member.
+        name: Name,
+        /// Its incarnation.
+        incarnation: Incarnation,
+    },
+    /// The newest send time that I know of this member.
+    Answer {
+        /// The member.
+        name: Name,
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// The send time, by the member's own monotonic clock: milliseconds since its incarnation began.
+        sent: u64,
+        /// How old that was here when this answer was sent, in milliseconds.
+        age: u64,
+    },
+    /// Our lists differ; mine in brief. The receiver sends what it has in the buckets that differ.
+    Summary(Summary),
+    /// You, in this incarnation, are gone in my list.
+    Verdict {
+        /// The receiver's incarnation that is gone.
+        incarnation: Incarnation,
+        /// The sender's list: of two sides that declared each other failed, the one with the smaller digest yields.
+        side: Digest,
+    },
+    /// Is anybody there? Said now and then to those that were lost and to introducers that are absent.
+    Knock {
+        /// The sender's name; with address and incarnation it introduces the sender.
+        name: Name,
+        /// [`crate::settings::GroupSettings::fingerprint`]: groups of other settings do not merge.
+        settings: u32,
+        /// The sender's list.
+        side: Digest,
+    },
+    /// I leave.
+    Leave,
+    /// I heard that you leave.
+    LeaveHeard,
+}
+
+impl Body {
+    /// The kind in one word, for logs and counters.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Body::Heartbeat { .. } => "heartbeat",
+            Body::News(_) => "news",
+            Body::Ask { .. } => "ask",
+            Body::Answer { .. } => "answer",
+            Body::Summary(_) => "summary",
+            Body::Verdict { .. } => "verdict",
+            Body::Knock { .. } => "knock",
+            Body::Leave => "leave",
+            Body::LeaveHeard => "leave-heard",
+        }
+    }
+
+    /// The news in it.
+    pub fn news(&self) -> &[Update] {
+        match self {
+            Body::Heartbeat { news, .. } | Body::News(news) => news,
+            _ => &[],
+        }
+    }
+}
+
+impl Update {
+    /// The most bytes that this update takes in a datagram.
+    pub fn wire_size(&self) -> usize {
+        let identity = 1 + 2 + self.identity.name.as_str().len() + 19 + 9;
+        match &self.claim {
+            Claim::Alive | Claim::Left => identity + 1,
+            Claim::Failed(evidence) => identity + 1 + 2 + evidence.accuser.as_str().len() + 9,
+        }
+    }
+}
+
+/// Cuts news into pieces that fit into a datagram each.
+pub fn pack(news: &[Update]) -> Vec<Vec<Update>> {
+    let mut pieces: Vec<Vec<Update>> = Vec::new();
+    let mut room = 0;
+    for update in news {
+        let size = update.wire_size();
+        match pieces.last_mut() {
+            Some(piece) if size <= room => piece.push(update.clone()),
+            _ => {
+                pieces.push(vec![update.clone()]);
+                room = NEWS_ROOM;
+            }
+        }
+        room -= size;
+    }
+    pieces
+}

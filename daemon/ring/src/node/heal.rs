@@ -1,0 +1,202 @@
+//! Healing: knocking at the lost, telling those that are gone here, and coming back after having been declared failed.
+
+use super::{MAX_ACQUAINTANCES, Node, Phase};
+use crate::digest::Digest;
+use crate::event::Event;
+use crate::identity::Incarnation;
+use crate::join::{CallId, CallReply, CallRequest};
+use crate::list::{Claim, Standing, Update};
+use crate::message::Body;
+use crate::rumour::TELL_EVERYONE_UP_TO;
+use crate::time::{Instant, Now};
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How often all members together knock: each waits this long times the number of members between two knocks.
+const FLEET_KNOCK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often one member knocks at most.
+const KNOCK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// An accusation newer than this is kept when the list of another side is taken over.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// How many former companions a member that changes sides tells of it in a large group.
+const TELL_COMPANIONS: usize = 8;
+
+/// What healing goes by.
+#[derive(Debug, Default)]
+pub(super) struct Healing {
+    pub(super) next_at: Option<Instant>,
+    introducers: Vec<SocketAddr>,
+    /// Members of former days, from the state file and from entries that were forgotten.
+    acquaintances: VecDeque<SocketAddr>,
+    /// The call by which this member comes back, and the incarnation that it asked for.
+    renewal: Option<(CallId, Incarnation)>,
+    other_settings: BTreeSet<SocketAddr>,
+}
+
+impl Healing {
+    pub(super) fn remember(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        for address in addresses {
+            if !self.acquaintances.contains(&address) {
+                self.acquaintances.push_back(address);
+            }
+        }
+        let surplus = self.acquaintances.len().saturating_sub(MAX_ACQUAINTANCES);
+        self.acquaintances.drain(..surplus);
+    }
+
+    pub(super) fn set_introducers(&mut self, introducers: Vec<SocketAddr>) {
+        self.introducers = introducers;
+    }
+
+    /// A group with other settings is reported once for each address.
+    pub(super) fn note_other_settings(&mut self, address: SocketAddr, events: &mut VecDeque<Event>) {
+        if self.other_settings.len() < MAX_ACQUAINTANCES && self.other_settings.insert(address) {
+            events.push_back(Event::OtherSettings { address });
+        }
+    }
+
+    pub(super) fn abandon(&mut self) {
+        self.renewal = None;
+        self.next_at = None;
+    }
+}
+
+impl Node {
+    pub(super) fn knock_if_due(&mut self, now: Now) {
+        if self.healing.next_at.is_some_and(|next| next > now.mono) {
+            return;
+        }
+        let share = u32::try_from(self.list.up()).unwrap_or(u32::MAX);
+        let pause = KNOCK_INTERVAL.max(FLEET_KNOCK_INTERVAL.saturating_mul(share));
+        let first = self.healing.next_at.is_none();
+        self.healing.next_at = Some(now.mono + pause.mul_f64(0.5 + self.rng.random::<f64>()));
+        if first || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        let lost = self.lost();
+        if let Some(address) = lost.choose(&mut self.rng) {
+            let body =
+                Body::Knock { name: self.name.clone(), settings: self.settings.group.fingerprint(), side: self.list.digest() };
+            self.send(*address, body, now);
+        }
+    }
+
+    /// Where members may be that this one has lost: the failed, absent introducers, and acquaintances that are not in the list.
+    fn lost(&self) -> Vec<SocketAddr> {
+        let failed = self.list.iter().filter(|entry| matches!(entry.standing, Standing::Failed(_) | Standing::Doubted(_)));
+        let absent = self
+            .healing
+            .introducers
+            .iter()
+            .chain(&self.healing.acquaintances)
+            .copied()
+            .filter(|address| *address != self.address && self.list.at(*address).is_none_or(|entry| !entry.is_up()));
+        let lost: BTreeSet<SocketAddr> = failed.map(|entry| entry.identity.address).chain(absent).collect();
+        lost.into_iter().collect()
+    }
+
+    /// Tells a member that it is gone here.
+    pub(super) fn send_verdict(&mut self, to: SocketAddr, incarnation: Incarnation, now: Now) {
+        self.send(to, Body::Verdict { incarnation, side: self.list.digest() }, now);
+    }
+
+    /// Somebody holds this member for gone. If it is up here, it is right, and this member comes back through it. If each holds the
+    /// other for failed, the group was split, and the smaller side yields: its members come back one by one, and the larger side
+    /// keeps its incarnations.
+    pub(super) fn hear_verdict(&mut self, from: SocketAddr, incarnation: Incarnation, side: Digest, now: Now) {
+        if incarnation != self.incarnation || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        let known = self.list.at(from).is_some() || self.healing.introducers.contains(&from);
+        if !known && !self.healing.acquaintances.contains(&from) {
+            return;
+        }
+        if self.holds_failed(from) && side <= self.list.digest() {
+            let theirs = self.list.at(from).map(|entry| entry.identity.incarnation);
+            if let Some(theirs) = theirs {
+                self.send_verdict(from, theirs, now);
+            }
+            return;
+        }
+        self.renew_through(from, incarnation, now);
+    }
+
+    /// Asks a member to let this one in again, under an incarnation larger than `known`.
+    pub(super) fn renew_through(&mut self, via: SocketAddr, known: Incarnation, now: Now) {
+        if self.healing.renewal.is_some() {
+            return;
+        }
+        let incarnation = self.next_incarnation(now, known);
+        let mut newcomer = self.introduction();
+        newcomer.identity.incarnation = incarnation;
+        let id = self.call(via, &CallRequest::Join { newcomer, settings: self.settings.group });
+        self.healing.renewal = Some((id, incarnation));
+    }
+
+    /// Whether a reply was to the call by which this member comes back; if so, it is taken in.
+    pub(super) fn finish_renewal(&mut self, id: CallId, reply: Option<&CallReply>, now: Now) -> bool {
+        let Some((_, incarnation)) = self.healing.renewal.take_if(|(renewal, _)| *renewal == id) else { return false };
+        // Without a welcome the next verdict starts another attempt.
+        if let Some(CallReply::Welcome { list, last }) = reply {
+            let old = self.incarnation;
+            let new = self.next_incarnation(now, Incarnation(*last)).max(incarnation);
+            let companions = self.companions();
+            self.begin_incarnation(new, now);
+            self.take_over(list, now);
+            self.announce(now);
+            self.events.push_back(Event::Renewed { old, new });
+            self.tell_companions(companions, now);
+        }
+        true
+    }
+
+    /// Takes over the list of another side. What it says of equal incarnations counts more than what was believed here, but for leaves
+    /// and fresh accusations.
+    pub(super) fn take_over(&mut self, theirs: &[Update], now: Now) {
+        for update in theirs {
+            if update.identity.name == self.name {
+                continue;
+            }
+            let keeps = self.list.get(&update.identity.name).is_some_and(|ours| {
+                let newer = ours.identity.incarnation > update.identity.incarnation;
+                let same = ours.identity.incarnation == update.identity.incarnation;
+                let settled = match &ours.standing {
+                    Standing::Left => true,
+                    Standing::Failed(_) => now.mono.since(ours.since) < FRESH || !matches!(update.claim, Claim::Alive),
+                    Standing::Alive => update.claim == Claim::Alive,
+                    Standing::Doubted(_) => false,
+                };
+                newer || same && settled
+            });
+            if !keeps {
+                let change = self.list.set(update.clone(), now.mono);
+                self.changed(&change, now);
+            }
+        }
+        self.drop_settled_doubts();
+    }
+
+    /// Those that are up here, with their incarnations.
+    fn companions(&self) -> Vec<(SocketAddr, Incarnation)> {
+        let up = self.list.iter().filter(|entry| entry.is_up() && entry.identity.name != self.name);
+        up.map(|entry| (entry.identity.address, entry.identity.incarnation)).collect()
+    }
+
+    /// After a change of sides the former companions are told, so that they follow at once.
+    fn tell_companions(&mut self, companions: Vec<(SocketAddr, Incarnation)>, now: Now) {
+        let mut left_behind: Vec<(SocketAddr, Incarnation)> =
+            companions.into_iter().filter(|(address, _)| self.holds_failed(*address)).collect();
+        if left_behind.len() > TELL_EVERYONE_UP_TO {
+            left_behind = left_behind.sample(&mut self.rng, TELL_COMPANIONS).copied().collect();
+        }
+        for (address, incarnation) in left_behind {
+            self.send_verdict(address, incarnation, now);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Datagrams in: who sent them, whether they are believed, and what follows.
+
+use super::{Node, Phase};
+use crate::clock::Agreement;
+use crate::event::Event;
+use crate::identity::{Identity, Name};
+use crate::list::{Claim, Standing, Update};
+use crate::message::{Body, Message};
+use crate::rumour::Source;
+use crate::time::Now;
+use crate::wire::{self, DecodeError};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Who sent a datagram.
+enum Sender {
+    /// A member that is told alive here, in this very incarnation.
+    Member(Name),
+    /// A member that is gone here, or its former life.
+    Gone,
+    /// Nobody that is known.
+    Stranger,
+}
+
+impl Node {
+    /// A datagram came.
+    ///
+    /// # Errors
+    /// When the bytes are no message of this version; nothing has changed then.
+    pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.notice_stall(now);
+        let decoded = wire::decode(bytes).inspect_err(|_| self.counters.refused += 1);
+        if let Ok(message) = &decoded {
+            self.counters.count_received(bytes.len());
+            if self.in_group() && from != self.address {
+                self.receive(now, from, message);
+            }
+        }
+        self.settle(now);
+        decoded.map(drop)
+    }
+
+    fn receive(&mut self, now: Now, from: SocketAddr, message: &Message) {
+        if let Body::Verdict { incarnation, side } = message.body {
+            self.hear_verdict(from, incarnation, side, now);
+            return;
+        }
+        match self.attribute(from, message) {
+            Sender::Member(name) => self.receive_from_member(now, from, &name, message),
+            Sender::Gone if message.body == Body::Leave => self.send(from, Body::LeaveHeard, now),
+            Sender::Gone => self.send_verdict(from, message.incarnation, now),
+            Sender::Stranger => {
+                if let Some(name) = self.meet(from, message, now) {
+                    self.receive_from_member(now, from, &name, message);
+                }
+            }
+        }
+    }
+
+    fn attribute(&self, from: SocketAddr, message: &Message) -> Sender {
+        match self.list.at(from) {
+            Some(entry) if entry.identity.incarnation == message.incarnation && entry.is_told_alive() => {
+                Sender::Member(entry.identity.name.clone())
+            }
+            Some(entry) if entry.identity.incarnation >= message.incarnation => Sender::Gone,
+            _ => Sender::Stranger,
+        }
+    }
+
+    /// A stranger that introduces itself becomes a member. One whose name a newer machine has is told so.
+    fn meet(&mut self, from: SocketAddr, message: &Message, now: Now) -> Option<Name> {
+        let introduces = |update: &&Update| {
+            update.claim == Claim::Alive && update.identity.address == from && update.identity.incarnation == message.incarnation
+        };
+        let name = match &message.body {
+            Body::Knock { name, settings, .. } if *settings == self.settings.group.fingerprint() => name.clone(),
+            Body::Knock { .. } => {
+                self.healing.note_other_settings(from, &mut self.events);
+                return None;
+            }
+            body => match body.news().iter().find(introduces) {
+                Some(update) => update.identity.name.clone(),
+                None => {
+                    self.ask_who(from, now);
+                    return None;
+                }
+            },
+        };
+        let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
+        self.take_news(&Update { identity: identity.clone(), claim: Claim::Alive }, Source::FirstHand, from, now);
+        let holder = self.list.get(&name)?;
+        if holder.identity == identity {
+            return Some(name);
+        }
+        let update = holder.to_update();
+        self.send(from, Body::News(vec![update]), now);
+        None
+    }
+
+    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself.
+    fn ask_who(&mut self, from: SocketAddr, now: Now) {
+        if let Some(entry) = self.list.at(from) {
+            let Identity { name, incarnation, .. } = entry.identity.clone();
+            self.send(from, Body::Ask { name, incarnation }, now);
+        }
+    }
+
+    fn receive_from_member(&mut self, now: Now, from: SocketAddr, name: &Name, message: &Message) {
+        self.detector.heard(name, message.incarnation, message.sent, now);
+        self.note_heard(name, now);
+        self.finish_greeting(name, message.incarnation);
+        for update in message.body.news() {
+            self.take_news(update, Source::Told, from, now);
+        }
+        self.drop_settled_doubts();
+        match &message.body {
+            Body::Heartbeat { digest, delay, .. } => {
+                if let Some(delay) = delay {
+                    self.detector.told_delay(name, *delay);
+                }
+                self.watch_clock(name);
+                self.compare(name, from, *digest, now);
+            }
+            Body::News(_) | Body::Verdict { .. } => {}
+            Body::Ask { name, incarnation } => self.answer(name, *incarnation, from, now),
+            Body::Answer { name, incarnation, sent, age } => {
+                self.detector.hearsay(name, *incarnation, *sent, Duration::from_millis(*age), now.mono);
+            }
+            Body::Summary(summary) => self.send_difference(summary, from, now),
+            Body::Knock { .. } => {
+                let news = vec![self.introduction()];
+                self.send(from, self.plain_heartbeat(news), now);
+            }
+            Body::Leave => {
+                let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
+                self.take_news(&Update { identity, claim: Claim::Left }, Source::FirstHand, from, now);
+                self.send(from, Body::LeaveHeard, now);
+            }
+            Body::LeaveHeard => self.note_leave_heard(),
+        }
+    }
+
+    /// News about others is merged; news about this very member may mean that it has to come back, or to give way.
+    pub(super) fn take_news(&mut self, update: &Update, source: Source, from: SocketAddr, now: Now) {
+        let Update { identity, claim } = update;
+        if identity.name != self.name {
+            self.merge(update.clone(), source, now);
+            return;
+        }
+        if identity.incarnation < self.incarnation || *identity == self.identity() && *claim == Claim::Alive {
+            return;
+        }
+        if matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        if *claim == Claim::Alive && identity.address != self.address {
+            self.events.push_back(Event::Superseded { by: identity.clone() });
+            self.go_out();
+        } else {
+            self.renew_through(from, identity.incarnation, now);
+        }
+    }
+
+    /// Reports a neighbour's wall clock once when it stops agreeing with ours, and once when it agrees again.
+    fn watch_clock(&mut self, name: &Name) {
+        let Some(agreement) = self.detector.clock(name).and_then(crate::clock::PeerClock::agreement) else { return };
+        let Some(member) = self.list.get(name).map(|entry| entry.identity.clone()) else { return };
+        match agreement {
+            Agreement::Ahead(ahead) => {
+                if self.skewed.insert(name.clone()) {
+                    self.events.push_back(Event::ClockDisagrees { member, ahead });
+                }
+            }
+            Agreement::Agree => {
+                if self.skewed.remove(name) {
+                    self.events.push_back(Event::ClockAgrees { member });
+                }
+            }
+        }
+    }
+
+    /// Whether a member counts as failed, for whatever reason, in this list.
+    pub(super) fn holds_failed(&self, address: SocketAddr) -> bool {
+        self.list.at(address).is_some_and(|entry| matches!(entry.standing, Standing::Failed(_)))
+    }
+}

@@ -1,0 +1,94 @@
+//! Repair: neighbours whose digests differ exchange what differs.
+
+use super::Node;
+use crate::digest::{Digest, Summary, bucket};
+use crate::identity::Name;
+use crate::join::{CallId, CallRequest};
+use crate::list::Update;
+use crate::message::{Body, pack};
+use crate::time::{Instant, Now};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// News on its way explains a difference for so long.
+const NEWS_TRAVELS: Duration = Duration::from_millis(200);
+
+/// A difference that takes more datagrams than this is settled by exchanging whole lists over TCP.
+const MOST_DATAGRAMS: usize = 8;
+
+/// The most peers whose agreement is remembered.
+const MAX_PEERS: usize = 64;
+
+/// What is known of others' lists.
+#[derive(Debug, Default)]
+pub(super) struct Repairs {
+    peers: BTreeMap<Name, Peer>,
+    exchange: Option<CallId>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    /// Heartbeats in a row whose digest differed.
+    differed: u32,
+    compared_at: Option<Instant>,
+}
+
+impl Repairs {
+    /// Whether a peer's list was the same at its last heartbeat.
+    pub(super) fn agrees(&self, name: &Name) -> bool {
+        self.peers.get(name).is_some_and(|peer| peer.differed == 0)
+    }
+}
+
+impl Node {
+    /// Takes in the digest of another's list. A difference that news on its way does not explain is looked into.
+    pub(super) fn compare(&mut self, name: &Name, address: SocketAddr, digest: Digest, now: Now) {
+        if self.repairs.peers.len() >= MAX_PEERS && !self.repairs.peers.contains_key(name) {
+            self.repairs.peers.clear();
+        }
+        let interval = self.settings.group.heartbeat_interval;
+        let quiet = now.mono.since(self.last_change) >= NEWS_TRAVELS;
+        let same = digest == self.list.digest();
+        let peer = self.repairs.peers.entry(name.clone()).or_insert(Peer { differed: 0, compared_at: None });
+        if same {
+            peer.differed = 0;
+            return;
+        }
+        peer.differed = peer.differed.saturating_add(1);
+        let lately = peer.compared_at.is_some_and(|at| now.mono.since(at) < interval / 2);
+        if !lately && (quiet || peer.differed >= 2) {
+            peer.compared_at = Some(now.mono);
+            self.counters.repairs += 1;
+            let summary = Summary::of(&self.list);
+            self.send(address, Body::Summary(summary), now);
+        }
+    }
+
+    /// Another's list in brief: it is sent what ours has in the buckets that differ, or the lists are exchanged whole.
+    pub(super) fn send_difference(&mut self, theirs: &Summary, to: SocketAddr, now: Now) {
+        let buckets = theirs.buckets.len();
+        let differing = Summary::with_buckets(&self.list, buckets).differing(theirs);
+        let differs = |update: &Update| differing.get(bucket(&update.identity, buckets)).copied().unwrap_or(false);
+        let news: Vec<Update> = self.list.iter().map(|entry| entry.to_update()).filter(differs).collect();
+        if pack(&news).len() <= MOST_DATAGRAMS {
+            self.send_news(&[to], &news, now);
+        } else if self.repairs.exchange.is_none() {
+            let request = CallRequest::Exchange { sender: self.introduction(), list: self.whole_list() };
+            self.repairs.exchange = Some(self.call(to, &request));
+        }
+    }
+
+    /// Whether a reply was to an exchange of lists; if so, the next may begin.
+    pub(super) fn end_exchange(&mut self, id: CallId) -> bool {
+        let ours = self.repairs.exchange == Some(id);
+        if ours {
+            self.repairs.exchange = None;
+        }
+        ours
+    }
+
+    pub(super) fn whole_list(&self) -> Vec<Update> {
+        self.list.iter().map(|entry| entry.to_update()).collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! What a node tells about itself.
+
+use super::{Node, Phase};
+use crate::identity::{Identity, Name};
+use crate::list::List;
+use crate::time::Instant;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where a node is in its life in the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseName {
+    /// Not in the group.
+    Out,
+    /// On its way in.
+    Joining,
+    /// In the group.
+    Member,
+    /// On its way out.
+    Leaving,
+}
+
+impl PhaseName {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PhaseName::Out => "out",
+            PhaseName::Joining => "joining",
+            PhaseName::Member => "member",
+            PhaseName::Leaving => "leaving",
+        }
+    }
+}
+
+/// What a node has counted since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams sent.
+    pub datagrams_sent: u64,
+    /// Bytes of their payload.
+    pub bytes_sent: u64,
+    /// Datagrams received and understood.
+    pub datagrams_received: u64,
+    /// Bytes of their payload.
+    pub bytes_received: u64,
+    /// Datagrams that were no message.
+    pub refused: u64,
+    /// Times that other monitors were asked about a missing heartbeat.
+    pub suspicions: u64,
+    /// Members that this one declared failed.
+    pub accusations: u64,
+    /// Times that another's list was found to differ.
+    pub repairs: u64,
+    /// Times that this daemon was not run for longer than [`super::STALL`].
+    pub stalls: u64,
+}
+
+impl Counters {
+    pub(super) fn count_sent(&mut self, bytes: usize) {
+        self.datagrams_sent += 1;
+        self.bytes_sent += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    pub(super) fn count_received(&mut self, bytes: usize) {
+        self.datagrams_received += 1;
+        self.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// Each with its name, ordered by name.
+    pub fn named(&self) -> [(&'static str, u64); 9] {
+        [
+            ("accusations", self.accusations),
+            ("bytes_received", self.bytes_received),
+            ("bytes_sent", self.bytes_sent),
+            ("datagrams_received", self.datagrams_received),
+            ("datagrams_refused", self.refused),
+            ("datagrams_sent", self.datagrams_sent),
+            ("repairs", self.repairs),
+            ("stalls", self.stalls),
+            ("suspicions", self.suspicions),
+        ]
+    }
+}
+
+/// A member on the other end of heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Who.
+    pub member: Identity,
+    /// How long ago the newest heartbeat known was sent; none while none was heard.
+    pub heartbeat_age: Option<Duration>,
+    /// By how many milliseconds its wall clock is ahead of ours, if known.
+    pub clock_offset: Option<i64>,
+    /// Whether its wall clock disagrees with ours.
+    pub clock_disagrees: bool,
+    /// Whether its list was the same at its last heartbeat.
+    pub agrees: bool,
+}
+
+impl Node {
+    /// The list.
+    pub fn list(&self) -> &List {
+        &self.list
+    }
+
+    /// This node's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// This node's address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// This node's identity while it is in the group.
+    pub fn member(&self) -> Option<Identity> {
+        self.in_group().then(|| self.identity())
+    }
+
+    /// Where it is in its life.
+    pub fn phase(&self) -> PhaseName {
+        match self.phase {
+            Phase::Out => PhaseName::Out,
+            Phase::Joining(_) | Phase::Greeting { .. } => PhaseName::Joining,
+            Phase::Member => PhaseName::Member,
+            Phase::Leaving(_) => PhaseName::Leaving,
+        }
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Those that it watches or that watch it.
+    pub fn neighbours(&self, now: Instant) -> Vec<Neighbour> {
+        let names: BTreeSet<&Name> = self.heartbeats.monitors().chain(self.detector.watched()).collect();
+        let entries = names.into_iter().filter_map(|name| self.list.get(name));
+        entries
+            .map(|entry| {
+                let name = &entry.identity.name;
+                Neighbour {
+                    member: entry.identity.clone(),
+                    heartbeat_age: self.detector.age(name, now),
+                    clock_offset: self.detector.clock(name).and_then(crate::clock::PeerClock::offset),
+                    clock_disagrees: self.skewed.contains(name),
+                    agrees: self.repairs.agrees(name),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! News on its way: what was learned lately, to be passed on to a few others at once and to ride on the next heartbeats.
+
+use crate::identity::Name;
+use crate::list::Update;
+use crate::message::NEWS_ROOM;
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Up to this many members, whoever learns something first-hand tells everyone directly.
+pub const TELL_EVERYONE_UP_TO: usize = 64;
+
+/// How many random members are told in each round.
+pub const FANOUT: usize = 4;
+
+/// In how many rounds a piece of news is passed on in a group that is too large to tell everyone.
+pub const ROUNDS: u8 = 3;
+
+/// The least time between two rounds: what is learned meanwhile travels together.
+pub const ROUND_GAP: Duration = Duration::from_millis(25);
+
+/// The most bytes of news that ride on a heartbeat.
+const RIDING_ROOM: usize = NEWS_ROOM / 2;
+
+/// How something was learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// This member saw it itself: it declared the failure, or took the leave or the newcomer's word.
+    FirstHand,
+    /// Another told it.
+    Told,
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    update: Update,
+    source: Source,
+    rounds_left: u8,
+    rides_until: Instant,
+}
+
+/// News to be told in one round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// To all members.
+    pub everyone: Vec<Update>,
+    /// To [`FANOUT`] random ones.
+    pub few: Vec<Update>,
+}
+
+/// The news of one member.
+#[derive(Debug, Clone, Default)]
+pub struct Rumours {
+    items: BTreeMap<Name, Item>,
+    next_round: Option<Instant>,
+    last_round: Option<Instant>,
+}
+
+impl Rumours {
+    /// Takes in a piece of news; an older one about the same member is not told any more.
+    pub fn learn(&mut self, update: Update, source: Source, members: usize, ride: Duration, now: Instant) {
+        let rounds_left = if members <= TELL_EVERYONE_UP_TO { 1 } else { ROUNDS };
+        let item = Item { source, rounds_left, rides_until: now + ride, update };
+        self.items.insert(item.update.identity.name.clone(), item);
+        let earliest = self.last_round.map_or(now, |last| (last + ROUND_GAP).max(now));
+        self.next_round = Some(self.next_round.map_or(earliest, |next| next.min(earliest)));
+    }
+
+    /// What is to be told now, if a round is due.
+    pub fn round(&mut self, members: usize, now: Instant) -> Option<Telling> {
+        self.next_round.filter(|next| *next <= now)?;
+        self.last_round = Some(now);
+        self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
+        let mut telling = Telling::default();
+        for item in self.items.values_mut().filter(|item| item.rounds_left > 0) {
+            item.rounds_left -= 1;
+            match item.source {
+                Source::FirstHand if members <= TELL_EVERYONE_UP_TO => telling.everyone.push(item.update.clone()),
+                Source::FirstHand | Source::Told => telling.few.push(item.update.clone()),
+            }
+        }
+        let more = self.items.values().any(|item| item.rounds_left > 0);
+        self.next_round = more.then_some(now + ROUND_GAP);
+        Some(telling)
+    }
+
+    /// The news that rides on heartbeats now, as much of it as there is room for.
+    pub fn riding(&mut self, now: Instant) -> Vec<Update> {
+        self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
+        let mut room = RIDING_ROOM;
+        let mut riding = Vec::new();
+        for item in self.items.values().filter(|item| now < item.rides_until) {
+            let Some(left) = room.checked_sub(item.update.wire_size()) else { break };
+            room = left;
+            riding.push(item.update.clone());
+        }
+        riding
+    }
+
+    /// When the next round is due.
+    pub fn next_at(&self) -> Option<Instant> {
+        self.next_round
+    }
+
+    /// How many pieces of news are on their way.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}

@@ -1,0 +1,56 @@
+//! What the members of a group must agree on, and what each decides for itself.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The version of the protocol between members. Members of different versions refuse each other at join.
+pub const PROTOCOL_VERSION: u8 = 1;
+
+/// What must be the same on every member; compared at join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSettings {
+    /// k: how many members may crash at the same moment without one being missed. Each member has this many monitors.
+    pub max_simultaneous_failures: u8,
+    /// How often a member sends its heartbeats.
+    pub heartbeat_interval: Duration,
+    /// A member whose newest known heartbeat was sent longer ago than this has failed.
+    pub failure_timeout: Duration,
+}
+
+impl GroupSettings {
+    /// A hash of all of them, to tell groups of other settings apart.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hasher = blake3::Hasher::new_derive_key("memberd group settings 1");
+        hasher.update(&[self.max_simultaneous_failures]);
+        hasher.update(&self.heartbeat_interval.as_nanos().to_be_bytes());
+        hasher.update(&self.failure_timeout.as_nanos().to_be_bytes());
+        let mut bytes = [0; 4];
+        hasher.finalize_xof().fill(&mut bytes);
+        u32::from_be_bytes(bytes)
+    }
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        GroupSettings {
+            max_simultaneous_failures: 4,
+            heartbeat_interval: Duration::from_millis(500),
+            failure_timeout: Duration::from_millis(1_750),
+        }
+    }
+}
+
+/// All settings of one [`crate::Node`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Compared at join.
+    pub group: GroupSettings,
+    /// How long entries of the gone are kept, so that a late rumour cannot raise them.
+    pub forget_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { group: GroupSettings::default(), forget_after: Duration::from_secs(24 * 60 * 60) }
+    }
+}

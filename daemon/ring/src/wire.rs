@@ -1,0 +1,352 @@
+//! Messages as bytes: CBOR (RFC 8949) arrays, as `PROTOCOL.md` writes them down.
+
+use crate::clock::SentAt;
+use crate::digest::{Digest, MAX_BUCKETS, Summary};
+use crate::identity::{Identity, Incarnation, Name};
+use crate::list::{Claim, Evidence, Update};
+use crate::message::{Body, MAX_DATAGRAM, Message};
+use crate::settings::PROTOCOL_VERSION;
+use crate::time::WallTime;
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Bytes that are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Longer than [`MAX_DATAGRAM`].
+    #[error("{0} bytes are too long")]
+    TooLong(usize),
+    /// Said in another version of the protocol.
+    #[error("protocol version {0} is not {PROTOCOL_VERSION}")]
+    Version(u8),
+    /// Not CBOR, or not in the form of a message.
+    #[error("malformed")]
+    Malformed,
+}
+
+/// Encodes a message into `buffer`, which it clears first.
+pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let written = ciborium::into_writer(message, &mut *buffer);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    debug_assert!(buffer.len() <= MAX_DATAGRAM, "{} bytes: {message:?}", buffer.len());
+}
+
+/// Decodes a datagram.
+///
+/// # Errors
+/// When the bytes are not exactly one message of this version. It never panics and allocates no more than a small multiple of their
+/// length.
+pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
+    if bytes.len() > MAX_DATAGRAM {
+        return Err(DecodeError::TooLong(bytes.len()));
+    }
+    decode_versioned(bytes)
+}
+
+/// Encodes anything behind the protocol's version, for what goes over TCP.
+pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = ciborium::into_writer(&(PROTOCOL_VERSION, value), &mut bytes);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    bytes
+}
+
+/// Decodes an array whose first element is the version of the protocol.
+///
+/// # Errors
+/// As [`decode`]'s.
+pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut rest = bytes;
+    let versioned: Versioned<T> = ciborium::from_reader(&mut rest).map_err(|_| DecodeError::Malformed)?;
+    match versioned {
+        Versioned::Other(version) => Err(DecodeError::Version(version)),
+        Versioned::This(value) if rest.is_empty() => Ok(value),
+        Versioned::This(_) => Err(DecodeError::Malformed),
+    }
+}
+
+/// What is made of the elements of an array behind the version.
+pub trait FromElements: Sized {
+    /// Takes all elements that it needs.
+    ///
+    /// # Errors
+    /// When one is missing or of another form.
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error>;
+}
+
+enum Versioned<T> {
+    This(T),
+    Other(u8),
+}
+
+impl<'de, T: FromElements> Deserialize<'de> for Versioned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array<T>(std::marker::PhantomData<T>);
+        impl<'de, T: FromElements> Visitor<'de> for Array<T> {
+            type Value = Versioned<T>;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an array that begins with a version")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Versioned<T>, A::Error> {
+                let version: u8 = next(&mut elements)?;
+                if version != PROTOCOL_VERSION {
+                    return Ok(Versioned::Other(version));
+                }
+                let value = T::from_elements(&mut elements)?;
+                end(&mut elements)?;
+                Ok(Versioned::This(value))
+            }
+        }
+        deserializer.deserialize_seq(Array(std::marker::PhantomData))
+    }
+}
+
+const HEARTBEAT: u8 = 0;
+const NEWS: u8 = 1;
+const ASK: u8 = 2;
+const ANSWER: u8 = 3;
+const SUMMARY: u8 = 4;
+const VERDICT: u8 = 5;
+const KNOCK: u8 = 6;
+const LEAVE: u8 = 7;
+const LEAVE_HEARD: u8 = 8;
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, fields) = match &self.body {
+            Body::Heartbeat { news, .. } => (HEARTBEAT, 3 + usize::from(!news.is_empty())),
+            Body::News(_) => (NEWS, 1),
+            Body::Ask { .. } => (ASK, 2),
+            Body::Answer { .. } => (ANSWER, 4),
+            Body::Summary(_) => (SUMMARY, 1),
+            Body::Verdict { .. } => (VERDICT, 3),
+            Body::Knock { .. } => (KNOCK, 4),
+            Body::Leave => (LEAVE, 0),
+            Body::LeaveHeard => (LEAVE_HEARD, 0),
+        };
+        let mut array = serializer.serialize_seq(Some(5 + fields))?;
+        array.serialize_element(&PROTOCOL_VERSION)?;
+        array.serialize_element(&kind)?;
+        array.serialize_element(&self.incarnation.0)?;
+        array.serialize_element(&self.sent.mono)?;
+        array.serialize_element(&wall_offset(self.incarnation, self.sent))?;
+        match &self.body {
+            Body::Heartbeat { digest, delay, news } => {
+                array.serialize_element(&digest.count)?;
+                array.serialize_element(&digest.hash)?;
+                array.serialize_element(delay)?;
+                if !news.is_empty() {
+                    array.serialize_element(news)?;
+                }
+            }
+            Body::News(news) => array.serialize_element(news)?,
+            Body::Ask { name, incarnation } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(&incarnation.0)?;
+            }
+            Body::Answer { name, incarnation, sent, age } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(&incarnation.0)?;
+                array.serialize_element(sent)?;
+                array.serialize_element(age)?;
+            }
+            Body::Summary(summary) => array.serialize_element(summary)?,
+            Body::Verdict { incarnation, side } => {
+                array.serialize_element(&incarnation.0)?;
+                array.serialize_element(&side.count)?;
+                array.serialize_element(&side.hash)?;
+            }
+            Body::Knock { name, settings, side } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(settings)?;
+                array.serialize_element(&side.count)?;
+                array.serialize_element(&side.hash)?;
+            }
+            Body::Leave | Body::LeaveHeard => {}
+        }
+        array.end()
+    }
+}
+
+impl FromElements for Message {
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
+        let kind: u8 = next(elements)?;
+        let incarnation = Incarnation(next(elements)?);
+        let mono = next(elements)?;
+        let wall = wall_time(incarnation, mono, next(elements)?);
+        let body = match kind {
+            HEARTBEAT => Body::Heartbeat {
+                digest: digest(elements)?,
+                delay: next(elements)?,
+                news: elements.next_element()?.unwrap_or_default(),
+            },
+            NEWS => Body::News(next(elements)?),
+            ASK => Body::Ask { name: next(elements)?, incarnation: Incarnation(next(elements)?) },
+            ANSWER => Body::Answer {
+                name: next(elements)?,
+                incarnation: Incarnation(next(elements)?),
+                sent: next(elements)?,
+                age: next(elements)?,
+            },
+            SUMMARY => Body::Summary(next(elements)?),
+            VERDICT => Body::Verdict { incarnation: Incarnation(next(elements)?), side: digest(elements)? },
+            KNOCK => Body::Knock { name: next(elements)?, settings: next(elements)?, side: digest(elements)? },
+            LEAVE => Body::Leave,
+            LEAVE_HEARD => Body::LeaveHeard,
+            other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
+        };
+        Ok(Message { incarnation, sent: SentAt { mono, wall }, body })
+    }
+}
+
+fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> {
+    Ok(Digest { count: next(elements)?, hash: next(elements)? })
+}
+
+/// The sender's wall clock relative to incarnation plus monotonic time, which is near zero unless a clock was set: two bytes, not nine.
+fn wall_offset(incarnation: Incarnation, sent: SentAt) -> i64 {
+    let reckoned = incarnation.0.wrapping_add(sent.mono);
+    sent.wall.0.wrapping_sub(reckoned).cast_signed()
+}
+
+fn wall_time(incarnation: Incarnation, mono: u64, offset: i64) -> WallTime {
+    WallTime(incarnation.0.wrapping_add(mono).wrapping_add(offset.cast_unsigned()))
+}
+
+fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(elements: &mut A) -> Result<T, A::Error> {
+    elements.next_element()?.ok_or_else(|| A::Error::custom("too few elements"))
+}
+
+fn end<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<(), A::Error> {
+    match elements.next_element::<IgnoredAny>()? {
+        None => Ok(()),
+        Some(_) => Err(A::Error::custom("too many elements")),
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Name::new(&text).map_err(D::Error::custom)
+    }
+}
+
+const ALIVE: u8 = 0;
+const FAILED: u8 = 1;
+const LEFT: u8 = 2;
+
+impl Serialize for Update {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Identity { name, address, incarnation } = &self.identity;
+        let (claim, fields) = match &self.claim {
+            Claim::Alive => (ALIVE, 4),
+            Claim::Failed(_) => (FAILED, 6),
+            Claim::Left => (LEFT, 4),
+        };
+        let mut array = serializer.serialize_seq(Some(fields))?;
+        array.serialize_element(name.as_str())?;
+        array.serialize_element(&Bytes(&address_bytes(*address)))?;
+        array.serialize_element(&incarnation.0)?;
+        array.serialize_element(&claim)?;
+        if let Claim::Failed(Evidence { accuser, silent_for }) = &self.claim {
+            array.serialize_element(accuser.as_str())?;
+            array.serialize_element(silent_for)?;
+        }
+        array.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Update {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array;
+        impl<'de> Visitor<'de> for Array {
+            type Value = Update;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an update")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Update, A::Error> {
+                let elements = &mut elements;
+                let name = next(elements)?;
+                let Address(address) = next(elements)?;
+                let incarnation = Incarnation(next(elements)?);
+                let claim = match next(elements)? {
+                    ALIVE => Claim::Alive,
+                    FAILED => Claim::Failed(Evidence { accuser: next(elements)?, silent_for: next(elements)? }),
+                    LEFT => Claim::Left,
+                    other => return Err(A::Error::custom(format_args!("no claim is of kind {other}"))),
+                };
+                end(elements)?;
+                Ok(Update { identity: Identity { name, address, incarnation }, claim })
+            }
+        }
+        deserializer.deserialize_seq(Array)
+    }
+}
+
+impl Serialize for Summary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Summary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = deserializer.deserialize_bytes(ByteString)?;
+        let (sums, rest) = bytes.as_chunks();
+        if !rest.is_empty() || !sums.len().is_power_of_two() || sums.len() > MAX_BUCKETS {
+            return Err(D::Error::custom("no summary has that many buckets"));
+        }
+        Ok(Summary { buckets: sums.iter().map(|sum| u32::from_be_bytes(*sum)).collect() })
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Four or sixteen bytes of address and two of port, in network order.
+fn address_bytes(address: SocketAddr) -> Vec<u8> {
+    let port = address.port().to_be_bytes();
+    match address.ip() {
+        IpAddr::V4(ip) => [&ip.octets()[..], &port].concat(),
+        IpAddr::V6(ip) => [&ip.octets()[..], &port].concat(),
+    }
+}
+
+struct Address(SocketAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = deserializer.deserialize_bytes(ByteString)?;
+        let (ip, port) = bytes.split_last_chunk().ok_or_else(|| D::Error::custom("no address"))?;
+        let ip: IpAddr = if let Ok(v4) = <[u8; 4]>::try_from(ip) {
+            Ipv4Addr::from(v4).into()
+        } else if let Ok(v6) = <[u8; 16]>::try_from(ip) {
+            Ipv6Addr::from(v6).into()
+        } else {
+            return Err(D::Error::custom("an address is 6 or 18 bytes"));
+        };
+        Ok(Address(SocketAddr::new(ip, u16::from_be_bytes(*port))))
+    }
+}
+
+struct ByteString;
+
+impl Visitor<'_> for ByteString {
+    type Value = Vec<u8>;
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a byte string")
+    }
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}
