@@ -1,0 +1,267 @@
+//! Frames: a length of four bytes, most significant first, and that many bytes of CBOR (RFC 8949), which hold one message.
+
+use std::io::{ErrorKind, Read, Write};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::message::{Hello, Reply, Request};
+
+/// The longest body of a [`Hello`] or a [`Request`], in bytes.
+pub const REQUEST_CAP: usize = 64 * 1024;
+
+/// The longest body of a [`Reply`], in bytes.
+pub const REPLY_CAP: usize = 1024 * 1024;
+
+/// The bytes before a frame's body: its length as a big-endian `u32`.
+pub const HEADER_BYTES: usize = 4;
+
+/// How deep a body may nest. Our messages need five levels or so; what a stranger sends must not use up the stack.
+const DEPTH_CAP: usize = 32;
+
+/// What can be sent in a frame: one of the three messages of the protocol.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The longest body, in bytes.
+    const CAP: usize;
+}
+
+impl Message for Hello {
+    const CAP: usize = REQUEST_CAP;
+}
+
+impl Message for Request {
+    const CAP: usize = REQUEST_CAP;
+}
+
+impl Message for Reply {
+    const CAP: usize = REPLY_CAP;
+}
+
+/// Why a frame could not be sent or understood.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The other side closed the connection between two frames.
+    #[error("the connection was closed")]
+    Closed,
+    /// The other side closed the connection within a frame.
+    #[error("the connection was closed in the middle of a message")]
+    CutShort,
+    /// The body is longer than the message may be.
+    #[error("a message of {length} bytes; at most {cap} are allowed")]
+    TooLong {
+        /// The body's length, in bytes.
+        length: usize,
+        /// The longest allowed, in bytes.
+        cap: usize,
+    },
+    /// The body is not CBOR, or not of the message that was expected.
+    #[error("not a message of this protocol: {0}")]
+    Malformed(String),
+    /// The body goes on after its message.
+    #[error("{0} bytes too many after a message")]
+    TrailingBytes(usize),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(std::io::Error),
+}
+
+/// Makes a whole frame of a message, header included.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`].
+pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
+    let mut frame = vec![0; HEADER_BYTES];
+    ciborium::into_writer(message, &mut frame)
+        .map_err(|error| FrameError::Malformed(error.to_string()))?;
+    let length = frame.len() - HEADER_BYTES;
+    let too_long = FrameError::TooLong {
+        length,
+        cap: M::CAP,
+    };
+    if length > M::CAP {
+        return Err(too_long);
+    }
+    let header = u32::try_from(length).map_err(|_| too_long)?.to_be_bytes();
+    for (place, byte) in frame.iter_mut().zip(header) {
+        *place = byte;
+    }
+    Ok(frame)
+}
+
+/// Reads the message in a frame's body, the header left out.
+///
+/// # Errors
+/// [`FrameError::TooLong`], [`FrameError::Malformed`] or [`FrameError::TrailingBytes`].
+pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
+    if body.len() > M::CAP {
+        return Err(FrameError::TooLong {
+            length: body.len(),
+            cap: M::CAP,
+        });
+    }
+    let mut rest = body;
+    let message = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_CAP)
+        .map_err(|error| FrameError::Malformed(in_words(error)))?;
+    match rest.len() {
+        0 => Ok(message),
+        extra => Err(FrameError::TrailingBytes(extra)),
+    }
+}
+
+/// The length of the body that follows this header, in bytes.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when it is larger than `cap`.
+pub fn length(header: [u8; HEADER_BYTES], cap: usize) -> Result<usize, FrameError> {
+    let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
+    if length > cap {
+        return Err(FrameError::TooLong { length, cap });
+    }
+    Ok(length)
+}
+
+/// Reads one message, blocking. The memory used grows with the bytes that have come, never with the length that was announced.
+///
+/// # Errors
+/// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
+pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
+    let mut header = [0; HEADER_BYTES];
+    fill_header(reader, &mut header)?;
+    let length = length(header, M::CAP)?;
+    let mut body = Vec::new();
+    reader
+        .take(length as u64)
+        .read_to_end(&mut body)
+        .map_err(FrameError::Io)?;
+    if body.len() < length {
+        return Err(FrameError::CutShort);
+    }
+    decode(&body)
+}
+
+/// Writes one message and flushes, blocking.
+///
+/// # Errors
+/// [`FrameError::TooLong`], or [`FrameError::Io`].
+pub fn write_frame<M: Message>(writer: &mut impl Write, message: &M) -> Result<(), FrameError> {
+    let frame = encode(message)?;
+    writer.write_all(&frame).map_err(FrameError::Io)?;
+    writer.flush().map_err(FrameError::Io)
+}
+
+/// Reads a header, and tells an end before its first byte from one within it.
+fn fill_header(reader: &mut impl Read, header: &mut [u8]) -> Result<(), FrameError> {
+    let whole = header.len();
+    let mut rest = header;
+    while !rest.is_empty() {
+        match reader.read(rest) {
+            Ok(0) if rest.len() == whole => return Err(FrameError::Closed),
+            Ok(0) => return Err(FrameError::CutShort),
+            Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a body. Ciborium's own words are for its developers.
+fn in_words(error: ciborium::de::Error<std::io::Error>) -> String {
+    use ciborium::de::Error;
+    match error {
+        Error::Io(_) => "it ends too early".to_owned(),
+        Error::Syntax(offset) => format!("not CBOR at byte {offset}"),
+        Error::Semantic(_, words) => words,
+        Error::RecursionLimitExceeded => "it nests too deep".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello() -> Hello {
+        Hello {
+            protocol: 1,
+            program: "memberctl 0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_frame_is_a_big_endian_length_and_a_body_of_that_length() {
+        let frame = encode(&hello()).unwrap();
+        let (header, body) = frame.split_first_chunk::<HEADER_BYTES>().unwrap();
+        assert_eq!(length(*header, REQUEST_CAP).unwrap(), body.len());
+        assert_eq!(decode::<Hello>(body).unwrap(), hello());
+    }
+
+    #[test]
+    fn a_length_over_the_cap_is_refused_with_both_numbers() {
+        let error = length(0x0010_0001_u32.to_be_bytes(), REPLY_CAP).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a message of 1048577 bytes; at most 1048576 are allowed"
+        );
+        assert_eq!(
+            length(0x0010_0000_u32.to_be_bytes(), REPLY_CAP).unwrap(),
+            REPLY_CAP
+        );
+    }
+
+    #[test]
+    fn a_request_over_the_cap_is_not_encoded() {
+        let request = Request::Join {
+            introducers: vec!["x".repeat(REQUEST_CAP)],
+        };
+        assert!(matches!(
+            encode(&request),
+            Err(FrameError::TooLong {
+                cap: REQUEST_CAP,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn bytes_after_the_message_are_refused() {
+        let mut body = encode(&Request::Leave).unwrap().split_off(HEADER_BYTES);
+        body.extend([0, 0]);
+        assert!(matches!(
+            decode::<Request>(&body),
+            Err(FrameError::TrailingBytes(2))
+        ));
+    }
+
+    #[test]
+    fn an_end_between_frames_is_told_from_an_end_within_one() {
+        let frame = encode(&hello()).unwrap();
+        let end = |bytes: &[u8]| read_frame::<Hello>(&mut &*bytes).unwrap_err();
+        assert!(matches!(end(&[]), FrameError::Closed));
+        for cut in 1..frame.len() {
+            assert!(matches!(end(&frame[..cut]), FrameError::CutShort), "{cut}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_stack_overflow() {
+        let nested =
+            |byte: u8| decode::<Hello>(&[&[0xa1, 0x61, b'x'], &vec![byte; 60_000][..]].concat());
+        for byte in [0x81, 0x9f, 0xa1, 0xbf, 0xc1, 0xd8, 0x5f, 0x7f] {
+            assert!(
+                matches!(nested(byte), Err(FrameError::Malformed(_))),
+                "{byte:x}"
+            );
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_within_a_body_reserve_nothing() {
+        // An array, a text and a byte string that claim 2^63 elements or bytes.
+        for lie in [0x9b_u8, 0x7b, 0x5b] {
+            let body = [&[0xa1, 0x67], &b"Members"[..], &[lie, 0x7f], &[0xff; 7]].concat();
+            assert!(matches!(
+                decode::<Reply>(&body),
+                Err(FrameError::Malformed(_))
+            ));
+        }
+    }
+}

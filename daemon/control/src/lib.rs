@@ -1,0 +1,25 @@
+//! The control socket's protocol: requests, replies, events, framing.
+//!
+//! The socket is a Unix stream socket. One connection carries one request:
+//!
+//! ```text
+//! client                                daemon
+//!   | -- Hello { protocol, program } ---> |
+//!   | <-- Hello { protocol, program } --- |   both versions equal:
+//!   | -- Request -----------------------> |
+//!   | <-- Reply, streamed (0 or more) --- |
+//!   | <-- Reply, final ------------------ |   closed by the daemon
+//! ```
+//!
+//! The daemon always answers with its own [`Hello`](message::Hello), so that either side can name both versions. When they differ
+//! it then sends [`Reply::Refused`](message::Reply::Refused) with [`RefusalKind::Version`](message::RefusalKind::Version) instead of
+//! waiting for a request, and closes. Hello and the frame header never change, whatever the version.
+//!
+//! A client that closes the connection cancels its request: that is how a search or a stream of events is stopped. A client may
+//! also only shut down its sending side after the request; this cancels nothing.
+//!
+//! Each message is one frame, see [`frame`]. Nothing here does I/O of its own: [`frame`] has pure functions for a daemon with its
+//! own sockets, and blocking helpers over [`std::io`] for simple clients.
+
+pub mod frame;
+pub mod message;

@@ -1,0 +1,354 @@
+//! What is said over the control socket: requests, replies, and the records in them.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol. A client and a daemon of different versions part at the hello.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The first frame of either side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The sender's [`PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// The sender's program and version, for people: `memberctl 0.1.0`.
+    pub program: String,
+}
+
+/// The one thing a client asks of the daemon on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Join the group through these introducers (`host:port`); none means the configured ones.
+    Join {
+        /// Where to ask, each tried in turn.
+        introducers: Vec<String>,
+    },
+    /// Leave the group.
+    Leave,
+    /// The list: the alive, or the gone as well.
+    List {
+        /// Whether failed and left members are wanted too.
+        all: bool,
+    },
+    /// How this daemon is doing.
+    Status,
+    /// Follow membership changes until the client closes the connection.
+    Events,
+    /// Search the logs of all alive members.
+    Grep(GrepRequest),
+}
+
+/// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
+/// (see [`Reply::is_final`]); [`Request::Events`] has no final reply but [`Reply::Refused`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Final: the daemon is a member now, or was one already.
+    Joined {
+        /// This member's identity, `name@address:port/incarnation`.
+        id: String,
+        /// How many members are alive, this one included.
+        alive: u64,
+        /// Whether it was in the group before the request.
+        already: bool,
+    },
+    /// Final: the daemon is not in the group any more.
+    Left {
+        /// Whether it was in the group before the request.
+        was_member: bool,
+    },
+    /// Streamed: a part of the list, at most [`MEMBERS_PER_REPLY`] members, ordered by name.
+    Members(Vec<MemberRecord>),
+    /// Final: how the daemon is doing.
+    Status(Box<StatusReport>),
+    /// Streamed: a membership change.
+    Event(EventRecord),
+    /// Streamed: whole lines of grep output from one member, ready to print.
+    GrepOutput {
+        /// The member that they are from.
+        member: String,
+        /// The lines, newlines included.
+        #[serde(with = "serde_bytes_vec")]
+        bytes: Vec<u8>,
+    },
+    /// Streamed: a message of one member's search for standard error (`FILE: Permission denied`), without newline.
+    GrepMessage {
+        /// The member that it is from.
+        member: String,
+        /// The words.
+        text: String,
+    },
+    /// Streamed: one member's search is over.
+    GrepMember {
+        /// The member.
+        member: String,
+        /// How it went.
+        outcome: GrepOutcome,
+    },
+    /// Final: all that could be delivered has been.
+    Done,
+    /// Final: not done, and why.
+    Refused(Refusal),
+}
+
+impl Reply {
+    /// Whether this reply ends the answer to a request.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Reply::Joined { .. }
+            | Reply::Left { .. }
+            | Reply::Status(_)
+            | Reply::Done
+            | Reply::Refused(_) => true,
+            Reply::Members(_)
+            | Reply::Event(_)
+            | Reply::GrepOutput { .. }
+            | Reply::GrepMessage { .. }
+            | Reply::GrepMember { .. } => false,
+        }
+    }
+}
+
+/// The most members in one [`Reply::Members`].
+pub const MEMBERS_PER_REPLY: usize = 500;
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind, for the exit status.
+    pub kind: RefusalKind,
+    /// One line for the user: what failed, on what, and what to do.
+    pub message: String,
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusalKind {
+    /// The daemon is not in a group.
+    NotInGroup,
+    /// It could not be done.
+    Failed,
+    /// The caller may not do that.
+    NotPermitted,
+    /// The request makes no sense (a bad pattern, a bad address).
+    Usage,
+    /// The time limit passed.
+    TimedOut,
+    /// The client's protocol version is not the daemon's.
+    Version,
+}
+
+/// A member's standing in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberStatus {
+    /// Up.
+    Alive,
+    /// Declared failed: it crashed, or could not be heard.
+    Failed,
+    /// It left by its own word.
+    Left,
+}
+
+/// One member as listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRecord {
+    /// `name@address:port/incarnation`.
+    pub id: String,
+    /// The machine's name.
+    pub name: String,
+    /// IPv4 or IPv6 address, without brackets.
+    pub address: String,
+    /// UDP and TCP port.
+    pub port: u16,
+    /// Its standing.
+    pub status: MemberStatus,
+    /// Milliseconds since the Unix epoch, of its join.
+    pub incarnation: u64,
+    /// Whether this is the daemon that answers.
+    pub this_machine: bool,
+    /// When its standing last changed, as this daemon saw it: milliseconds since the Unix epoch.
+    pub since: u64,
+    /// For a failed member: who noticed, and on what evidence.
+    pub evidence: Option<EvidenceRecord>,
+}
+
+/// What an accusation rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRecord {
+    /// The name of the monitor that declared the member failed.
+    pub accuser: String,
+    /// Milliseconds between the newest heartbeat's sending and the accusation.
+    pub silent_for: u64,
+}
+
+/// A membership change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// When this daemon saw it: milliseconds since the Unix epoch.
+    pub time: u64,
+    /// What happened to the member: `alive` is a join.
+    pub status: MemberStatus,
+    /// The member.
+    pub member: MemberRecord,
+}
+
+/// How one daemon is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Its program version.
+    pub version: String,
+    /// Whether it is in the group: `member`, `joining`, `leaving`, `out`.
+    pub phase: String,
+    /// Its own name.
+    pub name: String,
+    /// Its own `address:port`.
+    pub address: String,
+    /// Its identity while it is in the group.
+    pub id: Option<String>,
+    /// Milliseconds since the daemon started.
+    pub uptime: u64,
+    /// Alive members, itself included.
+    pub alive: u64,
+    /// Members known to have failed.
+    pub failed: u64,
+    /// Members known to have left.
+    pub left: u64,
+    /// The digest of its list of the alive, in hexadecimal; equal on every member at rest.
+    pub digest: String,
+    /// Each member whose heartbeats it watches, or that watches it.
+    pub neighbours: Vec<NeighbourRecord>,
+    /// Named counters, ordered by name.
+    pub counters: Vec<(String, u64)>,
+    /// Plain words on what is wrong, if anything.
+    pub warnings: Vec<String>,
+}
+
+/// A member on the other end of heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeighbourRecord {
+    /// Its name.
+    pub name: String,
+    /// Milliseconds since it sent the newest heartbeat that is known here; none when none was heard yet.
+    pub heartbeat_age: Option<u64>,
+    /// Milliseconds by which its wall clock seems ahead of ours; none while unknown.
+    pub clock_offset: Option<i64>,
+    /// Whether its list had the same digest at its last heartbeat.
+    pub agrees: bool,
+}
+
+/// A search over the members' logs, as grep's command line has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepRequest {
+    /// The patterns; a line that matches any of them is selected. Never empty; none holds a newline.
+    pub patterns: Vec<String>,
+    /// `-G`, `-E`, `-F`.
+    pub syntax: GrepSyntax,
+    /// `-i`
+    pub ignore_case: bool,
+    /// `-v`
+    pub invert: bool,
+    /// `-w`
+    pub words: bool,
+    /// `-x`
+    pub whole_lines: bool,
+    /// What is printed.
+    pub print: GrepPrint,
+    /// `-n`
+    pub line_numbers: bool,
+    /// `-h`: lines without `NAME:FILE:`.
+    pub no_names: bool,
+    /// `-s`: no messages about files that cannot be read.
+    pub no_messages: bool,
+    /// `-m NUM`, for each file.
+    pub max_count: Option<u64>,
+    /// `-B NUM`
+    pub before_context: u32,
+    /// `-A NUM`
+    pub after_context: u32,
+    /// `--color`, decided by the client.
+    pub color: bool,
+    /// Globs over the offered files; none means all that is offered.
+    pub files: Vec<String>,
+}
+
+/// The pattern language.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepSyntax {
+    /// POSIX basic regular expressions, with GNU's extensions.
+    #[default]
+    Basic,
+    /// POSIX extended regular expressions, with GNU's extensions.
+    Extended,
+    /// Plain strings.
+    Fixed,
+}
+
+/// What grep prints of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepPrint {
+    /// The selected lines.
+    #[default]
+    Lines,
+    /// `-o`: only the matching parts.
+    Matches,
+    /// `-c`: how many lines were selected.
+    Count,
+    /// `-l`: the names of files with a selected line.
+    FilesWithMatch,
+    /// `-L`: the names of files without one.
+    FilesWithoutMatch,
+    /// `-q`: nothing; the first selected line ends the search.
+    Nothing,
+}
+
+/// How one member's search went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepOutcome {
+    /// It searched all it offers.
+    Searched(GrepTotals),
+    /// It did not answer, or not to the end; the words say why.
+    Lost(String),
+}
+
+/// The totals of one member's search.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepTotals {
+    /// Files searched.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines selected.
+    pub lines: u64,
+    /// Files that could not be read, each with a message before.
+    pub errors: u64,
+    /// Milliseconds it took there.
+    pub milliseconds: u64,
+}
+
+/// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).
+mod serde_bytes_vec {
+    use serde::{Deserializer, Serializer, de};
+    use std::fmt;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("a byte string")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}

@@ -1,0 +1,273 @@
+//! Laws of the framing: every message comes back as it went, and no bytes whatever make it panic.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test"
+)]
+use memberd_control::frame::{
+    FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
+};
+use memberd_control::message::{
+    EventRecord, EvidenceRecord, GrepOutcome, GrepPrint, GrepRequest, GrepSyntax, GrepTotals,
+    Hello, MemberRecord, MemberStatus, NeighbourRecord, Refusal, RefusalKind, Reply, Request,
+    StatusReport,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn hello() -> impl Strategy<Value = Hello> {
+    (any::<u32>(), any::<String>()).prop_map(|(protocol, program)| Hello { protocol, program })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        vec(any::<String>(), 0..4).prop_map(|introducers| Request::Join { introducers }),
+        Just(Request::Leave),
+        any::<bool>().prop_map(|all| Request::List { all }),
+        Just(Request::Status),
+        Just(Request::Events),
+        grep_request().prop_map(Request::Grep),
+    ]
+}
+
+prop_compose! {
+    fn grep_request()(
+        patterns in vec(any::<String>(), 1..4),
+        files in vec(any::<String>(), 0..4),
+        syntax in prop_oneof![Just(GrepSyntax::Basic), Just(GrepSyntax::Extended), Just(GrepSyntax::Fixed)],
+        print in prop_oneof![
+            Just(GrepPrint::Lines),
+            Just(GrepPrint::Matches),
+            Just(GrepPrint::Count),
+            Just(GrepPrint::FilesWithMatch),
+            Just(GrepPrint::FilesWithoutMatch),
+            Just(GrepPrint::Nothing),
+        ],
+        flags in any::<[bool; 8]>(),
+        max_count in any::<Option<u64>>(),
+        context in any::<(u32, u32)>(),
+    ) -> GrepRequest {
+        let [ignore_case, invert, words, whole_lines, line_numbers, no_names, no_messages, color] = flags;
+        GrepRequest {
+            patterns, syntax, ignore_case, invert, words, whole_lines, print, line_numbers, no_names,
+            no_messages, max_count, before_context: context.0, after_context: context.1, color, files,
+        }
+    }
+}
+
+fn standing() -> impl Strategy<Value = MemberStatus> {
+    prop_oneof![
+        Just(MemberStatus::Alive),
+        Just(MemberStatus::Failed),
+        Just(MemberStatus::Left)
+    ]
+}
+
+prop_compose! {
+    fn member()(
+        words in any::<[String; 3]>(),
+        port in any::<u16>(),
+        status in standing(),
+        incarnation in any::<u64>(),
+        this_machine in any::<bool>(),
+        since in any::<u64>(),
+        evidence in option::of((any::<String>(), any::<u64>())
+            .prop_map(|(accuser, silent_for)| EvidenceRecord { accuser, silent_for })),
+    ) -> MemberRecord {
+        let [id, name, address] = words;
+        MemberRecord { id, name, address, port, status, incarnation, this_machine, since, evidence }
+    }
+}
+
+prop_compose! {
+    fn neighbour()(
+        name in any::<String>(),
+        heartbeat_age in any::<Option<u64>>(),
+        clock_offset in any::<Option<i64>>(),
+        agrees in any::<bool>(),
+    ) -> NeighbourRecord {
+        NeighbourRecord { name, heartbeat_age, clock_offset, agrees }
+    }
+}
+
+prop_compose! {
+    fn status_report()(
+        words in any::<[String; 5]>(),
+        id in any::<Option<String>>(),
+        counts in any::<[u64; 4]>(),
+        neighbours in vec(neighbour(), 0..4),
+        counters in vec(any::<(String, u64)>(), 0..4),
+        warnings in vec(any::<String>(), 0..4),
+    ) -> StatusReport {
+        let [version, phase, name, address, digest] = words;
+        let [uptime, alive, failed, left] = counts;
+        StatusReport {
+            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings,
+        }
+    }
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    let kind = prop_oneof![
+        Just(RefusalKind::NotInGroup),
+        Just(RefusalKind::Failed),
+        Just(RefusalKind::NotPermitted),
+        Just(RefusalKind::Usage),
+        Just(RefusalKind::TimedOut),
+        Just(RefusalKind::Version),
+    ];
+    (kind, any::<String>()).prop_map(|(kind, message)| Refusal { kind, message })
+}
+
+fn outcome() -> impl Strategy<Value = GrepOutcome> {
+    prop_oneof![
+        any::<[u64; 5]>().prop_map(|[files, bytes, lines, errors, milliseconds]| {
+            GrepOutcome::Searched(GrepTotals {
+                files,
+                bytes,
+                lines,
+                errors,
+                milliseconds,
+            })
+        }),
+        any::<String>().prop_map(GrepOutcome::Lost),
+    ]
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
+            id,
+            alive,
+            already
+        }),
+        any::<bool>().prop_map(|was_member| Reply::Left { was_member }),
+        vec(member(), 0..6).prop_map(Reply::Members),
+        status_report().prop_map(|report| Reply::Status(Box::new(report))),
+        (any::<u64>(), standing(), member()).prop_map(|(time, status, member)| Reply::Event(
+            EventRecord {
+                time,
+                status,
+                member
+            }
+        )),
+        // Longer than the decoder's own scratch space of 4,096 bytes.
+        (any::<String>(), vec(any::<u8>(), 0..20_000))
+            .prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
+        any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
+        (any::<String>(), outcome())
+            .prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
+        Just(Reply::Done),
+        refusal().prop_map(Reply::Refused),
+    ]
+}
+
+/// Through the pure functions and through the blocking ones.
+fn comes_back<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Result<(), TestCaseError> {
+    let frame = encode(message).unwrap();
+    let (header, body) = frame.split_first_chunk::<HEADER_BYTES>().unwrap();
+    prop_assert_eq!(length(*header, M::CAP).unwrap(), body.len());
+    prop_assert_eq!(&decode::<M>(body).unwrap(), message);
+
+    let mut stream = Vec::new();
+    write_frame(&mut stream, message).unwrap();
+    write_frame(&mut stream, message).unwrap();
+    let mut reader = stream.as_slice();
+    prop_assert_eq!(&read_frame::<M>(&mut reader).unwrap(), message);
+    prop_assert_eq!(&read_frame::<M>(&mut reader).unwrap(), message);
+    prop_assert!(matches!(
+        read_frame::<M>(&mut reader),
+        Err(FrameError::Closed)
+    ));
+    Ok(())
+}
+
+/// Whatever the bytes are, the functions return; and what they accept is a message that can be sent.
+fn is_judged(bytes: &[u8]) {
+    fn judge<M: Message>(bytes: &[u8]) {
+        let _ = read_frame::<M>(&mut &*bytes);
+        if let Ok(message) = decode::<M>(bytes) {
+            // May be longer than it came (records can omit fields that are optional), so only: it returns.
+            let _ = encode(&message);
+        }
+    }
+    judge::<Hello>(bytes);
+    judge::<Request>(bytes);
+    judge::<Reply>(bytes);
+}
+
+proptest! {
+    #[test]
+    fn every_hello_comes_back(message in hello()) {
+        comes_back(&message)?;
+    }
+
+    #[test]
+    fn every_request_comes_back(message in request()) {
+        comes_back(&message)?;
+    }
+
+    #[test]
+    fn every_reply_comes_back(message in reply()) {
+        comes_back(&message)?;
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
+        is_judged(&bytes);
+    }
+
+    #[test]
+    fn a_changed_byte_never_panics(message in reply(), place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut frame = encode(&message).unwrap();
+        let place = place.index(frame.len());
+        frame[place] = byte;
+        is_judged(&frame);
+        is_judged(&frame[HEADER_BYTES..]);
+    }
+
+    #[test]
+    fn a_missing_end_is_an_error(message in request(), cut in any::<prop::sample::Index>()) {
+        let frame = encode(&message).unwrap();
+        let cut = cut.index(frame.len());
+        prop_assert!(read_frame::<Request>(&mut &frame[..cut]).is_err());
+    }
+}
+
+#[test]
+fn a_whole_mebibyte_of_output_is_refused_and_a_little_less_is_not() {
+    let output = |count| Reply::GrepOutput {
+        member: "vm3".to_owned(),
+        bytes: vec![b'x'; count],
+    };
+    assert!(matches!(
+        encode(&output(REPLY_CAP)),
+        Err(FrameError::TooLong { .. })
+    ));
+    let frame = encode(&output(REPLY_CAP - 100)).unwrap();
+    assert_eq!(
+        decode::<Reply>(&frame[HEADER_BYTES..]).unwrap(),
+        output(REPLY_CAP - 100)
+    );
+}
+
+#[test]
+fn a_full_part_of_the_list_fits_a_reply() {
+    let longest = MemberRecord {
+        id: "n".repeat(330),
+        name: "n".repeat(255),
+        address: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".to_owned(),
+        port: u16::MAX,
+        status: MemberStatus::Failed,
+        incarnation: u64::MAX,
+        this_machine: false,
+        since: u64::MAX,
+        evidence: Some(EvidenceRecord {
+            accuser: "n".repeat(255),
+            silent_for: u64::MAX,
+        }),
+    };
+    let part = vec![longest; memberd_control::message::MEMBERS_PER_REPLY];
+    assert!(encode(&Reply::Members(part)).is_ok());
+}
