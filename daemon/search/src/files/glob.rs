@@ -1,0 +1,163 @@
+//! Globs, one path component at a time.
+
+use std::path::PathBuf;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::brace;
+
+/// The longest glob in bytes.
+const MAX_GLOB_BYTES: usize = 4096;
+
+/// Why a glob was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GlobError {
+    /// It does not begin with `/`.
+    #[error("{glob}: not an absolute path: begin it with /")]
+    NotAbsolute {
+        /// As written.
+        glob: String,
+    },
+    /// It has `.` or `..` as a component, or no component at all.
+    #[error("{glob}: write the path out, without . or .., to a file")]
+    NotPlain {
+        /// As written.
+        glob: String,
+    },
+    /// It is no glob.
+    #[error("{glob}: {reason}")]
+    Syntax {
+        /// As written.
+        glob: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its braces stand for too many globs.
+    #[error("{glob}: its braces stand for more than 256 globs: write fewer")]
+    TooManyBraces {
+        /// As written.
+        glob: String,
+    },
+    /// There are too many.
+    #[error("more than {limit} globs: give fewer")]
+    TooMany {
+        /// How many may be.
+        limit: usize,
+    },
+}
+
+/// A glob of the offer, without braces.
+#[derive(Debug, Clone)]
+pub(crate) struct OfferGlob {
+    /// The directory that the glob literally begins with; trusted as written.
+    pub(crate) root: PathBuf,
+    /// What follows below; never empty.
+    pub(crate) components: Vec<Component>,
+}
+
+/// One component of a path.
+#[derive(Debug, Clone)]
+pub(crate) enum Component {
+    /// This very name.
+    Name(String),
+    /// Names that match. Those that begin with a dot do so only if the glob does too.
+    Matching { matcher: GlobMatcher, dot_files: bool },
+    /// `**`: any number of directories, none included.
+    AnyDepth,
+}
+
+impl OfferGlob {
+    /// Parses an absolute glob: `*`, `?`, `[...]`, `{a,b}`, `**`. Braces make it several.
+    pub(crate) fn parse(glob: &str) -> Result<Vec<OfferGlob>, GlobError> {
+        check_length(glob)?;
+        brace::expand(glob)?.iter().map(|plain| OfferGlob::parse_plain(plain, glob)).collect()
+    }
+
+    fn parse_plain(plain: &str, written: &str) -> Result<OfferGlob, GlobError> {
+        let Some(below) = plain.strip_prefix('/') else {
+            return Err(GlobError::NotAbsolute { glob: written.to_owned() });
+        };
+        let names: Vec<&str> = below.split('/').filter(|name| !name.is_empty()).collect();
+        if names.is_empty() || names.iter().any(|name| matches!(*name, "." | "..")) {
+            return Err(GlobError::NotPlain { glob: written.to_owned() });
+        }
+        let literal = names.iter().take(names.len() - 1).take_while(|name| !has_meta(name)).count();
+        let (root, rest) = names.split_at(literal);
+        let components = rest.iter().map(|name| Component::parse(name, written)).collect::<Result<_, _>>()?;
+        Ok(OfferGlob { root: std::iter::once("/").chain(root.iter().copied()).collect(), components })
+    }
+}
+
+impl Component {
+    fn parse(name: &str, written: &str) -> Result<Component, GlobError> {
+        Ok(if name == "**" {
+            Component::AnyDepth
+        } else if has_meta(name) {
+            Component::Matching { matcher: compile(name, written)?, dot_files: name.starts_with('.') }
+        } else {
+            Component::Name(name.to_owned())
+        })
+    }
+}
+
+/// Whether anything in `name` has a meaning in a glob.
+fn has_meta(name: &str) -> bool {
+    name.contains(['*', '?', '[', '\\'])
+}
+
+/// Compiles a glob whose `*` does not cross `/`; `written` is for the error.
+pub(crate) fn compile(glob: &str, written: &str) -> Result<GlobMatcher, GlobError> {
+    check_length(glob)?;
+    GlobBuilder::new(glob)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| GlobError::Syntax { glob: written.to_owned(), reason: error.kind().to_string() })
+}
+
+fn check_length(glob: &str) -> Result<(), GlobError> {
+    if glob.len() <= MAX_GLOB_BYTES && !glob.contains('\0') {
+        return Ok(());
+    }
+    Err(GlobError::Syntax {
+        glob: glob.chars().take(40).collect(),
+        reason: format!("longer than {MAX_GLOB_BYTES} bytes, or with a NUL in it"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn only(glob: &str) -> OfferGlob {
+        let mut globs = OfferGlob::parse(glob).unwrap();
+        assert_eq!(globs.len(), 1);
+        globs.remove(0)
+    }
+
+    #[test]
+    fn the_root_is_the_literal_prefix_and_never_the_file() {
+        assert_eq!(only("/var/log/*.log").root, Path::new("/var/log"));
+        assert_eq!(only("/var/log/syslog").root, Path::new("/var/log"));
+        assert_eq!(only("/var/*/x/y").components.len(), 3);
+        assert_eq!(only("//var//log/a").root, Path::new("/var/log"));
+        assert_eq!(only("/syslog").root, Path::new("/"));
+        assert_eq!(only("/**").root, Path::new("/"));
+    }
+
+    #[test]
+    fn what_is_not_a_plain_absolute_path_is_refused() {
+        for glob in ["", "var/log/x", "*.log"] {
+            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::NotAbsolute { .. })), "{glob}");
+        }
+        for glob in ["/", "//", "/var/../etc/shadow", "/var/./x", "/a/{b,..}/c"] {
+            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::NotPlain { .. })), "{glob}");
+        }
+        for glob in ["/a/[x", "/a/{b", "/a/\0", &format!("/{}", "x".repeat(5000))] {
+            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::Syntax { .. })), "{glob}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which of the offered files a search wants: the user's FILE arguments.
+
+use std::path::Path;
+
+use globset::GlobMatcher;
+
+use super::glob::{GlobError, compile};
+
+/// The most FILE globs of one search.
+const MAX_NARROWING: usize = 256;
+
+/// Globs over the offered files. Without any, every offered file is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Narrow {
+    globs: Vec<NarrowGlob>,
+}
+
+#[derive(Debug, Clone)]
+struct NarrowGlob {
+    written: String,
+    matcher: GlobMatcher,
+    /// Whether it is held against the whole path, or the base name.
+    whole_path: bool,
+}
+
+impl Narrow {
+    /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. One without `/` is held against a file's base
+    /// name, one with `/` against its whole path.
+    pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Narrow, GlobError> {
+        if globs.len() > MAX_NARROWING {
+            return Err(GlobError::TooMany { limit: MAX_NARROWING });
+        }
+        let globs = globs
+            .iter()
+            .map(|glob| {
+                let written = glob.as_ref();
+                Ok(NarrowGlob {
+                    written: written.to_owned(),
+                    matcher: compile(written, written)?,
+                    whole_path: written.contains('/'),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Narrow { globs })
+    }
+
+    /// A memory of which globs have matched.
+    pub(crate) fn tracker(&self) -> Tracker<'_> {
+        Tracker { narrow: self, matched: vec![false; self.globs.len()] }
+    }
+}
+
+/// Holds files against the globs and remembers which of them matched any.
+#[derive(Debug)]
+pub(crate) struct Tracker<'n> {
+    narrow: &'n Narrow,
+    matched: Vec<bool>,
+}
+
+impl Tracker<'_> {
+    /// Whether the file at `path` is wanted.
+    pub(crate) fn wants(&mut self, path: &Path) -> bool {
+        let mut wanted = self.narrow.globs.is_empty();
+        for (glob, matched) in self.narrow.globs.iter().zip(&mut self.matched) {
+            let subject = if glob.whole_path { Some(path.as_os_str()) } else { path.file_name() };
+            if subject.is_some_and(|subject| glob.matcher.is_match(subject)) {
+                *matched = true;
+                wanted = true;
+            }
+        }
+        wanted
+    }
+
+    /// The globs that matched no file, as written.
+    pub(crate) fn unmatched(self) -> Vec<String> {
+        self.narrow.globs.iter().zip(self.matched).filter(|(_, matched)| !matched).map(|(glob, _)| glob.written.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(globs: &[&str], path: &str) -> bool {
+        Narrow::new(globs).unwrap().tracker().wants(Path::new(path))
+    }
+
+    #[test]
+    fn nothing_asked_for_is_everything() {
+        assert!(wants(&[], "/var/log/x"));
+    }
+
+    #[test]
+    fn a_glob_without_a_slash_is_held_against_the_base_name() {
+        assert!(wants(&["*.log"], "/var/log/a.log"));
+        assert!(wants(&["a.log"], "/var/log/a.log"));
+        assert!(!wants(&["log"], "/var/log/a.log"));
+        assert!(wants(&["nope", "{a,b}.l?g"], "/var/log/b.log"));
+    }
+
+    #[test]
+    fn a_glob_with_a_slash_is_held_against_the_whole_path() {
+        assert!(wants(&["/var/log/*"], "/var/log/a.log"));
+        assert!(!wants(&["/var/*"], "/var/log/a.log"));
+        assert!(wants(&["/var/**"], "/var/log/a.log"));
+        assert!(!wants(&["log/a.log"], "/var/log/a.log"));
+        assert!(wants(&["**/a.log"], "/var/log/a.log"));
+    }
+
+    #[test]
+    fn globs_that_matched_nothing_are_told() {
+        let narrow = Narrow::new(&["a*", "b*", "/etc/shadow"]).unwrap();
+        let mut tracker = narrow.tracker();
+        assert!(tracker.wants(Path::new("/x/abc")));
+        assert!(!tracker.wants(Path::new("/x/cba")));
+        assert_eq!(tracker.unmatched(), ["b*", "/etc/shadow"]);
+    }
+}

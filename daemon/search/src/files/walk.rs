@@ -1,0 +1,162 @@
+//! Walks below a trusted directory to the files that a glob matches.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::dir::{Dir, Type};
+use nix::fcntl::OFlag;
+
+use super::glob::{Component, OfferGlob};
+use super::open::{OfferedFile, Root, is_hidden, literal_problem, reason};
+
+/// How many directories deep `**` goes.
+const MAX_DEPTH: usize = 16;
+
+/// Receives what a walk finds, and bounds it.
+pub(crate) trait Visitor {
+    /// A regular file.
+    fn file(&mut self, file: OfferedFile);
+    /// What could not be read, and why.
+    fn problem(&mut self, path: PathBuf, reason: String);
+    /// A directory, or an entry of one, is about to be looked at; false ends the walk.
+    fn may_go_on(&mut self) -> bool;
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Directory,
+    /// Links, FIFOs, devices, sockets.
+    Other,
+}
+
+/// Tells `visitor` of every file that `glob` matches. A directory that is not there has none.
+pub(crate) fn walk(glob: &OfferGlob, visitor: &mut dyn Visitor) {
+    match Root::open(&glob.root) {
+        Ok(root) => {
+            let mut walk = Walk { root: Arc::new(root), visitor };
+            walk.below(Path::new(""), &glob.components, 0);
+        }
+        Err(error) if is_missing(&error) => {}
+        Err(error) => visitor.problem(glob.root.clone(), reason(&error)),
+    }
+}
+
+struct Walk<'v> {
+    root: Arc<Root>,
+    visitor: &'v mut dyn Visitor,
+}
+
+impl Walk<'_> {
+    /// Matches `components` against what lies in the directory `below` the root; `depth` is how deep `**` went already.
+    fn below(&mut self, below: &Path, components: &[Component], depth: usize) {
+        let Some((component, rest)) = components.split_first() else {
+            return;
+        };
+        match component {
+            Component::Name(name) if rest.is_empty() => self.literal(below.join(name)),
+            Component::Name(name) => self.below(&below.join(name), rest, depth),
+            Component::Matching { matcher, dot_files } => {
+                for (name, kind) in self.entries(below) {
+                    let matches = (*dot_files || !is_hidden(&name)) && matcher.is_match(&name);
+                    match kind {
+                        _ if !matches => {}
+                        Kind::File if rest.is_empty() => self.found(below.join(name)),
+                        Kind::Directory if !rest.is_empty() => {
+                            self.below(&below.join(name), rest, depth);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Component::AnyDepth => {
+                self.below(below, rest, depth);
+                for (name, kind) in self.entries(below) {
+                    match kind {
+                        _ if is_hidden(&name) => {}
+                        Kind::File if rest.is_empty() => self.found(below.join(name)),
+                        Kind::Directory if depth < MAX_DEPTH => {
+                            self.below(&below.join(name), components, depth + 1);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, below: PathBuf) {
+        let file = OfferedFile::new(Arc::clone(&self.root), below);
+        self.visitor.file(file);
+    }
+
+    /// A file that the offer names without a wildcard in its last component.
+    fn literal(&mut self, below: PathBuf) {
+        match literal_problem(&self.root, &below) {
+            Ok(true) => self.found(below),
+            Ok(false) => {}
+            Err(reason) => self.visitor.problem(self.root.path().join(below), reason),
+        }
+    }
+
+    /// The entries of a directory, `.` and `..` left out. The list is bounded by the visitor's patience.
+    fn entries(&mut self, below: &Path) -> Vec<(OsString, Kind)> {
+        if !self.visitor.may_go_on() {
+            return Vec::new();
+        }
+        match self.read_directory(below) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if !is_missing(&error) {
+                    self.visitor.problem(self.root.path().join(below), reason(&error));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn read_directory(&mut self, below: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
+        let mut directory = Dir::from_fd(self.root.open_below(below, flags)?)?;
+        let mut entries = Vec::new();
+        for entry in directory.iter() {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            if !self.visitor.may_go_on() {
+                break;
+            }
+            let kind = match entry.file_type() {
+                Some(Type::File) => Kind::File,
+                Some(Type::Directory) => Kind::Directory,
+                Some(_) => Kind::Other,
+                // Some file systems do not say.
+                None => self.kind(&below.join(name)),
+            };
+            entries.push((name.to_owned(), kind));
+        }
+        Ok(entries)
+    }
+
+    fn kind(&self, below: &Path) -> Kind {
+        let metadata = self.root.open_below(below, OFlag::O_PATH).and_then(|descriptor| File::from(descriptor).metadata());
+        match metadata {
+            Ok(metadata) if metadata.is_file() => Kind::File,
+            Ok(metadata) if metadata.is_dir() => Kind::Directory,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// Whether an error only says that there is no such directory (any more), or that it is a link.
+fn is_missing(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
+}

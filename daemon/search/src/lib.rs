@@ -1,0 +1,18 @@
+//! One machine's grep: patterns, files, limits.
+//!
+//! A [`Query`] is grep's command line without the files; [`Query::compile`] makes it a [`Search`]. An [`Offer`] is what this
+//! machine lets be read; [`Offer::files`] with a [`Narrow`] gives the files, and [`Search::run`] searches them, to an [`Output`].
+//! All of it blocks, and nothing of it knows a network. What differs from GNU grep, and why, is listed in `README.md`.
+
+mod files;
+mod output;
+mod pattern;
+mod print;
+mod query;
+mod run;
+
+pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
+pub use output::{CHUNK_BYTES, Output, Stopped};
+pub use pattern::{MAX_PATTERN_BYTES, PatternError};
+pub use query::{Print, Query, Syntax};
+pub use run::{MAX_LINE_BYTES, Search, Totals};

@@ -1,0 +1,61 @@
+//! What can be wrong with a pattern, in the words of GNU grep.
+
+/// Why a pattern was refused. The words up to [`PatternError::TooBig`] are those that GNU grep uses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// A bracket expression without its end.
+    #[error("Unmatched [, [^, [:, [., or [=")]
+    UnmatchedBracket,
+    /// `\(`, or `(`, without its end.
+    #[error("Unmatched ( or \\(")]
+    UnmatchedOpenGroup,
+    /// `\)` without its start.
+    #[error("Unmatched ) or \\)")]
+    UnmatchedCloseGroup,
+    /// `\{` without its end.
+    #[error("Unmatched \\{{")]
+    UnmatchedInterval,
+    /// `\{x\}`, `\{2,1\}`
+    #[error("Invalid content of \\{{\\}}")]
+    InvalidInterval,
+    /// `[b-a]`
+    #[error("Invalid range end")]
+    InvalidRangeEnd,
+    /// `[[:nonsense:]]`
+    #[error("Invalid character class name")]
+    InvalidClassName,
+    /// `[[.nonsense.]]`, `[[=nonsense=]]`
+    #[error("Invalid collation character")]
+    InvalidCollation,
+    /// `[:space:]`
+    #[error("character class syntax is [[:space:]], not [:space:]")]
+    ClassOutsideBrackets,
+    /// A backslash at the end.
+    #[error("Trailing backslash")]
+    TrailingBackslash,
+    /// A back-reference to a group that is not there, or not closed yet.
+    #[error("Invalid back reference")]
+    InvalidBackReference,
+    /// A `[` at the end of the pattern.
+    #[error("Invalid regular expression")]
+    InvalidPattern,
+    /// A repetition of nothing.
+    #[error("Invalid preceding regular expression")]
+    InvalidPreceding,
+    /// More than the limits allow (see [`crate::pattern`](crate)): of the pattern, of a repetition, of what it compiles to.
+    #[error("Regular expression too big")]
+    TooBig,
+    /// The patterns together are longer than the limit in bytes.
+    #[error("the patterns are longer than {limit} bytes together: give fewer or shorter ones")]
+    TooLong {
+        /// [`crate::MAX_PATTERN_BYTES`]
+        limit: usize,
+    },
+    /// `\1` and the like.
+    #[error("back-references (\\1 to \\9) are not supported yet: write the pattern without them")]
+    BackReference,
+    /// The engine refused what the pattern was translated to.
+    #[error("the pattern cannot be searched for: {0}")]
+    Engine(String),
+}

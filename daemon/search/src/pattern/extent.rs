@@ -1,0 +1,113 @@
+//! Where matches begin and end within a line, by POSIX's rule: the leftmost, and of those the longest.
+//!
+//! The matcher knows the leftmost start, but its end is that of the first alternative which fits. So the end comes from one
+//! more search, anchored at the start, on an automaton that follows every alternative to its last match.
+
+use std::ops::Range;
+
+use grep_matcher::Matcher;
+use regex_automata::hybrid::dfa;
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Anchored, Input, MatchKind};
+
+use super::engine::{CACHE_LIMIT, COMPILED_LIMIT, Engine};
+use super::error::PatternError;
+
+/// Finds extents; made from an [`Engine`] once for a query.
+#[derive(Debug)]
+pub(crate) struct Extents {
+    engine: Engine,
+    /// None where every match has the same length, so that the matcher's end is the only one.
+    longest: Option<Longest>,
+}
+
+#[derive(Debug)]
+struct Longest {
+    /// Gives up at a word boundary beside a byte that is not ASCII.
+    fast: dfa::DFA,
+    /// Never gives up.
+    sure: PikeVM,
+}
+
+/// What the searches need to write to; one for each run.
+#[derive(Debug)]
+pub(crate) struct ExtentsCache(Option<(dfa::Cache, pikevm::Cache)>);
+
+impl Extents {
+    /// Compiles the automata. Fails with [`PatternError::TooBig`].
+    pub(crate) fn new(engine: &Engine) -> Result<Extents, PatternError> {
+        let hir = engine.hir()?;
+        let lengths = hir.properties();
+        let longest = if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
+            None
+        } else {
+            Some(Longest::new(&hir)?)
+        };
+        Ok(Extents { engine: engine.clone(), longest })
+    }
+
+    /// Makes what [`Extents::next`] writes to.
+    pub(crate) fn cache(&self) -> ExtentsCache {
+        ExtentsCache(self.longest.as_ref().map(|longest| (longest.fast.create_cache(), longest.sure.create_cache())))
+    }
+
+    /// The first match in `line` that starts at `from` or later. It may be empty.
+    pub(crate) fn next(&self, cache: &mut ExtentsCache, line: &[u8], from: usize) -> Option<Range<usize>> {
+        // Finding cannot fail: the error type has no value.
+        let found = self.engine.matcher().find_at(line, from).ok().flatten()?;
+        let end = match (&self.longest, &mut cache.0) {
+            (Some(longest), Some(cache)) => longest.end(cache, line, found.start()),
+            _ => None,
+        };
+        Some(found.start()..end.unwrap_or(found.end()))
+    }
+}
+
+impl Longest {
+    fn new(hir: &regex_syntax::hir::Hir) -> Result<Longest, PatternError> {
+        let nfa = thompson::Compiler::new()
+            .configure(NFA::config().utf8(false).nfa_size_limit(Some(COMPILED_LIMIT)).which_captures(WhichCaptures::Implicit))
+            .build_from_hir(hir)
+            .map_err(|error| match error.size_limit() {
+                Some(_) => PatternError::TooBig,
+                None => PatternError::Engine(error.to_string()),
+            })?;
+        let fast = dfa::Builder::new()
+            .configure(
+                dfa::Config::new()
+                    .match_kind(MatchKind::All)
+                    .unicode_word_boundary(true)
+                    .cache_capacity(CACHE_LIMIT)
+                    .skip_cache_capacity_check(true)
+                    .minimum_cache_clear_count(Some(10)),
+            )
+            .build_from_nfa(nfa.clone())
+            .map_err(|error| PatternError::Engine(error.to_string()))?;
+        let sure = PikeVM::builder()
+            .configure(PikeVM::config().match_kind(MatchKind::All))
+            .build_from_nfa(nfa)
+            .map_err(|error| PatternError::Engine(error.to_string()))?;
+        Ok(Longest { fast, sure })
+    }
+
+    /// Where the longest match that starts at `start` ends.
+    fn end(&self, (fast, sure): &mut (dfa::Cache, pikevm::Cache), line: &[u8], start: usize) -> Option<usize> {
+        let input = Input::new(line).range(start..).anchored(Anchored::Yes);
+        match self.fast.try_search_fwd(fast, &input) {
+            Ok(found) => found.map(|found| found.offset()),
+            Err(_) => self.last_end(sure, &input),
+        }
+    }
+
+    fn last_end(&self, cache: &mut pikevm::Cache, input: &Input<'_>) -> Option<usize> {
+        let mut slots = [None; 2];
+        self.sure.search_slots(cache, input, &mut slots)?;
+        slots[1].map(NonMaxUsize::get)
+    }
+}
+
+#[cfg(test)]
+#[path = "extent_tests.rs"]
+mod tests;

@@ -1,0 +1,67 @@
+//! Intervals: the `{2,5}` of repetitions.
+
+use super::error::PatternError;
+use super::token::{Language, Token, first_token};
+
+/// How often: at least, and at most where there is such a bound.
+pub(crate) type Bounds = (u32, Option<u32>);
+
+/// POSIX's RE_DUP_MAX as GNU has it: the largest number in an interval.
+const MAX_REPEATS: u32 = 0x7fff;
+
+/// A bound as written.
+enum Number {
+    Absent,
+    Given(u32),
+    /// Not a number at all.
+    Nonsense,
+}
+
+/// Parses what follows the opening brace, and gives the bounds and what is left after the closing one. None when extended
+/// patterns take the brace as a character, as in `a{x`.
+pub(crate) fn parse(language: Language, inside: &[char]) -> Result<Option<(Bounds, &[char])>, PatternError> {
+    let (first, stop, rest) = number(language, inside);
+    let least = match first {
+        Number::Absent if stop == Some(Token::Character(',')) => Number::Given(0),
+        Number::Absent => return Err(PatternError::InvalidInterval),
+        other => other,
+    };
+    let (most, stop, rest) = match (&least, &stop) {
+        (Number::Given(n), Some(Token::CloseInterval)) => (Number::Given(*n), stop, rest),
+        (Number::Given(_), Some(Token::Character(','))) => number(language, rest),
+        _ => (Number::Nonsense, stop, rest),
+    };
+    let (least, most) = match (least, most) {
+        (Number::Given(least), Number::Given(most)) => (least, Some(most)),
+        (Number::Given(least), Number::Absent) => (least, None),
+        _ if language == Language::Extended => return Ok(None),
+        _ if stop.is_none() => return Err(PatternError::UnmatchedInterval),
+        _ => return Err(PatternError::InvalidInterval),
+    };
+    if most.is_some_and(|most| least > most) || stop != Some(Token::CloseInterval) {
+        return Err(PatternError::InvalidInterval);
+    }
+    if most.unwrap_or(least) > MAX_REPEATS {
+        return Err(PatternError::TooBig);
+    }
+    Ok(Some(((least, most), rest)))
+}
+
+/// A number, the token that it ended at (a comma, the closing brace, or the pattern's end), and what is left after that.
+fn number(language: Language, mut rest: &[char]) -> (Number, Option<Token>, &[char]) {
+    let mut number = Number::Absent;
+    while let Ok(Some((token, length))) = first_token(language, rest) {
+        rest = rest.get(length..).unwrap_or_default();
+        let digit = match token {
+            Token::CloseInterval | Token::Character(',') => return (number, Some(token), rest),
+            Token::Character(c) => c.to_digit(10),
+            _ => None,
+        };
+        number = match (number, digit) {
+            (Number::Absent, Some(digit)) => Number::Given(digit),
+            (Number::Given(n), Some(digit)) => Number::Given((n * 10 + digit).min(MAX_REPEATS + 1)),
+            _ => Number::Nonsense,
+        };
+    }
+    (Number::Nonsense, None, &[])
+}

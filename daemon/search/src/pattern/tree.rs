@@ -1,0 +1,92 @@
+//! The syntax tree of a POSIX pattern: what every engine is built from.
+
+/// One piece of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// Matches the empty string.
+    Empty,
+    /// One character.
+    Literal(char),
+    /// `.`
+    Any,
+    /// A bracket expression, or `\w`, `\W`, `\s`, `\S`.
+    Set(Set),
+    /// Matches at a place, not a character.
+    Anchor(Anchor),
+    /// A parenthesised piece; groups count from 1 in the order in which they open.
+    Group(Box<Node>),
+    /// What group N matched, once more.
+    BackReference(usize),
+    /// A piece `least` times or more, up to `most` times where given.
+    Repeat { node: Box<Node>, least: u32, most: Option<u32> },
+    /// One piece after the other.
+    Sequence(Vec<Node>),
+    /// Any one of the branches.
+    Alternation(Vec<Node>),
+}
+
+/// A place in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    /// `^`, and `` \` ``: grep's buffer is the line.
+    LineStart,
+    /// `$`, and `\'`.
+    LineEnd,
+    /// `\<`
+    WordStart,
+    /// `\>`
+    WordEnd,
+    /// `\b`
+    WordBoundary,
+    /// `\B`
+    NotWordBoundary,
+}
+
+/// A set of characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Set {
+    /// Whether it holds every character but the items'.
+    pub(crate) negated: bool,
+    /// What is in it; never empty.
+    pub(crate) items: Vec<SetItem>,
+}
+
+/// One item of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SetItem {
+    /// The characters from the first to the second, both included, by code point.
+    Range(char, char),
+    /// `[:name:]`
+    Class(CharacterClass),
+}
+
+/// The character classes of POSIX (XBD 9.3.5, item 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CharacterClass {
+    Alnum,
+    Alpha,
+    Blank,
+    Cntrl,
+    Digit,
+    Graph,
+    Lower,
+    Print,
+    Punct,
+    Space,
+    Upper,
+    Xdigit,
+}
+
+impl Set {
+    /// `\w`, or `\W`: letters, digits and the underscore.
+    pub(crate) fn word(negated: bool) -> Set {
+        let items = vec![SetItem::Class(CharacterClass::Alnum), SetItem::Range('_', '_')];
+        Set { negated, items }
+    }
+
+    /// `\s`, or `\S`.
+    pub(crate) fn space(negated: bool) -> Set {
+        let items = vec![SetItem::Class(CharacterClass::Space)];
+        Set { negated, items }
+    }
+}

@@ -1,0 +1,81 @@
+//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they have waited long enough.
+
+use std::time::{Duration, Instant};
+
+use crate::output::{CHUNK_BYTES, Output, Stopped};
+
+/// How long found lines wait for more while the search goes on.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A buffer in front of an [`Output`]. Once that has stopped, so has this.
+pub(crate) struct Chunk<'o> {
+    output: &'o mut dyn Output,
+    bytes: Vec<u8>,
+    handed_on: Instant,
+    stopped: bool,
+}
+
+impl<'o> Chunk<'o> {
+    pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
+        Chunk { output, bytes: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4), handed_on: Instant::now(), stopped: false }
+    }
+
+    /// Where the next line is written to. End it with [`Chunk::end_line`].
+    pub(crate) fn line(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// A line was written, its newline included: hands on what there is if that is a chunk.
+    pub(crate) fn end_line(&mut self) -> Result<(), Stopped> {
+        if self.bytes.len() >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
+    pub(crate) fn expect(&mut self, length: usize) -> Result<(), Stopped> {
+        if length >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands on what there is.
+    pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
+        if self.bytes.is_empty() {
+            return self.check();
+        }
+        self.handed_on = Instant::now();
+        let result = match self.check() {
+            Ok(()) => self.output.lines(&self.bytes),
+            stopped => stopped,
+        };
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * CHUNK_BYTES);
+        self.note(result)
+    }
+
+    /// Hands on what there is if it has waited long enough.
+    pub(crate) fn flush_if_late(&mut self) -> Result<(), Stopped> {
+        if self.bytes.is_empty() || self.handed_on.elapsed() < PATIENCE {
+            return self.check();
+        }
+        self.flush()
+    }
+
+    /// Sends a message, after the lines that came before it.
+    pub(crate) fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.flush()?;
+        let result = self.output.message(text);
+        self.note(result)
+    }
+
+    /// Whether the output has stopped.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    fn check(&self) -> Result<(), Stopped> {
+        if self.stopped { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn note(&mut self, result: Result<(), Stopped>) -> Result<(), Stopped> {
+        self.stopped |= result.is_err();
+        result
+    }
+}

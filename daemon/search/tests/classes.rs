@@ -1,0 +1,61 @@
+//! Character classes against GNU grep in C.UTF-8, over every character of the first two planes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use memberd_search::{Print, Query};
+use support::Bench;
+
+/// The characters on which the two differ.
+fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
+    let all = '\u{1}'..'\u{20000}';
+    let mut text = String::new();
+    for c in all.filter(|c| *c != '\n') {
+        text.push(c);
+        text.push('\n');
+    }
+    let bench = Bench::new(&[("every", text.as_bytes())]);
+    let query =
+        Query { patterns: vec![pattern.to_owned()], print: Print::Lines, no_names: true, ignore_case, ..Query::default() };
+    let characters = |output: Vec<u8>| -> BTreeSet<char> { String::from_utf8(output).unwrap().chars().collect() };
+    let ours = characters(bench.ours(&query).output);
+    let theirs = characters(bench.theirs(&query, "C.UTF-8").output);
+    ours.symmetric_difference(&theirs).copied().collect()
+}
+
+/// Characters whose properties have not changed between the Unicode versions that the two were built with: Latin, and a large block of
+/// Chinese.
+fn is_settled(c: char) -> bool {
+    matches!(c, '\0'..'\u{300}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+#[test]
+fn classes_hold_what_they_hold_in_gnu_grep() {
+    for class in ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"] {
+        let odd = differences(&format!("^[[:{class}:]]$"), false);
+        assert!(!odd.iter().copied().any(is_settled), "[:{class}:] {odd:?}");
+        // The rest are characters that newer versions of Unicode have added.
+        assert!(odd.len() < 12_000, "[:{class}:] {}", odd.len());
+    }
+    for escape in [".", "\\s", "\\S"] {
+        let odd = differences(&format!("^{escape}$"), false);
+        assert!(odd.is_empty(), "{escape} {odd:?}");
+    }
+    for escape in ["\\w", "\\W", "\\<", "\\b"] {
+        let odd = differences(escape, false);
+        assert!(!odd.iter().copied().any(is_settled), "{escape} {odd:?}");
+    }
+}
+
+#[test]
+fn letters_have_the_case_pairs_that_they_have_in_gnu_grep_but_for_three() {
+    // The dotless i, the Kelvin sign and the capital sharp s.
+    let known = ['\u{131}', '\u{212A}', '\u{1E9E}'];
+    for letter in ["a", "z", "k", "s", "i", "\u{e9}", "\u{df}", "\u{3c3}", "\u{436}"] {
+        let odd = differences(letter, true);
+        assert!(odd.iter().all(|c| known.contains(c)), "{letter} {odd:?}");
+    }
+}

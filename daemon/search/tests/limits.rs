@@ -1,0 +1,206 @@
+//! Bounds: of memory, of time, of what a pattern may cost, and how soon results are handed on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use memberd_search::{
+    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Print, Query, Stopped, Syntax,
+};
+use tempfile::TempDir;
+
+fn query(pattern: &str) -> Query {
+    Query { patterns: vec![pattern.to_owned()], syntax: Syntax::Extended, ..Query::default() }
+}
+
+fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a.log");
+    write(&mut std::fs::File::create(&path).unwrap());
+    let offer = Offer::new(&[path.to_str().unwrap()]).unwrap();
+    let files = offer.files(&Narrow::default()).files;
+    (directory, files)
+}
+
+/// Records the sizes of what it gets, and calls `react` each time.
+struct Probe<F> {
+    chunks: Vec<usize>,
+    messages: Vec<String>,
+    react: F,
+}
+
+fn probe<F: FnMut(usize) -> Result<(), Stopped>>(react: F) -> Probe<F> {
+    Probe { chunks: vec![], messages: vec![], react }
+}
+
+impl<F: FnMut(usize) -> Result<(), Stopped>> Output for Probe<F> {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        assert_eq!(bytes.last(), Some(&b'\n'));
+        self.chunks.push(bytes.len());
+        (self.react)(self.chunks.len())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.messages.push(text);
+        Ok(())
+    }
+}
+
+#[test]
+fn hostile_patterns_are_refused_soon_and_in_plain_words() {
+    let bombs = [
+        "(.{1,1000}){1,1000}".to_owned(),
+        "((a{1,255}){1,255}){1,255}".to_owned(),
+        "[[:alpha:]]{32767}".to_owned(),
+        "(".repeat(5000) + &")".repeat(5000),
+        "a".to_owned() + &"{2}".repeat(5000),
+        "\\w".repeat(20_000),
+        "[[:alpha:]]".repeat(5000),
+    ];
+    for ignore_case in [false, true] {
+        for pattern in &bombs {
+            let started = Instant::now();
+            let error = Query { ignore_case, print: Print::Matches, ..query(pattern) }.compile().unwrap_err();
+            assert_eq!(error, PatternError::TooBig, "{}", &pattern[..20]);
+            assert!(started.elapsed() < Duration::from_secs(20), "{}", &pattern[..20]);
+        }
+    }
+    let long = query(&"a".repeat(70_000)).compile().unwrap_err();
+    assert!(matches!(long, PatternError::TooLong { .. }));
+    let stars = "a".to_owned() + &"*".repeat(60_000);
+    assert!(query(&stars).compile().is_ok());
+    assert!(Query { syntax: Syntax::Fixed, ..query(&"(".repeat(60_000)) }.compile().is_ok());
+}
+
+#[test]
+fn back_references_are_refused_with_what_to_do() {
+    for syntax in [Syntax::Basic, Syntax::Extended] {
+        let pattern = if syntax == Syntax::Basic { "\\(a\\)\\1" } else { "(a)\\1" };
+        let error = Query { syntax, ..query(pattern) }.compile().unwrap_err();
+        assert_eq!(error, PatternError::BackReference);
+        assert!(error.to_string().starts_with("back-references (\\1 to \\9) are not supported yet"));
+    }
+}
+
+#[test]
+fn chunks_are_whole_lines_of_about_the_same_size() {
+    let (_directory, files) = file(|file| {
+        for n in 0..50_000 {
+            writeln!(file, "line {n}").unwrap();
+        }
+    });
+    let mut probe = probe(|_| Ok(()));
+    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    assert_eq!(totals.lines, 50_000);
+    assert!(probe.chunks.len() > 10);
+    assert!(probe.chunks.iter().all(|size| *size < 2 * CHUNK_BYTES));
+}
+
+#[test]
+fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
+    let (_directory, files) = file(|file| {
+        file.write_all(b"short foo\n").unwrap();
+        file.write_all(&vec![b'x'; 3_000_000]).unwrap();
+        file.write_all(b"foo\nshort foo").unwrap();
+    });
+    let mut probe = probe(|_| Ok(()));
+    let query = Query { no_names: true, ..query("foo") };
+    query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    assert_eq!(probe.chunks, [10, 3_000_004, 10]);
+}
+
+#[test]
+fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
+    let (_directory, files) = file(|file| {
+        file.write_all(b"foo\n").unwrap();
+        // A hole: nothing is written, and it reads as one long line of NUL bytes.
+        file.set_len(MAX_LINE_BYTES as u64 * 2).unwrap();
+    });
+    // NUL bytes count as line ends, as for GNU grep, so that this is searched through to its end.
+    let mut holes = probe(|_| Ok(()));
+    let totals = query("foo").compile().unwrap().run("m1", &files, &mut holes, &AtomicBool::new(false));
+    assert_eq!((totals.errors, totals.lines), (0, 1));
+
+    let (_directory, files) = file(|file| {
+        file.write_all(b"foo\n").unwrap();
+        let block = vec![b'x'; 1024 * 1024];
+        for _ in 0..MAX_LINE_BYTES / block.len() + 1 {
+            file.write_all(&block).unwrap();
+        }
+    });
+    let mut long = probe(|_| Ok(()));
+    let totals = query("foo").compile().unwrap().run("m1", &files, &mut long, &AtomicBool::new(false));
+    assert_eq!((totals.errors, totals.lines), (1, 1));
+    assert_eq!(long.messages.len(), 1);
+    assert!(long.messages[0].contains("is longer than 128 MiB"), "{}", long.messages[0]);
+}
+
+#[test]
+fn a_stopped_output_ends_the_search() {
+    let (_directory, files) = file(|file| {
+        for n in 0..200_000 {
+            writeln!(file, "line {n}").unwrap();
+        }
+    });
+    let mut probe = probe(|_| Err(Stopped));
+    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    assert!(totals.interrupted);
+    assert_eq!(probe.chunks.len(), 1);
+    assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
+}
+
+#[test]
+fn a_cancelled_search_ends_at_the_next_buffer() {
+    let (_directory, files) = file(|file| {
+        for n in 0..200_000 {
+            writeln!(file, "line {n}").unwrap();
+        }
+    });
+    let cancel = AtomicBool::new(false);
+    let mut probe = probe(|_| {
+        cancel.store(true, Ordering::Relaxed);
+        Ok(())
+    });
+    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &cancel);
+    assert!(totals.interrupted);
+    assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
+    let again = query("line").compile().unwrap().run("m1", &files, &mut probe, &cancel);
+    assert_eq!((again.interrupted, again.files), (true, 0));
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_does_not_keep_the_search_alive() {
+    let (directory, files) = file(|file| file.write_all(&b"line\n".repeat(30_000)).unwrap());
+    let path = directory.path().join("a.log");
+    let mut growing = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    let block = b"line\n".repeat(100_000);
+    // For every chunk that is found, more is written than was read.
+    let mut probe = probe(|_| {
+        growing.write_all(&block).unwrap();
+        Ok(())
+    });
+    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    assert!(!totals.interrupted);
+    assert!(totals.bytes <= 150_000 + 16 * 1024 * 1024);
+    assert_eq!(totals.bytes % 5, 0, "it ends at a line's end");
+}
+
+#[test]
+fn early_stops_read_no_more_than_they_need() {
+    let (_directory, files) = file(|file| {
+        for n in 0..200_000 {
+            writeln!(file, "line {n}").unwrap();
+        }
+    });
+    for print in [Print::Nothing, Print::FilesWithMatch, Print::FilesWithoutMatch, Print::Lines] {
+        for invert in [false, true] {
+            let pattern = if invert { "nowhere" } else { "line" };
+            let query = Query { print, invert, max_count: Some(1), ..query(pattern) };
+            let totals = query.compile().unwrap().run("m1", &files, &mut probe(|_| Ok(())), &AtomicBool::new(false));
+            assert!(totals.bytes <= 256 * 1024, "{print:?} {invert} {}", totals.bytes);
+            assert_eq!(totals.lines, 1);
+        }
+    }
+}
