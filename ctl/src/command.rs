@@ -1,0 +1,57 @@
+//! The commands, one file each.
+
+mod demo;
+mod events;
+mod grep;
+mod join;
+mod leave;
+mod list;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::connection::Daemon;
+use crate::exit::{Exit, Failure};
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Join the group, through the configured introducers or those given
+    Join(join::Join),
+    /// Leave the group
+    Leave,
+    /// List the members that are up
+    List(list::List),
+    /// Show how the local daemon is doing
+    Status(status::Status),
+    /// Follow membership changes as they happen
+    Events(events::Events),
+    /// Search the logs of all members, with grep's options
+    #[command(disable_help_flag = true)]
+    Grep(grep::Grep),
+    /// Watch a fleet of real daemons on this machine find a crash
+    Demo(demo::Demo),
+}
+
+impl Command {
+    /// Does it, says on standard error what failed, and returns the exit status.
+    pub(crate) fn run(&self, daemon: &Daemon) -> ExitCode {
+        let done = match self {
+            Command::Join(join) => join.run(daemon),
+            Command::Leave => leave::run(daemon),
+            Command::List(list) => list.run(daemon),
+            Command::Status(status) => status.run(daemon),
+            Command::Events(events) => events.run(daemon),
+            Command::Grep(grep) => return grep.run(daemon),
+            Command::Demo(demo) => demo.run(),
+        };
+        ExitCode::from(done.map_or_else(|failure| ended(&failure), |()| Exit::Done) as u8)
+    }
+}
+
+fn ended(failure: &Failure) -> Exit {
+    failure.report();
+    failure.exit()
+}

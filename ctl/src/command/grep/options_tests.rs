@@ -1,0 +1,224 @@
+//! Tables of command lines: what they ask for, and what is wrong with them.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use memberd_control::message::{GrepPrint, GrepRequest, GrepSyntax};
+
+use super::{Command, parse};
+
+fn arguments(line: &[&str]) -> Vec<OsString> {
+    line.iter().map(OsString::from).collect()
+}
+
+fn search(line: &[&str]) -> GrepRequest {
+    match parse(&arguments(line), false) {
+        Ok(Command::Search(request)) => request,
+        other => panic!("{line:?}: {other:?}"),
+    }
+}
+
+fn request(patterns: &[&str], change: impl FnOnce(&mut GrepRequest)) -> GrepRequest {
+    let mut request =
+        GrepRequest { patterns: patterns.iter().map(|&pattern| pattern.to_owned()).collect(), ..GrepRequest::default() };
+    change(&mut request);
+    request
+}
+
+/// Each line asks for pattern `p` and one change.
+#[test]
+fn each_option_asks_for_what_grep_means_by_it() {
+    type Change = fn(&mut GrepRequest);
+    let table: &[(&[&str], Change)] = &[
+        (&["p"], |_| {}),
+        (&["-G", "p"], |_| {}),
+        (&["-E", "p"], |r| r.syntax = GrepSyntax::Extended),
+        (&["-F", "p"], |r| r.syntax = GrepSyntax::Fixed),
+        (&["-FE", "p"], |r| r.syntax = GrepSyntax::Extended),
+        (&["--extended-regexp", "p"], |r| r.syntax = GrepSyntax::Extended),
+        (&["-i", "p"], |r| r.ignore_case = true),
+        (&["-y", "p"], |r| r.ignore_case = true),
+        (&["--ignore-case", "p"], |r| r.ignore_case = true),
+        (&["-i", "--no-ignore-case", "p"], |_| {}),
+        (&["--no-ignore-case", "-i", "p"], |r| r.ignore_case = true),
+        (&["-v", "p"], |r| r.invert = true),
+        (&["--invert-match", "p"], |r| r.invert = true),
+        (&["-w", "p"], |r| r.words = true),
+        (&["-x", "p"], |r| r.whole_lines = true),
+        (&["-n", "p"], |r| r.line_numbers = true),
+        (&["-h", "p"], |r| r.no_names = true),
+        (&["-hH", "p"], |_| {}),
+        (&["-H", "--no-filename", "p"], |r| r.no_names = true),
+        (&["-s", "p"], |r| r.no_messages = true),
+        (&["-m", "3", "p"], |r| r.max_count = Some(3)),
+        (&["-m3", "p"], |r| r.max_count = Some(3)),
+        (&["--max-count=0", "p"], |r| r.max_count = Some(0)),
+        (&["-m", "-1", "p"], |_| {}),
+        (&["--line-buffered", "-U", "p"], |_| {}),
+    ];
+    for (line, change) in table {
+        assert_eq!(search(line), request(&["p"], change), "{line:?}");
+    }
+}
+
+#[test]
+fn what_is_printed_follows_greps_order_of_precedence() {
+    for (line, print) in [
+        (&["-c", "p"][..], GrepPrint::Count),
+        (&["-o", "p"], GrepPrint::Matches),
+        (&["-oc", "p"], GrepPrint::Count),
+        (&["-cl", "p"], GrepPrint::FilesWithMatch),
+        (&["-lL", "p"], GrepPrint::FilesWithoutMatch),
+        (&["-Ll", "p"], GrepPrint::FilesWithMatch),
+        (&["-qcl", "p"], GrepPrint::Nothing),
+        (&["--silent", "p"], GrepPrint::Nothing),
+        (&["--quiet", "p"], GrepPrint::Nothing),
+    ] {
+        assert_eq!(search(line).print, print, "{line:?}");
+    }
+}
+
+#[test]
+fn context_comes_from_the_particular_option_and_else_from_the_general_one() {
+    for (line, before, after) in [
+        (&["-A3", "p"][..], 0, 3),
+        (&["-B", "2", "p"], 2, 0),
+        (&["-C1", "p"], 1, 1),
+        (&["-C1", "-A4", "p"], 1, 4),
+        (&["-A4", "-C1", "p"], 1, 4),
+        (&["-12", "p"], 12, 12),
+        (&["-1", "-2", "p"], 2, 2),
+        (&["-1n2", "p"], 2, 2),
+        (&["-n3i", "p"], 3, 3),
+        (&["--context=7", "-B0", "p"], 0, 7),
+        (&["-A", "+1", "p"], 0, 1),
+        (&["-A", "99999999999999999999", "p"], 0, u32::MAX),
+    ] {
+        let request = search(line);
+        assert_eq!((request.before_context, request.after_context), (before, after), "{line:?}");
+    }
+}
+
+#[test]
+fn patterns_come_from_options_or_the_first_operand_and_are_split_at_newlines() {
+    for (line, patterns, files) in [
+        (&["p", "f", "g"][..], &["p"][..], &["f", "g"][..]),
+        (&["-e", "p", "f"], &["p"], &["f"]),
+        (&["-ep", "f", "-e", "q"], &["p", "q"], &["f"]),
+        (&["--regexp=p", "--regexp", "q"], &["p", "q"], &[]),
+        (&["a\nb"], &["a", "b"], &[]),
+        (&["-e", "a\nb", "-e", "c"], &["a", "b", "c"], &[]),
+        (&["a\n"], &["a", ""], &[]),
+        (&[""], &[""], &[]),
+        (&["-e", "-x"], &["-x"], &[]),
+        (&["-e", "--", "f"], &["--"], &["f"]),
+        (&["--", "-x", "-v"], &["-x"], &["-v"]),
+        (&["p", "--", "--"], &["p"], &["--"]),
+        (&["p", "-"], &["p"], &["-"]),
+    ] {
+        let request = search(line);
+        assert_eq!(request.patterns, patterns, "{line:?}");
+        assert_eq!(request.files, files, "{line:?}");
+    }
+}
+
+#[test]
+fn options_may_be_combined_cut_short_and_given_after_operands() {
+    assert_eq!(
+        search(&["-inA3", "p"]),
+        request(&["p"], |r| {
+            r.ignore_case = true;
+            r.line_numbers = true;
+            r.after_context = 3;
+        })
+    );
+    assert_eq!(
+        search(&["p", "f", "-vc"]),
+        request(&["p"], |r| {
+            r.files = vec!["f".to_owned()];
+            r.invert = true;
+            r.print = GrepPrint::Count;
+        })
+    );
+    // Two long names of one option do not make its beginning ambiguous.
+    assert_eq!(search(&["--fix", "p"]).syntax, GrepSyntax::Fixed);
+    assert_eq!(search(&["--cou", "p"]).print, GrepPrint::Count);
+    assert_eq!(search(&["--col=always", "p"]).patterns, ["p"]);
+    assert_eq!(search(&["--max", "2", "p"]).max_count, Some(2));
+}
+
+#[test]
+fn colour_is_off_unless_asked_for_and_auto_asks_the_terminal() {
+    let color = |line: &[&str], terminal| match parse(&arguments(line), terminal) {
+        Ok(Command::Search(request)) => request.color,
+        other => panic!("{line:?}: {other:?}"),
+    };
+    for (line, on_terminal, elsewhere) in [
+        (&["p"][..], false, false),
+        (&["--color", "p"], true, false),
+        (&["--colour=auto", "p"], true, false),
+        (&["--color=always", "p"], true, true),
+        (&["--color=always", "--color=never", "p"], false, false),
+    ] {
+        assert_eq!(color(line, true), on_terminal, "{line:?}");
+        assert_eq!(color(line, false), elsewhere, "{line:?}");
+    }
+}
+
+#[test]
+fn help_and_version_need_no_pattern() {
+    assert_eq!(parse(&arguments(&["--help"]), false), Ok(Command::Help));
+    assert_eq!(parse(&arguments(&["p", "--he"]), false), Ok(Command::Help));
+    assert_eq!(parse(&arguments(&["-V"]), false), Ok(Command::Version));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_greps_words() {
+    for (line, words) in [
+        (&[][..], "no PATTERN was given"),
+        (&["-i"], "no PATTERN was given"),
+        (&["-k", "p"], "invalid option -- 'k'"),
+        (&["-ik", "p"], "invalid option -- 'k'"),
+        (&["-é", "p"], "invalid option -- 'é'"),
+        (&["--foo", "p"], "unrecognized option '--foo'"),
+        (&["--co", "p"], "option '--co' is ambiguous; possibilities: '--context' '--color' '--colour' '--count'"),
+        (&["--count=3", "p"], "option '--count' doesn't allow an argument"),
+        (&["--regexp"], "option '--regexp' requires an argument"),
+        (&["-e"], "option requires an argument -- 'e'"),
+        (&["-m", "1x", "p"], "invalid max count"),
+        (&["-m", "", "p"], "invalid max count"),
+        (&["-A", "x", "p"], "x: invalid context length argument"),
+        (&["-A", "-1", "p"], "-1: invalid context length argument"),
+        (&["-C", "", "p"], ": invalid context length argument"),
+        (&["--color=foo", "p"], "invalid argument 'foo' for '--color'"),
+    ] {
+        assert_eq!(parse(&arguments(line), false), Err(words.to_owned()), "{line:?}");
+    }
+}
+
+#[test]
+fn greps_options_that_members_do_not_have_are_refused_by_name() {
+    for (line, name) in [
+        (&["-P", "p"][..], "-P"),
+        (&["--perl", "p"], "--perl-regexp"),
+        (&["-f", "file", "p"], "-f"),
+        (&["-z", "p"], "-z"),
+        (&["-Z", "p"], "-Z"),
+        (&["-b", "p"], "-b"),
+        (&["-ir", "p"], "-r"),
+        (&["-a", "p"], "-a"),
+        (&["-I", "p"], "-I"),
+        (&["-T", "p"], "-T"),
+        (&["--include=*.log", "p"], "--include"),
+        (&["--no-group-separator", "p"], "--no-group-separator"),
+    ] {
+        let words = format!("option '{name}' is not supported by memberctl");
+        assert_eq!(parse(&arguments(line), false), Err(words), "{line:?}");
+    }
+}
+
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    let line = [OsString::from_vec(vec![b'a', 0xff])];
+    assert!(parse(&line, false).unwrap_err().contains("not valid UTF-8"));
+}

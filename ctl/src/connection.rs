@@ -1,0 +1,193 @@
+//! The connection to the daemon: opened, greeted, asked once, and read to the end.
+
+use std::io::{BufReader, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use memberd_control::frame::{FrameError, Message, read_frame, write_frame};
+use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::exit::{Exit, Failure};
+use crate::words;
+
+/// How long the daemon may take for its greeting.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// Where the daemon is, and how long to wait for it: what the options before the command say.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Daemon {
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", env = "MEMBERCTL_SOCKET", default_value = "/run/memberd/control.sock")]
+    pub(crate) socket: PathBuf,
+
+    /// How long to wait for an answer: 60 for join and leave, 10 for list and status unless given; grep and events wait as long as it takes
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// How long a command waits for the next reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// So long, where the user did not say.
+    For(Duration),
+    /// As long as it takes.
+    Endless,
+}
+
+/// An open connection on which a request was sent.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: BufReader<UnixStream>,
+}
+
+impl Connection {
+    /// Connects, exchanges greetings, and sends the request.
+    pub(crate) fn ask(daemon: &Daemon, request: &Request, patience: Patience) -> Result<Connection, Failure> {
+        let path = daemon.socket.as_path();
+        let stream = UnixStream::connect(path).map_err(|error| unreachable_because(path, &error))?;
+        let mut connection = Connection { stream: BufReader::new(stream) };
+        let patience = match (patience, daemon.timeout) {
+            (Patience::Endless, _) => None,
+            (Patience::For(_), Some(seconds)) => Some(Duration::from_secs(seconds)),
+            (Patience::For(limit), None) => Some(limit),
+        };
+        connection.wait_at_most(Some(patience.map_or(GREETING, |limit| limit.min(GREETING))))?;
+        connection.greet()?;
+        connection.wait_at_most(patience)?;
+        connection.send(request)?;
+        Ok(connection)
+    }
+
+    /// The next reply. A refusal is a failure; so is an end before the final reply.
+    pub(crate) fn reply(&mut self) -> Result<Reply, Failure> {
+        match self.read()? {
+            Reply::Refused(refusal) => Err(refusal.into()),
+            reply => Ok(reply),
+        }
+    }
+
+    /// As [`Connection::reply`], but ends at once with [`Failure::OutputClosed`] when the reader of standard output goes away
+    /// while nothing is there to be written: what `| head` and `| less` need.
+    pub(crate) fn reply_while_read(&mut self) -> Result<Reply, Failure> {
+        if self.stream.buffer().is_empty() {
+            self.wait_for_either_end()?;
+        }
+        self.reply()
+    }
+
+    fn greet(&mut self) -> Result<(), Failure> {
+        self.send(&Hello { protocol: PROTOCOL_VERSION, program: concat!("memberctl ", env!("CARGO_PKG_VERSION")).to_owned() })?;
+        let hello: Hello = self.read()?;
+        if hello.protocol == PROTOCOL_VERSION {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Version,
+            format!(
+                "the daemon ({}) speaks control protocol {}, this memberctl {} speaks {PROTOCOL_VERSION}: install one version \
+                 of both, then systemctl restart memberd",
+                words::printable(&hello.program),
+                hello.protocol,
+                env!("CARGO_PKG_VERSION"),
+            ),
+        ))
+    }
+
+    fn send(&mut self, message: &impl Message) -> Result<(), Failure> {
+        match write_frame(self.stream.get_mut(), message) {
+            // A daemon that hung up has often said why: reading tells.
+            Err(FrameError::Io(error)) if hung_up(&error) => Ok(()),
+            Err(FrameError::TooLong { length, cap }) => Err(Failure::usage(format!(
+                "the request is too long ({length} bytes, at most {cap}): give fewer or shorter arguments"
+            ))),
+            sent => sent.map_err(broken),
+        }
+    }
+
+    fn read<M: Message>(&mut self) -> Result<M, Failure> {
+        read_frame(&mut self.stream).map_err(broken)
+    }
+
+    fn wait_at_most(&self, limit: Option<Duration>) -> Result<(), Failure> {
+        let stream = self.stream.get_ref();
+        stream
+            .set_read_timeout(limit)
+            .and_then(|()| stream.set_write_timeout(limit))
+            .map_err(|error| broken(FrameError::Io(error)))
+    }
+
+    fn wait_for_either_end(&self) -> Result<(), Failure> {
+        let stdout = std::io::stdout();
+        let ended = PollFlags::POLLERR | PollFlags::POLLHUP;
+        let mut ends =
+            [PollFd::new(self.stream.get_ref().as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        loop {
+            match poll(&mut ends, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(broken(FrameError::Io(error.into()))),
+                Ok(_) => break,
+            }
+        }
+        let [_, output] = &ends;
+        match output.revents() {
+            Some(events) if events.intersects(ended) => Err(Failure::OutputClosed),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A reply that does not belong to the request.
+pub(crate) fn out_of_place() -> Failure {
+    Failure::new(Exit::Failed, "memberd gave an answer to another question: systemctl restart memberd, and report this")
+}
+
+fn hung_up(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+/// Why there is no connection, in words that differ where the remedy does.
+fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
+    let shown = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => Failure::new(
+            Exit::Unreachable,
+            format!("memberd is not running here (no socket at {shown}): systemctl start memberd"),
+        ),
+        ErrorKind::ConnectionRefused => Failure::new(
+            Exit::Unreachable,
+            format!("memberd is not running any more (nobody listens at {shown}): systemctl restart memberd"),
+        ),
+        ErrorKind::PermissionDenied => Failure::new(
+            Exit::NotPermitted,
+            format!("not permitted to open {shown}: join group memberd (sudo usermod -aG memberd $USER) and log in again"),
+        ),
+        ErrorKind::InvalidInput => {
+            Failure::usage(format!("{shown} cannot be a socket's path ({error}): give another with --socket"))
+        }
+        _ => Failure::new(Exit::Unreachable, format!("cannot connect to memberd at {shown}: {error}: systemctl status memberd")),
+    }
+}
+
+/// Why the conversation ended, in words.
+fn broken(error: FrameError) -> Failure {
+    let vanished = || Failure::new(Exit::Unreachable, "memberd went away before it had answered: systemctl status memberd");
+    match error {
+        FrameError::Closed | FrameError::CutShort => vanished(),
+        FrameError::Io(error) if hung_up(&error) => vanished(),
+        FrameError::Io(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Failure::new(
+            Exit::TimedOut,
+            "memberd did not answer in time: try again with a longer --timeout, or see memberctl status",
+        ),
+        FrameError::Io(error) => {
+            Failure::new(Exit::Unreachable, format!("the connection to memberd broke: {error}: systemctl status memberd"))
+        }
+        FrameError::TooLong { .. } | FrameError::Malformed(_) | FrameError::TrailingBytes(_) => Failure::new(
+            Exit::Failed,
+            format!("memberd's answer makes no sense ({error}): is that memberd's socket, and of this version?"),
+        ),
+    }
+}

@@ -1,0 +1,89 @@
+//! The shapes of `--json`. Users rely on them, so they are apart from what the socket carries. Times are in milliseconds.
+
+use std::collections::BTreeMap;
+
+use memberd_control::message::{EventRecord, EvidenceRecord, MemberRecord, MemberStatus, NeighbourRecord, StatusReport};
+use serde::Serialize;
+
+/// One member of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Member<'a> {
+    id: &'a str,
+    name: &'a str,
+    address: &'a str,
+    port: u16,
+    status: MemberStatus,
+    incarnation: u64,
+    since: u64,
+    this_machine: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a EvidenceRecord>,
+}
+
+impl<'a> From<&'a MemberRecord> for Member<'a> {
+    fn from(member: &'a MemberRecord) -> Member<'a> {
+        Member {
+            id: &member.id,
+            name: &member.name,
+            address: &member.address,
+            port: member.port,
+            status: member.status,
+            incarnation: member.incarnation,
+            since: member.since,
+            this_machine: member.this_machine,
+            evidence: member.evidence.as_ref(),
+        }
+    }
+}
+
+/// A membership change.
+#[derive(Debug, Serialize)]
+pub(crate) struct Event<'a> {
+    time: u64,
+    status: MemberStatus,
+    member: Member<'a>,
+}
+
+impl<'a> From<&'a EventRecord> for Event<'a> {
+    fn from(event: &'a EventRecord) -> Event<'a> {
+        Event { time: event.time, status: event.status, member: (&event.member).into() }
+    }
+}
+
+/// How the daemon is doing.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status<'a> {
+    version: &'a str,
+    phase: &'a str,
+    name: &'a str,
+    address: &'a str,
+    id: Option<&'a str>,
+    uptime: u64,
+    alive: u64,
+    failed: u64,
+    left: u64,
+    digest: &'a str,
+    neighbours: &'a [NeighbourRecord],
+    counters: BTreeMap<&'a str, u64>,
+    warnings: &'a [String],
+}
+
+impl<'a> From<&'a StatusReport> for Status<'a> {
+    fn from(report: &'a StatusReport) -> Status<'a> {
+        Status {
+            version: &report.version,
+            phase: &report.phase,
+            name: &report.name,
+            address: &report.address,
+            id: report.id.as_deref(),
+            uptime: report.uptime,
+            alive: report.alive,
+            failed: report.failed,
+            left: report.left,
+            digest: &report.digest,
+            neighbours: &report.neighbours,
+            counters: report.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect(),
+            warnings: &report.warnings,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Times, durations and strangers' texts in words for people.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use memberd_control::message::EvidenceRecord;
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A duration in one unit: `850 ms`, `1.76 s`, `12 s`, `3 min`, `2 h`, `5 days`. Rounded down.
+pub(crate) fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..SECOND => format!("{milliseconds} ms"),
+        SECOND..10_000 => format!("{}.{:02} s", milliseconds / SECOND, milliseconds % SECOND / 10),
+        10_000..MINUTE => format!("{} s", milliseconds / SECOND),
+        MINUTE..HOUR => format!("{} min", milliseconds / MINUTE),
+        HOUR..DAY => format!("{} h", milliseconds / HOUR),
+        DAY.. => match milliseconds / DAY {
+            1 => "1 day".to_owned(),
+            days => format!("{days} days"),
+        },
+    }
+}
+
+/// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a second, or a moment ahead of
+/// this clock, is `just now`.
+pub(crate) fn ago(then: u64, now: u64) -> String {
+    match now.saturating_sub(then) {
+        0..SECOND => "just now".to_owned(),
+        passed @ SECOND..MINUTE => format!("{} s ago", passed / SECOND),
+        passed => format!("{} ago", duration(passed)),
+    }
+}
+
+/// This machine's wall clock, in milliseconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A moment in milliseconds since the Unix epoch as RFC 3339 in UTC, as the logs have it: `2026-11-21T01:20:33.123Z`.
+pub(crate) fn timestamp(milliseconds: u64) -> String {
+    i64::try_from(milliseconds)
+        .ok()
+        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+        .map_or_else(|| format!("{milliseconds} ms"), |moment| format!("{moment:.3}"))
+}
+
+/// What an accusation rests on: `noticed by vm2, last heard 1.76 s before`.
+pub(crate) fn evidence(evidence: &EvidenceRecord) -> String {
+    format!("noticed by {}, last heard {} before", printable(&evidence.accuser), duration(evidence.silent_for))
+}
+
+/// A number with its noun: `1 member`, `3 members`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\t' => ' ',
+            character if character.is_control() => '?',
+            character => character,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_one_unit_and_are_rounded_down() {
+        for (milliseconds, words) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1.00 s"),
+            (1769, "1.76 s"),
+            (9_999, "9.99 s"),
+            (10_000, "10 s"),
+            (59_999, "59 s"),
+            (60_000, "1 min"),
+            (3_599_999, "59 min"),
+            (3_600_000, "1 h"),
+            (86_399_999, "23 h"),
+            (86_400_000, "1 day"),
+            (5 * DAY, "5 days"),
+        ] {
+            assert_eq!(duration(milliseconds), words);
+        }
+        assert_eq!(duration(u64::MAX), "213503982334 days");
+    }
+
+    #[test]
+    fn a_moment_is_so_long_ago_and_one_ahead_is_now() {
+        assert_eq!(ago(1_000, 1_999), "just now");
+        assert_eq!(ago(1_000, 2_500), "1 s ago");
+        assert_eq!(ago(0, 185_000), "3 min ago");
+        assert_eq!(ago(5_000, 1_000), "just now");
+    }
+
+    #[test]
+    fn a_timestamp_is_rfc_3339_in_utc_with_milliseconds() {
+        assert_eq!(timestamp(1_763_688_033_120), "2025-11-21T01:20:33.120Z");
+        assert_eq!(timestamp(u64::MAX), "18446744073709551615 ms");
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\nc\td"), "a?[31mb?c d");
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        assert_eq!(count(1, "member"), "1 member");
+        assert_eq!(count(0, "member"), "0 members");
+    }
+}
