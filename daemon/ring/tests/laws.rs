@@ -1,0 +1,267 @@
+//! The laws of the protocol's data, checked over generated cases: the list's merge law, and messages that survive the wire.
+
+use memberd_ring::clock::SentAt;
+use memberd_ring::digest::{Digest, Summary};
+use memberd_ring::join::{CallReply, CallRequest};
+use memberd_ring::list::{Claim, Evidence, List, Update};
+use memberd_ring::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
+use memberd_ring::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
+use memberd_ring::{GroupSettings, Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+fn any_name() -> impl Strategy<Value = Name> {
+    "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,63}".prop_map(|name| Name::new(&name).unwrap())
+}
+
+fn any_address() -> impl Strategy<Value = SocketAddr> {
+    prop_oneof![
+        (any::<[u8; 4]>(), any::<u16>()).prop_map(SocketAddr::from),
+        (any::<[u8; 16]>(), any::<u16>()).prop_map(SocketAddr::from),
+    ]
+}
+
+fn any_claim() -> impl Strategy<Value = Claim> {
+    prop_oneof![
+        Just(Claim::Alive),
+        Just(Claim::Left),
+        (any_name(), any::<u64>()).prop_map(|(accuser, silent_for)| Claim::Failed(Evidence { accuser, silent_for })),
+    ]
+}
+
+fn any_update() -> impl Strategy<Value = Update> {
+    (any_name(), any_address(), any::<u64>(), any_claim()).prop_map(|(name, address, incarnation, claim)| Update {
+        identity: Identity { name, address, incarnation: Incarnation(incarnation) },
+        claim,
+    })
+}
+
+/// Updates about few machines in few incarnations, so that they collide.
+fn colliding_update() -> impl Strategy<Value = Update> {
+    (0..4u8, 0..2u8, 1..4u64, any_claim()).prop_map(|(name, address, incarnation, claim)| Update {
+        identity: Identity {
+            name: Name::new(&format!("vm{name}")).unwrap(),
+            address: SocketAddr::from(([192, 0, 2, name * 2 + address], 8946)),
+            incarnation: Incarnation(incarnation),
+        },
+        claim,
+    })
+}
+
+fn any_body() -> impl Strategy<Value = Body> {
+    let digest = (any::<u32>(), any::<u64>()).prop_map(|(count, hash)| Digest { count, hash });
+    let summary = (0..=8u32).prop_flat_map(|power| vec(any::<u32>(), 1 << power)).prop_map(|buckets| Summary { buckets });
+    let name_and_life = || (any_name(), any::<u64>().prop_map(Incarnation));
+    prop_oneof![
+        (digest.clone(), any::<Option<i64>>(), vec(any_update(), 0..4)).prop_map(|(digest, delay, news)| Body::Heartbeat {
+            digest,
+            delay,
+            news
+        }),
+        vec(any_update(), 0..5).prop_map(Body::News),
+        name_and_life().prop_map(|(name, incarnation)| Body::Ask { name, incarnation }),
+        (name_and_life(), any::<u64>(), any::<u64>()).prop_map(|((name, incarnation), sent, age)| Body::Answer {
+            name,
+            incarnation,
+            sent,
+            age
+        }),
+        summary.prop_map(Body::Summary),
+        (any::<u64>(), digest.clone()).prop_map(|(life, side)| Body::Verdict { incarnation: Incarnation(life), side }),
+        (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Knock { name, settings, side }),
+        Just(Body::Leave),
+        Just(Body::LeaveHeard),
+    ]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    (any::<u64>(), any::<u64>(), any::<u64>(), any_body()).prop_map(|(incarnation, mono, wall, body)| Message {
+        incarnation: Incarnation(incarnation),
+        sent: SentAt { mono, wall: WallTime(wall) },
+        body,
+    })
+}
+
+/// What the merge law speaks of: who, and how it stands; the evidence is the first that came.
+fn essence(list: &List) -> Vec<(Identity, u8)> {
+    let rank = |claim| match claim {
+        Claim::Alive => 0,
+        Claim::Failed(_) => 1,
+        Claim::Left => 2,
+    };
+    list.iter().map(|entry| (entry.identity.clone(), rank(entry.to_update().claim))).collect()
+}
+
+fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> List {
+    let mut list = List::new();
+    for update in updates {
+        list.merge(update.clone(), Instant::EPOCH);
+    }
+    list
+}
+
+proptest! {
+    #[test]
+    fn merging_is_commutative_associative_and_idempotent(
+        updates in vec(colliding_update(), 0..24),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let once = merged(&updates);
+        let mut others = updates.clone();
+        others.reverse();
+        prop_assert_eq!(essence(&once), essence(&merged(&others)), "commutative");
+        let cut = if updates.is_empty() { 0 } else { order.index(updates.len()) };
+        others.rotate_left(cut);
+        let twice = merged(others.iter().chain(&updates));
+        prop_assert_eq!(essence(&once), essence(&twice), "idempotent");
+        let part: Vec<Update> = merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
+        prop_assert_eq!(essence(&once), essence(&merged(updates[..cut].iter().chain(&part))), "associative");
+        prop_assert_eq!(once.digest(), twice.digest());
+        let alive: Vec<u64> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint()).collect();
+        prop_assert_eq!(once.up(), alive.len());
+        let sum = alive.into_iter().fold(0, u64::wrapping_add);
+        prop_assert_eq!(once.digest().hash, sum, "the digest kept is the digest reckoned anew");
+    }
+
+    #[test]
+    fn within_an_incarnation_the_end_is_final_and_an_older_one_never_comes_back(updates in vec(colliding_update(), 1..24)) {
+        let mut list = List::new();
+        for update in updates {
+            let before = list.get(&update.identity.name).cloned();
+            list.merge(update.clone(), Instant::EPOCH);
+            let after = list.get(&update.identity.name).cloned();
+            if let (Some(before), Some(after)) = (before, after) {
+                prop_assert!(after.identity.incarnation >= before.identity.incarnation);
+                if after.identity.incarnation == before.identity.incarnation && !before.is_up() {
+                    prop_assert!(!after.is_up());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_survives_the_wire(message in any_message()) {
+        let mut bytes = Vec::new();
+        encode(&message, &mut bytes);
+        prop_assert!(bytes.len() <= MAX_DATAGRAM);
+        prop_assert_eq!(decode(&bytes), Ok(message));
+    }
+
+    #[test]
+    fn calls_survive_the_wire(updates in vec(any_update(), 0..20), last in any::<u64>()) {
+        let request = CallRequest::Exchange { sender: updates.first().cloned().unwrap_or_else(|| me(1)), list: updates.clone() };
+        prop_assert_eq!(decode_versioned::<CallRequest>(&encode_versioned(&request)), Ok(request));
+        let reply = CallReply::Welcome { list: updates, last };
+        prop_assert_eq!(decode_versioned::<CallReply>(&encode_versioned(&reply)), Ok(reply));
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in vec(any::<u8>(), 0..1_300)) {
+        let _ = decode(&bytes);
+        let _ = decode_versioned::<CallRequest>(&bytes);
+        let _ = decode_versioned::<CallReply>(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_message_is_refused_or_read_but_never_panics(
+        message in any_message(),
+        place in any::<prop::sample::Index>(),
+        bits in 1..=255u8,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = Vec::new();
+        encode(&message, &mut bytes);
+        prop_assert_eq!(decode(&bytes[..cut.index(bytes.len())]), Err(DecodeError::Malformed), "a part is no message");
+        bytes.push(0);
+        prop_assert_eq!(decode(&bytes), Err(DecodeError::Malformed), "nothing may follow");
+        bytes.pop();
+        let place = place.index(bytes.len());
+        bytes[place] ^= bits;
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200)) {
+        let pieces = pack(&updates);
+        for piece in &pieces {
+            prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
+            let heartbeat = Body::Heartbeat { digest: Digest { count: u32::MAX, hash: u64::MAX }, delay: Some(i64::MIN), news: piece.clone() };
+            let mut bytes = Vec::new();
+            let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
+            encode(&Message { incarnation: Incarnation(u64::MAX), sent, body: heartbeat }, &mut bytes);
+            prop_assert!(bytes.len() <= MAX_DATAGRAM, "{}", bytes.len());
+        }
+        prop_assert_eq!(pieces.concat(), updates);
+    }
+
+    #[test]
+    fn a_member_survives_any_datagrams_from_anyone(
+        messages in vec((any_message(), 0..3u8, any::<u32>()), 0..40),
+        garbage in vec(any::<u8>(), 0..100),
+    ) {
+        let mut node = Node::new(Settings::default(), Name::new("vm0").unwrap(), address(0), None, 7);
+        let mut at = 1_000;
+        node.join(now(at), Vec::new(), Vec::new()).unwrap();
+        for (mut message, from, pause) in messages {
+            if from == 0 {
+                message.body = Body::News(vec![me(u8::try_from(at % 5).unwrap() + 1)]);
+            }
+            let mut bytes = Vec::new();
+            encode(&message, &mut bytes);
+            at += u64::from(pause) % 5_000;
+            let _ = node.handle_datagram(now(at), address(from), &garbage);
+            prop_assert!(node.handle_datagram(now(at), address(from), &bytes).is_ok());
+            node.handle_timeout(now(at));
+            while let Some(transmit) = node.poll_transmit() {
+                prop_assert!(transmit.payload.len() <= MAX_DATAGRAM);
+                prop_assert!(decode(&transmit.payload).is_ok());
+            }
+            while node.poll_event().is_some() || node.poll_call().is_some() {}
+        }
+    }
+}
+
+fn address(i: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, i], 8946))
+}
+
+fn me(i: u8) -> Update {
+    let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address: address(i), incarnation: Incarnation(9) };
+    Update { identity, claim: Claim::Alive }
+}
+
+fn now(at: u64) -> Now {
+    Now { mono: Instant::from_epoch(Duration::from_millis(at)), wall: WallTime(1_763_688_000_000 + at) }
+}
+
+#[test]
+fn a_message_of_another_version_is_told_apart_from_rubbish() {
+    // [2, "anything", ...]
+    assert_eq!(decode(&[0x82, 0x02, 0x61, b'x']), Err(DecodeError::Version(2)));
+    assert_eq!(decode(b""), Err(DecodeError::Malformed));
+    assert_eq!(decode(&[0x80]), Err(DecodeError::Malformed));
+    assert_eq!(decode(&[0; 1_201]), Err(DecodeError::TooLong(1_201)));
+}
+
+#[test]
+fn a_name_that_no_machine_has_is_refused_at_the_edge() {
+    let mut update = encode_versioned(&CallReply::List(vec![me(1)]));
+    let place = update.windows(3).position(|window| window == b"vm1").unwrap();
+    update[place] = b'\n';
+    assert_eq!(decode_versioned::<CallReply>(&update), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn an_idle_heartbeat_has_the_documented_size() {
+    let heartbeat = Message {
+        incarnation: Incarnation(1_763_688_033_123),
+        sent: SentAt { mono: 86_400_000, wall: WallTime(1_763_688_033_123 + 86_400_000 - 3) },
+        body: Body::Heartbeat { digest: Digest { count: 1_000, hash: u64::MAX - 5 }, delay: Some(1), news: Vec::new() },
+    };
+    let mut bytes = Vec::new();
+    encode(&heartbeat, &mut bytes);
+    assert_eq!(bytes.len(), 31, "PROTOCOL.md says so");
+    assert!(GroupSettings::default().fingerprint() != 0);
+}

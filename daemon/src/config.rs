@@ -1,0 +1,129 @@
+//! The settings: read, checked, and only then used.
+
+mod parse;
+mod raw;
+
+pub use parse::parse_duration;
+
+use crate::log::Level;
+use memberd_ring::{GroupSettings, Name};
+use memberd_search::{GlobError, Offer};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The settings of one daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// This member's name.
+    pub name: Name,
+    /// The i of `machine.i.log`.
+    pub machine: String,
+    /// Where the others reach it, over UDP and TCP.
+    pub address: SocketAddr,
+    /// Who can let it in: `host:port`, not resolved.
+    pub introducers: Vec<String>,
+    /// Whether it joins when it starts.
+    pub join_on_start: bool,
+    /// What the group agrees on.
+    pub group: GroupSettings,
+    /// How long the gone are remembered.
+    pub forget_after: Duration,
+    /// What survives a restart is here.
+    pub state_dir: PathBuf,
+    /// `machine.i.log` is here.
+    pub log_dir: PathBuf,
+    /// What the group may grep beside `machine.i.log`: absolute globs.
+    pub log_files: Vec<String>,
+    /// How much is logged.
+    pub log_level: Level,
+    /// The control socket.
+    pub control_socket: PathBuf,
+    /// Whether addresses other than loopback are used without a key.
+    pub allow_plaintext: bool,
+}
+
+/// What is wrong with the settings: one line each, with file, line and key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// The lines.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or anything in it is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError { lines: vec![format!("{}: cannot be read: {error}", path.display())] })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads the settings from text; `file` is named in errors.
+    ///
+    /// # Errors
+    /// When anything in it is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        parse::parse(file, text, &parse::System::default())
+    }
+
+    /// `machine.i.log`.
+    pub fn log_file(&self) -> PathBuf {
+        self.log_dir.join(format!("machine.{}.log", self.machine))
+    }
+
+    /// All that this machine lets the group grep.
+    ///
+    /// # Errors
+    /// When a glob is none.
+    pub fn offer(&self) -> Result<Offer, GlobError> {
+        let own = glob_literal(&self.log_file().display().to_string());
+        let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
+        Offer::new(&globs)
+    }
+
+    /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but differ.
+    pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
+        let fixed = [
+            ("node.name", self.name != new.name),
+            ("node.machine", self.machine != new.machine),
+            ("node.address", self.address.ip() != new.address.ip()),
+            ("node.port", self.address.port() != new.address.port()),
+            ("group.max_simultaneous_failures", self.group.max_simultaneous_failures != new.group.max_simultaneous_failures),
+            ("group.heartbeat_interval", self.group.heartbeat_interval != new.group.heartbeat_interval),
+            ("group.failure_timeout", self.group.failure_timeout != new.group.failure_timeout),
+            ("group.forget_after", self.forget_after != new.forget_after),
+            ("paths.state_dir", self.state_dir != new.state_dir),
+            ("paths.log_dir", self.log_dir != new.log_dir),
+            ("control.socket", self.control_socket != new.control_socket),
+            ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
+        ];
+        let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
+        let Config { introducers, join_on_start, log_files, log_level, .. } = new;
+        (Config { introducers, join_on_start, log_files, log_level, ..self.clone() }, kept)
+    }
+
+    /// Whether datagrams to other machines go out unsealed.
+    pub fn speaks_openly(&self) -> bool {
+        !is_loopback(self.address.ip())
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+/// A path as a glob that matches it alone.
+fn glob_literal(path: &str) -> String {
+    let special = |c: char| "*?[]{}\\!".contains(c);
+    path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}

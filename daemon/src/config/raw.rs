@@ -1,0 +1,79 @@
+//! The settings as they stand in the file, each value with its place.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// A value, if it is set.
+pub(super) type Set<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) node: Node,
+    #[serde(default)]
+    pub(super) group: Group,
+    #[serde(default)]
+    pub(super) paths: Paths,
+    #[serde(default)]
+    pub(super) logs: Logs,
+    #[serde(default)]
+    pub(super) control: Control,
+    #[serde(default)]
+    pub(super) security: Security,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    pub(super) name: Set<String>,
+    pub(super) machine: Set<Machine>,
+    pub(super) address: Set<String>,
+    pub(super) port: Set<u16>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Machine {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) introducers: Set<Vec<String>>,
+    pub(super) join_on_start: Set<bool>,
+    pub(super) max_simultaneous_failures: Set<u8>,
+    pub(super) heartbeat_interval: Set<String>,
+    pub(super) failure_timeout: Set<String>,
+    pub(super) forget_after: Set<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paths {
+    pub(super) state_dir: Set<PathBuf>,
+    pub(super) log_dir: Set<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logs {
+    pub(super) files: Set<Vec<String>>,
+    pub(super) level: Set<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub(super) socket: Set<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Security {
+    pub(super) key_file: Set<PathBuf>,
+    pub(super) allow_plaintext: Set<bool>,
+}

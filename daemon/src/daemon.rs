@@ -1,0 +1,263 @@
+//! The daemon's life: options, settings, log, state, sockets, tasks, ready; signals; leave, last words.
+
+use crate::config::{Config, ConfigError};
+use crate::control::server;
+use crate::exit;
+use crate::handler::Context;
+use crate::keeper::Keeper;
+use crate::log::{self, Log};
+use crate::membership::{Command, Handle, Membership, Parts};
+use crate::notify;
+use crate::options::Options;
+use crate::peer::listener;
+use crate::resolve::resolve_configured;
+use crate::search::Searches;
+use crate::state::{Loaded, State, StateDir};
+use crate::time::Clocks;
+use anyhow::{Context as _, anyhow};
+use clap::Parser;
+use memberd_ring::{Incarnation, Node, Settings};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{error, info, warn};
+
+/// How long the leave at the end may take; systemd is promised an end within 5 s.
+const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the state's last write may take at the end.
+const KEEP_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often the introducers' names are resolved anew, since machines move.
+const RESOLVE_EVERY: Duration = Duration::from_secs(60);
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    let config = match Config::load(&options.config) {
+        Ok(config) => config,
+        Err(ConfigError { lines }) => {
+            for line in lines {
+                eprintln!("memberd: {line}");
+            }
+            return ExitCode::from(exit::BAD_SETTINGS);
+        }
+    };
+    if options.check {
+        return ExitCode::SUCCESS;
+    }
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("search")
+        .build()
+        .context("cannot start the runtime")
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(options.config, config));
+            // A search or a disk that hangs does not hold up the end.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            outcome
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("memberd: {error:#}");
+            ExitCode::from(exit::FAILURE)
+        }
+    }
+}
+
+/// Everything that is bound, before anything is said to be ready.
+struct Bound {
+    udp: UdpSocket,
+    tcp: TcpListener,
+    control: tokio::net::UnixListener,
+}
+
+async fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
+    let directory = StateDir::open(&config.state_dir)?;
+    let bound = bind(&config).await?;
+    let log = Log::start(config.log_file(), config.log_level).context("cannot start logging")?;
+    let Loaded { state, warnings } = directory.load()?;
+    log::warn_all(&warnings);
+    info!(version = env!("CARGO_PKG_VERSION"), name = %config.name, address = %config.address, "memberd starts");
+    if config.speaks_openly() {
+        warn!(
+            "security.allow_plaintext is set: nothing that goes over the network is sealed, and anyone on it can speak for any member"
+        );
+    }
+    let mut daemon = Daemon::start(config_path, config, Arc::new(directory), state, bound, log.clone()).await?;
+    notify::ready();
+    let outcome = daemon.serve().await;
+    notify::stopping();
+    daemon.stop().await;
+    info!("memberd ends");
+    log.flush();
+    outcome
+}
+
+async fn bind(config: &Config) -> anyhow::Result<Bound> {
+    let address = config.address;
+    let in_use = |error: io::Error, protocol: &str| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            anyhow!("{protocol} port {address} is in use, by another memberd perhaps: stop it, or set node.port")
+        }
+        io::ErrorKind::AddrNotAvailable => anyhow!("{} is no address of this machine: set node.address", address.ip()),
+        _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
+    };
+    let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
+    let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
+    let control = server::bind(&config.control_socket)?;
+    Ok(Bound { udp, tcp, control })
+}
+
+/// The running daemon.
+struct Daemon {
+    config_path: PathBuf,
+    config: Config,
+    handle: Handle,
+    context: Arc<Context>,
+    searches: Arc<Searches>,
+    log: Log,
+    /// The task that owns the node, and then gives the keeper back.
+    membership: JoinHandle<Keeper>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+impl Daemon {
+    async fn start(
+        config_path: PathBuf,
+        config: Config,
+        directory: Arc<StateDir>,
+        state: State,
+        bound: Bound,
+        log: Log,
+    ) -> anyhow::Result<Self> {
+        let offer = config.offer().context("[logs] files")?;
+        let searches = Arc::new(Searches::new(config.name.to_string(), offer));
+        let settings = Settings { group: config.group, forget_after: config.forget_after };
+        let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
+        let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
+        let (handle, commands) = Handle::new();
+        let parts = Parts {
+            node,
+            socket: bound.udp,
+            clocks: Clocks::new(),
+            introducers: resolve_configured(&config.introducers, config.address).await,
+            remembered: state.members.iter().map(|member| member.address).collect(),
+            join_by_itself: config.join_on_start || state.in_group,
+            keeper: Keeper::new(directory, state),
+        };
+        let membership = tokio::spawn(Membership::new(parts, handle.clone(), commands).run());
+        let context = Arc::new(Context {
+            membership: handle.clone(),
+            address: config.address,
+            introducers: RwLock::new(config.introducers.clone()),
+        });
+        let servers = vec![
+            tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),
+            tokio::spawn(server::listen(bound.control, Arc::clone(&context))),
+        ];
+        Ok(Daemon { config_path, config, handle, context, searches, log, membership, servers })
+    }
+
+    /// Runs until a signal ends it.
+    async fn serve(&mut self) -> anyhow::Result<()> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        let mut terminate: Signal = listen(SignalKind::terminate())?;
+        let mut interrupt: Signal = listen(SignalKind::interrupt())?;
+        let mut hang_up: Signal = listen(SignalKind::hangup())?;
+        let mut resolve = interval(RESOLVE_EVERY);
+        resolve.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        resolve.tick().await;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = hang_up.recv() => {
+                    notify::reloading();
+                    self.reload().await;
+                    notify::ready();
+                }
+                _ = resolve.tick() => self.resolve_introducers().await,
+                ended = &mut self.membership => {
+                    return Err(match ended {
+                        Ok(_) => anyhow!("the membership task ended"),
+                        Err(error) => anyhow!(error).context("the membership task broke off"),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes in changed settings; with bad ones the old stay in force.
+    async fn reload(&mut self) {
+        self.log.reopen();
+        let new = match Config::load(&self.config_path) {
+            Ok(new) => new,
+            Err(ConfigError { lines }) => {
+                for line in lines {
+                    error!("{line}");
+                }
+                error!("the settings were not reloaded; the old ones stay in force");
+                return;
+            }
+        };
+        let (config, kept) = self.config.reload(new);
+        for key in kept {
+            warn!(key, "a changed setting needs a restart to take effect");
+        }
+        match config.offer() {
+            Ok(offer) => self.searches.set_offer(offer),
+            Err(error) => error!(%error, "logs.files was not reloaded"),
+        }
+        self.log.set_level(config.log_level);
+        self.context.set_introducers(config.introducers.clone());
+        self.config = config;
+        self.resolve_introducers().await;
+        info!("settings reloaded");
+    }
+
+    async fn resolve_introducers(&self) {
+        let addresses: Vec<SocketAddr> = resolve_configured(&self.config.introducers, self.config.address).await;
+        // If the task has ended, `serve` notices.
+        let _ = self.handle.tell(Command::Introducers(addresses)).await;
+    }
+
+    /// Leaves the group and ends all tasks.
+    async fn stop(self) {
+        let Daemon { handle, servers, membership, config, .. } = self;
+        for server in &servers {
+            server.abort();
+        }
+        if timeout(LEAVE_LIMIT, handle.ask(|reply| Command::Leave { reply })).await.is_err() {
+            warn!("could not leave the group in time");
+        }
+        // If the task has ended already, it has nothing to end.
+        let _ = handle.tell(Command::End).await;
+        if let Ok(Ok(keeper)) = timeout(LEAVE_LIMIT, membership).await
+            && timeout(KEEP_LIMIT, keeper.finish()).await.is_err()
+        {
+            warn!("the disk takes too long for the state");
+        }
+        if let Err(error) = std::fs::remove_file(&config.control_socket) {
+            warn!(%error, "cannot remove the control socket");
+        }
+    }
+}
+
+/// A seed for the protocol's random choices, none of which is a secret.
+fn seed() -> anyhow::Result<u64> {
+    use std::io::Read;
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,37 @@
+//! `memberctl join`.
+
+use super::{Context, ended, refused};
+use crate::control::connection::{Client, ClientError};
+use crate::membership::Command;
+use crate::resolve::resolve;
+use memberd_control::message::{RefusalKind, Reply};
+
+/// The most introducers that can be named.
+const MOST: usize = 64;
+
+/// Joins the group and answers when heartbeats are exchanged with a monitor.
+pub(super) async fn handle(named: Vec<String>, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+    let reply = join(named, context).await;
+    client.send(&reply).await
+}
+
+async fn join(named: Vec<String>, context: &Context) -> Reply {
+    if named.len() > MOST {
+        return refused(RefusalKind::Usage, format!("{} introducers are named; at most {MOST} can be", named.len()));
+    }
+    let names = if named.is_empty() { context.introducers() } else { named };
+    let resolved = resolve(&names, context.address).await;
+    if resolved.addresses.is_empty() && !names.is_empty() {
+        return refused(RefusalKind::Failed, resolved.problems.join("; "));
+    }
+    let introducers = resolved.addresses;
+    match context.membership.ask(|reply| Command::Join { introducers, reply }).await {
+        Ok(Ok(joined)) => Reply::Joined {
+            id: joined.id.to_string(),
+            alive: u64::try_from(joined.up).unwrap_or(u64::MAX),
+            already: joined.already,
+        },
+        Ok(Err(failure)) => refused(RefusalKind::Failed, failure.to_string()),
+        Err(error) => ended(error),
+    }
+}

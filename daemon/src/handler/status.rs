@@ -1,0 +1,15 @@
+//! `memberctl status`.
+
+use super::{Context, ended};
+use crate::control::connection::{Client, ClientError};
+use crate::membership::Command;
+use memberd_control::message::Reply;
+
+/// Sends how this daemon is doing.
+pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
+    let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
+        Ok(report) => Reply::Status(report),
+        Err(error) => ended(error),
+    };
+    client.send(&reply).await
+}

@@ -1,0 +1,7 @@
+//! memberd.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    memberd::daemon::main()
+}

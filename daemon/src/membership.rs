@@ -1,0 +1,137 @@
+//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`].
+
+mod calls;
+mod record;
+mod task;
+
+pub use record::{event_record, member_record};
+pub use task::{Membership, Parts};
+
+use memberd_control::message::{EventRecord, MemberRecord, StatusReport};
+use memberd_ring::Identity;
+use memberd_ring::join::JoinError;
+use std::net::SocketAddr;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// How many commands wait for the task at most.
+pub const COMMANDS: usize = 64;
+
+/// How many membership changes a follower may lag behind.
+pub const EVENTS: usize = 1_024;
+
+/// A request to the task.
+#[derive(Debug)]
+pub enum Command {
+    /// Join through these introducers.
+    Join {
+        /// Where to ask.
+        introducers: Vec<SocketAddr>,
+        /// What became of it.
+        reply: oneshot::Sender<Result<Joined, JoinFailure>>,
+    },
+    /// Leave the group.
+    Leave {
+        /// Whether it was in the group.
+        reply: oneshot::Sender<bool>,
+    },
+    /// The list; none when not in a group.
+    List {
+        /// All entries, ordered by name.
+        reply: oneshot::Sender<Option<Vec<MemberRecord>>>,
+    },
+    /// How it is doing.
+    Status {
+        /// The report.
+        reply: oneshot::Sender<Box<StatusReport>>,
+    },
+    /// The members that are up; none when not in a group.
+    Up {
+        /// Ordered by name.
+        reply: oneshot::Sender<Option<Vec<Identity>>>,
+    },
+    /// Another member's request came over TCP.
+    Request {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// The bytes of the reply.
+        reply: oneshot::Sender<Vec<u8>>,
+    },
+    /// The introducers of the settings, resolved anew.
+    Introducers(Vec<SocketAddr>),
+    /// The daemon ends: the task is to end too.
+    End,
+}
+
+/// A join that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Under which identity.
+    pub id: Identity,
+    /// How many members are up.
+    pub up: usize,
+    /// Whether it was in the group before.
+    pub already: bool,
+}
+
+/// A join that was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinFailure {
+    /// The introducers could not help.
+    #[error(transparent)]
+    Refused(#[from] JoinError),
+    /// Another join, or a leave, is under way.
+    #[error("this daemon is already joining or leaving: try again in a few seconds")]
+    Busy,
+    /// Another machine took this one's name.
+    #[error("the name is taken by the newer live member {0}: give each machine its own [node] name")]
+    Superseded(String),
+}
+
+/// The way to the task; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<EventRecord>,
+}
+
+/// The task has ended: the daemon is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("memberd is shutting down")]
+pub struct Ended;
+
+impl Handle {
+    /// A handle, and the ends that the task needs.
+    pub fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let (events, _) = broadcast::channel(EVENTS);
+        (Handle { commands, events }, receiver)
+    }
+
+    /// Sends a command that has a reply, and waits for it.
+    ///
+    /// # Errors
+    /// When the task has ended.
+    pub async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Ended)?;
+        answer.await.map_err(|_| Ended)
+    }
+
+    /// Sends a command that has none.
+    ///
+    /// # Errors
+    /// When the task has ended.
+    pub async fn tell(&self, command: Command) -> Result<(), Ended> {
+        self.commands.send(command).await.map_err(|_| Ended)
+    }
+
+    /// Follows the membership changes from now on.
+    pub fn follow(&self) -> broadcast::Receiver<EventRecord> {
+        self.events.subscribe()
+    }
+
+    fn publish(&self, event: EventRecord) {
+        // Nobody may be following.
+        let _ = self.events.send(event);
+    }
+}

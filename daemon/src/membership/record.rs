@@ -1,0 +1,42 @@
+//! The protocol's entries and events as the control socket tells them.
+
+use memberd_control::message::{EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
+use memberd_ring::list::{Entry, Evidence, Standing};
+use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Now, time::millis};
+
+/// An entry of the list; `this` is the machine's own name.
+pub fn member_record(entry: &Entry, this: &Name, now: Now) -> MemberRecord {
+    let (status, evidence) = match &entry.standing {
+        Standing::Alive => (MemberStatus::Alive, None),
+        Standing::Doubted(evidence) | Standing::Failed(evidence) => (MemberStatus::Failed, Some(evidence)),
+        Standing::Left => (MemberStatus::Left, None),
+    };
+    let ago = millis(now.mono.since(entry.since));
+    record(&entry.identity, this, status, evidence, now.wall.0.saturating_sub(ago))
+}
+
+/// A membership change.
+pub fn event_record(event: &MemberEvent, this: &Name, now: Now) -> EventRecord {
+    let (status, evidence) = match &event.kind {
+        MemberEventKind::Joined => (MemberStatus::Alive, None),
+        MemberEventKind::Failed(evidence) => (MemberStatus::Failed, Some(evidence)),
+        MemberEventKind::Restarted => (MemberStatus::Failed, None),
+        MemberEventKind::Left => (MemberStatus::Left, None),
+    };
+    EventRecord { time: now.wall.0, status, member: record(&event.member, this, status, evidence, now.wall.0) }
+}
+
+fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Option<&Evidence>, since: u64) -> MemberRecord {
+    MemberRecord {
+        id: identity.to_string(),
+        name: identity.name.to_string(),
+        address: identity.address.ip().to_string(),
+        port: identity.address.port(),
+        status,
+        incarnation: identity.incarnation.0,
+        this_machine: identity.name == *this,
+        since,
+        evidence: evidence
+            .map(|evidence| EvidenceRecord { accuser: evidence.accuser.to_string(), silent_for: evidence.silent_for }),
+    }
+}

@@ -1,0 +1,398 @@
+//! The task that owns the [`Node`]: datagrams, timers, calls and commands go in; what comes out is carried out.
+//!
+//! It never waits for a disk (but for a new incarnation, which has to be durable before it is used), for a client or for another
+//! task, since a heartbeat that waits is a false failure.
+
+use super::calls::Calls;
+use super::record::{event_record, member_record};
+use super::{Command, Handle, JoinFailure, Joined};
+use crate::keeper::Keeper;
+use crate::log;
+use crate::notify;
+use crate::time::Clocks;
+use memberd_control::message::{NeighbourRecord, StatusReport};
+use memberd_ring::join::JoinError;
+use memberd_ring::list::Standing;
+use memberd_ring::message::MAX_DATAGRAM;
+use memberd_ring::node::PhaseName;
+use memberd_ring::time::millis;
+use memberd_ring::{Event, Identity, Node, Now, wire};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+
+/// The most datagrams taken in before anything else is looked at. More than the socket's buffer holds of the group's own traffic.
+const DRAIN: usize = 1_024;
+
+/// How soon a join that is to happen by itself is tried again, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// What the task is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The protocol.
+    pub node: Node,
+    /// Bound to the member's address.
+    pub socket: UdpSocket,
+    /// The state on disk.
+    pub keeper: Keeper,
+    /// Both clocks.
+    pub clocks: Clocks,
+    /// Those that could let this member in.
+    pub introducers: Vec<SocketAddr>,
+    /// Members of former days.
+    pub remembered: Vec<SocketAddr>,
+    /// Whether to join without being told, and to go on trying.
+    pub join_by_itself: bool,
+}
+
+/// The owner of the node.
+#[derive(Debug)]
+pub struct Membership {
+    node: Node,
+    socket: UdpSocket,
+    keeper: Keeper,
+    clocks: Clocks,
+    handle: Handle,
+    commands: mpsc::Receiver<Command>,
+    calls: Calls,
+    introducers: Vec<SocketAddr>,
+    remembered: Vec<SocketAddr>,
+    joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
+    leaving: Vec<oneshot::Sender<bool>>,
+    /// When the next try to join by itself is due, and how long to wait after that.
+    retry: Option<(Instant, Duration)>,
+    warned_of_join: bool,
+    started: Instant,
+    unsent: u64,
+}
+
+impl Membership {
+    /// The task, ready to run.
+    pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
+        let Parts { node, socket, keeper, clocks, introducers, remembered, join_by_itself } = parts;
+        let started = Instant::now();
+        Membership {
+            node,
+            socket,
+            keeper,
+            clocks,
+            handle,
+            commands,
+            calls: Calls::default(),
+            introducers,
+            remembered,
+            joining: None,
+            leaving: Vec::new(),
+            retry: join_by_itself.then_some((started, RETRY.0)),
+            warned_of_join: false,
+            started,
+            unsent: 0,
+        }
+    }
+
+    /// Runs until [`Command::End`], and gives the keeper back, for the last write.
+    pub async fn run(mut self) -> Keeper {
+        let mut watchdog = notify::Watchdog::new();
+        notify::status(&self.status_line());
+        loop {
+            self.carry_out().await;
+            let due = self.node.poll_timeout().map(|due| self.clocks.to_tokio(due));
+            let wake = [due, watchdog.due(), self.retry.map(|(at, _)| at)].into_iter().flatten().min();
+            tokio::select! {
+                ready = self.socket.readable() => {
+                    if let Err(error) = ready {
+                        error!(%error, "cannot wait for datagrams");
+                        return self.keeper;
+                    }
+                    self.drain_socket();
+                }
+                command = self.commands.recv() => match command {
+                    Some(Command::End) | None => return self.keeper,
+                    Some(command) => self.obey(command),
+                },
+                (id, reply) = self.calls.next() => {
+                    let now = self.clocks.now();
+                    self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
+                }
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    // A stalled daemon reads before it judges.
+                    self.drain_socket();
+                    self.node.handle_timeout(self.clocks.now());
+                    watchdog.feed_if_due();
+                    self.join_by_itself_if_due();
+                }
+            }
+        }
+    }
+
+    fn drain_socket(&mut self) {
+        let mut buffer = [0; MAX_DATAGRAM + 1];
+        for _ in 0..DRAIN {
+            match self.socket.try_recv_from(&mut buffer) {
+                Ok((length, from)) => self.take_datagram(from, &buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Such as an ICMP message that a former datagram could not be delivered.
+                Err(error) => debug!(%error, "cannot receive a datagram"),
+            }
+        }
+    }
+
+    fn take_datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            match wire::decode(bytes) {
+                Ok(message) => {
+                    debug!(%from, kind = message.body.kind(), bytes = bytes.len(), message = ?message.body, "received");
+                }
+                Err(error) => debug!(%from, bytes = bytes.len(), %error, "refused"),
+            }
+        }
+        // What is refused is counted by the node, and changes nothing.
+        let _ = self.node.handle_datagram(self.clocks.now(), from, bytes);
+    }
+
+    /// Carries out all that the node asks for: first what happened, then what is to be sent.
+    async fn carry_out(&mut self) {
+        while let Some(event) = self.node.poll_event() {
+            self.report(event).await;
+        }
+        while let Some(transmit) = self.node.poll_transmit() {
+            debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
+            if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.to) {
+                // A lost datagram, as the network loses them too.
+                self.unsent += 1;
+                debug!(to = %transmit.to, kind = transmit.kind, %error, "not sent");
+            }
+        }
+        while let Some(call) = self.node.poll_call() {
+            debug!(to = %call.to, bytes = call.payload.len(), "calling");
+            self.calls.start(self.node.address(), call);
+        }
+    }
+
+    async fn report(&mut self, event: Event) {
+        let now = self.clocks.now();
+        match event {
+            Event::Member(event) => {
+                log::member_event(&event);
+                self.handle.publish(event_record(&event, self.node.name(), now));
+                self.keep(true);
+                notify::status(&self.status_line());
+            }
+            Event::Incarnation(incarnation) => self.keeper.keep_incarnation(incarnation).await,
+            Event::JoinDone => self.join_done(),
+            Event::JoinFailed(error) => self.join_failed(error),
+            Event::LeaveDone { acknowledged } => self.leave_done(acknowledged),
+            Event::Renewed { old, new } => {
+                warn!(%old, %new, "was declared failed by the others; back under a new incarnation");
+            }
+            Event::Superseded { by } => {
+                error!(%by, "another live machine took this one's name; left the group: give each machine its own [node] name");
+                self.end_join(Err(JoinFailure::Superseded(by.to_string())));
+                self.keep(false);
+                notify::status(&self.status_line());
+            }
+            Event::Stalled(stall) => warn!(
+                milliseconds = millis(stall),
+                "this daemon was not run for longer than the failure timeout; nobody is accused for that"
+            ),
+            Event::ClockDisagrees { member, ahead } => warn!(
+                name = %member.name,
+                ahead_ms = ahead,
+                "the wall clock of a neighbour disagrees with ours; heartbeats are judged without it"
+            ),
+            Event::ClockAgrees { member } => info!(name = %member.name, "the wall clock of a neighbour agrees with ours again"),
+            Event::OtherSettings { address } => warn!(
+                %address,
+                "a group with other settings is reached at this address; k, heartbeat interval and failure timeout must agree to merge"
+            ),
+        }
+    }
+
+    fn join_done(&mut self) {
+        self.retry = None;
+        self.warned_of_join = false;
+        self.keep(true);
+        notify::status(&self.status_line());
+        if let Some(id) = self.node.member() {
+            info!(%id, alive = self.node.list().up(), "in the group");
+            self.end_join(Ok(Joined { id, up: self.node.list().up(), already: false }));
+        }
+    }
+
+    fn join_failed(&mut self, error: JoinError) {
+        notify::status(&self.status_line());
+        if let Some((at, pause)) = &mut self.retry {
+            *at = Instant::now() + *pause;
+            *pause = (*pause * 2).min(RETRY.1);
+            if self.warned_of_join {
+                debug!(%error, "could not join; trying again");
+            } else {
+                self.warned_of_join = true;
+                warn!(%error, "could not join; trying again until it works");
+            }
+        } else if self.joining.is_none() {
+            warn!(%error, "could not join");
+        }
+        self.end_join(Err(error.into()));
+    }
+
+    fn end_join(&mut self, result: Result<Joined, JoinFailure>) {
+        if let Some(reply) = self.joining.take() {
+            // The client may have gone.
+            let _ = reply.send(result);
+        }
+    }
+
+    fn leave_done(&mut self, acknowledged: bool) {
+        if !acknowledged {
+            warn!("left the group, but no member acknowledged it: the others will report this one failed");
+        }
+        self.keep(false);
+        notify::status(&self.status_line());
+        for reply in self.leaving.drain(..) {
+            let _ = reply.send(true);
+        }
+    }
+
+    fn keep(&mut self, in_group: bool) {
+        let members = self.node.list().iter().filter(|entry| entry.standing != Standing::Left);
+        self.keeper.keep(in_group, members.map(|entry| entry.identity.clone()));
+    }
+
+    fn join_by_itself_if_due(&mut self) {
+        if self.retry.is_some_and(|(at, _)| at <= Instant::now()) && self.node.phase() == PhaseName::Out {
+            let now = self.clocks.now();
+            // Another part of the remembered is asked each time.
+            let part = self.remembered.len().min(8);
+            self.remembered.rotate_left(part);
+            // The phase was looked at.
+            let _ = self.node.join(now, self.introducers.clone(), self.remembered.clone());
+        }
+        if let Some((at, _)) = &mut self.retry {
+            *at = (*at).max(Instant::now() + RETRY.0);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.clocks.now();
+        match command {
+            Command::Join { introducers, reply } => self.join(introducers, reply, now),
+            Command::Leave { reply } => self.leave(reply, now),
+            Command::List { reply } => {
+                let in_group = self.node.member().is_some();
+                let entries = self.node.list().iter();
+                let records = entries.map(|entry| member_record(entry, self.node.name(), now)).collect();
+                let _ = reply.send(in_group.then_some(records));
+            }
+            Command::Status { reply } => {
+                let _ = reply.send(Box::new(self.status(now)));
+            }
+            Command::Up { reply } => {
+                let up = |node: &Node| -> Vec<Identity> {
+                    node.list().iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.clone()).collect()
+                };
+                let _ = reply.send(self.node.member().map(|_| up(&self.node)));
+            }
+            Command::Request { bytes, reply } => {
+                let _ = reply.send(self.node.handle_request(now, &bytes));
+            }
+            Command::Introducers(introducers) => {
+                self.introducers.clone_from(&introducers);
+                self.node.set_introducers(introducers);
+            }
+            // `run` ends with it.
+            Command::End => {}
+        }
+    }
+
+    fn join(&mut self, introducers: Vec<SocketAddr>, reply: oneshot::Sender<Result<Joined, JoinFailure>>, now: Now) {
+        match self.node.phase() {
+            PhaseName::Member => {
+                let joined = self.node.member().map(|id| Joined { id, up: self.node.list().up(), already: true });
+                let _ = reply.send(joined.ok_or(JoinFailure::Busy));
+            }
+            PhaseName::Out => {
+                self.joining = Some(reply);
+                // The phase was looked at.
+                let _ = self.node.join(now, introducers, Vec::new());
+            }
+            // Its own try is under way: the user's request is answered by what becomes of it.
+            PhaseName::Joining if self.joining.is_none() => self.joining = Some(reply),
+            PhaseName::Joining | PhaseName::Leaving => {
+                let _ = reply.send(Err(JoinFailure::Busy));
+            }
+        }
+    }
+
+    fn leave(&mut self, reply: oneshot::Sender<bool>, now: Now) {
+        self.retry = None;
+        if self.node.phase() == PhaseName::Out {
+            self.keep(false);
+            let _ = reply.send(false);
+        } else {
+            self.leaving.push(reply);
+            self.node.leave(now);
+        }
+    }
+
+    fn status_line(&self) -> String {
+        match self.node.phase() {
+            PhaseName::Member => format!("in the group, {} alive", self.node.list().up()),
+            PhaseName::Joining => "joining".to_owned(),
+            PhaseName::Leaving => "leaving".to_owned(),
+            PhaseName::Out if self.retry.is_some() => "not in a group, trying to join".to_owned(),
+            PhaseName::Out => "not in a group".to_owned(),
+        }
+    }
+
+    fn status(&self, now: Now) -> StatusReport {
+        let standing = |wanted: fn(&Standing) -> bool| {
+            let count = self.node.list().iter().filter(|entry| wanted(&entry.standing)).count();
+            u64::try_from(count).unwrap_or(u64::MAX)
+        };
+        let neighbours = self.node.neighbours(now.mono);
+        let mut warnings: Vec<String> = neighbours
+            .iter()
+            .filter(|neighbour| neighbour.clock_disagrees)
+            .filter_map(|neighbour| Some(skew_in_words(neighbour.member.name.as_str(), neighbour.clock_offset?)))
+            .collect();
+        if self.retry.is_some() && self.node.phase() != PhaseName::Member {
+            warnings.push("not in the group yet; trying to join".to_owned());
+        }
+        let counters = self.node.counters().named().into_iter().map(|(name, count)| (name.to_owned(), count));
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            phase: self.node.phase().as_str().to_owned(),
+            name: self.node.name().to_string(),
+            address: self.node.address().to_string(),
+            id: self.node.member().map(|id| id.to_string()),
+            uptime: millis(self.started.elapsed()),
+            alive: standing(|standing| matches!(standing, Standing::Alive)),
+            failed: standing(|standing| matches!(standing, Standing::Failed(_) | Standing::Doubted(_))),
+            left: standing(|standing| matches!(standing, Standing::Left)),
+            digest: format!("{:016x}", self.node.list().digest().hash),
+            neighbours: neighbours
+                .into_iter()
+                .map(|neighbour| NeighbourRecord {
+                    name: neighbour.member.name.to_string(),
+                    heartbeat_age: neighbour.heartbeat_age.map(millis),
+                    clock_offset: neighbour.clock_offset,
+                    agrees: neighbour.agrees,
+                })
+                .collect(),
+            counters: counters.chain([("datagrams_unsent".to_owned(), self.unsent)]).collect(),
+            warnings,
+        }
+    }
+}
+
+fn skew_in_words(name: &str, ahead: i64) -> String {
+    let seconds = Duration::from_millis(ahead.unsigned_abs()).as_secs_f64();
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    format!("the clock of {name} is {seconds:.1} s {direction} ours")
+}

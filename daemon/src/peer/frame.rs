@@ -1,0 +1,42 @@
+//! Frames on connections between members: a big-endian `u32` length and that many bytes.
+
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Reads a frame of at most `cap` bytes.
+///
+/// # Errors
+/// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when the frame is longer than `cap`.
+pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<Vec<u8>> {
+    let length = stream.read_u32().await?;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > cap {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is longer than {cap}")));
+    }
+    // Grown as bytes come, so that a length alone costs nothing.
+    let mut bytes = Vec::new();
+    let taken = stream.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await?;
+    if taken < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes)
+}
+
+/// Writes a frame made of some parts.
+///
+/// # Errors
+/// When the connection breaks, and with [`io::ErrorKind::InvalidInput`] when the parts do not fit into a frame.
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> io::Result<()> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let length = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let header = length.to_be_bytes();
+    if parts.iter().map(|part| part.len()).sum::<usize>() <= 4_096 {
+        let whole: Vec<u8> = [&header[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect();
+        return stream.write_all(&whole).await;
+    }
+    stream.write_all(&header).await?;
+    for part in parts {
+        stream.write_all(part).await?;
+    }
+    Ok(())
+}

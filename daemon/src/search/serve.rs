@@ -1,0 +1,140 @@
+//! Searches this machine's logs for another member, and streams what is found.
+//!
+//! The search runs on a thread of its own and hands its output over a short queue, so a slow reader slows the search, and memory is
+//! bounded whatever is found. It ends when the connection does.
+
+use super::reply::{MAX_PIECE, PeerReply};
+use super::{Searches, query};
+use crate::peer::frame;
+use memberd_control::message::{GrepRequest, GrepTotals};
+use memberd_search::{Narrow, Output, Stopped, Totals};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How many pieces of output wait between the search and the connection.
+const QUEUE: usize = 4;
+
+/// How often a search that has found nothing says that it goes on.
+pub const WORKING_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers one request.
+///
+/// # Errors
+/// When the request is malformed or the connection breaks; the search has ended then, or is about to.
+pub async fn serve(stream: TcpStream, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
+    let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
+    let (mut reader, mut writer) = stream.into_split();
+    let (output, mut pieces) = mpsc::channel(QUEUE);
+    let cancelled = Cancelled::default();
+    let search = tokio::spawn(run(Arc::clone(searches), request, output, Arc::clone(&cancelled.0)));
+    let mut working = interval(WORKING_EVERY);
+    working.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let reply = tokio::select! {
+            piece = pieces.recv() => match piece {
+                Some(reply) => reply,
+                None => break,
+            },
+            _ = working.tick() => PeerReply::Working,
+            () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        // A reader that has gone makes this fail; one that is slow makes it wait, and the search with it.
+        let bytes = reply.encode()?;
+        let parts = [bytes.as_slice()];
+        tokio::select! {
+            written = frame::write(&mut writer, &parts) => written?,
+            () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+        working.reset();
+    }
+    search.await.map_err(io::Error::other)
+}
+
+/// Set when the connection is done with, however that came.
+#[derive(Debug, Default)]
+struct Cancelled(Arc<AtomicBool>);
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Returns when the other side has closed the connection; it has nothing more to say.
+async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
+    // More bytes, an error, or the end: none belongs here, and each ends it.
+    let _ = reader.read_u8().await;
+}
+
+async fn run(searches: Arc<Searches>, request: GrepRequest, output: mpsc::Sender<PeerReply>, cancel: Arc<AtomicBool>) {
+    let Ok(slot) = Arc::clone(&searches.slots).acquire_owned().await else { return };
+    let last = output.clone();
+    let ended = tokio::task::spawn_blocking(move || {
+        let result = search(&searches, &request, output, &cancel);
+        drop(slot);
+        result
+    });
+    let reply = match ended.await {
+        Ok(Ok(totals)) if totals.interrupted => return,
+        Ok(Ok(totals)) => PeerReply::Done(record(&totals)),
+        Ok(Err(reason)) => PeerReply::Refused(reason),
+        Err(_) => PeerReply::Refused("the search broke off: see this machine's log".to_owned()),
+    };
+    // Nobody may be waiting any more.
+    let _ = last.send(reply).await;
+}
+
+/// Runs the search; blocks.
+fn search(
+    searches: &Searches,
+    request: &GrepRequest,
+    output: mpsc::Sender<PeerReply>,
+    cancel: &AtomicBool,
+) -> Result<Totals, String> {
+    let search = query(request).compile().map_err(|error| error.to_string())?;
+    let narrow = Narrow::new(&request.files).map_err(|error| error.to_string())?;
+    let found = searches.offer().files(&narrow);
+    let mut output = Pieces(output);
+    let mut problems = 0;
+    for problem in &found.problems {
+        problems += 1;
+        if !request.no_messages && output.message(problem.to_string()).is_err() {
+            break;
+        }
+    }
+    let mut totals = search.run(&searches.machine, &found.files, &mut output, cancel);
+    totals.errors += problems;
+    Ok(totals)
+}
+
+fn record(totals: &Totals) -> GrepTotals {
+    GrepTotals {
+        files: totals.files,
+        bytes: totals.bytes,
+        lines: totals.lines,
+        errors: totals.errors,
+        milliseconds: memberd_ring::time::millis(totals.elapsed),
+    }
+}
+
+/// The search's end of the queue.
+struct Pieces(mpsc::Sender<PeerReply>);
+
+impl Output for Pieces {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        for piece in bytes.chunks(MAX_PIECE) {
+            self.0.blocking_send(PeerReply::Lines(piece.to_vec())).map_err(|_| Stopped)?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.0.blocking_send(PeerReply::Message(text)).map_err(|_| Stopped)
+    }
+}
