@@ -1,7 +1,8 @@
 //! What survives a restart: the last incarnation, whether this machine was in the group, and whom it knew.
 //!
 //! A file is written whole beside the old one, made durable, and renamed, so that a crash at any moment leaves the old or the new.
-//! Its checksum tells rot; then the generation before it is used.
+//! Its checksum tells rot; then the generation before it is used. What this machine must not forget, its incarnation and whether it was
+//! in the group, is always in both generations.
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -9,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -62,6 +64,15 @@ pub enum StateError {
 pub struct StateDir {
     path: PathBuf,
     _lock: Flock<File>,
+    /// What the last save said of this machine. Held while saving, so that saves of several threads come one after the other.
+    saved: Mutex<Option<Own>>,
+}
+
+/// The part of the state that is this machine's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Own {
+    incarnation: u64,
+    in_group: bool,
 }
 
 /// A loaded state, and what was wrong with the files.
@@ -95,7 +106,7 @@ impl StateDir {
             error => StateError::Io(lock_path.clone(), error.into()),
         })?;
         write_pid(&lock).map_err(|error| StateError::Io(lock_path, error))?;
-        Ok(StateDir { path: path.to_owned(), _lock: lock })
+        Ok(StateDir { path: path.to_owned(), _lock: lock, saved: Mutex::new(None) })
     }
 
     fn file(&self, suffix: &str) -> PathBuf {
@@ -128,14 +139,29 @@ impl StateDir {
         Ok(Loaded { state: State::default(), warnings })
     }
 
-    /// Writes the state; when this returns it is durable.
+    /// Writes the state; when this returns it is durable. May be called from several threads: an incarnation never becomes smaller
+    /// again, even if an older state is saved after a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
     ///
     /// # Errors
     /// When the disk refuses; the former state is still there then.
     pub fn save(&self, state: &State) -> Result<(), StateError> {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let largest = saved.map_or(0, |own| own.incarnation);
+        let own = Own { incarnation: state.incarnation.max(largest), in_group: state.in_group };
+        let bytes = encode(own, state)?;
+        if *saved != Some(own) {
+            // Once more than usual, so that both generations know: damage of one of them loses neither.
+            self.replace(&bytes)?;
+        }
+        self.replace(&bytes)?;
+        *saved = Some(own);
+        Ok(())
+    }
+
+    /// Makes this the present generation, and the present one the former.
+    fn replace(&self, bytes: &[u8]) -> Result<(), StateError> {
         let (path, new) = (self.file(""), self.file(".new"));
-        let bytes = encode(state)?;
-        write_durably(&new, &bytes).map_err(|error| StateError::Io(new.clone(), error))?;
+        write_durably(&new, bytes).map_err(|error| StateError::Io(new.clone(), error))?;
         match fs::rename(&path, self.file(".previous")) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -162,25 +188,29 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    // One byte more than allowed is enough to be taken for damaged.
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn encode(state: &State) -> Result<Vec<u8>, StateError> {
+fn encode(own: Own, state: &State) -> Result<Vec<u8>, StateError> {
+    let Own { incarnation, in_group } = own;
+    let members = state.members.iter().take(MOST_REMEMBERED).cloned().collect();
     let mut body = Vec::new();
-    ciborium::into_writer(state, &mut body).map_err(|error| StateError::Encode(error.to_string()))?;
+    ciborium::into_writer(&State { incarnation, in_group, members }, &mut body)
+        .map_err(|error| StateError::Encode(error.to_string()))?;
     Ok([&MAGIC[..], blake3::hash(&body).as_bytes(), &body].concat())
 }
 
 fn decode(bytes: &[u8]) -> Option<State> {
-    let (header, body) = bytes.split_at_checked(HEADER)?;
+    let (header, mut body) = bytes.split_at_checked(HEADER)?;
     let sum = header.strip_prefix(MAGIC)?;
     if blake3::hash(body).as_bytes() != sum {
         return None;
     }
-    let mut state: State = ciborium::from_reader(body).ok()?;
+    let mut state: State = ciborium::from_reader(&mut body).ok()?;
     state.members.truncate(MOST_REMEMBERED);
-    Some(state)
+    body.is_empty().then_some(state)
 }
 
 #[cfg(test)]
@@ -220,7 +250,7 @@ mod tests {
     fn damage_of_any_byte_or_length_is_noticed_and_the_former_generation_used() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
-        let good = encode(&state(2)).unwrap();
+        let good = encode(Own { incarnation: 2, in_group: true }, &state(2)).unwrap();
         let cut = (0..good.len()).map(|length| good[..length].to_vec());
         let flipped = (0..good.len()).map(|place| {
             let mut bytes = good.clone();
@@ -232,7 +262,7 @@ mod tests {
             open.save(&state(2)).unwrap();
             fs::write(open.file(""), &damaged).unwrap();
             let loaded = open.load().unwrap();
-            assert_eq!(loaded.state, state(1));
+            assert_eq!(loaded.state, state(2), "the own incarnation is in both generations");
             assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
             assert_eq!(fs::read(open.file(".corrupt")).unwrap(), damaged);
         }
@@ -245,5 +275,70 @@ mod tests {
         open.save(&state(1)).unwrap();
         fs::rename(open.file(""), open.file(".previous")).unwrap();
         assert_eq!(open.load().unwrap().state, state(1));
+    }
+
+    #[test]
+    fn the_former_members_survive_damage_of_the_present_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = StateDir::open(directory.path()).unwrap();
+        open.save(&state(1)).unwrap();
+        open.save(&State { members: Vec::new(), ..state(1) }).unwrap();
+        fs::write(open.file(""), b"rot").unwrap();
+        assert_eq!(open.load().unwrap().state, state(1));
+    }
+
+    #[test]
+    fn when_both_generations_are_damaged_a_new_machine_starts_and_both_are_kept_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = StateDir::open(directory.path()).unwrap();
+        open.save(&state(1)).unwrap();
+        fs::write(open.file(""), b"one").unwrap();
+        fs::write(open.file(".previous"), b"two").unwrap();
+        let loaded = open.load().unwrap();
+        assert_eq!((loaded.state, loaded.warnings.len()), (State::default(), 3));
+        assert_eq!(fs::read(open.file(".corrupt")).unwrap(), b"one");
+        assert_eq!(fs::read(open.file(".previous.corrupt")).unwrap(), b"two");
+    }
+
+    #[test]
+    fn saves_of_several_threads_never_mix_and_an_incarnation_never_becomes_smaller() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = StateDir::open(directory.path()).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let open = &open;
+                scope.spawn(move || (1..=20).for_each(|step| open.save(&state(step * 10 + thread)).unwrap()));
+            }
+        });
+        let loaded = open.load().unwrap();
+        assert_eq!((loaded.state.incarnation, loaded.warnings), (203, vec![]));
+        open.save(&state(5)).unwrap();
+        assert_eq!(open.load().unwrap().state.incarnation, 203);
+    }
+
+    #[test]
+    fn of_too_many_members_the_first_are_kept_and_the_file_stays_readable() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = StateDir::open(directory.path()).unwrap();
+        let member = Remembered {
+            name: "n".repeat(64),
+            address: "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(),
+            incarnation: u64::MAX,
+        };
+        open.save(&State { incarnation: 1, in_group: true, members: vec![member; MOST_REMEMBERED + 9] }).unwrap();
+        assert!(fs::metadata(open.file("")).unwrap().len() < MOST_BYTES);
+        assert_eq!(open.load().unwrap().state.members.len(), MOST_REMEMBERED);
+    }
+
+    /// A file of the first format, as it will lie on machines for years.
+    const FORMAT_1: &str = "6d656d6265726431825258677296e4d0b0ac77e037b3d62471f2658d4c6e50f6037a66433a510f4da36b696e6361726e6174\
+        696f6e1b0000019aa3ffab6368696e5f67726f7570f5676d656d6265727381a3646e616d6563766d326761646472657373a1\
+        625634828418c000020c1922f26b696e6361726e6174696f6e07";
+
+    #[test]
+    fn a_file_of_the_first_format_is_read() {
+        let bytes: Vec<u8> =
+            (0..FORMAT_1.len()).step_by(2).map(|at| u8::from_str_radix(&FORMAT_1[at..at + 2], 16).unwrap()).collect();
+        assert_eq!(decode(&bytes), Some(state(1_763_688_033_123)));
     }
 }

@@ -139,12 +139,12 @@ pub struct Change {
     pub after: Arc<Entry>,
 }
 
-/// The list of all members that one machine knows of, itself included. Entries are shared (`Arc`), so that ten thousand simulated
-/// members' lists fit into one machine's memory.
+/// The list of all members that one machine knows of, itself included. A clone shares everything until one of the two changes, and
+/// then still the entries, so that ten thousand simulated members' lists fit into one machine's memory.
 #[derive(Debug, Clone, Default)]
 pub struct List {
-    by_name: Vec<Arc<Entry>>,
-    by_position: Vec<Arc<Entry>>,
+    by_name: Arc<Vec<Arc<Entry>>>,
+    by_position: Arc<Vec<Arc<Entry>>>,
     digest: Digest,
     up: usize,
 }
@@ -241,8 +241,10 @@ impl List {
     /// Forgets the gone whose entries have not changed for `age`.
     pub fn forget(&mut self, age: Duration, now: Instant) {
         let stays = |entry: &Arc<Entry>| entry.is_told_alive() || now.since(entry.since) < age;
-        self.by_name.retain(stays);
-        self.by_position.retain(stays);
+        if !self.by_name.iter().all(stays) {
+            Arc::make_mut(&mut self.by_name).retain(stays);
+            Arc::make_mut(&mut self.by_position).retain(stays);
+        }
     }
 
     /// When the next entry is to be forgotten.
@@ -254,8 +256,8 @@ impl List {
     fn make_room(&mut self) -> bool {
         let oldest = self.by_name.iter().filter(|entry| !entry.is_told_alive()).min_by_key(|entry| entry.since).cloned();
         let Some(oldest) = oldest else { return false };
-        self.by_name.retain(|entry| !Arc::ptr_eq(entry, &oldest));
-        self.by_position.retain(|entry| !Arc::ptr_eq(entry, &oldest));
+        Arc::make_mut(&mut self.by_name).retain(|entry| !Arc::ptr_eq(entry, &oldest));
+        Arc::make_mut(&mut self.by_position).retain(|entry| !Arc::ptr_eq(entry, &oldest));
         true
     }
 
@@ -266,7 +268,7 @@ impl List {
     fn insert(&mut self, entry: Entry) -> Change {
         let after = Arc::new(entry);
         let index = self.by_name.partition_point(|other| other.identity.name < after.identity.name);
-        self.by_name.insert(index, Arc::clone(&after));
+        Arc::make_mut(&mut self.by_name).insert(index, Arc::clone(&after));
         self.insert_on_ring(Arc::clone(&after));
         self.count(None, &after);
         Change { before: None, after }
@@ -274,12 +276,12 @@ impl List {
 
     fn replace(&mut self, index: usize, entry: Entry) -> Change {
         let after = Arc::new(entry);
-        let before = std::mem::replace(&mut self.by_name[index], Arc::clone(&after));
+        let before = std::mem::replace(&mut Arc::make_mut(&mut self.by_name)[index], Arc::clone(&after));
         let place = self.by_position.binary_search_by(|other| other.ring_key().cmp(&before.ring_key()));
         match place {
-            Ok(place) if before.position == after.position => self.by_position[place] = Arc::clone(&after),
+            Ok(place) if before.position == after.position => Arc::make_mut(&mut self.by_position)[place] = Arc::clone(&after),
             Ok(place) => {
-                self.by_position.remove(place);
+                Arc::make_mut(&mut self.by_position).remove(place);
                 self.insert_on_ring(Arc::clone(&after));
             }
             Err(_) => debug_assert!(false, "every entry stands on the ring"),
@@ -290,7 +292,7 @@ impl List {
 
     fn insert_on_ring(&mut self, entry: Arc<Entry>) {
         let index = self.by_position.partition_point(|other| other.ring_key() < entry.ring_key());
-        self.by_position.insert(index, entry);
+        Arc::make_mut(&mut self.by_position).insert(index, entry);
     }
 
     fn count(&mut self, before: Option<&Entry>, after: &Entry) {

@@ -25,9 +25,8 @@ use crate::time::{Instant, Now};
 use crate::wire;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A wake-up that comes later than this is a stall of this machine, not a matter of scheduling.
@@ -299,33 +298,31 @@ impl Node {
         self.next_forgetting = self.list.next_forgetting(age).map_or(hour, |next| next.clamp(now.mono, hour));
     }
 
-    /// Some random members that are up, none of them this one, `except` or twice.
+    /// Some random members that are up, none of them this one, one of `except`, or twice.
     fn random_members(&mut self, count: usize, except: &BTreeSet<Name>) -> Vec<SocketAddr> {
-        let entries: Vec<&Arc<Entry>> = self.list.iter().collect();
-        let mut chosen = BTreeMap::new();
+        let ring = self.list.ring();
         let wanted = count.min(self.list.up().saturating_sub(1));
-        // Up to four looks for each; a list of mostly the gone, or a small one, is then walked from a random place.
-        for _ in 0..wanted * 4 {
-            if chosen.len() >= wanted {
-                break;
-            }
-            let entry = entries[self.rng.random_range(0..entries.len())];
-            if entry.is_up() && entry.identity.name != self.name && !except.contains(&entry.identity.name) {
-                chosen.insert(&entry.identity.name, entry.identity.address);
+        let eligible =
+            |entry: &Entry| entry.is_up() && entry.identity.name != self.name && !except.contains(&entry.identity.name);
+        let mut chosen = BTreeSet::new();
+        // A few looks for each; then, in a list of mostly the gone or when nearly all are wanted, from a random place on.
+        for _ in 0..wanted * 2 {
+            if chosen.len() < wanted && wanted * 2 < ring.len() {
+                let entry = &ring[self.rng.random_range(0..ring.len())];
+                if eligible(entry) {
+                    chosen.insert(entry.identity.address);
+                }
             }
         }
         if chosen.len() < wanted {
-            let start = self.rng.random_range(0..entries.len());
-            for entry in entries[start..].iter().chain(&entries[..start]) {
-                if chosen.len() >= wanted {
-                    break;
-                }
-                if entry.is_up() && entry.identity.name != self.name && !except.contains(&entry.identity.name) {
-                    chosen.insert(&entry.identity.name, entry.identity.address);
+            let start = self.rng.random_range(0..ring.len());
+            for entry in ring[start..].iter().chain(&ring[..start]) {
+                if chosen.len() < wanted && eligible(entry) {
+                    chosen.insert(entry.identity.address);
                 }
             }
         }
-        chosen.into_values().collect()
+        chosen.into_iter().collect()
     }
 
     /// The next incarnation: the wall clock's, but always larger than the last and than what the group knows.

@@ -1,5 +1,7 @@
 //! The laws of the protocol's data, checked over generated cases: the list's merge law, and messages that survive the wire.
 
+#![allow(clippy::unwrap_used, reason = "strategies unwrap what they made themselves")]
+
 use memberd_ring::clock::SentAt;
 use memberd_ring::digest::{Digest, Summary};
 use memberd_ring::join::{CallReply, CallRequest};

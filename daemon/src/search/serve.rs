@@ -7,7 +7,7 @@ use super::reply::{MAX_PIECE, PeerReply};
 use super::{Searches, query};
 use crate::peer::frame;
 use memberd_control::message::{GrepRequest, GrepTotals};
-use memberd_search::{Narrow, Output, Stopped, Totals};
+use memberd_search::{MAX_FILES, Narrow, Output, Stopped, Totals};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +107,11 @@ fn search(
         if !request.no_messages && output.message(problem.to_string()).is_err() {
             break;
         }
+    }
+    if found.cut {
+        problems += 1;
+        // If nobody takes it, the search ends at once.
+        let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
     let mut totals = search.run(&searches.machine, &found.files, &mut output, cancel);
     totals.errors += problems;

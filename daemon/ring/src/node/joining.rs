@@ -161,6 +161,20 @@ impl Node {
         }
     }
 
+    /// Makes the node a member of a group that is already formed and knows it under this incarnation: how simulations of large groups
+    /// and benchmarks begin.
+    pub fn assume(&mut self, now: Now, list: List, incarnation: Incarnation) {
+        self.phase = Phase::Member;
+        self.list = list;
+        self.incarnation = incarnation;
+        self.born = now.mono;
+        self.last_change = now.mono;
+        self.next_forgetting = now.mono + self.settings.forget_after;
+        self.start_heartbeats(now);
+        self.lay_ring(now);
+        self.settle(now);
+    }
+
     /// Starts a new life. Everything sent from now on is sent by it, and everyone it watches has to be heard by it.
     pub(super) fn begin_incarnation(&mut self, incarnation: Incarnation, now: Now) {
         self.detector = Detector::new(self.settings.group);

@@ -2,11 +2,20 @@
 //!
 //! One seed draws every delay, loss and phase, so a run can be replayed. Members are numbered; member `i` is named `vm{i}`.
 
-#![allow(dead_code, reason = "each test uses its part of the world")]
+#![allow(dead_code, unreachable_pub, reason = "each test and example uses its part of the world")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's world is small, and a broken one should stop the run"
+)]
 
 use memberd_ring::join::{CALL_TIMEOUT, CallId};
+use memberd_ring::list::{Claim, List, Update};
 use memberd_ring::node::PhaseName;
-use memberd_ring::{Event, Incarnation, Instant, MemberEventKind, Name, Node, Now, Settings, WallTime};
+use memberd_ring::{Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Now, Settings, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
@@ -104,6 +113,11 @@ pub fn ms(milliseconds: u64) -> Duration {
 impl World {
     /// A world of machines on which nothing runs yet.
     pub fn new(size: usize, seed: u64) -> Self {
+        Self::with(size, seed, Settings::default())
+    }
+
+    /// The same, with settings of one's own.
+    pub fn with(size: usize, seed: u64, settings: Settings) -> Self {
         let machine = |i| Machine {
             node: None,
             address: address(i),
@@ -115,6 +129,7 @@ impl World {
             inbox: Vec::new(),
         };
         World {
+            settings,
             seed,
             now: Duration::from_secs(10),
             network: Network::default(),
@@ -122,7 +137,6 @@ impl World {
             seen: Vec::new(),
             sent: 0,
             sent_bytes: 0,
-            settings: Settings::default(),
             sides: vec![0; size],
             deaf: BTreeSet::new(),
             queue: BinaryHeap::new(),
@@ -142,6 +156,27 @@ impl World {
         let all: Vec<usize> = (0..size).collect();
         world.run_until_agreed(&all, Duration::from_secs(10));
         world.run_for(Duration::from_secs(5));
+        world
+    }
+
+    /// A world whose members have been a group for a while.
+    pub fn formed(size: usize, seed: u64, settings: Settings) -> Self {
+        let mut world = World::with(size, seed, settings);
+        let mut list = List::new();
+        for i in 0..size {
+            let identity = Identity { name: name(i), address: address(i), incarnation: Incarnation(EPOCH_WALL + i as u64) };
+            list.merge(Update { identity, claim: Claim::Alive }, Instant::EPOCH);
+        }
+        for i in 0..size {
+            let (now, seed) = (world.clocks(i), world.rng.random());
+            let incarnation = Incarnation(EPOCH_WALL + i as u64);
+            let mut node = Node::new(settings, name(i), address(i), None, seed);
+            node.assume(now, list.clone(), incarnation);
+            world.machines[i].last = Some(incarnation);
+            world.machines[i].node = Some(node);
+            world.drain(i);
+        }
+        world.run_for(Duration::from_secs(12));
         world
     }
 
