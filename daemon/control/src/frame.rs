@@ -70,13 +70,9 @@ pub enum FrameError {
 /// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`].
 pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; HEADER_BYTES];
-    ciborium::into_writer(message, &mut frame)
-        .map_err(|error| FrameError::Malformed(error.to_string()))?;
+    ciborium::into_writer(message, &mut frame).map_err(|error| FrameError::Malformed(error.to_string()))?;
     let length = frame.len() - HEADER_BYTES;
-    let too_long = FrameError::TooLong {
-        length,
-        cap: M::CAP,
-    };
+    let too_long = FrameError::TooLong { length, cap: M::CAP };
     if length > M::CAP {
         return Err(too_long);
     }
@@ -93,10 +89,7 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
 /// [`FrameError::TooLong`], [`FrameError::Malformed`] or [`FrameError::TrailingBytes`].
 pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
     if body.len() > M::CAP {
-        return Err(FrameError::TooLong {
-            length: body.len(),
-            cap: M::CAP,
-        });
+        return Err(FrameError::TooLong { length: body.len(), cap: M::CAP });
     }
     let mut rest = body;
     let message = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_CAP)
@@ -128,10 +121,7 @@ pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
     fill_header(reader, &mut header)?;
     let length = length(header, M::CAP)?;
     let mut body = Vec::new();
-    reader
-        .take(length as u64)
-        .read_to_end(&mut body)
-        .map_err(FrameError::Io)?;
+    reader.take(length as u64).read_to_end(&mut body).map_err(FrameError::Io)?;
     if body.len() < length {
         return Err(FrameError::CutShort);
     }
@@ -180,10 +170,7 @@ mod tests {
     use super::*;
 
     fn hello() -> Hello {
-        Hello {
-            protocol: 1,
-            program: "memberctl 0.1.0".to_owned(),
-        }
+        Hello { protocol: 1, program: "memberctl 0.1.0".to_owned() }
     }
 
     #[test]
@@ -197,38 +184,21 @@ mod tests {
     #[test]
     fn a_length_over_the_cap_is_refused_with_both_numbers() {
         let error = length(0x0010_0001_u32.to_be_bytes(), REPLY_CAP).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a message of 1048577 bytes; at most 1048576 are allowed"
-        );
-        assert_eq!(
-            length(0x0010_0000_u32.to_be_bytes(), REPLY_CAP).unwrap(),
-            REPLY_CAP
-        );
+        assert_eq!(error.to_string(), "a message of 1048577 bytes; at most 1048576 are allowed");
+        assert_eq!(length(0x0010_0000_u32.to_be_bytes(), REPLY_CAP).unwrap(), REPLY_CAP);
     }
 
     #[test]
     fn a_request_over_the_cap_is_not_encoded() {
-        let request = Request::Join {
-            introducers: vec!["x".repeat(REQUEST_CAP)],
-        };
-        assert!(matches!(
-            encode(&request),
-            Err(FrameError::TooLong {
-                cap: REQUEST_CAP,
-                ..
-            })
-        ));
+        let request = Request::Join { introducers: vec!["x".repeat(REQUEST_CAP)] };
+        assert!(matches!(encode(&request), Err(FrameError::TooLong { cap: REQUEST_CAP, .. })));
     }
 
     #[test]
     fn bytes_after_the_message_are_refused() {
         let mut body = encode(&Request::Leave).unwrap().split_off(HEADER_BYTES);
         body.extend([0, 0]);
-        assert!(matches!(
-            decode::<Request>(&body),
-            Err(FrameError::TrailingBytes(2))
-        ));
+        assert!(matches!(decode::<Request>(&body), Err(FrameError::TrailingBytes(2))));
     }
 
     #[test]
@@ -243,13 +213,9 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_an_error_and_no_stack_overflow() {
-        let nested =
-            |byte: u8| decode::<Hello>(&[&[0xa1, 0x61, b'x'], &vec![byte; 60_000][..]].concat());
+        let nested = |byte: u8| decode::<Hello>(&[&[0xa1, 0x61, b'x'], &vec![byte; 60_000][..]].concat());
         for byte in [0x81, 0x9f, 0xa1, 0xbf, 0xc1, 0xd8, 0x5f, 0x7f] {
-            assert!(
-                matches!(nested(byte), Err(FrameError::Malformed(_))),
-                "{byte:x}"
-            );
+            assert!(matches!(nested(byte), Err(FrameError::Malformed(_))), "{byte:x}");
         }
     }
 
@@ -258,10 +224,7 @@ mod tests {
         // An array, a text and a byte string that claim 2^63 elements or bytes.
         for lie in [0x9b_u8, 0x7b, 0x5b] {
             let body = [&[0xa1, 0x67], &b"Members"[..], &[lie, 0x7f], &[0xff; 7]].concat();
-            assert!(matches!(
-                decode::<Reply>(&body),
-                Err(FrameError::Malformed(_))
-            ));
+            assert!(matches!(decode::<Reply>(&body), Err(FrameError::Malformed(_))));
         }
     }
 }

@@ -93,11 +93,7 @@ impl Reply {
     /// Whether this reply ends the answer to a request.
     pub fn is_final(&self) -> bool {
         match self {
-            Reply::Joined { .. }
-            | Reply::Left { .. }
-            | Reply::Status(_)
-            | Reply::Done
-            | Reply::Refused(_) => true,
+            Reply::Joined { .. } | Reply::Left { .. } | Reply::Status(_) | Reply::Done | Reply::Refused(_) => true,
             Reply::Members(_)
             | Reply::Event(_)
             | Reply::GrepOutput { .. }
@@ -333,9 +329,7 @@ mod serde_bytes_vec {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         struct Bytes;
         impl de::Visitor<'_> for Bytes {
             type Value = Vec<u8>;

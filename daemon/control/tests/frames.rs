@@ -1,16 +1,10 @@
 //! Laws of the framing: every message comes back as it went, and no bytes whatever make it panic.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed step of a test is a failed test"
-)]
-use memberd_control::frame::{
-    FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
-};
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+use memberd_control::frame::{FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame};
 use memberd_control::message::{
-    EventRecord, EvidenceRecord, GrepOutcome, GrepPrint, GrepRequest, GrepSyntax, GrepTotals,
-    Hello, MemberRecord, MemberStatus, NeighbourRecord, Refusal, RefusalKind, Reply, Request,
-    StatusReport,
+    EventRecord, EvidenceRecord, GrepOutcome, GrepPrint, GrepRequest, GrepSyntax, GrepTotals, Hello, MemberRecord, MemberStatus,
+    NeighbourRecord, Refusal, RefusalKind, Reply, Request, StatusReport,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -57,11 +51,7 @@ prop_compose! {
 }
 
 fn standing() -> impl Strategy<Value = MemberStatus> {
-    prop_oneof![
-        Just(MemberStatus::Alive),
-        Just(MemberStatus::Failed),
-        Just(MemberStatus::Left)
-    ]
+    prop_oneof![Just(MemberStatus::Alive), Just(MemberStatus::Failed), Just(MemberStatus::Left)]
 }
 
 prop_compose! {
@@ -123,13 +113,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 fn outcome() -> impl Strategy<Value = GrepOutcome> {
     prop_oneof![
         any::<[u64; 5]>().prop_map(|[files, bytes, lines, errors, milliseconds]| {
-            GrepOutcome::Searched(GrepTotals {
-                files,
-                bytes,
-                lines,
-                errors,
-                milliseconds,
-            })
+            GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
     ]
@@ -137,27 +121,19 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
-            id,
-            alive,
-            already
-        }),
+        any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined { id, alive, already }),
         any::<bool>().prop_map(|was_member| Reply::Left { was_member }),
         vec(member(), 0..6).prop_map(Reply::Members),
         status_report().prop_map(|report| Reply::Status(Box::new(report))),
-        (any::<u64>(), standing(), member()).prop_map(|(time, status, member)| Reply::Event(
-            EventRecord {
-                time,
-                status,
-                member
-            }
-        )),
+        (any::<u64>(), standing(), member()).prop_map(|(time, status, member)| Reply::Event(EventRecord {
+            time,
+            status,
+            member
+        })),
         // Longer than the decoder's own scratch space of 4,096 bytes.
-        (any::<String>(), vec(any::<u8>(), 0..20_000))
-            .prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
+        (any::<String>(), vec(any::<u8>(), 0..20_000)).prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
-        (any::<String>(), outcome())
-            .prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
+        (any::<String>(), outcome()).prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),
     ]
@@ -176,10 +152,7 @@ fn comes_back<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Result<(
     let mut reader = stream.as_slice();
     prop_assert_eq!(&read_frame::<M>(&mut reader).unwrap(), message);
     prop_assert_eq!(&read_frame::<M>(&mut reader).unwrap(), message);
-    prop_assert!(matches!(
-        read_frame::<M>(&mut reader),
-        Err(FrameError::Closed)
-    ));
+    prop_assert!(matches!(read_frame::<M>(&mut reader), Err(FrameError::Closed)));
     Ok(())
 }
 
@@ -237,19 +210,10 @@ proptest! {
 
 #[test]
 fn a_whole_mebibyte_of_output_is_refused_and_a_little_less_is_not() {
-    let output = |count| Reply::GrepOutput {
-        member: "vm3".to_owned(),
-        bytes: vec![b'x'; count],
-    };
-    assert!(matches!(
-        encode(&output(REPLY_CAP)),
-        Err(FrameError::TooLong { .. })
-    ));
+    let output = |count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] };
+    assert!(matches!(encode(&output(REPLY_CAP)), Err(FrameError::TooLong { .. })));
     let frame = encode(&output(REPLY_CAP - 100)).unwrap();
-    assert_eq!(
-        decode::<Reply>(&frame[HEADER_BYTES..]).unwrap(),
-        output(REPLY_CAP - 100)
-    );
+    assert_eq!(decode::<Reply>(&frame[HEADER_BYTES..]).unwrap(), output(REPLY_CAP - 100));
 }
 
 #[test]
@@ -263,10 +227,7 @@ fn a_full_part_of_the_list_fits_a_reply() {
         incarnation: u64::MAX,
         this_machine: false,
         since: u64::MAX,
-        evidence: Some(EvidenceRecord {
-            accuser: "n".repeat(255),
-            silent_for: u64::MAX,
-        }),
+        evidence: Some(EvidenceRecord { accuser: "n".repeat(255), silent_for: u64::MAX }),
     };
     let part = vec![longest; memberd_control::message::MEMBERS_PER_REPLY];
     assert!(encode(&Reply::Members(part)).is_ok());

@@ -10,6 +10,10 @@ use crate::time::{Instant, Now, millis};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How often a monitor asks again while the heartbeat is still missing. Six rounds fit before `failure_timeout`, so that a live member is
+/// found in spite of 30 % loss, and heartbeats themselves can be fewer.
+pub const ASK_AGAIN: Duration = Duration::from_millis(175);
+
 /// What the detector found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -190,7 +194,7 @@ impl Detector {
                     suspected: watch.missed_at(&settings),
                 });
             } else if watch.ask_at <= now {
-                watch.ask_at = now + settings.heartbeat_interval / 2;
+                watch.ask_at = now + ASK_AGAIN;
                 findings.push(Finding::Missing(name.clone(), watch.incarnation));
             }
         }

@@ -11,7 +11,8 @@ pub const PROTOCOL_VERSION: u8 = 1;
 pub struct GroupSettings {
     /// k: how many members may crash at the same moment without one being missed. Each member has this many monitors.
     pub max_simultaneous_failures: u8,
-    /// How often a member sends its heartbeats.
+    /// How often a member sends its heartbeats. The longest that lets a member be stopped for a whole second, at the worst moment, with
+    /// some time to spare before `failure_timeout`.
     pub heartbeat_interval: Duration,
     /// A member whose newest known heartbeat was sent longer ago than this has failed.
     pub failure_timeout: Duration,
@@ -34,7 +35,7 @@ impl Default for GroupSettings {
     fn default() -> Self {
         GroupSettings {
             max_simultaneous_failures: 4,
-            heartbeat_interval: Duration::from_millis(500),
+            heartbeat_interval: Duration::from_millis(600),
             failure_timeout: Duration::from_millis(1_750),
         }
     }

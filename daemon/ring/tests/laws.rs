@@ -267,3 +267,24 @@ fn an_idle_heartbeat_has_the_documented_size() {
     assert_eq!(bytes.len(), 31, "PROTOCOL.md says so");
     assert!(GroupSettings::default().fingerprint() != 0);
 }
+
+#[test]
+fn the_heartbeat_in_the_document_is_the_one_sent() {
+    let heartbeat = Message {
+        incarnation: Incarnation(1_763_688_033_123),
+        sent: SentAt { mono: 86_400_000, wall: WallTime(1_763_688_033_123 + 86_400_000 - 3) },
+        body: Body::Heartbeat { digest: Digest { count: 1_000, hash: u64::MAX - 5 }, delay: Some(1), news: Vec::new() },
+    };
+    let mut bytes = Vec::new();
+    encode(&heartbeat, &mut bytes);
+    let document = include_str!("../PROTOCOL.md");
+    let start = document.find("    88 01 00").unwrap();
+    let hexadecimal: String = document[start..]
+        .lines()
+        .take_while(|line| line.starts_with("    "))
+        .flat_map(|line| line.trim().split("  ").next().unwrap().chars().filter(|c| !c.is_whitespace()))
+        .collect();
+    let documented: Vec<u8> =
+        (0..hexadecimal.len()).step_by(2).map(|at| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(documented, bytes);
+}

@@ -22,7 +22,7 @@ fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
         Query { patterns: vec![pattern.to_owned()], print: Print::Lines, no_names: true, ignore_case, ..Query::default() };
     let characters = |output: Vec<u8>| -> BTreeSet<char> { String::from_utf8(output).unwrap().chars().collect() };
     let ours = characters(bench.ours(&query).output);
-    let theirs = characters(bench.theirs(&query, "C.UTF-8").output);
+    let theirs = characters(bench.theirs(&query, "C.UTF-8").unwrap().output);
     ours.symmetric_difference(&theirs).copied().collect()
 }
 

@@ -40,10 +40,7 @@ pub enum PatternError {
     /// A `[` at the end of the pattern.
     #[error("Invalid regular expression")]
     InvalidPattern,
-    /// A repetition of nothing.
-    #[error("Invalid preceding regular expression")]
-    InvalidPreceding,
-    /// More than the limits allow (see [`crate::pattern`](crate)): of the pattern, of a repetition, of what it compiles to.
+    /// More than the limits allow (README.md lists them): of the pattern, of a repetition, of what it compiles to.
     #[error("Regular expression too big")]
     TooBig,
     /// The patterns together are longer than the limit in bytes.

@@ -90,3 +90,11 @@ fn every_class_is_one_that_the_engine_knows() {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_with_any_line_of_any_pattern_is_said() {
+    let query = Query { patterns: vec!["a".to_owned(), "b\n[c".to_owned()], ..Query::default() };
+    assert_eq!(translate(&query), Err(PatternError::UnmatchedBracket));
+    let both = Query { patterns: vec!["\\(a\\)\\1\n[c".to_owned()], ..Query::default() };
+    assert_eq!(translate(&both), Err(PatternError::UnmatchedBracket));
+}

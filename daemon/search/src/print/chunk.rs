@@ -31,7 +31,7 @@ impl<'o> Chunk<'o> {
     }
 
     /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
-    pub(crate) fn expect(&mut self, length: usize) -> Result<(), Stopped> {
+    pub(crate) fn make_room(&mut self, length: usize) -> Result<(), Stopped> {
         if length >= CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
 

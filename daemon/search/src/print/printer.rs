@@ -78,7 +78,7 @@ impl<'o, 's> Printer<'o, 's> {
         if self.query.print == Print::Matches {
             return if has_matches { self.matches(line, text) } else { Ok(()) };
         }
-        self.chunk.expect(text.len())?;
+        self.chunk.make_room(text.len())?;
         let out = self.chunk.line();
         head(self.query, &self.name, line, out);
         match &mut self.extents {
@@ -107,7 +107,7 @@ impl<'o, 's> Printer<'o, 's> {
             }
             at = found.end;
             let matched = text.get(found).unwrap_or_default();
-            self.chunk.expect(matched.len())?;
+            self.chunk.make_room(matched.len())?;
             let out = self.chunk.line();
             head(self.query, &self.name, line, out);
             color::write(out, self.query.color, Ink::Match, matched);
