@@ -18,8 +18,6 @@ pub(crate) fn color_by_default() -> bool {
 /// A colour or weight, as the parameters of the terminal's SGR sequence (ECMA-48).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// As it is.
-    Plain,
     /// Headings.
     Bold,
     /// What is less important.
@@ -33,14 +31,13 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    fn sequence(self) -> Option<&'static str> {
+    fn parameters(self) -> &'static str {
         match self {
-            Style::Plain => None,
-            Style::Bold => Some("1"),
-            Style::Dim => Some("2"),
-            Style::Green => Some("32"),
-            Style::Red => Some("31"),
-            Style::Yellow => Some("33"),
+            Style::Bold => "1",
+            Style::Dim => "2",
+            Style::Green => "32",
+            Style::Red => "31",
+            Style::Yellow => "33",
         }
     }
 }
@@ -59,9 +56,9 @@ impl Output {
 
     /// A text in a style, where colour is wanted.
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
-        match style.sequence() {
-            Some(sequence) if self.color => format!("\x1b[{sequence}m{text}\x1b[0m"),
-            _ => text.to_owned(),
+        match self.color {
+            true => format!("\x1b[{}m{text}\x1b[0m", style.parameters()),
+            false => text.to_owned(),
         }
     }
 

@@ -1,14 +1,18 @@
 //! The settings: read, checked, and only then used.
 
+mod duration;
 mod parse;
 mod raw;
-
-pub use parse::parse_duration;
+mod source;
+#[cfg(test)]
+mod tests;
 
 use crate::log::Level;
 use memberd_ring::{GroupSettings, Name};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,8 +67,8 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or anything in it is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError { lines: vec![format!("{}: cannot be read: {error}", path.display())] })?;
+        let text =
+            read(path).map_err(|error| ConfigError { lines: vec![format!("{}: cannot be read: {error}", path.display())] })?;
         Self::parse(&path.display().to_string(), &text)
     }
 
@@ -116,6 +120,18 @@ impl Config {
     pub fn speaks_openly(&self) -> bool {
         !is_loopback(self.address.ip())
     }
+}
+
+/// The longest settings file, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {MOST_BYTES} bytes")));
+    }
+    Ok(text)
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -183,6 +183,11 @@ impl Daemon {
                 _ = hang_up.recv() => {
                     notify::reloading();
                     self.reload().await;
+                    // Whoever asked for it, logrotate for instance, finds every line where it belongs.
+                    let log = self.log.clone();
+                    if let Err(error) = tokio::task::spawn_blocking(move || log.flush()).await {
+                        warn!(%error, "the log was not flushed");
+                    }
                     notify::ready();
                 }
                 _ = resolve.tick() => self.resolve_introducers().await,

@@ -1,9 +1,11 @@
 //! Logging: to standard error or journald, and to `machine.i.log`.
 //!
-//! Whoever logs hands the finished line to one writer thread over a bounded queue and goes on, so no slow disk delays a heartbeat.
+//! Whoever logs hands the finished line to a writing thread over a bounded queue and goes on, so no slow disk delays a heartbeat.
 
 mod event;
 mod line;
+mod queue;
+mod target;
 mod writer;
 
 pub use event::member_event;
@@ -91,14 +93,19 @@ impl Log {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Opens the file anew, after it was rotated. No line is lost.
+    /// Asks for the file to be opened anew, after it was rotated. No line is lost; [`Log::flush`] returns when it is done.
     pub fn reopen(&self) {
         self.writer.reopen();
     }
 
-    /// Returns when all lines so far are written, or after a second.
+    /// Returns when all lines so far are written, or after a second for each target that hangs. Blocks.
     pub fn flush(&self) {
         self.writer.flush();
+    }
+
+    /// How many lines were lost since the start, because a target was full, too slow or broken.
+    pub fn lost_lines(&self) -> u64 {
+        self.writer.lost()
     }
 }
 
@@ -140,5 +147,52 @@ fn stderr_is_journal() -> bool {
 pub fn warn_all(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::subscriber::with_default;
+    use tracing::{debug, error, info};
+
+    #[test]
+    fn the_level_changes_at_run_time_and_other_programs_parts_stay_at_warnings() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("machine.1.log");
+        let writer = Arc::new(Writer::start(path.clone(), false));
+        let gate = LevelGate { level: Arc::new(AtomicUsize::new(index(Level::Info))) };
+        let log = Log { writer: Arc::clone(&writer), level: Arc::clone(&gate.level) };
+        let say = |round: u64| {
+            debug!(round, "detail");
+            info!(round, "ours");
+            info!(target: "mio", round, "theirs");
+            warn!(target: "mio", round, "their trouble");
+            error!(round, "failure");
+        };
+        with_default(tracing_subscriber::registry().with(gate).with(LineLayer::new(writer)), || {
+            say(1);
+            log.set_level(Level::Debug);
+            say(2);
+            log.set_level(Level::Error);
+            say(3);
+        });
+        log.flush();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let words: Vec<&str> = text.lines().filter_map(|line| line.split_once("Z ")).map(|(_, words)| words).collect();
+        assert_eq!(
+            words,
+            [
+                "INFO ours round=1",
+                "WARN their trouble round=1",
+                "ERROR failure round=1",
+                "DEBUG detail round=2",
+                "INFO ours round=2",
+                "WARN their trouble round=2",
+                "ERROR failure round=2",
+                "ERROR failure round=3",
+            ]
+        );
+        assert_eq!(log.lost_lines(), 0);
     }
 }

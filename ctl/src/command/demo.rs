@@ -1,11 +1,252 @@
-//! `memberctl demo [--quick]`.
-use crate::exit::Failure;
-/// Demo.
+//! `memberctl demo [--quick]`: a fleet on this machine, a crash, and how long it took the members to notice. All figures are
+//! measured while it runs.
+
+mod fleet;
+mod interrupt;
+mod logs;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use memberd_control::message::MemberStatus;
+
+use self::fleet::Fleet;
+use self::interrupt::Interrupt;
+use self::watch::Watch;
+use super::{grep, list};
+use crate::connection::{Daemon, out_of_place};
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, Style};
+use crate::words;
+
+/// How long every list may take to have a change. The promise is 6 s.
+const CHANGE_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long the fleet lives before the crash.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// Shows a fleet.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// End at once after the last scene instead of leaving the fleet running
+    #[arg(long)]
+    quick: bool,
+
+    /// How many members
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(2..=50))]
+    members: u8,
+
+    /// The daemon's program; without it, the one beside memberctl or else in PATH
+    #[arg(long, value_name = "PATH")]
+    memberd: Option<PathBuf>,
+}
+
 impl Demo {
-    /// Runs.
+    /// Plays the scenes. The fleet is gone afterwards, however it ends.
     pub(super) fn run(&self) -> Result<(), Failure> {
+        let interrupt = Interrupt::hold_back()?;
+        let fleet = Fleet::prepare(self.program()?, self.members)?;
+        let mut stage = Stage { fleet, interrupt, output: Output::new(), quick: self.quick };
+        stage.gather()?;
+        stage.look()?;
+        stage.search()?;
+        stage.crash_and_return()?;
+        stage.close()
+    }
+
+    fn program(&self) -> Result<PathBuf, Failure> {
+        if let Some(program) = &self.memberd {
+            return Ok(program.clone());
+        }
+        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let places = beside.into_iter().chain(std::env::split_paths(&path));
+        places.map(|place| place.join("memberd")).find(|program| program.is_file()).ok_or_else(|| {
+            Failure::new(Exit::Failed, "there is no memberd beside memberctl or in PATH: give it with --memberd PATH")
+        })
+    }
+}
+
+/// What the scenes play with. The fleet comes first, so that it is gone before the signals are let go.
+struct Stage {
+    fleet: Fleet,
+    interrupt: Interrupt,
+    output: Output,
+    quick: bool,
+}
+
+impl Stage {
+    /// Starts the daemons and has them join.
+    fn gather(&mut self) -> Result<(), Failure> {
+        let size = self.fleet.members.len();
+        let place = self.fleet.directory.display().to_string();
+        self.title(&format!("A fleet of {}", words::count(size as u64, "member")))?;
+        let last = fleet::address(u8::try_from(size).unwrap_or(u8::MAX));
+        let hosts = format!("{} to {last}, port {}", fleet::address(1), self.fleet.port);
+        self.output.line(&format!("Each is a process of its own, on {hosts}; files in {place}"))?;
+
+        let begun = Instant::now();
+        for index in 0..size {
+            self.fleet.start(index, &self.interrupt)?;
+        }
+        let started = begun.elapsed();
+        let begun = Instant::now();
+        for member in &self.fleet.members {
+            member.join()?;
+            self.interrupt.pause(Duration::ZERO)?;
+        }
+        let joined = begun.elapsed();
+        self.everyone_lists(size)?;
+        let complete = begun.elapsed();
+        self.output.line(&format!(
+            "Started in {}, joined one after the other in {}, in every list after {}.",
+            in_words(started),
+            in_words(joined),
+            in_words(complete)
+        ))
+    }
+
+    fn look(&mut self) -> Result<(), Failure> {
+        self.title("The list, as vm1 has it")?;
+        self.command("vm1", "list")?;
+        list::List { all: false, json: false }.run(&self.daemon(0)?)?;
+        self.breathe()
+    }
+
+    fn search(&mut self) -> Result<(), Failure> {
+        self.title("One grep over the logs of all members")?;
+        self.command("vm1", "grep -c ' ERROR ' 'shop.log'")?;
+        self.grep(&["-c", " ERROR ", "shop.log"])?;
+        self.command("vm1", &format!("grep '{}'", logs::RARE))?;
+        self.grep(&[logs::RARE])?;
+        self.breathe()
+    }
+
+    fn grep(&mut self, arguments: &[&str]) -> Result<(), Failure> {
+        let begun = Instant::now();
+        grep::run_line(&self.daemon(0)?, arguments)?;
+        let line = format!("({})", in_words(begun.elapsed()));
+        self.output.line(&self.output.styled(Style::Dim, &line))
+    }
+
+    /// Kills the member in the middle, shows when the others had it, and lets it come back.
+    fn crash_and_return(&mut self) -> Result<(), Failure> {
+        let index = self.fleet.members.len() / 2;
+        let others = self.fleet.members.len() - 1;
+        let watch = Watch::over(&self.fleet.members)?;
+        // What is to be shown is a crash in the midst of ordinary life, not in the first moments of it.
+        self.interrupt.pause(SETTLING)?;
+        let victim = self.fleet.members.get_mut(index).ok_or_else(out_of_place)?;
+        let name = victim.name.clone();
+
+        let killed = Instant::now();
+        victim.crash()?;
+        self.title(&format!("{name} was killed (SIGKILL)"))?;
+        let seen = watch.collect((&name, MemberStatus::Failed), (killed, CHANGE_LIMIT), others, &self.interrupt)?;
+        self.arrivals(&seen, others, "failed", Some(("2 s", "6 s")))?;
+        self.command("vm1", "list --all")?;
+        list::List { all: true, json: false }.run(&self.daemon(0)?)?;
+        self.breathe()?;
+
+        self.title(&format!("{name} is started again, and rejoins by itself"))?;
+        let begun = Instant::now();
+        self.fleet.start(index, &self.interrupt)?;
+        let seen = watch.collect((&name, MemberStatus::Alive), (begun, CHANGE_LIMIT), others, &self.interrupt)?;
+        self.arrivals(&seen, others, "alive", None)?;
+        self.command("vm1", "list")?;
+        list::List { all: false, json: false }.run(&self.daemon(0)?)
+    }
+
+    /// Shows who had the change when, the first and the last with what is promised for them.
+    fn arrivals(
+        &mut self,
+        seen: &[(String, Duration)],
+        others: usize,
+        standing: &str,
+        promised: Option<(&str, &str)>,
+    ) -> Result<(), Failure> {
+        for (member, after) in seen {
+            self.output.line(&format!("  {member:5} had it {standing} after {}", in_words(*after)))?;
+        }
+        match (seen.first(), seen.last()) {
+            (Some((_, first)), Some((_, last))) if seen.len() == others => {
+                let promise = promised.unwrap_or_default();
+                let within = |words: &str| if words.is_empty() { String::new() } else { format!(" (promised: {words})") };
+                let line = format!(
+                    "In the first list after {}{}, in the last after {}{}.",
+                    in_words(*first),
+                    within(promise.0),
+                    in_words(*last),
+                    within(promise.1)
+                );
+                self.output.line(&self.output.styled(Style::Green, &line))
+            }
+            _ => Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "only {} of {others} members had it {standing} within {}: run the demo again on a less busy machine",
+                    seen.len(),
+                    in_words(CHANGE_LIMIT)
+                ),
+            )),
+        }
+    }
+
+    /// Says what to try, and waits for Ctrl-C, unless it has to be quick.
+    fn close(mut self) -> Result<(), Failure> {
+        if self.quick {
+            return Ok(());
+        }
+        let own = std::env::current_exe().map_or_else(|_| "memberctl".to_owned(), |path| path.display().to_string());
+        self.title("The fleet goes on; try it from another terminal")?;
+        for (index, rest) in [(0, "list"), (1, "status"), (1, "events"), (2, "leave"), (2, "join"), (0, "grep -n timed.out")] {
+            let index = index.min(self.fleet.members.len() - 1);
+            let socket = self.daemon(index)?.socket;
+            self.output.line(&format!("  {own} --socket {} {rest}", socket.display()))?;
+        }
+        self.output.line(&self.output.styled(Style::Bold, "Ctrl-C ends it and removes all its files."))?;
+        self.interrupt.wait();
+        drop(self.fleet);
+        self.output.line("All members are stopped and all files removed.")
+    }
+
+    /// Waits until every member lists so many.
+    fn everyone_lists(&self, size: usize) -> Result<(), Failure> {
+        let begun = Instant::now();
+        for member in &self.fleet.members {
+            while list::members(&member.daemon(), false)?.len() != size {
+                if begun.elapsed() > CHANGE_LIMIT {
+                    let words = format!("{} does not list all after {}", member.name, in_words(CHANGE_LIMIT));
+                    return Err(Failure::new(Exit::Failed, format!("{words}: run the demo again on a less busy machine")));
+                }
+                self.interrupt.pause(Duration::from_millis(2))?;
+            }
+        }
         Ok(())
     }
+
+    fn daemon(&self, index: usize) -> Result<Daemon, Failure> {
+        self.fleet.members.get(index).map(fleet::Member::daemon).ok_or_else(out_of_place)
+    }
+
+    fn title(&mut self, title: &str) -> Result<(), Failure> {
+        let title = self.output.styled(Style::Bold, title);
+        self.output.line(&format!("\n{title}"))
+    }
+
+    /// Shows what would be typed on a member's machine.
+    fn command(&mut self, member: &str, rest: &str) -> Result<(), Failure> {
+        let prompt = self.output.styled(Style::Dim, &format!("{member}$"));
+        self.output.line(&format!("{prompt} memberctl {rest}"))
+    }
+
+    /// Gives the reader a moment.
+    fn breathe(&self) -> Result<(), Failure> {
+        self.interrupt.pause(if self.quick { Duration::ZERO } else { Duration::from_millis(1500) })
+    }
+}
+
+fn in_words(time: Duration) -> String {
+    words::duration(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

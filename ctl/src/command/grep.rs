@@ -105,6 +105,15 @@ impl Grep {
     }
 }
 
+/// Searches as this command line asks, whatever comes of it: the demo's scene.
+pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    match options::parse(&arguments, output::color_by_default()).map_err(Failure::usage)? {
+        options::Command::Search(request) => search(daemon, request).map(drop),
+        options::Command::Help | options::Command::Version => Ok(()),
+    }
+}
+
 /// Clap takes a `--` right after the word `grep` for its own; grep's meaning needs it back. The argument before ours is then not
 /// the word `grep` but the lost one.
 fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {

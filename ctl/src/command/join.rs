@@ -28,11 +28,9 @@ impl Join {
         match Connection::ask(daemon, &request, PATIENCE)?.reply()? {
             Reply::Joined { id, alive, already } => {
                 let how = if already { "already in the group as" } else { "joined as" };
-                let alive = match alive {
-                    1 => "1 member is alive".to_owned(),
-                    several => format!("{several} members are alive"),
-                };
-                Output::new().line(&format!("{how} {}; {alive}", words::printable(&id)))
+                let verb = if alive == 1 { "is" } else { "are" };
+                let alive = words::count(alive, "member");
+                Output::new().line(&format!("{how} {}; {alive} {verb} alive", words::printable(&id)))
             }
             _ => Err(out_of_place()),
         }

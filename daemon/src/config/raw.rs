@@ -43,7 +43,7 @@ pub(super) enum Machine {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
-    pub(super) introducers: Set<Vec<String>>,
+    pub(super) introducers: Set<Vec<Spanned<String>>>,
     pub(super) join_on_start: Set<bool>,
     pub(super) max_simultaneous_failures: Set<u8>,
     pub(super) heartbeat_interval: Set<String>,
@@ -61,7 +61,7 @@ pub(super) struct Paths {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Logs {
-    pub(super) files: Set<Vec<String>>,
+    pub(super) files: Set<Vec<Spanned<String>>>,
     pub(super) level: Set<String>,
 }
 

@@ -1,44 +1,58 @@
 //! A settings file's text: parsed, and able to say on which line and under which key something stands.
 
-use super::error::ConfigError;
-use super::raw::Raw;
+use super::raw::File;
 use serde::Deserialize;
-use std::path::Path;
 use toml::Deserializer;
 use toml::de::{DeTable, DeValue, Error};
 
 /// The text of a settings file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'text> {
-    pub(super) file: &'text Path,
+    pub(super) file: &'text str,
     pub(super) text: &'text str,
 }
 
 impl Source<'_> {
-    /// Its sections and keys.
-    pub(super) fn parse(self) -> Result<Raw, ConfigError> {
+    /// Its sections and keys, or a line that says what is wrong with them.
+    pub(super) fn parse(self) -> Result<File, String> {
         let table =
             DeTable::parse(self.text).map_err(|error| self.error(error.span().map(|span| span.start), None, error.message()))?;
         let root = table.get_ref().clone();
-        Raw::deserialize(Deserializer::from(table)).map_err(|error| self.explain(&error, &root))
+        File::deserialize(Deserializer::from(table)).map_err(|error| self.explain(&error, &root))
     }
 
-    /// An error at a place in the text. An empty message is never given.
-    pub(super) fn error(self, offset: Option<usize>, key: Option<String>, message: &str) -> ConfigError {
+    /// `FILE:LINE: KEY: MESSAGE`, for an error at a place in the text and about a key, if it has them. One line whatever is in it.
+    pub(super) fn error(self, offset: Option<usize>, key: Option<&str>, message: &str) -> String {
         let line = offset.map(|offset| 1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count());
-        // Whatever a value or a library said: an error is one line.
-        let message = message.replace(|character: char| character.is_control(), " ");
-        ConfigError { file: self.file.to_owned(), line, key, message }
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let key = key.map(|key| format!(" {key}:")).unwrap_or_default();
+        format!("{}{line}:{key} {message}", self.file).replace(char::is_control, " ")
     }
 
-    fn explain(self, error: &Error, root: &DeTable) -> ConfigError {
+    fn explain(self, error: &Error, root: &DeTable) -> String {
         let offset = error.span().map(|span| span.start);
-        let key = offset.and_then(|offset| path_to(root, offset)).filter(|path| !path.is_empty());
-        let message = match key.as_deref().and_then(|path| path.last()) {
+        let path = offset.and_then(|offset| path_to(root, offset)).unwrap_or_default();
+        let message = match path.last() {
             Some(word) if error.message().starts_with("unknown field") => unknown_key(word, error.message()),
-            _ => error.message().to_owned(),
+            _ => in_plain_words(error.message()),
         };
-        self.error(offset, key.map(|path| path.join(".")), &message)
+        self.error(offset, (!path.is_empty()).then(|| path.join(".")).as_deref(), &message)
+    }
+}
+
+/// The names of types of this program, in the words of the settings.
+fn in_plain_words(message: &str) -> String {
+    let names = [
+        ("expected u16", "expected a whole number up to 65535"),
+        ("expected u8", "expected a whole number up to 255"),
+        ("expected a sequence", "expected a list"),
+        ("expected path string", "expected a string"),
+        ("data did not match any variant of untagged enum Machine", "expected a whole number or a string"),
+    ];
+    let plain = names.iter().fold(message.to_owned(), |message, (name, words)| message.replace(name, words));
+    match plain.split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected a section"),
+        None => plain,
     }
 }
 
@@ -63,7 +77,7 @@ fn unknown_key(word: &str, refusal: &str) -> String {
     let nearest = known.iter().min_by_key(|name| edits(word, name));
     match nearest {
         Some(name) if edits(word, name) <= 1 + word.len() / 4 => format!("unknown key: did you mean {name}?"),
-        _ => format!("unknown key: write one of {}", known.join(", ")),
+        _ => format!("unknown key: known are {}", known.join(", ")),
     }
 }
 

@@ -24,16 +24,27 @@ impl LineLayer {
 
 impl<S: Subscriber> Layer<S> for LineLayer {
     fn on_event(&self, event: &Event, _: Context<S>) {
-        self.writer.write(line(Timestamp::now(), event));
+        self.writer.write(&line(Timestamp::now(), event));
     }
 }
 
 fn line(time: Timestamp, event: &Event) -> String {
     let mut parts = Parts::default();
     event.record(&mut parts);
-    let time = time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let Parts { message, fields } = parts;
-    format!("{time} {} {message}{fields}\n", event.metadata().level())
+    whole(time, event.metadata().level().as_str(), &format!("{message}{fields}"))
+}
+
+/// The log's own words about itself, in the shape of every line.
+pub(super) fn notice(level: &str, words: &str) -> String {
+    let mut message = String::new();
+    escape(&mut message, words);
+    whole(Timestamp::now(), level, &message)
+}
+
+fn whole(time: Timestamp, level: &str, words: &str) -> String {
+    let time = time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    format!("{time} {level} {words}\n")
 }
 
 /// The message and the fields as text.
@@ -110,7 +121,7 @@ mod tests {
     fn lines(log: impl FnOnce()) -> Vec<String> {
         let lines = Arc::new(Mutex::new(Vec::new()));
         with_default(tracing_subscriber::registry().with(Collect(Arc::clone(&lines))), log);
-        
+
         lines.lock().unwrap().clone()
     }
 

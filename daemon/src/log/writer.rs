@@ -1,230 +1,293 @@
-//! The thread that writes lines to `machine.i.log` and standard error.
+//! The threads that write lines to `machine.i.log` and to standard error: one each, so that neither waits for the other.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use super::line::notice;
+use super::queue::{Batch, Queue};
+use super::target::{LogFile, StandardError, Target};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How many lines wait at most; further ones are lost, and counted.
-const QUEUE: usize = 8_192;
-
-/// How long the end of the process waits for the last lines.
+/// How long the end of the process waits for the last lines of one target.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-enum Work {
-    Line(String),
-    Reopen,
-    Flush(SyncSender<()>),
-}
-
-/// The way to the thread.
+/// The way to both threads.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: SyncSender<Work>,
-    lost: AtomicU64,
+    file: Arc<Queue>,
+    console: Arc<Queue>,
+    /// Whether standard error gets every line, or only what goes wrong with the file.
+    all_to_console: bool,
 }
 
 impl Writer {
-    /// Starts the thread. The file is opened at once, and again whenever it could not be.
-    pub(super) fn start(path: PathBuf, to_stderr: bool) -> Self {
-        let (queue, work) = sync_channel(QUEUE);
-        // A thread that cannot be started leaves a queue without an end: every line is then lost and counted.
-        let _ = thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&work, LogFile::new(path), to_stderr));
-        Writer { queue, lost: AtomicU64::new(0) }
+    /// Starts the threads. The file is opened at once, and again whenever it could not be.
+    pub(super) fn start(path: PathBuf, all_to_console: bool) -> Self {
+        let (file, console) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        spawn("log file", Output::new(LogFile::new(path), &file, &console));
+        spawn("log console", Output::new(StandardError, &console, &file));
+        Writer { file, console, all_to_console }
     }
 
     /// Hands a line over; never waits.
-    pub(super) fn write(&self, line: String) {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let line = format!("memberd: {lost} log lines were lost, since they could not be written as fast as they came\n");
-            self.offer(line, lost);
-        }
-        self.offer(line, 1);
-    }
-
-    fn offer(&self, line: String, worth: u64) {
-        if self.queue.try_send(Work::Line(line)).is_err() {
-            self.lost.fetch_add(worth, Ordering::Relaxed);
+    pub(super) fn write(&self, line: &str) {
+        self.file.push(line);
+        if self.all_to_console {
+            self.console.push(line);
         }
     }
 
+    /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under whatever name it has now.
     pub(super) fn reopen(&self) {
-        // Lines that wait go to the old file, which is still there under its new name. Waiting here is fine: it is asked for by hand.
-        let _ = self.queue.send(Work::Reopen);
+        self.file.reopen();
     }
 
+    /// Waits until all lines so far are written and a reopening asked for is done, but not for a target that hangs.
     pub(super) fn flush(&self) {
-        let (done, flushed) = sync_channel(1);
-        if self.queue.send(Work::Flush(done)).is_ok() {
-            let _ = flushed.recv_timeout(FLUSH_LIMIT);
-        }
+        // What hangs cannot be helped, and there is nowhere left to say so.
+        let _ = self.file.flush(FLUSH_LIMIT);
+        let _ = self.console.flush(FLUSH_LIMIT);
+    }
+
+    /// How many lines were lost since the start, in both targets together.
+    pub(super) fn lost(&self) -> u64 {
+        self.file.lost() + self.console.lost()
     }
 }
 
-fn write_all(work: &Receiver<Work>, mut file: LogFile, to_stderr: bool) {
-    while let Ok(work) = work.recv() {
-        match work {
-            Work::Line(line) => {
-                file.write(&line);
-                if to_stderr {
-                    say(&line);
-                }
-            }
-            Work::Reopen => file.open(),
-            Work::Flush(done) => {
-                let _ = done.send(());
-            }
-        }
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.file.close();
+        self.console.close();
     }
 }
 
-/// Standard error is the last resort: if it is closed there is nowhere to say so.
-fn say(line: &str) {
-    let _ = io::stderr().write_all(line.as_bytes());
+fn spawn<T: Target>(name: &str, mut output: Output<T>) {
+    // A thread that cannot be started leaves a queue that nobody empties: its lines are then lost and counted.
+    let _ = thread::Builder::new().name(name.to_owned()).spawn(move || output.run());
 }
 
-/// `machine.i.log`. What goes wrong with it is said once on standard error, and how many lines that cost when it works again.
-struct LogFile {
-    path: PathBuf,
-    file: Option<File>,
-    lost: u64,
+/// One target and what is known of its troubles. They are said once, on the other target; how many lines they cost is said on both,
+/// when it works again.
+struct Output<T> {
+    target: T,
+    queue: Arc<Queue>,
+    other: Arc<Queue>,
+    failing: bool,
+    /// Lines lost and not yet told of.
+    untold: u64,
     /// Whether the last line was written in part.
     torn: bool,
 }
 
-impl LogFile {
-    fn new(path: PathBuf) -> Self {
-        let mut file = LogFile { path, file: None, lost: 0, torn: false };
-        file.open();
-        file
+impl<T: Target> Output<T> {
+    fn new(target: T, queue: &Arc<Queue>, other: &Arc<Queue>) -> Self {
+        Output { target, queue: Arc::clone(queue), other: Arc::clone(other), failing: false, untold: 0, torn: false }
     }
 
-    fn open(&mut self) {
-        match open(&self.path) {
-            Ok(file) => self.file = Some(file),
-            Err(error) => {
-                self.file = None;
-                self.trouble(&error);
-            }
+    fn run(&mut self) {
+        // So that the file is there from the start. If it cannot be, the first line will tell.
+        let _ = self.target.reopen();
+        while let Some(batch) = self.queue.take() {
+            self.work(&batch);
         }
     }
 
-    fn write(&mut self, line: &str) {
-        if self.file.is_none()
-            && let Ok(file) = open(&self.path)
+    fn work(&mut self, batch: &Batch) {
+        if batch.reopen
+            && let Err(error) = self.target.reopen()
         {
-            self.file = Some(file);
+            self.other.push(&notice("ERROR", &format!("cannot open {} anew: {error}", self.target.name())));
         }
-        let Some(file) = &mut self.file else {
-            self.lost += 1;
-            return;
-        };
-        let torn = std::mem::take(&mut self.torn);
-        let text = if torn { format!("\n{line}") } else { line.to_owned() };
-        match write_whole(file, text.as_bytes()) {
-            Ok(()) => self.healed(),
-            Err((error, written)) => {
-                self.torn = torn && written == 0 || written > usize::from(torn);
-                self.trouble(&error);
-                self.lost += 1;
+        self.untold += batch.lost;
+        let lost = self.write(&batch.text);
+        self.untold += lost;
+        if lost == 0 && !batch.text.is_empty() {
+            self.tell_losses();
+        }
+        self.queue.done(batch, lost);
+    }
+
+    /// Writes lines, and returns how many were lost.
+    fn write(&mut self, text: &str) -> u64 {
+        let mut rest = text.as_bytes();
+        let newline: &[u8] = if self.torn && !rest.is_empty() { b"\n" } else { b"" };
+        let mut before = newline;
+        while !rest.is_empty() {
+            let part = if before.is_empty() { &mut rest } else { &mut before };
+            match self.target.write(part) {
+                Ok(count) if count > 0 => {
+                    self.torn = part.get(count - 1) != Some(&b'\n');
+                    *part = part.get(count..).unwrap_or_default();
+                }
+                Ok(_) => return self.give_up(rest, &std::io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return self.give_up(rest, &error),
             }
         }
+        0
     }
 
-    fn trouble(&mut self, error: &io::Error) {
-        if self.lost == 0 {
-            say(&format!("memberd: {}: {error}: lines are lost until it can be written again\n", self.path.display()));
+    fn give_up(&mut self, rest: &[u8], error: &std::io::Error) -> u64 {
+        self.trouble(error);
+        // A line written in part is lost as well: its newline is in the rest.
+        rest.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+    }
+
+    fn trouble(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            let words = format!("cannot write to {}: {error}; log lines are lost until it works again", self.target.name());
+            self.other.push(&notice("ERROR", &words));
         }
     }
 
-    fn healed(&mut self) {
-        if self.lost > 0 {
-            say(&format!("memberd: {}: written again; {} lines were lost\n", self.path.display(), self.lost));
-            self.lost = 0;
+    fn tell_losses(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            self.other
+                .push(&notice("INFO", &format!("{} is written again, log lines lost: {}", self.target.name(), self.untold)));
+        }
+        if self.untold > 0 && self.write(&notice("WARN", &format!("log lines lost here: {}", self.untold))) == 0 {
+            self.untold = 0;
         }
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
-}
-
-/// Writes all of it, or tells how much was written.
-fn write_whole(file: &mut File, bytes: &[u8]) -> Result<(), (io::Error, usize)> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(bytes.get(written..).unwrap_or_default()) {
-            Ok(0) => return Err((io::ErrorKind::WriteZero.into(), written)),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err((error, written)),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::MOST_BYTES;
     use super::*;
+    use std::fs;
+    use std::io;
+    use std::path::Path;
+
+    /// A target that takes so many bytes and no more.
+    struct Disk {
+        room: usize,
+        written: String,
+    }
+
+    impl Target for Disk {
+        fn name(&self) -> String {
+            "disk".to_owned()
+        }
+        fn reopen(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.room);
+            self.room -= count;
+            self.written.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+            if count > 0 { Ok(count) } else { Err(io::ErrorKind::StorageFull.into()) }
+        }
+    }
+
+    /// Without the times.
+    fn words(lines: &str) -> Vec<&str> {
+        lines.lines().map(|line| line.split_once("Z ").map_or(line, |(_, words)| words)).collect()
+    }
+
+    fn lines(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
 
     #[test]
-    fn rotation_while_lines_are_written_loses_none() {
+    fn rotation_while_another_thread_writes_at_full_speed_loses_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
         let writer = Writer::start(path.clone(), false);
-        let mut expected = String::new();
-        for number in 0..2_000 {
-            let line = format!("line {number}\n");
-            expected.push_str(&line);
-            writer.write(line);
-            if number % 500 == 499 {
-                writer.flush();
-                fs::rename(&path, directory.path().join(format!("machine.1.log.{}", number / 500))).unwrap();
-                writer.write("between\n".to_owned());
-                expected.push_str("between\n");
-                writer.reopen();
-            }
-        }
         writer.flush();
-        let parts = (0..4).map(|i| directory.path().join(format!("machine.1.log.{i}"))).chain([path]);
-        let written: String = parts.map(|part| fs::read_to_string(part).unwrap()).collect();
-        assert_eq!(written, expected);
-        assert_eq!(writer.lost.load(Ordering::Relaxed), 0);
+        let rotated: Vec<PathBuf> = (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
+        let expected: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (index, line) in expected.split_inclusive('\n').enumerate() {
+                    writer.write(line);
+                    if index % 10_000 == 9_999 {
+                        writer.flush(); // Full speed, but within the queue's bound.
+                    }
+                }
+            });
+            for old in &rotated {
+                fs::rename(&path, old).unwrap();
+                writer.reopen();
+                writer.flush();
+            }
+        });
+        writer.flush();
+        let written: String = rotated.iter().chain([&path]).map(|part| lines(part)).collect();
+        assert_eq!(writer.lost(), 0);
+        assert!(written == expected, "every line once and in order, {} bytes of {}", written.len(), expected.len());
     }
 
     #[test]
-    fn a_full_disk_loses_lines_and_not_the_daemon() {
-        let mut file = LogFile::new(PathBuf::from("/dev/full"));
-        file.write("one\n");
-        file.write("two\n");
-        assert_eq!(file.lost, 2);
-        let directory = tempfile::tempdir().unwrap();
-        file.path = directory.path().join("machine.1.log");
-        file.open();
-        file.write("three\n");
-        assert_eq!(file.lost, 0);
-        assert_eq!(fs::read_to_string(&file.path).unwrap(), "three\n");
+    fn a_full_disk_is_said_once_on_the_other_target_and_its_cost_when_it_works_again() {
+        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        let mut output = Output::new(Disk { room: 6, written: String::new() }, &queue, &other);
+        let log = |output: &mut Output<Disk>, line: &str| {
+            queue.push(line);
+            output.work(&queue.take().unwrap());
+        };
+        log(&mut output, "one\n");
+        log(&mut output, "two\n");
+        log(&mut output, "three\n");
+        output.target.room = 1_000;
+        log(&mut output, "four\n");
+        log(&mut output, "five\n");
+        assert_eq!(words(&output.target.written), ["one", "tw", "four", "WARN log lines lost here: 2", "five"]);
+        assert_eq!(
+            words(&other.take().unwrap().text),
+            [
+                "ERROR cannot write to disk: no storage space; log lines are lost until it works again",
+                "INFO disk is written again, log lines lost: 2"
+            ]
+        );
+        assert_eq!(queue.lost(), 2);
     }
 
     #[test]
-    fn a_queue_that_is_full_counts_what_it_loses() {
-        let (queue, work) = sync_channel(1);
-        let writer = Writer { queue, lost: AtomicU64::new(0) };
-        for number in 0..5 {
-            writer.write(format!("{number}\n"));
+    fn the_device_that_is_always_full_costs_lines_and_not_the_daemon() {
+        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        let mut output = Output::new(LogFile::new("/dev/full".into()), &queue, &other);
+        output.target.reopen().unwrap();
+        for line in ["one\n", "two\n"] {
+            queue.push(line);
+            output.work(&queue.take().unwrap());
         }
-        assert_eq!(writer.lost.load(Ordering::Relaxed), 4);
-        drop(work.recv());
-        writer.write("5\n".to_owned());
-        let Ok(Work::Line(said)) = work.recv() else { panic!("a line") };
-        assert!(said.contains("4 log lines were lost"), "{said}");
+        let said = other.take().unwrap().text;
+        let message =
+            "ERROR cannot write to /dev/full: No space left on device (os error 28); log lines are lost until it works again";
+        assert_eq!(words(&said), [message]);
+        assert_eq!(queue.lost(), 2);
+    }
+
+    #[test]
+    fn what_a_full_queue_lost_is_said_in_the_log_itself() {
+        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        let mut output = Output::new(Disk { room: usize::MAX, written: String::new() }, &queue, &other);
+        let line = "x".repeat(MOST_BYTES / 2 - 1) + "\n";
+        (0..5).for_each(|_| queue.push(&line));
+        output.work(&queue.take().unwrap());
+        assert_eq!(words(&output.target.written)[2..], ["WARN log lines lost here: 3"]);
+        assert_eq!(other.lost(), 0);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_anew_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("logs/machine.1.log");
+        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        let mut output = Output::new(LogFile::new(path.clone()), &queue, &other);
+        output.target.reopen().unwrap();
+        let moved = directory.path().join("moved");
+        fs::rename(path.parent().unwrap(), &moved).unwrap();
+        fs::write(path.parent().unwrap(), "in the way").unwrap();
+        queue.reopen();
+        queue.push("kept\n");
+        output.work(&queue.take().unwrap());
+        assert_eq!(lines(&moved.join("machine.1.log")), "kept\n");
+        assert_eq!(
+            words(&other.take().unwrap().text),
+            [format!("ERROR cannot open {} anew: File exists (os error 17)", path.display())]
+        );
     }
 }

@@ -183,7 +183,11 @@ impl Membership {
                 self.keep(true);
                 notify::status(&self.status_line());
             }
-            Event::Incarnation(incarnation) => self.keeper.keep_incarnation(incarnation).await,
+            Event::Incarnation(incarnation) => {
+                // From the first word that is said under it on, a crash is to be followed by a rejoin.
+                self.keep(true);
+                self.keeper.keep_incarnation(incarnation).await;
+            }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
             Event::LeaveDone { acknowledged } => self.leave_done(acknowledged),
@@ -235,8 +239,12 @@ impl Membership {
                 self.warned_of_join = true;
                 warn!(%error, "could not join; trying again until it works");
             }
-        } else if self.joining.is_none() {
-            warn!(%error, "could not join");
+        } else {
+            // It had been told to join once, and that did not work.
+            self.keep(false);
+            if self.joining.is_none() {
+                warn!(%error, "could not join");
+            }
         }
         self.end_join(Err(error.into()));
     }

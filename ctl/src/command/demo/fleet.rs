@@ -1,0 +1,231 @@
+//! A fleet of real daemons on this machine's loopback addresses. Whatever happens, it is gone when its [`Fleet`] is.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use memberd_control::message::{Reply, Request};
+
+use super::interrupt::Interrupt;
+use super::logs;
+use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::exit::{Exit, Failure};
+use crate::words;
+
+/// How long a daemon may take to serve its control socket.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a daemon may take to answer, in seconds.
+const ANSWER_LIMIT: u64 = 15;
+
+/// The port that is taken when it is free.
+const USUAL_PORT: u16 = 8946;
+
+/// How many ports are tried.
+const PORTS_TRIED: usize = 100;
+
+/// How many lines of a daemon's log are shown when it fails.
+const TAIL: usize = 10;
+
+/// One daemon.
+pub(super) struct Member {
+    /// Its name: `vm3`.
+    pub(super) name: String,
+    directory: PathBuf,
+    process: Option<Child>,
+}
+
+/// All the daemons, and the directory of their files.
+pub(super) struct Fleet {
+    /// The members, by number.
+    pub(super) members: Vec<Member>,
+    /// Where their files are.
+    pub(super) directory: PathBuf,
+    /// The port that each has on its own address.
+    pub(super) port: u16,
+    program: PathBuf,
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        // All are told before any is waited for. What has ended already, or was removed, is as it should be.
+        let mut processes: Vec<&mut Child> = self.members.iter_mut().filter_map(|member| member.process.as_mut()).collect();
+        for process in &mut processes {
+            let _ = process.kill();
+        }
+        for process in &mut processes {
+            let _ = process.wait();
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+impl Fleet {
+    /// Lays out the files of so many members. Nothing runs yet.
+    pub(super) fn prepare(program: PathBuf, size: u8) -> Result<Fleet, Failure> {
+        let port = free_port(size)?;
+        let directory = fresh_directory()?;
+        let mut fleet = Fleet { members: Vec::new(), directory, port, program };
+        for number in 1..=size {
+            let member = fleet.lay_out(number).map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot write below {}: {error}", fleet.directory.display()))
+            })?;
+            fleet.members.push(member);
+        }
+        Ok(fleet)
+    }
+
+    /// Starts the member of this index, and waits until it answers.
+    pub(super) fn start(&mut self, index: usize, interrupt: &Interrupt) -> Result<(), Failure> {
+        let program = &self.program;
+        let member = self.members.get_mut(index).ok_or_else(out_of_place)?;
+        member.start(program)?;
+        member.wait_until_ready(interrupt)
+    }
+
+    fn lay_out(&self, number: u8) -> std::io::Result<Member> {
+        let name = format!("vm{number}");
+        let directory = self.directory.join(&name);
+        fs::create_dir(&directory)?;
+        fs::write(directory.join("shop.log"), logs::log(number.into(), words::now()))?;
+        let member = Member { name, directory, process: None };
+        fs::write(member.file("memberd.toml"), member.settings(number, self.port))?;
+        Ok(member)
+    }
+}
+
+impl Member {
+    /// How to reach it.
+    pub(super) fn daemon(&self) -> Daemon {
+        Daemon { socket: self.file("control.sock"), timeout: Some(ANSWER_LIMIT) }
+    }
+
+    /// Has it join the group.
+    pub(super) fn join(&self) -> Result<(), Failure> {
+        let request = Request::Join { introducers: Vec::new() };
+        let patience = Patience::For(Duration::from_secs(ANSWER_LIMIT));
+        match Connection::ask(&self.daemon(), &request, patience)?.reply()? {
+            Reply::Joined { .. } => Ok(()),
+            _ => Err(out_of_place()),
+        }
+    }
+
+    /// Ends it as a crash would: with SIGKILL.
+    pub(super) fn crash(&mut self) -> Result<(), Failure> {
+        if let Some(mut process) = self.process.take() {
+            let killed = process.kill().and_then(|()| process.wait());
+            killed.map_err(|error| Failure::new(Exit::Failed, format!("cannot kill {}: {error}", self.name)))?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Its settings. A JSON string is a TOML string as well, whatever the directory's name has in it.
+    fn settings(&self, number: u8, port: u16) -> String {
+        let quoted = |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();
+        format!(
+            "[node]\nname = \"{}\"\naddress = \"{}\"\nport = {port}\n\n\
+             [group]\nintroducers = [\"{}:{port}\"]\n\n\
+             [paths]\nstate_dir = {}\nlog_dir = {}\n\n\
+             [logs]\nfiles = [{}]\n\n\
+             [control]\nsocket = {}\n",
+            self.name,
+            address(number),
+            address(1),
+            quoted("state"),
+            quoted("log"),
+            quoted("shop.log"),
+            quoted("control.sock"),
+        )
+    }
+
+    fn start(&mut self, program: &Path) -> Result<(), Failure> {
+        let cannot = |error: std::io::Error| {
+            Failure::new(Exit::Failed, format!("cannot start {}: {error}: give another with --memberd", program.display()))
+        };
+        for name in ["state", "log"] {
+            fs::create_dir_all(self.file(name)).map_err(cannot)?;
+        }
+        let output = File::options().create(true).append(true).open(self.file("memberd.log")).map_err(cannot)?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(self.file("memberd.toml"));
+        // Its own process group: Ctrl-C is for the demo to hear, which then ends all of them.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).process_group(0);
+        self.process = Some(command.spawn().map_err(cannot)?);
+        Ok(())
+    }
+
+    fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
+        let patience = Patience::For(Duration::from_secs(ANSWER_LIMIT));
+        let begun = Instant::now();
+        loop {
+            if Connection::ask(&self.daemon(), &Request::Status, patience).and_then(|mut asked| asked.reply()).is_ok() {
+                return Ok(());
+            }
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                return Err(self.failed(&format!("ended by itself ({status})")));
+            }
+            if begun.elapsed() > READY_LIMIT {
+                return Err(self.failed(&format!("was not ready after {} s", READY_LIMIT.as_secs())));
+            }
+            interrupt.pause(Duration::from_millis(5))?;
+        }
+    }
+
+    /// Why the demo cannot go on, with what the daemon said last.
+    fn failed(&self, how: &str) -> Failure {
+        let log = fs::read_to_string(self.file("memberd.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+            crate::exit::complain(&format!("{} said: {line}", self.name));
+        }
+        Failure::new(Exit::Failed, format!("the memberd of {} {how}: see what it said above", self.name))
+    }
+}
+
+/// The loopback address of a member.
+pub(super) fn address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, number)
+}
+
+/// A port that is free for UDP and TCP on the addresses of all members.
+fn free_port(size: u8) -> Result<u16, Failure> {
+    let is_free = |port: u16| {
+        (1..=size).map(address).all(|host| TcpListener::bind((host, port)).is_ok() && UdpSocket::bind((host, port)).is_ok())
+    };
+    if is_free(USUAL_PORT) {
+        return Ok(USUAL_PORT);
+    }
+    // The kernel proposes one that is free on the first address.
+    let propose = || TcpListener::bind((address(1), 0)).and_then(|listener| listener.local_addr()).map(|local| local.port());
+    std::iter::repeat_with(propose).take(PORTS_TRIED).flatten().find(|port| is_free(*port)).ok_or_else(|| {
+        Failure::new(Exit::Failed, "found no port that is free on all loopback addresses: ask for fewer --members")
+    })
+}
+
+/// A new directory that only this user can look into.
+fn fresh_directory() -> Result<PathBuf, Failure> {
+    let parent = std::env::temp_dir();
+    let process = std::process::id();
+    let mut attempts = (0..100).map(|attempt| parent.join(format!("memberd-demo-{process}-{attempt}")));
+    let created = attempts.find_map(|path| match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
+        created => Some(created.map(|()| path)),
+    });
+    match created {
+        Some(Ok(path)) => Ok(path),
+        Some(Err(error)) => {
+            Err(Failure::new(Exit::Failed, format!("cannot create a directory in {}: {error}: set TMPDIR", parent.display())))
+        }
+        None => Err(Failure::new(Exit::Failed, format!("{} is full of old demos: remove them", parent.display()))),
+    }
+}

@@ -1,0 +1,208 @@
+//! The exit statuses, and the one line that comes with each but 0.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use memberd_control::frame::{REPLY_CAP, encode};
+use memberd_control::message::{Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply};
+use tempfile::TempDir;
+
+use crate::fake::{Daemon, member, memberctl, run, socket};
+
+#[test]
+fn without_a_socket_memberd_is_not_running() {
+    let directory = TempDir::new().unwrap();
+    let path = socket(directory.path());
+    let ended = run(memberctl().arg("--socket").arg(&path).arg("list"));
+    ended.failed(4, &format!("memberd is not running here (no socket at {}): systemctl start memberd", path.display()));
+}
+
+#[test]
+fn the_socket_may_come_from_the_environment() {
+    let ended = run(memberctl().env("MEMBERCTL_SOCKET", "/nowhere/else.sock").arg("status"));
+    ended.failed(4, "no socket at /nowhere/else.sock");
+}
+
+#[test]
+fn a_socket_that_nobody_listens_at_is_told_from_none() {
+    let directory = TempDir::new().unwrap();
+    let path = socket(directory.path());
+    drop(UnixListener::bind(&path).unwrap());
+    run(memberctl().arg("--socket").arg(&path).arg("leave")).failed(4, "not running any more (nobody listens at");
+}
+
+#[test]
+fn a_socket_that_may_not_be_opened_says_which_group_to_join() {
+    let directory = TempDir::new().unwrap();
+    let path = socket(directory.path());
+    let _listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+
+    // The superuser may open any socket, so somebody else has to try.
+    let program = directory.path().join("memberctl");
+    fs::copy(env!("CARGO_BIN_EXE_memberctl"), &program).unwrap();
+    let mut command = Command::new(&program);
+    if fs::metadata(directory.path()).unwrap().uid() == 0 {
+        command.uid(65_534).gid(65_534);
+    }
+    let ended = run(command.arg("--socket").arg(&path).arg("list"));
+    ended.failed(5, "join group memberd (sudo usermod -aG memberd $USER) and log in again");
+}
+
+#[test]
+fn every_kind_of_refusal_has_its_status() {
+    for (kind, status) in [
+        (RefusalKind::Failed, 1),
+        (RefusalKind::Usage, 2),
+        (RefusalKind::NotPermitted, 5),
+        (RefusalKind::Version, 6),
+        (RefusalKind::TimedOut, 124),
+    ] {
+        for verb in ["join", "leave", "list", "status", "events"] {
+            Daemon::refusing(kind, "no, because").run(&[verb]).failed(status, "memberctl: no, because\n");
+        }
+        Daemon::refusing(kind, "no, because").run(&["grep", "x"]).failed(2, "memberctl: no, because\n");
+    }
+}
+
+#[test]
+fn a_command_that_needs_a_group_says_how_to_join_one() {
+    let words = "memberctl: not in a group: memberctl join\n";
+    Daemon::refusing(RefusalKind::NotInGroup, "whatever").run(&["list"]).failed(1, words);
+    Daemon::refusing(RefusalKind::NotInGroup, "whatever").run(&["grep", "x"]).failed(2, words);
+}
+
+#[test]
+fn a_refusal_cannot_send_escape_sequences_or_a_second_line() {
+    let ended = Daemon::refusing(RefusalKind::Failed, "a\u{1b}[2Jb\nc").run(&["leave"]);
+    ended.failed(1, "memberctl: a?[2Jb?c\n");
+}
+
+#[test]
+fn another_protocol_version_names_both() {
+    let daemon = || {
+        Daemon::new(|client| {
+            let hello = Hello { protocol: PROTOCOL_VERSION + 1, program: "memberd 9.0.0".to_owned() };
+            client.raw(&encode(&hello).unwrap());
+            client.say(&Reply::Refused(Refusal { kind: RefusalKind::Version, message: "no".to_owned() }));
+            None
+        })
+    };
+    daemon().run(&["list"]).failed(6, "the daemon (memberd 9.0.0) speaks control protocol 2, this memberctl 0.1.0 speaks 1");
+    daemon().run(&["grep", "x"]).failed(2, "speaks control protocol 2");
+}
+
+#[test]
+fn a_daemon_that_goes_away_is_noticed_at_any_point() {
+    let words = "memberd went away before it had answered";
+    Daemon::new(|_| None).run(&["join"]).failed(4, words);
+    Daemon::answering(vec![]).run(&["join"]).failed(4, words);
+    Daemon::answering(vec![]).run(&["status"]).failed(4, words);
+    Daemon::answering(vec![]).run(&["events"]).failed(4, words);
+    Daemon::answering(vec![]).run(&["grep", "x"]).failed(2, words);
+    let half_a_list = Daemon::answering(vec![Reply::Members(vec![member(1, MemberStatus::Alive)])]).run(&["list"]);
+    half_a_list.failed(4, words);
+    assert_eq!(half_a_list.stdout, "");
+    Daemon::new(|client| {
+        client.greet();
+        let frame = encode(&Reply::Left { was_member: true }).unwrap();
+        client.raw(&frame[..frame.len() - 1]);
+        None
+    })
+    .run(&["leave"])
+    .failed(4, words);
+}
+
+#[test]
+fn an_answer_without_sense_is_an_error_and_no_crash() {
+    let raw = |bytes: Vec<u8>| {
+        Daemon::new(move |client| {
+            client.greet();
+            client.raw(&bytes);
+            client.until_gone();
+            None
+        })
+    };
+    let words = "memberd's answer makes no sense";
+    raw(vec![0, 0, 0, 3, 0xff, 0xff, 0xff]).run(&["list"]).failed(1, words);
+    raw(vec![0, 0, 0, 0]).run(&["list"]).failed(1, words);
+    raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).run(&["status"]).failed(1, "at most 1048576 are allowed");
+    let too_long = u32::try_from(REPLY_CAP + 1).unwrap().to_be_bytes().to_vec();
+    raw(too_long).run(&["grep", "x"]).failed(2, "a message of 1048577 bytes");
+    let mut trailing = encode(&Reply::Done).unwrap();
+    trailing[3] += 1;
+    trailing.push(0);
+    raw(trailing).run(&["list"]).failed(1, "1 bytes too many");
+}
+
+#[test]
+fn the_answer_to_another_question_is_an_error() {
+    for verb in [&["join"][..], &["leave"], &["list"], &["status"], &["events"]] {
+        let reply = Reply::GrepMessage { member: "vm1".to_owned(), text: "x".to_owned() };
+        Daemon::answering(vec![reply]).run(verb).failed(1, "answer to another question");
+    }
+    Daemon::answering(vec![Reply::Left { was_member: true }]).run(&["grep", "x"]).failed(2, "answer to another question");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_given_up() {
+    let silent = || {
+        Daemon::new(|client| {
+            client.greet();
+            client.until_gone();
+            None
+        })
+    };
+    silent().run(&["--timeout", "1", "join"]).failed(124, "did not answer in time");
+    let mute = Daemon::new(|client| {
+        client.until_gone();
+        None
+    });
+    mute.run(&["--timeout", "1", "list"]).failed(124, "did not answer in time");
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    for (line, words) in [
+        (&["flee"][..], "unrecognized subcommand 'flee'"),
+        (&["list", "--al"], "unexpected argument '--al'"),
+        (&["list", "vm1"], "unexpected argument 'vm1'"),
+        (&["join", "vm1"], "the port is missing"),
+        (&["join", "2001:db8::1:8946"], "needs brackets"),
+        (&["--timeout", "0", "list"], "0 is not in 1..=86400"),
+        (&["--socket"], "a value is required for '--socket <PATH>'"),
+        (&["grep", "--nonsense", "x"], "unrecognized option '--nonsense': try memberctl grep --help"),
+    ] {
+        run(memberctl().args(line)).failed(2, words);
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output_and_no_command_is_wrong_usage() {
+    run(memberctl().arg("-V")).printed("memberctl 0.1.0\n");
+    let help = run(memberctl().arg("--help"));
+    assert_eq!(help.status, Some(0));
+    for verb in ["join", "leave", "list", "status", "events", "grep", "demo"] {
+        assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}: {}", help.stdout);
+    }
+    let nothing = run(&mut memberctl());
+    assert_eq!((nothing.status, nothing.stdout.as_str()), (Some(2), ""));
+    assert!(nothing.stderr.contains("Usage: memberctl"));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let daemon = Daemon::answering(vec![Reply::Left { was_member: true }]);
+    run_into(daemon.command(&["leave"]), full).failed(1, "cannot write to standard output: No space left on device");
+}
+
+fn run_into(mut command: Command, stdout: fs::File) -> crate::fake::Ended {
+    let child = command.stdout(stdout).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    crate::fake::Ended { status: output.status.code(), stdout: String::new(), stderr: String::from_utf8(output.stderr).unwrap() }
+}

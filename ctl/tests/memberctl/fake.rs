@@ -1,0 +1,163 @@
+//! A daemon that serves one client by a script, and the real memberctl run against it.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use memberd_control::frame::{encode, read_frame};
+use memberd_control::message::{
+    EvidenceRecord, Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request,
+};
+use tempfile::TempDir;
+
+/// The connection to the one client, on the daemon's side.
+pub(crate) struct Client(UnixStream);
+
+impl Client {
+    /// Exchanges greetings and reads the request.
+    pub(crate) fn greet(&mut self) -> Request {
+        let hello: Hello = read_frame(&mut self.0).unwrap();
+        assert_eq!(hello.protocol, PROTOCOL_VERSION);
+        self.raw(&encode(&Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() }).unwrap());
+        read_frame(&mut self.0).unwrap()
+    }
+
+    /// Sends a reply.
+    pub(crate) fn say(&mut self, reply: &Reply) {
+        self.raw(&encode(reply).unwrap());
+    }
+
+    /// Sends bytes. That the client has gone is for the test to judge by other means.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
+    }
+
+    /// Waits until the client closes the connection.
+    pub(crate) fn until_gone(&mut self) {
+        let _ = self.0.read_to_end(&mut Vec::new());
+    }
+}
+
+/// How a run of memberctl ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// That it ended with this status and one line on standard error that holds these words.
+    #[track_caller]
+    pub(crate) fn failed(&self, status: i32, words: &str) {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert_eq!(self.stderr.lines().count(), 1, "{self:?}");
+        assert!(self.stderr.starts_with("memberctl: ") && self.stderr.ends_with('\n'), "{self:?}");
+        assert!(self.stderr.contains(words), "{self:?}");
+    }
+
+    /// That it ended well, silently on standard error, with this on standard output.
+    #[track_caller]
+    pub(crate) fn printed(&self, stdout: &str) {
+        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{self:?}");
+        assert_eq!(self.stdout, stdout);
+    }
+}
+
+/// The daemon: a thread that serves one client.
+pub(crate) struct Daemon {
+    directory: TempDir,
+    thread: JoinHandle<Option<Request>>,
+}
+
+impl Daemon {
+    /// Serves the client as told. What the script returns is kept for [`Daemon::request`].
+    pub(crate) fn new(script: impl FnOnce(&mut Client) -> Option<Request> + Send + 'static) -> Daemon {
+        let directory = TempDir::new().unwrap();
+        let listener = UnixListener::bind(socket(directory.path())).unwrap();
+        let thread = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            script(&mut Client(stream))
+        });
+        Daemon { directory, thread }
+    }
+
+    /// Answers any request with these replies, then closes.
+    pub(crate) fn answering(replies: Vec<Reply>) -> Daemon {
+        Daemon::new(move |client| {
+            let request = client.greet();
+            replies.iter().for_each(|reply| client.say(reply));
+            Some(request)
+        })
+    }
+
+    /// Refuses any request.
+    pub(crate) fn refusing(kind: RefusalKind, message: &str) -> Daemon {
+        Daemon::answering(vec![Reply::Refused(Refusal { kind, message: message.to_owned() })])
+    }
+
+    /// memberctl, to be run against this daemon.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = memberctl();
+        command.arg("--socket").arg(socket(self.directory.path())).args(arguments);
+        command
+    }
+
+    /// Runs memberctl to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        run(&mut self.command(arguments))
+    }
+
+    /// Starts memberctl with its output in pipes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// What was asked, once the script has ended.
+    pub(crate) fn request(self) -> Request {
+        self.thread.join().unwrap().unwrap()
+    }
+}
+
+/// The socket in a directory.
+pub(crate) fn socket(directory: &Path) -> PathBuf {
+    directory.join("control.sock")
+}
+
+/// memberctl in an environment that says nothing.
+pub(crate) fn memberctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberctl"));
+    command.env_remove("MEMBERCTL_SOCKET").env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    Ended {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A member as listed; the one of machine 1 is the daemon's own.
+pub(crate) fn member(number: u8, status: MemberStatus) -> MemberRecord {
+    MemberRecord {
+        id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
+        name: format!("vm{number}"),
+        address: format!("127.0.0.{number}"),
+        port: 8946,
+        status,
+        incarnation: 1_763_688_033_123,
+        this_machine: number == 1,
+        since: now() - 200_000,
+        evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1769 }),
+    }
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis().try_into().unwrap()
+}

@@ -1,0 +1,180 @@
+//! `grep`: what is asked, what is printed, and grep's exit statuses.
+
+use std::io::{BufRead, BufReader, Read};
+
+use memberd_control::message::{GrepOutcome, GrepPrint, GrepRequest, GrepTotals, Reply, Request};
+
+use crate::fake::Daemon;
+
+fn output(member: &str, bytes: &str) -> Reply {
+    Reply::GrepOutput { member: member.to_owned(), bytes: bytes.as_bytes().to_vec() }
+}
+
+fn searched(member: &str, lines: u64, errors: u64) -> Reply {
+    let totals = GrepTotals { lines, errors, ..GrepTotals::default() };
+    Reply::GrepMember { member: member.to_owned(), outcome: GrepOutcome::Searched(totals) }
+}
+
+fn lost(member: &str) -> Reply {
+    Reply::GrepMember { member: member.to_owned(), outcome: GrepOutcome::Lost("no route to host".to_owned()) }
+}
+
+#[test]
+fn the_exit_status_is_greps() {
+    let matched = || searched("vm1", 2, 0);
+    let unmatched = || searched("vm2", 0, 0);
+    let trouble = || searched("vm3", 1, 1);
+    for (options, members, status) in [
+        (&["x"][..], vec![matched()], 0),
+        (&["x"], vec![unmatched(), matched()], 0),
+        (&["x"], vec![unmatched()], 1),
+        (&["x"], vec![], 1),
+        (&["x"], vec![matched(), trouble()], 2),
+        (&["x"], vec![matched(), lost("vm4")], 3),
+        (&["x"], vec![unmatched(), lost("vm4")], 3),
+        (&["x"], vec![trouble(), lost("vm4")], 2),
+        (&["-L", "x"], vec![matched()], 0),
+        (&["-L", "x"], vec![unmatched()], 1),
+        (&["-c", "x"], vec![unmatched()], 1),
+        (&["-q", "x"], vec![trouble()], 0),
+        (&["-q", "x"], vec![searched("vm3", 0, 1), matched()], 0),
+        (&["-q", "x"], vec![searched("vm3", 0, 1), unmatched()], 2),
+        (&["-q", "x"], vec![lost("vm4"), matched()], 0),
+        (&["-q", "x"], vec![lost("vm4")], 3),
+    ] {
+        let mut replies = members.clone();
+        replies.push(Reply::Done);
+        let line = [&["grep"], options].concat();
+        assert_eq!(Daemon::answering(replies).run(&line).status, Some(status), "{line:?} {members:?}");
+    }
+}
+
+#[test]
+fn lines_go_out_as_they_are_and_messages_to_standard_error() {
+    let ended = Daemon::answering(vec![
+        output("vm1", "vm1:f:a\n"),
+        Reply::GrepMessage { member: "vm2".to_owned(), text: "f: Permission denied".to_owned() },
+        output("vm2", "vm2:f:b \u{1b}[0m\n"),
+        lost("vm4"),
+        searched("vm1", 1, 0),
+        searched("vm2", 1, 0),
+        Reply::Done,
+    ])
+    .run(&["grep", "x"]);
+    assert_eq!(ended.stdout, "vm1:f:a\nvm2:f:b \u{1b}[0m\n");
+    assert_eq!(ended.stderr, "memberctl: vm2:f: Permission denied\nmemberctl: vm4: did not answer: no route to host\n");
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn separators_stand_between_members_only_with_context() {
+    let replies = || vec![output("vm1", "a\n"), output("vm1", "b\n"), output("vm2", "c\n"), searched("vm1", 3, 0), Reply::Done];
+    for (options, stdout) in [
+        (&["x"][..], "a\nb\nc\n"),
+        (&["-A1", "x"], "a\nb\n--\nc\n"),
+        (&["-o", "-1", "x"], "a\nb\n--\nc\n"),
+        (&["-c", "-A1", "x"], "a\nb\nc\n"),
+        (&["-A1", "--color=always", "x"], "a\nb\n\u{1b}[36m\u{1b}[K--\u{1b}[m\u{1b}[K\nc\n"),
+    ] {
+        Daemon::answering(replies()).run(&[&["grep"], options].concat()).printed(stdout);
+    }
+}
+
+#[test]
+fn the_daemon_is_asked_for_what_the_command_line_says() {
+    let asked = |line: &[&str]| {
+        let daemon = Daemon::answering(vec![Reply::Done]);
+        daemon.run(&[&["grep"], line].concat());
+        daemon.request()
+    };
+    let request = GrepRequest {
+        patterns: vec!["ERROR".to_owned()],
+        ignore_case: true,
+        line_numbers: true,
+        after_context: 3,
+        files: vec!["*.log".to_owned()],
+        ..GrepRequest::default()
+    };
+    assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(request));
+
+    // The first dashes are grep's, wherever they stand.
+    for line in [&["--", "-v", "--", "f"][..], &["-n", "--", "-v", "--", "f"]] {
+        let Request::Grep(request) = asked(line) else { panic!("no grep") };
+        assert_eq!(request.patterns, ["-v"]);
+        assert_eq!(request.files, ["--", "f"]);
+    }
+    // -h is grep's as well, and no help.
+    let Request::Grep(request) = asked(&["-h", "x"]) else { panic!("no grep") };
+    assert!(request.no_names);
+}
+
+#[test]
+fn a_quiet_search_ends_at_the_first_match() {
+    let daemon = Daemon::new(|client| {
+        let request = client.greet();
+        client.say(&searched("vm1", 1, 0));
+        // Without Done: the client has to go by itself.
+        client.until_gone();
+        Some(request)
+    });
+    daemon.run(&["grep", "-q", "x"]).printed("");
+    assert!(matches!(daemon.request(), Request::Grep(GrepRequest { print: GrepPrint::Nothing, .. })));
+}
+
+#[test]
+fn a_reader_that_has_had_enough_cancels_the_search() {
+    let daemon = Daemon::new(|client| {
+        let request = client.greet();
+        client.say(&output("vm1", "a\nb\n"));
+        client.until_gone();
+        Some(request)
+    });
+    let mut child = daemon.start(&["grep", "x"]);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "a\n");
+    drop(stdout);
+
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr, "");
+    daemon.request();
+}
+
+#[test]
+fn a_pipe_that_breaks_under_output_is_success() {
+    let daemon = Daemon::new(|client| {
+        client.greet();
+        let part = output("vm1", &"x\n".repeat(100_000));
+        // More than any pipe holds.
+        (0..100).for_each(|_| client.say(&part));
+        client.until_gone();
+        None
+    });
+    let mut child = daemon.start(&["grep", "x"]);
+    child.stdout.take().unwrap().read_exact(&mut [0; 1000]).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn a_request_that_fits_no_frame_is_wrong_usage() {
+    let daemon = Daemon::new(|client| {
+        client.greet();
+        None
+    });
+    daemon.run(&["grep", &"x".repeat(100_000)]).failed(2, "the request is too long");
+}
+
+#[test]
+fn help_lists_the_options_and_goes_to_standard_output() {
+    let help = crate::fake::run(crate::fake::memberctl().args(["grep", "--help"]));
+    assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
+    for words in ["Usage: memberctl grep [OPTION]... PATTERN [FILE]...", "-i, -y, --ignore-case", "Exit status: 0 a line matched"]
+    {
+        assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
+    }
+    crate::fake::run(crate::fake::memberctl().args(["grep", "-V"])).printed("memberctl 0.1.0\n");
+}

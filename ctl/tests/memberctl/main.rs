@@ -1,0 +1,12 @@
+//! The real memberctl against a daemon that says what a test wants it to say.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod demo;
+mod events;
+mod exits;
+mod fake;
+mod grep;
+mod join;
+mod list;
+mod status;
