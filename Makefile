@@ -12,8 +12,10 @@ test:
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
 
-# What an hour of a thousand members costs, and how soon four crashes are seen.
+# Ten real daemons, measured; and what a thousand simulated ones do.
 bench:
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
 .PHONY: demo test bench

@@ -1,1 +1,24 @@
-//! Fleets of real daemons.
+//! A harness for fleets of real daemons on loopback: started, watched and killed from outside, as an operator or a power cut would.
+//!
+//! Nothing here sleeps for a fixed time: whatever is awaited is a condition with a limit ([`wait`]). Every process ends with the
+//! test that started it, however that ends ([`process`]).
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking, with words that say why")]
+
+pub mod binaries;
+pub mod block;
+pub mod control;
+pub mod daemon;
+pub mod fleet;
+pub mod follow;
+pub mod log;
+pub mod proc;
+pub mod process;
+pub mod settings;
+pub mod wait;
+
+pub use daemon::Daemon;
+pub use fleet::Fleet;
+pub use follow::Followers;
+pub use settings::Settings;
+pub use wait::wait_until;

@@ -116,7 +116,7 @@ impl Stage {
 
     fn search(&mut self) -> Result<(), Failure> {
         self.title("One grep over the logs of all members")?;
-        self.command("vm1", "grep -c ' ERROR ' 'shop.log'")?;
+        self.command("vm1", "grep -c ' ERROR ' shop.log")?;
         self.grep(&["-c", " ERROR ", "shop.log"])?;
         self.command("vm1", &format!("grep '{}'", logs::RARE))?;
         self.grep(&[logs::RARE])?;
@@ -182,14 +182,13 @@ impl Stage {
                 );
                 self.output.line(&self.output.styled(Style::Green, &line))
             }
-            _ => Err(Failure::new(
-                Exit::Failed,
-                format!(
-                    "only {} of {others} members had it {standing} within {}: run the demo again on a less busy machine",
-                    seen.len(),
-                    in_words(CHANGE_LIMIT)
-                ),
-            )),
+            _ => {
+                let seen = words::count(seen.len() as u64, "member");
+                let limit = in_words(CHANGE_LIMIT);
+                let message =
+                    format!("{seen} of {others} had it {standing} within {limit}: run the demo again on a less busy machine");
+                Err(Failure::new(Exit::Failed, message))
+            }
         }
     }
 

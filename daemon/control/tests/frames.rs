@@ -1,6 +1,7 @@
 //! Laws of the framing: every message comes back as it went, and no bytes whatever make it panic.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
 use memberd_control::frame::{FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame};
 use memberd_control::message::{
     EventRecord, EvidenceRecord, GrepOutcome, GrepPrint, GrepRequest, GrepSyntax, GrepTotals, Hello, MemberRecord, MemberStatus,

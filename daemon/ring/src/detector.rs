@@ -135,13 +135,17 @@ impl Detector {
     }
 
     /// Takes in what another monitor knows: the newest send time by the member's own clock, and its age there. It can move a deadline,
-    /// never bring it nearer.
+    /// never bring it nearer. What is not newer by the member's own clock is no news: else two monitors that ask each other would keep a
+    /// dead member alive, younger by the answer's latency each time.
     pub fn hearsay(&mut self, name: &Name, incarnation: Incarnation, sent: u64, age: Duration, now: Instant) {
         let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
             return;
         };
+        if watch.newest_sent >= Some(sent) {
+            return;
+        }
         let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
-        watch.newest_sent = watch.newest_sent.max(Some(sent));
+        watch.newest_sent = Some(sent);
         note(watch, local, &self.settings);
     }
 

@@ -25,7 +25,7 @@ use crate::time::{Instant, Now};
 use crate::wire;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -93,8 +93,8 @@ pub struct Node {
     healing: heal::Healing,
     calls_made: u64,
     counters: Counters,
-    /// The neighbours' wall clocks that were reported to disagree.
-    skewed: BTreeSet<Name>,
+    /// The neighbours whose wall clocks disagree.
+    skewed: BTreeMap<Name, receive::Skew>,
     ring_moved: bool,
     last_change: Instant,
     next_forgetting: Instant,
@@ -128,7 +128,7 @@ impl Node {
             healing: heal::Healing::default(),
             calls_made: 0,
             counters: Counters::default(),
-            skewed: BTreeSet::new(),
+            skewed: BTreeMap::new(),
             ring_moved: false,
             last_change: Instant::EPOCH,
             next_forgetting: Instant::EPOCH,

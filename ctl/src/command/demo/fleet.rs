@@ -37,7 +37,14 @@ pub(super) struct Member {
     /// Its name: `vm3`.
     pub(super) name: String,
     directory: PathBuf,
+    place: Option<Place>,
     process: Option<Child>,
+}
+
+/// An address and port held, so that nobody else takes it before the daemon does.
+struct Place {
+    _tcp: TcpListener,
+    _udp: UdpSocket,
 }
 
 /// All the daemons, and the directory of their files.
@@ -68,11 +75,11 @@ impl Drop for Fleet {
 impl Fleet {
     /// Lays out the files of so many members. Nothing runs yet.
     pub(super) fn prepare(program: PathBuf, size: u8) -> Result<Fleet, Failure> {
-        let port = free_port(size)?;
+        let (port, places) = free_places(size)?;
         let directory = fresh_directory()?;
         let mut fleet = Fleet { members: Vec::new(), directory, port, program };
-        for number in 1..=size {
-            let member = fleet.lay_out(number).map_err(|error| {
+        for (number, place) in (1..=size).zip(places) {
+            let member = fleet.lay_out(number, place).map_err(|error| {
                 Failure::new(Exit::Failed, format!("cannot write below {}: {error}", fleet.directory.display()))
             })?;
             fleet.members.push(member);
@@ -88,12 +95,12 @@ impl Fleet {
         member.wait_until_ready(interrupt)
     }
 
-    fn lay_out(&self, number: u8) -> std::io::Result<Member> {
+    fn lay_out(&self, number: u8, place: Place) -> std::io::Result<Member> {
         let name = format!("vm{number}");
         let directory = self.directory.join(&name);
         fs::create_dir(&directory)?;
         fs::write(directory.join("shop.log"), logs::log(number.into(), words::now()))?;
-        let member = Member { name, directory, process: None };
+        let member = Member { name, directory, place: Some(place), process: None };
         fs::write(member.file("memberd.toml"), member.settings(number, self.port))?;
         Ok(member)
     }
@@ -159,6 +166,7 @@ impl Member {
         command.arg("--config").arg(self.file("memberd.toml"));
         // Its own process group: Ctrl-C is for the demo to hear, which then ends all of them.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).process_group(0);
+        self.place = None;
         self.process = Some(command.spawn().map_err(cannot)?);
         Ok(())
     }
@@ -197,19 +205,21 @@ pub(super) fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, number)
 }
 
-/// A port that is free for UDP and TCP on the addresses of all members.
-fn free_port(size: u8) -> Result<u16, Failure> {
-    let is_free = |port: u16| {
-        (1..=size).map(address).all(|host| TcpListener::bind((host, port)).is_ok() && UdpSocket::bind((host, port)).is_ok())
-    };
-    if is_free(USUAL_PORT) {
-        return Ok(USUAL_PORT);
-    }
-    // The kernel proposes one that is free on the first address.
-    let propose = || TcpListener::bind((address(1), 0)).and_then(|listener| listener.local_addr()).map(|local| local.port());
-    std::iter::repeat_with(propose).take(PORTS_TRIED).flatten().find(|port| is_free(*port)).ok_or_else(|| {
-        Failure::new(Exit::Failed, "found no port that is free on all loopback addresses: ask for fewer --members")
+/// A port that is free for UDP and TCP on the addresses of all members, and these places.
+fn free_places(size: u8) -> Result<(u16, Vec<Place>), Failure> {
+    // After the usual port those that the kernel says are free on the first address.
+    let proposed = || TcpListener::bind((address(1), 0))?.local_addr().map(|local| local.port());
+    let ports = std::iter::once(USUAL_PORT).chain(std::iter::repeat_with(proposed).take(PORTS_TRIED).flatten());
+    let mut free = ports.filter_map(|port| Some((port, take_places(port, size).ok()?)));
+    free.next().ok_or_else(|| {
+        let message = "found no port that is free on all loopback addresses: ask for fewer --members";
+        Failure::new(Exit::Failed, message)
     })
+}
+
+fn take_places(port: u16, size: u8) -> std::io::Result<Vec<Place>> {
+    let take = |host| Ok(Place { _tcp: TcpListener::bind((host, port))?, _udp: UdpSocket::bind((host, port))? });
+    (1..=size).map(address).map(take).collect()
 }
 
 /// A new directory that only this user can look into.

@@ -8,7 +8,7 @@ use memberd_control::message::{EventRecord, MemberStatus, Reply, Request};
 use super::fleet::Member;
 use super::interrupt::Interrupt;
 use crate::connection::{Connection, Patience};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// How often an interruption is looked for while waiting.
 const LOOK: Duration = Duration::from_millis(50);
@@ -56,7 +56,10 @@ impl Watch {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let message = "all members stopped telling their events: run the demo again";
+                    return Err(Failure::new(Exit::Failed, message));
+                }
             }
             interrupt.pause(Duration::ZERO)?;
         }

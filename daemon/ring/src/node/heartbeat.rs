@@ -80,6 +80,7 @@ impl Node {
             list.get(name).is_some_and(|entry| entry.is_told_alive() && entry.identity.incarnation == incarnation)
         };
         self.detector.watch(targets.iter().map(|(name, incarnation)| (name, *incarnation)), still_up, now.mono);
+        self.skewed.retain(|name, _| self.detector.clock(name).is_some());
         let linger = now.mono + self.settings.group.failure_timeout * 2;
         for recipient in self.heartbeats.recipients.values_mut() {
             recipient.until = recipient.until.or(Some(linger));

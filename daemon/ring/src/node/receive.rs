@@ -7,10 +7,20 @@ use crate::identity::{Identity, Name};
 use crate::list::{Claim, Standing, Update};
 use crate::message::{Body, Message};
 use crate::rumour::Source;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::{self, DecodeError};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// For how long a wall clock has to disagree before that is reported.
+const REPORT_SKEW_AFTER: Duration = Duration::from_secs(5);
+
+/// A neighbour whose wall clock disagrees with ours.
+#[derive(Debug)]
+pub(super) struct Skew {
+    since: Instant,
+    pub(super) reported: bool,
+}
 
 /// Who sent a datagram.
 enum Sender {
@@ -118,7 +128,7 @@ impl Node {
                 if let Some(delay) = delay {
                     self.detector.told_delay(name, *delay);
                 }
-                self.watch_clock(name);
+                self.watch_clock(name, now);
                 self.compare(name, from, *digest, now);
             }
             Body::News(_) | Body::Verdict { .. } => {}
@@ -161,18 +171,21 @@ impl Node {
         }
     }
 
-    /// Reports a neighbour's wall clock once when it stops agreeing with ours, and once when it agrees again.
-    fn watch_clock(&mut self, name: &Name) {
+    /// Reports a neighbour's wall clock once when it has not agreed with ours for a while, and once when it agrees again. A change of the
+    /// latency looks like a wrong clock until both sides have seen it.
+    fn watch_clock(&mut self, name: &Name, now: Now) {
         let Some(agreement) = self.detector.clock(name).and_then(crate::clock::PeerClock::agreement) else { return };
         let Some(member) = self.list.get(name).map(|entry| entry.identity.clone()) else { return };
         match agreement {
             Agreement::Ahead(ahead) => {
-                if self.skewed.insert(name.clone()) {
+                let skew = self.skewed.entry(name.clone()).or_insert(Skew { since: now.mono, reported: false });
+                if !skew.reported && now.mono.since(skew.since) >= REPORT_SKEW_AFTER {
+                    skew.reported = true;
                     self.events.push_back(Event::ClockDisagrees { member, ahead });
                 }
             }
             Agreement::Agree => {
-                if self.skewed.remove(name) {
+                if self.skewed.remove(name).is_some_and(|skew| skew.reported) {
                     self.events.push_back(Event::ClockAgrees { member });
                 }
             }

@@ -4,11 +4,12 @@ use super::Node;
 use crate::digest::{Digest, Summary, bucket};
 use crate::identity::Name;
 use crate::join::{CallId, CallRequest};
-use crate::list::Update;
+use crate::list::{Entry, Standing, Update};
 use crate::message::{Body, pack};
 use crate::time::{Instant, Now};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// News on its way explains a difference for so long.
@@ -88,7 +89,9 @@ impl Node {
         ours
     }
 
+    /// All that is known for certain: the doubted are left out, since they would be news that they are alive.
     pub(super) fn whole_list(&self) -> Vec<Update> {
-        self.list.iter().map(|entry| entry.to_update()).collect()
+        let certain = |entry: &&Arc<Entry>| !matches!(entry.standing, Standing::Doubted(_));
+        self.list.iter().filter(certain).map(|entry| entry.to_update()).collect()
     }
 }

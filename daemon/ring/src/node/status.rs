@@ -145,7 +145,7 @@ impl Node {
                     member: entry.identity.clone(),
                     heartbeat_age: self.detector.age(name, now),
                     clock_offset: self.detector.clock(name).and_then(crate::clock::PeerClock::offset),
-                    clock_disagrees: self.skewed.contains(name),
+                    clock_disagrees: self.skewed.get(name).is_some_and(|skew| skew.reported),
                     agrees: self.repairs.agrees(name),
                 }
             })

@@ -1,0 +1,74 @@
+//! Crashes: one, and four ring neighbours at once, by the mission's clock.
+
+use memberd_tests::log::Change;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Fleet, wait_until};
+
+/// Crashes these, and asserts all that is promised of it.
+fn assert_promises_hold(fleet: &mut Fleet, numbers: &[usize]) {
+    let mut followers = fleet.follow();
+    let crashes = fleet.crash(numbers);
+    let dead: Vec<&str> = crashes.iter().map(|crash| crash.name.as_str()).collect();
+    let ids: Vec<&str> = crashes.iter().map(|crash| crash.id.as_str()).collect();
+    for crash in &crashes {
+        followers.assert_crash_noticed(&crash.id, crash.at, &dead);
+    }
+    fleet.wait_until_whole();
+    for crash in &crashes {
+        for daemon in fleet.running() {
+            wait_until("the crash is in the log", SOON, || {
+                let changes = daemon.log().changes();
+                let found =
+                    changes.iter().any(|line| line.change == Change::Failed && line.name == crash.name && line.id == crash.id);
+                holds(found, || format!("{} of {}: {changes:?}", crash.id, daemon.name()))
+            });
+        }
+    }
+    followers.assert_none_failed_but(&ids);
+    fleet.assert_logs_accuse_none_but(&ids);
+}
+
+#[test]
+fn a_crash_is_in_some_list_within_two_seconds_and_in_every_list_within_six() {
+    let mut fleet = Fleet::start(10);
+    assert_promises_hold(&mut fleet, &[6]);
+}
+
+#[test]
+fn four_ring_neighbours_that_crash_at_once_are_all_noticed_in_time() {
+    let mut fleet = Fleet::start(10);
+    let ring = fleet.ring();
+    assert_promises_hold(&mut fleet, &ring[3..7]);
+}
+
+#[test]
+fn a_monitor_and_the_member_that_it_watches_crash_at_once_in_a_group_of_three() {
+    let mut fleet = Fleet::start(3);
+    assert_promises_hold(&mut fleet, &[2, 3]);
+}
+
+#[test]
+fn crashes_one_after_another_down_to_a_group_of_one_are_all_noticed_in_time() {
+    let mut fleet = Fleet::start(4);
+    for number in [4, 2, 3] {
+        let mut followers = fleet.follow();
+        let crashes = fleet.crash(&[number]);
+        followers.assert_crash_noticed(&crashes[0].id, crashes[0].at, &[&crashes[0].name]);
+    }
+    assert_eq!(fleet.wait_until_whole().len(), 1);
+}
+
+#[test]
+fn the_list_of_all_tells_who_noticed_a_crash() {
+    let mut fleet = Fleet::start(3);
+    let crash = fleet.crash(&[3]).remove(0);
+    let noticed_by = wait_until("the crash is in the list with its evidence", SOON, || {
+        let members = fleet[1].control().list(true).map_err(|error| error.to_string())?;
+        let evidence = members.into_iter().find(|member| member.id == crash.id).and_then(|member| member.evidence);
+        evidence.map(|evidence| evidence.accuser).ok_or("no evidence".to_owned())
+    });
+    assert!(["vm1", "vm2"].iter().any(|name| noticed_by.starts_with(name)), "{noticed_by}");
+    let output = fleet[1].ctl(&["list", "--all"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.lines().any(|line| line.contains("vm3") && line.contains("failed") && line.contains(&noticed_by)), "{text}");
+}

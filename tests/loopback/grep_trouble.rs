@@ -1,0 +1,191 @@
+//! Greps with members that die, hang, or find more than anybody reads.
+
+use memberd_tests::proc::{has_open, peak_kib};
+use memberd_tests::process::{Running, collect};
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+/// By how much a search may raise the memory of memberd or of memberctl.
+const GROWTH_KIB: u64 = 64 * 1024;
+
+/// Within which time a member that hangs is given up.
+const GIVEN_UP: Duration = Duration::from_secs(10);
+
+/// Within which time those that answer have done so, whoever hangs.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+const BIG: &str = "big.txt";
+
+/// Offers a file with so many lines of 100 bytes, all of which match `needle`.
+fn offer_big(daemon: &mut Daemon, lines: usize) {
+    let line = format!("needle {:>92}\n", daemon.name());
+    let block = line.repeat(1_000);
+    let mut file = daemon.offer(BIG);
+    for _ in 0..lines / 1_000 {
+        file.write_all(block.as_bytes()).unwrap();
+    }
+}
+
+fn big(daemon: &Daemon) -> PathBuf {
+    daemon.directory().join(BIG)
+}
+
+/// A memberctl whose standard output nobody reads yet.
+fn grep(fleet: &Fleet, options: &[&str]) -> (Running, BufReader<ChildStdout>) {
+    let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
+    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let stdout = running.child().stdout.take().unwrap();
+    (running, BufReader::new(stdout))
+}
+
+fn wait_until_all_search(fleet: &Fleet) {
+    wait_until("every member is in the middle of its search", SOON, || {
+        let idle: Vec<&str> = fleet.running().filter(|daemon| !has_open(daemon.pid(), &big(daemon))).map(Daemon::name).collect();
+        holds(idle.is_empty(), || format!("{idle:?} are not"))
+    });
+}
+
+fn wait_until_none_searches(fleet: &Fleet) {
+    wait_until("no member searches any more", SOON, || {
+        let busy: Vec<&str> = fleet.running().filter(|daemon| has_open(daemon.pid(), &big(daemon))).map(Daemon::name).collect();
+        holds(busy.is_empty(), || format!("{busy:?} do"))
+    });
+}
+
+#[test]
+fn a_member_that_dies_in_mid_search_is_named_with_status_3_and_the_rest_is_complete() {
+    let lines = 200_000;
+    let mut fleet = Fleet::start_with(4, |daemon| offer_big(daemon, lines));
+    let (mut memberctl, stdout) = grep(&fleet, &["needle", BIG]);
+    // Nobody reads, so nobody can be done.
+    wait_until_all_search(&fleet);
+    fleet[3].kill();
+    let stderr = collect(memberctl.child().stderr.take().unwrap());
+    let mut found = [0; 5];
+    for line in stdout.lines() {
+        let line = line.unwrap();
+        let number: usize = line.strip_prefix("vm").unwrap().split(':').next().unwrap().parse().unwrap();
+        found[number] += 1;
+    }
+    assert_eq!([found[1], found[2], found[4]], [lines; 3]);
+    assert!(found[3] < lines, "it died before it was done");
+    assert_eq!(memberctl.wait(SOON).code(), Some(3));
+    let said = String::from_utf8(stderr.join().unwrap()).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("vm3"), "{said}");
+}
+
+#[test]
+fn a_member_that_hangs_is_named_within_a_bound_and_the_rest_comes_at_once() {
+    let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 1_000));
+    fleet[4].signal(Signal::SIGSTOP);
+    let start = Instant::now();
+    let (mut memberctl, stdout) = grep(&fleet, &["-c", "needle", BIG]);
+    let mut counts: Vec<(String, Duration)> = stdout.lines().map(|line| (line.unwrap(), start.elapsed())).collect();
+    let status = memberctl.wait(GIVEN_UP);
+    assert!(start.elapsed() <= GIVEN_UP, "vm4 was given up after {:?} only", start.elapsed());
+    fleet[4].signal(Signal::SIGCONT);
+    counts.sort();
+    assert_eq!(counts.len(), 3, "{counts:?}");
+    for ((line, after), name) in counts.iter().zip(["vm1:", "vm2:", "vm3:"]) {
+        assert!(line.starts_with(name) && line.ends_with(":1000"), "{line}");
+        assert!(*after <= AT_ONCE, "{line} came after {after:?}");
+    }
+    assert_eq!(status.code(), Some(3));
+    let mut said = String::new();
+    memberctl.child().stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.lines().count() == 1 && said.contains("vm4"), "{said}");
+}
+
+#[test]
+fn a_hundred_megabytes_of_matches_and_a_slow_reader_cost_no_memory_and_no_member() {
+    let lines = 250_000;
+    let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, lines));
+    let mut followers = fleet.follow();
+    let peaks: Vec<u64> = fleet.daemons().iter().map(|daemon| peak_kib(daemon.pid())).collect();
+    let (mut memberctl, mut stdout) = grep(&fleet, &["needle", BIG]);
+    wait_until_all_search(&fleet);
+    let at_first = peak_kib(memberctl.pid());
+    // For longer than any time limit between members nobody reads.
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(7), &[]);
+    wait_until_all_search(&fleet);
+    let expected = 100_000_000;
+    let (mut taken, mut buffer) = (0, vec![0; 64 * 1024]);
+    let mut ctl_peak = at_first;
+    loop {
+        let count = stdout.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        taken += count;
+        if taken <= expected {
+            ctl_peak = peak_kib(memberctl.pid());
+        }
+    }
+    assert!(taken > expected, "{taken} bytes came");
+    assert_eq!(memberctl.wait(SOON).code(), Some(0));
+    assert!(ctl_peak - at_first <= GROWTH_KIB, "memberctl grew by {} KiB", ctl_peak - at_first);
+    for (daemon, before) in fleet.daemons().iter().zip(peaks) {
+        let growth = peak_kib(daemon.pid()) - before;
+        assert!(growth <= GROWTH_KIB, "{} grew by {growth} KiB", daemon.name());
+    }
+    followers.assert_none_failed_but(&[]);
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_the_search_on_every_member() {
+    let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 200_000));
+    let (mut memberctl, mut stdout) = grep(&fleet, &["needle", BIG]);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("needle"), "{line}");
+    wait_until_all_search(&fleet);
+    drop(stdout);
+    assert_eq!(memberctl.wait(SOON).code(), Some(0), "a broken pipe is success");
+    wait_until_none_searches(&fleet);
+}
+
+#[test]
+fn an_interrupt_stops_the_search_on_every_member() {
+    let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 200_000));
+    let (mut memberctl, _stdout) = grep(&fleet, &["needle", BIG]);
+    wait_until_all_search(&fleet);
+    memberctl.signal(Signal::SIGINT);
+    memberctl.wait(SOON);
+    wait_until_none_searches(&fleet);
+}
+
+#[test]
+fn an_interrupt_stops_a_search_that_finds_nothing() {
+    // The same file under a thousand names: 10 GB to search without the room for it.
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_big(daemon, 100_000);
+        for copy in 0..1_000 {
+            std::fs::hard_link(big(daemon), daemon.directory().join(format!("copy-{copy:03}.txt"))).unwrap();
+        }
+        daemon.settings.files.push(daemon.directory().join("copy-*.txt").display().to_string());
+    });
+    let (mut memberctl, _stdout) = grep(&fleet, &["-c", "-i", "[a-e]\\{3\\}found nowhere"]);
+    let searching = |daemon: &Daemon| {
+        let open = memberd_tests::proc::open_files(daemon.pid());
+        open.iter().any(|path| path.starts_with(daemon.directory()) && path.extension().is_some_and(|kind| kind == "txt"))
+    };
+    wait_until("every member searches", SOON, || holds(fleet.daemons().iter().all(searching), || "one does not".to_owned()));
+    memberctl.signal(Signal::SIGINT);
+    memberctl.wait(SOON);
+    let start = Instant::now();
+    wait_until("no member searches any more", SOON, || {
+        // Between two files none is open, but its processor time goes on.
+        let ticks =
+            |fleet: &Fleet| -> u64 { fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum() };
+        let before = ticks(&fleet);
+        let open = (0..20).any(|_| fleet.daemons().iter().any(searching));
+        holds(!open && ticks(&fleet) - before <= 1, || "one does".to_owned())
+    });
+    assert!(start.elapsed() <= AT_ONCE, "it took {:?}", start.elapsed());
+}

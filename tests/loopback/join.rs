@@ -1,0 +1,89 @@
+//! Joins: one after another, and all at once.
+
+use memberd_tests::wait::{IN_EVERY_LIST, SOON, holds};
+use memberd_tests::{Fleet, wait_until};
+use std::time::Instant;
+
+/// Whether this is `name@address:port/incarnation` with an incarnation in milliseconds of this age.
+fn assert_as_documented(id: &str, name: &str, address: &str) {
+    let incarnation = id.strip_prefix(&format!("{name}@{address}/")).unwrap_or_else(|| panic!("{id} is not of {name}"));
+    let incarnation: u64 = incarnation.parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let age = now.saturating_sub(u128::from(incarnation));
+    assert!(age < 600_000, "{id} is no timestamp in milliseconds of a join just now");
+}
+
+#[test]
+fn ten_members_that_join_one_after_another_are_each_in_every_list_at_once() {
+    let fleet = Fleet::idle(10);
+    let mut followers = fleet.follow();
+    for number in 1..=10 {
+        let start = Instant::now();
+        let output = fleet[number].ctl(&["join"]);
+        assert!(output.status.success(), "{output:?}");
+        let id = fleet.id(number);
+        assert!(String::from_utf8_lossy(&output.stdout).contains(&id), "{output:?} does not name {id}");
+        let not_yet: Vec<String> = (number..=10).map(|later| format!("vm{later}")).collect();
+        let not_yet: Vec<&str> = not_yet.iter().map(String::as_str).collect();
+        followers.assert_in_every_list(&id, memberd_control::message::MemberStatus::Alive, start, &not_yet);
+    }
+    let ids = fleet.wait_until_whole();
+    for daemon in fleet.daemons() {
+        let (name, address) = (daemon.name(), daemon.settings.address.to_string());
+        let id = ids.iter().find(|id| id.starts_with(&format!("{name}@"))).unwrap();
+        assert_as_documented(id, name, &address);
+    }
+    followers.assert_none_failed_but(&[]);
+}
+
+#[test]
+fn ten_members_that_start_at_the_same_moment_find_each_other() {
+    let mut fleet = Fleet::new(10);
+    let start = Instant::now();
+    for daemon in fleet.daemons_mut() {
+        daemon.settings.join_on_start = true;
+        daemon.launch();
+    }
+    let ids = wait_until("the daemons answer and every list is whole", SOON, || {
+        let lists: Vec<Vec<String>> = fleet
+            .running()
+            .map(|daemon| daemon.control().alive().map_err(|error| format!("{}: {error}", daemon.name())))
+            .collect::<Result<_, String>>()?;
+        holds(lists.iter().all(|list| list.len() == 10 && *list == lists[0]), || format!("{lists:?}"))?;
+        Ok(lists[0].clone())
+    });
+    assert!(start.elapsed() <= IN_EVERY_LIST, "every list was whole after {:?} only", start.elapsed());
+    for daemon in fleet.daemons() {
+        assert!(ids.iter().any(|id| id.starts_with(&format!("{}@{}/", daemon.name(), daemon.settings.address))), "{ids:?}");
+    }
+    fleet.assert_logs_accuse_none_but(&[]);
+}
+
+#[test]
+fn the_list_as_json_has_the_documented_fields() {
+    let fleet = Fleet::start(3);
+    let output = fleet[2].ctl(&["list", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let members = list.as_array().unwrap();
+    assert_eq!(members.len(), 3);
+    for (member, daemon) in members.iter().zip(fleet.daemons()) {
+        let address = daemon.settings.address;
+        assert_eq!(member["name"], daemon.name());
+        assert_eq!(member["address"], address.ip().to_string());
+        assert_eq!(member["port"], address.port());
+        assert_eq!(member["status"], "alive");
+        let id = format!("{}@{address}/{}", daemon.name(), member["incarnation"]);
+        assert_eq!(member["id"], id);
+    }
+}
+
+#[test]
+fn a_member_that_joins_again_is_told_that_it_is_in_the_group_already() {
+    let fleet = Fleet::start(2);
+    let id = fleet.id(2);
+    let output = fleet[2].ctl(&["join"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("already"), "{output:?}");
+    assert_eq!(fleet.id(2), id, "the incarnation stays");
+}

@@ -1,0 +1,17 @@
+//! Fleets of real daemons on loopback, tested from outside: through memberctl, the control socket, the logs and signals.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+
+mod conflicts;
+mod crashes;
+mod grep_matches;
+mod grep_trouble;
+mod hostile;
+mod introducer;
+mod join;
+mod leave;
+mod rejoin;
+mod reload;
+mod stalls;
+mod startup;
+mod state;

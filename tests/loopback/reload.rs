@@ -1,0 +1,106 @@
+//! SIGHUP: the log is opened anew, and changed settings take effect, or none do.
+
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::io::Write as _;
+
+fn wait_until_logged(daemon: &Daemon, words: &str) {
+    wait_until(&format!("{} logs {words:?}", daemon.name()), SOON, || {
+        let text = daemon.log().text();
+        holds(text.contains(words), || text)
+    });
+}
+
+/// Sends SIGHUP and waits until it has taken effect.
+fn reload(daemon: &Daemon) {
+    let done = |text: &str| text.matches("settings reloaded").count();
+    let before = done(&daemon.log().text());
+    daemon.signal(Signal::SIGHUP);
+    wait_until("the settings are reloaded", SOON, || {
+        let text = daemon.log().text();
+        holds(done(&text) > before, || text)
+    });
+}
+
+#[test]
+fn after_a_rotation_new_lines_go_to_the_new_file() {
+    let fleet = Fleet::start(3);
+    let id = fleet.id(3);
+    let log = fleet[1].log();
+    let rotated = log.path().with_extension("log.1");
+    fs::rename(log.path(), &rotated).unwrap();
+    fleet[1].signal(Signal::SIGHUP);
+    wait_until_logged(&fleet[1], "settings reloaded");
+    let old = fs::read_to_string(&rotated).unwrap();
+    assert!(old.contains("member joined name=vm3"), "{old}");
+    fleet[3].ctl(&["leave"]);
+    wait_until_logged(&fleet[1], &format!("member left name=vm3 id={id}"));
+    assert_eq!(fs::read_to_string(&rotated).unwrap(), old, "the old file has grown");
+    assert!(!log.text().contains("member joined"), "old lines are in the new file");
+}
+
+#[test]
+fn files_that_are_offered_by_a_reload_can_be_grepped_and_others_no_more() {
+    let mut fleet = Fleet::start_with(2, |daemon| {
+        writeln!(daemon.offer("old.txt"), "needle").unwrap();
+    });
+    let found = |fleet: &Fleet| String::from_utf8(fleet[1].ctl(&["grep", "-l", "needle", "*.txt"]).stdout).unwrap();
+    assert_eq!(found(&fleet).matches("old.txt").count(), 2);
+    fleet[2].settings.files.clear();
+    writeln!(fleet[2].offer("new.txt"), "needle").unwrap();
+    fleet[2].write_settings();
+    reload(&fleet[2]);
+    let files = found(&fleet);
+    assert!(files.contains("vm1:") && files.matches("old.txt").count() == 1 && files.contains("new.txt"), "{files}");
+}
+
+#[test]
+fn the_level_changes_with_a_reload_and_changes_back() {
+    let mut fleet = Fleet::start(2);
+    let debug_lines = |fleet: &Fleet| fleet[2].log().text().matches(" DEBUG ").count();
+    assert_eq!(debug_lines(&fleet), 0);
+    fleet[2].settings.level = "debug";
+    fleet[2].write_settings();
+    reload(&fleet[2]);
+    wait_until_logged(&fleet[2], " DEBUG sent");
+    wait_until_logged(&fleet[2], " DEBUG received");
+    fleet[2].settings.level = "info";
+    fleet[2].write_settings();
+    reload(&fleet[2]);
+    let text = fleet[2].log().text();
+    let (_, after) = text.rsplit_once("settings reloaded").unwrap();
+    assert!(!after.contains(" DEBUG "), "{after}");
+}
+
+#[test]
+fn a_broken_settings_file_changes_nothing_and_is_told_in_the_log() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        writeln!(daemon.offer("old.txt"), "needle").unwrap();
+    });
+    let before = fleet.wait_until_whole();
+    let config = fleet[2].config();
+    let broken = fs::read_to_string(&config).unwrap().replace("old.txt", "new.txt").replace("\"info\"", "\"loud\"");
+    let line = 1 + broken.lines().position(|line| line.contains("loud")).unwrap();
+    fs::write(&config, broken).unwrap();
+    fleet[2].signal(Signal::SIGHUP);
+    wait_until_logged(&fleet[2], &format!("ERROR {}:{line}: logs.level", config.display()));
+    let output = fleet[1].ctl(&["grep", "-c", "needle", "old.txt"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+    assert_eq!(fleet.wait_until_whole(), before);
+}
+
+#[test]
+fn a_setting_that_needs_a_restart_is_told_by_name_and_does_not_change() {
+    let mut fleet = Fleet::start(2);
+    fleet[2].settings.machine = Some(77);
+    let log = fleet[2].settings.log_dir.join("machine.2.log");
+    fleet[2].write_settings();
+    fleet[2].signal(Signal::SIGHUP);
+    wait_until("the key is told", SOON, || {
+        let text = fs::read_to_string(&log).unwrap();
+        holds(text.lines().any(|line| line.contains(" WARN ") && line.contains("node.machine")), || text)
+    });
+    assert!(!fleet[2].log().path().exists());
+}

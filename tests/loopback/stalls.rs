@@ -1,0 +1,84 @@
+//! Members that stand still for a while (SIGSTOP, as a suspended machine does) and go on.
+
+use memberd_control::message::MemberStatus;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Fleet, Followers, wait_until};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+/// Stops a member for so long, while the others are watched.
+fn stop_for(fleet: &Fleet, number: usize, span: Duration, followers: &mut Followers, may_fail: &[&str]) {
+    fleet[number].signal(Signal::SIGSTOP);
+    fleet.assert_quiet_for(followers, span, may_fail);
+    fleet[number].signal(Signal::SIGCONT);
+}
+
+#[test]
+fn a_member_that_stands_still_for_a_second_is_not_failed_and_fails_nobody() {
+    let fleet = Fleet::start(6);
+    let before = fleet.wait_until_whole();
+    let mut followers = fleet.follow();
+    stop_for(&fleet, 3, Duration::from_secs(1), &mut followers, &[]);
+    // Longer than the failure timeout, so that whatever came of it would be seen.
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
+    assert_eq!(fleet.wait_until_whole(), before, "nobody has a new incarnation");
+    fleet.assert_logs_accuse_none_but(&[]);
+}
+
+#[test]
+fn a_member_that_stands_still_for_ten_seconds_fails_comes_back_by_itself_and_accuses_nobody() {
+    let fleet = Fleet::start(6);
+    let old = fleet.id(3);
+    let mut followers = fleet.follow();
+    stop_for(&fleet, 3, Duration::from_secs(10), &mut followers, &[&old]);
+    for daemon in fleet.daemons().iter().filter(|daemon| daemon.name() != "vm3") {
+        assert!(daemon.log().failed().contains(&old), "{} did not notice", daemon.name());
+    }
+    let new = wait_until("vm3 is back in every list under a new incarnation", SOON, || {
+        let ids = fleet.running().map(|daemon| daemon.control().alive()).collect::<Result<Vec<_>, _>>();
+        let ids = ids.map_err(|error| error.to_string())?;
+        holds(ids.iter().all(|list| list.len() == 6 && *list == ids[0] && !list.contains(&old)), || format!("{ids:?}"))?;
+        ids[0].iter().find(|id| id.starts_with("vm3@")).cloned().ok_or("no vm3".to_owned())
+    });
+    assert!(new > old, "{new} is younger than {old}");
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[&old]);
+    fleet.assert_logs_accuse_none_but(&[&old]);
+    for daemon in fleet.daemons() {
+        let blamed = daemon.log().changes().into_iter().filter(|line| line.noticed_by.as_deref() == Some("vm3")).count();
+        assert_eq!(blamed, 0, "{} says that vm3 noticed failures", daemon.name());
+    }
+}
+
+#[test]
+fn four_neighbours_that_stand_still_for_a_second_at_once_are_not_failed() {
+    let fleet = Fleet::start(8);
+    let before = fleet.wait_until_whole();
+    let mut followers = fleet.follow();
+    let stopped = &fleet.ring()[2..6];
+    for number in stopped {
+        fleet[*number].signal(Signal::SIGSTOP);
+    }
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(1), &[]);
+    for number in stopped {
+        fleet[*number].signal(Signal::SIGCONT);
+    }
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
+    assert_eq!(fleet.wait_until_whole(), before);
+}
+
+#[test]
+fn a_crash_is_noticed_while_another_member_stands_still() {
+    let mut fleet = Fleet::start(6);
+    let stopped = fleet.id(5);
+    let mut followers = fleet.follow();
+    fleet[5].signal(Signal::SIGSTOP);
+    let crash = fleet.crash(&[2]).remove(0);
+    followers.assert_crash_noticed(&crash.id, crash.at, &["vm2", "vm5"]);
+    fleet[5].signal(Signal::SIGCONT);
+    wait_until("vm5 has heard of the crash, and is in every list", SOON, || {
+        let standing = fleet[5].control().standing("vm2").map_err(|error| error.to_string())?;
+        holds(standing.is_some_and(|(status, _)| status == MemberStatus::Failed), || format!("{standing:?}"))
+    });
+    fleet.wait_until_whole();
+    followers.assert_none_failed_but(&[&crash.id, &stopped]);
+}

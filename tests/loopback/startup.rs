@@ -1,0 +1,129 @@
+//! Starts that cannot succeed end with a status and a line that tell why.
+
+use memberd_tests::wait::SOON;
+use memberd_tests::{Daemon, Fleet};
+use std::fs;
+
+/// The statuses of memberd.
+const FAILURE: i32 = 1;
+const BAD_SETTINGS: i32 = 78;
+
+/// Starts a daemon that is to fail, and returns what it said, line by line.
+fn failed_start(daemon: &mut Daemon, status: i32) -> Vec<String> {
+    daemon.launch_as_configured();
+    let ended = daemon.wait_for_end(SOON);
+    let said = daemon.stderr();
+    assert_eq!(ended.code(), Some(status), "{said}");
+    said.lines().map(str::to_owned).collect()
+}
+
+/// Starts a second daemon with something of the first, and asserts that it fails, names that, and leaves the first alone.
+fn assert_second_is_turned_away(share: impl Fn(&Daemon, &mut Daemon) -> String) {
+    let mut fleet = Fleet::idle(1);
+    fleet.add();
+    let [first, second] = fleet.daemons_mut() else { panic!("two daemons") };
+    let named = share(first, second);
+    second.write_settings();
+    let said = failed_start(second, FAILURE);
+    assert!(said.len() == 1 && said[0].contains(&named), "{said:?} is not one line about {named}");
+    first.control().status().unwrap();
+    first.control().join().unwrap();
+}
+
+#[test]
+fn two_daemons_do_not_share_a_state_directory() {
+    assert_second_is_turned_away(|first, second| {
+        second.settings.state_dir.clone_from(&first.settings.state_dir);
+        first.settings.state_dir.display().to_string()
+    });
+}
+
+#[test]
+fn two_daemons_do_not_share_a_port() {
+    assert_second_is_turned_away(|first, second| {
+        second.settings.address = first.settings.address;
+        first.settings.address.to_string()
+    });
+}
+
+#[test]
+fn two_daemons_do_not_share_a_control_socket() {
+    assert_second_is_turned_away(|first, second| {
+        second.settings.socket.clone_from(&first.settings.socket);
+        first.settings.socket.display().to_string()
+    });
+}
+
+#[test]
+fn what_is_no_socket_is_not_removed_for_the_control_socket() {
+    let mut fleet = Fleet::new(1);
+    fs::write(&fleet[1].settings.socket, "precious").unwrap();
+    fleet[1].write_settings();
+    let said = failed_start(&mut fleet[1], FAILURE);
+    let socket = fleet[1].settings.socket.clone();
+    assert!(said.len() == 1 && said[0].contains(&socket.display().to_string()), "{said:?}");
+    assert_eq!(fs::read_to_string(socket).unwrap(), "precious");
+}
+
+#[test]
+fn every_bad_setting_is_told_with_file_line_and_key() {
+    for (line, key) in [
+        ("[node]\nname = \"two words\"", "node.name"),
+        ("[node]\naddress = \"127.0.0.256\"", "node.address"),
+        ("[node]\naddress = \"0.0.0.0\"", "node.address"),
+        ("[node]\nport = 70000", "node.port"),
+        ("[node]\nport = \"8946\"", "node.port"),
+        ("[node]\nprot = 8946", "node.prot"),
+        ("[group]\nintroducers = [\"vm1\"]", "group.introducers"),
+        ("[group]\njoin_on_start = \"yes\"", "group.join_on_start"),
+        ("[group]\nmax_simultaneous_failures = 0", "group.max_simultaneous_failures"),
+        ("[group]\nheartbeat_interval = \"500\"", "group.heartbeat_interval"),
+        ("[group]\nfailure_timeout = \"1ms\"", "group.failure_timeout"),
+        ("[paths]\nstate_dir = \"relative\"", "paths.state_dir"),
+        ("[logs]\nlevel = \"loud\"", "logs.level"),
+        ("[control]\nsocket = \"relative.sock\"", "control.socket"),
+        ("[security]\nallow_plaintext = 1", "security.allow_plaintext"),
+        ("[nodes]\nname = \"vm1\"", "nodes"),
+    ] {
+        let mut fleet = Fleet::new(1);
+        let config = fleet[1].config();
+        fs::write(&config, format!("# the settings\n\n{line}\n")).unwrap();
+        let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+        let place = if key == "nodes" { 3 } else { 4 };
+        let expected = format!("{}:{place}: {key}", config.display());
+        assert!(said.iter().any(|line| line.contains(&expected)), "{said:?} is not about {expected}");
+    }
+}
+
+#[test]
+fn all_bad_settings_are_told_at_once() {
+    let mut fleet = Fleet::new(1);
+    let settings = "[node]\nname = \"vm1\"\naddress = \"127.0.0.1\"\nport = 0\n[logs]\nlevel = \"loud\"\n";
+    fs::write(fleet[1].config(), settings).unwrap();
+    let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+    for (line, place) in said.iter().zip([":4: node.port: ", ":6: logs.level: "]) {
+        assert!(line.contains(place), "{said:?}");
+    }
+    assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[test]
+fn a_settings_file_that_is_missing_or_no_toml_is_told_with_its_name() {
+    let mut fleet = Fleet::new(2);
+    let config = fleet[1].config().display().to_string();
+    let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+    assert!(said.len() == 1 && said[0].contains(&config), "{said:?}");
+
+    let config = fleet[2].config();
+    fs::write(&config, "[node]\nname = vm1\n").unwrap();
+    let said = failed_start(&mut fleet[2], BAD_SETTINGS);
+    assert!(said.len() == 1 && said[0].contains(&format!("{}:2", config.display())), "{said:?}");
+}
+
+#[test]
+fn an_address_of_another_machine_or_off_loopback_without_a_key_is_refused() {
+    let mut fleet = Fleet::new(1);
+    fs::write(fleet[1].config(), "[node]\nname = \"vm1\"\naddress = \"192.0.2.1\"\n").unwrap();
+    let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+    assert!(said.len() == 1 && said[0].contains(":3: node.address: 192.0.2.1"), "{said:?}");
+}

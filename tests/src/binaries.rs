@@ -1,0 +1,36 @@
+//! Where the programs under test are: beside the test's own executable.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `memberd`.
+///
+/// # Panics
+/// When it was not built.
+pub fn memberd() -> PathBuf {
+    built("memberd")
+}
+
+/// `memberctl`.
+///
+/// # Panics
+/// When it was not built.
+pub fn memberctl() -> PathBuf {
+    built("memberctl")
+}
+
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test has an executable");
+    // target/debug/deps/loopback-0123456789abcdef
+    let directory = test.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
+    let path = directory.join(name);
+    assert!(path.is_file(), "{} is missing: cargo build --workspace --bins", path.display());
+    path
+}
+
+/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of util-linux, prctl(2) PR_SET_PDEATHSIG).
+pub fn mortal(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}

@@ -1,0 +1,205 @@
+//! One real daemon.
+
+use crate::binaries;
+use crate::control::Control;
+use crate::log::Log;
+use crate::process::{self, Running};
+use crate::settings::Settings;
+use crate::wait::SOON;
+use crate::wait_until;
+use memberd_ring::identity::Position;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a `memberctl` may run.
+const CTL_LIMIT: Duration = Duration::from_secs(60);
+
+/// A daemon with a directory of its own, running or not.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Its settings. Changes take effect with [`Daemon::write_settings`], or at the next start.
+    pub settings: Settings,
+    directory: PathBuf,
+    process: Option<Running>,
+}
+
+impl Daemon {
+    /// A daemon that does not run yet.
+    ///
+    /// # Panics
+    /// When its directory cannot be made.
+    pub fn new(directory: PathBuf, settings: Settings) -> Self {
+        fs::create_dir_all(&directory).expect("a directory for the daemon");
+        Daemon { settings, directory, process: None }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Its place on the ring.
+    pub fn position(&self) -> Position {
+        Position::of(self.settings.address.into())
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Its settings file.
+    pub fn config(&self) -> PathBuf {
+        self.directory.join("memberd.toml")
+    }
+
+    /// Writes the settings file.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn write_settings(&self) {
+        fs::write(self.config(), self.settings.to_toml()).expect("the settings can be written");
+    }
+
+    /// Starts the process with the settings file as it is.
+    ///
+    /// # Panics
+    /// When it runs already, or cannot be started.
+    pub fn launch_as_configured(&mut self) {
+        assert!(self.process.is_none(), "{} runs already", self.name());
+        let stderr = OpenOptions::new().create(true).append(true).open(self.stderr_path()).expect("a file for standard error");
+        let mut command = binaries::mortal(&binaries::memberd());
+        command.arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        self.process = Some(Running::start(&mut command));
+    }
+
+    /// Writes the settings and starts the process.
+    ///
+    /// # Panics
+    /// As [`Daemon::launch_as_configured`].
+    pub fn launch(&mut self) {
+        self.write_settings();
+        self.launch_as_configured();
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn start(&mut self) {
+        self.launch();
+        self.wait_until_it_answers();
+    }
+
+    /// Waits until it answers on its control socket.
+    ///
+    /// # Panics
+    /// When it does not, or has ended.
+    pub fn wait_until_it_answers(&mut self) {
+        let control = self.control();
+        let what = format!("{} answers", self.name());
+        wait_until(&what, SOON, || {
+            if let Some(status) = self.ended() {
+                panic!("{} ended with {status}: {}", self.settings.name, self.stderr());
+            }
+            control.status().map(drop).map_err(|error| error.to_string())
+        });
+    }
+
+    /// Whether there is a process.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// How it ended, if it has without this test having waited for it.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().and_then(Running::ended)
+    }
+
+    fn process(&self) -> &Running {
+        self.process.as_ref().unwrap_or_else(|| panic!("{} does not run", self.name()))
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> Pid {
+        self.process().pid()
+    }
+
+    /// Sends it a signal, and returns the moment just before.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) -> Instant {
+        self.process().signal(signal)
+    }
+
+    /// Waits for the process to end.
+    ///
+    /// # Panics
+    /// When it does not, within the limit.
+    pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
+        let mut process = self.process.take().unwrap_or_else(|| panic!("{} does not run", self.name()));
+        process.wait(limit)
+    }
+
+    /// Crashes it (SIGKILL), and returns the moment just before.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) -> Instant {
+        let at = self.signal(Signal::SIGKILL);
+        self.wait_for_end(SOON);
+        at
+    }
+
+    /// Its control socket.
+    pub fn control(&self) -> Control {
+        Control::new(&self.settings.socket)
+    }
+
+    /// A `memberctl` at its control socket, not yet started.
+    pub fn memberctl(&self, arguments: &[&str]) -> Command {
+        let mut command = binaries::mortal(&binaries::memberctl());
+        command.arg("--socket").arg(&self.settings.socket).args(arguments).env_remove("MEMBERCTL_SOCKET");
+        command
+    }
+
+    /// Runs `memberctl` to its end.
+    ///
+    /// # Panics
+    /// When it does not end within a minute.
+    pub fn ctl(&self, arguments: &[&str]) -> Output {
+        process::run(&mut self.memberctl(arguments), CTL_LIMIT)
+    }
+
+    /// Its `machine.i.log`.
+    pub fn log(&self) -> Log {
+        Log::new(self.settings.log_dir.join(format!("machine.{}.log", self.settings.machine())))
+    }
+
+    fn stderr_path(&self) -> PathBuf {
+        self.directory.join("stderr")
+    }
+
+    /// What it said on standard error, in all its runs.
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(self.stderr_path()).unwrap_or_default()
+    }
+
+    /// Makes a file to be searched, and offers it to the group from the next start on.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn offer(&mut self, name: &str) -> File {
+        let path = self.directory.join(name);
+        self.settings.files.push(path.display().to_string());
+        File::create(path).expect("a file to be searched")
+    }
+}

@@ -1,0 +1,128 @@
+//! Who saw which membership change when, by the event streams of all daemons.
+
+use crate::control::{Control, reply};
+use crate::wait::{IN_EVERY_LIST, IN_SOME_LIST, holds, wait_exactly};
+use memberd_control::message::{MemberStatus, Reply, Request};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A change in one daemon's list.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// When this test heard of it, which is after it was in the list.
+    pub at: Instant,
+    /// In whose list.
+    pub observer: String,
+    /// Of whom.
+    pub id: String,
+    /// What the member is now; alive means that it joined.
+    pub status: MemberStatus,
+}
+
+/// The event streams of some daemons, followed from a moment on.
+#[derive(Debug)]
+pub struct Followers {
+    observers: Vec<(String, UnixStream)>,
+    incoming: Receiver<Seen>,
+    seen: Vec<Seen>,
+}
+
+impl Followers {
+    /// Follows these daemons.
+    ///
+    /// # Panics
+    /// When one does not answer.
+    pub fn of<'a>(daemons: impl Iterator<Item = (&'a str, Control)>) -> Self {
+        let (sender, incoming) = channel();
+        let observers = daemons
+            .map(|(name, control)| {
+                let stream = control.ask(&Request::Events, None).expect("a stream of events");
+                let (copy, sender, observer) = (stream.try_clone().expect("a copy"), sender.clone(), name.to_owned());
+                thread::spawn(move || read(stream, &observer, &sender));
+                (name.to_owned(), copy)
+            })
+            .collect();
+        Followers { observers, incoming, seen: Vec::new() }
+    }
+
+    /// All that was seen so far.
+    pub fn seen(&mut self) -> &[Seen] {
+        self.seen.extend(self.incoming.try_iter());
+        &self.seen
+    }
+
+    /// When each of the observers but the excepted first saw this, if it has.
+    fn first_times(&mut self, id: &str, status: MemberStatus, except: &[&str]) -> Vec<(String, Option<Instant>)> {
+        self.seen.extend(self.incoming.try_iter());
+        let observers = self.observers.iter().filter(|(name, _)| !except.contains(&name.as_str()));
+        observers
+            .map(|(name, _)| {
+                let of_this = |seen: &&Seen| seen.observer == *name && seen.id == id && seen.status == status;
+                (name.clone(), self.seen.iter().filter(of_this).map(|seen| seen.at).min())
+            })
+            .collect()
+    }
+
+    /// Asserts that a crash at that moment comes into some list within 2 s and into every one of the survivors' within 6 s.
+    ///
+    /// # Panics
+    /// When it does not, with who saw it when.
+    pub fn assert_crash_noticed(&mut self, id: &str, killed: Instant, dead: &[&str]) {
+        let delays = self.assert_in_every_list(id, MemberStatus::Failed, killed, dead);
+        let first = delays.iter().min().copied().unwrap_or_default();
+        assert!(first <= IN_SOME_LIST, "the crash of {id} was in no list within {IN_SOME_LIST:?}, but after {delays:?}");
+    }
+
+    /// Asserts that a change since that moment comes into every list within 6 s, and returns after which time it was in each.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn assert_in_every_list(&mut self, id: &str, status: MemberStatus, since: Instant, except: &[&str]) -> Vec<Duration> {
+        let left = IN_EVERY_LIST.saturating_sub(since.elapsed());
+        // Half a second for the news of it to reach this process; the bound itself is checked on the times.
+        let what = format!("{id} is {status:?} in every list");
+        let times = wait_exactly(&what, left + Duration::from_millis(500), || {
+            let times = self.first_times(id, status, except);
+            let missing: Vec<&str> = times.iter().filter(|(_, at)| at.is_none()).map(|(name, _)| name.as_str()).collect();
+            holds(missing.is_empty(), || format!("not in the lists of {missing:?}"))?;
+            Ok(times)
+        });
+        let delays: Vec<Duration> =
+            times.iter().filter_map(|(_, at)| *at).map(|at| at.saturating_duration_since(since)).collect();
+        let last = delays.iter().max().copied().unwrap_or_default();
+        assert!(last <= IN_EVERY_LIST, "{id} was {status:?} in every list after {last:?} only");
+        delays
+    }
+
+    /// Asserts that nobody reported anybody failed but these ids.
+    ///
+    /// # Panics
+    /// When somebody did.
+    pub fn assert_none_failed_but(&mut self, ids: &[&str]) {
+        let failed = |seen: &&Seen| seen.status == MemberStatus::Failed && !ids.contains(&seen.id.as_str());
+        let wrong: Vec<&Seen> = self.seen().iter().filter(failed).collect();
+        assert!(wrong.is_empty(), "live members were reported failed: {wrong:#?}");
+    }
+}
+
+impl Drop for Followers {
+    fn drop(&mut self) {
+        for (_, stream) in &self.observers {
+            // Ends the thread; an error means that the daemon has gone.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Reads until the daemon or the follower goes.
+fn read(mut stream: UnixStream, observer: &str, sender: &Sender<Seen>) {
+    while let Ok(Reply::Event(event)) = reply(&mut stream) {
+        let seen = Seen { at: Instant::now(), observer: observer.to_owned(), id: event.member.id, status: event.status };
+        if sender.send(seen).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A daemon's settings, written as an operator would.
+
+use std::fmt::Write as _;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+
+/// What differs between the daemons of a fleet.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `node.name`
+    pub name: String,
+    /// `node.machine`, if not the digits that end the name.
+    pub machine: Option<u64>,
+    /// `node.address` and `node.port`
+    pub address: SocketAddrV4,
+    /// `group.introducers`
+    pub introducers: Vec<String>,
+    /// `group.join_on_start`
+    pub join_on_start: bool,
+    /// `paths.state_dir`
+    pub state_dir: PathBuf,
+    /// `paths.log_dir`
+    pub log_dir: PathBuf,
+    /// `logs.files`
+    pub files: Vec<String>,
+    /// `logs.level`
+    pub level: &'static str,
+    /// `control.socket`
+    pub socket: PathBuf,
+}
+
+impl Settings {
+    /// Settings with all paths below one directory, and no introducers.
+    pub fn new(directory: &Path, name: &str, address: SocketAddrV4) -> Self {
+        Settings {
+            name: name.to_owned(),
+            machine: None,
+            address,
+            introducers: Vec::new(),
+            join_on_start: false,
+            state_dir: directory.join("state"),
+            log_dir: directory.join("log"),
+            files: Vec::new(),
+            level: "info",
+            socket: directory.join("control.sock"),
+        }
+    }
+
+    /// The i of `machine.i.log`.
+    pub fn machine(&self) -> String {
+        let stem = self.name.trim_end_matches(|character: char| character.is_ascii_digit());
+        let digits = self.name.strip_prefix(stem).filter(|digits| !digits.is_empty());
+        self.machine.map_or_else(|| digits.unwrap_or(&self.name).to_owned(), |machine| machine.to_string())
+    }
+
+    /// As the settings file has it.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("[node]\nname = {:?}\n", self.name);
+        if let Some(machine) = self.machine {
+            let _ = writeln!(text, "machine = {machine}");
+        }
+        let _ = write!(
+            text,
+            "address = \"{}\"\nport = {}\n\
+             [group]\nintroducers = {:?}\njoin_on_start = {}\n\
+             [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
+             [logs]\nfiles = {:?}\nlevel = {:?}\n\
+             [control]\nsocket = {:?}\n",
+            self.address.ip(),
+            self.address.port(),
+            self.introducers,
+            self.join_on_start,
+            self.state_dir,
+            self.log_dir,
+            self.files,
+            self.level,
+            self.socket,
+        );
+        text
+    }
+}
