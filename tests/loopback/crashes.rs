@@ -1,8 +1,14 @@
 //! Crashes: one, and four ring neighbours at once, by the mission's clock.
 
 use memberd_tests::log::Change;
-use memberd_tests::wait::{SOON, holds};
+use memberd_tests::proc::open_files;
+use memberd_tests::process::Running;
+use memberd_tests::wait::{IN_EVERY_LIST, SOON, holds, stretched};
 use memberd_tests::{Fleet, wait_until};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::thread;
 
 /// Crashes these, and asserts all that is promised of it.
 fn assert_promises_hold(fleet: &mut Fleet, numbers: &[usize]) {
@@ -71,4 +77,32 @@ fn the_list_of_all_tells_who_noticed_a_crash() {
     let output = fleet[1].ctl(&["list", "--all"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.lines().any(|line| line.contains("vm3") && line.contains("failed") && line.contains(&noticed_by)), "{text}");
+}
+
+#[test]
+fn memberctl_events_tells_a_crash_as_it_happens() {
+    let mut fleet = Fleet::start(3);
+    let mut memberctl = Running::start(fleet[1].memberctl(&["events", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped()));
+    let stdout = BufReader::new(memberctl.child().stdout.take().unwrap());
+    wait_until("memberctl is connected", SOON, || {
+        let open = open_files(memberctl.pid());
+        holds(open.iter().any(|path| path.to_string_lossy().starts_with("socket:")), || format!("{open:?}"))
+    });
+    let (sender, events) = channel();
+    thread::spawn(move || stdout.lines().try_for_each(|line| sender.send(line.unwrap())));
+    fleet.add().start();
+    let next = || {
+        let line = events.recv_timeout(stretched(SOON)).expect("an event");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["schema"], 1, "{line}");
+        event
+    };
+    assert!(fleet[4].ctl(&["join"]).status.success());
+    let joined = next();
+    assert_eq!((&joined["status"], &joined["member"]["name"]), (&"alive".into(), &"vm4".into()), "{joined}");
+    let crash = fleet.crash(&[2]).remove(0);
+    let failed = next();
+    let delay = crash.at.elapsed();
+    assert_eq!((&failed["status"], &failed["member"]["id"]), (&"failed".into(), &crash.id.into()), "{failed}");
+    assert!(delay <= IN_EVERY_LIST, "it came after {delay:?}");
 }

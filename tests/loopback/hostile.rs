@@ -38,7 +38,7 @@ fn join_request(daemon: &Daemon) -> Vec<u8> {
     let stranger = "127.0.0.9:9".parse().unwrap();
     let mut node = Node::new(Settings::default(), Name::new("stranger").unwrap(), stranger, None, 7);
     let now = Now { mono: Mono::EPOCH, wall: WallTime(1_795_000_000_000) };
-    node.join(now, vec![daemon.settings.address.into()], Vec::new()).unwrap();
+    node.join(now, vec![daemon.settings.address], Vec::new()).unwrap();
     node.poll_call().unwrap().payload.clone()
 }
 

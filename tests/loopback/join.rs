@@ -2,6 +2,7 @@
 
 use memberd_tests::wait::{IN_EVERY_LIST, SOON, holds};
 use memberd_tests::{Fleet, wait_until};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 /// Whether this is `name@address:port/incarnation` with an incarnation in milliseconds of this age.
@@ -86,4 +87,24 @@ fn a_member_that_joins_again_is_told_that_it_is_in_the_group_already() {
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("already"), "{output:?}");
     assert_eq!(fleet.id(2), id, "the incarnation stays");
+}
+
+#[test]
+fn members_with_ipv6_addresses_find_each_other_and_notice_a_crash() {
+    // There is one loopback address only, so the ports differ; all are held until all are known.
+    let held: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("[::1]:0").unwrap()).collect();
+    let addresses: Vec<SocketAddr> = held.iter().map(|socket| socket.local_addr().unwrap()).collect();
+    drop(held);
+    let mut fleet = Fleet::new(3);
+    for (daemon, address) in fleet.daemons_mut().iter_mut().zip(&addresses) {
+        daemon.settings.address = *address;
+        daemon.settings.introducers = vec![addresses[0].to_string()];
+        daemon.start();
+    }
+    fleet.join_all();
+    let ids = fleet.wait_until_whole();
+    assert!(ids[2].starts_with(&format!("vm3@[::1]:{}/", addresses[2].port())), "{ids:?}");
+    let mut followers = fleet.follow();
+    let crash = fleet.crash(&[3]).remove(0);
+    followers.assert_crash_noticed(&crash.id, crash.at, &["vm3"]);
 }

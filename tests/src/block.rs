@@ -1,7 +1,7 @@
 //! Loopback addresses of a fleet's own, so that fleets run side by side.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// The port of every daemon: each has an address of its own.
 pub const PORT: u16 = 8946;
@@ -24,15 +24,15 @@ impl Block {
             let [a, b, ..] = random.hash_one(attempt).to_ne_bytes();
             let prefix = [127, 64 + a % 64, b];
             // The block is held by listening on its last address, which no daemon is given.
-            let listener = TcpListener::bind((Ipv4Addr::new(127, 64 + a % 64, b, 255 - 1), PORT)).ok()?;
+            let listener = TcpListener::bind((Ipv4Addr::new(127, 64 + a % 64, b, 254), PORT)).ok()?;
             Some(Block { prefix, _held: listener })
         });
         free.expect("a free block of loopback addresses")
     }
 
     /// The address of the i-th daemon.
-    pub fn address(&self, i: u8) -> SocketAddrV4 {
+    pub fn address(&self, i: u8) -> SocketAddr {
         let [a, b, c] = self.prefix;
-        SocketAddrV4::new(Ipv4Addr::new(a, b, c, i), PORT)
+        (Ipv4Addr::new(a, b, c, i), PORT).into()
     }
 }

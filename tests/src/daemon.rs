@@ -44,7 +44,7 @@ impl Daemon {
 
     /// Its place on the ring.
     pub fn position(&self) -> Position {
-        Position::of(self.settings.address.into())
+        Position::of(self.settings.address)
     }
 
     /// Where its files are.

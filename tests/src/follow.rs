@@ -40,6 +40,8 @@ impl Followers {
         let observers = daemons
             .map(|(name, control)| {
                 let stream = control.ask(&Request::Events, None).expect("a stream of events");
+                // The stream has no first word. Who answers a later question has taken in the earlier one.
+                control.status().expect("a status");
                 let (copy, sender, observer) = (stream.try_clone().expect("a copy"), sender.clone(), name.to_owned());
                 thread::spawn(move || read(stream, &observer, &sender));
                 (name.to_owned(), copy)

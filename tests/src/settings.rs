@@ -1,7 +1,7 @@
 //! A daemon's settings, written as an operator would.
 
 use std::fmt::Write as _;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// What differs between the daemons of a fleet.
@@ -12,7 +12,7 @@ pub struct Settings {
     /// `node.machine`, if not the digits that end the name.
     pub machine: Option<u64>,
     /// `node.address` and `node.port`
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     /// `group.introducers`
     pub introducers: Vec<String>,
     /// `group.join_on_start`
@@ -31,7 +31,7 @@ pub struct Settings {
 
 impl Settings {
     /// Settings with all paths below one directory, and no introducers.
-    pub fn new(directory: &Path, name: &str, address: SocketAddrV4) -> Self {
+    pub fn new(directory: &Path, name: &str, address: SocketAddr) -> Self {
         Settings {
             name: name.to_owned(),
             machine: None,

@@ -100,8 +100,8 @@ pub struct Node {
     next_forgetting: Instant,
     /// When [`Node::handle_timeout`] was last asked for.
     due: Option<Instant>,
-    /// Lateness before this moment has been forgiven.
-    stalled_until: Instant,
+    /// When that was reckoned: what was due before then is not late.
+    settled_at: Instant,
     transmits: VecDeque<Transmit>,
     calls: VecDeque<Call>,
     events: VecDeque<Event>,
@@ -133,7 +133,7 @@ impl Node {
             last_change: Instant::EPOCH,
             next_forgetting: Instant::EPOCH,
             due: None,
-            stalled_until: Instant::EPOCH,
+            settled_at: Instant::EPOCH,
             transmits: VecDeque::new(),
             calls: VecDeque::new(),
             events: VecDeque::new(),
@@ -186,6 +186,7 @@ impl Node {
             self.ring_moved = false;
             self.lay_ring(now);
         }
+        self.settled_at = now.mono;
         self.due = match &self.phase {
             Phase::Out => None,
             Phase::Joining(round) => Some(round.next_at),
@@ -212,11 +213,10 @@ impl Node {
     /// This machine's own lateness: deadlines move by it, and after a long one nobody is accused before there was time to hear.
     fn notice_stall(&mut self, now: Now) {
         let Some(due) = self.due else { return };
-        let stall = now.mono.since(due.max(self.stalled_until));
+        let stall = now.mono.since(due.max(self.settled_at));
         if stall <= STALL || matches!(self.phase, Phase::Out | Phase::Joining(_)) {
             return;
         }
-        self.stalled_until = now.mono;
         self.counters.stalls += 1;
         self.detector.forgive(stall, now.mono);
         self.suspicions.forgive(stall);

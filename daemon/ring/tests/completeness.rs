@@ -81,6 +81,7 @@ fn latency_buys_a_crashed_member_nothing() {
             world.run_for(Duration::from_secs(60) + ms(seed * 90));
             let quiet = world.now;
             assert_eq!(world.failures_since(quiet - Duration::from_secs(30)), [], "{latency} ms");
+            assert!((0..10).all(|i| world.node(i).counters().stalls == 0), "{latency} ms: latency is no stall");
             for victim in [1, 3, 5, 7] {
                 world.crash(victim);
             }
