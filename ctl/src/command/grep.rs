@@ -128,6 +128,7 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 /// Asks the daemon, and passes on what the members say as it comes.
 fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
     let quiet = request.print == GrepPrint::Nothing;
+    let wanted = request.files.clone();
     let mut printer = Printer::new(&request);
     let mut tally = Tally::default();
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
@@ -141,7 +142,10 @@ fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
             Reply::GrepOutput { member, bytes } => printer.print(member, &bytes)?,
             Reply::GrepMessage { member, text } => complain(&format!("{member}:{text}")),
             Reply::GrepMember { member, outcome } => tally.count(&member, outcome),
-            Reply::Done => return Ok(tally.status(quiet)),
+            Reply::Done => {
+                tally.check_files(&wanted);
+                return Ok(tally.status(quiet));
+            }
             _ => return Err(out_of_place()),
         }
         if quiet && tally.matched {
@@ -153,6 +157,7 @@ fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
 /// What the members reported so far.
 #[derive(Debug, Default)]
 struct Tally {
+    files: u64,
     matched: bool,
     errors: bool,
     lost: bool,
@@ -162,6 +167,7 @@ impl Tally {
     fn count(&mut self, member: &str, outcome: GrepOutcome) {
         match outcome {
             GrepOutcome::Searched(totals) => {
+                self.files += totals.files;
                 self.matched |= totals.lines > 0;
                 self.errors |= totals.errors > 0;
             }
@@ -169,6 +175,14 @@ impl Tally {
                 self.lost = true;
                 complain(&format!("{member}: did not answer: {why}"));
             }
+        }
+    }
+
+    /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines differ.
+    fn check_files(&mut self, wanted: &[String]) {
+        if self.files == 0 && !self.lost && !self.errors && !wanted.is_empty() {
+            self.errors = true;
+            complain(&format!("{}: no member offers such a file: see [logs] files in the settings", wanted.join(" ")));
         }
     }
 

@@ -67,6 +67,20 @@ fn lines_go_out_as_they_are_and_messages_to_standard_error() {
 }
 
 #[test]
+fn a_file_that_no_member_offers_is_an_error_and_one_that_some_lack_is_none() {
+    let run = |members: Vec<Reply>| Daemon::answering([members, vec![Reply::Done]].concat()).run(&["grep", "x", "app.log"]);
+    let with_file = |member: &str| Reply::GrepMember {
+        member: member.to_owned(),
+        outcome: GrepOutcome::Searched(GrepTotals { files: 1, ..GrepTotals::default() }),
+    };
+    let nowhere = run(vec![searched("vm1", 0, 0), searched("vm2", 0, 0)]);
+    assert_eq!(nowhere.status, Some(2));
+    assert_eq!(nowhere.stderr, "memberctl: app.log: no member offers such a file: see [logs] files in the settings\n");
+    let somewhere = run(vec![searched("vm1", 0, 0), with_file("vm2")]);
+    assert_eq!((somewhere.status, somewhere.stderr.as_str()), (Some(1), ""));
+}
+
+#[test]
 fn separators_stand_between_members_only_with_context() {
     let replies = || vec![output("vm1", "a\n"), output("vm1", "b\n"), output("vm2", "c\n"), searched("vm1", 3, 0), Reply::Done];
     for (options, stdout) in [

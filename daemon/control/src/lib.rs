@@ -15,8 +15,8 @@
 //! it then sends [`Reply::Refused`](message::Reply::Refused) with [`RefusalKind::Version`](message::RefusalKind::Version) instead of
 //! waiting for a request, and closes. Hello and the frame header never change, whatever the version.
 //!
-//! A client that closes the connection, or only its sending side, cancels its request: that is how a search or a stream of events
-//! is stopped. So is a client cut off that sends anything after its request.
+//! A client that closes the connection, or only its sending side, cancels its request: that is how a search or a stream of events is
+//! stopped.
 //!
 //! Each message is one frame, see [`frame`]. Nothing here does I/O of its own: [`frame`] has pure functions for a daemon with its
 //! own sockets, and blocking helpers over [`std::io`] for simple clients.

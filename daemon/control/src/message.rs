@@ -61,7 +61,8 @@ pub enum Reply {
     Status(Box<StatusReport>),
     /// Streamed: a membership change.
     Event(EventRecord),
-    /// Streamed: whole lines of grep output from one member, ready to print.
+    /// Streamed: grep output from one member, ready to print: whole lines, or a piece of one that is longer than a frame, whose other pieces
+    /// follow before anything else does.
     GrepOutput {
         /// The member that they are from.
         member: String,
