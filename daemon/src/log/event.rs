@@ -3,51 +3,28 @@
 use memberd_ring::{MemberEvent, MemberEventKind};
 use tracing::info;
 
-/// The message ids of journald (systemd.journal-fields(7)), for `journalctl MESSAGE_ID=...` and the catalogue.
-const JOINED: &str = "6d5f3a0f0c7b4d5f9a5d2c0b7e1a4c01";
-const FAILED: &str = "6d5f3a0f0c7b4d5f9a5d2c0b7e1a4c02";
-const LEFT: &str = "6d5f3a0f0c7b4d5f9a5d2c0b7e1a4c03";
+/// The message ids of journald (systemd.journal-fields(7)), one a kind, for `journalctl MESSAGE_ID=...`.
+const JOINED: &str = "095275bdbc6a4466b0eb9cc32a1b7e33";
+const FAILED: &str = "7f61797190c3421b9f87c97645290419";
+const LEFT: &str = "b927a2a25cf14cb7b8f6029d53890581";
 
-/// Logs a membership change.
+/// Logs a membership change. What a kind has no value for is left out of the line and of the journal.
 pub fn member_event(event: &MemberEvent) {
-    let name = event.member.name.as_str();
-    let id = event.member.to_string();
-    let incarnation = event.member.incarnation.0;
-    match &event.kind {
-        MemberEventKind::Joined => info!(
-            message_id = JOINED,
-            memberd_event = "joined",
-            memberd_name = name,
-            memberd_id = id,
-            memberd_incarnation = incarnation,
-            "member joined"
-        ),
-        MemberEventKind::Failed(evidence) => info!(
-            message_id = FAILED,
-            memberd_event = "failed",
-            memberd_name = name,
-            memberd_id = id,
-            memberd_incarnation = incarnation,
-            memberd_noticed_by = evidence.accuser.as_str(),
-            memberd_silent_ms = evidence.silent_for,
-            "member failed"
-        ),
-        MemberEventKind::Restarted => info!(
-            message_id = FAILED,
-            memberd_event = "failed",
-            memberd_name = name,
-            memberd_id = id,
-            memberd_incarnation = incarnation,
-            memberd_reason = "restarted",
-            "member failed"
-        ),
-        MemberEventKind::Left => info!(
-            message_id = LEFT,
-            memberd_event = "left",
-            memberd_name = name,
-            memberd_id = id,
-            memberd_incarnation = incarnation,
-            "member left"
-        ),
-    }
+    let (kind, message_id, evidence, reason) = match &event.kind {
+        MemberEventKind::Joined => ("joined", JOINED, None, None),
+        MemberEventKind::Failed(evidence) => ("failed", FAILED, Some(evidence), None),
+        MemberEventKind::Restarted => ("failed", FAILED, None, Some("restarted")),
+        MemberEventKind::Left => ("left", LEFT, None, None),
+    };
+    info!(
+        message_id,
+        memberd_event = kind,
+        memberd_name = event.member.name.as_str(),
+        memberd_id = %event.member,
+        memberd_incarnation = event.member.incarnation.0,
+        memberd_noticed_by = evidence.map(|evidence| evidence.accuser.as_str()),
+        memberd_silent_ms = evidence.map(|evidence| evidence.silent_for),
+        memberd_reason = reason,
+        "member {kind}"
+    );
 }

@@ -24,6 +24,8 @@ impl Writer {
     /// Starts the threads. The file is opened at once, and again whenever it could not be.
     pub(super) fn start(path: PathBuf, all_to_console: bool) -> Self {
         let (file, console) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        // So that the file is there from the start.
+        file.reopen();
         spawn("log file", Output::new(LogFile::new(path), &file, &console));
         spawn("log console", Output::new(StandardError, &console, &file));
         Writer { file, console, all_to_console }
@@ -86,8 +88,6 @@ impl<T: Target> Output<T> {
     }
 
     fn run(&mut self) {
-        // So that the file is there from the start. If it cannot be, the first line will tell.
-        let _ = self.target.reopen();
         while let Some(batch) = self.queue.take() {
             self.work(&batch);
         }
@@ -97,7 +97,7 @@ impl<T: Target> Output<T> {
         if batch.reopen
             && let Err(error) = self.target.reopen()
         {
-            self.other.push(&notice("ERROR", &format!("cannot open {} anew: {error}", self.target.name())));
+            self.other.push(&notice("ERROR", &format!("cannot open {}: {error}", self.target.name())));
         }
         self.untold += batch.lost;
         let lost = self.write(&batch.text);
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(lines(&moved.join("machine.1.log")), "kept\n");
         assert_eq!(
             words(&other.take().unwrap().text),
-            [format!("ERROR cannot open {} anew: File exists (os error 17)", path.display())]
+            [format!("ERROR cannot open {}: File exists (os error 17)", path.display())]
         );
     }
 }

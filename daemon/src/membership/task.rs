@@ -273,16 +273,15 @@ impl Membership {
     }
 
     fn join_by_itself_if_due(&mut self) {
-        if self.retry.is_some_and(|(at, _)| at <= Instant::now()) && self.node.phase() == PhaseName::Out {
-            let now = self.clocks.now();
+        let Some((at, _)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now()) else { return };
+        // What becomes of this try sets the time of the next; until then this is only a bound.
+        *at = Instant::now() + RETRY.1;
+        if self.node.phase() == PhaseName::Out {
             // Another part of the remembered is asked each time.
             let part = self.remembered.len().min(8);
             self.remembered.rotate_left(part);
             // The phase was looked at.
-            let _ = self.node.join(now, self.introducers.clone(), self.remembered.clone());
-        }
-        if let Some((at, _)) = &mut self.retry {
-            *at = (*at).max(Instant::now() + RETRY.0);
+            let _ = self.node.join(self.clocks.now(), self.introducers.clone(), self.remembered.clone());
         }
     }
 
