@@ -157,7 +157,9 @@ impl Node {
             self.merge(update.clone(), source, now);
             return;
         }
-        if identity.incarnation < self.incarnation || *identity == self.identity() && *claim == Claim::Alive {
+        // Two machines that took one name in the same millisecond: the larger address stays, as in the merge law.
+        let ours = (self.incarnation, self.address);
+        if (identity.incarnation, identity.address) < ours || *identity == self.identity() && *claim == Claim::Alive {
             return;
         }
         if matches!(self.phase, Phase::Leaving(_)) {
