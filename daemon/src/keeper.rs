@@ -12,8 +12,8 @@ use tracing::{error, info, warn};
 /// Changes are gathered for this long before they are written.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// How long the protocol waits for a new incarnation to be durable. A disk that hangs for longer is said, and not waited for.
-const INCARNATION_LIMIT: Duration = Duration::from_secs(2);
+/// How long the protocol waits for the disk, when it joins or leaves. One that hangs for longer is said, and not waited for.
+const DURABLE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The state as it is, and the task that writes it.
 #[derive(Debug)]
@@ -31,17 +31,21 @@ impl Keeper {
         Keeper { directory, state: sender, writer }
     }
 
-    /// Returns when a new incarnation is durable. If it cannot be made so, that is said, and membership goes on: the wall clock still
-    /// makes the next one larger.
-    pub async fn keep_incarnation(&self, incarnation: Incarnation) {
+    /// Keeps a new incarnation, soon.
+    pub fn keep_incarnation(&self, incarnation: Incarnation) {
         self.state.send_modify(|state| state.incarnation = incarnation.0);
+    }
+
+    /// Returns when all that is kept is durable. If it cannot be made so, that is said, and membership goes on: the wall clock still
+    /// makes the next incarnation larger.
+    pub async fn make_durable(&self) {
         let (directory, state) = (Arc::clone(&self.directory), self.state.borrow().clone());
         let saved = tokio::task::spawn_blocking(move || directory.save(&state));
-        match timeout(INCARNATION_LIMIT, saved).await {
+        match timeout(DURABLE_LIMIT, saved).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => error!(%error, "the new incarnation is not on disk"),
-            Ok(Err(error)) => error!(%error, "the new incarnation is not on disk"),
-            Err(_) => error!(seconds = INCARNATION_LIMIT.as_secs(), "the disk takes too long for the new incarnation"),
+            Ok(Ok(Err(error))) => error!(%error, "the state is not on disk"),
+            Ok(Err(error)) => error!(%error, "the state is not on disk"),
+            Err(_) => error!(seconds = DURABLE_LIMIT.as_secs(), "the disk takes too long for the state"),
         }
     }
 

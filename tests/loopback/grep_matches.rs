@@ -207,6 +207,15 @@ fn a_file_glob_that_matches_nowhere_is_an_error_as_a_missing_file_is_for_grep() 
 }
 
 #[test]
+fn a_file_glob_that_matches_nowhere_is_an_error_beside_one_that_does_and_the_rest_is_printed() {
+    let fleet = Fleet::start_with(2, write_files);
+    let output = fleet[1].ctl(&["grep", "-c", "error", "access.txt", "nowhere.txt"]);
+    assert_eq!(text(&output.stdout).lines().count(), 2, "{output:?}");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("nowhere.txt"), "{output:?}");
+}
+
+#[test]
 fn outside_of_a_group_there_is_nothing_to_grep() {
     let fleet = Fleet::idle(1);
     let output = fleet[1].ctl(&["grep", "x"]);

@@ -130,7 +130,7 @@ fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
     let quiet = request.print == GrepPrint::Nothing;
     let wanted = request.files.clone();
     let mut printer = Printer::new(&request);
-    let mut tally = Tally::default();
+    let mut tally = Tally { nowhere: wanted, ..Tally::default() };
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
     loop {
         // Who asks for no output does not mind when nobody reads it.
@@ -143,7 +143,7 @@ fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
             Reply::GrepMessage { member, text } => complain(&format!("{member}:{text}")),
             Reply::GrepMember { member, outcome } => tally.count(&member, outcome),
             Reply::Done => {
-                tally.check_files(&wanted);
+                tally.check_files();
                 return Ok(tally.status(quiet));
             }
             _ => return Err(out_of_place()),
@@ -157,7 +157,9 @@ fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
 /// What the members reported so far.
 #[derive(Debug, Default)]
 struct Tally {
-    files: u64,
+    /// The FILEs that no member has had so far.
+    nowhere: Vec<String>,
+    answered: bool,
     matched: bool,
     errors: bool,
     lost: bool,
@@ -167,7 +169,8 @@ impl Tally {
     fn count(&mut self, member: &str, outcome: GrepOutcome) {
         match outcome {
             GrepOutcome::Searched(totals) => {
-                self.files += totals.files;
+                self.answered = true;
+                self.nowhere.retain(|file| totals.unmatched.contains(file));
                 self.matched |= totals.lines > 0;
                 self.errors |= totals.errors > 0;
             }
@@ -179,10 +182,12 @@ impl Tally {
     }
 
     /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines differ.
-    fn check_files(&mut self, wanted: &[String]) {
-        if self.files == 0 && !self.lost && !self.errors && !wanted.is_empty() {
-            self.errors = true;
-            complain(&format!("{}: no member offers such a file: see [logs] files in the settings", wanted.join(" ")));
+    fn check_files(&mut self) {
+        if self.answered && !self.lost {
+            self.errors |= !self.nowhere.is_empty();
+            for file in &self.nowhere {
+                complain(&format!("{file}: no member offers such a file: see [logs] files in the settings"));
+            }
         }
     }
 

@@ -69,14 +69,14 @@ fn lines_go_out_as_they_are_and_messages_to_standard_error() {
 #[test]
 fn a_file_that_no_member_offers_is_an_error_and_one_that_some_lack_is_none() {
     let run = |members: Vec<Reply>| Daemon::answering([members, vec![Reply::Done]].concat()).run(&["grep", "x", "app.log"]);
-    let with_file = |member: &str| Reply::GrepMember {
+    let without_file = |member: &str| Reply::GrepMember {
         member: member.to_owned(),
-        outcome: GrepOutcome::Searched(GrepTotals { files: 1, ..GrepTotals::default() }),
+        outcome: GrepOutcome::Searched(GrepTotals { unmatched: vec!["app.log".to_owned()], ..GrepTotals::default() }),
     };
-    let nowhere = run(vec![searched("vm1", 0, 0), searched("vm2", 0, 0)]);
+    let nowhere = run(vec![without_file("vm1"), without_file("vm2")]);
     assert_eq!(nowhere.status, Some(2));
     assert_eq!(nowhere.stderr, "memberctl: app.log: no member offers such a file: see [logs] files in the settings\n");
-    let somewhere = run(vec![searched("vm1", 0, 0), with_file("vm2")]);
+    let somewhere = run(vec![without_file("vm1"), searched("vm2", 0, 0)]);
     assert_eq!((somewhere.status, somewhere.stderr.as_str()), (Some(1), ""));
 }
 

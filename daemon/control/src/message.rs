@@ -319,6 +319,8 @@ pub struct GrepTotals {
     pub errors: u64,
     /// Milliseconds it took there.
     pub milliseconds: u64,
+    /// Those of [`GrepRequest::files`] that match no file that is offered there.
+    pub unmatched: Vec<String>,
 }
 
 /// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).

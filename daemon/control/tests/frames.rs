@@ -114,7 +114,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 fn outcome() -> impl Strategy<Value = GrepOutcome> {
     prop_oneof![
         any::<[u64; 5]>().prop_map(|[files, bytes, lines, errors, milliseconds]| {
-            GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds })
+            GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds, unmatched: vec!["*.log".to_owned()] })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
     ]

@@ -113,7 +113,7 @@ impl Membership {
                 }
                 command = self.commands.recv() => match command {
                     Some(Command::End) | None => return self.keeper,
-                    Some(command) => self.obey(command),
+                    Some(command) => self.obey(command).await,
                 },
                 (id, reply) = self.calls.next() => {
                     let now = self.clocks.now();
@@ -185,12 +185,13 @@ impl Membership {
             }
             Event::Incarnation(incarnation) => {
                 // From the first word that is said under it on, a crash is to be followed by a rejoin.
+                self.keeper.keep_incarnation(incarnation);
                 self.keep(true);
-                self.keeper.keep_incarnation(incarnation).await;
+                self.keeper.make_durable().await;
             }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
-            Event::LeaveDone { acknowledged } => self.leave_done(acknowledged),
+            Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
             Event::Renewed { old, new } => {
                 warn!(%old, %new, "was declared failed by the others; back under a new incarnation");
             }
@@ -198,6 +199,7 @@ impl Membership {
                 error!(%by, "another live machine took this one's name; left the group: give each machine its own [node] name");
                 self.end_join(Err(JoinFailure::Superseded(by.to_string())));
                 self.keep(false);
+                self.keeper.make_durable().await;
                 notify::status(&self.status_line());
             }
             Event::Stalled(stall) => warn!(
@@ -256,11 +258,13 @@ impl Membership {
         }
     }
 
-    fn leave_done(&mut self, acknowledged: bool) {
+    async fn leave_done(&mut self, acknowledged: bool) {
         if !acknowledged {
             warn!("left the group, but no member acknowledged it: the others will report this one failed");
         }
+        // Whoever is told that the leave is done can rely on it: a crash is not followed by a rejoin.
         self.keep(false);
+        self.keeper.make_durable().await;
         notify::status(&self.status_line());
         for reply in self.leaving.drain(..) {
             let _ = reply.send(true);
@@ -285,11 +289,11 @@ impl Membership {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    async fn obey(&mut self, command: Command) {
         let now = self.clocks.now();
         match command {
             Command::Join { introducers, reply } => self.join(introducers, reply, now),
-            Command::Leave { reply } => self.leave(reply, now),
+            Command::Leave { reply } => self.leave(reply, now).await,
             Command::List { reply } => {
                 let in_group = self.node.member().is_some();
                 let entries = self.node.list().iter();
@@ -336,10 +340,11 @@ impl Membership {
         }
     }
 
-    fn leave(&mut self, reply: oneshot::Sender<bool>, now: Now) {
+    async fn leave(&mut self, reply: oneshot::Sender<bool>, now: Now) {
         self.retry = None;
         if self.node.phase() == PhaseName::Out {
             self.keep(false);
+            self.keeper.make_durable().await;
             let _ = reply.send(false);
         } else {
             self.leaving.push(reply);

@@ -7,7 +7,7 @@ use super::reply::{MAX_PIECE, PeerReply};
 use super::{Searches, query};
 use crate::peer::frame;
 use memberd_control::message::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Stopped, Totals};
+use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,8 +81,8 @@ async fn run(searches: Arc<Searches>, request: GrepRequest, output: mpsc::Sender
         result
     });
     let reply = match ended.await {
-        Ok(Ok(totals)) if totals.interrupted => return,
-        Ok(Ok(totals)) => PeerReply::Done(record(&totals)),
+        Ok(Ok(None)) => return,
+        Ok(Ok(Some(totals))) => PeerReply::Done(totals),
         Ok(Err(reason)) => PeerReply::Refused(reason),
         Err(_) => PeerReply::Refused("the search broke off: see this machine's log".to_owned()),
     };
@@ -90,13 +90,13 @@ async fn run(searches: Arc<Searches>, request: GrepRequest, output: mpsc::Sender
     let _ = last.send(reply).await;
 }
 
-/// Runs the search; blocks.
+/// Runs the search; blocks. There are no totals of one that was broken off.
 fn search(
     searches: &Searches,
     request: &GrepRequest,
     output: mpsc::Sender<PeerReply>,
     cancel: &AtomicBool,
-) -> Result<Totals, String> {
+) -> Result<Option<GrepTotals>, String> {
     let search = query(request).compile().map_err(|error| error.to_string())?;
     let narrow = Narrow::new(&request.files).map_err(|error| error.to_string())?;
     let found = searches.offer().files(&narrow);
@@ -113,19 +113,15 @@ fn search(
         // If nobody takes it, the search ends at once.
         let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
-    let mut totals = search.run(&searches.machine, &found.files, &mut output, cancel);
-    totals.errors += problems;
-    Ok(totals)
-}
-
-fn record(totals: &Totals) -> GrepTotals {
-    GrepTotals {
+    let totals = search.run(&searches.machine, &found.files, &mut output, cancel);
+    Ok((!totals.interrupted).then(|| GrepTotals {
         files: totals.files,
         bytes: totals.bytes,
         lines: totals.lines,
-        errors: totals.errors,
+        errors: totals.errors + problems,
         milliseconds: memberd_ring::time::millis(totals.elapsed),
-    }
+        unmatched: found.unmatched,
+    }))
 }
 
 /// The search's end of the queue.
