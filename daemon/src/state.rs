@@ -162,10 +162,12 @@ impl StateDir {
     fn replace(&self, bytes: &[u8]) -> Result<(), StateError> {
         let (path, new) = (self.file(""), self.file(".new"));
         write_durably(&new, bytes).map_err(|error| StateError::Io(new.clone(), error))?;
-        match fs::rename(&path, self.file(".previous")) {
-            Ok(()) => {}
+        // By a second name, so that there is a present generation at every moment.
+        let former = self.file(".former");
+        match remove_if_there(&former).and_then(|()| fs::hard_link(&path, &former)) {
+            Ok(()) => fs::rename(&former, self.file(".previous")).map_err(|error| StateError::Io(former, error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StateError::Io(path, error)),
+            Err(error) => return Err(StateError::Io(former, error)),
         }
         fs::rename(&new, &path).map_err(|error| StateError::Io(path, error))?;
         File::open(&self.path)
@@ -178,6 +180,13 @@ fn write_pid(mut file: &File) -> io::Result<()> {
     file.set_len(0)?;
     io::Seek::rewind(&mut file)?;
     writeln!(file, "{}", std::process::id())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -269,12 +278,20 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_between_the_renames_loses_nothing() {
+    fn there_is_a_whole_present_generation_at_every_moment_of_a_save() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         open.save(&state(1)).unwrap();
-        fs::rename(open.file(""), open.file(".previous")).unwrap();
-        assert_eq!(open.load().unwrap().state, state(1));
+        // What a crash in the middle leaves.
+        fs::write(open.file(".former"), "x").unwrap();
+        fs::write(open.file(".new"), "x").unwrap();
+        std::thread::scope(|scope| {
+            let saving = scope.spawn(|| (2..200).for_each(|incarnation| open.save(&state(incarnation)).unwrap()));
+            while !saving.is_finished() {
+                assert!(decode(&fs::read(open.file("")).unwrap()).is_some());
+            }
+        });
+        assert_eq!(open.load().unwrap().state, state(199));
     }
 
     #[test]
