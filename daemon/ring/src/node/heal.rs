@@ -3,11 +3,11 @@
 use super::{MAX_ACQUAINTANCES, Node, Phase};
 use crate::digest::Digest;
 use crate::event::Event;
-use crate::identity::Incarnation;
+use crate::identity::{Identity, Incarnation};
 use crate::join::{CallId, CallReply, CallRequest};
 use crate::list::{Claim, Standing, Update};
 use crate::message::Body;
-use crate::rumour::TELL_EVERYONE_UP_TO;
+use crate::rumour::{Rumours, TELL_EVERYONE_UP_TO};
 use crate::time::{Instant, Now};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -20,9 +20,6 @@ const FLEET_KNOCK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often one member knocks at most.
 const KNOCK_INTERVAL: Duration = Duration::from_millis(500);
-
-/// An accusation newer than this is kept when the list of another side is taken over.
-const FRESH: Duration = Duration::from_secs(2);
 
 /// How many former companions a member that changes sides tells of it in a large group.
 const TELL_COMPANIONS: usize = 8;
@@ -147,6 +144,8 @@ impl Node {
             let old = self.incarnation;
             let new = self.next_incarnation(now, Incarnation(*last)).max(incarnation);
             let companions = self.companions();
+            // What the former life still had to say of others was about another side.
+            self.rumours = Rumours::default();
             self.begin_incarnation(new, now);
             self.take_over(list, now);
             self.announce(now);
@@ -156,8 +155,14 @@ impl Node {
         true
     }
 
-    /// Takes over the list of another side. What it says of equal incarnations counts more than what was believed here, but for leaves
-    /// and fresh accusations.
+    /// Another live machine has the name and is the newer.
+    pub(super) fn give_way(&mut self, by: Identity) {
+        self.events.push_back(Event::Superseded { by });
+        self.go_out();
+    }
+
+    /// Takes over the list of another side. What it says of equal incarnations counts more than what was believed here, but for leaves:
+    /// whom this side lost is up there, or will be declared there.
     pub(super) fn take_over(&mut self, theirs: &[Update], now: Now) {
         for update in theirs {
             if update.identity.name == self.name {
@@ -168,7 +173,7 @@ impl Node {
                 let same = ours.identity.incarnation == update.identity.incarnation;
                 let settled = match &ours.standing {
                     Standing::Left => true,
-                    Standing::Failed(_) => now.mono.since(ours.since) < FRESH || !matches!(update.claim, Claim::Alive),
+                    Standing::Failed(_) => update.claim != Claim::Alive,
                     Standing::Alive => update.claim == Claim::Alive,
                     Standing::Doubted(_) => false,
                 };

@@ -157,18 +157,17 @@ impl Node {
             self.merge(update.clone(), source, now);
             return;
         }
-        // Two machines that took one name in the same millisecond: the larger address stays, as in the merge law.
-        let ours = (self.incarnation, self.address);
-        if (identity.incarnation, identity.address) < ours || *identity == self.identity() && *claim == Claim::Alive {
+        if identity.incarnation < self.incarnation || *identity == self.identity() && *claim == Claim::Alive {
             return;
         }
         if matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
-        if *claim == Claim::Alive && identity.address != self.address {
-            self.events.push_back(Event::Superseded { by: identity.clone() });
-            self.go_out();
+        let newer_elsewhere = identity.incarnation > self.incarnation && identity.address != self.address;
+        if *claim == Claim::Alive && newer_elsewhere {
+            self.give_way(identity.clone());
         } else {
+            // Even at another address: where no such machine is, that entry fails soon, and this one is let in again.
             self.renew_through(from, identity.incarnation, now);
         }
     }

@@ -8,7 +8,7 @@ use crate::message::Body;
 use crate::rumour::Source;
 use crate::time::{Instant, Now, millis};
 use crate::topology;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -120,6 +120,8 @@ impl Node {
         }
     }
 
+    /// Doubts that have lasted although another member was heard meanwhile: those about this member's own charges are right. The others
+    /// came from the ring moving on while nobody was heard; they are other members' charges, and if they are gone, those say so.
     fn declare_lasting_doubts(&mut self, now: Now) {
         let lasting: Vec<Name> = self
             .suspicions
@@ -128,12 +130,22 @@ impl Node {
             .filter(|(_, declare_at)| declare_at.is_some_and(|at| at <= now.mono))
             .map(|(name, _)| name.clone())
             .collect();
+        if lasting.is_empty() {
+            return;
+        }
+        let k = usize::from(self.settings.group.max_simultaneous_failures);
+        let charges: BTreeSet<Name> = topology::targets(&self.list, &self.name, k, Entry::is_told_alive)
+            .into_iter()
+            .map(|entry| entry.identity.name.clone())
+            .collect();
         for name in lasting {
+            self.suspicions.doubted.remove(&name);
             let standing = self.list.get(&name).map(|entry| entry.standing.clone());
-            match standing {
-                Some(Standing::Doubted(evidence)) => self.declare(&name, evidence, now),
-                _ => {
-                    self.suspicions.doubted.remove(&name);
+            if let Some(Standing::Doubted(evidence)) = standing {
+                if charges.contains(&name) {
+                    self.declare(&name, evidence, now);
+                } else if let Some(change) = self.list.trust(&name, now.mono) {
+                    self.changed(&change, now);
                 }
             }
         }
