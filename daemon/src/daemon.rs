@@ -3,7 +3,7 @@
 use crate::config::{Config, ConfigError};
 use crate::control::server;
 use crate::exit;
-use crate::handler::Context;
+use crate::handler::{Context, FOLLOWERS};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
 use crate::membership::{Command, Handle, Membership, Parts};
@@ -25,6 +25,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
@@ -159,6 +160,7 @@ impl Daemon {
             membership: handle.clone(),
             address: config.address,
             introducers: RwLock::new(config.introducers.clone()),
+            followers: Semaphore::new(FOLLOWERS),
         });
         let servers = vec![
             tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),
@@ -190,7 +192,7 @@ impl Daemon {
                     }
                     notify::ready();
                 }
-                _ = resolve.tick() => self.resolve_introducers().await,
+                _ = resolve.tick() => self.resolve_introducers(),
                 ended = &mut self.membership => {
                     return Err(match ended {
                         Ok(_) => anyhow!("the membership task ended"),
@@ -225,14 +227,18 @@ impl Daemon {
         self.log.set_level(config.log_level);
         self.context.set_introducers(config.introducers.clone());
         self.config = config;
-        self.resolve_introducers().await;
+        self.resolve_introducers();
         info!("settings reloaded");
     }
 
-    async fn resolve_introducers(&self) {
-        let addresses: Vec<SocketAddr> = resolve_configured(&self.config.introducers, self.config.address).await;
-        // If the task has ended, `serve` notices.
-        let _ = self.handle.tell(Command::Introducers(addresses)).await;
+    /// In a task of its own: no signal waits for a resolver that does not answer.
+    fn resolve_introducers(&self) {
+        let (names, own, handle) = (self.config.introducers.clone(), self.config.address, self.handle.clone());
+        tokio::spawn(async move {
+            let addresses: Vec<SocketAddr> = resolve_configured(&names, own).await;
+            // If the task has ended, `serve` notices.
+            let _ = handle.tell(Command::Introducers(addresses)).await;
+        });
     }
 
     /// Leaves the group and ends all tasks.

@@ -12,6 +12,10 @@ use crate::membership::{Ended, Handle};
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
 use std::net::SocketAddr;
 use std::sync::RwLock;
+use tokio::sync::Semaphore;
+
+/// How many clients follow events at the same time: half of all, so that the others are always served.
+pub const FOLLOWERS: usize = 32;
 
 /// What the verbs work with.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Context {
     pub address: SocketAddr,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
+    /// One for each client that may follow events at the same time.
+    pub followers: Semaphore,
 }
 
 impl Context {

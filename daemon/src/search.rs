@@ -9,8 +9,8 @@ use memberd_search::{Narrow, Offer, Print, Query, Syntax};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 
-/// How many searches run on this machine at once; further ones wait.
-const SEARCHES: usize = 4;
+/// How many searches run on this machine at once, those included whose reader has stopped reading.
+const SEARCHES: usize = 32;
 
 /// What searching needs: what this machine offers, and how much it does at once.
 #[derive(Debug)]

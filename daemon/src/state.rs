@@ -52,7 +52,7 @@ pub enum StateError {
     #[error("{0}: another memberd uses this state directory{1}: stop it, or set paths.state_dir")]
     InUse(PathBuf, String),
     /// Something in it cannot be read or written.
-    #[error("{0}: {1}")]
+    #[error("{0}")]
     Io(PathBuf, #[source] io::Error),
     /// The state cannot be encoded, which memory does not do.
     #[error("the state cannot be encoded: {0}")]

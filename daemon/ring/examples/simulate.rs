@@ -1,4 +1,5 @@
-//! Plans a fleet: runs a simulated one through crashes and reports how soon they are seen and what it costs.
+//! Plans a fleet: runs a simulated one through crashes, or a split, a mass join or a stall, and reports how soon lists are right and what
+//! it costs.
 //!
 //! `cargo run --release -p memberd-ring --example simulate -- --members 1000 --crash 4 --loss 0.1`
 
@@ -6,12 +7,10 @@
 mod world;
 
 use clap::Parser;
-use memberd_ring::{GroupSettings, Settings};
-use rand::rngs::SmallRng;
-use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
+use memberd_ring::{Event, GroupSettings, Settings};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use world::measure::{Measured, Plan, measure, quantile};
 use world::{Network, World};
 
 /// Simulates fleets of memberd in virtual time: the protocol is the daemon's own, the network and the clocks are not.
@@ -35,9 +34,24 @@ struct Options {
     /// The mean of a further, exponentially distributed delay, in milliseconds
     #[arg(long, default_value_t = 0)]
     jitter: u64,
+    /// The part of the datagrams, 0 to 1, whose delay has a long tail on top: 20 ms to 3 s
+    #[arg(long, default_value_t = 0.0)]
+    latency_long_tail: f64,
     /// How long the idle fleet is watched before the crash, in seconds
     #[arg(long, default_value_t = 20)]
     idle: u64,
+    /// Instead of the crashes: splits the fleet for so many seconds, and heals it
+    #[arg(long, value_name = "SECONDS")]
+    split: Option<u64>,
+    /// How many members the split cuts off; half of them by default
+    #[arg(long, requires = "split")]
+    split_off: Option<usize>,
+    /// Instead of the crashes: all members join at the same moment, through so many introducers
+    #[arg(long, value_name = "INTRODUCERS", conflicts_with = "split")]
+    join_at_once: Option<usize>,
+    /// Instead of the crashes: one member is stopped for so many milliseconds
+    #[arg(long, value_name = "MILLISECONDS", conflicts_with_all = ["split", "join_at_once"])]
+    stall: Option<u64>,
     /// The group's max_simultaneous_failures
     #[arg(long, default_value_t = GroupSettings::default().max_simultaneous_failures)]
     monitors: u8,
@@ -55,96 +69,148 @@ struct Options {
     json: bool,
 }
 
-/// What all rounds gave, in seconds of virtual time and per member and second.
-#[derive(Debug, Default)]
-struct Totals {
-    first: Vec<f64>,
-    every: Vec<f64>,
-    false_failures: usize,
-    member_hours: f64,
-    idle_datagrams: f64,
-    idle_bytes: f64,
-    event_datagrams: f64,
-    missed: usize,
+impl Options {
+    fn settings(&self) -> Settings {
+        let group = GroupSettings {
+            max_simultaneous_failures: self.monitors,
+            heartbeat_interval: Duration::from_millis(self.interval),
+            failure_timeout: Duration::from_millis(self.timeout),
+        };
+        Settings { group, ..Settings::default() }
+    }
+
+    fn network(&self) -> Network {
+        Network {
+            loss: self.loss,
+            duplication: 0.0,
+            delay: Duration::from_millis(self.delay),
+            jitter: Duration::from_millis(self.jitter),
+            slow: self.latency_long_tail,
+        }
+    }
+
+    fn seeds(&self) -> std::ops::Range<u64> {
+        self.seed..self.seed + self.rounds
+    }
+
+    fn formed(&self, seed: u64) -> World {
+        let mut world = World::formed(self.members, seed, self.settings());
+        world.network = self.network();
+        world.run_for(Duration::from_millis(1_000 + seed * 61 % 600));
+        world
+    }
 }
 
 fn main() {
     let options = Options::parse();
-    assert!(options.crash < options.members, "someone has to be left to notice");
     let began = Instant::now();
-    let mut totals = Totals::default();
-    for round in 0..options.rounds {
-        run(&options, options.seed + round, &mut totals);
+    let repairs = if let Some(seconds) = options.split {
+        Some(("after the split healed", repairs(&options, |options, seed| split(options, seconds, seed))))
+    } else if let Some(introducers) = options.join_at_once {
+        Some(("after all began to join", repairs(&options, |options, seed| join_at_once(options, introducers, seed))))
+    } else {
+        let stalled = options.stall.map(|milliseconds| repairs(&options, |options, seed| stall(options, milliseconds, seed)));
+        stalled.map(|repairs| ("after the stalled woke", repairs))
+    };
+    if let Some((since, repairs)) = repairs {
+        print_repairs(&options, since, &repairs, began.elapsed());
+        return;
+    }
+    assert!(options.crash < options.members, "someone has to be left to notice");
+    let mut totals = Measured::default();
+    for seed in options.seeds() {
+        let (settings, network) = (options.settings(), options.network());
+        let idle = Duration::from_secs(options.idle);
+        totals.add(measure(&Plan { members: options.members, crash: options.crash, settings, network, idle, seed }));
     }
     if options.json { print_json(&options, &totals) } else { print_report(&options, &totals, began.elapsed()) }
 }
 
-fn run(options: &Options, seed: u64, totals: &mut Totals) {
-    let group = GroupSettings {
-        max_simultaneous_failures: options.monitors,
-        heartbeat_interval: Duration::from_millis(options.interval),
-        failure_timeout: Duration::from_millis(options.timeout),
-    };
-    let mut world = World::formed(options.members, seed, Settings { group, ..Settings::default() });
-    world.network = Network {
-        loss: options.loss,
-        duplication: 0.0,
-        delay: Duration::from_millis(options.delay),
-        jitter: Duration::from_millis(options.jitter),
-    };
-    let members = options.members as f64;
-    let mut choice = SmallRng::seed_from_u64(seed);
-    let idle = Duration::from_secs(options.idle) + Duration::from_millis(choice.random_range(0..options.interval));
-    let (sent, bytes, from) = (world.sent, world.sent_bytes, world.now);
-    world.run_for(idle);
-    totals.idle_datagrams += (world.sent - sent) as f64 / members / idle.as_secs_f64();
-    totals.idle_bytes += (world.sent_bytes - bytes + 28 * (world.sent - sent)) as f64 / members / idle.as_secs_f64();
-
-    let mut victims: Vec<usize> = (0..options.members).collect();
-    victims.shuffle(&mut choice);
-    victims.truncate(options.crash);
-    let (crashed, sent) = (world.now, world.sent);
-    for victim in &victims {
-        world.crash(*victim);
-    }
-    let quiet = Duration::from_secs(20);
-    world.run_for(quiet);
-    let expected_idle = totals.idle_datagrams / (seed - options.seed + 1) as f64 * quiet.as_secs_f64();
-    let survivors = members - options.crash as f64;
-    totals.event_datagrams += (world.sent - sent) as f64 / survivors - expected_idle;
-    totals.member_hours += members * (world.now - from).as_secs_f64() / 3_600.0;
-    let failures = world.failures_since(from);
-    for victim in &victims {
-        let of_victim = failures.iter().filter(|(at, _, name)| *at >= crashed && *name == world::name(*victim));
-        let times: Vec<f64> = of_victim.map(|(at, ..)| (*at - crashed).as_secs_f64()).collect();
-        if times.len() < options.members - options.crash {
-            totals.missed += 1;
-            continue;
-        }
-        totals.first.push(times.iter().copied().fold(f64::INFINITY, f64::min));
-        totals.every.push(times.iter().copied().fold(0.0, f64::max));
-    }
-    let is_false = |(at, _, name): &&(Duration, usize, memberd_ring::Name)| {
-        *at < crashed || !victims.iter().any(|victim| world::name(*victim) == *name)
-    };
-    let mut falsely: Vec<_> = failures.iter().filter(is_false).map(|(_, _, name)| name).collect();
-    falsely.sort();
-    falsely.dedup();
-    totals.false_failures += falsely.len();
+/// How lists became whole again.
+#[derive(Debug, Default)]
+struct Repairs {
+    /// After how many seconds every list was whole, in each round.
+    whole: Vec<f64>,
+    /// How many new incarnations that took.
+    renewed: usize,
+    /// How many datagrams each member sent in the first 20 s after.
+    datagrams: f64,
 }
 
-/// The value below which this many percent of the values lie.
-fn quantile(values: &[f64], percent: usize) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let index = (sorted.len().saturating_sub(1) * percent).div_ceil(100);
-    sorted.get(index).copied().unwrap_or(f64::NAN)
+/// How long to wait for whole lists.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Runs a story in each round up to the moment from which lists are expected to become whole, and watches them become it.
+fn repairs(options: &Options, story: impl Fn(&Options, u64) -> World) -> Repairs {
+    let mut repairs = Repairs::default();
+    for seed in options.seeds() {
+        let mut world = story(options, seed);
+        let (began, sent) = (world.now, world.sent);
+        let whole = world.run_until_whole(&world.all_but(&[]), LIMIT);
+        world.run_for(Duration::from_secs(20).saturating_sub(whole));
+        repairs.whole.push(whole.as_secs_f64());
+        repairs.datagrams += (world.sent - sent) as f64 / options.members as f64;
+        repairs.renewed +=
+            world.seen.iter().filter(|seen| seen.at >= began && matches!(seen.event, Event::Renewed { .. })).count();
+    }
+    repairs
 }
 
-fn print_report(options: &Options, totals: &Totals, took: Duration) {
-    let rounds = options.rounds as f64;
-    println!(
-        "{} members, k = {}, heartbeats every {} ms, timeout {} ms, {} % loss, {} ms delay + {} ms jitter, {} rounds of {} crashes",
+fn split(options: &Options, seconds: u64, seed: u64) -> World {
+    let mut world = options.formed(seed);
+    let cut_off = options.split_off.unwrap_or(options.members / 2);
+    let sides: Vec<u8> = (0..options.members).map(|i| u8::from(i < cut_off)).collect();
+    world.split(&sides);
+    world.run_for(Duration::from_secs(seconds));
+    world.heal();
+    world
+}
+
+fn join_at_once(options: &Options, introducers: usize, seed: u64) -> World {
+    let mut world = World::with(options.members, seed, options.settings());
+    world.network = options.network();
+    let introducers: Vec<usize> = (0..introducers.clamp(1, options.members)).collect();
+    for introducer in &introducers {
+        world.start(*introducer, &introducers);
+        world.run_for(Duration::from_secs(3));
+    }
+    for i in world.all_but(&introducers) {
+        world.start(i, &introducers);
+    }
+    world
+}
+
+fn stall(options: &Options, milliseconds: u64, seed: u64) -> World {
+    let mut world = options.formed(seed);
+    let time = Duration::from_millis(milliseconds);
+    world.stop_for(usize::try_from(seed).unwrap_or(0) % options.members, time);
+    world.run_for(time);
+    world
+}
+
+fn print_repairs(options: &Options, since: &str, repairs: &Repairs, took: Duration) {
+    let at = |percent| quantile(&repairs.whole, percent);
+    let datagrams = repairs.datagrams / options.rounds as f64;
+    if options.json {
+        let times = json!({ "min": at(0), "median": at(50), "p99": at(99), "max": at(100) });
+        let (members, rounds, loss, seed) = (options.members, options.rounds, options.loss, options.seed);
+        println!(
+            "{}",
+            json!({ "schema": 1, "members": members, "rounds": rounds, "loss": loss, "seed": seed, "since": since,
+                "every_list_whole_seconds": times, "renewed": repairs.renewed, "datagrams_in_20_seconds": datagrams })
+        );
+        return;
+    }
+    println!("{}", title(options));
+    println!("every list whole {since}: min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
+    println!("{:>16}  {} members came back under a new incarnation, in all rounds", "renewed", repairs.renewed);
+    println!("{:>16}  {datagrams:.0} datagrams per member in the 20 s after", "cost");
+    println!("{:>16}  seeds {} to {}, {took:.1?}", "repeat with", options.seed, options.seed + options.rounds - 1);
+}
+
+fn title(options: &Options) -> String {
+    format!(
+        "{} members, k = {}, heartbeats every {} ms, timeout {} ms, {} % loss, {} ms delay + {} ms jitter, {} rounds",
         options.members,
         options.monitors,
         options.interval,
@@ -153,8 +219,11 @@ fn print_report(options: &Options, totals: &Totals, took: Duration) {
         options.delay,
         options.jitter,
         options.rounds,
-        options.crash
-    );
+    )
+}
+
+fn print_report(options: &Options, totals: &Measured, took: Duration) {
+    println!("{} of {} crashes", title(options), options.crash);
     for (what, values) in [("first list", &totals.first), ("every list", &totals.every)] {
         let at = |percent| quantile(values, percent);
         println!("{what:>16}  min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
@@ -166,15 +235,14 @@ fn print_report(options: &Options, totals: &Totals, took: Duration) {
     println!(
         "{:>16}  {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, per member",
         "idle",
-        totals.idle_datagrams / rounds,
-        totals.idle_bytes / rounds
+        totals.datagrams_a_second(),
+        totals.bytes_a_second()
     );
-    println!("{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s", "the crashes", totals.event_datagrams / rounds);
+    println!("{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s", "the crashes", totals.datagrams_of_the_crashes());
     println!("{:>16}  seeds {} to {}, {took:.1?}", "repeat with", options.seed, options.seed + options.rounds - 1);
 }
 
-fn print_json(options: &Options, totals: &Totals) {
-    let rounds = options.rounds as f64;
+fn print_json(options: &Options, totals: &Measured) {
     let times = |values: &[f64]| {
         let at = |percent| quantile(values, percent);
         json!({ "min": at(0), "median": at(50), "p99": at(99), "max": at(100) })
@@ -191,9 +259,9 @@ fn print_json(options: &Options, totals: &Totals) {
         "missed": totals.missed,
         "false_failures": totals.false_failures,
         "member_hours": totals.member_hours,
-        "idle_datagrams_per_second": totals.idle_datagrams / rounds,
-        "idle_bytes_per_second": totals.idle_bytes / rounds,
-        "datagrams_of_the_crashes": totals.event_datagrams / rounds,
+        "idle_datagrams_per_second": totals.datagrams_a_second(),
+        "idle_bytes_per_second": totals.bytes_a_second(),
+        "datagrams_of_the_crashes": totals.datagrams_of_the_crashes(),
     });
     println!("{report}");
 }

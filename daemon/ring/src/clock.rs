@@ -74,6 +74,12 @@ impl PeerClock {
         Some(local.min(now))
     }
 
+    /// Whether something with this monotonic send time would have been sent well after `now`, which nothing is.
+    pub fn is_ahead(&self, now: Instant, sent: u64) -> bool {
+        let base = [self.smallest, self.smallest_before].into_iter().flatten().min();
+        base.is_some_and(|base| signed(sent) + base > signed(now.as_millis()) + AGREEMENT)
+    }
+
     /// The delay that we see on the peer's datagrams by the wall clocks, to be told to it.
     pub fn delay(&self) -> Option<i64> {
         self.delay

@@ -141,7 +141,7 @@ impl Detector {
         let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
             return;
         };
-        if watch.newest_sent >= Some(sent) {
+        if watch.newest_sent >= Some(sent) || watch.clock.is_ahead(now, sent) {
             return;
         }
         let local = watch.clock.to_local(now, sent).unwrap_or(now - age);

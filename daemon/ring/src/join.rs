@@ -87,6 +87,12 @@ pub enum Refusal {
         /// The group's value.
         group: String,
     },
+    /// Its incarnation, so its clock, is far ahead of everything that the group knows.
+    #[error("the clock of {newcomer} is more than a year ahead of the group's: set it")]
+    ClockAhead {
+        /// Who asked.
+        newcomer: String,
+    },
     /// Another version of the protocol.
     #[error("it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older")]
     Version {

@@ -21,7 +21,7 @@ use crate::list::{Change, Claim, Entry, List, Standing, Update};
 use crate::message::{Body, Message};
 use crate::rumour::{Rumours, Source};
 use crate::settings::Settings;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, millis};
 use crate::wire;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -31,6 +31,10 @@ use std::time::Duration;
 
 /// A wake-up that comes later than this is a stall of this machine, not a matter of scheduling.
 pub const STALL: Duration = Duration::from_millis(100);
+
+/// No incarnation is further ahead than this of the newest that is known and of the wall clock; what claims to be is not believed, or one
+/// datagram could leave a member no larger incarnation to come back with.
+const MOST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The most addresses remembered for knocking, beside the list.
 const MAX_ACQUAINTANCES: usize = 256;
@@ -84,6 +88,8 @@ pub struct Node {
     /// This life, or the last one.
     incarnation: Incarnation,
     born: Instant,
+    /// The largest incarnation that anybody was seen with.
+    newest_seen: Incarnation,
     list: List,
     detector: Detector,
     rumours: Rumours,
@@ -119,6 +125,7 @@ impl Node {
             phase: Phase::Out,
             incarnation: last.unwrap_or(Incarnation(0)),
             born: Instant::EPOCH,
+            newest_seen: Incarnation(0),
             list: List::new(),
             detector: Detector::new(settings.group),
             rumours: Rumours::default(),
@@ -256,8 +263,18 @@ impl Node {
         id
     }
 
+    /// Whether an incarnation can be one; see [`MOST_AHEAD`].
+    fn is_plausible(&self, incarnation: Incarnation, now: Now) -> bool {
+        let newest = self.newest_seen.max(self.incarnation).0.max(now.wall.0);
+        incarnation.0 <= newest.saturating_add(millis(MOST_AHEAD))
+    }
+
     /// Takes in a piece of news about another member.
     fn merge(&mut self, update: Update, source: Source, now: Now) {
+        if !self.is_plausible(update.identity.incarnation, now) {
+            self.counters.implausible += 1;
+            return;
+        }
         if let Some(change) = self.list.merge(update, now.mono) {
             self.rumours.learn(
                 change.after.to_update(),
@@ -274,6 +291,7 @@ impl Node {
     fn changed(&mut self, change: &Change, now: Now) {
         self.ring_moved = true;
         self.last_change = now.mono;
+        self.newest_seen = self.newest_seen.max(change.after.identity.incarnation);
         self.next_forgetting = self.next_forgetting.min(change.after.since + self.settings.forget_after);
         let own_restart =
             |event: &MemberEvent| event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted);

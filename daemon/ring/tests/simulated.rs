@@ -14,7 +14,7 @@ fn without(size: usize, gone: &[usize]) -> Vec<usize> {
 }
 
 fn lossy() -> Network {
-    Network { loss: 0.1, duplication: 0.05, delay: ms(1), jitter: ms(5) }
+    Network { loss: 0.1, duplication: 0.05, jitter: ms(5), ..Network::default() }
 }
 
 #[test]
@@ -33,8 +33,7 @@ fn ten_members_join_and_every_list_is_whole() {
 fn a_join_is_done_only_when_a_crash_one_moment_later_is_noticed() {
     for seed in 0..50 {
         let mut world = World::joined(9, seed);
-        world.machines.push(World::new(10, 0).machines.pop().unwrap());
-        world.split(&[0; 10]);
+        world.add_machine();
         world.start(9, &[0]);
         let done = |world: &World| world.seen.iter().any(|seen| seen.by == 9 && seen.event == Event::JoinDone);
         world.run_until(3 * SECOND, "joined", done);

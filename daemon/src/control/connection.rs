@@ -11,7 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 /// How long a client may take to say hello and what it wants.
-const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long a client may take to read an answer that is not a stream.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);

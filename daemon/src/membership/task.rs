@@ -67,6 +67,8 @@ pub struct Membership {
     /// When the next try to join by itself is due, and how long to wait after that.
     retry: Option<(Instant, Duration)>,
     warned_of_join: bool,
+    /// Whether the list has changed since it was last kept.
+    list_changed: bool,
     started: Instant,
     unsent: u64,
 }
@@ -90,6 +92,7 @@ impl Membership {
             leaving: Vec::new(),
             retry: join_by_itself.then_some((started, RETRY.0)),
             warned_of_join: false,
+            list_changed: false,
             started,
             unsent: 0,
         }
@@ -146,7 +149,7 @@ impl Membership {
         if tracing::enabled!(tracing::Level::DEBUG) {
             match wire::decode(bytes) {
                 Ok(message) => {
-                    debug!(%from, kind = message.body.kind(), bytes = bytes.len(), message = ?message.body, "received");
+                    debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 }
                 Err(error) => debug!(%from, bytes = bytes.len(), %error, "refused"),
             }
@@ -159,6 +162,11 @@ impl Membership {
     async fn carry_out(&mut self) {
         while let Some(event) = self.node.poll_event() {
             self.report(event).await;
+        }
+        // Once for any number of changes: a list that is taken over is thousands of them.
+        if std::mem::take(&mut self.list_changed) && self.node.member().is_some() {
+            self.keep(true);
+            notify::status(&self.status_line());
         }
         while let Some(transmit) = self.node.poll_transmit() {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
@@ -180,8 +188,7 @@ impl Membership {
             Event::Member(event) => {
                 log::member_event(&event);
                 self.handle.publish(event_record(&event, self.node.name(), now));
-                self.keep(true);
-                notify::status(&self.status_line());
+                self.list_changed = true;
             }
             Event::Incarnation(incarnation) => {
                 // From the first word that is said under it on, a crash is to be followed by a rejoin.
@@ -196,10 +203,10 @@ impl Membership {
                 warn!(%old, %new, "was declared failed by the others; back under a new incarnation");
             }
             Event::Superseded { by } => {
-                error!(%by, "another live machine took this one's name; left the group: give each machine its own [node] name");
+                error!(%by, "another machine has this one's name; trying to come back: give each machine its own [node] name");
                 self.end_join(Err(JoinFailure::Superseded(by.to_string())));
-                self.keep(false);
-                self.keeper.make_durable().await;
+                // If the other really lives this one is refused; if it does not, it is back as soon as that is known.
+                self.retry = Some((Instant::now() + RETRY.0, RETRY.0));
                 notify::status(&self.status_line());
             }
             Event::Stalled(stall) => warn!(
@@ -332,8 +339,12 @@ impl Membership {
                 // The phase was looked at.
                 let _ = self.node.join(now, introducers, Vec::new());
             }
-            // Its own try is under way: the user's request is answered by what becomes of it.
-            PhaseName::Joining if self.joining.is_none() => self.joining = Some(reply),
+            // Its own try is under way: these introducers are asked as well, and the answer is what becomes of it.
+            PhaseName::Joining if self.joining.is_none() => {
+                self.joining = Some(reply);
+                // Refused only if it has just been let in; then it is answered all the same.
+                let _ = self.node.join(now, introducers, Vec::new());
+            }
             PhaseName::Joining | PhaseName::Leaving => {
                 let _ = reply.send(Err(JoinFailure::Busy));
             }

@@ -8,11 +8,28 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// # Errors
 /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when the frame is longer than `cap`.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<Vec<u8>> {
+    let length = read_length(stream, cap).await?;
+    read_body(stream, length).await
+}
+
+/// Reads the length that begins a frame of at most `cap` bytes.
+///
+/// # Errors
+/// As [`read`]'s.
+pub async fn read_length(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<usize> {
     let length = stream.read_u32().await?;
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > cap {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is longer than {cap}")));
     }
+    Ok(length)
+}
+
+/// Reads the rest of a frame.
+///
+/// # Errors
+/// As [`read`]'s.
+pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
     // Grown as bytes come, so that a length alone costs nothing.
     let mut bytes = Vec::new();
     let taken = stream.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await?;

@@ -16,6 +16,12 @@ use tracing::{debug, warn};
 /// The most connections served at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
 
+/// A request up to this many bytes is read without waiting for others.
+const SMALL: usize = 64 * 1024;
+
+/// How many larger ones are read at once.
+const LARGE_REQUESTS: usize = 4;
+
 /// How long the request may take to arrive, and the reply to be taken.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -25,15 +31,16 @@ const AFTER_ERROR: Duration = Duration::from_millis(100);
 /// Serves connections until the task is dropped.
 pub async fn listen(listener: TcpListener, membership: Handle, searches: Arc<Searches>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let large = Arc::new(Semaphore::new(LARGE_REQUESTS));
     let mut failing = false;
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
                 failing = false;
-                let (membership, searches) = (membership.clone(), Arc::clone(&searches));
+                let (membership, searches, large) = (membership.clone(), Arc::clone(&searches), Arc::clone(&large));
                 tokio::spawn(async move {
-                    if let Err(error) = serve_connection(stream, &membership, &searches).await {
+                    if let Err(error) = serve_connection(stream, &membership, &searches, &large).await {
                         debug!(%from, %error, "connection ended");
                     }
                     drop(slot);
@@ -50,9 +57,22 @@ pub async fn listen(listener: TcpListener, membership: Handle, searches: Arc<Sea
     }
 }
 
-async fn serve_connection(mut stream: TcpStream, membership: &Handle, searches: &Arc<Searches>) -> io::Result<()> {
+/// Reads a request. Of large ones, which only the exchange of lists makes, a few are read at a time, so that what all connections
+/// together hold in memory is bounded.
+async fn read_request(stream: &mut TcpStream, large: &Semaphore) -> io::Result<Vec<u8>> {
+    let length = frame::read_length(stream, MAX_CALL + 2).await?;
+    let _turn = if length > SMALL { Some(large.acquire().await.map_err(io::Error::other)?) } else { None };
+    frame::read_body(stream, length).await
+}
+
+async fn serve_connection(
+    mut stream: TcpStream,
+    membership: &Handle,
+    searches: &Arc<Searches>,
+    large: &Semaphore,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let request = timeout(LIMIT, frame::read(&mut stream, MAX_CALL + 2)).await??;
+    let request = timeout(LIMIT, read_request(&mut stream, large)).await??;
     let [PEER_VERSION, kind, request @ ..] = request.as_slice() else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a request of this version"));
     };

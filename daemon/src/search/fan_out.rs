@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -75,17 +75,28 @@ impl Asking {
     async fn ask(&self, member: &Identity) {
         let Ok(_slot) = self.slots.acquire().await else { return };
         let name = member.name.to_string();
-        let outcome = match self.stream(member, &name).await {
+        let mut turn = None;
+        let outcome = match self.stream(member, &name, &mut turn).await {
             Ok(outcome) => outcome,
             Err(error) => GrepOutcome::Lost(words(&error)),
         };
+        if turn.is_some() {
+            // It was lost within a line, which must not run into another's.
+            let end = Reply::GrepOutput { member: name.clone(), bytes: b"\n".to_vec() };
+            let _ = self.replies.send(end).await;
+        }
+        drop(turn);
         // The client may have gone.
         let _ = self.replies.send(Reply::GrepMember { member: name, outcome }).await;
     }
 
-    async fn stream(&self, member: &Identity, name: &str) -> io::Result<GrepOutcome> {
+    async fn stream<'a>(
+        &'a self,
+        member: &Identity,
+        name: &str,
+        turn: &mut Option<MutexGuard<'a, ()>>,
+    ) -> io::Result<GrepOutcome> {
         let mut stream = call::open(self.from, member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
-        let mut turn = None;
         loop {
             let frame = timeout(SILENCE_LIMIT, frame::read(&mut stream, MAX_FRAME)).await??;
             let reply = match PeerReply::decode(frame)? {
@@ -95,13 +106,13 @@ impl Asking {
                 PeerReply::Message(text) => Reply::GrepMessage { member: name.to_owned(), text },
                 PeerReply::Lines(bytes) => {
                     if turn.is_none() {
-                        turn = Some(self.turn.lock().await);
+                        *turn = Some(self.turn.lock().await);
                     }
                     let ends_line = bytes.last() == Some(&b'\n');
                     let reply = Reply::GrepOutput { member: name.to_owned(), bytes };
                     self.send(reply).await?;
                     if ends_line {
-                        turn = None;
+                        *turn = None;
                     }
                     continue;
                 }

@@ -4,7 +4,7 @@
 //! bounded whatever is found. It ends when the connection does.
 
 use super::reply::{MAX_PIECE, PeerReply};
-use super::{Searches, query};
+use super::{SEARCHES, Searches, query};
 use crate::peer::frame;
 use memberd_control::message::{GrepRequest, GrepTotals};
 use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
@@ -15,10 +15,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How many pieces of output wait between the search and the connection.
 const QUEUE: usize = 4;
+
+/// How long a search waits for one of the others to end.
+const SLOT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often a search that has found nothing says that it goes on.
 pub const WORKING_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +76,14 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
 }
 
 async fn run(searches: Arc<Searches>, request: GrepRequest, output: mpsc::Sender<PeerReply>, cancel: Arc<AtomicBool>) {
-    let Ok(slot) = Arc::clone(&searches.slots).acquire_owned().await else { return };
+    let slot = match timeout(SLOT_LIMIT, Arc::clone(&searches.slots).acquire_owned()).await {
+        Ok(Ok(slot)) => slot,
+        _ => {
+            // Nobody may be waiting any more.
+            let _ = output.send(PeerReply::Refused(format!("{SEARCHES} searches run there already: try again later"))).await;
+            return;
+        }
+    };
     let last = output.clone();
     let ended = tokio::task::spawn_blocking(move || {
         let result = search(&searches, &request, output, &cancel);

@@ -1,5 +1,6 @@
 //! Healing: knocking at the lost, telling those that are gone here, and coming back after having been declared failed.
 
+use super::joining::believable;
 use super::{MAX_ACQUAINTANCES, Node, Phase};
 use crate::digest::Digest;
 use crate::event::Event;
@@ -21,11 +22,14 @@ const FLEET_KNOCK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often one member knocks at most.
 const KNOCK_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The least time between two attempts to come back.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
+
 /// How many former companions a member that changes sides tells of it in a large group.
 const TELL_COMPANIONS: usize = 8;
 
 /// What healing goes by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Healing {
     pub(super) next_at: Option<Instant>,
     introducers: Vec<SocketAddr>,
@@ -33,12 +37,26 @@ pub(super) struct Healing {
     acquaintances: VecDeque<SocketAddr>,
     /// The call by which this member comes back, and the incarnation that it asked for.
     renewal: Option<(CallId, Incarnation)>,
+    next_renewal: Instant,
     other_settings: BTreeSet<SocketAddr>,
+}
+
+impl Default for Healing {
+    fn default() -> Self {
+        Healing {
+            next_at: None,
+            introducers: Vec::new(),
+            acquaintances: VecDeque::new(),
+            renewal: None,
+            next_renewal: Instant::EPOCH,
+            other_settings: BTreeSet::new(),
+        }
+    }
 }
 
 impl Healing {
     pub(super) fn remember(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
-        for address in addresses {
+        for address in addresses.into_iter().take(MAX_ACQUAINTANCES) {
             if !self.acquaintances.contains(&address) {
                 self.acquaintances.push_back(address);
             }
@@ -126,9 +144,10 @@ impl Node {
 
     /// Asks a member to let this one in again, under an incarnation larger than `known`.
     pub(super) fn renew_through(&mut self, via: SocketAddr, known: Incarnation, now: Now) {
-        if self.healing.renewal.is_some() {
+        if self.healing.renewal.is_some() || now.mono < self.healing.next_renewal {
             return;
         }
+        self.healing.next_renewal = now.mono + RENEWAL_PAUSE;
         let incarnation = self.next_incarnation(now, known);
         let mut newcomer = self.introduction();
         newcomer.identity.incarnation = incarnation;
@@ -142,7 +161,7 @@ impl Node {
         // Without a welcome the next verdict starts another attempt.
         if let Some(CallReply::Welcome { list, last }) = reply {
             let old = self.incarnation;
-            let new = self.next_incarnation(now, Incarnation(*last)).max(incarnation);
+            let new = self.next_incarnation(now, believable(*last)).max(incarnation);
             let companions = self.companions();
             // What the former life still had to say of others was about another side.
             self.rumours = Rumours::default();

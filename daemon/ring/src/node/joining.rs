@@ -22,18 +22,34 @@ pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(6);
 /// How many members of former days are asked beside the introducers.
 const ASK_REMEMBERED: usize = 8;
 
-/// A request to join that came while the node is in the group, or on its way in or out.
+/// The largest incarnation that a group told a newcomer of, if there is room above it.
+pub(super) fn believable(last: u64) -> Incarnation {
+    Incarnation(if last < u64::MAX / 2 { last } else { 0 })
+}
+
+/// A request to join that came while the node is in the group, or on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("already in the group, or on the way in or out")]
+#[error("already in the group, or on the way out")]
 pub struct NotOut;
 
 impl Node {
     /// Starts to join. `remembered` are the addresses of members of former days, which are asked first; then the introducers are. One
     /// that has no introducers, or is among them itself, founds the group when nobody answers.
     ///
+    /// While it is joining already, the introducers are asked as well.
+    ///
     /// # Errors
-    /// When the node is not out of the group.
+    /// When the node is in the group, or on its way out.
     pub fn join(&mut self, now: Now, introducers: Vec<SocketAddr>, remembered: Vec<SocketAddr>) -> Result<(), NotOut> {
+        if let Phase::Joining(round) = &mut self.phase {
+            // Told again while it is trying: these are asked as well.
+            let new = introducers.into_iter().filter(|address| *address != self.address && !round.queue.contains(address));
+            let new: Vec<SocketAddr> = new.collect();
+            round.queue.extend(new);
+            round.next_at = now.mono;
+            self.settle(now);
+            return Ok(());
+        }
         if !matches!(self.phase, Phase::Out) {
             return Err(NotOut);
         }
@@ -129,7 +145,7 @@ impl Node {
         let Some(introducer) = round.asked.remove(&id) else { return };
         let failure = match reply {
             Ok(CallReply::Welcome { list, last }) => {
-                let incarnation = round.incarnation.max(Incarnation(last.saturating_add(1)));
+                let incarnation = round.incarnation.max(Incarnation(believable(last).0.saturating_add(1)));
                 self.enter(incarnation, &list, now);
                 return;
             }
@@ -233,7 +249,7 @@ impl Node {
             Err(DecodeError::Version(_)) => CallReply::Refused(Refusal::Version { group: crate::settings::PROTOCOL_VERSION }),
             Err(DecodeError::Malformed | DecodeError::TooLong(_)) => CallReply::Refused(Refusal::Malformed),
             Ok(_) if !matches!(self.phase, Phase::Greeting { .. } | Phase::Member) => CallReply::Refused(Refusal::NotInGroup),
-            Ok(CallRequest::Join { newcomer, settings }) => self.introduce(&newcomer, &settings),
+            Ok(CallRequest::Join { newcomer, settings }) => self.introduce(&newcomer, &settings, now),
             Ok(CallRequest::Exchange { sender, list }) => self.exchange(&sender, &list, now),
         };
         self.settle(now);
@@ -241,16 +257,21 @@ impl Node {
     }
 
     /// Lets a newcomer in, or says why not. Nothing changes here: the newcomer announces itself.
-    fn introduce(&self, newcomer: &Update, settings: &GroupSettings) -> CallReply {
+    fn introduce(&self, newcomer: &Update, settings: &GroupSettings, now: Now) -> CallReply {
         let identity = &newcomer.identity;
-        let by_name = self.list.get(&identity.name);
-        let refusal = disagreement(&self.settings.group, settings).or_else(|| {
-            let holders = by_name.into_iter().chain(self.list.at(identity.address));
-            holders.filter(|entry| entry.is_up()).find_map(|holder| conflict(identity, &holder.identity))
-        });
+        let known = || self.list.get(&identity.name).into_iter().chain(self.list.at(identity.address));
+        let refusal = disagreement(&self.settings.group, settings)
+            .or_else(|| known().filter(|entry| entry.is_up()).find_map(|holder| conflict(identity, &holder.identity)))
+            .or_else(|| {
+                (!self.is_plausible(identity.incarnation, now)).then(|| Refusal::ClockAhead { newcomer: identity.to_string() })
+            });
         match refusal {
             Some(refusal) => CallReply::Refused(refusal),
-            None => CallReply::Welcome { list: self.whole_list(), last: by_name.map_or(0, |entry| entry.identity.incarnation.0) },
+            // Its address counts too: whoever had that before must not be taken for its newer life.
+            None => CallReply::Welcome {
+                list: self.whole_list(),
+                last: known().map(|entry| entry.identity.incarnation.0).max().unwrap_or(0),
+            },
         }
     }
 

@@ -104,6 +104,8 @@ impl Node {
         }
         let update = holder.to_update();
         self.send(from, Body::News(vec![update]), now);
+        // It may hold this member for gone and not believe the news; that it is gone here it can look into.
+        self.send_verdict(from, message.incarnation, now);
         None
     }
 
@@ -161,6 +163,10 @@ impl Node {
             return;
         }
         if matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        if !self.is_plausible(identity.incarnation, now) {
+            self.counters.implausible += 1;
             return;
         }
         let newer_elsewhere = identity.incarnation > self.incarnation && identity.address != self.address;

@@ -46,6 +46,8 @@ pub struct Counters {
     pub bytes_received: u64,
     /// Datagrams that were no message.
     pub refused: u64,
+    /// Pieces of news with an incarnation too far ahead to be believed.
+    pub implausible: u64,
     /// Times that other monitors were asked about a missing heartbeat.
     pub suspicions: u64,
     /// Members that this one declared failed.
@@ -68,7 +70,7 @@ impl Counters {
     }
 
     /// Each with its name, ordered by name.
-    pub fn named(&self) -> [(&'static str, u64); 9] {
+    pub fn named(&self) -> [(&'static str, u64); 10] {
         [
             ("accusations", self.accusations),
             ("bytes_received", self.bytes_received),
@@ -76,6 +78,7 @@ impl Counters {
             ("datagrams_received", self.datagrams_received),
             ("datagrams_refused", self.refused),
             ("datagrams_sent", self.datagrams_sent),
+            ("implausible", self.implausible),
             ("repairs", self.repairs),
             ("stalls", self.stalls),
             ("suspicions", self.suspicions),

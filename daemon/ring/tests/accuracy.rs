@@ -1,0 +1,223 @@
+//! Nobody who lives is reported failed: under loss, over bad links, past deaf and stalled members, whatever the clocks say.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's numbers are small, and a broken one should stop"
+)]
+
+mod world;
+
+use memberd_ring::{Event, Settings};
+use std::time::Duration;
+use world::{Network, World, ms, name, seeds};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SIZE: usize = 100;
+
+fn formed(seed: u64) -> World {
+    World::formed(SIZE, seed, Settings::default())
+}
+
+/// Runs a fleet of 100 at this loss and expects no failure.
+fn nobody_fails_at(loss: f64, time: Duration, seed: u64) {
+    let mut world = formed(seed);
+    world.network = Network { loss, jitter: ms(1), ..Network::default() };
+    let start = world.now;
+    world.run_for(time);
+    assert_eq!(world.failures_since(start), [], "{} % loss", loss * 100.0);
+}
+
+#[test]
+fn without_loss_nobody_of_100_fails_in_ten_minutes() {
+    seeds(1..2).for_each(|seed| nobody_fails_at(0.0, 600 * SECOND, seed));
+}
+
+#[test]
+fn at_3_percent_loss_nobody_of_100_fails_in_ten_minutes() {
+    seeds(1..2).for_each(|seed| nobody_fails_at(0.03, 600 * SECOND, seed));
+}
+
+#[test]
+fn at_10_percent_loss_nobody_of_100_fails_in_ten_minutes() {
+    seeds(1..2).for_each(|seed| nobody_fails_at(0.1, 600 * SECOND, seed));
+}
+
+#[test]
+fn at_30_percent_loss_nobody_of_100_fails_in_five_minutes() {
+    seeds(1..2).for_each(|seed| nobody_fails_at(0.3, 300 * SECOND, seed));
+}
+
+#[test]
+fn slow_and_doubled_datagrams_make_nobody_fail() {
+    for seed in seeds(1..4) {
+        let mut world = formed(seed);
+        world.network = Network { loss: 0.05, duplication: 0.05, slow: 0.1, jitter: ms(5), ..Network::default() };
+        let start = world.now;
+        world.run_for(120 * SECOND);
+        assert_eq!(world.failures_since(start), []);
+    }
+}
+
+#[test]
+fn links_that_are_dead_in_one_direction_accuse_nobody() {
+    for seed in seeds(1..6) {
+        let mut world = formed(seed);
+        let ring = world.ring(0);
+        let place = 10 * seed as usize;
+        // The next neighbours, the ones beyond, and both directions of one link.
+        for (from, to) in [(0, 1), (10, 9), (20, 22), (30, 28), (40, 41), (41, 40)] {
+            world.set_link_loss(ring[(place + from) % SIZE], ring[(place + to) % SIZE], 1.0);
+        }
+        let start = world.now;
+        world.run_for(120 * SECOND);
+        assert_eq!(world.failures_since(start), []);
+    }
+}
+
+#[test]
+fn a_deaf_member_has_nobody_failed_in_any_list_but_its_own() {
+    for seed in seeds(1..6) {
+        let mut world = formed(seed);
+        let deaf = 17 * seed as usize % SIZE;
+        let start = world.now;
+        world.deafen(deaf, true);
+        world.run_for(30 * SECOND);
+        world.deafen(deaf, false);
+        world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
+        let healed = world.now;
+        world.run_for(20 * SECOND);
+        for (at, by, failed) in world.failures_since(start) {
+            assert!(by == deaf && at <= healed, "{at:?}: vm{by} reported {failed}");
+        }
+    }
+}
+
+#[test]
+fn an_isolated_member_that_comes_home_costs_one_new_incarnation() {
+    for seed in seeds(1..6) {
+        let mut world = formed(seed);
+        let lone = 13 * seed as usize % SIZE;
+        let before: Vec<_> = world.machines.iter().map(|machine| machine.last).collect();
+        let sides: Vec<u8> = (0..SIZE).map(|i| u8::from(i == lone)).collect();
+        world.split(&sides);
+        world.run_for(60 * SECOND);
+        assert_eq!(world.up_in_list(lone).len(), 1);
+        world.heal();
+        world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
+        world.run_for(20 * SECOND);
+        let renewals = world.seen.iter().filter(|seen| matches!(seen.event, Event::Incarnation(_))).count();
+        assert_eq!(renewals, 1, "one new incarnation in all");
+        assert!((0..SIZE).all(|i| (world.machines[i].last != before[i]) == (i == lone)));
+        assert!(world.whole(&world.all_but(&[])));
+    }
+}
+
+#[test]
+fn a_stall_of_up_to_failure_timeout_less_an_interval_fails_nobody() {
+    let Settings { group, .. } = Settings::default();
+    let longest = group.failure_timeout - group.heartbeat_interval - ms(10);
+    for seed in seeds(1..7) {
+        let mut world = formed(seed);
+        let start = world.now;
+        for stop in 0..24 {
+            world.run_for(3 * SECOND + ms(97 * seed + 31 * stop));
+            let time = [longest, longest - ms(200), longest / 2][stop as usize % 3];
+            world.stop_for((stop as usize * 7) % SIZE, time);
+        }
+        world.run_for(10 * SECOND);
+        assert_eq!(world.failures_since(start), []);
+    }
+}
+
+#[test]
+fn a_longer_stall_fails_the_stalled_alone_which_accuses_nobody_and_is_back_within_2_s_of_waking() {
+    for seed in seeds(1..13) {
+        let mut world = formed(seed);
+        let start = world.now;
+        let (stalled, time) = (5 * seed as usize, [2, 4, 10, 60][seed as usize % 4] * SECOND);
+        world.run_for(ms(seed * 71));
+        world.stop_for(stalled, time);
+        world.run_for(time);
+        let back = world.run_until_whole(&world.all_but(&[]), 2 * SECOND);
+        world.run_for(20 * SECOND);
+        for (at, by, failed) in world.failures_since(start) {
+            assert!(failed == name(stalled) && by != stalled, "{at:?}: vm{by} reported {failed}, back after {back:?}");
+        }
+        assert_eq!(world.node(stalled).counters().accusations, 0);
+    }
+}
+
+/// Crashes four members and expects each in some list within 2 s and the least delay, and nobody else failed since the start.
+fn crashes_are_noticed_and_nobody_else_fails(world: &mut World, start: Duration) {
+    let victims = [3, 30, 60, 90];
+    let crashed = world.now;
+    assert_eq!(world.failures_since(start), [], "before the crash");
+    for victim in victims {
+        world.crash(victim);
+    }
+    world.run_for(6 * SECOND);
+    let survivors = world.all_but(&victims);
+    for victim in victims {
+        let noticed = world.noticed(victim, crashed, &survivors);
+        let (first, _) = noticed.unwrap_or_else(|| panic!("vm{victim} is not in every list"));
+        assert!(first <= 2 * SECOND + world.network.delay, "vm{victim} after {first:?}");
+    }
+    let falsely =
+        world.failures_since(start).into_iter().find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
+    assert_eq!(falsely, None);
+}
+
+#[test]
+fn clocks_that_are_10_s_off_and_drift_by_200_ppm_fail_nobody_and_hide_nobody() {
+    for seed in seeds(1..5) {
+        let mut world = formed(seed);
+        world.network = Network { delay: ms([1, 50, 300][seed as usize % 3]), jitter: ms(2), ..Network::default() };
+        world.run_for(60 * SECOND);
+        let start = world.now;
+        for i in 0..SIZE {
+            world.set_wall_clock(i, [0, 10_000, -10_000, 120][i % 4]);
+            world.drift(i, [200, -200, 0][i % 3]);
+        }
+        world.run_for(300 * SECOND);
+        crashes_are_noticed_and_nobody_else_fails(&mut world, start);
+    }
+}
+
+#[test]
+fn steps_of_an_hour_of_one_clock_or_all_fail_nobody_and_hide_nobody() {
+    for seed in seeds(1..7) {
+        let mut world = formed(seed);
+        world.network = Network { loss: 0.03, jitter: ms(2), ..Network::default() };
+        let start = world.now;
+        let all = seed % 2 == 0;
+        for step in [3_600_000, -3_600_000, 400, -400, 0] {
+            for i in 0..if all { SIZE } else { 1 } {
+                world.set_wall_clock(7 * i % SIZE, step);
+            }
+            world.run_for(20 * SECOND + ms(seed * 130));
+        }
+        for i in 0..if all { SIZE } else { 1 } {
+            world.set_wall_clock(i, 3_600_000);
+        }
+        // At the very moment of the step.
+        crashes_are_noticed_and_nobody_else_fails(&mut world, start);
+    }
+}
+
+#[test]
+fn clocks_that_disagree_by_less_than_is_noticed_fail_nobody_at_10_percent_loss() {
+    for seed in seeds(1..3) {
+        let mut world = formed(seed);
+        let start = world.now;
+        world.network = Network { loss: 0.1, ..Network::default() };
+        for i in 0..SIZE {
+            world.set_wall_clock(i, [0, 120, -120, 60][(i * 7 + seed as usize) % 4]);
+        }
+        world.run_for(120 * SECOND);
+        assert_eq!(world.failures_since(start), []);
+    }
+}

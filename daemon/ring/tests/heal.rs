@@ -1,0 +1,214 @@
+//! Whatever drove the lists apart, they become whole again: splits, lost news, corrupted lists.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's numbers are small, and a broken one should stop"
+)]
+
+mod world;
+
+use memberd_ring::list::{Claim, Evidence, List, Update};
+use memberd_ring::{Event, Identity, Incarnation, Instant, Settings};
+use std::time::Duration;
+use world::{Network, World, address, first_life, ms, name, seeds, whole_list};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Splits a group for a while by the side that each is on, heals it, and expects every list whole within 5 s, and quiet after that.
+/// Returns the world, to be told of if an expectation fails, and which members renewed themselves.
+fn split_and_heal(size: usize, seed: u64, time: Duration, loss: f64, side: impl Fn(usize) -> u8) -> (World, Vec<bool>) {
+    let mut world = World::formed(size, seed, Settings::default());
+    world.network = Network { loss, jitter: ms(1), ..Network::default() };
+    world.run_for(ms(seed * 83));
+    let before: Vec<_> = world.machines.iter().map(|machine| machine.last).collect();
+    let sides: Vec<u8> = (0..size).map(side).collect();
+    world.split(&sides);
+    world.run_for(time);
+    let long = time >= SECOND * 60;
+    for i in 0..size {
+        let own = sides.iter().filter(|side| **side == sides[i]).count();
+        // Those that lost most of the group take a while to be sure of it.
+        let up = world.up_in_list(i).len();
+        assert!(up == own || !long && own < size / 2 && up > own, "vm{i} holds {up} up and not the {own} of its own side");
+    }
+    world.heal();
+    let all = world.all_but(&[]);
+    let took = world.run_until_whole(&all, 5 * SECOND);
+    println!("{size} members, {:?} apart for {time:?}, {} % loss: whole {took:?} after the heal", counts(&sides), loss * 100.0);
+    let healed = world.now;
+    world.run_for(20 * SECOND);
+    assert_eq!(world.failures_since(healed), []);
+    assert!(world.whole(&all), "and they stay whole");
+    let renewed = (0..size).map(|i| world.machines[i].last != before[i]).collect();
+    (world, renewed)
+}
+
+fn counts(sides: &[u8]) -> Vec<usize> {
+    (0..4).map(|side| sides.iter().filter(|own| **own == side).count()).filter(|count| *count > 0).collect()
+}
+
+const TIMES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
+
+#[test]
+fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
+    for seed in seeds(1..6) {
+        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
+        let of = |side: usize| renewed.iter().skip(side).step_by(2).filter(|renewed| **renewed).count();
+        assert!(of(0) == 0 || of(1) == 0, "only one half renews: {} and {}", of(0), of(1));
+    }
+}
+
+#[test]
+fn a_tenth_renews_itself_and_nine_tenths_keep_their_incarnations() {
+    for seed in seeds(1..6) {
+        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
+        for (i, renewed) in renewed.iter().enumerate() {
+            assert_eq!(*renewed, i % 10 == 3, "vm{i}");
+        }
+    }
+}
+
+#[test]
+fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
+    for seed in seeds(1..6) {
+        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        split_and_heal(size, seed, time, 0.0, |i| (i % 3) as u8);
+    }
+}
+
+#[test]
+fn one_alone_is_back_5_s_after_a_split_of_10_s_or_10_min_and_renews_itself_alone() {
+    for seed in seeds(1..6) {
+        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
+        assert!(renewed.iter().enumerate().all(|(i, renewed)| *renewed == (i == 11)), "{renewed:?}");
+    }
+}
+
+#[test]
+fn splits_heal_within_5_s_at_10_percent_loss() {
+    for seed in seeds(1..5) {
+        let parts = [2, 3, 10, 4][seed as usize % 4];
+        split_and_heal(60, seed, 20 * SECOND, 0.1, |i| (if parts == 10 { usize::from(i % 10 == 0) } else { i % parts }) as u8);
+    }
+}
+
+#[test]
+fn a_split_that_comes_and_goes_ends_in_whole_lists() {
+    for seed in seeds(1..5) {
+        let mut world = World::formed(40, seed, Settings::default());
+        for round in 0..8_u64 {
+            let sides: Vec<u8> = (0..40).map(|i| ((i / (1 + round % 3)) % 2) as u8).collect();
+            world.split(&sides);
+            world.run_for(ms(700 * (round + 1) + seed * 91));
+            world.heal();
+            world.run_for(ms(300 * (8 - round)));
+        }
+        let took = world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
+        println!("seed {seed}: whole {took:?} after the last heal");
+    }
+}
+
+#[test]
+fn a_member_that_missed_a_rumour_agrees_within_2_s() {
+    for (seed, size) in seeds(1..13).zip([10, 40, 100].into_iter().cycle()) {
+        let mut world = World::formed(size, seed, Settings::default());
+        world.run_for(ms(seed * 47));
+        let ring = world.ring(0);
+        // Once far from the crashed member, once its neighbour; a join as well as a crash.
+        let (crashed, uninformed) = (ring[0], ring[if seed % 2 == 0 { size / 2 } else { 3 }]);
+        world.keep_uninformed(uninformed, true);
+        world.crash(crashed);
+        let newcomer = world.add_machine();
+        world.start(newcomer, &[ring[1]]);
+        let others = world.all_but(&[crashed, uninformed]);
+        let informed = |world: &World| others.iter().all(|i| !world.holds_up(*i, crashed) && world.holds_up(*i, newcomer));
+        world.run_until(6 * SECOND, "all others know", informed);
+        // Until the news rides on no heartbeat any more.
+        world.run_for(2 * SECOND);
+        world.keep_uninformed(uninformed, false);
+        let took = world.run_until_whole(&world.all_but(&[crashed]), 2 * SECOND);
+        println!("{size} members, seed {seed}: agreed after {took:?}");
+    }
+}
+
+/// A list of a whole group in which one entry is another.
+fn list_with(size: usize, changed: Option<Update>, lacks: Option<usize>) -> List {
+    let mut list = List::new();
+    for entry in whole_list(size).iter().filter(|entry| lacks.is_none_or(|lacks| entry.identity.name != name(lacks))) {
+        list.merge(entry.to_update(), Instant::EPOCH);
+    }
+    if let Some(update) = changed {
+        list.set(update, Instant::EPOCH);
+    }
+    list
+}
+
+/// A group in which one member's list is corrupted from the start; it is expected to agree in time, with nobody gone for good.
+fn corrupted_lists_agree(size: usize, seed: u64, what: &str, limit: Duration, holder: usize, corrupted: &List) {
+    let whole = whole_list(size);
+    let mut world =
+        World::assumed(size, seed, Settings::default(), |i| if i == holder { corrupted.clone() } else { whole.clone() });
+    world.corrupted = true;
+    let took = world.run_until_whole(&world.all_but(&[]), limit);
+    println!("{size} members, {what}: agreed after {took:?}");
+    world.run_for(20 * SECOND);
+    assert!(world.whole(&world.all_but(&[])), "{what}");
+    let lost = world.seen.iter().find(|seen| matches!(seen.event, Event::Superseded { .. } | Event::JoinFailed(_)));
+    assert!(lost.is_none(), "{what}: {lost:?}");
+}
+
+#[test]
+fn a_corrupted_list_agrees_with_the_others_within_2_s() {
+    for size in [10, 40, 100] {
+        for seed in seeds(1..7) {
+            let (holder, subject) = (seed as usize, (3 * seed as usize + 1) % size);
+            if holder == subject {
+                continue;
+            }
+            let of =
+                |address, incarnation, claim| Update { identity: Identity { name: name(subject), address, incarnation }, claim };
+            let (life, soon) = (first_life(subject), 2 * SECOND);
+            corrupted_lists_agree(size, seed, "a member is missing", soon, holder, &list_with(size, None, Some(subject)));
+            for bit in [0, 5, 20] {
+                let flipped = of(address(subject), Incarnation(life.0 ^ (1 << bit)), Claim::Alive);
+                let what = format!("bit {bit} of an incarnation is wrong");
+                corrupted_lists_agree(size, seed, &what, soon, holder, &list_with(size, Some(flipped), None));
+            }
+            let evidence = Evidence { accuser: name(holder), silent_for: 1_750 };
+            let failed = of(address(subject), life, Claim::Failed(evidence));
+            corrupted_lists_agree(size, seed, "a live member is failed", soon, holder, &list_with(size, Some(failed), None));
+            let left = of(address(subject), life, Claim::Left);
+            corrupted_lists_agree(size, seed, "a live member has left", soon, holder, &list_with(size, Some(left), None));
+            let elsewhere = of(address(size + 7), life, Claim::Alive);
+            // Nobody reaches the member there: that address fails first.
+            corrupted_lists_agree(
+                size,
+                seed,
+                "an address is wrong",
+                60 * SECOND,
+                holder,
+                &list_with(size, Some(elsewhere), None),
+            );
+            let ghost = Update {
+                identity: Identity { name: name(size + 5), address: address(size + 5), incarnation: life },
+                claim: Claim::Alive,
+            };
+            // It is everywhere soon, and then fails.
+            corrupted_lists_agree(
+                size,
+                seed,
+                "there is a member that never was",
+                4 * SECOND,
+                holder,
+                &list_with(size, Some(ghost), None),
+            );
+        }
+    }
+}

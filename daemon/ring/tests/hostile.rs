@@ -1,0 +1,92 @@
+//! Forged and impossible news: a member may have to come back, but nothing is damaged for good.
+
+#![allow(clippy::unwrap_used, reason = "a helper of tests unwraps what the test set up")]
+
+mod world;
+
+use memberd_ring::clock::SentAt;
+use memberd_ring::list::{Claim, Evidence, Update};
+use memberd_ring::message::{Body, Message};
+use memberd_ring::{Identity, Incarnation, Settings, wire};
+use std::time::Duration;
+use world::{World, address, name};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Tells `to`, in the name of the live member `from`.
+fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
+    world.corrupted = true;
+    let incarnation = world.machines[from].last.unwrap();
+    let now = world.clocks(to);
+    let sent = SentAt { mono: 0, wall: now.wall };
+    let mut bytes = Vec::new();
+    wire::encode(&Message { incarnation, sent, body: Body::News(news) }, &mut bytes);
+    world.machines[to].node.as_mut().unwrap().handle_datagram(now, address(from), &bytes).unwrap();
+}
+
+fn claim(member: usize, at: std::net::SocketAddr, incarnation: u64, claim: Claim) -> Update {
+    Update { identity: Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) }, claim }
+}
+
+fn failed() -> Claim {
+    Claim::Failed(Evidence { accuser: name(0), silent_for: 1_750 })
+}
+
+fn all(size: usize) -> Vec<usize> {
+    (0..size).collect()
+}
+
+#[test]
+fn an_incarnation_that_leaves_no_larger_one_is_not_believed() {
+    for incarnation in [u64::MAX, u64::MAX - 1, u64::MAX / 2] {
+        let mut world = World::formed(5, 1, Settings::default());
+        let before = world.machines[3].last;
+        for to in 0..5 {
+            forge(&mut world, (to + 1) % 5, to, vec![claim(3, address(3), incarnation, failed())]);
+        }
+        world.run_for(10 * SECOND);
+        world.run_until_agreed(&all(5), SECOND);
+        assert_eq!(world.machines[3].last, before, "nobody believed it, so nobody had to come back");
+        assert!(world.node(1).counters().implausible > 0);
+    }
+}
+
+#[test]
+fn a_forged_failure_costs_one_new_incarnation() {
+    let mut world = World::formed(8, 2, Settings::default());
+    let before = world.machines[3].last.unwrap();
+    forge(&mut world, 1, 0, vec![claim(3, address(3), before.0, failed())]);
+    world.run_until(5 * SECOND, "back", |world| world.machines[3].last > Some(before));
+    world.run_until_agreed(&all(8), 5 * SECOND);
+    let renewed = world.machines[3].last;
+    world.run_for(20 * SECOND);
+    assert_eq!(world.machines[3].last, renewed, "once is enough");
+}
+
+#[test]
+fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
+    let mut world = World::formed(5, 3, Settings::default());
+    let hour_ahead = world.clocks(0).wall.0 + 3_600_000;
+    // Machine 4 gone; at its address, another name in the future left.
+    world.crash(4);
+    world.run_until_agreed(&all(4), 6 * SECOND);
+    forge(&mut world, 1, 0, vec![claim(77, address(4), hour_ahead, Claim::Alive)]);
+    forge(&mut world, 1, 0, vec![claim(77, address(4), hour_ahead, Claim::Left)]);
+    world.run_for(5 * SECOND);
+    world.start(4, &[0]);
+    world.run_until_agreed(&all(5), 5 * SECOND);
+    assert!(world.machines[4].last > Some(Incarnation(hour_ahead)), "larger than whoever had the address");
+    let joined = world.machines[4].last;
+    world.run_for(20 * SECOND);
+    assert_eq!(world.machines[4].last, joined);
+}
+
+#[test]
+fn two_that_hold_each_other_for_gone_under_future_incarnations_find_each_other_again() {
+    let mut world = World::formed(2, 4, Settings::default());
+    let (zero, one) = (world.machines[0].last.unwrap(), world.machines[1].last.unwrap());
+    let elsewhere = "192.0.2.77:9".parse().unwrap();
+    forge(&mut world, 0, 1, vec![claim(0, address(0), zero.0 + 100_000, failed())]);
+    forge(&mut world, 1, 0, vec![claim(1, elsewhere, one.0 + 1, Claim::Left)]);
+    world.run_until_agreed(&all(2), 15 * SECOND);
+}

@@ -1,0 +1,88 @@
+//! More crashes at once than there are monitors: slower, never missed. And flapping members disturb nobody else.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's numbers are small, and a broken one should stop"
+)]
+
+mod world;
+
+use memberd_ring::Settings;
+use std::time::Duration;
+use world::{World, ms, name, seeds};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Crashes so many members of a group at the same moment, neighbours on the ring or not. Returns when every list was right.
+fn crash_many(size: usize, count: usize, seed: u64, limit: Duration) -> Duration {
+    let mut world = World::formed(size, seed, Settings::default());
+    world.run_for(ms(seed * 77));
+    let ring = world.ring(0);
+    // The ring from a random place on, or every third of it and then the next.
+    let step = [1, 3][seed as usize % 2];
+    let mut victims: Vec<usize> = Vec::new();
+    for place in (0..step).flat_map(|first| (first..size).step_by(step)).take(count) {
+        victims.push(ring[(place + seed as usize * 5) % size]);
+    }
+    let crashed = world.now;
+    for victim in &victims {
+        world.crash(*victim);
+    }
+    let survivors = world.all_but(&victims);
+    let took = world.run_until_whole(&survivors, limit);
+    world.run_for(20 * SECOND);
+    assert!(world.whole(&survivors));
+    let falsely =
+        world.failures_since(crashed).into_iter().find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
+    assert_eq!(falsely, None, "{count} of {size}");
+    took
+}
+
+#[test]
+fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list() {
+    for count in 5..=11 {
+        let slowest = seeds(0..12).map(|seed| crash_many(12, count, seed, 8 * SECOND)).max();
+        println!("{count} of 12: every list right after {slowest:?} at most");
+    }
+}
+
+#[test]
+fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list() {
+    for count in [5, 8, 12, 25, 40, 45, 48, 49] {
+        let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, 40 * SECOND)).max();
+        println!("{count} of 50: every list right after {slowest:?} at most");
+    }
+}
+
+#[test]
+fn flapping_members_do_not_slow_what_the_others_learn_of_a_crash() {
+    for seed in seeds(0..6) {
+        let mut world = World::formed(40, seed, Settings::default());
+        let flapping = [2, 12, 22, 32];
+        let (victim, began) = (7, world.now);
+        let mut crashed = Duration::ZERO;
+        for half in 0..50 {
+            if half == 25 {
+                world.crash(victim);
+                crashed = world.now;
+            }
+            for flapper in flapping {
+                if half % 2 == 0 { world.crash(flapper) } else { world.start_remembering(flapper, &[0], &[1, 3]) }
+            }
+            world.run_for(ms(500));
+        }
+        let mut gone = flapping.to_vec();
+        gone.push(victim);
+        let (first, every) = world.noticed(victim, crashed, &world.all_but(&gone)).expect("every list has the crash");
+        println!("seed {seed}: first list {first:?}, every list {every:?}");
+        assert!(first <= 2 * SECOND && every <= first + ms(250), "{first:?}, {every:?}");
+        world.run_until_whole(&world.all_but(&[victim]), 3 * SECOND);
+        let falsely =
+            world.failures_since(began).into_iter().find(|(.., failed)| !gone.iter().any(|gone| name(*gone) == *failed));
+        assert_eq!(falsely, None, "those that run on never fail");
+    }
+}

@@ -1,0 +1,134 @@
+//! What a fleet costs and how soon it notices crashes: for the examples.
+
+use super::{Network, World, name};
+use memberd_ring::{Name, Settings};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a fleet is watched after its crashes.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// A fleet that idles and then loses some members at the same moment.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub members: usize,
+    pub crash: usize,
+    pub settings: Settings,
+    pub network: Network,
+    pub idle: Duration,
+    pub seed: u64,
+}
+
+/// What came of it, or of several together.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// For each crash, the seconds until it was in the first list, and in all of them.
+    pub first: Vec<f64>,
+    pub every: Vec<f64>,
+    /// How many crashes were not in every list at the end.
+    pub missed: usize,
+    /// How many live members were reported failed, in how many hours that members lived together.
+    pub false_failures: usize,
+    pub member_hours: f64,
+    /// Seconds that members idled together, and what they sent meanwhile; bytes with IPv4 and UDP headers.
+    idle_seconds: f64,
+    idle_datagrams: f64,
+    idle_bytes: f64,
+    /// Datagrams of the survivors after the crashes beyond what they would have sent idle, and how many survivors there were.
+    event_datagrams: f64,
+    survivors: f64,
+}
+
+impl Measured {
+    /// Datagrams that an idle member sends in a second.
+    pub fn datagrams_a_second(&self) -> f64 {
+        self.idle_datagrams / self.idle_seconds
+    }
+
+    /// Bytes that an idle member sends in a second, with IPv4 and UDP headers.
+    pub fn bytes_a_second(&self) -> f64 {
+        self.idle_bytes / self.idle_seconds
+    }
+
+    /// Datagrams that each survivor sent because of the crashes.
+    pub fn datagrams_of_the_crashes(&self) -> f64 {
+        self.event_datagrams / self.survivors
+    }
+
+    /// Takes in what another run gave.
+    pub fn add(&mut self, other: Measured) {
+        self.first.extend(other.first);
+        self.every.extend(other.every);
+        self.missed += other.missed;
+        self.false_failures += other.false_failures;
+        self.member_hours += other.member_hours;
+        self.idle_seconds += other.idle_seconds;
+        self.idle_datagrams += other.idle_datagrams;
+        self.idle_bytes += other.idle_bytes;
+        self.event_datagrams += other.event_datagrams;
+        self.survivors += other.survivors;
+    }
+}
+
+/// Runs a plan.
+pub fn measure(plan: &Plan) -> Measured {
+    let mut world = World::formed(plan.members, plan.seed, plan.settings);
+    world.network = plan.network.clone();
+    let members = plan.members as f64;
+    let mut choice = SmallRng::seed_from_u64(plan.seed);
+    let idle = plan.idle + plan.settings.group.heartbeat_interval.mul_f64(choice.random::<f64>());
+    let (sent, bytes, from) = (world.sent, world.sent_bytes, world.now);
+    world.run_for(idle);
+    let mut measured = Measured {
+        idle_seconds: members * idle.as_secs_f64(),
+        idle_datagrams: (world.sent - sent) as f64,
+        idle_bytes: (world.sent_bytes - bytes + 28 * (world.sent - sent)) as f64,
+        ..Measured::default()
+    };
+    let mut victims: Vec<usize> = (0..plan.members).collect();
+    victims.shuffle(&mut choice);
+    victims.truncate(plan.crash);
+    let survivors = world.all_but(&victims);
+    if !victims.is_empty() {
+        let (crashed, sent) = (world.now, world.sent);
+        victims.iter().for_each(|victim| world.crash(*victim));
+        world.run_for(QUIET);
+        measured.survivors = survivors.len() as f64;
+        let usual = measured.datagrams_a_second() * measured.survivors * QUIET.as_secs_f64();
+        measured.event_datagrams = (world.sent - sent) as f64 - usual;
+        for victim in &victims {
+            match world.noticed(*victim, crashed, &survivors) {
+                Some((first, every)) => {
+                    measured.first.push(first.as_secs_f64());
+                    measured.every.push(every.as_secs_f64());
+                }
+                None => measured.missed += 1,
+            }
+        }
+    }
+    measured.member_hours = members * (world.now - from).as_secs_f64() / 3_600.0;
+    let idle_until = from + idle;
+    let gone: BTreeSet<Name> = victims.iter().map(|victim| name(*victim)).collect();
+    let is_false = |(at, _, failed): &(Duration, usize, Name)| *at < idle_until || !gone.contains(failed);
+    let mut last_reported: Vec<(Name, Duration)> = Vec::new();
+    for (at, _, failed) in world.failures_since(from).into_iter().filter(is_false) {
+        // What is reported of one member within 10 s is one failure, seen by many.
+        let known = last_reported.iter().rev().find(|(name, _)| *name == failed);
+        if known.is_none_or(|(_, last)| at - *last > Duration::from_secs(10)) {
+            measured.false_failures += 1;
+            last_reported.push((failed, at));
+        }
+    }
+    measured
+}
+
+/// The value below which this many percent of the values lie.
+pub fn quantile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let index = (sorted.len().saturating_sub(1) * percent).div_ceil(100);
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,177 @@
+//! How time passes: one happening after another, and what nodes ask for carried out.
+
+use super::queue::Planned;
+use super::{Happening, Seen, World};
+use memberd_ring::join::CALL_TIMEOUT;
+use memberd_ring::{Call, Event};
+use std::time::Duration;
+
+impl World {
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Runs until a condition holds and returns how long that took.
+    pub fn run_until(&mut self, limit: Duration, what: &str, mut holds: impl FnMut(&World) -> bool) -> Duration {
+        let (start, end) = (self.now, self.now + limit);
+        while !holds(self) {
+            if !self.step(end) {
+                self.now = end;
+                assert!(holds(self), "seed {}: not within {limit:?}: {what}", self.seed);
+            }
+        }
+        self.now - start
+    }
+
+    /// The same for a condition that costs much: it is looked at only so often, and at the end.
+    pub fn run_until_at_most_every(
+        &mut self,
+        pause: Duration,
+        limit: Duration,
+        what: &str,
+        holds: impl Fn(&World) -> bool,
+    ) -> Duration {
+        let (start, end) = (self.now, self.now + limit);
+        while !holds(self) {
+            assert!(self.now < end, "seed {}: not within {limit:?}: {what}", self.seed);
+            self.run_for(pause.min(end - self.now));
+        }
+        self.now - start
+    }
+
+    fn step(&mut self, end: Duration) -> bool {
+        if self.queue.peek().is_none_or(|planned| planned.at > end) {
+            return false;
+        }
+        if let Some(Planned { at, happening, .. }) = self.queue.pop() {
+            self.now = self.now.max(at);
+            self.happen(happening);
+        }
+        if self.checked && self.now >= self.checks.next_at {
+            self.check();
+        }
+        true
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let member = match &happening {
+            Happening::Datagram { to, .. } | Happening::Request { to, .. } | Happening::Reply { to, .. } => *to,
+            Happening::Wake { member, .. } | Happening::Resume { member } => *member,
+        };
+        if self.machines[member].stopped_until > self.now {
+            self.machines[member].inbox.push(happening);
+            return;
+        }
+        if self.machines[member].inbox.is_empty() {
+            self.handle(happening);
+        } else {
+            // A woken process drains its sockets before it looks at its timers.
+            let waiting = std::mem::take(&mut self.machines[member].inbox);
+            let (wakes, rest): (Vec<_>, Vec<_>) =
+                waiting.into_iter().chain([happening]).partition(|happening| matches!(happening, Happening::Wake { .. }));
+            for happening in rest.into_iter().chain(wakes) {
+                self.handle(happening);
+            }
+        }
+        self.drain(member);
+    }
+
+    fn handle(&mut self, happening: Happening) {
+        match happening {
+            Happening::Datagram { to, from, bytes } => {
+                let now = self.clocks(to);
+                if let Some(node) = &mut self.machines[to].node {
+                    node.handle_datagram(now, from, &bytes).unwrap();
+                }
+            }
+            Happening::Request { to, from, life, id, bytes } => {
+                let now = self.clocks(to);
+                if self.cuts.apart(from, to) {
+                    return;
+                }
+                let reply = match &mut self.machines[to].node {
+                    Some(node) => Ok(node.handle_request(now, &bytes)),
+                    None => Err("connection refused".to_owned()),
+                };
+                let at = self.now + self.delay();
+                self.at(at, Happening::Reply { to: from, life, id, reply });
+            }
+            Happening::Reply { to, life, id, reply } => {
+                let now = self.clocks(to);
+                let machine = &mut self.machines[to];
+                if let Some(node) = machine.node.as_mut().filter(|_| machine.life == life) {
+                    node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
+                }
+            }
+            Happening::Wake { member, due } => {
+                let now = self.clocks(member);
+                let machine = &mut self.machines[member];
+                if machine.woken_for != Some(due) {
+                    return;
+                }
+                machine.woken_for = None;
+                if let Some(node) = machine.node.as_mut()
+                    && node.poll_timeout().is_some_and(|due| due <= now.mono)
+                {
+                    node.handle_timeout(now);
+                }
+            }
+            Happening::Resume { .. } => {}
+        }
+    }
+
+    /// Carries out what a node asks for.
+    pub(super) fn drain(&mut self, i: usize) {
+        let now = self.clocks(i);
+        let Some(mut node) = self.machines[i].node.take() else { return };
+        let mut asked_for = 0;
+        while let Some(event) = node.poll_event() {
+            asked_for += 1;
+            if let Event::Incarnation(incarnation) = event {
+                assert!(self.machines[i].last < Some(incarnation), "vm{i}'s incarnation did not grow");
+                self.machines[i].last = Some(incarnation);
+            }
+            self.seen.push(Seen { at: self.now, by: i, event });
+        }
+        while let Some(transmit) = node.poll_transmit() {
+            asked_for += 1;
+            assert!(transmit.payload.len() <= 1_200, "{} of {} bytes", transmit.kind, transmit.payload.len());
+            self.sent += 1;
+            self.sent_bytes += transmit.payload.len() as u64;
+            self.carry(i, transmit.to, &transmit.payload);
+        }
+        while let Some(call) = node.poll_call() {
+            asked_for += 1;
+            self.call(i, call);
+        }
+        self.most_at_once = self.most_at_once.max(asked_for);
+        let due = node.poll_timeout();
+        self.machines[i].node = Some(node);
+        let machine = &mut self.machines[i];
+        if let Some(due) = due
+            && machine.woken_for.is_none_or(|woken| due < woken)
+        {
+            machine.woken_for = Some(due);
+            let wait = machine.rate.true_time(due.since(now.mono));
+            self.at(self.now + wait, Happening::Wake { member: i, due });
+        }
+    }
+
+    /// Connects, asks, and waits for the reply, for no longer than is promised.
+    fn call(&mut self, from: usize, call: Call) {
+        let (life, id) = (self.machines[from].life, call.id);
+        let timed_out = Err("timed out".to_owned());
+        self.at(self.now + CALL_TIMEOUT, Happening::Reply { to: from, life, id, reply: timed_out });
+        if let Some(to) = self.index(call.to).filter(|to| !self.cuts.apart(*to, from)) {
+            let at = self.now + self.delay() * 3;
+            self.at(at, Happening::Request { to, from, life, id, bytes: call.payload });
+        }
+    }
+
+    pub(super) fn at(&mut self, at: Duration, happening: Happening) {
+        self.sequence += 1;
+        self.queue.push(Planned { at, sequence: self.sequence, happening });
+    }
+}

@@ -1,0 +1,108 @@
+//! What a failed run prints: who holds whom up, what was done and seen last, the seed, and the command that runs it again.
+
+use super::{Seen, World};
+use memberd_ring::Event;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The variable that picks one seed out of those that a test runs through.
+const SEED: &str = "MEMBERD_RING_SEED";
+
+/// How many members and how many moments a trace shows.
+const MEMBERS: usize = 40;
+const MOMENTS: usize = 100;
+
+/// Sights of one thing that are closer in time than this are shown as one.
+const SAME_SIGHT: Duration = Duration::from_secs(1);
+
+/// Of these seeds those to run: all, or the one that `MEMBERD_RING_SEED` names.
+pub fn seeds(range: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
+    let only: Option<u64> = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    range.filter(move |seed| only.is_none_or(|only| only == *seed))
+}
+
+/// What many saw at about the same time.
+struct Sight {
+    first: Duration,
+    last: Duration,
+    by: usize,
+    lists: usize,
+    what: String,
+}
+
+impl World {
+    /// Puts something that was done to the world into its trace.
+    pub fn note(&mut self, what: String) {
+        self.notes.push((self.now, what));
+    }
+
+    /// Who holds whom up, and what was done and seen last.
+    pub fn describe(&self) -> String {
+        let mut text = format!("seed {}, at {:.3} s\n", self.seed, self.now.as_secs_f64());
+        for (i, machine) in self.machines.iter().enumerate().take(MEMBERS) {
+            let phase = machine.node.as_ref().map_or("down", |node| node.phase().as_str());
+            let up = self.up_in_list(i);
+            let names: Vec<&str> = up.iter().take(MEMBERS).map(memberd_ring::Name::as_str).collect();
+            let last = machine.last.map_or(0, |last| last.0);
+            let _ = writeln!(text, "vm{i} {phase}, incarnation {last}, {} up: {}", up.len(), names.join(" "));
+        }
+        let mut moments: Vec<(Duration, String)> = self.notes.iter().map(|(at, what)| (*at, format!("--- {what}"))).collect();
+        moments.extend(self.seen_in_brief());
+        moments.sort_by_key(|(at, _)| *at);
+        for (at, what) in &moments[moments.len().saturating_sub(MOMENTS)..] {
+            let _ = writeln!(text, "{:.4} {what}", at.as_secs_f64());
+        }
+        text
+    }
+
+    /// What was seen; of what many saw of one member, who saw it first, how many did, and when the last.
+    fn seen_in_brief(&self) -> impl Iterator<Item = (Duration, String)> {
+        let mut sights: Vec<Sight> = Vec::new();
+        let mut latest: BTreeMap<String, usize> = BTreeMap::new();
+        for Seen { at, by, event } in &self.seen {
+            let (what, shared) = match event {
+                Event::Member(event) => (format!("{:?} {:?}", event.member, event.kind), true),
+                other => (format!("{other:?}"), false),
+            };
+            let known = latest.get(&what).filter(|index| shared && *at - sights[**index].last < SAME_SIGHT).copied();
+            if let Some(index) = known {
+                sights[index].last = *at;
+                sights[index].lists += 1;
+            } else {
+                latest.insert(what.clone(), sights.len());
+                sights.push(Sight { first: *at, last: *at, by: *by, lists: 1, what });
+            }
+        }
+        sights.into_iter().map(|Sight { first, last, by, lists, what }| {
+            let more = if lists > 1 { format!(" ({lists} lists, until {:.4})", last.as_secs_f64()) } else { String::new() };
+            (first, format!("vm{by}: {what}{more}"))
+        })
+    }
+
+    /// The command that runs this world again.
+    pub fn replay(&self) -> String {
+        let seed = self.seed;
+        let program = std::env::current_exe().ok();
+        let program = program.as_ref().and_then(|path| path.file_stem()?.to_str()).unwrap_or("");
+        match std::thread::current().name() {
+            Some(test) if test != "main" => {
+                let binary = program.rsplit_once('-').map_or(program, |(binary, _)| binary);
+                format!("{SEED}={seed} cargo test -p memberd-ring --test {binary} -- --exact {test}")
+            }
+            _ => {
+                let arguments: Vec<String> = std::env::args().skip(1).collect();
+                format!("cargo run --release -p memberd-ring --example {program} -- {} # seed {seed}", arguments.join(" "))
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    /// Whichever assertion fails, the world that it is about is told of.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}run it again: {}", self.describe(), self.replay());
+        }
+    }
+}
