@@ -13,7 +13,7 @@ use memberd_search::{GlobError, Offer};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ impl Config {
 
     /// Whether datagrams to other machines go out unsealed.
     pub fn speaks_openly(&self) -> bool {
-        !is_loopback(self.address.ip())
+        !self.address.ip().is_loopback()
     }
 }
 
@@ -132,10 +132,6 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {MOST_BYTES} bytes")));
     }
     Ok(text)
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.is_loopback()
 }
 
 /// A path as a glob that matches it alone.

@@ -2,7 +2,7 @@
 
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, duration, is_loopback};
+use super::{Config, ConfigError, duration};
 use crate::log::Level;
 use memberd_ring::{GroupSettings, Name, Settings};
 use memberd_search::Offer;
@@ -285,7 +285,7 @@ fn security(
         }
     }
     let allow = security.allow_plaintext.as_ref().is_some_and(|set| *set.get_ref());
-    if let Some(address) = address.filter(|address| !is_loopback(address.ip()) && !allow) {
+    if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow) {
         let why = "is not a loopback address, and without a key nothing is sealed: for a closed test network set \
                    security.allow_plaintext = true";
         let problem = format!("{} {why}", address.ip());

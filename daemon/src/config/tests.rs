@@ -3,7 +3,7 @@
 use super::parse::{System, parse};
 use super::*;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const SYSTEM: System = System {
     host_name: || Some("web17".to_owned()),

@@ -45,9 +45,10 @@ pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> 
 /// When the connection breaks, and with [`io::ErrorKind::InvalidInput`] when the parts do not fit into a frame.
 pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> io::Result<()> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    let length = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let header = length.to_be_bytes();
-    if parts.iter().map(|part| part.len()).sum::<usize>() <= 4_096 {
+    let announced = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let header = announced.to_be_bytes();
+    // A small frame goes out in one packet.
+    if length <= 4_096 {
         let whole: Vec<u8> = [&header[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect();
         return stream.write_all(&whole).await;
     }
