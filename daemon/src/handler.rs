@@ -54,7 +54,7 @@ pub async fn handle(request: Request, client: &mut Client, context: &Context) ->
         Request::List { all } => list::handle(all, client, context).await,
         Request::Status => status::handle(client, context).await,
         Request::Events => events::handle(client, context).await,
-        Request::Grep(request) => grep::handle(request, client, context).await,
+        Request::Grep(request) => grep::handle(*request, client, context).await,
     }
 }
 

@@ -4,7 +4,7 @@ pub mod fan_out;
 pub mod reply;
 pub mod serve;
 
-use memberd_control::message::{GrepPrint, GrepRequest, GrepSyntax};
+use memberd_control::grep::{GrepPrint, GrepRequest, GrepSyntax};
 use memberd_search::{Narrow, Offer, Print, Query, Syntax};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
@@ -40,24 +40,27 @@ impl Searches {
 
 /// Why a request cannot be searched for, if it cannot, in grep's words.
 pub fn refusal(request: &GrepRequest) -> Option<String> {
-    let pattern = query(request).compile().err().map(|error| error.to_string());
-    pattern.or_else(|| Narrow::new(&request.files).err().map(|error| error.to_string()))
+    let pattern = query(request).and_then(|query| query.compile().map(drop).map_err(|error| error.to_string())).err();
+    pattern.or_else(|| Narrow::new(&request.files.globs).err().map(|error| error.to_string()))
 }
 
 /// The request as the search engine takes it.
-fn query(request: &GrepRequest) -> Query {
-    Query {
-        patterns: request.patterns.clone(),
-        syntax: match request.syntax {
+fn query(request: &GrepRequest) -> Result<Query, String> {
+    let GrepRequest { pattern, printing, .. } = request;
+    let patterns = pattern.patterns.iter().cloned().map(String::from_utf8).collect::<Result<_, _>>();
+    Ok(Query {
+        patterns: patterns.map_err(|_| "a pattern is not valid UTF-8".to_owned())?,
+        syntax: match pattern.syntax {
             GrepSyntax::Basic => Syntax::Basic,
             GrepSyntax::Extended => Syntax::Extended,
             GrepSyntax::Fixed => Syntax::Fixed,
+            GrepSyntax::Perl => return Err("-P is not supported by this member".to_owned()),
         },
-        ignore_case: request.ignore_case,
-        invert: request.invert,
-        words: request.words,
-        whole_lines: request.whole_lines,
-        print: match request.print {
+        ignore_case: pattern.ignore_case,
+        invert: pattern.invert,
+        words: pattern.words,
+        whole_lines: pattern.whole_lines,
+        print: match printing.what {
             GrepPrint::Lines => Print::Lines,
             GrepPrint::Matches => Print::Matches,
             GrepPrint::Count => Print::Count,
@@ -65,12 +68,12 @@ fn query(request: &GrepRequest) -> Query {
             GrepPrint::FilesWithoutMatch => Print::FilesWithoutMatch,
             GrepPrint::Nothing => Print::Nothing,
         },
-        line_numbers: request.line_numbers,
-        no_names: request.no_names,
-        no_messages: request.no_messages,
-        max_count: request.max_count,
-        before_context: request.before_context,
-        after_context: request.after_context,
-        color: request.color,
-    }
+        line_numbers: printing.line_numbers,
+        no_names: printing.no_names,
+        no_messages: printing.no_messages,
+        max_count: printing.max_count,
+        before_context: printing.before_context.unwrap_or(0),
+        after_context: printing.after_context.unwrap_or(0),
+        color: printing.colors.is_some(),
+    })
 }

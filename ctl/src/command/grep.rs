@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use memberd_control::message::{GrepOutcome, GrepPrint, GrepRequest, Reply, Request};
+use memberd_control::grep::{GrepOutcome, GrepPrint, GrepRequest};
+use memberd_control::message::{Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Failure, complain};
@@ -126,9 +127,9 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// Asks the daemon, and passes on what the members say as it comes.
-fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
-    let quiet = request.print == GrepPrint::Nothing;
-    let wanted = request.files.clone();
+fn search(daemon: &Daemon, request: Box<GrepRequest>) -> Result<Status, Failure> {
+    let quiet = request.printing.what == GrepPrint::Nothing;
+    let wanted = request.files.globs.clone();
     let mut printer = Printer::new(&request);
     let mut tally = Tally { nowhere: wanted, ..Tally::default() };
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
@@ -178,6 +179,7 @@ impl Tally {
                 self.lost = true;
                 complain(&format!("{member}: did not answer: {why}"));
             }
+            GrepOutcome::NotAsked(why) => complain(&format!("{member} {why}: its logs are not searched")),
         }
     }
 
@@ -212,9 +214,9 @@ struct Printer {
 
 impl Printer {
     fn new(request: &GrepRequest) -> Printer {
-        let lines = matches!(request.print, GrepPrint::Lines | GrepPrint::Matches);
-        let context = request.before_context > 0 || request.after_context > 0;
-        let separator: &[u8] = match request.color {
+        let lines = matches!(request.printing.what, GrepPrint::Lines | GrepPrint::Matches);
+        let context = request.printing.has_context();
+        let separator: &[u8] = match request.printing.colors.is_some() {
             true => b"\x1b[36m\x1b[K--\x1b[m\x1b[K\n",
             false => b"--\n",
         };

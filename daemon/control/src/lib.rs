@@ -22,4 +22,5 @@
 //! own sockets, and blocking helpers over [`std::io`] for simple clients.
 
 pub mod frame;
+pub mod grep;
 pub mod message;

@@ -1,5 +1,6 @@
 //! What is said over the control socket: requests, replies, and the records in them.
 
+use crate::grep::{GrepOutcome, GrepRequest};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol. A client and a daemon of different versions part at the hello.
@@ -34,7 +35,7 @@ pub enum Request {
     /// Follow membership changes until the client closes the connection.
     Events,
     /// Search the logs of all alive members.
-    Grep(GrepRequest),
+    Grep(Box<GrepRequest>),
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
@@ -230,97 +231,6 @@ pub struct NeighbourRecord {
     pub clock_offset: Option<i64>,
     /// Whether its list had the same digest at its last heartbeat.
     pub agrees: bool,
-}
-
-/// A search over the members' logs, as grep's command line has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepRequest {
-    /// The patterns; a line that matches any of them is selected. Never empty; none holds a newline.
-    pub patterns: Vec<String>,
-    /// `-G`, `-E`, `-F`.
-    pub syntax: GrepSyntax,
-    /// `-i`
-    pub ignore_case: bool,
-    /// `-v`
-    pub invert: bool,
-    /// `-w`
-    pub words: bool,
-    /// `-x`
-    pub whole_lines: bool,
-    /// What is printed.
-    pub print: GrepPrint,
-    /// `-n`
-    pub line_numbers: bool,
-    /// `-h`: lines without `NAME:FILE:`.
-    pub no_names: bool,
-    /// `-s`: no messages about files that cannot be read.
-    pub no_messages: bool,
-    /// `-m NUM`, for each file.
-    pub max_count: Option<u64>,
-    /// `-B NUM`
-    pub before_context: u32,
-    /// `-A NUM`
-    pub after_context: u32,
-    /// `--color`, decided by the client.
-    pub color: bool,
-    /// Globs over the offered files; none means all that is offered.
-    pub files: Vec<String>,
-}
-
-/// The pattern language.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepSyntax {
-    /// POSIX basic regular expressions, with GNU's extensions.
-    #[default]
-    Basic,
-    /// POSIX extended regular expressions, with GNU's extensions.
-    Extended,
-    /// Plain strings.
-    Fixed,
-}
-
-/// What grep prints of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepPrint {
-    /// The selected lines.
-    #[default]
-    Lines,
-    /// `-o`: only the matching parts.
-    Matches,
-    /// `-c`: how many lines were selected.
-    Count,
-    /// `-l`: the names of files with a selected line.
-    FilesWithMatch,
-    /// `-L`: the names of files without one.
-    FilesWithoutMatch,
-    /// `-q`: nothing; the first selected line ends the search.
-    Nothing,
-}
-
-/// How one member's search went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepOutcome {
-    /// It searched all it offers.
-    Searched(GrepTotals),
-    /// It did not answer, or not to the end; the words say why.
-    Lost(String),
-}
-
-/// The totals of one member's search.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepTotals {
-    /// Files searched.
-    pub files: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Lines selected.
-    pub lines: u64,
-    /// Files that could not be read, each with a message before.
-    pub errors: u64,
-    /// Milliseconds it took there.
-    pub milliseconds: u64,
-    /// Those of [`GrepRequest::files`] that match no file that is offered there.
-    pub unmatched: Vec<String>,
 }
 
 /// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).

@@ -6,7 +6,8 @@
 use super::reply::{MAX_FRAME, PeerReply};
 use super::serve::WORKING_EVERY;
 use crate::peer::{PeerRequestKind, call, frame};
-use memberd_control::message::{GrepOutcome, GrepRequest, Reply};
+use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::message::Reply;
 use memberd_ring::Identity;
 use std::io;
 use std::net::SocketAddr;

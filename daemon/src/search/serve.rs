@@ -6,7 +6,7 @@
 use super::reply::{MAX_PIECE, PeerReply};
 use super::{SEARCHES, Searches, query};
 use crate::peer::frame;
-use memberd_control::message::{GrepRequest, GrepTotals};
+use memberd_control::grep::{GrepRequest, GrepTotals};
 use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
 use std::io;
 use std::sync::Arc;
@@ -107,14 +107,14 @@ fn search(
     output: mpsc::Sender<PeerReply>,
     cancel: &AtomicBool,
 ) -> Result<Option<GrepTotals>, String> {
-    let search = query(request).compile().map_err(|error| error.to_string())?;
-    let narrow = Narrow::new(&request.files).map_err(|error| error.to_string())?;
+    let search = query(request)?.compile().map_err(|error| error.to_string())?;
+    let narrow = Narrow::new(&request.files.globs).map_err(|error| error.to_string())?;
     let found = searches.offer().files(&narrow);
     let mut output = Pieces(output);
     let mut problems = 0;
     for problem in &found.problems {
         problems += 1;
-        if !request.no_messages && output.message(problem.to_string()).is_err() {
+        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
             break;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use memberd_control::message::{GrepPrint, GrepRequest, GrepSyntax};
+use memberd_control::grep::{GrepColors, GrepPrint, GrepRequest, GrepSyntax};
 
 use super::getopt::{self, Flag, Piece};
 
@@ -14,7 +14,7 @@ pub(super) enum Command {
     /// `--version`
     Version,
     /// A search.
-    Search(GrepRequest),
+    Search(Box<GrepRequest>),
 }
 
 /// Understands a command line. `terminal` says whether colour is wanted where it is left to us.
@@ -43,7 +43,7 @@ struct Options {
     terminal: bool,
     help: bool,
     version: bool,
-    patterns: Option<Vec<String>>,
+    patterns: Option<Vec<Vec<u8>>>,
     operands: Vec<String>,
     quiet: bool,
     names_of_files: Option<GrepPrint>,
@@ -69,26 +69,26 @@ impl Options {
     }
 
     fn take_flag(&mut self, flag: Flag) {
-        let request = &mut self.request;
+        let GrepRequest { pattern, printing, .. } = &mut self.request;
         match flag {
-            Flag::Basic => request.syntax = GrepSyntax::Basic,
-            Flag::Extended => request.syntax = GrepSyntax::Extended,
-            Flag::Fixed => request.syntax = GrepSyntax::Fixed,
-            Flag::Color => request.color = self.terminal,
+            Flag::Basic => pattern.syntax = GrepSyntax::Basic,
+            Flag::Extended => pattern.syntax = GrepSyntax::Extended,
+            Flag::Fixed => pattern.syntax = GrepSyntax::Fixed,
+            Flag::Color => printing.colors = self.terminal.then(GrepColors::default),
             Flag::Count => self.count = true,
             Flag::FilesWithMatch => self.names_of_files = Some(GrepPrint::FilesWithMatch),
             Flag::FilesWithoutMatch => self.names_of_files = Some(GrepPrint::FilesWithoutMatch),
-            Flag::IgnoreCase => request.ignore_case = true,
-            Flag::NoIgnoreCase => request.ignore_case = false,
-            Flag::LineNumber => request.line_numbers = true,
-            Flag::WholeLines => request.whole_lines = true,
-            Flag::NoNames => request.no_names = true,
-            Flag::Names => request.no_names = false,
-            Flag::NoMessages => request.no_messages = true,
+            Flag::IgnoreCase => pattern.ignore_case = true,
+            Flag::NoIgnoreCase => pattern.ignore_case = false,
+            Flag::LineNumber => printing.line_numbers = true,
+            Flag::WholeLines => pattern.whole_lines = true,
+            Flag::NoNames => printing.no_names = true,
+            Flag::Names => printing.no_names = false,
+            Flag::NoMessages => printing.no_messages = true,
             Flag::OnlyMatching => self.only_matching = true,
             Flag::Quiet => self.quiet = true,
-            Flag::Invert => request.invert = true,
-            Flag::Words => request.words = true,
+            Flag::Invert => pattern.invert = true,
+            Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
             // The first holds anyway, the second is refused before, the others never come without a value.
@@ -104,10 +104,10 @@ impl Options {
             Flag::MaxCount => {
                 let count = number(value).ok_or("invalid max count")?;
                 // GNU grep takes a negative count for no limit.
-                self.request.max_count = u64::try_from(count).ok();
+                self.request.printing.max_count = u64::try_from(count).ok();
             }
-            Flag::Color => self.request.color = color(value, self.terminal)?,
-            Flag::Pattern => self.patterns.get_or_insert_default().extend(value.split('\n').map(str::to_owned)),
+            Flag::Color => self.request.printing.colors = color(value, self.terminal)?.then(GrepColors::default),
+            Flag::Pattern => self.patterns.get_or_insert_default().extend(lines(value)),
             _ => {}
         }
         Ok(())
@@ -121,22 +121,27 @@ impl Options {
             return Ok(Command::Version);
         }
         let mut operands = self.operands.into_iter();
-        self.request.patterns = match self.patterns {
+        self.request.pattern.patterns = match self.patterns {
             Some(patterns) => patterns,
-            None => operands.next().ok_or("no PATTERN was given")?.split('\n').map(str::to_owned).collect(),
+            None => lines(&operands.next().ok_or("no PATTERN was given")?).collect(),
         };
-        self.request.files = operands.collect();
-        self.request.print = match self.names_of_files {
+        self.request.files.globs = operands.collect();
+        self.request.printing.what = match self.names_of_files {
             _ if self.quiet => GrepPrint::Nothing,
             Some(print) => print,
             None if self.count => GrepPrint::Count,
             None if self.only_matching => GrepPrint::Matches,
             None => GrepPrint::Lines,
         };
-        self.request.before_context = self.before.or(self.around).unwrap_or(0);
-        self.request.after_context = self.after.or(self.around).unwrap_or(0);
-        Ok(Command::Search(self.request))
+        self.request.printing.before_context = self.before.or(self.around);
+        self.request.printing.after_context = self.after.or(self.around);
+        Ok(Command::Search(Box::new(self.request)))
     }
+}
+
+/// The patterns in a text, one a line.
+fn lines(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {
+    text.split('\n').map(|line| line.as_bytes().to_vec())
 }
 
 /// `--color=WHEN`, with all the words that GNU grep knows.
