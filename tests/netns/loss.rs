@@ -1,8 +1,7 @@
 //! A network that loses 10 and 30 percent of everything: the living are not failed, and the dead are noticed in time.
 
-use crate::size;
 use memberd_tests::trials::loss;
-use memberd_tests::{Fleet, Network};
+use memberd_tests::{Fleet, Network, size};
 
 const MEMBERS: u8 = 20;
 
@@ -10,11 +9,11 @@ const MEMBERS: u8 = 20;
 fn false_failures_at(percent: u8) -> Option<usize> {
     let mut fleet = Fleet::within(Network::if_possible(MEMBERS)?, MEMBERS);
     fleet.form();
-    let watched = loss::watch(&fleet, percent, size::span());
+    let watched = loss::watch(&fleet, percent, size::span(30));
     fleet.wait_until_whole();
-    let crashes = loss::crash_rounds(&mut fleet, percent, size::rounds() / 2);
+    let crashes = loss::crash_rounds(&mut fleet, percent, size::rounds(4) / 2);
     crashes.assert_in_time();
-    Some(watched + crashes.false_failures)
+    Some(watched.false_failures + crashes.false_failures)
 }
 
 #[test]

@@ -22,5 +22,4 @@ mod links;
 mod loss;
 mod network;
 mod rest;
-mod size;
 mod split;

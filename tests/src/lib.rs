@@ -17,6 +17,7 @@ pub mod network;
 pub mod proc;
 pub mod process;
 pub mod settings;
+pub mod size;
 pub mod trials;
 pub mod wait;
 

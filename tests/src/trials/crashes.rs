@@ -1,11 +1,17 @@
 //! Four crashes at once, again and again.
 
+use super::rest;
 use crate::Fleet;
 use crate::follow::Noticed;
+use memberd_ring::GroupSettings;
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 /// How many crash at the same moment: as many as `max_simultaneous_failures` has by default.
 pub const AT_ONCE: usize = 4;
+
+/// At least: by then those that were started again have sent heartbeats for a while.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What came of some rounds.
 #[derive(Debug, Default)]
@@ -46,6 +52,13 @@ pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
     ring
 }
 
+/// How long the n-th round waits on, so that the rounds are spread evenly over the time between two heartbeats: they would all come
+/// soon after one otherwise, since whoever starts sends at once.
+pub(super) fn phase(round: usize) -> Duration {
+    const GOLDEN_RATIO: f64 = 0.618_033_988_75;
+    GroupSettings::default().heartbeat_interval.mul_f64((round as f64 * GOLDEN_RATIO).fract())
+}
+
 /// Kills these at the same moment, and watches the lists of the others.
 ///
 /// # Panics
@@ -67,6 +80,7 @@ pub fn rounds(fleet: &mut Fleet, rounds: usize) -> Crashes {
     let mut all = Crashes::default();
     for round in 0..rounds {
         let victims = victims(fleet, round);
+        rest::pass(SETTLED + phase(round));
         all.add(crash(fleet, &victims));
         fleet.restart(&victims);
     }

@@ -11,7 +11,7 @@ const CALM: Duration = Duration::from_secs(12);
 const HEADERS: f64 = 28.0;
 
 /// The cost of one member: the mean of all, and where said the worst.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rest {
     /// Datagrams that it sends in a second.
     pub datagrams: f64,
@@ -25,12 +25,16 @@ pub struct Rest {
     pub peak_kib: u64,
 }
 
-/// Lets a fleet come to rest, and measures it for so long.
+/// Lets a fleet come to rest.
+pub fn calm() {
+    pass(CALM);
+}
+
+/// Measures what a fleet costs for so long.
 ///
 /// # Panics
 /// When a daemon does not answer.
-pub fn rest(fleet: &Fleet, span: Duration) -> Rest {
-    pass(CALM);
+pub fn cost(fleet: &Fleet, span: Duration) -> Rest {
     let start = Instant::now();
     let before: Vec<Counts> = fleet.running().map(Counts::of).collect();
     pass(span);
@@ -69,8 +73,8 @@ impl Counts {
     }
 }
 
-/// Lets time pass; waiting is what is measured here.
-fn pass(span: Duration) {
+/// Lets time pass: what is measured or set up here is a time.
+pub(super) fn pass(span: Duration) {
     let start = Instant::now();
     wait_until("the time is over", span + SOON, || holds(start.elapsed() >= span, || format!("{:?} so far", start.elapsed())));
 }
