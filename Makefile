@@ -5,7 +5,7 @@ demo:
 	cargo build --release --locked --bins
 	target/release/memberctl demo
 
-# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons.
+# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons (some as root only).
 test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -18,4 +18,10 @@ bench:
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
-.PHONY: demo test bench
+# Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
+bench-netns:
+	cargo build --release --locked --bins
+	cargo build --release --locked -p memberd-ring --example simulate
+	cargo run --release --locked -p memberd-tests --example netns
+
+.PHONY: demo test bench bench-netns

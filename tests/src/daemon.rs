@@ -24,6 +24,7 @@ pub struct Daemon {
     /// Its settings. Changes take effect with [`Daemon::write_settings`], or at the next start.
     pub settings: Settings,
     directory: PathBuf,
+    namespace: Option<PathBuf>,
     process: Option<Running>,
 }
 
@@ -34,7 +35,12 @@ impl Daemon {
     /// When its directory cannot be made.
     pub fn new(directory: PathBuf, settings: Settings) -> Self {
         fs::create_dir_all(&directory).expect("a directory for the daemon");
-        Daemon { settings, directory, process: None }
+        Daemon { settings, directory, namespace: None, process: None }
+    }
+
+    /// From its next start on it runs in this network namespace.
+    pub fn move_to(&mut self, namespace: PathBuf) {
+        self.namespace = Some(namespace);
     }
 
     /// Its name.
@@ -72,7 +78,7 @@ impl Daemon {
     pub fn launch_as_configured(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name());
         let stderr = OpenOptions::new().create(true).append(true).open(self.stderr_path()).expect("a file for standard error");
-        let mut command = binaries::mortal(&binaries::memberd());
+        let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
         command.arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         self.process = Some(Running::start(&mut command));
     }
@@ -166,7 +172,7 @@ impl Daemon {
 
     /// A `memberctl` at its control socket, not yet started.
     pub fn memberctl(&self, arguments: &[&str]) -> Command {
-        let mut command = binaries::mortal(&binaries::memberctl());
+        let mut command = binaries::mortal(&binaries::memberctl(), None);
         command.arg("--socket").arg(&self.settings.socket).args(arguments).env_remove("MEMBERCTL_SOCKET");
         command
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub level: &'static str,
     /// `control.socket`
     pub socket: PathBuf,
+    /// `security.allow_plaintext`
+    pub allow_plaintext: bool,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             files: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
+            allow_plaintext: !address.ip().is_loopback(),
         }
     }
 
@@ -65,7 +68,8 @@ impl Settings {
              [group]\nintroducers = {:?}\njoin_on_start = {}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
              [logs]\nfiles = {:?}\nlevel = {:?}\n\
-             [control]\nsocket = {:?}\n",
+             [control]\nsocket = {:?}\n\
+             [security]\nallow_plaintext = {}\n",
             self.address.ip(),
             self.address.port(),
             self.introducers,
@@ -75,6 +79,7 @@ impl Settings {
             self.files,
             self.level,
             self.socket,
+            self.allow_plaintext,
         );
         text
     }
