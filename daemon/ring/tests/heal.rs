@@ -28,12 +28,9 @@ fn split_and_heal(size: usize, seed: u64, time: Duration, loss: f64, side: impl 
     let sides: Vec<u8> = (0..size).map(side).collect();
     world.split(&sides);
     world.run_for(time);
-    let long = time >= SECOND * 60;
     for i in 0..size {
         let own = sides.iter().filter(|side| **side == sides[i]).count();
-        // Those that lost most of the group take a while to be sure of it.
-        let up = world.up_in_list(i).len();
-        assert!(up == own || !long && own < size / 2 && up > own, "vm{i} holds {up} up and not the {own} of its own side");
+        assert_eq!(world.up_in_list(i).len(), own, "vm{i} holds its own side up");
     }
     world.heal();
     let all = world.all_but(&[]);
