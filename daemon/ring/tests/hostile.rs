@@ -64,6 +64,24 @@ fn a_forged_failure_costs_one_new_incarnation() {
 }
 
 #[test]
+fn a_forged_address_costs_one_new_incarnation_and_a_smaller_one_none() {
+    let smaller = "9.9.9.9:8946".parse().unwrap();
+    for (elsewhere, costs) in [(address(50), true), (smaller, false)] {
+        let mut world = World::formed(8, 5, Settings::default());
+        let before = world.machines[3].last.unwrap();
+        for to in [0, 1, 3] {
+            forge(&mut world, 2, to, vec![claim(3, elsewhere, before.0, Claim::Alive)]);
+        }
+        world.run_until_whole(&all(8), 2 * SECOND);
+        let after = world.machines[3].last;
+        assert_eq!(after > Some(before), costs);
+        world.run_for(20 * SECOND);
+        assert!(world.whole(&all(8)));
+        assert_eq!(world.machines[3].last, after, "once is enough");
+    }
+}
+
+#[test]
 fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
     let mut world = World::formed(5, 3, Settings::default());
     let hour_ahead = world.clocks(0).wall.0 + 3_600_000;
