@@ -5,6 +5,7 @@ mod connection;
 mod exit;
 mod json;
 mod output;
+mod program;
 mod words;
 
 use std::process::ExitCode;
