@@ -1,12 +1,15 @@
 //! The commands, one file each.
 
+mod check;
 mod demo;
 mod events;
 mod grep;
 mod join;
 mod leave;
 mod list;
+mod log;
 mod status;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,12 @@ pub(crate) enum Command {
     Grep(grep::Grep),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
+    /// Look settings over, as the daemon does when it starts
+    Check(check::Check),
+    /// Wait until the list is as it should be
+    Wait(wait::Wait),
+    /// Show or set how much the daemon logs
+    Log(log::Log),
 }
 
 impl Command {
@@ -46,6 +55,9 @@ impl Command {
             Command::Events(events) => events.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
             Command::Demo(demo) => demo.run(),
+            Command::Check(check) => check.run(),
+            Command::Wait(wait) => wait.run(daemon),
+            Command::Log(log) => log.run(daemon),
         };
         ExitCode::from(done.map_or_else(|failure| ended(&failure), |()| Exit::Done) as u8)
     }

@@ -2,8 +2,9 @@
 
 use crate::config::{Config, ConfigError};
 use crate::control::server;
+use crate::control::socket::Sockets;
 use crate::exit;
-use crate::handler::{Context, FOLLOWERS};
+use crate::handler::Context;
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
 use crate::membership::{Command, Handle, Membership, Parts};
@@ -16,6 +17,7 @@ use crate::state::{Loaded, State, StateDir};
 use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
+use memberd_control::socket::Access;
 use memberd_ring::{Incarnation, Node, Settings};
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +27,6 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
@@ -78,7 +79,7 @@ pub fn main() -> ExitCode {
 struct Bound {
     udp: UdpSocket,
     tcp: TcpListener,
-    control: tokio::net::UnixListener,
+    control: Sockets,
 }
 
 async fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
@@ -87,6 +88,7 @@ async fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let log = Log::start(config.log_file(), config.log_level).context("cannot start logging")?;
     let Loaded { state, warnings } = directory.load()?;
     log::warn_all(&warnings);
+    log::warn_all(&bound.control.warnings);
     info!(version = env!("CARGO_PKG_VERSION"), name = %config.name, address = %config.address, "memberd starts");
     if config.speaks_openly() {
         warn!(
@@ -114,7 +116,7 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
     let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
-    let control = server::bind(&config.control_socket)?;
+    let control = Sockets::open(&config.control_socket)?;
     Ok(Bound { udp, tcp, control })
 }
 
@@ -129,6 +131,8 @@ struct Daemon {
     /// The task that owns the node, and then gives the keeper back.
     membership: JoinHandle<Keeper>,
     servers: Vec<JoinHandle<()>>,
+    /// Those that were bound here and not by systemd.
+    sockets: Vec<PathBuf>,
 }
 
 impl Daemon {
@@ -160,13 +164,17 @@ impl Daemon {
             membership: handle.clone(),
             address: config.address,
             introducers: RwLock::new(config.introducers.clone()),
-            followers: Semaphore::new(FOLLOWERS),
+            log: log.clone(),
         });
-        let servers = vec![
+        let sockets = bound.control.bound;
+        let mut servers = vec![
             tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),
-            tokio::spawn(server::listen(bound.control, Arc::clone(&context))),
+            tokio::spawn(server::listen(bound.control.full, Access::Full, Arc::clone(&context))),
         ];
-        Ok(Daemon { config_path, config, handle, context, searches, log, membership, servers })
+        if let Some(looking) = bound.control.read_only {
+            servers.push(tokio::spawn(server::listen(looking, Access::ReadOnly, Arc::clone(&context))));
+        }
+        Ok(Daemon { config_path, config, handle, context, searches, log, membership, servers, sockets })
     }
 
     /// Runs until a signal ends it.
@@ -224,7 +232,9 @@ impl Daemon {
             Ok(offer) => self.searches.set_offer(offer),
             Err(error) => error!(%error, "logs.files was not reloaded"),
         }
-        self.log.set_level(config.log_level);
+        if config.log_level != self.config.log_level {
+            self.log.set_filter(config.log_level.into());
+        }
         self.context.set_introducers(config.introducers.clone());
         self.config = config;
         self.resolve_introducers();
@@ -243,7 +253,7 @@ impl Daemon {
 
     /// Leaves the group and ends all tasks.
     async fn stop(self) {
-        let Daemon { handle, servers, membership, config, .. } = self;
+        let Daemon { handle, servers, membership, sockets, .. } = self;
         for server in &servers {
             server.abort();
         }
@@ -257,8 +267,10 @@ impl Daemon {
         {
             warn!("the disk takes too long for the state");
         }
-        if let Err(error) = std::fs::remove_file(&config.control_socket) {
-            warn!(%error, "cannot remove the control socket");
+        for socket in sockets {
+            if let Err(error) = std::fs::remove_file(&socket) {
+                warn!(%error, socket = %socket.display(), "cannot remove a control socket");
+            }
         }
     }
 }

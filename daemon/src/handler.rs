@@ -5,17 +5,16 @@ mod grep;
 mod join;
 mod leave;
 mod list;
+mod log;
 mod status;
 
 use crate::control::connection::{Client, ClientError};
+use crate::control::server::Door;
+use crate::log::Log;
 use crate::membership::{Ended, Handle};
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
 use std::net::SocketAddr;
 use std::sync::RwLock;
-use tokio::sync::Semaphore;
-
-/// How many clients follow events at the same time: half of all, so that the others are always served.
-pub const FOLLOWERS: usize = 32;
 
 /// What the verbs work with.
 #[derive(Debug)]
@@ -26,8 +25,8 @@ pub struct Context {
     pub address: SocketAddr,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
-    /// One for each client that may follow events at the same time.
-    pub followers: Semaphore,
+    /// What is logged.
+    pub log: Log,
 }
 
 impl Context {
@@ -43,18 +42,19 @@ impl Context {
     }
 }
 
-/// Carries out a request.
+/// Carries out a request that is allowed.
 ///
 /// # Errors
 /// When the client has gone or hangs.
-pub async fn handle(request: Request, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub async fn handle(request: Request, client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     match request {
         Request::Join { introducers } => join::handle(introducers, client, context).await,
         Request::Leave => leave::handle(client, context).await,
         Request::List { all } => list::handle(all, client, context).await,
         Request::Status => status::handle(client, context).await,
-        Request::Events => events::handle(client, context).await,
+        Request::Events => events::handle(client, door, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
+        Request::Log { filter } => log::handle(filter, client, context).await,
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
 
 mod conflicts;
+mod control;
 mod crashes;
 mod grep_matches;
 mod grep_trouble;

@@ -20,7 +20,10 @@
 //!
 //! Each message is one frame, see [`frame`]. Nothing here does I/O of its own: [`frame`] has pure functions for a daemon with its
 //! own sockets, and blocking helpers over [`std::io`] for simple clients.
+//!
+//! There are two sockets: what a caller may do follows from the one it came by, see [`socket`].
 
 pub mod frame;
 pub mod grep;
 pub mod message;
+pub mod socket;

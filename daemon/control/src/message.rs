@@ -36,6 +36,11 @@ pub enum Request {
     Events,
     /// Search the logs of all alive members.
     Grep(Box<GrepRequest>),
+    /// What the daemon logs from now on.
+    Log {
+        /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
+        filter: Option<String>,
+    },
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
@@ -89,13 +94,23 @@ pub enum Reply {
     Done,
     /// Final: not done, and why.
     Refused(Refusal),
+    /// Final: what the daemon logs now.
+    Log {
+        /// As in [`Request::Log`].
+        filter: String,
+    },
 }
 
 impl Reply {
     /// Whether this reply ends the answer to a request.
     pub fn is_final(&self) -> bool {
         match self {
-            Reply::Joined { .. } | Reply::Left { .. } | Reply::Status(_) | Reply::Done | Reply::Refused(_) => true,
+            Reply::Joined { .. }
+            | Reply::Left { .. }
+            | Reply::Status(_)
+            | Reply::Done
+            | Reply::Refused(_)
+            | Reply::Log { .. } => true,
             Reply::Members(_)
             | Reply::Event(_)
             | Reply::GrepOutput { .. }

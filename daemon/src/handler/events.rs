@@ -1,14 +1,15 @@
 //! `memberctl events`.
 
-use super::{Context, FOLLOWERS, ended, refused};
+use super::{Context, ended, refused};
 use crate::control::connection::{Client, ClientError};
+use crate::control::server::{Door, FOLLOWERS};
 use crate::membership::Ended;
 use memberd_control::message::{RefusalKind, Reply};
 use tokio::sync::broadcast::error::RecvError;
 
 /// Streams membership changes until the client goes. One that reads too slowly to be told everything is told that, and let go.
-pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    let Ok(_place) = context.followers.try_acquire() else {
+pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
+    let Ok(_place) = door.followers.try_acquire() else {
         let message = format!("{FOLLOWERS} clients follow events already: end one of them");
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
