@@ -9,8 +9,8 @@ mod status;
 
 use crate::control::connection::{Client, ClientError};
 use crate::membership::{Ended, Handle};
+use crate::peer::call::Caller;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
-use std::net::SocketAddr;
 use std::sync::RwLock;
 use tokio::sync::Semaphore;
 
@@ -22,8 +22,8 @@ pub const FOLLOWERS: usize = 32;
 pub struct Context {
     /// The way to the group.
     pub membership: Handle,
-    /// This member's address.
-    pub address: SocketAddr,
+    /// Calls other members, from this member's address.
+    pub caller: Caller,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
     /// One for each client that may follow events at the same time.
