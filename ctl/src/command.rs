@@ -4,6 +4,7 @@ mod demo;
 mod events;
 mod grep;
 mod join;
+mod key;
 mod leave;
 mod list;
 mod status;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// Make and list the group's keys; works on files, without a daemon
+    #[command(subcommand)]
+    Key(key::Key),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
 }
@@ -45,6 +49,7 @@ impl Command {
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
         };
         ExitCode::from(done.map_or_else(|failure| ended(&failure), |()| Exit::Done) as u8)

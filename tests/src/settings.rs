@@ -27,6 +27,8 @@ pub struct Settings {
     pub level: &'static str,
     /// `control.socket`
     pub socket: PathBuf,
+    /// `security.key_file`
+    pub key_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             files: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
+            key_file: None,
         }
     }
 
@@ -76,6 +79,9 @@ impl Settings {
             self.level,
             self.socket,
         );
+        if let Some(key_file) = &self.key_file {
+            let _ = writeln!(text, "[security]\nkey_file = {key_file:?}");
+        }
         text
     }
 }
