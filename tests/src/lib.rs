@@ -14,6 +14,7 @@ pub mod follow;
 pub mod log;
 pub mod proc;
 pub mod process;
+pub mod recorder;
 pub mod settings;
 pub mod wait;
 
