@@ -33,7 +33,7 @@ pub(crate) enum Command {
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
     /// Make and list the group's keys; works on files, without a daemon
-    #[command(subcommand)]
+    #[command(subcommand, after_help = key::CHANGING)]
     Key(key::Key),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
