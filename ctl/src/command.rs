@@ -5,6 +5,7 @@ mod demo;
 mod events;
 mod grep;
 mod join;
+mod key;
 mod leave;
 mod list;
 mod log;
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// Make and list the group's keys; works on files, without a daemon
+    #[command(subcommand, after_help = key::CHANGING)]
+    Key(key::Key),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
     /// Look settings over, as the daemon does when it starts
@@ -54,6 +58,7 @@ impl Command {
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
             Command::Wait(wait) => wait.run(daemon),

@@ -12,8 +12,8 @@ use crate::control::connection::{Client, ClientError};
 use crate::control::server::Door;
 use crate::log::Log;
 use crate::membership::{Ended, Handle};
+use crate::peer::call::Caller;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
-use std::net::SocketAddr;
 use std::sync::RwLock;
 
 /// What the verbs work with.
@@ -21,8 +21,8 @@ use std::sync::RwLock;
 pub struct Context {
     /// The way to the group.
     pub membership: Handle,
-    /// This member's address.
-    pub address: SocketAddr,
+    /// Calls other members, from this member's address.
+    pub caller: Caller,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
     /// What is logged.

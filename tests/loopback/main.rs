@@ -13,6 +13,8 @@ mod join;
 mod leave;
 mod rejoin;
 mod reload;
+mod replay;
+mod sealed;
 mod stalls;
 mod startup;
 mod state;

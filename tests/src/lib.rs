@@ -16,6 +16,7 @@ pub mod namespaces;
 pub mod network;
 pub mod proc;
 pub mod process;
+pub mod recorder;
 pub mod settings;
 pub mod size;
 pub mod trials;

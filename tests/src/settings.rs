@@ -29,6 +29,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// `security.allow_plaintext`
     pub allow_plaintext: bool,
+    /// `security.key_file`
+    pub key_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
             level: "info",
             socket: directory.join("control.sock"),
             allow_plaintext: !address.ip().is_loopback(),
+            key_file: None,
         }
     }
 
@@ -81,6 +84,9 @@ impl Settings {
             self.socket,
             self.allow_plaintext,
         );
+        if let Some(key_file) = &self.key_file {
+            let _ = writeln!(text, "key_file = {key_file:?}");
+        }
         text
     }
 }

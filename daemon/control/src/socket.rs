@@ -38,7 +38,7 @@ pub fn read_only(socket: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::GrepRequest;
+    use crate::grep::GrepRequest;
 
     #[test]
     fn the_socket_for_looking_lies_beside_the_other() {
@@ -56,7 +56,7 @@ mod tests {
         let changes = [
             Request::Join { introducers: Vec::new() },
             Request::Leave,
-            Request::Grep(GrepRequest::default()),
+            Request::Grep(Box::new(GrepRequest::default())),
             Request::Log { filter: None },
         ];
         for request in &changes {

@@ -19,7 +19,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let mut search = FanOut::start(context.address, members, &request)?;
+    let mut search = FanOut::start(context.caller.clone(), members, &request)?;
     loop {
         let reply = tokio::select! {
             reply = search.next() => reply,

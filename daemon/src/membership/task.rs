@@ -9,11 +9,14 @@ use super::{Command, Handle, JoinFailure, Joined};
 use crate::keeper::Keeper;
 use crate::log;
 use crate::notify;
+use crate::peer::call::Caller;
+use crate::seal::Seal;
+use crate::seal::datagram::MAX_SEALED;
+use crate::seal::edge::Edge;
 use crate::time::Clocks;
 use memberd_control::message::{NeighbourRecord, StatusReport};
 use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
-use memberd_ring::message::MAX_DATAGRAM;
 use memberd_ring::node::PhaseName;
 use memberd_ring::time::millis;
 use memberd_ring::{Event, Identity, Node, Now, wire};
@@ -38,6 +41,8 @@ pub struct Parts {
     pub node: Node,
     /// Bound to the member's address.
     pub socket: UdpSocket,
+    /// How it speaks.
+    pub seal: Seal,
     /// The state on disk.
     pub keeper: Keeper,
     /// Both clocks.
@@ -55,6 +60,7 @@ pub struct Parts {
 pub struct Membership {
     node: Node,
     socket: UdpSocket,
+    edge: Edge,
     keeper: Keeper,
     clocks: Clocks,
     handle: Handle,
@@ -76,16 +82,18 @@ pub struct Membership {
 impl Membership {
     /// The task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
-        let Parts { node, socket, keeper, clocks, introducers, remembered, join_by_itself } = parts;
+        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } = parts;
         let started = Instant::now();
+        let address = node.address();
         Membership {
             node,
             socket,
+            edge: Edge::new(seal.clone(), address),
             keeper,
             clocks,
             handle,
             commands,
-            calls: Calls::default(),
+            calls: Calls::new(Caller { address, seal }),
             introducers,
             remembered,
             joining: None,
@@ -134,10 +142,10 @@ impl Membership {
     }
 
     fn drain_socket(&mut self) {
-        let mut buffer = [0; MAX_DATAGRAM + 1];
+        let mut buffer = [0; MAX_SEALED + 1];
         for _ in 0..DRAIN {
             match self.socket.try_recv_from(&mut buffer) {
-                Ok((length, from)) => self.take_datagram(from, &buffer[..length]),
+                Ok((length, from)) => self.take_datagram(from, &mut buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Such as an ICMP message that a former datagram could not be delivered.
                 Err(error) => debug!(%error, "cannot receive a datagram"),
@@ -145,7 +153,8 @@ impl Membership {
         }
     }
 
-    fn take_datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+    fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        let Some(bytes) = self.edge.incoming(from, bytes) else { return };
         if tracing::enabled!(tracing::Level::DEBUG) {
             match wire::decode(bytes) {
                 Ok(message) => {
@@ -170,7 +179,8 @@ impl Membership {
         }
         while let Some(transmit) = self.node.poll_transmit() {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
-            if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.to) {
+            let sealed = self.edge.outgoing(transmit.to, transmit.payload).map_err(io::Error::other);
+            if let Err(error) = sealed.and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
                 // A lost datagram, as the network loses them too.
                 self.unsent += 1;
                 debug!(to = %transmit.to, kind = transmit.kind, %error, "not sent");
@@ -178,7 +188,7 @@ impl Membership {
         }
         while let Some(call) = self.node.poll_call() {
             debug!(to = %call.to, bytes = call.payload.len(), "calling");
-            self.calls.start(self.node.address(), call);
+            self.calls.start(call);
         }
     }
 
@@ -195,6 +205,7 @@ impl Membership {
                 self.keeper.keep_incarnation(incarnation);
                 self.keep(true);
                 self.keeper.make_durable().await;
+                self.edge.begin(incarnation);
             }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
@@ -387,7 +398,10 @@ impl Membership {
         if self.retry.is_some() && self.node.phase() != PhaseName::Member {
             warnings.push("not in the group yet; trying to join".to_owned());
         }
-        let counters = self.node.counters().named().into_iter().map(|(name, count)| (name.to_owned(), count));
+        let counters =
+            self.node.counters().named().into_iter().chain([("datagrams_unsent", self.unsent)]).chain(self.edge.refusals());
+        let mut counters: Vec<(String, u64)> = counters.map(|(name, count)| (name.to_owned(), count)).collect();
+        counters.sort();
         StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: self.node.phase().as_str().to_owned(),
@@ -408,7 +422,7 @@ impl Membership {
                     agrees: neighbour.agrees,
                 })
                 .collect(),
-            counters: counters.chain([("datagrams_unsent".to_owned(), self.unsent)]).collect(),
+            counters,
             warnings,
         }
     }

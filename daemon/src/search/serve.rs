@@ -12,8 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -30,9 +29,9 @@ pub const WORKING_EVERY: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the request is malformed or the connection breaks; the search has ended then, or is about to.
-pub async fn serve(stream: TcpStream, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
+pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
     let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
-    let (mut reader, mut writer) = stream.into_split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let (output, mut pieces) = mpsc::channel(QUEUE);
     let cancelled = Cancelled::default();
     let search = tokio::spawn(run(Arc::clone(searches), request, output, Arc::clone(&cancelled.0)));
