@@ -6,6 +6,7 @@ mod grep;
 mod join;
 mod leave;
 mod list;
+mod metrics;
 mod status;
 
 use std::process::ExitCode;
@@ -22,12 +23,14 @@ pub(crate) enum Command {
     Join(join::Join),
     /// Leave the group
     Leave,
-    /// List the members that are up
+    /// List the members that are up, for people or for other programs
     List(list::List),
     /// Show how the local daemon is doing
     Status(status::Status),
-    /// Follow membership changes as they happen
+    /// Follow membership changes as they happen, or run a command for each
     Events(events::Events),
+    /// Print what the local daemon measures, in Prometheus' text format
+    Metrics,
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
@@ -44,6 +47,7 @@ impl Command {
             Command::List(list) => list.run(daemon),
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
+            Command::Metrics => metrics::run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
             Command::Demo(demo) => demo.run(),
         };

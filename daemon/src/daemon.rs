@@ -3,10 +3,11 @@
 use crate::config::{Config, ConfigError};
 use crate::control::server;
 use crate::exit;
-use crate::handler::{Context, FOLLOWERS};
+use crate::handler::{Context, FOLLOWERS, Greps};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
 use crate::membership::{Command, Handle, Membership, Parts};
+use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
 use crate::peer::listener;
@@ -79,6 +80,7 @@ struct Bound {
     udp: UdpSocket,
     tcp: TcpListener,
     control: tokio::net::UnixListener,
+    metrics: Option<TcpListener>,
 }
 
 async fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
@@ -114,8 +116,15 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
     let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
+    let metrics = match config.metrics {
+        Some(listen) => {
+            let bound = TcpListener::bind(listen).await;
+            Some(bound.with_context(|| format!("cannot serve metrics at {listen}: set metrics.listen"))?)
+        }
+        None => None,
+    };
     let control = server::bind(&config.control_socket)?;
-    Ok(Bound { udp, tcp, control })
+    Ok(Bound { udp, tcp, control, metrics })
 }
 
 /// The running daemon.
@@ -161,11 +170,14 @@ impl Daemon {
             address: config.address,
             introducers: RwLock::new(config.introducers.clone()),
             followers: Semaphore::new(FOLLOWERS),
+            greps: Greps::default(),
+            searches: Arc::clone(&searches),
         });
-        let servers = vec![
+        let mut servers = vec![
             tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),
             tokio::spawn(server::listen(bound.control, Arc::clone(&context))),
         ];
+        servers.extend(bound.metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(&context)))));
         Ok(Daemon { config_path, config, handle, context, searches, log, membership, servers })
     }
 

@@ -2,16 +2,22 @@
 
 mod events;
 mod grep;
+mod greps;
 mod join;
 mod leave;
 mod list;
+mod metrics;
+mod ring;
 mod status;
+
+pub use greps::{GrepCounts, Greps};
 
 use crate::control::connection::{Client, ClientError};
 use crate::membership::{Ended, Handle};
+use crate::search::Searches;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
 use std::net::SocketAddr;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 
 /// How many clients follow events at the same time: half of all, so that the others are always served.
@@ -28,6 +34,10 @@ pub struct Context {
     pub introducers: RwLock<Vec<String>>,
     /// One for each client that may follow events at the same time.
     pub followers: Semaphore,
+    /// The greps of clients.
+    pub greps: Greps,
+    /// The searches of this machine's logs.
+    pub searches: Arc<Searches>,
 }
 
 impl Context {
@@ -54,7 +64,13 @@ pub async fn handle(request: Request, client: &mut Client, context: &Context) ->
         Request::List { all } => list::handle(all, client, context).await,
         Request::Status => status::handle(client, context).await,
         Request::Events => events::handle(client, context).await,
-        Request::Grep(request) => grep::handle(*request, client, context).await,
+        Request::Grep(request) => {
+            let _running = context.greps.enter(&request);
+            grep::handle(*request, client, context).await
+        }
+        Request::EventsFrom(wanted) => events::handle_from(wanted, client, context).await,
+        Request::Metrics => metrics::handle(client, context).await,
+        Request::Ring => ring::handle(client, context).await,
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let allow_plaintext = security(&raw.security, raw.node.address.as_ref(), address, system, &mut problems);
+    let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
         (Some(name), Some(address)) if problems.lines.is_empty() => Ok(Config {
             name,
@@ -94,6 +95,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             log_level,
             control_socket,
             allow_plaintext,
+            metrics,
         }),
         _ => Err(ConfigError { lines: problems.lines }),
     }
@@ -295,4 +297,14 @@ fn security(
         }
     }
     allow
+}
+
+fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr> {
+    let set = metrics.listen.as_ref()?;
+    let listen = set.get_ref().parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    if listen.is_none() {
+        let problem = format!("{:?} is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)", set.get_ref());
+        problems.add(set, "metrics.listen", problem);
+    }
+    listen
 }
