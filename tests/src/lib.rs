@@ -15,6 +15,7 @@ pub mod log;
 pub mod proc;
 pub mod process;
 pub mod settings;
+pub mod tools;
 pub mod wait;
 
 pub use daemon::Daemon;

@@ -27,6 +27,8 @@ pub struct Settings {
     pub level: &'static str,
     /// `control.socket`
     pub socket: PathBuf,
+    /// `metrics.listen`
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             files: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
+            metrics: None,
         }
     }
 
@@ -76,6 +79,9 @@ impl Settings {
             self.level,
             self.socket,
         );
+        if let Some(listen) = self.metrics {
+            let _ = writeln!(text, "[metrics]\nlisten = \"{listen}\"");
+        }
         text
     }
 }

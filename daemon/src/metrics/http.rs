@@ -20,6 +20,9 @@ const CONNECTIONS: usize = 8;
 /// How long a connection may take as a whole.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// How long the request may take to arrive: idle connections make room soon.
+const HEAD_LIMIT: Duration = Duration::from_secs(2);
+
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
 
@@ -70,7 +73,7 @@ pub async fn listen(listener: TcpListener, context: Arc<Context>) {
 }
 
 async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
-    let answer = answer(&read_head(&mut stream).await?);
+    let answer = answer(&timeout(HEAD_LIMIT, read_head(&mut stream)).await??);
     let (status, body) = match answer {
         Answer::Metrics { .. } => match report::text(context).await {
             Ok(text) => ("200 OK", text),

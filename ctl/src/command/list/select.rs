@@ -150,12 +150,11 @@ mod tests {
 
     #[test]
     fn numbers_in_names_are_ordered_by_their_value() {
-        let ordered =
-            ["1", "9a", "010", "db", "db-2", "db-10", "vm", "vm1", "vm01", "vm2", "vm10", "vm10a", "vm10b2", "vm10b11", "wm"];
+        let ordered = ["1", "9a", "010", "db", "db-2", "db-10", "vm", "vm01", "vm1", "vm2", "vm10", "vm10b2", "vm10b11", "wm"];
         let mut shuffled = ordered;
         shuffled.reverse();
         shuffled.sort_by(|one, other| natural(one, other));
-        assert_eq!(shuffled.map(|name| name.trim_start_matches("vm0")), ordered.map(|name| name.trim_start_matches("vm0")));
+        assert_eq!(shuffled, ordered);
         let longer = ["x99999999999999999999999998", "x99999999999999999999999999"];
         assert!(natural(longer[0], longer[1]).is_lt());
     }

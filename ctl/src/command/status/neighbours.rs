@@ -37,7 +37,9 @@ fn row(neighbour: &NeighbourRecord) -> [String; 6] {
         words::printable(&neighbour.name),
         neighbour.heartbeat_age.map_or_else(|| "never".to_owned(), |age| format!("{} ago", words::duration(age))),
         neighbour.lost_permille.map_or_else(unknown, |lost| format!("{}.{} %", lost / 10, lost % 10)),
-        neighbour.smallest_delay.map_or_else(unknown, words::duration),
+        neighbour
+            .smallest_delay
+            .map_or_else(unknown, |delay| if delay == 0 { "< 1 ms".to_owned() } else { words::duration(delay) }),
         clock,
         if neighbour.agrees { "same" } else { "differs" }.to_owned(),
     ]
