@@ -9,6 +9,7 @@ mod key;
 mod leave;
 mod list;
 mod log;
+mod metrics;
 mod status;
 mod wait;
 
@@ -26,12 +27,14 @@ pub(crate) enum Command {
     Join(join::Join),
     /// Leave the group
     Leave,
-    /// List the members that are up
+    /// List the members that are up, for people or for other programs
     List(list::List),
     /// Show how the local daemon is doing
     Status(status::Status),
-    /// Follow membership changes as they happen
+    /// Follow membership changes as they happen, or run a command for each
     Events(events::Events),
+    /// Print what the local daemon measures, in Prometheus' text format
+    Metrics,
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
@@ -57,6 +60,7 @@ impl Command {
             Command::List(list) => list.run(daemon),
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
+            Command::Metrics => metrics::run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
             Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),

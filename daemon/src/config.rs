@@ -50,6 +50,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// Whether addresses other than loopback are used without a key.
     pub allow_plaintext: bool,
+    /// Where metrics are served over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What is wrong with the settings: one line each, with file, line and key.
@@ -114,6 +116,7 @@ impl Config {
             ("paths.log_dir", self.log_dir != new.log_dir),
             ("control.socket", self.control_socket != new.control_socket),
             ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
+            ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
         let Config { introducers, join_on_start, log_files, log_level, key_file, .. } = new;

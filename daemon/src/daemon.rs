@@ -4,10 +4,11 @@ use crate::config::{Config, ConfigError};
 use crate::control::server;
 use crate::control::socket::Sockets;
 use crate::exit;
-use crate::handler::Context;
+use crate::handler::{Context, Greps};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
 use crate::membership::{Command, Handle, Membership, Parts};
+use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
 use crate::peer::call::Caller;
@@ -84,6 +85,7 @@ struct Bound {
     udp: UdpSocket,
     tcp: TcpListener,
     control: Sockets,
+    metrics: Option<TcpListener>,
 }
 
 async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) -> anyhow::Result<()> {
@@ -126,8 +128,15 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
     let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
+    let metrics = match config.metrics {
+        Some(listen) => {
+            let bound = TcpListener::bind(listen).await;
+            Some(bound.with_context(|| format!("cannot serve metrics at {listen}: set metrics.listen"))?)
+        }
+        None => None,
+    };
     let control = Sockets::open(&config.control_socket)?;
-    Ok(Bound { udp, tcp, control })
+    Ok(Bound { udp, tcp, control, metrics })
 }
 
 /// The running daemon.
@@ -183,6 +192,8 @@ impl Daemon {
             caller: Caller { address: config.address, seal: seal.clone() },
             introducers: RwLock::new(config.introducers.clone()),
             log: log.clone(),
+            greps: Greps::default(),
+            searches: Arc::clone(&searches),
         });
         let service =
             listener::Service { address: config.address, seal, membership: handle.clone(), searches: Arc::clone(&searches) };
@@ -194,6 +205,7 @@ impl Daemon {
         if let Some(looking) = bound.control.read_only {
             servers.push(tokio::spawn(server::listen(looking, Access::ReadOnly, Arc::clone(&context))));
         }
+        servers.extend(bound.metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(&context)))));
         Ok(Daemon { config_path, config, keys, handle, context, searches, log, membership, servers, sockets })
     }
 

@@ -11,6 +11,7 @@ pub mod handler;
 pub mod keeper;
 pub mod log;
 pub mod membership;
+pub mod metrics;
 pub mod notify;
 pub mod options;
 pub mod peer;

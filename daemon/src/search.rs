@@ -6,6 +6,7 @@ pub mod serve;
 
 use memberd_control::grep::{GrepPrint, GrepRequest, GrepSyntax};
 use memberd_search::{Narrow, Offer, Print, Query, Syntax};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 
@@ -19,18 +20,49 @@ pub struct Searches {
     machine: String,
     offer: RwLock<Arc<Offer>>,
     slots: Arc<Semaphore>,
+    finished: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// How much was and is searched here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Searches that run now.
+    pub running: u64,
+    /// Searches that came to their end since the daemon started.
+    pub finished: u64,
+    /// Bytes that those searched.
+    pub bytes: u64,
 }
 
 impl Searches {
     /// Searches of what is offered.
     pub fn new(machine: String, offer: Offer) -> Self {
-        Searches { machine, offer: RwLock::new(Arc::new(offer)), slots: Arc::new(Semaphore::new(SEARCHES)) }
+        let slots = Arc::new(Semaphore::new(SEARCHES));
+        let offer = RwLock::new(Arc::new(offer));
+        Searches { machine, offer, slots, finished: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
     /// Offers something else from now on.
     pub fn set_offer(&self, offer: Offer) {
         // A poisoned lock holds a whole offer nevertheless: it is only ever replaced.
         *self.offer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(offer);
+    }
+
+    /// How much was and is searched.
+    pub fn work(&self) -> Work {
+        let running = SEARCHES.saturating_sub(self.slots.available_permits());
+        Work {
+            running: u64::try_from(running).unwrap_or(u64::MAX),
+            finished: self.finished.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts a search that came to its end.
+    fn count(&self, bytes: u64) {
+        self.finished.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn offer(&self) -> Arc<Offer> {

@@ -5,12 +5,15 @@
 mod conflicts;
 mod control;
 mod crashes;
+mod events;
 mod grep_matches;
 mod grep_trouble;
 mod hostile;
 mod introducer;
+mod inventory;
 mod join;
 mod leave;
+mod metrics;
 mod rejoin;
 mod reload;
 mod replay;

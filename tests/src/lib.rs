@@ -19,6 +19,7 @@ pub mod process;
 pub mod recorder;
 pub mod settings;
 pub mod size;
+pub mod tools;
 pub mod trials;
 pub mod wait;
 

@@ -31,6 +31,8 @@ pub struct Settings {
     pub allow_plaintext: bool,
     /// `security.key_file`
     pub key_file: Option<PathBuf>,
+    /// `metrics.listen`
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             socket: directory.join("control.sock"),
             allow_plaintext: !address.ip().is_loopback(),
             key_file: None,
+            metrics: None,
         }
     }
 
@@ -86,6 +89,9 @@ impl Settings {
         );
         if let Some(key_file) = &self.key_file {
             let _ = writeln!(text, "key_file = {key_file:?}");
+        }
+        if let Some(listen) = self.metrics {
+            let _ = writeln!(text, "[metrics]\nlisten = \"{listen}\"");
         }
         text
     }

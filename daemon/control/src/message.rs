@@ -41,10 +41,25 @@ pub enum Request {
         /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
         filter: Option<String>,
     },
+    /// Follow membership changes as [`Request::Events`] does, some of those that the daemon remembers first.
+    EventsFrom(EventsFrom),
+    /// What the daemon measures, in Prometheus' text format.
+    Metrics,
+    /// The ring as this daemon sees it.
+    Ring,
+}
+
+/// Which of the remembered membership changes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventsFrom {
+    /// All from this moment on, in milliseconds since the Unix epoch. If some of them are not remembered, that is said.
+    Since(u64),
+    /// So many of the newest, or as many as are remembered.
+    Last(u64),
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
-/// (see [`Reply::is_final`]); [`Request::Events`] has no final reply but [`Reply::Refused`].
+/// (see [`Reply::is_final`]); [`Request::Events`] and [`Request::EventsFrom`] have no final reply but [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -99,6 +114,12 @@ pub enum Reply {
         /// As in [`Request::Log`].
         filter: String,
     },
+    /// Streamed: changes that belong here are missing.
+    EventsMissed(MissedRecord),
+    /// Final: what the daemon measures, in Prometheus' text format.
+    Metrics(String),
+    /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
+    Ring(RingPart),
 }
 
 impl Reply {
@@ -110,9 +131,12 @@ impl Reply {
             | Reply::Status(_)
             | Reply::Done
             | Reply::Refused(_)
-            | Reply::Log { .. } => true,
+            | Reply::Log { .. }
+            | Reply::Metrics(_) => true,
             Reply::Members(_)
             | Reply::Event(_)
+            | Reply::EventsMissed(_)
+            | Reply::Ring(_)
             | Reply::GrepOutput { .. }
             | Reply::GrepMessage { .. }
             | Reply::GrepMember { .. } => false,
@@ -204,6 +228,24 @@ pub struct EventRecord {
     pub member: MemberRecord,
 }
 
+/// A gap in the membership changes that a follower is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedRecord {
+    /// All changes from this moment on are told: milliseconds since the Unix epoch.
+    pub until: u64,
+    /// How many are missing; none when the daemon does not know, since they were before it started.
+    pub count: Option<u64>,
+}
+
+/// A part of the ring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingPart {
+    /// How many members watch each: the half rounded up are its successors, the others its predecessors.
+    pub max_simultaneous_failures: u8,
+    /// The names of the alive, as they stand on the ring.
+    pub names: Vec<String>,
+}
+
 /// How one daemon is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -233,6 +275,19 @@ pub struct StatusReport {
     pub counters: Vec<(String, u64)>,
     /// Plain words on what is wrong, if anything.
     pub warnings: Vec<String>,
+    /// The greps that its clients have started and that run now.
+    pub greps: Vec<RunningGrep>,
+    /// How many searches it runs now, for any member's clients.
+    pub searches: u64,
+}
+
+/// A grep under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningGrep {
+    /// Its patterns, one a line.
+    pub pattern: String,
+    /// For how long it has run, in milliseconds.
+    pub running_for: u64,
 }
 
 /// A member on the other end of heartbeats.
@@ -246,6 +301,14 @@ pub struct NeighbourRecord {
     pub clock_offset: Option<i64>,
     /// Whether its list had the same digest at its last heartbeat.
     pub agrees: bool,
+    /// Whether this daemon watches it.
+    pub watched: bool,
+    /// Whether it watches this daemon.
+    pub watches: bool,
+    /// The smallest delay of its datagrams lately, in milliseconds; none while unknown.
+    pub smallest_delay: Option<u64>,
+    /// How many of a thousand of its heartbeats were lost in the last minute or two; none while unknown.
+    pub lost_permille: Option<u16>,
 }
 
 /// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).

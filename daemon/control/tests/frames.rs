@@ -8,8 +8,8 @@ use memberd_control::grep::{
     GrepRequest, GrepSyntax, GrepTotals,
 };
 use memberd_control::message::{
-    EventRecord, EvidenceRecord, Hello, MemberRecord, MemberStatus, NeighbourRecord, Refusal, RefusalKind, Reply, Request,
-    StatusReport,
+    EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
+    RefusalKind, Reply, Request, RingPart, RunningGrep, StatusReport,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -27,6 +27,10 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Status),
         Just(Request::Events),
         grep_request().prop_map(|request| Request::Grep(Box::new(request))),
+        any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
+        any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
+        Just(Request::Metrics),
+        Just(Request::Ring),
     ]
 }
 
@@ -120,9 +124,12 @@ prop_compose! {
         name in any::<String>(),
         heartbeat_age in any::<Option<u64>>(),
         clock_offset in any::<Option<i64>>(),
-        agrees in any::<bool>(),
+        flags in any::<[bool; 3]>(),
+        smallest_delay in any::<Option<u64>>(),
+        lost_permille in any::<Option<u16>>(),
     ) -> NeighbourRecord {
-        NeighbourRecord { name, heartbeat_age, clock_offset, agrees }
+        let [agrees, watched, watches] = flags;
+        NeighbourRecord { name, heartbeat_age, clock_offset, agrees, watched, watches, smallest_delay, lost_permille }
     }
 }
 
@@ -134,11 +141,14 @@ prop_compose! {
         neighbours in vec(neighbour(), 0..4),
         counters in vec(any::<(String, u64)>(), 0..4),
         warnings in vec(any::<String>(), 0..4),
+        greps in vec(any::<(String, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
+        searches in any::<u64>(),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left] = counts;
         StatusReport {
-            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings,
+            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings, greps,
+            searches,
         }
     }
 }
@@ -182,6 +192,10 @@ fn reply() -> impl Strategy<Value = Reply> {
         (any::<String>(), outcome()).prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),
+        any::<(u64, Option<u64>)>().prop_map(|(until, count)| Reply::EventsMissed(MissedRecord { until, count })),
+        any::<String>().prop_map(Reply::Metrics),
+        any::<(u8, Vec<String>)>()
+            .prop_map(|(max_simultaneous_failures, names)| Reply::Ring(RingPart { max_simultaneous_failures, names })),
     ]
 }
 

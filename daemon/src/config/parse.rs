@@ -86,6 +86,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let set_address = raw.node.address.as_ref();
     let key_file = key_file(raw.security.key_file, system, &mut problems);
     let allow_plaintext = allow_plaintext(raw.security.allow_plaintext, key_file.is_some(), set_address, address, &mut problems);
+    let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
         (Some(name), Some(address)) if problems.lines.is_empty() => Ok(Config {
             name,
@@ -102,6 +103,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             control_socket,
             key_file,
             allow_plaintext,
+            metrics,
         }),
         _ => Err(ConfigError { lines: problems.lines }),
     }
@@ -312,4 +314,14 @@ fn allow_plaintext(
         }
     }
     allow
+}
+
+fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr> {
+    let set = metrics.listen.as_ref()?;
+    let listen = set.get_ref().parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    if listen.is_none() {
+        let problem = format!("{:?} is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)", set.get_ref());
+        problems.add(set, "metrics.listen", problem);
+    }
+    listen
 }

@@ -74,6 +74,10 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
             "[node]\naddress = '192.0.2.13'",
             "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed test network set security.allow_plaintext = true",
         ),
+        (
+            "[metrics]\nlisten = '9946'",
+            "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)",
+        ),
         ("[node]\naddress = 'fe80::1'", "m.toml:2: node.address: link-local addresses mean something else on each machine"),
     ];
     for (text, message) in table {
@@ -87,7 +91,7 @@ fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port"),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
-        ("verbose = true", "m.toml:1: verbose: unknown key: known are node, group, paths, logs, control, security"),
+        ("verbose = true", "m.toml:1: verbose: unknown key: known are node, group, paths, logs, control, security, metrics"),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         ("[node]\nport = 'x'", "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535"),
         ("[node]\nport = 65536", "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to 65535"),
@@ -163,7 +167,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         error.split_once("known are ").unwrap().1.split(", ").map(str::to_owned).collect()
     };
     let sections = known("xxxxxxxx = 1");
-    assert_eq!(sections.len(), 6);
+    assert_eq!(sections.len(), 7);
     let mut all = BTreeSet::new();
     for section in sections {
         let keys = known(&format!("{section}.xxxxxxxxxxxxxxxx = 1"));

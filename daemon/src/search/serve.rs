@@ -123,6 +123,7 @@ fn search(
         let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
     let totals = search.run(&searches.machine, &found.files, &mut output, cancel);
+    searches.count(totals.bytes);
     Ok((!totals.interrupted).then(|| GrepTotals {
         files: totals.files,
         bytes: totals.bytes,
