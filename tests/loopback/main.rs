@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod crashes;
+mod grep_like_gnu;
 mod grep_matches;
 mod grep_trouble;
 mod hostile;
