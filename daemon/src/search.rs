@@ -1,11 +1,13 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
 pub mod fan_out;
+mod query;
 pub mod reply;
 pub mod serve;
 
-use memberd_control::grep::{GrepPrint, GrepRequest, GrepSyntax};
-use memberd_search::{Narrow, Offer, Print, Query, Syntax};
+use memberd_control::grep::GrepRequest;
+use memberd_search::{Narrow, Offer};
+use query::query;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
@@ -73,39 +75,12 @@ impl Searches {
 /// Why a request cannot be searched for, if it cannot, in grep's words.
 pub fn refusal(request: &GrepRequest) -> Option<String> {
     let pattern = query(request).and_then(|query| query.compile().map(drop).map_err(|error| error.to_string())).err();
-    pattern.or_else(|| Narrow::new(&request.files.globs).err().map(|error| error.to_string()))
+    pattern.or_else(|| narrow(request).err())
 }
 
-/// The request as the search engine takes it.
-fn query(request: &GrepRequest) -> Result<Query, String> {
-    let GrepRequest { pattern, printing, .. } = request;
-    let patterns = pattern.patterns.iter().cloned().map(String::from_utf8).collect::<Result<_, _>>();
-    Ok(Query {
-        patterns: patterns.map_err(|_| "a pattern is not valid UTF-8".to_owned())?,
-        syntax: match pattern.syntax {
-            GrepSyntax::Basic => Syntax::Basic,
-            GrepSyntax::Extended => Syntax::Extended,
-            GrepSyntax::Fixed => Syntax::Fixed,
-            GrepSyntax::Perl => return Err("-P is not supported by this member".to_owned()),
-        },
-        ignore_case: pattern.ignore_case,
-        invert: pattern.invert,
-        words: pattern.words,
-        whole_lines: pattern.whole_lines,
-        print: match printing.what {
-            GrepPrint::Lines => Print::Lines,
-            GrepPrint::Matches => Print::Matches,
-            GrepPrint::Count => Print::Count,
-            GrepPrint::FilesWithMatch => Print::FilesWithMatch,
-            GrepPrint::FilesWithoutMatch => Print::FilesWithoutMatch,
-            GrepPrint::Nothing => Print::Nothing,
-        },
-        line_numbers: printing.line_numbers,
-        no_names: printing.no_names,
-        no_messages: printing.no_messages,
-        max_count: printing.max_count,
-        before_context: printing.before_context.unwrap_or(0),
-        after_context: printing.after_context.unwrap_or(0),
-        color: printing.colors.is_some(),
-    })
+/// Which of the offered files the request wants.
+fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
+    let files = &request.files;
+    let narrow = Narrow::new(&files.globs).and_then(|narrow| narrow.include(&files.include)?.exclude(&files.exclude));
+    narrow.map_err(|error| error.to_string())
 }

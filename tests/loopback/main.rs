@@ -6,6 +6,7 @@ mod conflicts;
 mod control;
 mod crashes;
 mod events;
+mod grep_like_gnu;
 mod grep_matches;
 mod grep_trouble;
 mod hostile;

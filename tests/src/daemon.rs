@@ -221,7 +221,12 @@ impl Daemon {
     /// A `memberctl` at its control socket, not yet started.
     pub fn memberctl(&self, arguments: &[&str]) -> Command {
         let mut command = binaries::mortal(&binaries::memberctl(), None);
-        command.arg("--socket").arg(&self.settings.socket).args(arguments).env_remove("MEMBERCTL_SOCKET");
+        command
+            .arg("--socket")
+            .arg(&self.settings.socket)
+            .args(arguments)
+            .env_remove("MEMBERCTL_SOCKET")
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 

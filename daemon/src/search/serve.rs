@@ -4,10 +4,10 @@
 //! bounded whatever is found. It ends when the connection does.
 
 use super::reply::{MAX_PIECE, PeerReply};
-use super::{SEARCHES, Searches, query};
+use super::{SEARCHES, Searches, narrow, query};
 use crate::peer::frame;
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
+use memberd_search::{MAX_FILES, Output, Stopped};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,7 +107,7 @@ fn search(
     cancel: &AtomicBool,
 ) -> Result<Option<GrepTotals>, String> {
     let search = query(request)?.compile().map_err(|error| error.to_string())?;
-    let narrow = Narrow::new(&request.files.globs).map_err(|error| error.to_string())?;
+    let narrow = narrow(request)?;
     let found = searches.offer().files(&narrow);
     let mut output = Pieces(output);
     let mut problems = 0;
