@@ -1,6 +1,7 @@
 //! The settings: read, checked, and only then used.
 
 mod duration;
+mod limits;
 mod parse;
 mod raw;
 mod source;
@@ -8,6 +9,7 @@ mod source;
 mod tests;
 
 use crate::log::Level;
+use crate::search::limits::Limits;
 use memberd_ring::{GroupSettings, Name};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
@@ -40,8 +42,12 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// What the group may grep beside `machine.i.log`: absolute globs.
     pub log_files: Vec<String>,
+    /// Whether the group may grep this machine's journal.
+    pub journal: bool,
     /// How much is logged.
     pub log_level: Level,
+    /// What greps may cost this machine.
+    pub limits: Limits,
     /// The control socket.
     pub control_socket: PathBuf,
     /// Whether addresses other than loopback are used without a key.
@@ -108,12 +114,16 @@ impl Config {
             ("group.forget_after", self.forget_after != new.forget_after),
             ("paths.state_dir", self.state_dir != new.state_dir),
             ("paths.log_dir", self.log_dir != new.log_dir),
+            ("limits.searches", self.limits.searches != new.limits.searches),
+            ("limits.search_time", self.limits.search_time != new.limits.search_time),
+            ("limits.search_output", self.limits.search_output != new.limits.search_output),
+            ("limits.greps", self.limits.greps != new.limits.greps),
             ("control.socket", self.control_socket != new.control_socket),
             ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { introducers, join_on_start, log_files, log_level, .. } = new;
-        (Config { introducers, join_on_start, log_files, log_level, ..self.clone() }, kept)
+        let Config { introducers, join_on_start, log_files, journal, log_level, .. } = new;
+        (Config { introducers, join_on_start, log_files, journal, log_level, ..self.clone() }, kept)
     }
 
     /// Whether datagrams to other machines go out unsealed.

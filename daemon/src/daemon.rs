@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::peer::listener;
 use crate::resolve::resolve_configured;
 use crate::search::Searches;
+use crate::search::fan_out::HELD;
 use crate::state::{Loaded, State, StateDir};
 use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};
@@ -141,7 +142,7 @@ impl Daemon {
         log: Log,
     ) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searches = Arc::new(Searches::new(config.name.to_string(), offer));
+        let searches = Arc::new(Searches::new(config.name.to_string(), offer, config.limits));
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
@@ -161,6 +162,8 @@ impl Daemon {
             address: config.address,
             introducers: RwLock::new(config.introducers.clone()),
             followers: Semaphore::new(FOLLOWERS),
+            greps: Semaphore::new(config.limits.greps),
+            held: Semaphore::new(HELD),
         });
         let servers = vec![
             tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),

@@ -28,6 +28,10 @@ pub struct Context {
     pub introducers: RwLock<Vec<String>>,
     /// One for each client that may follow events at the same time.
     pub followers: Semaphore,
+    /// One for each client that may grep at the same time.
+    pub greps: Semaphore,
+    /// One for each connection that greps may hold open to a member until all members are done.
+    pub held: Semaphore,
 }
 
 impl Context {

@@ -1,16 +1,22 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
+mod ask;
 pub mod fan_out;
+mod follow;
+pub mod limits;
+pub mod members;
+mod merge;
+mod one;
+mod pieces;
 pub mod reply;
 pub mod serve;
+mod timed;
 
+use limits::Limits;
 use memberd_control::grep::{GrepPrint, GrepRequest, GrepSyntax};
 use memberd_search::{Narrow, Offer, Print, Query, Syntax};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
-
-/// How many searches run on this machine at once, those included whose reader has stopped reading.
-const SEARCHES: usize = 32;
 
 /// What searching needs: what this machine offers, and how much it does at once.
 #[derive(Debug)]
@@ -18,13 +24,18 @@ pub struct Searches {
     /// This machine's name, before every line.
     machine: String,
     offer: RwLock<Arc<Offer>>,
+    limits: Limits,
+    /// One for each search at once, those included whose reader has stopped reading.
     slots: Arc<Semaphore>,
+    /// One for each search at once that follows.
+    follows: Arc<Semaphore>,
 }
 
 impl Searches {
     /// Searches of what is offered.
-    pub fn new(machine: String, offer: Offer) -> Self {
-        Searches { machine, offer: RwLock::new(Arc::new(offer)), slots: Arc::new(Semaphore::new(SEARCHES)) }
+    pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
+        let slots = || Arc::new(Semaphore::new(limits.searches));
+        Searches { machine, offer: RwLock::new(Arc::new(offer)), limits, slots: slots(), follows: slots() }
     }
 
     /// Offers something else from now on.

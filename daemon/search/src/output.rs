@@ -10,6 +10,19 @@ pub trait Output {
     /// Takes whole lines, ready to print, each with its newline: up to about [`CHUNK_BYTES`] of them, or one longer line.
     fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
 
+    /// Takes one line, or what stays with it, ready to print, and its time in milliseconds since the Unix epoch. Searches by time
+    /// call this in the place of [`Output::lines`], in the order of time.
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        let _ = milliseconds;
+        self.lines(bytes)
+    }
+
+    /// So many more bytes were read. Called often, so do little.
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Takes a message for standard error, without newline, such as `/var/log/x: Permission denied`. The machine is not named.
     fn message(&mut self, text: String) -> Result<(), Stopped>;
 }

@@ -1,6 +1,7 @@
 //! Cuts grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
 use self::Argument::{None as Bare, Optional, Required};
+use super::ours::{self, Our};
 
 /// What an option is to grep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +60,20 @@ pub(super) enum Flag {
     Granted,
     /// grep has it; the members' search has not.
     Unsupported,
+    /// grep has it not.
+    Ours(Our),
 }
 
 /// Whether an option takes an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Argument {
+pub(super) enum Argument {
     None,
     Required,
     Optional,
 }
 
 /// An option with its short names, its long names, and whether it takes an argument.
-type Entry = (Flag, &'static str, &'static [&'static str], Argument);
+pub(super) type Entry = (Flag, &'static str, &'static [&'static str], Argument);
 
 /// All of GNU grep's options.
 const TABLE: &[Entry] = &[
@@ -118,7 +121,8 @@ const TABLE: &[Entry] = &[
     (Flag::Unsupported, "a", &["text"], Bare),
     (Flag::Unsupported, "I", &[], Bare),
     (Flag::Granted, "U", &["binary"], Bare),
-    (Flag::Unsupported, "u", &["unix-byte-offsets"], Bare),
+    // -u is ours.
+    (Flag::Unsupported, "", &["unix-byte-offsets"], Bare),
     (Flag::Version, "V", &["version"], Bare),
     (Flag::Names, "H", &["with-filename"], Bare),
     (Flag::Words, "w", &["word-regexp"], Bare),
@@ -173,10 +177,11 @@ fn long_option(text: &str, rest: &mut impl Iterator<Item = String>) -> Result<Pi
     Ok(Piece::Option(*option, written, value))
 }
 
-/// The entry of a long name: the one of just that name, or else the only one that begins so.
+/// The entry of a long name: the one of just that name, or else the only one of grep's that begins so.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let names = || TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    if let Some(exact) = names().find(|(long, _)| *long == name) {
+    let ours = ours::TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    if let Some(exact) = names().chain(ours).find(|(long, _)| *long == name) {
         return Ok(exact);
     }
     let candidates: Vec<_> = names().filter(|(long, _)| long.starts_with(name)).collect();
@@ -200,8 +205,11 @@ fn short_options(cluster: &str, rest: &mut impl Iterator<Item = String>, pieces:
             pieces.push(Piece::Digits(format!("{letter}{more}")));
             continue;
         }
-        let (option, _, _, argument) =
-            TABLE.iter().find(|entry| entry.1.contains(letter)).ok_or_else(|| format!("invalid option -- '{letter}'"))?;
+        let (option, _, _, argument) = TABLE
+            .iter()
+            .chain(ours::TABLE)
+            .find(|entry| entry.1.contains(letter))
+            .ok_or_else(|| format!("invalid option -- '{letter}'"))?;
         let written = format!("-{letter}");
         if *argument == Bare {
             pieces.push(Piece::Option(*option, written, None));

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 
+use jiff::Zoned;
 use memberd_control::grep::{GrepColors, GrepPrint, GrepRequest, GrepSyntax};
 
 use super::getopt::{self, Flag, Piece};
+use super::ours::{Ours, View};
 
 /// A command line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +15,8 @@ pub(super) enum Command {
     Help,
     /// `--version`
     Version,
-    /// A search.
-    Search(Box<GrepRequest>),
+    /// A search, and what is made of its answers.
+    Search(Box<GrepRequest>, View),
 }
 
 /// Understands a command line. `terminal` says whether colour is wanted where it is left to us.
@@ -52,6 +54,7 @@ struct Options {
     before: Option<u32>,
     after: Option<u32>,
     around: Option<u32>,
+    ours: Ours,
 }
 
 impl Options {
@@ -62,6 +65,7 @@ impl Options {
             Piece::Option(Flag::Unsupported, written, _) => {
                 return Err(format!("option '{written}' is not supported by memberctl"));
             }
+            Piece::Option(Flag::Ours(option), _, value) => self.ours.take(option, value)?,
             Piece::Option(flag, _, Some(value)) => self.take_value(flag, &value)?,
             Piece::Option(flag, _, None) => self.take_flag(flag),
         }
@@ -91,8 +95,15 @@ impl Options {
             Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
-            // The first holds anyway, the second is refused before, the others never come without a value.
-            Flag::Granted | Flag::Unsupported | Flag::After | Flag::Before | Flag::Context | Flag::MaxCount | Flag::Pattern => {}
+            // The first holds anyway, the next two were seen to before, the others never come without a value.
+            Flag::Granted
+            | Flag::Unsupported
+            | Flag::Ours(_)
+            | Flag::After
+            | Flag::Before
+            | Flag::Context
+            | Flag::MaxCount
+            | Flag::Pattern => {}
         }
     }
 
@@ -135,7 +146,8 @@ impl Options {
         };
         self.request.printing.before_context = self.before.or(self.around);
         self.request.printing.after_context = self.after.or(self.around);
-        Ok(Command::Search(Box::new(self.request)))
+        let view = self.ours.apply(&mut self.request, &Zoned::now())?;
+        Ok(Command::Search(Box::new(self.request), view))
     }
 }
 

@@ -13,7 +13,7 @@ fn arguments(line: &[&str]) -> Vec<OsString> {
 
 fn search(line: &[&str]) -> GrepRequest {
     match parse(&arguments(line), false) {
-        Ok(Command::Search(request)) => *request,
+        Ok(Command::Search(request, _)) => *request,
         other => panic!("{line:?}: {other:?}"),
     }
 }
@@ -150,7 +150,7 @@ fn options_may_be_combined_cut_short_and_given_after_operands() {
 #[test]
 fn colour_is_off_unless_asked_for_and_auto_asks_the_terminal() {
     let color = |line: &[&str], terminal| match parse(&arguments(line), terminal) {
-        Ok(Command::Search(request)) => request.printing.colors.is_some(),
+        Ok(Command::Search(request, _)) => request.printing.colors.is_some(),
         other => panic!("{line:?}: {other:?}"),
     };
     for (line, on_terminal, elsewhere) in [
