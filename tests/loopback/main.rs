@@ -4,7 +4,9 @@
 
 mod conflicts;
 mod crashes;
+mod grep_limits;
 mod grep_matches;
+mod grep_members;
 mod grep_trouble;
 mod hostile;
 mod introducer;

@@ -7,6 +7,7 @@ use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncRead;
@@ -19,28 +20,24 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a member may say nothing; one that searches says so every [`super::serve::WORKING_EVERY`].
 const SILENCE_LIMIT: Duration = Duration::from_secs(4);
 
-/// One grep's question to all members, and how far they have come with it.
+/// One grep's question to all members.
 #[derive(Debug)]
 pub(super) struct Question {
     from: SocketAddr,
     request: Vec<u8>,
     replies: mpsc::Sender<Reply>,
+    progress: Arc<Progress>,
+}
+
+/// How far a grep has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
     asked: AtomicU64,
     answered: AtomicU64,
     bytes: AtomicU64,
 }
 
-impl Question {
-    /// The question as it is sent from this address; the client is told through `replies`.
-    ///
-    /// # Errors
-    /// When the request cannot be encoded, which memory does not do.
-    pub(super) fn new(from: SocketAddr, request: &GrepRequest, replies: mpsc::Sender<Reply>) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        ciborium::into_writer(request, &mut bytes).map_err(io::Error::other)?;
-        Ok(Question { from, request: bytes, replies, asked: 0.into(), answered: 0.into(), bytes: 0.into() })
-    }
-
+impl Progress {
     /// So many more members are asked, or going to be.
     pub(super) fn note_asked(&self, members: usize) {
         self.asked.fetch_add(u64::try_from(members).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -51,10 +48,27 @@ impl Question {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How far it has come.
-    pub(super) fn progress(&self) -> Reply {
+    /// As the client is told it.
+    pub(super) fn reply(&self) -> Reply {
         let [asked, answered, bytes] = [&self.asked, &self.answered, &self.bytes].map(|count| count.load(Ordering::Relaxed));
         Reply::GrepProgress { asked, answered, bytes }
+    }
+}
+
+impl Question {
+    /// The question as it is sent from this address; the client is told through `replies`.
+    ///
+    /// # Errors
+    /// When the request cannot be encoded, which memory does not do.
+    pub(super) fn new(from: SocketAddr, request: &GrepRequest, replies: mpsc::Sender<Reply>) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(request, &mut bytes).map_err(io::Error::other)?;
+        Ok(Question { from, request: bytes, replies, progress: Arc::default() })
+    }
+
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Puts the question to a member.
@@ -76,7 +90,7 @@ impl Question {
 
     /// Tells the client what became of a member.
     pub(super) async fn report(&self, member: &str, outcome: GrepOutcome) {
-        self.note_answered();
+        self.progress.note_answered();
         // The client may have gone.
         let _ = self.tell(Reply::GrepMember { member: member.to_owned(), outcome }).await;
     }
@@ -109,7 +123,7 @@ impl<S: AsyncRead + Unpin> Answer<'_, S> {
     }
 
     fn note(&mut self, bytes: u64) {
-        self.question.bytes.fetch_add(bytes.saturating_sub(self.bytes), Ordering::Relaxed);
+        self.question.progress.bytes.fetch_add(bytes.saturating_sub(self.bytes), Ordering::Relaxed);
         self.bytes = self.bytes.max(bytes);
     }
 }

@@ -3,7 +3,7 @@
 //! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow client slows every search, a dead
 //! member holds up nobody, and dropping the [`FanOut`] closes the connections, which ends the searches everywhere.
 
-use super::ask::{Question, words};
+use super::ask::{Progress, Question, words};
 use super::follow;
 use super::members::{Selection, Target};
 use super::merge::merge;
@@ -30,7 +30,7 @@ pub const HELD: usize = 512;
 #[derive(Debug)]
 pub struct FanOut {
     replies: mpsc::Receiver<Reply>,
-    question: Arc<Question>,
+    progress: Arc<Progress>,
     // Dropped, the tasks end.
     _tasks: JoinSet<()>,
 }
@@ -49,16 +49,17 @@ impl FanOut {
     ) -> io::Result<Self> {
         let (sender, replies) = mpsc::channel(QUEUE);
         let question = Arc::new(Question::new(from, request, sender)?);
-        question.note_asked(members.len());
+        let progress = Arc::clone(question.progress());
+        progress.note_asked(members.len());
         let mut tasks = JoinSet::new();
         let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
-        let asking = || Arc::new(Asking { question: Arc::clone(&question), line_end, turn: Mutex::new(false) });
+        let asking = |question| Arc::new(Asking { question, line_end, turn: Mutex::new(false) });
         if request.printing.by_time {
-            tasks.spawn(merge(Arc::clone(&question), members, line_end));
+            tasks.spawn(merge(question, members, line_end));
         } else if request.files.follow {
-            tasks.spawn(follow::Following::new(asking(), selection, membership.clone()).run(members));
+            tasks.spawn(follow::Following::new(asking(question), selection, membership.clone()).run(members));
         } else {
-            let (asking, slots) = (asking(), Arc::new(Semaphore::new(AT_ONCE)));
+            let (asking, slots) = (asking(question), Arc::new(Semaphore::new(AT_ONCE)));
             for member in members {
                 let (asking, slots) = (Arc::clone(&asking), Arc::clone(&slots));
                 tasks.spawn(async move {
@@ -68,7 +69,7 @@ impl FanOut {
                 });
             }
         }
-        Ok(FanOut { replies, question, _tasks: tasks })
+        Ok(FanOut { replies, progress, _tasks: tasks })
     }
 
     /// The next reply for the client; none when every member has answered or is lost.
@@ -78,7 +79,7 @@ impl FanOut {
 
     /// How far it has come.
     pub fn progress(&self) -> Reply {
-        self.question.progress()
+        self.progress.reply()
     }
 }
 

@@ -76,7 +76,7 @@ impl Following {
                         .notice(format!("{name} joined: its logs are not followed, since those of {HELD} are already"))
                         .await;
                 }
-                self.asking.question.note_asked(1);
+                self.asking.question.progress().note_asked(1);
                 self.start(target);
                 self.notice(format!("{name} joined: its logs are followed too")).await;
             }
@@ -101,7 +101,7 @@ impl Following {
         self.tasks.spawn(async move {
             tokio::select! {
                 () = follow(&asking, &target) => {}
-                _ = stopped => asking.question.note_answered(),
+                _ = stopped => asking.question.progress().note_answered(),
             }
         });
         self.followed.insert(member.name.clone(), (member, stop));

@@ -1,7 +1,5 @@
 //! Merging, without a network: what members send in, and what comes out.
 
-#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
 use super::*;
 use memberd_control::grep::GrepRequest;
 use proptest::prelude::*;

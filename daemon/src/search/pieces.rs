@@ -106,8 +106,6 @@ impl Output for Pieces {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
 
     fn sent(limit: u64, write: impl FnOnce(&mut Pieces)) -> (Vec<PeerReply>, bool) {

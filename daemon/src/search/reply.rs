@@ -107,8 +107,6 @@ fn malformed() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
     use proptest::prelude::*;
 

@@ -50,7 +50,6 @@ impl TimedLines {
     }
 
     /// Takes the next line.
-    #[expect(clippy::should_implement_trait, reason = "the line is lent, which no iterator does")]
     pub fn next(&mut self) -> Option<(i64, &[u8])> {
         let (time, line, rest) = first(self.bytes.get(self.read..)?)?;
         self.read = self.bytes.len() - rest.len();
@@ -69,8 +68,6 @@ fn first(bytes: &[u8]) -> Option<(i64, &[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
 
     #[test]

@@ -101,8 +101,6 @@ fn first<'b>(member: &str, bytes: &'b [u8]) -> Option<(&'b [u8], u64, &'b [u8])>
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
     use memberd_control::grep::GrepTotals;
 

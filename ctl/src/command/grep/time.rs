@@ -75,8 +75,6 @@ fn in_zone(local: DateTime, now: &Zoned) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
 
     fn now() -> Zoned {
