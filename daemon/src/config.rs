@@ -115,6 +115,7 @@ impl Config {
             ("paths.state_dir", self.state_dir != new.state_dir),
             ("paths.log_dir", self.log_dir != new.log_dir),
             ("limits.searches", self.limits.searches != new.limits.searches),
+            ("limits.search_threads", self.limits.search_threads != new.limits.search_threads),
             ("limits.search_time", self.limits.search_time != new.limits.search_time),
             ("limits.search_output", self.limits.search_output != new.limits.search_output),
             ("limits.greps", self.limits.greps != new.limits.greps),

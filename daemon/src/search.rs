@@ -13,7 +13,7 @@ pub mod serve;
 mod timed;
 
 use limits::Limits;
-use memberd_control::grep::{GrepPrint, GrepRequest, GrepSyntax};
+use memberd_control::grep::{GrepFiles, GrepPrint, GrepRequest, GrepSyntax};
 use memberd_search::{Narrow, Offer, Print, Query, Syntax};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
@@ -52,7 +52,14 @@ impl Searches {
 /// Why a request cannot be searched for, if it cannot, in grep's words.
 pub fn refusal(request: &GrepRequest) -> Option<String> {
     let pattern = query(request).and_then(|query| query.compile().map(drop).map_err(|error| error.to_string())).err();
-    pattern.or_else(|| Narrow::new(&request.files.globs).err().map(|error| error.to_string()))
+    pattern.or_else(|| narrow(request).err())
+}
+
+/// Which of the offered files are wanted.
+fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
+    let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
+    let narrow = Narrow::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
+    Ok(narrow.map_err(|error| error.to_string())?.rotated(*rotated))
 }
 
 /// The request as the search engine takes it.

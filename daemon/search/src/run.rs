@@ -1,5 +1,6 @@
 //! Runs a compiled query over files.
 
+mod plan;
 mod reader;
 mod sink;
 
@@ -16,6 +17,7 @@ use crate::output::{Output, Stopped};
 use crate::pattern::{Engine, Extents};
 use crate::print::{Chunk, Printer};
 use crate::query::{Print, Query};
+pub use plan::{Plan, Window};
 use reader::BoundedReader;
 use sink::{Ended, LineSink};
 
@@ -61,9 +63,21 @@ impl Search {
         Search { query, engine, extents }
     }
 
+    /// Searches `files` as [`Search::run_with`] does, by the default plan.
+    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+        self.run_with(&Plan::default(), machine, files, output, cancel)
+    }
+
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
     /// Blocks until done. `cancel` is looked at before every read (64 KiB), and a stopped `output` ends the run likewise.
-    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+    pub fn run_with(
+        &self,
+        _plan: &Plan,
+        machine: &str,
+        files: &[OfferedFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
         let started = Instant::now();
         let printer = Printer::new(&self.query, self.extents.as_ref(), Chunk::new(output));
         let mut run =

@@ -3,11 +3,13 @@
 use super::parse::{Problems, span};
 use super::raw;
 use crate::search::limits::Limits;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Spanned;
 
 const SEARCHES: RangeInclusive<u16> = 1..=256;
+const THREADS: RangeInclusive<u16> = 1..=64;
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
 const GREPS: RangeInclusive<u16> = 1..=64;
 
@@ -28,6 +30,9 @@ pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
         .and_then(|set| size(set.get_ref()).map_err(|error| problems.add(set, "limits.search_output", error)).ok());
     Limits {
         searches: count(raw.searches.as_ref(), "limits.searches", SEARCHES, problems).unwrap_or(default.searches),
+        search_threads: count(raw.search_threads.as_ref(), "limits.search_threads", THREADS, problems)
+            .and_then(NonZero::new)
+            .unwrap_or(default.search_threads),
         search_time: time.unwrap_or(default.search_time),
         search_output: output.unwrap_or(default.search_output),
         greps: count(raw.greps.as_ref(), "limits.greps", GREPS, problems).unwrap_or(default.greps),

@@ -72,6 +72,7 @@ pub(super) struct Logs {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) searches: Set<u16>,
+    pub(super) search_threads: Set<u16>,
     pub(super) search_time: Set<String>,
     pub(super) search_output: Set<String>,
     pub(super) greps: Set<u16>,

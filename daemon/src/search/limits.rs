@@ -1,5 +1,6 @@
 //! What greps may cost this machine: the `[limits]` of the settings.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 /// Bounds on the searches of this machine, and on the greps that begin here.
@@ -7,6 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Searches at once, for whichever member; further ones wait a few seconds, and are refused then. As many again may follow.
     pub searches: usize,
+    /// On how many threads one search runs.
+    pub search_threads: NonZero<usize>,
     /// How long one search may take, the waiting for a slow reader included. One that follows may go on.
     pub search_time: Duration,
     /// How many bytes one search may return.
@@ -17,6 +20,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { searches: 32, search_time: Duration::from_secs(60 * 60), search_output: 16 << 30, greps: 16 }
+        Limits {
+            searches: 32,
+            search_threads: NonZero::<usize>::MIN.saturating_add(1),
+            search_time: Duration::from_secs(60 * 60),
+            search_output: 16 << 30,
+            greps: 16,
+        }
     }
 }

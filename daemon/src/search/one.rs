@@ -2,9 +2,9 @@
 
 use super::pieces::Pieces;
 use super::reply::PeerReply;
-use super::{Searches, query};
+use super::{Searches, narrow, query};
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Search};
+use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
@@ -23,8 +23,7 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
 
 fn compiled(request: &GrepRequest) -> Result<(Search, Narrow), String> {
     let search = query(request)?.compile().map_err(|error| error.to_string())?;
-    let narrow = Narrow::new(&request.files.globs).map_err(|error| error.to_string())?;
-    Ok((search, narrow))
+    Ok((search, narrow(request)?))
 }
 
 fn files(
@@ -48,7 +47,7 @@ fn files(
         // If nobody takes it, the search ends at once.
         let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
-    let totals = search.run(&searches.machine, &found.files, output, cancel);
+    let totals = search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
     if totals.interrupted {
         return Err("the search was broken off".to_owned());
     }
@@ -60,4 +59,14 @@ fn files(
         milliseconds: memberd_ring::time::millis(totals.elapsed),
         unmatched: found.unmatched,
     })
+}
+
+/// How the search goes about its files: at a low priority, since heartbeats do not wait.
+fn plan(searches: &Searches, request: &GrepRequest) -> Plan {
+    Plan {
+        window: Window { since: request.files.since, until: request.files.until },
+        by_time: request.printing.by_time,
+        threads: searches.limits.search_threads,
+        low_priority: true,
+    }
 }
