@@ -71,6 +71,8 @@ pub struct Membership {
     list_changed: bool,
     started: Instant,
     unsent: u64,
+    /// By how much a timer's work was late at most: how long this task had to wait for the rest of the daemon, or the machine.
+    latest: Duration,
 }
 
 impl Membership {
@@ -95,6 +97,7 @@ impl Membership {
             list_changed: false,
             started,
             unsent: 0,
+            latest: Duration::ZERO,
         }
     }
 
@@ -123,6 +126,7 @@ impl Membership {
                     self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.latest = self.latest.max(wake.map_or(Duration::ZERO, |wake| wake.elapsed()));
                     // A stalled daemon reads before it judges.
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
@@ -408,7 +412,9 @@ impl Membership {
                     agrees: neighbour.agrees,
                 })
                 .collect(),
-            counters: counters.chain([("datagrams_unsent".to_owned(), self.unsent)]).collect(),
+            counters: counters
+                .chain([("datagrams_unsent".to_owned(), self.unsent), ("loop_lateness_max_ms".to_owned(), millis(self.latest))])
+                .collect(),
             warnings,
         }
     }

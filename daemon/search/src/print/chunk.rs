@@ -52,10 +52,14 @@ impl<'o> Chunk<'o> {
         self.note(result)
     }
 
-    /// So many more bytes were read. Hands on what there is if it has waited long enough, or if it is the first.
+    /// So many more bytes were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
         let told = self.check().and_then(|()| self.output.read(bytes));
-        self.note(told)?;
+        self.note(told)
+    }
+
+    /// Hands on what there is if it has waited long enough, or if it is the first.
+    pub(crate) fn flush_if_late(&mut self) -> Result<(), Stopped> {
         if self.bytes.is_empty() || self.handed_on.is_some_and(|at| at.elapsed() < PATIENCE) {
             return self.check();
         }
