@@ -9,6 +9,7 @@ mod source;
 mod tests;
 
 use crate::log::Level;
+use crate::search::journal::JOURNALCTL;
 use crate::search::limits::Limits;
 use memberd_ring::{GroupSettings, Name};
 use memberd_search::{GlobError, Offer};
@@ -99,6 +100,11 @@ impl Config {
         let own = glob_literal(&self.log_file().display().to_string());
         let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
         Offer::new(&globs)
+    }
+
+    /// What reads the journal, if the group may grep that.
+    pub fn journalctl(&self) -> Option<PathBuf> {
+        self.journal.then(|| PathBuf::from(JOURNALCTL))
     }
 
     /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but differ.

@@ -143,6 +143,7 @@ impl Daemon {
     ) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
         let searches = Arc::new(Searches::new(config.name.to_string(), offer, config.limits));
+        searches.set_journal(config.journalctl());
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
@@ -227,6 +228,7 @@ impl Daemon {
             Ok(offer) => self.searches.set_offer(offer),
             Err(error) => error!(%error, "logs.files was not reloaded"),
         }
+        self.searches.set_journal(config.journalctl());
         self.log.set_level(config.log_level);
         self.context.set_introducers(config.introducers.clone());
         self.config = config;

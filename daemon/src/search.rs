@@ -3,6 +3,7 @@
 mod ask;
 pub mod fan_out;
 mod follow;
+pub mod journal;
 pub mod limits;
 pub mod members;
 mod merge;
@@ -15,6 +16,7 @@ mod timed;
 use limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepPrint, GrepRequest, GrepSyntax};
 use memberd_search::{Narrow, Offer, Print, Query, Syntax};
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 
@@ -24,6 +26,8 @@ pub struct Searches {
     /// This machine's name, before every line.
     machine: String,
     offer: RwLock<Arc<Offer>>,
+    /// What reads the journal, if that is offered.
+    journal: RwLock<Option<PathBuf>>,
     limits: Limits,
     /// One for each search at once, those included whose reader has stopped reading.
     slots: Arc<Semaphore>,
@@ -35,13 +39,29 @@ impl Searches {
     /// Searches of what is offered.
     pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
         let slots = || Arc::new(Semaphore::new(limits.searches));
-        Searches { machine, offer: RwLock::new(Arc::new(offer)), limits, slots: slots(), follows: slots() }
+        Searches {
+            machine,
+            offer: RwLock::new(Arc::new(offer)),
+            journal: RwLock::default(),
+            limits,
+            slots: slots(),
+            follows: slots(),
+        }
     }
 
     /// Offers something else from now on.
     pub fn set_offer(&self, offer: Offer) {
         // A poisoned lock holds a whole offer nevertheless: it is only ever replaced.
         *self.offer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(offer);
+    }
+
+    /// Offers the journal too from now on, as this program prints it; or not any more.
+    pub fn set_journal(&self, journalctl: Option<PathBuf>) {
+        *self.journal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = journalctl;
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        self.journal.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     fn offer(&self) -> Arc<Offer> {

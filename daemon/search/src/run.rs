@@ -3,6 +3,7 @@
 mod plan;
 mod reader;
 mod sink;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -2,14 +2,20 @@
 
 use super::pieces::Pieces;
 use super::reply::PeerReply;
-use super::{Searches, narrow, query};
+use super::{Searches, journal, narrow, query};
 use memberd_control::grep::{GrepRequest, GrepTotals};
 use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
 pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pieces, cancel: &AtomicBool) -> PeerReply {
-    let totals = compiled(request).and_then(|(search, narrow)| files(searches, request, &search, &narrow, &mut output, cancel));
+    let totals = compiled(request).and_then(|(search, narrow)| match &request.files.journal {
+        Some(journal) => {
+            let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
+            journal::search(&program, &searches.machine, &search, (journal, &request.files), &mut output, cancel)
+        }
+        None => files(searches, request, &search, &narrow, &mut output, cancel),
+    });
     match totals {
         _ if output.is_over() => {
             let limit = searches.limits.search_output;
