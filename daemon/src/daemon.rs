@@ -6,7 +6,7 @@ use crate::exit;
 use crate::handler::{Context, FOLLOWERS};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
-use crate::membership::{Command, Handle, Membership, Parts};
+use crate::membership::{self, Command, Handle, Parts};
 use crate::notify;
 use crate::options::Options;
 use crate::peer::listener;
@@ -26,7 +26,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
@@ -127,8 +127,8 @@ struct Daemon {
     context: Arc<Context>,
     searches: Arc<Searches>,
     log: Log,
-    /// The task that owns the node, and then gives the keeper back.
-    membership: JoinHandle<Keeper>,
+    /// The thread that owns the node, and then gives the keeper back.
+    membership: oneshot::Receiver<Keeper>,
     servers: Vec<JoinHandle<()>>,
 }
 
@@ -157,7 +157,8 @@ impl Daemon {
             join_by_itself: config.join_on_start || state.in_group,
             keeper: Keeper::new(directory, state),
         };
-        let membership = tokio::spawn(Membership::new(parts, handle.clone(), commands).run());
+        let membership =
+            membership::thread::start(parts, handle.clone(), commands).context("cannot start the membership thread")?;
         let context = Arc::new(Context {
             membership: handle.clone(),
             address: config.address,

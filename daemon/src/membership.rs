@@ -1,8 +1,10 @@
-//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`].
+//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`],
+//! on a thread of its own.
 
 mod calls;
 mod record;
 mod task;
+pub mod thread;
 
 pub use record::{event_record, member_record};
 pub use task::{Membership, Parts};
