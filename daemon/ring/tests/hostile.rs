@@ -117,7 +117,7 @@ fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long()
         let ghosts: Vec<Update> = (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
         let forged = world.now;
         for to in 0..5 {
-            for news in pack(&ghosts) {
+            for news in pack(&ghosts, None) {
                 forge(&mut world, (to + 1) % 5, to, news);
             }
         }

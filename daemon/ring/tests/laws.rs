@@ -185,15 +185,19 @@ proptest! {
     }
 
     #[test]
-    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200)) {
-        let pieces = pack(&updates);
-        for piece in &pieces {
+    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200), introduced in any::<bool>()) {
+        let introduction = introduced.then(|| me(1));
+        let mut pieces = pack(&updates, introduction.as_ref());
+        for piece in &mut pieces {
             prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
             let heartbeat = Body::Heartbeat { digest: Digest { count: u32::MAX, hash: u64::MAX }, delay: Some(i64::MIN), news: piece.clone() };
             let mut bytes = Vec::new();
             let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
             encode(&Message { incarnation: Incarnation(u64::MAX), sent, body: heartbeat }, &mut bytes);
             prop_assert!(bytes.len() <= MAX_DATAGRAM, "{}", bytes.len());
+            if let Some(introduction) = &introduction {
+                prop_assert_eq!(&piece.remove(0), introduction);
+            }
         }
         prop_assert_eq!(pieces.concat(), updates);
     }
