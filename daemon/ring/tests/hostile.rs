@@ -7,11 +7,8 @@ mod world;
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, Evidence, Update};
 use memberd_ring::message::{Body, Message, pack};
-use memberd_ring::{Identity, Incarnation, Settings, wire};
-use std::time::Duration;
-use world::{World, address, ms, name, seeds};
-
-const SECOND: Duration = Duration::from_secs(1);
+use memberd_ring::wire;
+use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
 fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {

@@ -11,19 +11,18 @@
 
 mod world;
 
-use memberd_ring::{Event, Settings};
-use std::time::Duration;
-use world::{Network, World, ms, name, seeds};
-
-const SECOND: Duration = Duration::from_secs(1);
+use world::prelude::*;
 
 #[test]
 fn an_idle_member_sends_as_much_in_a_group_of_1000_as_in_one_of_10() {
     for size in [10, 100, 1_000] {
         let mut world = World::formed(size, 1, Settings::default());
-        let (sent, bytes) = (world.sent, world.sent_bytes);
+        let (sent, bytes, woken) = (world.sent, world.sent_bytes, world.woken);
         world.run_for(30 * SECOND);
-        let per_interval = (world.sent - sent) as f64 / size as f64 / (30.0 / 0.6);
+        let each_interval = |count: u64| count as f64 / size as f64 / (30.0 / 0.6);
+        let (per_interval, wakes) = (each_interval(world.sent - sent), each_interval(world.woken - woken));
+        println!("{size} members: woken {wakes:.2} times an interval");
+        assert!(wakes <= 2.0, "{size} members: woken {wakes} times an interval");
         let on_the_wire = (world.sent_bytes - bytes) as f64 / (world.sent - sent) as f64 + 28.0;
         println!("{size} members: {per_interval:.2} datagrams each an interval, {on_the_wire:.1} bytes each");
         assert!((per_interval - 4.0).abs() < 0.05, "{size} members: {per_interval}");
