@@ -8,7 +8,7 @@ demo:
 	cargo build --release --locked --bins
 	target/release/memberctl demo
 
-# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons.
+# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons (some as root only).
 test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -22,6 +22,12 @@ bench:
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
+# Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
+bench-netns:
+	cargo build --release --locked --bins
+	cargo build --release --locked -p memberd-ring --example simulate
+	cargo run --release --locked -p memberd-tests --example netns
+
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
 deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
@@ -32,8 +38,8 @@ deb:
 	cargo build --release --locked --bins
 	cargo deb --quiet --package memberd --no-build --locked --output target/debian/
 
-# The package on eight booted hosts, in network namespaces: needs root, and says what else. Ten minutes.
+# The package on eight booted hosts, in network namespaces: needs root, and says what else. Five minutes.
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench deb hosts
+.PHONY: demo test bench bench-netns deb hosts

@@ -5,9 +5,11 @@ mod demo;
 mod events;
 mod grep;
 mod join;
+mod key;
 mod leave;
 mod list;
 mod log;
+mod metrics;
 mod status;
 mod wait;
 
@@ -25,15 +27,20 @@ pub(crate) enum Command {
     Join(join::Join),
     /// Leave the group
     Leave,
-    /// List the members that are up
+    /// List the members that are up, for people or for other programs
     List(list::List),
     /// Show how the local daemon is doing
     Status(status::Status),
-    /// Follow membership changes as they happen
+    /// Follow membership changes as they happen, or run a command for each
     Events(events::Events),
+    /// Print what the local daemon measures, in Prometheus' text format
+    Metrics,
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// Make and list the group's keys; works on files, without a daemon
+    #[command(subcommand, after_help = key::CHANGING)]
+    Key(key::Key),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
     /// Look settings over, as the daemon does when it starts
@@ -53,7 +60,9 @@ impl Command {
             Command::List(list) => list.run(daemon),
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
+            Command::Metrics => metrics::run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
             Command::Wait(wait) => wait.run(daemon),

@@ -2,8 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use memberd_control::message::{EventRecord, EvidenceRecord, MemberRecord, MemberStatus, NeighbourRecord, StatusReport};
+use memberd_control::message::{
+    EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RunningGrep, StatusReport,
+};
 use serde::Serialize;
+
+use crate::exit::Failure;
+use crate::output;
+
+/// What JSON objects that are not elements of an array say about their shape.
+const SCHEMA: u32 = 1;
+
+/// An object with its `schema`, on a line of its own.
+pub(crate) fn object(object: &impl Serialize) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Object<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        fields: &'a T,
+    }
+    Ok(output::json(&Object { schema: SCHEMA, fields: object })? + "\n")
+}
 
 /// One member of the list.
 #[derive(Debug, Serialize)]
@@ -50,6 +69,18 @@ impl<'a> From<&'a EventRecord> for Event<'a> {
     }
 }
 
+/// A gap in the membership changes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Missed<'a> {
+    missed: &'a MissedRecord,
+}
+
+impl<'a> From<&'a MissedRecord> for Missed<'a> {
+    fn from(missed: &'a MissedRecord) -> Missed<'a> {
+        Missed { missed }
+    }
+}
+
 /// How the daemon is doing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status<'a> {
@@ -66,6 +97,8 @@ pub(crate) struct Status<'a> {
     neighbours: &'a [NeighbourRecord],
     counters: BTreeMap<&'a str, u64>,
     warnings: &'a [String],
+    greps: &'a [RunningGrep],
+    searches: u64,
 }
 
 impl<'a> From<&'a StatusReport> for Status<'a> {
@@ -84,6 +117,18 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
             neighbours: &report.neighbours,
             counters: report.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect(),
             warnings: &report.warnings,
+            greps: &report.greps,
+            searches: report.searches,
         }
     }
+}
+
+/// A key of a keyring: by its id, never itself.
+#[derive(Debug, Serialize)]
+pub(crate) struct Key<'a> {
+    /// The id.
+    pub(crate) id: String,
+    /// What it is used for.
+    #[serde(rename = "use")]
+    pub(crate) usage: &'a str,
 }

@@ -3,6 +3,7 @@
 mod command;
 mod connection;
 mod exit;
+mod glob;
 mod json;
 mod output;
 mod program;

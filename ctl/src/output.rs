@@ -1,18 +1,51 @@
 //! Standard output: locked once, a closed pipe told from other errors, and modest colour.
 
 use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
+use clap::ValueEnum;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
-
-/// What JSON objects that are not elements of an array say about their shape.
-const SCHEMA: u32 = 1;
 
 /// Whether colour is wanted where the user did not say: on a terminal that has it, unless `NO_COLOR` is set (no-color.org).
 pub(crate) fn color_by_default() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     std::io::stdout().is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_some_and(|terminal| terminal != "dumb")
+}
+
+/// The option for colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct ColorChoice {
+    /// Whether to use colour
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// In any case
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether colour is wanted.
+    pub(crate) fn wanted(self) -> bool {
+        match self.color {
+            Color::Auto => color_by_default(),
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
 }
 
 /// A colour or weight, as the parameters of the terminal's SGR sequence (ECMA-48).
@@ -49,9 +82,35 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Takes standard output.
+    /// Takes standard output, with colour where it is usual.
     pub(crate) fn new() -> Output {
-        Output { stdout: std::io::stdout().lock(), color: color_by_default() }
+        Output::with(ColorChoice::default())
+    }
+
+    /// Takes standard output, with colour as the user says.
+    pub(crate) fn with(color: ColorChoice) -> Output {
+        Output { stdout: std::io::stdout().lock(), color: color.wanted() }
+    }
+
+    /// Whether somebody looks on.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.stdout.is_terminal()
+    }
+
+    /// Empties the terminal's screen and begins at its top (ECMA-48, CUP and ED).
+    pub(crate) fn clear_screen(&mut self) -> Result<(), Failure> {
+        self.bytes(b"\x1b[H\x1b[2J")
+    }
+
+    /// Lets time pass; ends with [`Failure::OutputClosed`] as soon as the reader has gone.
+    pub(crate) fn pause(&self, time: Duration) -> Result<(), Failure> {
+        let mut reader = [PollFd::new(self.stdout.as_fd(), PollFlags::empty())];
+        let milliseconds = u16::try_from(time.as_millis()).unwrap_or(u16::MAX);
+        match poll(&mut reader, PollTimeout::from(milliseconds)) {
+            Ok(0) | Err(Errno::EINTR) => Ok(()),
+            Ok(_) => Err(Failure::OutputClosed),
+            Err(error) => Err(lost(&error.into())),
+        }
     }
 
     /// A text in a style, where colour is wanted.
@@ -69,15 +128,15 @@ impl Output {
         self.flush()
     }
 
+    /// Writes whole lines and sends them off.
+    pub(crate) fn text(&mut self, lines: &str) -> Result<(), Failure> {
+        self.bytes(lines.as_bytes())?;
+        self.flush()
+    }
+
     /// Writes one JSON object on a line of its own, with its `schema`, and sends it off.
     pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        #[derive(Serialize)]
-        struct Object<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            fields: &'a T,
-        }
-        self.line(&json(&Object { schema: SCHEMA, fields: object })?)
+        self.text(&crate::json::object(object)?)
     }
 
     /// Writes bytes as they are.

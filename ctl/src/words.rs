@@ -61,6 +61,14 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     }
 }
 
+/// So many searches.
+pub(crate) fn searches(number: u64) -> String {
+    match number {
+        1 => "1 search".to_owned(),
+        number => format!("{number} searches"),
+    }
+}
+
 /// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()

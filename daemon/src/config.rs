@@ -8,6 +8,8 @@ mod source;
 mod tests;
 
 use crate::log::Level;
+use crate::seal::keyring::SealingKeys;
+use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_ring::{GroupSettings, Name};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
@@ -44,8 +46,12 @@ pub struct Config {
     pub log_level: Level,
     /// The control socket.
     pub control_socket: PathBuf,
+    /// The file of the group's keys; without one nothing is sealed.
+    pub key_file: Option<PathBuf>,
     /// Whether addresses other than loopback are used without a key.
     pub allow_plaintext: bool,
+    /// Where metrics are served over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What is wrong with the settings: one line each, with file, line and key.
@@ -110,15 +116,26 @@ impl Config {
             ("paths.log_dir", self.log_dir != new.log_dir),
             ("control.socket", self.control_socket != new.control_socket),
             ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
+            ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { introducers, join_on_start, log_files, log_level, .. } = new;
-        (Config { introducers, join_on_start, log_files, log_level, ..self.clone() }, kept)
+        let Config { introducers, join_on_start, log_files, log_level, key_file, .. } = new;
+        (Config { introducers, join_on_start, log_files, log_level, key_file, ..self.clone() }, kept)
+    }
+
+    /// Reads the group's keys; none if there is no file of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read, when others can read it too, or when anything in it is wrong.
+    pub fn load_keys(&self) -> Result<Option<SealingKeys>, ConfigError> {
+        let Some(path) = &self.key_file else { return Ok(None) };
+        let keys = Keyring::load(path).and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
+        keys.map(Some).map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
     }
 
     /// Whether datagrams to other machines go out unsealed.
     pub fn speaks_openly(&self) -> bool {
-        !self.address.ip().is_loopback()
+        self.key_file.is_none() && !self.address.ip().is_loopback()
     }
 }
 

@@ -2,31 +2,41 @@
 
 mod events;
 mod grep;
+mod greps;
 mod join;
 mod leave;
 mod list;
 mod log;
+mod metrics;
+mod ring;
 mod status;
+
+pub use greps::{GrepCounts, Greps};
 
 use crate::control::connection::{Client, ClientError};
 use crate::control::server::Door;
 use crate::log::Log;
 use crate::membership::{Ended, Handle};
+use crate::peer::call::Caller;
+use crate::search::Searches;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
-use std::net::SocketAddr;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 
 /// What the verbs work with.
 #[derive(Debug)]
 pub struct Context {
     /// The way to the group.
     pub membership: Handle,
-    /// This member's address.
-    pub address: SocketAddr,
+    /// Calls other members, from this member's address.
+    pub caller: Caller,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
     /// What is logged.
     pub log: Log,
+    /// The greps of clients.
+    pub greps: Greps,
+    /// The searches of this machine's logs.
+    pub searches: Arc<Searches>,
 }
 
 impl Context {
@@ -53,8 +63,14 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::List { all } => list::handle(all, client, context).await,
         Request::Status => status::handle(client, context).await,
         Request::Events => events::handle(client, door, context).await,
-        Request::Grep(request) => grep::handle(request, client, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
+        Request::Grep(request) => {
+            let _running = context.greps.enter(&request);
+            grep::handle(*request, client, context).await
+        }
+        Request::EventsFrom(wanted) => events::handle_from(wanted, client, door, context).await,
+        Request::Metrics => metrics::handle(client, context).await,
+        Request::Ring => ring::handle(client, context).await,
     }
 }
 

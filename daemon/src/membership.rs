@@ -1,13 +1,19 @@
 //! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`].
 
 mod calls;
+mod history;
+mod measure;
 mod record;
+mod status;
 mod task;
+mod traffic;
 
+pub use measure::{Events, Measured};
 pub use record::{event_record, member_record};
 pub use task::{Membership, Parts};
+pub use traffic::{ByKind, Totals};
 
-use memberd_control::message::{EventRecord, MemberRecord, StatusReport};
+use memberd_control::message::{EventRecord, EventsFrom, MemberRecord, MissedRecord, RingPart, StatusReport};
 use memberd_ring::Identity;
 use memberd_ring::join::JoinError;
 use std::net::SocketAddr;
@@ -43,6 +49,23 @@ pub enum Command {
     Status {
         /// The report.
         reply: oneshot::Sender<Box<StatusReport>>,
+    },
+    /// The ring; none when not in a group.
+    Ring {
+        /// All of it, in one part.
+        reply: oneshot::Sender<Option<RingPart>>,
+    },
+    /// All that is measured.
+    Measure {
+        /// The figures.
+        reply: oneshot::Sender<Box<Measured>>,
+    },
+    /// Some of the remembered membership changes, and those to come.
+    Follow {
+        /// Which of the remembered.
+        wanted: EventsFrom,
+        /// They, and the rest as it happens.
+        reply: oneshot::Sender<Followed>,
     },
     /// The members that are up; none when not in a group.
     Up {
@@ -85,6 +108,17 @@ pub enum JoinFailure {
     /// Another machine took this one's name.
     #[error("the name is taken by the newer live member {0}: give each machine its own [node] name")]
     Superseded(String),
+}
+
+/// Membership changes without a gap between those of the past and those to come.
+#[derive(Debug)]
+pub struct Followed {
+    /// Those that are remembered, the oldest first.
+    pub past: Vec<EventRecord>,
+    /// What of the past was wanted and is not remembered.
+    pub missed: Option<MissedRecord>,
+    /// The others, as they happen.
+    pub coming: broadcast::Receiver<EventRecord>,
 }
 
 /// The way to the task; cheap to clone.

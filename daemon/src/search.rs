@@ -1,11 +1,14 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
 pub mod fan_out;
+mod query;
 pub mod reply;
 pub mod serve;
 
-use memberd_control::message::{GrepPrint, GrepRequest, GrepSyntax};
-use memberd_search::{Narrow, Offer, Print, Query, Syntax};
+use memberd_control::grep::GrepRequest;
+use memberd_search::{Narrow, Offer};
+use query::query;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 
@@ -19,18 +22,49 @@ pub struct Searches {
     machine: String,
     offer: RwLock<Arc<Offer>>,
     slots: Arc<Semaphore>,
+    finished: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// How much was and is searched here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Searches that run now.
+    pub running: u64,
+    /// Searches that came to their end since the daemon started.
+    pub finished: u64,
+    /// Bytes that those searched.
+    pub bytes: u64,
 }
 
 impl Searches {
     /// Searches of what is offered.
     pub fn new(machine: String, offer: Offer) -> Self {
-        Searches { machine, offer: RwLock::new(Arc::new(offer)), slots: Arc::new(Semaphore::new(SEARCHES)) }
+        let slots = Arc::new(Semaphore::new(SEARCHES));
+        let offer = RwLock::new(Arc::new(offer));
+        Searches { machine, offer, slots, finished: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
     /// Offers something else from now on.
     pub fn set_offer(&self, offer: Offer) {
         // A poisoned lock holds a whole offer nevertheless: it is only ever replaced.
         *self.offer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(offer);
+    }
+
+    /// How much was and is searched.
+    pub fn work(&self) -> Work {
+        let running = SEARCHES.saturating_sub(self.slots.available_permits());
+        Work {
+            running: u64::try_from(running).unwrap_or(u64::MAX),
+            finished: self.finished.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts a search that came to its end.
+    fn count(&self, bytes: u64) {
+        self.finished.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn offer(&self) -> Arc<Offer> {
@@ -40,37 +74,13 @@ impl Searches {
 
 /// Why a request cannot be searched for, if it cannot, in grep's words.
 pub fn refusal(request: &GrepRequest) -> Option<String> {
-    let pattern = query(request).compile().err().map(|error| error.to_string());
-    pattern.or_else(|| Narrow::new(&request.files).err().map(|error| error.to_string()))
+    let pattern = query(request).and_then(|query| query.compile().map(drop).map_err(|error| error.to_string())).err();
+    pattern.or_else(|| narrow(request).err())
 }
 
-/// The request as the search engine takes it.
-fn query(request: &GrepRequest) -> Query {
-    Query {
-        patterns: request.patterns.clone(),
-        syntax: match request.syntax {
-            GrepSyntax::Basic => Syntax::Basic,
-            GrepSyntax::Extended => Syntax::Extended,
-            GrepSyntax::Fixed => Syntax::Fixed,
-        },
-        ignore_case: request.ignore_case,
-        invert: request.invert,
-        words: request.words,
-        whole_lines: request.whole_lines,
-        print: match request.print {
-            GrepPrint::Lines => Print::Lines,
-            GrepPrint::Matches => Print::Matches,
-            GrepPrint::Count => Print::Count,
-            GrepPrint::FilesWithMatch => Print::FilesWithMatch,
-            GrepPrint::FilesWithoutMatch => Print::FilesWithoutMatch,
-            GrepPrint::Nothing => Print::Nothing,
-        },
-        line_numbers: request.line_numbers,
-        no_names: request.no_names,
-        no_messages: request.no_messages,
-        max_count: request.max_count,
-        before_context: request.before_context,
-        after_context: request.after_context,
-        color: request.color,
-    }
+/// Which of the offered files the request wants.
+fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
+    let files = &request.files;
+    let narrow = Narrow::new(&files.globs).and_then(|narrow| narrow.include(&files.include)?.exclude(&files.exclude));
+    narrow.map_err(|error| error.to_string())
 }

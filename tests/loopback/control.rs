@@ -60,7 +60,7 @@ fn settings_are_checked_by_the_daemons_own_loader() {
     let fleet = Fleet::new(1);
     fleet[1].write_settings();
     let file = fleet[1].config();
-    let check = |file: &std::path::Path| run(binaries::mortal(&binaries::memberctl()).arg("check").arg(file), SOON);
+    let check = |file: &std::path::Path| run(binaries::mortal(&binaries::memberctl(), None).arg("check").arg(file), SOON);
     assert!(check(&file).status.success());
     fs::write(&file, "[node]\nport = 8946\nprot = 1\n").unwrap();
     let shown = format!("{}:3", file.display());

@@ -27,6 +27,12 @@ pub struct Settings {
     pub level: &'static str,
     /// `control.socket`
     pub socket: PathBuf,
+    /// `security.allow_plaintext`
+    pub allow_plaintext: bool,
+    /// `security.key_file`
+    pub key_file: Option<PathBuf>,
+    /// `metrics.listen`
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -43,6 +49,9 @@ impl Settings {
             files: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
+            allow_plaintext: !address.ip().is_loopback(),
+            key_file: None,
+            metrics: None,
         }
     }
 
@@ -65,7 +74,8 @@ impl Settings {
              [group]\nintroducers = {:?}\njoin_on_start = {}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
              [logs]\nfiles = {:?}\nlevel = {:?}\n\
-             [control]\nsocket = {:?}\n",
+             [control]\nsocket = {:?}\n\
+             [security]\nallow_plaintext = {}\n",
             self.address.ip(),
             self.address.port(),
             self.introducers,
@@ -75,7 +85,14 @@ impl Settings {
             self.files,
             self.level,
             self.socket,
+            self.allow_plaintext,
         );
+        if let Some(key_file) = &self.key_file {
+            let _ = writeln!(text, "key_file = {key_file:?}");
+        }
+        if let Some(listen) = self.metrics {
+            let _ = writeln!(text, "[metrics]\nlisten = \"{listen}\"");
+        }
         text
     }
 }

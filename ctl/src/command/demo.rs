@@ -110,7 +110,7 @@ impl Stage {
     fn look(&mut self) -> Result<(), Failure> {
         self.title("The list, as vm1 has it")?;
         self.command("vm1", "list")?;
-        list::List { all: false, json: false }.run(&self.daemon(0)?)?;
+        list::List::plain(false).run(&self.daemon(0)?)?;
         self.breathe()
     }
 
@@ -146,7 +146,7 @@ impl Stage {
         let seen = watch.collect((&name, MemberStatus::Failed), (killed, CHANGE_LIMIT), others, &self.interrupt)?;
         self.arrivals(&seen, others, "failed", Some(("2 s", "6 s")))?;
         self.command("vm1", "list --all")?;
-        list::List { all: true, json: false }.run(&self.daemon(0)?)?;
+        list::List::plain(true).run(&self.daemon(0)?)?;
         self.breathe()?;
 
         self.title(&format!("{name} is started again, and rejoins by itself"))?;
@@ -155,7 +155,7 @@ impl Stage {
         let seen = watch.collect((&name, MemberStatus::Alive), (begun, CHANGE_LIMIT), others, &self.interrupt)?;
         self.arrivals(&seen, others, "alive", None)?;
         self.command("vm1", "list")?;
-        list::List { all: false, json: false }.run(&self.daemon(0)?)
+        list::List::plain(false).run(&self.daemon(0)?)
     }
 
     /// Shows who had the change when, the first and the last with what is promised for them.

@@ -1,52 +1,195 @@
-//! `memberctl events [--json]`.
+//! `memberctl events`: membership changes as they happen, some of the past first.
 
-use memberd_control::message::{EventRecord, MemberStatus, Reply, Request};
+mod exec;
+mod since;
 
+use std::time::Duration;
+
+use memberd_control::message::{EventRecord, EventsFrom, MemberStatus, MissedRecord, Reply, Request};
+
+use self::exec::Runner;
+use self::since::Since;
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure, complain};
 use crate::json;
-use crate::output::{Output, Style};
+use crate::output::{ColorChoice, Output, Style};
 use crate::words;
+
+/// How many changes of the past are shown to a person who does not say since when.
+const SHOWN: u64 = 10;
+
+/// How often a lost daemon is tried again for `--exec`.
+const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows membership changes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past.
+If changes that belong to the answer are not known any more, that is said where they would be.
+
+CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed or left; gap if some
+were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME and, for a
+failure, MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS in its environment, and the object of --json on standard input.
+With --exec, a daemon that goes away is waited for.
+
+Examples:
+  memberctl events --since 1h               all of the last hour, then what happens
+  memberctl events --since 2026-11-21T01:20:00Z --json
+  memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'")]
 pub(crate) struct Events {
+    /// Begin with what was remembered since then: a time, or how long ago (90s, 10m, 2h, 1d)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+
     /// Print a JSON object on each line
     #[arg(long)]
     json: bool,
+
+    /// Run a command for each change instead of printing it
+    #[arg(long, value_name = "CMD", conflicts_with = "json")]
+    exec: Option<String>,
+
+    /// How long the command may take before it is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "exec", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    exec_timeout: u64,
+
+    #[command(flatten)]
+    color: ColorChoice,
+}
+
+/// What is told: a change, or that some are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Told {
+    Event(Box<EventRecord>),
+    Missed(MissedRecord),
 }
 
 impl Events {
-    /// Prints each change as it happens, until the daemon or the reader goes away.
+    /// Tells each change as it happens, until the daemon or the reader goes away.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let mut connection = Connection::ask(daemon, &Request::Events, Patience::Endless)?;
-        let mut output = Output::new();
+        match &self.exec {
+            Some(command) => self.run_commands(command, daemon),
+            None => self.print(daemon),
+        }
+    }
+
+    fn from(&self) -> EventsFrom {
+        match self.since {
+            Some(Since(moment)) => EventsFrom::Since(moment),
+            None if self.json || self.exec.is_some() => EventsFrom::Last(0),
+            None => EventsFrom::Last(SHOWN),
+        }
+    }
+
+    fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
+        let mut connection = Connection::ask(daemon, &Request::EventsFrom(self.from()), Patience::Endless)?;
+        let mut output = Output::with(self.color);
         loop {
-            match connection.reply_while_read()? {
-                Reply::Event(event) if self.json => output.object(&json::Event::from(&event))?,
-                Reply::Event(event) => {
+            match told(connection.reply_while_read()?)? {
+                told if self.json => output.text(&told.json()?)?,
+                Told::Event(event) => {
                     let line = line(&output, &event);
                     output.line(&line)?;
                 }
-                _ => return Err(out_of_place()),
+                Told::Missed(missed) => {
+                    let line = output.styled(Style::Yellow, &missed_in_words(&missed));
+                    output.line(&line)?;
+                }
             }
+        }
+    }
+
+    /// Hands each change to the command. A daemon that went away is waited for, and asked for what happened since.
+    fn run_commands(&self, command: &str, daemon: &Daemon) -> Result<(), Failure> {
+        let mut runner = Runner::start(command.to_owned(), Duration::from_secs(self.exec_timeout));
+        let mut from = self.from();
+        // Those of the newest moment, which are told again after a reconnection.
+        let mut newest: Vec<EventRecord> = Vec::new();
+        let mut connection = Connection::ask(daemon, &Request::EventsFrom(from), Patience::Endless)?;
+        loop {
+            let told = match connection.reply() {
+                Ok(reply) => told(reply)?,
+                Err(failure) if failure.exit() == Exit::Unreachable => {
+                    if matches!(from, EventsFrom::Last(_)) {
+                        from = EventsFrom::Since(words::now());
+                    }
+                    connection = reconnect(daemon, from, &failure)?;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if let Told::Event(event) = &told {
+                if newest.contains(event) {
+                    continue;
+                }
+                newest.retain(|other| other.time == event.time);
+                newest.push(event.as_ref().clone());
+                from = EventsFrom::Since(event.time);
+            }
+            runner.hand(told)?;
         }
     }
 }
 
+/// Tries until the daemon is back; says once that it is away.
+fn reconnect(daemon: &Daemon, from: EventsFrom, failure: &Failure) -> Result<Connection, Failure> {
+    complain(&format!("{failure}; waiting until it is back"));
+    loop {
+        std::thread::sleep(RECONNECT_EVERY);
+        match Connection::ask(daemon, &Request::EventsFrom(from), Patience::Endless) {
+            Err(failure) if failure.exit() == Exit::Unreachable => {}
+            connection => return connection,
+        }
+    }
+}
+
+fn told(reply: Reply) -> Result<Told, Failure> {
+    match reply {
+        Reply::Event(event) => Ok(Told::Event(Box::new(event))),
+        Reply::EventsMissed(missed) => Ok(Told::Missed(missed)),
+        _ => Err(out_of_place()),
+    }
+}
+
+impl Told {
+    /// As a line of `--json`.
+    fn json(&self) -> Result<String, Failure> {
+        match self {
+            Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
+            Told::Missed(missed) => json::object(&json::Missed::from(missed)),
+        }
+    }
+}
+
+/// What happened, in the word that the log has for it.
+pub(super) fn verb(status: MemberStatus) -> &'static str {
+    match status {
+        MemberStatus::Alive => "joined",
+        MemberStatus::Failed => "failed",
+        MemberStatus::Left => "left",
+    }
+}
+
 fn line(output: &Output, event: &EventRecord) -> String {
-    let (verb, style) = match event.status {
-        MemberStatus::Alive => ("joined", Style::Green),
-        MemberStatus::Failed => ("failed", Style::Red),
-        MemberStatus::Left => ("left", Style::Dim),
+    let style = match event.status {
+        MemberStatus::Alive => Style::Green,
+        MemberStatus::Failed => Style::Red,
+        MemberStatus::Left => Style::Dim,
     };
     let time = output.styled(Style::Dim, &words::timestamp(event.time));
     let name = words::printable(&event.member.name);
-    let verb = output.styled(style, verb);
+    let verb = output.styled(style, verb(event.status));
     let detail = match &event.member.evidence {
         Some(evidence) => format!(", {}", words::evidence(evidence)),
         None => String::new(),
     };
     let id = words::printable(&event.member.id);
     format!("{time}  {name} {verb}{detail}  ({id})")
+}
+
+fn missed_in_words(missed: &MissedRecord) -> String {
+    let until = words::timestamp(missed.until);
+    match missed.count {
+        Some(count) => format!("{until}  {} before this were missed: they came too fast", words::count(count, "change")),
+        None => format!("{until}  memberd does not know the changes before this"),
+    }
 }

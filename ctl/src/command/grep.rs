@@ -1,17 +1,22 @@
 //! `memberctl grep [OPTIONS] PATTERN [FILE...]`.
 
+mod colors;
 mod getopt;
+mod lines;
+mod locale;
 mod options;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use memberd_control::message::{GrepOutcome, GrepPrint, GrepRequest, Reply, Request};
+use memberd_control::grep::{GrepOutcome, GrepPrint, GrepRequest};
+use memberd_control::message::{Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Failure, complain};
 use crate::output::{self, Output};
+use options::Surroundings;
 
 const HELP: &str = "\
 Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over what each member offers: machine.i.log and
@@ -21,12 +26,25 @@ Patterns:
   -G, --basic-regexp         PATTERN is a basic regular expression (as without)
   -E, --extended-regexp      PATTERN is an extended regular expression
   -F, --fixed-strings        PATTERN is a plain string
+  -P, --perl-regexp          PATTERN is a Perl regular expression (PCRE2's); only one
   -e, --regexp=PATTERN       search for PATTERN, also several; then no operand is one
+  -f, --file=FILE            take the patterns, one a line, from FILE on this machine; - is standard input
   -i, -y, --ignore-case      take upper and lower case for the same
       --no-ignore-case       do not (as without)
   -v, --invert-match         select the lines that do not match
   -w, --word-regexp          match whole words only
   -x, --line-regexp          match whole lines only
+  -z, --null-data            lines end with a NUL byte, not with a newline
+
+Files:
+  -a, --text                 take files that are not text for text; short for --binary-files=text
+  -I                         they do not match; short for --binary-files=without-match
+      --binary-files=TYPE    binary (that they match is said, as without), text, or without-match
+      --include=GLOB         of the files, only those with such a base name, also several
+      --exclude=GLOB         none with such a base name, also several
+      --exclude-from=FILE    take such globs, one a line, from FILE on this machine
+  -s, --no-messages          no messages about files that cannot be read
+  -m, --max-count=NUM        stop after NUM selected lines, for each file
 
 Output:
   -c, --count                print how many lines were selected, for each file
@@ -35,16 +53,24 @@ Output:
   -o, --only-matching        print the matching parts of lines only
   -q, --quiet, --silent      print nothing; the first match ends the search
   -n, --line-number          print line numbers
+  -b, --byte-offset          print where the line begins in the file, in bytes
   -h, --no-filename          print lines without NAME:FILE:
   -H, --with-filename        print them with it (as without)
-  -s, --no-messages          no messages about files that cannot be read
-  -m, --max-count=NUM        stop after NUM selected lines, for each file
+  -T, --initial-tab          align the text with a tab
+  -Z, --null                 print a NUL byte after NAME:FILE
   -A, --after-context=NUM    print NUM lines after a match too
   -B, --before-context=NUM   print NUM lines before a match too
   -C, -NUM, --context=NUM    print NUM lines on both sides
-      --color[=WHEN]         mark the matches: always, never, or auto (on a terminal, unless NO_COLOR is set)
+      --group-separator=SEP  print SEP in the place of -- between groups of lines with context
+      --no-group-separator   print nothing between them
+      --color[=WHEN]         mark the matches: always, never, or auto (on a terminal, unless NO_COLOR is set);
+                             GREP_COLORS says how
+      --line-buffered        print lines as they come (as without)
+  -U, --binary               leave carriage returns alone (as without)
       --help                 print this help
   -V, --version              print the version
+
+Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C locale each byte is one.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that cannot be read, memberd not
 reachable), 3 no such error but a member did not answer.";
@@ -87,7 +113,7 @@ impl Grep {
 
     fn command(&self, daemon: &Daemon) -> Result<Status, Failure> {
         let arguments = with_first_dashes(&self.arguments);
-        let command = options::parse(&arguments, output::color_by_default())
+        let command = options::parse(&arguments, &Surroundings::here(output::color_by_default()))
             .map_err(|words| Failure::usage(format!("{words}: try memberctl grep --help")))?;
         match command {
             options::Command::Help => {
@@ -108,7 +134,7 @@ impl Grep {
 /// Searches as this command line asks, whatever comes of it: the demo's scene.
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    match options::parse(&arguments, output::color_by_default()).map_err(Failure::usage)? {
+    match options::parse(&arguments, &Surroundings::here(output::color_by_default())).map_err(Failure::usage)? {
         options::Command::Search(request) => search(daemon, request).map(drop),
         options::Command::Help | options::Command::Version => Ok(()),
     }
@@ -126,9 +152,9 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// Asks the daemon, and passes on what the members say as it comes.
-fn search(daemon: &Daemon, request: GrepRequest) -> Result<Status, Failure> {
-    let quiet = request.print == GrepPrint::Nothing;
-    let wanted = request.files.clone();
+fn search(daemon: &Daemon, request: Box<GrepRequest>) -> Result<Status, Failure> {
+    let quiet = request.printing.what == GrepPrint::Nothing;
+    let wanted = request.files.globs.clone();
     let mut printer = Printer::new(&request);
     let mut tally = Tally { nowhere: wanted, ..Tally::default() };
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
@@ -178,6 +204,7 @@ impl Tally {
                 self.lost = true;
                 complain(&format!("{member}: did not answer: {why}"));
             }
+            GrepOutcome::NotAsked(why) => complain(&format!("{member} {why}: its logs are not searched")),
         }
     }
 
@@ -212,9 +239,9 @@ struct Printer {
 
 impl Printer {
     fn new(request: &GrepRequest) -> Printer {
-        let lines = matches!(request.print, GrepPrint::Lines | GrepPrint::Matches);
-        let context = request.before_context > 0 || request.after_context > 0;
-        let separator: &[u8] = match request.color {
+        let lines = matches!(request.printing.what, GrepPrint::Lines | GrepPrint::Matches);
+        let context = request.printing.has_context();
+        let separator: &[u8] = match request.printing.colors.is_some() {
             true => b"\x1b[36m\x1b[K--\x1b[m\x1b[K\n",
             false => b"--\n",
         };

@@ -1,14 +1,25 @@
-//! `memberctl list [--all] [--json]`.
+//! `memberctl list`: who is in the group, for people and for other programs.
+
+mod ansible;
+mod csv;
+mod hosts;
+mod json;
+mod names;
+mod prometheus_sd;
+mod select;
+mod table;
 
 use std::time::Duration;
 
-use memberd_control::message::{MemberRecord, MemberStatus, Reply, Request};
+use clap::ValueEnum;
+use memberd_control::message::{MemberRecord, Reply, Request};
 
+pub(super) use self::select::natural;
+
+use self::select::Selection;
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
-use crate::json;
-use crate::output::{self, Output, Style};
-use crate::words;
+use crate::output::{ColorChoice, Output};
 
 /// How long the daemon may take for its list.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
@@ -16,34 +27,116 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 /// More members than this are no group but a mistake.
 const MEMBERS_CAP: usize = 1_000_000;
 
-/// Shows the list.
-#[derive(Debug, clap::Args)]
-pub(crate) struct List {
-    /// Also show the members that failed or left
-    #[arg(long)]
-    pub(super) all: bool,
+/// How often `--watch` looks.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-    /// Print an array of JSON objects
+/// Shows the list.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  memberctl list --all --sort since         the newest changes last
+  memberctl list --format hosts             a block for /etc/hosts
+  memberctl list --format names | xargs -I{} ssh {} uptime
+  memberctl list --name 'web*' --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json")]
+pub(crate) struct List {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Print an array of JSON objects, as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// In which form
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    format: Format,
+
+    /// The port of the targets of --format prometheus-sd
+    #[arg(long, value_name = "PORT", default_value_t = prometheus_sd::METRICS_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+
+    /// Go on and show the list anew: on a terminal every second, else whenever it has changed
     #[arg(long)]
-    pub(super) json: bool,
+    watch: bool,
+
+    #[command(flatten)]
+    color: ColorChoice,
+}
+
+/// The forms of the list. One file each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// An aligned table for people
+    #[default]
+    Table,
+    /// An array of JSON objects
+    Json,
+    /// Comma-separated values with a header (RFC 4180)
+    Csv,
+    /// A name a line
+    Names,
+    /// A block for /etc/hosts
+    Hosts,
+    /// A dynamic inventory for Ansible
+    Ansible,
+    /// Targets for Prometheus' file_sd_configs
+    PrometheusSd,
 }
 
 impl List {
+    /// The list that the demo shows.
+    pub(super) fn plain(all: bool) -> List {
+        List { selection: Selection::of(all), ..List::default() }
+    }
+
     /// Prints the list; nothing of it when it did not come whole.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let members = match members(daemon, self.all) {
-            Err(Failure::NotInGroup) if self.json => {
-                Output::new().line("[]")?;
+        let mut output = Output::with(self.color);
+        if self.watch {
+            return self.follow(daemon, &mut output);
+        }
+        let members = match self.selection.fetch(daemon) {
+            Err(Failure::NotInGroup) if self.format() == Format::Json => {
+                output.line("[]")?;
                 return Err(Failure::NotInGroup);
             }
             members => members?,
         };
-        let mut output = Output::new();
-        if self.json { array(&mut output, &members) } else { table(&mut output, &members) }
+        output.text(&self.render(&members, &output)?)
+    }
+
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    fn render(&self, members: &[MemberRecord], output: &Output) -> Result<String, Failure> {
+        match self.format() {
+            Format::Table => Ok(table::render(members, output)),
+            Format::Json => json::render(members),
+            Format::Csv => Ok(csv::render(members)),
+            Format::Names => Ok(names::render(members)),
+            Format::Hosts => Ok(hosts::render(members)),
+            Format::Ansible => ansible::render(members),
+            Format::PrometheusSd => prometheus_sd::render(members, self.port),
+        }
+    }
+
+    /// Shows the list again and again, until the daemon or the reader goes away.
+    fn follow(&self, daemon: &Daemon, output: &mut Output) -> Result<(), Failure> {
+        let mut shown = None;
+        loop {
+            let members = self.selection.fetch(daemon)?;
+            if output.is_terminal() {
+                output.clear_screen()?;
+                output.text(&self.render(&members, output)?)?;
+            } else if shown.as_ref() != Some(&members) {
+                output.text(&self.render(&members, output)?)?;
+                shown = Some(members);
+            }
+            output.pause(WATCH_EVERY)?;
+        }
     }
 }
 
-/// Fetches the whole list.
+/// Fetches the whole list, ordered by name as the daemon has it.
 pub(super) fn members(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Failure> {
     let mut connection = Connection::ask(daemon, &Request::List { all }, PATIENCE)?;
     let mut members = Vec::new();
@@ -62,62 +155,18 @@ pub(super) fn members(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, F
     }
 }
 
-/// An array with a member on each line.
-fn array(output: &mut Output, members: &[MemberRecord]) -> Result<(), Failure> {
-    let members =
-        members.iter().map(|member| output::json(&json::Member::from(member))).collect::<Result<Vec<String>, Failure>>()?;
-    match members.as_slice() {
-        [] => output.line("[]"),
-        members => output.line(&format!("[\n  {}\n]", members.join(",\n  "))),
-    }
-}
-
-/// The members as an aligned table.
-fn table(output: &mut Output, members: &[MemberRecord]) -> Result<(), Failure> {
-    let now = words::now();
-    let rows: Vec<(&MemberRecord, [String; 2])> =
-        members.iter().map(|member| (member, [words::printable(&member.name), address(member)])).collect();
-    let width = |column: &dyn Fn(&[String; 2]) -> &str, title: &str| {
-        let widest = rows.iter().map(|(_, row)| column(row).chars().count()).max();
-        widest.unwrap_or(0).max(title.len())
-    };
-    let name_width = width(&|[name, _]| name, "NAME");
-    let address_width = width(&|[_, address]| address, "ADDRESS");
-
-    let titles = format!("  {:name_width$}  {:address_width$}  STATUS  SINCE", "NAME", "ADDRESS");
-    output.line(&output.styled(Style::Bold, &titles))?;
-    for (member, [name, address]) in &rows {
-        let own = if member.this_machine { '*' } else { ' ' };
-        let (word, style) = standing(member.status);
-        let status = output.styled(style, &format!("{word:6}"));
-        let since = since(member, now);
-        output.bytes(format!("{own} {name:name_width$}  {address:address_width$}  {status}  {since}\n").as_bytes())?;
-    }
-    output.flush()
-}
-
-/// When the member came to its standing, and for a failed one on what evidence.
-fn since(member: &MemberRecord, now: u64) -> String {
-    let ago = words::ago(member.since, now);
-    match &member.evidence {
-        Some(evidence) => format!("{ago}, {}", words::evidence(evidence)),
-        None => ago,
-    }
-}
-
 /// `address:port`, an IPv6 address in brackets.
-fn address(member: &MemberRecord) -> String {
-    let host = words::printable(&member.address);
-    match host.contains(':') {
-        true => format!("[{host}]:{}", member.port),
-        false => format!("{host}:{}", member.port),
-    }
+fn socket_address(address: &str, port: u16) -> String {
+    let host = crate::words::printable(address);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn standing(status: MemberStatus) -> (&'static str, Style) {
+/// The standing in the word that `--status` takes.
+fn standing(status: memberd_control::message::MemberStatus) -> &'static str {
+    use memberd_control::message::MemberStatus;
     match status {
-        MemberStatus::Alive => ("alive", Style::Green),
-        MemberStatus::Failed => ("failed", Style::Red),
-        MemberStatus::Left => ("left", Style::Dim),
+        MemberStatus::Alive => "alive",
+        MemberStatus::Failed => "failed",
+        MemberStatus::Left => "left",
     }
 }

@@ -1,55 +1,95 @@
 //! `memberctl status [--json]`.
 
+mod neighbours;
+
 use std::time::Duration;
 
-use memberd_control::message::{NeighbourRecord, Reply, Request, StatusReport};
+use memberd_control::message::{Reply, Request, StatusReport};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::Failure;
 use crate::json;
-use crate::output::{Output, Style};
+use crate::output::{ColorChoice, Output, Style};
 use crate::words;
 
 /// How long the daemon may take for its report.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
+/// The counters that are shown, each under what it belongs to, in the words for it.
+const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
+    ("heartbeats", &[("sent", "heartbeats_sent"), ("received", "heartbeats_received"), ("lost", "heartbeats_lost")]),
+    (
+        "datagrams",
+        &[
+            ("sent", "datagrams_sent"),
+            ("received", "datagrams_received"),
+            ("refused", "datagrams_refused"),
+            ("not taken by the kernel", "datagrams_unsent"),
+        ],
+    ),
+    (
+        "noticed",
+        &[
+            ("heartbeats missing", "suspicions"),
+            ("members declared failed", "accusations"),
+            ("lists that differed", "repairs"),
+            ("own stalls", "stalls"),
+        ],
+    ),
+];
+
 /// Shows how the daemon is doing.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two,
+the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same."
+)]
 pub(crate) struct Status {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    color: ColorChoice,
 }
 
 impl Status {
     /// Prints the report. A daemon outside any group is well too.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
-            Reply::Status(report) if self.json => Output::new().object(&json::Status::from(report.as_ref())),
-            Reply::Status(report) => show(&mut Output::new(), &report),
-            _ => Err(out_of_place()),
-        }
+        let report = fetch(daemon)?;
+        let mut output = Output::with(self.color);
+        if self.json { output.object(&json::Status::from(&report)) } else { output.text(&text(&output, &report)) }
     }
 }
 
-fn show(output: &mut Output, report: &StatusReport) -> Result<(), Failure> {
-    output.line(&output.styled(Style::Bold, &headline(report)))?;
-    output.line(&format!("  address     {}", words::printable(&report.address)))?;
-    output.line(&format!("  memberd     {}, up for {}", words::printable(&report.version), words::duration(report.uptime)))?;
-    output.line(&format!(
-        "  list        {} alive, {} failed, {} left; digest {}",
-        report.alive,
-        report.failed,
-        report.left,
-        words::printable(&report.digest)
-    ))?;
-    section(output, "heartbeats", report.neighbours.iter().map(neighbour))?;
-    section(output, "counters", report.counters.iter().map(|(name, count)| format!("{} {count}", words::printable(name))))?;
-    for warning in &report.warnings {
-        let mark = output.styled(Style::Yellow, "warning");
-        output.line(&format!("{mark}: {}", words::printable(warning)))?;
+/// Asks the daemon for its report.
+pub(super) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
+    match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
+        Reply::Status(report) => Ok(*report),
+        _ => Err(out_of_place()),
     }
-    Ok(())
+}
+
+fn text(output: &Output, report: &StatusReport) -> String {
+    let mut text = output.styled(Style::Bold, &headline(report)) + "\n";
+    let mut section = |title: &str, lines: Vec<String>| {
+        for (index, line) in lines.into_iter().enumerate() {
+            let title = if index == 0 { title } else { "" };
+            text += &format!("  {title:10}  {line}\n");
+        }
+    };
+    section("address", vec![words::printable(&report.address)]);
+    section("memberd", vec![format!("{}, up for {}", words::printable(&report.version), words::duration(report.uptime))]);
+    section("list", vec![list(report)]);
+    section("neighbours", neighbours::table(&report.neighbours));
+    for (title, counters) in COUNTERS {
+        section(title, vec![counted(report, counters)]);
+    }
+    section("greps", greps(report));
+    for warning in &report.warnings {
+        text += &format!("{}: {}\n", output.styled(Style::Yellow, "warning"), words::printable(warning));
+    }
+    text
 }
 
 /// What the daemon is to the group.
@@ -62,29 +102,35 @@ fn headline(report: &StatusReport) -> String {
     }
 }
 
-/// Lines under one title, which stands beside the first.
-fn section(output: &mut Output, title: &str, lines: impl Iterator<Item = String>) -> Result<(), Failure> {
-    for (index, line) in lines.enumerate() {
-        let title = if index == 0 { title } else { "" };
-        output.line(&format!("  {title:10}  {line}"))?;
+/// `9 alive, 1 failed, 0 left; digest 00ff, as all 4 neighbours have it`.
+fn list(report: &StatusReport) -> String {
+    let digest = words::printable(&report.digest);
+    let counts = format!("{} alive, {} failed, {} left; digest {digest}", report.alive, report.failed, report.left);
+    let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
+    match report.neighbours.len() {
+        0 => counts,
+        1 if agreeing == 1 => format!("{counts}, as the one neighbour has it"),
+        all if agreeing == all => format!("{counts}, as all {all} neighbours have it"),
+        all => format!("{counts}, as {agreeing} of {all} neighbours have it"),
     }
-    Ok(())
 }
 
-/// `vm2, sent 0.31 s ago, clock 2 ms ahead, same list`.
-fn neighbour(neighbour: &NeighbourRecord) -> String {
-    let name = words::printable(&neighbour.name);
-    let sent = match neighbour.heartbeat_age {
-        Some(age) => format!("last sent {} ago", words::duration(age)),
-        None => "not heard yet".to_owned(),
-    };
-    let clock = match neighbour.clock_offset {
-        None => "clock unknown".to_owned(),
-        Some(offset) if offset < 0 => {
-            format!("clock {} behind", words::duration(offset.unsigned_abs()))
-        }
-        Some(offset) => format!("clock {} ahead", words::duration(offset.unsigned_abs())),
-    };
-    let list = if neighbour.agrees { "same list" } else { "another list" };
-    format!("{name}, {sent}, {clock}, {list}")
+/// `sent 12, received 34`: those of the counters that the daemon has.
+fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
+    let value = |key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
+    let words: Vec<String> = counters.iter().filter_map(|(words, key)| Some(format!("{words} {}", value(key)?))).collect();
+    if words.is_empty() { "not counted by this memberd".to_owned() } else { words.join(", ") }
+}
+
+/// The greps of this machine's users, and the searches for others.
+fn greps(report: &StatusReport) -> Vec<String> {
+    let greps = report.greps.iter();
+    let mut lines: Vec<String> = greps
+        .map(|grep| format!("'{}' for {} so far", words::printable(&grep.pattern), words::duration(grep.running_for)))
+        .collect();
+    if report.searches > 0 {
+        let verb = if report.searches == 1 { "runs" } else { "run" };
+        lines.push(format!("{} of this machine's logs {verb} here", words::searches(report.searches)));
+    }
+    lines
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use memberd_control::message::{EventRecord, MemberStatus, Reply};
+use memberd_control::message::{EventRecord, EventsFrom, MemberStatus, MissedRecord, Reply, Request};
 use serde_json::Value;
 
 use crate::fake::{Daemon, member};
@@ -58,4 +58,67 @@ fn a_line_comes_at_once_and_a_reader_that_has_had_enough_ends_it_well() {
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(stderr, "");
     daemon.request();
+}
+
+#[test]
+fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
+    for (line, from) in [
+        (&["events"][..], EventsFrom::Last(10)),
+        (&["events", "--json"], EventsFrom::Last(0)),
+        (&["events", "--exec", "true"], EventsFrom::Last(0)),
+        (&["events", "--since", "2025-11-21T01:20:33.123Z"], EventsFrom::Since(1_763_688_033_123)),
+        (&["events", "--since", "2025-11-21T01:20:33.123Z", "--json"], EventsFrom::Since(1_763_688_033_123)),
+    ] {
+        let daemon = Daemon::refusing(memberd_control::message::RefusalKind::Failed, "no");
+        daemon.run(line).failed(1, "no");
+        assert_eq!(daemon.request(), Request::EventsFrom(from), "{line:?}");
+    }
+}
+
+#[test]
+fn a_gap_is_said_where_it_is() {
+    let missed = |count| Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count });
+    let replies = || vec![missed(None), event(4, MemberStatus::Alive), missed(Some(3)), event(5, MemberStatus::Left)];
+    let text = Daemon::answering(replies()).run(&["events"]).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "2025-11-21T01:20:33.123Z  memberd does not know the changes before this");
+    assert_eq!(lines[2], "2025-11-21T01:20:33.123Z  3 changes before this were missed: they came too fast");
+    let json = Daemon::answering(replies()).run(&["events", "--json"]).stdout;
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], serde_json::json!({"schema": 1, "missed": {"until": 1_763_688_033_123_u64, "count": null}}));
+    assert_eq!(lines[2]["missed"]["count"], 3);
+}
+
+/// Answers with these, and ends with a refusal, after which `--exec` does not wait for a new daemon.
+fn telling(mut replies: Vec<Reply>) -> Daemon {
+    let refusal =
+        memberd_control::message::Refusal { kind: memberd_control::message::RefusalKind::Failed, message: "enough".to_owned() };
+    replies.push(Reply::Refused(refusal));
+    Daemon::answering(replies)
+}
+
+#[test]
+fn exec_runs_the_command_for_each_change_with_all_there_is_to_know() {
+    let missed = Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count: None });
+    let command =
+        "echo \"$MEMBERD_EVENT $MEMBERD_NAME $MEMBERD_ADDRESS:$MEMBERD_PORT $MEMBERD_NOTICED_BY $MEMBERD_SILENT_MS\"; cat";
+    let ended =
+        telling(vec![missed, event(4, MemberStatus::Alive), event(4, MemberStatus::Failed)]).run(&["events", "--exec", command]);
+    ended.failed(1, "enough");
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[0].starts_with("gap "), "{lines:?}");
+    assert_eq!(lines[2], "joined vm4 127.0.0.4:8946  ");
+    assert_eq!(lines[4], "failed vm4 127.0.0.4:8946 vm2 1769");
+    let json: Value = serde_json::from_str(lines[5]).unwrap();
+    assert_eq!((&json["schema"], &json["member"]["name"], &json["status"]), (&1.into(), &"vm4".into(), &"failed".into()));
+}
+
+#[test]
+fn a_command_that_fails_or_hangs_is_told_and_the_next_one_runs() {
+    let command = "case $MEMBERD_NAME in vm4) exit 3;; vm5) sleep 60;; esac; echo $MEMBERD_NAME";
+    let changes = [4, 5, 6].map(|number| event(number, MemberStatus::Alive)).to_vec();
+    let ended = telling(changes).run(&["events", "--exec-timeout", "1", "--exec", command]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), "vm6\n"), "{ended:?}");
+    assert!(ended.stderr.contains("the command for vm4 joined failed: exit status: 3"), "{ended:?}");
+    assert!(ended.stderr.contains("the command for vm5 joined was killed after 1 s: see --exec-timeout"), "{ended:?}");
 }

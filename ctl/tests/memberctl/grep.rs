@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use memberd_control::message::{GrepOutcome, GrepPrint, GrepRequest, GrepTotals, Reply, Request};
+use memberd_control::grep::{GrepFiles, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepTotals};
+use memberd_control::message::{Reply, Request};
 
 use crate::fake::Daemon;
 
@@ -102,24 +103,22 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
         daemon.request()
     };
     let request = GrepRequest {
-        patterns: vec!["ERROR".to_owned()],
-        ignore_case: true,
-        line_numbers: true,
-        after_context: 3,
-        files: vec!["*.log".to_owned()],
+        pattern: GrepPattern { patterns: vec![b"ERROR".to_vec()], ignore_case: true, ..GrepPattern::default() },
+        printing: GrepPrinting { line_numbers: true, after_context: Some(3), ..GrepPrinting::default() },
+        files: GrepFiles { globs: vec!["*.log".to_owned()], ..GrepFiles::default() },
         ..GrepRequest::default()
     };
-    assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(request));
+    assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(Box::new(request)));
 
     // The first dashes are grep's, wherever they stand.
     for line in [&["--", "-v", "--", "f"][..], &["-n", "--", "-v", "--", "f"]] {
         let Request::Grep(request) = asked(line) else { panic!("no grep") };
-        assert_eq!(request.patterns, ["-v"]);
-        assert_eq!(request.files, ["--", "f"]);
+        assert_eq!(request.pattern.patterns, [b"-v"]);
+        assert_eq!(request.files.globs, ["--", "f"]);
     }
     // -h is grep's as well, and no help.
     let Request::Grep(request) = asked(&["-h", "x"]) else { panic!("no grep") };
-    assert!(request.no_names);
+    assert!(request.printing.no_names);
 }
 
 #[test]
@@ -132,7 +131,8 @@ fn a_quiet_search_ends_at_the_first_match() {
         Some(request)
     });
     daemon.run(&["grep", "-q", "x"]).printed("");
-    assert!(matches!(daemon.request(), Request::Grep(GrepRequest { print: GrepPrint::Nothing, .. })));
+    let Request::Grep(request) = daemon.request() else { panic!("no grep") };
+    assert_eq!(request.printing.what, GrepPrint::Nothing);
 }
 
 #[test]

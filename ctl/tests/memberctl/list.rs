@@ -80,3 +80,95 @@ fn a_hostile_name_cannot_reach_the_terminal() {
     let text = listing(&[bad]).run(&["list"]).stdout;
     assert!(text.contains("  vm?]0;x?  127.0.0.2:8946"), "{text}");
 }
+
+/// Names out of order, two of them gone.
+fn many() -> Vec<MemberRecord> {
+    let gone = |number, status| member(number, status);
+    vec![
+        member(1, MemberStatus::Alive),
+        member(10, MemberStatus::Alive),
+        gone(11, MemberStatus::Left),
+        member(2, MemberStatus::Alive),
+        gone(3, MemberStatus::Failed),
+    ]
+}
+
+fn names(line: &[&str]) -> Vec<String> {
+    let ended = listing(&many()).run(&[&["list", "--format", "names"], line].concat());
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_alive_come_first_and_numbers_count() {
+    assert_eq!(names(&["--all"]), ["vm1", "vm2", "vm10", "vm3", "vm11"]);
+}
+
+#[test]
+fn members_are_chosen_by_status_and_by_name() {
+    assert_eq!(names(&["--status", "failed"]), ["vm3"]);
+    assert_eq!(names(&["--status", "failed,left"]), ["vm3", "vm11"]);
+    assert_eq!(names(&["--all", "--name", "vm1*"]), ["vm1", "vm10", "vm11"]);
+    assert_eq!(names(&["--all", "--name", "vm?,*10"]), ["vm1", "vm2", "vm10", "vm3"]);
+    let daemon = listing(&many());
+    daemon.run(&["list", "--status", "left"]);
+    assert_eq!(daemon.request(), Request::List { all: true });
+}
+
+#[test]
+fn any_order_is_to_be_had() {
+    let mut members = many();
+    for (since, member) in [500, 400, 300, 200, 100].into_iter().zip(&mut members) {
+        member.since = since;
+        member.incarnation = 1_000 - since;
+    }
+    let sorted = |key: &str| listing(&members).run(&["list", "--all", "--format", "names", "--sort", key]).stdout;
+    assert_eq!(sorted("since"), "vm2\nvm10\nvm1\nvm3\nvm11\n");
+    assert_eq!(sorted("incarnation"), "vm1\nvm10\nvm2\nvm11\nvm3\n");
+    assert_eq!(sorted("address"), "vm1\nvm2\nvm10\nvm3\nvm11\n");
+}
+
+#[test]
+fn csv_has_a_header_and_a_line_for_each() {
+    let text = listing(&three()).run(&["list", "--all", "--format", "csv"]).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "name,address,port,status,since,incarnation,id,noticed_by,silent_ms");
+    assert!(lines[1].starts_with("vm1,127.0.0.1,8946,alive,20") && lines[1].ends_with("/1763688033123,,"), "{text}");
+    assert!(lines[2].ends_with("/1763688033123,vm2,1769"), "{text}");
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn hosts_is_a_block_for_etc_hosts() {
+    listing(&three())
+        .run(&["list", "--format", "hosts"])
+        .printed("# BEGIN memberd\n127.0.0.1\tvm1\n127.0.0.2\tvm2\n127.0.0.103\tvm103\n# END memberd\n");
+}
+
+#[test]
+fn ansible_is_an_inventory_with_all_variables() {
+    let text = listing(&three()).run(&["list", "--all", "--format", "ansible"]).stdout;
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["memberd"], serde_json::json!({"children": ["memberd_alive", "memberd_failed", "memberd_left"]}));
+    assert_eq!(json["memberd_failed"], serde_json::json!({"hosts": ["vm2"]}));
+    assert_eq!(json["_meta"]["hostvars"]["vm2"]["ansible_host"], "127.0.0.2");
+    assert_eq!(json["_meta"]["hostvars"]["vm103"]["memberd_status"], "left");
+}
+
+#[test]
+fn prometheus_sd_has_a_target_for_each() {
+    let text = listing(&three()).run(&["list", "--format", "prometheus-sd", "--port", "9100"]).stdout;
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 3);
+    assert_eq!(json[0]["targets"], serde_json::json!(["127.0.0.1:9100"]));
+    assert_eq!((&json[0]["labels"]["member"], &json[1]["labels"]["__meta_memberd_status"]), (&"vm1".into(), &"failed".into()));
+    listing(&[]).run(&["list", "--format", "prometheus-sd"]).printed("[]\n");
+}
+
+#[test]
+fn colour_is_there_when_asked_for_and_never_against_the_users_will() {
+    let coloured = |line: &[&str]| listing(&three()).run(line).stdout.contains("\u{1b}[");
+    assert!(coloured(&["list", "--color", "always"]));
+    assert!(!coloured(&["list", "--color", "never"]));
+    assert!(!coloured(&["list"]));
+}

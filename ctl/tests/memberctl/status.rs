@@ -1,17 +1,34 @@
 //! `status`.
 
-use memberd_control::message::{NeighbourRecord, Reply, StatusReport};
+use memberd_control::message::{NeighbourRecord, Reply, RunningGrep, StatusReport};
 use serde_json::{Value, json};
 
 use crate::fake::Daemon;
 
-fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
-    let neighbour = |name: &str, heartbeat_age, clock_offset, agrees| NeighbourRecord {
+fn neighbour(name: &str) -> NeighbourRecord {
+    NeighbourRecord {
         name: name.to_owned(),
-        heartbeat_age,
-        clock_offset,
-        agrees,
+        heartbeat_age: Some(310),
+        clock_offset: Some(-2),
+        agrees: true,
+        watched: true,
+        watches: true,
+        smallest_delay: Some(1),
+        lost_permille: Some(12),
+    }
+}
+
+fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
+    let unheard = NeighbourRecord {
+        heartbeat_age: None,
+        clock_offset: None,
+        agrees: false,
+        smallest_delay: None,
+        lost_permille: None,
+        ..neighbour("vm3")
     };
+    let counters =
+        [("datagrams_received", 6), ("datagrams_refused", 0), ("datagrams_sent", 7), ("heartbeats_sent", 5), ("stalls", 1)];
     let mut report = StatusReport {
         version: "0.1.0".to_owned(),
         phase: "member".to_owned(),
@@ -23,9 +40,11 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         failed: 1,
         left: 0,
         digest: "00ff".to_owned(),
-        neighbours: vec![neighbour("vm2", Some(310), Some(-2), true), neighbour("vm3", None, None, false)],
-        counters: vec![("datagrams_sent".to_owned(), 7)],
+        neighbours: vec![neighbour("vm10"), neighbour("vm2"), unheard],
+        counters: counters.map(|(name, count)| (name.to_owned(), count)).to_vec(),
         warnings: vec!["the clock of vm2 is 3 s behind: set it".to_owned()],
+        greps: vec![RunningGrep { pattern: "dead\u{1b}lock".to_owned(), running_for: 2_500 }],
+        searches: 1,
     };
     change(&mut report);
     Daemon::answering(vec![Reply::Status(Box::new(report))])
@@ -37,12 +56,24 @@ fn the_text_tells_all_and_ends_with_the_warnings() {
         "vm1 is a member, vm1@127.0.0.1:8946/1763688033123\n  \
            address     127.0.0.1:8946\n  \
            memberd     0.1.0, up for 3 min\n  \
-           list        3 alive, 1 failed, 0 left; digest 00ff\n  \
-           heartbeats  vm2, last sent 310 ms ago, clock 2 ms behind, same list\n              \
-                       vm3, not heard yet, clock unknown, another list\n  \
-           counters    datagrams_sent 7\n\
+           list        3 alive, 1 failed, 0 left; digest 00ff, as 2 of 3 neighbours have it\n  \
+           neighbours  NAME  LAST SENT   LOST   DELAY  CLOCK        LIST\n              \
+                       vm2   310 ms ago  1.2 %  1 ms   2 ms behind  same\n              \
+                       vm3   never       -      -      -            differs\n              \
+                       vm10  310 ms ago  1.2 %  1 ms   2 ms behind  same\n  \
+           heartbeats  sent 5\n  \
+           datagrams   sent 7, received 6, refused 0\n  \
+           noticed     own stalls 1\n  \
+           greps       'dead?lock' for 2.50 s so far\n              \
+                       1 search of this machine's logs runs here\n\
          warning: the clock of vm2 is 3 s behind: set it\n",
     );
+}
+
+#[test]
+fn that_all_neighbours_agree_is_said() {
+    let ended = reporting(|report| report.neighbours.truncate(2)).run(&["status"]);
+    assert!(ended.stdout.contains("digest 00ff, as all 2 neighbours have it\n"), "{ended:?}");
 }
 
 #[test]
@@ -50,10 +81,12 @@ fn outside_a_group_it_says_so_and_is_done() {
     let daemon = reporting(|report| {
         report.phase = "out".to_owned();
         report.id = None;
+        report.neighbours.clear();
     });
     let ended = daemon.run(&["status"]);
     assert_eq!(ended.status, Some(0));
     assert!(ended.stdout.starts_with("vm1 is not in a group: memberctl join\n"), "{ended:?}");
+    assert!(!ended.stdout.contains("neighbours"), "{ended:?}");
 }
 
 #[test]
@@ -64,7 +97,12 @@ fn json_is_one_object_with_a_schema() {
     assert_eq!(json["schema"], 1);
     assert_eq!(json["phase"], "member");
     assert_eq!(json["alive"], 3);
-    assert_eq!(json["counters"], json!({"datagrams_sent": 7}));
-    assert_eq!(json["neighbours"][1], json!({"name": "vm3", "heartbeat_age": null, "clock_offset": null, "agrees": false}));
+    assert_eq!(json["counters"]["datagrams_sent"], 7);
+    let unheard = json!({
+        "name": "vm3", "heartbeat_age": null, "clock_offset": null, "agrees": false,
+        "watched": true, "watches": true, "smallest_delay": null, "lost_permille": null,
+    });
+    assert_eq!(json["neighbours"][2], unheard);
     assert_eq!(json["warnings"][0], "the clock of vm2 is 3 s behind: set it");
+    assert_eq!(json["greps"][0]["running_for"], 2_500);
 }

@@ -1,5 +1,6 @@
 //! What is said over the control socket: requests, replies, and the records in them.
 
+use crate::grep::{GrepOutcome, GrepRequest};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol. A client and a daemon of different versions part at the hello.
@@ -34,16 +35,31 @@ pub enum Request {
     /// Follow membership changes until the client closes the connection.
     Events,
     /// Search the logs of all alive members.
-    Grep(GrepRequest),
+    Grep(Box<GrepRequest>),
     /// What the daemon logs from now on.
     Log {
         /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
         filter: Option<String>,
     },
+    /// Follow membership changes as [`Request::Events`] does, some of those that the daemon remembers first.
+    EventsFrom(EventsFrom),
+    /// What the daemon measures, in Prometheus' text format.
+    Metrics,
+    /// The ring as this daemon sees it.
+    Ring,
+}
+
+/// Which of the remembered membership changes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventsFrom {
+    /// All from this moment on, in milliseconds since the Unix epoch. If some of them are not remembered, that is said.
+    Since(u64),
+    /// So many of the newest, or as many as are remembered.
+    Last(u64),
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
-/// (see [`Reply::is_final`]); [`Request::Events`] has no final reply but [`Reply::Refused`].
+/// (see [`Reply::is_final`]); [`Request::Events`] and [`Request::EventsFrom`] have no final reply but [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -98,6 +114,12 @@ pub enum Reply {
         /// As in [`Request::Log`].
         filter: String,
     },
+    /// Streamed: changes that belong here are missing.
+    EventsMissed(MissedRecord),
+    /// Final: what the daemon measures, in Prometheus' text format.
+    Metrics(String),
+    /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
+    Ring(RingPart),
 }
 
 impl Reply {
@@ -109,9 +131,12 @@ impl Reply {
             | Reply::Status(_)
             | Reply::Done
             | Reply::Refused(_)
-            | Reply::Log { .. } => true,
+            | Reply::Log { .. }
+            | Reply::Metrics(_) => true,
             Reply::Members(_)
             | Reply::Event(_)
+            | Reply::EventsMissed(_)
+            | Reply::Ring(_)
             | Reply::GrepOutput { .. }
             | Reply::GrepMessage { .. }
             | Reply::GrepMember { .. } => false,
@@ -203,6 +228,24 @@ pub struct EventRecord {
     pub member: MemberRecord,
 }
 
+/// A gap in the membership changes that a follower is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedRecord {
+    /// All changes from this moment on are told: milliseconds since the Unix epoch.
+    pub until: u64,
+    /// How many are missing; none when the daemon does not know, since they were before it started.
+    pub count: Option<u64>,
+}
+
+/// A part of the ring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingPart {
+    /// How many members watch each: the half rounded up are its successors, the others its predecessors.
+    pub max_simultaneous_failures: u8,
+    /// The names of the alive, as they stand on the ring.
+    pub names: Vec<String>,
+}
+
 /// How one daemon is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -232,6 +275,19 @@ pub struct StatusReport {
     pub counters: Vec<(String, u64)>,
     /// Plain words on what is wrong, if anything.
     pub warnings: Vec<String>,
+    /// The greps that its clients have started and that run now.
+    pub greps: Vec<RunningGrep>,
+    /// How many searches it runs now, for any member's clients.
+    pub searches: u64,
+}
+
+/// A grep under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningGrep {
+    /// Its patterns, one a line.
+    pub pattern: String,
+    /// For how long it has run, in milliseconds.
+    pub running_for: u64,
 }
 
 /// A member on the other end of heartbeats.
@@ -245,97 +301,14 @@ pub struct NeighbourRecord {
     pub clock_offset: Option<i64>,
     /// Whether its list had the same digest at its last heartbeat.
     pub agrees: bool,
-}
-
-/// A search over the members' logs, as grep's command line has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepRequest {
-    /// The patterns; a line that matches any of them is selected. Never empty; none holds a newline.
-    pub patterns: Vec<String>,
-    /// `-G`, `-E`, `-F`.
-    pub syntax: GrepSyntax,
-    /// `-i`
-    pub ignore_case: bool,
-    /// `-v`
-    pub invert: bool,
-    /// `-w`
-    pub words: bool,
-    /// `-x`
-    pub whole_lines: bool,
-    /// What is printed.
-    pub print: GrepPrint,
-    /// `-n`
-    pub line_numbers: bool,
-    /// `-h`: lines without `NAME:FILE:`.
-    pub no_names: bool,
-    /// `-s`: no messages about files that cannot be read.
-    pub no_messages: bool,
-    /// `-m NUM`, for each file.
-    pub max_count: Option<u64>,
-    /// `-B NUM`
-    pub before_context: u32,
-    /// `-A NUM`
-    pub after_context: u32,
-    /// `--color`, decided by the client.
-    pub color: bool,
-    /// Globs over the offered files; none means all that is offered.
-    pub files: Vec<String>,
-}
-
-/// The pattern language.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepSyntax {
-    /// POSIX basic regular expressions, with GNU's extensions.
-    #[default]
-    Basic,
-    /// POSIX extended regular expressions, with GNU's extensions.
-    Extended,
-    /// Plain strings.
-    Fixed,
-}
-
-/// What grep prints of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepPrint {
-    /// The selected lines.
-    #[default]
-    Lines,
-    /// `-o`: only the matching parts.
-    Matches,
-    /// `-c`: how many lines were selected.
-    Count,
-    /// `-l`: the names of files with a selected line.
-    FilesWithMatch,
-    /// `-L`: the names of files without one.
-    FilesWithoutMatch,
-    /// `-q`: nothing; the first selected line ends the search.
-    Nothing,
-}
-
-/// How one member's search went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GrepOutcome {
-    /// It searched all it offers.
-    Searched(GrepTotals),
-    /// It did not answer, or not to the end; the words say why.
-    Lost(String),
-}
-
-/// The totals of one member's search.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepTotals {
-    /// Files searched.
-    pub files: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Lines selected.
-    pub lines: u64,
-    /// Files that could not be read, each with a message before.
-    pub errors: u64,
-    /// Milliseconds it took there.
-    pub milliseconds: u64,
-    /// Those of [`GrepRequest::files`] that match no file that is offered there.
-    pub unmatched: Vec<String>,
+    /// Whether this daemon watches it.
+    pub watched: bool,
+    /// Whether it watches this daemon.
+    pub watches: bool,
+    /// The smallest delay of its datagrams lately, in milliseconds; none while unknown.
+    pub smallest_delay: Option<u64>,
+    /// How many of a thousand of its heartbeats were lost in the last minute or two; none while unknown.
+    pub lost_permille: Option<u16>,
 }
 
 /// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub enum Access {
     /// Everything.
     Full,
-    /// See how the group is, and change nothing: [`Request::List`], [`Request::Status`], [`Request::Events`].
+    /// See how the group is, and change nothing: the list, the status, the ring, events and metrics.
     ReadOnly,
 }
 
@@ -17,7 +17,12 @@ impl Access {
     /// Whether this may be asked.
     pub fn allows(self, request: &Request) -> bool {
         match request {
-            Request::List { .. } | Request::Status | Request::Events => true,
+            Request::List { .. }
+            | Request::Status
+            | Request::Events
+            | Request::EventsFrom(_)
+            | Request::Metrics
+            | Request::Ring => true,
             Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => self == Access::Full,
         }
     }
@@ -38,7 +43,7 @@ pub fn read_only(socket: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::GrepRequest;
+    use crate::message::EventsFrom;
 
     #[test]
     fn the_socket_for_looking_lies_beside_the_other() {
@@ -56,13 +61,21 @@ mod tests {
         let changes = [
             Request::Join { introducers: Vec::new() },
             Request::Leave,
-            Request::Grep(GrepRequest::default()),
+            Request::Grep(Box::default()),
             Request::Log { filter: None },
         ];
         for request in &changes {
             assert!(Access::Full.allows(request) && !Access::ReadOnly.allows(request), "{request:?}");
         }
-        for request in &[Request::List { all: true }, Request::Status, Request::Events] {
+        let looks = [
+            Request::List { all: true },
+            Request::Status,
+            Request::Events,
+            Request::EventsFrom(EventsFrom::Last(1)),
+            Request::Metrics,
+            Request::Ring,
+        ];
+        for request in &looks {
             assert!(Access::Full.allows(request) && Access::ReadOnly.allows(request), "{request:?}");
         }
     }

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use memberd_control::frame::{FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame};
+use memberd_control::grep::{
+    GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting,
+    GrepRequest, GrepSyntax, GrepTotals,
+};
 use memberd_control::message::{
-    EventRecord, EvidenceRecord, GrepOutcome, GrepPrint, GrepRequest, GrepSyntax, GrepTotals, Hello, MemberRecord, MemberStatus,
-    NeighbourRecord, Refusal, RefusalKind, Reply, Request, StatusReport,
+    EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
+    RefusalKind, Reply, Request, RingPart, RunningGrep, StatusReport,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -22,16 +26,45 @@ fn request() -> impl Strategy<Value = Request> {
         any::<bool>().prop_map(|all| Request::List { all }),
         Just(Request::Status),
         Just(Request::Events),
-        grep_request().prop_map(Request::Grep),
+        grep_request().prop_map(|request| Request::Grep(Box::new(request))),
+        any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
+        any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
+        Just(Request::Metrics),
+        Just(Request::Ring),
     ]
 }
 
 prop_compose! {
-    fn grep_request()(
-        patterns in vec(any::<String>(), 1..4),
-        files in vec(any::<String>(), 0..4),
-        syntax in prop_oneof![Just(GrepSyntax::Basic), Just(GrepSyntax::Extended), Just(GrepSyntax::Fixed)],
-        print in prop_oneof![
+    fn pattern()(
+        patterns in vec(vec(any::<u8>(), 0..20), 0..4),
+        syntax in prop_oneof![
+            Just(GrepSyntax::Basic), Just(GrepSyntax::Extended), Just(GrepSyntax::Fixed), Just(GrepSyntax::Perl)
+        ],
+        characters in prop_oneof![Just(GrepCharacters::Utf8), Just(GrepCharacters::Bytes)],
+        flags in any::<[bool; 5]>(),
+    ) -> GrepPattern {
+        let [ignore_case, invert, words, whole_lines, null_data] = flags;
+        GrepPattern { patterns, syntax, characters, ignore_case, invert, words, whole_lines, null_data }
+    }
+}
+
+prop_compose! {
+    fn files()(
+        globs in vec(vec(any::<String>(), 0..4), 5),
+        flags in any::<[bool; 3]>(),
+        priority in any::<Option<String>>(),
+        span in any::<(Option<i64>, Option<i64>)>(),
+    ) -> GrepFiles {
+        let [rotated, journal, follow] = flags;
+        let [globs, include, exclude, units, _] = <[Vec<String>; 5]>::try_from(globs).unwrap();
+        let journal = journal.then_some(GrepJournal { units, priority });
+        GrepFiles { globs, include, exclude, rotated, journal, since: span.0, until: span.1, follow }
+    }
+}
+
+prop_compose! {
+    fn printing()(
+        what in prop_oneof![
             Just(GrepPrint::Lines),
             Just(GrepPrint::Matches),
             Just(GrepPrint::Count),
@@ -41,13 +74,28 @@ prop_compose! {
         ],
         flags in any::<[bool; 8]>(),
         max_count in any::<Option<u64>>(),
-        context in any::<(u32, u32)>(),
-    ) -> GrepRequest {
-        let [ignore_case, invert, words, whole_lines, line_numbers, no_names, no_messages, color] = flags;
-        GrepRequest {
-            patterns, syntax, ignore_case, invert, words, whole_lines, print, line_numbers, no_names,
-            no_messages, max_count, before_context: context.0, after_context: context.1, color, files,
+        context in any::<(Option<u32>, Option<u32>)>(),
+        group_separator in any::<Option<Vec<u8>>>(),
+        colors in any::<bool>(),
+    ) -> GrepPrinting {
+        let [line_numbers, byte_offsets, initial_tab, no_names, null_after_names, no_messages, json, by_time] = flags;
+        GrepPrinting {
+            what, line_numbers, byte_offsets, initial_tab, no_names, null_after_names, no_messages, max_count,
+            before_context: context.0, after_context: context.1, group_separator, json, by_time,
+            colors: colors.then(GrepColors::default), ..GrepPrinting::default()
         }
+    }
+}
+
+prop_compose! {
+    fn grep_request()(
+        pattern in pattern(),
+        files in files(),
+        printing in printing(),
+        on in vec(any::<String>(), 0..4),
+        not_on in vec(any::<String>(), 0..4),
+    ) -> GrepRequest {
+        GrepRequest { members: GrepMembers { on, not_on }, pattern, files, printing }
     }
 }
 
@@ -76,9 +124,12 @@ prop_compose! {
         name in any::<String>(),
         heartbeat_age in any::<Option<u64>>(),
         clock_offset in any::<Option<i64>>(),
-        agrees in any::<bool>(),
+        flags in any::<[bool; 3]>(),
+        smallest_delay in any::<Option<u64>>(),
+        lost_permille in any::<Option<u16>>(),
     ) -> NeighbourRecord {
-        NeighbourRecord { name, heartbeat_age, clock_offset, agrees }
+        let [agrees, watched, watches] = flags;
+        NeighbourRecord { name, heartbeat_age, clock_offset, agrees, watched, watches, smallest_delay, lost_permille }
     }
 }
 
@@ -90,11 +141,14 @@ prop_compose! {
         neighbours in vec(neighbour(), 0..4),
         counters in vec(any::<(String, u64)>(), 0..4),
         warnings in vec(any::<String>(), 0..4),
+        greps in vec(any::<(String, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
+        searches in any::<u64>(),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left] = counts;
         StatusReport {
-            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings,
+            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings, greps,
+            searches,
         }
     }
 }
@@ -117,6 +171,7 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
             GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds, unmatched: vec!["*.log".to_owned()] })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
+        any::<String>().prop_map(GrepOutcome::NotAsked),
     ]
 }
 
@@ -137,6 +192,10 @@ fn reply() -> impl Strategy<Value = Reply> {
         (any::<String>(), outcome()).prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),
+        any::<(u64, Option<u64>)>().prop_map(|(until, count)| Reply::EventsMissed(MissedRecord { until, count })),
+        any::<String>().prop_map(Reply::Metrics),
+        any::<(u8, Vec<String>)>()
+            .prop_map(|(max_simultaneous_failures, names)| Reply::Ring(RingPart { max_simultaneous_failures, names })),
     ]
 }
 

@@ -104,6 +104,13 @@ impl PeerClock {
         }
     }
 
+    /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there and back, so that the clocks' offset does
+    /// not count; nothing while the peer has not told the other half.
+    pub fn smallest_delay(&self) -> Option<u64> {
+        let there_and_back = self.delay?.saturating_add(self.delay_told?);
+        Some(u64::try_from(there_and_back / 2).unwrap_or(0))
+    }
+
     /// The part of the latency that the smallest delay hides, in milliseconds.
     fn constant_latency(&self) -> i64 {
         match (self.agreement(), self.delay) {
@@ -177,6 +184,7 @@ mod tests {
         clock.told(1 - 10_000);
         assert_eq!(clock.observe(now(10_501), sent(10_500, -10_000)), ms(10_501));
         assert_eq!(clock.agreement(), Some(Agreement::Ahead(-10_000)));
+        assert_eq!(clock.smallest_delay(), Some(1), "the offset does not count");
     }
 
     #[test]

@@ -25,6 +25,6 @@ pub mod wire;
 
 pub use event::{Event, MemberEvent, MemberEventKind};
 pub use identity::{Identity, Incarnation, Name};
-pub use node::{Call, Node, Transmit};
+pub use node::{Call, Counters, Node, Transmit};
 pub use settings::{GroupSettings, Settings};
 pub use time::{Instant, Now, WallTime};

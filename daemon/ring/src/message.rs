@@ -5,8 +5,8 @@ use crate::digest::{Digest, Summary};
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 
-/// The longest datagram sent or taken, in bytes of UDP payload.
-pub const MAX_DATAGRAM: usize = 1_200;
+/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add 32: 1,200 bytes of UDP payload.
+pub const MAX_DATAGRAM: usize = 1_168;
 
 /// Room that a datagram leaves for news: what the header and a heartbeat's own fields never exceed is 80 bytes.
 pub const NEWS_ROOM: usize = MAX_DATAGRAM - 80;

@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) control: Control,
     #[serde(default)]
     pub(super) security: Security,
+    #[serde(default)]
+    pub(super) metrics: Metrics,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,4 +78,10 @@ pub(super) struct Control {
 pub(super) struct Security {
     pub(super) key_file: Set<PathBuf>,
     pub(super) allow_plaintext: Set<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) listen: Set<String>,
 }

@@ -5,7 +5,8 @@ use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
 use crate::search::fan_out::FanOut;
 use crate::search::refusal;
-use memberd_control::message::{GrepRequest, RefusalKind, Reply};
+use memberd_control::grep::GrepRequest;
+use memberd_control::message::{RefusalKind, Reply};
 
 /// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
 pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &Context) -> Result<(), ClientError> {
@@ -18,7 +19,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let mut search = FanOut::start(context.address, members, &request)?;
+    let mut search = FanOut::start(context.caller.clone(), members, &request)?;
     loop {
         let reply = tokio::select! {
             reply = search.next() => reply,

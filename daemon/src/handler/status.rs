@@ -8,7 +8,11 @@ use memberd_control::message::Reply;
 /// Sends how this daemon is doing.
 pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
-        Ok(report) => Reply::Status(report),
+        Ok(mut report) => {
+            report.greps = context.greps.running();
+            report.searches = context.searches.work().running;
+            Reply::Status(report)
+        }
         Err(error) => ended(error),
     };
     client.send(&reply).await

@@ -4,16 +4,22 @@
 //! task, since a heartbeat that waits is a false failure.
 
 use super::calls::Calls;
+use super::history::History;
+use super::measure::{Gauges, Measured};
 use super::record::{event_record, member_record};
-use super::{Command, Handle, JoinFailure, Joined};
+use super::traffic::Traffic;
+use super::{Command, Followed, Handle, JoinFailure, Joined, status};
 use crate::keeper::Keeper;
 use crate::log;
 use crate::notify;
+use crate::peer::call::Caller;
+use crate::seal::Seal;
+use crate::seal::datagram::MAX_SEALED;
+use crate::seal::edge::Edge;
 use crate::time::Clocks;
-use memberd_control::message::{NeighbourRecord, StatusReport};
+use memberd_control::message::{RingPart, StatusReport};
 use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
-use memberd_ring::message::MAX_DATAGRAM;
 use memberd_ring::node::PhaseName;
 use memberd_ring::time::millis;
 use memberd_ring::{Event, Identity, Node, Now, wire};
@@ -38,6 +44,8 @@ pub struct Parts {
     pub node: Node,
     /// Bound to the member's address.
     pub socket: UdpSocket,
+    /// How it speaks.
+    pub seal: Seal,
     /// The state on disk.
     pub keeper: Keeper,
     /// Both clocks.
@@ -55,6 +63,7 @@ pub struct Parts {
 pub struct Membership {
     node: Node,
     socket: UdpSocket,
+    edge: Edge,
     keeper: Keeper,
     clocks: Clocks,
     handle: Handle,
@@ -70,22 +79,27 @@ pub struct Membership {
     /// Whether the list has changed since it was last kept.
     list_changed: bool,
     started: Instant,
-    unsent: u64,
+    traffic: Traffic,
+    gauges: Gauges,
+    history: History,
 }
 
 impl Membership {
     /// The task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
-        let Parts { node, socket, keeper, clocks, introducers, remembered, join_by_itself } = parts;
+        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } = parts;
         let started = Instant::now();
+        let address = node.address();
+        let (traffic, history) = (Traffic::new(node.group_settings()), History::new(clocks.now().wall.0));
         Membership {
             node,
             socket,
+            edge: Edge::new(seal.clone(), address),
             keeper,
             clocks,
             handle,
             commands,
-            calls: Calls::default(),
+            calls: Calls::new(Caller { address, seal }),
             introducers,
             remembered,
             joining: None,
@@ -94,7 +108,9 @@ impl Membership {
             warned_of_join: false,
             list_changed: false,
             started,
-            unsent: 0,
+            traffic,
+            gauges: Gauges::new(),
+            history,
         }
     }
 
@@ -123,6 +139,7 @@ impl Membership {
                     self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.gauges.lateness.observe(wake.map_or(Duration::ZERO, |wake| wake.elapsed()));
                     // A stalled daemon reads before it judges.
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
@@ -134,10 +151,10 @@ impl Membership {
     }
 
     fn drain_socket(&mut self) {
-        let mut buffer = [0; MAX_DATAGRAM + 1];
+        let mut buffer = [0; MAX_SEALED + 1];
         for _ in 0..DRAIN {
             match self.socket.try_recv_from(&mut buffer) {
-                Ok((length, from)) => self.take_datagram(from, &buffer[..length]),
+                Ok((length, from)) => self.take_datagram(from, &mut buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Such as an ICMP message that a former datagram could not be delivered.
                 Err(error) => debug!(%error, "cannot receive a datagram"),
@@ -145,17 +162,24 @@ impl Membership {
         }
     }
 
-    fn take_datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            match wire::decode(bytes) {
-                Ok(message) => {
-                    debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
+    fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        let Some(bytes) = self.edge.incoming(from, bytes) else { return };
+        let now = self.clocks.now();
+        match wire::decode(bytes) {
+            Ok(message) => {
+                debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
+                self.traffic.received(&message);
+                if self.node.list().at(from).is_some_and(|entry| self.node.watches(&entry.identity.name)) {
+                    self.traffic.heard(from, &message, now.mono);
                 }
-                Err(error) => debug!(%from, bytes = bytes.len(), %error, "refused"),
+            }
+            Err(error) => {
+                debug!(%from, bytes = bytes.len(), %error, "refused");
+                self.traffic.refused(error);
             }
         }
-        // What is refused is counted by the node, and changes nothing.
-        let _ = self.node.handle_datagram(self.clocks.now(), from, bytes);
+        // What is refused changes nothing.
+        let _ = self.node.handle_datagram(now, from, bytes);
     }
 
     /// Carries out all that the node asks for: first what happened, then what is to be sent.
@@ -170,15 +194,19 @@ impl Membership {
         }
         while let Some(transmit) = self.node.poll_transmit() {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
-            if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.to) {
-                // A lost datagram, as the network loses them too.
-                self.unsent += 1;
-                debug!(to = %transmit.to, kind = transmit.kind, %error, "not sent");
+            let sealed = self.edge.outgoing(transmit.to, transmit.payload).map_err(io::Error::other);
+            match sealed.and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
+                Ok(_) => self.traffic.sent(transmit.kind),
+                Err(error) => {
+                    // A lost datagram, as the network loses them too.
+                    self.traffic.unsent();
+                    debug!(to = %transmit.to, kind = transmit.kind, %error, "not sent");
+                }
             }
         }
         while let Some(call) = self.node.poll_call() {
             debug!(to = %call.to, bytes = call.payload.len(), "calling");
-            self.calls.start(self.node.address(), call);
+            self.calls.start(call);
         }
     }
 
@@ -187,7 +215,11 @@ impl Membership {
         match event {
             Event::Member(event) => {
                 log::member_event(&event);
-                self.handle.publish(event_record(&event, self.node.name(), now));
+                let own = self.node.member().map(|id| id.incarnation);
+                self.gauges.note(&event, self.node.name(), own, now);
+                let record = event_record(&event, self.node.name(), now);
+                self.history.add(record.clone());
+                self.handle.publish(record);
                 self.list_changed = true;
             }
             Event::Incarnation(incarnation) => {
@@ -195,6 +227,7 @@ impl Membership {
                 self.keeper.keep_incarnation(incarnation);
                 self.keep(true);
                 self.keeper.make_durable().await;
+                self.edge.begin(incarnation);
             }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
@@ -310,6 +343,16 @@ impl Membership {
             Command::Status { reply } => {
                 let _ = reply.send(Box::new(self.status(now)));
             }
+            Command::Ring { reply } => {
+                let _ = reply.send(self.node.member().map(|_| self.ring()));
+            }
+            Command::Measure { reply } => {
+                let _ = reply.send(Box::new(self.measured(now)));
+            }
+            Command::Follow { wanted, reply } => {
+                let (past, missed) = self.history.from(wanted);
+                let _ = reply.send(Followed { past, missed, coming: self.handle.follow() });
+            }
             Command::Up { reply } => {
                 let up = |node: &Node| -> Vec<Identity> {
                     node.list().iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.clone()).collect()
@@ -374,48 +417,28 @@ impl Membership {
     }
 
     fn status(&self, now: Now) -> StatusReport {
-        let standing = |wanted: fn(&Standing) -> bool| {
-            let count = self.node.list().iter().filter(|entry| wanted(&entry.standing)).count();
-            u64::try_from(count).unwrap_or(u64::MAX)
-        };
-        let neighbours = self.node.neighbours(now.mono);
-        let mut warnings: Vec<String> = neighbours
-            .iter()
-            .filter(|neighbour| neighbour.clock_disagrees)
-            .filter_map(|neighbour| Some(skew_in_words(neighbour.member.name.as_str(), neighbour.clock_offset?)))
-            .collect();
-        if self.retry.is_some() && self.node.phase() != PhaseName::Member {
-            warnings.push("not in the group yet; trying to join".to_owned());
-        }
-        let counters = self.node.counters().named().into_iter().map(|(name, count)| (name.to_owned(), count));
-        StatusReport {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            phase: self.node.phase().as_str().to_owned(),
-            name: self.node.name().to_string(),
-            address: self.node.address().to_string(),
-            id: self.node.member().map(|id| id.to_string()),
-            uptime: millis(self.started.elapsed()),
-            alive: standing(|standing| matches!(standing, Standing::Alive)),
-            failed: standing(|standing| matches!(standing, Standing::Failed(_) | Standing::Doubted(_))),
-            left: standing(|standing| matches!(standing, Standing::Left)),
-            digest: format!("{:016x}", self.node.list().digest().hash),
-            neighbours: neighbours
-                .into_iter()
-                .map(|neighbour| NeighbourRecord {
-                    name: neighbour.member.name.to_string(),
-                    heartbeat_age: neighbour.heartbeat_age.map(millis),
-                    clock_offset: neighbour.clock_offset,
-                    agrees: neighbour.agrees,
-                })
-                .collect(),
-            counters: counters.chain([("datagrams_unsent".to_owned(), self.unsent)]).collect(),
-            warnings,
+        let refusals: Vec<_> = self.edge.refusals().collect();
+        status::report(&self.node, &self.traffic, &refusals, self.started.elapsed(), now, self.retry.is_some())
+    }
+
+    fn measured(&self, now: Now) -> Measured {
+        Measured {
+            status: self.status(now),
+            counters: self.node.counters(),
+            traffic: self.traffic.totals().clone(),
+            refusals: self.edge.refusals().collect(),
+            events: self.gauges.events,
+            detection: self.gauges.detection.clone(),
+            dissemination: self.gauges.dissemination.clone(),
+            lateness: self.gauges.lateness.clone(),
         }
     }
-}
 
-fn skew_in_words(name: &str, ahead: i64) -> String {
-    let seconds = Duration::from_millis(ahead.unsigned_abs()).as_secs_f64();
-    let direction = if ahead > 0 { "ahead of" } else { "behind" };
-    format!("the clock of {name} is {seconds:.1} s {direction} ours")
+    fn ring(&self) -> RingPart {
+        let up = self.node.list().ring().iter().filter(|entry| entry.is_up());
+        RingPart {
+            max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
+            names: up.map(|entry| entry.identity.name.to_string()).collect(),
+        }
+    }
 }

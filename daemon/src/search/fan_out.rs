@@ -5,11 +5,12 @@
 
 use super::reply::{MAX_FRAME, PeerReply};
 use super::serve::WORKING_EVERY;
-use crate::peer::{PeerRequestKind, call, frame};
-use memberd_control::message::{GrepOutcome, GrepRequest, Reply};
+use crate::peer::call::Caller;
+use crate::peer::{PeerRequestKind, frame};
+use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::message::Reply;
 use memberd_ring::Identity;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, mpsc};
@@ -41,12 +42,12 @@ impl FanOut {
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
-    pub fn start(from: SocketAddr, members: Vec<Identity>, request: &GrepRequest) -> io::Result<Self> {
+    pub fn start(caller: Caller, members: Vec<Identity>, request: &GrepRequest) -> io::Result<Self> {
         let mut bytes = Vec::new();
         ciborium::into_writer(request, &mut bytes).map_err(io::Error::other)?;
         let (sender, replies) = mpsc::channel(QUEUE);
         let asking =
-            Arc::new(Asking { from, request: bytes, slots: Semaphore::new(AT_ONCE), turn: Mutex::new(()), replies: sender });
+            Arc::new(Asking { caller, request: bytes, slots: Semaphore::new(AT_ONCE), turn: Mutex::new(()), replies: sender });
         let mut tasks = JoinSet::new();
         for member in members {
             let asking = Arc::clone(&asking);
@@ -63,7 +64,7 @@ impl FanOut {
 
 /// What the members' tasks share.
 struct Asking {
-    from: SocketAddr,
+    caller: Caller,
     request: Vec<u8>,
     slots: Semaphore,
     /// Held by a member whose last piece ended within a line, so that no other's output comes between.
@@ -96,7 +97,7 @@ impl Asking {
         name: &str,
         turn: &mut Option<MutexGuard<'a, ()>>,
     ) -> io::Result<GrepOutcome> {
-        let mut stream = call::open(self.from, member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
+        let mut stream = self.caller.open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
         loop {
             let frame = timeout(SILENCE_LIMIT, frame::read(&mut stream, MAX_FRAME)).await??;
             let reply = match PeerReply::decode(frame)? {

@@ -1,6 +1,6 @@
 //! What a searched member streams back: frames whose first byte tells their kind.
 
-use memberd_control::message::GrepTotals;
+use memberd_control::grep::GrepTotals;
 use std::io;
 
 /// The longest frame: a piece of output and its kind.

@@ -4,16 +4,15 @@
 //! bounded whatever is found. It ends when the connection does.
 
 use super::reply::{MAX_PIECE, PeerReply};
-use super::{SEARCHES, Searches, query};
+use super::{SEARCHES, Searches, narrow, query};
 use crate::peer::frame;
-use memberd_control::message::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
+use memberd_control::grep::{GrepRequest, GrepTotals};
+use memberd_search::{MAX_FILES, Output, Stopped};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -30,9 +29,9 @@ pub const WORKING_EVERY: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the request is malformed or the connection breaks; the search has ended then, or is about to.
-pub async fn serve(stream: TcpStream, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
+pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
     let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
-    let (mut reader, mut writer) = stream.into_split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let (output, mut pieces) = mpsc::channel(QUEUE);
     let cancelled = Cancelled::default();
     let search = tokio::spawn(run(Arc::clone(searches), request, output, Arc::clone(&cancelled.0)));
@@ -107,14 +106,14 @@ fn search(
     output: mpsc::Sender<PeerReply>,
     cancel: &AtomicBool,
 ) -> Result<Option<GrepTotals>, String> {
-    let search = query(request).compile().map_err(|error| error.to_string())?;
-    let narrow = Narrow::new(&request.files).map_err(|error| error.to_string())?;
+    let search = query(request)?.compile().map_err(|error| error.to_string())?;
+    let narrow = narrow(request)?;
     let found = searches.offer().files(&narrow);
     let mut output = Pieces(output);
     let mut problems = 0;
     for problem in &found.problems {
         problems += 1;
-        if !request.no_messages && output.message(problem.to_string()).is_err() {
+        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
             break;
         }
     }
@@ -124,6 +123,7 @@ fn search(
         let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
     let totals = search.run(&searches.machine, &found.files, &mut output, cancel);
+    searches.count(totals.bytes);
     Ok((!totals.interrupted).then(|| GrepTotals {
         files: totals.files,
         bytes: totals.bytes,

@@ -3,6 +3,7 @@
 use super::{Node, Phase};
 use crate::identity::{Identity, Name};
 use crate::list::List;
+use crate::settings::GroupSettings;
 use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -99,6 +100,12 @@ pub struct Neighbour {
     pub clock_disagrees: bool,
     /// Whether its list was the same at its last heartbeat.
     pub agrees: bool,
+    /// Whether this node watches it.
+    pub watched: bool,
+    /// Whether it watches this node.
+    pub watches: bool,
+    /// The smallest delay of its datagrams lately, in milliseconds, if known.
+    pub smallest_delay: Option<u64>,
 }
 
 impl Node {
@@ -132,6 +139,16 @@ impl Node {
         }
     }
 
+    /// What it agrees on with its group.
+    pub fn group_settings(&self) -> GroupSettings {
+        self.settings.group
+    }
+
+    /// Whether it watches this member.
+    pub fn watches(&self, name: &Name) -> bool {
+        self.detector.clock(name).is_some()
+    }
+
     /// What it has counted.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -144,12 +161,16 @@ impl Node {
         entries
             .map(|entry| {
                 let name = &entry.identity.name;
+                let clock = self.detector.clock(name);
                 Neighbour {
                     member: entry.identity.clone(),
                     heartbeat_age: self.detector.age(name, now),
-                    clock_offset: self.detector.clock(name).and_then(crate::clock::PeerClock::offset),
+                    clock_offset: clock.and_then(crate::clock::PeerClock::offset),
                     clock_disagrees: self.skewed.get(name).is_some_and(|skew| skew.reported),
                     agrees: self.repairs.agrees(name),
+                    watched: clock.is_some(),
+                    watches: self.heartbeats.monitors().any(|monitor| monitor == name),
+                    smallest_delay: clock.and_then(crate::clock::PeerClock::smallest_delay),
                 }
             })
             .collect()

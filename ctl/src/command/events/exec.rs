@@ -1,0 +1,158 @@
+//! `events --exec`: a command for each change, one at a time.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use memberd_control::message::{EventRecord, MissedRecord};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::{Told, verb};
+use crate::exit::{Exit, Failure, complain};
+use crate::words;
+
+/// How many changes wait for the command at most.
+const QUEUE: usize = 1_024;
+
+/// How often a command that runs is looked at: at first, and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// The thread that runs the commands.
+pub(super) struct Runner {
+    /// Taken at the end, which ends the thread.
+    queue: Option<SyncSender<Told>>,
+    thread: Option<JoinHandle<()>>,
+    /// How many changes did not fit into the queue since one last did.
+    missed: u64,
+}
+
+impl Runner {
+    /// Starts with nothing to do.
+    pub(super) fn start(command: String, limit: Duration) -> Runner {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let thread = std::thread::spawn(move || run_all(&command, limit, &waiting));
+        Runner { queue: Some(queue), thread: Some(thread), missed: 0 }
+    }
+
+    /// Hands over a change. When too many wait, it is missed; the next that is not is preceded by how many were.
+    pub(super) fn hand(&mut self, told: Told) -> Result<(), Failure> {
+        let until = match &told {
+            Told::Event(event) => event.time,
+            Told::Missed(missed) => missed.until,
+        };
+        if self.missed > 0 {
+            let gap = Told::Missed(MissedRecord { until, count: Some(self.missed) });
+            if !self.offer(gap)? {
+                self.missed += 1;
+                return Ok(());
+            }
+            self.missed = 0;
+        }
+        if !self.offer(told)? {
+            complain(&format!("{QUEUE} changes wait for the command already: the next ones are missed"));
+            self.missed = 1;
+        }
+        Ok(())
+    }
+
+    /// Whether there was room for it.
+    fn offer(&self, told: Told) -> Result<bool, Failure> {
+        match self.queue.as_ref().map(|queue| queue.try_send(told)) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(TrySendError::Full(_))) => Ok(false),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                Err(Failure::new(Exit::Failed, "the commands cannot be run any more: run memberctl again"))
+            }
+        }
+    }
+}
+
+impl Drop for Runner {
+    /// What waits is still run.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
+    for told in waiting {
+        if let Err(words) = run(command, limit, &told) {
+            let about = match &told {
+                Told::Event(event) => format!("{} {}", event.member.name, verb(event.status)),
+                Told::Missed(_) => "a gap".to_owned(),
+            };
+            complain(&format!("the command for {about} {words}"));
+        }
+    }
+}
+
+fn run(command: &str, limit: Duration, told: &Told) -> Result<(), String> {
+    let json = told.json().map_err(|failure| format!("was not run: {failure}"))?;
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).envs(environment(told)).stdin(Stdio::piped());
+    // Its own process group, so that what it has started ends with it.
+    let mut child = shell.process_group(0).spawn().map_err(|error| format!("was not run: {error}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // Less than a pipe holds; a command need not read it.
+        let _ = stdin.write_all(json.as_bytes());
+    }
+    wait(&mut child, limit)
+}
+
+fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
+    let (begun, mut pause) = (Instant::now(), LOOK.0);
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("failed: {status}")),
+            Ok(None) if begun.elapsed() >= limit => {
+                if let Ok(id) = i32::try_from(child.id()) {
+                    // An error means that it has ended just now.
+                    let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+                }
+                let _ = child.wait();
+                return Err(format!("was killed after {} s: see --exec-timeout", limit.as_secs()));
+            }
+            Ok(None) => std::thread::sleep(pause),
+            Err(error) => return Err(format!("cannot be waited for: {error}")),
+        }
+        pause = (pause * 2).min(LOOK.1);
+    }
+}
+
+/// The change in variables, named as the journal's fields are.
+fn environment(told: &Told) -> Vec<(&'static str, String)> {
+    match told {
+        Told::Event(event) => of_event(event),
+        Told::Missed(missed) => vec![
+            ("MEMBERD_EVENT", "gap".to_owned()),
+            ("MEMBERD_TIME", words::timestamp(missed.until)),
+            ("MEMBERD_MISSED", missed.count.map(|count| count.to_string()).unwrap_or_default()),
+        ],
+    }
+}
+
+fn of_event(event: &EventRecord) -> Vec<(&'static str, String)> {
+    let member = &event.member;
+    let mut variables = vec![
+        ("MEMBERD_EVENT", verb(event.status).to_owned()),
+        ("MEMBERD_TIME", words::timestamp(event.time)),
+        ("MEMBERD_NAME", words::printable(&member.name)),
+        ("MEMBERD_ID", words::printable(&member.id)),
+        ("MEMBERD_ADDRESS", words::printable(&member.address)),
+        ("MEMBERD_PORT", member.port.to_string()),
+        ("MEMBERD_INCARNATION", member.incarnation.to_string()),
+    ];
+    if let Some(evidence) = &member.evidence {
+        variables.push(("MEMBERD_NOTICED_BY", words::printable(&evidence.accuser)));
+        variables.push(("MEMBERD_SILENT_MS", evidence.silent_for.to_string()));
+    }
+    variables
+}

@@ -1,0 +1,65 @@
+//! `--format ansible`: what a dynamic inventory script answers to `--list`, with all variables, so that it is asked only once.
+//!
+//! <https://docs.ansible.com/ansible/latest/dev_guide/developing_inventory.html>
+
+use std::collections::BTreeMap;
+
+use memberd_control::message::MemberRecord;
+use serde::Serialize;
+
+use super::standing;
+use crate::exit::Failure;
+use crate::output;
+
+/// The group `memberd`, which has a group for each standing below it, and the variables of each host.
+#[derive(Serialize)]
+struct Inventory<'a> {
+    _meta: Meta<'a>,
+    #[serde(flatten)]
+    groups: BTreeMap<String, Group<'a>>,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    hostvars: BTreeMap<&'a str, Variables<'a>>,
+}
+
+#[derive(Serialize)]
+struct Variables<'a> {
+    ansible_host: &'a str,
+    memberd_id: &'a str,
+    memberd_port: u16,
+    memberd_status: &'a str,
+    memberd_incarnation: u64,
+}
+
+#[derive(Default, Serialize)]
+struct Group<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<String>,
+}
+
+/// The inventory, on one line.
+pub(super) fn render(members: &[MemberRecord]) -> Result<String, Failure> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut hostvars = BTreeMap::new();
+    for member in members {
+        let status = standing(member.status);
+        groups.entry(format!("memberd_{status}")).or_default().hosts.push(&member.name);
+        hostvars.insert(
+            member.name.as_str(),
+            Variables {
+                ansible_host: &member.address,
+                memberd_id: &member.id,
+                memberd_port: member.port,
+                memberd_status: status,
+                memberd_incarnation: member.incarnation,
+            },
+        );
+    }
+    let children = groups.keys().cloned().collect();
+    groups.insert("memberd".to_owned(), Group { hosts: Vec::new(), children });
+    Ok(output::json(&Inventory { _meta: Meta { hostvars }, groups })? + "\n")
+}

@@ -1,0 +1,10 @@
+//! `--format names`: for loops in a shell.
+
+use memberd_control::message::MemberRecord;
+
+use crate::words::printable;
+
+/// A name a line.
+pub(super) fn render(members: &[MemberRecord]) -> String {
+    members.iter().map(|member| printable(&member.name) + "\n").collect()
+}

@@ -1,0 +1,47 @@
+//! `--format table`: aligned columns for people.
+
+use memberd_control::message::{MemberRecord, MemberStatus};
+
+use super::{socket_address, standing};
+use crate::output::{Output, Style};
+use crate::words;
+
+/// The members, a line each, under titles; the own machine is marked.
+pub(super) fn render(members: &[MemberRecord], output: &Output) -> String {
+    let now = words::now();
+    let names: Vec<String> = members.iter().map(|member| words::printable(&member.name)).collect();
+    let addresses: Vec<String> = members.iter().map(|member| socket_address(&member.address, member.port)).collect();
+    let name_width = width("NAME", &names);
+    let address_width = width("ADDRESS", &addresses);
+
+    let titles = format!("  {:name_width$}  {:address_width$}  STATUS  SINCE", "NAME", "ADDRESS");
+    let mut text = output.styled(Style::Bold, &titles) + "\n";
+    for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
+        let own = if member.this_machine { '*' } else { ' ' };
+        let status = output.styled(style(member.status), &format!("{:6}", standing(member.status)));
+        let since = since(member, now);
+        text += &format!("{own} {name:name_width$}  {address:address_width$}  {status}  {since}\n");
+    }
+    text
+}
+
+fn width(title: &str, column: &[String]) -> usize {
+    column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0).max(title.len())
+}
+
+/// When the member came to its standing, and for a failed one on what evidence.
+fn since(member: &MemberRecord, now: u64) -> String {
+    let ago = words::ago(member.since, now);
+    match &member.evidence {
+        Some(evidence) => format!("{ago}, {}", words::evidence(evidence)),
+        None => ago,
+    }
+}
+
+fn style(status: MemberStatus) -> Style {
+    match status {
+        MemberStatus::Alive => Style::Green,
+        MemberStatus::Failed => Style::Red,
+        MemberStatus::Left => Style::Dim,
+    }
+}

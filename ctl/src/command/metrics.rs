@@ -1,0 +1,20 @@
+//! `memberctl metrics`.
+
+use std::time::Duration;
+
+use memberd_control::message::{Reply, Request};
+
+use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// How long the daemon may take for its figures.
+const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+
+/// Prints what the daemon measures, in Prometheus' text format.
+pub(super) fn run(daemon: &Daemon) -> Result<(), Failure> {
+    match Connection::ask(daemon, &Request::Metrics, PATIENCE)?.reply()? {
+        Reply::Metrics(text) => Output::new().text(&text),
+        _ => Err(out_of_place()),
+    }
+}

@@ -1,0 +1,266 @@
+//! What a grep asks for and how it went, as it is said over the control socket and between members.
+
+use serde::{Deserialize, Serialize};
+
+/// A search over the members' logs, as the command line of `memberctl grep` has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepRequest {
+    /// Which members are asked.
+    pub members: GrepMembers,
+    /// Which lines are selected.
+    pub pattern: GrepPattern,
+    /// Which files are searched.
+    pub files: GrepFiles,
+    /// What is printed, and how.
+    pub printing: GrepPrinting,
+}
+
+/// Which members are asked: the alive ones, or some of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepMembers {
+    /// `--on`: globs over names, of which one must match; none means all members.
+    pub on: Vec<String>,
+    /// `--not-on`: globs over names, of which none may match.
+    pub not_on: Vec<String>,
+}
+
+/// Which lines are selected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepPattern {
+    /// The patterns; a line that matches any of them is selected. None holds a newline. None at all selects nothing.
+    pub patterns: Vec<Vec<u8>>,
+    /// `-G`, `-E`, `-F`, `-P`.
+    pub syntax: GrepSyntax,
+    /// What the bytes of patterns and lines stand for.
+    pub characters: GrepCharacters,
+    /// `-i`
+    pub ignore_case: bool,
+    /// `-v`
+    pub invert: bool,
+    /// `-w`
+    pub words: bool,
+    /// `-x`
+    pub whole_lines: bool,
+    /// `-z`: lines end with a NUL byte, not with a newline.
+    pub null_data: bool,
+}
+
+/// Which files are searched, and which of their lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepFiles {
+    /// Globs over the offered files; none means all that is offered.
+    pub globs: Vec<String>,
+    /// `--include`: globs over base names, of which one must match; none means all.
+    pub include: Vec<String>,
+    /// `--exclude`: globs over base names, of which none may match.
+    pub exclude: Vec<String>,
+    /// `--rotated`: with each file also what was rotated away from it (`.1`, `.2.gz`), in the order it was written.
+    pub rotated: bool,
+    /// `--journal`: each member's journald instead of files.
+    pub journal: Option<GrepJournal>,
+    /// `--since`: only lines of that time or later, in milliseconds since the Unix epoch.
+    pub since: Option<i64>,
+    /// `--until`: only lines before that time, in milliseconds since the Unix epoch.
+    pub until: Option<i64>,
+    /// `--follow`: what is written from now on, until the client closes the connection.
+    pub follow: bool,
+}
+
+/// Which part of the journal is searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepJournal {
+    /// `-u`: these units only, as journalctl(1) takes them.
+    pub units: Vec<String>,
+    /// `-p`: this priority and what is more important, as journalctl(1) takes it.
+    pub priority: Option<String>,
+}
+
+/// What is printed, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepPrinting {
+    /// What is printed of a file.
+    pub what: GrepPrint,
+    /// `-n`
+    pub line_numbers: bool,
+    /// `-b`
+    pub byte_offsets: bool,
+    /// `-T`
+    pub initial_tab: bool,
+    /// `-h`: lines without `NAME:FILE:`.
+    pub no_names: bool,
+    /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
+    pub null_after_names: bool,
+    /// `-s`: no messages about files that cannot be read.
+    pub no_messages: bool,
+    /// `-m NUM`, for each file.
+    pub max_count: Option<u64>,
+    /// `-B NUM`; `-B 0` is not the same as none: groups are separated then.
+    pub before_context: Option<u32>,
+    /// `-A NUM`; `-A 0` is not the same as none.
+    pub after_context: Option<u32>,
+    /// `--group-separator`, without its newline; none for `--no-group-separator`.
+    pub group_separator: Option<Vec<u8>>,
+    /// `-a`, `-I`, `--binary-files`.
+    pub binary: GrepBinary,
+    /// `--color`, decided by the client, with its `GREP_COLORS`.
+    pub colors: Option<GrepColors>,
+    /// `--json`: one JSON object a line, in the place of text.
+    pub json: bool,
+    /// `--merge`: each line with its time, in the order of time.
+    pub by_time: bool,
+}
+
+impl Default for GrepPrinting {
+    /// As grep without options prints.
+    fn default() -> Self {
+        GrepPrinting {
+            what: GrepPrint::Lines,
+            line_numbers: false,
+            byte_offsets: false,
+            initial_tab: false,
+            no_names: false,
+            null_after_names: false,
+            no_messages: false,
+            max_count: None,
+            before_context: None,
+            after_context: None,
+            group_separator: Some(b"--".to_vec()),
+            binary: GrepBinary::Report,
+            colors: None,
+            json: false,
+            by_time: false,
+        }
+    }
+}
+
+impl GrepPrinting {
+    /// Whether groups of lines are separated.
+    pub fn has_context(&self) -> bool {
+        self.before_context.is_some() || self.after_context.is_some()
+    }
+}
+
+/// The pattern language.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepSyntax {
+    /// POSIX basic regular expressions, with GNU's extensions.
+    #[default]
+    Basic,
+    /// POSIX extended regular expressions, with GNU's extensions.
+    Extended,
+    /// Plain strings.
+    Fixed,
+    /// Perl's, as PCRE2 has them.
+    Perl,
+}
+
+/// What bytes stand for: the client's locale.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepCharacters {
+    /// UTF-8, as in every usual locale.
+    #[default]
+    Utf8,
+    /// Each byte is a character, as in the C locale.
+    Bytes,
+}
+
+/// What grep prints of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepPrint {
+    /// The selected lines.
+    #[default]
+    Lines,
+    /// `-o`: only the matching parts.
+    Matches,
+    /// `-c`: how many lines were selected.
+    Count,
+    /// `-l`: the names of files with a selected line.
+    FilesWithMatch,
+    /// `-L`: the names of files without one.
+    FilesWithoutMatch,
+    /// `-q`: nothing; the first selected line ends the search.
+    Nothing,
+}
+
+/// What becomes of files that are not text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepBinary {
+    /// That they match is said, in the place of their lines.
+    #[default]
+    Report,
+    /// `-a`: they are taken for text.
+    Text,
+    /// `-I`: they do not match.
+    Skip,
+}
+
+/// The colours of `GREP_COLORS`, as grep(1) has them: the numbers of "select graphic rendition" sequences (`01;31`), digits and semicolons only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepColors {
+    /// `ms`: matching text in a selected line.
+    pub selected_match: String,
+    /// `mc`: matching text in a context line.
+    pub context_match: String,
+    /// `sl`: whole selected lines.
+    pub selected_line: String,
+    /// `cx`: whole context lines.
+    pub context_line: String,
+    /// `fn`: file names.
+    pub file_name: String,
+    /// `ln`: line numbers.
+    pub line_number: String,
+    /// `bn`: byte offsets.
+    pub byte_offset: String,
+    /// `se`: separators.
+    pub separator: String,
+    /// `rv`: with `-v`, `sl` and `cx` change places.
+    pub reverse: bool,
+    /// `ne`: no "erase in line" after each sequence.
+    pub no_erase: bool,
+}
+
+impl Default for GrepColors {
+    /// As grep(1) has them when `GREP_COLORS` is not set.
+    fn default() -> Self {
+        GrepColors {
+            selected_match: "01;31".to_owned(),
+            context_match: "01;31".to_owned(),
+            selected_line: String::new(),
+            context_line: String::new(),
+            file_name: "35".to_owned(),
+            line_number: "32".to_owned(),
+            byte_offset: "32".to_owned(),
+            separator: "36".to_owned(),
+            reverse: false,
+            no_erase: false,
+        }
+    }
+}
+
+/// How one member's search went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepOutcome {
+    /// It searched all it offers.
+    Searched(GrepTotals),
+    /// It did not answer, or not to the end; the words say why.
+    Lost(String),
+    /// It was not asked, being failed or gone; the words say since when.
+    NotAsked(String),
+}
+
+/// The totals of one member's search.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepTotals {
+    /// Files searched.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines selected.
+    pub lines: u64,
+    /// Files that could not be read, each with a message before.
+    pub errors: u64,
+    /// Milliseconds it took there.
+    pub milliseconds: u64,
+    /// Those of [`GrepFiles::globs`] that match no file that is offered there.
+    pub unmatched: Vec<String>,
+}

@@ -1,0 +1,77 @@
+//! The greps of this daemon's clients that run now.
+
+use memberd_control::grep::GrepRequest;
+use memberd_control::message::RunningGrep;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The longest pattern that is shown, in characters.
+const LONGEST_SHOWN: usize = 200;
+
+/// Which greps run.
+#[derive(Debug, Default)]
+pub struct Greps {
+    running: Mutex<Register>,
+}
+
+/// How many greps there were and are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrepCounts {
+    /// Begun since the daemon started.
+    pub started: u64,
+    /// Running now.
+    pub running: u64,
+}
+
+#[derive(Debug, Default)]
+struct Register {
+    started: u64,
+    running: BTreeMap<u64, (String, Instant)>,
+}
+
+/// Held for as long as a grep runs.
+#[derive(Debug)]
+pub(super) struct Entry<'greps> {
+    greps: &'greps Greps,
+    number: u64,
+}
+
+impl Greps {
+    /// Enters one that begins.
+    pub(super) fn enter(&self, request: &GrepRequest) -> Entry<'_> {
+        let patterns: Vec<_> = request.pattern.patterns.iter().map(|pattern| String::from_utf8_lossy(pattern)).collect();
+        let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
+        let mut register = self.register();
+        register.started += 1;
+        let number = register.started;
+        register.running.insert(number, (pattern, Instant::now()));
+        Entry { greps: self, number }
+    }
+
+    /// Those that run, the oldest first.
+    pub(super) fn running(&self) -> Vec<RunningGrep> {
+        let record = |(pattern, began): &(String, Instant)| RunningGrep {
+            pattern: pattern.clone(),
+            running_for: memberd_ring::time::millis(began.elapsed()),
+        };
+        self.register().running.values().map(record).collect()
+    }
+
+    /// How many there were and are.
+    pub fn counts(&self) -> GrepCounts {
+        let register = self.register();
+        GrepCounts { started: register.started, running: u64::try_from(register.running.len()).unwrap_or(u64::MAX) }
+    }
+
+    fn register(&self) -> MutexGuard<'_, Register> {
+        // A poisoned register is whole nevertheless: each change of it is one call.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.greps.register().running.remove(&self.number);
+    }
+}

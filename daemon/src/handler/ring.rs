@@ -1,0 +1,20 @@
+//! The ring, which `memberctl top` draws.
+
+use super::{Context, ended, not_in_group};
+use crate::control::connection::{Client, ClientError};
+use crate::membership::Command;
+use memberd_control::message::{MEMBERS_PER_REPLY, Reply, RingPart};
+
+/// Sends the names of the alive in the order of the ring, in parts.
+pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
+    let ring = match context.membership.ask(|reply| Command::Ring { reply }).await {
+        Ok(Some(ring)) => ring,
+        Ok(None) => return client.send(&not_in_group()).await,
+        Err(error) => return client.send(&ended(error)).await,
+    };
+    let RingPart { max_simultaneous_failures, names } = ring;
+    for part in names.chunks(MEMBERS_PER_REPLY) {
+        client.send(&Reply::Ring(RingPart { max_simultaneous_failures, names: part.to_vec() })).await?;
+    }
+    client.send(&Reply::Done).await
+}

@@ -1,0 +1,93 @@
+//! The membership changes of the recent past, for those who begin to follow later.
+
+use memberd_control::message::{EventRecord, EventsFrom, MissedRecord};
+use std::collections::VecDeque;
+
+/// How many changes are remembered.
+pub(super) const REMEMBERED: usize = 1_024;
+
+/// The newest changes, as this daemon saw them.
+#[derive(Debug)]
+pub(super) struct History {
+    events: VecDeque<EventRecord>,
+    /// Since when nothing is missing, in milliseconds since the Unix epoch: the daemon's start, or the newest change that made room.
+    whole_since: u64,
+}
+
+impl History {
+    /// Begins with nothing, at this moment.
+    pub(super) fn new(now: u64) -> Self {
+        History { events: VecDeque::new(), whole_since: now }
+    }
+
+    pub(super) fn add(&mut self, event: EventRecord) {
+        if self.events.len() == REMEMBERED
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.whole_since = oldest.time.saturating_add(1);
+        }
+        self.events.push_back(event);
+    }
+
+    /// Those that are wanted, the oldest first, and what is missing of them.
+    pub(super) fn from(&self, wanted: EventsFrom) -> (Vec<EventRecord>, Option<MissedRecord>) {
+        match wanted {
+            EventsFrom::Last(count) => {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                (self.events.iter().skip(self.events.len().saturating_sub(count)).cloned().collect(), None)
+            }
+            EventsFrom::Since(moment) => {
+                let missed = (moment < self.whole_since).then_some(MissedRecord { until: self.whole_since, count: None });
+                (self.events.iter().filter(|event| event.time >= moment).cloned().collect(), missed)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_control::message::{MemberRecord, MemberStatus};
+
+    fn event(time: u64) -> EventRecord {
+        let member = MemberRecord {
+            id: String::new(),
+            name: String::new(),
+            address: String::new(),
+            port: 1,
+            status: MemberStatus::Alive,
+            incarnation: 1,
+            this_machine: false,
+            since: time,
+            evidence: None,
+        };
+        EventRecord { time, status: MemberStatus::Alive, member }
+    }
+
+    fn times(events: &[EventRecord]) -> Vec<u64> {
+        events.iter().map(|event| event.time).collect()
+    }
+
+    #[test]
+    fn the_past_is_told_from_a_moment_on_and_what_was_before_the_start_is_missing() {
+        let mut history = History::new(100);
+        [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
+        let (events, missed) = history.from(EventsFrom::Since(120));
+        assert_eq!((times(&events), missed), (vec![120, 130], None));
+        let (events, missed) = history.from(EventsFrom::Since(99));
+        assert_eq!((times(&events), missed), (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None })));
+        assert_eq!(times(&history.from(EventsFrom::Last(2)).0), [120, 130]);
+        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX)).0), [110, 120, 130]);
+    }
+
+    #[test]
+    fn it_is_bounded_and_says_what_made_room() {
+        let mut history = History::new(0);
+        let count = REMEMBERED as u64 + 5;
+        (1..=count).map(event).for_each(|event| history.add(event));
+        let (events, missed) = history.from(EventsFrom::Since(1));
+        assert_eq!(events.len(), REMEMBERED);
+        assert_eq!((events[0].time, missed.map(|missed| missed.until)), (6, Some(6)));
+        assert_eq!(history.from(EventsFrom::Since(6)).1, None);
+    }
+}

@@ -1,0 +1,102 @@
+//! What the owner of the node measures beside what the node counts.
+
+use super::traffic::Totals;
+use crate::metrics::histogram::Histogram;
+use memberd_control::message::StatusReport;
+use memberd_ring::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
+use std::time::Duration;
+
+/// Around the failure timeout, up to the promise for every list.
+const DETECTION: &[Duration] = &milliseconds([500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 6_000]);
+
+const DISSEMINATION: &[Duration] = &milliseconds([1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 6_000]);
+
+const LATENESS: &[Duration] = &milliseconds([1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500]);
+
+/// A join that seems to have taken longer was made by another clock.
+const MOST_DISSEMINATION: u64 = 60_000;
+
+const fn milliseconds<const N: usize>(counts: [u64; N]) -> [Duration; N] {
+    let mut durations = [Duration::ZERO; N];
+    let mut index = 0;
+    while index < N {
+        durations[index] = Duration::from_millis(counts[index]);
+        index += 1;
+    }
+    durations
+}
+
+/// All figures at one moment.
+#[derive(Debug)]
+pub struct Measured {
+    /// What `memberctl status` shows.
+    pub status: StatusReport,
+    /// What the node counted.
+    pub counters: Counters,
+    /// Datagrams by kind.
+    pub traffic: Totals,
+    /// What the seal turned away, by cause.
+    pub refusals: Vec<(&'static str, u64)>,
+    /// Changes of the list.
+    pub events: Events,
+    /// From the newest heartbeat's sending to the accusation, for this member's own accusations.
+    pub detection: Histogram,
+    /// From a join, by the newcomer's wall clock, to its being listed here.
+    pub dissemination: Histogram,
+    /// How late the loop was woken.
+    pub lateness: Histogram,
+}
+
+/// Changes of the list since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Joins.
+    pub joined: u64,
+    /// Failures, those included that a quick return gave away.
+    pub failed: u64,
+    /// Leaves.
+    pub left: u64,
+}
+
+/// The figures that are gathered as time goes by.
+#[derive(Debug)]
+pub(super) struct Gauges {
+    pub(super) events: Events,
+    pub(super) detection: Histogram,
+    pub(super) dissemination: Histogram,
+    pub(super) lateness: Histogram,
+}
+
+impl Gauges {
+    pub(super) fn new() -> Self {
+        Gauges {
+            events: Events::default(),
+            detection: Histogram::new(DETECTION),
+            dissemination: Histogram::new(DISSEMINATION),
+            lateness: Histogram::new(LATENESS),
+        }
+    }
+
+    /// Takes in a change of the list of this member, which is in the group since `own`.
+    pub(super) fn note(&mut self, event: &MemberEvent, this: &Name, own: Option<Incarnation>, now: Now) {
+        match &event.kind {
+            MemberEventKind::Joined => {
+                self.events.joined += 1;
+                let taken = now.wall.0.checked_sub(event.member.incarnation.0);
+                // The list that is taken over at the join is no news.
+                let later = own.is_some_and(|own| event.member.incarnation > own);
+                if let Some(taken) = taken.filter(|taken| later && *taken <= MOST_DISSEMINATION) {
+                    self.dissemination.observe(Duration::from_millis(taken));
+                }
+            }
+            MemberEventKind::Failed(evidence) => {
+                self.events.failed += 1;
+                if evidence.accuser == *this {
+                    self.detection.observe(Duration::from_millis(evidence.silent_for));
+                }
+            }
+            MemberEventKind::Restarted => self.events.failed += 1,
+            MemberEventKind::Left => self.events.left += 1,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What came and went in datagrams, by kind; and how many of its neighbours' heartbeats this member has not received.
+//!
+//! Heartbeats are not numbered, but sent at a fixed interval by their sender's clock, and carry their send time. So a gap of three
+//! intervals between two that came means that two were lost, or not sent by a sender that was stalled.
+
+use memberd_ring::message::{Body, Message};
+use memberd_ring::wire::DecodeError;
+use memberd_ring::{GroupSettings, Incarnation, Instant, time::millis};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A neighbour's loss is over this time at least, over twice as long at most.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The most neighbours that are counted apart.
+const MOST_PEERS: usize = 64;
+
+/// Counters by a fixed set of words.
+pub type ByKind = BTreeMap<&'static str, u64>;
+
+/// Totals since the daemon started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Datagrams sent, by kind.
+    pub sent: ByKind,
+    /// Datagrams received and understood, by kind.
+    pub received: ByKind,
+    /// Datagrams received that were no message, by why not.
+    pub refused: ByKind,
+    /// Datagrams that the kernel did not take.
+    pub unsent: u64,
+    /// Heartbeats of watched members that did not come.
+    pub heartbeats_lost: u64,
+}
+
+/// The traffic of one member.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    interval: u64,
+    silence: u64,
+    totals: Totals,
+    peers: BTreeMap<SocketAddr, Peer>,
+}
+
+/// One neighbour's heartbeats.
+#[derive(Debug)]
+struct Peer {
+    incarnation: Incarnation,
+    /// The send time of the newest that came in turn, by the neighbour's clock, in milliseconds.
+    newest: u64,
+    window_began: Instant,
+    now: Tally,
+    before: Tally,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    expected: u64,
+    lost: u64,
+}
+
+impl Traffic {
+    pub(super) fn new(settings: GroupSettings) -> Self {
+        Traffic {
+            interval: millis(settings.heartbeat_interval).max(1),
+            // One whose heartbeats stay away for longer is not alive, or was not watched meanwhile.
+            silence: millis(settings.failure_timeout) * 2,
+            totals: Totals::default(),
+            peers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    pub(super) fn sent(&mut self, kind: &'static str) {
+        *self.totals.sent.entry(kind).or_default() += 1;
+    }
+
+    pub(super) fn unsent(&mut self) {
+        self.totals.unsent += 1;
+    }
+
+    pub(super) fn received(&mut self, message: &Message) {
+        *self.totals.received.entry(message.body.kind()).or_default() += 1;
+    }
+
+    pub(super) fn refused(&mut self, error: DecodeError) {
+        let cause = match error {
+            DecodeError::TooLong(_) => "too_long",
+            DecodeError::Version(_) => "version",
+            DecodeError::Malformed => "malformed",
+        };
+        *self.totals.refused.entry(cause).or_default() += 1;
+    }
+
+    /// A message came from a member that is watched: if it is a heartbeat, those before it that are missing are lost.
+    pub(super) fn heard(&mut self, from: SocketAddr, message: &Message, now: Instant) {
+        let (Body::Heartbeat { .. }, sent) = (&message.body, message.sent.mono) else { return };
+        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&from) {
+            self.peers.clear();
+        }
+        let incarnation = message.incarnation;
+        let begin = || Peer { incarnation, newest: sent, window_began: now, now: Tally::default(), before: Tally::default() };
+        let peer = self.peers.entry(from).or_insert_with(begin);
+        let gap = sent.saturating_sub(peer.newest);
+        if peer.incarnation != incarnation || gap > self.silence {
+            *peer = begin();
+            return;
+        }
+        // Nearer than half an interval it is one out of turn, an answer for instance.
+        let turns = (gap + self.interval / 2) / self.interval;
+        if turns == 0 {
+            return;
+        }
+        peer.newest = sent;
+        if now.since(peer.window_began) >= WINDOW {
+            (peer.before, peer.now, peer.window_began) = (peer.now, Tally::default(), now);
+        }
+        peer.now.expected += turns;
+        peer.now.lost += turns - 1;
+        self.totals.heartbeats_lost += turns - 1;
+    }
+
+    /// How many of a thousand heartbeats of this member were lost lately; nothing while none were expected.
+    pub(super) fn lost_permille(&self, from: SocketAddr) -> Option<u16> {
+        let peer = self.peers.get(&from)?;
+        let (lost, expected) = (peer.now.lost + peer.before.lost, peer.now.expected + peer.before.expected);
+        u16::try_from((lost * 1_000).checked_div(expected)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_ring::WallTime;
+    use memberd_ring::clock::SentAt;
+    use memberd_ring::list::List;
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::from_epoch(Duration::from_millis(milliseconds))
+    }
+
+    fn heartbeat(sent: u64) -> Message {
+        let body = Body::Heartbeat { digest: List::new().digest(), delay: None, news: Vec::new() };
+        Message { incarnation: Incarnation(1), sent: SentAt { mono: sent, wall: WallTime(0) }, body }
+    }
+
+    fn loss(sent: &[u64]) -> (Option<u16>, u64) {
+        let from = "127.0.0.1:1".parse().unwrap();
+        let mut traffic = Traffic::new(GroupSettings::default());
+        sent.iter().for_each(|sent| traffic.heard(from, &heartbeat(*sent), at(sent + 10)));
+        (traffic.lost_permille(from), traffic.totals().heartbeats_lost)
+    }
+
+    #[test]
+    fn a_gap_of_three_intervals_is_two_lost_heartbeats() {
+        assert_eq!(loss(&[1_000]), (None, 0));
+        assert_eq!(loss(&[1_000, 1_600, 2_200, 2_800]), (Some(0), 0));
+        assert_eq!(loss(&[1_000, 2_800, 3_400]), (Some(500), 2));
+    }
+
+    #[test]
+    fn heartbeats_out_of_turn_duplicates_and_late_ones_are_not_counted() {
+        assert_eq!(loss(&[1_000, 1_100, 1_600, 1_600, 1_000, 1_750, 2_200]), (Some(0), 0));
+    }
+
+    #[test]
+    fn a_pause_of_the_watch_is_no_loss_and_old_loss_is_forgotten() {
+        assert_eq!(loss(&[1_000, 60_000, 60_600]), (Some(0), 0));
+        let lossy_at_first: Vec<u64> = [1_000, 2_800].into_iter().chain((0..250).map(|turn| 3_400 + turn * 600)).collect();
+        assert_eq!(loss(&lossy_at_first), (Some(0), 2));
+    }
+}

@@ -1,0 +1,169 @@
+//! Answers `GET /metrics` over HTTP/1.1 (RFC 9112), and nothing else.
+//!
+//! One request a connection, a bounded head, no body, a time limit, a few connections at once: of HTTP that is all that a scraper
+//! needs, and less than any server crate brings. It reads nothing but the request's first line.
+
+use super::report;
+use crate::handler::Context;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+/// The most connections served at once; further ones wait in the kernel's queue.
+const CONNECTIONS: usize = 8;
+
+/// How long a connection may take as a whole.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the request may take to arrive: idle connections make room soon.
+const HEAD_LIMIT: Duration = Duration::from_secs(2);
+
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 8 * 1024;
+
+/// The pause after the kernel could not give a connection.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// The text format's media type.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What is said to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Metrics { with_body: bool },
+    NotFound,
+    WrongMethod,
+    BadRequest,
+    HeadTooLong,
+}
+
+/// Serves connections until the task is dropped.
+pub async fn listen(listener: TcpListener, context: Arc<Context>) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut failing = false;
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                failing = false;
+                let context = Arc::clone(&context);
+                tokio::spawn(async move {
+                    match timeout(LIMIT, serve(stream, &context)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => debug!(%from, %error, "scrape ended"),
+                        Err(_) => debug!(%from, "a scrape took too long"),
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                if !failing {
+                    warn!(%error, "cannot accept connections for metrics");
+                }
+                failing = true;
+                sleep(AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
+    let answer = answer(&timeout(HEAD_LIMIT, read_head(&mut stream)).await??);
+    let (status, body) = match answer {
+        Answer::Metrics { .. } => match report::text(context).await {
+            Ok(text) => ("200 OK", text),
+            Err(ended) => ("503 Service Unavailable", format!("{ended}\n")),
+        },
+        Answer::NotFound => ("404 Not Found", "metrics are at /metrics\n".to_owned()),
+        Answer::WrongMethod => ("405 Method Not Allowed", "only GET and HEAD\n".to_owned()),
+        Answer::BadRequest => ("400 Bad Request", "not an HTTP/1 request\n".to_owned()),
+        Answer::HeadTooLong => ("431 Request Header Fields Too Large", format!("at most {LONGEST_HEAD} bytes\n")),
+    };
+    let allow = if answer == Answer::WrongMethod { "Allow: GET, HEAD\r\n" } else { "" };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {METRICS_TYPE}\r\nContent-Length: {length}\r\n{allow}Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    if answer != (Answer::Metrics { with_body: false }) {
+        stream.write_all(body.as_bytes()).await?;
+    }
+    stream.shutdown().await
+}
+
+/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be.
+async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    while head.len() <= LONGEST_HEAD && !is_whole(&head) {
+        let read = stream.read(&mut piece).await?;
+        if read == 0 {
+            break;
+        }
+        head.extend(piece.iter().take(read));
+    }
+    Ok(head)
+}
+
+fn is_whole(head: &[u8]) -> bool {
+    head.windows(4).any(|window| window == b"\r\n\r\n")
+}
+
+fn answer(head: &[u8]) -> Answer {
+    if !is_whole(head) {
+        return if head.len() > LONGEST_HEAD { Answer::HeadTooLong } else { Answer::BadRequest };
+    }
+    let line: Vec<u8> = head.iter().copied().take_while(|byte| *byte != b'\r').collect();
+    let line = String::from_utf8_lossy(&line);
+    let words: Vec<&str> = line.split(' ').collect();
+    let [method, target, version] = words.as_slice() else { return Answer::BadRequest };
+    if !version.starts_with("HTTP/1.") {
+        return Answer::BadRequest;
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    match (*method, path) {
+        ("GET", "/metrics") => Answer::Metrics { with_body: true },
+        ("HEAD", "/metrics") => Answer::Metrics { with_body: false },
+        ("GET" | "HEAD", _) => Answer::NotFound,
+        _ => Answer::WrongMethod,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_the_first_line_counts() {
+        let too_long = [b"GET /metrics HTTP/1.1\r\n".as_slice(), &[b'x'; LONGEST_HEAD]].concat();
+        for (head, expected) in [
+            (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".as_slice(), Answer::Metrics { with_body: true }),
+            (b"GET /metrics?name=x HTTP/1.0\r\n\r\n", Answer::Metrics { with_body: true }),
+            (b"HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Metrics { with_body: false }),
+            (b"GET / HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"GET /metrics/.. HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"POST /metrics HTTP/1.1\r\n\r\n", Answer::WrongMethod),
+            (b"GET /metrics\r\n\r\n", Answer::BadRequest),
+            (b"GET /metrics HTTP/2\r\n\r\n", Answer::BadRequest),
+            (b"GET /metrics HTTP/1.1\r\n", Answer::BadRequest),
+            (b"\xff\r\n\r\n", Answer::BadRequest),
+            (b"", Answer::BadRequest),
+            (&too_long, Answer::HeadTooLong),
+        ] {
+            assert_eq!(answer(head), expected, "{}", String::from_utf8_lossy(head));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = answer(&bytes);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Membership changes as they are told: the past first, gaps said, commands run.
+
+use memberd_tests::process::Running;
+use memberd_tests::wait::{SOON, holds, stretched};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+/// The lines of a command that goes on.
+fn follow(command: &mut Command) -> (Running, Receiver<String>) {
+    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let stdout = BufReader::new(running.child().stdout.take().unwrap());
+    let (sender, lines) = channel();
+    thread::spawn(move || stdout.lines().try_for_each(|line| sender.send(line.unwrap())));
+    (running, lines)
+}
+
+fn next(lines: &Receiver<String>) -> String {
+    lines.recv_timeout(stretched(SOON)).expect("a line")
+}
+
+fn json(lines: &Receiver<String>) -> serde_json::Value {
+    serde_json::from_str(&next(lines)).unwrap()
+}
+
+#[test]
+fn the_past_comes_first_and_then_what_happens_without_a_gap() {
+    let mut fleet = Fleet::start(3);
+    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events"]));
+    for name in ["vm1", "vm2", "vm3"] {
+        let line = next(&lines);
+        assert!(line.contains(" joined ") && line.contains("vm"), "{name}: {line}");
+    }
+    fleet[3].control().leave().unwrap();
+    let line = next(&lines);
+    assert!(line.contains("vm3 left"), "{line}");
+    fleet.crash(&[2]);
+    let line = next(&lines);
+    assert!(line.contains("vm2 failed, noticed by vm1"), "{line}");
+}
+
+#[test]
+fn since_tells_all_from_a_moment_on_and_says_what_nobody_knows() {
+    let fleet = Fleet::start(2);
+    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
+    let missed = json(&lines);
+    assert!(
+        missed["missed"]["until"].is_u64() && missed["missed"]["count"].is_null(),
+        "the daemon is younger than an hour: {missed}"
+    );
+    let events = [json(&lines), json(&lines)];
+    assert!(events.iter().all(|event| event["status"] == "alive"), "{events:?}");
+    let second = events[1]["time"].as_u64().unwrap();
+    let since = timestamp(second);
+    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", &since]));
+    assert_eq!(json(&lines), events[1]);
+}
+
+/// The time of an event as the text output has it.
+fn timestamp(milliseconds: u64) -> String {
+    let output = Command::new("date")
+        .args(["-u", "-d", &format!("@{}.{:03}", milliseconds / 1_000, milliseconds % 1_000), "+%Y-%m-%dT%H:%M:%S.%3NZ"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn hook(daemon: &Daemon, output: &Path) -> Command {
+    let command = format!("echo \"$MEMBERD_EVENT $MEMBERD_NAME\" >> {}", output.display());
+    daemon.memberctl(&["events", "--since", "1h", "--exec", &command])
+}
+
+#[test]
+fn a_command_is_run_for_each_change_and_outlives_a_restart_of_the_daemon() {
+    let mut fleet = Fleet::start(3);
+    let output = fleet[1].directory().join("hook");
+    let mut memberctl = Running::start(hook(&fleet[1], &output).stdin(Stdio::null()).stderr(Stdio::null()));
+    let told = || fs::read_to_string(&output).unwrap_or_default();
+    let wait_for = |what: &str, line: &str, times: usize| {
+        wait_until(what, SOON, || {
+            let told = told();
+            holds(told.lines().filter(|told| *told == line).count() == times, || told.clone())
+        });
+    };
+    wait_for("it has the past", "joined vm3", 1);
+    assert!(told().starts_with("gap "), "the daemon is younger than an hour: {}", told());
+    let crash = fleet.crash(&[3]).remove(0);
+    wait_for("it has the crash", &format!("failed {}", crash.name), 1);
+    // Its own daemon crashes and comes back; what happens then is told, and that there was a gap.
+    fleet[1].kill();
+    fleet[1].start();
+    fleet.wait_until_whole();
+    wait_for("a gap is said", "gap ", 2);
+    fleet[3].start();
+    fleet[3].control().join().ok();
+    wait_for("it goes on", "joined vm3", 2);
+    assert_eq!(memberctl.ended(), None);
+}
+
+#[test]
+fn the_greps_that_run_are_in_the_status() {
+    let mut fleet = Fleet::new(1);
+    let pipe = fleet[1].directory().join("endless.log");
+    let file = fleet[1].offer("endless.log");
+    // Long enough to be searched for a while, and nobody reads what is found.
+    file.set_len(0).unwrap();
+    fs::write(&pipe, "needle\n".repeat(2_000_000)).unwrap();
+    fleet[1].start();
+    fleet.join_all();
+    let mut memberctl = Running::start(fleet[1].memberctl(&["grep", "needle"]).stdin(Stdio::null()).stdout(Stdio::piped()));
+    wait_until("the grep is in the status", SOON, || {
+        let status = fleet[1].control().status().map_err(|error| error.to_string())?;
+        let shown = status.greps.iter().any(|grep| grep.pattern == "needle") && status.searches == 1;
+        holds(shown, || format!("{:?} {}", status.greps, status.searches))
+    });
+    memberctl.child().kill().unwrap();
+    wait_until("it is gone from it", SOON, || {
+        let status = fleet[1].control().status().map_err(|error| error.to_string())?;
+        holds(status.greps.is_empty() && status.searches == 0, || format!("{:?} {}", status.greps, status.searches))
+    });
+}
