@@ -38,20 +38,29 @@ fn wrong_usage() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "name the one directory to write to")
 }
 
-/// A page for the command and one for each of its subcommands: `memberctl.1`, `memberctl-list.1`.
+/// A page for the command and one for each of its subcommands: `memberctl.1`, `memberctl-list.1`, `memberctl-key-list.1`.
 fn pages(directory: &Path, command: Command, section: &str, see_also: &str) -> io::Result<()> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
-    page(directory, &command, section, see_also)?;
-    let parent = format!("{}({section}), {see_also}", command.get_name());
-    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        page(directory, subcommand, section, &parent)?;
+    page_with_subcommands(directory, &command, section, see_also)
+}
+
+fn page_with_subcommands(directory: &Path, command: &Command, section: &str, see_also: &str) -> io::Result<()> {
+    page(directory, command, section, see_also)?;
+    let parent = format!("{}({section}), {see_also}", name(command));
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help")
+    {
+        page_with_subcommands(directory, subcommand, section, &parent)?;
     }
     Ok(())
 }
 
+fn name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or(command.get_name())
+}
+
 fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> io::Result<()> {
-    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let name = name(command);
     let man = Man::new(command.clone()).section(section).source(SOURCE).manual("memberd manual");
     let mut page = Vec::new();
     man.render_title(&mut page)?;

@@ -11,6 +11,7 @@ pub mod control;
 pub mod daemon;
 pub mod fleet;
 pub mod follow;
+pub mod hosts;
 pub mod log;
 pub mod namespaces;
 pub mod network;
