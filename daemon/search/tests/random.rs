@@ -188,6 +188,10 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
     let odd = query.characters == Characters::Utf8 && texts.iter().any(|text| std::str::from_utf8(text).is_err());
     let perl = query.syntax == Syntax::Perl;
     let references = !perl && query.syntax != Syntax::Fixed && has("\\1");
+    // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is seen.
+    let early = !query.null_data
+        && query.binary != Binary::Text
+        && texts.iter().any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
     (query.whole_lines && shows_extents && !perl)
         // With -w it has its own way with patterns that match the empty string, and with back-references.
@@ -197,6 +201,7 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
         // Words beside what is no character, and context beside lines that are held back.
         || (odd && has_edges)
         || (odd && context && prints_lines && query.binary != Binary::Text)
+        || early
         // A dollar sign before the newline that a record ends with.
         || (perl && query.null_data && has("$"))
 }

@@ -3,7 +3,7 @@
 //! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow client slows every search, a dead
 //! member holds up nobody, and dropping the [`FanOut`] closes the connections, which ends the searches everywhere.
 
-use super::reply::{MAX_FRAME, PeerReply};
+use super::reply::{MAX_FRAME, MAX_PIECE, PeerReply};
 use super::serve::WORKING_EVERY;
 use crate::peer::{PeerRequestKind, call, frame};
 use memberd_control::grep::{GrepOutcome, GrepRequest};
@@ -109,7 +109,8 @@ impl Asking {
                     if turn.is_none() {
                         *turn = Some(self.turn.lock().await);
                     }
-                    let ends_line = bytes.last() == Some(&b'\n');
+                    // A line is cut only where a piece is full; with -z lines end with a NUL byte.
+                    let ends_line = bytes.len() < MAX_PIECE || matches!(bytes.last(), Some(b'\n' | 0));
                     let reply = Reply::GrepOutput { member: name.to_owned(), bytes };
                     self.send(reply).await?;
                     if ends_line {
