@@ -182,6 +182,7 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
     let shows_extents = query.colors.is_some() || query.print == Print::Matches;
     let pattern = query.patterns.concat();
     let has = |piece: &str| pattern.windows(piece.len()).any(|part| part == piece.as_bytes());
+    let has_lengths = ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator)) || query.patterns.len() > 1;
     let has_edges = query.words || ["\\<", "\\>", "\\b", "\\B"].iter().any(|edge| has(edge));
     let context = query.before_context.is_some() || query.after_context.is_some();
     let prints_lines = matches!(query.print, Print::Lines | Print::Matches);
@@ -194,8 +195,8 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
         && texts.iter().any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
     (query.whole_lines && shows_extents && !perl)
-        // With -w it has its own way with patterns that match the empty string, and with back-references.
-        || (query.words && !perl && (references || matches_empty(query)))
+        // With -w it has its own way with patterns that match the empty string or at several lengths, and with back-references.
+        || (query.words && !perl && (references || matches_empty(query) || (shows_extents && has_lengths)))
         // Extents of back-references are the longest there, and the first here.
         || (references && shows_extents)
         // Words beside what is no character, and context beside lines that are held back.
