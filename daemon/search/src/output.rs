@@ -7,7 +7,7 @@ pub struct Stopped;
 
 /// Takes what a search finds, in order. Blocking here is how a slow reader slows the search.
 pub trait Output {
-    /// Takes whole lines, ready to print, each with its newline: up to about [`CHUNK_BYTES`] of them, or one longer line.
+    /// Takes whole lines, ready to print, each with its end, a newline or with `-z` a NUL byte: up to about [`CHUNK_BYTES`] of them, or one longer line.
     fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
 
     /// Takes whole lines that carry one time, in milliseconds since the Unix epoch, with [`Plan::by_time`](crate::Plan::by_time)
