@@ -8,6 +8,7 @@ mod leave;
 mod list;
 mod metrics;
 mod status;
+mod top;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Events(events::Events),
     /// Print what the local daemon measures, in Prometheus' text format
     Metrics,
+    /// Watch the group on one screen
+    Top(top::Top),
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
@@ -48,6 +51,7 @@ impl Command {
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
             Command::Metrics => metrics::run(daemon),
+            Command::Top(top) => top.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
             Command::Demo(demo) => demo.run(),
         };

@@ -18,3 +18,4 @@ mod reload;
 mod stalls;
 mod startup;
 mod state;
+mod top;
