@@ -13,6 +13,7 @@ mod inventory;
 mod join;
 mod leave;
 mod metrics;
+mod operations;
 mod rejoin;
 mod reload;
 mod stalls;

@@ -70,7 +70,7 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
     // Blank cells are jumped over, so single words are looked for.
     shows("CHANGES");
     keys.write_all(b"/deadlock").unwrap();
-    shows("deadlock");
+    shows("(a pattern, or options first):");
     keys.write_all(b"\r").unwrap();
     shows("detected");
     keys.write_all(b"\x1b").unwrap();
