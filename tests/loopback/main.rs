@@ -12,6 +12,7 @@ mod introducer;
 mod inventory;
 mod join;
 mod leave;
+mod list;
 mod metrics;
 mod operations;
 mod rejoin;
