@@ -79,8 +79,6 @@ fn colors(colors: &GrepColors) -> Result<Colors, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
-
     use super::*;
 
     #[test]
@@ -88,7 +86,7 @@ mod tests {
         assert_eq!(query(&GrepRequest::default()), Ok(Query::default()));
         let colors = Some(GrepColors::default());
         let colored = GrepRequest { printing: GrepPrinting { colors, ..GrepPrinting::default() }, ..GrepRequest::default() };
-        assert_eq!(query(&colored).unwrap().colors, Some(Colors::default()));
+        assert_eq!(query(&colored).map(|query| query.colors), Ok(Some(Colors::default())));
     }
 
     #[test]
