@@ -77,6 +77,7 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     story("logrotate takes the log, and nothing is lost", || logs::rotated(&hosts));
     story("a disk without room costs log lines only", || logs::disks_full(&hosts));
     story("a clock that is stepped harms nobody", || clock::stepped(&hosts));
+    story("the group's key is changed without an outage", || rollout::key_changed(&hosts));
     let newer = package.with_version("0.2.0", hosts.directory());
     story("an upgrade is one leave and one join", || packages::replaced(&hosts, &newer, &ALL));
     story("a downgrade is as well", || packages::replaced(&hosts, &package, &[2, 8]));
