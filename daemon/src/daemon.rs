@@ -7,7 +7,7 @@ use crate::exit;
 use crate::handler::{Context, Greps};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
-use crate::membership::{Command, Handle, Membership, Parts};
+use crate::membership::{self, Command, Handle, Parts};
 use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
@@ -17,6 +17,7 @@ use crate::resolve::resolve_configured;
 use crate::seal::Seal;
 use crate::seal::keyring::SealingKeys;
 use crate::search::Searches;
+use crate::search::fan_out::HELD;
 use crate::state::{Loaded, State, StateDir};
 use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};
@@ -31,7 +32,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
@@ -149,8 +150,8 @@ struct Daemon {
     context: Arc<Context>,
     searches: Arc<Searches>,
     log: Log,
-    /// The task that owns the node, and then gives the keeper back.
-    membership: JoinHandle<Keeper>,
+    /// The thread that owns the node, and then gives the keeper back.
+    membership: oneshot::Receiver<Keeper>,
     servers: Vec<JoinHandle<()>>,
     /// Those that were bound here and not by systemd.
     sockets: Vec<PathBuf>,
@@ -167,7 +168,8 @@ impl Daemon {
         log: Log,
     ) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searches = Arc::new(Searches::new(config.name.to_string(), offer));
+        let searches = Arc::new(Searches::new(config.name.to_string(), offer, config.limits));
+        searches.set_journal(config.journalctl());
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
@@ -186,14 +188,16 @@ impl Daemon {
             join_by_itself: config.join_on_start || state.in_group,
             keeper: Keeper::new(directory, state),
         };
-        let membership = tokio::spawn(Membership::new(parts, handle.clone(), commands).run());
+        let membership =
+            membership::thread::start(parts, handle.clone(), commands).context("cannot start the membership thread")?;
         let context = Arc::new(Context {
             membership: handle.clone(),
             caller: Caller { address: config.address, seal: seal.clone() },
             introducers: RwLock::new(config.introducers.clone()),
             log: log.clone(),
-            greps: Greps::default(),
+            greps: Greps::new(config.limits.greps),
             searches: Arc::clone(&searches),
+            held: Semaphore::new(HELD),
         });
         let service =
             listener::Service { address: config.address, seal, membership: handle.clone(), searches: Arc::clone(&searches) };
@@ -264,6 +268,7 @@ impl Daemon {
             Ok(offer) => self.searches.set_offer(offer),
             Err(error) => error!(%error, "logs.files was not reloaded"),
         }
+        self.searches.set_journal(config.journalctl());
         if config.log_level != self.config.log_level {
             self.log.set_filter(config.log_level.into());
         }

@@ -21,6 +21,7 @@ use crate::peer::call::Caller;
 use crate::search::Searches;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
 use std::sync::{Arc, RwLock};
+use tokio::sync::Semaphore;
 
 /// What the verbs work with.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Context {
     pub greps: Greps,
     /// The searches of this machine's logs.
     pub searches: Arc<Searches>,
+    /// One for each connection that greps may hold open to a member until all members are done.
+    pub held: Semaphore,
 }
 
 impl Context {
@@ -64,10 +67,7 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::Status => status::handle(client, context).await,
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
-        Request::Grep(request) => {
-            let _running = context.greps.enter(&request);
-            grep::handle(*request, client, context).await
-        }
+        Request::Grep(request) => grep::handle(*request, client, context).await,
         Request::EventsFrom(wanted) => events::handle_from(wanted, client, door, context).await,
         Request::Metrics => metrics::handle(client, context).await,
         Request::Ring => ring::handle(client, context).await,

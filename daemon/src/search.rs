@@ -1,19 +1,27 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
+mod ask;
 pub mod fan_out;
+mod follow;
+pub mod journal;
+pub mod limits;
+pub mod members;
+mod merge;
+mod one;
+mod pieces;
 mod query;
 pub mod reply;
 pub mod serve;
+mod timed;
 
-use memberd_control::grep::GrepRequest;
+use limits::Limits;
+use memberd_control::grep::{GrepFiles, GrepRequest};
 use memberd_search::{Narrow, Offer};
 use query::query;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
-
-/// How many searches run on this machine at once, those included whose reader has stopped reading.
-const SEARCHES: usize = 32;
 
 /// What searching needs: what this machine offers, and how much it does at once.
 #[derive(Debug)]
@@ -21,7 +29,13 @@ pub struct Searches {
     /// This machine's name, before every line.
     machine: String,
     offer: RwLock<Arc<Offer>>,
+    /// What reads the journal, if that is offered.
+    journal: RwLock<Option<PathBuf>>,
+    limits: Limits,
+    /// One for each search at once, those included whose reader has stopped reading.
     slots: Arc<Semaphore>,
+    /// One for each search at once that follows.
+    follows: Arc<Semaphore>,
     finished: AtomicU64,
     bytes: AtomicU64,
 }
@@ -39,10 +53,18 @@ pub struct Work {
 
 impl Searches {
     /// Searches of what is offered.
-    pub fn new(machine: String, offer: Offer) -> Self {
-        let slots = Arc::new(Semaphore::new(SEARCHES));
-        let offer = RwLock::new(Arc::new(offer));
-        Searches { machine, offer, slots, finished: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
+        let slots = || Arc::new(Semaphore::new(limits.searches));
+        Searches {
+            machine,
+            offer: RwLock::new(Arc::new(offer)),
+            journal: RwLock::default(),
+            limits,
+            slots: slots(),
+            follows: slots(),
+            finished: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
     }
 
     /// Offers something else from now on.
@@ -53,7 +75,7 @@ impl Searches {
 
     /// How much was and is searched.
     pub fn work(&self) -> Work {
-        let running = SEARCHES.saturating_sub(self.slots.available_permits());
+        let running = self.limits.searches.saturating_sub(self.slots.available_permits());
         Work {
             running: u64::try_from(running).unwrap_or(u64::MAX),
             finished: self.finished.load(Ordering::Relaxed),
@@ -67,6 +89,15 @@ impl Searches {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Offers the journal too from now on, as this program prints it; or not any more.
+    pub fn set_journal(&self, journalctl: Option<PathBuf>) {
+        *self.journal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = journalctl;
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        self.journal.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     fn offer(&self) -> Arc<Offer> {
         Arc::clone(&self.offer.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
@@ -78,9 +109,9 @@ pub fn refusal(request: &GrepRequest) -> Option<String> {
     pattern.or_else(|| narrow(request).err())
 }
 
-/// Which of the offered files the request wants.
+/// Which of the offered files are wanted.
 fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
-    let files = &request.files;
-    let narrow = Narrow::new(&files.globs).and_then(|narrow| narrow.include(&files.include)?.exclude(&files.exclude));
-    narrow.map_err(|error| error.to_string())
+    let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
+    let narrow = Narrow::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
+    Ok(narrow.map_err(|error| error.to_string())?.rotated(*rotated))
 }

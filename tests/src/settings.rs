@@ -23,6 +23,10 @@ pub struct Settings {
     pub log_dir: PathBuf,
     /// `logs.files`
     pub files: Vec<String>,
+    /// `logs.journal`
+    pub journal: bool,
+    /// `[limits]`, as lines.
+    pub limits: Vec<&'static str>,
     /// `logs.level`
     pub level: &'static str,
     /// `control.socket`
@@ -47,6 +51,8 @@ impl Settings {
             state_dir: directory.join("state"),
             log_dir: directory.join("log"),
             files: Vec::new(),
+            journal: false,
+            limits: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
             allow_plaintext: !address.ip().is_loopback(),
@@ -73,7 +79,8 @@ impl Settings {
             "address = \"{}\"\nport = {}\n\
              [group]\nintroducers = {:?}\njoin_on_start = {}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
-             [logs]\nfiles = {:?}\nlevel = {:?}\n\
+             [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n\
+             [limits]\n{}\n\
              [control]\nsocket = {:?}\n\
              [security]\nallow_plaintext = {}\n",
             self.address.ip(),
@@ -83,7 +90,9 @@ impl Settings {
             self.state_dir,
             self.log_dir,
             self.files,
+            self.journal,
             self.level,
+            self.limits.join("\n"),
             self.socket,
             self.allow_plaintext,
         );

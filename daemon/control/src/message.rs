@@ -98,6 +98,17 @@ pub enum Reply {
         /// The words.
         text: String,
     },
+    /// Streamed: how far a grep that takes its time has come; every quarter of a second or so, after the first half.
+    GrepProgress {
+        /// Members asked, or to be asked.
+        asked: u64,
+        /// Those that have answered to the end, or are lost.
+        answered: u64,
+        /// Bytes searched, on all of them.
+        bytes: u64,
+    },
+    /// Streamed: a sentence about the group for standard error, such as that a member has joined what `--follow` follows.
+    GrepNotice(String),
     /// Streamed: one member's search is over.
     GrepMember {
         /// The member.
@@ -139,6 +150,8 @@ impl Reply {
             | Reply::Ring(_)
             | Reply::GrepOutput { .. }
             | Reply::GrepMessage { .. }
+            | Reply::GrepProgress { .. }
+            | Reply::GrepNotice(_)
             | Reply::GrepMember { .. } => false,
         }
     }

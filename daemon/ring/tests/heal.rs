@@ -12,12 +12,8 @@
 mod world;
 
 use memberd_ring::list::{Claim, Evidence, List, Update};
-use memberd_ring::{Event, Identity, Incarnation, Instant, Settings};
 use std::net::SocketAddr;
-use std::time::Duration;
-use world::{Network, World, address, first_life, ms, name, seeds, whole_list};
-
-const SECOND: Duration = Duration::from_secs(1);
+use world::prelude::*;
 
 /// Splits a group for a while by the side that each is on, heals it, and expects every list whole within 5 s, and quiet after that.
 /// Returns the world, to be told of if an expectation fails, and which members renewed themselves.
@@ -49,12 +45,15 @@ fn counts(sides: &[u8]) -> Vec<usize> {
     (0..4).map(|side| sides.iter().filter(|own| **own == side).count()).filter(|count| *count > 0).collect()
 }
 
-const TIMES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
+/// For how long the network is split with this seed.
+fn split_time(seed: u64) -> Duration {
+    if long() || seed == 4 { 600 * SECOND } else { 10 * SECOND }
+}
 
 #[test]
 fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
         let of = |side: usize| renewed.iter().skip(side).step_by(2).filter(|renewed| **renewed).count();
         assert!(of(0) == 0 || of(1) == 0, "only one half renews: {} and {}", of(0), of(1));
@@ -64,7 +63,7 @@ fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
 #[test]
 fn a_tenth_renews_itself_and_nine_tenths_keep_their_incarnations() {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
         for (i, renewed) in renewed.iter().enumerate() {
             assert_eq!(*renewed, i % 10 == 3, "vm{i}");
@@ -75,7 +74,7 @@ fn a_tenth_renews_itself_and_nine_tenths_keep_their_incarnations() {
 #[test]
 fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         split_and_heal(size, seed, time, 0.0, |i| (i % 3) as u8);
     }
 }
@@ -83,7 +82,7 @@ fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
 #[test]
 fn one_alone_is_back_5_s_after_a_split_of_10_s_or_10_min_and_renews_itself_alone() {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], TIMES[usize::from(seed == 4)]);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
         assert!(renewed.iter().enumerate().all(|(i, renewed)| *renewed == (i == 11)), "{renewed:?}");
     }

@@ -7,11 +7,8 @@ mod world;
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, Evidence, Update};
 use memberd_ring::message::{Body, Message, pack};
-use memberd_ring::{Identity, Incarnation, Settings, wire};
-use std::time::Duration;
-use world::{World, address, ms, name, seeds};
-
-const SECOND: Duration = Duration::from_secs(1);
+use memberd_ring::wire;
+use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
 fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
@@ -117,7 +114,7 @@ fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long()
         let ghosts: Vec<Update> = (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
         let forged = world.now;
         for to in 0..5 {
-            for news in pack(&ghosts) {
+            for news in pack(&ghosts, None) {
                 forge(&mut world, (to + 1) % 5, to, news);
             }
         }

@@ -11,11 +11,7 @@
 
 mod world;
 
-use memberd_ring::Settings;
-use std::time::Duration;
-use world::{Network, World, ms, name, seeds};
-
-const SECOND: Duration = Duration::from_secs(1);
+use world::prelude::*;
 
 /// Three `failure_timeout`s: one for those that were heard, one for those that the ring then moves on to, and one for all the others.
 const THREE_TIMEOUTS: Duration = Duration::from_millis(3 * 1_750);

@@ -1,7 +1,9 @@
 //! Runs a compiled query over files.
 
+mod plan;
 mod reader;
 mod sink;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,6 +19,7 @@ use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents};
 use crate::print::{Chunk, Printer};
 use crate::query::{Binary, Print, Query};
+pub use plan::{Plan, Window};
 use reader::BoundedReader;
 use sink::{Ended, LineSink};
 
@@ -63,9 +66,21 @@ impl Search {
         Search { query, engine, extents }
     }
 
+    /// Searches `files` as [`Search::run_with`] does, by the default plan.
+    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+        self.run_with(&Plan::default(), machine, files, output, cancel)
+    }
+
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
     /// Blocks until done. `cancel` is looked at before every read (64 KiB), and a stopped `output` ends the run likewise.
-    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+    pub fn run_with(
+        &self,
+        _plan: &Plan,
+        machine: &str,
+        files: &[OfferedFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let printer = RefCell::new(Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output)));

@@ -90,6 +90,8 @@ fn differs_knowingly(query: &Query) -> bool {
         "**" | "$*" | "[^a]*" => query.words && query.print == Print::Lines,
         // -i -o and a backslash before an ordinary letter: GNU selects the line and then finds no match in it.
         "\\d" | "\\n" if query.syntax != Syntax::Perl => query.ignore_case && query.print == Print::Matches,
+        // -i and a range that is not between letters: in the C locale GNU grep's two engines disagree.
+        "[--a]" | "[[.-.]-a]" | "[\\-z]" => !utf8 && query.ignore_case,
         // glibc's C.UTF-8 has no ranges beyond ASCII.
         "[\u{e0}-\u{ff}]" => utf8,
         // A setting at the beginning of a Perl pattern is in GNU grep's way with -w, a comment in ours with -x.

@@ -182,21 +182,27 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
     let shows_extents = query.colors.is_some() || query.print == Print::Matches;
     let pattern = query.patterns.concat();
     let has = |piece: &str| pattern.windows(piece.len()).any(|part| part == piece.as_bytes());
+    let has_lengths = ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator)) || query.patterns.len() > 1;
     let has_edges = query.words || ["\\<", "\\>", "\\b", "\\B"].iter().any(|edge| has(edge));
     let context = query.before_context.is_some() || query.after_context.is_some();
     let prints_lines = matches!(query.print, Print::Lines | Print::Matches);
     let odd = query.characters == Characters::Utf8 && texts.iter().any(|text| std::str::from_utf8(text).is_err());
     let perl = query.syntax == Syntax::Perl;
     let references = !perl && query.syntax != Syntax::Fixed && has("\\1");
+    // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is seen.
+    let early = !query.null_data
+        && query.binary != Binary::Text
+        && texts.iter().any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
     (query.whole_lines && shows_extents && !perl)
-        // With -w it has its own way with patterns that match the empty string, and with back-references.
-        || (query.words && !perl && (references || matches_empty(query)))
+        // With -w it has its own way with patterns that match the empty string or at several lengths, and with back-references.
+        || (query.words && !perl && (references || matches_empty(query) || (shows_extents && has_lengths)))
         // Extents of back-references are the longest there, and the first here.
         || (references && shows_extents)
         // Words beside what is no character, and context beside lines that are held back.
         || (odd && has_edges)
         || (odd && context && prints_lines && query.binary != Binary::Text)
+        || early
         // A dollar sign before the newline that a record ends with.
         || (perl && query.null_data && has("$"))
 }

@@ -2,7 +2,7 @@
 
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, duration};
+use super::{Config, ConfigError, duration, limits};
 use crate::log::Level;
 use memberd_ring::{GroupSettings, Name, Settings};
 use memberd_search::Offer;
@@ -54,13 +54,13 @@ fn default_address() -> Option<IpAddr> {
 }
 
 /// Collects what is wrong, each with its place.
-struct Problems<'a> {
+pub(super) struct Problems<'a> {
     source: Source<'a>,
     lines: Vec<String>,
 }
 
 impl Problems<'_> {
-    fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
+    pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
         self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
     }
 
@@ -82,6 +82,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let state_dir = directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
+    let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let set_address = raw.node.address.as_ref();
     let key_file = key_file(raw.security.key_file, system, &mut problems);
@@ -99,7 +100,9 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             state_dir,
             log_dir,
             log_files,
+            journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
             log_level,
+            limits,
             control_socket,
             key_file,
             allow_plaintext,
@@ -237,7 +240,7 @@ fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
     age.unwrap_or(Settings::default().forget_after)
 }
 
-fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
+pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
     let set = set?;
     duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
 }

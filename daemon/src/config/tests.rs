@@ -91,7 +91,10 @@ fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port"),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
-        ("verbose = true", "m.toml:1: verbose: unknown key: known are node, group, paths, logs, control, security, metrics"),
+        (
+            "verbose = true",
+            "m.toml:1: verbose: unknown key: known are node, group, paths, logs, limits, control, security, metrics",
+        ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         ("[node]\nport = 'x'", "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535"),
         ("[node]\nport = 65536", "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to 65535"),
@@ -156,6 +159,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
     let config = good(&uncommented);
     assert_eq!(config.address.to_string(), "192.0.2.13:8946");
     assert_eq!((config.group, config.forget_after), (good("").group, good("").forget_after), "what is shown is the default");
+    assert_eq!((config.limits, config.journal), (good("").limits, good("").journal), "what is shown is the default");
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
     let shown: BTreeSet<String> = table
         .iter()

@@ -79,7 +79,6 @@ fn colors(colors: &GrepColors) -> Result<Colors, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
     use super::*;
 

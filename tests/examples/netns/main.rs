@@ -105,12 +105,14 @@ fn lose(members: u8, percent: u8) -> Result<(), CommandError> {
 
 fn split_in_halves(members: u8) -> Result<(), CommandError> {
     let fleet = formed(members)?;
-    let rounds = FEW_ROUNDS.min(size::rounds(ROUNDS));
+    let (rounds, simulated) = (FEW_ROUNDS.min(size::rounds(ROUNDS)), size::rounds(ROUNDS));
     let real: Vec<split::Healed> = (0..rounds).map(|_| split::halves(&fleet, SPLIT)).collect();
     let seconds = usize::try_from(SPLIT.as_secs()).expect("a short time");
-    let simulation = Simulation::of(members).number("rounds", rounds).number("split", seconds).run();
+    let simulation = Simulation::of(members).number("rounds", simulated).number("split", seconds).run();
     row(
-        &format!("{members} members, {rounds} times split in halves for {seconds} s: every list whole after the heal"),
+        &format!(
+            "{members} members, {rounds} times ({simulated} simulated) split in halves for {seconds} s: every list whole after the heal"
+        ),
         &spread(real.iter().map(|healed| healed.whole).collect()),
         &simulation.times("every_list_whole_seconds"),
     );

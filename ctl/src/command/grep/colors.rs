@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(colors, expected);
         assert_eq!(read("", ""), GrepColors::default());
         assert_eq!(read("mt=7", "").context_match, "7");
-        assert_eq!((read("", "7").selected_match, read("ms=1", "7").context_match), ("1".to_owned(), "7".to_owned()).clone());
+        let both = read("ms=1", "7");
+        assert_eq!((both.selected_match.as_str(), both.context_match.as_str()), ("1", "7"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Cuts grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
 use self::Argument::{None as Bare, Optional, Required};
+use super::ours::{self, Our};
 
 /// What an option is to grep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,18 +88,20 @@ pub(super) enum Flag {
     Granted,
     /// grep has it; here it would mean nothing, for this reason.
     Refused(&'static str),
+    /// grep has it not.
+    Ours(Our),
 }
 
 /// Whether an option takes an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Argument {
+pub(super) enum Argument {
     None,
     Required,
     Optional,
 }
 
 /// An option with its short names, its long names, and whether it takes an argument.
-type Entry = (Flag, &'static str, &'static [&'static str], Argument);
+pub(super) type Entry = (Flag, &'static str, &'static [&'static str], Argument);
 
 const ALL_IS_SEARCHED: &str = "all that the members offer is searched anyway, and FILE narrows it";
 const NO_DIRECTORIES: &str = "members search the files that they offer, and no directory or device";
@@ -150,6 +153,7 @@ const TABLE: &[Entry] = &[
     (Flag::Text, "a", &["text"], Bare),
     (Flag::NoBinaryFiles, "I", &[], Bare),
     (Flag::Granted, "U", &["binary"], Bare),
+    // -u is ours.
     (Flag::Granted, "", &["unix-byte-offsets"], Bare),
     (Flag::Version, "V", &["version"], Bare),
     (Flag::Names, "H", &["with-filename"], Bare),
@@ -204,10 +208,11 @@ fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<
     Ok(Piece::Option(*option, written, value))
 }
 
-/// The entry of a long name: the one of just that name, or else the only one that begins so.
+/// The entry of a long name: the one of just that name, or else the only one of grep's that begins so.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let names = || TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    if let Some(exact) = names().find(|(long, _)| *long == name) {
+    let ours = ours::TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    if let Some(exact) = names().chain(ours).find(|(long, _)| *long == name) {
         return Ok(exact);
     }
     let candidates: Vec<_> = names().filter(|(long, _)| long.starts_with(name)).collect();
@@ -233,8 +238,11 @@ fn short_options(cluster: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>, piece
             continue;
         }
         let name = first_character(cluster);
-        let (option, _, _, argument) =
-            TABLE.iter().find(|entry| entry.1.contains(name)).ok_or_else(|| format!("invalid option -- '{name}'"))?;
+        let (option, _, _, argument) = TABLE
+            .iter()
+            .chain(ours::TABLE)
+            .find(|entry| entry.1.contains(name))
+            .ok_or_else(|| format!("invalid option -- '{name}'"))?;
         let written = format!("-{name}");
         if *argument == Bare {
             pieces.push(Piece::Option(*option, written, None));

@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
+use jiff::Zoned;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPrint, GrepRequest, GrepSyntax};
 
 use super::colors::Capabilities;
 use super::getopt::{self, Flag, Piece};
 use super::lines;
 use super::locale;
+use super::ours::{Ours, View};
 
 /// A command line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +19,8 @@ pub(super) enum Command {
     Help,
     /// `--version`
     Version,
-    /// A search.
-    Search(Box<GrepRequest>),
+    /// A search, and what is made of its answers.
+    Search(Box<GrepRequest>, View),
 }
 
 /// What grep takes from around the command line.
@@ -70,6 +72,7 @@ struct Options {
     before: Option<u32>,
     after: Option<u32>,
     around: Option<u32>,
+    ours: Ours,
 }
 
 impl Options {
@@ -90,6 +93,7 @@ impl Options {
                 self.patterns().extend(read);
             }
             Piece::Option(Flag::GroupSeparator, _, Some(value)) => self.request.printing.group_separator = Some(value),
+            Piece::Option(Flag::Ours(option), _, value) => self.ours.take(option, value.map(text).transpose()?)?,
             Piece::Option(flag, _, Some(value)) => self.take_value(flag, &text(value)?)?,
             Piece::Option(flag, _, None) => self.take_flag(flag),
         }
@@ -139,6 +143,7 @@ impl Options {
             // The first holds anyway, the next were seen to before, the others never come without a value.
             Flag::Granted
             | Flag::Refused(_)
+            | Flag::Ours(_)
             | Flag::Basic
             | Flag::Extended
             | Flag::Fixed
@@ -211,7 +216,8 @@ impl Options {
         printing.before_context = self.before.or(self.around);
         printing.after_context = self.after.or(self.around);
         printing.colors = self.color.then_some(self.surroundings.colors.0);
-        Ok(Command::Search(Box::new(self.request)))
+        let view = self.ours.apply(&mut self.request, &Zoned::now())?;
+        Ok(Command::Search(Box::new(self.request), view))
     }
 }
 

@@ -17,7 +17,7 @@ fn parse(line: &[OsString], terminal: bool) -> Result<Command, String> {
 
 fn search(line: &[&str]) -> GrepRequest {
     match parse(&arguments(line), false) {
-        Ok(Command::Search(request)) => *request,
+        Ok(Command::Search(request, _)) => *request,
         other => panic!("{line:?}: {other:?}"),
     }
 }
@@ -176,7 +176,7 @@ fn options_may_be_combined_cut_short_and_given_after_operands() {
 #[test]
 fn colour_is_off_unless_asked_for_and_auto_asks_the_terminal() {
     let color = |line: &[&str], terminal| match parse(&arguments(line), terminal) {
-        Ok(Command::Search(request)) => request.printing.colors.is_some(),
+        Ok(Command::Search(request, _)) => request.printing.colors.is_some(),
         other => panic!("{line:?}: {other:?}"),
     };
     for (line, on_terminal, elsewhere) in [
@@ -269,7 +269,7 @@ fn what_would_mean_nothing_is_refused_by_name() {
 #[test]
 fn a_pattern_may_be_any_bytes_and_a_file_must_be_text() {
     let odd = || OsString::from_vec(vec![b'a', 0xff]);
-    let Ok(Command::Search(request)) = parse(&[odd()], false) else { panic!("no search") };
+    let Ok(Command::Search(request, _)) = parse(&[odd()], false) else { panic!("no search") };
     assert_eq!(request.pattern.patterns, [b"a\xff"]);
     assert_eq!(parse(&["p".into(), odd()], false), Err("a\u{fffd}: not valid UTF-8".to_owned()));
 }
@@ -277,6 +277,6 @@ fn a_pattern_may_be_any_bytes_and_a_file_must_be_text() {
 #[test]
 fn the_locale_goes_with_the_patterns() {
     let surroundings = Surroundings { characters: GrepCharacters::Bytes, ..Surroundings::default() };
-    let Ok(Command::Search(request)) = super::parse(&arguments(&["p"]), &surroundings) else { panic!("no search") };
+    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else { panic!("no search") };
     assert_eq!(request.pattern.characters, GrepCharacters::Bytes);
 }

@@ -216,8 +216,7 @@ impl Node {
                 };
                 newer || same && settled
             });
-            if !keeps {
-                let change = self.list.set(update.clone(), now.mono);
+            if !keeps && let Some(change) = self.list.set(update.clone(), now.mono) {
                 self.changed(&change, now);
             }
         }

@@ -15,6 +15,7 @@ pub struct Narrow {
     globs: Vec<NarrowGlob>,
     include: Vec<NarrowGlob>,
     exclude: Vec<NarrowGlob>,
+    rotated: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +41,17 @@ impl Narrow {
     /// `--exclude`: of these globs none may match.
     pub fn exclude<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
         Ok(Narrow { exclude: parse(globs)?, ..self })
+    }
+
+    /// `--rotated`: with each wanted file comes what was rotated away from it, oldest first.
+    #[must_use]
+    pub fn rotated(self, rotated: bool) -> Narrow {
+        Narrow { rotated, ..self }
+    }
+
+    /// Whether rotated files are wanted with theirs.
+    pub(crate) fn wants_rotated(&self) -> bool {
+        self.rotated
     }
 
     /// A memory of which globs have matched.

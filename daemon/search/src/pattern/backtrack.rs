@@ -123,7 +123,8 @@ impl Backtracker {
         let found = self.0.find_at(line, from);
         budget.spend(started.elapsed());
         match found {
-            Ok(found) => Ok(found.map(|found| found.start()..found.end())),
+            // With `\K` in odd places a match may begin after its end.
+            Ok(found) => Ok(found.map(|found| found.start().min(found.end())..found.end())),
             Err(error) => Err(failure(&error)),
         }
     }

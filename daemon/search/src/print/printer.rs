@@ -59,7 +59,7 @@ pub(crate) struct Printer<'o, 's> {
     chunk: Chunk<'o>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
-    /// With `-T`, how wide numbers are at least: as wide as one more than the file's size.
+    /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one more than that.
     width: usize,
     /// Whether any line was selected before, in any file: then groups with context are separated.
     used: bool,
@@ -74,7 +74,8 @@ impl<'o, 's> Printer<'o, 's> {
     /// From here on, lines are of this file, which has `size` bytes.
     pub(crate) fn set_file(&mut self, name: Vec<u8>, size: u64) {
         self.name = name;
-        self.width = if self.query.initial_tab { decimal(size.saturating_add(1), &mut [0; 20]).len() } else { 0 };
+        let largest = size.saturating_add(u64::from(self.query.line_numbers));
+        self.width = if self.query.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
     }
 
     /// The chunk that the lines go through.
