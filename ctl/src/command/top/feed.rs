@@ -47,6 +47,13 @@ pub(super) enum Input {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) report: StatusReport,
+    /// Nothing while it is as it was.
+    pub(super) group: Option<Group>,
+}
+
+/// Whom the daemon lists.
+#[derive(Debug)]
+pub(super) struct Group {
     /// Everyone, the gone included; nobody while the daemon is in no group.
     pub(super) members: Vec<MemberRecord>,
     pub(super) ring: RingPart,
@@ -101,12 +108,28 @@ impl Feed {
 /// Asks the daemon for everything once.
 pub(super) fn look(daemon: &Daemon) -> Result<Snapshot, Failure> {
     let report = status::fetch(daemon)?;
+    Ok(Snapshot { report, group: Some(group(daemon)?) })
+}
+
+fn group(daemon: &Daemon) -> Result<Group, Failure> {
     let outside = |failure: Failure| if matches!(failure, Failure::NotInGroup) { Ok(()) } else { Err(failure) };
     let members = list::members(daemon, true).or_else(|failure| outside(failure).map(|()| Vec::new()))?;
     let nobody = || RingPart { max_simultaneous_failures: 0, names: Vec::new() };
     let ring = ring(daemon).or_else(|failure| outside(failure).map(|()| nobody()))?;
-    Ok(Snapshot { report, members, ring })
+    Ok(Group { members, ring })
 }
+
+/// As [`look`], but the list, which is long in a large group, only if it may have changed since `known`.
+fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
+    let report = status::fetch(daemon)?;
+    let state = Some((report.id.clone(), report.digest.clone(), [report.alive, report.failed, report.left]));
+    let group = if *known == state { None } else { Some(group(daemon)?) };
+    *known = state;
+    Ok(Snapshot { report, group })
+}
+
+/// By what a list is known to be the same: who asks, its digest, and how many are in which standing.
+type ListState = (Option<String>, String, [u64; 3]);
 
 fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
     let mut connection = Connection::ask(daemon, &Request::Ring, PATIENCE)?;
@@ -141,9 +164,15 @@ pub(super) fn past(daemon: &Daemon) -> Result<Vec<EventRecord>, Failure> {
 }
 
 fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
+    let mut known = None;
     loop {
-        let input =
-            look(daemon).map_or_else(|failure| Input::Lost(failure.to_string()), |snapshot| Input::Snapshot(Box::new(snapshot)));
+        let input = match look_again(daemon, &mut known) {
+            Ok(snapshot) => Input::Snapshot(Box::new(snapshot)),
+            Err(failure) => {
+                known = None;
+                Input::Lost(failure.to_string())
+            }
+        };
         if sender.send(input).is_err() {
             return;
         }

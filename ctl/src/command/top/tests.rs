@@ -8,7 +8,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 
-use super::feed::{Input, Snapshot};
+use super::feed::{Group, Input, Snapshot};
 use super::look::Look;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
@@ -65,13 +65,14 @@ fn snapshot(uptime: u64, sent: u64) -> Input {
     let members: Vec<MemberRecord> = (1..=8).map(|number| member(number, status(number))).collect();
     let names = members.iter().map(|member| member.name.clone()).collect();
     let ring = RingPart { max_simultaneous_failures: 4, names };
-    Input::Snapshot(Box::new(Snapshot { report: report(uptime, sent), members, ring }))
+    Input::Snapshot(Box::new(Snapshot { report: report(uptime, sent), group: Some(Group { members, ring }) }))
 }
 
 fn view() -> View {
     let mut view = View::new(None);
     view.take(snapshot(1_000, 0));
-    view.take(snapshot(2_000, 7));
+    // The list is as it was.
+    view.take(Input::Snapshot(Box::new(Snapshot { report: report(2_000, 7), group: None })));
     let failed = member(4, MemberStatus::Failed);
     view.take(Input::Event(Box::new(EventRecord { time: 1_763_688_033_123, status: MemberStatus::Failed, member: failed })));
     view
@@ -187,7 +188,7 @@ fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
     assert!(text.starts_with("vm1  7 alive") && !text.contains("B/s"), "no rates over a restart: {text}");
     let out = StatusReport { phase: "out".to_owned(), id: None, ..report(900, 3) };
     let ring = RingPart { max_simultaneous_failures: 0, names: Vec::new() };
-    view.take(Input::Snapshot(Box::new(Snapshot { report: out, members: Vec::new(), ring })));
+    view.take(Input::Snapshot(Box::new(Snapshot { report: out, group: Some(Group { members: Vec::new(), ring }) })));
     assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1  vm1 is not in a group: memberctl join\n"));
 }
 
@@ -199,7 +200,7 @@ fn a_large_group_shows_every_failure() {
     members.sort_by(|one, other| one.name.cmp(&other.name));
     let names = members.iter().map(|member| member.name.clone()).collect();
     let ring = RingPart { max_simultaneous_failures: 4, names };
-    view.take(Input::Snapshot(Box::new(Snapshot { report: report(1, 1), members, ring })));
+    view.take(Input::Snapshot(Box::new(Snapshot { report: report(1, 1), group: Some(Group { members, ring }) })));
     let text = as_text(&screen(&view, 120, 50, false));
     assert_eq!(text.lines().take(30).map(|line| line.matches(" vm").count()).max().map(|most| most > 0), Some(true));
     let crosses = text.lines().take(30).flat_map(str::chars).filter(|character| *character == 'x').count();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use memberd_control::message::{EventRecord, MemberRecord, MemberStatus, StatusReport};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::feed::{Input, Snapshot};
+use super::feed::{Group, Input, Snapshot};
 use super::search::Search;
 
 /// How many changes are kept.
@@ -112,9 +112,16 @@ impl View {
     }
 
     fn renew(&mut self, snapshot: Snapshot) {
-        let Snapshot { report, members, ring } = snapshot;
+        let Snapshot { report, group } = snapshot;
         self.lost = None;
         self.rates = self.report.as_ref().and_then(|before| rates(before, &report));
+        self.report = Some(report);
+        if let Some(group) = group {
+            self.regroup(group);
+        }
+    }
+
+    fn regroup(&mut self, Group { members, ring }: Group) {
         let place = |name: &String| members.binary_search_by(|member| member.name.as_str().cmp(name)).ok();
         self.ring = ring.names.iter().filter_map(place).collect();
         self.k = usize::from(ring.max_simultaneous_failures);
@@ -123,7 +130,6 @@ impl View {
             let own = self.members.iter().find(|member| member.this_machine);
             self.selected = own.map(|member| member.name.clone());
         }
-        self.report = Some(report);
     }
 
     /// The members in the order of the ring.
