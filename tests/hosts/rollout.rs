@@ -95,12 +95,18 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
     let said = try_play(hosts, "site.yml", &["-e", bad]).unwrap_err();
     assert!(said.contains("nonsense") && said.contains("failed to validate"), "{said}");
     assert!(followers.seen().is_empty(), "bad settings have done something");
-    let good = r#"{"memberd_serial": 1, "memberd_log_files": ["/var/log/dpkg.log"]}"#;
+    let good = r#"{"memberd_serial": 1, "memberd_log_files": ["/var/log/dpkg.log"], "memberd_log_journal": true}"#;
     play(hosts, &["-e", good]);
     wait_until_whole(hosts, &ALL);
     followers.assert_none_failed_but(&[]);
     let found = hosts.host(1).run(&["memberctl", "grep", "-l", "memberd", "/var/log/dpkg.log"]);
     assert_eq!(found.lines().count(), ALL.len(), "{found}");
+    // Under all of the unit's restrictions journalctl can be run, and reads the journal.
+    let found = hosts.host(1).run(&["memberctl", "grep", "-c", "--journal", "-u", "memberd", "memberd starts"]);
+    for number in ALL {
+        let counted = found.lines().find_map(|line| line.strip_prefix(&format!("vm{number}:journal:")));
+        assert!(counted.is_some_and(|count| count != "0"), "{found}");
+    }
 }
 
 /// Three rounds through the fleet, and at no time is anybody out for more than its restart.
