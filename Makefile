@@ -1,15 +1,22 @@
 # The few commands worth remembering.
 
+# Where cargo keeps the sources of the dependencies.
+CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+
+# Programs do not tell where they were built.
+demo bench bench-netns deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
+
 # A fleet of seven real daemons on this machine, to look at and to try.
 demo:
 	cargo build --release --locked --bins
 	target/release/memberctl demo
 
-# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons.
+# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons (some as root only).
 test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --locked --bins
+	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb; fi
 	cargo test --workspace --locked
 
 # Ten real daemons, measured; and what a thousand simulated ones do.
@@ -18,4 +25,23 @@ bench:
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
-.PHONY: demo test bench
+# Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
+bench-netns:
+	cargo build --release --locked --bins
+	cargo build --release --locked -p memberd-ring --example simulate
+	cargo run --release --locked -p memberd-tests --example netns
+
+# The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
+# The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
+deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
+deb:
+	env -u RUSTFLAGS cargo run --locked -p memberd --example documents -- target/documents
+	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
+	cargo build --release --locked --bins
+	cargo deb --quiet --package memberd --no-build --locked --output target/debian/
+
+# The package on eight booted hosts, in network namespaces: needs root, and says what else. Five minutes.
+hosts: deb
+	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
+
+.PHONY: demo test bench bench-netns deb hosts

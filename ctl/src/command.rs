@@ -1,14 +1,18 @@
 //! The commands, one file each.
 
+mod check;
 mod demo;
 mod events;
 mod grep;
 mod join;
+mod key;
 mod leave;
 mod list;
+mod log;
 mod metrics;
 mod status;
 mod top;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -37,8 +41,17 @@ pub(crate) enum Command {
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// Make and list the group's keys; works on files, without a daemon
+    #[command(subcommand, after_help = key::CHANGING)]
+    Key(key::Key),
     /// Watch a fleet of real daemons on this machine find a crash
     Demo(demo::Demo),
+    /// Look settings over, as the daemon does when it starts
+    Check(check::Check),
+    /// Wait until the list is as it should be
+    Wait(wait::Wait),
+    /// Show or set how much the daemon logs
+    Log(log::Log),
 }
 
 impl Command {
@@ -53,7 +66,11 @@ impl Command {
             Command::Metrics => metrics::run(daemon),
             Command::Top(top) => top.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
+            Command::Check(check) => check.run(),
+            Command::Wait(wait) => wait.run(daemon),
+            Command::Log(log) => log.run(daemon),
         };
         ExitCode::from(done.map_or_else(|failure| ended(&failure), |()| Exit::Done) as u8)
     }

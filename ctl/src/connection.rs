@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use memberd_control::frame::{FrameError, Message, read_frame, write_frame};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
+use memberd_control::socket::{Access, read_only};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -47,8 +48,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, exchanges greetings, and sends the request.
     pub(crate) fn ask(daemon: &Daemon, request: &Request, patience: Patience) -> Result<Connection, Failure> {
-        let path = daemon.socket.as_path();
-        let stream = UnixStream::connect(path).map_err(|error| unreachable_because(path, &error))?;
+        let stream = connect(&daemon.socket, request)?;
         let mut connection = Connection { stream: BufReader::new(stream) };
         let patience = match (patience, daemon.timeout) {
             (Patience::Endless, _) => None,
@@ -138,6 +138,15 @@ impl Connection {
             _ => Ok(()),
         }
     }
+}
+
+/// Opens the socket for everything. Who may not is let in by the one beside it, if the request only looks.
+fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
+    UnixStream::connect(path).or_else(|error| {
+        let looking = error.kind() == ErrorKind::PermissionDenied && Access::ReadOnly.allows(request);
+        let beside = looking.then(|| UnixStream::connect(read_only(path)).ok()).flatten();
+        beside.ok_or_else(|| unreachable_because(path, &error))
+    })
 }
 
 /// A reply that does not belong to the request.

@@ -122,3 +122,13 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
         }
     }
 }
+
+/// A key of a keyring: by its id, never itself.
+#[derive(Debug, Serialize)]
+pub(crate) struct Key<'a> {
+    /// The id.
+    pub(crate) id: String,
+    /// What it is used for.
+    #[serde(rename = "use")]
+    pub(crate) usage: &'a str,
+}

@@ -69,6 +69,23 @@ pub(crate) fn searches(number: u64) -> String {
     }
 }
 
+/// A size in one unit of a power of ten: `850 B`, `1.2 kB`, `60 MB`. Rounded down.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut unit = "B";
+    let (mut whole, mut rest) = (bytes, 0);
+    for larger in UNITS {
+        if whole < 1_000 {
+            break;
+        }
+        (whole, rest, unit) = (whole / 1_000, whole % 1_000, larger);
+    }
+    match (unit, whole) {
+        ("B", _) | (_, 10..) => format!("{whole} {unit}"),
+        _ => format!("{whole}.{} {unit}", rest / 100),
+    }
+}
+
 /// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
@@ -104,6 +121,15 @@ mod tests {
             assert_eq!(duration(milliseconds), words);
         }
         assert_eq!(duration(u64::MAX), "213503982334 days");
+    }
+
+    #[test]
+    fn sizes_have_one_unit_and_are_rounded_down() {
+        for (bytes, words) in
+            [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_299, "1.2 kB"), (60_999_999, "60 MB"), (u64::MAX, "18 EB")]
+        {
+            assert_eq!(size(bytes), words);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The settings: read, checked, and only then used.
 
 mod duration;
+mod limits;
 mod parse;
 mod raw;
 mod source;
@@ -8,6 +9,10 @@ mod source;
 mod tests;
 
 use crate::log::Level;
+use crate::seal::keyring::SealingKeys;
+use crate::search::journal::JOURNALCTL;
+use crate::search::limits::Limits;
+use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_ring::{GroupSettings, Name};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
@@ -40,10 +45,16 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// What the group may grep beside `machine.i.log`: absolute globs.
     pub log_files: Vec<String>,
+    /// Whether the group may grep this machine's journal.
+    pub journal: bool,
     /// How much is logged.
     pub log_level: Level,
+    /// What greps may cost this machine.
+    pub limits: Limits,
     /// The control socket.
     pub control_socket: PathBuf,
+    /// The file of the group's keys; without one nothing is sealed.
+    pub key_file: Option<PathBuf>,
     /// Whether addresses other than loopback are used without a key.
     pub allow_plaintext: bool,
     /// Where metrics are served over HTTP, if anywhere.
@@ -97,6 +108,11 @@ impl Config {
         Offer::new(&globs)
     }
 
+    /// What reads the journal, if the group may grep that.
+    pub fn journalctl(&self) -> Option<PathBuf> {
+        self.journal.then(|| PathBuf::from(JOURNALCTL))
+    }
+
     /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but differ.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
         let fixed = [
@@ -110,18 +126,33 @@ impl Config {
             ("group.forget_after", self.forget_after != new.forget_after),
             ("paths.state_dir", self.state_dir != new.state_dir),
             ("paths.log_dir", self.log_dir != new.log_dir),
+            ("limits.searches", self.limits.searches != new.limits.searches),
+            ("limits.search_threads", self.limits.search_threads != new.limits.search_threads),
+            ("limits.search_time", self.limits.search_time != new.limits.search_time),
+            ("limits.search_output", self.limits.search_output != new.limits.search_output),
+            ("limits.greps", self.limits.greps != new.limits.greps),
             ("control.socket", self.control_socket != new.control_socket),
             ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
             ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { introducers, join_on_start, log_files, log_level, .. } = new;
-        (Config { introducers, join_on_start, log_files, log_level, ..self.clone() }, kept)
+        let Config { introducers, join_on_start, log_files, journal, log_level, key_file, .. } = new;
+        (Config { introducers, join_on_start, log_files, journal, log_level, key_file, ..self.clone() }, kept)
+    }
+
+    /// Reads the group's keys; none if there is no file of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read, when others can read it too, or when anything in it is wrong.
+    pub fn load_keys(&self) -> Result<Option<SealingKeys>, ConfigError> {
+        let Some(path) = &self.key_file else { return Ok(None) };
+        let keys = Keyring::load(path).and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
+        keys.map(Some).map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
     }
 
     /// Whether datagrams to other machines go out unsealed.
     pub fn speaks_openly(&self) -> bool {
-        !self.address.ip().is_loopback()
+        self.key_file.is_none() && !self.address.ip().is_loopback()
     }
 }
 

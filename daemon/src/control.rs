@@ -1,4 +1,5 @@
-//! The control socket: who may connect, one request a connection, and limits on all of it.
+//! The control sockets: what their callers may do, one request a connection, and limits on all of it.
 
 pub mod connection;
 pub mod server;
+pub mod socket;

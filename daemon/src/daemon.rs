@@ -2,21 +2,27 @@
 
 use crate::config::{Config, ConfigError};
 use crate::control::server;
+use crate::control::socket::Sockets;
 use crate::exit;
-use crate::handler::{Context, FOLLOWERS, Greps};
+use crate::handler::{Context, Greps};
 use crate::keeper::Keeper;
 use crate::log::{self, Log};
-use crate::membership::{Command, Handle, Membership, Parts};
+use crate::membership::{self, Command, Handle, Parts};
 use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
+use crate::peer::call::Caller;
 use crate::peer::listener;
 use crate::resolve::resolve_configured;
+use crate::seal::Seal;
+use crate::seal::keyring::SealingKeys;
 use crate::search::Searches;
+use crate::search::fan_out::HELD;
 use crate::state::{Loaded, State, StateDir};
 use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
+use memberd_control::socket::Access;
 use memberd_ring::{Incarnation, Node, Settings};
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +32,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
@@ -43,8 +49,8 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 /// The whole program.
 pub fn main() -> ExitCode {
     let options = Options::parse();
-    let config = match Config::load(&options.config) {
-        Ok(config) => config,
+    let (config, keys) = match Config::load(&options.config).and_then(|config| config.load_keys().map(|keys| (config, keys))) {
+        Ok(loaded) => loaded,
         Err(ConfigError { lines }) => {
             for line in lines {
                 eprintln!("memberd: {line}");
@@ -61,7 +67,7 @@ pub fn main() -> ExitCode {
         .build()
         .context("cannot start the runtime")
         .and_then(|runtime| {
-            let outcome = runtime.block_on(run(options.config, config));
+            let outcome = runtime.block_on(run(options.config, config, keys));
             // A search or a disk that hangs does not hold up the end.
             runtime.shutdown_timeout(Duration::from_millis(200));
             outcome
@@ -79,23 +85,30 @@ pub fn main() -> ExitCode {
 struct Bound {
     udp: UdpSocket,
     tcp: TcpListener,
-    control: tokio::net::UnixListener,
+    control: Sockets,
     metrics: Option<TcpListener>,
 }
 
-async fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
+async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) -> anyhow::Result<()> {
+    if keys.is_some() {
+        // The keys are in no core dump, and no other process of this user can look for them: prctl(2), PR_SET_DUMPABLE.
+        nix::sys::prctl::set_dumpable(false).context("cannot keep the keys out of core dumps")?;
+    }
     let directory = StateDir::open(&config.state_dir)?;
     let bound = bind(&config).await?;
     let log = Log::start(config.log_file(), config.log_level).context("cannot start logging")?;
     let Loaded { state, warnings } = directory.load()?;
     log::warn_all(&warnings);
+    log::warn_all(&bound.control.warnings);
     info!(version = env!("CARGO_PKG_VERSION"), name = %config.name, address = %config.address, "memberd starts");
-    if config.speaks_openly() {
-        warn!(
+    match &keys {
+        Some(keys) => info!(keys = keys.names(), "what members say is sealed, with the first of these keys"),
+        None if config.speaks_openly() => warn!(
             "security.allow_plaintext is set: nothing that goes over the network is sealed, and anyone on it can speak for any member"
-        );
+        ),
+        None => info!("there is no key: nothing is sealed, and only loopback addresses are used"),
     }
-    let mut daemon = Daemon::start(config_path, config, Arc::new(directory), state, bound, log.clone()).await?;
+    let mut daemon = Daemon::start(config_path, config, keys, Arc::new(directory), state, bound, log.clone()).await?;
     notify::ready();
     let outcome = daemon.serve().await;
     notify::stopping();
@@ -123,7 +136,7 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
         }
         None => None,
     };
-    let control = server::bind(&config.control_socket)?;
+    let control = Sockets::open(&config.control_socket)?;
     Ok(Bound { udp, tcp, control, metrics })
 }
 
@@ -131,54 +144,73 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
 struct Daemon {
     config_path: PathBuf,
     config: Config,
+    /// Where changed keys go; none if it started without.
+    keys: Option<watch::Sender<Arc<SealingKeys>>>,
     handle: Handle,
     context: Arc<Context>,
     searches: Arc<Searches>,
     log: Log,
-    /// The task that owns the node, and then gives the keeper back.
-    membership: JoinHandle<Keeper>,
+    /// The thread that owns the node, and then gives the keeper back.
+    membership: oneshot::Receiver<Keeper>,
     servers: Vec<JoinHandle<()>>,
+    /// Those that were bound here and not by systemd.
+    sockets: Vec<PathBuf>,
 }
 
 impl Daemon {
     async fn start(
         config_path: PathBuf,
         config: Config,
+        keys: Option<SealingKeys>,
         directory: Arc<StateDir>,
         state: State,
         bound: Bound,
         log: Log,
     ) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searches = Arc::new(Searches::new(config.name.to_string(), offer));
+        let searches = Arc::new(Searches::new(config.name.to_string(), offer, config.limits));
+        searches.set_journal(config.journalctl());
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
         let (handle, commands) = Handle::new();
+        let (seal, keys) = match keys.map(Seal::with) {
+            Some((seal, sender)) => (seal, Some(sender)),
+            None => (Seal::plain(), None),
+        };
         let parts = Parts {
             node,
             socket: bound.udp,
+            seal: seal.clone(),
             clocks: Clocks::new(),
             introducers: resolve_configured(&config.introducers, config.address).await,
             remembered: state.members.iter().map(|member| member.address).collect(),
             join_by_itself: config.join_on_start || state.in_group,
             keeper: Keeper::new(directory, state),
         };
-        let membership = tokio::spawn(Membership::new(parts, handle.clone(), commands).run());
+        let membership =
+            membership::thread::start(parts, handle.clone(), commands).context("cannot start the membership thread")?;
         let context = Arc::new(Context {
             membership: handle.clone(),
-            address: config.address,
+            caller: Caller { address: config.address, seal: seal.clone() },
             introducers: RwLock::new(config.introducers.clone()),
-            followers: Semaphore::new(FOLLOWERS),
-            greps: Greps::default(),
+            log: log.clone(),
+            greps: Greps::new(config.limits.greps),
             searches: Arc::clone(&searches),
+            held: Semaphore::new(HELD),
         });
+        let service =
+            listener::Service { address: config.address, seal, membership: handle.clone(), searches: Arc::clone(&searches) };
+        let sockets = bound.control.bound;
         let mut servers = vec![
-            tokio::spawn(listener::listen(bound.tcp, handle.clone(), Arc::clone(&searches))),
-            tokio::spawn(server::listen(bound.control, Arc::clone(&context))),
+            tokio::spawn(listener::listen(bound.tcp, service)),
+            tokio::spawn(server::listen(bound.control.full, Access::Full, Arc::clone(&context))),
         ];
+        if let Some(looking) = bound.control.read_only {
+            servers.push(tokio::spawn(server::listen(looking, Access::ReadOnly, Arc::clone(&context))));
+        }
         servers.extend(bound.metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(&context)))));
-        Ok(Daemon { config_path, config, handle, context, searches, log, membership, servers })
+        Ok(Daemon { config_path, config, keys, handle, context, searches, log, membership, servers, sockets })
     }
 
     /// Runs until a signal ends it.
@@ -236,11 +268,36 @@ impl Daemon {
             Ok(offer) => self.searches.set_offer(offer),
             Err(error) => error!(%error, "logs.files was not reloaded"),
         }
-        self.log.set_level(config.log_level);
+        self.searches.set_journal(config.journalctl());
+        if config.log_level != self.config.log_level {
+            self.log.set_filter(config.log_level.into());
+        }
         self.context.set_introducers(config.introducers.clone());
         self.config = config;
+        self.reload_keys();
         self.resolve_introducers();
         info!("settings reloaded");
+    }
+
+    /// Takes in changed keys; with bad ones the old stay in force.
+    fn reload_keys(&self) {
+        match (&self.keys, self.config.load_keys()) {
+            (Some(keys), Ok(Some(new))) => {
+                if keys.borrow().names() != new.names() {
+                    info!(keys = new.names(), "the keys have changed; what members say is sealed with the first of these");
+                }
+                keys.send_replace(Arc::new(new));
+            }
+            (Some(_), Ok(None)) => error!("there is no key file any more; the old keys stay in force"),
+            (Some(_), Err(ConfigError { lines })) => {
+                for line in lines {
+                    error!("{line}");
+                }
+                error!("the keys were not reloaded; the old ones stay in force");
+            }
+            (None, Ok(None)) => {}
+            (None, _) => warn!("there is a key file now; sealing needs a restart to take effect"),
+        }
     }
 
     /// In a task of its own: no signal waits for a resolver that does not answer.
@@ -255,7 +312,7 @@ impl Daemon {
 
     /// Leaves the group and ends all tasks.
     async fn stop(self) {
-        let Daemon { handle, servers, membership, config, .. } = self;
+        let Daemon { handle, servers, membership, sockets, .. } = self;
         for server in &servers {
             server.abort();
         }
@@ -269,8 +326,10 @@ impl Daemon {
         {
             warn!("the disk takes too long for the state");
         }
-        if let Err(error) = std::fs::remove_file(&config.control_socket) {
-            warn!(%error, "cannot remove the control socket");
+        for socket in sockets {
+            if let Err(error) = std::fs::remove_file(&socket) {
+                warn!(%error, socket = %socket.display(), "cannot remove a control socket");
+            }
         }
     }
 }

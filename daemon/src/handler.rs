@@ -6,6 +6,7 @@ mod greps;
 mod join;
 mod leave;
 mod list;
+mod log;
 mod metrics;
 mod ring;
 mod status;
@@ -13,31 +14,32 @@ mod status;
 pub use greps::{GrepCounts, Greps};
 
 use crate::control::connection::{Client, ClientError};
+use crate::control::server::Door;
+use crate::log::Log;
 use crate::membership::{Ended, Handle};
+use crate::peer::call::Caller;
 use crate::search::Searches;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
-use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
-
-/// How many clients follow events at the same time: half of all, so that the others are always served.
-pub const FOLLOWERS: usize = 32;
 
 /// What the verbs work with.
 #[derive(Debug)]
 pub struct Context {
     /// The way to the group.
     pub membership: Handle,
-    /// This member's address.
-    pub address: SocketAddr,
+    /// Calls other members, from this member's address.
+    pub caller: Caller,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
-    /// One for each client that may follow events at the same time.
-    pub followers: Semaphore,
+    /// What is logged.
+    pub log: Log,
     /// The greps of clients.
     pub greps: Greps,
     /// The searches of this machine's logs.
     pub searches: Arc<Searches>,
+    /// One for each connection that greps may hold open to a member until all members are done.
+    pub held: Semaphore,
 }
 
 impl Context {
@@ -53,22 +55,20 @@ impl Context {
     }
 }
 
-/// Carries out a request.
+/// Carries out a request that is allowed.
 ///
 /// # Errors
 /// When the client has gone or hangs.
-pub async fn handle(request: Request, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub async fn handle(request: Request, client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     match request {
         Request::Join { introducers } => join::handle(introducers, client, context).await,
         Request::Leave => leave::handle(client, context).await,
         Request::List { all } => list::handle(all, client, context).await,
         Request::Status => status::handle(client, context).await,
-        Request::Events => events::handle(client, context).await,
-        Request::Grep(request) => {
-            let _running = context.greps.enter(&request);
-            grep::handle(*request, client, context).await
-        }
-        Request::EventsFrom(wanted) => events::handle_from(wanted, client, context).await,
+        Request::Events => events::handle(client, door, context).await,
+        Request::Log { filter } => log::handle(filter, client, context).await,
+        Request::Grep(request) => grep::handle(*request, client, context).await,
+        Request::EventsFrom(wanted) => events::handle_from(wanted, client, door, context).await,
         Request::Metrics => metrics::handle(client, context).await,
         Request::Ring => ring::handle(client, context).await,
     }

@@ -1,7 +1,7 @@
 //! memberd: keeps on every machine of a fleet the list of the members that are up, and answers greps over its logs.
 //!
 //! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the crate `memberd-ring`) and drives it
-//! over UDP; `peer` is the TCP side; `control` and `handler` serve `memberctl`; `search` greps.
+//! over UDP; `peer` is the TCP side; `seal` keeps strangers out of both; `control` and `handler` serve `memberctl`; `search` greps.
 
 pub mod config;
 pub mod control;
@@ -16,6 +16,7 @@ pub mod notify;
 pub mod options;
 pub mod peer;
 pub mod resolve;
+pub mod seal;
 pub mod search;
 pub mod state;
 pub mod time;

@@ -3,24 +3,26 @@
 //! Whoever logs hands the finished line to a writing thread over a bounded queue and goes on, so no slow disk delays a heartbeat.
 
 mod event;
-mod line;
+mod filter;
 mod queue;
+mod record;
 mod target;
 mod writer;
 
 pub use event::member_event;
+pub use filter::{Filter, FilterError};
 
-use line::LineLayer;
+use record::Record;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use target::Journal;
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber, warn};
+use tracing::{Event, Metadata, Subscriber, warn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use writer::Writer;
+use writer::{Console, Writer};
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +67,7 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone)]
 pub struct Log {
     writer: Arc<Writer>,
-    level: Arc<AtomicUsize>,
+    filter: Arc<RwLock<Filter>>,
 }
 
 impl Log {
@@ -74,22 +76,25 @@ impl Log {
     /// # Errors
     /// When this process logs already.
     pub fn start(file: PathBuf, level: Level) -> Result<Self, TryInitError> {
-        let journal = if stderr_is_journal() { tracing_journald::layer().ok() } else { None };
-        let writer = Arc::new(Writer::start(file, journal.is_none()));
-        let gate = LevelGate { level: Arc::new(AtomicUsize::new(0)) };
-        let log = Log { writer: Arc::clone(&writer), level: Arc::clone(&gate.level) };
-        log.level.store(index(level), Ordering::Relaxed);
-        tracing_subscriber::registry()
-            .with(gate)
-            .with(LineLayer::new(writer))
-            .with(journal.map(|journal| journal.with_field_prefix(None)))
-            .try_init()?;
+        let journal = if stderr_is_journal() { Journal::connect().ok() } else { None };
+        let log = Log::to(Writer::start(file, journal.map_or(Console::StandardError, Console::Journal)), level);
+        tracing_subscriber::registry().with(log.clone()).try_init()?;
         Ok(log)
     }
 
+    fn to(writer: Writer, level: Level) -> Self {
+        Log { writer: Arc::new(writer), filter: Arc::new(RwLock::new(level.into())) }
+    }
+
+    /// What is logged.
+    pub fn filter(&self) -> Filter {
+        // A poisoned lock holds a whole filter nevertheless: it is only ever replaced.
+        self.filter.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Logs more or less from now on.
-    pub fn set_level(&self, level: Level) {
-        self.level.store(index(level), Ordering::Relaxed);
+    pub fn set_filter(&self, filter: Filter) {
+        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
         tracing::callsite::rebuild_interest_cache();
     }
 
@@ -109,30 +114,18 @@ impl Log {
     }
 }
 
-fn index(level: Level) -> usize {
-    Level::NAMES.iter().position(|(_, other)| *other == level).unwrap_or_default()
-}
-
-/// Lets events of this program through up to the level, and warnings of others.
-struct LevelGate {
-    level: Arc<AtomicUsize>,
-}
-
-impl LevelGate {
-    fn filter(&self) -> LevelFilter {
-        Level::NAMES.get(self.level.load(Ordering::Relaxed)).map_or(LevelFilter::INFO, |(_, level)| level.filter())
-    }
-}
-
-impl<S: Subscriber> Layer<S> for LevelGate {
+/// Writes down what the filter lets through.
+impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata, _: Context<S>) -> bool {
-        let ours = metadata.target().starts_with("memberd");
-        let most = if ours { self.filter() } else { self.filter().min(LevelFilter::WARN) };
-        *metadata.level() <= most
+        *metadata.level() <= self.filter().level_of(metadata.target()).filter()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.filter())
+        Some(self.filter().most().filter())
+    }
+
+    fn on_event(&self, event: &Event, _: Context<S>) {
+        self.writer.write(&Record::of(event));
     }
 }
 
@@ -143,7 +136,7 @@ fn stderr_is_journal() -> bool {
     stderr.is_ok_and(|found| stream == format!("{}:{}", found.dev(), found.ino()))
 }
 
-/// Tells what the state files were like; a line each.
+/// Tells what was found before there was a log; a line each.
 pub fn warn_all(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");
@@ -157,12 +150,10 @@ mod tests {
     use tracing::{debug, error, info};
 
     #[test]
-    fn the_level_changes_at_run_time_and_other_programs_parts_stay_at_warnings() {
+    fn the_filter_changes_at_run_time_and_other_programs_parts_stay_at_warnings() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
-        let writer = Arc::new(Writer::start(path.clone(), false));
-        let gate = LevelGate { level: Arc::new(AtomicUsize::new(index(Level::Info))) };
-        let log = Log { writer: Arc::clone(&writer), level: Arc::clone(&gate.level) };
+        let log = Log::to(Writer::start(path.clone(), Console::Nowhere), Level::Info);
         let say = |round: u64| {
             debug!(round, "detail");
             info!(round, "ours");
@@ -170,11 +161,11 @@ mod tests {
             warn!(target: "mio", round, "their trouble");
             error!(round, "failure");
         };
-        with_default(tracing_subscriber::registry().with(gate).with(LineLayer::new(writer)), || {
+        with_default(tracing_subscriber::registry().with(log.clone()), || {
             say(1);
-            log.set_level(Level::Debug);
+            log.set_filter(Level::Debug.into());
             say(2);
-            log.set_level(Level::Error);
+            log.set_filter(Level::Error.into());
             say(3);
         });
         log.flush();

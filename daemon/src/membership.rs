@@ -1,4 +1,5 @@
-//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`].
+//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`],
+//! on a thread of its own.
 
 mod calls;
 mod history;
@@ -6,6 +7,7 @@ mod measure;
 mod record;
 mod status;
 mod task;
+pub mod thread;
 mod traffic;
 
 pub use measure::{Events, Measured};

@@ -5,7 +5,8 @@
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement prints, and stops at what goes wrong")]
 
 use memberd_control::message::MemberStatus;
-use memberd_tests::{Fleet, proc};
+use memberd_tests::Fleet;
+use memberd_tests::trials::rest;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,31 +59,14 @@ fn crash(victims: usize) {
 
 fn rest() {
     let fleet = Fleet::start(MEMBERS);
-    // News rides on heartbeats, and lists are compared, for ten seconds after the last change.
-    thread::sleep(Duration::from_secs(12));
-    let counters = || {
-        let count = |name: &str| {
-            let of = |daemon: &memberd_tests::Daemon| {
-                let status = daemon.control().status().expect("a status");
-                status.counters.iter().find(|(counter, _)| counter == name).map_or(0, |(_, count)| *count)
-            };
-            fleet.daemons().iter().map(of).sum::<u64>()
-        };
-        let ticks: u64 = fleet.daemons().iter().map(|daemon| proc::cpu_ticks(daemon.pid())).sum();
-        [count("datagrams_sent"), count("bytes_sent"), ticks].map(|count| f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
-    };
-    let [datagrams, bytes, ticks] = counters();
-    thread::sleep(REST);
-    let [datagrams_after, bytes_after, ticks_after] = counters();
-    let share = f64::from(MEMBERS) * REST.as_secs_f64();
-    let sent = datagrams_after - datagrams;
-    // 100 ticks are a second; the headers of IPv4 and UDP are 28 bytes.
+    rest::calm();
+    let rest = rest::cost(&fleet, REST);
     println!(
         "at rest, each: {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, {:.2} ms of CPU a second, {} KiB resident at most",
-        sent / share,
-        (bytes_after - bytes + 28.0 * sent) / share,
-        (ticks_after - ticks) * 10.0 / share,
-        fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default()
+        rest.datagrams,
+        rest.bytes,
+        rest.processor * 1e3,
+        rest.peak_kib
     );
 }
 

@@ -21,7 +21,7 @@ fn inventory_script(daemon: &Daemon) -> PathBuf {
 }
 
 fn ansible(program: &str, inventory: &Path, arguments: &[&str]) -> String {
-    let mut command = mortal(Path::new(program));
+    let mut command = mortal(Path::new(program), None);
     // A home of its own: whatever settings this machine has are not ours.
     command.env("HOME", inventory.parent().unwrap()).env("ANSIBLE_LOCALHOST_WARNING", "False").env("ANSIBLE_NOCOLOR", "1");
     let output = process::run(command.arg("-i").arg(inventory).args(arguments), LIMIT);

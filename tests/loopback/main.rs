@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
 
 mod conflicts;
+mod control;
 mod crashes;
 mod events;
+mod grep_like_gnu;
+mod grep_limits;
 mod grep_matches;
+mod grep_members;
 mod grep_trouble;
 mod hostile;
 mod introducer;
@@ -17,6 +21,8 @@ mod metrics;
 mod operations;
 mod rejoin;
 mod reload;
+mod replay;
+mod sealed;
 mod stalls;
 mod startup;
 mod state;

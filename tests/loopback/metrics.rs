@@ -46,7 +46,7 @@ fn shipped(name: &str) -> PathBuf {
 }
 
 fn promtool(arguments: &[&str], stdin: Stdio) {
-    let mut command = mortal(Path::new("promtool"));
+    let mut command = mortal(Path::new("promtool"), None);
     command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = command.spawn().unwrap().wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -190,7 +190,7 @@ fn a_real_prometheus_scrapes_the_fleet_and_raises_an_alert_at_a_crash() {
     fs::write(directory.path().join("prometheus.yml"), config).unwrap();
     // An address of the first daemon's, at a port that nobody else has there.
     let listen = SocketAddr::new(fleet[1].settings.address.ip(), 9090);
-    let mut command = mortal(Path::new("prometheus"));
+    let mut command = mortal(Path::new("prometheus"), None);
     command
         .current_dir(directory.path())
         .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"])

@@ -42,7 +42,7 @@ fn every_command_of_the_guide_works() {
             "cargo run --release",
             &format!("cargo run -q --locked --manifest-path {}/Cargo.toml", repository().display()),
         );
-        let mut shell = mortal(Path::new("/bin/sh"));
+        let mut shell = mortal(Path::new("/bin/sh"), None);
         shell.args(["-c", &line]).current_dir(directory.path());
         shell.env("PATH", &path).env("MEMBERCTL_SOCKET", &fleet[1].settings.socket);
         let output = process::run(&mut shell, LIMIT);

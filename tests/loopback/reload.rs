@@ -1,28 +1,10 @@
 //! SIGHUP: the log is opened anew, and changed settings take effect, or none do.
 
 use memberd_tests::wait::{SOON, holds};
-use memberd_tests::{Daemon, Fleet, wait_until};
+use memberd_tests::{Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Write as _;
-
-fn wait_until_logged(daemon: &Daemon, words: &str) {
-    wait_until(&format!("{} logs {words:?}", daemon.name()), SOON, || {
-        let text = daemon.log().text();
-        holds(text.contains(words), || text)
-    });
-}
-
-/// Sends SIGHUP and waits until it has taken effect.
-fn reload(daemon: &Daemon) {
-    let done = |text: &str| text.matches("settings reloaded").count();
-    let before = done(&daemon.log().text());
-    daemon.signal(Signal::SIGHUP);
-    wait_until("the settings are reloaded", SOON, || {
-        let text = daemon.log().text();
-        holds(done(&text) > before, || text)
-    });
-}
 
 #[test]
 fn after_a_rotation_new_lines_go_to_the_new_file() {
@@ -32,11 +14,11 @@ fn after_a_rotation_new_lines_go_to_the_new_file() {
     let rotated = log.path().with_extension("log.1");
     fs::rename(log.path(), &rotated).unwrap();
     fleet[1].signal(Signal::SIGHUP);
-    wait_until_logged(&fleet[1], "settings reloaded");
+    fleet[1].wait_until_logged("settings reloaded");
     let old = fs::read_to_string(&rotated).unwrap();
     assert!(old.contains("member joined name=vm3"), "{old}");
     fleet[3].ctl(&["leave"]);
-    wait_until_logged(&fleet[1], &format!("member left name=vm3 id={id}"));
+    fleet[1].wait_until_logged(&format!("member left name=vm3 id={id}"));
     assert_eq!(fs::read_to_string(&rotated).unwrap(), old, "the old file has grown");
     assert!(!log.text().contains("member joined"), "old lines are in the new file");
 }
@@ -51,7 +33,7 @@ fn files_that_are_offered_by_a_reload_can_be_grepped_and_others_no_more() {
     fleet[2].settings.files.clear();
     writeln!(fleet[2].offer("new.txt"), "needle").unwrap();
     fleet[2].write_settings();
-    reload(&fleet[2]);
+    fleet[2].reload();
     let files = found(&fleet);
     assert!(files.contains("vm1:") && files.matches("old.txt").count() == 1 && files.contains("new.txt"), "{files}");
 }
@@ -63,12 +45,12 @@ fn the_level_changes_with_a_reload_and_changes_back() {
     assert_eq!(debug_lines(&fleet), 0);
     fleet[2].settings.level = "debug";
     fleet[2].write_settings();
-    reload(&fleet[2]);
-    wait_until_logged(&fleet[2], " DEBUG sent");
-    wait_until_logged(&fleet[2], " DEBUG received");
+    fleet[2].reload();
+    fleet[2].wait_until_logged(" DEBUG sent");
+    fleet[2].wait_until_logged(" DEBUG received");
     fleet[2].settings.level = "info";
     fleet[2].write_settings();
-    reload(&fleet[2]);
+    fleet[2].reload();
     let text = fleet[2].log().text();
     let (_, after) = text.rsplit_once("settings reloaded").unwrap();
     assert!(!after.contains(" DEBUG "), "{after}");
@@ -85,7 +67,7 @@ fn a_broken_settings_file_changes_nothing_and_is_told_in_the_log() {
     let line = 1 + broken.lines().position(|line| line.contains("loud")).unwrap();
     fs::write(&config, broken).unwrap();
     fleet[2].signal(Signal::SIGHUP);
-    wait_until_logged(&fleet[2], &format!("ERROR {}:{line}: logs.level", config.display()));
+    fleet[2].wait_until_logged(&format!("ERROR {}:{line}: logs.level", config.display()));
     let output = fleet[1].ctl(&["grep", "-c", "needle", "old.txt"]);
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
     assert_eq!(fleet.wait_until_whole(), before);

@@ -48,7 +48,7 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
         memberctl().display(),
         fleet[1].settings.socket.display()
     );
-    let mut command = mortal(Path::new("script"));
+    let mut command = mortal(Path::new("script"), None);
     command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut terminal = Running::start(&mut command);
     let mut keys = terminal.child().stdin.take().unwrap();

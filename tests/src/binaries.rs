@@ -1,5 +1,6 @@
 //! Where the programs under test are: beside the test's own executable.
 
+use crate::namespaces;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,9 +29,25 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
-/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of util-linux, prctl(2) PR_SET_PDEATHSIG).
-pub fn mortal(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
+/// The simulator, an example of `memberd-ring`.
+///
+/// # Panics
+/// When it was not built.
+pub fn simulate() -> PathBuf {
+    built("examples/simulate")
+}
+
+/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of util-linux, prctl(2) PR_SET_PDEATHSIG),
+/// in a network namespace if one is named. Its process id is the program's own.
+pub fn mortal(program: &Path, namespace: Option<&Path>) -> Command {
+    let mut command = match namespace {
+        Some(namespace) => {
+            let mut command = namespaces::enter(namespace);
+            command.arg("setpriv");
+            command
+        }
+        None => Command::new("setpriv"),
+    };
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }

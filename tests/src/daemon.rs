@@ -5,12 +5,13 @@ use crate::control::Control;
 use crate::log::Log;
 use crate::process::{self, Running};
 use crate::settings::Settings;
-use crate::wait::SOON;
+use crate::wait::{SOON, holds};
 use crate::wait_until;
 use memberd_ring::identity::Position;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ pub struct Daemon {
     /// Its settings. Changes take effect with [`Daemon::write_settings`], or at the next start.
     pub settings: Settings,
     directory: PathBuf,
+    namespace: Option<PathBuf>,
     process: Option<Running>,
 }
 
@@ -34,7 +36,12 @@ impl Daemon {
     /// When its directory cannot be made.
     pub fn new(directory: PathBuf, settings: Settings) -> Self {
         fs::create_dir_all(&directory).expect("a directory for the daemon");
-        Daemon { settings, directory, process: None }
+        Daemon { settings, directory, namespace: None, process: None }
+    }
+
+    /// From its next start on it runs in this network namespace.
+    pub fn move_to(&mut self, namespace: PathBuf) {
+        self.namespace = Some(namespace);
     }
 
     /// Its name.
@@ -72,7 +79,7 @@ impl Daemon {
     pub fn launch_as_configured(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name());
         let stderr = OpenOptions::new().create(true).append(true).open(self.stderr_path()).expect("a file for standard error");
-        let mut command = binaries::mortal(&binaries::memberd());
+        let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
         command.arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         self.process = Some(Running::start(&mut command));
     }
@@ -140,6 +147,53 @@ impl Daemon {
         self.process().signal(signal)
     }
 
+    /// Waits until its log has a line with these words.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn wait_until_logged(&self, words: &str) {
+        wait_until(&format!("{} logs {words:?}", self.name()), SOON, || {
+            let text = self.log().text();
+            holds(text.contains(words), || text)
+        });
+    }
+
+    /// Sends SIGHUP and waits until it has taken effect.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn reload(&self) {
+        let done = |text: &str| text.matches("settings reloaded").count();
+        let before = done(&self.log().text());
+        self.signal(Signal::SIGHUP);
+        wait_until("the settings are reloaded", SOON, || {
+            let text = self.log().text();
+            holds(done(&text) > before, || text)
+        });
+    }
+
+    /// Gives it this keyring, from the next start or reload on. Each digit makes a key: the same digit the same key.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn set_keys(&mut self, digits: &str) {
+        let path = self.directory.join("group.key");
+        let key = |digit: char| format!("memberd-key:{}\n", digit.to_string().repeat(64));
+        fs::write(&path, digits.chars().map(key).collect::<String>()).expect("a key file");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a key file of our own");
+        self.settings.key_file = Some(path);
+    }
+
+    /// One of the counters of its status.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn counter(&self, name: &str) -> u64 {
+        let counters = self.control().status().expect("a status").counters;
+        let found = counters.iter().find(|(other, _)| other == name).map(|(_, count)| *count);
+        found.unwrap_or_else(|| panic!("no counter {name} among {counters:?}"))
+    }
+
     /// Waits for the process to end.
     ///
     /// # Panics
@@ -166,8 +220,13 @@ impl Daemon {
 
     /// A `memberctl` at its control socket, not yet started.
     pub fn memberctl(&self, arguments: &[&str]) -> Command {
-        let mut command = binaries::mortal(&binaries::memberctl());
-        command.arg("--socket").arg(&self.settings.socket).args(arguments).env_remove("MEMBERCTL_SOCKET");
+        let mut command = binaries::mortal(&binaries::memberctl(), None);
+        command
+            .arg("--socket")
+            .arg(&self.settings.socket)
+            .args(arguments)
+            .env_remove("MEMBERCTL_SOCKET")
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 

@@ -1,11 +1,12 @@
-//! A fleet: daemons `vm1`, `vm2`, ... on loopback addresses of their own, with `vm1` for introducer.
+//! A fleet: daemons `vm1`, `vm2`, ... with addresses of their own, on loopback or in a network, with `vm1` for introducer.
 
 use crate::block::Block;
 use crate::follow::Followers;
 use crate::wait::{SOON, holds, stretched};
-use crate::{Daemon, Settings, wait_until};
+use crate::{Daemon, Network, Settings, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::SocketAddr;
 use std::ops::{Index, IndexMut};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,8 +19,15 @@ const TAIL: usize = 25;
 #[derive(Debug)]
 pub struct Fleet {
     daemons: Vec<Daemon>,
-    block: Block,
+    ground: Ground,
     directory: TempDir,
+}
+
+/// What a fleet stands on.
+#[derive(Debug)]
+enum Ground {
+    Loopback(Block),
+    Network(Network),
 }
 
 impl Fleet {
@@ -28,8 +36,20 @@ impl Fleet {
     /// # Panics
     /// When there is no room on the disk or no free block of addresses.
     pub fn new(n: u8) -> Self {
+        Self::on(Ground::Loopback(Block::take()), n)
+    }
+
+    /// A fleet of n daemons that do not run yet, each on a machine of this network.
+    ///
+    /// # Panics
+    /// When there is no room on the disk, or the network has fewer machines.
+    pub fn within(network: Network, n: u8) -> Self {
+        Self::on(Ground::Network(network), n)
+    }
+
+    fn on(ground: Ground, n: u8) -> Self {
         let directory = tempfile::Builder::new().prefix("memberd-").tempdir().expect("a temporary directory");
-        let mut fleet = Fleet { daemons: Vec::new(), block: Block::take(), directory };
+        let mut fleet = Fleet { daemons: Vec::new(), ground, directory };
         for _ in 0..n {
             fleet.add();
         }
@@ -61,24 +81,76 @@ impl Fleet {
     pub fn start_with(n: u8, mut prepare: impl FnMut(&mut Daemon)) -> Self {
         let mut fleet = Fleet::new(n);
         fleet.daemons.iter_mut().for_each(&mut prepare);
-        fleet.launch();
-        fleet.join_all();
-        fleet.wait_until_whole();
+        fleet.form();
         fleet
+    }
+
+    /// Starts all, joins them, and waits until their lists are whole.
+    ///
+    /// # Panics
+    /// When that does not come about.
+    pub fn form(&mut self) {
+        self.launch();
+        self.join_all();
+        self.wait_until_whole();
     }
 
     /// Adds a daemon, named after its number, that does not run yet.
     ///
     /// # Panics
-    /// When there are more than 250.
+    /// When there are more than 250, or than the network has machines.
     pub fn add(&mut self) -> &mut Daemon {
         let i = u8::try_from(self.daemons.len() + 1).ok().filter(|i| *i <= 250).expect("at most 250 daemons");
         let name = format!("vm{i}");
         let directory = self.directory.path().join(&name);
-        let mut settings = Settings::new(&directory, &name, self.block.address(i));
-        settings.introducers = vec![self.block.address(1).to_string()];
-        self.daemons.push(Daemon::new(directory, settings));
+        let mut settings = Settings::new(&directory, &name, self.address(i));
+        settings.introducers = vec![self.address(1).to_string()];
+        let mut daemon = Daemon::new(directory, settings);
+        if let Ground::Network(network) = &self.ground {
+            assert!(i <= network.machines(), "the network has {} machines", network.machines());
+            daemon.move_to(network.namespace(i));
+        }
+        self.daemons.push(daemon);
         self.daemons.last_mut().expect("one was just added")
+    }
+
+    fn address(&self, i: u8) -> SocketAddr {
+        match &self.ground {
+            Ground::Loopback(block) => block.address(i),
+            Ground::Network(network) => network.address(i),
+        }
+    }
+
+    /// The network that it is in.
+    ///
+    /// # Panics
+    /// When it is on loopback.
+    pub fn network(&self) -> &Network {
+        match &self.ground {
+            Ground::Network(network) => network,
+            Ground::Loopback(_) => panic!("a fleet on loopback has no network to lose or cut anything"),
+        }
+    }
+
+    /// The numbers of the daemons that run.
+    pub fn running_numbers(&self) -> Vec<usize> {
+        (1..=self.daemons.len()).filter(|number| self[*number].is_running()).collect()
+    }
+
+    /// Starts these again, and waits until they are members, in lists that are whole.
+    ///
+    /// # Panics
+    /// When they do not come back by themselves.
+    pub fn restart(&mut self, numbers: &[usize]) {
+        numbers.iter().for_each(|number| self[*number].launch());
+        numbers.iter().for_each(|number| self[*number].wait_until_it_answers());
+        self.wait_until_whole();
+        for number in numbers {
+            wait_until("it is a member again", SOON, || {
+                let phase = self[*number].control().status().map_err(|error| error.to_string())?.phase;
+                holds(phase == "member", || format!("vm{number} is {phase}"))
+            });
+        }
     }
 
     fn launch(&mut self) {

@@ -3,6 +3,7 @@
 use crate::control::{Control, reply};
 use crate::wait::{IN_EVERY_LIST, IN_SOME_LIST, holds, wait_exactly};
 use memberd_control::message::{MemberStatus, Reply, Request};
+use std::collections::BTreeSet;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -20,6 +21,17 @@ pub struct Seen {
     pub id: String,
     /// What the member is now; alive means that it joined.
     pub status: MemberStatus,
+}
+
+/// How soon a crash was noticed.
+#[derive(Debug, Clone)]
+pub struct Noticed {
+    /// Whose, as `name@address:port/incarnation`.
+    pub id: String,
+    /// From the kill to the first list that has it.
+    pub first: Duration,
+    /// From the kill until every survivor's list has it.
+    pub every: Duration,
 }
 
 /// The event streams of some daemons, followed from a moment on.
@@ -71,11 +83,19 @@ impl Followers {
     /// Asserts that a crash at that moment comes into some list within 2 s and into every one of the survivors' within 6 s.
     ///
     /// # Panics
-    /// When it does not, with who saw it when.
+    /// When it does not.
     pub fn assert_crash_noticed(&mut self, id: &str, killed: Instant, dead: &[&str]) {
+        self.time_crash(id, killed, dead).assert_in_time();
+    }
+
+    /// Waits until a crash at that moment is in every one of the survivors' lists, and tells how soon.
+    ///
+    /// # Panics
+    /// When it is not within 6 s.
+    pub fn time_crash(&mut self, id: &str, killed: Instant, dead: &[&str]) -> Noticed {
         let delays = self.assert_in_every_list(id, MemberStatus::Failed, killed, dead);
-        let first = delays.iter().min().copied().unwrap_or_default();
-        assert!(first <= IN_SOME_LIST, "the crash of {id} was in no list within {IN_SOME_LIST:?}, but after {delays:?}");
+        let (first, every) = (delays.iter().min().copied(), delays.iter().max().copied());
+        Noticed { id: id.to_owned(), first: first.unwrap_or_default(), every: every.unwrap_or_default() }
     }
 
     /// Asserts that a change since that moment comes into every list within 6 s, and returns after which time it was in each.
@@ -99,6 +119,12 @@ impl Followers {
         delays
     }
 
+    /// The ids of all that somebody reported failed.
+    pub fn failed(&mut self) -> BTreeSet<String> {
+        let failed = self.seen().iter().filter(|seen| seen.status == MemberStatus::Failed);
+        failed.map(|seen| seen.id.clone()).collect()
+    }
+
     /// Asserts that nobody reported anybody failed but these ids.
     ///
     /// # Panics
@@ -107,6 +133,20 @@ impl Followers {
         let failed = |seen: &&Seen| seen.status == MemberStatus::Failed && !ids.contains(&seen.id.as_str());
         let wrong: Vec<&Seen> = self.seen().iter().filter(failed).collect();
         assert!(wrong.is_empty(), "live members were reported failed: {wrong:#?}");
+    }
+}
+
+impl Noticed {
+    /// Asserts that it was in some list within 2 s; that it was in every list within 6 s is sure already.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub fn assert_in_time(&self) {
+        let Noticed { id, first, every } = self;
+        assert!(
+            *first <= IN_SOME_LIST,
+            "the crash of {id} was in no list within {IN_SOME_LIST:?}, but after {first:?}, in every after {every:?}"
+        );
     }
 }
 

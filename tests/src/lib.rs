@@ -1,4 +1,4 @@
-//! A harness for fleets of real daemons on loopback: started, watched and killed from outside, as an operator or a power cut would.
+//! A harness for fleets of real daemons, on loopback or in a network of namespaces: started, watched and killed from outside, as an operator or a power cut would.
 //!
 //! Nothing here sleeps for a fixed time: whatever is awaited is a condition with a limit ([`wait`]). Every process ends with the
 //! test that started it, however that ends ([`process`]).
@@ -11,15 +11,22 @@ pub mod control;
 pub mod daemon;
 pub mod fleet;
 pub mod follow;
+pub mod hosts;
 pub mod log;
+pub mod namespaces;
+pub mod network;
 pub mod proc;
 pub mod process;
+pub mod recorder;
 pub mod settings;
+pub mod size;
 pub mod tools;
+pub mod trials;
 pub mod wait;
 
 pub use daemon::Daemon;
 pub use fleet::Fleet;
 pub use follow::Followers;
+pub use network::Network;
 pub use settings::Settings;
 pub use wait::wait_until;

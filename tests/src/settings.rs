@@ -23,10 +23,18 @@ pub struct Settings {
     pub log_dir: PathBuf,
     /// `logs.files`
     pub files: Vec<String>,
+    /// `logs.journal`
+    pub journal: bool,
+    /// `[limits]`, as lines.
+    pub limits: Vec<&'static str>,
     /// `logs.level`
     pub level: &'static str,
     /// `control.socket`
     pub socket: PathBuf,
+    /// `security.allow_plaintext`
+    pub allow_plaintext: bool,
+    /// `security.key_file`
+    pub key_file: Option<PathBuf>,
     /// `metrics.listen`
     pub metrics: Option<SocketAddr>,
 }
@@ -43,8 +51,12 @@ impl Settings {
             state_dir: directory.join("state"),
             log_dir: directory.join("log"),
             files: Vec::new(),
+            journal: false,
+            limits: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
+            allow_plaintext: !address.ip().is_loopback(),
+            key_file: None,
             metrics: None,
         }
     }
@@ -67,8 +79,10 @@ impl Settings {
             "address = \"{}\"\nport = {}\n\
              [group]\nintroducers = {:?}\njoin_on_start = {}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
-             [logs]\nfiles = {:?}\nlevel = {:?}\n\
-             [control]\nsocket = {:?}\n",
+             [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n\
+             [limits]\n{}\n\
+             [control]\nsocket = {:?}\n\
+             [security]\nallow_plaintext = {}\n",
             self.address.ip(),
             self.address.port(),
             self.introducers,
@@ -76,9 +90,15 @@ impl Settings {
             self.state_dir,
             self.log_dir,
             self.files,
+            self.journal,
             self.level,
+            self.limits.join("\n"),
             self.socket,
+            self.allow_plaintext,
         );
+        if let Some(key_file) = &self.key_file {
+            let _ = writeln!(text, "key_file = {key_file:?}");
+        }
         if let Some(listen) = self.metrics {
             let _ = writeln!(text, "[metrics]\nlisten = \"{listen}\"");
         }

@@ -18,7 +18,7 @@ use super::{grep, list};
 use crate::connection::{Daemon, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Style};
-use crate::words;
+use crate::{program, words};
 
 /// How long every list may take to have a change. The promise is 6 s.
 const CHANGE_LIMIT: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(2..=50))]
     members: u8,
 
-    /// The daemon's program; without it, the one beside memberctl or else in PATH
+    /// The daemon's program; without it, the one beside memberctl, in /usr/sbin or in PATH
     #[arg(long, value_name = "PATH")]
     memberd: Option<PathBuf>,
 }
@@ -59,11 +59,11 @@ impl Demo {
         if let Some(program) = &self.memberd {
             return Ok(program.clone());
         }
-        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let places = beside.into_iter().chain(std::env::split_paths(&path));
-        places.map(|place| place.join("memberd")).find(|program| program.is_file()).ok_or_else(|| {
-            Failure::new(Exit::Failed, "there is no memberd beside memberctl or in PATH: give it with --memberd PATH")
+        program::memberd().ok_or_else(|| {
+            Failure::new(
+                Exit::Failed,
+                "there is no memberd beside memberctl, in /usr/sbin or in PATH: give it with --memberd PATH",
+            )
         })
     }
 }

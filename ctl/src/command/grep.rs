@@ -1,18 +1,34 @@
 //! `memberctl grep [OPTIONS] PATTERN [FILE...]`.
 
+mod colors;
+mod counts;
 mod getopt;
+mod lines;
+mod locale;
 mod options;
+mod ours;
+mod printer;
+mod progress;
+mod tally;
+mod time;
+mod totals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use memberd_control::grep::{GrepOutcome, GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Failure, complain};
 use crate::output::{self, Output};
+use counts::Counts;
+use options::Surroundings;
+use ours::View;
+use printer::Printer;
+use progress::Progress;
+use tally::Tally;
 
 const HELP: &str = "\
 Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over what each member offers: machine.i.log and
@@ -22,12 +38,25 @@ Patterns:
   -G, --basic-regexp         PATTERN is a basic regular expression (as without)
   -E, --extended-regexp      PATTERN is an extended regular expression
   -F, --fixed-strings        PATTERN is a plain string
+  -P, --perl-regexp          PATTERN is a Perl regular expression (PCRE2's); only one
   -e, --regexp=PATTERN       search for PATTERN, also several; then no operand is one
+  -f, --file=FILE            take the patterns, one a line, from FILE on this machine; - is standard input
   -i, -y, --ignore-case      take upper and lower case for the same
       --no-ignore-case       do not (as without)
   -v, --invert-match         select the lines that do not match
   -w, --word-regexp          match whole words only
   -x, --line-regexp          match whole lines only
+  -z, --null-data            lines end with a NUL byte, not with a newline
+
+Files:
+  -a, --text                 take files that are not text for text; short for --binary-files=text
+  -I                         they do not match; short for --binary-files=without-match
+      --binary-files=TYPE    binary (that they match is said, as without), text, or without-match
+      --include=GLOB         of the files, only those with such a base name, also several
+      --exclude=GLOB         none with such a base name, also several
+      --exclude-from=FILE    take such globs, one a line, from FILE on this machine
+  -s, --no-messages          no messages about files that cannot be read
+  -m, --max-count=NUM        stop after NUM selected lines, for each file
 
 Output:
   -c, --count                print how many lines were selected, for each file
@@ -36,16 +65,36 @@ Output:
   -o, --only-matching        print the matching parts of lines only
   -q, --quiet, --silent      print nothing; the first match ends the search
   -n, --line-number          print line numbers
+  -b, --byte-offset          print where the line begins in the file, in bytes
   -h, --no-filename          print lines without NAME:FILE:
   -H, --with-filename        print them with it (as without)
-  -s, --no-messages          no messages about files that cannot be read
-  -m, --max-count=NUM        stop after NUM selected lines, for each file
+  -T, --initial-tab          align the text with a tab
+  -Z, --null                 print a NUL byte after NAME:FILE
   -A, --after-context=NUM    print NUM lines after a match too
   -B, --before-context=NUM   print NUM lines before a match too
   -C, -NUM, --context=NUM    print NUM lines on both sides
-      --color[=WHEN]         mark the matches: always, never, or auto (on a terminal, unless NO_COLOR is set)
+      --group-separator=SEP  print SEP in the place of -- between groups of lines with context
+      --no-group-separator   print nothing between them
+      --color[=WHEN]         mark the matches: always, never, or auto (on a terminal, unless NO_COLOR is set);
+                             GREP_COLORS says how
+      --line-buffered        print lines as they come (as without)
+  -U, --binary               leave carriage returns alone (as without)
+
+Over a fleet:
+      --on=GLOB[,GLOB]...    ask only the members of such names; --not-on=... not those
+      --rotated              with each file also what was rotated away from it
+      --since=T, --until=T   only lines of that time: 10m, 2h, yesterday, 14:00, 2026-11-21 14:00, RFC 3339
+      --merge                print all members' lines in the order of time
+      --follow               print lines as they are written, until interrupted
+      --journal              search the journal, not files: -u UNIT, -p PRIORITY as journalctl has them
+      --count-by=member|file one count for each member, or for each file over all members
+      --total                with -c, a last line with the sum
+      --json                 one JSON object a line, the last with the totals of each member
+      --stats                what was searched, and how long it took, on standard error
       --help                 print this help
   -V, --version              print the version
+
+Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C locale each byte is one.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that cannot be read, memberd not
 reachable), 3 no such error but a member did not answer.";
@@ -88,7 +137,7 @@ impl Grep {
 
     fn command(&self, daemon: &Daemon) -> Result<Status, Failure> {
         let arguments = with_first_dashes(&self.arguments);
-        let command = options::parse(&arguments, output::color_by_default())
+        let command = options::parse(&arguments, &Surroundings::here(output::color_by_default()))
             .map_err(|words| Failure::usage(format!("{words}: try memberctl grep --help")))?;
         match command {
             options::Command::Help => {
@@ -101,7 +150,7 @@ impl Grep {
                 Output::new().line(concat!("memberctl ", env!("CARGO_PKG_VERSION")))?;
                 Ok(Status::Matched)
             }
-            options::Command::Search(request) => search(daemon, request),
+            options::Command::Search(request, view) => search(daemon, request, view),
         }
     }
 }
@@ -109,8 +158,8 @@ impl Grep {
 /// Searches as this command line asks, whatever comes of it: the demo's scene.
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    match options::parse(&arguments, output::color_by_default()).map_err(Failure::usage)? {
-        options::Command::Search(request) => search(daemon, request).map(drop),
+    match options::parse(&arguments, &Surroundings::here(output::color_by_default())).map_err(Failure::usage)? {
+        options::Command::Search(request, view) => search(daemon, request, view).map(drop),
         options::Command::Help | options::Command::Version => Ok(()),
     }
 }
@@ -127,11 +176,11 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// Asks the daemon, and passes on what the members say as it comes.
-fn search(daemon: &Daemon, request: Box<GrepRequest>) -> Result<Status, Failure> {
+fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Status, Failure> {
     let quiet = request.printing.what == GrepPrint::Nothing;
-    let wanted = request.files.globs.clone();
-    let mut printer = Printer::new(&request);
-    let mut tally = Tally { nowhere: wanted, ..Tally::default() };
+    let json = request.printing.json;
+    let mut screen = Screen::new(&request, view);
+    let mut tally = Tally::new(request.files.globs.clone());
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
     loop {
         // Who asks for no output does not mind when nobody reads it.
@@ -140,97 +189,70 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>) -> Result<Status, Failure>
             false => connection.reply_while_read()?,
         };
         match reply {
-            Reply::GrepOutput { member, bytes } => printer.print(member, &bytes)?,
-            Reply::GrepMessage { member, text } => complain(&format!("{member}:{text}")),
-            Reply::GrepMember { member, outcome } => tally.count(&member, outcome),
-            Reply::Done => {
-                tally.check_files();
-                return Ok(tally.status(quiet));
+            Reply::GrepOutput { member, bytes } => screen.output(member, &bytes)?,
+            Reply::GrepMessage { member, text } => screen.complain(&format!("{member}:{text}")),
+            Reply::GrepNotice(text) => screen.complain(&text),
+            Reply::GrepProgress { asked, answered, bytes } => screen.progress(asked, answered, bytes),
+            Reply::GrepMember { member, outcome } => {
+                if let Some(words) = tally.count(member, outcome) {
+                    screen.complain(&words);
+                }
             }
+            Reply::Done => break,
             _ => return Err(out_of_place()),
         }
-        if quiet && tally.matched {
+        if quiet && tally.matched() {
             return Ok(Status::Matched);
         }
     }
+    tally.check_files().iter().for_each(|words| screen.complain(words));
+    screen.end(&tally)?;
+    if json {
+        totals::object(tally.members()).and_then(|line| Output::new().line(&line))?;
+    }
+    if view.stats {
+        totals::lines(tally.members()).iter().for_each(|line| complain(line));
+    }
+    Ok(tally.status(quiet))
 }
 
-/// What the members reported so far.
-#[derive(Debug, Default)]
-struct Tally {
-    /// The FILEs that no member has had so far.
-    nowhere: Vec<String>,
-    answered: bool,
-    matched: bool,
-    errors: bool,
-    lost: bool,
+/// Standard output and standard error, as one on a terminal.
+struct Screen {
+    printer: Printer,
+    counts: Option<Counts>,
+    progress: Progress,
 }
 
-impl Tally {
-    fn count(&mut self, member: &str, outcome: GrepOutcome) {
-        match outcome {
-            GrepOutcome::Searched(totals) => {
-                self.answered = true;
-                self.nowhere.retain(|file| totals.unmatched.contains(file));
-                self.matched |= totals.lines > 0;
-                self.errors |= totals.errors > 0;
-            }
-            GrepOutcome::Lost(why) => {
-                self.lost = true;
-                complain(&format!("{member}: did not answer: {why}"));
-            }
-            GrepOutcome::NotAsked(why) => complain(&format!("{member} {why}: its logs are not searched")),
-        }
+impl Screen {
+    fn new(request: &GrepRequest, view: View) -> Screen {
+        Screen { printer: Printer::new(request), counts: Counts::new(request, view), progress: Progress::new() }
     }
 
-    /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines differ.
-    fn check_files(&mut self) {
-        if self.answered && !self.lost {
-            self.errors |= !self.nowhere.is_empty();
-            for file in &self.nowhere {
-                complain(&format!("{file}: no member offers such a file: see [logs] files in the settings"));
-            }
-        }
-    }
-
-    /// As GNU grep 3.8 has it, `-L` included: 0 is for a selected line, not for a name that was printed.
-    fn status(&self, quiet: bool) -> Status {
-        match self {
-            Tally { matched: true, .. } if quiet => Status::Matched,
-            Tally { errors: true, .. } => Status::Trouble,
-            Tally { lost: true, .. } => Status::Lost,
-            Tally { matched: true, .. } => Status::Matched,
-            Tally { matched: false, .. } => Status::Unmatched,
-        }
-    }
-}
-
-/// Passes the members' lines on, with a separator where the output goes over from one to another among context.
-struct Printer {
-    output: Output,
-    separator: Option<&'static [u8]>,
-    last: Option<String>,
-}
-
-impl Printer {
-    fn new(request: &GrepRequest) -> Printer {
-        let lines = matches!(request.printing.what, GrepPrint::Lines | GrepPrint::Matches);
-        let context = request.printing.has_context();
-        let separator: &[u8] = match request.printing.colors.is_some() {
-            true => b"\x1b[36m\x1b[K--\x1b[m\x1b[K\n",
-            false => b"--\n",
-        };
-        Printer { output: Output::new(), separator: (lines && context).then_some(separator), last: None }
-    }
-
-    fn print(&mut self, member: String, bytes: &[u8]) -> Result<(), Failure> {
-        if let Some(separator) = self.separator
-            && self.last.as_ref().is_some_and(|last| *last != member)
+    fn output(&mut self, member: String, bytes: &[u8]) -> Result<(), Failure> {
+        if let Some(counts) = &mut self.counts
+            && !counts.prints_files()
         {
-            self.output.bytes(separator)?;
+            return counts.take(&member, bytes);
         }
-        self.last = Some(member);
-        self.output.bytes(bytes)?;
-        self.output.flush()
+        self.progress.clear();
+        self.printer.print(member, bytes)
+    }
+
+    fn complain(&mut self, words: &str) {
+        self.progress.clear();
+        complain(words);
+    }
+
+    fn progress(&mut self, asked: u64, answered: u64, bytes: u64) {
+        self.progress.show(asked, answered, bytes);
+    }
+
+    /// Prints what is known only at the end.
+    fn end(&mut self, tally: &Tally) -> Result<(), Failure> {
+        self.progress.clear();
+        match &self.counts {
+            Some(counts) => self.printer.print(String::new(), &counts.lines(tally.members())),
+            None => Ok(()),
+        }
     }
 }

@@ -6,8 +6,9 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use memberd_control::frame::{REPLY_CAP, encode};
-use memberd_control::message::{Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply};
+use memberd_control::frame::{REPLY_CAP, encode, read_frame, write_frame};
+use memberd_control::message::{Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
+use memberd_control::socket::read_only;
 use tempfile::TempDir;
 
 use crate::fake::{Daemon, member, memberctl, run, socket};
@@ -42,15 +43,46 @@ fn a_socket_that_may_not_be_opened_says_which_group_to_join() {
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
 
-    // The superuser may open any socket, so somebody else has to try.
+    let ended = run(as_somebody_else(&directory).arg("--socket").arg(&path).arg("list"));
+    ended.failed(5, "join group memberd (sudo usermod -aG memberd $USER) and log in again");
+}
+
+#[test]
+fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
+    let directory = TempDir::new().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = socket(directory.path());
+    let _listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+    let beside = UnixListener::bind(read_only(&path)).unwrap();
+    fs::set_permissions(read_only(&path), Permissions::from_mode(0o666)).unwrap();
+    let daemon = std::thread::spawn(move || {
+        let (mut stream, _) = beside.accept().unwrap();
+        let _: Hello = read_frame(&mut stream).unwrap();
+        write_frame(&mut stream, &Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() }).unwrap();
+        let request: Request = read_frame(&mut stream).unwrap();
+        write_frame(&mut stream, &Reply::Done).unwrap();
+        request
+    });
+
+    let leave = run(as_somebody_else(&directory).arg("--socket").arg(&path).arg("leave"));
+    leave.failed(5, "join group memberd");
+    let list = run(as_somebody_else(&directory).arg("--socket").arg(&path).args(["list", "--json"]));
+    list.printed("[]\n");
+    assert_eq!(daemon.join().unwrap(), Request::List { all: false });
+}
+
+/// memberctl as a user without rights: the superuser may open any socket.
+fn as_somebody_else(directory: &TempDir) -> Command {
     let program = directory.path().join("memberctl");
-    fs::copy(env!("CARGO_BIN_EXE_memberctl"), &program).unwrap();
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_memberctl"), &program).unwrap();
+    }
     let mut command = Command::new(&program);
     if fs::metadata(directory.path()).unwrap().uid() == 0 {
         command.uid(65_534).gid(65_534);
     }
-    let ended = run(command.arg("--socket").arg(&path).arg("list"));
-    ended.failed(5, "join group memberd (sudo usermod -aG memberd $USER) and log in again");
+    command
 }
 
 #[test]

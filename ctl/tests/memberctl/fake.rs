@@ -126,10 +126,11 @@ pub(crate) fn socket(directory: &Path) -> PathBuf {
     directory.join("control.sock")
 }
 
-/// memberctl in an environment that says nothing.
+/// memberctl in an environment that says nothing but that text is UTF-8.
 pub(crate) fn memberctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberctl"));
     command.env_remove("MEMBERCTL_SOCKET").env_remove("NO_COLOR").stdin(Stdio::null());
+    command.env_remove("GREP_COLORS").env_remove("GREP_COLOR").env("LC_ALL", "C.UTF-8");
     command
 }
 

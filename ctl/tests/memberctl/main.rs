@@ -8,5 +8,6 @@ mod exits;
 mod fake;
 mod grep;
 mod join;
+mod key;
 mod list;
 mod status;

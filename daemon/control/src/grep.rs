@@ -244,8 +244,11 @@ pub enum GrepOutcome {
     Searched(GrepTotals),
     /// It did not answer, or not to the end; the words say why.
     Lost(String),
-    /// It was not asked, being failed or gone; the words say since when.
-    NotAsked(String),
+    /// It was not asked, having failed before.
+    NotAsked {
+        /// When it failed, as the answering daemon saw it: milliseconds since the Unix epoch.
+        failed: u64,
+    },
 }
 
 /// The totals of one member's search.

@@ -1,6 +1,7 @@
-//! The control socket's protocol: requests, replies, events, framing.
+//! What memberd and memberctl share: the control socket's protocol (requests, replies, events, framing), and the file of the group's
+//! keys ([`keyring`]).
 //!
-//! The socket is a Unix stream socket. One connection carries one request:
+//! The control socket is a Unix stream socket. One connection carries one request:
 //!
 //! ```text
 //! client                                daemon
@@ -18,9 +19,13 @@
 //! A client that closes the connection, or only its sending side, cancels its request: that is how a search or a stream of events is
 //! stopped.
 //!
-//! Each message is one frame, see [`frame`]. Nothing here does I/O of its own: [`frame`] has pure functions for a daemon with its
-//! own sockets, and blocking helpers over [`std::io`] for simple clients.
+//! Each message is one frame, see [`frame`]. The protocol does no I/O of its own: there are pure functions for a
+//! daemon with its own sockets, and blocking helpers over [`std::io`] for simple clients.
+//!
+//! There are two sockets: what a caller may do follows from the one it came by, see [`socket`].
 
 pub mod frame;
 pub mod grep;
+pub mod keyring;
 pub mod message;
+pub mod socket;

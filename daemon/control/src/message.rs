@@ -36,6 +36,11 @@ pub enum Request {
     Events,
     /// Search the logs of all alive members.
     Grep(Box<GrepRequest>),
+    /// What the daemon logs from now on.
+    Log {
+        /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
+        filter: Option<String>,
+    },
     /// Follow membership changes as [`Request::Events`] does, some of those that the daemon remembers first.
     EventsFrom(EventsFrom),
     /// What the daemon measures, in Prometheus' text format.
@@ -93,6 +98,17 @@ pub enum Reply {
         /// The words.
         text: String,
     },
+    /// Streamed: how far a grep that takes its time has come; every quarter of a second or so, after the first half.
+    GrepProgress {
+        /// Members asked, or to be asked.
+        asked: u64,
+        /// Those that have answered to the end, or are lost.
+        answered: u64,
+        /// Bytes searched, on all of them.
+        bytes: u64,
+    },
+    /// Streamed: a sentence about the group for standard error, such as that a member has joined what `--follow` follows.
+    GrepNotice(String),
     /// Streamed: one member's search is over.
     GrepMember {
         /// The member.
@@ -104,6 +120,11 @@ pub enum Reply {
     Done,
     /// Final: not done, and why.
     Refused(Refusal),
+    /// Final: what the daemon logs now.
+    Log {
+        /// As in [`Request::Log`].
+        filter: String,
+    },
     /// Streamed: changes that belong here are missing.
     EventsMissed(MissedRecord),
     /// Final: what the daemon measures, in Prometheus' text format.
@@ -121,6 +142,7 @@ impl Reply {
             | Reply::Status(_)
             | Reply::Done
             | Reply::Refused(_)
+            | Reply::Log { .. }
             | Reply::Metrics(_) => true,
             Reply::Members(_)
             | Reply::Event(_)
@@ -128,6 +150,8 @@ impl Reply {
             | Reply::Ring(_)
             | Reply::GrepOutput { .. }
             | Reply::GrepMessage { .. }
+            | Reply::GrepProgress { .. }
+            | Reply::GrepNotice(_)
             | Reply::GrepMember { .. } => false,
         }
     }

@@ -171,7 +171,7 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
             GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds, unmatched: vec!["*.log".to_owned()] })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
-        any::<String>().prop_map(GrepOutcome::NotAsked),
+        any::<u64>().prop_map(|failed| GrepOutcome::NotAsked { failed }),
     ]
 }
 
@@ -189,6 +189,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         // Longer than the decoder's own scratch space of 4,096 bytes.
         (any::<String>(), vec(any::<u8>(), 0..20_000)).prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
+        any::<[u64; 3]>().prop_map(|[asked, answered, bytes]| Reply::GrepProgress { asked, answered, bytes }),
+        any::<String>().prop_map(Reply::GrepNotice),
         (any::<String>(), outcome()).prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),

@@ -224,13 +224,9 @@ fn title(options: &Options) -> String {
 
 fn print_report(options: &Options, totals: &Measured, took: Duration) {
     println!("{} of {} crashes", title(options), options.crash);
-    for (what, values) in [("first list", &totals.first), ("every list", &totals.every)] {
-        let at = |percent| quantile(values, percent);
-        println!("{what:>16}  min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
+    if options.crash > 0 {
+        print_crashes(totals);
     }
-    let gap: Vec<f64> = totals.first.iter().zip(&totals.every).map(|(first, every)| every - first).collect();
-    println!("{:>16}  median {:.0} ms  max {:.0} ms", "first to every", quantile(&gap, 50) * 1e3, quantile(&gap, 100) * 1e3);
-    println!("{:>16}  {} crashes not in every list after 20 s", "missed", totals.missed);
     println!("{:>16}  {} in {:.1} member-hours", "false failures", totals.false_failures, totals.member_hours);
     println!(
         "{:>16}  {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, per member",
@@ -238,8 +234,18 @@ fn print_report(options: &Options, totals: &Measured, took: Duration) {
         totals.datagrams_a_second(),
         totals.bytes_a_second()
     );
-    println!("{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s", "the crashes", totals.datagrams_of_the_crashes());
     println!("{:>16}  seeds {} to {}, {took:.1?}", "repeat with", options.seed, options.seed + options.rounds - 1);
+}
+
+fn print_crashes(totals: &Measured) {
+    for (what, values) in [("first list", &totals.first), ("every list", &totals.every)] {
+        let at = |percent| quantile(values, percent);
+        println!("{what:>16}  min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
+    }
+    let gap: Vec<f64> = totals.first.iter().zip(&totals.every).map(|(first, every)| every - first).collect();
+    println!("{:>16}  median {:.0} ms  max {:.0} ms", "first to every", quantile(&gap, 50) * 1e3, quantile(&gap, 100) * 1e3);
+    println!("{:>16}  {} crashes not in every list after 20 s", "missed", totals.missed);
+    println!("{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s", "the crashes", totals.datagrams_of_the_crashes());
 }
 
 fn print_json(options: &Options, totals: &Measured) {

@@ -14,11 +14,17 @@ use std::time::Duration;
 /// found in spite of 30 % loss, and heartbeats themselves can be fewer.
 pub const ASK_AGAIN: Duration = Duration::from_millis(175);
 
+/// For so long before its deadline a sounded member's other monitors are asked as well: most have answered for themselves by then, and one
+/// bad link accuses nobody.
+const ASK_OTHERS: Duration = Duration::from_millis(525);
+
 /// What the detector found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// A heartbeat is missing: the member itself and its other monitors are to be asked.
     Missing(Name, Incarnation),
+    /// A sounded member has not answered: it is to be asked itself.
+    Unanswered(Name, Incarnation),
     /// The deadline has passed.
     Silent {
         /// The member.
@@ -29,7 +35,20 @@ pub enum Finding {
         silent_for: u64,
         /// When the first heartbeat was missed: proof that this machine can hear must be newer.
         suspected: Instant,
+        /// Whether anything was heard of it at all since the watch began.
+        ever_heard: bool,
     },
+}
+
+/// Why a member is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The ring says so.
+    Target,
+    /// The ring did say so: until the new monitor can have heard it.
+    Former { until: Instant },
+    /// The members between may all be gone: it is asked for a sign of life, which ends this watch.
+    Sounded,
 }
 
 /// One member under watch.
@@ -47,8 +66,7 @@ struct Watch {
     not_before: Instant,
     /// When to ask about it next.
     ask_at: Instant,
-    /// Set when the ring has moved: until when it is still watched, until the new monitor can have heard it.
-    until: Option<Instant>,
+    reason: Reason,
     declared: bool,
 }
 
@@ -89,21 +107,35 @@ impl Detector {
         now: Instant,
     ) {
         let linger = now + self.settings.failure_timeout;
-        for watch in self.watches.values_mut() {
-            watch.until = watch.until.or(Some(linger));
+        for watch in self.watches.values_mut().filter(|watch| watch.reason == Reason::Target) {
+            watch.reason = Reason::Former { until: linger };
         }
         for (name, incarnation) in targets {
             match self.watches.get_mut(name) {
-                Some(watch) if watch.incarnation == incarnation => watch.until = None,
+                Some(watch) if watch.incarnation == incarnation => watch.reason = Reason::Target,
                 _ => {
-                    self.watches.insert(name.clone(), self.new_watch(incarnation, now));
+                    self.watches.insert(name.clone(), self.new_watch(incarnation, Reason::Target, now));
                 }
             }
         }
         self.watches.retain(|name, watch| still_up(name, watch.incarnation));
     }
 
-    fn new_watch(&self, incarnation: Incarnation, now: Instant) -> Watch {
+    /// Sounds members that are not watched: each is asked for a sign of life from now on, and is silent at the deadline if none came. One
+    /// sounding at a time.
+    pub fn sound<'a>(&mut self, members: impl IntoIterator<Item = (&'a Name, Incarnation)>, now: Instant) {
+        if self.watches.values().any(|watch| watch.reason == Reason::Sounded && !watch.declared) {
+            return;
+        }
+        for (name, incarnation) in members {
+            if !self.watches.contains_key(name) {
+                let watch = Watch { ask_at: now, ..self.new_watch(incarnation, Reason::Sounded, now) };
+                self.watches.insert(name.clone(), watch);
+            }
+        }
+    }
+
+    fn new_watch(&self, incarnation: Incarnation, reason: Reason, now: Instant) -> Watch {
         Watch {
             incarnation,
             clock: PeerClock::default(),
@@ -112,7 +144,7 @@ impl Detector {
             newest_sent: None,
             not_before: now + self.settings.failure_timeout,
             ask_at: now + self.settings.heartbeat_interval.mul_f64(1.2),
-            until: None,
+            reason,
             declared: false,
         }
     }
@@ -124,7 +156,7 @@ impl Detector {
         };
         let local = watch.clock.observe(now, sent);
         watch.newest_sent = watch.newest_sent.max(Some(sent.mono));
-        note(watch, local, &self.settings);
+        self.note(name, local);
     }
 
     /// Takes in what a member says of the delay of our datagrams to it.
@@ -146,7 +178,20 @@ impl Detector {
         }
         let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
         watch.newest_sent = Some(sent);
-        note(watch, local, &self.settings);
+        self.note(name, local);
+    }
+
+    /// Only the newest counts, so duplicates, replays and reordering do nothing. A sounded member that gave a sign of life is done with.
+    fn note(&mut self, name: &Name, sent: Instant) {
+        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.newest.is_none_or(|newest| sent > newest)) else {
+            return;
+        };
+        watch.newest = Some(sent);
+        watch.declared = false;
+        watch.ask_at = watch.missed_at(&self.settings);
+        if watch.reason == Reason::Sounded && sent > watch.since {
+            self.watches.remove(name);
+        }
     }
 
     /// The newest send time known of a member by its own clock, and its age: what an asking monitor is told.
@@ -187,7 +232,11 @@ impl Detector {
     pub fn poll(&mut self, now: Instant) -> Vec<Finding> {
         let settings = self.settings;
         let mut findings = Vec::new();
-        self.watches.retain(|_, watch| watch.until.is_none_or(|until| now < until));
+        self.watches.retain(|_, watch| match watch.reason {
+            Reason::Former { until } => now < until,
+            Reason::Target => true,
+            Reason::Sounded => !watch.declared,
+        });
         for (name, watch) in self.watches.iter_mut().filter(|(_, watch)| !watch.declared) {
             if watch.deadline(&settings) <= now {
                 watch.declared = true;
@@ -196,10 +245,13 @@ impl Detector {
                     incarnation: watch.incarnation,
                     silent_for: millis(now.since(watch.evidence())),
                     suspected: watch.missed_at(&settings),
+                    ever_heard: watch.newest.is_some(),
                 });
             } else if watch.ask_at <= now {
                 watch.ask_at = now + ASK_AGAIN;
-                findings.push(Finding::Missing(name.clone(), watch.incarnation));
+                let alone = watch.reason == Reason::Sounded && now + ASK_OTHERS < watch.deadline(&settings);
+                let finding = if alone { Finding::Unanswered } else { Finding::Missing };
+                findings.push(finding(name.clone(), watch.incarnation));
             }
         }
         findings
@@ -211,17 +263,12 @@ impl Detector {
             .values()
             .flat_map(|watch| {
                 let found = (!watch.declared).then(|| watch.deadline(&self.settings).min(watch.ask_at));
-                found.into_iter().chain(watch.until)
+                let ends = match watch.reason {
+                    Reason::Former { until } => Some(until),
+                    Reason::Target | Reason::Sounded => None,
+                };
+                found.into_iter().chain(ends)
             })
             .min()
-    }
-}
-
-/// Only the newest counts, so duplicates, replays and reordering do nothing.
-fn note(watch: &mut Watch, sent: Instant, settings: &GroupSettings) {
-    if watch.newest.is_none_or(|newest| sent > newest) {
-        watch.newest = Some(sent);
-        watch.declared = false;
-        watch.ask_at = watch.missed_at(settings);
     }
 }

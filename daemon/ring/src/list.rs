@@ -209,16 +209,16 @@ impl List {
         match index {
             Ok(index) if self.by_name[index].weight() >= entry.weight() => None,
             Ok(index) => Some(self.replace(index, entry)),
-            Err(_) if self.len() >= MAX_ENTRIES && !self.make_room() => None,
-            Err(_) => Some(self.insert(entry)),
+            Err(_) => self.insert(entry),
         }
     }
 
-    /// Puts a member in, whatever is there: for a member that takes over another group's list, and for its own entry.
-    pub fn set(&mut self, update: Update, now: Instant) -> Change {
+    /// Puts a member in, whatever is there of it: for a member that takes over another group's list, and for its own entry. Returns what
+    /// changed, nothing if the list is full of the alive.
+    pub fn set(&mut self, update: Update, now: Instant) -> Option<Change> {
         let entry = Entry::new(update.identity, update.claim.into(), now);
         match self.name_index(&entry.identity.name) {
-            Ok(index) => self.replace(index, entry),
+            Ok(index) => Some(self.replace(index, entry)),
             Err(_) => self.insert(entry),
         }
     }
@@ -265,13 +265,16 @@ impl List {
         self.by_name.binary_search_by(|entry| entry.identity.name.cmp(name))
     }
 
-    fn insert(&mut self, entry: Entry) -> Change {
+    fn insert(&mut self, entry: Entry) -> Option<Change> {
+        if self.len() >= MAX_ENTRIES && !self.make_room() {
+            return None;
+        }
         let after = Arc::new(entry);
         let index = self.by_name.partition_point(|other| other.identity.name < after.identity.name);
         Arc::make_mut(&mut self.by_name).insert(index, Arc::clone(&after));
         self.insert_on_ring(Arc::clone(&after));
         self.count(None, &after);
-        Change { before: None, after }
+        Some(Change { before: None, after })
     }
 
     fn replace(&mut self, index: usize, entry: Entry) -> Change {

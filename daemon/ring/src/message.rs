@@ -5,8 +5,8 @@ use crate::digest::{Digest, Summary};
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 
-/// The longest datagram sent or taken, in bytes of UDP payload.
-pub const MAX_DATAGRAM: usize = 1_200;
+/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add 32: 1,200 bytes of UDP payload.
+pub const MAX_DATAGRAM: usize = 1_168;
 
 /// Room that a datagram leaves for news: what the header and a heartbeat's own fields never exceed is 80 bytes.
 pub const NEWS_ROOM: usize = MAX_DATAGRAM - 80;
@@ -114,20 +114,23 @@ impl Update {
     }
 }
 
-/// Cuts news into pieces that fit into a datagram each.
-pub fn pack(news: &[Update]) -> Vec<Vec<Update>> {
+/// Cuts news into pieces that fit into a datagram each. All begin with the introduction, if there is one.
+pub fn pack(news: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
     let mut pieces: Vec<Vec<Update>> = Vec::new();
     let mut room = 0;
-    for update in news {
+    for update in news.iter().filter(|update| Some(*update) != introduction) {
         let size = update.wire_size();
-        match pieces.last_mut() {
-            Some(piece) if size <= room => piece.push(update.clone()),
-            _ => {
-                pieces.push(vec![update.clone()]);
-                room = NEWS_ROOM;
-            }
+        if size > room || pieces.is_empty() {
+            pieces.push(introduction.into_iter().cloned().collect());
+            room = NEWS_ROOM - introduction.map_or(0, Update::wire_size);
         }
-        room -= size;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(update.clone());
+            room -= size;
+        }
+    }
+    if pieces.is_empty() && !news.is_empty() {
+        pieces.push(news.to_vec());
     }
     pieces
 }

@@ -16,6 +16,10 @@ pub const FANOUT: usize = 4;
 /// In how many rounds a piece of news is passed on in a group that is too large to tell everyone.
 pub const ROUNDS: u8 = 3;
 
+/// So much news to tell at once, as when a whole fleet starts, is told in one round only: every telling takes many datagrams, most of
+/// what they say is known already, and lists are compared for the rest.
+const BULK: usize = 200;
+
 /// The least time between two rounds: what is learned meanwhile travels together.
 pub const ROUND_GAP: Duration = Duration::from_millis(25);
 
@@ -78,6 +82,9 @@ impl Rumours {
                 Source::FirstHand if members <= TELL_EVERYONE_UP_TO => telling.everyone.push(item.update.clone()),
                 Source::FirstHand | Source::Told => telling.few.push(item.update.clone()),
             }
+        }
+        if telling.few.len() > BULK {
+            self.items.values_mut().for_each(|item| item.rounds_left = 0);
         }
         let more = self.items.values().any(|item| item.rounds_left > 0);
         self.next_round = more.then_some(now + ROUND_GAP);

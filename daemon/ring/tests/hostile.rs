@@ -6,12 +6,9 @@ mod world;
 
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, Evidence, Update};
-use memberd_ring::message::{Body, Message};
-use memberd_ring::{Identity, Incarnation, Settings, wire};
-use std::time::Duration;
-use world::{World, address, name};
-
-const SECOND: Duration = Duration::from_secs(1);
+use memberd_ring::message::{Body, Message, pack};
+use memberd_ring::wire;
+use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
 fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
@@ -64,6 +61,24 @@ fn a_forged_failure_costs_one_new_incarnation() {
 }
 
 #[test]
+fn a_forged_address_costs_one_new_incarnation_and_a_smaller_one_none() {
+    let smaller = "9.9.9.9:8946".parse().unwrap();
+    for (elsewhere, costs) in [(address(50), true), (smaller, false)] {
+        let mut world = World::formed(8, 5, Settings::default());
+        let before = world.machines[3].last.unwrap();
+        for to in [0, 1, 3] {
+            forge(&mut world, 2, to, vec![claim(3, elsewhere, before.0, Claim::Alive)]);
+        }
+        world.run_until_whole(&all(8), 2 * SECOND);
+        let after = world.machines[3].last;
+        assert_eq!(after > Some(before), costs);
+        world.run_for(20 * SECOND);
+        assert!(world.whole(&all(8)));
+        assert_eq!(world.machines[3].last, after, "once is enough");
+    }
+}
+
+#[test]
 fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
     let mut world = World::formed(5, 3, Settings::default());
     let hour_ahead = world.clocks(0).wall.0 + 3_600_000;
@@ -89,4 +104,24 @@ fn two_that_hold_each_other_for_gone_under_future_incarnations_find_each_other_a
     forge(&mut world, 0, 1, vec![claim(0, address(0), zero.0 + 100_000, failed())]);
     forge(&mut world, 1, 0, vec![claim(1, elsewhere, one.0 + 1, Claim::Left)]);
     world.run_until_agreed(&all(2), 15 * SECOND);
+}
+
+#[test]
+fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long() {
+    for seed in seeds(0..6) {
+        let mut world = World::formed(5, seed, Settings::default());
+        let now = world.clocks(0).wall.0;
+        let ghosts: Vec<Update> = (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
+        let forged = world.now;
+        for to in 0..5 {
+            for news in pack(&ghosts, None) {
+                forge(&mut world, (to + 1) % 5, to, news);
+            }
+        }
+        world.run_for(ms(300 * seed));
+        world.crash(2);
+        world.run_until_agreed(&[0, 1, 3, 4], 6 * SECOND);
+        println!("seed {seed}: every list right {:?} after the forgery", world.now - forged);
+        assert!(world.failures_since(forged).iter().all(|(.., failed)| ![0, 1, 3, 4].iter().any(|i| *failed == name(*i))));
+    }
 }

@@ -5,7 +5,7 @@
 use memberd_ring::clock::SentAt;
 use memberd_ring::digest::{Digest, Summary};
 use memberd_ring::join::{CallReply, CallRequest};
-use memberd_ring::list::{Claim, Evidence, List, Update};
+use memberd_ring::list::{Claim, Evidence, List, MAX_ENTRIES, Update};
 use memberd_ring::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
 use memberd_ring::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
 use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
@@ -185,15 +185,19 @@ proptest! {
     }
 
     #[test]
-    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200)) {
-        let pieces = pack(&updates);
-        for piece in &pieces {
+    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200), introduced in any::<bool>()) {
+        let introduction = introduced.then(|| me(1));
+        let mut pieces = pack(&updates, introduction.as_ref());
+        for piece in &mut pieces {
             prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
             let heartbeat = Body::Heartbeat { digest: Digest { count: u32::MAX, hash: u64::MAX }, delay: Some(i64::MIN), news: piece.clone() };
             let mut bytes = Vec::new();
             let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
             encode(&Message { incarnation: Incarnation(u64::MAX), sent, body: heartbeat }, &mut bytes);
             prop_assert!(bytes.len() <= MAX_DATAGRAM, "{}", bytes.len());
+            if let Some(introduction) = &introduction {
+                prop_assert_eq!(&piece.remove(0), introduction);
+            }
         }
         prop_assert_eq!(pieces.concat(), updates);
     }
@@ -236,6 +240,26 @@ fn me(i: u8) -> Update {
 
 fn now(at: u64) -> Now {
     Now { mono: Instant::from_epoch(Duration::from_millis(at)), wall: WallTime(1_763_688_000_000 + at) }
+}
+
+#[test]
+fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
+    let numbered = |i: usize, claim: Claim| {
+        let address = SocketAddr::from(([10, 0, u8::try_from(i >> 8).unwrap(), u8::try_from(i & 255).unwrap()], 8946));
+        let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address, incarnation: Incarnation(9) };
+        Update { identity, claim }
+    };
+    let mut list = List::new();
+    for i in 0..MAX_ENTRIES {
+        let claim = if i == 77 { Claim::Left } else { Claim::Alive };
+        assert!(list.set(numbered(i, claim), Instant::EPOCH).is_some());
+    }
+    assert!(list.set(numbered(MAX_ENTRIES, Claim::Alive), Instant::EPOCH).is_some(), "the one that left makes room");
+    assert!(list.get(&Name::new("vm77").unwrap()).is_none());
+    let one_more = numbered(MAX_ENTRIES + 1, Claim::Alive);
+    assert!(list.set(one_more.clone(), Instant::EPOCH).is_none() && list.merge(one_more, Instant::EPOCH).is_none());
+    assert!(list.set(numbered(5, Claim::Left), Instant::EPOCH).is_some(), "those that are in it change as before");
+    assert_eq!((list.len(), list.up()), (MAX_ENTRIES, MAX_ENTRIES - 1));
 }
 
 #[test]

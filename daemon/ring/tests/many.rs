@@ -11,15 +11,15 @@
 
 mod world;
 
-use memberd_ring::Settings;
-use std::time::Duration;
-use world::{World, ms, name, seeds};
+use world::prelude::*;
 
-const SECOND: Duration = Duration::from_secs(1);
+/// Three `failure_timeout`s: one for those that were heard, one for those that the ring then moves on to, and one for all the others.
+const THREE_TIMEOUTS: Duration = Duration::from_millis(3 * 1_750);
 
 /// Crashes so many members of a group at the same moment, neighbours on the ring or not. Returns when every list was right.
-fn crash_many(size: usize, count: usize, seed: u64, limit: Duration) -> Duration {
+fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) -> Duration {
     let mut world = World::formed(size, seed, Settings::default());
+    world.network = Network { loss, ..Network::default() };
     world.run_for(ms(seed * 77));
     let ring = world.ring(0);
     // The ring from a random place on, or every third of it and then the next.
@@ -43,19 +43,33 @@ fn crash_many(size: usize, count: usize, seed: u64, limit: Duration) -> Duration
 }
 
 #[test]
-fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list() {
+fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
     for count in 5..=11 {
-        let slowest = seeds(0..12).map(|seed| crash_many(12, count, seed, 8 * SECOND)).max();
+        let slowest = seeds(0..12).map(|seed| crash_many(12, count, seed, 0.0, THREE_TIMEOUTS)).max();
         println!("{count} of 12: every list right after {slowest:?} at most");
     }
 }
 
 #[test]
-fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list() {
+fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
     for count in [5, 8, 12, 25, 40, 45, 48, 49] {
-        let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, 40 * SECOND)).max();
+        let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, 0.0, THREE_TIMEOUTS)).max();
         println!("{count} of 50: every list right after {slowest:?} at most");
     }
+}
+
+#[test]
+fn crashes_of_many_have_nobody_else_failed_at_10_and_30_percent_loss() {
+    for (loss, count) in [(0.1, 25), (0.1, 40), (0.3, 12), (0.3, 25), (0.3, 40)] {
+        let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, loss, 8 * SECOND)).max();
+        println!("{count} of 50 at {} % loss: every list right after {slowest:?} at most", loss * 100.0);
+    }
+}
+
+#[test]
+fn nine_hundred_and_ninety_nine_of_1000_crashing_at_once_are_right_in_the_last_list_within_20_s() {
+    let took = crash_many(1_000, 999, 1, 0.0, 20 * SECOND);
+    println!("999 of 1,000: the last list is right after {took:?}");
 }
 
 #[test]

@@ -2,11 +2,7 @@
 
 mod world;
 
-use memberd_ring::Event;
-use std::time::Duration;
-use world::{Network, World, ms, name};
-
-const SECOND: Duration = Duration::from_secs(1);
+use world::prelude::*;
 
 /// The members that are left when some are gone.
 fn without(size: usize, gone: &[usize]) -> Vec<usize> {
@@ -19,7 +15,7 @@ fn lossy() -> Network {
 
 #[test]
 fn ten_members_join_and_every_list_is_whole() {
-    for seed in 0..20 {
+    for seed in seeds(0..20) {
         let mut world = World::new(10, seed);
         world.network = lossy();
         for i in 0..10 {
@@ -31,7 +27,7 @@ fn ten_members_join_and_every_list_is_whole() {
 
 #[test]
 fn a_join_is_done_only_when_a_crash_one_moment_later_is_noticed() {
-    for seed in 0..50 {
+    for seed in seeds(0..50) {
         let mut world = World::joined(9, seed);
         world.add_machine();
         world.start(9, &[0]);
@@ -47,8 +43,8 @@ fn a_join_is_done_only_when_a_crash_one_moment_later_is_noticed() {
 
 #[test]
 fn four_crashes_at_once_are_in_some_list_within_2_s_and_in_all_within_6() {
-    for story in 0..60_usize {
-        let seed = story as u64;
+    for seed in seeds(0..60) {
+        let story = usize::try_from(seed).unwrap();
         let mut world = World::joined(10, seed);
         if seed % 2 == 1 {
             world.network = lossy();
@@ -82,7 +78,7 @@ fn four_crashes_at_once_are_in_some_list_within_2_s_and_in_all_within_6() {
 
 #[test]
 fn nobody_is_reported_failed_at_ten_percent_loss() {
-    for seed in 0..5 {
+    for seed in seeds(0..5) {
         let mut world = World::joined(10, seed);
         world.network = lossy();
         let start = world.now;
@@ -93,7 +89,7 @@ fn nobody_is_reported_failed_at_ten_percent_loss() {
 
 #[test]
 fn a_member_that_leaves_is_left_everywhere_and_failed_nowhere() {
-    for seed in 0..20 {
+    for seed in seeds(0..20) {
         let mut world = World::joined(10, seed);
         world.network = lossy();
         let start = world.now;
@@ -153,13 +149,13 @@ fn two_groups_that_know_each_other_as_introducers_become_one() {
     }
     world.run_for(3 * SECOND);
     assert_eq!(world.up_in_list(0).len(), 3);
-    world.machines[0].node.as_mut().unwrap().set_introducers(vec![world::address(1)]);
+    world.machines[0].node.as_mut().unwrap().set_introducers(vec![address(1)]);
     world.run_until_agreed(&without(6, &[]), 6 * SECOND);
 }
 
 #[test]
 fn a_stop_of_one_second_fails_nobody() {
-    for seed in 0..20 {
+    for seed in seeds(0..20) {
         let mut world = World::joined(10, seed);
         let start = world.now;
         world.run_for(ms(seed * 29));
@@ -171,7 +167,7 @@ fn a_stop_of_one_second_fails_nobody() {
 
 #[test]
 fn a_stop_of_ten_seconds_fails_that_member_alone_which_then_comes_back_by_itself() {
-    for seed in 0..20 {
+    for seed in seeds(0..20) {
         let mut world = World::joined(10, seed);
         let start = world.now;
         world.stop_for(2, 10 * SECOND);
@@ -237,7 +233,7 @@ fn an_idle_member_sends_four_small_datagrams_an_interval() {
 
 #[test]
 fn stepped_and_wrong_wall_clocks_make_nobody_fail() {
-    for seed in 0..6 {
+    for seed in seeds(0..6) {
         let mut world = World::joined(10, seed);
         let start = world.now;
         world.machines[1].wall_offset = 10_000;

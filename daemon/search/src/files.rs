@@ -3,6 +3,7 @@
 //! Nothing outside the offer can be read, by any path, link or race: the directory that a glob literally begins with is opened as
 //! the administrator wrote it, and everything below by names that `openat2` resolves beneath it without following any link.
 
+mod beneath;
 mod brace;
 mod glob;
 mod narrow;

@@ -7,12 +7,31 @@ pub struct Stopped;
 
 /// Takes what a search finds, in order. Blocking here is how a slow reader slows the search.
 pub trait Output {
-    /// Takes whole lines, ready to print, each with its newline: up to about [`CHUNK_BYTES`] of them, or one longer line.
+    /// Takes whole lines, ready to print, each with its end, a newline or with `-z` a NUL byte: up to about [`CHUNK_BYTES`] of them, or one longer line.
     fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+
+    /// Takes whole lines that carry one time, in milliseconds since the Unix epoch, with [`Plan::by_time`](crate::Plan::by_time)
+    /// in the place of [`Output::lines`]: at least one line, formatted alike, up to about [`CHUNK_BYTES`] or one longer line.
+    /// The times never go back. Lines before the first time in their file have [`NO_TIME`], which is before every other.
+    ///
+    /// An output that does not care for times takes them for lines.
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        let _ = milliseconds;
+        self.lines(bytes)
+    }
+
+    /// So many more bytes were read. Called often, so do little.
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        let _ = bytes;
+        Ok(())
+    }
 
     /// Takes a message for standard error, without newline, such as `/var/log/x: Permission denied`. The machine is not named.
     fn message(&mut self, text: String) -> Result<(), Stopped>;
 }
+
+/// The time of lines that have none, nor any line with one before them.
+pub const NO_TIME: i64 = i64::MIN;
 
 /// How many bytes of lines are gathered before they are handed to [`Output::lines`].
 pub const CHUNK_BYTES: usize = 64 * 1024;

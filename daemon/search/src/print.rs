@@ -5,4 +5,5 @@ mod color;
 mod printer;
 
 pub(crate) use chunk::Chunk;
-pub(crate) use printer::{Line, Printer, Role};
+pub use color::{Colors, Sgr};
+pub(crate) use printer::{Line, PrintError, Printer, Role};

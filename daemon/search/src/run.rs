@@ -1,7 +1,9 @@
 //! Runs a compiled query over files.
 
+mod plan;
 mod reader;
 mod sink;
+mod stream;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -9,13 +11,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
 use crate::files::{OfferedFile, reason};
 use crate::output::{Output, Stopped};
-use crate::pattern::{Engine, Extents};
+use crate::pattern::{Budget, Engine, Extents};
 use crate::print::{Chunk, Printer};
-use crate::query::{Print, Query};
+use crate::query::{Binary, Print, Query};
+pub use plan::{Plan, Window};
 use reader::BoundedReader;
 use sink::{Ended, LineSink};
 
@@ -53,6 +57,7 @@ struct Run<'r, 'o, 's> {
     searcher: Searcher,
     printer: RefCell<Printer<'o, 's>>,
     cancel: &'r AtomicBool,
+    budget: &'r Budget<'r>,
     totals: Totals,
 }
 
@@ -61,13 +66,26 @@ impl Search {
         Search { query, engine, extents }
     }
 
+    /// Searches `files` as [`Search::run_with`] does, by the default plan.
+    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+        self.run_with(&Plan::default(), machine, files, output, cancel)
+    }
+
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
     /// Blocks until done. `cancel` is looked at before every read (64 KiB), and a stopped `output` ends the run likewise.
-    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+    pub fn run_with(
+        &self,
+        _plan: &Plan,
+        machine: &str,
+        files: &[OfferedFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
         let started = Instant::now();
-        let printer = Printer::new(&self.query, self.extents.as_ref(), Chunk::new(output));
+        let budget = Budget::new(cancel);
+        let printer = RefCell::new(Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output)));
         let mut run =
-            Run { search: self, searcher: self.searcher(), printer: RefCell::new(printer), cancel, totals: Totals::default() };
+            Run { search: self, searcher: self.searcher(), printer, cancel, budget: &budget, totals: Totals::default() };
         let files = if self.query.selects_nothing() { &[] } else { files };
         let done = run.files(machine, files);
         let mut totals = run.totals;
@@ -77,14 +95,16 @@ impl Search {
     }
 
     fn searcher(&self) -> Searcher {
-        let (before, after) =
-            if self.query.prints_lines() { (self.query.before_context, self.query.after_context) } else { (0, 0) };
+        let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
+        let (before, after) = (context(self.query.before_context), context(self.query.after_context));
+        let takes_nul = self.query.null_data || self.query.binary == Binary::Text;
         SearcherBuilder::new()
             .invert_match(self.query.invert)
             .line_number(self.query.line_numbers && self.query.prints_lines())
+            .line_terminator(LineTerminator::byte(self.query.line_end()))
             .before_context(before as usize)
             .after_context(after as usize)
-            .binary_detection(BinaryDetection::convert(0))
+            .binary_detection(if takes_nul { BinaryDetection::none() } else { BinaryDetection::convert(0) })
             .bom_sniffing(false)
             .heap_limit(Some(MAX_LINE_BYTES))
             .memory_map(MmapChoice::never())
@@ -97,6 +117,9 @@ impl Run<'_, '_, '_> {
         for file in files {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(Stopped);
+            }
+            if self.budget.is_spent() {
+                break;
             }
             self.file(machine, file)?;
             self.printer.borrow_mut().chunk().flush()?;
@@ -118,13 +141,13 @@ impl Run<'_, '_, '_> {
         name.extend_from_slice(machine.as_bytes());
         name.push(b':');
         name.extend_from_slice(file.path().as_os_str().as_bytes());
-        self.printer.borrow_mut().set_name(name);
+        self.printer.borrow_mut().set_file(name, size);
         self.totals.files += 1;
 
         let done = Cell::new(false);
         let mut sink = LineSink::new(&self.search.query, &self.printer, &done);
         let reader = BoundedReader::new(opened, size, &self.printer, self.cancel, &done, &mut self.totals.bytes);
-        let ended = self.searcher.search_reader(self.search.engine.matcher(), reader, &mut sink);
+        let ended = self.searcher.search_reader(self.search.engine.matcher(self.budget), reader, &mut sink);
         let (selected, binary) = (sink.selected(), sink.binary_matches());
         self.totals.lines += selected;
         if self.printer.borrow_mut().chunk().stopped() || self.cancel.load(Ordering::Relaxed) {
@@ -134,6 +157,7 @@ impl Run<'_, '_, '_> {
             Ok(()) => {}
             Err(Ended::Stopped) => return Err(Stopped),
             Err(Ended::Read(error)) => self.error(file, &search_failure(&error))?,
+            Err(Ended::Match(words)) => self.error(file, &words)?,
         }
         self.finish(file, selected, binary)
     }

@@ -18,11 +18,16 @@ fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
         text.push('\n');
     }
     let bench = Bench::new(&[("every", text.as_bytes())]);
-    let query =
-        Query { patterns: vec![pattern.to_owned()], print: Print::Lines, no_names: true, ignore_case, ..Query::default() };
+    let query = Query {
+        patterns: vec![pattern.as_bytes().to_vec()],
+        print: Print::Lines,
+        no_names: true,
+        ignore_case,
+        ..Query::default()
+    };
     let characters = |output: Vec<u8>| -> BTreeSet<char> { String::from_utf8(output).unwrap().chars().collect() };
     let ours = characters(bench.ours(&query).output);
-    let theirs = characters(bench.theirs(&query, "C.UTF-8").unwrap().output);
+    let theirs = characters(bench.theirs(&query).unwrap().output);
     ours.symmetric_difference(&theirs).copied().collect()
 }
 

@@ -12,7 +12,7 @@ use memberd_search::{
 use tempfile::TempDir;
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.to_owned()], syntax: Syntax::Extended, ..Query::default() }
+    Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, ..Query::default() }
 }
 
 fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
@@ -74,14 +74,39 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
     assert!(Query { syntax: Syntax::Fixed, ..query(&"(".repeat(60_000)) }.compile().is_ok());
 }
 
+/// A pattern without end, with what says so in the words of GNU grep.
 #[test]
-fn back_references_are_refused_with_what_to_do() {
-    for syntax in [Syntax::Basic, Syntax::Extended] {
-        let pattern = if syntax == Syntax::Basic { "\\(a\\)\\1" } else { "(a)\\1" };
-        let error = Query { syntax, ..query(pattern) }.compile().unwrap_err();
-        assert_eq!(error, PatternError::BackReference);
-        assert!(error.to_string().starts_with("back-references (\\1 to \\9) are not supported yet"));
+fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("a"), [&[b'a'; 80], b"!\naac\n".as_slice()].concat()).unwrap();
+    std::fs::write(directory.path().join("b"), b"aac\n").unwrap();
+    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap().files(&Narrow::default()).files;
+    for (syntax, pattern) in [(Syntax::Perl, "^(?:a|a)*?[bc]"), (Syntax::Extended, "^(a|aa)*(a|aa)*(a|aa)*(a|aa)*(b|c)()\\4$")] {
+        let started = Instant::now();
+        let mut probe = probe(|_| Ok(()));
+        let totals = Query { syntax, ..query(pattern) }.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+        if syntax == Syntax::Perl {
+            assert_eq!(probe.messages, [format!("{}: exceeded PCRE's backtracking limit", files[0].path().display())]);
+            assert_eq!((totals.errors, totals.lines, totals.files), (1, 1, 2));
+        }
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
+}
+
+#[test]
+fn a_search_that_backtracks_ends_when_cancelled() {
+    let (_directory, files) = file(|file| file.write_all(&[&[b'a'; 24], b"!\n".as_slice()].concat().repeat(1_000_000)).unwrap());
+    let cancel = AtomicBool::new(false);
+    let search = Query { syntax: Syntax::Perl, ..query("^(?:a|a)*?[bc]") }.compile().unwrap();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| search.run("m1", &files, &mut probe(|_| Ok(())), &cancel));
+        // Whether it has begun by now does not matter.
+        std::thread::sleep(Duration::from_millis(50));
+        let cancelled = Instant::now();
+        cancel.store(true, Ordering::Relaxed);
+        assert!(run.join().unwrap().interrupted);
+        assert!(cancelled.elapsed() < Duration::from_secs(20));
+    });
 }
 
 #[test]

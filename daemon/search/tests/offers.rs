@@ -39,7 +39,7 @@ fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
 
 /// What a search for every line prints of what was found.
 fn read(found: &Found) -> (String, Vec<String>) {
-    let query = Query { patterns: vec![String::new()], print: Print::Lines, no_names: true, ..Query::default() };
+    let query = Query { patterns: vec![Vec::new()], print: Print::Lines, no_names: true, ..Query::default() };
     let mut gathered = Gathered::default();
     query.compile().unwrap().run("m1", &found.files, &mut gathered, &AtomicBool::new(false));
     (String::from_utf8(gathered.output).unwrap(), gathered.messages)

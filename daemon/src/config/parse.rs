@@ -2,7 +2,7 @@
 
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, duration};
+use super::{Config, ConfigError, duration, limits};
 use crate::log::Level;
 use memberd_ring::{GroupSettings, Name, Settings};
 use memberd_search::Offer;
@@ -14,6 +14,8 @@ use std::time::Duration;
 
 const PORT: u16 = 8946;
 const KEY_FILE: &str = "/etc/memberd/group.key";
+/// The name of systemd's credential with the group's keys.
+const CREDENTIAL: &str = "group.key";
 const MOST_INTRODUCERS: usize = 64;
 /// A Unix socket's path and its terminating zero fit into 108 bytes: unix(7).
 const LONGEST_SOCKET_PATH: usize = 107;
@@ -25,7 +27,9 @@ const FORGET_AFTER: RangeInclusive<Duration> = Duration::from_secs(60)..=Duratio
 pub(super) struct System {
     pub(super) host_name: fn() -> Option<String>,
     pub(super) default_address: fn() -> Option<IpAddr>,
-    pub(super) key_file_exists: fn() -> io::Result<bool>,
+    /// Where systemd hands credentials over: systemd.exec(5), `$CREDENTIALS_DIRECTORY`.
+    pub(super) credentials: fn() -> Option<PathBuf>,
+    pub(super) exists: fn(&Path) -> io::Result<bool>,
 }
 
 impl Default for System {
@@ -33,7 +37,8 @@ impl Default for System {
         System {
             host_name: || nix::unistd::gethostname().ok()?.into_string().ok(),
             default_address,
-            key_file_exists: || Path::new(KEY_FILE).try_exists(),
+            credentials: || std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            exists: Path::try_exists,
         }
     }
 }
@@ -49,13 +54,13 @@ fn default_address() -> Option<IpAddr> {
 }
 
 /// Collects what is wrong, each with its place.
-struct Problems<'a> {
+pub(super) struct Problems<'a> {
     source: Source<'a>,
     lines: Vec<String>,
 }
 
 impl Problems<'_> {
-    fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
+    pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
         self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
     }
 
@@ -77,8 +82,11 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let state_dir = directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
+    let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
-    let allow_plaintext = security(&raw.security, raw.node.address.as_ref(), address, system, &mut problems);
+    let set_address = raw.node.address.as_ref();
+    let key_file = key_file(raw.security.key_file, system, &mut problems);
+    let allow_plaintext = allow_plaintext(raw.security.allow_plaintext, key_file.is_some(), set_address, address, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
         (Some(name), Some(address)) if problems.lines.is_empty() => Ok(Config {
@@ -92,8 +100,11 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             state_dir,
             log_dir,
             log_files,
+            journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
             log_level,
+            limits,
             control_socket,
+            key_file,
             allow_plaintext,
             metrics,
         }),
@@ -229,7 +240,7 @@ fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
     age.unwrap_or(Settings::default().forget_after)
 }
 
-fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
+pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
     let set = set?;
     duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
 }
@@ -267,29 +278,38 @@ fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {
     set.into_inner()
 }
 
-/// This version cannot seal: with a key it does not start, rather than speak in the clear what was meant to be sealed.
-fn security(
-    security: &raw::Security,
-    set_address: Option<&toml::Spanned<String>>,
-    address: Option<SocketAddr>,
-    system: &System,
-    problems: &mut Problems,
-) -> bool {
+/// The file of the group's keys: the one that is set, or the credential that systemd hands over (systemd.exec(5)), or the usual one.
+fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Option<PathBuf> {
     let key = "security.key_file";
-    let cannot = "this version cannot seal traffic yet, and does not send in the clear what is meant to be sealed";
-    if let Some(set) = &security.key_file {
-        problems.add(set, key, format!("{cannot}: leave it out"));
-    } else {
-        match (system.key_file_exists)() {
+    if let Some(set) = set {
+        if !set.get_ref().is_absolute() {
+            problems.add(&set, key, format!("{:?} is not absolute", set.get_ref()));
+        }
+        return Some(set.into_inner());
+    }
+    let credential = (system.credentials)().map(|directory| directory.join(CREDENTIAL));
+    for path in credential.into_iter().chain([PathBuf::from(KEY_FILE)]) {
+        match (system.exists)(&path) {
             Ok(false) => {}
-            Ok(true) => problems.add_missing(key, format!("{KEY_FILE} exists, but {cannot}: remove it")),
-            Err(error) => problems.add_missing(key, format!("cannot tell whether there is a key in {KEY_FILE}: {error}")),
+            Ok(true) => return Some(path),
+            Err(error) => problems.add_missing(key, format!("cannot tell whether there is a key in {}: {error}", path.display())),
         }
     }
-    let allow = security.allow_plaintext.as_ref().is_some_and(|set| *set.get_ref());
-    if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow) {
-        let why = "is not a loopback address, and without a key nothing is sealed: for a closed test network set \
-                   security.allow_plaintext = true";
+    None
+}
+
+/// Without a key only loopback addresses are used, unless that is allowed.
+fn allow_plaintext(
+    set: Set<bool>,
+    has_key: bool,
+    set_address: Option<&toml::Spanned<String>>,
+    address: Option<SocketAddr>,
+    problems: &mut Problems,
+) -> bool {
+    let allow = set.is_some_and(toml::Spanned::into_inner);
+    if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow && !has_key) {
+        let why = "is not a loopback address, and without a key nothing is sealed: put the group's key into \
+                   /etc/memberd/group.key, or for a closed test network set security.allow_plaintext = true";
         let problem = format!("{} {why}", address.ip());
         match set_address {
             Some(set) => problems.add(set, "node.address", problem),

@@ -19,6 +19,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) logs: Logs,
     #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
     pub(super) control: Control,
     #[serde(default)]
     pub(super) security: Security,
@@ -64,7 +66,18 @@ pub(super) struct Paths {
 #[serde(deny_unknown_fields)]
 pub(super) struct Logs {
     pub(super) files: Set<Vec<Spanned<String>>>,
+    pub(super) journal: Set<bool>,
     pub(super) level: Set<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) searches: Set<u16>,
+    pub(super) search_threads: Set<u16>,
+    pub(super) search_time: Set<String>,
+    pub(super) search_output: Set<String>,
+    pub(super) greps: Set<u16>,
 }
 
 #[derive(Debug, Default, Deserialize)]

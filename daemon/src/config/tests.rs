@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 const SYSTEM: System = System {
     host_name: || Some("web17".to_owned()),
     default_address: || Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-    key_file_exists: || Ok(false),
+    credentials: || None,
+    exists: |_| Ok(false),
 };
 
 fn good(text: &str) -> Config {
@@ -71,7 +72,7 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
         ),
         (
             "[node]\naddress = '192.0.2.13'",
-            "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key nothing is sealed: for a closed test network set security.allow_plaintext = true",
+            "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed test network set security.allow_plaintext = true",
         ),
         (
             "[metrics]\nlisten = '9946'",
@@ -90,7 +91,10 @@ fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port"),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
-        ("verbose = true", "m.toml:1: verbose: unknown key: known are node, group, paths, logs, control, security, metrics"),
+        (
+            "verbose = true",
+            "m.toml:1: verbose: unknown key: known are node, group, paths, logs, limits, control, security, metrics",
+        ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         ("[node]\nport = 'x'", "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535"),
         ("[node]\nport = 65536", "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to 65535"),
@@ -116,10 +120,23 @@ fn without_a_key_only_loopback_is_spoken_to_unless_allowed() {
     assert!(bad(text).contains("192.0.2.13 is not a loopback address"));
     assert!(good(&format!("{text}[security]\nallow_plaintext = true")).speaks_openly());
     assert!(!good("[node]\naddress = '127.0.0.9'").speaks_openly());
-    assert!(bad("[security]\nkey_file = '/x'").starts_with("m.toml:2: security.key_file: this version cannot seal"));
-    let keyed = System { key_file_exists: || Ok(true), ..SYSTEM };
-    let error = parse("m.toml", "[security]\nallow_plaintext = true", &keyed).unwrap_err().to_string();
-    assert!(error.starts_with("m.toml: security.key_file: /etc/memberd/group.key exists, but this version cannot"), "{error}");
+    assert!(!good(&format!("{text}[security]\nkey_file = '/x'")).speaks_openly());
+}
+
+#[test]
+fn the_key_file_is_the_one_that_is_set_or_systemds_credential_or_the_usual_one() {
+    let key_file = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_file;
+    let systemd = System { credentials: || Some(PathBuf::from("/run/credentials/memberd.service")), ..SYSTEM };
+    assert_eq!(key_file("", &systemd), None, "systemd hands over others");
+    let all = System { exists: |_| Ok(true), ..systemd };
+    assert_eq!(key_file("[security]\nkey_file = '/x'", &all), Some(PathBuf::from("/x")));
+    assert_eq!(key_file("", &all), Some(PathBuf::from("/run/credentials/memberd.service/group.key")));
+    let usual = System { exists: |path| Ok(path == Path::new("/etc/memberd/group.key")), ..all };
+    assert_eq!(key_file("", &usual), Some(PathBuf::from("/etc/memberd/group.key")));
+    assert_eq!(bad("[security]\nkey_file = 'x'"), "m.toml:2: security.key_file: \"x\" is not absolute");
+    let hidden = System { exists: |_| Err(io::ErrorKind::PermissionDenied.into()), ..SYSTEM };
+    let error = parse("m.toml", "", &hidden).unwrap_err().to_string();
+    assert!(error.contains("security.key_file: cannot tell whether there is a key in /etc/memberd/group.key"), "{error}");
 }
 
 #[test]
@@ -138,12 +155,12 @@ fn the_shipped_settings_name_every_key_and_are_good() {
     let uncommented: String = shipped
         .lines()
         .map(|line| line.strip_prefix("#").filter(|rest| !rest.starts_with(' ') && rest.contains(" = ")).unwrap_or(line))
-        .filter(|line| !line.starts_with("key_file"))
         .fold(String::new(), |text, line| text + line + "\n");
     let config = good(&uncommented);
     assert_eq!(config.address.to_string(), "192.0.2.13:8946");
     assert_eq!((config.group, config.forget_after), (good("").group, good("").forget_after), "what is shown is the default");
-    let table: toml::Table = toml::from_str(&uncommented.replace("[security]", "[security]\nkey_file = ''")).unwrap();
+    assert_eq!((config.limits, config.journal), (good("").limits, good("").journal), "what is shown is the default");
+    let table: toml::Table = toml::from_str(&uncommented).unwrap();
     let shown: BTreeSet<String> = table
         .iter()
         .flat_map(|(section, keys)| keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}")))
@@ -161,7 +178,6 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         all.extend(keys.iter().map(|key| format!("{section}.{key}")));
     }
     assert_eq!(shown, all);
-    assert!(shipped.contains("\n#key_file = "));
 }
 
 #[test]

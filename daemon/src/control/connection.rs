@@ -1,5 +1,6 @@
 //! One control client: hello, one request, its replies.
 
+use super::server::Door;
 use crate::handler::{Context, handle};
 use memberd_control::frame::{FrameError, HEADER_BYTES, Message, decode, encode, length};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
@@ -15,6 +16,10 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long a client may take to read an answer that is not a stream.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is said to who would change something by the socket for looking.
+const LOOKING_ONLY: &str = "this socket is for list, status and events only: use the control socket, which is for members of group memberd \
+                            (sudo usermod -aG memberd $USER, then log in again)";
 
 /// Why a client was not served to the end.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,7 @@ pub struct Client {
 ///
 /// # Errors
 /// When it breaks the protocol, hangs or goes away; nobody else is harmed by that.
-pub async fn serve_client(stream: UnixStream, context: &Context) -> Result<(), ClientError> {
+pub async fn serve_client(stream: UnixStream, door: &Door, context: &Context) -> Result<(), ClientError> {
     let (reader, writer) = stream.into_split();
     let mut client = Client { reader, writer };
     let hello: Hello = timeout(REQUEST_LIMIT, client.read()).await??;
@@ -62,7 +67,11 @@ pub async fn serve_client(stream: UnixStream, context: &Context) -> Result<(), C
         }
         Err(error) => return Err(error),
     };
-    handle(request, &mut client, context).await
+    if !door.access.allows(&request) {
+        let refusal = Refusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
+        return client.send(&Reply::Refused(refusal)).await;
+    }
+    handle(request, &mut client, door, context).await
 }
 
 impl Client {

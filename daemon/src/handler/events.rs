@@ -1,15 +1,16 @@
 //! `memberctl events`.
 
-use super::{Context, FOLLOWERS, ended, refused};
+use super::{Context, ended, refused};
 use crate::control::connection::{Client, ClientError};
+use crate::control::server::{Door, FOLLOWERS};
 use crate::membership::{Command, Ended, Followed};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Streams membership changes until the client goes. One that reads too slowly to be told everything is told that, and let go.
-pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    let Ok(_place) = context.followers.try_acquire() else { return client.send(&full()).await };
+pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
+    let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let mut events = context.membership.follow();
     loop {
         match next(&mut events, client).await {
@@ -25,8 +26,13 @@ pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(),
 }
 
 /// As [`handle`], but begins with what is remembered, and goes on after a gap, once that is said.
-pub(super) async fn handle_from(wanted: EventsFrom, client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    let Ok(_place) = context.followers.try_acquire() else { return client.send(&full()).await };
+pub(super) async fn handle_from(
+    wanted: EventsFrom,
+    client: &mut Client,
+    door: &Door,
+    context: &Context,
+) -> Result<(), ClientError> {
+    let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let followed = context.membership.ask(|reply| Command::Follow { wanted, reply }).await;
     let Ok(Followed { past, missed, mut coming }) = followed else { return client.send(&ended(Ended)).await };
     if let Some(missed) = missed {

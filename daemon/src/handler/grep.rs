@@ -3,30 +3,82 @@
 use super::{Context, ended, not_in_group, refused};
 use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
-use crate::search::fan_out::FanOut;
+use crate::search::fan_out::{FanOut, HELD};
+use crate::search::members::{Chosen, Selection};
 use crate::search::refusal;
-use memberd_control::grep::GrepRequest;
+use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
+use std::io;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+/// When a client is first told how far its grep has come.
+const PROGRESS_AFTER: Duration = Duration::from_millis(500);
+
+/// How often it is told from then on.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
 pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    // A bad pattern is refused before anything is sent.
-    if let Some(message) = refusal(&request) {
+    let Some(_place) = context.greps.enter(&request) else {
+        let message = "too many greps are under way from this machine: end one of them, or raise limits.greps in its settings";
+        return client.send(&refused(RefusalKind::Failed, message)).await;
+    };
+    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats do not wait for that.
+    let (bad, request) = tokio::task::spawn_blocking(move || (refusal(&request), request)).await.map_err(io::Error::other)?;
+    if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }
-    let members = match context.membership.ask(|reply| Command::Up { reply }).await {
-        Ok(Some(members)) => members,
+    let list = match context.membership.ask(|reply| Command::List { reply }).await {
+        Ok(Some(list)) => list,
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let mut search = FanOut::start(context.address, members, &request)?;
+    let chosen = Selection::new(&request.members).and_then(|selection| Ok((selection.choose(&list)?, selection)));
+    let (Chosen { up, failed }, selection) = match chosen {
+        Ok(chosen) => chosen,
+        Err(message) => return client.send(&refused(RefusalKind::Usage, message)).await,
+    };
+    let _held = match held(&request, up.len(), &context.held) {
+        Ok(held) => held,
+        Err(message) => return client.send(&refused(RefusalKind::Failed, message)).await,
+    };
+    for (member, failed) in failed {
+        client.send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } }).await?;
+    }
+    let mut search = FanOut::start(context.caller.clone(), up, &request, selection, &context.membership)?;
+    let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
+    progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let reply = tokio::select! {
             reply = search.next() => reply,
+            _ = progress.tick() => Some(search.progress()),
             () = client.gone() => return Ok(()),
         };
         let Some(reply) = reply else { break };
         client.stream(&reply).await?;
     }
     client.send(&Reply::Done).await
+}
+
+/// A place for each connection of a grep that needs all its members at once; none for others.
+fn held<'a>(request: &GrepRequest, members: usize, places: &'a Semaphore) -> Result<Option<SemaphorePermit<'a>>, String> {
+    let option = match (request.printing.by_time, request.files.follow) {
+        (false, false) => return Ok(None),
+        (true, _) => "--merge",
+        (false, true) => "--follow",
+    };
+    if members > HELD {
+        return Err(format!(
+            "{option} keeps a connection to each member open, to {HELD} at most, and {members} are up: use --on"
+        ));
+    }
+    let wanted = u32::try_from(members).unwrap_or(u32::MAX);
+    let places = places.try_acquire_many(wanted).map_err(|_| {
+        format!(
+            "{option} keeps a connection to each member open, and other greps hold most of {HELD} already: end one, or use --on"
+        )
+    })?;
+    Ok(Some(places))
 }

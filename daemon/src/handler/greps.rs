@@ -9,9 +9,10 @@ use std::time::Instant;
 /// The longest pattern that is shown, in characters.
 const LONGEST_SHOWN: usize = 200;
 
-/// Which greps run.
-#[derive(Debug, Default)]
+/// Which greps run, and how many may.
+#[derive(Debug)]
 pub struct Greps {
+    limit: usize,
     running: Mutex<Register>,
 }
 
@@ -38,15 +39,23 @@ pub(super) struct Entry<'greps> {
 }
 
 impl Greps {
-    /// Enters one that begins.
-    pub(super) fn enter(&self, request: &GrepRequest) -> Entry<'_> {
+    /// None run; so many may at the same time.
+    pub fn new(limit: usize) -> Self {
+        Greps { limit, running: Mutex::default() }
+    }
+
+    /// Enters one that begins, unless as many run as may.
+    pub(super) fn enter(&self, request: &GrepRequest) -> Option<Entry<'_>> {
         let patterns: Vec<_> = request.pattern.patterns.iter().map(|pattern| String::from_utf8_lossy(pattern)).collect();
         let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
         let mut register = self.register();
+        if register.running.len() >= self.limit {
+            return None;
+        }
         register.started += 1;
         let number = register.started;
         register.running.insert(number, (pattern, Instant::now()));
-        Entry { greps: self, number }
+        Some(Entry { greps: self, number })
     }
 
     /// Those that run, the oldest first.

@@ -20,7 +20,7 @@ async fn join(named: Vec<String>, context: &Context) -> Reply {
         return refused(RefusalKind::Usage, format!("{} introducers are named; at most {MOST} can be", named.len()));
     }
     let names = if named.is_empty() { context.introducers() } else { named };
-    let resolved = resolve(&names, context.address).await;
+    let resolved = resolve(&names, context.caller.address).await;
     if resolved.addresses.is_empty() && !names.is_empty() {
         return refused(RefusalKind::Failed, resolved.problems.join("; "));
     }

@@ -1,66 +1,98 @@
-//! The threads that write lines to `machine.i.log` and to standard error: one each, so that neither waits for the other.
+//! The threads that write to `machine.i.log` and to the console, which is standard error or journald: one each, so that neither waits for
+//! the other, and nobody for them.
 
-use super::line::notice;
 use super::queue::{Batch, Queue};
-use super::target::{LogFile, StandardError, Target};
+use super::record::Record;
+use super::target::{Journal, LogFile, StandardError, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use tracing::Level;
 
 /// How long the end of the process waits for the last lines of one target.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
+/// The way to one thread: its queue, and the form in which its target takes records.
+#[derive(Debug, Clone)]
+struct Way {
+    queue: Arc<Queue>,
+    form: fn(&Record) -> String,
+}
+
+impl Way {
+    fn new(form: fn(&Record) -> String) -> Self {
+        Way { queue: Arc::new(Queue::default()), form }
+    }
+
+    fn push(&self, record: &Record) {
+        self.queue.push(&(self.form)(record));
+    }
+}
+
+/// What gets all that is logged, beside the file.
+pub(super) enum Console {
+    /// Lines.
+    StandardError,
+    /// Entries with fields.
+    Journal(Journal),
+    /// Nothing.
+    #[cfg(test)]
+    Nowhere,
+}
+
 /// The way to both threads.
 #[derive(Debug)]
 pub(super) struct Writer {
-    file: Arc<Queue>,
-    console: Arc<Queue>,
-    /// Whether standard error gets every line, or only what goes wrong with the file.
-    all_to_console: bool,
+    file: Way,
+    console: Way,
 }
 
 impl Writer {
     /// Starts the threads. The file is opened at once, and again whenever it could not be.
-    pub(super) fn start(path: PathBuf, all_to_console: bool) -> Self {
-        let (file, console) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+    pub(super) fn start(path: PathBuf, console: Console) -> Self {
+        let file = Way::new(Record::line);
+        let to_console = Way::new(if matches!(console, Console::Journal(_)) { Record::journal_entry } else { Record::line });
         // So that the file is there from the start.
-        file.reopen();
-        spawn("log file", Output::new(LogFile::new(path), &file, &console));
-        spawn("log console", Output::new(StandardError, &console, &file));
-        Writer { file, console, all_to_console }
+        file.queue.reopen();
+        spawn("log file", Output::new(LogFile::new(path), &file, &to_console));
+        match console {
+            Console::StandardError => spawn("log console", Output::new(StandardError, &to_console, &file)),
+            Console::Journal(journal) => spawn("log journal", Output::new(journal, &to_console, &file)),
+            #[cfg(test)]
+            Console::Nowhere => spawn("log nowhere", Output::new(super::target::Nowhere, &to_console, &file)),
+        }
+        Writer { file, console: to_console }
     }
 
-    /// Hands a line over; never waits.
-    pub(super) fn write(&self, line: &str) {
-        self.file.push(line);
-        if self.all_to_console {
-            self.console.push(line);
-        }
+    /// Hands a record over; never waits.
+    pub(super) fn write(&self, record: &Record) {
+        self.file.push(record);
+        self.console.push(record);
     }
 
     /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under whatever name it has now.
     pub(super) fn reopen(&self) {
-        self.file.reopen();
+        self.file.queue.reopen();
     }
 
     /// Waits until all lines so far are written and a reopening asked for is done, but not for a target that hangs.
     pub(super) fn flush(&self) {
         // What hangs cannot be helped, and there is nowhere left to say so.
-        let _ = self.file.flush(FLUSH_LIMIT);
-        let _ = self.console.flush(FLUSH_LIMIT);
+        let _ = self.file.queue.flush(FLUSH_LIMIT);
+        let _ = self.console.queue.flush(FLUSH_LIMIT);
     }
 
     /// How many lines were lost since the start, in both targets together.
     pub(super) fn lost(&self) -> u64 {
-        self.file.lost() + self.console.lost()
+        self.file.queue.lost() + self.console.queue.lost()
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.file.close();
-        self.console.close();
+        self.file.queue.close();
+        self.console.queue.close();
     }
 }
 
@@ -73,8 +105,8 @@ fn spawn<T: Target>(name: &str, mut output: Output<T>) {
 /// when it works again.
 struct Output<T> {
     target: T,
-    queue: Arc<Queue>,
-    other: Arc<Queue>,
+    own: Way,
+    other: Way,
     failing: bool,
     /// Lines lost and not yet told of.
     untold: u64,
@@ -83,12 +115,12 @@ struct Output<T> {
 }
 
 impl<T: Target> Output<T> {
-    fn new(target: T, queue: &Arc<Queue>, other: &Arc<Queue>) -> Self {
-        Output { target, queue: Arc::clone(queue), other: Arc::clone(other), failing: false, untold: 0, torn: false }
+    fn new(target: T, own: &Way, other: &Way) -> Self {
+        Output { target, own: own.clone(), other: other.clone(), failing: false, untold: 0, torn: false }
     }
 
     fn run(&mut self) {
-        while let Some(batch) = self.queue.take() {
+        while let Some(batch) = self.own.queue.take() {
             self.work(&batch);
         }
     }
@@ -97,7 +129,7 @@ impl<T: Target> Output<T> {
         if batch.reopen
             && let Err(error) = self.target.reopen()
         {
-            self.other.push(&notice("ERROR", &format!("cannot open {}: {error}", self.target.name())));
+            self.other.push(&Record::notice(Level::ERROR, &format!("cannot open {}: {error}", self.target.name())));
         }
         self.untold += batch.lost;
         let lost = self.write(&batch.text);
@@ -105,7 +137,7 @@ impl<T: Target> Output<T> {
         if lost == 0 && !batch.text.is_empty() {
             self.tell_losses();
         }
-        self.queue.done(batch, lost);
+        self.own.queue.done(batch, lost);
     }
 
     /// Writes lines, and returns how many were lost.
@@ -137,16 +169,19 @@ impl<T: Target> Output<T> {
     fn trouble(&mut self, error: &std::io::Error) {
         if !std::mem::replace(&mut self.failing, true) {
             let words = format!("cannot write to {}: {error}; log lines are lost until it works again", self.target.name());
-            self.other.push(&notice("ERROR", &words));
+            self.other.push(&Record::notice(Level::ERROR, &words));
         }
     }
 
     fn tell_losses(&mut self) {
         if std::mem::take(&mut self.failing) {
-            self.other
-                .push(&notice("INFO", &format!("{} is written again, log lines lost: {}", self.target.name(), self.untold)));
+            self.other.push(&Record::notice(
+                Level::INFO,
+                &format!("{} is written again, log lines lost: {}", self.target.name(), self.untold),
+            ));
         }
-        if self.untold > 0 && self.write(&notice("WARN", &format!("log lines lost here: {}", self.untold))) == 0 {
+        let notice = Record::notice(Level::WARN, &format!("log lines lost here: {}", self.untold));
+        if self.untold > 0 && self.write(&(self.own.form)(&notice)) == 0 {
             self.untold = 0;
         }
     }
@@ -194,14 +229,14 @@ mod tests {
     fn rotation_while_another_thread_writes_at_full_speed_loses_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
-        let writer = Writer::start(path.clone(), false);
+        let writer = Writer::start(path.clone(), Console::Nowhere);
         writer.flush();
         let rotated: Vec<PathBuf> = (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
         let expected: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
         thread::scope(|scope| {
             scope.spawn(|| {
                 for (index, line) in expected.split_inclusive('\n').enumerate() {
-                    writer.write(line);
+                    writer.file.queue.push(line);
                     if index % 10_000 == 9_999 {
                         writer.flush(); // Full speed, but within the queue's bound.
                     }
@@ -221,8 +256,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_said_once_on_the_other_target_and_its_cost_when_it_works_again() {
-        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        let mut output = Output::new(Disk { room: 6, written: String::new() }, &queue, &other);
+        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
+        let queue = Arc::clone(&own.queue);
+        let mut output = Output::new(Disk { room: 6, written: String::new() }, &own, &other);
         let log = |output: &mut Output<Disk>, line: &str| {
             queue.push(line);
             output.work(&queue.take().unwrap());
@@ -235,7 +271,7 @@ mod tests {
         log(&mut output, "five\n");
         assert_eq!(words(&output.target.written), ["one", "tw", "four", "WARN log lines lost here: 2", "five"]);
         assert_eq!(
-            words(&other.take().unwrap().text),
+            words(&other.queue.take().unwrap().text),
             [
                 "ERROR cannot write to disk: no storage space; log lines are lost until it works again",
                 "INFO disk is written again, log lines lost: 2"
@@ -246,14 +282,15 @@ mod tests {
 
     #[test]
     fn the_device_that_is_always_full_costs_lines_and_not_the_daemon() {
-        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        let mut output = Output::new(LogFile::new("/dev/full".into()), &queue, &other);
+        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
+        let queue = Arc::clone(&own.queue);
+        let mut output = Output::new(LogFile::new("/dev/full".into()), &own, &other);
         output.target.reopen().unwrap();
         for line in ["one\n", "two\n"] {
             queue.push(line);
             output.work(&queue.take().unwrap());
         }
-        let said = other.take().unwrap().text;
+        let said = other.queue.take().unwrap().text;
         let message =
             "ERROR cannot write to /dev/full: No space left on device (os error 28); log lines are lost until it works again";
         assert_eq!(words(&said), [message]);
@@ -262,21 +299,23 @@ mod tests {
 
     #[test]
     fn what_a_full_queue_lost_is_said_in_the_log_itself() {
-        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        let mut output = Output::new(Disk { room: usize::MAX, written: String::new() }, &queue, &other);
+        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
+        let queue = Arc::clone(&own.queue);
+        let mut output = Output::new(Disk { room: usize::MAX, written: String::new() }, &own, &other);
         let line = "x".repeat(MOST_BYTES / 2 - 1) + "\n";
         (0..5).for_each(|_| queue.push(&line));
         output.work(&queue.take().unwrap());
         assert_eq!(words(&output.target.written)[2..], ["WARN log lines lost here: 3"]);
-        assert_eq!(other.lost(), 0);
+        assert_eq!(other.queue.lost(), 0);
     }
 
     #[test]
     fn a_file_that_cannot_be_opened_anew_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("logs/machine.1.log");
-        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        let mut output = Output::new(LogFile::new(path.clone()), &queue, &other);
+        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
+        let queue = Arc::clone(&own.queue);
+        let mut output = Output::new(LogFile::new(path.clone()), &own, &other);
         output.target.reopen().unwrap();
         let moved = directory.path().join("moved");
         fs::rename(path.parent().unwrap(), &moved).unwrap();
@@ -286,7 +325,7 @@ mod tests {
         output.work(&queue.take().unwrap());
         assert_eq!(lines(&moved.join("machine.1.log")), "kept\n");
         assert_eq!(
-            words(&other.take().unwrap().text),
+            words(&other.queue.take().unwrap().text),
             [format!("ERROR cannot open {}: File exists (os error 17)", path.display())]
         );
     }

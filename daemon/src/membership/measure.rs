@@ -35,6 +35,8 @@ pub struct Measured {
     pub counters: Counters,
     /// Datagrams by kind.
     pub traffic: Totals,
+    /// What the seal turned away, by cause.
+    pub refusals: Vec<(&'static str, u64)>,
     /// Changes of the list.
     pub events: Events,
     /// From the newest heartbeat's sending to the accusation, for this member's own accusations.

@@ -13,8 +13,15 @@ const MUCH_LOSS: u16 = 100;
 /// For this long after its list last changed, neighbours may well have another.
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
-/// The report. Whoever asks adds the greps.
-pub(super) fn report(node: &Node, traffic: &Traffic, uptime: Duration, now: Now, trying_to_join: bool) -> StatusReport {
+/// The report. `refusals` are what the seal turned away, by cause. Whoever asks adds the greps.
+pub(super) fn report(
+    node: &Node,
+    traffic: &Traffic,
+    refusals: &[(&'static str, u64)],
+    uptime: Duration,
+    now: Now,
+    trying_to_join: bool,
+) -> StatusReport {
     let standing = |wanted: fn(&Standing) -> bool| {
         let count = node.list().iter().filter(|entry| wanted(&entry.standing)).count();
         u64::try_from(count).unwrap_or(u64::MAX)
@@ -38,7 +45,7 @@ pub(super) fn report(node: &Node, traffic: &Traffic, uptime: Duration, now: Now,
         left: standing(|standing| matches!(standing, Standing::Left)),
         digest: format!("{:016x}", node.list().digest().hash),
         neighbours: records,
-        counters: counters(node, traffic),
+        counters: counters(node, traffic, refusals),
         warnings,
         greps: Vec::new(),
         searches: 0,
@@ -58,7 +65,7 @@ fn record(neighbour: &Neighbour, traffic: &Traffic) -> NeighbourRecord {
     }
 }
 
-fn counters(node: &Node, traffic: &Traffic) -> Vec<(String, u64)> {
+fn counters(node: &Node, traffic: &Traffic, refusals: &[(&'static str, u64)]) -> Vec<(String, u64)> {
     let totals = traffic.totals();
     let heartbeats = |kinds: &super::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
     let own = [
@@ -67,8 +74,14 @@ fn counters(node: &Node, traffic: &Traffic) -> Vec<(String, u64)> {
         ("heartbeats_received", heartbeats(&totals.received)),
         ("heartbeats_sent", heartbeats(&totals.sent)),
     ];
-    let mut counters: Vec<(String, u64)> =
-        node.counters().named().into_iter().chain(own).map(|(name, count)| (name.to_owned(), count)).collect();
+    let mut counters: Vec<(String, u64)> = node
+        .counters()
+        .named()
+        .into_iter()
+        .chain(own)
+        .chain(refusals.iter().copied())
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect();
     counters.sort();
     counters
 }

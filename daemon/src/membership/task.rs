@@ -12,11 +12,14 @@ use super::{Command, Followed, Handle, JoinFailure, Joined, status};
 use crate::keeper::Keeper;
 use crate::log;
 use crate::notify;
+use crate::peer::call::Caller;
+use crate::seal::Seal;
+use crate::seal::datagram::MAX_SEALED;
+use crate::seal::edge::Edge;
 use crate::time::Clocks;
 use memberd_control::message::{RingPart, StatusReport};
 use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
-use memberd_ring::message::MAX_DATAGRAM;
 use memberd_ring::node::PhaseName;
 use memberd_ring::time::millis;
 use memberd_ring::{Event, Identity, Node, Now, wire};
@@ -41,6 +44,8 @@ pub struct Parts {
     pub node: Node,
     /// Bound to the member's address.
     pub socket: UdpSocket,
+    /// How it speaks.
+    pub seal: Seal,
     /// The state on disk.
     pub keeper: Keeper,
     /// Both clocks.
@@ -58,6 +63,7 @@ pub struct Parts {
 pub struct Membership {
     node: Node,
     socket: UdpSocket,
+    edge: Edge,
     keeper: Keeper,
     clocks: Clocks,
     handle: Handle,
@@ -81,17 +87,19 @@ pub struct Membership {
 impl Membership {
     /// The task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
-        let Parts { node, socket, keeper, clocks, introducers, remembered, join_by_itself } = parts;
+        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } = parts;
         let started = Instant::now();
+        let address = node.address();
         let (traffic, history) = (Traffic::new(node.group_settings()), History::new(clocks.now().wall.0));
         Membership {
             node,
             socket,
+            edge: Edge::new(seal.clone(), address),
             keeper,
             clocks,
             handle,
             commands,
-            calls: Calls::default(),
+            calls: Calls::new(Caller { address, seal }),
             introducers,
             remembered,
             joining: None,
@@ -143,10 +151,10 @@ impl Membership {
     }
 
     fn drain_socket(&mut self) {
-        let mut buffer = [0; MAX_DATAGRAM + 1];
+        let mut buffer = [0; MAX_SEALED + 1];
         for _ in 0..DRAIN {
             match self.socket.try_recv_from(&mut buffer) {
-                Ok((length, from)) => self.take_datagram(from, &buffer[..length]),
+                Ok((length, from)) => self.take_datagram(from, &mut buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Such as an ICMP message that a former datagram could not be delivered.
                 Err(error) => debug!(%error, "cannot receive a datagram"),
@@ -154,7 +162,8 @@ impl Membership {
         }
     }
 
-    fn take_datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+    fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        let Some(bytes) = self.edge.incoming(from, bytes) else { return };
         let now = self.clocks.now();
         match wire::decode(bytes) {
             Ok(message) => {
@@ -185,7 +194,8 @@ impl Membership {
         }
         while let Some(transmit) = self.node.poll_transmit() {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
-            match self.socket.try_send_to(&transmit.payload, transmit.to) {
+            let sealed = self.edge.outgoing(transmit.to, transmit.payload).map_err(io::Error::other);
+            match sealed.and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
                 Ok(_) => self.traffic.sent(transmit.kind),
                 Err(error) => {
                     // A lost datagram, as the network loses them too.
@@ -196,7 +206,7 @@ impl Membership {
         }
         while let Some(call) = self.node.poll_call() {
             debug!(to = %call.to, bytes = call.payload.len(), "calling");
-            self.calls.start(self.node.address(), call);
+            self.calls.start(call);
         }
     }
 
@@ -217,6 +227,7 @@ impl Membership {
                 self.keeper.keep_incarnation(incarnation);
                 self.keep(true);
                 self.keeper.make_durable().await;
+                self.edge.begin(incarnation);
             }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
@@ -406,7 +417,8 @@ impl Membership {
     }
 
     fn status(&self, now: Now) -> StatusReport {
-        status::report(&self.node, &self.traffic, self.started.elapsed(), now, self.retry.is_some())
+        let refusals: Vec<_> = self.edge.refusals().collect();
+        status::report(&self.node, &self.traffic, &refusals, self.started.elapsed(), now, self.retry.is_some())
     }
 
     fn measured(&self, now: Now) -> Measured {
@@ -414,6 +426,7 @@ impl Membership {
             status: self.status(now),
             counters: self.node.counters(),
             traffic: self.traffic.totals().clone(),
+            refusals: self.edge.refusals().collect(),
             events: self.gauges.events,
             detection: self.gauges.detection.clone(),
             dissemination: self.gauges.dissemination.clone(),

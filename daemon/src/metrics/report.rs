@@ -78,6 +78,11 @@ fn traffic(text: &mut Text, measured: &Measured) {
     by_kind("memberd_datagrams_sent_total", "Datagrams sent, by what they say.", "kind", &totals.sent);
     by_kind("memberd_datagrams_received_total", "Datagrams received and understood, by what they say.", "kind", &totals.received);
     by_kind("memberd_datagrams_refused_total", "Datagrams that were no message, by why not.", "cause", &totals.refused);
+    let mut turned_away =
+        text.counter("memberd_seal_refused_total", "Datagrams and connections that were not sealed by a member, by why not.");
+    for (cause, count) in &measured.refusals {
+        turned_away.labelled("cause", cause.trim_start_matches("refused_"), *count);
+    }
     text.counter("memberd_datagrams_unsent_total", "Datagrams that the kernel did not take.").value(totals.unsent);
     text.counter("memberd_datagram_sent_bytes_total", "Bytes of payload sent in datagrams.").value(bytes_sent);
     text.counter("memberd_datagram_received_bytes_total", "Bytes of payload received in datagrams.").value(bytes_received);

@@ -1,12 +1,14 @@
 //! Frames on connections between members: a big-endian `u32` length and that many bytes.
 
+use crate::seal::handshake::Alert;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Reads a frame of at most `cap` bytes.
 ///
 /// # Errors
-/// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when the frame is longer than `cap`.
+/// When the connection ends or breaks, with [`io::ErrorKind::InvalidData`] when the frame is longer than `cap`, and with the words of an
+/// [`Alert`] when that is what came: the other side speaks sealed.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<Vec<u8>> {
     let length = read_length(stream, cap).await?;
     read_body(stream, length).await
@@ -17,9 +19,13 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Resu
 /// # Errors
 /// As [`read`]'s.
 pub async fn read_length(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<usize> {
-    let length = stream.read_u32().await?;
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let announced = stream.read_u32().await?;
+    let length = usize::try_from(announced).unwrap_or(usize::MAX);
     if length > cap {
+        let [first, ..] = announced.to_be_bytes();
+        if let Some(alert) = Alert::from_first_byte(first) {
+            return Err(alert.into());
+        }
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is longer than {cap}")));
     }
     Ok(length)
@@ -39,7 +45,7 @@ pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> 
     Ok(bytes)
 }
 
-/// Writes a frame made of some parts.
+/// Writes a frame made of some parts, and flushes it.
 ///
 /// # Errors
 /// When the connection breaks, and with [`io::ErrorKind::InvalidInput`] when the parts do not fit into a frame.
@@ -50,11 +56,12 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> i
     // A small frame goes out in one packet.
     if length <= 4_096 {
         let whole: Vec<u8> = [&header[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect();
-        return stream.write_all(&whole).await;
+        stream.write_all(&whole).await?;
+        return stream.flush().await;
     }
     stream.write_all(&header).await?;
     for part in parts {
         stream.write_all(part).await?;
     }
-    Ok(())
+    stream.flush().await
 }

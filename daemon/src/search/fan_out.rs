@@ -3,36 +3,34 @@
 //! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow client slows every search, a dead
 //! member holds up nobody, and dropping the [`FanOut`] closes the connections, which ends the searches everywhere.
 
-use super::reply::{MAX_FRAME, PeerReply};
-use super::serve::WORKING_EVERY;
-use crate::peer::{PeerRequestKind, call, frame};
+use super::ask::{Progress, Question, words};
+use super::follow;
+use super::members::{Selection, Target};
+use super::merge::merge;
+use super::reply::PeerReply;
+use crate::membership::Handle;
+use crate::peer::call::Caller;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
-use memberd_ring::Identity;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-/// How many members are asked at once; each costs at most a frame of memory here.
+/// How many members are asked at once; each costs at most two frames of memory here.
 const AT_ONCE: usize = 64;
 
 /// How many frames wait for the client.
 const QUEUE: usize = 8;
 
-/// How long a member may take to accept a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long a member may say nothing; one that searches says so every [`WORKING_EVERY`].
-const SILENCE_LIMIT: Duration = WORKING_EVERY.saturating_mul(4);
+/// The most connections that all greps by time and all that follow hold open together: those need all their members at once.
+pub const HELD: usize = 512;
 
 /// A grep of all members under way.
 #[derive(Debug)]
 pub struct FanOut {
     replies: mpsc::Receiver<Reply>,
+    progress: Arc<Progress>,
     // Dropped, the tasks end.
     _tasks: JoinSet<()>,
 }
@@ -42,99 +40,117 @@ impl FanOut {
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
-    pub fn start(from: SocketAddr, members: Vec<Identity>, request: &GrepRequest) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        ciborium::into_writer(request, &mut bytes).map_err(io::Error::other)?;
+    pub fn start(
+        caller: Caller,
+        members: Vec<Target>,
+        request: &GrepRequest,
+        selection: Selection,
+        membership: &Handle,
+    ) -> io::Result<Self> {
         let (sender, replies) = mpsc::channel(QUEUE);
-        let asking =
-            Arc::new(Asking { from, request: bytes, slots: Semaphore::new(AT_ONCE), turn: Mutex::new(()), replies: sender });
+        let question = Arc::new(Question::new(caller, request, sender)?);
+        let progress = Arc::clone(question.progress());
+        progress.note_asked(members.len());
         let mut tasks = JoinSet::new();
-        for member in members {
-            let asking = Arc::clone(&asking);
-            tasks.spawn(async move { asking.ask(&member).await });
+        let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
+        let asking = |question| Arc::new(Asking { question, line_end, turn: Mutex::new(false) });
+        if request.printing.by_time {
+            tasks.spawn(merge(question, members, line_end));
+        } else if request.files.follow {
+            tasks.spawn(follow::Following::new(asking(question), selection, membership.clone()).run(members));
+        } else {
+            let (asking, slots) = (asking(question), Arc::new(Semaphore::new(AT_ONCE)));
+            for member in members {
+                let (asking, slots) = (Arc::clone(&asking), Arc::clone(&slots));
+                tasks.spawn(async move {
+                    let Ok(_slot) = slots.acquire().await else { return };
+                    let outcome = asking.ask(&member).await.unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
+                    asking.question.report(&member.name, outcome).await;
+                });
+            }
         }
-        Ok(FanOut { replies, _tasks: tasks })
+        Ok(FanOut { replies, progress, _tasks: tasks })
     }
 
     /// The next reply for the client; none when every member has answered or is lost.
     pub async fn next(&mut self) -> Option<Reply> {
         self.replies.recv().await
     }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Reply {
+        self.progress.reply()
+    }
 }
 
-/// What the members' tasks share.
-struct Asking {
-    from: SocketAddr,
-    request: Vec<u8>,
-    slots: Semaphore,
-    /// Held by a member whose last piece ended within a line, so that no other's output comes between.
-    turn: Mutex<()>,
-    replies: mpsc::Sender<Reply>,
+/// Passes on members' output, each line whole.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) question: Arc<Question>,
+    line_end: &'static [u8],
+    /// Held by a member whose last piece ended within a line, so that no other's output comes between. True when that member was let
+    /// go before the line's end.
+    turn: Mutex<bool>,
 }
 
 impl Asking {
-    async fn ask(&self, member: &Identity) {
-        let Ok(_slot) = self.slots.acquire().await else { return };
-        let name = member.name.to_string();
-        let mut turn = None;
-        let outcome = match self.stream(member, &name, &mut turn).await {
-            Ok(outcome) => outcome,
-            Err(error) => GrepOutcome::Lost(words(&error)),
-        };
-        if turn.is_some() {
-            // It was lost within a line, which must not run into another's.
-            let end = Reply::GrepOutput { member: name.clone(), bytes: b"\n".to_vec() };
-            let _ = self.replies.send(end).await;
-        }
-        drop(turn);
-        // The client may have gone.
-        let _ = self.replies.send(Reply::GrepMember { member: name, outcome }).await;
+    /// Asks a member, and passes on what it says to its end.
+    ///
+    /// # Errors
+    /// When the member is lost.
+    pub(super) async fn ask(&self, member: &Target) -> io::Result<GrepOutcome> {
+        self.ask_then(member, async || ()).await
     }
 
-    async fn stream<'a>(
-        &'a self,
-        member: &Identity,
-        name: &str,
-        turn: &mut Option<MutexGuard<'a, ()>>,
-    ) -> io::Result<GrepOutcome> {
-        let mut stream = call::open(self.from, member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
+    /// As [`Asking::ask`]; when the connection is there, this is done first.
+    pub(super) async fn ask_then(&self, member: &Target, connected: impl AsyncFnOnce()) -> io::Result<GrepOutcome> {
+        let mut answer = self.question.ask(member).await?;
+        connected().await;
+        let mut turn = None;
         loop {
-            let frame = timeout(SILENCE_LIMIT, frame::read(&mut stream, MAX_FRAME)).await??;
-            let reply = match PeerReply::decode(frame)? {
-                PeerReply::Working => continue,
+            let reply = answer.next().await;
+            if reply.is_err() && turn.take().is_some() {
+                // It was lost within a line, which must not run into another's.
+                self.take_turn(member, &mut turn).await?;
+            }
+            match reply? {
+                PeerReply::Part(bytes) => {
+                    self.take_turn(member, &mut turn).await?;
+                    self.output(member, bytes).await?;
+                    turn.iter_mut().for_each(|within| **within = true);
+                }
+                PeerReply::Lines(bytes) => {
+                    self.take_turn(member, &mut turn).await?;
+                    self.output(member, bytes).await?;
+                    turn.take().iter_mut().for_each(|within| **within = false);
+                }
+                PeerReply::Message(text) => {
+                    self.question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?;
+                }
                 PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
                 PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
-                PeerReply::Message(text) => Reply::GrepMessage { member: name.to_owned(), text },
-                PeerReply::Lines(bytes) => {
-                    if turn.is_none() {
-                        *turn = Some(self.turn.lock().await);
-                    }
-                    let ends_line = bytes.last() == Some(&b'\n');
-                    let reply = Reply::GrepOutput { member: name.to_owned(), bytes };
-                    self.send(reply).await?;
-                    if ends_line {
-                        *turn = None;
-                    }
-                    continue;
+                PeerReply::Working(_) => {}
+                PeerReply::Timed(_) | PeerReply::TimedPart(..) => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "lines with times, which were not asked for"));
                 }
-            };
-            self.send(reply).await?;
+            }
         }
     }
 
-    async fn send(&self, reply: Reply) -> io::Result<()> {
-        self.replies.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-/// Why a member is lost, for a person.
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            "the connection ended before its search did".to_owned()
+    /// Waits until no other member is within a line, and ends one that was left open.
+    async fn take_turn<'a>(&'a self, member: &Target, turn: &mut Option<MutexGuard<'a, bool>>) -> io::Result<()> {
+        if turn.is_some() {
+            return Ok(());
         }
-        io::ErrorKind::TimedOut => "no answer in time".to_owned(),
-        io::ErrorKind::ConnectionRefused => "memberd does not accept connections there".to_owned(),
-        _ => error.to_string(),
+        let mut within = self.turn.lock().await;
+        if std::mem::take(&mut *within) {
+            self.output(member, self.line_end.to_vec()).await?;
+        }
+        *turn = Some(within);
+        Ok(())
+    }
+
+    async fn output(&self, member: &Target, bytes: Vec<u8>) -> io::Result<()> {
+        self.question.tell(Reply::GrepOutput { member: member.name.clone(), bytes }).await
     }
 }

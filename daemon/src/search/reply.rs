@@ -1,69 +1,157 @@
 //! What a searched member streams back: frames whose first byte tells their kind.
 
+use super::timed::TimedLines;
+use crate::peer::frame;
 use memberd_control::grep::GrepTotals;
+use std::borrow::Cow;
 use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-/// The longest frame: a piece of output and its kind.
-pub const MAX_FRAME: usize = MAX_PIECE + 1;
+/// The longest frame: a piece of output, and what tells its kind and its times.
+pub const MAX_FRAME: usize = MAX_PIECE + 64;
 
 /// The longest piece of output in one frame. Longer lines are cut into several pieces.
-pub const MAX_PIECE: usize = 256 * 1024;
+pub const MAX_PIECE: usize = 128 * 1024;
 
 const LINES: u8 = 0;
-const MESSAGE: u8 = 1;
-const WORKING: u8 = 2;
-const DONE: u8 = 3;
-const REFUSED: u8 = 4;
+const PART: u8 = 1;
+const TIMED: u8 = 2;
+const TIMED_PART: u8 = 3;
+const MESSAGE: u8 = 4;
+const WORKING: u8 = 5;
+const DONE: u8 = 6;
+const REFUSED: u8 = 7;
 
 /// One frame of the answer to a grep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerReply {
-    /// Output, ready to print; whole lines, unless one is longer than [`MAX_PIECE`].
+    /// Output, ready to print: whole lines, or the end of the one that was begun.
     Lines(Vec<u8>),
+    /// A piece of a line longer than [`MAX_PIECE`]: its other pieces follow at once.
+    Part(Vec<u8>),
+    /// Whole lines, each with its time, in the order of time.
+    Timed(TimedLines),
+    /// The first piece of a line with its time, in milliseconds since the Unix epoch: the others follow as [`PeerReply::Part`] and,
+    /// for the last, [`PeerReply::Lines`].
+    TimedPart(i64, Vec<u8>),
     /// A message for standard error.
     Message(String),
-    /// Nothing yet, but the search goes on.
-    Working,
+    /// The search goes on, and has read so many bytes.
+    Working(u64),
     /// The search is over.
     Done(GrepTotals),
-    /// The search was not begun, and why.
+    /// The search was not begun, or was broken off, and why.
     Refused(String),
 }
 
 impl PeerReply {
-    /// As the parts of a frame.
+    /// Sends it as a frame.
     ///
     /// # Errors
-    /// When the totals cannot be encoded, which memory does not do.
-    pub fn encode(&self) -> io::Result<Vec<u8>> {
-        Ok(match self {
-            PeerReply::Lines(bytes) => [&[LINES], bytes.as_slice()].concat(),
-            PeerReply::Message(text) => [&[MESSAGE], text.as_bytes()].concat(),
-            PeerReply::Working => vec![WORKING],
-            PeerReply::Done(totals) => {
-                let mut bytes = vec![DONE];
-                ciborium::into_writer(totals, &mut bytes).map_err(io::Error::other)?;
-                bytes
+    /// When the connection breaks.
+    pub async fn write(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let (kind, body): (u8, Cow<'_, [u8]>) = match self {
+            PeerReply::Lines(bytes) => (LINES, bytes.into()),
+            PeerReply::Part(bytes) => (PART, bytes.into()),
+            PeerReply::Timed(lines) => (TIMED, lines.as_bytes().into()),
+            PeerReply::TimedPart(time, bytes) => {
+                return frame::write(stream, &[&[TIMED_PART], &time.to_be_bytes(), bytes]).await;
             }
-            PeerReply::Refused(reason) => [&[REFUSED], reason.as_bytes()].concat(),
-        })
+            PeerReply::Message(text) => (MESSAGE, text.as_bytes().into()),
+            PeerReply::Working(bytes) => (WORKING, bytes.to_be_bytes().to_vec().into()),
+            PeerReply::Done(totals) => {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(totals, &mut bytes).map_err(io::Error::other)?;
+                (DONE, bytes.into())
+            }
+            PeerReply::Refused(reason) => (REFUSED, reason.as_bytes().into()),
+        };
+        frame::write(stream, &[&[kind], &body]).await
     }
 
-    /// From a frame.
+    /// Reads one.
     ///
     /// # Errors
-    /// When it is none.
-    pub fn decode(mut frame: Vec<u8>) -> io::Result<Self> {
-        let malformed = || io::Error::new(io::ErrorKind::InvalidData, "malformed reply");
-        let kind = *frame.first().ok_or_else(malformed)?;
-        frame.remove(0);
+    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came is none.
+    pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
+        let length = frame::read_length(stream, MAX_FRAME).await?;
+        let body = length.checked_sub(1).ok_or_else(malformed)?;
+        let kind = stream.read_u8().await?;
+        Self::decode(kind, frame::read_body(stream, body).await?)
+    }
+
+    fn decode(kind: u8, body: Vec<u8>) -> io::Result<Self> {
         match kind {
-            LINES => Ok(PeerReply::Lines(frame)),
-            MESSAGE => Ok(PeerReply::Message(String::from_utf8_lossy(&frame).into_owned())),
-            WORKING => Ok(PeerReply::Working),
-            DONE => ciborium::from_reader(frame.as_slice()).map(PeerReply::Done).map_err(|_| malformed()),
-            REFUSED => Ok(PeerReply::Refused(String::from_utf8_lossy(&frame).into_owned())),
+            LINES => Ok(PeerReply::Lines(body)),
+            PART => Ok(PeerReply::Part(body)),
+            TIMED => TimedLines::from_bytes(body).map(PeerReply::Timed).ok_or_else(malformed),
+            TIMED_PART => {
+                let (time, piece) = body.split_first_chunk().ok_or_else(malformed)?;
+                Ok(PeerReply::TimedPart(i64::from_be_bytes(*time), piece.to_vec()))
+            }
+            MESSAGE => Ok(PeerReply::Message(String::from_utf8_lossy(&body).into_owned())),
+            WORKING => {
+                let bytes = body.as_slice().try_into().map_err(|_| malformed())?;
+                Ok(PeerReply::Working(u64::from_be_bytes(bytes)))
+            }
+            DONE => ciborium::from_reader(body.as_slice()).map(PeerReply::Done).map_err(|_| malformed()),
+            REFUSED => Ok(PeerReply::Refused(String::from_utf8_lossy(&body).into_owned())),
             _ => Err(malformed()),
+        }
+    }
+}
+
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "malformed reply")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn replies() -> impl Strategy<Value = PeerReply> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..50);
+        prop_oneof![
+            bytes().prop_map(PeerReply::Lines),
+            bytes().prop_map(PeerReply::Part),
+            (any::<i64>(), bytes()).prop_map(|(time, bytes)| PeerReply::TimedPart(time, bytes)),
+            proptest::collection::vec((any::<i64>(), bytes()), 0..5).prop_map(|lines| {
+                let mut timed = TimedLines::default();
+                lines.iter().for_each(|(time, line)| timed.push(*time, line));
+                PeerReply::Timed(timed)
+            }),
+            any::<String>().prop_map(PeerReply::Message),
+            any::<u64>().prop_map(PeerReply::Working),
+            any::<[u64; 3]>().prop_map(|[files, bytes, lines]| {
+                PeerReply::Done(GrepTotals { files, bytes, lines, ..GrepTotals::default() })
+            }),
+            any::<String>().prop_map(PeerReply::Refused),
+        ]
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_comes_back_as_it_went(reply in replies()) {
+            runtime().block_on(async {
+                let mut wire = Vec::new();
+                reply.write(&mut wire).await.unwrap();
+                assert_eq!(PeerReply::read(&mut wire.as_slice()).await.unwrap(), reply);
+            });
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), kind in 0_u8..10) {
+            runtime().block_on(async {
+                let _ = PeerReply::read(&mut bytes.as_slice()).await;
+                if let Ok(PeerReply::Timed(mut lines)) = PeerReply::decode(kind, bytes) {
+                    while lines.next().is_some() {}
+                }
+            });
         }
     }
 }

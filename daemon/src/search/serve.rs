@@ -3,19 +3,19 @@
 //! The search runs on a thread of its own and hands its output over a short queue, so a slow reader slows the search, and memory is
 //! bounded whatever is found. It ends when the connection does.
 
-use super::reply::{MAX_PIECE, PeerReply};
-use super::{SEARCHES, Searches, query};
-use crate::peer::frame;
-use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Stopped};
+use super::Searches;
+use super::one::search;
+use super::pieces::Pieces;
+use super::reply::PeerReply;
+use memberd_control::grep::GrepRequest;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// How many pieces of output wait between the search and the connection.
 const QUEUE: usize = 4;
@@ -23,49 +23,91 @@ const QUEUE: usize = 4;
 /// How long a search waits for one of the others to end.
 const SLOT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a search that has found nothing says that it goes on.
-pub const WORKING_EVERY: Duration = Duration::from_secs(1);
+/// How often a search says that it goes on.
+pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 
 /// Answers one request.
 ///
 /// # Errors
 /// When the request is malformed or the connection breaks; the search has ended then, or is about to.
-pub async fn serve(stream: TcpStream, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
+pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
     let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
-    let (mut reader, mut writer) = stream.into_split();
-    let (output, mut pieces) = mpsc::channel(QUEUE);
-    let cancelled = Cancelled::default();
-    let search = tokio::spawn(run(Arc::clone(searches), request, output, Arc::clone(&cancelled.0)));
+    let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
+    let limit = (!request.files.follow).then(|| Instant::now() + searches.limits.search_time);
+    let (queue, mut pieces) = mpsc::channel(QUEUE);
+    let under_way = UnderWay::default();
+    let (cancel, searched) = (Arc::clone(&under_way.cancel), Arc::clone(&under_way.searched));
+    let search = tokio::spawn(run(Arc::clone(searches), request, queue, cancel, searched));
     let mut working = interval(WORKING_EVERY);
     working.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut over = false;
     loop {
         let reply = tokio::select! {
             piece = pieces.recv() => match piece {
                 Some(reply) => reply,
                 None => break,
             },
-            _ = working.tick() => PeerReply::Working,
+            _ = working.tick() => under_way.working(),
+            () = at(limit), if !over => {
+                over = true;
+                under_way.cancel();
+                pieces.close();
+                continue;
+            }
             () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
         // A reader that has gone makes this fail; one that is slow makes it wait, and the search with it.
-        let bytes = reply.encode()?;
-        let parts = [bytes.as_slice()];
-        tokio::select! {
-            written = frame::write(&mut writer, &parts) => written?,
-            () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        let mut write = pin!(reply.write(&mut writer));
+        loop {
+            tokio::select! {
+                written = &mut write => break written?,
+                () = at(limit), if !over => {
+                    over = true;
+                    under_way.cancel();
+                    pieces.close();
+                }
+                () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
         }
-        working.reset();
     }
-    search.await.map_err(io::Error::other)
+    let last = match search.await.map_err(io::Error::other)? {
+        _ if over => PeerReply::Refused(format!("it took longer than {:?}, its limits.search_time", searches.limits.search_time)),
+        last => last,
+    };
+    tokio::select! {
+        written = last.write(&mut writer) => written,
+        () = closed(&mut reader) => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
 }
 
-/// Set when the connection is done with, however that came.
+/// What is known here of a search; dropped, it is cancelled.
 #[derive(Debug, Default)]
-struct Cancelled(Arc<AtomicBool>);
+struct UnderWay {
+    cancel: Arc<AtomicBool>,
+    searched: Arc<AtomicU64>,
+}
 
-impl Drop for Cancelled {
+impl UnderWay {
+    fn cancel(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+
+    fn working(&self) -> PeerReply {
+        PeerReply::Working(self.searched.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+}
+
+/// Returns when that moment comes, if ever.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -75,78 +117,31 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
     let _ = reader.read_u8().await;
 }
 
-async fn run(searches: Arc<Searches>, request: GrepRequest, output: mpsc::Sender<PeerReply>, cancel: Arc<AtomicBool>) {
-    let slot = match timeout(SLOT_LIMIT, Arc::clone(&searches.slots).acquire_owned()).await {
-        Ok(Ok(slot)) => slot,
-        _ => {
-            // Nobody may be waiting any more.
-            let _ = output.send(PeerReply::Refused(format!("{SEARCHES} searches run there already: try again later"))).await;
-            return;
-        }
+/// Runs the search on a thread of its own, and returns the last reply.
+async fn run(
+    searches: Arc<Searches>,
+    request: GrepRequest,
+    queue: mpsc::Sender<PeerReply>,
+    cancel: Arc<AtomicBool>,
+    searched: Arc<AtomicU64>,
+) -> PeerReply {
+    let slots = if request.files.follow { &searches.follows } else { &searches.slots };
+    let Some(slot) = slot(slots).await else {
+        let kind = if request.files.follow { "searches follow" } else { "searches run" };
+        return PeerReply::Refused(format!(
+            "{} {kind} there already, its limits.searches: try again later",
+            searches.limits.searches
+        ));
     };
-    let last = output.clone();
+    let output = Pieces::new(queue, searches.limits.search_output, searched);
     let ended = tokio::task::spawn_blocking(move || {
-        let result = search(&searches, &request, output, &cancel);
+        let reply = search(&searches, &request, output, &cancel);
         drop(slot);
-        result
+        reply
     });
-    let reply = match ended.await {
-        Ok(Ok(None)) => return,
-        Ok(Ok(Some(totals))) => PeerReply::Done(totals),
-        Ok(Err(reason)) => PeerReply::Refused(reason),
-        Err(_) => PeerReply::Refused("the search broke off: see this machine's log".to_owned()),
-    };
-    // Nobody may be waiting any more.
-    let _ = last.send(reply).await;
+    ended.await.unwrap_or_else(|_| PeerReply::Refused("the search broke off: see this machine's log".to_owned()))
 }
 
-/// Runs the search; blocks. There are no totals of one that was broken off.
-fn search(
-    searches: &Searches,
-    request: &GrepRequest,
-    output: mpsc::Sender<PeerReply>,
-    cancel: &AtomicBool,
-) -> Result<Option<GrepTotals>, String> {
-    let search = query(request)?.compile().map_err(|error| error.to_string())?;
-    let narrow = Narrow::new(&request.files.globs).map_err(|error| error.to_string())?;
-    let found = searches.offer().files(&narrow);
-    let mut output = Pieces(output);
-    let mut problems = 0;
-    for problem in &found.problems {
-        problems += 1;
-        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
-            break;
-        }
-    }
-    if found.cut {
-        problems += 1;
-        // If nobody takes it, the search ends at once.
-        let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
-    }
-    let totals = search.run(&searches.machine, &found.files, &mut output, cancel);
-    searches.count(totals.bytes);
-    Ok((!totals.interrupted).then(|| GrepTotals {
-        files: totals.files,
-        bytes: totals.bytes,
-        lines: totals.lines,
-        errors: totals.errors + problems,
-        milliseconds: memberd_ring::time::millis(totals.elapsed),
-        unmatched: found.unmatched,
-    }))
-}
-
-/// The search's end of the queue.
-struct Pieces(mpsc::Sender<PeerReply>);
-
-impl Output for Pieces {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        for piece in bytes.chunks(MAX_PIECE) {
-            self.0.blocking_send(PeerReply::Lines(piece.to_vec())).map_err(|_| Stopped)?;
-        }
-        Ok(())
-    }
-
-    fn message(&mut self, text: String) -> Result<(), Stopped> {
-        self.0.blocking_send(PeerReply::Message(text)).map_err(|_| Stopped)
-    }
+async fn slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    timeout(SLOT_LIMIT, Arc::clone(slots).acquire_owned()).await.ok()?.ok()
 }

@@ -1,6 +1,7 @@
 //! Cuts grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
 use self::Argument::{None as Bare, Optional, Required};
+use super::ours::{self, Our};
 
 /// What an option is to grep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(super) enum Flag {
     Extended,
     /// `-F`
     Fixed,
+    /// `-P`
+    Perl,
     /// `-A`
     After,
     /// `-B`
@@ -47,6 +50,8 @@ pub(super) enum Flag {
     Quiet,
     /// `-e`
     Pattern,
+    /// `-f`
+    PatternFile,
     /// `-v`
     Invert,
     /// `-w`
@@ -55,100 +60,131 @@ pub(super) enum Flag {
     Help,
     /// `-V`
     Version,
+    /// `-b`
+    ByteOffsets,
+    /// `-T`
+    InitialTab,
+    /// `-Z`
+    NullAfterNames,
+    /// `-z`
+    NullData,
+    /// `-a`
+    Text,
+    /// `-I`
+    NoBinaryFiles,
+    /// `--binary-files`
+    BinaryFiles,
+    /// `--group-separator`
+    GroupSeparator,
+    /// `--no-group-separator`
+    NoGroupSeparator,
+    /// `--include`
+    Include,
+    /// `--exclude`
+    Exclude,
+    /// `--exclude-from`
+    ExcludeFrom,
     /// What holds anyway: lines are sent on at once, and bytes are left as they are.
     Granted,
-    /// grep has it; the members' search has not.
-    Unsupported,
+    /// grep has it; here it would mean nothing, for this reason.
+    Refused(&'static str),
+    /// grep has it not.
+    Ours(Our),
 }
 
 /// Whether an option takes an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Argument {
+pub(super) enum Argument {
     None,
     Required,
     Optional,
 }
 
 /// An option with its short names, its long names, and whether it takes an argument.
-type Entry = (Flag, &'static str, &'static [&'static str], Argument);
+pub(super) type Entry = (Flag, &'static str, &'static [&'static str], Argument);
+
+const ALL_IS_SEARCHED: &str = "all that the members offer is searched anyway, and FILE narrows it";
+const NO_DIRECTORIES: &str = "members search the files that they offer, and no directory or device";
+const NO_INPUT: &str = "members have no standard input";
 
 /// All of GNU grep's options.
 const TABLE: &[Entry] = &[
     (Flag::Basic, "G", &["basic-regexp"], Bare),
     (Flag::Extended, "E", &["extended-regexp"], Bare),
     (Flag::Fixed, "F", &["fixed-regexp", "fixed-strings"], Bare),
-    (Flag::Unsupported, "P", &["perl-regexp"], Bare),
+    (Flag::Perl, "P", &["perl-regexp"], Bare),
     (Flag::After, "A", &["after-context"], Required),
     (Flag::Before, "B", &["before-context"], Required),
-    (Flag::Unsupported, "", &["binary-files"], Required),
+    (Flag::BinaryFiles, "", &["binary-files"], Required),
     (Flag::Granted, "", &["line-buffered"], Bare),
-    (Flag::Unsupported, "b", &["byte-offset"], Bare),
+    (Flag::ByteOffsets, "b", &["byte-offset"], Bare),
     (Flag::Context, "C", &["context"], Required),
     (Flag::Color, "", &["color", "colour"], Optional),
     (Flag::Count, "c", &["count"], Bare),
-    (Flag::Unsupported, "D", &["devices"], Required),
-    (Flag::Unsupported, "d", &["directories"], Required),
-    (Flag::Unsupported, "", &["exclude"], Required),
-    (Flag::Unsupported, "", &["exclude-from"], Required),
-    (Flag::Unsupported, "", &["exclude-dir"], Required),
-    (Flag::Unsupported, "f", &["file"], Required),
+    (Flag::Refused(NO_DIRECTORIES), "D", &["devices"], Required),
+    (Flag::Refused(NO_DIRECTORIES), "d", &["directories"], Required),
+    (Flag::Exclude, "", &["exclude"], Required),
+    (Flag::ExcludeFrom, "", &["exclude-from"], Required),
+    (Flag::Refused(NO_DIRECTORIES), "", &["exclude-dir"], Required),
+    (Flag::PatternFile, "f", &["file"], Required),
     (Flag::FilesWithMatch, "l", &["files-with-matches"], Bare),
     (Flag::FilesWithoutMatch, "L", &["files-without-match"], Bare),
-    (Flag::Unsupported, "", &["group-separator"], Required),
+    (Flag::GroupSeparator, "", &["group-separator"], Required),
     (Flag::Help, "", &["help"], Bare),
-    (Flag::Unsupported, "", &["include"], Required),
+    (Flag::Include, "", &["include"], Required),
     (Flag::IgnoreCase, "iy", &["ignore-case"], Bare),
     (Flag::NoIgnoreCase, "", &["no-ignore-case"], Bare),
-    (Flag::Unsupported, "T", &["initial-tab"], Bare),
-    (Flag::Unsupported, "", &["label"], Required),
+    (Flag::InitialTab, "T", &["initial-tab"], Bare),
+    (Flag::Refused(NO_INPUT), "", &["label"], Required),
     (Flag::LineNumber, "n", &["line-number"], Bare),
     (Flag::WholeLines, "x", &["line-regexp"], Bare),
     (Flag::MaxCount, "m", &["max-count"], Required),
     (Flag::NoNames, "h", &["no-filename"], Bare),
-    (Flag::Unsupported, "", &["no-group-separator"], Bare),
+    (Flag::NoGroupSeparator, "", &["no-group-separator"], Bare),
     (Flag::NoMessages, "s", &["no-messages"], Bare),
-    (Flag::Unsupported, "Z", &["null"], Bare),
-    (Flag::Unsupported, "z", &["null-data"], Bare),
+    (Flag::NullAfterNames, "Z", &["null"], Bare),
+    (Flag::NullData, "z", &["null-data"], Bare),
     (Flag::OnlyMatching, "o", &["only-matching"], Bare),
     (Flag::Quiet, "q", &["quiet", "silent"], Bare),
-    (Flag::Unsupported, "r", &["recursive"], Bare),
-    (Flag::Unsupported, "R", &["dereference-recursive"], Bare),
+    (Flag::Refused(ALL_IS_SEARCHED), "r", &["recursive"], Bare),
+    (Flag::Refused(ALL_IS_SEARCHED), "R", &["dereference-recursive"], Bare),
     (Flag::Pattern, "e", &["regexp"], Required),
     (Flag::Invert, "v", &["invert-match"], Bare),
-    (Flag::Unsupported, "a", &["text"], Bare),
-    (Flag::Unsupported, "I", &[], Bare),
+    (Flag::Text, "a", &["text"], Bare),
+    (Flag::NoBinaryFiles, "I", &[], Bare),
     (Flag::Granted, "U", &["binary"], Bare),
-    (Flag::Unsupported, "u", &["unix-byte-offsets"], Bare),
+    // -u is ours.
+    (Flag::Granted, "", &["unix-byte-offsets"], Bare),
     (Flag::Version, "V", &["version"], Bare),
     (Flag::Names, "H", &["with-filename"], Bare),
     (Flag::Words, "w", &["word-regexp"], Bare),
-    (Flag::Unsupported, "X", &[], Required),
+    (Flag::Refused("write -G, -E, -F or -P"), "X", &[], Required),
 ];
 
-/// A piece of the command line.
+/// A piece of the command line. Arguments are bytes: a pattern need not be valid UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     /// An option, as it was written, with its argument.
-    Option(Flag, String, Option<String>),
+    Option(Flag, String, Option<Vec<u8>>),
     /// `-NUM`: the digits.
     Digits(String),
     /// A pattern or a file.
-    Operand(String),
+    Operand(Vec<u8>),
 }
 
 /// Cuts a command line into pieces, in its order.
 ///
 /// # Errors
 /// What is wrong, in getopt's words.
-pub(super) fn pieces(arguments: impl IntoIterator<Item = String>) -> Result<Vec<Piece>, String> {
+pub(super) fn pieces(arguments: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<Piece>, String> {
     let mut arguments = arguments.into_iter();
     let mut pieces = Vec::new();
     while let Some(argument) = arguments.next() {
-        if argument == "--" {
+        if argument == b"--" {
             pieces.extend(arguments.by_ref().map(Piece::Operand));
-        } else if let Some(long) = argument.strip_prefix("--") {
+        } else if let Some(long) = argument.strip_prefix(b"--") {
             pieces.push(long_option(long, &mut arguments)?);
-        } else if let Some(cluster) = argument.strip_prefix('-').filter(|rest| !rest.is_empty()) {
+        } else if let Some(cluster) = argument.strip_prefix(b"-").filter(|rest| !rest.is_empty()) {
             short_options(cluster, &mut arguments, &mut pieces)?;
         } else {
             pieces.push(Piece::Operand(argument));
@@ -158,12 +194,11 @@ pub(super) fn pieces(arguments: impl IntoIterator<Item = String>) -> Result<Vec<
 }
 
 /// `name` or `name=value`; the name may be cut short as long as it is clear.
-fn long_option(text: &str, rest: &mut impl Iterator<Item = String>) -> Result<Piece, String> {
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value.to_owned())),
-        None => (text, None),
-    };
-    let (full, (option, _, _, argument)) = find_long(name)?;
+fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<Piece, String> {
+    let mut parts = text.splitn(2, |byte| *byte == b'=');
+    let name = String::from_utf8_lossy(parts.next().unwrap_or_default());
+    let value = parts.next().map(<[u8]>::to_vec);
+    let (full, (option, _, _, argument)) = find_long(&name)?;
     let written = format!("--{full}");
     let value = match (argument, value) {
         (Bare, Some(_)) => return Err(format!("option '{written}' doesn't allow an argument")),
@@ -173,10 +208,11 @@ fn long_option(text: &str, rest: &mut impl Iterator<Item = String>) -> Result<Pi
     Ok(Piece::Option(*option, written, value))
 }
 
-/// The entry of a long name: the one of just that name, or else the only one that begins so.
+/// The entry of a long name: the one of just that name, or else the only one of grep's that begins so.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let names = || TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    if let Some(exact) = names().find(|(long, _)| *long == name) {
+    let ours = ours::TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    if let Some(exact) = names().chain(ours).find(|(long, _)| *long == name) {
         return Ok(exact);
     }
     let candidates: Vec<_> = names().filter(|(long, _)| long.starts_with(name)).collect();
@@ -191,28 +227,39 @@ fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
 }
 
 /// `inA3`: options without an argument, and at the end perhaps one with its argument, which may also be the next one on the line.
-fn short_options(cluster: &str, rest: &mut impl Iterator<Item = String>, pieces: &mut Vec<Piece>) -> Result<(), String> {
-    let mut letters = cluster.chars();
-    while let Some(letter) = letters.next() {
+fn short_options(cluster: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>, pieces: &mut Vec<Piece>) -> Result<(), String> {
+    let mut cluster = cluster;
+    while let [letter, after @ ..] = cluster {
         if letter.is_ascii_digit() {
-            let more: String = letters.clone().take_while(char::is_ascii_digit).collect();
-            letters.by_ref().take(more.len()).for_each(drop);
-            pieces.push(Piece::Digits(format!("{letter}{more}")));
+            let digits = cluster.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (number, after) = cluster.split_at(digits);
+            pieces.push(Piece::Digits(String::from_utf8_lossy(number).into_owned()));
+            cluster = after;
             continue;
         }
-        let (option, _, _, argument) =
-            TABLE.iter().find(|entry| entry.1.contains(letter)).ok_or_else(|| format!("invalid option -- '{letter}'"))?;
-        let written = format!("-{letter}");
+        let name = first_character(cluster);
+        let (option, _, _, argument) = TABLE
+            .iter()
+            .chain(ours::TABLE)
+            .find(|entry| entry.1.contains(name))
+            .ok_or_else(|| format!("invalid option -- '{name}'"))?;
+        let written = format!("-{name}");
         if *argument == Bare {
             pieces.push(Piece::Option(*option, written, None));
+            cluster = after;
             continue;
         }
-        let value = match letters.as_str() {
-            "" => rest.next().ok_or_else(|| format!("option requires an argument -- '{letter}'"))?,
-            value => value.to_owned(),
+        let value = match after {
+            [] => rest.next().ok_or_else(|| format!("option requires an argument -- '{name}'"))?,
+            value => value.to_vec(),
         };
         pieces.push(Piece::Option(*option, written, Some(value)));
         return Ok(());
     }
     Ok(())
+}
+
+/// The option's letter; all that are options are ASCII.
+fn first_character(cluster: &[u8]) -> char {
+    String::from_utf8_lossy(cluster).chars().next().unwrap_or_default()
 }

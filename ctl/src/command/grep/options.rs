@@ -1,10 +1,16 @@
 //! What grep's options ask for: later ones override earlier ones where GNU grep 3.8 says so.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
-use memberd_control::grep::{GrepColors, GrepPrint, GrepRequest, GrepSyntax};
+use jiff::Zoned;
+use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPrint, GrepRequest, GrepSyntax};
 
+use super::colors::Capabilities;
 use super::getopt::{self, Flag, Piece};
+use super::lines;
+use super::locale;
+use super::ours::{Ours, View};
 
 /// A command line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,38 +19,52 @@ pub(super) enum Command {
     Help,
     /// `--version`
     Version,
-    /// A search.
-    Search(Box<GrepRequest>),
+    /// A search, and what is made of its answers.
+    Search(Box<GrepRequest>, View),
 }
 
-/// Understands a command line. `terminal` says whether colour is wanted where it is left to us.
+/// What grep takes from around the command line.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    /// Whether colour is wanted where it is left to us.
+    pub(super) terminal: bool,
+    /// The locale's characters.
+    pub(super) characters: GrepCharacters,
+    /// Which colours there are.
+    pub(super) colors: Capabilities,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(super) fn here(terminal: bool) -> Surroundings {
+        let variable = |name: &str| std::env::var(name).ok();
+        Surroundings { terminal, characters: locale::characters(variable), colors: Capabilities::read(variable) }
+    }
+}
+
+/// Understands a command line, and reads the files that it names patterns and globs by.
 ///
 /// # Errors
 /// What is wrong, in grep's words.
-pub(super) fn parse(arguments: &[OsString], terminal: bool) -> Result<Command, String> {
-    let mut options = Options { terminal, ..Options::default() };
-    for piece in getopt::pieces(in_utf8(arguments)?)? {
+pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Command, String> {
+    let mut options = Options { surroundings: surroundings.clone(), ..Options::default() };
+    for piece in getopt::pieces(arguments.iter().cloned().map(OsString::into_vec))? {
         options.take(piece)?;
     }
     options.command()
-}
-
-fn in_utf8(arguments: &[OsString]) -> Result<Vec<String>, String> {
-    arguments
-        .iter()
-        .map(|argument| argument.to_str().map(str::to_owned).ok_or_else(|| format!("{}: not valid UTF-8", argument.display())))
-        .collect()
 }
 
 /// What was read so far.
 #[derive(Debug, Default)]
 struct Options {
     request: GrepRequest,
-    terminal: bool,
+    surroundings: Surroundings,
+    syntax: Option<GrepSyntax>,
+    color: bool,
     help: bool,
     version: bool,
     patterns: Option<Vec<Vec<u8>>>,
-    operands: Vec<String>,
+    operands: Vec<Vec<u8>>,
     quiet: bool,
     names_of_files: Option<GrepPrint>,
     count: bool,
@@ -52,6 +72,7 @@ struct Options {
     before: Option<u32>,
     after: Option<u32>,
     around: Option<u32>,
+    ours: Ours,
 }
 
 impl Options {
@@ -59,28 +80,56 @@ impl Options {
         match piece {
             Piece::Operand(operand) => self.operands.push(operand),
             Piece::Digits(digits) => self.around = Some(context(&digits)?),
-            Piece::Option(Flag::Unsupported, written, _) => {
-                return Err(format!("option '{written}' is not supported by memberctl"));
+            Piece::Option(Flag::Refused(reason), written, _) => {
+                return Err(format!("option '{written}' is not supported by memberctl: {reason}"));
             }
-            Piece::Option(flag, _, Some(value)) => self.take_value(flag, &value)?,
+            Piece::Option(Flag::Basic, ..) => self.set_syntax(GrepSyntax::Basic)?,
+            Piece::Option(Flag::Extended, ..) => self.set_syntax(GrepSyntax::Extended)?,
+            Piece::Option(Flag::Fixed, ..) => self.set_syntax(GrepSyntax::Fixed)?,
+            Piece::Option(Flag::Perl, ..) => self.set_syntax(GrepSyntax::Perl)?,
+            Piece::Option(Flag::Pattern, _, Some(value)) => self.patterns().extend(lines::of_text(&value)),
+            Piece::Option(Flag::PatternFile, _, Some(value)) => {
+                let read = lines::of_file(&value)?;
+                self.patterns().extend(read);
+            }
+            Piece::Option(Flag::GroupSeparator, _, Some(value)) => self.request.printing.group_separator = Some(value),
+            Piece::Option(Flag::Ours(option), _, value) => self.ours.take(option, value.map(text).transpose()?)?,
+            Piece::Option(flag, _, Some(value)) => self.take_value(flag, &text(value)?)?,
             Piece::Option(flag, _, None) => self.take_flag(flag),
         }
         Ok(())
     }
 
+    /// A later one counts, but Perl's go with no other.
+    fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
+        if self.syntax.is_some_and(|before| (before == GrepSyntax::Perl) != (syntax == GrepSyntax::Perl)) {
+            return Err("conflicting matchers specified".to_owned());
+        }
+        self.syntax = Some(syntax);
+        Ok(())
+    }
+
+    fn patterns(&mut self) -> &mut Vec<Vec<u8>> {
+        self.patterns.get_or_insert_default()
+    }
+
     fn take_flag(&mut self, flag: Flag) {
         let GrepRequest { pattern, printing, .. } = &mut self.request;
         match flag {
-            Flag::Basic => pattern.syntax = GrepSyntax::Basic,
-            Flag::Extended => pattern.syntax = GrepSyntax::Extended,
-            Flag::Fixed => pattern.syntax = GrepSyntax::Fixed,
-            Flag::Color => printing.colors = self.terminal.then(GrepColors::default),
+            Flag::Color => self.color = self.surroundings.terminal,
             Flag::Count => self.count = true,
             Flag::FilesWithMatch => self.names_of_files = Some(GrepPrint::FilesWithMatch),
             Flag::FilesWithoutMatch => self.names_of_files = Some(GrepPrint::FilesWithoutMatch),
             Flag::IgnoreCase => pattern.ignore_case = true,
             Flag::NoIgnoreCase => pattern.ignore_case = false,
             Flag::LineNumber => printing.line_numbers = true,
+            Flag::ByteOffsets => printing.byte_offsets = true,
+            Flag::InitialTab => printing.initial_tab = true,
+            Flag::NullAfterNames => printing.null_after_names = true,
+            Flag::NullData => pattern.null_data = true,
+            Flag::Text => printing.binary = GrepBinary::Text,
+            Flag::NoBinaryFiles => printing.binary = GrepBinary::Skip,
+            Flag::NoGroupSeparator => printing.group_separator = None,
             Flag::WholeLines => pattern.whole_lines = true,
             Flag::NoNames => printing.no_names = true,
             Flag::Names => printing.no_names = false,
@@ -91,12 +140,30 @@ impl Options {
             Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
-            // The first holds anyway, the second is refused before, the others never come without a value.
-            Flag::Granted | Flag::Unsupported | Flag::After | Flag::Before | Flag::Context | Flag::MaxCount | Flag::Pattern => {}
+            // The first holds anyway, the next were seen to before, the others never come without a value.
+            Flag::Granted
+            | Flag::Refused(_)
+            | Flag::Ours(_)
+            | Flag::Basic
+            | Flag::Extended
+            | Flag::Fixed
+            | Flag::Perl
+            | Flag::After
+            | Flag::Before
+            | Flag::Context
+            | Flag::MaxCount
+            | Flag::Pattern
+            | Flag::PatternFile
+            | Flag::BinaryFiles
+            | Flag::GroupSeparator
+            | Flag::Include
+            | Flag::Exclude
+            | Flag::ExcludeFrom => {}
         }
     }
 
     fn take_value(&mut self, flag: Flag, value: &str) -> Result<(), String> {
+        let GrepRequest { files, printing, .. } = &mut self.request;
         match flag {
             Flag::After => self.after = Some(context(value)?),
             Flag::Before => self.before = Some(context(value)?),
@@ -104,10 +171,17 @@ impl Options {
             Flag::MaxCount => {
                 let count = number(value).ok_or("invalid max count")?;
                 // GNU grep takes a negative count for no limit.
-                self.request.printing.max_count = u64::try_from(count).ok();
+                printing.max_count = u64::try_from(count).ok();
             }
-            Flag::Color => self.request.printing.colors = color(value, self.terminal)?.then(GrepColors::default),
-            Flag::Pattern => self.patterns.get_or_insert_default().extend(lines(value)),
+            Flag::Color => self.color = color(value, self.surroundings.terminal)?,
+            Flag::BinaryFiles => printing.binary = binary(value)?,
+            Flag::Include => files.include.push(value.to_owned()),
+            Flag::Exclude => files.exclude.push(value.to_owned()),
+            Flag::ExcludeFrom => {
+                for glob in lines::of_file(value.as_bytes())? {
+                    files.exclude.push(text(glob)?);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -121,27 +195,45 @@ impl Options {
             return Ok(Command::Version);
         }
         let mut operands = self.operands.into_iter();
-        self.request.pattern.patterns = match self.patterns {
+        let GrepRequest { pattern, files, printing, .. } = &mut self.request;
+        pattern.patterns = match self.patterns {
             Some(patterns) => patterns,
-            None => lines(&operands.next().ok_or("no PATTERN was given")?).collect(),
+            None => lines::of_text(&operands.next().ok_or("no PATTERN was given")?).collect(),
         };
-        self.request.files.globs = operands.collect();
-        self.request.printing.what = match self.names_of_files {
+        pattern.syntax = self.syntax.unwrap_or_default();
+        if pattern.syntax == GrepSyntax::Perl && pattern.patterns.len() > 1 {
+            return Err("the -P option only supports a single pattern".to_owned());
+        }
+        pattern.characters = self.surroundings.characters;
+        files.globs = operands.map(text).collect::<Result<_, _>>()?;
+        printing.what = match self.names_of_files {
             _ if self.quiet => GrepPrint::Nothing,
             Some(print) => print,
             None if self.count => GrepPrint::Count,
             None if self.only_matching => GrepPrint::Matches,
             None => GrepPrint::Lines,
         };
-        self.request.printing.before_context = self.before.or(self.around);
-        self.request.printing.after_context = self.after.or(self.around);
-        Ok(Command::Search(Box::new(self.request)))
+        printing.before_context = self.before.or(self.around);
+        printing.after_context = self.after.or(self.around);
+        printing.colors = self.color.then_some(self.surroundings.colors.0);
+        let view = self.ours.apply(&mut self.request, &Zoned::now())?;
+        Ok(Command::Search(Box::new(self.request), view))
     }
 }
 
-/// The patterns in a text, one a line.
-fn lines(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {
-    text.split('\n').map(|line| line.as_bytes().to_vec())
+/// An argument that must be text: numbers, words and globs.
+fn text(argument: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(argument).map_err(|error| format!("{}: not valid UTF-8", String::from_utf8_lossy(error.as_bytes())))
+}
+
+/// `--binary-files=TYPE`
+fn binary(kind: &str) -> Result<GrepBinary, String> {
+    match kind {
+        "binary" => Ok(GrepBinary::Report),
+        "text" => Ok(GrepBinary::Text),
+        "without-match" => Ok(GrepBinary::Skip),
+        _ => Err("unknown binary-files type".to_owned()),
+    }
 }
 
 /// `--color=WHEN`, with all the words that GNU grep knows.

@@ -3,17 +3,21 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use memberd_control::grep::{GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
+use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
 
-use super::{Command, parse};
+use super::{Command, Surroundings};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
     line.iter().map(OsString::from).collect()
 }
 
+fn parse(line: &[OsString], terminal: bool) -> Result<Command, String> {
+    super::parse(line, &Surroundings { terminal, ..Surroundings::default() })
+}
+
 fn search(line: &[&str]) -> GrepRequest {
     match parse(&arguments(line), false) {
-        Ok(Command::Search(request)) => *request,
+        Ok(Command::Search(request, _)) => *request,
         other => panic!("{line:?}: {other:?}"),
     }
 }
@@ -54,7 +58,29 @@ fn each_option_asks_for_what_grep_means_by_it() {
         (&["-m3", "p"], |r| r.printing.max_count = Some(3)),
         (&["--max-count=0", "p"], |r| r.printing.max_count = Some(0)),
         (&["-m", "-1", "p"], |_| {}),
-        (&["--line-buffered", "-U", "p"], |_| {}),
+        (&["--line-buffered", "-U", "--unix-byte-offsets", "p"], |_| {}),
+        (&["-P", "p"], |r| r.pattern.syntax = GrepSyntax::Perl),
+        (&["--perl-regexp", "-P", "p"], |r| r.pattern.syntax = GrepSyntax::Perl),
+        (&["-z", "p"], |r| r.pattern.null_data = true),
+        (&["--null-data", "p"], |r| r.pattern.null_data = true),
+        (&["-b", "p"], |r| r.printing.byte_offsets = true),
+        (&["--byte-offset", "p"], |r| r.printing.byte_offsets = true),
+        (&["-T", "p"], |r| r.printing.initial_tab = true),
+        (&["--initial-tab", "p"], |r| r.printing.initial_tab = true),
+        (&["-Z", "p"], |r| r.printing.null_after_names = true),
+        (&["--null", "p"], |r| r.printing.null_after_names = true),
+        (&["-a", "p"], |r| r.printing.binary = GrepBinary::Text),
+        (&["--text", "p"], |r| r.printing.binary = GrepBinary::Text),
+        (&["-I", "p"], |r| r.printing.binary = GrepBinary::Skip),
+        (&["--binary-files=text", "p"], |r| r.printing.binary = GrepBinary::Text),
+        (&["--binary-files=without-match", "p"], |r| r.printing.binary = GrepBinary::Skip),
+        (&["-a", "--binary-files=binary", "p"], |_| {}),
+        (&["--group-separator=XX", "p"], |r| r.printing.group_separator = Some(b"XX".to_vec())),
+        (&["--group-separator", "", "p"], |r| r.printing.group_separator = Some(vec![])),
+        (&["--no-group-separator", "p"], |r| r.printing.group_separator = None),
+        (&["--include=*.log", "--include", "x", "p"], |r| r.files.include = vec!["*.log".to_owned(), "x".to_owned()]),
+        (&["--exclude=*.log", "p"], |r| r.files.exclude = vec!["*.log".to_owned()]),
+        (&["-A0", "p"], |r| r.printing.after_context = Some(0)),
     ];
     for (line, change) in table {
         assert_eq!(search(line), request(&["p"], change), "{line:?}");
@@ -150,7 +176,7 @@ fn options_may_be_combined_cut_short_and_given_after_operands() {
 #[test]
 fn colour_is_off_unless_asked_for_and_auto_asks_the_terminal() {
     let color = |line: &[&str], terminal| match parse(&arguments(line), terminal) {
-        Ok(Command::Search(request)) => request.printing.colors.is_some(),
+        Ok(Command::Search(request, _)) => request.printing.colors.is_some(),
         other => panic!("{line:?}: {other:?}"),
     };
     for (line, on_terminal, elsewhere) in [
@@ -191,34 +217,66 @@ fn what_is_wrong_is_said_in_greps_words() {
         (&["-A", "-1", "p"], "-1: invalid context length argument"),
         (&["-C", "", "p"], ": invalid context length argument"),
         (&["--color=foo", "p"], "invalid argument 'foo' for '--color'"),
+        (&["--binary-files=foo", "p"], "unknown binary-files type"),
+        (&["-f", "/no/such", "p"], "/no/such: No such file or directory"),
     ] {
         assert_eq!(parse(&arguments(line), false), Err(words.to_owned()), "{line:?}");
     }
 }
 
 #[test]
-fn greps_options_that_members_do_not_have_are_refused_by_name() {
-    for (line, name) in [
-        (&["-P", "p"][..], "-P"),
-        (&["--perl", "p"], "--perl-regexp"),
-        (&["-f", "file", "p"], "-f"),
-        (&["-z", "p"], "-z"),
-        (&["-Z", "p"], "-Z"),
-        (&["-b", "p"], "-b"),
-        (&["-ir", "p"], "-r"),
-        (&["-a", "p"], "-a"),
-        (&["-I", "p"], "-I"),
-        (&["-T", "p"], "-T"),
-        (&["--include=*.log", "p"], "--include"),
-        (&["--no-group-separator", "p"], "--no-group-separator"),
-    ] {
-        let words = format!("option '{name}' is not supported by memberctl");
-        assert_eq!(parse(&arguments(line), false), Err(words), "{line:?}");
+fn perls_patterns_go_with_no_others_and_there_is_only_one() {
+    for line in [&["-P", "-E", "p"][..], &["-F", "-P", "p"], &["-PG", "p"]] {
+        assert_eq!(parse(&arguments(line), false), Err("conflicting matchers specified".to_owned()), "{line:?}");
+    }
+    for line in [&["-P", "-e", "a", "-e", "b"][..], &["-P", "a\nb"]] {
+        assert_eq!(parse(&arguments(line), false), Err("the -P option only supports a single pattern".to_owned()), "{line:?}");
     }
 }
 
 #[test]
-fn arguments_that_are_no_text_are_refused() {
-    let line = [OsString::from_vec(vec![b'a', 0xff])];
-    assert!(parse(&line, false).unwrap_err().contains("not valid UTF-8"));
+fn patterns_come_from_files_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (patterns, empty) = (file("patterns", b"a\n\xff\n"), file("empty", b""));
+    assert_eq!(search(&["-f", &patterns, "-e", "b", "f"]).pattern.patterns, [&b"a"[..], b"\xff", b"b"]);
+    assert_eq!(search(&[&format!("--file={empty}"), "f"]).pattern.patterns, Vec::<Vec<u8>>::new());
+    let globs = file("globs", b"*.gz\nx\n");
+    assert_eq!(search(&["--exclude-from", &globs, "p"]).files.exclude, ["*.gz", "x"]);
+}
+
+#[test]
+fn what_would_mean_nothing_is_refused_by_name() {
+    for (line, name) in [
+        (&["-ir", "p"][..], "-r"),
+        (&["-R", "p"], "-R"),
+        (&["--recursive", "p"], "--recursive"),
+        (&["-d", "skip", "p"], "-d"),
+        (&["-D", "skip", "p"], "-D"),
+        (&["--exclude-dir=x", "p"], "--exclude-dir"),
+        (&["--label=x", "p"], "--label"),
+        (&["-X", "egrep", "p"], "-X"),
+    ] {
+        let words = parse(&arguments(line), false).unwrap_err();
+        assert!(words.starts_with(&format!("option '{name}' is not supported by memberctl: ")), "{line:?} {words}");
+    }
+}
+
+#[test]
+fn a_pattern_may_be_any_bytes_and_a_file_must_be_text() {
+    let odd = || OsString::from_vec(vec![b'a', 0xff]);
+    let Ok(Command::Search(request, _)) = parse(&[odd()], false) else { panic!("no search") };
+    assert_eq!(request.pattern.patterns, [b"a\xff"]);
+    assert_eq!(parse(&["p".into(), odd()], false), Err("a\u{fffd}: not valid UTF-8".to_owned()));
+}
+
+#[test]
+fn the_locale_goes_with_the_patterns() {
+    let surroundings = Surroundings { characters: GrepCharacters::Bytes, ..Surroundings::default() };
+    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else { panic!("no search") };
+    assert_eq!(request.pattern.characters, GrepCharacters::Bytes);
 }

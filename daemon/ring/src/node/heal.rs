@@ -96,10 +96,14 @@ impl Node {
         }
         let lost = self.lost();
         if let Some(address) = lost.choose(&mut self.rng) {
-            let body =
-                Body::Knock { name: self.name.clone(), settings: self.settings.group.fingerprint(), side: self.list.digest() };
-            self.send(*address, body, now);
+            self.knock(*address, now);
         }
+    }
+
+    /// Asks whether anybody is there: a member answers with a heartbeat that introduces it.
+    pub(super) fn knock(&mut self, to: SocketAddr, now: Now) {
+        let body = Body::Knock { name: self.name.clone(), settings: self.settings.group.fingerprint(), side: self.list.digest() };
+        self.send(to, body, now);
     }
 
     /// Where members may be that this one has lost: the failed, absent introducers, and acquaintances that are not in the list.
@@ -174,6 +178,20 @@ impl Node {
         true
     }
 
+    /// Comes back without asking: others hold this very life for being elsewhere, and only it can know better.
+    pub(super) fn renew_alone(&mut self, now: Now) {
+        if now.mono < self.healing.next_renewal {
+            return;
+        }
+        self.healing.next_renewal = now.mono + RENEWAL_PAUSE;
+        self.healing.renewal = None;
+        let old = self.incarnation;
+        let new = self.next_incarnation(now, old);
+        self.begin_incarnation(new, now);
+        self.announce(now);
+        self.events.push_back(Event::Renewed { old, new });
+    }
+
     /// Another live machine has the name and is the newer.
     pub(super) fn give_way(&mut self, by: Identity) {
         self.events.push_back(Event::Superseded { by });
@@ -198,8 +216,7 @@ impl Node {
                 };
                 newer || same && settled
             });
-            if !keeps {
-                let change = self.list.set(update.clone(), now.mono);
+            if !keeps && let Some(change) = self.list.set(update.clone(), now.mono) {
                 self.changed(&change, now);
             }
         }

@@ -13,6 +13,9 @@ use std::net::SocketAddr;
 /// For this long after its list last changed a member also compares lists with random members beyond its ring neighbours.
 const COMPARE_AFTER_CHANGE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// For this long after its life began a member's news introduces it.
+const INTRODUCES_ITSELF: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// To whom heartbeats go.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
@@ -166,8 +169,11 @@ impl Node {
         }
     }
 
+    /// Sends news in as many datagrams as it takes. A member that has just joined introduces itself in each, or those that do not know it
+    /// yet would believe none of it.
     pub(super) fn send_news(&mut self, to: &[SocketAddr], news: &[Update], now: Now) {
-        for piece in pack(news) {
+        let introduction = (now.mono.since(self.born) < INTRODUCES_ITSELF).then(|| self.introduction());
+        for piece in pack(news, introduction.as_ref()) {
             for address in to {
                 self.send(*address, Body::News(piece.clone()), now);
             }

@@ -197,8 +197,10 @@ impl Node {
         self.incarnation = incarnation;
         self.born = now.mono;
         self.events.push_back(Event::Incarnation(incarnation));
-        let change = self.list.set(self.introduction(), now.mono);
-        self.changed(&change, now);
+        // It is the first in the list, or in it already, so there is room.
+        if let Some(change) = self.list.set(self.introduction(), now.mono) {
+            self.changed(&change, now);
+        }
     }
 
     /// Tells the group of this life; the heartbeats to the new monitors go out as the ring is laid.

@@ -91,7 +91,7 @@ impl Node {
             body => match body.news().iter().find(introduces) {
                 Some(update) => update.identity.name.clone(),
                 None => {
-                    self.ask_who(from, now);
+                    self.ask_who(from, body, now);
                     return None;
                 }
             },
@@ -109,11 +109,14 @@ impl Node {
         None
     }
 
-    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself.
-    fn ask_who(&mut self, from: SocketAddr, now: Now) {
+    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself. Whoever sends heartbeats from
+    /// where nobody is known is knocked at, for the same reason: its entry is missing here, or has another address.
+    fn ask_who(&mut self, from: SocketAddr, body: &Body, now: Now) {
         if let Some(entry) = self.list.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
             self.send(from, Body::Ask { name, incarnation }, now);
+        } else if matches!(body, Body::Heartbeat { .. }) {
+            self.knock(from, now);
         }
     }
 
@@ -169,9 +172,14 @@ impl Node {
             self.counters.implausible += 1;
             return;
         }
-        let newer_elsewhere = identity.incarnation > self.incarnation && identity.address != self.address;
-        if *claim == Claim::Alive && newer_elsewhere {
+        let alive_elsewhere = *claim == Claim::Alive && identity.address != self.address;
+        if alive_elsewhere && identity.incarnation > self.incarnation {
             self.give_way(identity.clone());
+        } else if alive_elsewhere {
+            // The very same life cannot be elsewhere. Where the right entry does not win by itself, a larger incarnation does.
+            if identity.address > self.address {
+                self.renew_alone(now);
+            }
         } else {
             // Even at another address: where no such machine is, that entry fails soon, and this one is let in again.
             self.renew_through(from, identity.incarnation, now);

@@ -72,7 +72,7 @@ impl Node {
         let differing = Summary::with_buckets(&self.list, buckets).differing(theirs);
         let differs = |update: &Update| differing.get(bucket(&update.identity, buckets)).copied().unwrap_or(false);
         let news: Vec<Update> = self.list.iter().map(|entry| entry.to_update()).filter(differs).collect();
-        if pack(&news).len() <= MOST_DATAGRAMS {
+        if pack(&news, None).len() <= MOST_DATAGRAMS {
             self.send_news(&[to], &news, now);
         } else if self.repairs.exchange.is_none() {
             let request = CallRequest::Exchange { sender: self.introduction(), list: self.whole_list() };

@@ -12,6 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// How many members, the nearest on the ring, are sounded when one that was never heard is silent past its deadline: more than k are
+/// gone at once, and to wait for the ring to move on by k at a time would take a `failure_timeout` for each step.
+const SOUNDED: usize = 128;
+
 /// What is needed to doubt.
 #[derive(Debug, Default)]
 pub(super) struct Suspicions {
@@ -70,17 +74,24 @@ impl Node {
 
     /// Judges all that the detector found, and all doubts that have lasted.
     pub(super) fn judge(&mut self, now: Now) {
+        let mut gap = false;
         for finding in self.detector.poll(now.mono) {
             match finding {
                 Finding::Missing(name, incarnation) => self.ask_about(&name, incarnation, now),
-                Finding::Silent { name, incarnation, silent_for, suspected } => {
+                Finding::Unanswered(name, incarnation) => self.ask(&name, incarnation, now),
+                Finding::Silent { name, incarnation, silent_for, suspected, ever_heard } => {
                     let stands =
                         self.list.get(&name).is_some_and(|entry| entry.is_up() && entry.identity.incarnation == incarnation);
                     if stands {
                         self.accuse(&name, silent_for, suspected, now);
+                        gap |= !ever_heard;
                     }
                 }
             }
+        }
+        if gap {
+            let nearest = topology::targets(&self.list, &self.name, SOUNDED, Entry::is_up);
+            self.detector.sound(nearest.iter().map(|entry| (&entry.identity.name, entry.identity.incarnation)), now.mono);
         }
         self.declare_lasting_doubts(now);
     }
@@ -88,13 +99,19 @@ impl Node {
     /// At a missed heartbeat the member itself and its other monitors are asked; an answer can move the deadline, silence cannot.
     fn ask_about(&mut self, name: &Name, incarnation: Incarnation, now: Now) {
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let mut asked: Vec<SocketAddr> =
+        let others: Vec<SocketAddr> =
             topology::monitors(&self.list, name, k, Entry::is_up).into_iter().map(|entry| entry.identity.address).collect();
-        if let Some(entry) = self.list.get(name).filter(|entry| entry.identity.incarnation == incarnation) {
-            asked.push(entry.identity.address);
-        }
         self.counters.suspicions += 1;
-        for address in asked {
+        for address in others {
+            self.send(address, Body::Ask { name: name.clone(), incarnation }, now);
+        }
+        self.ask(name, incarnation, now);
+    }
+
+    /// Asks a member for a sign of life.
+    fn ask(&mut self, name: &Name, incarnation: Incarnation, now: Now) {
+        if let Some(entry) = self.list.get(name).filter(|entry| entry.identity.incarnation == incarnation) {
+            let address = entry.identity.address;
             self.send(address, Body::Ask { name: name.clone(), incarnation }, now);
         }
     }

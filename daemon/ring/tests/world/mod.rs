@@ -14,15 +14,15 @@
 
 mod check;
 mod clocks;
+mod environment;
 pub mod measure;
 mod network;
+pub mod prelude;
 mod queue;
 mod run;
 mod trace;
 
 pub use network::Network;
-#[allow(unused_imports, reason = "not every test has seeds to choose from")]
-pub use trace::seeds;
 
 use memberd_ring::join::CallId;
 use memberd_ring::list::{Claim, List, Update};
@@ -115,6 +115,8 @@ pub struct World {
     pub seen: Vec<Seen>,
     pub sent: u64,
     pub sent_bytes: u64,
+    /// How often a node was woken because a moment that it had asked for had come.
+    pub woken: u64,
     /// The most that a node asked for after one input: datagrams, calls and events.
     pub most_at_once: usize,
     /// Whether a list was corrupted on purpose, so that lives in it need not have been lived.
@@ -177,6 +179,7 @@ impl World {
             seen: Vec::new(),
             sent: 0,
             sent_bytes: 0,
+            woken: 0,
             most_at_once: 0,
             corrupted: false,
             checked: true,

@@ -115,6 +115,7 @@ impl World {
                 if let Some(node) = machine.node.as_mut()
                     && node.poll_timeout().is_some_and(|due| due <= now.mono)
                 {
+                    self.woken += 1;
                     node.handle_timeout(now);
                 }
             }

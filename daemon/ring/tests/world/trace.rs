@@ -1,13 +1,11 @@
 //! What a failed run prints: who holds whom up, what was done and seen last, the seed, and the command that runs it again.
 
+use super::environment::SEED;
 use super::{Seen, World};
 use memberd_ring::Event;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// The variable that picks one seed out of those that a test runs through.
-const SEED: &str = "MEMBERD_RING_SEED";
 
 /// How many members and how many moments a trace shows.
 const MEMBERS: usize = 40;
@@ -15,12 +13,6 @@ const MOMENTS: usize = 100;
 
 /// Sights of one thing that are closer in time than this are shown as one.
 const SAME_SIGHT: Duration = Duration::from_secs(1);
-
-/// Of these seeds those to run: all, or the one that `MEMBERD_RING_SEED` names.
-pub fn seeds(range: std::ops::Range<u64>) -> impl Iterator<Item = u64> {
-    let only: Option<u64> = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-    range.filter(move |seed| only.is_none_or(|only| only == *seed))
-}
 
 /// What many saw at about the same time.
 struct Sight {

@@ -1,4 +1,4 @@
-//! Which of the offered files a search wants: the user's FILE arguments.
+//! Which of the offered files a search wants: the user's FILE arguments, `--include` and `--exclude`.
 
 use std::path::Path;
 
@@ -6,13 +6,16 @@ use globset::GlobMatcher;
 
 use super::glob::{GlobError, compile};
 
-/// The most FILE globs of one search.
+/// The most globs of each kind in one search.
 const MAX_NARROWING: usize = 256;
 
 /// Globs over the offered files. Without any, every offered file is wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Narrow {
     globs: Vec<NarrowGlob>,
+    include: Vec<NarrowGlob>,
+    exclude: Vec<NarrowGlob>,
+    rotated: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -27,26 +30,51 @@ impl Narrow {
     /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. One without `/` is held against a file's base
     /// name, one with `/` against its whole path.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Narrow, GlobError> {
-        if globs.len() > MAX_NARROWING {
-            return Err(GlobError::TooMany { limit: MAX_NARROWING });
-        }
-        let globs = globs
-            .iter()
-            .map(|glob| {
-                let written = glob.as_ref();
-                Ok(NarrowGlob {
-                    written: written.to_owned(),
-                    matcher: compile(written, written)?,
-                    whole_path: written.contains('/'),
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Narrow { globs })
+        Ok(Narrow { globs: parse(globs)?, ..Narrow::default() })
+    }
+
+    /// `--include`: of these globs, if there are any, one must match as well.
+    pub fn include<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
+        Ok(Narrow { include: parse(globs)?, ..self })
+    }
+
+    /// `--exclude`: of these globs none may match.
+    pub fn exclude<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
+        Ok(Narrow { exclude: parse(globs)?, ..self })
+    }
+
+    /// `--rotated`: with each wanted file comes what was rotated away from it, oldest first.
+    #[must_use]
+    pub fn rotated(self, rotated: bool) -> Narrow {
+        Narrow { rotated, ..self }
+    }
+
+    /// Whether rotated files are wanted with theirs.
+    pub(crate) fn wants_rotated(&self) -> bool {
+        self.rotated
     }
 
     /// A memory of which globs have matched.
     pub(crate) fn tracker(&self) -> Tracker<'_> {
         Tracker { narrow: self, matched: vec![false; self.globs.len()] }
+    }
+}
+
+fn parse<S: AsRef<str>>(globs: &[S]) -> Result<Vec<NarrowGlob>, GlobError> {
+    if globs.len() > MAX_NARROWING {
+        return Err(GlobError::TooMany { limit: MAX_NARROWING });
+    }
+    globs.iter().map(|glob| NarrowGlob::parse(glob.as_ref())).collect()
+}
+
+impl NarrowGlob {
+    fn parse(written: &str) -> Result<NarrowGlob, GlobError> {
+        Ok(NarrowGlob { written: written.to_owned(), matcher: compile(written, written)?, whole_path: written.contains('/') })
+    }
+
+    fn matches(&self, path: &Path) -> bool {
+        let subject = if self.whole_path { Some(path.as_os_str()) } else { path.file_name() };
+        subject.is_some_and(|subject| self.matcher.is_match(subject))
     }
 }
 
@@ -60,15 +88,17 @@ pub(crate) struct Tracker<'n> {
 impl Tracker<'_> {
     /// Whether the file at `path` is wanted.
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
+        let Narrow { include, exclude, .. } = self.narrow;
+        let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
+            && !exclude.iter().any(|glob| glob.matches(path));
         let mut wanted = self.narrow.globs.is_empty();
         for (glob, matched) in self.narrow.globs.iter().zip(&mut self.matched) {
-            let subject = if glob.whole_path { Some(path.as_os_str()) } else { path.file_name() };
-            if subject.is_some_and(|subject| glob.matcher.is_match(subject)) {
+            if glob.matches(path) {
                 *matched = true;
                 wanted = true;
             }
         }
-        wanted
+        wanted && passes
     }
 
     /// The globs that matched no file, as written.
@@ -105,6 +135,15 @@ mod tests {
         assert!(wants(&["/var/**"], "/var/log/a.log"));
         assert!(!wants(&["log/a.log"], "/var/log/a.log"));
         assert!(wants(&["**/a.log"], "/var/log/a.log"));
+    }
+
+    #[test]
+    fn include_and_exclude_narrow_further() {
+        let narrow = Narrow::new(&["/var/**"]).unwrap().include(&["*.log", "x"]).unwrap().exclude(&["b*"]).unwrap();
+        let mut tracker = narrow.tracker();
+        assert!(tracker.wants(Path::new("/var/a.log")) && tracker.wants(Path::new("/var/x")));
+        assert!(!tracker.wants(Path::new("/var/b.log")) && !tracker.wants(Path::new("/var/a.txt")));
+        assert!(!tracker.wants(Path::new("/srv/a.log")));
     }
 
     #[test]

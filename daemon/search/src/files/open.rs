@@ -3,14 +3,16 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
+
+use super::beneath::open_beneath;
 
 /// A directory that a glob of the offer begins with, kept open while its files are listed and read.
 #[derive(Debug)]
@@ -29,9 +31,7 @@ impl Root {
     /// Opens what lies at `below`: no component of it may be a link, `..` or absolute.
     pub(crate) fn open_below(&self, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
-        Ok(openat2(&self.descriptor, below, how)?)
+        open_beneath(self.descriptor.as_fd(), below, flags)
     }
 
     /// The directory's path as written.
@@ -107,9 +107,6 @@ pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String>
 
 /// The system's words for an error, as grep has them: without the number.
 pub(crate) fn reason(error: &io::Error) -> String {
-    if error.raw_os_error() == Some(Errno::ENOSYS as i32) {
-        return "cannot be opened safely: this kernel has no openat2 (Linux 5.6 or newer has)".to_owned();
-    }
     let words = error.to_string();
     match words.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

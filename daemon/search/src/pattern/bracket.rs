@@ -1,6 +1,7 @@
 //! Bracket expressions as POSIX has them (XBD 9.3.5): a backslash, `&&`, `--` and an inner `[` are characters.
 
 use super::error::PatternError;
+use super::symbol::Symbol::{self, Byte, Character};
 use super::tree::{CharacterClass, Set, SetItem};
 
 /// The longest name in `[:name:]`, `[.name.]` and `[=name=]`, in characters.
@@ -9,15 +10,17 @@ const MAX_NAME: usize = 32;
 /// One end of a range, or an item by itself.
 enum Element {
     Character(char),
+    /// A byte that is part of no character: no set holds it.
+    Byte,
     /// A `-` that is not written as `[.-.]`.
     Hyphen,
     Class(CharacterClass),
 }
 
 /// Parses what follows the opening `[`, and gives the set and what is left after its `]`.
-pub(crate) fn parse(inside: &[char]) -> Result<(Set, &[char]), PatternError> {
+pub(crate) fn parse(inside: &[Symbol]) -> Result<(Set, &[Symbol]), PatternError> {
     let (negated, mut rest) = match inside {
-        ['^', rest @ ..] => (true, rest),
+        [Character('^'), rest @ ..] => (true, rest),
         _ => (false, inside),
     };
     if rest.is_empty() {
@@ -25,70 +28,84 @@ pub(crate) fn parse(inside: &[char]) -> Result<(Set, &[char]), PatternError> {
     }
     refuse_bare_class(rest)?;
     let mut items = Vec::new();
+    let mut first = true;
     loop {
-        let first = items.is_empty();
-        if let [']', after @ ..] = rest
+        if let [Character(']'), after @ ..] = rest
             && !first
         {
             return Ok((Set { negated, items }, after));
         }
         let (start, after) = element(rest)?;
-        if matches!(start, Element::Hyphen) && !first && after.first() != Some(&']') {
+        if matches!(start, Element::Hyphen) && !first && after.first() != Some(&Character(']')) {
             return Err(if after.is_empty() { PatternError::UnmatchedBracket } else { PatternError::InvalidRangeEnd });
         }
-        (items, rest) = match after {
-            ['-', ']', ..] | [] => (with(items, single(&start)), after),
-            ['-', end @ ..] => {
-                let (end, after) = element(end)?;
-                (with(items, range(&start, &end)?), after)
+        first = false;
+        rest = match after {
+            [Character('-'), Character(']'), ..] | [] => {
+                items.extend(single(&start));
+                after
             }
-            _ => (with(items, single(&start)), after),
+            [Character('-'), end @ ..] => {
+                let (end, after) = element(end)?;
+                items.push(range(&start, &end)?);
+                after
+            }
+            _ => {
+                items.extend(single(&start));
+                after
+            }
         };
     }
 }
 
-fn with(mut items: Vec<SetItem>, item: SetItem) -> Vec<SetItem> {
-    items.push(item);
-    items
-}
-
-fn single(element: &Element) -> SetItem {
-    match *element {
+fn single(element: &Element) -> Option<SetItem> {
+    Some(match *element {
         Element::Character(c) => SetItem::Range(c, c),
         Element::Hyphen => SetItem::Range('-', '-'),
         Element::Class(class) => SetItem::Class(class),
-    }
+        Element::Byte => return None,
+    })
 }
 
 fn range(start: &Element, end: &Element) -> Result<SetItem, PatternError> {
     match (single(start), single(end)) {
-        (SetItem::Range(start, _), SetItem::Range(end, _)) if start <= end => Ok(SetItem::Range(start, end)),
+        (Some(SetItem::Range(start, _)), Some(SetItem::Range(end, _))) if start <= end => Ok(SetItem::Range(start, end)),
         _ => Err(PatternError::InvalidRangeEnd),
     }
 }
 
 /// One element and what is left after it.
-fn element(rest: &[char]) -> Result<(Element, &[char]), PatternError> {
+fn element(rest: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
     match rest {
         [] => Err(PatternError::UnmatchedBracket),
-        ['[', kind @ (':' | '.' | '='), inside @ ..] => named(*kind, inside),
-        ['-', after @ ..] => Ok((Element::Hyphen, after)),
-        [c, after @ ..] => Ok((Element::Character(*c), after)),
+        [Character('['), Character(kind @ (':' | '.' | '=')), inside @ ..] => named(*kind, inside),
+        [Character('-'), after @ ..] => Ok((Element::Hyphen, after)),
+        [Character(c), after @ ..] => Ok((Element::Character(*c), after)),
+        [Byte(_), after @ ..] => Ok((Element::Byte, after)),
     }
 }
 
 /// `[:name:]`, `[.c.]` or `[=c=]`, from after its opening.
-fn named(kind: char, inside: &[char]) -> Result<(Element, &[char]), PatternError> {
-    let end = inside.windows(2).take(MAX_NAME + 1).position(|pair| pair == [kind, ']']).ok_or(PatternError::UnmatchedBracket)?;
+fn named(kind: char, inside: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
+    let closing = [Character(kind), Character(']')];
+    let end = inside.windows(2).take(MAX_NAME + 1).position(|pair| pair == closing).ok_or(PatternError::UnmatchedBracket)?;
     let (name, rest) = inside.split_at(end);
     let after = rest.get(2..).unwrap_or_default();
     let element = match (kind, name) {
-        (':', name) => Element::Class(class(&name.iter().collect::<String>())?),
+        (':', name) => Element::Class(class(&text(name))?),
         // The locale has no collating elements of more than one character, and no two that are equal.
-        (_, [c]) => Element::Character(*c),
+        (_, [Character(c)]) => Element::Character(*c),
         _ => return Err(PatternError::InvalidCollation),
     };
     Ok((element, after))
+}
+
+fn text(name: &[Symbol]) -> String {
+    let characters = name.iter().map(|symbol| match symbol {
+        Character(c) => *c,
+        Byte(_) => char::REPLACEMENT_CHARACTER,
+    });
+    characters.collect()
 }
 
 fn class(name: &str) -> Result<CharacterClass, PatternError> {
@@ -110,10 +127,10 @@ fn class(name: &str) -> Result<CharacterClass, PatternError> {
 }
 
 /// `[:space:]` by itself is a mistake that GNU grep refuses.
-fn refuse_bare_class(inside: &[char]) -> Result<(), PatternError> {
-    let end = inside.iter().position(|c| *c == ']');
+fn refuse_bare_class(inside: &[Symbol]) -> Result<(), PatternError> {
+    let end = inside.iter().position(|symbol| *symbol == Character(']'));
     match end.and_then(|end| inside.get(..end)) {
-        Some([':', .., ':']) => Err(PatternError::ClassOutsideBrackets),
+        Some([Character(':'), .., Character(':')]) => Err(PatternError::ClassOutsideBrackets),
         _ => Ok(()),
     }
 }

@@ -1,9 +1,18 @@
-//! What POSIX's character classes hold in a UTF-8 locale, as glibc has them.
+//! What POSIX's character classes hold, as glibc has them.
 
 use super::tree::CharacterClass;
+use crate::query::Characters;
 
 /// The class in the syntax of the `regex` crates, to stand inside brackets.
-pub(crate) fn ranges(class: CharacterClass) -> &'static str {
+pub(crate) fn ranges(characters: Characters, class: CharacterClass) -> &'static str {
+    match characters {
+        Characters::Utf8 => unicode(class),
+        Characters::Bytes => ascii(class),
+    }
+}
+
+/// In UTF-8.
+fn unicode(class: CharacterClass) -> &'static str {
     match class {
         CharacterClass::Alnum => r"\p{Alphabetic}\p{Nd}",
         CharacterClass::Alpha => r"[\p{Alphabetic}\p{Nd}--0-9]",
@@ -21,3 +30,38 @@ pub(crate) fn ranges(class: CharacterClass) -> &'static str {
         CharacterClass::Xdigit => "0-9A-Fa-f",
     }
 }
+
+/// In the C locale, for the `regex` crates and PCRE2 alike.
+fn ascii(class: CharacterClass) -> &'static str {
+    match class {
+        CharacterClass::Alnum => "0-9A-Za-z",
+        CharacterClass::Alpha => "A-Za-z",
+        CharacterClass::Blank => r"\t\x20",
+        CharacterClass::Cntrl => r"\x00-\x1F\x7F",
+        CharacterClass::Digit => "0-9",
+        CharacterClass::Graph => r"\x21-\x7E",
+        CharacterClass::Lower => "a-z",
+        CharacterClass::Print => r"\x20-\x7E",
+        CharacterClass::Punct => r"\x21-\x2F\x3A-\x40\x5B-\x60\x7B-\x7E",
+        CharacterClass::Space => r"\t-\r\x20",
+        CharacterClass::Upper => "A-Z",
+        CharacterClass::Xdigit => "0-9A-Fa-f",
+    }
+}
+
+/// The class as an expression of PCRE2, whose sets have no differences, that matches one character.
+pub(crate) fn alternative(characters: Characters, class: CharacterClass) -> String {
+    match (characters, class) {
+        (Characters::Utf8, CharacterClass::Alpha) => r"(?![0-9])[\p{Alphabetic}\p{Nd}]".to_owned(),
+        (Characters::Utf8, CharacterClass::Graph) => format!(r"(?!{BREAKS}|{BLANKS})\P{{Cn}}"),
+        (Characters::Utf8, CharacterClass::Print) => format!(r"(?!{BREAKS})\P{{Cn}}"),
+        (Characters::Utf8, CharacterClass::Punct) => format!(r"(?!{BREAKS}|{BLANKS}|[\p{{Alphabetic}}\p{{Nd}}])\P{{Cn}}"),
+        (characters, class) => format!("[{}]", ranges(characters, class)),
+    }
+}
+
+/// Controls, and what separates lines and paragraphs.
+const BREAKS: &str = r"[\p{Cc}\x{2028}\x{2029}]";
+
+/// Spaces at which a line may break.
+const BLANKS: &str = r"(?![\x{A0}\x{2007}\x{202F}])\p{Zs}";

@@ -1,62 +1,159 @@
-//! The engine: ripgrep's matcher over what the patterns were translated to, set up so that its fast path is taken.
+//! The engine that a query's patterns need: an automaton, PCRE2, or the one to find candidates for the other.
 
-use grep_matcher::LineTerminator;
-use grep_regex::{ErrorKind, RegexMatcher, RegexMatcherBuilder};
-use regex_syntax::hir::Hir;
+use grep_matcher::{ByteSet, LineMatchKind, LineTerminator, Match, Matcher, NoCaptures};
 
+use super::automaton::Automaton;
+use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::error::PatternError;
+use super::patterns::{Alternatives, Patterns, Settings};
+use super::reference;
+use super::translate;
+use super::tree::Node;
 
-/// The largest compiled pattern in bytes; what is larger is refused.
-pub(crate) const COMPILED_LIMIT: usize = 10 * 1024 * 1024;
-
-/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower.
-pub(crate) const CACHE_LIMIT: usize = 16 * 1024 * 1024;
-
-/// How deep the translation may nest: a few levels for each of the parser's.
-const NEST_LIMIT: u32 = 600;
+/// The most patterns with back-references in one query; a candidate line is tried against each.
+const MAX_REFERENCES: usize = 100;
 
 /// Compiled patterns.
 #[derive(Debug, Clone)]
-pub(crate) struct Engine {
-    matcher: RegexMatcher,
-    expression: String,
-    ignore_case: bool,
+pub(crate) enum Engine {
+    /// POSIX patterns without back-references.
+    Automaton(Automaton),
+    /// POSIX patterns of which some have back-references.
+    References(References),
+    /// A Perl pattern.
+    Perl(Backtracker),
+}
+
+/// Back-references: an automaton that knows them only as copies of their groups finds the lines that may match, at full speed, and
+/// each of these is looked at again.
+#[derive(Debug, Clone)]
+pub(crate) struct References {
+    /// Matches every line that any pattern matches, and perhaps more.
+    candidates: Automaton,
+    /// The patterns without back-references.
+    plain: Option<Automaton>,
+    /// The patterns with them.
+    references: Vec<Backtracker>,
 }
 
 impl Engine {
-    /// Compiles an expression in the syntax of the `regex` crates.
-    pub(crate) fn new(expression: String, ignore_case: bool) -> Result<Engine, PatternError> {
-        let matcher = RegexMatcherBuilder::new()
-            .multi_line(true)
-            .unicode(true)
-            .case_insensitive(ignore_case)
-            .line_terminator(Some(b'\n'))
-            .size_limit(COMPILED_LIMIT)
-            .dfa_size_limit(CACHE_LIMIT)
-            .nest_limit(NEST_LIMIT)
-            .build(&expression)
-            .map_err(|error| match error.kind() {
-                ErrorKind::Regex(words) if words.contains("size limit") => PatternError::TooBig,
-                _ => PatternError::Engine(error.to_string()),
-            })?;
-        debug_assert_eq!(grep_matcher::Matcher::line_terminator(&matcher), Some(LineTerminator::byte(b'\n')));
-        Ok(Engine { matcher, expression, ignore_case })
+    /// Compiles the patterns.
+    pub(crate) fn new(patterns: &Patterns) -> Result<Engine, PatternError> {
+        let settings = patterns.settings;
+        match &patterns.language {
+            Alternatives::Perl(pattern) => Ok(Engine::Perl(Backtracker::perl(pattern, settings)?)),
+            Alternatives::Posix(nodes) if nodes.iter().any(Node::has_reference) => {
+                Ok(Engine::References(References::new(nodes, settings)?))
+            }
+            Alternatives::Posix(nodes) => Ok(Engine::Automaton(automaton(nodes, settings)?)),
+        }
     }
 
-    /// What the searcher drives.
-    pub(crate) fn matcher(&self) -> &RegexMatcher {
-        &self.matcher
+    /// What the searcher drives; stops as the budget says.
+    pub(crate) fn matcher<'r>(&'r self, budget: &'r Budget<'r>) -> LineMatcher<'r> {
+        LineMatcher { engine: self, budget }
     }
 
-    /// The same expression for other automata.
-    pub(crate) fn hir(&self) -> Result<Hir, PatternError> {
-        regex_syntax::ParserBuilder::new()
-            .multi_line(true)
-            .utf8(false)
-            .case_insensitive(self.ignore_case)
-            .nest_limit(NEST_LIMIT)
-            .build()
-            .parse(&self.expression)
-            .map_err(|error| PatternError::Engine(error.to_string()))
+    /// The parts whose matches are the patterns': an automaton, and the others.
+    pub(crate) fn parts(&self) -> (Option<&Automaton>, &[Backtracker]) {
+        match self {
+            Engine::Automaton(automaton) => (Some(automaton), &[]),
+            Engine::References(engine) => (engine.plain.as_ref(), &engine.references),
+            Engine::Perl(perl) => (None, std::slice::from_ref(perl)),
+        }
+    }
+
+    /// The automaton that finds lines, or candidates.
+    fn automaton(&self) -> Option<&Automaton> {
+        match self {
+            Engine::Automaton(automaton) => Some(automaton),
+            Engine::References(engine) => Some(&engine.candidates),
+            Engine::Perl(_) => None,
+        }
     }
 }
+
+fn automaton<'n>(nodes: impl IntoIterator<Item = &'n Node>, settings: Settings) -> Result<Automaton, PatternError> {
+    Automaton::new(translate::translate(nodes, settings)?, settings)
+}
+
+impl References {
+    fn new(nodes: &[Node], settings: Settings) -> Result<References, PatternError> {
+        let (references, plain): (Vec<&Node>, Vec<&Node>) = nodes.iter().partition(|node| node.has_reference());
+        if references.len() > MAX_REFERENCES {
+            return Err(PatternError::TooBig);
+        }
+        let compile = |node: &&Node| Backtracker::posix(&reference::write(node, settings)?, settings);
+        Ok(References {
+            candidates: automaton(nodes, settings)?,
+            plain: if plain.is_empty() { None } else { Some(automaton(plain, settings)?) },
+            references: references.iter().map(compile).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// An [`Engine`] at work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineMatcher<'r> {
+    engine: &'r Engine,
+    budget: &'r Budget<'r>,
+}
+
+/// Finding with an automaton cannot fail: its error has no value.
+fn infallible<T: Default>(result: Result<T, grep_matcher::NoError>) -> T {
+    result.unwrap_or_default()
+}
+
+impl Matcher for LineMatcher<'_> {
+    type Captures = NoCaptures;
+    type Error = MatchFailure;
+
+    fn find_at(&self, line: &[u8], at: usize) -> Result<Option<Match>, MatchFailure> {
+        let (automaton, others) = self.engine.parts();
+        let found = automaton.and_then(|automaton| infallible(automaton.matcher().find_at(line, at)));
+        if found.is_some() {
+            return Ok(found);
+        }
+        for other in others {
+            if let Some(found) = other.find_at(line, at, self.budget)? {
+                return Ok(Some(Match::new(found.start, found.end)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn new_captures(&self) -> Result<NoCaptures, MatchFailure> {
+        Ok(NoCaptures::new())
+    }
+
+    fn shortest_match_at(&self, line: &[u8], at: usize) -> Result<Option<usize>, MatchFailure> {
+        if let Engine::Automaton(automaton) = self.engine {
+            return Ok(infallible(automaton.matcher().shortest_match_at(line, at)));
+        }
+        let candidate = self.engine.automaton().is_none_or(|automaton| infallible(automaton.matcher().is_match_at(line, at)));
+        if candidate { Ok(self.find_at(line, at)?.map(|found| found.end())) } else { Ok(None) }
+    }
+
+    fn non_matching_bytes(&self) -> Option<&ByteSet> {
+        self.engine.automaton().filter(|automaton| !automaton.null_data())?.matcher().non_matching_bytes()
+    }
+
+    fn line_terminator(&self) -> Option<LineTerminator> {
+        self.engine.automaton()?.matcher().line_terminator()
+    }
+
+    fn find_candidate_line(&self, buffer: &[u8]) -> Result<Option<LineMatchKind>, MatchFailure> {
+        let Some(automaton) = self.engine.automaton() else { return Ok(None) };
+        let found = infallible(automaton.matcher().find_candidate_line(buffer));
+        if let (Some(LineMatchKind::Confirmed(at)), Engine::References(_)) = (found, self.engine) {
+            // A match of nothing after the last line's end is in no line.
+            let after_all = at == buffer.len() && buffer.ends_with(b"\n");
+            return Ok(if after_all { None } else { Some(LineMatchKind::Candidate(at)) });
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

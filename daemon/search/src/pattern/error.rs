@@ -49,9 +49,15 @@ pub enum PatternError {
         /// [`crate::MAX_PATTERN_BYTES`]
         limit: usize,
     },
-    /// `\1` and the like.
-    #[error("back-references (\\1 to \\9) are not supported yet: write the pattern without them")]
-    BackReference,
+    /// `-P` with more than one pattern.
+    #[error("the -P option only supports a single pattern")]
+    SeveralPerlPatterns,
+    /// `-P` in UTF-8, with bytes that are part of no character.
+    #[error("the pattern is not valid UTF-8")]
+    PerlNotUtf8,
+    /// What PCRE2 says of a Perl pattern.
+    #[error("{0}")]
+    Perl(String),
     /// The engine refused what the pattern was translated to.
     #[error("the pattern cannot be searched for: {0}")]
     Engine(String),

@@ -12,13 +12,22 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::engine::{CACHE_LIMIT, COMPILED_LIMIT, Engine};
+use super::automaton::{Automaton, CACHE_LIMIT, COMPILED_LIMIT};
+use super::backtrack::{Backtracker, Budget, MatchFailure};
+use super::engine::Engine;
 use super::error::PatternError;
 
 /// Finds extents; made from an [`Engine`] once for a query.
 #[derive(Debug)]
 pub(crate) struct Extents {
-    engine: Engine,
+    automaton: Option<AutomatonExtents>,
+    /// Patterns with back-references, and Perl's: their extents are PCRE2's, which are not always the longest.
+    others: Vec<Backtracker>,
+}
+
+#[derive(Debug)]
+struct AutomatonExtents {
+    automaton: Automaton,
     /// None where every match has the same length, so that the matcher's end is the only one.
     longest: Option<Longest>,
 }
@@ -38,25 +47,53 @@ pub(crate) struct ExtentsCache(Option<(dfa::Cache, pikevm::Cache)>);
 impl Extents {
     /// Compiles the automata. Fails with [`PatternError::TooBig`].
     pub(crate) fn new(engine: &Engine) -> Result<Extents, PatternError> {
-        let hir = engine.hir()?;
+        let (automaton, others) = engine.parts();
+        Ok(Extents { automaton: automaton.map(AutomatonExtents::new).transpose()?, others: others.to_vec() })
+    }
+
+    /// Makes what [`Extents::next`] writes to.
+    pub(crate) fn cache(&self) -> ExtentsCache {
+        let longest = self.automaton.as_ref().and_then(|automaton| automaton.longest.as_ref());
+        ExtentsCache(longest.map(|longest| (longest.fast.create_cache(), longest.sure.create_cache())))
+    }
+
+    /// The first match in `line` that starts at `from` or later, and of those the longest. It may be empty.
+    pub(crate) fn next(
+        &self,
+        cache: &mut ExtentsCache,
+        budget: &Budget<'_>,
+        line: &[u8],
+        from: usize,
+    ) -> Result<Option<Range<usize>>, MatchFailure> {
+        let mut best = self.automaton.as_ref().and_then(|automaton| automaton.next(cache, line, from));
+        for other in &self.others {
+            let found = other.find_at(line, from, budget)?;
+            let better = |found: &Range<usize>, best: &Range<usize>| (found.start, best.end) < (best.start, found.end);
+            if let Some(found) = found
+                && best.as_ref().is_none_or(|best| better(&found, best))
+            {
+                best = Some(found);
+            }
+        }
+        Ok(best)
+    }
+}
+
+impl AutomatonExtents {
+    fn new(automaton: &Automaton) -> Result<AutomatonExtents, PatternError> {
+        let hir = automaton.hir()?;
         let lengths = hir.properties();
         let longest = if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
             None
         } else {
             Some(Longest::new(&hir)?)
         };
-        Ok(Extents { engine: engine.clone(), longest })
+        Ok(AutomatonExtents { automaton: automaton.clone(), longest })
     }
 
-    /// Makes what [`Extents::next`] writes to.
-    pub(crate) fn cache(&self) -> ExtentsCache {
-        ExtentsCache(self.longest.as_ref().map(|longest| (longest.fast.create_cache(), longest.sure.create_cache())))
-    }
-
-    /// The first match in `line` that starts at `from` or later. It may be empty.
-    pub(crate) fn next(&self, cache: &mut ExtentsCache, line: &[u8], from: usize) -> Option<Range<usize>> {
+    fn next(&self, cache: &mut ExtentsCache, line: &[u8], from: usize) -> Option<Range<usize>> {
         // Finding cannot fail: the error type has no value.
-        let found = self.engine.matcher().find_at(line, from).ok().flatten()?;
+        let found = self.automaton.matcher().find_at(line, from).ok().flatten()?;
         let end = match (&self.longest, &mut cache.0) {
             (Some(longest), Some(cache)) => longest.end(cache, line, found.start()),
             _ => None,

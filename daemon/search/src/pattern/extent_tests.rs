@@ -1,21 +1,26 @@
 //! Leftmost-longest extents.
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
+use crate::pattern::Patterns;
 use crate::query::{Query, Syntax};
 
+fn extents(query: &Query) -> Extents {
+    Extents::new(&Engine::new(&Patterns::parse(query).unwrap()).unwrap()).unwrap()
+}
+
 fn all(pattern: &str, words: bool, line: &[u8]) -> Vec<(usize, usize)> {
-    let query = Query { patterns: vec![pattern.to_owned()], syntax: Syntax::Extended, words, ..Query::default() };
-    let engine = Engine::new(crate::pattern::translate(&query).unwrap(), false).unwrap();
-    let extents = Extents::new(&engine).unwrap();
-    let mut cache = extents.cache();
+    let query = Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, words, ..Query::default() };
+    let (extents, cancel) = (extents(&query), AtomicBool::new(false));
+    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(next) = extents.next(&mut cache, line, at) {
+    while at <= line.len()
+        && let Some(next) = extents.next(&mut cache, &budget, line, at).unwrap()
+    {
         at = next.end.max(next.start + 1);
         found.push((next.start, next.end));
-        if at > line.len() {
-            break;
-        }
     }
     found
 }
@@ -52,7 +57,15 @@ fn bytes_that_are_no_characters_are_never_part_of_a_match_of_any_character() {
 
 #[test]
 fn a_pattern_of_one_length_needs_no_second_search() {
-    let query = Query { patterns: vec!["abc".to_owned(), "d[ef]g".to_owned()], ..Query::default() };
-    let engine = Engine::new(crate::pattern::translate(&query).unwrap(), false).unwrap();
-    assert!(Extents::new(&engine).unwrap().longest.is_none());
+    let query = Query { patterns: vec![b"abc".to_vec(), b"d[ef]g".to_vec()], ..Query::default() };
+    assert!(extents(&query).automaton.unwrap().longest.is_none());
+}
+
+#[test]
+fn of_patterns_with_back_references_and_without_the_longest_at_the_leftmost_start_wins() {
+    let query = Query { patterns: vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()], ..Query::default() };
+    let (extents, cancel) = (extents(&query), AtomicBool::new(false));
+    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
+    let mut next = |from| extents.next(&mut cache, &budget, b"-abab xx", from).unwrap();
+    assert_eq!((next(0), next(4), next(5)), (Some(1..4), Some(6..8), Some(6..8)));
 }

@@ -1,6 +1,7 @@
 //! Intervals: the `{2,5}` of repetitions.
 
 use super::error::PatternError;
+use super::symbol::Symbol;
 use super::token::{Language, Token, first_token};
 
 /// How often: at least, and at most where there is such a bound.
@@ -19,7 +20,7 @@ enum Number {
 
 /// Parses what follows the opening brace, and gives the bounds and what is left after the closing one. None when extended
 /// patterns take the brace as a character, as in `a{x`.
-pub(crate) fn parse(language: Language, inside: &[char]) -> Result<Option<(Bounds, &[char])>, PatternError> {
+pub(crate) fn parse(language: Language, inside: &[Symbol]) -> Result<Option<(Bounds, &[Symbol])>, PatternError> {
     let (first, stop, rest) = number(language, inside);
     let least = match first {
         Number::Absent if stop == Some(Token::Character(',')) => Number::Given(0),
@@ -48,7 +49,7 @@ pub(crate) fn parse(language: Language, inside: &[char]) -> Result<Option<(Bound
 }
 
 /// A number, the token that it ended at (a comma, the closing brace, or the pattern's end), and what is left after that.
-fn number(language: Language, mut rest: &[char]) -> (Number, Option<Token>, &[char]) {
+fn number(language: Language, mut rest: &[Symbol]) -> (Number, Option<Token>, &[Symbol]) {
     let mut number = Number::Absent;
     while let Ok(Some((token, length))) = first_token(language, rest) {
         rest = rest.get(length..).unwrap_or_default();

@@ -5,6 +5,7 @@
 use super::bracket;
 use super::error::PatternError;
 use super::interval;
+use super::symbol::Symbol;
 use super::token::{Language, Token, first_token};
 use super::tree::{Anchor, Node};
 
@@ -12,9 +13,8 @@ use super::tree::{Anchor, Node};
 pub(crate) const MAX_NESTING: usize = 100;
 
 /// Parses one pattern, which holds no newline.
-pub(crate) fn parse(language: Language, pattern: &str) -> Result<Node, PatternError> {
-    let characters: Vec<char> = pattern.chars().collect();
-    let mut parser = Parser { language, rest: &characters, groups_opened: 0, groups_closed: [false; 10] };
+pub(crate) fn parse(language: Language, pattern: &[Symbol]) -> Result<Node, PatternError> {
+    let mut parser = Parser { language, rest: pattern, groups_opened: 0, groups_closed: [false; 10] };
     let node = parser.alternation(0)?;
     match parser.peek()? {
         None => Ok(node),
@@ -24,7 +24,7 @@ pub(crate) fn parse(language: Language, pattern: &str) -> Result<Node, PatternEr
 
 struct Parser<'p> {
     language: Language,
-    rest: &'p [char],
+    rest: &'p [Symbol],
     groups_opened: usize,
     /// Which of the groups 1 to 9 are closed, so that a back-reference may name them.
     groups_closed: [bool; 10],
@@ -48,11 +48,17 @@ impl Parser<'_> {
     }
 
     fn alternation(&mut self, depth: usize) -> Result<Node, PatternError> {
+        // A branch cannot refer to groups of the other branches.
+        let before = self.groups_closed;
         let mut branches = vec![self.branch(depth)?];
+        let mut closed = self.groups_closed;
         while self.peek()? == Some(Token::Alternate) {
             self.skip()?;
+            self.groups_closed = before;
             branches.push(self.branch(depth)?);
+            closed.iter_mut().zip(self.groups_closed).for_each(|(all, branch)| *all |= branch);
         }
+        self.groups_closed = closed;
         Ok(match branches.pop() {
             Some(only) if branches.is_empty() => only,
             last => {
@@ -103,6 +109,7 @@ impl Parser<'_> {
         self.skip()?;
         Ok(match token {
             Token::Character(c) => Node::Literal(c),
+            Token::Byte(byte) => Node::Byte(byte),
             Token::Any => Node::Any,
             Token::OpenBracket => {
                 let (set, rest) = bracket::parse(self.rest)?;

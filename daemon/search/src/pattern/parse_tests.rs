@@ -1,13 +1,19 @@
 //! The trees of patterns.
 
 use super::*;
+use crate::pattern::symbol::symbols;
+use crate::query::Characters;
+
+fn read(language: Language, pattern: &str) -> Result<Node, PatternError> {
+    parse(language, &symbols(Characters::Utf8, pattern.as_bytes()))
+}
 
 fn basic(pattern: &str) -> Node {
-    parse(Language::Basic, pattern).unwrap()
+    read(Language::Basic, pattern).unwrap()
 }
 
 fn extended(pattern: &str) -> Node {
-    parse(Language::Extended, pattern).unwrap()
+    read(Language::Extended, pattern).unwrap()
 }
 
 fn literals(text: &str) -> Node {
@@ -82,14 +88,29 @@ fn stacked_repetitions_collapse_where_they_mean_one() {
 #[test]
 fn back_references_name_groups_that_are_closed() {
     assert!(matches!(basic("\\(a\\)\\1"), Node::Sequence(nodes) if nodes[1] == Node::BackReference(1)));
-    for pattern in ["\\1", "\\(a\\1\\)", "\\(a\\)\\2"] {
-        assert_eq!(parse(Language::Basic, pattern), Err(PatternError::InvalidBackReference));
+    for pattern in ["\\1", "\\(a\\1\\)", "\\(a\\)\\2", "\\(a\\)\\|\\1"] {
+        assert_eq!(read(Language::Basic, pattern), Err(PatternError::InvalidBackReference));
     }
+}
+
+#[test]
+fn a_group_of_any_branch_may_be_named_after_the_branches() {
+    assert!(read(Language::Extended, "((a)|(b))\\2\\3").is_ok());
+    assert_eq!(read(Language::Extended, "((a)|(b)\\2)"), Err(PatternError::InvalidBackReference));
+}
+
+#[test]
+fn a_byte_that_is_part_of_no_character_stands_for_itself_and_is_in_no_set() {
+    let read = |pattern: &[u8]| parse(Language::Basic, &symbols(Characters::Utf8, pattern)).unwrap();
+    assert_eq!(read(b"\xff"), Node::Byte(0xff));
+    assert_eq!(read(b"\\\xff"), Node::Byte(0xff));
+    let Node::Set(set) = read(b"[\xffa]") else { panic!("no set") };
+    assert_eq!(set.items, [crate::pattern::tree::SetItem::Range('a', 'a')]);
 }
 
 #[test]
 fn nesting_has_a_limit() {
     let nested = |depth: usize| "(".repeat(depth) + "a" + &")".repeat(depth);
-    assert!(parse(Language::Extended, &nested(MAX_NESTING)).is_ok());
-    assert_eq!(parse(Language::Extended, &nested(MAX_NESTING + 1)), Err(PatternError::TooBig));
+    assert!(read(Language::Extended, &nested(MAX_NESTING)).is_ok());
+    assert_eq!(read(Language::Extended, &nested(MAX_NESTING + 1)), Err(PatternError::TooBig));
 }

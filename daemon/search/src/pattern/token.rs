@@ -1,6 +1,7 @@
 //! The words of the two POSIX pattern languages: where basic and extended differ in spelling, they differ here.
 
 use super::error::PatternError;
+use super::symbol::Symbol::{self, Byte, Character};
 use super::tree::{Anchor, Set};
 
 /// Which of the two languages.
@@ -16,6 +17,8 @@ pub(crate) enum Language {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
     Character(char),
+    /// A byte that is part of no character.
+    Byte(u8),
     Any,
     /// `[`; the bracket expression follows.
     OpenBracket,
@@ -39,12 +42,14 @@ pub(crate) enum Token {
 }
 
 /// The token that `rest` begins with and how many characters it takes; none at the end.
-pub(crate) fn first_token(language: Language, rest: &[char]) -> Result<Option<(Token, usize)>, PatternError> {
+pub(crate) fn first_token(language: Language, rest: &[Symbol]) -> Result<Option<(Token, usize)>, PatternError> {
     Ok(match *rest {
         [] => None,
-        ['\\'] => return Err(PatternError::TrailingBackslash),
-        ['\\', c, ..] => Some((escaped(language, c), 2)),
-        [c, ..] => Some((plain(language, c), 1)),
+        [Character('\\')] => return Err(PatternError::TrailingBackslash),
+        [Character('\\'), Character(c), ..] => Some((escaped(language, c), 2)),
+        [Character('\\'), Byte(byte), ..] => Some((Token::Byte(byte), 2)),
+        [Character(c), ..] => Some((plain(language, c), 1)),
+        [Byte(byte), ..] => Some((Token::Byte(byte), 1)),
     })
 }
 

@@ -1,143 +1,212 @@
-//! From the tree of a pattern to the syntax of the `regex` crates, for the automata engine.
-//!
-//! An engine that can follow back-references would start from the same tree.
+//! From the tree of a pattern to the syntax of the `regex` crates, for an automaton.
 
 use std::fmt::Write as _;
 
 use super::class;
 use super::error::PatternError;
+use super::patterns::Settings;
 use super::tree::{Anchor, CharacterClass, Node, Set, SetItem};
+use crate::query::Characters;
 
 /// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together: each is hundreds of ranges.
 const MAX_CLASSES: usize = 500;
 
-/// Writes the translation of patterns, one after the other.
-pub(crate) struct Translator {
-    ignore_case: bool,
-    classes: usize,
+/// How long a translation may become, in bytes, before a back-reference is no longer written as a copy of its group.
+const MAX_COPIED: usize = 256 * 1024;
+
+/// Any of the patterns as one expression, `-w` and `-x` included, for an engine that ignores case throughout if the settings say so.
+///
+/// A back-reference is written as a copy of its group: what that matches is more than what it should.
+pub(crate) fn translate<'n>(nodes: impl IntoIterator<Item = &'n Node>, settings: Settings) -> Result<String, PatternError> {
+    let mut translator = Translator { settings, out: String::new(), classes: 0, groups: Vec::new(), copying: false };
+    for node in nodes {
+        if !translator.out.is_empty() {
+            translator.out.push('|');
+        }
+        translator.groups.clear();
+        node.groups(&mut translator.groups);
+        translator.out.push_str("(?:");
+        translator.write(node)?;
+        translator.out.push(')');
+    }
+    let expression = translator.out;
+    Ok(if expression.is_empty() {
+        // No pattern matches nothing: a character that is neither.
+        r"[^\s\S]".to_owned()
+    } else if settings.whole_lines {
+        let (start, end) = line_edges(settings);
+        format!("{start}(?:{expression}){end}")
+    } else if settings.words {
+        format!(r"\b{{start-half}}(?:{expression})\b{{end-half}}")
+    } else {
+        expression
+    })
 }
 
-impl Translator {
-    /// With `ignore_case` the result is for an engine that ignores case throughout.
-    pub(crate) fn new(ignore_case: bool) -> Translator {
-        Translator { ignore_case, classes: 0 }
-    }
+/// The start and the end of a line: with `-z` a line is searched by itself, as newlines in it are characters.
+fn line_edges(settings: Settings) -> (&'static str, &'static str) {
+    if settings.null_data { (r"\A", r"\z") } else { ("(?m:^)", "(?m:$)") }
+}
 
-    /// Appends the translation of `node` to `out`.
-    pub(crate) fn write(&mut self, node: &Node, out: &mut String) -> Result<(), PatternError> {
+/// Without regard to case GNU takes upper and lower for letters of any kind.
+pub(crate) fn folded_class(settings: Settings, named: CharacterClass) -> CharacterClass {
+    match named {
+        CharacterClass::Upper | CharacterClass::Lower if settings.ignore_case => CharacterClass::Alpha,
+        _ => named,
+    }
+}
+
+/// Without regard to case GNU takes a range to be between the capitals of its ends, though not in the C locale.
+pub(crate) fn folded_range(settings: Settings, first: char, last: char) -> Result<(char, char), PatternError> {
+    if !settings.ignore_case || settings.characters == Characters::Bytes || first == last {
+        return Ok((first, last));
+    }
+    let (first, last) = (first.to_ascii_uppercase(), last.to_ascii_uppercase());
+    if first > last {
+        return Err(PatternError::InvalidRangeEnd);
+    }
+    Ok((first, last))
+}
+
+struct Translator<'n> {
+    settings: Settings,
+    out: String,
+    /// How many classes were written.
+    classes: usize,
+    /// The groups of the pattern, in the order in which they open.
+    groups: Vec<&'n Node>,
+    /// Whether a group is being copied: what it matched once need not stand at such a place again, so it has no anchors.
+    copying: bool,
+}
+
+impl<'n> Translator<'n> {
+    fn write(&mut self, node: &'n Node) -> Result<(), PatternError> {
         match node {
-            Node::Empty => out.push_str("(?:)"),
-            Node::Literal(c) => literal(*c, out),
-            Node::Any => out.push('.'),
-            Node::Set(set) => self.set(set, out)?,
-            Node::Anchor(anchor) => out.push_str(match anchor {
-                Anchor::LineStart => "(?m:^)",
-                Anchor::LineEnd => "(?m:$)",
+            Node::Empty => self.out.push_str("(?:)"),
+            Node::Literal(c) => self.literal(*c),
+            Node::Byte(byte) => self.push(format_args!(r"(?-u:\x{byte:02X})")),
+            Node::Any => self.out.push('.'),
+            Node::Set(set) => self.set(set)?,
+            Node::Anchor(_) if self.copying => self.out.push_str("(?:)"),
+            Node::Anchor(anchor) => self.out.push_str(match anchor {
+                Anchor::LineStart => line_edges(self.settings).0,
+                Anchor::LineEnd => line_edges(self.settings).1,
                 Anchor::WordStart => r"\b{start}",
                 Anchor::WordEnd => r"\b{end}",
                 Anchor::WordBoundary => r"\b",
                 Anchor::NotWordBoundary => r"\B",
             }),
-            Node::Group(inner) => self.enclosed(inner, out)?,
-            Node::BackReference(_) => return Err(PatternError::BackReference),
+            Node::Group(inner) => self.enclosed(inner)?,
+            Node::BackReference(number) => self.copy(*number)?,
             Node::Repeat { node, least, most } => {
-                self.enclosed(node, out)?;
-                repetition(*least, *most, out);
+                self.enclosed(node)?;
+                repetition(*least, *most, &mut self.out);
             }
             Node::Sequence(nodes) => {
                 for node in nodes {
-                    self.write(node, out)?;
+                    self.write(node)?;
                 }
             }
             Node::Alternation(branches) => {
                 for (at, branch) in branches.iter().enumerate() {
-                    if at > 0 {
-                        out.push('|');
-                    }
-                    self.write(branch, out)?;
+                    self.out.push_str(if at > 0 { "|" } else { "" });
+                    self.write(branch)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn enclosed(&mut self, node: &Node, out: &mut String) -> Result<(), PatternError> {
+    fn enclosed(&mut self, node: &'n Node) -> Result<(), PatternError> {
         match node {
-            Node::Literal(_) | Node::Any | Node::Group(_) => self.write(node, out),
+            Node::Literal(_) | Node::Any | Node::Group(_) => self.write(node),
             _ => {
-                out.push_str("(?:");
-                self.write(node, out)?;
-                out.push(')');
+                self.out.push_str("(?:");
+                self.write(node)?;
+                self.out.push(')');
                 Ok(())
             }
         }
     }
 
-    /// Without regard to case GNU takes upper and lower for letters of any kind.
-    fn folded(&self, named: CharacterClass) -> CharacterClass {
-        match named {
-            CharacterClass::Upper | CharacterClass::Lower if self.ignore_case => CharacterClass::Alpha,
-            _ => named,
+    /// Writes a group once more, or anything when that would become too long.
+    fn copy(&mut self, number: usize) -> Result<(), PatternError> {
+        let group = number.checked_sub(1).and_then(|index| self.groups.get(index).copied());
+        match group {
+            Some(group) if self.out.len() < MAX_COPIED => {
+                let copying = std::mem::replace(&mut self.copying, true);
+                self.out.push_str("(?:");
+                self.write(group)?;
+                self.out.push(')');
+                self.copying = copying;
+            }
+            _ => self.out.push_str("(?s-u:.)*"),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.out.write_fmt(text);
+    }
+
+    /// A character that stands for itself.
+    fn literal(&mut self, c: char) {
+        if self.settings.characters == Characters::Bytes && !c.is_ascii() {
+            self.push(format_args!(r"\x{:02X}", u32::from(c)));
+            return;
+        }
+        if regex_syntax::is_meta_character(c) {
+            self.out.push('\\');
+        }
+        self.out.push(c);
+    }
+
+    /// A character of a set, where more characters have a meaning.
+    fn item(&mut self, c: char) {
+        match c {
+            _ if c.is_ascii_alphanumeric() => self.out.push(c),
+            // Where a byte is a character, this spelling is a byte's.
+            '\0'..='\u{FF}' => self.push(format_args!(r"\x{:02X}", u32::from(c))),
+            _ => self.push(format_args!(r"\x{{{:X}}}", u32::from(c))),
         }
     }
 
-    /// Without regard to case GNU takes a range to be between the capitals of its ends.
-    fn folded_range(&self, first: char, last: char) -> Result<(char, char), PatternError> {
-        if !self.ignore_case {
-            return Ok((first, last));
-        }
-        let (first, last) = (first.to_ascii_uppercase(), last.to_ascii_uppercase());
-        if first > last {
-            return Err(PatternError::InvalidRangeEnd);
-        }
-        Ok((first, last))
-    }
-
-    fn set(&mut self, set: &Set, out: &mut String) -> Result<(), PatternError> {
+    fn set(&mut self, set: &Set) -> Result<(), PatternError> {
         let named = set.items.iter().filter(|item| matches!(item, SetItem::Class(_))).count();
         let wide =
             set.items.iter().any(|item| matches!(item, SetItem::Range(first, last) if !(first.is_ascii() && last.is_ascii())));
-        self.classes += named + usize::from(wide && self.ignore_case);
+        self.classes += named + usize::from(wide && self.settings.ignore_case);
         if self.classes > MAX_CLASSES {
             return Err(PatternError::TooBig);
         }
-        out.push_str(if set.negated { "[^" } else { "[" });
+        if set.items.is_empty() {
+            self.out.push_str(if set.negated { "." } else { r"[^\s\S]" });
+            return Ok(());
+        }
+        self.out.push_str(if set.negated { "[^" } else { "[" });
         for item in &set.items {
             match item {
-                SetItem::Range(first, last) if first == last => escape(*first, out),
+                SetItem::Range(first, last) if first == last => self.item(*first),
                 SetItem::Range(first, last) => {
-                    let (first, last) = self.folded_range(*first, *last)?;
-                    escape(first, out);
-                    out.push('-');
-                    escape(last, out);
+                    let (first, last) = folded_range(self.settings, *first, *last)?;
+                    self.item(first);
+                    self.out.push('-');
+                    self.item(last);
                 }
-                SetItem::Class(named) => out.push_str(class::ranges(self.folded(*named))),
+                SetItem::Class(named) => {
+                    let named = folded_class(self.settings, *named);
+                    self.out.push_str(class::ranges(self.settings.characters, named));
+                }
             }
         }
-        out.push(']');
+        self.out.push(']');
         Ok(())
     }
 }
 
-/// Appends a character that stands for itself.
-pub(crate) fn literal(c: char, out: &mut String) {
-    if regex_syntax::is_meta_character(c) {
-        out.push('\\');
-    }
-    out.push(c);
-}
-
-/// Appends a character of a set, where more characters have a meaning.
-fn escape(c: char, out: &mut String) {
-    if c.is_ascii_alphanumeric() {
-        out.push(c);
-    } else {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "\\x{{{:X}}}", u32::from(c));
-    }
-}
-
-fn repetition(least: u32, most: Option<u32>, out: &mut String) {
+/// Appends a repetition's bounds; PCRE2 writes them the same.
+pub(crate) fn repetition(least: u32, most: Option<u32>, out: &mut String) {
     match (least, most) {
         (0, None) => out.push('*'),
         (1, None) => out.push('+'),
@@ -151,3 +220,7 @@ fn repetition(least: u32, most: Option<u32>, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "translate_tests.rs"]
+mod tests;

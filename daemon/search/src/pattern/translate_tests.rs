@@ -1,10 +1,24 @@
 //! Patterns in the syntax of the `regex` crates.
 
 use super::*;
+use crate::pattern::Patterns;
+use crate::pattern::automaton::Automaton;
+use crate::pattern::patterns::Alternatives;
+use crate::query::{Query, Syntax};
+
+fn query(syntax: Syntax, patterns: &[&str]) -> Query {
+    let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
+    Query { patterns, syntax, ..Query::default() }
+}
+
+fn expression(query: &Query) -> Result<String, PatternError> {
+    let patterns = Patterns::parse(query)?;
+    let Alternatives::Posix(nodes) = &patterns.language else { panic!("a Perl pattern") };
+    translate(nodes, patterns.settings)
+}
 
 fn translated(syntax: Syntax, patterns: &[&str]) -> String {
-    let query = Query { patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(), syntax, ..Query::default() };
-    translate(&query).unwrap()
+    expression(&query(syntax, patterns)).unwrap()
 }
 
 #[test]
@@ -47,15 +61,15 @@ fn brackets_hold_characters_and_nothing_of_theirs_has_another_meaning() {
     for (pattern, expected) in [
         ("[abc]", "[abc]"),
         ("[^a-c]", "[^a-c]"),
-        ("[]a]", r"[\x{5D}a]"),
-        ("[^]a]", r"[^\x{5D}a]"),
-        ("[a\\]", r"[a\x{5C}]"),
-        ("[a&&b]", r"[a\x{26}\x{26}b]"),
-        ("[a~~b]", r"[a\x{7E}\x{7E}b]"),
-        ("[%--]", r"[\x{25}-\x{2D}]"),
-        ("[a-]", r"[a\x{2D}]"),
-        ("[[a]", r"[\x{5B}a]"),
-        ("[[=a=][.-.]]", r"[a\x{2D}]"),
+        ("[]a]", r"[\x5Da]"),
+        ("[^]a]", r"[^\x5Da]"),
+        ("[a\\]", r"[a\x5C]"),
+        ("[a&&b]", r"[a\x26\x26b]"),
+        ("[a~~b]", r"[a\x7E\x7Eb]"),
+        ("[%--]", r"[\x25-\x2D]"),
+        ("[a-]", r"[a\x2D]"),
+        ("[[a]", r"[\x5Ba]"),
+        ("[[=a=][.-.]]", r"[a\x2D]"),
         ("[[.a.]-c]", "[a-c]"),
         ("[[:digit:]x]", "[0-9x]"),
         ("[^[:digit:][:xdigit:]]", "[^0-90-9A-Fa-f]"),
@@ -82,19 +96,59 @@ fn without_a_pattern_nothing_matches() {
 }
 
 #[test]
+fn in_the_c_locale_a_byte_is_a_character() {
+    let bytes =
+        |pattern: &str| expression(&Query { characters: Characters::Bytes, ..query(Syntax::Extended, &[pattern]) }).unwrap();
+    assert_eq!(bytes("\u{e9}?"), r"(?:\xC3\xA9?)");
+    assert_eq!(bytes("[\u{e9}]"), r"(?:[\xC3\xA9])");
+    assert_eq!(bytes("\\w"), r"(?:[0-9A-Za-z\x5F])");
+}
+
+#[test]
+fn a_line_that_ends_with_a_nul_byte_has_its_edges_only_there() {
+    let query = |pattern| Query { null_data: true, ..query(Syntax::Basic, &[pattern]) };
+    assert_eq!(expression(&query("^a$")).unwrap(), r"(?:\Aa\z)");
+    assert_eq!(expression(&Query { whole_lines: true, ..query("a") }).unwrap(), r"\A(?:(?:a))\z");
+}
+
+#[test]
+fn a_back_reference_is_a_copy_of_its_group_without_anchors() {
+    for (pattern, expected) in [
+        ("(a|b)\\1", "(?:a|b)(?:a|b)"),
+        ("(^a)b\\1", "(?:(?m:^)a)b(?:(?:)a)"),
+        ("(a)(\\1b)\\2", "a(?:(?:a)b)(?:(?:a)b)"),
+        ("(a)\\1*", "a(?:(?:a))*"),
+    ] {
+        assert_eq!(translated(Syntax::Extended, &[pattern]), format!("(?:{expected})"), "{pattern}");
+    }
+}
+
+#[test]
+fn copies_of_copies_end_where_they_would_grow_without_bound() {
+    let mut pattern = "(a)".to_owned();
+    for group in 1..9 {
+        pattern += &format!("({})", format!("\\{group}").repeat(50));
+    }
+    let text = translated(Syntax::Extended, &[&pattern]);
+    assert!(text.len() < 2 * MAX_COPIED && text.contains("(?s-u:.)*"), "{}", text.len());
+}
+
+#[test]
 fn every_class_is_one_that_the_engine_knows() {
     for name in ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"] {
         for ignore_case in [false, true] {
-            let pattern = translated(Syntax::Basic, &[&format!("[[:{name}:]]")]);
-            assert!(Engine::new(pattern, ignore_case).is_ok(), "{name}");
+            for characters in [Characters::Utf8, Characters::Bytes] {
+                let query = Query { ignore_case, characters, ..query(Syntax::Basic, &[&format!("[[:{name}:]]")]) };
+                let settings = Patterns::parse(&query).unwrap().settings;
+                assert!(Automaton::new(expression(&query).unwrap(), settings).is_ok(), "{name}");
+            }
         }
     }
 }
 
 #[test]
 fn what_is_wrong_with_any_line_of_any_pattern_is_said() {
-    let query = Query { patterns: vec!["a".to_owned(), "b\n[c".to_owned()], ..Query::default() };
-    assert_eq!(translate(&query), Err(PatternError::UnmatchedBracket));
-    let both = Query { patterns: vec!["\\(a\\)\\1\n[c".to_owned()], ..Query::default() };
-    assert_eq!(translate(&both), Err(PatternError::UnmatchedBracket));
+    for patterns in [&["a", "b\n[c"][..], &["\\(a\\)\\1\n[c"]] {
+        assert_eq!(expression(&query(Syntax::Basic, patterns)), Err(PatternError::UnmatchedBracket));
+    }
 }

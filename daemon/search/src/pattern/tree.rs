@@ -7,6 +7,8 @@ pub(crate) enum Node {
     Empty,
     /// One character.
     Literal(char),
+    /// One byte that is part of no character.
+    Byte(u8),
     /// `.`
     Any,
     /// A bracket expression, or `\w`, `\W`, `\s`, `\S`.
@@ -47,7 +49,7 @@ pub(crate) enum Anchor {
 pub(crate) struct Set {
     /// Whether it holds every character but the items'.
     pub(crate) negated: bool,
-    /// What is in it; never empty.
+    /// What is in it.
     pub(crate) items: Vec<SetItem>,
 }
 
@@ -88,5 +90,36 @@ impl Set {
     pub(crate) fn space(negated: bool) -> Set {
         let items = vec![SetItem::Class(CharacterClass::Space)];
         Set { negated, items }
+    }
+}
+
+impl Node {
+    /// The pieces that this one is made of.
+    fn parts(&self) -> &[Node] {
+        match self {
+            Node::Group(inner) => std::slice::from_ref(&**inner),
+            Node::Repeat { node, .. } => std::slice::from_ref(&**node),
+            Node::Sequence(nodes) | Node::Alternation(nodes) => nodes,
+            Node::Empty
+            | Node::Literal(_)
+            | Node::Byte(_)
+            | Node::Any
+            | Node::Set(_)
+            | Node::Anchor(_)
+            | Node::BackReference(_) => &[],
+        }
+    }
+
+    /// Whether there is a back-reference in it.
+    pub(crate) fn has_reference(&self) -> bool {
+        matches!(self, Node::BackReference(_)) || self.parts().iter().any(Node::has_reference)
+    }
+
+    /// Appends what is in each of its groups, in the order in which they open.
+    pub(crate) fn groups<'n>(&'n self, out: &mut Vec<&'n Node>) {
+        if let Node::Group(inner) = self {
+            out.push(inner);
+        }
+        self.parts().iter().for_each(|part| part.groups(out));
     }
 }

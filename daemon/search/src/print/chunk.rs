@@ -1,4 +1,5 @@
-//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they have waited long enough.
+//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they have waited long enough. The first
+//! of a search does not wait.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,14 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) struct Chunk<'o> {
     output: &'o mut dyn Output,
     bytes: Vec<u8>,
-    handed_on: Instant,
+    /// When output was last handed on, if any was.
+    handed_on: Option<Instant>,
     stopped: bool,
 }
 
 impl<'o> Chunk<'o> {
     pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
-        Chunk { output, bytes: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4), handed_on: Instant::now(), stopped: false }
+        Chunk { output, bytes: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4), handed_on: None, stopped: false }
     }
 
     /// Where the next line is written to. End it with [`Chunk::end_line`].
@@ -40,7 +42,7 @@ impl<'o> Chunk<'o> {
         if self.bytes.is_empty() {
             return self.check();
         }
-        self.handed_on = Instant::now();
+        self.handed_on = Some(Instant::now());
         let result = match self.check() {
             Ok(()) => self.output.lines(&self.bytes),
             stopped => stopped,
@@ -50,9 +52,15 @@ impl<'o> Chunk<'o> {
         self.note(result)
     }
 
-    /// Hands on what there is if it has waited long enough.
+    /// So many more bytes were read.
+    pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        let told = self.check().and_then(|()| self.output.read(bytes));
+        self.note(told)
+    }
+
+    /// Hands on what there is if it has waited long enough, or if it is the first.
     pub(crate) fn flush_if_late(&mut self) -> Result<(), Stopped> {
-        if self.bytes.is_empty() || self.handed_on.elapsed() < PATIENCE {
+        if self.bytes.is_empty() || self.handed_on.is_some_and(|at| at.elapsed() < PATIENCE) {
             return self.check();
         }
         self.flush()

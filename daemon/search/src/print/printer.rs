@@ -1,10 +1,10 @@
 //! Lines, counts and names in GNU grep's format.
 
 use super::chunk::Chunk;
-use super::color::{self, Ink};
+use super::color;
 use crate::output::Stopped;
-use crate::pattern::{Extents, ExtentsCache};
-use crate::query::{Print, Query};
+use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
+use crate::query::{Binary, Characters, Print, Query};
 
 /// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the memory a line takes.
 const MAX_COLORED_LINE: usize = 1024 * 1024;
@@ -21,32 +21,61 @@ pub(crate) enum Role {
 /// A line to be printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line<'b> {
-    /// With or without its newline.
+    /// With or without its end.
     pub(crate) bytes: &'b [u8],
     /// Counted from 1; present if wanted.
     pub(crate) number: Option<u64>,
+    /// Where it begins in the file, in bytes.
+    pub(crate) offset: u64,
     pub(crate) role: Role,
+}
+
+/// Why a line was not printed.
+#[derive(Debug)]
+pub(crate) enum PrintError {
+    /// The output wants no more.
+    Stopped,
+    /// Its matches could not be found.
+    Match(MatchFailure),
+}
+
+impl From<Stopped> for PrintError {
+    fn from(_: Stopped) -> PrintError {
+        PrintError::Stopped
+    }
+}
+
+impl From<MatchFailure> for PrintError {
+    fn from(failure: MatchFailure) -> PrintError {
+        PrintError::Match(failure)
+    }
 }
 
 /// Prints for one run over all its files.
 pub(crate) struct Printer<'o, 's> {
     query: &'s Query,
     extents: Option<(&'s Extents, ExtentsCache)>,
+    budget: &'s Budget<'s>,
     chunk: Chunk<'o>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
+    /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one more than that.
+    width: usize,
     /// Whether any line was selected before, in any file: then groups with context are separated.
     used: bool,
 }
 
 impl<'o, 's> Printer<'o, 's> {
-    pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, chunk: Chunk<'o>) -> Self {
-        Printer { query, extents: extents.map(|extents| (extents, extents.cache())), chunk, name: Vec::new(), used: false }
+    pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, budget: &'s Budget<'s>, chunk: Chunk<'o>) -> Self {
+        let extents = extents.map(|extents| (extents, extents.cache()));
+        Printer { query, extents, budget, chunk, name: Vec::new(), width: 0, used: false }
     }
 
-    /// From here on, lines are of this file.
-    pub(crate) fn set_name(&mut self, name: Vec<u8>) {
+    /// From here on, lines are of this file, which has `size` bytes.
+    pub(crate) fn set_file(&mut self, name: Vec<u8>, size: u64) {
         self.name = name;
+        let largest = size.saturating_add(u64::from(self.query.line_numbers));
+        self.width = if self.query.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
     }
 
     /// The chunk that the lines go through.
@@ -61,68 +90,81 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// The `--` between groups of lines with context; nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
-        if !self.used {
+        let Some(separator) = self.query.group_separator.as_ref().filter(|_| self.used) else {
             return Ok(());
-        }
+        };
         let out = self.chunk.line();
-        color::write(out, self.query.color, Ink::Separator, b"--");
+        color::write(self.query.colors.as_ref(), |colors| &colors.separator, separator, out);
         out.push(b'\n');
         self.chunk.end_line()
     }
 
-    /// Prints a line, or with `-o` the matches in it.
-    pub(crate) fn line(&mut self, line: &Line<'_>) -> Result<(), Stopped> {
-        let text = line.bytes.strip_suffix(b"\n").unwrap_or(line.bytes);
+    /// Prints a line, or with `-o` the matches in it. Tells whether it could: not where it is no text, and only text is printed.
+    pub(crate) fn line(&mut self, line: &Line<'_>) -> Result<bool, PrintError> {
+        let text = line.bytes.strip_suffix(&[self.query.line_end()]).unwrap_or(line.bytes);
         // With -v it is the context that has the matches.
         let has_matches = (line.role == Role::Selected) != self.query.invert;
         if self.query.print == Print::Matches {
-            return if has_matches { self.matches(line, text) } else { Ok(()) };
+            return if has_matches { self.matches(line, text) } else { Ok(true) };
+        }
+        if !self.is_printable(text) {
+            return Ok(false);
         }
         self.chunk.make_room(text.len())?;
         let out = self.chunk.line();
-        head(self.query, &self.name, line, out);
-        match &mut self.extents {
-            Some((extents, cache)) if has_matches && text.len() <= MAX_COLORED_LINE => {
-                highlighted(extents, cache, text, out);
+        let start = out.len();
+        head(self.query, &self.name, self.width, line, text.is_empty(), out);
+        if self.query.colors.is_some() && text.len() <= MAX_COLORED_LINE {
+            let finder = if has_matches { &mut self.extents } else { &mut None };
+            if let Err(failure) = colored(self.query, finder, self.budget, line.role, text, out) {
+                out.truncate(start);
+                return Err(failure.into());
             }
-            _ => out.extend_from_slice(text),
+        } else {
+            out.extend_from_slice(text);
         }
-        out.push(b'\n');
-        self.chunk.end_line()
+        out.push(self.query.line_end());
+        self.chunk.end_line()?;
+        Ok(true)
     }
 
-    /// `-o`: each match that is not empty, on a line of its own.
-    fn matches(&mut self, line: &Line<'_>, text: &[u8]) -> Result<(), Stopped> {
-        let Some((extents, cache)) = &mut self.extents else {
-            return Ok(());
-        };
+    /// Whether it is text, or need not be.
+    fn is_printable(&self, text: &[u8]) -> bool {
+        self.query.binary == Binary::Text || self.query.characters == Characters::Bytes || std::str::from_utf8(text).is_ok()
+    }
+
+    /// `-o`: each match that is not empty, on a line of its own, up to the first that is no text.
+    fn matches(&mut self, line: &Line<'_>, text: &[u8]) -> Result<bool, PrintError> {
         let mut at = 0;
-        while let Some(found) = extents.next(cache, text, at) {
+        while at <= text.len()
+            && let Some((extents, cache)) = &mut self.extents
+            && let Some(found) = extents.next(cache, self.budget, text, at)?
+        {
             if found.is_empty() {
                 at = found.end + 1;
-                if at > text.len() {
-                    break;
-                }
                 continue;
             }
             at = found.end;
+            let part = Line { offset: line.offset + found.start as u64, ..*line };
             let matched = text.get(found).unwrap_or_default();
+            if !self.is_printable(matched) {
+                return Ok(false);
+            }
             self.chunk.make_room(matched.len())?;
             let out = self.chunk.line();
-            head(self.query, &self.name, line, out);
-            color::write(out, self.query.color, Ink::Match, matched);
-            out.push(b'\n');
+            head(self.query, &self.name, self.width, &part, false, out);
+            color::write(self.query.colors.as_ref(), |colors| match_color(colors, line.role), matched, out);
+            out.push(self.query.line_end());
             self.chunk.end_line()?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// `-c`
     pub(crate) fn count(&mut self, count: u64) -> Result<(), Stopped> {
         let out = self.chunk.line();
         if !self.query.no_names {
-            color::write(out, self.query.color, Ink::FileName, &self.name);
-            color::write(out, self.query.color, Ink::Separator, b":");
+            name(self.query, &self.name, b":", out);
         }
         out.extend_from_slice(count.to_string().as_bytes());
         out.push(b'\n');
@@ -132,46 +174,105 @@ impl<'o, 's> Printer<'o, 's> {
     /// `-l` and `-L`
     pub(crate) fn file_name(&mut self) -> Result<(), Stopped> {
         let out = self.chunk.line();
-        color::write(out, self.query.color, Ink::FileName, &self.name);
-        out.push(b'\n');
+        color::write(self.query.colors.as_ref(), |colors| &colors.file_name, &self.name, out);
+        out.push(if self.query.null_after_names { 0 } else { b'\n' });
         self.chunk.end_line()
     }
 }
 
-/// Appends `MACHINE:FILE:` and `NUMBER:`, as far as they are wanted.
-fn head(query: &Query, name: &[u8], line: &Line<'_>, out: &mut Vec<u8>) {
+fn match_color(colors: &super::Colors, role: Role) -> &super::Sgr {
+    match role {
+        Role::Selected => &colors.selected_match,
+        Role::Context => &colors.context_match,
+    }
+}
+
+/// Appends the file's name and what separates it from what follows.
+fn name(query: &Query, name: &[u8], separator: &[u8], out: &mut Vec<u8>) {
+    let colors = query.colors.as_ref();
+    color::write(colors, |colors| &colors.file_name, name, out);
+    if query.null_after_names {
+        out.push(0);
+    } else {
+        color::write(colors, |colors| &colors.separator, separator, out);
+    }
+}
+
+/// Appends `MACHINE:FILE:`, `NUMBER:` and `OFFSET:`, as far as they are wanted.
+fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, out: &mut Vec<u8>) {
+    let colors = query.colors.as_ref();
     let separator: &[u8] = match line.role {
         Role::Selected => b":",
         Role::Context => b"-",
     };
     if !query.no_names {
-        color::write(out, query.color, Ink::FileName, name);
-        color::write(out, query.color, Ink::Separator, separator);
+        name(query, file, separator, out);
     }
+    let mut digits = [b' '; 20];
     if let Some(number) = line.number {
-        let mut digits = [0; 20];
-        color::write(out, query.color, Ink::LineNumber, decimal(number, &mut digits));
-        color::write(out, query.color, Ink::Separator, separator);
+        color::write(colors, |colors| &colors.line_number, padded(number, width, &mut digits), out);
+        color::write(colors, |colors| &colors.separator, separator, out);
+    }
+    digits.fill(b' ');
+    if query.byte_offsets {
+        color::write(colors, |colors| &colors.byte_offset, padded(line.offset, width, &mut digits), out);
+        color::write(colors, |colors| &colors.separator, separator, out);
+    }
+    if query.initial_tab && !empty && (!query.no_names || line.number.is_some() || query.byte_offsets) {
+        out.push(b'\t');
     }
 }
 
-/// Appends `text` with its matches coloured.
-fn highlighted(extents: &Extents, cache: &mut ExtentsCache, text: &[u8], out: &mut Vec<u8>) {
+/// Appends `text` in the colour of its line, and with its matches in theirs if there is what finds them.
+fn colored(
+    query: &Query,
+    finder: &mut Option<(&Extents, ExtentsCache)>,
+    budget: &Budget<'_>,
+    role: Role,
+    text: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), MatchFailure> {
+    let Some(colors) = &query.colors else { return Ok(()) };
+    let as_selected = (role == Role::Selected) != (query.invert && colors.reverse);
+    let line_color = if as_selected { &colors.selected_line } else { &colors.context_line };
+    let match_color = match_color(colors, role);
     let mut printed = 0;
-    let mut at = 0;
-    while at <= text.len()
-        && let Some(found) = extents.next(cache, text, at)
+    if let Some((extents, cache)) = finder
+        && !match_color.is_none()
     {
-        if found.is_empty() {
-            at = found.end + 1;
-            continue;
+        let mut at = 0;
+        while at < text.len()
+            && let Some(found) = extents.next(cache, budget, text, at)?
+        {
+            if found.is_empty() {
+                at = found.end + 1;
+                continue;
+            }
+            at = found.end;
+            colors.begin(line_color, out);
+            out.extend_from_slice(text.get(printed..found.start).unwrap_or_default());
+            printed = found.end;
+            colors.begin(match_color, out);
+            out.extend_from_slice(text.get(found).unwrap_or_default());
+            colors.end(match_color, out);
         }
-        at = found.end;
-        out.extend_from_slice(text.get(printed..found.start).unwrap_or_default());
-        printed = found.end;
-        color::write(out, true, Ink::Match, text.get(found).unwrap_or_default());
     }
-    out.extend_from_slice(text.get(printed..).unwrap_or_default());
+    let rest = text.get(printed..).unwrap_or_default();
+    // The carriage return of a line's end has no colour.
+    let tail = rest.strip_suffix(b"\r").unwrap_or(rest);
+    if !tail.is_empty() {
+        colors.begin(line_color, out);
+        out.extend_from_slice(tail);
+        colors.end(line_color, out);
+    }
+    out.extend_from_slice(rest.get(tail.len()..).unwrap_or_default());
+    Ok(())
+}
+
+/// The decimal digits of `number`, after as many of the spaces in `digits` as make it `width` wide.
+fn padded(number: u64, width: usize, digits: &mut [u8; 20]) -> &[u8] {
+    let start = digits.len().saturating_sub(decimal(number, digits).len().max(width));
+    digits.get(start..).unwrap_or_default()
 }
 
 /// The decimal digits of `number`, without an allocation; 20 are enough for any.

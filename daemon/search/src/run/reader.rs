@@ -57,6 +57,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
             read = cut.map_or(read, |at| at + 1);
         }
         *self.bytes += read as u64;
+        self.printer.borrow_mut().chunk().note_read(read as u64).map_err(io::Error::other)?;
         Ok(read)
     }
 }

@@ -6,8 +6,8 @@ use std::io;
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
 use crate::output::Stopped;
-use crate::print::{Line, Printer, Role};
-use crate::query::{Print, Query};
+use crate::print::{Line, PrintError, Printer, Role};
+use crate::query::{Binary, Print, Query};
 
 /// Why the search of a file ended early.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) enum Ended {
     Stopped,
     /// Reading failed, or the reader was cancelled.
     Read(io::Error),
+    /// A line could not be held against the patterns; the words say why.
+    Match(String),
 }
 
 impl From<Stopped> for Ended {
@@ -24,9 +26,19 @@ impl From<Stopped> for Ended {
     }
 }
 
+impl From<PrintError> for Ended {
+    fn from(error: PrintError) -> Ended {
+        match error {
+            PrintError::Stopped => Ended::Stopped,
+            PrintError::Match(failure) => Ended::Match(failure.to_string()),
+        }
+    }
+}
+
 impl SinkError for Ended {
+    /// The searcher passes on what the matcher says.
     fn error_message<T: std::fmt::Display>(message: T) -> Ended {
-        Ended::Read(io::Error::other(message.to_string()))
+        Ended::Match(message.to_string())
     }
 
     fn error_io(error: io::Error) -> Ended {
@@ -42,19 +54,28 @@ pub(crate) struct LineSink<'r, 'o, 's> {
     done: &'r Cell<bool>,
     /// Lines selected so far.
     selected: u64,
-    /// Whether anything of this file was printed or selected yet.
-    begun: bool,
+    /// Where the last line that was printed ends in the file, in bytes.
+    printed_up_to: Option<u64>,
     /// The context lines left to print once `-m` is reached.
     last_context: Option<u32>,
     /// A NUL byte was seen: lines are not printed from here on.
     binary: bool,
-    /// Lines were selected since.
+    /// Lines were selected that are not printed, as they are no text.
     binary_matches: bool,
 }
 
 impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
     pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>) -> Self {
-        LineSink { query, printer, done, selected: 0, begun: false, last_context: None, binary: false, binary_matches: false }
+        LineSink {
+            query,
+            printer,
+            done,
+            selected: 0,
+            printed_up_to: None,
+            last_context: None,
+            binary: false,
+            binary_matches: false,
+        }
     }
 
     /// How many lines were selected.
@@ -64,29 +85,31 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
 
     /// Whether there is to be said that a binary file matches.
     pub(crate) fn binary_matches(&self) -> bool {
-        self.binary_matches
+        self.binary_matches && self.query.binary == Binary::Report
     }
 
-    fn print(&mut self, line: &Line<'_>) -> Result<(), Stopped> {
+    fn print(&mut self, line: &Line<'_>) -> Result<(), Ended> {
         let mut printer = self.printer.borrow_mut();
-        if !self.begun {
-            self.begun = true;
-            if self.query.before_context > 0 || self.query.after_context > 0 {
-                printer.group_separator()?;
-            }
+        if self.query.has_context() && self.printed_up_to != Some(line.offset) {
+            printer.group_separator()?;
         }
-        printer.line(line)
+        if printer.line(line)? {
+            self.printed_up_to = Some(line.offset + line.bytes.len() as u64);
+        } else {
+            self.binary_matches = true;
+        }
+        Ok(())
     }
 
     /// Prints one of the context lines that follow the last selected line, and tells whether there are more to come.
-    fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, Stopped> {
+    fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, Ended> {
         self.last_context = Some(left - 1);
         self.print(line)?;
         Ok(left > 1)
     }
 
     /// A line was selected; tells whether to go on.
-    fn select(&mut self, line: &Line<'_>) -> Result<bool, Stopped> {
+    fn select(&mut self, line: &Line<'_>) -> Result<bool, Ended> {
         self.selected += 1;
         let prints = self.query.prints_lines();
         if prints && self.binary {
@@ -101,10 +124,10 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
             return Ok(false);
         }
         if self.query.max_count.is_some_and(|max| self.selected >= max) {
-            if !prints || self.query.after_context == 0 {
-                return Ok(false);
+            match self.query.after_context {
+                Some(lines @ 1..) if prints => self.last_context = Some(lines),
+                _ => return Ok(false),
             }
-            self.last_context = Some(self.query.after_context);
         }
         Ok(true)
     }
@@ -121,7 +144,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let line = |role| Line { bytes: found.bytes(), number: found.line_number(), role };
+        let offset = found.absolute_byte_offset();
+        let line = |role| Line { bytes: found.bytes(), number: found.line_number(), offset, role };
         let more = match self.last_context {
             Some(left) => self.print_last_context(left, &line(Role::Context))?,
             None => self.select(&line(Role::Selected))?,
@@ -134,7 +158,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let line = Line { bytes: context.bytes(), number: context.line_number(), role: Role::Context };
+        let offset = context.absolute_byte_offset();
+        let line = Line { bytes: context.bytes(), number: context.line_number(), offset, role: Role::Context };
         let more = match self.last_context {
             _ if self.binary => true,
             Some(left) => self.print_last_context(left, &line)?,
@@ -147,18 +172,14 @@ impl Sink for LineSink<'_, '_, '_> {
         Ok(more)
     }
 
-    fn context_break(&mut self, _: &Searcher) -> Result<bool, Ended> {
-        if self.done.get() {
-            return Ok(false);
-        }
-        if !self.binary && self.last_context.is_none() {
-            self.printer.borrow_mut().group_separator()?;
-        }
-        Ok(true)
-    }
-
     fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, Ended> {
         self.binary = true;
+        if self.query.binary == Binary::Skip {
+            // What was selected before does not count either.
+            self.selected = 0;
+            self.done.set(true);
+            return Ok(false);
+        }
         Ok(self.last_context.is_none())
     }
 }

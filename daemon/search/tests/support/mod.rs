@@ -2,12 +2,14 @@
 
 #![allow(unreachable_pub, dead_code, reason = "shared by several test programs, each with its own needs")]
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use memberd_search::{Narrow, Offer, Output, Print, Query, Stopped, Syntax};
+use memberd_search::{Binary, Characters, Narrow, Offer, Output, Print, Query, Stopped, Syntax};
 use tempfile::TempDir;
 
 /// What a run printed and returned.
@@ -58,22 +60,22 @@ impl Bench {
         Bench { directory, offer, files: paths }
     }
 
-    /// What GNU grep does; none when it is not done within 20 s, which for some patterns it never is.
-    pub fn theirs(&self, query: &Query, locale: &str) -> Option<Outcome> {
+    /// What GNU grep does, in the C locale where bytes are characters; none when it is not done within 20 s, which for some patterns
+    /// it never is.
+    pub fn theirs(&self, query: &Query) -> Option<Outcome> {
+        self.theirs_with(query, None)
+    }
+
+    fn theirs_with(&self, query: &Query, colors: Option<&str>) -> Option<Outcome> {
         let mut command = Command::new("timeout");
         command
             .current_dir(self.directory.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("LC_ALL", locale)
+            .env("LC_ALL", if query.characters == Characters::Bytes { "C" } else { "C.UTF-8" })
+            .envs(colors.map(|colors| ("GREP_COLORS", colors)))
             .args(["20", "grep"])
             .args(arguments(query));
-        if query.patterns.is_empty() {
-            command.arg("-f").arg("/dev/null");
-        }
-        for pattern in &query.patterns {
-            command.arg("-e").arg(pattern);
-        }
         for path in &self.files {
             command.arg(format!("{MACHINE}:{}", path.display()));
         }
@@ -114,14 +116,20 @@ impl Bench {
     }
 
     /// The difference between the two, if there is any, and GNU grep came to an end.
-    pub fn difference(&self, query: &Query, locale: &str) -> Option<String> {
-        let theirs = self.theirs(query, locale)?;
+    pub fn difference(&self, query: &Query) -> Option<String> {
+        self.difference_with(query, None)
+    }
+
+    /// The same, with `GREP_COLORS` for GNU grep.
+    pub fn difference_with(&self, query: &Query, colors: Option<&str>) -> Option<String> {
+        let theirs = self.theirs_with(query, colors)?;
         let ours = self.ours(query);
+        CASES.fetch_add(1, Ordering::Relaxed);
         (theirs != ours).then(|| {
             format!(
-                "grep {:?} {:?} LC_ALL={locale}\n  grep: {}\n  ours: {}",
+                "{:?} grep {:?}\n  grep: {}\n  ours: {}",
+                query.characters,
                 arguments(query),
-                query.patterns,
                 theirs.beyond(&ours),
                 ours.beyond(&theirs)
             )
@@ -129,39 +137,65 @@ impl Bench {
     }
 }
 
+/// How many searches were compared so far.
+static CASES: AtomicUsize = AtomicUsize::new(0);
+
+/// Fails if there were differences, and says how many searches this program has compared.
+pub fn assert_none(differences: &[String]) {
+    eprintln!("{} searches were compared with GNU grep's", CASES.load(Ordering::Relaxed));
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// A query for one pattern.
+pub fn query_for(pattern: &(impl AsRef<[u8]> + ?Sized)) -> Query {
+    Query { patterns: vec![pattern.as_ref().to_vec()], ..Query::default() }
+}
+
 /// The options of grep's command line that ask for `query`.
-pub fn arguments(query: &Query) -> Vec<String> {
-    let mut arguments = vec![];
+pub fn arguments(query: &Query) -> Vec<OsString> {
+    let mut arguments = Vec::new();
     let mut flag = |on: bool, option: &str| {
         if on {
-            arguments.push(option.to_owned());
+            arguments.push(OsString::from(option));
         }
     };
     flag(query.syntax == Syntax::Basic, "-G");
     flag(query.syntax == Syntax::Extended, "-E");
     flag(query.syntax == Syntax::Fixed, "-F");
+    flag(query.syntax == Syntax::Perl, "-P");
     flag(query.ignore_case, "-i");
     flag(query.invert, "-v");
     flag(query.words, "-w");
     flag(query.whole_lines, "-x");
+    flag(query.null_data, "-z");
     flag(query.print == Print::Matches, "-o");
     flag(query.print == Print::Count, "-c");
     flag(query.print == Print::FilesWithMatch, "-l");
     flag(query.print == Print::FilesWithoutMatch, "-L");
     flag(query.print == Print::Nothing, "-q");
     flag(query.line_numbers, "-n");
+    flag(query.byte_offsets, "-b");
+    flag(query.initial_tab, "-T");
     flag(query.no_names, "-h");
     flag(!query.no_names, "-H");
+    flag(query.null_after_names, "-Z");
     flag(query.no_messages, "-s");
-    flag(query.color, "--color=always");
-    if let Some(count) = query.max_count {
-        arguments.push(format!("-m{count}"));
+    flag(query.binary == Binary::Text, "-a");
+    flag(query.binary == Binary::Skip, "-I");
+    flag(query.colors.is_some(), "--color=always");
+    flag(query.group_separator.is_none(), "--no-group-separator");
+    let separator = query.group_separator.as_ref().filter(|separator| *separator != b"--");
+    let separator = separator.map(|separator| [b"--group-separator=", separator.as_slice()].concat());
+    arguments.extend(separator.map(|option| OsStr::from_bytes(&option).to_owned()));
+    let numbers =
+        [("-m", query.max_count), ("-B", query.before_context.map(u64::from)), ("-A", query.after_context.map(u64::from))];
+    arguments.extend(numbers.iter().filter_map(|(option, number)| number.map(|number| format!("{option}{number}").into())));
+    if query.patterns.is_empty() {
+        arguments.push("-f/dev/null".into());
     }
-    if query.before_context > 0 {
-        arguments.push(format!("-B{}", query.before_context));
-    }
-    if query.after_context > 0 {
-        arguments.push(format!("-A{}", query.after_context));
+    for pattern in &query.patterns {
+        arguments.push("-e".into());
+        arguments.push(OsStr::from_bytes(pattern).to_owned());
     }
     arguments
 }
@@ -175,7 +209,7 @@ pub struct Gathered {
 
 impl Output for Gathered {
     fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        assert_eq!(bytes.last(), Some(&b'\n'), "chunks end at line ends");
+        assert!(matches!(bytes.last(), Some(b'\n' | 0)), "chunks end at line ends");
         self.output.extend_from_slice(bytes);
         Ok(())
     }

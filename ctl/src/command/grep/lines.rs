@@ -1,0 +1,69 @@
+//! Patterns and globs, one a line: of an argument, or of a file that it names.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// The most bytes that are read of a file; members take less than that in all.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The lines of a text; one without newlines is one line, the empty one too.
+pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)
+}
+
+/// The lines of a file, `-` being standard input; an empty one has none.
+///
+/// # Errors
+/// In grep's words, when it cannot be read.
+pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let shown = String::from_utf8_lossy(name);
+    let read = if name == b"-" { read(io::stdin().lock()) } else { File::open(OsStr::from_bytes(name)).and_then(read) };
+    let bytes = read.map_err(|error| format!("{shown}: {}", reason(&error)))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("{shown}: longer than {MAX_FILE_BYTES} bytes"));
+    }
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(of_text(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).collect())
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The system's words without the number.
+fn reason(error: &io::Error) -> String {
+    let words = error.to_string();
+    words.split_once(" (os error").map_or(words.clone(), |(reason, _)| reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn file(content: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        of_file(file.path().as_os_str().as_bytes())
+    }
+
+    #[test]
+    fn a_file_has_a_pattern_on_each_line_and_an_empty_one_none() {
+        assert_eq!(file(b"").unwrap(), Vec::<Vec<u8>>::new());
+        assert_eq!(file(b"\n").unwrap(), [b""]);
+        assert_eq!(file(b"a\n\xff\r\n\nb").unwrap(), [&b"a"[..], b"\xff\r", b"", b"b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_in_greps_words() {
+        assert_eq!(of_file(b"/no/such").unwrap_err(), "/no/such: No such file or directory");
+        assert_eq!(of_file(b"/").unwrap_err(), "/: Is a directory");
+        assert!(file(&[b'a'; 2_000_000]).unwrap_err().ends_with("longer than 1048576 bytes"));
+    }
+}

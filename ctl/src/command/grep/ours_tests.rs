@@ -1,0 +1,114 @@
+//! Tables of command lines with options of ours.
+
+use std::ffi::OsString;
+
+use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
+
+use super::super::options::{Command, Surroundings, parse};
+use super::*;
+
+fn parsed(line: &[&str]) -> Result<(GrepRequest, View), String> {
+    let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+    match parse(&arguments, &Surroundings::default())? {
+        Command::Search(request, view) => Ok((*request, view)),
+        other => panic!("{line:?}: {other:?}"),
+    }
+}
+
+fn asked(line: &[&str]) -> (GrepRequest, View) {
+    parsed(line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+}
+
+#[test]
+fn members_are_named_by_globs_one_or_several() {
+    let (request, _) = asked(&["--on", "web*,db1", "--on={a,b}2", "--not-on", "web3", "x"]);
+    assert_eq!(request.members.on, ["web*", "db1", "{a,b}2"]);
+    assert_eq!(request.members.not_on, ["web3"]);
+    assert_eq!(request.pattern.patterns, [b"x"]);
+}
+
+#[test]
+fn each_option_asks_for_one_thing() {
+    type Check = fn(&GrepRequest, View) -> bool;
+    let table: &[(&[&str], Check)] = &[
+        (&["--rotated", "x"], |r, _| r.files.rotated),
+        (&["--follow", "x"], |r, _| r.files.follow),
+        (&["--follow", "-q", "x"], |r, _| r.files.follow && r.printing.what == GrepPrint::Nothing),
+        (&["--merge", "x"], |r, _| r.printing.by_time),
+        (&["--merge", "-o", "--since", "1h", "x"], |r, _| r.printing.by_time && r.files.since.is_some()),
+        (&["--json", "x"], |r, _| r.printing.json),
+        (&["--json", "--color=always", "x"], |r, _| r.printing.json && r.printing.colors.is_none()),
+        (&["--json", "-c", "x"], |r, _| r.printing.json && r.printing.what == GrepPrint::Count),
+        (&["--since", "@5", "--until", "@6.5", "x"], |r, _| (r.files.since, r.files.until) == (Some(5_000), Some(6_500))),
+        (&["--journal", "x"], |r, _| r.files.journal == Some(GrepJournal::default())),
+        (&["x", "-u", "a.service", "-ub", "-perr", "--journal"], |r, _| {
+            let units = vec!["a.service".to_owned(), "b".to_owned()];
+            r.files.journal == Some(GrepJournal { units, priority: Some("err".to_owned()) })
+        }),
+        (&["--count-by", "member", "x"], |r, v| r.printing.what == GrepPrint::Count && v.count_by == Some(CountBy::Member)),
+        (&["-c", "--count-by=file", "x"], |r, v| r.printing.null_after_names && v.count_by == Some(CountBy::File)),
+        (&["-c", "--total", "x"], |_, v| v.total),
+        (&["--count-by", "member", "--total", "x"], |_, v| v.total),
+        (&["--stats", "x"], |_, v| v.stats),
+    ];
+    for (line, check) in table {
+        let (request, view) = asked(line);
+        assert!(check(&request, view), "{line:?}: {request:?} {view:?}");
+    }
+}
+
+#[test]
+fn abbreviations_are_greps_and_ours_are_written_out() {
+    // --on is ours, written out; --onl and --o are grep's --only-matching.
+    assert_eq!(asked(&["--on", "a", "x"]).0.printing.what, GrepPrint::Lines);
+    for abbreviation in ["--onl", "--o"] {
+        assert_eq!(asked(&[abbreviation, "x"]).0.printing.what, GrepPrint::Matches);
+    }
+    assert_eq!(asked(&["--count", "x"]).1, View::default());
+    for (option, words) in [
+        ("--foll", "unrecognized option '--foll'"),
+        ("--count-b=file", "unrecognized option '--count-b'"),
+        ("--merg", "unrecognized option '--merg'"),
+        ("--js", "unrecognized option '--js'"),
+    ] {
+        assert_eq!(parsed(&[option, "x"]).unwrap_err(), words);
+    }
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_by_name() {
+    for (line, words) in [
+        (&["-u", "a", "x"][..], "option '-u' needs '--journal'"),
+        (&["-p", "err", "x"], "option '-p' needs '--journal'"),
+        (
+            &["-p", "loud", "--journal", "x"],
+            "invalid priority 'loud': one of emerg, alert, crit, err, warning, notice, info, debug, or FROM..TO",
+        ),
+        (&["--journal", "x", "a.log"], "option '--journal' cannot be combined with 'FILE'"),
+        (&["--journal", "--rotated", "x"], "option '--journal' cannot be combined with '--rotated'"),
+        (&["--merge", "--follow", "x"], "option '--merge' cannot be combined with '--follow'"),
+        (&["--merge", "-c", "x"], "option '--merge' cannot be combined with '-c'"),
+        (&["--merge", "-q", "x"], "option '--merge' cannot be combined with '-q'"),
+        (&["--merge", "-C2", "x"], "option '--merge' cannot be combined with '-A'"),
+        (&["--merge", "-B2", "x"], "option '--merge' cannot be combined with '-B'"),
+        (&["--follow", "-c", "x"], "option '--follow' cannot be combined with '-c'"),
+        (&["--follow", "-l", "x"], "option '--follow' cannot be combined with '-l'"),
+        (&["--follow", "--since", "1h", "x"], "option '--follow' cannot be combined with '--since'"),
+        (&["--follow", "--stats", "x"], "option '--follow' cannot be combined with '--stats'"),
+        (&["--json", "-o", "x"], "option '--json' cannot be combined with '-o'"),
+        (&["--json", "-h", "x"], "option '--json' cannot be combined with '-h'"),
+        (&["--json", "--count-by", "file", "x"], "option '--json' cannot be combined with '--count-by'"),
+        (&["--json", "-c", "--total", "x"], "option '--json' cannot be combined with '--total'"),
+        (&["--count-by", "day", "x"], "invalid argument 'day' for '--count-by': member or file"),
+        (&["--count-by", "file", "-l", "x"], "option '--count-by' cannot be combined with '-l'"),
+        (&["--count-by", "file", "-h", "x"], "option '--count-by' cannot be combined with '-h'"),
+        (&["--total", "x"], "option '--total' needs '-c'"),
+        (&["--on", "a,,b", "x"], "option '--on' has an empty name: write --on GLOB[,GLOB]..."),
+        (&["--since", "1h", "--until", "2h", "x"], "'--since' is not before '--until'"),
+        (&["--on"], "option '--on' requires an argument"),
+        (&["--follow=yes", "x"], "option '--follow' doesn't allow an argument"),
+    ] {
+        assert_eq!(parsed(line).unwrap_err(), words, "{line:?}");
+    }
+    assert!(parsed(&["--since", "soon", "x"]).unwrap_err().starts_with("invalid time 'soon'"));
+}

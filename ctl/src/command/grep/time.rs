@@ -1,0 +1,121 @@
+//! The times of `--since` and `--until`.
+
+use jiff::civil::{DateTime, Time};
+use jiff::{Timestamp, Zoned};
+
+/// The units of a span and their milliseconds, the smallest first.
+const UNITS: [(&str, i64); 6] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 7 * 86_400_000)];
+
+/// Reads a moment, in milliseconds since the Unix epoch: how long ago (`10m`, `1h30m`), `now`, `today`, `yesterday`, RFC 3339, a date
+/// or time in the zone of `now` (`2026-11-21`, `2026-11-21 14:00`, `14:00`), or seconds since the epoch (`@1763688033`).
+///
+/// # Errors
+/// When it is none of these, in one line.
+pub(super) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
+    let midnight = |days: i64| {
+        let day = now.date().saturating_add(jiff::Span::new().days(days));
+        in_zone(day.to_datetime(Time::midnight()), now)
+    };
+    let found = match text {
+        "now" => Some(now.timestamp().as_millisecond()),
+        "today" => midnight(0),
+        "yesterday" => midnight(-1),
+        _ => ago(text, now).or_else(|| epoch(text)).or_else(|| written(text, now)),
+    };
+    found.ok_or_else(|| {
+        format!("invalid time '{text}': write 10m, 2h, 3d, today, yesterday, 14:00, 2026-11-21 14:00 or 2026-11-21T14:00:00Z")
+    })
+}
+
+/// `1h30m`
+fn ago(text: &str, now: &Zoned) -> Option<i64> {
+    let mut rest = text;
+    let mut span = 0_i64;
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        span = span.checked_add(number.parse::<i64>().ok()?.checked_mul(*milliseconds)?)?;
+        rest = after;
+    }
+    if text.is_empty() { None } else { now.timestamp().as_millisecond().checked_sub(span) }
+}
+
+/// `@1763688033` or `@1763688033.5`
+fn epoch(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.strip_prefix('@').map(|text| text.split_once('.').unwrap_or((text, "0")))?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds) || !digits(fraction) {
+        return None;
+    }
+    let milliseconds: String = fraction.chars().chain("00".chars()).take(3).collect();
+    seconds.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(milliseconds.parse().ok()?)
+}
+
+fn written(text: &str, now: &Zoned) -> Option<i64> {
+    // With digits and a colon at least: jiff reads much more, such as 2026 or 14.
+    if !text.contains(':') && text.matches('-').count() != 2 {
+        return None;
+    }
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment.as_millisecond());
+    }
+    if let Ok(local) = text.parse::<DateTime>() {
+        return in_zone(local, now);
+    }
+    in_zone(now.date().to_datetime(text.parse().ok()?), now)
+}
+
+fn in_zone(local: DateTime, now: &Zoned) -> Option<i64> {
+    Some(local.to_zoned(now.time_zone().clone()).ok()?.timestamp().as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Zoned {
+        let now: Timestamp = "2026-11-21T08:30:15.250Z".parse().unwrap();
+        now.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(2)))
+    }
+
+    #[test]
+    fn moments_are_read_in_every_form() {
+        for (text, moment_in_utc) in [
+            ("now", "2026-11-21T08:30:15.250Z"),
+            ("10m", "2026-11-21T08:20:15.250Z"),
+            ("1h30m", "2026-11-21T07:00:15.250Z"),
+            ("90s", "2026-11-21T08:28:45.250Z"),
+            ("250ms", "2026-11-21T08:30:15.000Z"),
+            ("2d", "2026-11-19T08:30:15.250Z"),
+            ("1w", "2026-11-14T08:30:15.250Z"),
+            ("today", "2026-11-20T22:00:00Z"),
+            ("yesterday", "2026-11-19T22:00:00Z"),
+            ("@1763688033", "2025-11-21T01:20:33Z"),
+            ("@1763688033.5", "2025-11-21T01:20:33.500Z"),
+            ("2026-11-21T01:20:33.123Z", "2026-11-21T01:20:33.123Z"),
+            ("2026-11-21T01:20:33+01:00", "2026-11-21T00:20:33Z"),
+            ("2026-11-21 01:20:33Z", "2026-11-21T01:20:33Z"),
+            ("2026-11-21T01:20:33", "2026-11-20T23:20:33Z"),
+            ("2026-11-21 01:20", "2026-11-20T23:20:00Z"),
+            ("2026-11-21", "2026-11-20T22:00:00Z"),
+            ("07:15", "2026-11-21T05:15:00Z"),
+            ("07:15:30", "2026-11-21T05:15:30Z"),
+        ] {
+            let expected: Timestamp = moment_in_utc.parse().unwrap();
+            assert_eq!(moment(text, &now()), Ok(expected.as_millisecond()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_said() {
+        for text in ["", "10", "m", "10x", "1h30", "-5m", "@", "@x", "tomorrow", "2026", "25:00", "2026-13-01", "99999999999999w"]
+        {
+            let error = moment(text, &now()).unwrap_err();
+            assert!(error.starts_with(&format!("invalid time '{text}': write 10m")), "{error}");
+        }
+    }
+}

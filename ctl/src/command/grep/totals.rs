@@ -1,0 +1,106 @@
+//! The totals of each member: the last object of `--json`, and the lines of `--stats`.
+
+use memberd_control::grep::{GrepOutcome, GrepTotals};
+use serde::Serialize;
+
+use crate::exit::Failure;
+use crate::output::json;
+use crate::words;
+
+/// The last object. Users rely on its shape. Times are in milliseconds.
+#[derive(Serialize)]
+struct Totals<'a> {
+    schema: u32,
+    r#type: &'static str,
+    asked: u64,
+    answered: u64,
+    failed: u64,
+    #[serde(flatten)]
+    sum: Searched,
+    members: Vec<Member<'a>>,
+}
+
+/// What one member did, or all of them together; its milliseconds are then those of the slowest.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Searched {
+    files: u64,
+    bytes: u64,
+    lines: u64,
+    errors: u64,
+    milliseconds: u64,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    member: &'a str,
+    asked: bool,
+    answered: bool,
+    #[serde(flatten)]
+    searched: Searched,
+    /// Why it did not answer, or since when, in milliseconds since the Unix epoch, it is known to have failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<u64>,
+}
+
+impl From<&GrepTotals> for Searched {
+    fn from(totals: &GrepTotals) -> Searched {
+        let GrepTotals { files, bytes, lines, errors, milliseconds, .. } = *totals;
+        Searched { files, bytes, lines, errors, milliseconds }
+    }
+}
+
+/// The last object of `--json`, on one line.
+pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failure> {
+    let mut members: Vec<Member<'_>> = members.iter().map(|(name, outcome)| member(name, outcome)).collect();
+    members.sort_by_key(|member| member.member);
+    let count = |which: fn(&&Member<'_>) -> bool| members.iter().filter(which).map(|_| 1).sum();
+    json(&Totals {
+        schema: 1,
+        r#type: "totals",
+        asked: count(|member| member.asked),
+        answered: count(|member| member.answered),
+        failed: count(|member| !member.answered),
+        sum: sum(members.iter().map(|member| member.searched)),
+        members,
+    })
+}
+
+/// The lines of `--stats`.
+pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
+    let mut members: Vec<Member<'_>> = members.iter().map(|(name, outcome)| member(name, outcome)).collect();
+    members.sort_by_key(|member| member.member);
+    let answered = || members.iter().filter(|member| member.answered);
+    let words = |name: &str, searched: Searched| {
+        format!(
+            "{name}: {} in {}, {} searched in {}",
+            words::count(searched.lines, "line"),
+            words::count(searched.files, "file"),
+            words::size(searched.bytes),
+            words::duration(searched.milliseconds)
+        )
+    };
+    let each = answered().map(|member| words(member.member, member.searched));
+    let all = format!("{} of {}", answered().count(), words::count(members.iter().map(|_| 1).sum(), "member"));
+    each.chain([words(&all, sum(answered().map(|member| member.searched)))]).collect()
+}
+
+fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {
+    let none = Member { member: name, asked: true, answered: false, searched: Searched::default(), lost: None, failed_at: None };
+    match outcome {
+        GrepOutcome::Searched(totals) => Member { answered: true, searched: totals.into(), ..none },
+        GrepOutcome::Lost(why) => Member { lost: Some(why), ..none },
+        GrepOutcome::NotAsked { failed } => Member { asked: false, failed_at: Some(*failed), ..none },
+    }
+}
+
+fn sum(members: impl Iterator<Item = Searched>) -> Searched {
+    members.fold(Searched::default(), |sum, member| Searched {
+        files: sum.files.saturating_add(member.files),
+        bytes: sum.bytes.saturating_add(member.bytes),
+        lines: sum.lines.saturating_add(member.lines),
+        errors: sum.errors.saturating_add(member.errors),
+        milliseconds: sum.milliseconds.max(member.milliseconds),
+    })
+}

@@ -1,0 +1,47 @@
+//! `memberctl key`: the group's keys. It works on files, and needs no daemon.
+
+mod generate;
+mod list;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::exit::Failure;
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a new key
+    Generate(generate::Generate),
+    /// List the keys of a keyring by their public ids
+    List(list::List),
+}
+
+impl Key {
+    /// Does it.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        match self {
+            Key::Generate(generate) => generate.run(),
+            Key::List(list) => list.run(),
+        }
+    }
+}
+
+/// How a key is changed, for the help text.
+pub(super) const CHANGING: &str = "A keyring is a text file of up to 8 keys, one a line: the first is used, all are accepted.
+To change a group's key without an outage, do each of these on every member before the next:
+1. add the new key as the last line (memberctl key generate >> FILE), systemctl reload memberd;
+2. make it the first line, systemctl reload memberd;
+3. remove the old line, systemctl reload memberd.";
+
+/// The keyring of the daemon, unless its settings name another.
+const USUAL: &str = "/etc/memberd/group.key";
+
+/// A keyring's file.
+#[derive(Debug, clap::Args)]
+struct File {
+    /// The keyring's file
+    #[arg(value_name = "FILE", default_value = USUAL)]
+    path: PathBuf,
+}

@@ -1,0 +1,56 @@
+//! `memberctl key generate [FILE]`.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use memberd_control::keyring::GroupKey;
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::words;
+
+/// Makes a key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Generate {
+    /// A new file for it, which only its owner can read; without one the key goes to standard output
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Generate {
+    /// Writes a comment with the key's id, and the key.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::new(Exit::Failed, format!("cannot get random numbers: {error}"));
+        let key = GroupKey::generate().map_err(failed)?;
+        let comment = format!("# key {}, made {}\n", key.id(), words::timestamp(words::now()));
+        let line = key.to_line();
+        match &self.file {
+            Some(path) => write_new(path, &[&comment, &line]).map_err(|error| unwritten(path, &error)),
+            None => {
+                let mut output = Output::new();
+                output.bytes(comment.as_bytes())?;
+                output.bytes(line.as_bytes())?;
+                output.flush()
+            }
+        }
+    }
+}
+
+/// Never over another file, which may be a keyring in use.
+fn write_new(path: &Path, parts: &[&str]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    parts.iter().try_for_each(|part| file.write_all(part.as_bytes()))?;
+    file.sync_all()
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Failed, format!("{path} exists already: to add a key to it, memberctl key generate >> {path}"))
+        }
+        _ => Failure::new(Exit::Failed, format!("cannot write {path}: {error}")),
+    }
+}

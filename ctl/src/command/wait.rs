@@ -1,0 +1,160 @@
+//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: for scripts and rollouts.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use memberd_control::message::{MemberRecord, MemberStatus};
+
+use super::list;
+use crate::connection::Daemon;
+use crate::exit::{Exit, Failure};
+use crate::words;
+
+/// How long to wait unless the user says.
+const DEFAULT_LIMIT: &str = "60s";
+
+/// The pause between two looks at the list.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits until all that is asked for is so.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit status 124 when the time is over."
+)]
+pub(crate) struct Wait {
+    /// So many members are up
+    #[arg(long, value_name = "N", required_unless_present = "name")]
+    members: Option<u64>,
+
+    /// The member that --status is about; without --status, it is up
+    #[arg(long)]
+    name: Option<String>,
+
+    /// alive, failed or left
+    #[arg(long, requires = "name", value_parser = status)]
+    status: Option<MemberStatus>,
+
+    /// How long to wait at most, as 60s, 500ms or 2m
+    #[arg(id = "limit", long = "timeout", value_name = "TIME", default_value = DEFAULT_LIMIT, value_parser = duration)]
+    limit: Duration,
+}
+
+impl Wait {
+    /// Looks at the list again and again. What can never come about, such as no permission, is not waited for.
+    pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+        let end = Instant::now() + self.limit;
+        loop {
+            let missing = match list::members(daemon, true) {
+                Ok(members) => self.missing(&members),
+                Err(Failure::NotInGroup) => Some("not in a group".to_owned()),
+                Err(Failure::Stated { exit: Exit::Unreachable | Exit::TimedOut, message }) => Some(message),
+                Err(failure) => return Err(failure),
+            };
+            let Some(missing) = missing else { return Ok(()) };
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let limit = words::duration(u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX));
+                return Err(Failure::new(Exit::TimedOut, format!("after {limit}: {missing}")));
+            }
+            sleep(PAUSE.min(left));
+        }
+    }
+
+    /// What is not yet as it should be.
+    fn missing(&self, members: &[MemberRecord]) -> Option<String> {
+        let alive = members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
+        if let Some(wanted) = self.members.filter(|wanted| *wanted != alive) {
+            let verb = if alive == 1 { "is" } else { "are" };
+            return Some(format!("{} {verb} up, not {wanted}", words::count(alive, "member")));
+        }
+        let name = self.name.as_ref()?;
+        let wanted = self.status.unwrap_or(MemberStatus::Alive);
+        let newest = members.iter().filter(|member| member.name == *name).max_by_key(|member| member.incarnation);
+        match newest {
+            None => Some(format!("{name} is not in the list")),
+            Some(member) if member.status != wanted => Some(format!("{name} is {}, not {}", word(member.status), word(wanted))),
+            Some(_) => None,
+        }
+    }
+}
+
+fn word(status: MemberStatus) -> &'static str {
+    match status {
+        MemberStatus::Alive => "alive",
+        MemberStatus::Failed => "failed",
+        MemberStatus::Left => "left",
+    }
+}
+
+fn status(text: &str) -> Result<MemberStatus, String> {
+    let all = [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
+    all.into_iter().find(|status| word(*status) == text).ok_or_else(|| "alive, failed or left".to_owned())
+}
+
+/// A time with a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit: u64 = match text.get(digits.len()..) {
+        Some("ms") => 1,
+        Some("s") => 1_000,
+        Some("m" | "min") => 60_000,
+        Some("h") => 3_600_000,
+        _ => return Err("a number and a unit: 60s, 500ms, 2m or 1h".to_owned()),
+    };
+    let milliseconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let most = 7 * 24 * 3_600_000;
+    milliseconds
+        .filter(|milliseconds| *milliseconds <= most)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a whole number of at most seven days".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, incarnation: u64, status: MemberStatus) -> MemberRecord {
+        MemberRecord {
+            id: format!("{name}@192.0.2.1:8946/{incarnation}"),
+            name: name.to_owned(),
+            address: "192.0.2.1".to_owned(),
+            port: 8946,
+            status,
+            incarnation,
+            this_machine: false,
+            since: 0,
+            evidence: None,
+        }
+    }
+
+    fn wait(members: Option<u64>, name: Option<&str>, status: Option<MemberStatus>) -> Wait {
+        Wait { members, name: name.map(str::to_owned), status, limit: Duration::ZERO }
+    }
+
+    #[test]
+    fn exactly_so_many_members_are_up() {
+        let list = [member("vm1", 1, MemberStatus::Alive), member("vm2", 1, MemberStatus::Failed)];
+        assert_eq!(wait(Some(1), None, None).missing(&list), None);
+        assert_eq!(wait(Some(2), None, None).missing(&list).as_deref(), Some("1 member is up, not 2"));
+        assert_eq!(wait(Some(0), None, None).missing(&list).as_deref(), Some("1 member is up, not 0"));
+    }
+
+    #[test]
+    fn a_members_newest_life_counts() {
+        let list = [member("vm1", 1, MemberStatus::Failed), member("vm1", 2, MemberStatus::Alive)];
+        assert_eq!(wait(None, Some("vm1"), None).missing(&list), None);
+        let missing = wait(None, Some("vm1"), Some(MemberStatus::Failed)).missing(&list);
+        assert_eq!(missing.as_deref(), Some("vm1 is alive, not failed"));
+        assert_eq!(wait(None, Some("vm2"), None).missing(&list).as_deref(), Some("vm2 is not in the list"));
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for text in ["60", "", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

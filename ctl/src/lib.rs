@@ -1,0 +1,61 @@
+//! memberctl: talks to the local memberd.
+
+mod command;
+mod connection;
+mod exit;
+mod glob;
+mod json;
+mod output;
+mod program;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::command::Command;
+use crate::connection::Daemon;
+use crate::exit::{Exit, Failure};
+
+/// Talks to the local memberd: join and leave the group, list its members, search their logs
+#[derive(Debug, Parser)]
+#[command(name = "memberctl", version, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 done, 1 could not be done, 2 wrong usage, 4 memberd not reachable, 5 not permitted,
+6 protocol versions differ, 124 timed out. That of grep is grep's: see memberctl grep --help.")]
+struct Cli {
+    #[command(flatten)]
+    daemon: Daemon,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => cli.command.run(&cli.daemon),
+        Err(error) => misunderstood(&error),
+    }
+}
+
+/// The command line, of which the manual pages and the completions are made.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+/// Help and version go out as they are; of a usage error only what is wrong, in one line.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A reader who has gone away needs no help.
+        let _ = error.print();
+        let wrong = error.use_stderr();
+        return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done } as u8);
+    }
+    let text = error.to_string();
+    let complaint: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let complaint = complaint.join(" ");
+    let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
+    Failure::usage(format!("{complaint}: try memberctl --help")).report();
+    ExitCode::from(Exit::Usage as u8)
+}

@@ -1,0 +1,14 @@
+//! Where the daemon's program is.
+
+use std::path::PathBuf;
+
+/// Where Debian has it; not in the PATH of most users.
+const INSTALLED: &str = "/usr/sbin";
+
+/// `memberd`: beside this program, installed, or in PATH.
+pub(crate) fn memberd() -> Option<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = beside.into_iter().chain([PathBuf::from(INSTALLED)]).chain(std::env::split_paths(&path));
+    places.map(|place| place.join("memberd")).find(|program| program.is_file())
+}

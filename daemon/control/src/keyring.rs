@@ -1,0 +1,308 @@
+//! The file of the group's keys: one or several, the first of which is used and all of which are accepted, so that keys can be changed
+//! without an outage.
+//!
+//! It is text. A line is a key, `memberd-key:` and 64 hexadecimal digits; or a comment, which begins with `#`; or empty. Whoever knows a
+//! key can speak for any member, so a file that others than its owner and group can read, or others than its owner can write, is refused.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+/// The most keys of a keyring.
+pub const MOST_KEYS: usize = 8;
+
+/// The longest file, in bytes.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What a key's line begins with.
+const PREFIX: &str = "memberd-key:";
+
+/// Bits of a file's mode that it must not have: any for others, and writing for the group.
+const REFUSED_MODE: u32 = 0o027;
+
+/// The length of a key, in bytes.
+pub const KEY_LENGTH: usize = 32;
+
+/// One of the group's keys. It is wiped when dropped, and is never shown but by [`GroupKey::to_line`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct GroupKey(Zeroizing<[u8; KEY_LENGTH]>);
+
+/// What a key is called in public: a hash of it, by which two files can be compared and from which the key cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub [u8; 4]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for GroupKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "GroupKey({})", self.id())
+    }
+}
+
+impl GroupKey {
+    /// A new key, from the kernel's random numbers.
+    ///
+    /// # Errors
+    /// When the kernel gives none: getrandom(2).
+    pub fn generate() -> io::Result<Self> {
+        let mut key = GroupKey(Zeroizing::new([0; KEY_LENGTH]));
+        getrandom::fill(&mut *key.0).map_err(io::Error::from)?;
+        Ok(key)
+    }
+
+    /// What it is called in public: the first four bytes of BLAKE3 in key derivation mode with the context `memberd key id 1`.
+    pub fn id(&self) -> KeyId {
+        let [a, b, c, d, ..] = *self.derive("memberd key id 1");
+        KeyId([a, b, c, d])
+    }
+
+    /// Another secret, for one purpose only: BLAKE3 in key derivation mode. `context` names the purpose, and is a constant.
+    pub fn derive(&self, context: &'static str) -> Zeroizing<[u8; KEY_LENGTH]> {
+        Zeroizing::new(blake3::derive_key(context, self.0.as_slice()))
+    }
+
+    /// The line of the file, with its newline. This is the secret itself.
+    pub fn to_line(&self) -> Zeroizing<String> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Made at its full length, so that no shorter copy is left behind.
+        let mut line = Zeroizing::new(String::with_capacity(PREFIX.len() + 2 * KEY_LENGTH + 1));
+        line.push_str(PREFIX);
+        for byte in self.0.iter() {
+            line.extend([*byte >> 4, *byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+        }
+        line.push('\n');
+        line
+    }
+}
+
+/// What is wrong with a line. It never repeats what the line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It does not begin as a key does.
+    #[error(
+        "no key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate prints it, or a comment that begins with #"
+    )]
+    NoKey,
+    /// What follows is not 64 hexadecimal digits.
+    #[error("a key is 64 hexadecimal digits, not {0} characters")]
+    Length(usize),
+    /// One of the characters is no hexadecimal digit.
+    #[error("a key is 64 hexadecimal digits, and one of these characters is none")]
+    Digit,
+}
+
+impl FromStr for GroupKey {
+    type Err = KeyError;
+
+    fn from_str(line: &str) -> Result<Self, KeyError> {
+        let digits = line.strip_prefix(PREFIX).ok_or(KeyError::NoKey)?;
+        if digits.len() != 2 * KEY_LENGTH {
+            return Err(KeyError::Length(digits.chars().count()));
+        }
+        let mut key = GroupKey(Zeroizing::new([0; KEY_LENGTH]));
+        for (byte, pair) in key.0.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            for digit in pair {
+                let value = char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+                *byte = *byte << 4 | value.ok_or(KeyError::Digit)?;
+            }
+        }
+        Ok(key)
+    }
+}
+
+/// The group's keys: never empty, and no two the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyring(Vec<GroupKey>);
+
+/// What is wrong with the file of a keyring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] io::Error),
+    /// It is a directory, a pipe or the like.
+    #[error("no regular file")]
+    NoFile,
+    /// Too many may read or write it.
+    #[error(
+        "its mode is {0:04o}: others than its owner and group must not read it, nor others than its owner write it: chmod 600, or 640 for group memberd"
+    )]
+    Exposed(u32),
+    /// It is longer than any keyring.
+    #[error("longer than {MOST_BYTES} bytes")]
+    TooLong,
+    /// One of its lines is wrong.
+    #[error("line {line}: {error}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// It is no text.
+    #[error("not a text file")]
+    NoText,
+    /// A key stands in it twice.
+    #[error("line {line}: key {id} again")]
+    Twice {
+        /// Counted from 1.
+        line: usize,
+        /// The key's name.
+        id: KeyId,
+    },
+    /// There is no key in it.
+    #[error("no key in it: memberctl key generate makes one")]
+    Empty,
+    /// There are too many.
+    #[error("more than {MOST_KEYS} keys")]
+    TooMany,
+}
+
+impl Keyring {
+    /// Reads the file at this path.
+    ///
+    /// # Errors
+    /// When it cannot be read, when too many may read it, or when anything in it is wrong.
+    pub fn load(path: &Path) -> Result<Self, KeyringError> {
+        // To open a pipe that nobody writes to would not return.
+        if !fs::metadata(path)?.is_file() {
+            return Err(KeyringError::NoFile);
+        }
+        let file = File::open(path)?;
+        let found = file.metadata()?;
+        if found.mode() & REFUSED_MODE != 0 {
+            return Err(KeyringError::Exposed(found.mode() & 0o7777));
+        }
+        // Made at its full length, so that no shorter copy is left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
+        file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MOST_BYTES {
+            return Err(KeyringError::TooLong);
+        }
+        Self::parse(std::str::from_utf8(&bytes).map_err(|_| KeyringError::NoText)?)
+    }
+
+    /// From the text of a file.
+    ///
+    /// # Errors
+    /// When a line is wrong, when a key stands in it twice, and when there is none or are more than [`MOST_KEYS`].
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        let mut keys: Vec<GroupKey> = Vec::with_capacity(MOST_KEYS);
+        for (line, text) in (1..).zip(text.lines()) {
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let key: GroupKey = text.parse().map_err(|error| KeyringError::Line { line, error })?;
+            let id = key.id();
+            if keys.iter().any(|other| other.id() == id) {
+                return Err(KeyringError::Twice { line, id });
+            }
+            if keys.len() == MOST_KEYS {
+                return Err(KeyringError::TooMany);
+            }
+            keys.push(key);
+        }
+        if keys.is_empty() { Err(KeyringError::Empty) } else { Ok(Keyring(keys)) }
+    }
+
+    /// The keys: the first is used, all are accepted.
+    pub fn keys(&self) -> &[GroupKey] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn line(digit: char) -> String {
+        format!("{PREFIX}{}", digit.to_string().repeat(64))
+    }
+
+    fn error(text: &str) -> String {
+        Keyring::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_generated_is_read_and_no_two_are_the_same() {
+        let (one, other) = (GroupKey::generate().unwrap(), GroupKey::generate().unwrap());
+        assert_ne!(one, other);
+        let text = format!("# ours\n\n{}  {}\r\n# the end", one.to_line().as_str(), other.to_line().trim_end());
+        assert_eq!(Keyring::parse(&text).unwrap().keys(), [one, other]);
+    }
+
+    #[test]
+    fn a_key_has_the_same_name_for_ever_and_is_not_shown() {
+        let keyring = Keyring::parse(&line('a')).unwrap();
+        assert_eq!(format!("{keyring:?}"), "Keyring([GroupKey(805cc896)])");
+        assert_eq!(keyring.keys()[0].to_line().as_str(), format!("{}\n", line('a')));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_line_and_the_secret_is_not_repeated() {
+        let secret = "5ec5e7".repeat(10);
+        for (text, words) in [
+            (String::new(), "no key in it"),
+            ("# nothing\n".to_owned(), "no key in it"),
+            (format!("\n{secret}"), "line 2: no key: a line is memberd-key:"),
+            (format!("{PREFIX}{secret}"), "line 1: a key is 64 hexadecimal digits, not 60 characters"),
+            (format!("{PREFIX}{secret}wxyz"), "line 1: a key is 64 hexadecimal digits, and one"),
+            (format!("{PREFIX}{secret}ää"), "line 1: a key is 64 hexadecimal digits, and one"),
+            (format!("{0}\n{0}", line('7')), "line 2: key "),
+            ("0123456789".chars().map(|digit| line(digit) + "\n").collect(), "more than 8 keys"),
+        ] {
+            let told = error(&text);
+            assert!(told.starts_with(words) && !told.contains("5ec5e7"), "{told:?} is not {words:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_is_kept_from_others_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("group.key");
+        fs::write(&path, line('1')).unwrap();
+        for (mode, accepted) in [
+            (0o400, true),
+            (0o440, true),
+            (0o600, true),
+            (0o640, true),
+            (0o644, false),
+            (0o660, false),
+            (0o604, false),
+            (0o601, false),
+        ] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            match Keyring::load(&path) {
+                Ok(_) => assert!(accepted, "{mode:o}"),
+                Err(error) => assert!(!accepted && error.to_string().contains(&format!("mode is {mode:04o}")), "{error}"),
+            }
+        }
+        assert!(matches!(Keyring::load(directory.path()), Err(KeyringError::NoFile)));
+        assert!(matches!(Keyring::load(&directory.path().join("none")), Err(KeyringError::Unreadable(_))));
+        let long = directory.path().join("long");
+        fs::write(&long, vec![b'#'; MOST_BYTES + 1]).unwrap();
+        fs::set_permissions(&long, Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(Keyring::load(&long), Err(KeyringError::TooLong)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_keyring_or_an_error_of_one_line(text in "(memberd-key:)?[0-9a-fA-F#\\PC\n]{0,80}") {
+            if let Err(error) = Keyring::parse(&text) {
+                prop_assert!(!error.to_string().contains('\n'));
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of a rumour, and of a list of ten thousand.
+//!
+//! `cargo bench -p memberd-ring`
+
+#![allow(clippy::unwrap_used, reason = "a benchmark's members are made up, and a broken one should stop")]
+
+use divan::{AllocProfiler, Bencher, black_box};
+use memberd_ring::clock::SentAt;
+use memberd_ring::list::{Claim, List, Update};
+use memberd_ring::message::{Body, Message};
+use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime, wire};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const BEGAN: u64 = 1_763_688_000_000;
+
+fn main() {
+    divan::main();
+}
+
+fn member(i: usize) -> Identity {
+    let [_, b, c, d] = u32::try_from(i + 1).unwrap().to_be_bytes();
+    let address = SocketAddr::from(([10, b, c, d], 8946));
+    Identity { name: Name::new(&format!("vm{i}")).unwrap(), address, incarnation: Incarnation(BEGAN) }
+}
+
+fn list(size: usize) -> List {
+    let mut list = List::new();
+    for i in 0..size {
+        list.merge(Update { identity: member(i), claim: Claim::Alive }, Instant::EPOCH);
+    }
+    list
+}
+
+fn at(milliseconds: u64) -> Now {
+    Now { mono: Instant::from_epoch(Duration::from_millis(milliseconds)), wall: WallTime(BEGAN + milliseconds) }
+}
+
+/// A member of a group, with nothing left to send.
+fn node(size: usize) -> Node {
+    let Identity { name, address, incarnation } = member(0);
+    let mut node = Node::new(Settings::default(), name, address, None, 1);
+    node.assume(at(1_000), list(size), incarnation);
+    drain(&mut node);
+    node
+}
+
+fn drain(node: &mut Node) -> usize {
+    while node.poll_event().is_some() || node.poll_call().is_some() {}
+    std::iter::from_fn(|| node.poll_transmit()).map(black_box).count()
+}
+
+/// What a neighbour says, and who it is.
+fn said(node: &Node, body: Body, sent: u64) -> (SocketAddr, Vec<u8>) {
+    let neighbour = node.neighbours(at(sent).mono).remove(0).member;
+    let mut bytes = Vec::new();
+    let sent = SentAt { mono: sent, wall: WallTime(BEGAN + sent) };
+    wire::encode(&Message { incarnation: neighbour.incarnation, sent, body }, &mut bytes);
+    (neighbour.address, bytes)
+}
+
+fn heartbeat(node: &Node, news: Vec<Update>) -> Body {
+    Body::Heartbeat { digest: node.list().digest(), delay: Some(1), news }
+}
+
+/// A node whose heartbeats are due, when all its neighbours have been heard and nothing is new.
+fn due(size: usize) -> (Node, Now) {
+    let mut node = node(size);
+    for neighbour in node.neighbours(at(1_000).mono) {
+        let (_, bytes) = said(&node, heartbeat(&node, Vec::new()), 12_000);
+        node.handle_datagram(at(12_001), neighbour.member.address, &bytes).unwrap();
+    }
+    node.handle_timeout(at(12_001));
+    drain(&mut node);
+    (node, at(12_610))
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn four_heartbeats_sent(bencher: Bencher, size: usize) {
+    bencher.with_inputs(|| due(size)).bench_refs(|(node, now)| {
+        node.handle_timeout(*now);
+        while let Some(transmit) = node.poll_transmit() {
+            black_box(transmit);
+        }
+    });
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn heartbeat_received(bencher: Bencher, size: usize) {
+    bencher
+        .with_inputs(|| {
+            let (node, _) = due(size);
+            let said = said(&node, heartbeat(&node, Vec::new()), 12_500);
+            (node, said)
+        })
+        .bench_refs(|(node, (from, bytes))| node.handle_datagram(at(12_501), *from, bytes));
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn rumour_received_and_told(bencher: Bencher, size: usize) {
+    bencher
+        .with_inputs(|| {
+            let (node, _) = due(size);
+            let news = vec![Update { identity: member(size + 1), claim: Claim::Alive }];
+            let said = said(&node, Body::News(news), 12_500);
+            (node, said)
+        })
+        .bench_refs(|(node, (from, bytes))| {
+            node.handle_datagram(at(12_501), *from, bytes).unwrap();
+            node.handle_timeout(at(12_501));
+            drain(node)
+        });
+}
+
+#[divan::bench(args = [10_000])]
+fn list_filled(size: usize) -> List {
+    list(size)
+}
+
+#[divan::bench(args = [10_000])]
+fn list_searched_by_address(bencher: Bencher, size: usize) {
+    let (list, address) = (list(size), member(size / 2).address);
+    bencher.bench(|| list.at(black_box(address)).is_some());
+}

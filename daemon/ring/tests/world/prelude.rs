@@ -1,0 +1,10 @@
+//! What stories begin with.
+
+#![allow(unused_imports, reason = "each story uses its part")]
+
+pub use super::environment::{is_chosen, long, seeds};
+pub use super::{Network, World, address, first_life, ms, name, whole_list};
+pub use memberd_ring::{Event, GroupSettings, Identity, Incarnation, Instant, Settings};
+pub use std::time::Duration;
+
+pub const SECOND: Duration = Duration::from_secs(1);

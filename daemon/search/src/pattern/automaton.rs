@@ -1,0 +1,70 @@
+//! An automaton: ripgrep's matcher over what the patterns were translated to, set up so that its fast path is taken.
+
+use grep_regex::{ErrorKind, RegexMatcher, RegexMatcherBuilder};
+use regex_syntax::hir::Hir;
+
+use super::error::PatternError;
+use super::patterns::Settings;
+use crate::query::Characters;
+
+/// The largest compiled pattern in bytes; what is larger is refused.
+pub(crate) const COMPILED_LIMIT: usize = 10 * 1024 * 1024;
+
+/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower.
+pub(crate) const CACHE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How deep the translation may nest: a few levels for each of the parser's.
+const NEST_LIMIT: u32 = 600;
+
+/// Compiled patterns.
+#[derive(Debug, Clone)]
+pub(crate) struct Automaton {
+    matcher: RegexMatcher,
+    expression: String,
+    settings: Settings,
+}
+
+impl Automaton {
+    /// Compiles an expression in the syntax of the `regex` crates.
+    pub(crate) fn new(expression: String, settings: Settings) -> Result<Automaton, PatternError> {
+        let matcher = RegexMatcherBuilder::new()
+            .multi_line(true)
+            .unicode(settings.characters == Characters::Utf8)
+            .dot_matches_new_line(settings.null_data)
+            .case_insensitive(settings.ignore_case)
+            .line_terminator(if settings.null_data { None } else { Some(b'\n') })
+            .size_limit(COMPILED_LIMIT)
+            .dfa_size_limit(CACHE_LIMIT)
+            .nest_limit(NEST_LIMIT)
+            .build(&expression)
+            .map_err(|error| match error.kind() {
+                ErrorKind::Regex(words) if words.contains("size limit") => PatternError::TooBig,
+                _ => PatternError::Engine(error.to_string()),
+            })?;
+        Ok(Automaton { matcher, expression, settings })
+    }
+
+    /// What finds lines.
+    pub(crate) fn matcher(&self) -> &RegexMatcher {
+        &self.matcher
+    }
+
+    /// Whether lines end with a NUL byte: then they are searched one by one.
+    pub(crate) fn null_data(&self) -> bool {
+        self.settings.null_data
+    }
+
+    /// The same expression for other automata.
+    pub(crate) fn hir(&self) -> Result<Hir, PatternError> {
+        regex_syntax::ParserBuilder::new()
+            .multi_line(true)
+            .utf8(false)
+            .unicode(self.settings.characters == Characters::Utf8)
+            .dot_matches_new_line(self.settings.null_data)
+            .case_insensitive(self.settings.ignore_case)
+            .nest_limit(NEST_LIMIT)
+            .build()
+            .parse(&self.expression)
+            .map_err(|error| PatternError::Engine(error.to_string()))
+    }
+}

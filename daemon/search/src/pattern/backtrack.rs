@@ -1,0 +1,160 @@
+//! Patterns that no automaton can follow: PCRE2's interpreter, within limits of steps, memory and time.
+//!
+//! It has no just-in-time compiler here: the service may not have memory that is both writable and executable.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use pcre2::bytes::{Regex, RegexBuilder};
+
+use super::error::PatternError;
+use super::patterns::Settings;
+use super::perl;
+use crate::query::Characters;
+
+/// What PCRE2 may spend on one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Calls of its matching function: PCRE2's own limit as it is usually built.
+    pub(crate) steps: u32,
+    /// Choices that are open at the same time.
+    pub(crate) depth: u32,
+    /// KiB for these choices.
+    pub(crate) memory: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { steps: 10_000_000, depth: 10_000_000, memory: 16 * 1024 }
+    }
+}
+
+impl fmt::Display for Limits {
+    /// As PCRE2 takes them at the beginning of a pattern.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { steps, depth, memory } = self;
+        write!(formatter, "(*LIMIT_MATCH={steps})(*LIMIT_DEPTH={depth})(*LIMIT_HEAP={memory})")
+    }
+}
+
+/// How long the lines of one search may keep the interpreter busy, lines that take less than [`SLOW_LINE`] not counted.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// From here on, the time that a line takes is counted.
+const SLOW_LINE: Duration = Duration::from_millis(1);
+
+/// Why a line could not be held against a pattern. The words are GNU grep's where it has such a limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MatchFailure {
+    #[error("exceeded PCRE's backtracking limit")]
+    Steps,
+    #[error("exceeded PCRE's nested backtracking limit")]
+    Depth,
+    #[error("exceeded PCRE's heap limit")]
+    Memory,
+    #[error("the pattern kept the search busy for {} s with backtracking: it ends here", TIME_LIMIT.as_secs())]
+    Time,
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a search may spend on backtracking; one for all its threads.
+#[derive(Debug)]
+pub(crate) struct Budget<'c> {
+    cancel: &'c AtomicBool,
+    /// In microseconds.
+    spent: AtomicU64,
+}
+
+impl<'c> Budget<'c> {
+    /// All of it. Between lines, `cancel` is looked at.
+    pub(crate) fn new(cancel: &'c AtomicBool) -> Budget<'c> {
+        Budget { cancel, spent: AtomicU64::new(0) }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_spent(&self) -> bool {
+        u128::from(self.spent.load(Ordering::Relaxed)) >= TIME_LIMIT.as_micros()
+    }
+
+    fn check(&self) -> Result<(), MatchFailure> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(MatchFailure::Cancelled);
+        }
+        if self.is_spent() { Err(MatchFailure::Time) } else { Ok(()) }
+    }
+
+    fn spend(&self, time: Duration) {
+        if time >= SLOW_LINE {
+            let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+            self.spent.fetch_add(microseconds, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A pattern for PCRE2.
+#[derive(Debug, Clone)]
+pub(crate) struct Backtracker(Regex);
+
+impl Backtracker {
+    /// Compiles what a POSIX pattern was written as.
+    pub(crate) fn posix(expression: &str, settings: Settings) -> Result<Backtracker, PatternError> {
+        /// PCRE2_ERROR_PATTERN_TOO_LARGE and PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP of pcre2.h.
+        const TOO_BIG: [i32; 2] = [120, 119];
+        compile(&format!("{}{expression}", Limits::default()), settings).map_err(|error| match error.code() {
+            code if TOO_BIG.contains(&code) => PatternError::TooBig,
+            _ => PatternError::Engine(words(&error)),
+        })
+    }
+
+    /// Compiles a Perl pattern.
+    pub(crate) fn perl(pattern: &[u8], settings: Settings) -> Result<Backtracker, PatternError> {
+        compile(&perl::write(pattern, settings)?, settings).map_err(|error| PatternError::Perl(words(&error)))
+    }
+
+    /// The first match in `line` that starts at `from` or later, by Perl's rule: the first alternative that fits, not the longest.
+    pub(crate) fn find_at(&self, line: &[u8], from: usize, budget: &Budget<'_>) -> Result<Option<Range<usize>>, MatchFailure> {
+        budget.check()?;
+        let started = Instant::now();
+        let found = self.0.find_at(line, from);
+        budget.spend(started.elapsed());
+        match found {
+            // With `\K` in odd places a match may begin after its end.
+            Ok(found) => Ok(found.map(|found| found.start().min(found.end())..found.end())),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+fn compile(expression: &str, settings: Settings) -> Result<Backtracker, pcre2::Error> {
+    // With UCP comes UTF-8 and the leave to match in text that is not all valid.
+    let utf8 = settings.characters == Characters::Utf8;
+    RegexBuilder::new().caseless(settings.ignore_case).ucp(utf8).build(expression).map(Backtracker)
+}
+
+/// PCRE2's own words, without those of the crate before them.
+fn words(error: &pcre2::Error) -> String {
+    let words = error.to_string();
+    match words.strip_prefix("PCRE2: ").and_then(|words| words.split_once(": ")) {
+        Some((_, words)) => words.to_owned(),
+        None => words,
+    }
+}
+
+fn failure(error: &pcre2::Error) -> MatchFailure {
+    // As pcre2.h has them.
+    match error.code() {
+        -47 => MatchFailure::Steps,
+        -53 => MatchFailure::Depth,
+        -63 | -48 => MatchFailure::Memory,
+        _ => MatchFailure::Other(words(error)),
+    }
+}
+
+#[cfg(test)]
+#[path = "backtrack_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! PCRE2's limits, and its patterns as GNU grep takes them.
+
+use super::*;
+use crate::pattern::Patterns;
+use crate::query::{Query, Syntax};
+
+fn perl_in(characters: Characters, pattern: &[u8]) -> Result<Backtracker, PatternError> {
+    let query = Query { syntax: Syntax::Perl, characters, ..Query::default() };
+    Backtracker::perl(pattern, Patterns::none(&query).settings)
+}
+
+fn perl(pattern: &str) -> Backtracker {
+    perl_in(Characters::Utf8, pattern.as_bytes()).unwrap()
+}
+
+fn find(pattern: &Backtracker, line: &[u8]) -> Result<Option<Range<usize>>, MatchFailure> {
+    let cancel = AtomicBool::new(false);
+    pattern.find_at(line, 0, &Budget::new(&cancel))
+}
+
+/// Takes steps without number, with little memory.
+const EXPLOSIVE: &str = r"^(?:a|a)*?[bc]";
+
+#[test]
+fn a_pattern_that_explodes_is_stopped() {
+    let line = [b'a'; 60];
+    let started = Instant::now();
+    assert_eq!(find(&perl(EXPLOSIVE), &line), Err(MatchFailure::Steps));
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_pattern_can_lower_the_limits_and_cannot_raise_them() {
+    let line = [b'a'; 60];
+    for start in ["(*LIMIT_MATCH=4000000000)", "(*LIMIT_MATCH=100)", "(*UTF)(*LIMIT_MATCH=4000000000)"] {
+        assert_eq!(find(&perl(&format!("{start}{EXPLOSIVE}")), &line), Err(MatchFailure::Steps), "{start}");
+    }
+    let started = Instant::now();
+    assert_eq!(find(&perl(&format!("(*LIMIT_MATCH=100){EXPLOSIVE}")), &line), Err(MatchFailure::Steps));
+    assert!(started.elapsed() < Duration::from_millis(50));
+}
+
+#[test]
+fn the_memory_for_a_match_is_limited_whatever_the_pattern_says() {
+    let line = vec![b'a'; 8 * 1024 * 1024];
+    for start in ["", "(*LIMIT_HEAP=4000000)"] {
+        assert_eq!(find(&perl(&format!("{start}^(a|b)*+$")), &line[..1000]), Ok(Some(0..1000)));
+        assert_eq!(find(&perl(&format!("{start}^(a|b)*$")), &line), Err(MatchFailure::Memory), "{start}");
+    }
+}
+
+#[test]
+fn a_cancelled_search_tries_no_further_line() {
+    let cancel = AtomicBool::new(true);
+    let budget = Budget::new(&cancel);
+    assert_eq!(perl("a").find_at(b"a", 0, &budget), Err(MatchFailure::Cancelled));
+}
+
+#[test]
+fn the_time_of_all_lines_together_is_limited() {
+    let cancel = AtomicBool::new(false);
+    let budget = Budget::new(&cancel);
+    budget.spend(SLOW_LINE / 2);
+    assert!(!budget.is_spent() && perl("a").find_at(b"a", 0, &budget).is_ok());
+    budget.spend(TIME_LIMIT);
+    assert!(budget.is_spent());
+    let words = perl("a").find_at(b"a", 0, &budget).unwrap_err().to_string();
+    assert_eq!(words, "the pattern kept the search busy for 60 s with backtracking: it ends here");
+}
+
+#[test]
+fn only_ascii_has_classes_unless_the_pattern_asks_for_more() {
+    let line = "\u{e9}".as_bytes();
+    assert_eq!(find(&perl(r"\w"), line), Ok(None));
+    assert_eq!(find(&perl(r"(*UCP)\w"), line), Ok(Some(0..2)));
+    assert_eq!(find(&perl("."), line), Ok(Some(0..2)));
+    assert_eq!(find(&perl_in(Characters::Bytes, b".").unwrap(), line), Ok(Some(0..1)));
+}
+
+#[test]
+fn bytes_that_are_no_characters_match_only_where_bytes_are_characters() {
+    assert_eq!(find(&perl("b.*"), b"ab\xffcb\n"), Ok(Some(1..2)));
+    assert_eq!(perl_in(Characters::Utf8, b"\xff").unwrap_err(), PatternError::PerlNotUtf8);
+    assert_eq!(find(&perl_in(Characters::Bytes, b"a[\xfe\xff]").unwrap(), b"xa\xff"), Ok(Some(1..3)));
+}
+
+#[test]
+fn errors_are_in_the_words_of_pcre2() {
+    let error = perl_in(Characters::Utf8, b"a(").unwrap_err();
+    assert_eq!(error.to_string(), "missing closing parenthesis");
+}

@@ -1,0 +1,56 @@
+//! Which engine a query gets, and that the ones with back-references match what they should.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::query::{Query, Syntax};
+
+fn query(pattern: &str) -> Query {
+    Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, ..Query::default() }
+}
+
+fn engine(query: &Query) -> Engine {
+    Engine::new(&Patterns::parse(query).unwrap()).unwrap()
+}
+
+fn matches(query: &Query, line: &[u8]) -> bool {
+    let cancel = AtomicBool::new(false);
+    engine(query).matcher(&Budget::new(&cancel)).is_match(line).unwrap()
+}
+
+#[test]
+fn only_patterns_that_need_it_are_matched_by_backtracking() {
+    assert!(matches!(engine(&query("(a)b")), Engine::Automaton(_)));
+    assert!(matches!(engine(&query("(a)\\1")), Engine::References(_)));
+    assert!(matches!(engine(&Query { syntax: Syntax::Perl, ..query("a") }), Engine::Perl(_)));
+    assert!(matches!(engine(&Query { syntax: Syntax::Fixed, ..query("(a)\\1") }), Engine::Automaton(_)));
+}
+
+#[test]
+fn a_candidate_is_not_yet_a_match() {
+    let references = query("(a|b)\\1");
+    let engine = engine(&references);
+    let cancel = AtomicBool::new(false);
+    let budget = Budget::new(&cancel);
+    let found = engine.matcher(&budget).find_candidate_line(b"ab\n").unwrap();
+    assert!(matches!(found, Some(LineMatchKind::Candidate(_))));
+    assert!(!matches(&references, b"ab") && matches(&references, b"abb"));
+}
+
+#[test]
+fn patterns_with_and_without_back_references_stand_beside_each_other() {
+    let both = Query { patterns: vec![b"(a|b)\\1".to_vec(), b"xy".to_vec()], ..query("") };
+    assert!(matches(&both, b"xy") && matches(&both, b"aa") && !matches(&both, b"abx"));
+}
+
+#[test]
+fn what_a_group_matched_at_a_place_may_come_again_at_another() {
+    assert!(matches(&query("(^a)b\\1"), b"aba"));
+    assert!(matches(&query("(\\<a)\\1"), b"aa"));
+}
+
+#[test]
+fn the_number_of_patterns_with_back_references_is_limited() {
+    let many = Query { patterns: vec![b"(a)\\1".to_vec(); MAX_REFERENCES + 1], ..query("") };
+    assert_eq!(Engine::new(&Patterns::parse(&many).unwrap()).unwrap_err(), PatternError::TooBig);
+}

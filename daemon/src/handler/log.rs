@@ -1,0 +1,25 @@
+//! `memberctl log`.
+
+use super::{Context, refused};
+use crate::control::connection::{Client, ClientError};
+use crate::log::Filter;
+use memberd_control::message::{RefusalKind, Reply};
+use tracing::info;
+
+/// Sets what is logged, until the next start or a changed `logs.level`, and answers with what it is now.
+pub(super) async fn handle(filter: Option<String>, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+    let reply = match filter.map(|filter| filter.parse::<Filter>()).transpose() {
+        Ok(Some(filter)) => {
+            info!(%filter, "the log filter changes");
+            context.log.set_filter(filter);
+            now(context)
+        }
+        Ok(None) => now(context),
+        Err(error) => refused(RefusalKind::Usage, error.to_string()),
+    };
+    client.send(&reply).await
+}
+
+fn now(context: &Context) -> Reply {
+    Reply::Log { filter: context.log.filter().to_string() }
+}

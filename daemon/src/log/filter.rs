@@ -1,0 +1,134 @@
+//! How much of what is logged: a level for all of the program, and others for parts of it.
+
+use super::Level;
+use std::fmt;
+use std::str::FromStr;
+
+/// The parts that can have a level of their own: the modules of this program.
+const PARTS: [&str; 10] = ["config", "control", "daemon", "handler", "keeper", "log", "membership", "peer", "resolve", "search"];
+
+/// `info`, or `info,peer=debug`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    level: Level,
+    parts: Vec<(&'static str, Level)>,
+}
+
+/// What is wrong with a filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// No such level.
+    #[error("'{0}' is no level: error, warn, info, debug or trace")]
+    Level(String),
+    /// No such part.
+    #[error("'{0}' is no part of memberd: {parts}", parts = PARTS.join(", "))]
+    Part(String),
+}
+
+impl From<Level> for Filter {
+    fn from(level: Level) -> Self {
+        Filter { level, parts: Vec::new() }
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    /// Reads a level or `PART=LEVEL`, or several with commas between; of two for the same the later counts.
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let mut filter = Filter::from(Level::default());
+        for directive in text.split(',').map(str::trim) {
+            match directive.split_once('=') {
+                None => filter.level = level(directive)?,
+                Some((name, wanted)) => {
+                    let known = PARTS.iter().find(|part| **part == name);
+                    let part = known.ok_or_else(|| FilterError::Part(name.to_owned()))?;
+                    let wanted = level(wanted)?;
+                    filter.parts.retain(|(other, _)| other != part);
+                    filter.parts.push((part, wanted));
+                }
+            }
+        }
+        Ok(filter)
+    }
+}
+
+fn level(name: &str) -> Result<Level, FilterError> {
+    let known = Level::NAMES.iter().find(|(other, _)| *other == name);
+    known.map(|(_, level)| *level).ok_or_else(|| FilterError::Level(name.to_owned()))
+}
+
+impl Filter {
+    /// The level of what a module logs. Other crates' modules stay at warnings.
+    pub(super) fn level_of(&self, module: &str) -> Level {
+        let mut names = module.split("::");
+        match names.next() {
+            Some("memberd") => {}
+            Some(crate_name) if crate_name.starts_with("memberd") => return self.level,
+            _ => return self.level.min(Level::Warn),
+        }
+        let part = names.next().and_then(|name| self.parts.iter().find(|(part, _)| *part == name));
+        part.map_or(self.level, |(_, level)| *level)
+    }
+
+    /// The most that any part logs.
+    pub(super) fn most(&self) -> Level {
+        self.parts.iter().map(|(_, level)| *level).fold(self.level, Level::max)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}", self.level)?;
+        self.parts.iter().try_for_each(|(part, level)| write!(formatter, ",{part}={level}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> Filter {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_part_has_its_own_level_and_strangers_stay_at_warnings() {
+        let filter = filter("info,peer=debug");
+        for (module, level) in [
+            ("memberd::peer::listener", Level::Debug),
+            ("memberd::peer", Level::Debug),
+            ("memberd::membership::task", Level::Info),
+            ("memberd_ring::node", Level::Info),
+            ("mio::poll", Level::Warn),
+        ] {
+            assert_eq!(filter.level_of(module), level, "{module}");
+        }
+        assert_eq!(filter.most(), Level::Debug);
+        assert_eq!(Filter::from(Level::Error).level_of("mio"), Level::Error);
+    }
+
+    #[test]
+    fn it_is_shown_as_it_is_written_and_the_later_word_counts() {
+        assert_eq!(filter("debug").to_string(), "debug");
+        assert_eq!(filter(" warn , peer=debug,search=trace ").to_string(), "warn,peer=debug,search=trace");
+        assert_eq!(filter("peer=debug,peer=warn,error").to_string(), "error,peer=warn");
+    }
+
+    #[test]
+    fn what_it_does_not_know_is_refused_with_what_it_knows() {
+        let error = |text: &str| text.parse::<Filter>().unwrap_err().to_string();
+        assert_eq!(error("loud"), "'loud' is no level: error, warn, info, debug or trace");
+        assert_eq!(error(""), "'' is no level: error, warn, info, debug or trace");
+        assert_eq!(error("peer=loud"), "'loud' is no level: error, warn, info, debug or trace");
+        assert!(error("peers=debug").starts_with("'peers' is no part of memberd: config, control, "));
+    }
+
+    #[test]
+    fn every_part_is_a_module() {
+        let modules = include_str!("../lib.rs");
+        for part in PARTS {
+            assert!(modules.contains(&format!("pub mod {part};")), "{part}");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Sealed datagrams: ChaCha20-Poly1305 (RFC 8439) under a key of the sender's present life, with a number that only grows for nonce.
+//!
+//! ```text
+//! 0x01 | key id (4) | incarnation (6) | number (5) | ciphertext | tag (16)
+//! ```
+//!
+//! The key is derived from the group's key, the sender's address and its incarnation. A machine never uses an incarnation twice, and
+//! within one the number never goes back. So no nonce is used twice under one key.
+
+use super::SEALED;
+use super::keyring::{SealingKey, SealingKeys};
+use super::refusal::Refusal;
+use super::replay::Heard;
+use chacha20poly1305::aead::AeadInPlace;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
+use memberd_control::keyring::KeyId;
+use memberd_ring::Incarnation;
+use memberd_ring::message::MAX_DATAGRAM;
+use std::net::{IpAddr, SocketAddr};
+use zeroize::Zeroizing;
+
+/// Bytes before the ciphertext.
+const HEADER: usize = 16;
+
+const TAG: usize = 16;
+
+/// By how many bytes a datagram grows.
+pub const OVERHEAD: usize = HEADER + TAG;
+
+/// The longest sealed datagram, in bytes of UDP payload.
+pub const MAX_SEALED: usize = MAX_DATAGRAM + OVERHEAD;
+
+/// Incarnations are milliseconds since 1970: 48 bits last until the year 10889.
+const MOST_INCARNATION: u64 = (1 << 48) - 1;
+
+/// A million datagrams a second last for 12 days, a thousand for 34 years. Whoever has used them up says no more in this life.
+const MOST_NUMBER: u64 = (1 << 40) - 1;
+
+/// Why a datagram cannot be sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSeal {
+    /// Nothing is said before this process has an incarnation of its own.
+    #[error("not in a group since the start")]
+    NoLife,
+    /// The incarnation is of the year 10889 or later, or all numbers of this life are used up.
+    #[error("nonces have run out")]
+    Exhausted,
+}
+
+/// Seals what one member sends.
+#[derive(Debug)]
+pub struct Sealer {
+    own: SocketAddr,
+    life: Option<Life>,
+}
+
+/// What must never be used twice together.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    incarnation: u64,
+    next: u64,
+}
+
+impl Sealer {
+    /// For the member at this address, which has no incarnation yet.
+    pub fn new(own: SocketAddr) -> Self {
+        Sealer { own, life: None }
+    }
+
+    /// A new life begins. `incarnation` is durable on disk, so no later process uses it again. One that is not larger than the present
+    /// one changes nothing: the numbers go on.
+    pub fn begin(&mut self, incarnation: Incarnation) {
+        if self.life.is_none_or(|life| life.incarnation < incarnation.0) {
+            self.life = Some(Life { incarnation: incarnation.0, next: 0 });
+        }
+    }
+
+    /// Seals a datagram with the first key, for this receiver only.
+    ///
+    /// # Errors
+    /// When there is no nonce that was never used.
+    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, plain: &[u8]) -> Result<Vec<u8>, CannotSeal> {
+        let life = self.life.as_mut().ok_or(CannotSeal::NoLife)?;
+        if life.incarnation > MOST_INCARNATION || life.next > MOST_NUMBER {
+            return Err(CannotSeal::Exhausted);
+        }
+        let header = Header { key: keys.first().id, incarnation: life.incarnation, number: life.next };
+        // Used up, whatever becomes of this datagram.
+        life.next += 1;
+        let bytes = header.to_bytes();
+        let mut sealed = Vec::with_capacity(plain.len() + OVERHEAD);
+        sealed.extend_from_slice(&bytes);
+        sealed.extend_from_slice(plain);
+        let body = sealed.get_mut(HEADER..).unwrap_or_default();
+        let tag = header
+            .cipher(keys.first(), self.own)
+            .encrypt_in_place_detached(&header.nonce(), &associated(&bytes, to), body)
+            .map_err(|_| CannotSeal::Exhausted)?;
+        sealed.extend_from_slice(&tag);
+        Ok(sealed)
+    }
+}
+
+/// Opens what one member is sent.
+#[derive(Debug)]
+pub struct Opener {
+    own: SocketAddr,
+    heard: Heard,
+}
+
+impl Opener {
+    /// For the member at this address.
+    pub fn new(own: SocketAddr) -> Self {
+        Opener { own, heard: Heard::default() }
+    }
+
+    /// Opens a datagram, in place: what is returned is a part of `bytes`. What is refused leaves no trace but in `bytes`.
+    ///
+    /// # Errors
+    /// When it is not sealed, sealed with a key that is not in the keyring, forged (or meant for another member, or sent from another
+    /// address), or was heard already.
+    pub fn open<'a>(&mut self, keys: &SealingKeys, from: SocketAddr, bytes: &'a mut [u8]) -> Result<&'a [u8], Refusal> {
+        if bytes.first() != Some(&SEALED) {
+            return Err(Refusal::Plain);
+        }
+        let (head, rest) = bytes.split_at_mut_checked(HEADER).ok_or(Refusal::Forged)?;
+        let head: &[u8; HEADER] = (&*head).try_into().map_err(|_| Refusal::Forged)?;
+        let (body, tag) = rest.split_at_mut_checked(rest.len().wrapping_sub(TAG)).ok_or(Refusal::Forged)?;
+        let header = Header::from_bytes(head);
+        let key = keys.find(header.key).ok_or(Refusal::UnknownKey(header.key))?;
+        header
+            .cipher(key, from)
+            .decrypt_in_place_detached(&header.nonce(), &associated(head, self.own), body, Tag::from_slice(tag))
+            .map_err(|_| Refusal::Forged)?;
+        if !self.heard.take(from, header.incarnation, header.number) {
+            return Err(Refusal::Replayed);
+        }
+        Ok(body)
+    }
+}
+
+/// What precedes the ciphertext.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Header {
+    key: KeyId,
+    /// At most [`MOST_INCARNATION`].
+    incarnation: u64,
+    /// At most [`MOST_NUMBER`].
+    number: u64,
+}
+
+impl Header {
+    fn to_bytes(self) -> [u8; HEADER] {
+        let [k0, k1, k2, k3] = self.key.0;
+        let [_, _, i0, i1, i2, i3, i4, i5] = self.incarnation.to_be_bytes();
+        let [_, _, _, n0, n1, n2, n3, n4] = self.number.to_be_bytes();
+        [SEALED, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4]
+    }
+
+    fn from_bytes(bytes: &[u8; HEADER]) -> Self {
+        let [_, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4] = *bytes;
+        Header {
+            key: KeyId([k0, k1, k2, k3]),
+            incarnation: u64::from_be_bytes([0, 0, i0, i1, i2, i3, i4, i5]),
+            number: u64::from_be_bytes([0, 0, 0, n0, n1, n2, n3, n4]),
+        }
+    }
+
+    /// The cipher of the sender's life.
+    fn cipher(&self, key: &SealingKey, sender: SocketAddr) -> ChaCha20Poly1305 {
+        let mut life = [0; ADDRESS + 8];
+        let (address, incarnation) = life.split_at_mut(ADDRESS);
+        address.copy_from_slice(&address_bytes(sender));
+        incarnation.copy_from_slice(&self.incarnation.to_be_bytes());
+        let key = Zeroizing::new(*blake3::keyed_hash(&key.datagrams, &life).as_bytes());
+        ChaCha20Poly1305::new((&*key).into())
+    }
+
+    fn nonce(&self) -> Nonce {
+        let mut nonce = Nonce::default();
+        nonce[4..].copy_from_slice(&self.number.to_be_bytes());
+        nonce
+    }
+}
+
+/// Bytes of an address with its port.
+const ADDRESS: usize = 18;
+
+/// Sixteen bytes of address, an IPv4 one mapped into IPv6 (RFC 4291), and two of port, in network order.
+pub(super) fn address_bytes(address: SocketAddr) -> [u8; ADDRESS] {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; ADDRESS];
+    bytes[..16].copy_from_slice(&ip.octets());
+    bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+    bytes
+}
+
+/// What the tag covers beside the ciphertext: the header, and the receiver, so that nobody else takes it.
+fn associated(header: &[u8; HEADER], receiver: SocketAddr) -> [u8; HEADER + ADDRESS] {
+    let mut bytes = [0; HEADER + ADDRESS];
+    bytes[..HEADER].copy_from_slice(header);
+    bytes[HEADER..].copy_from_slice(&address_bytes(receiver));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::tests::keys;
+    use memberd_ring::clock::SentAt;
+    use memberd_ring::digest::Digest;
+    use memberd_ring::message::{Body, Message};
+    use memberd_ring::{WallTime, wire};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    /// Bytes of IPv4 and UDP headers.
+    const IP_UDP: usize = 28;
+
+    fn address(number: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, number], 8_946))
+    }
+
+    fn sealer(number: u8, incarnation: u64) -> Sealer {
+        let mut sealer = Sealer::new(address(number));
+        sealer.begin(Incarnation(incarnation));
+        sealer
+    }
+
+    /// What the member of this number makes of a datagram that seems to come from that address.
+    fn open(opener: &mut Opener, digits: &str, from: SocketAddr, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
+        opener.open(&keys(digits), from, &mut sealed.to_vec()).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn every_key_of_the_keyring_opens_and_the_first_seals() {
+        for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
+            let sealed = sealer(1, 1).seal(&keys(ours), address(2), b"news").unwrap();
+            assert_eq!(open(&mut Opener::new(address(2)), theirs, address(1), &sealed).unwrap(), b"news");
+        }
+        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), b"news").unwrap();
+        let refusal = open(&mut Opener::new(address(2)), "b", address(1), &sealed);
+        assert_eq!(refusal, Err(Refusal::UnknownKey(keys("a").first().id)));
+    }
+
+    #[test]
+    fn a_datagram_is_taken_once_by_its_receiver_from_its_sender() {
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), b"news").unwrap();
+        let mut receiver = Opener::new(address(2));
+        assert_eq!(open(&mut receiver, "a", address(3), &sealed), Err(Refusal::Forged), "from another's address");
+        assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), b"news");
+        assert_eq!(open(&mut receiver, "a", address(1), &sealed), Err(Refusal::Replayed));
+        assert_eq!(open(&mut Opener::new(address(3)), "a", address(1), &sealed), Err(Refusal::Forged), "led to another");
+        assert_eq!(open(&mut Opener::new(address(1)), "a", address(2), &sealed), Err(Refusal::Forged), "sent back");
+        assert_eq!(open(&mut Opener::new(address(1)), "a", address(1), &sealed), Err(Refusal::Forged), "sent back as its own");
+    }
+
+    #[test]
+    fn no_nonce_is_used_twice_whatever_is_begun_and_whichever_key_is_first() {
+        let (mut sealer, mut used) = (Sealer::new(address(1)), BTreeSet::new());
+        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::NoLife);
+        for (digits, incarnation) in [("a", 5), ("ab", 5), ("ba", 4), ("a", 5), ("a", 6), ("b", 5), ("ab", 6)] {
+            sealer.begin(Incarnation(incarnation));
+            for _ in 0..3 {
+                let sealed = sealer.seal(&keys(digits), address(2), b"news").unwrap();
+                // Of one key, what follows its id tells the nonce.
+                assert!(used.insert(sealed[..HEADER].to_vec()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_under_a_new_nonce_is_not_sealed() {
+        let mut sealer = sealer(1, MOST_INCARNATION);
+        sealer.life.as_mut().unwrap().next = MOST_NUMBER;
+        let last = sealer.seal(&keys("a"), address(2), b"last").unwrap();
+        assert_eq!(open(&mut Opener::new(address(2)), "a", address(1), &last).unwrap(), b"last");
+        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::Exhausted);
+        sealer.begin(Incarnation(MOST_INCARNATION + 1));
+        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::Exhausted);
+    }
+
+    fn heartbeat(count: u32, delay: i64, sent: u64, wall_offset: i64) -> Vec<u8> {
+        let incarnation = Incarnation(1_763_688_033_123);
+        let wall = WallTime((incarnation.0 + sent).checked_add_signed(wall_offset).unwrap());
+        let digest = Digest { count, hash: 0u64.wrapping_sub(6) };
+        let body = Body::Heartbeat { digest, delay: Some(delay), news: Vec::new() };
+        let mut bytes = Vec::new();
+        wire::encode(&Message { incarnation, sent: SentAt { mono: sent, wall }, body }, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_heartbeat_is_under_100_bytes_on_the_wire() {
+        let sealed = |plain: &[u8]| sealer(1, 1).seal(&keys("a"), address(2), plain).unwrap().len() + IP_UDP;
+        assert_eq!(OVERHEAD, 32);
+        assert_eq!(sealed(&heartbeat(1_000, 1, 86_400_000, -3)), 91, "the example of PROTOCOL.md");
+        // Up for longer than 49 days, in the largest list, a minute of latency and of difference between clocks.
+        assert_eq!(sealed(&heartbeat(20_000, 60_000, 1 << 40, -60_000)), 99);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_and_what_is_changed_in_any_bit_or_cut_is_not(
+            plain in proptest::collection::vec(any::<u8>(), 0..300),
+            bit in any::<proptest::sample::Index>(),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let sealed = sealer(1, 1_763_688_033_123).seal(&keys("a"), address(2), &plain).unwrap();
+            prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
+            let mut receiver = Opener::new(address(2));
+            let bit = bit.index(sealed.len() * 8);
+            let mut forged = sealed.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(open(&mut receiver, "a", address(1), &forged).is_err());
+            prop_assert!(open(&mut receiver, "a", address(1), &sealed[..cut.index(sealed.len())]).is_err());
+            prop_assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), plain);
+        }
+
+        #[test]
+        fn no_bytes_of_a_stranger_are_opened(bytes in proptest::collection::vec(any::<u8>(), 0..200), sealed in any::<bool>()) {
+            let (mut bytes, keys) = (bytes, keys("ab"));
+            if let (true, [first, k0, k1, k2, k3, ..]) = (sealed, bytes.as_mut_slice()) {
+                *first = SEALED;
+                [*k0, *k1, *k2, *k3] = keys.first().id.0;
+            }
+            prop_assert!(Opener::new(address(2)).open(&keys, address(1), &mut bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_heartbeat_is_guarded() {
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), &heartbeat(10, 1, 600, 0)).unwrap();
+        let mut receiver = Opener::new(address(2));
+        for bit in 0..sealed.len() * 8 {
+            let mut forged = sealed.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&mut receiver, "ab", address(1), &forged).is_err(), "bit {bit}");
+        }
+        open(&mut receiver, "ab", address(1), &sealed).unwrap();
+    }
+
+    #[test]
+    fn what_is_forged_costs_little() {
+        let (keys, mut receiver) = (keys("abcdef01"), Opener::new(address(2)));
+        let mut forged = sealer(1, 1).seal(&keys, address(2), &[0; MAX_DATAGRAM]).unwrap();
+        *forged.last_mut().unwrap() ^= 1;
+        let start = Instant::now();
+        for _ in 0..1_000 {
+            assert_eq!(receiver.open(&keys, address(1), &mut forged.clone()).unwrap_err(), Refusal::Forged);
+        }
+        let each = start.elapsed() / 1_000;
+        println!("{} bytes forged: {each:?} each", forged.len());
+        // Without optimization, on a busy machine.
+        assert!(each.as_millis() < 5, "{each:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! What was turned away, and why: counted, and told in the log once a minute for each cause, however much of it comes.
+
+use memberd_control::keyring::KeyId;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// How often a cause is told in the log at most.
+pub const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a datagram or a connection was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not sealed, where this daemon has keys.
+    #[error("not sealed: has it a key?")]
+    Plain,
+    /// Sealed, where this daemon has no key.
+    #[error("sealed, and this daemon has no key: set security.key_file")]
+    Sealed,
+    /// Sealed with a key that is not in this daemon's keyring.
+    #[error("sealed with key {0}, which is not in this keyring: compare memberctl key list")]
+    UnknownKey(KeyId),
+    /// Not sealed with the key it names, damaged on the way, or meant for another member.
+    #[error("forged, damaged, or not meant for this member")]
+    Forged,
+    /// Heard already: recorded and played back, or doubled by the network.
+    #[error("heard already: played back, or doubled by the network")]
+    Replayed,
+}
+
+/// How many causes there are.
+const CAUSES: usize = 5;
+
+impl Refusal {
+    /// The names of the causes' counters, in order.
+    const COUNTERS: [&'static str; CAUSES] =
+        ["refused_forged", "refused_plain", "refused_replayed", "refused_sealed", "refused_unknown_key"];
+
+    fn index(self) -> usize {
+        match self {
+            Refusal::Forged => 0,
+            Refusal::Plain => 1,
+            Refusal::Replayed => 2,
+            Refusal::Sealed => 3,
+            Refusal::UnknownKey(_) => 4,
+        }
+    }
+}
+
+/// The counts of all causes.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    causes: Mutex<[Count; CAUSES]>,
+}
+
+impl Refusals {
+    /// Counts one, and tells of it unless its cause was told of lately. `what` was turned away is a datagram or a connection.
+    pub fn note(&self, refusal: Refusal, what: &'static str, from: SocketAddr) {
+        // A poisoned lock holds whole counts nevertheless.
+        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = causes.get_mut(refusal.index()).and_then(|count| count.note(Instant::now()));
+        drop(causes);
+        if let Some(times) = untold {
+            warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a minute");
+        }
+    }
+
+    /// Each cause with its count, ordered by name.
+    pub fn named(&self) -> [(&'static str, u64); CAUSES] {
+        let causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = Refusal::COUNTERS.map(|name| (name, 0));
+        for ((_, count), cause) in named.iter_mut().zip(causes.iter()) {
+            *count = cause.all;
+        }
+        named
+    }
+}
+
+/// The count of one cause.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    all: u64,
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl Count {
+    /// One more. When it is to be told: how many are, this one included.
+    fn note(&mut self, now: Instant) -> Option<u64> {
+        self.all += 1;
+        if self.told_at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
+            return None;
+        }
+        let untold = self.all - self.told;
+        self.told = self.all;
+        self.told_at = Some(now);
+        Some(untold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_at_once_and_then_once_a_minute_with_all_that_came_meanwhile() {
+        let (mut count, start) = (Count::default(), Instant::now());
+        let told: Vec<Option<u64>> = (0..181).map(|second| count.note(start + Duration::from_secs(second))).collect();
+        let expected = |second| match second {
+            0 => Some(1),
+            60 | 120 | 180 => Some(60),
+            _ => None,
+        };
+        assert_eq!(told, (0..181).map(expected).collect::<Vec<_>>());
+        assert_eq!(count.all, 181);
+    }
+
+    #[test]
+    fn causes_are_counted_apart() {
+        let (refusals, from) = (Refusals::default(), "127.0.0.1:1".parse().unwrap());
+        for refusal in [Refusal::Plain, Refusal::UnknownKey(KeyId([0; 4])), Refusal::UnknownKey(KeyId([1; 4]))] {
+            refusals.note(refusal, "datagram", from);
+        }
+        let counted = refusals.named();
+        assert!(counted.is_sorted());
+        let counted: Vec<_> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [("refused_plain", 1), ("refused_unknown_key", 2)]);
+    }
+}

@@ -1,0 +1,272 @@
+//! A sealed connection once it has begun: records of a big-endian `u16` length and that many bytes of a Noise transport message.
+//!
+//! Records are numbered by Noise: none can be taken out, put in, doubled or moved. That the connection ends can be the work of a
+//! stranger, so whoever reads has to know by what was said whether that was all; frames do.
+
+use snow::TransportState;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+
+/// The most bytes in a record before it is sealed. Less than Noise allows, so that many connections take little memory.
+pub const MOST_PLAIN: usize = 16 * 1024;
+
+const TAG: usize = 16;
+
+/// The longest record, without its length.
+const MOST_SEALED: usize = MOST_PLAIN + TAG;
+
+/// Sealed bytes that are gathered before they are written.
+const WRITE_AT: usize = 64 * 1024;
+
+/// Bytes read ahead.
+const READ_AHEAD: usize = 32 * 1024;
+
+/// A stream whose other end holds one of the group's keys. What is written goes out when it is flushed, or when there is much of it.
+#[derive(Debug)]
+pub struct SealedStream<S> {
+    inner: BufReader<S>,
+    noise: TransportState,
+    /// The record that is being read, with its length.
+    record: Vec<u8>,
+    /// What was opened, and how much of it was taken.
+    opened: Vec<u8>,
+    taken: usize,
+    /// What was sealed, and how much of it was written.
+    sealed: Vec<u8>,
+    written: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
+    /// After the handshake.
+    pub fn new(stream: S, noise: TransportState) -> Self {
+        SealedStream {
+            inner: BufReader::with_capacity(READ_AHEAD, stream),
+            noise,
+            record: Vec::new(),
+            opened: Vec::new(),
+            taken: 0,
+            sealed: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// Reads and opens the next record; false at the end of the stream.
+    fn poll_record(&mut self, context: &mut Context) -> Poll<io::Result<bool>> {
+        loop {
+            let wanted = match self.record.as_slice() {
+                [high, low, ..] => 2 + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => 2,
+            };
+            if wanted > 2 + MOST_SEALED {
+                return Poll::Ready(Err(invalid("a record is too long")));
+            }
+            if self.record.len() >= 2 && self.record.len() == wanted {
+                return Poll::Ready(self.open().map(|()| true));
+            }
+            let missing = wanted - self.record.len();
+            let available = ready!(Pin::new(&mut self.inner).poll_fill_buf(context))?;
+            if available.is_empty() {
+                let whole = self.record.is_empty();
+                return Poll::Ready(if whole { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) });
+            }
+            let count = available.len().min(missing);
+            self.record.extend(available.iter().take(count));
+            Pin::new(&mut self.inner).consume(count);
+        }
+    }
+
+    fn open(&mut self) -> io::Result<()> {
+        let message = self.record.get(2..).unwrap_or_default();
+        self.opened.resize(message.len().saturating_sub(TAG), 0);
+        self.taken = 0;
+        let opened = self.noise.read_message(message, &mut self.opened);
+        self.record.clear();
+        let length = opened.map_err(|_| invalid("a record was not sealed by the other side"))?;
+        self.opened.truncate(length);
+        Ok(())
+    }
+
+    /// Writes what was sealed.
+    fn poll_drain(&mut self, context: &mut Context) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.sealed.get(self.written..).filter(|rest| !rest.is_empty()) {
+            let count = ready!(Pin::new(&mut self.inner).poll_write(context, rest))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += count;
+        }
+        self.sealed.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn seal(&mut self, plain: &[u8]) -> io::Result<()> {
+        let length = plain.len() + TAG;
+        let announced = u16::try_from(length).map_err(|_| invalid("a record is too long"))?;
+        self.sealed.extend_from_slice(&announced.to_be_bytes());
+        let start = self.sealed.len();
+        self.sealed.resize(start + length, 0);
+        let record = self.sealed.get_mut(start..).unwrap_or_default();
+        self.noise.write_message(plain, record).map_err(io::Error::other)?;
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SealedStream<S> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        // A record may be empty.
+        while this.taken >= this.opened.len() {
+            if !ready!(this.poll_record(context))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let rest = this.opened.get(this.taken..).unwrap_or_default();
+        let part = rest.get(..rest.len().min(buffer.remaining())).unwrap_or_default();
+        buffer.put_slice(part);
+        this.taken += part.len();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.sealed.len() >= WRITE_AT {
+            ready!(this.poll_drain(context))?;
+        }
+        let part = bytes.get(..bytes.len().min(MOST_PLAIN)).unwrap_or_default();
+        if !part.is_empty() {
+            this.seal(part)?;
+        }
+        Poll::Ready(Ok(part.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(context))?;
+        Pin::new(&mut this.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(context))?;
+        Pin::new(&mut this.inner).poll_shutdown(context)
+    }
+}
+
+fn invalid(words: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::handshake::{initiate, respond};
+    use crate::seal::tests::keys;
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// The Noise states of both sides of a connection.
+    async fn states() -> (TransportState, TransportState) {
+        let (mut near, mut far) = duplex(1_024);
+        let (keys, own) = (keys("a"), "127.0.0.1:1".parse().unwrap());
+        let (one, other) = tokio::join!(initiate(&mut near, &keys, own), respond(&mut far, &keys, own));
+        (one.unwrap(), other.unwrap())
+    }
+
+    async fn pair(buffer: usize) -> (SealedStream<DuplexStream>, SealedStream<DuplexStream>) {
+        let (near, far) = duplex(buffer);
+        let (one, other) = states().await;
+        (SealedStream::new(near, one), SealedStream::new(far, other))
+    }
+
+    /// What goes over the wire when this is written.
+    async fn recorded(plain: &[u8]) -> (Vec<u8>, TransportState) {
+        let (near, mut far) = duplex(1 << 20);
+        let (one, other) = states().await;
+        let mut stream = SealedStream::new(near, one);
+        stream.write_all(plain).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut wire = Vec::new();
+        far.read_to_end(&mut wire).await.unwrap();
+        (wire, other)
+    }
+
+    /// What is read of this, and how that ends.
+    async fn read(wire: &[u8], noise: TransportState) -> (Vec<u8>, io::Result<usize>) {
+        let (near, mut far) = duplex(1 << 20);
+        far.write_all(wire).await.unwrap();
+        drop(far);
+        let mut plain = Vec::new();
+        let ended = SealedStream::new(near, noise).read_to_end(&mut plain).await;
+        (plain, ended)
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn what_is_written_is_read_whatever_the_pieces(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40_000), 0..8),
+            buffer in 1_usize..100_000,
+        ) {
+            let whole = pieces.concat();
+            let read = block_on(async {
+                let (mut near, mut far) = pair(buffer).await;
+                let writing = async {
+                    for piece in &pieces {
+                        near.write_all(piece).await.unwrap();
+                        near.flush().await.unwrap();
+                    }
+                    near.shutdown().await.unwrap();
+                };
+                let mut read = Vec::new();
+                let (_, ended) = tokio::join!(writing, far.read_to_end(&mut read));
+                ended.unwrap();
+                read
+            });
+            prop_assert_eq!(read, whole);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_flipped_bit_and_every_cut_is_noticed_and_what_was_read_before_is_right() {
+        let plain = b"a request of some length";
+        let length = recorded(plain).await.0.len();
+        assert_eq!(length, plain.len() + 2 + TAG);
+        for bit in 0..length * 8 {
+            let (mut wire, other) = recorded(plain).await;
+            wire[bit / 8] ^= 1 << (bit % 8);
+            let (read, ended) = read(&wire, other).await;
+            assert!(read.is_empty() && ended.is_err(), "bit {bit}");
+        }
+        for cut in 1..length {
+            let (wire, other) = recorded(plain).await;
+            let (read, ended) = read(&wire[..cut], other).await;
+            assert_eq!((read.len(), ended.unwrap_err().kind()), (0, io::ErrorKind::UnexpectedEof));
+        }
+    }
+
+    #[tokio::test]
+    async fn records_cannot_be_doubled_left_out_or_moved() {
+        let plain = vec![7; MOST_PLAIN + 1];
+        let first = 2 + MOST_SEALED;
+        for change in 0..3 {
+            let (wire, other) = recorded(&plain).await;
+            let (one, two) = wire.split_at(first);
+            let (changed, good) = match change {
+                0 => ([one, one].concat(), MOST_PLAIN),
+                1 => (two.to_vec(), 0),
+                _ => ([two, one].concat(), 0),
+            };
+            let (read, ended) = read(&changed, other).await;
+            assert_eq!((read.len(), ended.unwrap_err().kind()), (good, io::ErrorKind::InvalidData));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `--follow`: asks members for as long as the client stays; those that join are asked too, those that go are let go.
+
+use super::ask::words;
+use super::fan_out::{Asking, HELD};
+use super::members::{Selection, Target, target};
+use crate::membership::{Command, Handle};
+use memberd_control::message::{MemberRecord, MemberStatus, Reply};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// The pause before a member that is up but was lost is asked again, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A grep that follows.
+#[derive(Debug)]
+pub(super) struct Following {
+    asking: Arc<Asking>,
+    selection: Selection,
+    membership: Handle,
+    /// By name: where the member is asked, and what ends that when dropped.
+    followed: HashMap<String, (Target, oneshot::Sender<()>)>,
+    tasks: JoinSet<()>,
+}
+
+impl Following {
+    pub(super) fn new(asking: Arc<Asking>, selection: Selection, membership: Handle) -> Self {
+        Following { asking, selection, membership, followed: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Follows these, and whoever joins, until it is dropped or the daemon ends.
+    pub(super) async fn run(mut self, members: Vec<Target>) {
+        let mut events = self.membership.follow();
+        for member in members {
+            self.start(member);
+        }
+        // What happened between the choice of the members and the following of events is in the list by now.
+        self.compare().await;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => self.take(&event.member).await,
+                    Err(RecvError::Lagged(_)) => self.compare().await,
+                    Err(RecvError::Closed) => return,
+                },
+                // Ended tasks are done with.
+                Some(_) = self.tasks.join_next() => {}
+            }
+        }
+    }
+
+    /// Takes in the whole list.
+    async fn compare(&mut self) {
+        if let Ok(Some(list)) = self.membership.ask(|reply| Command::List { reply }).await {
+            for member in &list {
+                self.take(member).await;
+            }
+        }
+    }
+
+    /// Takes in how a member stands, which may be known already.
+    async fn take(&mut self, member: &MemberRecord) {
+        let name = &member.name;
+        let followed = self.followed.get(name).map(|(target, _)| target.id.as_str());
+        match member.status {
+            _ if !self.selection.wants(name) => {}
+            MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
+            MemberStatus::Alive => {
+                let Some(target) = target(member) else { return };
+                if self.followed.len() >= HELD {
+                    return self
+                        .notice(format!("{name} joined: its logs are not followed, since those of {HELD} are already"))
+                        .await;
+                }
+                self.asking.question.progress().note_asked(1);
+                self.start(target);
+                self.notice(format!("{name} joined: its logs are followed too")).await;
+            }
+            MemberStatus::Failed | MemberStatus::Left if followed == Some(member.id.as_str()) => {
+                self.followed.remove(name);
+                let how = if member.status == MemberStatus::Left { "left" } else { "failed" };
+                self.notice(format!("{name} {how}: its logs are not followed any more")).await;
+            }
+            // Late news of a former incarnation.
+            MemberStatus::Failed | MemberStatus::Left => {}
+        }
+    }
+
+    async fn notice(&self, text: String) {
+        // If the client has gone, this ends.
+        let _ = self.asking.question.tell(Reply::GrepNotice(text)).await;
+    }
+
+    fn start(&mut self, member: Target) {
+        let (stop, stopped) = oneshot::channel();
+        let (asking, target) = (Arc::clone(&self.asking), member.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = follow(&asking, &target) => {}
+                _ = stopped => asking.question.progress().note_answered(),
+            }
+        });
+        self.followed.insert(member.name.clone(), (member, stop));
+    }
+}
+
+/// Follows one member for as long as it lets itself be followed.
+async fn follow(asking: &Asking, member: &Target) {
+    let name = &member.name;
+    let notice = async |text: String| drop(asking.question.tell(Reply::GrepNotice(text)).await);
+    let mut pause = None;
+    loop {
+        let again = pause.is_some();
+        let mut connected = false;
+        let ended = asking
+            .ask_then(member, async || {
+                connected = true;
+                if again {
+                    notice(format!("{name} answers again: its logs are followed from here on")).await;
+                }
+            })
+            .await;
+        match ended {
+            Ok(outcome) => return asking.question.report(name, outcome).await,
+            Err(error) if connected || !again => {
+                let text = format!("{name}: {}: trying again for as long as it is up", words(&error));
+                notice(text).await;
+                pause = Some(RETRY.0);
+            }
+            Err(_) => {}
+        }
+        let wait = pause.unwrap_or(RETRY.0);
+        sleep(wait).await;
+        pause = Some((wait * 2).min(RETRY.1));
+    }
+}

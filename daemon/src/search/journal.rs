@@ -1,0 +1,204 @@
+//! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty environment.
+
+use memberd_control::grep::{GrepFiles, GrepJournal, GrepTotals};
+use memberd_search::{Output, Search, Totals};
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The program. Its path is fixed, so that nothing in the environment can put another in its place.
+pub const JOURNALCTL: &str = "/usr/bin/journalctl";
+
+/// What the journal is called where a file would be named.
+const NAME: &str = "journal";
+
+/// The most units of one search, and the longest name of one, in bytes: systemd has none longer.
+const UNITS: (usize, usize) = (256, 256);
+
+/// How often a search that waits for the journal looks whether it is still wanted.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How much of what journalctl says on standard error is kept.
+const MAX_COMPLAINT: u64 = 4 * 1024;
+
+/// The longest line of a journal that is followed. Of a longer one, parts are searched.
+const MAX_FOLLOWED: usize = 1 << 20;
+
+/// Searches the journal until it ends or, when it is followed, until the search is cancelled.
+///
+/// # Errors
+/// When journalctl cannot be run, or the request asks for what it does not take: one line.
+pub(super) fn search(
+    program: &Path,
+    machine: &str,
+    search: &Search,
+    (journal, files): (&GrepJournal, &GrepFiles),
+    output: &mut dyn Output,
+    cancel: &AtomicBool,
+) -> Result<GrepTotals, String> {
+    let mut command = Command::new(program);
+    command.args(arguments(journal, files)?).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("the journal cannot be read: {}: {error}", program.display()))?;
+    let pipes = child.stdout.take().zip(child.stderr.take());
+    let (pipe, complaints) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
+    let mut lines = Lines { pipe, at_end: false };
+    let running = Running { child: Mutex::new(child), over: AtomicBool::new(false) };
+    let (totals, complaint) = thread::scope(|scope| {
+        let watch = scope.spawn(|| running.end_when(cancel));
+        let complaint = scope.spawn(|| complaint(complaints));
+        let totals = match files.follow {
+            false => search.run_stream(machine, NAME, &mut lines, output, cancel),
+            true => follow(machine, search, &mut lines, output, cancel),
+        };
+        if !lines.at_end {
+            // Nothing more is wanted of it.
+            running.end();
+        }
+        running.over.store(true, Ordering::Relaxed);
+        watch.thread().unpark();
+        (totals, complaint.join().unwrap_or_default())
+    });
+    let failed = running.wait().is_ok_and(|status| status.code().is_some_and(|code| code != 0));
+    if totals.interrupted {
+        return Err("the search was broken off".to_owned());
+    }
+    let mut errors = totals.errors;
+    if failed {
+        errors += 1;
+        // If nobody takes it, the search is over anyway.
+        let _ = output.message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
+    }
+    Ok(GrepTotals {
+        files: totals.files,
+        bytes: totals.bytes,
+        lines: totals.lines,
+        errors,
+        milliseconds: memberd_ring::time::millis(totals.elapsed),
+        unmatched: Vec::new(),
+    })
+}
+
+/// What journalctl is told. Every value stands behind the name of its option, and can be no option itself.
+fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, String> {
+    let mut arguments: Vec<String> = ["--no-pager", "--quiet", "--utc", "--output=short-iso-precise"].map(str::to_owned).to_vec();
+    let (most, longest) = UNITS;
+    if journal.units.len() > most {
+        return Err(format!("-u: more than {most} units: give fewer"));
+    }
+    let values = journal.units.iter().chain(&journal.priority);
+    if let Some(bad) = values.into_iter().find(|value| value.len() > longest || value.contains(char::is_control)) {
+        return Err(format!("{bad:?}: neither a unit nor a priority"));
+    }
+    arguments.extend(journal.units.iter().map(|unit| format!("--unit={unit}")));
+    arguments.extend(journal.priority.iter().map(|priority| format!("--priority={priority}")));
+    arguments.extend(files.since.map(|since| format!("--since={}", moment(since, 0))));
+    // What journalctl is given is the last microsecond that it prints, not the first that it leaves out.
+    arguments.extend(files.until.map(|until| format!("--until={}", moment(until.saturating_sub(1), 999))));
+    if files.follow {
+        arguments.extend(["--follow", "--lines=0"].map(str::to_owned));
+    }
+    Ok(arguments)
+}
+
+/// A moment as systemd.time(7) has it: seconds since the epoch. Before that there is no journal.
+fn moment(milliseconds: i64, microseconds: u32) -> String {
+    let milliseconds = milliseconds.max(0);
+    format!("@{}.{:03}{microseconds:03}", milliseconds / 1_000, milliseconds % 1_000)
+}
+
+/// Searches lines as they come.
+fn follow(machine: &str, search: &Search, lines: &mut Lines, output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+    let mut sum = Totals { files: 1, ..Totals::default() };
+    let mut pending = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = match lines.read(&mut buffer) {
+            Ok(0) => return Totals { interrupted: cancel.load(Ordering::Relaxed), ..sum },
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Totals { errors: sum.errors + 1, ..sum },
+        };
+        pending.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        let whole = match pending.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if pending.len() > MAX_FOLLOWED => pending.len(),
+            None => continue,
+        };
+        let rest = pending.split_off(whole);
+        let totals = search.run_stream(machine, NAME, &mut pending.as_slice(), output, cancel);
+        pending = rest;
+        sum.bytes += totals.bytes;
+        sum.lines += totals.lines;
+        sum.errors += totals.errors;
+        if totals.interrupted {
+            return Totals { interrupted: true, ..sum };
+        }
+    }
+}
+
+/// The first line of what journalctl has to say; what is more than that is read, and dropped.
+fn complaint(mut from: impl Read) -> Option<String> {
+    let mut bytes = Vec::new();
+    // Words that cannot be read are not missed.
+    let _ = from.by_ref().take(MAX_COMPLAINT).read_to_end(&mut bytes);
+    let _ = io::copy(&mut from, &mut io::sink());
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
+}
+
+/// The process, ended whenever nothing more is wanted of it.
+struct Running {
+    child: Mutex<Child>,
+    over: AtomicBool,
+}
+
+impl Running {
+    /// Ends it when the search is over or cancelled.
+    fn end_when(&self, cancel: &AtomicBool) {
+        while !self.over.load(Ordering::Relaxed) && !cancel.load(Ordering::Relaxed) {
+            thread::park_timeout(LOOK_EVERY);
+        }
+        if cancel.load(Ordering::Relaxed) {
+            self.end();
+        }
+    }
+
+    fn end(&self) {
+        // An error means that it has ended.
+        let _ = self.child().kill();
+    }
+
+    /// Waits for its end.
+    fn wait(&self) -> io::Result<ExitStatus> {
+        self.child().wait()
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        // Nothing that can panic is done while it is held.
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What journalctl prints.
+struct Lines {
+    pipe: ChildStdout,
+    /// Whether that has ended.
+    at_end: bool,
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.pipe.read(buffer)?;
+        self.at_end |= read == 0 && !buffer.is_empty();
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

@@ -1,0 +1,171 @@
+//! Which members a grep is for: `--on` and `--not-on` over the list.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use memberd_control::grep::GrepMembers;
+use memberd_control::message::{MemberRecord, MemberStatus};
+use std::net::{IpAddr, SocketAddr};
+
+/// The most globs of either kind.
+const MAX_GLOBS: usize = 1_000;
+
+/// The longest glob, in bytes. No member's name is as long.
+const MAX_GLOB_BYTES: usize = 256;
+
+/// A member that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its identity, as the list has it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Tells by their names which members a grep is for.
+#[derive(Debug)]
+pub struct Selection {
+    /// None means all.
+    on: Option<GlobSet>,
+    not_on: GlobSet,
+    /// The globs of `on`, in its order.
+    written: Vec<String>,
+}
+
+/// The members of the list that a grep is for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Those that are up.
+    pub up: Vec<Target>,
+    /// The names of those that failed, and when: milliseconds since the Unix epoch. Those that left are not missed.
+    pub failed: Vec<(String, u64)>,
+}
+
+impl Selection {
+    /// Compiles the globs.
+    ///
+    /// # Errors
+    /// When there are too many, or one is no glob, in one line.
+    pub fn new(members: &GrepMembers) -> Result<Self, String> {
+        let on = globs("--on", &members.on)?;
+        let not_on = globs("--not-on", &members.not_on)?;
+        Ok(Selection { on: (!members.on.is_empty()).then_some(on), not_on, written: members.on.clone() })
+    }
+
+    /// Whether the grep is for the member of this name.
+    pub fn wants(&self, name: &str) -> bool {
+        self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name)
+    }
+
+    /// Chooses from the list.
+    ///
+    /// # Errors
+    /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one line.
+    pub fn choose(&self, list: &[MemberRecord]) -> Result<Chosen, String> {
+        let there = || list.iter().filter(|member| member.status != MemberStatus::Left);
+        if let Some(on) = &self.on {
+            let mut matched = vec![false; self.written.len()];
+            for index in there().flat_map(|member| on.matches(&member.name)) {
+                if let Some(matched) = matched.get_mut(index) {
+                    *matched = true;
+                }
+            }
+            if let Some((glob, _)) = self.written.iter().zip(matched).find(|(_, matched)| !matched) {
+                return Err(format!("--on {glob}: no member has such a name: see memberctl list --all"));
+            }
+        }
+        let wanted: Vec<&MemberRecord> = there().filter(|member| self.wants(&member.name)).collect();
+        if wanted.is_empty() {
+            return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
+        }
+        Ok(Chosen {
+            up: wanted.iter().filter(|member| member.status == MemberStatus::Alive).filter_map(|member| target(member)).collect(),
+            failed: wanted
+                .iter()
+                .filter(|member| member.status == MemberStatus::Failed)
+                .map(|member| (member.name.clone(), member.since))
+                .collect(),
+        })
+    }
+}
+
+/// Where a listed member is asked. Every record has an address: it was made of one.
+pub fn target(member: &MemberRecord) -> Option<Target> {
+    let address = member.address.parse::<IpAddr>().ok()?;
+    Some(Target { id: member.id.clone(), name: member.name.clone(), address: SocketAddr::new(address, member.port) })
+}
+
+fn globs(option: &str, globs: &[String]) -> Result<GlobSet, String> {
+    if globs.len() > MAX_GLOBS {
+        return Err(format!("{option}: more than {MAX_GLOBS} globs: give fewer"));
+    }
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        if glob.len() > MAX_GLOB_BYTES {
+            return Err(format!("{option}: a glob is longer than {MAX_GLOB_BYTES} bytes"));
+        }
+        let compiled = GlobBuilder::new(glob).backslash_escape(true).build();
+        set.add(compiled.map_err(|error| format!("{option} {glob}: {}", error.kind()))?);
+    }
+    set.build().map_err(|error| format!("{option}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list() -> Vec<MemberRecord> {
+        let member = |name: &str, status| MemberRecord {
+            id: format!("{name}@127.0.0.1:8946/1"),
+            name: name.to_owned(),
+            address: "127.0.0.1".to_owned(),
+            port: 8946,
+            status,
+            incarnation: 1,
+            this_machine: false,
+            since: 7,
+            evidence: None,
+        };
+        vec![
+            member("db1", MemberStatus::Alive),
+            member("web1", MemberStatus::Alive),
+            member("web2", MemberStatus::Failed),
+            member("web3", MemberStatus::Left),
+        ]
+    }
+
+    fn choose(on: &[&str], not_on: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+        let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let chosen = Selection::new(&GrepMembers { on: owned(on), not_on: owned(not_on) })?.choose(&list())?;
+        let up = chosen.up.into_iter().map(|target| target.name).collect();
+        Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn members_are_chosen_by_name_and_those_that_left_are_not_missed() {
+        for (on, not_on, up, failed) in [
+            (&[][..], &[][..], &["db1", "web1"][..], &["web2"][..]),
+            (&["web*"], &[], &["web1"], &["web2"]),
+            (&["db?", "web1"], &[], &["db1", "web1"], &[]),
+            (&["{db,web}1"], &["db*"], &["web1"], &[]),
+            (&[], &["web[2-9]"], &["db1", "web1"], &[]),
+            (&["web2"], &[], &[], &["web2"]),
+            (&[], &["no-such"], &["db1", "web1"], &["web2"]),
+        ] {
+            assert_eq!(choose(on, not_on), Ok((names(up), names(failed))), "{on:?} {not_on:?}");
+        }
+    }
+
+    #[test]
+    fn a_glob_that_matches_nobody_is_named() {
+        assert_eq!(choose(&["db1", "vm*"], &[]), Err("--on vm*: no member has such a name: see memberctl list --all".to_owned()));
+        assert_eq!(choose(&["web3"], &[]), Err("--on web3: no member has such a name: see memberctl list --all".to_owned()));
+        assert_eq!(choose(&[], &["*"]), Err("--not-on leaves no member to ask: see memberctl list".to_owned()));
+        assert!(choose(&["[a"], &[]).unwrap_err().starts_with("--on [a: "));
+        assert!(choose(&[], &[&"x".repeat(1_000)]).unwrap_err().starts_with("--not-on: "));
+    }
+}

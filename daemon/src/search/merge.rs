@@ -1,0 +1,187 @@
+//! `--merge`: all members' lines in the order of time.
+//!
+//! Each member sends its own lines in that order; what is held of each is a frame or two, and the next line is the earliest of those
+//! at the front. So a member that has nothing at the front yet is waited for, until it has, is done, or is lost.
+
+use super::ask::{Question, words};
+use super::members::Target;
+use super::reply::PeerReply;
+use super::timed::TimedLines;
+use memberd_control::grep::GrepOutcome;
+use memberd_control::message::Reply;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::task::JoinSet;
+
+/// How many bytes of merged lines go to the client at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Asks all members and passes their lines on in the order of time.
+pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_end: &'static [u8]) {
+    // Dropped with this, the tasks end.
+    let mut tasks = JoinSet::new();
+    let mut sources = Vec::with_capacity(members.len());
+    for member in members {
+        // One frame waits here while the next is read.
+        let (sender, frames) = mpsc::channel(1);
+        sources.push(Source { frames, front: Front::Lines(TimedLines::default()) });
+        let question = Arc::clone(&question);
+        tasks.spawn(async move {
+            let outcome = read(&question, &member, &sender).await.unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
+            drop(sender);
+            question.report(&member.name, outcome).await;
+        });
+    }
+    let mut merger = Merger { question, line_end, out: Vec::new() };
+    if merger.run(&mut sources).await.is_ok() {
+        // The outcomes of those that had nothing more to say.
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Reads a member's answer to its end.
+async fn read(question: &Question, member: &Target, frames: &mpsc::Sender<PeerReply>) -> io::Result<GrepOutcome> {
+    let mut answer = question.ask(member).await?;
+    loop {
+        match answer.next().await? {
+            PeerReply::Message(text) => question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?,
+            PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
+            PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
+            frame => frames.send(frame).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?,
+        }
+    }
+}
+
+/// One member's lines.
+struct Source {
+    frames: mpsc::Receiver<PeerReply>,
+    front: Front,
+}
+
+/// What is at the front of a member's lines.
+enum Front {
+    /// Lines; perhaps none are left.
+    Lines(TimedLines),
+    /// The first piece of a long one.
+    Part(i64, Vec<u8>),
+}
+
+impl Front {
+    fn time(&self) -> Option<i64> {
+        match self {
+            Front::Lines(lines) => lines.time(),
+            Front::Part(time, _) => Some(*time),
+        }
+    }
+}
+
+struct Merger {
+    question: Arc<Question>,
+    line_end: &'static [u8],
+    out: Vec<u8>,
+}
+
+impl Merger {
+    async fn run(&mut self, sources: &mut [Source]) -> io::Result<()> {
+        // The earliest first; of equal times that of the first member.
+        let mut fronts = BinaryHeap::new();
+        for (index, source) in sources.iter_mut().enumerate() {
+            if let Some(time) = self.refill(source).await? {
+                fronts.push(Reverse((time, index)));
+            }
+        }
+        while let Some(Reverse((_, index))) = fronts.pop() {
+            let Some(source) = sources.get_mut(index) else { continue };
+            let bound = fronts.peek().map(|Reverse(front)| *front);
+            let next = loop {
+                self.take(source).await?;
+                let next = match source.front.time() {
+                    Some(time) => Some(time),
+                    None => self.refill(source).await?,
+                };
+                // As long as this member's lines come first there is nothing to compare.
+                if next.is_none_or(|time| bound.is_some_and(|bound| bound < (time, index))) {
+                    break next;
+                }
+            };
+            if let Some(time) = next {
+                fronts.push(Reverse((time, index)));
+            }
+        }
+        self.flush().await
+    }
+
+    /// Prints what is at the front.
+    async fn take(&mut self, source: &mut Source) -> io::Result<()> {
+        match &mut source.front {
+            Front::Lines(lines) => {
+                self.out.extend_from_slice(lines.next().unwrap_or_default().1);
+            }
+            Front::Part(_, piece) => {
+                self.out.append(piece);
+                source.front = Front::Lines(TimedLines::default());
+                self.take_rest(source).await?;
+            }
+        }
+        if self.out.len() >= CHUNK_BYTES { self.flush().await } else { Ok(()) }
+    }
+
+    /// Prints the other pieces of a long line.
+    async fn take_rest(&mut self, source: &mut Source) -> io::Result<()> {
+        loop {
+            self.flush().await?;
+            match source.frames.recv().await {
+                Some(PeerReply::Part(piece)) => self.out = piece,
+                Some(PeerReply::Lines(piece)) => {
+                    self.out = piece;
+                    return Ok(());
+                }
+                // It was lost within the line, which must not run into another's.
+                _ => {
+                    self.out.extend_from_slice(self.line_end);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Waits until there is something at the front, and tells its time; none when there is no more. What was printed is sent before
+    /// anything is waited for.
+    async fn refill(&mut self, source: &mut Source) -> io::Result<Option<i64>> {
+        loop {
+            let frame = match source.frames.try_recv() {
+                Ok(frame) => Some(frame),
+                Err(TryRecvError::Disconnected) => None,
+                Err(TryRecvError::Empty) => {
+                    self.flush().await?;
+                    source.frames.recv().await
+                }
+            };
+            source.front = match frame {
+                Some(PeerReply::Timed(lines)) => Front::Lines(lines),
+                Some(PeerReply::TimedPart(time, piece)) => Front::Part(time, piece),
+                // Lines without a time are none of a search by time.
+                Some(_) => continue,
+                None => return Ok(None),
+            };
+            if let Some(time) = source.front.time() {
+                return Ok(Some(time));
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.out);
+        self.question.tell(Reply::GrepOutput { member: String::new(), bytes }).await
+    }
+}
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

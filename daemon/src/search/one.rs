@@ -1,0 +1,79 @@
+//! One search of what this machine offers. Blocks.
+
+use super::pieces::Pieces;
+use super::reply::PeerReply;
+use super::{Searches, journal, narrow, query};
+use memberd_control::grep::{GrepRequest, GrepTotals};
+use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Window};
+use std::sync::atomic::AtomicBool;
+
+/// Searches, and returns the last reply.
+pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pieces, cancel: &AtomicBool) -> PeerReply {
+    let totals = compiled(request).and_then(|(search, narrow)| match &request.files.journal {
+        Some(journal) => {
+            let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
+            journal::search(&program, &searches.machine, &search, (journal, &request.files), &mut output, cancel)
+        }
+        None => files(searches, request, &search, &narrow, &mut output, cancel),
+    });
+    match totals {
+        _ if output.is_over() => {
+            let limit = searches.limits.search_output;
+            PeerReply::Refused(format!("it found more than {limit} bytes, its limits.search_output"))
+        }
+        // If nobody takes the last lines, nobody takes the totals either.
+        Ok(totals) => output.flush().map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals)),
+        Err(reason) => PeerReply::Refused(reason),
+    }
+}
+
+fn compiled(request: &GrepRequest) -> Result<(Search, Narrow), String> {
+    let search = query(request)?.compile().map_err(|error| error.to_string())?;
+    Ok((search, narrow(request)?))
+}
+
+fn files(
+    searches: &Searches,
+    request: &GrepRequest,
+    search: &Search,
+    narrow: &Narrow,
+    output: &mut Pieces,
+    cancel: &AtomicBool,
+) -> Result<GrepTotals, String> {
+    let found = searches.offer().files(narrow);
+    let mut problems = 0;
+    for problem in &found.problems {
+        problems += 1;
+        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
+            break;
+        }
+    }
+    if found.cut {
+        problems += 1;
+        // If nobody takes it, the search ends at once.
+        let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
+    }
+    let totals = search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
+    searches.count(totals.bytes);
+    if totals.interrupted {
+        return Err("the search was broken off".to_owned());
+    }
+    Ok(GrepTotals {
+        files: totals.files,
+        bytes: totals.bytes,
+        lines: totals.lines,
+        errors: totals.errors + problems,
+        milliseconds: memberd_ring::time::millis(totals.elapsed),
+        unmatched: found.unmatched,
+    })
+}
+
+/// How the search goes about its files: at a low priority, since heartbeats do not wait.
+fn plan(searches: &Searches, request: &GrepRequest) -> Plan {
+    Plan {
+        window: Window { since: request.files.since, until: request.files.until },
+        by_time: request.printing.by_time,
+        threads: searches.limits.search_threads,
+        low_priority: true,
+    }
+}

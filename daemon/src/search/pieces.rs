@@ -1,0 +1,160 @@
+//! A search's end of the queue to the connection: cuts output into pieces, gathers timed lines, and keeps to the limit.
+
+use super::reply::{MAX_PIECE, PeerReply};
+use super::timed::TimedLines;
+use memberd_search::{Output, Stopped};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// How many bytes of timed lines are gathered before they are sent. The asking member holds a few times as many for each member.
+const TIMED_BYTES: usize = 16 * 1024;
+
+/// How long timed lines wait for more.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Takes a search's output, and blocks when it is not taken as fast.
+pub(super) struct Pieces {
+    queue: mpsc::Sender<PeerReply>,
+    timed: TimedLines,
+    handed_on: Option<Instant>,
+    left: u64,
+    over: bool,
+    searched: Arc<AtomicU64>,
+}
+
+impl Pieces {
+    /// For at most so many bytes of output; what was read is added to `searched`.
+    pub(super) fn new(queue: mpsc::Sender<PeerReply>, limit: u64, searched: Arc<AtomicU64>) -> Self {
+        Pieces { queue, timed: TimedLines::default(), handed_on: None, left: limit, over: false, searched }
+    }
+
+    /// Whether the search was stopped for having found more than it may return.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Sends off what was gathered.
+    pub(super) fn flush(&mut self) -> Result<(), Stopped> {
+        if self.timed.is_empty() {
+            return Ok(());
+        }
+        self.handed_on = Some(Instant::now());
+        let timed = std::mem::take(&mut self.timed);
+        self.send(PeerReply::Timed(timed))
+    }
+
+    fn send(&self, reply: PeerReply) -> Result<(), Stopped> {
+        self.queue.blocking_send(reply).map_err(|_| Stopped)
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), Stopped> {
+        let left = u64::try_from(bytes).ok().and_then(|bytes| self.left.checked_sub(bytes));
+        self.over |= left.is_none();
+        self.left = left.ok_or(Stopped)?;
+        Ok(())
+    }
+
+    /// The pieces of a line, or of lines, but for the first.
+    fn rest<'p>(&self, mut pieces: impl Iterator<Item = &'p [u8]>) -> Result<(), Stopped> {
+        let Some(mut piece) = pieces.next() else { return Ok(()) };
+        for next in pieces {
+            self.send(PeerReply::Part(piece.to_vec()))?;
+            piece = next;
+        }
+        self.send(PeerReply::Lines(piece.to_vec()))
+    }
+}
+
+impl Output for Pieces {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.spend(bytes.len())?;
+        self.rest(bytes.chunks(MAX_PIECE))
+    }
+
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        self.spend(bytes.len())?;
+        if bytes.len() > MAX_PIECE {
+            self.flush()?;
+            let mut pieces = bytes.chunks(MAX_PIECE);
+            let first = pieces.next().unwrap_or_default();
+            self.send(PeerReply::TimedPart(milliseconds, first.to_vec()))?;
+            return self.rest(pieces);
+        }
+        if self.timed.len() + bytes.len() > TIMED_BYTES {
+            self.flush()?;
+        }
+        self.timed.push(milliseconds, bytes);
+        // The first line of all does not wait.
+        if self.handed_on.is_none() || self.timed.len() >= TIMED_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.searched.fetch_add(bytes, Ordering::Relaxed);
+        match self.handed_on {
+            Some(at) if at.elapsed() < PATIENCE => Ok(()),
+            _ => self.flush(),
+        }
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.flush()?;
+        self.send(PeerReply::Message(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(limit: u64, write: impl FnOnce(&mut Pieces)) -> (Vec<PeerReply>, bool) {
+        let (queue, mut replies) = mpsc::channel(100);
+        let mut pieces = Pieces::new(queue, limit, Arc::default());
+        write(&mut pieces);
+        let over = pieces.is_over();
+        drop(pieces);
+        (std::iter::from_fn(|| replies.try_recv().ok()).collect(), over)
+    }
+
+    #[test]
+    fn a_line_longer_than_a_frame_goes_in_parts() {
+        let long = [vec![b'x'; 2 * MAX_PIECE], b"\n".to_vec()].concat();
+        let (replies, _) = sent(u64::MAX, |pieces| {
+            pieces.lines(b"a\nb\n").unwrap();
+            pieces.lines(&long).unwrap();
+            pieces.timed(5, &long).unwrap();
+        });
+        let part = || vec![b'x'; MAX_PIECE];
+        let end = || PeerReply::Lines(b"\n".to_vec());
+        assert_eq!(replies[0], PeerReply::Lines(b"a\nb\n".to_vec()));
+        assert_eq!(replies[1..4], [PeerReply::Part(part()), PeerReply::Part(part()), end()]);
+        assert_eq!(replies[4..], [PeerReply::TimedPart(5, part()), PeerReply::Part(part()), end()]);
+    }
+
+    #[test]
+    fn timed_lines_are_gathered_but_for_the_first() {
+        let (replies, _) = sent(u64::MAX, |pieces| {
+            (0..3).for_each(|time| pieces.timed(time, b"line\n").unwrap());
+            pieces.flush().unwrap();
+        });
+        let times: Vec<Vec<i64>> = replies
+            .into_iter()
+            .map(|reply| match reply {
+                PeerReply::Timed(mut lines) => std::iter::from_fn(|| lines.next().map(|(time, _)| time)).collect(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(times, [vec![0], vec![1, 2]]);
+    }
+
+    #[test]
+    fn no_more_is_returned_than_the_limit_and_that_is_told() {
+        let (replies, over) = sent(5, |pieces| {
+            pieces.lines(b"abcd\n").unwrap();
+            assert!(!pieces.is_over());
+            assert_eq!(pieces.lines(b"x\n"), Err(Stopped));
+        });
+        assert_eq!((replies.len(), over), (1, true));
+    }
+}

@@ -1,0 +1,51 @@
+//! `memberd.toml.5`, made of the shipped settings, in which every key is explained.
+
+use clap_mangen::roff::{Roff, bold, roman};
+
+/// The page for settings of the shape of `packaging/memberd.toml`: comments, and below each the key as `#key = value`.
+pub(super) fn page(settings: &str, source: &str) -> String {
+    let mut page = Roff::new();
+    page.control("TH", ["memberd.toml", "5", "", source, "memberd manual"]);
+    page.control("SH", ["NAME"]).text([roman("memberd.toml - the settings of memberd")]);
+    page.control("SH", ["DESCRIPTION"]);
+    let mut comment = Vec::new();
+    for line in settings.lines() {
+        match line.strip_prefix('#') {
+            Some(words) if words.is_empty() || words.starts_with(' ') => comment.push(words.trim()),
+            Some(key) => {
+                page.control("TP", []).text([bold(key)]).text([roman(comment.join(" "))]);
+                comment.clear();
+            }
+            None => {
+                if !comment.is_empty() {
+                    page.text([roman(comment.join(" "))]);
+                    comment.clear();
+                }
+                if line.starts_with('[') {
+                    page.control("SH", [line]);
+                }
+            }
+        }
+    }
+    page.control("SH", ["FILES"]).text([roman("/etc/memberd/memberd.toml")]);
+    page.control("SH", ["SEE ALSO"]).text([roman("memberd(8), memberctl(1)")]);
+    page.to_roff()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+
+    #[test]
+    fn every_key_of_the_shipped_settings_is_in_the_manual_with_its_explanation() {
+        let settings = include_str!("../memberd.toml");
+        let page = page(settings, "memberd").replace('\\', "");
+        let keys: Vec<&str> = settings.lines().filter(|line| line.starts_with('#') && !line.starts_with("# ")).collect();
+        assert!(keys.len() > 10, "{keys:?}");
+        for key in keys {
+            let (_, explained) = page.split_once(&format!("fB{}fR", key.trim_start_matches('#'))).expect(key);
+            let words = explained.trim_start().lines().next().unwrap_or_default();
+            assert!(words.len() > 4 && !words.starts_with('.'), "{key} is explained by: {words}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! memberd as an administrator has it: installed from its Debian package on booted hosts, with systemd, journald and logrotate, rolled out
+//! by Ansible, and put through what happens to machines.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+
+mod clock;
+mod crashes;
+mod group;
+mod install;
+mod logs;
+mod packages;
+mod rights;
+mod rollout;
+mod units;
+
+use memberd_tests::hosts::{Hosts, Package, Release, hindrance};
+use std::io::Write;
+use std::time::Instant;
+
+/// Seven hosts of Debian 12, and vm8 of Debian 13.
+const RELEASES: [Release; 8] = {
+    let mut releases = [Release::Bookworm; 8];
+    releases[7] = Release::Trixie;
+    releases
+};
+
+/// Their numbers.
+const ALL: [usize; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/// The numbers of the others.
+fn all_but(numbers: &[usize]) -> Vec<usize> {
+    ALL.into_iter().filter(|number| !numbers.contains(number)).collect()
+}
+
+/// One chapter of the fleet's life. They build on each other, since booting and installing is what takes long.
+fn story(what: &str, play: impl FnOnce()) {
+    let start = Instant::now();
+    eprintln!("{what} ...");
+    play();
+    eprintln!("{what}: {:.1} s", start.elapsed().as_secs_f32());
+}
+
+/// What a test needs; without it the test says so, and fails where everything has to run.
+fn or_left_out<T>(needed: Result<T, String>) -> Option<T> {
+    needed
+        .map_err(|words| {
+            assert!(std::env::var_os("CI").is_none(), "left out: {words}");
+            // Past the capture of tests that pass: it has to be seen.
+            let _ = writeln!(std::io::stderr(), "LEFT OUT: {words}");
+        })
+        .ok()
+}
+
+#[test]
+fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
+    let Some(package) = or_left_out(hindrance().map_or_else(Package::built, Err)) else { return };
+    let start = Instant::now();
+    let mut hosts = Hosts::boot(&RELEASES);
+    eprintln!("{} hosts booted: {:.1} s", RELEASES.len(), start.elapsed().as_secs_f32());
+
+    story("a first install enables and does not start", || install::first(&hosts, &package));
+    story("the settings come first", || install::settings_come_first(&hosts));
+    story("the units are plain to systemd 252 and 257, and little exposed", || install::units(&hosts));
+    story("by hand: a key, settings, start, join", || install::by_hand(&hosts));
+    story("Ansible rolls it out", || rollout::installed(&hosts, &package));
+    story("a second run changes nothing", || rollout::repeated(&hosts));
+    story("changed settings are checked and rolled out", || rollout::settings_changed(&hosts));
+    story("everybody lists, and members of the group grep", || rights::everybody_lists_and_members_of_the_group_grep(&hosts));
+    story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
+    story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
+    story("a pulled plug is noticed in time", || crashes::plugs_pulled(&mut hosts, &[5]));
+    story("four plugs pulled at once are noticed in time", || crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6]));
+    story("an administrator sees how it is", || install::looked_at(&hosts));
+    story("a service that is stopped has left, and stays stopped", || crashes::stopped(&hosts));
+    story("a host that reboots comes back by itself", || crashes::rebooted(&mut hosts));
+    story("a host that is frozen comes back when it goes on", || crashes::frozen(&hosts));
+    story("a network that is split heals", || crashes::split_and_healed(&hosts));
+    story("the journal has fields", || logs::fields_in_the_journal(&hosts));
+    story("a journald that hangs harms nobody", || logs::journald_hangs(&hosts));
+    story("logrotate takes the log, and nothing is lost", || logs::rotated(&hosts));
+    story("a disk without room costs log lines only", || logs::disks_full(&hosts));
+    story("a clock that is stepped harms nobody", || clock::stepped(&hosts));
+    story("the group's key is changed without an outage", || rollout::key_changed(&hosts));
+    let newer = package.with_version("0.2.0", hosts.directory());
+    story("an upgrade is one leave and one join", || packages::replaced(&hosts, &newer, &ALL));
+    story("a downgrade is as well", || packages::replaced(&hosts, &package, &[2, 8]));
+    story("an upgrade of what is stopped does not start it", || packages::replaced_while_stopped(&hosts, &newer));
+    story("a purge leaves nothing", || packages::purged(&hosts));
+    story("a machine is added and removed", || rollout::added_and_removed(&hosts, &package));
+    eprintln!("all of it: {:.1} s", start.elapsed().as_secs_f32());
+}

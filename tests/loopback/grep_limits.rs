@@ -1,0 +1,100 @@
+//! What a search may cost a machine, and what is said when that is reached.
+
+use memberd_tests::process::Running;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, proc, wait_until};
+use std::io::{Read as _, Write as _};
+use std::process::{Output, Stdio};
+
+fn offer_lines(daemon: &mut Daemon, lines: usize) {
+    let mut file = daemon.offer("big.txt");
+    file.write_all(&format!("needle {:>92}\n", daemon.name()).repeat(lines).into_bytes()).unwrap();
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Greps whose output nobody reads.
+fn unread(fleet: &Fleet, number: usize) -> Running {
+    let mut command = fleet[number].memberctl(&["grep", "needle", "big.txt"]);
+    Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+}
+
+fn wait_until_it_searches(daemon: &Daemon) {
+    let file = daemon.directory().join("big.txt");
+    wait_until("a search is under way", SOON, || holds(proc::has_open(daemon.pid(), &file), || "it is not".to_owned()));
+}
+
+#[test]
+fn a_search_that_returns_too_much_is_stopped_and_the_member_named() {
+    let fleet = Fleet::start_with(3, |daemon| {
+        offer_lines(daemon, 20_000);
+        if daemon.name() == "vm2" {
+            daemon.settings.limits = vec!["search_output = \"1MiB\""];
+        }
+    });
+    let output = fleet[1].ctl(&["grep", "needle", "big.txt"]);
+    let lines = String::from_utf8(output.stdout.clone()).unwrap();
+    let of = |name: &str| lines.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!((of("vm1:"), of("vm3:")), (20_000, 20_000));
+    assert!(of("vm2:") < 20_000);
+    assert_eq!(output.status.code(), Some(3));
+    let words = "memberctl: vm2: did not answer: it found more than 1048576 bytes, its limits.search_output\n";
+    assert_eq!(stderr(&output), words);
+    // What is counted there does not cross the network.
+    let counted = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
+    assert_eq!(counted.status.code(), Some(0), "{counted:?}");
+}
+
+#[test]
+fn a_search_that_takes_too_long_is_stopped_and_the_member_named() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_lines(daemon, 200_000);
+        daemon.settings.limits = vec!["search_time = \"1s\""];
+    });
+    let mut memberctl = unread(&fleet, 1);
+    wait_until_it_searches(&fleet[2]);
+    let file = fleet[2].directory().join("big.txt");
+    wait_until("the search is over", SOON, || holds(!proc::has_open(fleet[2].pid(), &file), || "it is not".to_owned()));
+    let stdout = memberd_tests::process::collect(memberctl.child().stdout.take().unwrap());
+    assert_eq!(memberctl.wait(SOON).code(), Some(3));
+    let mut said = String::new();
+    memberctl.child().stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    for name in ["vm1", "vm2"] {
+        let words = format!("memberctl: {name}: did not answer: it took longer than 1s, its limits.search_time\n");
+        assert!(said.contains(&words), "{said}");
+    }
+    assert!(stdout.join().unwrap().ends_with(b"\n"), "no line is cut");
+}
+
+#[test]
+fn more_searches_than_a_machine_allows_are_refused_after_a_while() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_lines(daemon, 200_000);
+        if daemon.name() == "vm2" {
+            daemon.settings.limits = vec!["searches = 1"];
+        }
+    });
+    let _busy = unread(&fleet, 1);
+    wait_until_it_searches(&fleet[2]);
+    let output = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let words = "memberctl: vm2: did not answer: 1 searches run there already, its limits.searches: try again later\n";
+    assert_eq!(stderr(&output), words);
+}
+
+#[test]
+fn more_greps_than_a_machine_may_begin_are_refused_at_once() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_lines(daemon, 200_000);
+        daemon.settings.limits = vec!["greps = 1"];
+    });
+    let _busy = unread(&fleet, 1);
+    wait_until_it_searches(&fleet[2]);
+    let refused = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(stderr(&refused).contains("limits.greps"), "{refused:?}");
+    let other = fleet[2].ctl(&["grep", "-c", "needle", "big.txt"]);
+    assert_eq!(other.status.code(), Some(0), "{other:?}");
+}

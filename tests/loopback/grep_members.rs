@@ -1,0 +1,119 @@
+//! Greps over a part of the fleet, and what is made of the answers of all.
+
+use memberd_tests::wait::SOON;
+use memberd_tests::{Daemon, Fleet};
+use std::io::Write as _;
+use std::process::Output;
+
+/// What every member offers: `needle` as many times as its number says.
+fn offer_needles(daemon: &mut Daemon) {
+    let number: usize = daemon.name().trim_start_matches("vm").parse().unwrap();
+    for (file, needles) in [("a.txt", number), ("b.txt", 10 * number)] {
+        let mut file = daemon.offer(file);
+        (0..needles).for_each(|n| writeln!(file, "needle {n}\nhay {n}").unwrap());
+    }
+}
+
+fn stdout(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn stderr(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stderr.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Which members' lines were printed.
+fn members(output: &Output) -> Vec<String> {
+    let mut names: Vec<String> = stdout(output).iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn only_the_members_that_are_named_are_asked() {
+    let fleet = Fleet::start_with(4, offer_needles);
+    for (options, names) in [
+        (&["--on", "vm2"][..], &["vm2"][..]),
+        (&["--on", "vm[1-3]", "--not-on", "vm2"], &["vm1", "vm3"]),
+        (&["--on", "vm1,vm4"], &["vm1", "vm4"]),
+        (&["--on", "vm1", "--on=vm3"], &["vm1", "vm3"]),
+        (&["--not-on", "vm{1,4}"], &["vm2", "vm3"]),
+    ] {
+        let output = fleet[1].ctl(&[&["grep", "needle", "*.txt"], options].concat());
+        assert_eq!(members(&output), names, "{options:?}: {output:?}");
+        assert_eq!((output.status.code(), stderr(&output).len()), (Some(0), 0), "{options:?}: {output:?}");
+    }
+    for options in [&["--on", "vm2,web*"][..], &["--not-on", "*"]] {
+        let output = fleet[1].ctl(&[&["grep", "needle"], options].concat());
+        assert_eq!((output.status.code(), stdout(&output).len(), stderr(&output).len()), (Some(2), 0, 1), "{output:?}");
+        let named = if options[0] == "--on" { "--on web*: no member has such a name" } else { "--not-on leaves no member" };
+        assert!(stderr(&output)[0].contains(named), "{output:?}");
+    }
+}
+
+#[test]
+fn the_dead_are_not_asked_and_that_is_said_once_and_those_that_left_are_not_missed() {
+    let mut fleet = Fleet::start_with(5, offer_needles);
+    fleet[5].control().leave().unwrap();
+    fleet[5].kill();
+    let mut followers = fleet.follow();
+    let crash = fleet.crash(&[4]).remove(0);
+    followers.assert_crash_noticed(&crash.id, crash.at, &["vm4"]);
+    for (options, names, said, status) in [
+        (&[][..], &["vm1", "vm2", "vm3"][..], 1, 0),
+        (&["-q"], &[], 1, 0),
+        (&["--on", "vm[34]"], &["vm3"], 1, 0),
+        (&["--on", "vm[123]"], &["vm1", "vm2", "vm3"], 0, 0),
+        (&["--not-on", "vm4"], &["vm1", "vm2", "vm3"], 0, 0),
+        // Nobody was asked, so nobody answered.
+        (&["--on", "vm4"], &[], 1, 3),
+    ] {
+        let output = fleet[1].ctl(&[&["grep", "needle", "*.txt"], options].concat());
+        assert_eq!(members(&output), names, "{options:?}: {output:?}");
+        let said_of = stderr(&output);
+        assert_eq!((output.status.code(), said_of.len()), (Some(status), said), "{options:?}: {output:?}");
+        let words = |line: &String| line.starts_with("memberctl: vm4 failed ") && line.ends_with(": its logs are not searched");
+        assert!(said_of.iter().all(words), "{said_of:?}");
+    }
+    let gone = fleet[1].ctl(&["grep", "--on", "vm5", "needle"]);
+    assert_eq!(gone.status.code(), Some(2), "{gone:?}");
+}
+
+#[test]
+fn counts_are_added_up_by_member_by_file_and_in_all() {
+    let fleet = Fleet::start_with(3, offer_needles);
+    let run = |options: &[&str]| stdout(&fleet[2].ctl(&[&["grep"], options, &["needle", "*.txt"]].concat()));
+    assert_eq!(run(&["--count-by", "member"]), ["vm1:11", "vm2:22", "vm3:33"]);
+    assert_eq!(run(&["--count-by", "member", "--total", "--on", "vm[12]"]), ["vm1:11", "vm2:22", "total:33"]);
+    // Each member of this fleet has its files in a directory of its own.
+    let by_file = run(&["--count-by", "file", "--total"]);
+    assert_eq!(by_file.len(), 7, "{by_file:?}");
+    assert!(by_file[0].ends_with("/vm1/a.txt:1") && by_file[5].ends_with("/vm3/b.txt:30"), "{by_file:?}");
+    assert_eq!(by_file[6], "total:66");
+    let counts = run(&["-c", "--total"]);
+    assert_eq!((counts.len(), counts[6].as_str()), (7, "total:66"));
+}
+
+#[test]
+fn stats_say_what_was_searched_on_standard_error() {
+    let fleet = Fleet::start_with(3, offer_needles);
+    let output = fleet[1].ctl(&["grep", "--stats", "needle", "*.txt"]);
+    assert_eq!(stdout(&output).len(), 66);
+    let said = stderr(&output);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].starts_with("memberctl: vm1: 11 lines in 2 files, "), "{said:?}");
+    assert!(said[3].starts_with("memberctl: 3 of 3 members: 66 lines in 6 files, "), "{said:?}");
+}
+
+#[test]
+fn a_member_that_fell_silent_but_is_not_dead_yet_makes_the_status_3() {
+    let fleet = Fleet::start_with(3, offer_needles);
+    fleet[3].signal(nix::sys::signal::Signal::SIGSTOP);
+    let output = fleet[1].ctl(&["grep", "--count-by", "member", "needle", "*.txt"]);
+    fleet[3].signal(nix::sys::signal::Signal::SIGCONT);
+    assert_eq!(stdout(&output), ["vm1:11", "vm2:22"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(stderr(&output)[0].starts_with("memberctl: vm3: did not answer: "), "{output:?}");
+    fleet.wait_until_whole_within(SOON);
+}

@@ -1,0 +1,180 @@
+//! A stranger that records the group's datagrams and plays them back changes nothing.
+
+use memberd_tests::recorder::{Datagram, Player, Recorder, is_permitted};
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// More than a failure timeout, so that whatever played back heartbeats could raise would have failed again.
+const A_WHILE: Duration = Duration::from_secs(4);
+
+fn sealed(n: u8) -> Fleet {
+    Fleet::start_with(n, |daemon| daemon.set_keys("a"))
+}
+
+fn is_at(daemon: &Daemon, address: std::net::SocketAddrV4) -> bool {
+    daemon.settings.address == SocketAddr::V4(address)
+}
+
+#[test]
+fn nothing_that_members_say_is_readable_and_a_heartbeat_is_under_100_bytes() {
+    if !is_permitted("nothing_that_members_say_is_readable_and_a_heartbeat_is_under_100_bytes") {
+        return;
+    }
+    let mut fleet = Fleet::new(4);
+    let recorder = Recorder::start(fleet[1].settings.address);
+    for daemon in fleet.daemons_mut() {
+        daemon.set_keys("a");
+        daemon.start();
+    }
+    fleet.join_all();
+    // 28 bytes are headers of IPv4 and UDP.
+    let heard = wait_until("members at rest say nothing but short heartbeats", SOON, || {
+        let heard = recorder.heard();
+        let lengths: Vec<usize> = heard.iter().rev().take(24).map(|datagram| datagram.payload.len() + 28).collect();
+        holds(lengths.len() == 24 && lengths.iter().all(|length| *length < 100), || format!("{lengths:?}"))?;
+        Ok(heard)
+    });
+    for Datagram { payload, .. } in &heard {
+        assert!(payload[0] == 1 && !payload.windows(2).any(|two| two == b"vm") && payload.len() <= 1_200, "{payload:x?}");
+    }
+}
+
+/// Waits until each of the running was heard by the recorder often.
+fn listen(fleet: &Fleet, recorder: &Recorder) -> Vec<Datagram> {
+    wait_until("there is enough to play back", SOON, || {
+        let heard = recorder.heard();
+        for daemon in fleet.running() {
+            let count = heard.iter().filter(|datagram| is_at(daemon, datagram.from)).count();
+            holds(count >= 15, || format!("{count} datagrams of {}", daemon.name()))?;
+        }
+        Ok(heard)
+    })
+}
+
+/// Plays all of it back, and waits until every member that runs has refused each that was meant for it, or taken it without believing it.
+fn play(fleet: &Fleet, player: &Player, recorded: &[Datagram]) {
+    for datagram in recorded {
+        player.play(datagram);
+    }
+    // An answer means that it is up to date.
+    for daemon in fleet.running() {
+        daemon.control().status().unwrap();
+    }
+}
+
+#[test]
+fn what_is_played_back_at_once_is_refused_and_counted() {
+    if !is_permitted("what_is_played_back_at_once_is_refused_and_counted") {
+        return;
+    }
+    let fleet = sealed(4);
+    let recorder = Recorder::start(fleet[1].settings.address);
+    let mut followers = fleet.follow();
+    let (before, recorded) = (fleet.wait_until_whole(), listen(&fleet, &recorder));
+    let meant_for = |daemon: &Daemon| recorded.iter().filter(|datagram| is_at(daemon, datagram.to)).count();
+    let counted: BTreeMap<&str, u64> =
+        fleet.daemons().iter().map(|daemon| (daemon.name(), daemon.counter("refused_replayed"))).collect();
+    assert!(counted.values().all(|count| *count == 0), "{counted:?}");
+    let player = Player::new();
+    play(&fleet, &player, &recorded);
+    for daemon in fleet.daemons() {
+        let expected = u64::try_from(meant_for(daemon)).unwrap();
+        wait_until("each is refused", SOON, || {
+            let count = daemon.counter("refused_replayed");
+            holds(count == expected, || format!("{count} of {expected} at {}", daemon.name()))
+        });
+        assert_eq!(daemon.log().text().matches(" WARN refused a datagram").count(), 1);
+    }
+    // Sent back to its sender, under the receiver's address and its own; and led to another member.
+    let led = |from, to, payload: &Vec<u8>| player.play(&Datagram { from, to, payload: payload.clone() });
+    let (sample, mut expected) = (&recorded[..10], BTreeMap::new());
+    for Datagram { from, to, payload } in sample {
+        led(*to, *from, payload);
+        led(*from, *from, payload);
+        *expected.entry(*from).or_insert(0) += 2;
+        let other = fleet.daemons().iter().map(|daemon| daemon.settings.address);
+        let other = other.filter_map(|address| if let SocketAddr::V4(address) = address { Some(address) } else { None });
+        let other = other.filter(|address| address != from && address != to).max().unwrap();
+        led(*from, other, payload);
+        *expected.entry(other).or_insert(0) += 1;
+    }
+    for daemon in fleet.daemons() {
+        let expected: u64 = expected.iter().filter(|(address, _)| is_at(daemon, **address)).map(|(_, count)| *count).sum();
+        wait_until("each is refused as forged", SOON, || {
+            let count = daemon.counter("refused_forged");
+            holds(count == expected, || format!("{count} of {expected} at {}", daemon.name()))
+        });
+    }
+    assert_eq!(fleet.wait_until_whole(), before);
+    followers.assert_none_failed_but(&[]);
+}
+
+#[test]
+fn heartbeats_of_the_dead_played_back_hide_no_crash() {
+    if !is_permitted("heartbeats_of_the_dead_played_back_hide_no_crash") {
+        return;
+    }
+    let mut fleet = sealed(4);
+    let recorder = Recorder::start(fleet[1].settings.address);
+    let mut followers = fleet.follow();
+    let recorded = listen(&fleet, &recorder);
+    let address = fleet[4].settings.address;
+    let crash = fleet.crash(&[4]).remove(0);
+    let player = Player::new();
+    while crash.at.elapsed() < Duration::from_secs(3) {
+        for datagram in recorded.iter().filter(|datagram| SocketAddr::V4(datagram.from) == address) {
+            player.play(datagram);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    followers.assert_crash_noticed(&crash.id, crash.at, &["vm4"]);
+    followers.assert_none_failed_but(&[&crash.id]);
+}
+
+#[test]
+fn what_is_played_back_after_restarts_changes_nothing() {
+    if !is_permitted("what_is_played_back_after_restarts_changes_nothing") {
+        return;
+    }
+    let mut fleet = sealed(5);
+    let (recorder, player) = (Recorder::start(fleet[1].settings.address), Player::new());
+    listen(&fleet, &recorder);
+    // One dies for good, one leaves for good, one is new, with what is said of all that on the record.
+    let dead = fleet.crash(&[5]).remove(0);
+    fleet[4].control().leave().unwrap();
+    let left = fleet[4].kill();
+    let restarted = fleet.crash(&[2]).remove(0);
+    fleet[2].start();
+    fleet.wait_until_whole();
+    let mut recorded = listen(&fleet, &recorder);
+
+    let assert_nothing_changes = |fleet: &Fleet, recorded: &[Datagram]| {
+        let before = fleet.wait_until_whole();
+        let mut followers = fleet.follow();
+        play(fleet, &player, recorded);
+        fleet.assert_quiet_for(&mut followers, A_WHILE, &[]);
+        assert_eq!(fleet.wait_until_whole(), before);
+        assert!(followers.seen().is_empty(), "{:?}", followers.seen());
+    };
+    // After the senders were restarted: nothing of their former lives is believed.
+    assert_nothing_changes(&fleet, &recorded);
+    // After the receivers were restarted too, which have forgotten what they heard.
+    for number in [1, 3] {
+        fleet.crash(&[number]);
+        fleet[number].start();
+        fleet.wait_until_whole();
+    }
+    recorded = recorder.heard();
+    assert_nothing_changes(&fleet, &recorded);
+    println!(
+        "{} datagrams; {} and {} are gone, {} restarted; all {:?} ago",
+        recorded.len(),
+        dead.name,
+        fleet[4].name(),
+        restarted.name,
+        Instant::now().duration_since(left)
+    );
+}

@@ -1,0 +1,25 @@
+//! Fleets of real daemons, each in a network namespace of its own, around a switch that loses, cuts and heals.
+//!
+//! They need root, `ip` (iproute2), `nft` (nftables), `nsenter` and `setpriv` (util-linux). Where one of them is missing every test says so
+//! and passes, but with `CI=true` in the environment it fails.
+//!
+//! `cargo build --workspace --bins && cargo test -p memberd-tests --test netns`, as root. The environment makes it longer:
+//!
+//! | variable | default | |
+//! |---|---|---|
+//! | `NETNS_ROUNDS` | 4 | rounds of four crashes at once, in each fleet |
+//! | `NETNS_SECONDS` | 30 | how long a fleet is watched under loss, or at rest |
+//! | `NETNS_MEMBERS` | 30 | members of the fleet at rest |
+//! | `TIME_SCALE` | 1 | stretches all limits but the promised ones, for slow machines |
+//!
+//! `make bench-netns` measures all of it at full size beside the simulator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+
+mod crashes;
+mod introducer;
+mod links;
+mod loss;
+mod network;
+mod rest;
+mod split;

@@ -1,0 +1,20 @@
+//! What a large fleet costs each of its machines while nothing happens.
+
+use memberd_tests::trials::rest;
+use memberd_tests::{Fleet, Network, size};
+
+/// The most memory that may be resident, in KiB. The program itself is most of it, and is twice as large when not optimised.
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 16 * 1_024 } else { 8 * 1_024 };
+
+#[test]
+fn a_member_at_rest_takes_few_datagrams_little_time_and_little_memory() {
+    let members = size::members_at_rest(30);
+    let Some(network) = Network::if_possible(members) else { return };
+    let mut fleet = Fleet::within(network, members);
+    fleet.form();
+    rest::calm();
+    let rest = rest::cost(&fleet, size::span(30));
+    assert!(rest.datagrams <= 7.0, "{rest:?}");
+    assert!(rest.processor <= 0.003, "{rest:?}");
+    assert!(rest.peak_kib <= MOST_KIB, "{rest:?}");
+}

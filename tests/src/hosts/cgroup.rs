@@ -1,0 +1,141 @@
+//! The cgroup of a fleet and those of its hosts: the list of all processes that belong to it, to be frozen and killed.
+
+use crate::wait::{SOON, holds};
+use crate::wait_until;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::outside;
+
+/// What names of groups, namespaces and machines begin with; the process id of the test follows.
+pub(super) const PREFIX: &str = "mbhosts";
+
+/// A group, in the unified hierarchy and, where there is one, in systemd's own.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    unified: PathBuf,
+    named: Option<PathBuf>,
+}
+
+impl Group {
+    /// The top of the hierarchies.
+    fn root() -> Self {
+        let mounts = fs::read_to_string("/proc/mounts").expect("the mounts");
+        let place = |wanted: &dyn Fn(&str, &str) -> bool| {
+            mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>().as_slice() {
+                [_, place, kind, options, ..] if wanted(kind, options) => Some(PathBuf::from(place)),
+                _ => None,
+            })
+        };
+        let unified = place(&|kind, _| kind == "cgroup2").expect("a cgroup2 mount");
+        let named = place(&|kind, options| kind == "cgroup" && options.contains("name=systemd"));
+        Group { unified, named }
+    }
+
+    /// A new group at the top.
+    pub(super) fn top(name: &str) -> Self {
+        Group::root().child(name)
+    }
+
+    /// A new group in this one.
+    pub(super) fn child(&self, name: &str) -> Self {
+        let below = |parent: &PathBuf| {
+            let path = parent.join(name);
+            fs::create_dir_all(&path).expect("a cgroup");
+            path
+        };
+        Group { unified: below(&self.unified), named: self.named.as_ref().map(below) }
+    }
+
+    /// The path in the unified hierarchy.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.unified.join(name)
+    }
+
+    /// A command that is started in this group.
+    pub(super) fn command(&self, words: &[String]) -> Command {
+        let mut command = outside::clean("sh");
+        command.args([
+            "-c",
+            "for group; do shift; [ \"$group\" = -- ] && break; echo $$ >\"$group\"/cgroup.procs; done; exec \"$@\"",
+            "sh",
+        ]);
+        command.arg(&self.unified).args(&self.named).arg("--").args(words);
+        command
+    }
+
+    /// Kills all processes in it.
+    pub(super) fn kill(&self) {
+        kill(&self.unified);
+    }
+
+    /// Removes the groups below, which a host left behind: the kernel would remember that they were killed.
+    pub(super) fn empty(&self) {
+        for path in [Some(&self.unified), self.named.as_ref()].into_iter().flatten() {
+            remove_below(path);
+        }
+    }
+
+    /// Removes it with all that is below.
+    pub(super) fn remove(&self) {
+        self.empty();
+        for path in [Some(&self.unified), self.named.as_ref()].into_iter().flatten() {
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+fn remove_below(path: &Path) {
+    let Ok(entries) = fs::read_dir(path) else { return };
+    for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+        remove_below(&entry.path());
+        // One that is still in use is removed by the next test's sweep.
+        let _ = fs::remove_dir(entry.path());
+    }
+}
+
+fn kill(path: &Path) {
+    if fs::write(path.join("cgroup.kill"), "1").is_ok() {
+        wait_until("all processes of the group have ended", SOON, || {
+            let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
+            holds(!events.contains("populated 1"), || events)
+        });
+    }
+}
+
+/// Removes what tests left behind that were killed themselves.
+pub(super) fn sweep() {
+    let groups: Vec<String> = fs::read_dir(Group::root().unified)
+        .expect("the groups")
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    for name in groups.iter().filter(|name| dead(name)) {
+        let left = Group::top(name);
+        left.kill();
+        left.remove();
+    }
+    let namespaces = outside::run(Command::new("ip").args(["netns", "list"]));
+    for name in namespaces.lines().filter_map(|line| line.split(' ').next()).filter(|name| dead(name)) {
+        outside::run(Command::new("ip").args(["netns", "delete", name]));
+    }
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
+    let mut places: Vec<&str> = mounts.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    places.retain(|place| place.split('/').any(dead));
+    for place in places.iter().rev() {
+        let _ = outside::try_run(Command::new("umount").args(["--lazy", place]));
+    }
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(dead) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether this is the `mbhosts1234...` of a process that is gone.
+fn dead(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    let pid: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    !pid.is_empty() && !Path::new("/proc").join(pid).exists()
+}

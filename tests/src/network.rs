@@ -1,0 +1,160 @@
+//! A network of this test's own: machines' namespaces around one switch, without a way out, that loses, cuts and heals at will.
+//!
+//! The switch is a bridge in a namespace, each machine a namespace with one cable to it. Networks run side by side with the same
+//! addresses. What is lost or cut is dropped in the switch, in both of UDP and TCP, as in nft(8)'s table below.
+
+use crate::block::PORT;
+use crate::namespaces::{CommandError, Namespaces};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The namespace of the switch.
+const SWITCH: &str = "switch";
+
+/// What the switch does to frames on their way from cable to cable. Cables are named after their machines.
+const RULES: &str = "
+table bridge links {
+    set cut { typeof iifname . oifname; }
+    chain loss { }
+    chain links {
+        type filter hook forward priority filter; policy accept;
+        iifname . oifname @cut drop
+        jump loss
+    }
+}
+";
+
+/// Machines 1, 2, ... and the switch between them.
+#[derive(Debug)]
+pub struct Network {
+    machines: u8,
+    namespaces: Namespaces,
+}
+
+impl Network {
+    /// Lays a network of so many machines.
+    ///
+    /// # Errors
+    /// When that needs rights or tools that are not there.
+    pub fn new(machines: u8) -> Result<Self, CommandError> {
+        let network = Network { machines, namespaces: Namespaces::take()? };
+        let names: Vec<String> = (1..=machines).map(machine).collect();
+        network.namespaces.add(names.iter().map(String::as_str).chain([SWITCH]))?;
+        network.namespaces.ip(SWITCH, &network.switch())?;
+        for i in 1..=machines {
+            network.namespaces.ip(&machine(i), &network.host(i))?;
+        }
+        network.namespaces.nft(SWITCH, RULES)?;
+        Ok(network)
+    }
+
+    /// As [`Network::new`]; where there cannot be one that is said loudly, and with `CI=true` in the environment it is a failure.
+    ///
+    /// # Panics
+    /// In CI, when there cannot be one.
+    pub fn if_possible(machines: u8) -> Option<Self> {
+        let error = match Self::new(machines) {
+            Ok(network) => return Some(network),
+            Err(error) => error,
+        };
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!in_ci, "no network namespaces in CI: {error}; they need root, iproute2, nftables and util-linux");
+        let words = format!(
+            "\nNOT TESTED, for want of network namespaces: {error}\n  \
+             They need root, iproute2, nftables and util-linux. As root: cargo test -p memberd-tests --test netns\n\n"
+        );
+        // Not by eprintln, which the test harness swallows. There is no help if standard error cannot be written.
+        let _ = std::io::stderr().write_all(words.as_bytes());
+        None
+    }
+
+    /// How many machines it has.
+    pub fn machines(&self) -> u8 {
+        self.machines
+    }
+
+    /// Where a machine's daemon is reached.
+    pub fn address(&self, i: u8) -> SocketAddr {
+        ([10, 88, 0, i], PORT).into()
+    }
+
+    /// A machine's namespace.
+    pub fn namespace(&self, i: u8) -> PathBuf {
+        self.namespaces.path(&machine(i))
+    }
+
+    /// From now on so many percent of all frames are lost.
+    ///
+    /// # Panics
+    /// When nft fails.
+    pub fn lose(&self, percent: u8) {
+        self.rule(&format!("flush chain bridge links loss\nadd rule bridge links loss numgen random mod 100 < {percent} drop\n"));
+    }
+
+    /// From now on nothing gets from any of these machines to any of those.
+    ///
+    /// # Panics
+    /// When nft fails, or there are no such machines.
+    pub fn cut_one_way(&self, from: &[usize], to: &[usize]) {
+        let pairs = from.iter().flat_map(|from| to.iter().map(move |to| format!("\"vm{from}\" . \"vm{to}\"")));
+        let pairs: Vec<String> = pairs.collect();
+        self.rule(&format!("add element bridge links cut {{ {} }}\n", pairs.join(", ")));
+    }
+
+    /// From now on nothing gets from either of these groups to the other.
+    ///
+    /// # Panics
+    /// As [`Network::cut_one_way`].
+    pub fn cut(&self, one: &[usize], other: &[usize]) {
+        self.cut_one_way(one, other);
+        self.cut_one_way(other, one);
+    }
+
+    /// Nothing is lost or cut any more.
+    ///
+    /// # Panics
+    /// When nft fails.
+    pub fn heal(&self) {
+        self.rule("flush set bridge links cut\nflush chain bridge links loss\n");
+    }
+
+    fn rule(&self, script: &str) {
+        self.namespaces.nft(SWITCH, script).expect("nft takes a rule as it took those before");
+    }
+
+    /// Lines of ip(8) that make the bridge and a cable to each machine. Nothing but the daemons is to speak here: no IPv6 link addresses.
+    fn switch(&self) -> String {
+        let bridge = "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
+                      link set br0 addrgenmode none\nlink set br0 up\n";
+        let cable = |i| {
+            let (name, hardware, namespace) = (machine(i), hardware(i), self.namespaces.full(&machine(i)));
+            format!(
+                "link add {name} type veth peer name eth0 address {hardware} netns {namespace}\n\
+                 link set {name} addrgenmode none\nlink set {name} master br0 up\n"
+            )
+        };
+        [bridge.to_owned()].into_iter().chain((1..=self.machines).map(cable)).collect()
+    }
+
+    /// Lines of ip(8) that give a machine its address. The others' hardware addresses are told beforehand: the kernel's table of
+    /// learnt ones is shared by all namespaces and too small for many machines (`gc_thresh3` in arp(7)).
+    fn host(&self, i: u8) -> String {
+        let own = format!(
+            "link set lo up\nlink set eth0 addrgenmode none\naddress add {}/24 dev eth0\nlink set eth0 up\n",
+            self.address(i).ip()
+        );
+        let others = (1..=self.machines).filter(|other| *other != i);
+        let known = others
+            .map(|other| format!("neigh add {} lladdr {} dev eth0 nud permanent\n", self.address(other).ip(), hardware(other)));
+        [own].into_iter().chain(known).collect()
+    }
+}
+
+fn machine(i: u8) -> String {
+    format!("vm{i}")
+}
+
+fn hardware(i: u8) -> String {
+    format!("02:00:0a:58:00:{i:02x}")
+}

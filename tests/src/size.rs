@@ -1,0 +1,26 @@
+//! How much is tested or measured: a default each, and more or less by the environment.
+
+use std::time::Duration;
+
+/// `NETNS_ROUNDS`: rounds of crashes in each fleet.
+///
+/// # Panics
+/// When that is not a number, as the others.
+pub fn rounds(default: usize) -> usize {
+    from_environment("NETNS_ROUNDS", default)
+}
+
+/// `NETNS_SECONDS`: how long a fleet is watched.
+pub fn span(default: u64) -> Duration {
+    Duration::from_secs(from_environment("NETNS_SECONDS", default))
+}
+
+/// `NETNS_MEMBERS`: the size of the fleet at rest.
+pub fn members_at_rest(default: u8) -> u8 {
+    from_environment("NETNS_MEMBERS", default)
+}
+
+fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
+    let value = std::env::var(name).ok();
+    value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number that fits")))
+}
