@@ -137,6 +137,19 @@ fn promtool_finds_nothing_wrong_with_metrics_and_alerts() {
 }
 
 #[test]
+fn each_alert_fires_when_it_should_and_only_then() {
+    if !tools::is_there("promtool", "prometheus") {
+        return;
+    }
+    // promtool looks for the rules beside the tests of them.
+    let directory = tempfile::tempdir().unwrap();
+    fs::copy(shipped("alerts.yml"), directory.path().join("alerts.yml")).unwrap();
+    let path = directory.path().join("alerts.test.yml");
+    fs::write(&path, include_str!("alerts.test.yml")).unwrap();
+    promtool(&["test", "rules", &path.display().to_string()], Stdio::null());
+}
+
+#[test]
 fn alerts_and_dashboard_name_only_metrics_that_there_are() {
     let fleet = measured(2);
     let text = metrics(&fleet[1]);

@@ -46,10 +46,10 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
         return Line::styled(printable(why), look.warning());
     }
     let Some(report) = &view.report else { return Line::raw("asking memberd") };
-    let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
     if report.phase != "member" {
-        return Line::from(vec![name, Span::styled(status::headline(report), look.warning())]);
+        return Line::styled(status::headline(report), look.warning());
     }
+    let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
     let style = |status: MemberStatus, count: u64| if count > 0 { look.standing(status) } else { look.faint() };
     Line::from(vec![

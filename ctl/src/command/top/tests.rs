@@ -189,7 +189,7 @@ fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
     let out = StatusReport { phase: "out".to_owned(), id: None, ..report(900, 3) };
     let ring = RingPart { max_simultaneous_failures: 0, names: Vec::new() };
     view.take(Input::Snapshot(Box::new(Snapshot { report: out, group: Some(Group { members: Vec::new(), ring }) })));
-    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1  vm1 is not in a group: memberctl join\n"));
+    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1 is not in a group: memberctl join\n"));
 }
 
 #[test]
