@@ -48,7 +48,9 @@ fn every_command_of_the_guide_works() {
         let output = process::run(&mut shell, LIMIT);
         let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command}: {}\n{said}{complained}", output.status);
-        assert_eq!(complained, "", "{command}");
+        // A grep says that the dead member is not asked; nothing else is complained of.
+        let complained = complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
+        assert_eq!(complained.collect::<Vec<_>>(), [""; 0], "{command}");
     }
     assert!(fs::read_to_string(directory.path().join("fleet.json")).unwrap().contains("vm2"));
 }
