@@ -7,6 +7,7 @@ mod crashes;
 mod grep_limits;
 mod grep_matches;
 mod grep_members;
+mod grep_streams;
 mod grep_trouble;
 mod hostile;
 mod introducer;

@@ -10,6 +10,7 @@ mod pattern;
 mod print;
 mod query;
 mod run;
+mod time;
 
 pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
 pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};

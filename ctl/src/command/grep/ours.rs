@@ -197,7 +197,7 @@ impl Ours {
             against("--merge", &[given(self.follow, "--follow"), given(!prints_lines, what), context])?;
         }
         if self.follow {
-            let has_end = !prints_lines && printing.what != GrepPrint::Nothing;
+            let has_end = !prints_lines;
             against(
                 "--follow",
                 &[

@@ -5,6 +5,7 @@ use std::io;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
+use super::places::Places;
 use crate::output::Stopped;
 use crate::print::{Line, Printer, Role};
 use crate::query::{Print, Query};
@@ -40,6 +41,8 @@ pub(crate) struct LineSink<'r, 'o, 's> {
     printer: &'r RefCell<Printer<'o, 's>>,
     /// Set once nothing more of the file is wanted: with -v the searcher goes on although it was told, so its reader looks too.
     done: &'r Cell<bool>,
+    /// Where in the file the lines are that are found.
+    places: &'r Places,
     /// Lines selected so far.
     selected: u64,
     /// Whether anything of this file was printed or selected yet.
@@ -53,8 +56,33 @@ pub(crate) struct LineSink<'r, 'o, 's> {
 }
 
 impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
-    pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>) -> Self {
-        LineSink { query, printer, done, selected: 0, begun: false, last_context: None, binary: false, binary_matches: false }
+    pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>, places: &'r Places) -> Self {
+        LineSink {
+            query,
+            printer,
+            done,
+            places,
+            selected: 0,
+            begun: false,
+            last_context: None,
+            binary: false,
+            binary_matches: false,
+        }
+    }
+
+    /// Goes on in a file of which a part was searched before, with what was found there.
+    pub(crate) fn going_on(self, selected: u64, binary: bool) -> Self {
+        LineSink { selected, begun: true, binary, ..self }
+    }
+
+    /// Whether a byte was seen that no text has.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// The number of a line in its file, from that in what is searched.
+    fn number(&self, number: Option<u64>, at: u64) -> Option<u64> {
+        number.map(|number| number + self.places.before(at).lines)
     }
 
     /// How many lines were selected.
@@ -121,7 +149,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let line = |role| Line { bytes: found.bytes(), number: found.line_number(), role };
+        let number = self.number(found.line_number(), found.absolute_byte_offset());
+        let line = |role| Line { bytes: found.bytes(), number, role };
         let more = match self.last_context {
             Some(left) => self.print_last_context(left, &line(Role::Context))?,
             None => self.select(&line(Role::Selected))?,
@@ -134,7 +163,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let line = Line { bytes: context.bytes(), number: context.line_number(), role: Role::Context };
+        let number = self.number(context.line_number(), context.absolute_byte_offset());
+        let line = Line { bytes: context.bytes(), number, role: Role::Context };
         let more = match self.last_context {
             _ if self.binary => true,
             Some(left) => self.print_last_context(left, &line)?,

@@ -1,0 +1,358 @@
+//! What is written to files from now on.
+//!
+//! Files are known by device and inode, not by name: one that is renamed is read on under the name by which it was found, and the
+//! one that takes its place is new. One that is gone, or is not offered under its new name, is read on for a while, as whoever
+//! writes it may not know yet. A file that is shorter than before, or does not have before the end what it had, was truncated.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::Totals;
+use super::block::Buffer;
+use super::failure::Failure;
+use super::in_memory::InMemory;
+use super::places::{Before, Places};
+use super::queue::Piece;
+use super::sink::{Ended, LineSink};
+use super::source::count_lines;
+use super::threads::Work;
+use crate::files::{Compression, Narrow, Offer, OfferedFile, Opened, is_rotated_of, reason};
+use crate::output::{Output, Stopped};
+use crate::print::{Chunk, Printer};
+
+/// The most files that are followed at once: so many are open.
+pub(crate) const MAX_FOLLOWED: usize = 256;
+
+/// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it were a line.
+pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
+
+/// How often files are looked at.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// After how many looks at the files their names are looked at as well.
+const LOOKS_PER_SCAN: u32 = 5;
+
+/// How long a file is read on that is not there any more under a name that is offered, after something was last written to it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How much of a file is read at each look, in bytes, so that a busy one does not keep the others waiting.
+const READ_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How many bytes before the place that was read up to are remembered, to tell that a file was truncated and has grown since.
+const REMEMBERED: usize = 64;
+
+/// Follows what `offer` and `narrow` give, until cancelled or stopped.
+pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: SyncSender<Piece>) {
+    let mut output = Sent(&found);
+    let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), Chunk::new(&mut output));
+    let mut follow = Follow {
+        work,
+        printer: RefCell::new(printer),
+        in_memory: InMemory::new(work.search),
+        buffer: Buffer::default(),
+        files: BTreeMap::new(),
+        told: BTreeSet::new(),
+        totals: Totals::default(),
+    };
+    // It ends only so.
+    let Err(Stopped) = follow.run(offer, narrow);
+    let totals = Totals { interrupted: true, ..follow.totals };
+    // Nobody may be waiting any more.
+    let _ = found.send(Piece::End(totals));
+}
+
+/// The output of the thread that follows.
+struct Sent<'s>(&'s SyncSender<Piece>);
+
+impl Output for Sent<'_> {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.0.send(Piece::Lines(bytes.to_vec())).map_err(|_| Stopped)
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.0.send(Piece::Message(text)).map_err(|_| Stopped)
+    }
+}
+
+/// A file that is followed.
+#[derive(Debug)]
+struct Followed {
+    file: OfferedFile,
+    opened: Opened,
+    /// Up to where it was searched: a line's end.
+    position: u64,
+    /// How long it was when it was last looked at.
+    size: u64,
+    /// The bytes before `position`.
+    before: Vec<u8>,
+    places: Places,
+    selected: u64,
+    binary: bool,
+    /// Nothing more of it is wanted.
+    over: bool,
+    /// Since when it is not there any more, and nothing was written to it.
+    gone: Option<Instant>,
+}
+
+struct Follow<'f> {
+    work: &'f Work<'f>,
+    printer: RefCell<Printer<'f, 'f>>,
+    in_memory: InMemory,
+    buffer: Buffer,
+    files: BTreeMap<(u64, u64), Followed>,
+    /// What was complained about already; at most [`MAX_FOLLOWED`].
+    told: BTreeSet<PathBuf>,
+    totals: Totals,
+}
+
+impl Follow<'_> {
+    fn run(&mut self, offer: &Offer, narrow: &Narrow) -> Result<Infallible, Stopped> {
+        self.scan(offer, narrow, true)?;
+        loop {
+            for _ in 0..LOOKS_PER_SCAN {
+                if self.work.cancel.load(Ordering::Relaxed) {
+                    return Err(Stopped);
+                }
+                sleep(EVERY);
+                self.look()?;
+            }
+            self.scan(offer, narrow, false)?;
+        }
+    }
+
+    /// Looks at which files there are. At first they are followed from their ends, later ones from their beginnings.
+    fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
+        let found = offer.files(narrow);
+        for problem in found.problems {
+            self.tell(&problem.path, &problem.reason)?;
+        }
+        let mut there = BTreeSet::new();
+        let mut new = Vec::new();
+        for file in &found.files {
+            match file.identity() {
+                Ok(Some(identity)) => {
+                    there.insert(identity);
+                    new.extend((!self.files.contains_key(&identity)).then_some(file));
+                }
+                Ok(None) => {}
+                Err(error) => self.tell(file.path(), &reason(&error))?,
+            }
+        }
+        for file in new {
+            if self.files.len() >= MAX_FOLLOWED {
+                self.tell(file.path(), &format!("{MAX_FOLLOWED} files are followed already: name fewer"))?;
+                break;
+            }
+            // What is rotated away by copying was read under its own name.
+            if first || !found.files.iter().any(|other| is_rotated_of(file.path(), other.path())) {
+                self.begin(file, first)?;
+            }
+        }
+        let now = Instant::now();
+        for (identity, followed) in &mut self.files {
+            followed.gone = if there.contains(identity) { None } else { followed.gone.or(Some(now)) };
+        }
+        self.end_the_gone()
+    }
+
+    /// Ends files that are gone for long enough; their last line needs no end.
+    fn end_the_gone(&mut self) -> Result<(), Stopped> {
+        let gone = |followed: &Followed| followed.gone.is_some_and(|since| since.elapsed() >= GRACE);
+        let ended: Vec<_> = self.files.iter().filter(|(_, followed)| gone(followed)).map(|(identity, _)| *identity).collect();
+        for identity in ended {
+            if let Some(mut followed) = self.files.remove(&identity) {
+                self.read(&mut followed, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, file: &OfferedFile, at_end: bool) -> Result<(), Stopped> {
+        let search = self.work.search;
+        let followed = file.open().and_then(|opened| {
+            let Some(opened) = opened else { return Ok(None) };
+            if Compression::of(&opened.file)?.is_some() {
+                return Ok(None);
+            }
+            let position = if at_end { last_line(&opened, search.line_end())? } else { 0 };
+            let lines =
+                if search.wants_places() { count_lines(&opened.file, position, search.line_end(), self.work.cancel)? } else { 0 };
+            let mut followed = Followed {
+                file: file.clone(),
+                size: position,
+                opened,
+                position,
+                before: Vec::new(),
+                places: Places::starting(Before { lines, bytes: position }),
+                selected: 0,
+                binary: false,
+                over: false,
+                gone: None,
+            };
+            followed.remember()?;
+            Ok(Some(followed))
+        });
+        match followed {
+            Ok(Some(followed)) => {
+                self.totals.files += 1;
+                self.files.insert(followed.opened.identity, followed);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => self.tell(file.path(), &reason(&error)),
+        }
+    }
+
+    /// Searches what was written to the files.
+    fn look(&mut self) -> Result<(), Stopped> {
+        let mut files = std::mem::take(&mut self.files);
+        let result = files.values_mut().try_for_each(|followed| self.read(followed, false));
+        self.files = files;
+        result
+    }
+
+    /// Searches what was written to a file. `is_last`: it gets no more, so that its last line needs no end.
+    fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = followed.lines(&mut buffer, self.work.search.line_end(), is_last);
+        let searched = match result {
+            Ok(()) => self.search(followed, buffer.bytes_mut()),
+            Err(error) => {
+                followed.over = true;
+                self.tell(followed.file.path(), &reason(&error))
+            }
+        };
+        buffer.clear();
+        self.buffer = buffer;
+        searched
+    }
+
+    fn search(&mut self, followed: &mut Followed, lines: &mut [u8]) -> Result<(), Stopped> {
+        if followed.over || lines.is_empty() {
+            return Ok(());
+        }
+        let search = self.work.search;
+        let size = Before { bytes: lines.len() as u64, lines: search.lines_in(lines) };
+        self.totals.bytes += size.bytes;
+        self.printer.borrow_mut().set_name(search.name(self.work.machine, &followed.file));
+        let done = Cell::new(false);
+        let sink = LineSink::new(&search.query, &self.printer, &done, &followed.places);
+        let mut sink = sink.going_on(followed.selected, followed.binary);
+        let ended = self.in_memory.search(search, lines, &mut sink);
+        let (selected, binary, binary_matches) = (sink.selected(), sink.is_binary(), sink.binary_matches());
+        self.totals.lines += selected - followed.selected;
+        followed.selected = selected;
+        followed.binary = binary;
+        followed.places.go_on(size);
+        followed.over = done.get() || binary_matches;
+        self.printer.borrow_mut().chunk().flush()?;
+        match ended {
+            Ok(()) if binary_matches => {
+                let text = format!("{}: binary file matches", followed.file.path().display());
+                self.printer.borrow_mut().chunk().message(text)
+            }
+            Ok(()) => Ok(()),
+            Err(Ended::Stopped) => Err(Stopped),
+            Err(Ended::Read(error)) => self.fail(&followed.file, &Failure::reading(&error)),
+        }
+    }
+
+    /// Says once what is the matter with a file.
+    fn tell(&mut self, path: &Path, reason: &str) -> Result<(), Stopped> {
+        if self.told.len() >= MAX_FOLLOWED || !self.told.insert(path.to_owned()) {
+            return Ok(());
+        }
+        self.totals.errors += 1;
+        if self.work.search.query.no_messages {
+            return Ok(());
+        }
+        self.printer.borrow_mut().chunk().message(format!("{}: {reason}", path.display()))
+    }
+
+    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+        self.totals.errors += 1;
+        match failure.words(file) {
+            Some(words) => self.printer.borrow_mut().chunk().message(words),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Followed {
+    /// Reads whole lines that were written since, into `buffer`.
+    fn lines(&mut self, buffer: &mut Buffer, line_end: u8, is_last: bool) -> io::Result<()> {
+        buffer.clear();
+        let size = self.opened.file.metadata()?.len();
+        if size == self.size && !is_last {
+            return Ok(());
+        }
+        if size < self.position || !self.is_as_remembered()? {
+            self.start_again();
+        }
+        self.size = size;
+        if self.gone.is_some() {
+            self.gone = Some(Instant::now());
+        }
+        let upto = size.min(self.position.saturating_add(READ_BYTES));
+        buffer.read(&self.opened.file, self.position..upto)?;
+        let whole = match memchr::memrchr(line_end, buffer.bytes()) {
+            Some(end) => end + 1,
+            None if is_last || buffer.len() >= MAX_FOLLOWED_LINE => buffer.len(),
+            None => 0,
+        };
+        if !is_last {
+            buffer.truncate(whole);
+        }
+        self.position += buffer.len() as u64;
+        if upto < size {
+            // There is more to read at the next look.
+            self.size = self.position;
+        }
+        self.remember()
+    }
+
+    /// It was truncated.
+    fn start_again(&mut self) {
+        self.position = 0;
+        self.places = Places::default();
+        self.binary = false;
+    }
+
+    fn remember(&mut self) -> io::Result<()> {
+        self.before = self.bytes_before(REMEMBERED)?;
+        Ok(())
+    }
+
+    fn is_as_remembered(&self) -> io::Result<bool> {
+        Ok(self.bytes_before(self.before.len())? == self.before)
+    }
+
+    /// So many of the bytes before `position`, if there are so many.
+    fn bytes_before(&self, length: usize) -> io::Result<Vec<u8>> {
+        let from = self.position.saturating_sub(length as u64);
+        let mut bytes = vec![0; usize::try_from(self.position - from).unwrap_or(0)];
+        match self.opened.file.read_exact_at(&mut bytes, from) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where the last line begins that has no end yet; a file's end, if its last line has one. A line that is too long is let go.
+fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
+    let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
+    let mut buffer = Buffer::default();
+    buffer.clear();
+    buffer.read(&opened.file, from..opened.size)?;
+    let end = memchr::memrchr(line_end, buffer.bytes()).map(|end| end as u64 + 1);
+    Ok(end.map_or(if from == 0 { 0 } else { opened.size }, |end| from + end))
+}

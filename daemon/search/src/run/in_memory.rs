@@ -1,0 +1,47 @@
+//! Searches whole lines that lie in memory.
+
+use grep_searcher::{BinaryDetection, Searcher, Sink};
+
+use super::Search;
+use super::sink::Ended;
+
+/// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
+/// memory does not. Context is left out.
+#[derive(Debug)]
+pub(crate) struct InMemory {
+    searcher: Searcher,
+    detection: BinaryDetection,
+}
+
+impl InMemory {
+    pub(crate) fn new(search: &Search) -> InMemory {
+        let mut searcher = search.searcher_with_context(0, 0);
+        let detection = searcher.binary_detection().clone();
+        searcher.set_binary_detection(BinaryDetection::none());
+        InMemory { searcher, detection }
+    }
+
+    /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends in them.
+    pub(crate) fn search<S: Sink<Error = Ended>>(
+        &mut self,
+        search: &Search,
+        lines: &mut [u8],
+        sink: &mut S,
+    ) -> Result<(), Ended> {
+        if let Some(byte) = self.detection.convert_byte()
+            && let Some(at) = memchr::memchr(byte, lines)
+        {
+            if !sink.binary_data(&self.searcher, at as u64)? {
+                return Ok(());
+            }
+            lines.iter_mut().filter(|one| **one == byte).for_each(|one| *one = search.line_end());
+        }
+        if let Some(byte) = self.detection.quit_byte()
+            && let Some(at) = memchr::memchr(byte, lines)
+        {
+            sink.binary_data(&self.searcher, at as u64)?;
+            return Ok(());
+        }
+        self.searcher.search_slice(search.engine.matcher(), lines, sink)
+    }
+}
