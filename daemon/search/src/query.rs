@@ -34,6 +34,8 @@ pub struct Query {
     pub after_context: u32,
     /// `--color`
     pub color: bool,
+    /// One JSON object a line, in the place of text. Wants [`Query::line_numbers`] too, for them to be in it.
+    pub json: bool,
 }
 
 /// The pattern language.
@@ -80,7 +82,7 @@ impl Query {
     }
 
     fn needs_extents(&self) -> bool {
-        self.print == Print::Matches || (self.print == Print::Lines && self.color)
+        self.print == Print::Matches || (self.print == Print::Lines && (self.color || self.json))
     }
 
     /// Whether GNU grep would not even open the files: nothing can be selected, and nobody asked for files without matches.

@@ -2,6 +2,7 @@
 
 use super::chunk::Chunk;
 use super::color::{self, Ink};
+use super::json::Json;
 use crate::output::Stopped;
 use crate::pattern::{Extents, ExtentsCache};
 use crate::query::{Print, Query};
@@ -25,6 +26,8 @@ pub(crate) struct Line<'b> {
     pub(crate) bytes: &'b [u8],
     /// Counted from 1; present if wanted.
     pub(crate) number: Option<u64>,
+    /// Where it begins in the file, in bytes.
+    pub(crate) offset: u64,
     pub(crate) role: Role,
 }
 
@@ -33,6 +36,7 @@ pub(crate) struct Printer<'o, 's> {
     query: &'s Query,
     extents: Option<(&'s Extents, ExtentsCache)>,
     chunk: Chunk<'o>,
+    json: Option<Json>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
     /// Whether any line was selected before, in any file: then groups with context are separated.
@@ -41,7 +45,14 @@ pub(crate) struct Printer<'o, 's> {
 
 impl<'o, 's> Printer<'o, 's> {
     pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, chunk: Chunk<'o>) -> Self {
-        Printer { query, extents: extents.map(|extents| (extents, extents.cache())), chunk, name: Vec::new(), used: false }
+        Printer {
+            query,
+            extents: extents.map(|extents| (extents, extents.cache())),
+            chunk,
+            json: query.json.then(Json::new),
+            name: Vec::new(),
+            used: false,
+        }
     }
 
     /// From here on, lines are of this file.
@@ -61,7 +72,7 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// The `--` between groups of lines with context; nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
-        if !self.used {
+        if !self.used || self.json.is_some() {
             return Ok(());
         }
         let out = self.chunk.line();
@@ -75,6 +86,9 @@ impl<'o, 's> Printer<'o, 's> {
         let text = line.bytes.strip_suffix(b"\n").unwrap_or(line.bytes);
         // With -v it is the context that has the matches.
         let has_matches = (line.role == Role::Selected) != self.query.invert;
+        if self.json.is_some() {
+            return self.json_line(line, text, has_matches);
+        }
         if self.query.print == Print::Matches {
             return if has_matches { self.matches(line, text) } else { Ok(()) };
         }
@@ -88,6 +102,25 @@ impl<'o, 's> Printer<'o, 's> {
             _ => out.extend_from_slice(text),
         }
         out.push(b'\n');
+        self.chunk.end_line()
+    }
+
+    /// `--json`: a line with where its matches are, empty ones left out.
+    fn json_line(&mut self, line: &Line<'_>, text: &[u8], has_matches: bool) -> Result<(), Stopped> {
+        let mut matches = Vec::new();
+        let mut at = 0;
+        while has_matches
+            && at <= text.len()
+            && let Some((extents, cache)) = &mut self.extents
+            && let Some(found) = extents.next(cache, text, at)
+        {
+            at = found.end + usize::from(found.is_empty());
+            matches.extend((!found.is_empty()).then_some(found));
+        }
+        self.chunk.make_room(text.len())?;
+        if let Some(json) = &self.json {
+            json.line(&self.name, line, text, &matches, self.chunk.line());
+        }
         self.chunk.end_line()
     }
 
@@ -120,6 +153,10 @@ impl<'o, 's> Printer<'o, 's> {
     /// `-c`
     pub(crate) fn count(&mut self, count: u64) -> Result<(), Stopped> {
         let out = self.chunk.line();
+        if self.json.is_some() {
+            Json::count(&self.name, count, out);
+            return self.chunk.end_line();
+        }
         if !self.query.no_names {
             color::write(out, self.query.color, Ink::FileName, &self.name);
             color::write(out, self.query.color, Ink::Separator, b":");
@@ -132,6 +169,10 @@ impl<'o, 's> Printer<'o, 's> {
     /// `-l` and `-L`
     pub(crate) fn file_name(&mut self) -> Result<(), Stopped> {
         let out = self.chunk.line();
+        if self.json.is_some() {
+            Json::file(&self.name, out);
+            return self.chunk.end_line();
+        }
         color::write(out, self.query.color, Ink::FileName, &self.name);
         out.push(b'\n');
         self.chunk.end_line()

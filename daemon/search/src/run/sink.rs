@@ -80,9 +80,10 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.binary
     }
 
-    /// The number of a line in its file, from that in what is searched.
-    fn number(&self, number: Option<u64>, at: u64) -> Option<u64> {
-        number.map(|number| number + self.places.before(at).lines)
+    /// The number and the place of a line in its file, from those in what is searched.
+    fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
+        let before = self.places.before(at);
+        (number.map(|number| number + before.lines), at + before.bytes)
     }
 
     /// How many lines were selected.
@@ -149,8 +150,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let number = self.number(found.line_number(), found.absolute_byte_offset());
-        let line = |role| Line { bytes: found.bytes(), number, role };
+        let (number, offset) = self.place(found.line_number(), found.absolute_byte_offset());
+        let line = |role| Line { bytes: found.bytes(), number, offset, role };
         let more = match self.last_context {
             Some(left) => self.print_last_context(left, &line(Role::Context))?,
             None => self.select(&line(Role::Selected))?,
@@ -163,8 +164,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let number = self.number(context.line_number(), context.absolute_byte_offset());
-        let line = Line { bytes: context.bytes(), number, role: Role::Context };
+        let (number, offset) = self.place(context.line_number(), context.absolute_byte_offset());
+        let line = Line { bytes: context.bytes(), number, offset, role: Role::Context };
         let more = match self.last_context {
             _ if self.binary => true,
             Some(left) => self.print_last_context(left, &line)?,
