@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod crashes;
+mod grep_json;
 mod grep_limits;
 mod grep_matches;
 mod grep_members;

@@ -203,6 +203,8 @@ impl Ours {
                 &[
                     counted,
                     given(has_end, what),
+                    context,
+                    context,
                     given(self.since.is_some(), "--since"),
                     given(self.until.is_some(), "--until"),
                     given(self.rotated, "--rotated"),
