@@ -144,7 +144,7 @@ fn run(command: &mut Command) -> Duration {
 fn engine((_, options, pattern): &(&str, &[&str], &str), logs: &[PathBuf], threads: usize) -> Duration {
     let started = Instant::now();
     let query = Query {
-        patterns: vec![(*pattern).to_owned().into()],
+        patterns: vec![(*pattern).into()],
         syntax: if options.contains(&"-E") { Syntax::Extended } else { Syntax::Fixed },
         ignore_case: options.contains(&"-i"),
         print: if options.contains(&"-c") { Print::Count } else { Print::Lines },
@@ -260,7 +260,7 @@ fn write_log(mut out: BufWriter<File>, number: u64) {
 }
 
 fn version(program: &str) -> String {
-    let output = Command::new(program).arg("--version").output().unwrap_or_else(|_| panic!("{program} is needed in PATH"));
+    let output = Command::new(program).arg("--version").output().expect("GNU grep and ripgrep in PATH");
     String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }
 
