@@ -18,4 +18,9 @@ bench:
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
-.PHONY: demo test bench
+# Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
+bench-grep:
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_grep
+
+.PHONY: demo test bench bench-grep

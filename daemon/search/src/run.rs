@@ -4,6 +4,7 @@ mod assembly;
 mod block;
 mod failure;
 mod follow;
+mod followed;
 mod in_memory;
 mod merge;
 mod parts;

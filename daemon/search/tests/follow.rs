@@ -76,7 +76,7 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
 }
 
 fn query() -> Query {
-    Query { patterns: vec!["x".to_owned().into()], no_names: true, ..Query::default() }
+    Query { patterns: vec!["x".into()], no_names: true, ..Query::default() }
 }
 
 #[test]

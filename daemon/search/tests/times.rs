@@ -38,7 +38,7 @@ impl Output for Kept {
 }
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.to_owned().into()], no_names: true, ..Query::default() }
+    Query { patterns: vec![pattern.into()], no_names: true, ..Query::default() }
 }
 
 fn window(since: Option<i64>, until: Option<i64>) -> Plan {

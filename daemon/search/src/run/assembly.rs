@@ -14,9 +14,9 @@ pub(crate) enum Next {
     /// More of the same file may matter.
     More,
     /// No more of this file does.
-    NextFile,
+    OtherFile,
     /// Nothing does.
-    Nothing,
+    End,
 }
 
 /// What is gathered of one run.
@@ -80,13 +80,13 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// A part of `file` is searched.
-    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, outcome: Outcome) -> Result<Next, Stopped> {
+    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, outcome: &Outcome) -> Result<Next, Stopped> {
         if !self.file.over {
             self.add(file, outcome)?;
         }
         if !is_last {
             self.printer.chunk().flush_if_late()?;
-            return Ok(if self.file.over { Next::NextFile } else { Next::More });
+            return Ok(if self.file.over { Next::OtherFile } else { Next::More });
         }
         let gathered = std::mem::take(&mut self.file);
         if gathered.begun {
@@ -94,10 +94,10 @@ impl<'o, 's> Assembly<'o, 's> {
         }
         self.printer.chunk().flush()?;
         let enough = self.search.query.print == Print::Nothing && self.totals.lines > 0;
-        Ok(if enough { Next::Nothing } else { Next::NextFile })
+        Ok(if enough { Next::End } else { Next::OtherFile })
     }
 
-    fn add(&mut self, file: &OfferedFile, outcome: Outcome) -> Result<(), Stopped> {
+    fn add(&mut self, file: &OfferedFile, outcome: &Outcome) -> Result<(), Stopped> {
         let prints = self.search.query.prints_lines();
         if let Some(failure @ (Failure::Gone | Failure::Unopened(_))) = &outcome.failure {
             return self.fail(file, failure);

@@ -7,8 +7,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -18,21 +16,18 @@ use std::time::{Duration, Instant};
 use super::Totals;
 use super::block::Buffer;
 use super::failure::Failure;
+use super::followed::Followed;
 use super::in_memory::InMemory;
-use super::places::{Before, Places};
+use super::places::Before;
 use super::queue::Piece;
 use super::sink::{Ended, LineSink};
-use super::source::count_lines;
 use super::threads::Work;
-use crate::files::{Compression, Narrow, Offer, OfferedFile, Opened, is_rotated_of, reason};
+use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
 use crate::output::{Output, Stopped};
 use crate::print::{Chunk, Printer};
 
 /// The most files that are followed at once: so many are open.
 pub(crate) const MAX_FOLLOWED: usize = 256;
-
-/// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it were a line.
-pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
 
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_millis(100);
@@ -43,15 +38,9 @@ const LOOKS_PER_SCAN: u32 = 5;
 /// How long a file is read on that is not there any more under a name that is offered, after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How much of a file is read at each look, in bytes, so that a busy one does not keep the others waiting.
-const READ_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How many bytes before the place that was read up to are remembered, to tell that a file was truncated and has grown since.
-const REMEMBERED: usize = 64;
-
 /// Follows what `offer` and `narrow` give, until cancelled or stopped.
-pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: SyncSender<Piece>) {
-    let mut output = Sent(&found);
+pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Piece>) {
+    let mut output = Sent(found);
     let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), Chunk::new(&mut output));
     let mut follow = Follow {
         work,
@@ -80,26 +69,6 @@ impl Output for Sent<'_> {
     fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.0.send(Piece::Message(text)).map_err(|_| Stopped)
     }
-}
-
-/// A file that is followed.
-#[derive(Debug)]
-struct Followed {
-    file: OfferedFile,
-    opened: Opened,
-    /// Up to where it was searched: a line's end.
-    position: u64,
-    /// How long it was when it was last looked at.
-    size: u64,
-    /// The bytes before `position`.
-    before: Vec<u8>,
-    places: Places,
-    selected: u64,
-    binary: bool,
-    /// Nothing more of it is wanted.
-    over: bool,
-    /// Since when it is not there any more, and nothing was written to it.
-    gone: Option<Instant>,
 }
 
 struct Follow<'f> {
@@ -176,30 +145,12 @@ impl Follow<'_> {
     }
 
     fn begin(&mut self, file: &OfferedFile, at_end: bool) -> Result<(), Stopped> {
-        let search = self.work.search;
-        let followed = file.open().and_then(|opened| {
-            let Some(opened) = opened else { return Ok(None) };
-            if Compression::of(&opened.file)?.is_some() {
-                return Ok(None);
-            }
-            let position = if at_end { last_line(&opened, search.line_end())? } else { 0 };
-            let lines =
-                if search.wants_places() { count_lines(&opened.file, position, search.line_end(), self.work.cancel)? } else { 0 };
-            let mut followed = Followed {
-                file: file.clone(),
-                size: position,
-                opened,
-                position,
-                before: Vec::new(),
-                places: Places::starting(Before { lines, bytes: position }),
-                selected: 0,
-                binary: false,
-                over: false,
-                gone: None,
-            };
-            followed.remember()?;
-            Ok(Some(followed))
-        });
+        let Work { search, cancel, .. } = *self.work;
+        let followed = match file.open() {
+            Ok(Some(opened)) => Followed::begin(file, opened, at_end, search, cancel),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
         match followed {
             Ok(Some(followed)) => {
                 self.totals.files += 1;
@@ -284,75 +235,4 @@ impl Follow<'_> {
             None => Ok(()),
         }
     }
-}
-
-impl Followed {
-    /// Reads whole lines that were written since, into `buffer`.
-    fn lines(&mut self, buffer: &mut Buffer, line_end: u8, is_last: bool) -> io::Result<()> {
-        buffer.clear();
-        let size = self.opened.file.metadata()?.len();
-        if size == self.size && !is_last {
-            return Ok(());
-        }
-        if size < self.position || !self.is_as_remembered()? {
-            self.start_again();
-        }
-        self.size = size;
-        if self.gone.is_some() {
-            self.gone = Some(Instant::now());
-        }
-        let upto = size.min(self.position.saturating_add(READ_BYTES));
-        buffer.read(&self.opened.file, self.position..upto)?;
-        let whole = match memchr::memrchr(line_end, buffer.bytes()) {
-            Some(end) => end + 1,
-            None if is_last || buffer.len() >= MAX_FOLLOWED_LINE => buffer.len(),
-            None => 0,
-        };
-        if !is_last {
-            buffer.truncate(whole);
-        }
-        self.position += buffer.len() as u64;
-        if upto < size {
-            // There is more to read at the next look.
-            self.size = self.position;
-        }
-        self.remember()
-    }
-
-    /// It was truncated.
-    fn start_again(&mut self) {
-        self.position = 0;
-        self.places = Places::default();
-        self.binary = false;
-    }
-
-    fn remember(&mut self) -> io::Result<()> {
-        self.before = self.bytes_before(REMEMBERED)?;
-        Ok(())
-    }
-
-    fn is_as_remembered(&self) -> io::Result<bool> {
-        Ok(self.bytes_before(self.before.len())? == self.before)
-    }
-
-    /// So many of the bytes before `position`, if there are so many.
-    fn bytes_before(&self, length: usize) -> io::Result<Vec<u8>> {
-        let from = self.position.saturating_sub(length as u64);
-        let mut bytes = vec![0; usize::try_from(self.position - from).unwrap_or(0)];
-        match self.opened.file.read_exact_at(&mut bytes, from) {
-            Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Where the last line begins that has no end yet; a file's end, if its last line has one. A line that is too long is let go.
-fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
-    let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
-    let mut buffer = Buffer::default();
-    buffer.clear();
-    buffer.read(&opened.file, from..opened.size)?;
-    let end = memchr::memrchr(line_end, buffer.bytes()).map(|end| end as u64 + 1);
-    Ok(end.map_or(if from == 0 { 0 } else { opened.size }, |end| from + end))
 }

@@ -33,7 +33,7 @@ pub(crate) const MAX_STREAMS: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches all files of `work` and sends what is found in the order of time.
-pub(crate) fn merge(work: &Work<'_>, found: SyncSender<Piece>) {
+pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
     let chains: Vec<&[OfferedFile]> = work.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
     if chains.len() > MAX_STREAMS {
@@ -43,7 +43,7 @@ pub(crate) fn merge(work: &Work<'_>, found: SyncSender<Piece>) {
         let _ = found.send(Piece::Message(text));
     } else {
         let zone = Zone::local();
-        let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found: &found };
+        let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
         let mut output = &captured;
         let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), Chunk::new(&mut output));
         let mut merge = Merge {

@@ -111,11 +111,13 @@ impl Work<'_> {
                 match next(&pieces, assembly)? {
                     Some(Piece::Lines(bytes)) => assembly.lines(&bytes)?,
                     Some(Piece::Message(text)) => assembly.message(text)?,
-                    Some(Piece::Done(outcome)) => match assembly.part(file, is_last, outcome)? {
-                        Next::Nothing => return Ok(()),
+                    Some(Piece::Done(outcome)) => match assembly.part(file, is_last, &outcome)? {
+                        Next::End => return Ok(()),
                         Next::More => break,
-                        Next::NextFile => {
-                            blocks.map(|blocks| blocks.over.store(true, Ordering::Relaxed));
+                        Next::OtherFile => {
+                            if let Some(blocks) = blocks {
+                                blocks.over.store(true, Ordering::Relaxed);
+                            }
                             break;
                         }
                     },
@@ -132,11 +134,11 @@ impl Work<'_> {
 }
 
 /// Does `work` on a thread of its own, and hands on what it finds; it ends with [`Piece::End`].
-pub(crate) fn apart(plan: &Plan, output: &mut dyn Output, work: impl FnOnce(SyncSender<Piece>) + Send) -> Totals {
+pub(crate) fn apart(plan: &Plan, output: &mut dyn Output, work: impl FnOnce(&SyncSender<Piece>) + Send) -> Totals {
     let stopped = Totals { interrupted: true, ..Totals::default() };
     let (sender, pieces) = sync_channel(PIECES);
     std::thread::scope(|scope| {
-        if let Err(reason) = start(scope, plan, move || work(sender)) {
+        if let Err(reason) = start(scope, plan, move || work(&sender)) {
             let told = output.message(no_thread(&reason));
             return Totals { errors: 1, interrupted: told.is_err(), ..Totals::default() };
         }
