@@ -28,6 +28,11 @@ bench-netns:
 	cargo build --release --locked -p memberd-ring --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
 
+# Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
+bench-grep:
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_grep
+
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
 deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
@@ -42,4 +47,4 @@ deb:
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns deb hosts
+.PHONY: demo test bench bench-netns bench-grep deb hosts
