@@ -3,6 +3,9 @@
 # Where cargo keeps the sources of the dependencies.
 CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
+# Programs do not tell where they were built.
+demo bench bench-netns deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
+
 # A fleet of seven real daemons on this machine, to look at and to try.
 demo:
 	cargo build --release --locked --bins
@@ -36,9 +39,8 @@ bench-grep:
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
 deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
-deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
 deb:
-	cargo run --locked -p memberd --example documents -- target/documents
+	env -u RUSTFLAGS cargo run --locked -p memberd --example documents -- target/documents
 	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
 	cargo build --release --locked --bins
 	cargo deb --quiet --package memberd --no-build --locked --output target/debian/

@@ -11,6 +11,7 @@ mod list;
 mod log;
 mod metrics;
 mod status;
+mod top;
 mod wait;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Events(events::Events),
     /// Print what the local daemon measures, in Prometheus' text format
     Metrics,
+    /// Watch the group on one screen
+    Top(top::Top),
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
@@ -61,6 +64,7 @@ impl Command {
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),
             Command::Metrics => metrics::run(daemon),
+            Command::Top(top) => top.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
             Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),

@@ -4,6 +4,7 @@
 
 mod event;
 mod filter;
+mod journal;
 mod queue;
 mod record;
 mod target;
@@ -12,12 +13,13 @@ mod writer;
 pub use event::member_event;
 pub use filter::{Filter, FilterError};
 
+use journal::Journal;
 use record::Record;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use target::Journal;
+
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber, warn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};

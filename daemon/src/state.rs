@@ -126,7 +126,7 @@ impl StateDir {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(StateError::Io(path, error)),
             };
-            if let Some(state) = decode(&bytes) {
+            if let Some(state) = State::from_bytes(&bytes) {
                 return Ok(Loaded { state, warnings });
             }
             let aside = self.file(&format!("{suffix}.corrupt"));
@@ -205,21 +205,31 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn encode(own: Own, state: &State) -> Result<Vec<u8>, StateError> {
     let Own { incarnation, in_group } = own;
     let members = state.members.iter().take(MOST_REMEMBERED).cloned().collect();
-    let mut body = Vec::new();
-    ciborium::into_writer(&State { incarnation, in_group, members }, &mut body)
-        .map_err(|error| StateError::Encode(error.to_string()))?;
-    Ok([&MAGIC[..], blake3::hash(&body).as_bytes(), &body].concat())
+    State { incarnation, in_group, members }.to_bytes()
 }
 
-fn decode(bytes: &[u8]) -> Option<State> {
-    let (header, mut body) = bytes.split_at_checked(HEADER)?;
-    let sum = header.strip_prefix(MAGIC)?;
-    if blake3::hash(body).as_bytes() != sum {
-        return None;
+impl State {
+    /// What a file holds of it.
+    ///
+    /// # Errors
+    /// When it cannot be encoded, which memory does not do.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
+        let mut body = Vec::new();
+        ciborium::into_writer(self, &mut body).map_err(|error| StateError::Encode(error.to_string()))?;
+        Ok([&MAGIC[..], blake3::hash(&body).as_bytes(), &body].concat())
     }
-    let mut state: State = ciborium::from_reader(&mut body).ok()?;
-    state.members.truncate(MOST_REMEMBERED);
-    body.is_empty().then_some(state)
+
+    /// From what a file holds; none if that is damaged. Of more than [`MOST_REMEMBERED`] members the first are kept.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (header, mut body) = bytes.split_at_checked(HEADER)?;
+        let sum = header.strip_prefix(MAGIC)?;
+        if blake3::hash(body).as_bytes() != sum {
+            return None;
+        }
+        let mut state: State = ciborium::from_reader(&mut body).ok()?;
+        state.members.truncate(MOST_REMEMBERED);
+        body.is_empty().then_some(state)
+    }
 }
 
 #[cfg(test)]
@@ -288,7 +298,7 @@ mod tests {
         std::thread::scope(|scope| {
             let saving = scope.spawn(|| (2..200).for_each(|incarnation| open.save(&state(incarnation)).unwrap()));
             while !saving.is_finished() {
-                assert!(decode(&fs::read(open.file("")).unwrap()).is_some());
+                assert!(State::from_bytes(&fs::read(open.file("")).unwrap()).is_some());
             }
         });
         assert_eq!(open.load().unwrap().state, state(199));
@@ -356,6 +366,6 @@ mod tests {
     fn a_file_of_the_first_format_is_read() {
         let bytes: Vec<u8> =
             (0..FORMAT_1.len()).step_by(2).map(|at| u8::from_str_radix(&FORMAT_1[at..at + 2], 16).unwrap()).collect();
-        assert_eq!(decode(&bytes), Some(state(1_763_688_033_123)));
+        assert_eq!(State::from_bytes(&bytes), Some(state(1_763_688_033_123)));
     }
 }

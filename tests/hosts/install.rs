@@ -62,10 +62,19 @@ pub(crate) fn units(hosts: &Hosts) {
     }
 }
 
+pub(crate) fn by_hand(hosts: &Hosts) {
+    let host = hosts.host(1);
+    shown(host, "memberctl key generate /etc/memberd/group.key");
+    shown(host, r#"printf '[node]\naddress = "10.88.0.1"\n' >/etc/memberd/memberd.toml"#);
+    shown(host, "memberctl check");
+    shown(host, "systemctl start memberd");
+    assert!(shown(host, "memberctl join").starts_with("joined as vm1@10.88.0.1:8946/"));
+}
+
 /// What an administrator looks at, when all is well and vm5 had failed.
 pub(crate) fn looked_at(hosts: &Hosts) {
     let host = hosts.host(1);
-    assert!(shown(host, "systemctl status --no-pager --lines=3 memberd").contains("Status: \""));
+    assert!(shown(host, "systemctl status --no-pager --lines=0 memberd").contains("Status: \""));
     assert!(shown(host, "memberctl list").contains("* vm1"));
     assert!(
         shown(host, "journalctl -q --no-pager -o short-iso -u memberd MEMBERD_EVENT=failed MEMBERD_NAME=vm5")

@@ -46,13 +46,12 @@ pub(crate) fn replaced_while_stopped(hosts: &Hosts, package: &Package) {
 
 pub(crate) fn purged(hosts: &Hosts) {
     let host = hosts.host(8);
-    host.write_inside("/etc/memberd/group.key", "secret");
     let old = id(host);
     let mut followers = follow(hosts, &all_but(&[8]));
     let at = Instant::now();
     host.run(&["dpkg", "--remove", "memberd"]);
     followers.assert_in_every_list(&old, MemberStatus::Left, at, &[]);
-    host.shell("test -e /etc/memberd/memberd.toml; test -d /var/lib/memberd");
+    host.shell("test -e /etc/memberd/memberd.toml; test -e /etc/memberd/group.key; test -d /var/lib/memberd");
     host.run(&["dpkg", "--purge", "memberd"]);
     // But for the user, the journal, what dpkg remembers, and the package's file where this test and Ansible put it.
     let left = host.shell(

@@ -4,7 +4,7 @@ use crate::group::{follow, id, wait_until_whole};
 use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
 use memberd_tests::hosts::outside::{text, try_run};
-use memberd_tests::hosts::{Hosts, Package};
+use memberd_tests::hosts::{Host, Hosts, Package};
 use std::fs;
 use std::path::Path;
 
@@ -27,16 +27,36 @@ fn inventory(hosts: &Hosts, package: &Package, numbers: &[usize], removed: &[usi
     fs::write(hosts.directory().join("inventory.ini"), text).unwrap();
 }
 
+/// A new key, from the memberctl that was installed by hand.
+fn new_key(hosts: &Hosts) -> String {
+    let made = hosts.host(1).run(&["memberctl", "key", "generate"]);
+    made.lines().find(|line| !line.starts_with('#')).unwrap().to_owned()
+}
+
+/// Writes down the group's key for Ansible.
+fn keep_key(hosts: &Hosts, key: &str) {
+    fs::create_dir_all(hosts.directory().join("group_vars")).unwrap();
+    let variables = serde_json::json!({ "memberd_keyring": [key] });
+    fs::write(hosts.directory().join("group_vars/all.json"), variables.to_string()).unwrap();
+}
+
+/// The key that was written down.
+fn kept_key(hosts: &Hosts) -> String {
+    let text = fs::read_to_string(hosts.directory().join("group_vars/all.json")).unwrap();
+    let variables: serde_json::Value = serde_json::from_str(&text).unwrap();
+    variables["memberd_keyring"][0].as_str().unwrap().to_owned()
+}
+
 /// Runs the playbook to a good end and returns what it printed.
 fn play(hosts: &Hosts, arguments: &[&str]) -> String {
-    try_play(hosts, arguments).unwrap_or_else(|words| panic!("{words}"))
+    try_play(hosts, "site.yml", arguments).unwrap_or_else(|words| panic!("{words}"))
 }
 
 /// Runs the playbook and returns what it printed, whatever its end.
-fn try_play(hosts: &Hosts, arguments: &[&str]) -> Result<String, String> {
+fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String, String> {
     let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/ansible");
     let mut command = hosts.manager("ansible-playbook");
-    command.current_dir(&role).arg("-i").arg(hosts.directory().join("inventory.ini")).arg("site.yml").args(arguments);
+    command.current_dir(&role).arg("-i").arg(hosts.directory().join("inventory.ini")).arg(playbook).args(arguments);
     command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
     // The hosts' keys are new each time.
     command.env("ANSIBLE_SSH_COMMON_ARGS", "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR");
@@ -54,6 +74,7 @@ fn sum(recap: &str, column: &str) -> u32 {
 
 pub(crate) fn installed(hosts: &Hosts, package: &Package) {
     inventory(hosts, package, &ALL, &[]);
+    keep_key(hosts, &new_key(hosts));
     let checked = play(hosts, &["--check", "-e", "memberd_serial=4"]);
     assert!(sum(&checked, "changed") > 0, "{checked}");
     hosts.host(2).shell("! test -e /usr/sbin/memberd");
@@ -71,15 +92,40 @@ pub(crate) fn repeated(hosts: &Hosts) {
 pub(crate) fn settings_changed(hosts: &Hosts) {
     let mut followers = follow(hosts, &[1]);
     let bad = r#"{"memberd_serial": 4, "memberd_settings": "[nonsense]"}"#;
-    let said = try_play(hosts, &["-e", bad]).unwrap_err();
+    let said = try_play(hosts, "site.yml", &["-e", bad]).unwrap_err();
     assert!(said.contains("nonsense") && said.contains("failed to validate"), "{said}");
     assert!(followers.seen().is_empty(), "bad settings have done something");
-    let good = r#"{"memberd_serial": 1, "memberd_log_files": ["/var/log/dpkg.log"]}"#;
+    let good = r#"{"memberd_serial": 1, "memberd_log_files": ["/var/log/dpkg.log"], "memberd_log_journal": true}"#;
     play(hosts, &["-e", good]);
     wait_until_whole(hosts, &ALL);
     followers.assert_none_failed_but(&[]);
     let found = hosts.host(1).run(&["memberctl", "grep", "-l", "memberd", "/var/log/dpkg.log"]);
     assert_eq!(found.lines().count(), ALL.len(), "{found}");
+    // Under all of the unit's restrictions journalctl can be run, and reads the journal.
+    let found = hosts.host(1).run(&["memberctl", "grep", "-c", "--journal", "-u", "memberd", "memberd starts"]);
+    for number in ALL {
+        let counted = found.lines().find_map(|line| line.strip_prefix(&format!("vm{number}:journal:")));
+        assert!(counted.is_some_and(|count| count != "0"), "{found}");
+    }
+}
+
+/// Three rounds through the fleet, and at no time is anybody out for more than its restart.
+pub(crate) fn key_changed(hosts: &Hosts) {
+    let (old, new) = (kept_key(hosts), new_key(hosts));
+    let failures = || -> Vec<String> {
+        let count = |host: &Host| host.shell("journalctl -q -u memberd -o cat MEMBERD_EVENT=failed | wc -l");
+        hosts.all().iter().map(count).collect()
+    };
+    let before = failures();
+    let keys = serde_json::json!({ "memberd_old_key": old, "memberd_new_key": new, "memberd_serial": 2 }).to_string();
+    try_play(hosts, "rotate-key.yml", &["-e", &keys]).unwrap_or_else(|words| panic!("{words}"));
+    wait_until_whole(hosts, &ALL);
+    assert_eq!(before, failures(), "somebody was reported failed");
+    for host in hosts.all() {
+        let keyring = host.run(&["cat", "/etc/memberd/group.key"]);
+        assert!(keyring.contains(&new) && !keyring.contains(&old), "the old key is still on {}", host.name());
+    }
+    keep_key(hosts, &new);
 }
 
 /// memberd was purged from vm8 before: it comes back as any new machine, and goes again.

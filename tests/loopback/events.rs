@@ -1,10 +1,17 @@
 //! Membership changes as they are told: the past first, gaps said, commands run.
 
+use memberd_control::message::{EventsFrom, MissedRecord, Reply, Request};
+use memberd_ring::clock::SentAt;
+use memberd_ring::list::{Claim, Update};
+use memberd_ring::message::{Body, Message};
+use memberd_ring::{Identity, Incarnation, Name, WallTime, wire};
+use memberd_tests::control::reply;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -122,4 +129,50 @@ fn the_greps_that_run_are_in_the_status() {
         let status = fleet[1].control().status().map_err(|error| error.to_string())?;
         holds(status.greps.is_empty() && status.searches == 0, || format!("{:?} {}", status.greps, status.searches))
     });
+}
+
+/// Has so many members that are not there listed by a daemon, as a member of the group would that tells of them.
+fn tell_of_ghosts(daemon: &Daemon, count: u64) {
+    let SocketAddr::V4(address) = daemon.settings.address else { panic!("{} is not IPv4", daemon.settings.address) };
+    let [a, b, c, _] = address.ip().octets();
+    let identity = |number: u64, port: u16| Identity {
+        name: Name::new(&format!("ghost{number}")).unwrap(),
+        address: (Ipv4Addr::new(a, b, c, 200), port).into(),
+        incarnation: Incarnation(1),
+    };
+    let socket = UdpSocket::bind((Ipv4Addr::new(a, b, c, 200), 0)).unwrap();
+    let teller = identity(0, socket.local_addr().unwrap().port());
+    let numbers: Vec<u64> = (1..=count).collect();
+    for (index, numbers) in numbers.chunks(8).enumerate() {
+        // Ports below those that the kernel gives out, so that nobody has the teller's address.
+        let ghosts = numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
+        let news = [teller.clone()].into_iter().chain(ghosts).map(|identity| Update { identity, claim: Claim::Alive });
+        let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
+        let mut bytes = Vec::new();
+        wire::encode(&Message { incarnation: Incarnation(1), sent, body: Body::News(news.collect()) }, &mut bytes);
+        socket.send_to(&bytes, daemon.settings.address).unwrap();
+        // An answer means that it is up to date.
+        daemon.control().status().unwrap();
+    }
+}
+
+#[test]
+fn a_follower_that_reads_too_slowly_is_told_how_many_changes_it_missed() {
+    const GHOSTS: u64 = 3_000;
+    let fleet = Fleet::start(1);
+    let mut stream = fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Last(0)), Some(SOON)).unwrap();
+    tell_of_ghosts(&fleet[1], GHOSTS);
+    let (mut told, mut missed) = (0, 0);
+    while told + missed < GHOSTS {
+        match reply(&mut stream).unwrap() {
+            Reply::Event(_) => told += 1,
+            Reply::EventsMissed(MissedRecord { count: Some(count), .. }) => missed += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(missed > 0 && told > 1_000, "told {told}, missed {missed}");
+    // And whoever comes later is told what is not remembered.
+    let mut stream = fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Since(1)), Some(SOON)).unwrap();
+    let first = reply(&mut stream).unwrap();
+    assert!(matches!(first, Reply::EventsMissed(MissedRecord { count: None, .. })), "{first:?}");
 }

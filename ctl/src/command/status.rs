@@ -1,6 +1,6 @@
 //! `memberctl status [--json]`.
 
-mod neighbours;
+pub(super) mod neighbours;
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn text(output: &Output, report: &StatusReport) -> String {
 }
 
 /// What the daemon is to the group.
-fn headline(report: &StatusReport) -> String {
+pub(super) fn headline(report: &StatusReport) -> String {
     let name = words::printable(&report.name);
     match (report.phase.as_str(), &report.id) {
         ("out", _) => format!("{name} is not in a group: memberctl join"),

@@ -218,7 +218,7 @@ fn help_and_version_go_to_standard_output_and_no_command_is_wrong_usage() {
     run(memberctl().arg("-V")).printed("memberctl 0.1.0\n");
     let help = run(memberctl().arg("--help"));
     assert_eq!(help.status, Some(0));
-    for verb in ["join", "leave", "list", "status", "events", "metrics", "grep", "demo"] {
+    for verb in ["join", "leave", "list", "status", "events", "metrics", "top", "grep", "demo"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}: {}", help.stdout);
     }
     let nothing = run(&mut memberctl());

@@ -45,7 +45,7 @@ pub enum Request {
     EventsFrom(EventsFrom),
     /// What the daemon measures, in Prometheus' text format.
     Metrics,
-    /// The ring as this daemon sees it.
+    /// The ring, with the gone where they stood.
     Ring,
 }
 
@@ -255,7 +255,7 @@ pub struct MissedRecord {
 pub struct RingPart {
     /// How many members watch each: the half rounded up are its successors, the others its predecessors.
     pub max_simultaneous_failures: u8,
-    /// The names of the alive, as they stand on the ring.
+    /// The names of the members, as they stand on the ring, the gone where they stood.
     pub names: Vec<String>,
 }
 

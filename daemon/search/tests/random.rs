@@ -203,8 +203,9 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
         || (odd && has_edges)
         || (odd && context && prints_lines && query.binary != Binary::Text)
         || early
-        // A dollar sign before the newline that a record ends with.
-        || (perl && query.null_data && has("$"))
+        // The edges of a line among newlines, and for PCRE2 after what is no character.
+        || (query.null_data && (has("^") || has("$")))
+        || (perl && odd && has("$"))
 }
 
 /// Whether any pattern can match the empty string.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use memberd_control::socket::read_only;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -82,6 +83,8 @@ impl Sockets {
 }
 
 fn listener(socket: BlockingListener) -> anyhow::Result<UnixListener> {
+    // What the daemon starts, journalctl, must not keep it open.
+    fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).context("cannot use the socket that systemd opened")?;
     socket.set_nonblocking(true).context("cannot use the socket that systemd opened")?;
     UnixListener::from_std(socket).context("cannot use the socket that systemd opened")
 }

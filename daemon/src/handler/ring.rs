@@ -5,7 +5,7 @@ use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
 use memberd_control::message::{MEMBERS_PER_REPLY, Reply, RingPart};
 
-/// Sends the names of the alive in the order of the ring, in parts.
+/// Sends the names of all members in the order of the ring, in parts.
 pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
     let ring = match context.membership.ask(|reply| Command::Ring { reply }).await {
         Ok(Some(ring)) => ring,

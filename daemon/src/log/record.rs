@@ -12,7 +12,7 @@ const PREFIX: &str = "memberd_";
 /// Between the fields of a journal entry, until it is sent; control characters never stand in values.
 pub(super) const FIELD_END: u8 = b'\x1f';
 
-/// The longest text of a journal entry, in bytes: a datagram holds about 200 KiB.
+/// The longest text of a journal entry, in bytes: the whole is to fit one datagram, of about 200 KiB.
 const LONGEST: usize = 32 * 1024;
 
 /// What is written down of an event.
@@ -47,29 +47,15 @@ impl Record {
         format!("{time} {} {}\n", self.level, self.words)
     }
 
-    /// An entry of journald (systemd.journal-fields(7)), with [`FIELD_END`] after each field and a newline at the end.
+    /// An entry for journald: level, words and fields, with [`FIELD_END`] after each, and a newline at the end.
     pub(super) fn journal_entry(&self) -> String {
-        // syslog(3)'s.
-        let priority = match self.level {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            Level::DEBUG | Level::TRACE => 7,
-        };
         let words = self.words.char_indices().find(|(start, _)| *start > LONGEST).and_then(|(end, _)| self.words.get(..end));
         let words = words.unwrap_or(&self.words);
-        let mut entry = String::new();
-        let mut add = |name: &str, value: &str| {
-            entry.push_str(name);
-            entry.push('=');
-            entry.push_str(value);
-            entry.push(char::from(FIELD_END));
-        };
-        add("PRIORITY", &priority.to_string());
-        add("SYSLOG_IDENTIFIER", "memberd");
-        add("MESSAGE", words);
+        let end = char::from(FIELD_END);
+        let mut entry = format!("{}{end}{words}{end}", self.level);
         for (name, value) in &self.fields {
-            add(&name.to_uppercase(), value);
+            entry.extend([name, "=", value.as_str()]);
+            entry.push(end);
         }
         entry.push('\n');
         entry
@@ -197,10 +183,9 @@ mod tests {
     #[test]
     fn journald_gets_a_membership_change_with_fields_and_the_same_words() {
         let entries = written(Record::journal_entry, || crate::log::member_event(&joined()));
-        let expected = "PRIORITY=6|SYSLOG_IDENTIFIER=memberd|\
-                        MESSAGE=member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123|\
-                        MESSAGE_ID=095275bdbc6a4466b0eb9cc32a1b7e33|MEMBERD_EVENT=joined|MEMBERD_NAME=vm3|\
-                        MEMBERD_ID=vm3@192.0.2.13:8946/1763688033123|MEMBERD_INCARNATION=1763688033123|\n";
+        let expected = "INFO|member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123|\
+                        message_id=095275bdbc6a4466b0eb9cc32a1b7e33|memberd_event=joined|memberd_name=vm3|\
+                        memberd_id=vm3@192.0.2.13:8946/1763688033123|memberd_incarnation=1763688033123|\n";
         assert_eq!(entries, [expected.replace('|', "\x1f")]);
     }
 
@@ -209,10 +194,10 @@ mod tests {
         let entries = written(Record::journal_entry, || error!(memberd_name = "a\nPRIORITY=0\x1fb", "first\nsecond"));
         let [entry] = entries.as_slice() else { panic!("{entries:?}") };
         let fields: Vec<&str> = entry.trim_end_matches('\n').trim_end_matches('\x1f').split('\x1f').collect();
-        let [priority, _, message, name] = fields.as_slice() else { panic!("{fields:?}") };
-        assert_eq!(*priority, "PRIORITY=3");
-        assert!(message.starts_with(r"MESSAGE=first\nsecond name="), "{message}");
-        assert_eq!(*name, r"MEMBERD_NAME=a\nPRIORITY=0\u{1f}b");
+        let [level, message, name] = fields.as_slice() else { panic!("{fields:?}") };
+        assert_eq!(*level, "ERROR");
+        assert!(message.starts_with(r"first\nsecond name="), "{message}");
+        assert_eq!(*name, r"memberd_name=a\nPRIORITY=0\u{1f}b");
     }
 
     #[test]

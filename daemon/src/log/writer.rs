@@ -1,9 +1,10 @@
 //! The threads that write to `machine.i.log` and to the console, which is standard error or journald: one each, so that neither waits for
 //! the other, and nobody for them.
 
+use super::journal::Journal;
 use super::queue::{Batch, Queue};
 use super::record::Record;
-use super::target::{Journal, LogFile, StandardError, Target};
+use super::target::{LogFile, StandardError, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;

@@ -146,3 +146,45 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourRecord], now: Now) -> Ve
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_ring::{Identity, Incarnation, Name};
+
+    fn neighbour(number: u16, offset: i64) -> Neighbour {
+        let name = Name::new(&format!("vm{number}")).unwrap();
+        Neighbour {
+            member: Identity { name, address: ([127, 0, 0, 1], number).into(), incarnation: Incarnation(1) },
+            heartbeat_age: None,
+            clock_offset: Some(offset),
+            clock_disagrees: offset.abs() > 250,
+            agrees: true,
+            watched: true,
+            watches: true,
+            smallest_delay: None,
+        }
+    }
+
+    fn warnings(offsets: &[i64]) -> Vec<String> {
+        let neighbours: Vec<Neighbour> = (1..).zip(offsets).map(|(number, offset)| neighbour(number, *offset)).collect();
+        clock_warnings(&neighbours)
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_named() {
+        assert!(warnings(&[0, 2, -3, 100]).is_empty());
+        assert_eq!(warnings(&[0, 2, -4_100, 1]), ["the clock of vm3 is 4.1 s behind ours"]);
+        assert_eq!(warnings(&[900]), ["the clock of vm1 is 0.9 s ahead of ours"]);
+        let both = ["the clock of vm1 is 9.0 s ahead of ours", "the clock of vm2 is 9.0 s behind ours"];
+        assert_eq!(warnings(&[9_000, -9_000, 0, 0]), both);
+    }
+
+    #[test]
+    fn if_most_clocks_seem_wrong_it_is_ours() {
+        let words =
+            |direction| [format!("our clock is 4.1 s {direction} those of most neighbours (3 of 4): set it, see timedatectl")];
+        assert_eq!(warnings(&[4_100, 4_101, 4_099, 0]), words("behind"));
+        assert_eq!(warnings(&[-4_100, -4_101, -4_099, 0]), words("ahead of"));
+    }
+}

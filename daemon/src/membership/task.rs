@@ -435,10 +435,9 @@ impl Membership {
     }
 
     fn ring(&self) -> RingPart {
-        let up = self.node.list().ring().iter().filter(|entry| entry.is_up());
         RingPart {
             max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
-            names: up.map(|entry| entry.identity.name.to_string()).collect(),
+            names: self.node.list().ring().iter().map(|entry| entry.identity.name.to_string()).collect(),
         }
     }
 }

@@ -80,7 +80,6 @@ fn colors(colors: &GrepColors) -> Result<Colors, String> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
@@ -88,7 +87,7 @@ mod tests {
         assert_eq!(query(&GrepRequest::default()), Ok(Query::default()));
         let colors = Some(GrepColors::default());
         let colored = GrepRequest { printing: GrepPrinting { colors, ..GrepPrinting::default() }, ..GrepRequest::default() };
-        assert_eq!(query(&colored).unwrap().colors, Some(Colors::default()));
+        assert_eq!(query(&colored).map(|query| query.colors), Ok(Some(Colors::default())));
     }
 
     #[test]

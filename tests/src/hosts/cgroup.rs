@@ -126,6 +126,11 @@ pub(super) fn sweep() {
     for place in places.iter().rev() {
         let _ = outside::try_run(Command::new("umount").args(["--lazy", place]));
     }
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(dead) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Whether this is the `mbhosts1234...` of a process that is gone.

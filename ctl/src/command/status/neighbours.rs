@@ -8,7 +8,7 @@ use crate::words;
 const TITLES: [&str; 6] = ["NAME", "LAST SENT", "LOST", "DELAY", "CLOCK", "LIST"];
 
 /// A line each, under titles; none without neighbours.
-pub(super) fn table(neighbours: &[NeighbourRecord]) -> Vec<String> {
+pub(crate) fn table(neighbours: &[NeighbourRecord]) -> Vec<String> {
     if neighbours.is_empty() {
         return Vec::new();
     }

@@ -1,0 +1,152 @@
+//! `memberctl top`: the group on one screen, live.
+
+mod draw;
+mod feed;
+mod look;
+mod ring;
+mod search;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::io::IsTerminal;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use self::feed::{Feed, Input};
+use self::look::Look;
+use self::search::Search;
+use self::view::{Action, View};
+use crate::connection::Daemon;
+use crate::exit::{Exit, Failure};
+use crate::output::{ColorChoice, Output};
+
+/// Between the two looks of `--once`, since rates take two.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// Shows the group, live.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Keys: arrows, or h j k l, select a member; / greps all members' logs, as memberctl grep does; Esc ends that; q quits.
+The ring shows who watches the member that is selected: those marked #."
+)]
+pub(crate) struct Top {
+    /// Print one screen as text, and end
+    #[arg(long)]
+    once: bool,
+
+    /// How large the screen of --once is
+    #[arg(long, value_name = "COLUMNSxROWS", default_value = "80x24", requires = "once")]
+    size: Size,
+
+    /// The member to select; without it, this machine
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
+
+    #[command(flatten)]
+    color: ColorChoice,
+}
+
+/// Of a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    columns: u16,
+    rows: u16,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let number = |text: &str| text.parse::<u16>().ok().filter(|number| (1..=1_000).contains(number));
+        let (columns, rows) = text.split_once('x').unwrap_or_default();
+        match (number(columns), number(rows)) {
+            (Some(columns), Some(rows)) => Ok(Size { columns, rows }),
+            _ => Err("write columns and rows, such as 80x24, each from 1 to 1000".to_owned()),
+        }
+    }
+}
+
+impl Top {
+    /// Shows the group until the user has seen enough.
+    pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+        if self.once {
+            return self.print(daemon);
+        }
+        if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+            return Err(Failure::usage("top needs a terminal: try memberctl top --once, or memberctl list --watch"));
+        }
+        // A daemon that is not there is said in a line, not on a screen.
+        let first = feed::look(daemon)?;
+        let signals = feed::hold_back_signals()?;
+        let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
+        let shown = self.live(daemon, first, signals, |view, look| {
+            terminal
+                .draw(|frame| draw::screen(view, look, frame.area(), frame.buffer_mut()))
+                .map(drop)
+                .map_err(|error| screen(&error))
+        });
+        let restored = ratatui::try_restore().map_err(|error| screen(&error));
+        shown.and(restored)
+    }
+
+    fn live(
+        &self,
+        daemon: &Daemon,
+        first: feed::Snapshot,
+        signals: feed::Signals,
+        mut show: impl FnMut(&View, Look) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let look = Look::new(self.color.wanted());
+        let mut view = View::new(self.member.clone());
+        view.take(Input::Snapshot(Box::new(first)));
+        let feed = Feed::start(daemon.clone(), signals);
+        let mut search: Option<Search> = None;
+        loop {
+            show(&view, look)?;
+            let Some(input) = feed.next() else { return Ok(()) };
+            match view.take(input) {
+                Action::None => {}
+                Action::Quit => return Ok(()),
+                Action::EndSearch => search = None,
+                Action::Search(line) => {
+                    // The former one is ended before the next begins.
+                    drop(search.take());
+                    search = view.searching(Search::start(daemon, &line, feed.sender()));
+                }
+            }
+        }
+    }
+
+    fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
+        let mut view = View::new(self.member.clone());
+        view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
+        for event in feed::past(daemon)? {
+            view.take(Input::Event(Box::new(event)));
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+        view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
+        let mut terminal = Terminal::new(TestBackend::new(self.size.columns, self.size.rows)).map_err(|error| screen(&error))?;
+        let look = Look::new(false);
+        terminal.draw(|frame| draw::screen(&view, look, frame.area(), frame.buffer_mut())).map_err(|error| screen(&error))?;
+        Output::new().text(&as_text(terminal.backend().buffer()))
+    }
+}
+
+/// The characters of a screen, without the spaces at the lines' ends.
+fn as_text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let lines = buffer.content.chunks(width).map(|cells| {
+        let line: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+        line.trim_end().to_owned() + "\n"
+    });
+    lines.collect()
+}
+
+fn screen(error: &impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("cannot draw on this terminal: {error}: try memberctl top --once"))
+}

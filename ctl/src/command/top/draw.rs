@@ -1,0 +1,166 @@
+//! The screen: a line about the daemon, the ring beside the member that is selected, changes and a grep, and the keys.
+
+use memberd_control::message::{MemberStatus, StatusReport};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::look::Look;
+use super::ring;
+use super::view::{Found, Rates, View};
+use crate::command::{events, status};
+use crate::words::{self, printable};
+
+/// Below this the ring is left out.
+const LEAST_HEIGHT: u16 = 12;
+
+/// What the table of the neighbours takes, in columns.
+const WORDS_WIDTH: u16 = 50;
+
+/// Draws everything.
+pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+    let below = if area.height >= LEAST_HEIGHT { area.height * 3 / 8 } else { area.height.saturating_sub(2) };
+    let [head, middle, legend, lower, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(1),
+        Constraint::Length(below),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let words = (area.width / 2).max(WORDS_WIDTH.min(area.width * 5 / 8));
+    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(words)]).spacing(1).areas(middle);
+    Paragraph::new(headline(view, look)).render(head, buffer);
+    let [_, circle, _] = Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(left);
+    ring::draw(view, look, circle, buffer);
+    Paragraph::new(Line::styled(ring::LEGEND, look.faint())).render(legend, buffer);
+    Paragraph::new(details(view, look)).render(right, buffer);
+    draw_lower(view, look, lower, buffer);
+    Paragraph::new(footer(view, look)).render(foot, buffer);
+}
+
+/// `vm1  9 alive, 1 failed, 0 left  list as 4 of 4 neighbours have it`, or what is wrong.
+fn headline<'a>(view: &View, look: Look) -> Line<'a> {
+    if let Some(why) = &view.lost {
+        return Line::styled(printable(why), look.warning());
+    }
+    let Some(report) = &view.report else { return Line::raw("asking memberd") };
+    let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
+    if report.phase != "member" {
+        return Line::from(vec![name, Span::styled(status::headline(report), look.warning())]);
+    }
+    let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
+    let style = |status: MemberStatus, count: u64| if count > 0 { look.standing(status) } else { look.faint() };
+    Line::from(vec![
+        name,
+        Span::styled(format!("{} alive", report.alive), style(MemberStatus::Alive, report.alive)),
+        Span::styled(format!("  {} failed", report.failed), style(MemberStatus::Failed, report.failed)),
+        Span::styled(format!("  {} left", report.left), look.faint()),
+        Span::raw(format!("  list as {agreeing} of {} neighbours have it", report.neighbours.len())),
+    ])
+}
+
+/// The member that is selected, this machine's neighbours, its traffic, and what is wrong.
+fn details<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
+    let mut lines = vec![Line::raw("")];
+    lines.extend(selected(view, look));
+    if let Some(report) = &view.report {
+        lines.push(Line::raw(""));
+        lines.extend(heartbeats(report, look));
+        lines.extend(view.rates.map(|rates| Line::raw(traffic(rates))));
+        let warnings = report.warnings.iter();
+        lines.extend(warnings.map(|warning| Line::styled(format!("! {}", printable(warning)), look.warning())));
+    }
+    lines
+}
+
+fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
+    let Some(member) = view.selected() else { return Vec::new() };
+    let name = Span::styled(format!("[{}]", printable(&member.name)), look.title());
+    let verb = match member.status {
+        MemberStatus::Alive => "joined",
+        MemberStatus::Failed => "failed",
+        MemberStatus::Left => "left",
+    };
+    let since = format!(" {verb} {}", words::ago(member.since, words::now()));
+    let mut lines = vec![
+        Line::from(vec![name, Span::styled(since, look.standing(member.status)), Span::raw(format!(", port {}", member.port))]),
+        Line::raw(format!("at {}", printable(&member.address))),
+    ];
+    match &member.evidence {
+        Some(evidence) => lines.push(Line::raw(words::evidence(evidence))),
+        None if member.status == MemberStatus::Alive => {
+            let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(" ")) };
+            lines.push(Line::from(vec![
+                Span::raw("watched by "),
+                Span::styled(names(view.monitors(&member.name)), look.monitor()),
+            ]));
+            lines.push(Line::raw(format!("watches    {}", names(view.watched(&member.name)))));
+        }
+        None => {}
+    }
+    lines
+}
+
+fn heartbeats<'a>(report: &StatusReport, look: Look) -> Vec<Line<'a>> {
+    let rows = status::neighbours::table(&report.neighbours);
+    let styled = |(index, row)| if index == 0 { Line::styled(row, look.title()) } else { Line::raw(row) };
+    rows.into_iter().enumerate().map(styled).collect()
+}
+
+fn traffic(rates: Rates) -> String {
+    let Rates { sent, sent_bytes, received, received_bytes } = rates;
+    format!("out {sent:.1}/s {sent_bytes:.0} B/s, in {received:.1}/s {received_bytes:.0} B/s")
+}
+
+/// Changes, and the grep if there is one.
+fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+    let share = if view.found.is_some() { 40 } else { 100 };
+    let [changes, found] = Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
+    let lines = view.events.iter().map(|event| {
+        let style = look.standing(event.status);
+        let evidence = event.member.evidence.as_ref().map(|evidence| format!(", {}", words::evidence(evidence)));
+        Line::from(vec![
+            Span::styled(format!("{}  ", time_of_day(event.time)), look.faint()),
+            Span::raw(format!("{} ", printable(&event.member.name))),
+            Span::styled(events::verb(event.status), style),
+            Span::raw(evidence.unwrap_or_default()),
+        ])
+    });
+    pane(Line::styled("CHANGES", look.title()), lines.collect(), changes, buffer);
+    if let Some(Found { line, lines, state, .. }) = &view.found {
+        let title = vec![
+            Span::styled("GREP ", look.title()),
+            Span::raw(printable(line)),
+            Span::styled(format!("  {state}"), look.faint()),
+        ];
+        pane(Line::from(title), lines.iter().map(|line| Line::raw(line.clone())).collect(), found, buffer);
+    }
+}
+
+/// A title, and of the lines as many of the last as there is room for.
+fn pane(title: Line, lines: Vec<Line>, area: Rect, buffer: &mut Buffer) {
+    let room = usize::from(area.height.saturating_sub(1));
+    let hidden = lines.len().saturating_sub(room);
+    let shown: Vec<Line> = std::iter::once(title).chain(lines.into_iter().skip(hidden)).collect();
+    Paragraph::new(shown).render(area, buffer);
+}
+
+/// `01:20:33`, in UTC as the logs have it.
+fn time_of_day(milliseconds: u64) -> String {
+    let timestamp = words::timestamp(milliseconds);
+    timestamp.get(11..19).unwrap_or(&timestamp).to_owned()
+}
+
+fn footer<'a>(view: &View, look: Look) -> Line<'a> {
+    match &view.typing {
+        Some(line) => Line::from(vec![
+            Span::styled("grep (a pattern, or options first): ", look.title()),
+            Span::raw(printable(line)),
+            Span::styled(" ", look.selected()),
+        ]),
+        None if view.found.is_some() => Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", look.faint()),
+        None => Line::styled("arrows select  / grep all logs  q quits", look.faint()),
+    }
+}

@@ -1,0 +1,49 @@
+//! How things look, with colour and without: what matters is told by words and marks too.
+
+use memberd_control::message::MemberStatus;
+use ratatui::style::{Color, Modifier, Style};
+
+/// The styles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    color: bool,
+}
+
+impl Look {
+    pub(super) fn new(color: bool) -> Look {
+        Look { color }
+    }
+
+    pub(super) fn title(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn faint(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    pub(super) fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub(super) fn warning(self) -> Style {
+        self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
+    }
+
+    /// Of a member that watches the one that is selected.
+    pub(super) fn monitor(self) -> Style {
+        self.colored(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn standing(self, status: MemberStatus) -> Style {
+        match status {
+            MemberStatus::Alive => self.colored(Color::Green),
+            MemberStatus::Failed => self.colored(Color::Red).add_modifier(Modifier::BOLD),
+            MemberStatus::Left => self.faint(),
+        }
+    }
+
+    fn colored(self, color: Color) -> Style {
+        if self.color { Style::new().fg(color) } else { Style::new() }
+    }
+}

@@ -1,0 +1,120 @@
+//! The ring, drawn as one: a mark for each member, and names where there is room.
+
+use std::f64::consts::TAU;
+
+use memberd_control::message::{MemberRecord, MemberStatus};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::look::Look;
+use super::view::View;
+
+/// What the marks mean, for the line below.
+pub(super) const LEGEND: &str = "o alive  # alive and watches the [selected]  x failed  - left  * this machine";
+
+/// One member's place on the screen.
+struct Place<'view> {
+    member: &'view MemberRecord,
+    x: u16,
+    y: u16,
+    /// Whether its name stands to the right of the mark.
+    right: bool,
+    mark: &'static str,
+    style: Style,
+    selected: bool,
+}
+
+/// Draws all members into the area. Of several on one cell the most important is seen.
+pub(super) fn draw(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let mut places = places(view, look, area);
+    places.sort_by_key(importance);
+    for place in &places {
+        if let Some(cell) = buffer.cell_mut((place.x, place.y)) {
+            cell.set_symbol(place.mark).set_style(place.style);
+        }
+    }
+    // Names in the other order: who matters more has room first.
+    for place in places.iter().rev() {
+        write_name(place, look, area, buffer);
+    }
+}
+
+fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>> {
+    let selected = view.selected().map(|member| member.name.as_str());
+    let monitors = selected.map(|name| view.monitors(name)).unwrap_or_default();
+    let members = view.ring();
+    let count = members.len();
+    let longest = view.ring().map(|member| member.name.chars().count()).max().unwrap_or(0).min(usize::from(area.width / 4));
+    // Names stand on both sides.
+    let margin = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(area.width / 3);
+    let (radius_x, radius_y) = (f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0, f64::from(area.height - 1) / 2.0);
+    members
+        .enumerate()
+        .map(|(index, member)| {
+            #[expect(clippy::cast_precision_loss, reason = "a list has at most 20,000 entries")]
+            let angle = TAU * (index as f64 / count as f64);
+            let (x, y) = (radius_x * (1.0 + angle.sin()), radius_y * (1.0 - angle.cos()));
+            let selected = selected == Some(member.name.as_str());
+            let (mark, style) = mark(member, monitors.contains(&member.name.as_str()), look);
+            Place {
+                member,
+                x: area.x + margin + rounded(x),
+                y: area.y + rounded(y),
+                right: angle.sin() >= -0.01,
+                mark,
+                style: if selected { look.selected() } else { style },
+                selected,
+            }
+        })
+        .collect()
+}
+
+/// To the nearest cell; halves go up the screen, whatever the last digit of a sine is.
+fn rounded(distance: f64) -> u16 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the area, whose sides are u16")]
+    let cells = (distance - 0.001).round() as u16;
+    cells
+}
+
+fn mark(member: &MemberRecord, monitor: bool, look: Look) -> (&'static str, Style) {
+    match member.status {
+        MemberStatus::Alive if monitor => ("#", look.monitor()),
+        MemberStatus::Alive => ("o", look.standing(member.status)),
+        MemberStatus::Failed => ("x", look.standing(member.status)),
+        MemberStatus::Left => ("-", look.standing(member.status)),
+    }
+}
+
+/// Larger for what is to be seen first.
+fn importance(place: &Place) -> u8 {
+    match (place.selected, place.mark) {
+        (true, _) => 5,
+        _ if place.mark == "x" => 4,
+        _ if place.mark == "#" => 3,
+        _ if place.member.this_machine => 2,
+        _ if place.mark == "o" => 1,
+        _ => 0,
+    }
+}
+
+/// Writes the name beside the mark, if all of it has room there.
+fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
+    let name = crate::words::printable(&place.member.name);
+    let own = if place.member.this_machine { "*" } else { "" };
+    let name = if place.selected { format!("[{name}]{own}") } else { format!("{name}{own}") };
+    let Ok(width) = u16::try_from(name.chars().count()) else { return };
+    let begin = if place.right { place.x.saturating_add(2) } else { place.x.saturating_sub(width + 1) };
+    let fits = begin >= area.x && begin.saturating_add(width) <= area.right() && (place.right || place.x > width);
+    // One cell more on the far side, so that names do not run together.
+    let (from, to) =
+        if place.right { (place.x + 1, begin + width) } else { (begin.saturating_sub(1), place.x.saturating_sub(1)) };
+    let free = (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "));
+    if fits && free {
+        let style = if place.selected { look.title() } else { place.style };
+        buffer.set_string(begin, place.y, name, style);
+    }
+}

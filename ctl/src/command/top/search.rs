@@ -1,0 +1,104 @@
+//! A live grep for its pane: memberctl's own, as a process that is ended with it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::feed::Input;
+use crate::connection::Daemon;
+use crate::words;
+
+/// The longest line that is taken, in bytes; the rest of it is left out.
+const LONGEST_LINE: u64 = 4_096;
+
+/// A grep under way; ended when dropped.
+pub(super) struct Search {
+    number: u64,
+    child: Arc<Mutex<Child>>,
+}
+
+impl Search {
+    /// Starts to grep for what the user typed: a pattern, or options and a pattern.
+    pub(super) fn start(daemon: &Daemon, line: &str, sender: SyncSender<Input>) -> Result<Search, String> {
+        let program = std::env::current_exe().map_err(|error| format!("cannot find memberctl: {error}"))?;
+        let mut command = Command::new(program);
+        command.arg("--socket").arg(&daemon.socket).arg("grep").args(arguments(line));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("cannot start memberctl: {error}"))?;
+        let number = u64::from(child.id());
+        let pipes = (child.stdout.take(), child.stderr.take());
+        let child = Arc::new(Mutex::new(child));
+        let ended = Arc::clone(&child);
+        thread::spawn(move || {
+            let errors = pipes.1.map(|pipe| {
+                let sender = sender.clone();
+                thread::spawn(move || pass_on(pipe, number, &sender))
+            });
+            if let Some(pipe) = pipes.0 {
+                pass_on(pipe, number, &sender);
+            }
+            if let Some(errors) = errors {
+                let _ = errors.join();
+            }
+            let status = ended.lock().unwrap_or_else(PoisonError::into_inner).wait();
+            let words = match status.map(|status| status.code()) {
+                Ok(Some(0)) => "done",
+                Ok(Some(1)) => "done: no line matched",
+                Ok(Some(3)) => "done: not every member answered",
+                _ => "ended with an error",
+            };
+            let _ = sender.send(Input::SearchEnded(number, words.to_owned()));
+        });
+        Ok(Search { number, child })
+    }
+
+    /// By which its lines are known.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        // An error means that it has ended. Its thread waits for it.
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+}
+
+/// Words if options come first, and else all of it as one pattern.
+fn arguments(line: &str) -> Vec<String> {
+    let line = line.trim();
+    if line.starts_with('-') {
+        line.split_whitespace().map(str::to_owned).collect()
+    } else {
+        vec!["-e".to_owned(), line.to_owned()]
+    }
+}
+
+fn pass_on(pipe: impl Read, number: u64, sender: &SyncSender<Input>) {
+    let mut reader = BufReader::new(pipe);
+    loop {
+        let mut line = Vec::new();
+        match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = words::printable(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        if sender.send(Input::Found(number, text)).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arguments;
+
+    #[test]
+    fn what_is_typed_is_a_pattern_unless_it_begins_with_options() {
+        assert_eq!(arguments(" timed out "), ["-e", "timed out"]);
+        assert_eq!(arguments("-i -c error nginx*"), ["-i", "-c", "error", "nginx*"]);
+    }
+}

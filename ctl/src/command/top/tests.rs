@@ -1,0 +1,216 @@
+//! Screens, as characters; and what keys do.
+
+use memberd_control::message::{
+    EventRecord, EvidenceRecord, MemberRecord, MemberStatus, NeighbourRecord, RingPart, StatusReport,
+};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+
+use super::feed::{Group, Input, Snapshot};
+use super::look::Look;
+use super::view::{Action, View};
+use super::{Size, as_text, draw};
+use crate::words;
+
+fn member(number: usize, status: MemberStatus) -> MemberRecord {
+    MemberRecord {
+        id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
+        name: format!("vm{number}"),
+        address: format!("127.0.0.{number}"),
+        port: 8946,
+        status,
+        incarnation: 1_763_688_033_123,
+        this_machine: number == 1,
+        since: words::now() - 200_000,
+        evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
+    }
+}
+
+fn report(uptime: u64, sent: u64) -> StatusReport {
+    let neighbour = NeighbourRecord {
+        name: "vm2".to_owned(),
+        heartbeat_age: Some(310),
+        clock_offset: Some(-2),
+        agrees: true,
+        watched: true,
+        watches: true,
+        smallest_delay: Some(0),
+        lost_permille: Some(12),
+    };
+    let counters = ["bytes_received", "bytes_sent", "datagrams_received", "datagrams_sent"];
+    StatusReport {
+        version: "0.1.0".to_owned(),
+        phase: "member".to_owned(),
+        name: "vm1".to_owned(),
+        address: "127.0.0.1:8946".to_owned(),
+        id: Some("vm1@127.0.0.1:8946/1763688033123".to_owned()),
+        uptime,
+        alive: 7,
+        failed: 1,
+        left: 0,
+        digest: "00ff".to_owned(),
+        neighbours: vec![neighbour],
+        counters: counters.map(|name| (name.to_owned(), sent)).to_vec(),
+        warnings: vec!["the clock of vm2 is 4.1 s behind ours".to_owned()],
+        greps: Vec::new(),
+        searches: 0,
+    }
+}
+
+/// Eight members that stand on the ring in the order of their numbers; the fourth has failed.
+fn snapshot(uptime: u64, sent: u64) -> Input {
+    let status = |number| if number == 4 { MemberStatus::Failed } else { MemberStatus::Alive };
+    let members: Vec<MemberRecord> = (1..=8).map(|number| member(number, status(number))).collect();
+    let names = members.iter().map(|member| member.name.clone()).collect();
+    let ring = RingPart { max_simultaneous_failures: 4, names };
+    Input::Snapshot(Box::new(Snapshot { report: report(uptime, sent), group: Some(Group { members, ring }) }))
+}
+
+fn view() -> View {
+    let mut view = View::new(None);
+    view.take(snapshot(1_000, 0));
+    // The list is as it was.
+    view.take(Input::Snapshot(Box::new(Snapshot { report: report(2_000, 7), group: None })));
+    let failed = member(4, MemberStatus::Failed);
+    view.take(Input::Event(Box::new(EventRecord { time: 1_763_688_033_123, status: MemberStatus::Failed, member: failed })));
+    view
+}
+
+fn screen(view: &View, columns: u16, rows: u16, color: bool) -> Buffer {
+    let area = Rect::new(0, 0, columns, rows);
+    let mut buffer = Buffer::empty(area);
+    draw::screen(view, Look::new(color), area, &mut buffer);
+    buffer
+}
+
+fn press(view: &mut View, code: KeyCode) -> Action {
+    view.take(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+fn type_in(view: &mut View, text: &str) {
+    text.chars().for_each(|character| assert_eq!(press(view, KeyCode::Char(character)), Action::None));
+}
+
+#[test]
+fn a_screen_of_80_by_24_has_all_of_it() {
+    let text = as_text(&screen(&view(), 80, 24, false));
+    let expected = "\
+vm1  7 alive  1 failed  0 left  list as 1 of 1 neighbours have it
+
+              o [vm1]*        [vm1] joined 3 min ago, port 8946
+    vm8 #           # vm2     at 127.0.0.1
+                              watched by vm2 vm3 vm8 vm7
+                              watches    vm2 vm3 vm8 vm7
+  vm7 #               # vm3
+                              NAME  LAST SENT   LOST   DELAY   CLOCK        LIST
+                              vm2   310 ms ago  1.2 %  < 1 ms  2 ms behind  same
+                              out 7.0/s 7 B/s, in 7.0/s 7 B/s
+    vm6 o           x vm4     ! the clock of vm2 is 4.1 s behind ours
+              o vm5
+
+o alive  # alive and watches the [selected]  x failed  - left  * this machine
+CHANGES
+01:20:33  vm4 failed, noticed by vm2, last heard 1.76 s before
+
+
+
+
+
+
+
+arrows select  / grep all logs  q quits
+";
+    assert_eq!(text, expected, "\n{text}");
+}
+
+#[test]
+fn without_colour_there_is_none() {
+    let colored = |buffer: &Buffer| buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset);
+    assert!(!colored(&screen(&view(), 80, 24, false)));
+    assert!(colored(&screen(&view(), 80, 24, true)));
+}
+
+#[test]
+fn a_screen_of_any_size_can_be_drawn() {
+    let mut view = view();
+    type_in(&mut view, "/x");
+    press(&mut view, KeyCode::Enter);
+    for columns in [1, 2, 3, 5, 8, 13, 21, 34, 55, 79, 131] {
+        for rows in [1, 2, 3, 4, 5, 8, 11, 12, 13, 24, 60] {
+            screen(&view, columns, rows, true);
+        }
+    }
+    screen(&View::new(None), 80, 24, true);
+}
+
+#[test]
+fn the_arrows_go_around_the_ring_and_its_monitors_go_with_them() {
+    let mut view = view();
+    let selected = |view: &View| view.selected().map(|member| member.name.clone());
+    assert_eq!(selected(&view).as_deref(), Some("vm1"));
+    press(&mut view, KeyCode::Up);
+    assert_eq!(selected(&view).as_deref(), Some("vm8"));
+    // The failed one watches nobody; the next alive does.
+    (0..3).for_each(|_| drop(press(&mut view, KeyCode::Down)));
+    assert_eq!(selected(&view).as_deref(), Some("vm3"));
+    assert_eq!(view.monitors("vm3"), ["vm5", "vm6", "vm2", "vm1"]);
+    press(&mut view, KeyCode::Char('l'));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains("[vm4] failed 3 min ago, port 8946") && text.contains("noticed by vm2"), "{text}");
+}
+
+#[test]
+fn a_grep_is_typed_started_and_ended() {
+    let mut view = view();
+    type_in(&mut view, "/timed outt");
+    press(&mut view, KeyCode::Backspace);
+    assert!(as_text(&screen(&view, 80, 24, false)).contains("grep (a pattern, or options first): timed out"));
+    assert_eq!(press(&mut view, KeyCode::Enter), Action::Search("timed out".to_owned()));
+    assert!(as_text(&screen(&view, 80, 24, false)).contains("GREP timed out  searching"));
+    assert_eq!(press(&mut view, KeyCode::Esc), Action::EndSearch);
+    assert_eq!(press(&mut view, KeyCode::Esc), Action::None);
+    type_in(&mut view, "/q");
+    press(&mut view, KeyCode::Esc);
+    assert_eq!(press(&mut view, KeyCode::Char('q')), Action::Quit);
+    let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(view.take(Input::Key(interrupt)), Action::Quit);
+}
+
+#[test]
+fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
+    let mut view = view();
+    view.take(Input::Lost("memberd is not running".to_owned()));
+    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("memberd is not running\n"));
+    view.take(snapshot(500, 3));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.starts_with("vm1  7 alive") && !text.contains("B/s"), "no rates over a restart: {text}");
+    let out = StatusReport { phase: "out".to_owned(), id: None, ..report(900, 3) };
+    let ring = RingPart { max_simultaneous_failures: 0, names: Vec::new() };
+    view.take(Input::Snapshot(Box::new(Snapshot { report: out, group: Some(Group { members: Vec::new(), ring }) })));
+    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1  vm1 is not in a group: memberctl join\n"));
+}
+
+#[test]
+fn a_large_group_shows_every_failure() {
+    let mut view = View::new(None);
+    let status = |number| if number % 97 == 0 { MemberStatus::Failed } else { MemberStatus::Alive };
+    let mut members: Vec<MemberRecord> = (1..=1_000).map(|number| member(number, status(number))).collect();
+    members.sort_by(|one, other| one.name.cmp(&other.name));
+    let names = members.iter().map(|member| member.name.clone()).collect();
+    let ring = RingPart { max_simultaneous_failures: 4, names };
+    view.take(Input::Snapshot(Box::new(Snapshot { report: report(1, 1), group: Some(Group { members, ring }) })));
+    let text = as_text(&screen(&view, 120, 50, false));
+    assert_eq!(text.lines().take(30).map(|line| line.matches(" vm").count()).max().map(|most| most > 0), Some(true));
+    let crosses = text.lines().take(30).flat_map(str::chars).filter(|character| *character == 'x').count();
+    assert!(crosses >= 8, "{crosses} crosses\n{text}");
+}
+
+#[test]
+fn sizes_are_columns_and_rows() {
+    assert_eq!("80x24".parse(), Ok(Size { columns: 80, rows: 24 }));
+    for text in ["80", "x", "0x5", "80x1001", "axb"] {
+        assert!(text.parse::<Size>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,244 @@
+//! What is on the screen, and how inputs change it. No terminal here.
+
+use std::collections::VecDeque;
+
+use memberd_control::message::{EventRecord, MemberRecord, MemberStatus, StatusReport};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::feed::{Group, Input, Snapshot};
+use super::search::Search;
+
+/// How many changes are kept.
+pub(super) const EVENTS_KEPT: u64 = 100;
+
+/// How many lines of a grep are kept.
+const LINES_KEPT: usize = 500;
+
+/// The longest line that can be typed.
+const LONGEST_TYPED: usize = 500;
+
+/// What is to be done outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    None,
+    Quit,
+    /// Grep for this.
+    Search(String),
+    /// End the grep.
+    EndSearch,
+}
+
+/// Datagrams and bytes a second, out and in.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Rates {
+    pub(super) sent: f64,
+    pub(super) sent_bytes: f64,
+    pub(super) received: f64,
+    pub(super) received_bytes: f64,
+}
+
+/// The grep's pane.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) line: String,
+    number: Option<u64>,
+    pub(super) lines: VecDeque<String>,
+    pub(super) state: String,
+}
+
+/// All that is shown.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) report: Option<StatusReport>,
+    members: Vec<MemberRecord>,
+    /// Places in `members`, in the order of the ring.
+    ring: Vec<usize>,
+    k: usize,
+    selected: Option<String>,
+    pub(super) rates: Option<Rates>,
+    pub(super) events: VecDeque<EventRecord>,
+    pub(super) lost: Option<String>,
+    /// What is being typed.
+    pub(super) typing: Option<String>,
+    pub(super) found: Option<Found>,
+}
+
+impl View {
+    /// Nothing yet; this member will be selected, or else this machine.
+    pub(super) fn new(selected: Option<String>) -> View {
+        View { selected, ..View::default() }
+    }
+
+    /// Takes an input in.
+    pub(super) fn take(&mut self, input: Input) -> Action {
+        match input {
+            Input::Snapshot(snapshot) => self.renew(*snapshot),
+            Input::Lost(why) => self.lost = Some(why),
+            Input::Event(event) => push(&mut self.events, *event, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX)),
+            Input::Key(key) => return self.key(key),
+            Input::Found(number, line) => {
+                if let Some(found) = self.found_by(number) {
+                    push(&mut found.lines, line, LINES_KEPT);
+                }
+            }
+            Input::SearchEnded(number, state) => {
+                if let Some(found) = self.found_by(number) {
+                    found.state = state;
+                }
+            }
+            Input::Resized => {}
+            Input::Quit => return Action::Quit,
+        }
+        Action::None
+    }
+
+    /// A grep was started, or could not be.
+    pub(super) fn searching(&mut self, search: Result<Search, String>) -> Option<Search> {
+        let found = self.found.as_mut()?;
+        match search {
+            Ok(search) => {
+                found.number = Some(search.number());
+                Some(search)
+            }
+            Err(words) => {
+                found.state = words;
+                None
+            }
+        }
+    }
+
+    fn found_by(&mut self, number: u64) -> Option<&mut Found> {
+        self.found.as_mut().filter(|found| found.number == Some(number))
+    }
+
+    fn renew(&mut self, snapshot: Snapshot) {
+        let Snapshot { report, group } = snapshot;
+        self.lost = None;
+        self.rates = self.report.as_ref().and_then(|before| rates(before, &report));
+        self.report = Some(report);
+        if let Some(group) = group {
+            self.regroup(group);
+        }
+    }
+
+    fn regroup(&mut self, Group { members, ring }: Group) {
+        let place = |name: &String| members.binary_search_by(|member| member.name.as_str().cmp(name)).ok();
+        self.ring = ring.names.iter().filter_map(place).collect();
+        self.k = usize::from(ring.max_simultaneous_failures);
+        self.members = members;
+        if self.selected().is_none() {
+            let own = self.members.iter().find(|member| member.this_machine);
+            self.selected = own.map(|member| member.name.clone());
+        }
+    }
+
+    /// The members in the order of the ring.
+    pub(super) fn ring(&self) -> impl ExactSizeIterator<Item = &MemberRecord> {
+        self.ring.iter().filter_map(|place| self.members.get(*place)).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The member that is selected.
+    pub(super) fn selected(&self) -> Option<&MemberRecord> {
+        let name = self.selected.as_ref()?;
+        self.members.iter().find(|member| member.name == *name)
+    }
+
+    /// The names of those that watch a member: of the alive on the ring its next ones, the half rounded up, and the rest from before it.
+    pub(super) fn monitors(&self, name: &str) -> Vec<&str> {
+        self.around(name, self.k.div_ceil(2), self.k / 2)
+    }
+
+    /// The names of those that a member watches.
+    pub(super) fn watched(&self, name: &str) -> Vec<&str> {
+        self.around(name, self.k / 2, self.k.div_ceil(2))
+    }
+
+    fn around(&self, name: &str, after: usize, before: usize) -> Vec<&str> {
+        let ring: Vec<&MemberRecord> = self.ring().collect();
+        let Some(place) = ring.iter().position(|member| member.name == name) else { return Vec::new() };
+        let (ahead, behind) = ring.split_at(place);
+        let others = behind.iter().skip(1).chain(ahead).filter(|member| member.status == MemberStatus::Alive);
+        let others: Vec<&str> = others.map(|member| member.name.as_str()).collect();
+        let mut around: Vec<&str> = others.iter().copied().take(after).collect();
+        for name in others.iter().rev().copied().take(before) {
+            if !around.contains(&name) {
+                around.push(name);
+            }
+        }
+        around
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Action {
+        if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c')) {
+            return Action::Quit;
+        }
+        match self.typing.take() {
+            Some(line) => self.typed(line, key.code),
+            None => self.pressed(key.code),
+        }
+    }
+
+    fn pressed(&mut self, code: KeyCode) -> Action {
+        match code {
+            KeyCode::Char('q') => return Action::Quit,
+            KeyCode::Down | KeyCode::Right | KeyCode::Tab | KeyCode::Char('j' | 'l') => self.select(1),
+            KeyCode::Up | KeyCode::Left | KeyCode::BackTab | KeyCode::Char('k' | 'h') => self.select(-1),
+            KeyCode::Char('/') => self.typing = Some(String::new()),
+            KeyCode::Esc if self.found.take().is_some() => return Action::EndSearch,
+            _ => {}
+        }
+        Action::None
+    }
+
+    fn typed(&mut self, mut line: String, code: KeyCode) -> Action {
+        match code {
+            KeyCode::Esc => return Action::None,
+            KeyCode::Enter if line.trim().is_empty() => return Action::None,
+            KeyCode::Enter => {
+                let state = "searching".to_owned();
+                self.found = Some(Found { line: line.clone(), number: None, lines: VecDeque::new(), state });
+                return Action::Search(line);
+            }
+            KeyCode::Backspace => drop(line.pop()),
+            KeyCode::Char(character) if line.len() < LONGEST_TYPED => line.push(character),
+            _ => {}
+        }
+        self.typing = Some(line);
+        Action::None
+    }
+
+    /// Selects the next on the ring, or the one before.
+    fn select(&mut self, step: isize) {
+        let names: Vec<&str> = self.ring().map(|member| member.name.as_str()).collect();
+        let place = self.selected.as_ref().and_then(|selected| names.iter().position(|name| name == selected));
+        let count = isize::try_from(names.len()).unwrap_or(isize::MAX);
+        let next = place.and_then(|place| isize::try_from(place).ok()?.checked_add(step)?.checked_rem_euclid(count));
+        let next = next.map_or(0, isize::unsigned_abs);
+        self.selected = names.get(next).map(|name| (*name).to_owned()).or(self.selected.take());
+    }
+}
+
+/// Appends, and drops the oldest when there are too many.
+fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
+    if queue.len() >= most {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+/// From two reports; nothing when the daemon was restarted between them.
+fn rates(before: &StatusReport, now: &StatusReport) -> Option<Rates> {
+    let passed = now.uptime.checked_sub(before.uptime).filter(|passed| *passed > 0)?;
+    let count = |report: &StatusReport, key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
+    let rate = |key: &str| {
+        let more = count(now, key)?.checked_sub(count(before, key)?)?;
+        #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 nobody looks at the last digit")]
+        Some(more as f64 * 1_000.0 / passed as f64)
+    };
+    Some(Rates {
+        sent: rate("datagrams_sent")?,
+        sent_bytes: rate("bytes_sent")?,
+        received: rate("datagrams_received")?,
+        received_bytes: rate("bytes_received")?,
+    })
+}

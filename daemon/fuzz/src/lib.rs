@@ -1,0 +1,59 @@
+//! What the fuzz targets share: a member of a group, and keys.
+
+use memberd::seal::keyring::SealingKeys;
+use memberd_control::keyring::Keyring;
+use memberd_ring::list::MAX_ENTRIES;
+use memberd_ring::message::MAX_DATAGRAM;
+use memberd_ring::{Instant, Name, Node, Now, Settings, WallTime, wire};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The wall clock when it all begins.
+pub const START: u64 = 1_763_688_033_123;
+
+/// The address of a member by its number.
+pub fn address(number: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, number], 8_946))
+}
+
+/// So many milliseconds after the start.
+pub fn at(milliseconds: u64) -> Now {
+    Now { mono: Instant::from_epoch(Duration::from_millis(milliseconds)), wall: WallTime(START + milliseconds) }
+}
+
+/// A keyring of two keys.
+pub fn keys() -> SealingKeys {
+    let text = format!("memberd-key:{}\nmemberd-key:{}\n", "a".repeat(64), "b".repeat(64));
+    let keyring = Keyring::parse(&text).expect("two keys");
+    SealingKeys::new(&keyring).expect("not empty")
+}
+
+/// `vm1`, which has founded a group.
+pub fn founder() -> Node {
+    let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    node.join(at(0), Vec::new(), Vec::new()).expect("it was out");
+    check(&mut node);
+    assert!(node.member().is_some());
+    node
+}
+
+/// Takes out all that a node wants done, and checks it.
+pub fn check(node: &mut Node) {
+    while node.poll_event().is_some() {}
+    while let Some(transmit) = node.poll_transmit() {
+        assert!(transmit.payload.len() <= MAX_DATAGRAM && transmit.to != node.address());
+        wire::decode(&transmit.payload).expect("what a node says is readable");
+    }
+    while node.poll_call().is_some() {}
+    assert!(node.list().iter().count() <= MAX_ENTRIES);
+}
+
+/// The input cut into pieces, each of which begins with its length in two bytes.
+pub fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = input.split_first_chunk::<2>()?;
+        let (piece, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)).min(rest.len()));
+        input = rest;
+        Some(piece)
+    })
+}

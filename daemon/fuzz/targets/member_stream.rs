@@ -1,0 +1,39 @@
+//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use memberd::peer::frame;
+use memberd::seal::handshake::{initiate, respond};
+use memberd::seal::stream::SealedStream;
+use memberd_fuzz::{address, keys};
+use memberd_ring::join::MAX_CALL;
+use std::sync::LazyLock;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+fuzz_target!(|input: &[u8]| {
+    static KEYS: LazyLock<memberd::seal::keyring::SealingKeys> = LazyLock::new(keys);
+    let Some((kind, bytes)) = input.split_first() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut plain = bytes;
+        if kind % 8 != 0 {
+            while let Ok(frame) = frame::read(&mut plain, MAX_CALL).await {
+                assert!(frame.len() <= bytes.len());
+            }
+            return;
+        }
+        let (mut near, mut far) = duplex(bytes.len() + 1_024);
+        if kind % 16 == 0 {
+            far.write_all(bytes).await.expect("there is room");
+            drop(far.shutdown().await);
+            assert!(respond(&mut near, &KEYS, address(1)).await.is_err(), "a stranger was let in");
+        } else {
+            let (_, other) = tokio::join!(initiate(&mut far, &KEYS, address(1)), respond(&mut near, &KEYS, address(1)));
+            far.write_all(bytes).await.expect("there is room");
+            drop(far);
+            let mut read = Vec::new();
+            let ended = SealedStream::new(near, other.expect("both have the key")).read_to_end(&mut read).await;
+            assert!(read.is_empty() && (ended.is_err() || bytes.is_empty()), "a stranger was believed");
+        }
+    });
+});

@@ -1,0 +1,27 @@
+//! What a member may say in datagrams, true or not: read, written again, and taken in by a member of a group.
+//!
+//! Of each piece the first byte tells who sends it, the second how much time passes before.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use memberd_fuzz::{address, at, check, founder, pieces};
+use memberd_ring::wire;
+
+fuzz_target!(|input: &[u8]| {
+    let (mut node, mut now) = (founder(), 0);
+    for piece in pieces(input).take(64) {
+        let [sender, passed, bytes @ ..] = piece else { continue };
+        if let Ok(message) = wire::decode(bytes) {
+            let mut again = Vec::new();
+            wire::encode(&message, &mut again);
+            assert_eq!(wire::decode(&again).ok(), Some(message));
+        }
+        now += u64::from(*passed) * 10;
+        // It is refused, or taken in.
+        let _ = node.handle_datagram(at(now), address(*sender), bytes);
+        node.handle_timeout(at(now));
+        check(&mut node);
+    }
+    let itself = node.list().iter().any(|entry| entry.identity.address == address(1) && entry.is_up());
+    assert!(itself || node.member().is_none(), "a member is in its own list");
+});

@@ -1,0 +1,83 @@
+//! The operations guide: every command in it works.
+
+use memberd_tests::binaries::{memberctl, mortal};
+use memberd_tests::wait::SOON;
+use memberd_tests::{Fleet, process, wait_until};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The simulator may have to be built first.
+const LIMIT: Duration = Duration::from_secs(170);
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The commands in the guide's `console` blocks.
+fn commands(guide: &str) -> Vec<String> {
+    let blocks = guide.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_of_the_guide_works() {
+    let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
+    let commands = commands(&guide);
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut fleet = Fleet::start(4);
+    fleet.crash(&[4]);
+    fleet.wait_until_whole();
+    wait_until("the crash is in the log", SOON, || {
+        let failed = fleet[1].log().failed();
+        memberd_tests::wait::holds(!failed.is_empty(), || "not yet".to_owned())
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let programs = memberctl().parent().unwrap().to_owned();
+    let path = env::join_paths([programs].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap();
+    for command in commands {
+        // Where this machine has it; and the simulator as the tests have it built, which differs in speed only.
+        let line = command.replace("/etc/memberd/memberd.toml", &fleet[1].config().display().to_string()).replace(
+            "cargo run --release",
+            &format!("cargo run -q --locked --manifest-path {}/Cargo.toml", repository().display()),
+        );
+        let mut shell = mortal(Path::new("/bin/sh"), None);
+        shell.args(["-c", &line]).current_dir(directory.path());
+        shell.env("PATH", &path).env("MEMBERCTL_SOCKET", &fleet[1].settings.socket);
+        let output = process::run(&mut shell, LIMIT);
+        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{command}: {}\n{said}{complained}", output.status);
+        assert_eq!(complained, "", "{command}");
+    }
+    assert!(fs::read_to_string(directory.path().join("fleet.json")).unwrap().contains("vm2"));
+}
+
+#[test]
+fn what_the_guide_quotes_is_what_the_programs_say() {
+    let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
+    let sources: String =
+        ["daemon/src/membership/task.rs", "daemon/src/membership/status.rs", "ctl/src/connection.rs", "ctl/src/exit.rs"]
+            .iter()
+            .map(|file| fs::read_to_string(repository().join(file)).unwrap())
+            .collect();
+    for quoted in [
+        "this daemon was not run for longer than the failure timeout",
+        "was declared failed by the others; back under a new incarnation",
+        "the wall clock of a neighbour disagrees with ours",
+        "another machine has this one's name",
+        "a group with other settings is reached",
+        "left the group, but no member acknowledged it",
+        "memberd is not running here (no socket at ",
+        "not permitted to open ",
+        "not in a group",
+        "no neighbour's heartbeats arrive here",
+        "another list than ours have ",
+        "of the heartbeats of ",
+        "the clock of ",
+        "our clock is ",
+    ] {
+        assert!(guide.contains(quoted), "not in the guide: {quoted}");
+        assert!(sources.contains(quoted), "nobody says: {quoted}");
+    }
+}
