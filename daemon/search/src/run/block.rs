@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::MAX_LINE_BYTES;
@@ -23,8 +23,8 @@ pub(crate) struct Blocks {
     block_bytes: u64,
     /// The bytes that end a line, or will be made to.
     line_ends: [u8; 2],
-    /// Set once nothing more of the file is wanted.
-    pub(crate) over: AtomicBool,
+    /// The block after which nothing of the file is wanted.
+    last: AtomicU64,
     counted: Mutex<Counted>,
     counted_more: Condvar,
 }
@@ -39,7 +39,17 @@ struct Counted {
 impl Blocks {
     pub(crate) fn new(file: File, size: u64, block_bytes: u64, line_ends: [u8; 2]) -> Blocks {
         let (counted, counted_more) = (Mutex::default(), Condvar::new());
-        Blocks { file, size, block_bytes, line_ends, over: AtomicBool::new(false), counted, counted_more }
+        Blocks { file, size, block_bytes, line_ends, last: AtomicU64::new(u64::MAX), counted, counted_more }
+    }
+
+    /// Nothing of the file is wanted after a block. Those before it still are: they may be why the file does not match.
+    pub(crate) fn end_with(&self, index: u64) {
+        self.last.fetch_min(index, Ordering::Relaxed);
+    }
+
+    /// Whether a block is wanted still.
+    pub(crate) fn is_wanted(&self, index: u64) -> bool {
+        index <= self.last.load(Ordering::Relaxed)
     }
 
     /// The file's size in bytes when it was opened.

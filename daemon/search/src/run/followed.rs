@@ -113,7 +113,9 @@ impl Followed {
     fn start_again(&mut self) {
         self.position = 0;
         self.places = Places::default();
-        self.binary = false;
+        // It may be text now.
+        self.over &= !self.binary;
+        (self.binary, self.binary_matches) = (false, false);
     }
 
     fn remember(&mut self) -> io::Result<()> {

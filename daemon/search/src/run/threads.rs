@@ -119,7 +119,8 @@ impl Work<'_> {
                         Next::More => break,
                         Next::OtherFile => {
                             if let Some(blocks) = blocks {
-                                blocks.over.store(true, Ordering::Relaxed);
+                                // Those before were searched.
+                                blocks.end_with(0);
                             }
                             break;
                         }

@@ -82,7 +82,7 @@ impl<'w> Worker<'w> {
         let Work { search, cancel, .. } = *self.work;
         self.set_file(file, blocks.size());
         let mut buffer = std::mem::take(&mut self.buffer);
-        let over = blocks.over.load(Ordering::Relaxed) || cancel.load(Ordering::Relaxed);
+        let over = !blocks.is_wanted(index) || cancel.load(Ordering::Relaxed);
         let read = if over { Ok(0) } else { blocks.read(index, &mut buffer) };
         let (bytes, failure) = read.map_or_else(|error| (0, Some(Failure::reading(&error))), |bytes| (bytes, None));
         let mut before = Before { lines: 0, bytes };
@@ -98,7 +98,7 @@ impl<'w> Worker<'w> {
             && outcome.selected > 0
             && search.one_is_enough()
         {
-            blocks.over.store(true, Ordering::Relaxed);
+            blocks.end_with(index);
         }
         result
     }
