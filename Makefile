@@ -12,10 +12,11 @@ test:
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
 
-# Ten real daemons, measured; and what a thousand simulated ones do.
+# Ten real daemons, measured, at rest and while they are grepped; and what a thousand simulated ones do.
 bench:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example measure
+	cargo run --release --locked -p memberd-tests --example grep_load
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
 # Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
