@@ -19,10 +19,11 @@ test:
 	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb; fi
 	cargo test --workspace --locked
 
-# Ten real daemons, measured; and what a thousand simulated ones do.
+# Ten real daemons, measured, at rest and while they are grepped; and what a thousand simulated ones do.
 bench:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example measure
+	cargo run --release --locked -p memberd-tests --example grep_load
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
 # Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
