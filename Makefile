@@ -19,10 +19,11 @@ test:
 	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb; fi
 	cargo test --workspace --locked
 
-# Ten real daemons, measured; and what a thousand simulated ones do.
+# Ten real daemons, measured, at rest and while they are grepped; and what a thousand simulated ones do.
 bench:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example measure
+	cargo run --release --locked -p memberd-tests --example grep_load
 	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
 
 # Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
@@ -30,6 +31,11 @@ bench-netns:
 	cargo build --release --locked --bins
 	cargo build --release --locked -p memberd-ring --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
+
+# Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
+bench-grep:
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_grep
 
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
@@ -44,4 +50,4 @@ deb:
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns deb hosts
+.PHONY: demo test bench bench-netns bench-grep deb hosts

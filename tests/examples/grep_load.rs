@@ -30,46 +30,53 @@ const GREPS: [&[&str]; 10] = [
 ];
 
 fn main() {
+    println!("{MEMBERS} members, each with {} MB to search, for {SPAN:?} each", FILE_BYTES / 1_000_000);
+    measure(&[]);
+    measure(&GREPS);
+}
+
+/// Watches a new fleet while these greps run over and over, all at once.
+fn measure(greps: &'static [&'static [&'static str]]) {
     let fleet = Fleet::start_with(MEMBERS, offer);
     let mut followers = fleet.follow();
-    println!("{MEMBERS} members, each with {} MB to search; {} greps at once for {SPAN:?}", FILE_BYTES / 1_000_000, GREPS.len());
-    let ticks = |fleet: &Fleet| fleet.daemons().iter().map(|daemon| proc::cpu_ticks(daemon.pid())).sum::<u64>();
-    let before = ticks(&fleet);
-    let start = Instant::now();
+    let ticks = || fleet.daemons().iter().map(|daemon| proc::cpu_ticks(daemon.pid())).sum::<u64>();
+    let (before, start) = (ticks(), Instant::now());
     let done: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = GREPS
-            .iter()
-            .enumerate()
-            .map(|(index, options)| {
-                // Two daemons are asked, as two people would.
-                let daemon = &fleet[1 + index % 2];
-                scope.spawn(move || {
-                    let mut runs = 0;
-                    while start.elapsed() < SPAN {
-                        let mut command = daemon.memberctl(&[&["grep"], *options, &["load.txt"]].concat());
-                        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("memberctl runs");
-                        assert!(matches!(status.code(), Some(0 | 1)), "{options:?}: {status}");
-                        runs += 1;
-                    }
-                    runs
-                })
-            })
-            .collect();
+        let run = |(index, options): (usize, &&'static [&'static str])| {
+            // Two daemons are asked, as two people would.
+            let (daemon, options) = (&fleet[1 + index % 2], *options);
+            scope.spawn(move || run_over_and_over(daemon, options, start))
+        };
+        let threads: Vec<_> = greps.iter().enumerate().map(run).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread ends well")).sum()
     });
-    let cpu = (ticks(&fleet) - before) / 100;
-    println!("{done} greps done, {cpu} s of CPU used by the daemons");
-    for daemon in fleet.daemons() {
+    std::thread::sleep(SPAN.saturating_sub(start.elapsed()));
+    let late = fleet.daemons().iter().map(|daemon| {
         let counters = daemon.control().status().expect("a status").counters;
-        let late = counters.iter().find(|(name, _)| name == "loop_lateness_max_ms").map_or(0, |(_, late)| *late);
-        println!(
-            "{}: timers at most {late} ms late, {} MiB resident at most",
-            daemon.name(),
-            proc::peak_kib(daemon.pid()) / 1024
-        );
-    }
+        counters.iter().find(|(name, _)| name == "loop_lateness_max_ms").map_or(0, |(_, late)| *late)
+    });
+    let mut late: Vec<u64> = late.collect();
+    late.sort_unstable();
+    let peak = fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default();
     let failed = followers.seen().iter().filter(|seen| seen.status == MemberStatus::Failed).count();
-    println!("reported failed: {failed}");
+    println!(
+        "{} greps at once, {done} done, {} s of CPU in the daemons: the latest timer of each member {late:?} ms, {} MiB at most, \
+         reported failed {failed}",
+        greps.len(),
+        (ticks() - before) / 100,
+        peak / 1024,
+    );
+}
+
+fn run_over_and_over(daemon: &Daemon, options: &[&str], start: Instant) -> usize {
+    let mut runs = 0;
+    while start.elapsed() < SPAN {
+        let mut command = daemon.memberctl(&[&["grep"], options, &["load.txt"]].concat());
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("memberctl runs");
+        assert!(matches!(status.code(), Some(0 | 1)), "{options:?}: {status}");
+        runs += 1;
+    }
+    runs
 }
 
 fn offer(daemon: &mut Daemon) {

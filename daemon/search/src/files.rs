@@ -5,14 +5,19 @@
 
 mod beneath;
 mod brace;
+mod compressed;
+mod directory;
 mod glob;
 mod narrow;
 mod offer;
 mod open;
+mod rotated;
 mod walk;
 
+pub(crate) use compressed::{Compression, DecompressError};
 pub use glob::GlobError;
 pub use narrow::Narrow;
 pub use offer::{Found, MAX_FILES, Offer, Problem};
 pub use open::OfferedFile;
-pub(crate) use open::reason;
+pub(crate) use open::{Opened, reason};
+pub(crate) use rotated::is_rotated_of;

@@ -1,8 +1,9 @@
 //! One machine's grep: patterns, files, limits.
 //!
 //! A [`Query`] is grep's command line without the files; [`Query::compile`] makes it a [`Search`]. An [`Offer`] is what this
-//! machine lets be read; [`Offer::files`] with a [`Narrow`] gives the files, and [`Search::run`] searches them, to an [`Output`].
-//! All of it blocks, and nothing of it knows a network. What differs from GNU grep, and why, is listed in `README.md`.
+//! machine lets be read; [`Offer::files`] with a [`Narrow`] gives the files, and [`Search::run`] searches them, to an [`Output`];
+//! [`Search::run_with`] does so by a [`Plan`]: only lines of some time, in the order of time, on so many threads.
+//! [`Search::follow`] searches what is written from now on. All of it blocks, and nothing of it knows a network. What differs from GNU grep, and why, is listed in `README.md`.
 
 mod files;
 mod output;
@@ -10,6 +11,7 @@ mod pattern;
 mod print;
 mod query;
 mod run;
+mod time;
 
 pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
 pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};

@@ -2,6 +2,7 @@
 
 mod chunk;
 mod color;
+mod json;
 mod printer;
 
 pub(crate) use chunk::Chunk;

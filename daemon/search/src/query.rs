@@ -49,6 +49,8 @@ pub struct Query {
     pub binary: Binary,
     /// `--color`, with its colours.
     pub colors: Option<Colors>,
+    /// One JSON object a line, in the place of text. Wants [`Query::line_numbers`] too, for them to be in it.
+    pub json: bool,
 }
 
 impl Default for Query {
@@ -76,6 +78,7 @@ impl Default for Query {
             group_separator: Some(b"--".to_vec()),
             binary: Binary::Report,
             colors: None,
+            json: false,
         }
     }
 }
@@ -161,7 +164,7 @@ impl Query {
 
     fn needs_extents(&self) -> bool {
         let colors_matches = self.colors.as_ref().is_some_and(Colors::show_matches);
-        self.print == Print::Matches || (self.print == Print::Lines && colors_matches)
+        self.print == Print::Matches || (self.print == Print::Lines && (colors_matches || self.json))
     }
 
     fn wants_no_line(&self) -> bool {

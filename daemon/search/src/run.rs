@@ -1,30 +1,52 @@
 //! Runs a compiled query over files.
 
+mod assembly;
+mod block;
+mod failure;
+mod follow;
+mod followed;
+mod in_memory;
+mod merge;
+mod parts;
+mod places;
 mod plan;
+mod priority;
+mod queue;
+mod range;
 mod reader;
 mod sink;
+mod source;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod timed;
+mod units;
+mod window;
+mod worker;
 
-use std::cell::{Cell, RefCell};
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
-use crate::files::{OfferedFile, reason};
+use crate::files::{Narrow, Offer, OfferedFile};
 use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents};
 use crate::print::{Chunk, Printer};
 use crate::query::{Binary, Print, Query};
+use assembly::Assembly;
 pub use plan::{Plan, Window};
-use reader::BoundedReader;
-use sink::{Ended, LineSink};
+use threads::{Broken, Work, apart};
+use units::Units;
 
 /// The longest line that is searched, in bytes, its context included. A file with a longer one is given up with a message.
 pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
+
+/// How large the parts are in which files are searched side by side.
+const BLOCK_BYTES: u64 = 256 * 1024;
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -51,16 +73,6 @@ pub struct Totals {
     pub interrupted: bool,
 }
 
-/// One run under way.
-struct Run<'r, 'o, 's> {
-    search: &'s Search,
-    searcher: Searcher,
-    printer: RefCell<Printer<'o, 's>>,
-    cancel: &'r AtomicBool,
-    budget: &'r Budget<'r>,
-    totals: Totals,
-}
-
 impl Search {
     pub(crate) fn new(query: Query, engine: Engine, extents: Option<Extents>) -> Search {
         Search { query, engine, extents }
@@ -72,10 +84,43 @@ impl Search {
     }
 
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
-    /// Blocks until done. `cancel` is looked at before every read (64 KiB), and a stopped `output` ends the run likewise.
+    /// Blocks until done. `cancel` is looked at before every read (64 or 256 KiB), and a stopped `output` ends the run likewise.
     pub fn run_with(
         &self,
-        _plan: &Plan,
+        plan: &Plan,
+        machine: &str,
+        files: &[OfferedFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
+        self.run_in_blocks(Some(BLOCK_BYTES), plan, machine, files, output, cancel)
+    }
+
+    /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones included, until cancelled, or
+    /// until nobody takes the output: through rotation, by renaming or by truncation. Only where lines or matches are printed;
+    /// context is left out. A line is searched once it has its end. Numbers of lines count from the file's beginning, which is
+    /// read for it. Looks for what is new every 100 ms, for new files every 500 ms.
+    pub fn follow(
+        &self,
+        plan: &Plan,
+        machine: &str,
+        offer: &Offer,
+        narrow: &Narrow,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
+        let started = Instant::now();
+        let budget = Budget::new(cancel);
+        let work = Work { search: self, plan, machine, files: &[], cancel, budget: &budget };
+        let totals = apart(plan, output, |found| follow::follow(&work, offer, narrow, found));
+        Totals { elapsed: started.elapsed(), ..totals }
+    }
+
+    /// Searches with files cut into blocks of about that size, where they may be; without a size, all as a whole.
+    fn run_in_blocks(
+        &self,
+        block_bytes: Option<u64>,
+        plan: &Plan,
         machine: &str,
         files: &[OfferedFile],
         output: &mut dyn Output,
@@ -83,25 +128,35 @@ impl Search {
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
-        let printer = RefCell::new(Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output)));
-        let mut run =
-            Run { search: self, searcher: self.searcher(), printer, cancel, budget: &budget, totals: Totals::default() };
         let files = if self.query.selects_nothing() { &[] } else { files };
-        let done = run.files(machine, files);
-        let mut totals = run.totals;
-        totals.interrupted = done.is_err();
-        totals.elapsed = started.elapsed();
-        totals
+        let work = Work { search: self, plan, machine, files, cancel, budget: &budget };
+        if plan.by_time && self.query.prints_lines() {
+            let totals = apart(plan, output, |found| merge::merge(&work, found));
+            return Totals { elapsed: started.elapsed(), ..totals };
+        }
+        let block_bytes = block_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());
+        let units = Units::new(files, block_bytes, self.line_ends());
+        let mut assembly = Assembly::new(self, machine, &budget, output);
+        let done = work.run(units, &mut assembly);
+        let interrupted = match done {
+            Ok(()) => false,
+            Err(Broken::Stopped) => true,
+            Err(Broken::NoThread(reason)) => assembly.broken(&threads::no_thread(&reason)).is_err(),
+        };
+        Totals { interrupted, elapsed: started.elapsed(), ..assembly.totals() }
     }
 
     fn searcher(&self) -> Searcher {
         let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
-        let (before, after) = (context(self.query.before_context), context(self.query.after_context));
+        self.searcher_with_context(context(self.query.before_context), context(self.query.after_context))
+    }
+
+    fn searcher_with_context(&self, before: u32, after: u32) -> Searcher {
         let takes_nul = self.query.null_data || self.query.binary == Binary::Text;
         SearcherBuilder::new()
             .invert_match(self.query.invert)
-            .line_number(self.query.line_numbers && self.query.prints_lines())
-            .line_terminator(LineTerminator::byte(self.query.line_end()))
+            .line_number(self.wants_places())
+            .line_terminator(LineTerminator::byte(self.line_end()))
             .before_context(before as usize)
             .after_context(after as usize)
             .binary_detection(if takes_nul { BinaryDetection::none() } else { BinaryDetection::convert(0) })
@@ -110,92 +165,67 @@ impl Search {
             .memory_map(MmapChoice::never())
             .build()
     }
-}
 
-impl Run<'_, '_, '_> {
-    fn files(&mut self, machine: &str, files: &[OfferedFile]) -> Result<(), Stopped> {
-        for file in files {
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(Stopped);
-            }
-            if self.budget.is_spent() {
-                break;
-            }
-            self.file(machine, file)?;
-            self.printer.borrow_mut().chunk().flush()?;
-            if self.search.query.print == Print::Nothing && self.totals.lines > 0 {
-                break;
-            }
-        }
-        Ok(())
+    /// The byte that ends a line.
+    fn line_end(&self) -> u8 {
+        self.query.line_end()
     }
 
-    fn file(&mut self, machine: &str, file: &OfferedFile) -> Result<(), Stopped> {
-        let (opened, size) = match file.open() {
-            Ok(Some(opened)) => opened,
-            // What is no regular file any more, or not there any more, is not offered.
-            Ok(None) => return Ok(()),
-            Err(error) => return self.error(file, &reason(&error)),
-        };
-        let mut name = Vec::with_capacity(machine.len() + 1 + file.path().as_os_str().len());
-        name.extend_from_slice(machine.as_bytes());
-        name.push(b':');
-        name.extend_from_slice(file.path().as_os_str().as_bytes());
-        self.printer.borrow_mut().set_file(name, size);
-        self.totals.files += 1;
-
-        let done = Cell::new(false);
-        let mut sink = LineSink::new(&self.search.query, &self.printer, &done);
-        let reader = BoundedReader::new(opened, size, &self.printer, self.cancel, &done, &mut self.totals.bytes);
-        let ended = self.searcher.search_reader(self.search.engine.matcher(self.budget), reader, &mut sink);
-        let (selected, binary) = (sink.selected(), sink.binary_matches());
-        self.totals.lines += selected;
-        if self.printer.borrow_mut().chunk().stopped() || self.cancel.load(Ordering::Relaxed) {
-            return Err(Stopped);
-        }
-        match ended {
-            Ok(()) => {}
-            Err(Ended::Stopped) => return Err(Stopped),
-            Err(Ended::Read(error)) => self.error(file, &search_failure(&error))?,
-            Err(Ended::Match(words)) => self.error(file, &words)?,
-        }
-        self.finish(file, selected, binary)
+    /// The bytes at which a file may be cut: what ends a line, and what becomes a line's end in files that are no text.
+    fn line_ends(&self) -> [u8; 2] {
+        let line_end = self.line_end();
+        [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]
     }
 
-    /// Prints what comes after a file's lines.
-    fn finish(&mut self, file: &OfferedFile, selected: u64, binary: bool) -> Result<(), Stopped> {
-        let mut printer = self.printer.borrow_mut();
-        match self.search.query.print {
-            Print::Count => printer.count(selected),
-            Print::FilesWithMatch if selected > 0 => printer.file_name(),
-            Print::FilesWithoutMatch if selected == 0 => printer.file_name(),
-            _ if binary => {
-                let text = format!("{}: binary file matches", file.path().display());
-                printer.chunk().message(text)
+    /// Whether it matters where in its file a line is.
+    fn wants_places(&self) -> bool {
+        self.query.line_numbers && self.query.prints_lines()
+    }
+
+    /// How many lines end in `bytes`, if that matters.
+    fn lines_in(&self, bytes: &[u8]) -> u64 {
+        if self.wants_places() { memchr::memchr_iter(self.line_end(), bytes).count() as u64 } else { 0 }
+    }
+
+    /// Whether lines may have others printed with them.
+    fn has_context(&self) -> bool {
+        self.query.prints_lines() && self.query.has_context()
+    }
+
+    /// Whether a file can be searched in parts, of which none needs to know what is in the others.
+    fn may_be_cut(&self) -> bool {
+        !self.has_context() && self.query.max_count.is_none()
+    }
+
+    /// Whether nothing matters of a file after its first selected line.
+    fn one_is_enough(&self) -> bool {
+        matches!(self.query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing)
+    }
+
+    /// What is printed as the name of a file: `MACHINE:FILE`.
+    fn name(&self, machine: &str, file: &OfferedFile) -> Vec<u8> {
+        [machine.as_bytes(), b":", file.path().as_os_str().as_bytes()].concat()
+    }
+
+    /// What is printed between groups of lines with context; nothing if there are none.
+    fn separator(&self, budget: &Budget<'_>) -> Vec<u8> {
+        struct Kept(Vec<u8>);
+        impl Output for Kept {
+            fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+                self.0.extend_from_slice(bytes);
+                Ok(())
             }
-            _ => Ok(()),
+            fn message(&mut self, _: String) -> Result<(), Stopped> {
+                Ok(())
+            }
         }
-    }
-
-    /// Counts a file that could not be read, and says so.
-    fn error(&mut self, file: &OfferedFile, reason: &str) -> Result<(), Stopped> {
-        self.totals.errors += 1;
-        if self.search.query.no_messages {
-            return Ok(());
+        let mut kept = Kept(Vec::new());
+        if self.has_context() {
+            let mut printer = Printer::new(&self.query, self.extents.as_ref(), budget, Chunk::new(&mut kept));
+            printer.note_selected();
+            // An output that keeps everything never stops.
+            let _ = printer.group_separator().and_then(|()| printer.chunk().flush());
         }
-        let text = format!("{}: {reason}", file.path().display());
-        self.printer.borrow_mut().chunk().message(text)
-    }
-}
-
-/// The words for what ended the search of a file: the searcher's own error is that its buffer would have to grow past the limit.
-fn search_failure(error: &io::Error) -> String {
-    if error.raw_os_error().is_some() {
-        reason(error)
-    } else {
-        format!(
-            "a line, with its context, is longer than {} MiB: the rest of the file was not searched",
-            MAX_LINE_BYTES / (1024 * 1024)
-        )
+        kept.0
     }
 }

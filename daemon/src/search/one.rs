@@ -14,6 +14,7 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
             let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
             journal::search(&program, &searches.machine, &search, (journal, &request.files), &mut output, cancel)
         }
+        None if request.files.follow => Ok(follow(searches, &search, &narrow, &plan(searches, request), &mut output, cancel)),
         None => files(searches, request, &search, &narrow, &mut output, cancel),
     });
     match totals {
@@ -66,6 +67,20 @@ fn files(
         milliseconds: memberd_ring::time::millis(totals.elapsed),
         unmatched: found.unmatched,
     })
+}
+
+/// Follows files until the search is cancelled, or nobody takes its output.
+fn follow(
+    searches: &Searches,
+    search: &Search,
+    narrow: &Narrow,
+    plan: &Plan,
+    output: &mut Pieces,
+    cancel: &AtomicBool,
+) -> GrepTotals {
+    let totals = search.follow(plan, &searches.machine, &searches.offer(), narrow, output, cancel);
+    searches.count(totals.bytes);
+    GrepTotals { files: totals.files, bytes: totals.bytes, lines: totals.lines, errors: totals.errors, ..GrepTotals::default() }
 }
 
 /// How the search goes about its files: at a low priority, since heartbeats do not wait.

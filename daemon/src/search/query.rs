@@ -30,7 +30,7 @@ pub(super) fn query(request: &GrepRequest) -> Result<Query, String> {
         whole_lines: *whole_lines,
         null_data: *null_data,
         print: print(printing),
-        line_numbers: printing.line_numbers,
+        line_numbers: printing.line_numbers || printing.json,
         byte_offsets: printing.byte_offsets,
         initial_tab: printing.initial_tab,
         no_names: printing.no_names,
@@ -46,6 +46,7 @@ pub(super) fn query(request: &GrepRequest) -> Result<Query, String> {
             GrepBinary::Skip => Binary::Skip,
         },
         colors: printing.colors.as_ref().map(colors).transpose()?,
+        json: printing.json,
     })
 }
 

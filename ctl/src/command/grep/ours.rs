@@ -197,12 +197,13 @@ impl Ours {
             against("--merge", &[given(self.follow, "--follow"), given(!prints_lines, what), context])?;
         }
         if self.follow {
-            let has_end = !prints_lines && printing.what != GrepPrint::Nothing;
+            let has_end = !prints_lines;
             against(
                 "--follow",
                 &[
                     counted,
                     given(has_end, what),
+                    context,
                     given(self.since.is_some(), "--since"),
                     given(self.until.is_some(), "--until"),
                     given(self.rotated, "--rotated"),

@@ -33,7 +33,6 @@ fn each_option_asks_for_one_thing() {
     let table: &[(&[&str], Check)] = &[
         (&["--rotated", "x"], |r, _| r.files.rotated),
         (&["--follow", "x"], |r, _| r.files.follow),
-        (&["--follow", "-q", "x"], |r, _| r.files.follow && r.printing.what == GrepPrint::Nothing),
         (&["--merge", "x"], |r, _| r.printing.by_time),
         (&["--merge", "-o", "--since", "1h", "x"], |r, _| r.printing.by_time && r.files.since.is_some()),
         (&["--json", "x"], |r, _| r.printing.json),
@@ -93,6 +92,10 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         (&["--merge", "-B2", "x"], "option '--merge' cannot be combined with '-B'"),
         (&["--follow", "-c", "x"], "option '--follow' cannot be combined with '-c'"),
         (&["--follow", "-l", "x"], "option '--follow' cannot be combined with '-l'"),
+        (&["--follow", "-q", "x"], "option '--follow' cannot be combined with '-q'"),
+        (&["--follow", "-A1", "x"], "option '--follow' cannot be combined with '-A'"),
+        (&["--follow", "--journal", "-m1", "x"], "option '--journal' cannot be combined with '-m'"),
+        (&["--journal", "--merge", "x"], "option '--journal' cannot be combined with '--merge'"),
         (&["--follow", "--since", "1h", "x"], "option '--follow' cannot be combined with '--since'"),
         (&["--follow", "--stats", "x"], "option '--follow' cannot be combined with '--stats'"),
         (&["--json", "-o", "x"], "option '--json' cannot be combined with '-o'"),

@@ -88,9 +88,8 @@ pub(crate) struct Tracker<'n> {
 impl Tracker<'_> {
     /// Whether the file at `path` is wanted.
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
-        let Narrow { include, exclude, .. } = self.narrow;
-        let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
-            && !exclude.iter().any(|glob| glob.matches(path));
+        let include = &self.narrow.include;
+        let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path))) && !self.excludes(path);
         let mut wanted = self.narrow.globs.is_empty();
         for (glob, matched) in self.narrow.globs.iter().zip(&mut self.matched) {
             if glob.matches(path) {
@@ -99,6 +98,11 @@ impl Tracker<'_> {
             }
         }
         wanted && passes
+    }
+
+    /// Whether `--exclude` leaves the file at `path` out.
+    pub(crate) fn excludes(&self, path: &Path) -> bool {
+        self.narrow.exclude.iter().any(|glob| glob.matches(path))
     }
 
     /// The globs that matched no file, as written.

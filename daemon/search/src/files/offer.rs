@@ -1,12 +1,15 @@
 //! The offer: which files of this machine may be searched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::glob::{GlobError, OfferGlob};
 use super::narrow::{Narrow, Tracker};
-use super::open::OfferedFile;
-use super::walk::{Visitor, walk};
+use super::open::{OfferedFile, reason};
+use super::rotated::{self, Age, Rotated};
+use super::walk::{Visitor, is_missing, walk};
 
 /// The most files of one search; of more, the first in order.
 pub const MAX_FILES: usize = 10_000;
@@ -29,7 +32,7 @@ pub struct Offer {
 /// What of an offer a search wants.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The files, by path, none twice.
+    /// The files, by path, none twice; rotated ones directly before theirs, the oldest first.
     pub files: Vec<OfferedFile>,
     /// What could not be looked at.
     pub problems: Vec<Problem>,
@@ -75,12 +78,8 @@ impl Offer {
         for glob in &self.globs {
             walk(glob, &mut collector);
         }
-        Found {
-            files: collector.files.into_values().collect(),
-            problems: collector.problems,
-            unmatched: collector.tracker.unmatched(),
-            cut: collector.cut,
-        }
+        let files = if narrow.wants_rotated() { collector.chains() } else { collector.files.into_values().collect() };
+        Found { files, problems: collector.problems, unmatched: collector.tracker.unmatched(), cut: collector.cut }
     }
 }
 
@@ -90,6 +89,68 @@ struct Collector<'n> {
     problems: Vec<Problem>,
     entries_left: usize,
     cut: bool,
+}
+
+impl Collector<'_> {
+    /// The files found, each with what was rotated away from it before it.
+    fn chains(&mut self) -> Vec<OfferedFile> {
+        let mut live = std::mem::take(&mut self.files);
+        let mut chains: BTreeMap<PathBuf, Vec<(Age, bool, OfferedFile)>> = BTreeMap::new();
+        let directories: BTreeMap<PathBuf, OfferedFile> =
+            live.values().map(|file| (file.directory().to_owned(), file.clone())).collect();
+        for beside in directories.into_values() {
+            for sibling in self.siblings(&beside) {
+                let name = sibling.path().file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+                for Rotated { from, age, compressed } in rotated::parse(name) {
+                    let from = sibling.path().with_file_name(OsStr::from_bytes(&from));
+                    if live.contains_key(&from) {
+                        let member = sibling.rotated_from(&from);
+                        chains.entry(from).or_default().push((age, compressed, member));
+                    }
+                }
+            }
+        }
+        // A file that others were rotated away from is no rotated one itself, though it may be named like one.
+        let origins: BTreeSet<PathBuf> = chains.keys().cloned().collect();
+        for chain in chains.values_mut() {
+            chain.retain(|(_, _, rotated)| !origins.contains(rotated.path()));
+        }
+        for (_, _, rotated) in chains.values().flatten() {
+            live.remove(rotated.path());
+        }
+        let mut files = Vec::new();
+        for (path, file) in live {
+            let mut chain = chains.remove(&path).unwrap_or_default();
+            chain.sort_by(|(age, compressed, _), (other, also, _)| (age, compressed).cmp(&(other, also)));
+            // While a file is being compressed, it is there twice.
+            chain.dedup_by(|(age, ..), (kept, ..)| age == kept);
+            files.extend(chain.into_iter().map(|(_, _, rotated)| rotated));
+            files.push(file);
+        }
+        self.cut |= files.len() > MAX_FILES;
+        files.truncate(MAX_FILES);
+        files
+    }
+
+    /// The regular files in the directory of a file, those left out that are excluded.
+    fn siblings(&mut self, file: &OfferedFile) -> Vec<OfferedFile> {
+        let entries_left = &mut self.entries_left;
+        let mut more = true;
+        let siblings = file.siblings(|| {
+            more = entries_left.checked_sub(1).map(|left| *entries_left = left).is_some();
+            more
+        });
+        self.cut |= !more;
+        match siblings {
+            Ok(siblings) => siblings.into_iter().filter(|sibling| !self.tracker.excludes(sibling.path())).collect(),
+            Err(error) => {
+                if !is_missing(&error) {
+                    self.problem(file.directory().to_owned(), reason(&error));
+                }
+                Vec::new()
+            }
+        }
+    }
 }
 
 impl Visitor for Collector<'_> {

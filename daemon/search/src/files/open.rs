@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::beneath::open_beneath;
+use super::directory::{self, Kind};
 
 /// A directory that a glob of the offer begins with, kept open while its files are listed and read.
 #[derive(Debug)]
@@ -46,12 +47,26 @@ pub struct OfferedFile {
     root: Arc<Root>,
     below: PathBuf,
     path: PathBuf,
+    /// The file that it was rotated away from, or itself.
+    origin: PathBuf,
+}
+
+/// An offered file, open for reading.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    /// Its size in bytes when it was opened.
+    pub(crate) size: u64,
+    /// When it was last written, in milliseconds since the Unix epoch.
+    pub(crate) modified: i64,
+    /// Which file it is, whatever its name: device and inode.
+    pub(crate) identity: (u64, u64),
 }
 
 impl OfferedFile {
     pub(crate) fn new(root: Arc<Root>, below: PathBuf) -> OfferedFile {
         let path = root.path().join(&below);
-        OfferedFile { root, below, path }
+        OfferedFile { root, below, origin: path.clone(), path }
     }
 
     /// Its absolute path.
@@ -59,11 +74,46 @@ impl OfferedFile {
         &self.path
     }
 
-    /// Opens it for reading, and tells its size in bytes. None when it is gone or is no regular file, or has become a link:
-    /// whatever was put in its place is not offered.
+    /// The path of the file that this was rotated away from, or its own: the same for all files of a chain.
+    pub(crate) fn origin(&self) -> &Path {
+        &self.origin
+    }
+
+    /// The directory that it lies in.
+    pub(crate) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// This file, as one that was rotated away from `origin`.
+    pub(crate) fn rotated_from(&self, origin: &Path) -> OfferedFile {
+        OfferedFile { origin: origin.to_owned(), ..self.clone() }
+    }
+
+    /// The regular files that lie beside it, itself included. `may_go_on` is asked before each directory entry.
+    pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<OfferedFile>> {
+        let directory = self.below.parent().unwrap_or(Path::new(""));
+        let entries = directory::entries(&self.root, directory, may_go_on)?;
+        let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
+        Ok(files.map(|(name, _)| OfferedFile::new(Arc::clone(&self.root), directory.join(name))).collect())
+    }
+
+    /// Which file it is, whatever its name: device and inode. None when it is gone or is no regular file any more.
+    pub(crate) fn identity(&self) -> io::Result<Option<(u64, u64)>> {
+        match self.root.open_below(&self.below, OFlag::O_PATH) {
+            Ok(descriptor) => {
+                let metadata = File::from(descriptor).metadata()?;
+                Ok(metadata.is_file().then_some((metadata.dev(), metadata.ino())))
+            }
+            Err(error) if is_not_offered(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens it for reading. None when it is gone or is no regular file, or has become a link: whatever was put in its place is
+    /// not offered.
     ///
     /// Never blocks on a FIFO or a device, and never makes a terminal the controlling one.
-    pub(crate) fn open(&self) -> io::Result<Option<(File, u64)>> {
+    pub(crate) fn open(&self) -> io::Result<Option<Opened>> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = match self.root.open_below(&self.below, flags) {
             Ok(descriptor) => File::from(descriptor),
@@ -71,7 +121,9 @@ impl OfferedFile {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        Ok(metadata.is_file().then_some((file, metadata.len())))
+        let modified = metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
+        let identity = (metadata.dev(), metadata.ino());
+        Ok(metadata.is_file().then_some(Opened { file, size: metadata.len(), modified, identity }))
     }
 }
 

@@ -1,15 +1,11 @@
 //! Walks below a trusted directory to the files that a glob matches.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::dir::{Dir, Type};
-use nix::fcntl::OFlag;
-
+use super::directory::{self, Kind};
 use super::glob::{Component, OfferGlob};
 use super::open::{OfferedFile, Root, is_hidden, literal_problem, reason};
 
@@ -24,15 +20,6 @@ pub(crate) trait Visitor {
     fn problem(&mut self, path: PathBuf, reason: String);
     /// A directory, or an entry of one, is about to be looked at; false ends the walk.
     fn may_go_on(&mut self) -> bool;
-}
-
-/// What a directory entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Directory,
-    /// Links, FIFOs, devices, sockets.
-    Other,
 }
 
 /// Tells `visitor` of every file that `glob` matches. A directory that is not there has none.
@@ -109,7 +96,7 @@ impl Walk<'_> {
         if !self.visitor.may_go_on() {
             return Vec::new();
         }
-        match self.read_directory(below) {
+        match directory::entries(&self.root, below, || self.visitor.may_go_on()) {
             Ok(entries) => entries,
             Err(error) => {
                 if !is_missing(&error) {
@@ -119,44 +106,10 @@ impl Walk<'_> {
             }
         }
     }
-
-    fn read_directory(&mut self, below: &Path) -> io::Result<Vec<(OsString, Kind)>> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
-        let mut directory = Dir::from_fd(self.root.open_below(below, flags)?)?;
-        let mut entries = Vec::new();
-        for entry in directory.iter() {
-            let entry = entry?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
-            }
-            if !self.visitor.may_go_on() {
-                break;
-            }
-            let kind = match entry.file_type() {
-                Some(Type::File) => Kind::File,
-                Some(Type::Directory) => Kind::Directory,
-                Some(_) => Kind::Other,
-                // Some file systems do not say.
-                None => self.kind(&below.join(name)),
-            };
-            entries.push((name.to_owned(), kind));
-        }
-        Ok(entries)
-    }
-
-    fn kind(&self, below: &Path) -> Kind {
-        let metadata = self.root.open_below(below, OFlag::O_PATH).and_then(|descriptor| File::from(descriptor).metadata());
-        match metadata {
-            Ok(metadata) if metadata.is_file() => Kind::File,
-            Ok(metadata) if metadata.is_dir() => Kind::Directory,
-            _ => Kind::Other,
-        }
-    }
 }
 
 /// Whether an error only says that there is no such directory (any more), or that it is a link.
-fn is_missing(error: &io::Error) -> bool {
+pub(crate) fn is_missing(error: &io::Error) -> bool {
     use nix::errno::Errno;
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
 }

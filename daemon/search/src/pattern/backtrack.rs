@@ -81,6 +81,11 @@ impl<'c> Budget<'c> {
         u128::from(self.spent.load(Ordering::Relaxed)) >= TIME_LIMIT.as_micros()
     }
 
+    /// All of it again.
+    pub(crate) fn renew(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+    }
+
     fn check(&self) -> Result<(), MatchFailure> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(MatchFailure::Cancelled);

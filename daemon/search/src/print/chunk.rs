@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::output::{CHUNK_BYTES, Output, Stopped};
 
 /// How long found lines wait for more while the search goes on.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A buffer in front of an [`Output`]. Once that has stopped, so has this.
 pub(crate) struct Chunk<'o> {
@@ -35,6 +35,18 @@ impl<'o> Chunk<'o> {
     /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
     pub(crate) fn make_room(&mut self, length: usize) -> Result<(), Stopped> {
         if length >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Whole lines that were gathered elsewhere: many of them are handed on as they are.
+    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        if bytes.len() >= CHUNK_BYTES / 2 {
+            self.flush()?;
+            self.handed_on = Some(Instant::now());
+            let result = self.output.lines(bytes);
+            return self.note(result);
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.end_line()
     }
 
     /// Hands on what there is.

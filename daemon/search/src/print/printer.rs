@@ -2,6 +2,7 @@
 
 use super::chunk::Chunk;
 use super::color;
+use super::json::Json;
 use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::{Binary, Characters, Print, Query};
@@ -57,6 +58,7 @@ pub(crate) struct Printer<'o, 's> {
     extents: Option<(&'s Extents, ExtentsCache)>,
     budget: &'s Budget<'s>,
     chunk: Chunk<'o>,
+    json: Option<Json>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
     /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one more than that.
@@ -68,7 +70,8 @@ pub(crate) struct Printer<'o, 's> {
 impl<'o, 's> Printer<'o, 's> {
     pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, budget: &'s Budget<'s>, chunk: Chunk<'o>) -> Self {
         let extents = extents.map(|extents| (extents, extents.cache()));
-        Printer { query, extents, budget, chunk, name: Vec::new(), width: 0, used: false }
+        let json = query.json.then(Json::new);
+        Printer { query, extents, budget, chunk, json, name: Vec::new(), width: 0, used: false }
     }
 
     /// From here on, lines are of this file, which has `size` bytes.
@@ -90,7 +93,7 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// The `--` between groups of lines with context; nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
-        let Some(separator) = self.query.group_separator.as_ref().filter(|_| self.used) else {
+        let Some(separator) = self.query.group_separator.as_ref().filter(|_| self.used && self.json.is_none()) else {
             return Ok(());
         };
         let out = self.chunk.line();
@@ -104,6 +107,9 @@ impl<'o, 's> Printer<'o, 's> {
         let text = line.bytes.strip_suffix(&[self.query.line_end()]).unwrap_or(line.bytes);
         // With -v it is the context that has the matches.
         let has_matches = (line.role == Role::Selected) != self.query.invert;
+        if self.json.is_some() {
+            return self.json_line(line, text, has_matches);
+        }
         if self.query.print == Print::Matches {
             return if has_matches { self.matches(line, text) } else { Ok(true) };
         }
@@ -131,6 +137,26 @@ impl<'o, 's> Printer<'o, 's> {
     /// Whether it is text, or need not be.
     fn is_printable(&self, text: &[u8]) -> bool {
         self.query.binary == Binary::Text || self.query.characters == Characters::Bytes || std::str::from_utf8(text).is_ok()
+    }
+
+    /// `--json`: a line with where its matches are, empty ones left out.
+    fn json_line(&mut self, line: &Line<'_>, text: &[u8], has_matches: bool) -> Result<bool, PrintError> {
+        let mut matches = Vec::new();
+        let mut at = 0;
+        while has_matches
+            && at <= text.len()
+            && let Some((extents, cache)) = &mut self.extents
+            && let Some(found) = extents.next(cache, self.budget, text, at)?
+        {
+            at = found.end + usize::from(found.is_empty());
+            matches.extend((!found.is_empty()).then_some(found));
+        }
+        self.chunk.make_room(text.len())?;
+        if let Some(json) = &self.json {
+            json.line(&self.name, line, text, &matches, self.chunk.line());
+        }
+        self.chunk.end_line()?;
+        Ok(true)
     }
 
     /// `-o`: each match that is not empty, on a line of its own, up to the first that is no text.
@@ -163,6 +189,10 @@ impl<'o, 's> Printer<'o, 's> {
     /// `-c`
     pub(crate) fn count(&mut self, count: u64) -> Result<(), Stopped> {
         let out = self.chunk.line();
+        if self.json.is_some() {
+            Json::count(&self.name, count, out);
+            return self.chunk.end_line();
+        }
         if !self.query.no_names {
             name(self.query, &self.name, b":", out);
         }
@@ -174,6 +204,10 @@ impl<'o, 's> Printer<'o, 's> {
     /// `-l` and `-L`
     pub(crate) fn file_name(&mut self) -> Result<(), Stopped> {
         let out = self.chunk.line();
+        if self.json.is_some() {
+            Json::file(&self.name, out);
+            return self.chunk.end_line();
+        }
         color::write(self.query.colors.as_ref(), |colors| &colors.file_name, &self.name, out);
         out.push(if self.query.null_after_names { 0 } else { b'\n' });
         self.chunk.end_line()

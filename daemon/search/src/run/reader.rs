@@ -17,21 +17,23 @@ pub(crate) struct BoundedReader<'r, 'o, 's, R> {
     /// Set once nothing more of the file is wanted.
     done: &'r Cell<bool>,
     left: u64,
+    line_end: u8,
     /// Counts the bytes that were read.
     bytes: &'r mut u64,
 }
 
 impl<'r, 'o, 's, R: Read> BoundedReader<'r, 'o, 's, R> {
-    /// Reads at most [`GROWTH_LIMIT`] more than `size` bytes.
+    /// Reads at most [`GROWTH_LIMIT`] more than `size` bytes; if it comes so far, up to a line's end.
     pub(crate) fn new(
         file: R,
         size: u64,
+        line_end: u8,
         printer: &'r RefCell<Printer<'o, 's>>,
         cancel: &'r AtomicBool,
         done: &'r Cell<bool>,
         bytes: &'r mut u64,
     ) -> Self {
-        BoundedReader { file, printer, cancel, done, left: size.saturating_add(GROWTH_LIMIT), bytes }
+        BoundedReader { file, printer, cancel, done, left: size.saturating_add(GROWTH_LIMIT), line_end, bytes }
     }
 }
 
@@ -53,7 +55,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         self.left -= read as u64;
         if self.left == 0 && read > 0 {
             // The file outran the limit: end at a line's end.
-            let cut = part.get(..read).and_then(|part| part.iter().rposition(|b| *b == b'\n'));
+            let cut = part.get(..read).and_then(|part| memchr::memrchr(self.line_end, part));
             read = cut.map_or(read, |at| at + 1);
         }
         *self.bytes += read as u64;

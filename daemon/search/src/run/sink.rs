@@ -5,6 +5,7 @@ use std::io;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
+use super::places::Places;
 use crate::output::Stopped;
 use crate::print::{Line, PrintError, Printer, Role};
 use crate::query::{Binary, Print, Query};
@@ -52,8 +53,12 @@ pub(crate) struct LineSink<'r, 'o, 's> {
     printer: &'r RefCell<Printer<'o, 's>>,
     /// Set once nothing more of the file is wanted: with -v the searcher goes on although it was told, so its reader looks too.
     done: &'r Cell<bool>,
+    /// Where in the file the lines are that are found.
+    places: &'r Places,
     /// Lines selected so far.
     selected: u64,
+    /// Whether lines may have others printed with them, and separators between their groups.
+    with_context: bool,
     /// Where the last line that was printed ends in the file, in bytes.
     printed_up_to: Option<u64>,
     /// The context lines left to print once `-m` is reached.
@@ -65,17 +70,40 @@ pub(crate) struct LineSink<'r, 'o, 's> {
 }
 
 impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
-    pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>) -> Self {
+    pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>, places: &'r Places) -> Self {
         LineSink {
             query,
             printer,
             done,
+            places,
             selected: 0,
+            with_context: query.has_context(),
             printed_up_to: None,
             last_context: None,
             binary: false,
             binary_matches: false,
         }
+    }
+
+    /// Goes on in a file of which a part was searched before, with what was found there. Context is left out.
+    pub(crate) fn going_on(self, selected: u64, binary: bool) -> Self {
+        LineSink { selected, with_context: false, binary, ..self }
+    }
+
+    /// Whether a NUL byte was seen where only text is printed.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// The number and the place of a line in its file, from those in what is searched.
+    fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
+        let before = self.places.before(at);
+        (number.map(|number| number + before.lines), at + before.bytes)
+    }
+
+    /// Whether nothing more of the file is wanted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.done.get()
     }
 
     /// How many lines were selected.
@@ -90,7 +118,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
 
     fn print(&mut self, line: &Line<'_>) -> Result<(), Ended> {
         let mut printer = self.printer.borrow_mut();
-        if self.query.has_context() && self.printed_up_to != Some(line.offset) {
+        if self.with_context && self.printed_up_to != Some(line.offset) {
             printer.group_separator()?;
         }
         if printer.line(line)? {
@@ -125,7 +153,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         }
         if self.query.max_count.is_some_and(|max| self.selected >= max) {
             match self.query.after_context {
-                Some(lines @ 1..) if prints => self.last_context = Some(lines),
+                Some(lines @ 1..) if prints && self.with_context => self.last_context = Some(lines),
                 _ => return Ok(false),
             }
         }
@@ -144,8 +172,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let offset = found.absolute_byte_offset();
-        let line = |role| Line { bytes: found.bytes(), number: found.line_number(), offset, role };
+        let (number, offset) = self.place(found.line_number(), found.absolute_byte_offset());
+        let line = |role| Line { bytes: found.bytes(), number, offset, role };
         let more = match self.last_context {
             Some(left) => self.print_last_context(left, &line(Role::Context))?,
             None => self.select(&line(Role::Selected))?,
@@ -158,8 +186,8 @@ impl Sink for LineSink<'_, '_, '_> {
         if self.done.get() {
             return Ok(false);
         }
-        let offset = context.absolute_byte_offset();
-        let line = Line { bytes: context.bytes(), number: context.line_number(), offset, role: Role::Context };
+        let (number, offset) = self.place(context.line_number(), context.absolute_byte_offset());
+        let line = Line { bytes: context.bytes(), number, offset, role: Role::Context };
         let more = match self.last_context {
             _ if self.binary => true,
             Some(left) => self.print_last_context(left, &line)?,

@@ -5,9 +5,11 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::failure::Failure;
+use super::places::Places;
 use super::reader::BoundedReader;
 use super::sink::{Ended, LineSink};
-use super::{Search, Totals, search_failure};
+use super::{Search, Totals};
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
@@ -50,8 +52,9 @@ impl Search {
     ) -> Result<(), Stopped> {
         totals.files = 1;
         let done = Cell::new(false);
-        let mut sink = LineSink::new(&self.query, printer, &done);
-        let reader = BoundedReader::new(reader, u64::MAX, printer, cancel, &done, &mut totals.bytes);
+        let places = Places::default();
+        let mut sink = LineSink::new(&self.query, printer, &done, &places);
+        let reader = BoundedReader::new(reader, u64::MAX, self.line_end(), printer, cancel, &done, &mut totals.bytes);
         let ended = self.searcher().search_reader(self.engine.matcher(budget), reader, &mut sink);
         let (selected, binary) = (sink.selected(), sink.binary_matches());
         totals.lines = selected;
@@ -68,7 +71,9 @@ impl Search {
             }
             Err(Ended::Read(error)) => {
                 totals.errors = 1;
-                printer.chunk().message(format!("{name}: {}", search_failure(&error)))?;
+                if let Failure::Unread(reason) = Failure::reading(&error) {
+                    printer.chunk().message(format!("{name}: {reason}"))?;
+                }
             }
         }
         match self.query.print {

@@ -1,0 +1,159 @@
+//! Puts together what the parts of files gave, in order: counts, names, messages and separators.
+
+use super::failure::Failure;
+use super::worker::Outcome;
+use super::{Search, Totals};
+use crate::files::OfferedFile;
+use crate::output::{Output, Stopped};
+use crate::pattern::Budget;
+use crate::print::{Chunk, Printer};
+use crate::query::{Binary, Print};
+
+/// Whether there is more to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// More of the same file may matter.
+    More,
+    /// No more of this file does.
+    OtherFile,
+    /// Nothing does.
+    End,
+}
+
+/// What is gathered of one run.
+pub(crate) struct Assembly<'o, 's> {
+    search: &'s Search,
+    machine: &'s str,
+    printer: Printer<'o, 's>,
+    totals: Totals,
+    file: Gathered,
+    /// What goes between groups of lines with context; the first part of a file begins with it.
+    separator: Vec<u8>,
+    /// Whether any file before had selected lines.
+    used: bool,
+}
+
+/// What is known of the file whose parts are coming.
+#[derive(Debug, Default)]
+struct Gathered {
+    begun: bool,
+    printed: bool,
+    selected: u64,
+    binary: bool,
+    binary_matches: bool,
+    over: bool,
+}
+
+impl<'o, 's> Assembly<'o, 's> {
+    pub(crate) fn new(
+        search: &'s Search,
+        machine: &'s str,
+        budget: &'s Budget<'s>,
+        output: &'o mut dyn Output,
+    ) -> Assembly<'o, 's> {
+        let printer = Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
+        let separator = search.separator(budget);
+        Assembly { search, machine, printer, totals: Totals::default(), file: Gathered::default(), separator, used: false }
+    }
+
+    pub(crate) fn totals(self) -> Totals {
+        self.totals
+    }
+
+    /// Lines of the current file.
+    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        if self.file.over || self.file.binary {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut self.file.printed, true);
+        let bytes = if first && !self.used { bytes.strip_prefix(self.separator.as_slice()).unwrap_or(bytes) } else { bytes };
+        self.printer.chunk().lines(bytes)
+    }
+
+    pub(crate) fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.printer.chunk().message(text)
+    }
+
+    /// The search cannot be done, or not to its end.
+    pub(crate) fn broken(&mut self, reason: &str) -> Result<(), Stopped> {
+        self.totals.errors += 1;
+        self.message(reason.to_owned())
+    }
+
+    /// Hands on what has waited long enough.
+    pub(crate) fn flush_if_late(&mut self) -> Result<(), Stopped> {
+        self.printer.chunk().flush_if_late()
+    }
+
+    /// A part of `file` is searched.
+    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, outcome: &Outcome) -> Result<Next, Stopped> {
+        if !self.file.over {
+            self.add(file, outcome)?;
+        }
+        let ends = outcome.failure == Some(Failure::Spent);
+        if !is_last && !ends {
+            self.printer.chunk().flush_if_late()?;
+            return Ok(if self.file.over { Next::OtherFile } else { Next::More });
+        }
+        let gathered = std::mem::take(&mut self.file);
+        if gathered.begun {
+            self.finish(file, &gathered)?;
+        }
+        self.printer.chunk().flush()?;
+        let enough = self.search.query.print == Print::Nothing && self.totals.lines > 0;
+        Ok(if enough || ends { Next::End } else { Next::OtherFile })
+    }
+
+    fn add(&mut self, file: &OfferedFile, outcome: &Outcome) -> Result<(), Stopped> {
+        let prints = self.search.query.prints_lines();
+        if let Some(failure @ (Failure::Gone | Failure::Unopened(_))) = &outcome.failure {
+            return self.fail(file, failure);
+        }
+        if !std::mem::replace(&mut self.file.begun, true) {
+            self.totals.files += 1;
+        }
+        self.totals.bytes += outcome.bytes;
+        self.printer.chunk().note_read(outcome.bytes)?;
+        if outcome.binary && self.search.query.binary == Binary::Skip {
+            // What was selected before does not count either.
+            self.totals.lines -= std::mem::take(&mut self.file.selected);
+        }
+        // From the first NUL byte on, one line is selected at the most.
+        let after_binary = prints && self.file.binary;
+        let selected = if after_binary { outcome.selected.min(1) } else { outcome.selected };
+        self.file.selected += selected;
+        self.totals.lines += selected;
+        self.file.binary |= prints && outcome.binary;
+        self.file.binary_matches |= outcome.binary_matches || (after_binary && selected > 0);
+        self.file.over |= outcome.over || (after_binary && selected > 0);
+        match &outcome.failure {
+            Some(failure) => {
+                self.file.over |= failure.is_error();
+                self.fail(file, failure)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Prints what comes after a file's lines.
+    fn finish(&mut self, file: &OfferedFile, gathered: &Gathered) -> Result<(), Stopped> {
+        self.printer.set_file(self.search.name(self.machine, file), 0);
+        self.used |= gathered.printed || (self.search.query.prints_lines() && gathered.selected > 0);
+        match self.search.query.print {
+            Print::Count => self.printer.count(gathered.selected),
+            Print::FilesWithMatch if gathered.selected > 0 => self.printer.file_name(),
+            Print::FilesWithoutMatch if gathered.selected == 0 => self.printer.file_name(),
+            _ if gathered.binary_matches => self.message(format!("{}: binary file matches", file.path().display())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what is the matter with a file.
+    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+        self.totals.errors += u64::from(failure.is_error());
+        match failure.words(file) {
+            Some(words) if !self.search.query.no_messages => self.message(words),
+            _ => Ok(()),
+        }
+    }
+}

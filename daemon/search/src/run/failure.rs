@@ -1,0 +1,60 @@
+//! Why a file was not searched, or not to its end, in words.
+
+use std::io;
+
+use super::MAX_LINE_BYTES;
+use crate::files::{DecompressError, OfferedFile, reason};
+use crate::pattern::MatchFailure;
+
+/// What kept a file from being searched to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It is not there any more: no failure at all.
+    Gone,
+    /// It could not be opened.
+    Unopened(String),
+    /// Its rest could not be read.
+    Unread(String),
+    /// A line could not be held against the patterns; its rest was not searched.
+    Unmatched(String),
+    /// Backtracking has taken all the time that there is for it: here the search ends.
+    Spent,
+    /// A time was asked for, and none of its lines has any. Worth a message, but no error.
+    Undated,
+}
+
+impl Failure {
+    /// For an error while reading. Those of the searcher itself have no number: its buffer would have to grow past the limit.
+    pub(crate) fn reading(error: &io::Error) -> Failure {
+        let decompressing = error.get_ref().and_then(|error| error.downcast_ref::<DecompressError>());
+        Failure::Unread(if let Some(error) = decompressing {
+            error.to_string()
+        } else if error.raw_os_error().is_some() {
+            reason(error)
+        } else {
+            let limit = MAX_LINE_BYTES / (1024 * 1024);
+            format!("a line, with its context, is longer than {limit} MiB: the rest of the file was not searched")
+        })
+    }
+
+    /// For what kept a line from being held against the patterns, in its words.
+    pub(crate) fn matching(words: String) -> Failure {
+        if words == MatchFailure::Time.to_string() { Failure::Spent } else { Failure::Unmatched(words) }
+    }
+
+    /// Whether it counts as an error.
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(self, Failure::Unopened(_) | Failure::Unread(_) | Failure::Unmatched(_) | Failure::Spent)
+    }
+
+    /// What is said of it, if anything.
+    pub(crate) fn words(&self, file: &OfferedFile) -> Option<String> {
+        let path = file.path().display();
+        match self {
+            Failure::Gone => None,
+            Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => Some(format!("{path}: {reason}")),
+            Failure::Spent => Some(format!("{path}: {}", MatchFailure::Time)),
+            Failure::Undated => Some(format!("{path}: no line carries a time that is understood: none is searched")),
+        }
+    }
+}

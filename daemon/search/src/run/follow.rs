@@ -1,0 +1,248 @@
+//! What is written to files from now on.
+//!
+//! Files are known by device and inode, not by name: one that is renamed is read on under the name by which it was found, and the
+//! one that takes its place is new. One that is gone, or is not offered under its new name, is read on for a while, as whoever
+//! writes it may not know yet. A file that is shorter than before, or does not have before the end what it had, was truncated.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::Totals;
+use super::block::Buffer;
+use super::failure::Failure;
+use super::followed::Followed;
+use super::in_memory::InMemory;
+use super::places::Before;
+use super::queue::Piece;
+use super::sink::{Ended, LineSink};
+use super::threads::Work;
+use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
+use crate::output::{Output, Stopped};
+use crate::print::{Chunk, Printer};
+
+/// The most files that are followed at once: so many are open.
+pub(crate) const MAX_FOLLOWED: usize = 256;
+
+/// How often files are looked at.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// After how many looks at the files their names are looked at as well.
+const LOOKS_PER_SCAN: u32 = 5;
+
+/// How long a file is read on that is not there any more under a name that is offered, after something was last written to it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Follows what `offer` and `narrow` give, until cancelled or stopped.
+pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Piece>) {
+    let mut output = Sent(found);
+    let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+    let mut follow = Follow {
+        work,
+        printer: RefCell::new(printer),
+        in_memory: InMemory::new(work.search, work.budget),
+        buffer: Buffer::default(),
+        files: BTreeMap::new(),
+        told: BTreeSet::new(),
+        totals: Totals::default(),
+    };
+    // It ends only so.
+    let Err(Stopped) = follow.run(offer, narrow);
+    let totals = Totals { interrupted: true, ..follow.totals };
+    // Nobody may be waiting any more.
+    let _ = found.send(Piece::End(totals));
+}
+
+/// The output of the thread that follows.
+struct Sent<'s>(&'s SyncSender<Piece>);
+
+impl Output for Sent<'_> {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.0.send(Piece::Lines(bytes.to_vec())).map_err(|_| Stopped)
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.0.send(Piece::Message(text)).map_err(|_| Stopped)
+    }
+}
+
+struct Follow<'f> {
+    work: &'f Work<'f>,
+    printer: RefCell<Printer<'f, 'f>>,
+    in_memory: InMemory<'f>,
+    buffer: Buffer,
+    files: BTreeMap<(u64, u64), Followed>,
+    /// What was complained about already; at most [`MAX_FOLLOWED`].
+    told: BTreeSet<PathBuf>,
+    totals: Totals,
+}
+
+impl Follow<'_> {
+    fn run(&mut self, offer: &Offer, narrow: &Narrow) -> Result<Infallible, Stopped> {
+        self.scan(offer, narrow, true)?;
+        loop {
+            for _ in 0..LOOKS_PER_SCAN {
+                if self.work.cancel.load(Ordering::Relaxed) {
+                    return Err(Stopped);
+                }
+                sleep(EVERY);
+                self.look()?;
+            }
+            self.scan(offer, narrow, false)?;
+        }
+    }
+
+    /// Looks at which files there are. At first they are followed from their ends, later ones from their beginnings.
+    fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
+        let found = offer.files(narrow);
+        for problem in found.problems {
+            self.tell(&problem.path, &problem.reason)?;
+        }
+        let mut there = BTreeSet::new();
+        let mut new = Vec::new();
+        for file in &found.files {
+            match file.identity() {
+                Ok(Some(identity)) => {
+                    there.insert(identity);
+                    new.extend((!self.files.contains_key(&identity)).then_some(file));
+                }
+                Ok(None) => {}
+                Err(error) => self.tell(file.path(), &reason(&error))?,
+            }
+        }
+        for file in new {
+            if self.files.len() >= MAX_FOLLOWED {
+                self.tell(file.path(), &format!("{MAX_FOLLOWED} files are followed already: name fewer"))?;
+                break;
+            }
+            // What is rotated away by copying was read under its own name.
+            if first || !found.files.iter().any(|other| is_rotated_of(file.path(), other.path())) {
+                self.begin(file, first)?;
+            }
+        }
+        let now = Instant::now();
+        for (identity, followed) in &mut self.files {
+            followed.gone = if there.contains(identity) { None } else { followed.gone.or(Some(now)) };
+        }
+        self.end_the_gone()
+    }
+
+    /// Ends files that are gone for long enough; their last line needs no end.
+    fn end_the_gone(&mut self) -> Result<(), Stopped> {
+        let gone = |followed: &Followed| followed.gone.is_some_and(|since| since.elapsed() >= GRACE);
+        let ended: Vec<_> = self.files.iter().filter(|(_, followed)| gone(followed)).map(|(identity, _)| *identity).collect();
+        for identity in ended {
+            if let Some(mut followed) = self.files.remove(&identity) {
+                self.read(&mut followed, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, file: &OfferedFile, at_end: bool) -> Result<(), Stopped> {
+        let Work { search, cancel, .. } = *self.work;
+        let followed = match file.open() {
+            Ok(Some(opened)) => Followed::begin(file, opened, at_end, search, cancel),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match followed {
+            Ok(Some(followed)) => {
+                self.totals.files += 1;
+                self.files.insert(followed.opened.identity, followed);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => self.tell(file.path(), &reason(&error)),
+        }
+    }
+
+    /// Searches what was written to the files.
+    fn look(&mut self) -> Result<(), Stopped> {
+        let mut files = std::mem::take(&mut self.files);
+        let result = files.values_mut().try_for_each(|followed| self.read(followed, false));
+        self.files = files;
+        result
+    }
+
+    /// Searches what was written to a file. `is_last`: it gets no more, so that its last line needs no end.
+    fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = followed.lines(&mut buffer, self.work.search.line_end(), is_last);
+        let searched = match result {
+            Ok(()) => self.search(followed, buffer.bytes_mut()),
+            Err(error) => {
+                followed.over = true;
+                self.tell(followed.file.path(), &reason(&error))
+            }
+        };
+        buffer.clear();
+        self.buffer = buffer;
+        searched
+    }
+
+    fn search(&mut self, followed: &mut Followed, lines: &mut [u8]) -> Result<(), Stopped> {
+        if followed.over || lines.is_empty() {
+            return Ok(());
+        }
+        let search = self.work.search;
+        let size = Before { bytes: lines.len() as u64, lines: search.lines_in(lines) };
+        self.totals.bytes += size.bytes;
+        // Its size is not known in the end.
+        self.printer.borrow_mut().set_file(search.name(self.work.machine, &followed.file), u64::MAX);
+        // It goes on for ever, so each look has all of it.
+        self.work.budget.renew();
+        let done = Cell::new(false);
+        let sink = LineSink::new(&search.query, &self.printer, &done, &followed.places);
+        let mut sink = sink.going_on(followed.selected, followed.binary);
+        let ended = self.in_memory.search(lines, &mut sink);
+        let (selected, binary, binary_matches) = (sink.selected(), sink.is_binary(), sink.binary_matches());
+        // A NUL byte may have taken back what was selected.
+        self.totals.lines = self.totals.lines - followed.selected + selected;
+        followed.selected = selected;
+        followed.binary = binary;
+        followed.places.go_on(size);
+        let first = binary_matches && !std::mem::replace(&mut followed.binary_matches, binary_matches);
+        followed.over = done.get();
+        self.printer.borrow_mut().chunk().flush()?;
+        match ended {
+            Ok(()) if first => {
+                let text = format!("{}: binary file matches", followed.file.path().display());
+                self.printer.borrow_mut().chunk().message(text)
+            }
+            Ok(()) => Ok(()),
+            Err(Ended::Stopped) => Err(Stopped),
+            Err(Ended::Read(error)) => self.fail(&followed.file, &Failure::reading(&error)),
+            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => Err(Stopped),
+            Err(Ended::Match(words)) => {
+                followed.over = true;
+                self.fail(&followed.file, &Failure::matching(words))
+            }
+        }
+    }
+
+    /// Says once what is the matter with a file.
+    fn tell(&mut self, path: &Path, reason: &str) -> Result<(), Stopped> {
+        if self.told.len() >= MAX_FOLLOWED || !self.told.insert(path.to_owned()) {
+            return Ok(());
+        }
+        self.totals.errors += 1;
+        if self.work.search.query.no_messages {
+            return Ok(());
+        }
+        self.printer.borrow_mut().chunk().message(format!("{}: {reason}", path.display()))
+    }
+
+    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+        self.totals.errors += 1;
+        match failure.words(file) {
+            Some(words) => self.printer.borrow_mut().chunk().message(words),
+            None => Ok(()),
+        }
+    }
+}

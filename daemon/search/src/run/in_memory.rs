@@ -1,0 +1,45 @@
+//! Searches whole lines that lie in memory.
+
+use grep_searcher::{BinaryDetection, Searcher, Sink};
+
+use super::Search;
+use super::sink::Ended;
+use crate::pattern::Budget;
+
+/// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
+/// memory does not. Context is left out.
+#[derive(Debug)]
+pub(crate) struct InMemory<'s> {
+    search: &'s Search,
+    budget: &'s Budget<'s>,
+    searcher: Searcher,
+    detection: BinaryDetection,
+}
+
+impl<'s> InMemory<'s> {
+    pub(crate) fn new(search: &'s Search, budget: &'s Budget<'s>) -> InMemory<'s> {
+        let mut searcher = search.searcher_with_context(0, 0);
+        let detection = searcher.binary_detection().clone();
+        searcher.set_binary_detection(BinaryDetection::none());
+        InMemory { search, budget, searcher, detection }
+    }
+
+    /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends in them.
+    pub(crate) fn search<S: Sink<Error = Ended>>(&mut self, lines: &mut [u8], sink: &mut S) -> Result<(), Ended> {
+        if let Some(byte) = self.detection.convert_byte()
+            && let Some(at) = memchr::memchr(byte, lines)
+        {
+            if !sink.binary_data(&self.searcher, at as u64)? {
+                return Ok(());
+            }
+            lines.iter_mut().filter(|one| **one == byte).for_each(|one| *one = self.search.line_end());
+        }
+        if let Some(byte) = self.detection.quit_byte()
+            && let Some(at) = memchr::memchr(byte, lines)
+        {
+            sink.binary_data(&self.searcher, at as u64)?;
+            return Ok(());
+        }
+        self.searcher.search_slice(self.search.engine.matcher(self.budget), lines, sink)
+    }
+}

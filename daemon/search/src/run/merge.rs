@@ -1,0 +1,279 @@
+//! The lines of many files in the order of time.
+//!
+//! Each file, with what was rotated away from it before it, is a stream that is searched a part at a time; of all streams the line
+//! with the earliest time comes next. So only one part's lines of each stream are held in memory.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use super::Totals;
+use super::failure::Failure;
+use super::in_memory::InMemory;
+use super::parts::Parts;
+use super::places::{Before, Places};
+use super::queue::{Piece, Timed};
+use super::sink::{Ended, LineSink};
+use super::source::Source;
+use super::threads::Work;
+use super::timed::{LineTimes, TimedSink};
+use crate::files::{Compression, OfferedFile};
+use crate::output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
+use crate::print::{Chunk, Printer};
+use crate::time::{Times, Zone};
+
+/// The most files, those rotated away not counted, that are merged: so many are open at once.
+pub(crate) const MAX_STREAMS: usize = 256;
+
+/// How long found lines wait for more.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Searches all files of `work` and sends what is found in the order of time.
+pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
+    let chains: Vec<&[OfferedFile]> = work.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
+    let mut totals = Totals::default();
+    if chains.len() > MAX_STREAMS {
+        totals.errors = 1;
+        let text = format!("{} files cannot be merged in the order of time, only {MAX_STREAMS}: name fewer", chains.len());
+        // If nobody takes it, nobody takes the totals either.
+        let _ = found.send(Piece::Message(text));
+    } else {
+        let zone = Zone::local();
+        let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
+        let mut output = &captured;
+        let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+        let mut merge = Merge {
+            work,
+            zone: &zone,
+            captured: &captured,
+            printer: RefCell::new(printer),
+            in_memory: InMemory::new(work.search, work.budget),
+            batch: Timed::default(),
+            handed_on: Instant::now(),
+            spent: false,
+            totals,
+        };
+        let done = merge.run(&chains);
+        totals = merge.totals;
+        totals.interrupted = done.is_err();
+    }
+    // Nobody may be waiting any more.
+    let _ = found.send(Piece::End(totals));
+}
+
+/// Takes what is printed, with the time that it is printed for.
+struct Captured<'c> {
+    now: Cell<i64>,
+    lines: RefCell<VecDeque<(i64, Vec<u8>)>>,
+    found: &'c SyncSender<Piece>,
+}
+
+impl Output for &Captured<'_> {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.lines.borrow_mut().push_back((self.now.get(), bytes.to_vec()));
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.found.send(Piece::Message(text)).map_err(|_| Stopped)
+    }
+}
+
+/// A file and what was rotated away from it, the oldest first.
+struct Stream<'m> {
+    files: std::slice::Iter<'m, OfferedFile>,
+    current: Option<Current<'m>>,
+    /// What was found and is not sent yet.
+    found: VecDeque<(i64, Vec<u8>)>,
+    /// The time of the last line looked at.
+    last: i64,
+}
+
+/// A file that is being searched.
+struct Current<'m> {
+    file: &'m OfferedFile,
+    source: Source<'m>,
+    parts: Parts,
+    places: Rc<Places>,
+    times: LineTimes<'m>,
+    selected: u64,
+    binary: bool,
+    binary_matches: bool,
+}
+
+struct Merge<'m> {
+    work: &'m Work<'m>,
+    zone: &'m Zone,
+    captured: &'m Captured<'m>,
+    printer: RefCell<Printer<'m, 'm>>,
+    in_memory: InMemory<'m>,
+    batch: Timed,
+    handed_on: Instant,
+    /// Backtracking has taken all its time: nothing more is searched.
+    spent: bool,
+    totals: Totals,
+}
+
+impl<'m> Merge<'m> {
+    fn run(&mut self, chains: &[&'m [OfferedFile]]) -> Result<(), Stopped> {
+        let mut streams: Vec<Stream<'m>> = chains
+            .iter()
+            .map(|files| Stream { files: files.iter(), current: None, found: VecDeque::new(), last: NO_TIME })
+            .collect();
+        // The earliest line first; of several, that of the first file.
+        let mut next = BinaryHeap::new();
+        for (at, stream) in streams.iter_mut().enumerate() {
+            next.extend(self.first(stream)?.map(|time| Reverse((time, at))));
+        }
+        while let Some(Reverse((time, at))) = next.pop() {
+            let Some(stream) = streams.get_mut(at) else { continue };
+            if let Some((_, lines)) = stream.found.pop_front() {
+                self.send(time, &lines)?;
+            }
+            next.extend(self.first(stream)?.map(|time| Reverse((time, at))));
+        }
+        self.hand_on()
+    }
+
+    /// The time of a stream's first line that is not sent; none at its end. Searches as far as it must.
+    fn first(&mut self, stream: &mut Stream<'m>) -> Result<Option<i64>, Stopped> {
+        loop {
+            if let Some((time, _)) = stream.found.front() {
+                return Ok(Some(*time));
+            }
+            if self.work.cancel.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
+            if self.spent {
+                return Ok(None);
+            }
+            if self.handed_on.elapsed() >= PATIENCE {
+                self.hand_on()?;
+            }
+            match &mut stream.current {
+                Some(current) => {
+                    let more = self.search_part(current)?;
+                    stream.last = current.times.last();
+                    stream.found.append(&mut self.captured.lines.borrow_mut());
+                    if !more {
+                        let ended = stream.current.take().filter(|ended| ended.binary_matches);
+                        ended.map_or(Ok(()), |ended| {
+                            self.message(format!("{}: binary file matches", ended.file.path().display()))
+                        })?;
+                    }
+                }
+                None => match stream.files.next() {
+                    Some(file) => stream.current = self.open(file, stream.last)?,
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+
+    fn open(&mut self, file: &'m OfferedFile, last: i64) -> Result<Option<Current<'m>>, Stopped> {
+        let Work { search, plan, cancel, .. } = *self.work;
+        let places = Rc::new(Places::default());
+        let opened = file.open().and_then(|opened| {
+            let Some(opened) = opened else { return Ok(None) };
+            let times = Times::new(self.zone, opened.modified);
+            let compression = Compression::of(&opened.file)?;
+            let source = Source::open(opened, compression, search, plan.window, self.zone, Rc::clone(&places), cancel)?;
+            Ok(Some((source, times)))
+        });
+        match opened {
+            Ok(None) => Ok(None),
+            Ok(Some((source, times))) => {
+                self.totals.files += 1;
+                let times = LineTimes::new(times, search.line_end(), last);
+                let parts = Parts::new(source.size, search.line_end());
+                Ok(Some(Current { file, source, parts, places, times, selected: 0, binary: false, binary_matches: false }))
+            }
+            Err(error) => self.fail(file, &Failure::reading(&error)).map(|()| None),
+        }
+    }
+
+    /// Searches the next part of a file; false when it was the last, or no more is wanted.
+    fn search_part(&mut self, current: &mut Current<'m>) -> Result<bool, Stopped> {
+        let search = self.work.search;
+        let part = match current.parts.next(&mut current.source.reader) {
+            Ok(Some(part)) => part,
+            Ok(None) => {
+                if current.source.reader.is_undated() {
+                    self.fail(current.file, &Failure::Undated)?;
+                }
+                return Ok(false);
+            }
+            Err(error) => {
+                if self.work.cancel.load(Ordering::Relaxed) {
+                    return Err(Stopped);
+                }
+                self.fail(current.file, &Failure::reading(&error))?;
+                return Ok(false);
+            }
+        };
+        let size = Before { bytes: part.len() as u64, lines: search.lines_in(part) };
+        self.totals.bytes += size.bytes;
+        self.printer.borrow_mut().set_file(search.name(self.work.machine, current.file), current.source.size);
+        let done = Cell::new(false);
+        let lines =
+            LineSink::new(&search.query, &self.printer, &done, &current.places).going_on(current.selected, current.binary);
+        let mut sink = TimedSink { lines, printer: &self.printer, times: &mut current.times, now: &self.captured.now };
+        let ended = self.in_memory.search(part, &mut sink);
+        let (selected, is_binary, binary_matches) = (sink.lines.selected(), sink.lines.is_binary(), sink.lines.binary_matches());
+        self.printer.borrow_mut().chunk().flush()?;
+        // A NUL byte may have taken back what was selected.
+        self.totals.lines = self.totals.lines - current.selected + selected;
+        (current.selected, current.binary) = (selected, is_binary);
+        current.binary_matches |= binary_matches;
+        current.times.go_on(part);
+        current.places.go_on(size);
+        match ended {
+            Ok(()) => {}
+            Err(Ended::Stopped) => return Err(Stopped),
+            Err(Ended::Read(error)) => {
+                self.fail(current.file, &Failure::reading(&error))?;
+                return Ok(false);
+            }
+            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => return Err(Stopped),
+            Err(Ended::Match(words)) => {
+                let failure = Failure::matching(words);
+                self.spent |= failure == Failure::Spent;
+                self.fail(current.file, &failure)?;
+                return Ok(false);
+            }
+        }
+        Ok(!done.get())
+    }
+
+    /// Says what is the matter with a file.
+    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+        self.totals.errors += u64::from(failure.is_error());
+        match failure.words(file) {
+            Some(words) if !self.work.search.query.no_messages => self.message(words),
+            _ => Ok(()),
+        }
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.hand_on()?;
+        self.captured.found.send(Piece::Message(text)).map_err(|_| Stopped)
+    }
+
+    /// Sends lines once they are many, or have waited.
+    fn send(&mut self, time: i64, lines: &[u8]) -> Result<(), Stopped> {
+        self.batch.push(time, lines);
+        if self.batch.len() >= CHUNK_BYTES { self.hand_on() } else { Ok(()) }
+    }
+
+    fn hand_on(&mut self) -> Result<(), Stopped> {
+        self.handed_on = Instant::now();
+        if self.batch.len() == 0 {
+            return Ok(());
+        }
+        self.captured.found.send(Piece::Timed(std::mem::take(&mut self.batch))).map_err(|_| Stopped)
+    }
+}

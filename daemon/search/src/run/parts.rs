@@ -1,0 +1,58 @@
+//! Reads a file as parts of whole lines, one after the other.
+
+use std::io::{self, Read};
+
+use super::MAX_LINE_BYTES;
+use super::reader::GROWTH_LIMIT;
+
+/// How much is read at once.
+const PART_BYTES: usize = 64 * 1024;
+
+/// The parts of one file.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    buffer: Vec<u8>,
+    /// How much of the buffer was handed out as a part.
+    used: usize,
+    /// How much may still be read.
+    left: u64,
+    line_end: u8,
+}
+
+impl Parts {
+    /// Of a file of about `size` bytes, and what is added to it meanwhile, up to a limit.
+    pub(crate) fn new(size: u64, line_end: u8) -> Parts {
+        Parts { buffer: Vec::new(), used: 0, left: size.saturating_add(GROWTH_LIMIT), line_end }
+    }
+
+    /// The next part, in which only the file's last line may have no end; none at the end.
+    ///
+    /// # Errors
+    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`]: an error without a number.
+    pub(crate) fn next(&mut self, file: &mut impl Read) -> io::Result<Option<&mut [u8]>> {
+        self.buffer.drain(..self.used);
+        self.used = 0;
+        self.buffer.shrink_to(2 * PART_BYTES);
+        while self.used == 0 {
+            if self.buffer.len() > MAX_LINE_BYTES {
+                return Err(io::Error::other("line too long"));
+            }
+            let before = self.buffer.len();
+            let wanted = (PART_BYTES.max(before) as u64).min(self.left);
+            let read = file.take(wanted).read_to_end(&mut self.buffer)?;
+            self.left -= read as u64;
+            let new = self.buffer.get(before..).unwrap_or_default();
+            self.used = match memchr::memrchr(self.line_end, new) {
+                Some(end) => before + end + 1,
+                // A file that outran the limit ends at a line's end.
+                None if self.left == 0 => return Ok(None),
+                None if read == 0 => self.buffer.len(),
+                None => 0,
+            };
+            if read == 0 && self.used == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(self.buffer.get_mut(..self.used))
+    }
+}

@@ -1,0 +1,65 @@
+//! Where searched bytes lie in their file: they may be a part of it, or have gaps.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+/// How many gaps are kept for a sink that has not come to them: more than a searcher reads ahead.
+const MAX_AHEAD: usize = 128 * 1024;
+
+/// What lies before a place of the searched bytes in their file, beyond the searched bytes themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Lines of the file that were left out.
+    pub(crate) lines: u64,
+    /// Bytes of the file that were left out.
+    pub(crate) bytes: u64,
+}
+
+/// The gaps of what is searched: told by the reader that leaves them out, asked for by the sink, both from the beginning to the end.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// The gaps ahead, and where they are in the searched bytes.
+    ahead: RefCell<VecDeque<(u64, Before)>>,
+    current: Cell<Before>,
+    /// What was searched before, in parts, of each of which the places count from its own beginning.
+    searched: Cell<Before>,
+}
+
+impl Places {
+    /// What is searched begins there.
+    pub(crate) fn starting(before: Before) -> Places {
+        Places { ahead: RefCell::default(), current: Cell::new(before), ..Places::default() }
+    }
+
+    /// From `at` in the searched bytes on, `before` was left out in all.
+    pub(crate) fn gap(&self, at: u64, before: Before) {
+        let mut ahead = self.ahead.borrow_mut();
+        match ahead.back_mut() {
+            Some(last) if last.0 == at => last.1 = before,
+            _ => ahead.push_back((at, before)),
+        }
+        if ahead.len() > MAX_AHEAD
+            && let Some((_, passed)) = ahead.pop_front()
+        {
+            self.current.set(passed);
+        }
+    }
+
+    /// A part is searched, and the next begins.
+    pub(crate) fn go_on(&self, part: Before) {
+        let Before { lines, bytes } = self.searched.get();
+        self.searched.set(Before { lines: lines + part.lines, bytes: bytes + part.bytes });
+    }
+
+    /// What is before the part that is searched, and was left out before `at` in it. Never ask for an earlier place than before.
+    pub(crate) fn before(&self, at: u64) -> Before {
+        let searched = self.searched.get();
+        let mut ahead = self.ahead.borrow_mut();
+        while let Some((_, before)) = ahead.front().copied().filter(|(gap, _)| *gap <= searched.bytes + at) {
+            ahead.pop_front();
+            self.current.set(before);
+        }
+        let Before { lines, bytes } = self.current.get();
+        Before { lines: searched.lines + lines, bytes: searched.bytes + bytes }
+    }
+}

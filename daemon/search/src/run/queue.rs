@@ -1,0 +1,79 @@
+//! Carries what a searching thread finds to the thread that has the output.
+
+use std::cell::RefCell;
+use std::sync::mpsc::SyncSender;
+
+use super::Totals;
+use super::worker::Outcome;
+use crate::output::{Output, Stopped};
+
+/// What a searching thread has for the output, in order.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Whole lines.
+    Lines(Vec<u8>),
+    /// Whole lines with their times.
+    Timed(Timed),
+    /// A message.
+    Message(String),
+    /// The unit is searched.
+    Done(Outcome),
+    /// All is searched.
+    End(Totals),
+}
+
+/// Whole lines in the order of time.
+#[derive(Debug, Default)]
+pub(crate) struct Timed {
+    bytes: Vec<u8>,
+    /// Up to where in `bytes` lines have which time.
+    times: Vec<(usize, i64)>,
+}
+
+impl Timed {
+    /// Appends lines of a time that is not before the last.
+    pub(crate) fn push(&mut self, milliseconds: i64, lines: &[u8]) {
+        self.bytes.extend_from_slice(lines);
+        match self.times.last_mut() {
+            Some((end, time)) if *time == milliseconds => *end = self.bytes.len(),
+            _ => self.times.push((self.bytes.len(), milliseconds)),
+        }
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Hands all of it on.
+    pub(crate) fn hand_on(&self, output: &mut dyn Output) -> Result<(), Stopped> {
+        let mut start = 0;
+        for (end, time) in &self.times {
+            output.timed(*time, self.bytes.get(start..*end).unwrap_or_default())?;
+            start = *end;
+        }
+        Ok(())
+    }
+}
+
+/// An output at the other end of a bounded queue. Which queue may change from unit to unit.
+pub(crate) struct Queue<'q>(pub(crate) &'q RefCell<Option<SyncSender<Piece>>>);
+
+impl Queue<'_> {
+    fn send(&self, piece: Piece) -> Result<(), Stopped> {
+        match &*self.0.borrow() {
+            Some(queue) => queue.send(piece).map_err(|_| Stopped),
+            None => Err(Stopped),
+        }
+    }
+}
+
+impl Output for Queue<'_> {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.send(Piece::Lines(bytes.to_vec()))
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.send(Piece::Message(text))
+    }
+}

@@ -1,0 +1,160 @@
+//! Finds where in a large, ordered file a window of time lies, by looking at a few places of it.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+
+use super::plan::Window;
+use crate::time::Times;
+
+/// Smaller files are read from end to end.
+pub(crate) const MIN_BYTES: u64 = 256 * 1024;
+
+/// How far lines of an ordered file may be out of order, in milliseconds: those that several threads write often are a little.
+pub(crate) const SLACK: i64 = 60_000;
+
+/// At how many places a file is looked at to tell whether it is ordered.
+const SAMPLES: u64 = 64;
+
+/// How close a bound is looked for; what is between is read.
+const CLOSE: u64 = 64 * 1024;
+
+/// How far a line with a time is looked for.
+const PATIENCE: usize = 1024 * 1024;
+
+/// Where the lines of a window are in a file. All four places are where lines begin, or the file's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Outside of this there are none.
+    pub(crate) possible: Range<u64>,
+    /// In this there are no others.
+    pub(crate) sure: Range<u64>,
+}
+
+/// Finds the part of a file, of `size` bytes, that holds a window. None when the file is small, or not ordered, or has long
+/// stretches without times: then it must be read as a whole.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn find(file: &File, size: u64, line_end: u8, window: Window, times: &mut Times<'_>) -> io::Result<Option<Part>> {
+    if size < MIN_BYTES {
+        return Ok(None);
+    }
+    let mut probe = Probe { file, size, line_end, times, buffer: Vec::new() };
+    if !probe.is_ordered()? {
+        return Ok(None);
+    }
+    let since = |offset: i64| window.since.map(|since| since.saturating_add(offset));
+    let until = |offset: i64| window.until.map(|until| until.saturating_add(offset));
+    let first = probe.bound(since(-SLACK), 0)?.start;
+    let sure_first = probe.bound(since(SLACK), 0)?.end;
+    let sure_last = probe.bound(until(-SLACK), size)?.start;
+    let last = probe.bound(until(SLACK), size)?.end;
+    Ok(Some(Part { possible: first..last.max(first), sure: sure_first..sure_last.max(sure_first) }))
+}
+
+/// Looks at single places of a file.
+struct Probe<'p, 'z> {
+    file: &'p File,
+    size: u64,
+    line_end: u8,
+    times: &'p mut Times<'z>,
+    buffer: Vec<u8>,
+}
+
+/// A line with a time.
+#[derive(Debug, Clone, Copy)]
+struct Dated {
+    start: u64,
+    time: i64,
+}
+
+impl Probe<'_, '_> {
+    /// Whether the times at some places, the first and the last line's among them, only grow.
+    fn is_ordered(&mut self) -> io::Result<bool> {
+        let mut last = i64::MIN;
+        for sample in 0..=SAMPLES {
+            // So near to the end there may be no time any more.
+            let Some(at) = (self.size * sample / SAMPLES).checked_sub(if sample == SAMPLES { CLOSE } else { 0 }) else {
+                continue;
+            };
+            match self.line_at(at)? {
+                Some(line) if line.time >= last.saturating_sub(SLACK) => last = last.max(line.time),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Encloses where the lines of `time` and later begin: at the start of what is returned, or before it, lines are earlier; at
+    /// its end, later. Without a time, it is at `open`.
+    fn bound(&mut self, time: Option<i64>, open: u64) -> io::Result<Range<u64>> {
+        let Some(time) = time else { return Ok(open..open) };
+        let (mut low, mut high) = (0, self.size);
+        // What is looked at lies between.
+        let (mut from, mut upto) = (0, self.size);
+        while upto - from > CLOSE {
+            let middle = from + (upto - from) / 2;
+            match self.line_at(middle)? {
+                Some(line) if line.start < upto && line.time < time => {
+                    low = line.start;
+                    from = line.start.max(middle + 1);
+                }
+                Some(line) if line.start < upto => {
+                    high = line.start;
+                    upto = middle;
+                }
+                _ => upto = middle,
+            }
+        }
+        Ok(low..high)
+    }
+
+    /// The first line with a time that begins at `at` or later; none when none is found soon.
+    fn line_at(&mut self, at: u64) -> io::Result<Option<Dated>> {
+        let mut wanted = CLOSE_LOOK;
+        loop {
+            let base = at.saturating_sub(1);
+            self.buffer.resize(wanted, 0);
+            let read = read_at_most(self.file, base, &mut self.buffer)?;
+            let text = self.buffer.get(..read).unwrap_or_default();
+            let is_end = read < wanted;
+            let mut start = match at {
+                0 => Some(0),
+                _ => memchr::memchr(self.line_end, text).map(|end| end + 1),
+            };
+            while let Some(from) = start.filter(|start| *start < text.len()) {
+                let line = text.get(from..).unwrap_or_default();
+                let end = memchr::memchr(self.line_end, line);
+                if end.is_none() && !is_end && line.len() < Times::REACH {
+                    break;
+                }
+                if let Some(time) = self.times.of(line.get(..end.unwrap_or(line.len())).unwrap_or_default()) {
+                    return Ok(Some(Dated { start: base + from as u64, time }));
+                }
+                start = end.map(|end| from + end + 1);
+            }
+            if is_end || wanted >= PATIENCE {
+                return Ok(None);
+            }
+            wanted *= 8;
+        }
+    }
+}
+
+/// How much is read of a place at first.
+const CLOSE_LOOK: usize = 4096;
+
+fn read_at_most(file: &File, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, at + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,159 @@
+//! The same output for any number of threads and any size of blocks.
+
+use std::num::NonZero;
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::{Plan, Totals};
+use crate::files::{Narrow, Offer, OfferedFile};
+use crate::output::{Output, Stopped};
+use crate::print::Colors;
+use crate::query::{Binary, Print, Query, Syntax};
+
+/// Everything that came, in order.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Kept {
+    output: Vec<u8>,
+    messages: Vec<String>,
+}
+
+impl Output for Kept {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.output.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.messages.push(text);
+        Ok(())
+    }
+}
+
+fn write(texts: &[Vec<u8>]) -> (TempDir, Vec<OfferedFile>) {
+    let directory = TempDir::new().unwrap();
+    for (number, text) in texts.iter().enumerate() {
+        std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
+    }
+    let offer = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+    let files = offer.files(&Narrow::default()).files;
+    (directory, files)
+}
+
+/// What a search prints and counts.
+fn run(query: &Query, files: &[OfferedFile], threads: usize, block_bytes: Option<u64>) -> (Kept, Totals) {
+    let search = query.compile().unwrap();
+    let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
+    let mut kept = Kept::default();
+    let totals = search.run_in_blocks(block_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
+    (kept, Totals { elapsed: std::time::Duration::ZERO, ..totals })
+}
+
+fn any_query() -> impl Strategy<Value = Query> {
+    let print = prop_oneof![
+        4 => Just(Print::Lines),
+        2 => Just(Print::Matches),
+        2 => Just(Print::Count),
+        1 => Just(Print::FilesWithMatch),
+        1 => Just(Print::FilesWithoutMatch),
+        1 => Just(Print::Nothing),
+    ];
+    let context = || prop_oneof![3 => Just(None), 1 => (0..3u32).prop_map(Some)];
+    let max_count = prop_oneof![4 => Just(None), 1 => (1..4u64).prop_map(Some)];
+    let patterns = vec![
+        (Syntax::Basic, "a"),
+        (Syntax::Basic, "ab"),
+        (Syntax::Basic, "b"),
+        (Syntax::Basic, "c"),
+        (Syntax::Basic, "^a"),
+        (Syntax::Basic, "b$"),
+        (Syntax::Basic, ""),
+        (Syntax::Basic, "\\(.\\)\\1"),
+        (Syntax::Perl, "a(?=b)|c$"),
+        (Syntax::Perl, "(*LIMIT_MATCH=4)a.*c"),
+    ];
+    let flags = any::<[bool; 6]>();
+    let binary = prop_oneof![2 => Just(Binary::Report), 1 => Just(Binary::Text), 1 => Just(Binary::Skip)];
+    (prop::sample::select(patterns), print, flags, binary, (context(), context()), max_count).prop_map(
+        |((syntax, pattern), print, flags, binary, (before_context, after_context), max_count)| {
+            let [line_numbers, byte_offsets, initial_tab, invert, no_names, color] = flags;
+            Query {
+                patterns: vec![pattern.into()],
+                syntax,
+                print,
+                line_numbers,
+                byte_offsets,
+                initial_tab,
+                invert,
+                no_names,
+                binary,
+                colors: color.then(Colors::default),
+                before_context,
+                after_context,
+                max_count,
+                ..Query::default()
+            }
+        },
+    )
+}
+
+/// What is found is the same in blocks and in whole files.
+fn is_the_same_in_blocks(query: &Query, texts: &[Vec<u8>], threads: usize, block_bytes: u64) -> Result<(), TestCaseError> {
+    let (_directory, files) = write(texts);
+    let (expected, totals) = run(query, &files, 1, None);
+    let (output, in_blocks) = run(query, &files, threads, Some(block_bytes));
+    prop_assert_eq!(output, expected);
+    // One that needs no more than one line, or gives a file up, may have read more or less.
+    let stops = matches!(query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing) || totals.errors > 0;
+    let without_bytes = |totals: Totals| if stops { Totals { bytes: 0, ..totals } } else { totals };
+    prop_assert_eq!(without_bytes(in_blocks), without_bytes(totals));
+    Ok(())
+}
+
+fn any_text(alphabet: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    proptest::string::bytes_regex(alphabet).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn blocks_side_by_side_print_what_whole_files_one_by_one_print(
+        query in any_query(),
+        texts in proptest::collection::vec(any_text("(?-u:([abc]{0,5}\n|[abc\\xff]{0,5}\n){0,40}[abc]{0,5})"), 1..4),
+        threads in 1..5usize,
+        block_bytes in 1..40u64,
+    ) {
+        is_the_same_in_blocks(&query, &texts, threads, block_bytes)?;
+    }
+
+    #[test]
+    fn so_they_do_where_lines_end_with_nul_bytes(
+        query in any_query(),
+        texts in proptest::collection::vec(any_text("([abc\n]{0,5}\x00){0,40}[abc\n]{0,5}"), 1..4),
+        threads in 1..5usize,
+        block_bytes in 1..40u64,
+    ) {
+        is_the_same_in_blocks(&Query { null_data: true, ..query }, &texts, threads, block_bytes)?;
+    }
+
+    /// Which lines before a NUL byte are printed depends on the size of the blocks, but not on the threads.
+    #[test]
+    fn the_number_of_threads_changes_nothing_for_binary_files(
+        query in any_query(),
+        texts in proptest::collection::vec(any_text("([abc]{0,5}[\n\x00]){0,40}"), 1..4),
+        threads in 2..5usize,
+        block_bytes in 1..40u64,
+    ) {
+        let (_directory, files) = write(&texts);
+        let (expected, totals) = run(&query, &files, 1, Some(block_bytes));
+        let (output, side_by_side) = run(&query, &files, threads, Some(block_bytes));
+        prop_assert_eq!(output, expected);
+        prop_assert_eq!(side_by_side.lines, totals.lines);
+        // Counts do not depend on the blocks either.
+        if !matches!(query.print, Print::Lines | Print::Matches) && query.binary != Binary::Skip && totals.errors == 0 {
+            prop_assert_eq!(run(&query, &files, 1, None).0, run(&query, &files, threads, Some(block_bytes)).0);
+        }
+    }
+}

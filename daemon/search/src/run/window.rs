@@ -1,0 +1,180 @@
+//! Lets only those lines of a file through that lie in a window of time.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::places::{Before, Places};
+use super::plan::Window;
+use crate::time::Times;
+
+/// How much is looked at at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// A file's lines within a window. A line without a time belongs to the line before it; those before the first time are left out.
+pub(crate) struct WindowReader<'r, R> {
+    file: R,
+    window: Window,
+    times: Times<'r>,
+    line_end: u8,
+    places: Rc<Places>,
+    cancel: &'r AtomicBool,
+    /// Where in the file lines are in the window for sure, and need not be looked at.
+    sure: Range<u64>,
+    buffer: Vec<u8>,
+    /// What of the buffer is still to be looked at.
+    unseen: Range<usize>,
+    /// What of the buffer is still to be handed on.
+    passing: Range<usize>,
+    /// Where `unseen` begins in the file as it is read here.
+    at: u64,
+    /// Whether the next byte continues a line, whose verdict stands.
+    within_line: bool,
+    /// Whether the line before is in the window.
+    inside: bool,
+    /// What was handed on, and what was left out.
+    passed: u64,
+    left_out: Before,
+    /// Whether any line had a time.
+    dated: bool,
+}
+
+impl<'r, R: Read> WindowReader<'r, R> {
+    pub(crate) fn new(
+        file: R,
+        window: Window,
+        times: Times<'r>,
+        line_end: u8,
+        places: Rc<Places>,
+        cancel: &'r AtomicBool,
+    ) -> Self {
+        WindowReader {
+            file,
+            window,
+            times,
+            line_end,
+            places,
+            cancel,
+            sure: 0..0,
+            buffer: vec![0; BUFFER_BYTES],
+            unseen: 0..0,
+            passing: 0..0,
+            at: 0,
+            within_line: false,
+            inside: false,
+            passed: 0,
+            left_out: Before::default(),
+            dated: false,
+        }
+    }
+
+    /// Reading begins in the middle of the file, before which so much was left out; and in the part `sure` of the file all lines
+    /// are in the window.
+    pub(crate) fn beginning(mut self, left_out: Before, sure: Range<u64>) -> Self {
+        self.at = left_out.bytes;
+        self.left_out = left_out;
+        self.sure = sure;
+        self.places.gap(0, left_out);
+        self
+    }
+
+    /// Whether nothing that was read had a time, though something was read.
+    pub(crate) fn is_undated(&self) -> bool {
+        !self.dated && self.at > 0
+    }
+
+    /// Reads more, behind what is still to be looked at; false at the end of the file.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(io::Error::other("cancelled"));
+        }
+        self.buffer.copy_within(self.unseen.clone(), 0);
+        self.unseen = 0..self.unseen.len();
+        let Some(room) = self.buffer.get_mut(self.unseen.end..) else { return Ok(false) };
+        let read = self.file.read(room)?;
+        self.unseen.end += read;
+        Ok(read > 0)
+    }
+
+    /// Looks at as many of the unseen lines as have the same verdict, and hands them on or leaves them out. Lines of which too
+    /// little is there to tell wait for more, if there is more. Tells whether it could look at any.
+    fn look(&mut self, is_all: bool) -> bool {
+        let start = self.unseen.start;
+        let mut verdict = None;
+        while !self.unseen.is_empty() {
+            if !self.within_line {
+                let Some(inside) = self.judge(is_all) else { break };
+                if verdict.is_some_and(|verdict| verdict != inside) {
+                    break;
+                }
+                self.inside = inside;
+            }
+            verdict = Some(self.inside);
+            self.step();
+        }
+        let seen = start..self.unseen.start;
+        if verdict == Some(true) {
+            self.passed += seen.len() as u64;
+            self.passing = seen;
+        } else if verdict == Some(false) {
+            let lines = self.buffer.get(seen.clone()).map_or(0, |seen| memchr::memchr_iter(self.line_end, seen).count());
+            self.left_out.bytes += seen.len() as u64;
+            self.left_out.lines += lines as u64;
+            self.places.gap(self.passed, self.left_out);
+        }
+        verdict.is_some()
+    }
+
+    /// Whether the line that begins at what is unseen is in the window; none when more of it must be read to tell.
+    fn judge(&mut self, is_all: bool) -> Option<bool> {
+        if self.sure.contains(&self.at) {
+            self.dated = true;
+            return Some(true);
+        }
+        let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
+        let head = unseen.get(..Times::REACH).unwrap_or(unseen);
+        let line = match memchr::memchr(self.line_end, head) {
+            Some(end) => head.get(..end).unwrap_or_default(),
+            None if head.len() < Times::REACH && !is_all => return None,
+            None => head,
+        };
+        let time = self.times.of(line);
+        self.dated |= time.is_some();
+        Some(time.map_or(self.inside, |time| self.window.contains(time)))
+    }
+
+    /// Goes on to the end of the line, of the part that is sure, or of the buffer.
+    fn step(&mut self) {
+        let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
+        let length = if self.sure.contains(&self.at) {
+            usize::try_from(self.sure.end - self.at).map_or(unseen.len(), |sure| sure.min(unseen.len()))
+        } else {
+            memchr::memchr(self.line_end, unseen).map_or(unseen.len(), |end| end + 1)
+        };
+        self.within_line = unseen.get(length - 1) != Some(&self.line_end);
+        self.unseen.start += length;
+        self.at += length as u64;
+    }
+}
+
+impl<R: Read> Read for WindowReader<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut is_all = false;
+        while self.passing.is_empty() {
+            if !self.look(is_all) {
+                if is_all {
+                    return Ok(0);
+                }
+                is_all = !self.fill()?;
+            }
+        }
+        let length = self.passing.len().min(out.len());
+        let passing = self.buffer.get(self.passing.start..self.passing.start + length);
+        if let (Some(out), Some(passing)) = (out.get_mut(..length), passing) {
+            out.copy_from_slice(passing);
+        }
+        self.passing.start += length;
+        Ok(length)
+    }
+}

@@ -1,0 +1,203 @@
+//! The times that lines of logs carry.
+
+mod calendar;
+mod stamp;
+mod zone;
+
+pub(crate) use zone::Zone;
+
+use calendar::Civil;
+use stamp::{Clock, Stamp};
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// How many years a date without a year is looked for backwards; leap days may be eight years apart.
+const YEARS_BACK: i64 = 8;
+
+/// Reads the times of one file's lines.
+#[derive(Debug)]
+pub(crate) struct Times<'z> {
+    zone: &'z Zone,
+    /// When the file was last written: no line without a year is more than a day later.
+    modified: i64,
+    /// The last time that was read, but for the fraction of its second, and the bytes that it was read from.
+    last: Vec<u8>,
+    last_second: i64,
+}
+
+impl<'z> Times<'z> {
+    /// For a file last written at `modified`, in milliseconds since the Unix epoch.
+    pub(crate) fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
+        Times { zone, modified, last: Vec::new(), last_second: 0 }
+    }
+
+    /// The time that `line` carries, in milliseconds since the Unix epoch. Only the first [`Times::REACH`] bytes are looked at.
+    pub(crate) fn of(&mut self, line: &[u8]) -> Option<i64> {
+        // Most lines carry the second of the line before them.
+        if !self.last.is_empty() && line.starts_with(&self.last) {
+            let rest = line.get(self.last.len()..).unwrap_or_default();
+            if let Some(milliseconds) = stamp::fraction_before_zone(rest) {
+                return Some(self.last_second + milliseconds);
+            }
+        }
+        let stamp = stamp::parse(line.get(..Self::REACH).unwrap_or(line))?;
+        let second = self.second(&stamp)?;
+        self.last.clear();
+        if stamp.repeats {
+            self.last.extend_from_slice(line.get(..stamp.end).unwrap_or_default());
+            self.last_second = second;
+        }
+        Some(second + stamp.milliseconds)
+    }
+
+    /// How many bytes of a line may matter.
+    pub(crate) const REACH: usize = 512;
+
+    fn second(&self, stamp: &Stamp) -> Option<i64> {
+        match stamp.clock {
+            Clock::Epoch(seconds) => seconds.checked_mul(1000),
+            Clock::Offset(civil, offset) => Some((civil.seconds()? - i64::from(offset)) * 1000),
+            Clock::Local(civil) => Some(self.zone.milliseconds(civil)?),
+            Clock::WithoutYear(civil) => self.latest(civil),
+        }
+    }
+
+    /// The last moment before the file was last written, or less than a day after, that the date and time of `civil` name.
+    fn latest(&self, civil: Civil) -> Option<i64> {
+        let newest = self.modified.saturating_add(DAY);
+        let year = Civil::of(newest.div_euclid(1000)).year;
+        (0..=YEARS_BACK)
+            .filter_map(|back| self.zone.milliseconds(Civil { year: year - back, ..civil }))
+            .find(|milliseconds| *milliseconds <= newest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-21 01:20:33 UTC.
+    const THEN: i64 = 1_795_224_033_000;
+
+    fn time(zone: &Zone, line: &str) -> Option<i64> {
+        Times::new(zone, THEN).of(line.as_bytes()).map(|time| time - THEN)
+    }
+
+    #[test]
+    fn every_format_is_read() {
+        let table = [
+            ("2026-11-21T01:20:33Z INFO x", 0),
+            ("2026-11-21T01:20:33.123Z INFO x", 123),
+            ("2026-11-21t01:20:33.123456789z x", 123),
+            ("2026-11-21T02:20:33+01:00 x", 0),
+            ("2026-11-21T02:20:33.5+0100 host unit[1]: short-iso of journald", 500),
+            ("2026-11-20T22:20:33-03 x", 0),
+            ("2026-11-21 01:20:33,123 log4j", 123),
+            ("2026-11-21 01:20:33.123 UTC [7] postgres", 123),
+            ("2026-11-21 02:20:33 +0100 x", 0),
+            ("[2026-11-21 01:20:33] monolog", 0),
+            ("[2026-11-21T01:20:33.25+00:00] x", 250),
+            ("2026/11/21 01:20:33 [error] 7#7: nginx", 0),
+            ("Nov 21 01:20:33 host sshd[7]: syslog", 0),
+            ("Nov 21 01:20:33.123456 host x: short-precise of journald", 123),
+            ("<34>Nov 21 01:20:33 host x", 0),
+            ("Nov  1 00:00:00 host x", -(20 * DAY + 4_833_000)),
+            ("192.0.2.1 - - [21/Nov/2026:01:20:33 +0000] \"GET / HTTP/1.1\" 200", 0),
+            ("::1 - frank [20/Nov/2026:20:20:33 -0500] \"GET /\"", 0),
+            ("[21/Nov/2026:01:20:33 +0000] combined first", 0),
+            ("[Sat Nov 21 01:20:33.123456 2026] [core:notice] apache", 123),
+            ("Sat Nov 21 01:20:33 2026 x", 0),
+            ("1795224033 x", 0),
+            ("1795224033.123456 x", 123),
+            ("[1795224033] nagios", 0),
+            ("1795224033123 x", 123),
+            ("1795224033123456 x", 123),
+            ("1795224033123456789", 123),
+        ];
+        for (line, expected) in table {
+            assert_eq!(time(&Zone::utc(), line), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        let lines = [
+            "",
+            " ",
+            "x",
+            "    at java.lang.Thread.run",
+            "2026",
+            "2026-13-01 00:00:00",
+            "2026-02-29 00:00:00",
+            "2026-11-21",
+            "2026-11-21 24:00:00",
+            "2026-11-21 01:60:00",
+            "2026-11-2101:20:33",
+            "Nov 31 01:20:33 x",
+            "Nov 21",
+            "Now 21 01:20:33",
+            "192.0.2.1 - - [yesterday]",
+            "[31/Feb/2026:01:20:33 +0000]",
+            "123456789 too short",
+            "17952240330 between",
+            "1795224033x",
+            "[  123.456] dmesg",
+            "\u{ff}\u{fe}",
+        ];
+        for line in lines {
+            assert_eq!(time(&Zone::utc(), line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_year_that_is_missing_is_the_last_that_fits() {
+        let zone = Zone::utc();
+        let new_year = 1_767_225_600_000; // 2026-01-01 00:00:00
+        let mut times = Times::new(&zone, new_year + 1000);
+        assert_eq!(times.of(b"Dec 31 23:59:59 x"), Some(new_year - 1000));
+        assert_eq!(times.of(b"Jan  1 00:00:01 x"), Some(new_year + 1000));
+        assert_eq!(times.of(b"Feb 29 00:00:00 x"), Some(1_709_164_800_000), "2024");
+    }
+
+    #[test]
+    fn a_time_without_zone_is_the_machines_own() {
+        let zone = Zone::fixed(3600);
+        assert_eq!(time(&zone, "2026-11-21 02:20:33,123 x"), Some(123));
+        assert_eq!(time(&zone, "Nov 21 02:20:33 x"), Some(0));
+        assert_eq!(time(&zone, "2026-11-21T01:20:33Z x"), Some(0));
+    }
+
+    #[test]
+    fn the_memory_of_the_last_second_changes_nothing() {
+        let lines = [
+            "2026-11-21T01:20:33Z a",
+            "2026-11-21T01:20:33.9Z a",
+            "2026-11-21T01:20:33+01:00 a",
+            "2026-11-21T01:20:33.25+01:00 a",
+            "2026-11-21T01:20:33",
+            "2026-11-21T01:20:337",
+            "2026-11-21 01:20:33",
+            "2026-11-21 01:20:33,1 x",
+            "2026-11-21 01:20:33 +0100",
+            "Nov 21 01:20:33 x",
+            "Nov 21 01:20:33.5 x",
+            "Nov 21 01:20:334 x",
+            "1795224033",
+            "1795224033.5",
+            "1795224033123",
+            "1795224033 x",
+            "[21/Nov/2026:01:20:33 +0000]",
+            "[21/Nov/2026:01:20:33 +0100]",
+        ];
+        let zone = Zone::utc();
+        for first in lines {
+            for second in lines {
+                let mut times = Times::new(&zone, THEN);
+                times.of(first.as_bytes());
+                let alone = Times::new(&zone, THEN).of(second.as_bytes());
+                assert_eq!(times.of(second.as_bytes()), alone, "{first} {second}");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The time zone of lines that name none: this machine's.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::calendar::Civil;
+
+/// Where the system keeps the rules of its zone, in the format of tzfile(5).
+const LOCALTIME: &str = "/etc/localtime";
+
+/// A time zone.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    /// This machine's; UTC when it says none, or none that can be read.
+    pub(crate) fn local() -> Zone {
+        let zone = std::fs::read(LOCALTIME).ok().and_then(|rules| TimeZone::tzif("local", &rules).ok());
+        Zone(zone.unwrap_or(TimeZone::UTC))
+    }
+
+    /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. Of two such moments, when the clock is set
+    /// back, the first. None when there is no such date.
+    pub(crate) fn milliseconds(&self, civil: Civil) -> Option<i64> {
+        let utc = civil.seconds()?;
+        if self.0 == TimeZone::UTC {
+            return Some(utc * 1000);
+        }
+        let Civil { year, month, day, hour, minute, second } = civil;
+        let small = |number: u8| i8::try_from(number).ok();
+        let second = small(second.min(59))?;
+        let civil =
+            DateTime::new(i16::try_from(year).ok()?, small(month)?, small(day)?, small(hour)?, small(minute)?, second, 0).ok()?;
+        Some(self.0.to_ambiguous_timestamp(civil).compatible().ok()?.as_millisecond())
+    }
+}
+
+#[cfg(test)]
+impl Zone {
+    pub(crate) fn utc() -> Zone {
+        Zone(TimeZone::UTC)
+    }
+
+    /// So many seconds east of UTC.
+    pub(crate) fn fixed(seconds: i32) -> Zone {
+        Zone(TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).unwrap()))
+    }
+}

@@ -1,0 +1,159 @@
+//! `--follow`: through rotation, truncation, new files and those that go.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use memberd_search::{Narrow, Offer, Output, Plan, Query, Stopped, Totals};
+use tempfile::TempDir;
+
+/// How long a line may take to come; far longer than it does.
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct Sent(Sender<String>);
+
+impl Output for Sent {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        text.lines().try_for_each(|line| self.0.send(line.to_owned())).map_err(|_| Stopped)
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.0.send(format!("message {}", text.rsplit('/').next().unwrap())).map_err(|_| Stopped)
+    }
+}
+
+/// A directory whose files are followed.
+struct Followed {
+    directory: TempDir,
+    lines: Receiver<String>,
+}
+
+impl Followed {
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn expect(&self, lines: &[&str]) {
+        for line in lines {
+            assert_eq!(self.lines.recv_timeout(LIMIT).as_deref(), Ok(*line));
+        }
+    }
+}
+
+/// Follows `x` in all of `*.log`, which begin with `before`, while `test` runs; until it is seen, `ready.log` is written to.
+fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) -> Totals {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in before {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    File::create(directory.path().join("ready.log")).unwrap();
+    let offer = Offer::new(&[directory.path().join("*.log*").to_str().unwrap()]).unwrap();
+    let search = query.compile().unwrap();
+    let (sender, lines) = channel();
+    let followed = Followed { directory, lines };
+    let cancel = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| search.follow(&Plan::default(), "m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
+        while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {
+            followed.append("ready.log", "x ready\n");
+        }
+        followed.append("ready.log", "x steady\n");
+        while followed.lines.recv_timeout(LIMIT).unwrap().rsplit(':').next() != Some("x steady") {}
+        test(&followed);
+        cancel.store(true, Ordering::Relaxed);
+        thread.join().unwrap()
+    })
+}
+
+fn query() -> Query {
+    Query { patterns: vec!["x".into()], no_names: true, ..Query::default() }
+}
+
+#[test]
+fn new_lines_come_once_they_are_whole_and_old_ones_do_not() {
+    let totals = follow(&query(), &[("a.log", "x old\nx part")], |followed| {
+        followed.append("a.log", "ial\nother\nx");
+        followed.expect(&["x partial"]);
+        followed.append("a.log", " 2\nx 3\n");
+        followed.expect(&["x 2", "x 3"]);
+    });
+    assert!(totals.interrupted);
+    assert_eq!((totals.files, totals.errors), (2, 0));
+}
+
+#[test]
+fn lines_are_numbered_from_the_beginning_of_their_file() {
+    follow(&Query { line_numbers: true, ..query() }, &[("a.log", "x\n\nx\n")], |followed| {
+        followed.append("a.log", "no\nx here\n");
+        followed.expect(&["5:x here"]);
+        followed.append("a.log", "x\n");
+        followed.expect(&["6:x"]);
+        followed.append("b.log", "\nx new\n");
+        followed.expect(&["2:x new"]);
+    });
+}
+
+#[test]
+fn rotation_by_renaming_loses_nothing() {
+    follow(&query(), &[("a.log", "x old\n")], |followed| {
+        let mut writer = OpenOptions::new().append(true).open(followed.path("a.log")).unwrap();
+        writer.write_all(b"x 1\n").unwrap();
+        std::fs::rename(followed.path("a.log"), followed.path("a.log.1")).unwrap();
+        writer.write_all(b"x 2\n").unwrap();
+        followed.expect(&["x 1", "x 2"]);
+        followed.append("a.log", "x 3\n");
+        followed.expect(&["x 3"]);
+        // Whoever writes it has not heard of it yet.
+        writer.write_all(b"x 4\n").unwrap();
+        followed.expect(&["x 4"]);
+        followed.append("a.log", "x 5\n");
+        followed.expect(&["x 5"]);
+    });
+}
+
+#[test]
+fn rotation_by_truncation_loses_nothing_that_was_seen_before_and_copies_are_not_read_again() {
+    follow(&query(), &[("a.log", "x old\n")], |followed| {
+        followed.append("a.log", "x 1\n");
+        followed.expect(&["x 1"]);
+        std::fs::copy(followed.path("a.log"), followed.path("a.log.1")).unwrap();
+        OpenOptions::new().write(true).open(followed.path("a.log")).unwrap().set_len(0).unwrap();
+        // Longer than it was before.
+        followed.append("a.log", "x 2 which is longer than all there was\n");
+        followed.expect(&["x 2 which is longer than all there was"]);
+        followed.append("ready.log", "x end\n");
+        followed.expect(&["x end"]);
+    });
+}
+
+#[test]
+fn files_that_appear_are_read_from_their_beginning_and_those_that_go_end() {
+    follow(&query(), &[("a.log", "x old\n")], |followed| {
+        followed.append("b.log", "x 1\nx 2\n");
+        followed.expect(&["x 1", "x 2"]);
+        followed.append("b.log", "x the end, without its newline");
+        std::fs::remove_file(followed.path("b.log")).unwrap();
+        followed.expect(&["x the end, without its newline"]);
+    });
+}
+
+#[test]
+fn max_count_holds_for_each_file() {
+    follow(&Query { max_count: Some(3), ..query() }, &[], |followed| {
+        followed.append("a.log", "x 1\nx 2\nx 3\nx 4\n");
+        followed.expect(&["x 1", "x 2", "x 3"]);
+        followed.append("a.log", "x 5\n");
+        followed.append("b.log", "x other\n");
+        followed.expect(&["x other"]);
+    });
+}

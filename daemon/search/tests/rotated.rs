@@ -1,0 +1,167 @@
+//! `--rotated`: what was rotated away from a file, in the order it was written, compressed or not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use memberd_search::{Found, Narrow, Offer, Print, Query};
+use support::Gathered;
+use tempfile::TempDir;
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 3).unwrap()
+}
+
+fn xz(text: &[u8], level: u32) -> Vec<u8> {
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(level)).unwrap();
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn write(directory: &TempDir, files: &[(&str, &[u8])]) {
+    for (name, content) in files {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    }
+}
+
+fn found(directory: &TempDir, glob: &str, narrow: &Narrow) -> Found {
+    Offer::new(&[directory.path().join(glob).to_str().unwrap()]).unwrap().files(narrow)
+}
+
+fn rotated() -> Narrow {
+    Narrow::default().rotated(true)
+}
+
+fn names(found: &Found) -> Vec<&str> {
+    found.files.iter().map(|file| file.path().file_name().and_then(|name| name.to_str()).unwrap()).collect()
+}
+
+fn search(query: &Query, found: &Found) -> (String, Vec<String>) {
+    let mut gathered = Gathered::default();
+    query.compile().unwrap().run("m1", &found.files, &mut gathered, &AtomicBool::new(false));
+    (String::from_utf8(gathered.output).unwrap(), gathered.messages)
+}
+
+fn every_line() -> Query {
+    Query { patterns: vec!["".into()], no_names: true, ..Query::default() }
+}
+
+#[test]
+fn rotated_files_come_before_theirs_the_oldest_first() {
+    let directory = TempDir::new().unwrap();
+    let content: &[u8] = b"x\n";
+    let all = [
+        "a.log",
+        "a.log.1",
+        "a.log.2.gz",
+        "a.log.10.xz",
+        "a.log-20260102.zst",
+        "a.log-20260101",
+        "b.log",
+        "b.log.old",
+        "c.log.1",
+    ];
+    write(&directory, &all.map(|name| (name, content)));
+    let chain = ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
+    assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
+    assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
+    assert_eq!(names(&found(&directory, "*.log", &Narrow::default())), ["a.log", "b.log"]);
+    // Offered themselves, they come once all the same; what has no file that it was rotated away from stands for itself.
+    assert_eq!(names(&found(&directory, "*", &rotated())), [&chain[..], &["b.log", "b.log.old", "c.log.1"]].concat());
+}
+
+#[test]
+fn of_a_file_that_is_being_compressed_the_whole_one_is_read() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"2\n"), ("a.log.1", b"1\n"), ("a.log.1.gz", &gzip(b"1\n")[..10])]);
+    assert_eq!(search(&every_line(), &found(&directory, "a.log", &rotated())), ("1\n2\n".to_owned(), vec![]));
+}
+
+#[test]
+fn narrowing_is_by_the_file_and_excluding_by_each() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b""), ("a.log.1", b""), ("a.log.2.gz", b""), ("b.log", b""), ("b.log.1", b"")]);
+    let narrow = Narrow::new(&["a.log"]).unwrap().rotated(true);
+    assert_eq!(names(&found(&directory, "*.log", &narrow)), ["a.log.2.gz", "a.log.1", "a.log"]);
+    let narrow = narrow.exclude(&["*.gz"]).unwrap();
+    assert_eq!(names(&found(&directory, "*.log", &narrow)), ["a.log.1", "a.log"]);
+}
+
+#[test]
+fn only_regular_files_in_the_same_directory_are_taken() {
+    let outside = TempDir::new().unwrap();
+    write(&outside, &[("secret", b"secret\n")]);
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"a\n")]);
+    symlink(outside.path().join("secret"), directory.path().join("a.log.1")).unwrap();
+    std::fs::create_dir(directory.path().join("a.log.2")).unwrap();
+    nix::unistd::mkfifo(&directory.path().join("a.log.3"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(search(&every_line(), &found(&directory, "a.log", &rotated())), ("a\n".to_owned(), vec![]));
+}
+
+#[test]
+fn a_rotated_file_that_becomes_a_link_before_it_is_opened_is_not_read() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"a\n"), ("a.log.1", b"b\n"), ("secret", b"secret\n")]);
+    let found = found(&directory, "a.log", &rotated());
+    assert_eq!(names(&found), ["a.log.1", "a.log"]);
+    std::fs::remove_file(directory.path().join("a.log.1")).unwrap();
+    symlink(directory.path().join("secret"), directory.path().join("a.log.1")).unwrap();
+    assert_eq!(search(&every_line(), &found), ("a\n".to_owned(), vec![]));
+}
+
+#[test]
+fn compressed_files_are_searched_as_what_they_decompress_to() {
+    let directory = TempDir::new().unwrap();
+    let text: Vec<u8> = (0..50_000).flat_map(|n| format!("line {n} of many\n").into_bytes()).collect();
+    // By what they hold, not by their names.
+    write(&directory, &[("a", &text), ("b", &gzip(&text)), ("c", &zstd(&text)), ("d", &xz(&text, 6)), ("e.gz", &text)]);
+    let query = Query { patterns: vec!["9999 ".into()], line_numbers: true, no_names: true, ..Query::default() };
+    let found = found(&directory, "*", &Narrow::default());
+    let (output, messages) = search(&query, &found);
+    assert_eq!(messages, [""; 0]);
+    let lines: Vec<String> = [9999, 19_999, 29_999, 39_999, 49_999].map(|n| format!("{}:line {n} of many\n", n + 1)).to_vec();
+    assert_eq!(output, lines.concat().repeat(5));
+    let totals = query.compile().unwrap().run("m1", &found.files, &mut Gathered::default(), &AtomicBool::new(false));
+    assert_eq!((totals.files, totals.bytes), (5, 5 * text.len() as u64));
+}
+
+#[test]
+fn what_cannot_be_decompressed_is_an_error_and_the_rest_goes_on() {
+    let directory = TempDir::new().unwrap();
+    let random: Vec<u8> =
+        (0..300_000u64).map(|n| (n.wrapping_mul(n).wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] | 1).collect();
+    let whole = gzip(&[b"first\n".as_slice(), &random].concat());
+    write(
+        &directory,
+        &[
+            ("broken", whole.get(..whole.len() / 2).unwrap()),
+            ("bzip2", b"BZh91AY&SY and more"),
+            ("good", b"good\n"),
+            ("xz9", &xz(b"first\n", 9)),
+        ],
+    );
+    let query = Query { print: Print::Count, ..every_line() };
+    let (output, messages) = search(&query, &found(&directory, "*", &Narrow::default()));
+    assert_eq!(output, "1\n0\n1\n0\n");
+    let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());
+    assert_eq!(
+        messages,
+        [
+            name("broken") + "cannot be decompressed to its end: it breaks off",
+            name("bzip2") + "is compressed with bzip2, which is not read: use gzip, zstd or xz",
+            name("xz9") + "cannot be decompressed: it needs more than 16 MiB of memory",
+        ]
+    );
+}

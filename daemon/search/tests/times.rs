@@ -1,0 +1,247 @@
+//! `--since`, `--until` and the order of time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::num::NonZero;
+use std::sync::atomic::AtomicBool;
+
+use memberd_search::{NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// 2026-11-21 01:20:33 UTC, in milliseconds.
+const THEN: i64 = 1_795_224_033_000;
+
+/// Keeps what comes, with its times.
+#[derive(Default)]
+struct Kept {
+    output: String,
+    timed: Vec<(i64, String)>,
+    messages: Vec<String>,
+}
+
+impl Output for Kept {
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.output.push_str(std::str::from_utf8(bytes).unwrap());
+        Ok(())
+    }
+
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        self.timed.push((milliseconds, String::from_utf8(bytes.to_vec()).unwrap()));
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.messages.push(text.rsplit('/').next().unwrap().to_owned());
+        Ok(())
+    }
+}
+
+fn query(pattern: &str) -> Query {
+    Query { patterns: vec![pattern.into()], no_names: true, ..Query::default() }
+}
+
+fn window(since: Option<i64>, until: Option<i64>) -> Plan {
+    Plan { window: Window { since, until }, ..Plan::default() }
+}
+
+fn files(texts: &[(&str, &[u8])]) -> (TempDir, Vec<OfferedFile>) {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in texts {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap().files(&Narrow::default()).files;
+    (directory, files)
+}
+
+fn run(query: &Query, plan: &Plan, files: &[OfferedFile]) -> (Kept, Totals) {
+    let mut kept = Kept::default();
+    let totals = query.compile().unwrap().run_with(plan, "m1", files, &mut kept, &AtomicBool::new(false));
+    assert!(!totals.interrupted);
+    (kept, totals)
+}
+
+/// A line of that time, so many milliseconds after [`THEN`], in the format of RFC 3339.
+fn line(after: i64, text: &str) -> String {
+    let time = jiff::Timestamp::from_millisecond(THEN + after).unwrap();
+    format!("{time:.3} {text}\n")
+}
+
+#[test]
+fn since_is_within_and_until_is_not() {
+    let text: String = (0..10).map(|n| line(n * 1000, &format!("n{n}"))).collect();
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    let (kept, totals) = run(&query("n"), &window(Some(THEN + 3000), Some(THEN + 6000)), &files);
+    assert_eq!(kept.output, line(3000, "n3") + &line(4000, "n4") + &line(5000, "n5"));
+    assert_eq!(totals.lines, 3);
+    assert_eq!(run(&query("n"), &window(Some(THEN + 9000), None), &files).0.output, line(9000, "n9"));
+    assert_eq!(run(&query("n"), &window(None, Some(THEN + 1)), &files).0.output, line(0, "n0"));
+    assert_eq!(run(&query("n"), &window(Some(THEN + 9001), None), &files).0.output, "");
+}
+
+#[test]
+fn a_line_without_a_time_belongs_to_the_line_before() {
+    let text = ["head\n", &line(0, "a"), "  at a\n", &line(1000, "b"), "  at b\n", "\n", &line(2000, "c"), "  at c"].concat();
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    let numbered = Query { line_numbers: true, ..query("at") };
+    let (kept, _) = run(&numbered, &window(Some(THEN + 500), Some(THEN + 1500)), &files);
+    assert_eq!(kept.output, "5:  at b\n");
+    assert_eq!(run(&query("."), &window(None, Some(THEN + 500)), &files).0.output, line(0, "a") + "  at a\n");
+    assert_eq!(run(&query("at"), &window(Some(THEN + 1500), None), &files).0.output, "  at c\n");
+}
+
+#[test]
+fn context_does_not_reach_beyond_the_window() {
+    let text: String = (0..10).map(|n| line(n * 1000, &format!("n{n}"))).collect();
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    let query = Query { before_context: Some(3), after_context: Some(3), ..query("n4") };
+    let (kept, _) = run(&query, &window(Some(THEN + 3000), Some(THEN + 6000)), &files);
+    assert_eq!(kept.output, line(3000, "n3") + &line(4000, "n4") + &line(5000, "n5"));
+}
+
+#[test]
+fn that_no_line_has_a_time_is_said() {
+    let (_directory, files) = files(&[("a", b"no time\n"), ("b", b""), ("c", line(0, "time").as_bytes())]);
+    let (kept, totals) = run(&query("time"), &window(Some(THEN), None), &files);
+    assert_eq!(kept.messages, ["a: no line carries a time that is understood: none is searched"]);
+    assert_eq!((kept.output, totals.errors), (line(0, "time"), 0));
+    let quiet = Query { no_messages: true, ..query("time") };
+    assert_eq!(run(&quiet, &window(Some(THEN), None), &files).0.messages, [""; 0]);
+}
+
+#[test]
+fn a_large_ordered_file_is_not_read_but_where_it_matters() {
+    let text: String = (0..200_000).map(|n| line(n * 1000, "a line of some length, so that the file is large")).collect();
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    let numbered = Query { line_numbers: true, ..query("line") };
+    let (kept, totals) = run(&numbered, &window(Some(THEN + 100_000_000), Some(THEN + 100_010_000)), &files);
+    assert_eq!(totals.lines, 10);
+    assert!(kept.output.starts_with("100001:2026-11-22T05:07:13.000Z"), "{}", kept.output);
+    assert!(totals.bytes < 1000, "only what is in the window is searched: {}", totals.bytes);
+}
+
+#[test]
+fn a_file_that_is_not_ordered_is_filtered() {
+    let text: String = (0..20_000i64).map(|n| line((n * 7919) % 20_000 * 1000, &format!("n{n}"))).collect();
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    let (_, totals) = run(&query("n"), &window(Some(THEN + 5_000_000), Some(THEN + 6_000_000)), &files);
+    assert_eq!(totals.lines, 1000);
+}
+
+/// Lines with their times, hardly out of order, some of them without: `(text, time that it counts as)`.
+fn log() -> impl Strategy<Value = Vec<(String, Option<i64>)>> {
+    let line = (0..200i64, -20_000..20_000i64, 0..300usize, prop::bool::weighted(0.1));
+    proptest::collection::vec(line, 1500..4000).prop_map(|lines| {
+        let (mut clock, mut last) = (0, None);
+        let mut log = Vec::new();
+        for (number, (step, jitter, length, undated)) in lines.into_iter().enumerate() {
+            clock += step * 10;
+            let text = format!("{number} {}", "x".repeat(length));
+            if undated {
+                log.push((format!("{text}\n"), last));
+            } else {
+                last = Some(THEN + clock + jitter);
+                log.push((crate::line(clock + jitter, &text), last));
+            }
+        }
+        log
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn seeking_finds_the_lines_that_reading_all_of_them_finds(log in log(), since in -100..4000i64, length in 0..2000i64) {
+        let (since, until) = (THEN + since * 1000, THEN + (since + length) * 1000);
+        let text: String = log.iter().map(|(line, _)| line.as_str()).collect();
+        let (_directory, files) = files(&[("a", text.as_bytes())]);
+        let numbered = Query { line_numbers: true, ..query("x*") };
+        for window in [(Some(since), Some(until)), (Some(since), None), (None, Some(until))] {
+            let plan = self::window(window.0, window.1);
+            let expected: String = log
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, time))| time.is_some_and(|time| plan.window.contains(time)))
+                .map(|(number, (line, _))| format!("{}:{line}", number + 1))
+                .collect();
+            let (kept, _) = run(&numbered, &plan, &files);
+            prop_assert_eq!(kept.output, expected);
+        }
+    }
+
+    #[test]
+    fn lines_come_in_the_order_of_time(logs in proptest::collection::vec(proptest::collection::vec((0..50i64, any::<bool>()), 0..60), 1..6)) {
+        let mut texts = Vec::new();
+        let mut expected = Vec::new();
+        for (number, lines) in logs.iter().enumerate() {
+            let (mut clock, mut time) = (0, NO_TIME);
+            let mut text = String::new();
+            for (at, (step, dated)) in lines.iter().enumerate() {
+                clock += step;
+                let words = format!("{number}/{at}");
+                let line = if *dated { line(clock, &words) } else { format!("{words}\n") };
+                if *dated {
+                    time = THEN + clock;
+                }
+                text.push_str(&line);
+                expected.push((time, number, at, line));
+            }
+            texts.push((number.to_string(), text));
+        }
+        expected.sort();
+        let texts: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        let (_directory, files) = files(&texts);
+        let plan = Plan { by_time: true, threads: NonZero::<usize>::MIN, ..Plan::default() };
+        let (kept, totals) = run(&query("/"), &plan, &files);
+        prop_assert_eq!(totals.lines, expected.len() as u64);
+        let lines: String = kept.timed.iter().map(|(_, lines)| lines.as_str()).collect();
+        let wanted: String = expected.iter().map(|(_, _, _, line)| line.as_str()).collect();
+        prop_assert_eq!(lines, wanted);
+        prop_assert!(kept.timed.is_sorted_by_key(|(time, _)| *time));
+        let times: Vec<i64> = kept.timed.iter().flat_map(|(time, lines)| vec![*time; lines.lines().count()]).collect();
+        prop_assert_eq!(times, expected.iter().map(|(time, ..)| *time).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_chain_of_rotated_files_is_one_stream_and_time_does_not_go_back() {
+    let directory = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("a.log.1", &(line(0, "a1") + &line(5000, "a2")));
+    write("a.log", &("still a2\n".to_owned() + &line(4000, "late") + &line(6000, "a3")));
+    write("b.log", &(line(1000, "b1") + &line(5500, "b2")));
+    let narrow = Narrow::default().rotated(true);
+    let files = Offer::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap().files(&narrow).files;
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let (kept, _) = run(&Query { line_numbers: true, ..query("") }, &plan, &files);
+    let expected = [
+        (0, "1:".to_owned() + &line(0, "a1")),
+        (1000, "1:".to_owned() + &line(1000, "b1")),
+        (5000, "2:".to_owned() + &line(5000, "a2") + "1:still a2\n" + "2:" + &line(4000, "late")),
+        (5500, "2:".to_owned() + &line(5500, "b2")),
+        (6000, "3:".to_owned() + &line(6000, "a3")),
+    ];
+    assert_eq!(kept.timed, expected.map(|(after, lines)| (THEN + after, lines)));
+}
+
+#[test]
+fn in_the_order_of_time_max_count_and_the_window_hold_for_each_file() {
+    let text: String = (0..100_000).map(|n| line(n * 10, &format!("n{n}"))).collect();
+    let (_directory, files) = files(&[("a", text.as_bytes()), ("b", text.as_bytes())]);
+    let plan = Plan { by_time: true, ..window(Some(THEN + 500_000), None) };
+    let (kept, totals) = run(&Query { max_count: Some(2), ..query("n") }, &plan, &files);
+    assert_eq!(totals.lines, 4);
+    let lines = [line(500_000, "n50000").repeat(2), line(500_010, "n50001").repeat(2)];
+    assert_eq!(kept.timed.into_iter().map(|(_, lines)| lines).collect::<String>(), lines.concat());
+}
+
+#[test]
+fn more_files_than_can_be_open_at_once_are_refused_in_the_order_of_time() {
+    let names: Vec<String> = (0..257).map(|n| format!("{n}.log")).collect();
+    let texts: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x\n"[..])).collect();
+    let (_directory, files) = files(&texts);
+    let (kept, totals) = run(&query("x"), &Plan { by_time: true, ..Plan::default() }, &files);
+    assert_eq!(kept.messages, ["257 files cannot be merged in the order of time, only 256: name fewer"]);
+    assert_eq!(totals.errors, 1);
+}

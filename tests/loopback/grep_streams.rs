@@ -1,0 +1,142 @@
+//! Greps whose answers depend on time: all members' lines in its order, and lines as they are written.
+
+use memberd_tests::process::Running;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+fn number(daemon: &Daemon) -> usize {
+    daemon.name().trim_start_matches("vm").parse().unwrap()
+}
+
+/// A minute and a second, as the lines of these stories have them.
+fn stamp(second: usize) -> String {
+    format!("2026-11-21T10:{:02}:{:02}.000Z", second / 60, second % 60)
+}
+
+fn stdout(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// What comes on a pipe, line by line.
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    lines
+}
+
+fn grep(fleet: &Fleet, options: &[&str]) -> (Running, Receiver<String>, Receiver<String>) {
+    let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
+    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let child: &mut Child = running.child();
+    let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+    (running, stdout, stderr)
+}
+
+/// Waits for a line that holds these words.
+fn wait_for(lines: &Receiver<String>, words: &str) {
+    wait_until(&format!("a line says {words:?}"), SOON, || {
+        let heard: Vec<String> = lines.try_iter().collect();
+        holds(heard.iter().any(|line| line.contains(words)), || format!("heard {heard:?}"))
+    });
+}
+
+#[test]
+fn merged_lines_of_all_members_come_in_the_order_of_time() {
+    let count = 3_000;
+    let fleet = Fleet::start_with(4, |daemon| {
+        let number = number(daemon);
+        for (name, offset) in [("a.log", 0), ("b.log", 1)] {
+            let mut file = daemon.offer(name);
+            // Each second is one member's and one file's, so that there is one right order.
+            for second in (0..count).filter(|second| second % 8 == 2 * (number - 1) + offset) {
+                writeln!(file, "{} event {second}", stamp(second)).unwrap();
+            }
+        }
+    });
+    let output = fleet[2].ctl(&["grep", "--merge", "-h", "event", "[ab].log"]);
+    let events: Vec<String> = (0..count).map(|second| format!("{} event {second}", stamp(second))).collect();
+    assert_eq!(stdout(&output), events);
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
+
+    let part = fleet[2].ctl(&["grep", "--merge", "-h", "--since", &stamp(100), "--until", &stamp(104), "event", "[ab].log"]);
+    assert_eq!(stdout(&part), events[100..104]);
+}
+
+#[test]
+fn a_member_that_hangs_holds_merged_lines_up_for_a_bounded_time_only() {
+    let fleet = Fleet::start_with(3, |daemon| {
+        let number = number(daemon);
+        let mut file = daemon.offer("a.log");
+        (0..10).for_each(|n| writeln!(file, "{} event", stamp(3 * n + number)).unwrap());
+    });
+    fleet[3].signal(nix::sys::signal::Signal::SIGSTOP);
+    let output = fleet[1].ctl(&["grep", "--merge", "event", "a.log"]);
+    fleet[3].signal(nix::sys::signal::Signal::SIGCONT);
+    let printed = stdout(&output);
+    assert_eq!((printed.len(), output.status.code()), (20, Some(3)), "{output:?}");
+    assert!(printed.iter().enumerate().all(|(n, line)| line.starts_with(["vm1:", "vm2:"][n % 2])), "{printed:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.lines().count() == 1 && said.starts_with("memberctl: vm3: did not answer: "), "{said}");
+}
+
+/// Appends a line to a member's log.
+fn write(daemon: &Daemon, text: &str) {
+    let mut file: File = OpenOptions::new().create(true).append(true).open(daemon.directory().join("live.log")).unwrap();
+    writeln!(file, "{text}").unwrap();
+}
+
+/// Writes to a member's log until a line of that arrives: following may just begin.
+fn write_until_it_comes(daemon: &Daemon, lines: &Receiver<String>) {
+    let begin = format!("{}:", daemon.name());
+    let what = format!("a line of {} comes", daemon.name());
+    wait_until(&what, SOON, || {
+        write(daemon, "an error");
+        let came = lines.recv_timeout(std::time::Duration::from_millis(200)).is_ok_and(|line| line.starts_with(&begin));
+        holds(came, || "none does".to_owned())
+    });
+}
+
+#[test]
+fn lines_come_as_they_are_written_and_members_that_come_and_go_are_said() {
+    let mut fleet = Fleet::start_with(3, |daemon| drop(daemon.offer("live.log")));
+    write(&fleet[1], "an error of before");
+    let (memberctl, stdout, stderr) = grep(&fleet, &["--follow", "error", "live.log"]);
+    for number in [1, 2, 3] {
+        write_until_it_comes(&fleet[number], &stdout);
+    }
+    write(&fleet[2], "all is well");
+
+    let newcomer = fleet.add();
+    drop(newcomer.offer("live.log"));
+    newcomer.start();
+    newcomer.control().join().unwrap();
+    wait_for(&stderr, "memberctl: vm4 joined: its logs are followed too");
+    write_until_it_comes(&fleet[4], &stdout);
+
+    fleet[4].control().leave().unwrap();
+    wait_for(&stderr, "memberctl: vm4 left: its logs are not followed any more");
+    fleet[3].kill();
+    wait_for(&stderr, "memberctl: vm3 failed: its logs are not followed any more");
+
+    // One that comes back is followed again.
+    fleet[3].start();
+    wait_for(&stderr, "memberctl: vm3 joined: its logs are followed too");
+    write_until_it_comes(&fleet[3], &stdout);
+    let rest: Vec<String> = stdout.try_iter().collect();
+    assert!(rest.iter().all(|line| line.ends_with(":an error")), "{rest:?}");
+    drop(memberctl);
+}
+
+#[test]
+fn a_journal_that_is_not_offered_is_not_searched() {
+    let fleet = Fleet::start(2);
+    let output = fleet[1].ctl(&["grep", "--journal", "-u", "ssh", "error"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let words = "did not answer: its settings do not offer its journal: set logs.journal there";
+    assert_eq!(said.lines().filter(|line| line.ends_with(words)).count(), 2, "{said}");
+}
