@@ -140,7 +140,8 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
 #[test]
 fn what_cannot_be_decompressed_is_an_error_and_the_rest_goes_on() {
     let directory = TempDir::new().unwrap();
-    let random: Vec<u8> = (0..300_000u64).map(|n| (n.wrapping_mul(n).wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] | 1).collect();
+    let random: Vec<u8> =
+        (0..300_000u64).map(|n| (n.wrapping_mul(n).wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] | 1).collect();
     let whole = gzip(&[b"first\n".as_slice(), &random].concat());
     write(
         &directory,

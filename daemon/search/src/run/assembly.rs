@@ -113,7 +113,7 @@ impl<'o, 's> Assembly<'o, 's> {
         self.totals.lines += selected;
         self.file.binary |= prints && outcome.binary;
         self.file.binary_matches |= outcome.binary_matches || (after_binary && selected > 0);
-        self.file.over |= self.file.binary_matches || (self.search.one_is_enough() && selected > 0);
+        self.file.over |= (self.file.binary && self.file.binary_matches) || (self.search.one_is_enough() && selected > 0);
         match &outcome.failure {
             Some(failure) => {
                 self.file.over |= failure.is_error();

@@ -203,10 +203,10 @@ impl Follow<'_> {
         followed.selected = selected;
         followed.binary = binary;
         followed.places.go_on(size);
-        followed.over = done.get() || binary_matches;
+        followed.over = done.get() || (binary && binary_matches);
         self.printer.borrow_mut().chunk().flush()?;
         match ended {
-            Ok(()) if binary_matches => {
+            Ok(()) if binary_matches && !std::mem::replace(&mut followed.told, true) => {
                 let text = format!("{}: binary file matches", followed.file.path().display());
                 self.printer.borrow_mut().chunk().message(text)
             }

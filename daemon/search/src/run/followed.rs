@@ -34,6 +34,8 @@ pub(crate) struct Followed {
     pub(crate) places: Places,
     pub(crate) selected: u64,
     pub(crate) binary: bool,
+    /// That it matches though it is no text was said.
+    pub(crate) told: bool,
     /// Nothing more of it is wanted.
     pub(crate) over: bool,
     /// Since when it is not there any more, and nothing was written to it.
@@ -67,6 +69,7 @@ impl Followed {
             places: Places::starting(Before { lines, bytes: position }),
             selected: 0,
             binary: false,
+            told: false,
             over: false,
             gone: None,
         };
@@ -110,7 +113,9 @@ impl Followed {
     fn start_again(&mut self) {
         self.position = 0;
         self.places = Places::default();
-        self.binary = false;
+        // It may be text now.
+        self.over &= !self.binary;
+        (self.binary, self.told) = (false, false);
     }
 
     fn remember(&mut self) -> io::Result<()> {

@@ -101,6 +101,8 @@ struct Current<'m> {
     times: LineTimes<'m>,
     selected: u64,
     binary: bool,
+    /// That it matches though it is no text was said.
+    told: bool,
 }
 
 struct Merge<'m> {
@@ -180,7 +182,7 @@ impl<'m> Merge<'m> {
                 self.totals.files += 1;
                 let times = LineTimes::new(times, search.line_end(), last);
                 let parts = Parts::new(source.size, search.line_end());
-                Ok(Some(Current { file, source, parts, places, times, selected: 0, binary: false }))
+                Ok(Some(Current { file, source, parts, places, times, selected: 0, binary: false, told: false }))
             }
             Err(error) => self.fail(file, &Failure::reading(&error)).map(|()| None),
         }
@@ -227,10 +229,11 @@ impl<'m> Merge<'m> {
                 return Ok(false);
             }
         }
-        if binary_matches {
+        if binary_matches && !std::mem::replace(&mut current.told, true) {
             self.message(format!("{}: binary file matches", current.file.path().display()))?;
         }
-        Ok(!done.get() && !binary_matches)
+        let over = done.get() || (is_binary && binary_matches);
+        Ok(!over)
     }
 
     /// Says what is the matter with a file.
