@@ -33,6 +33,14 @@ struct Followed {
     lines: Receiver<String>,
 }
 
+struct Cancel<'c>(&'c AtomicBool);
+
+impl Drop for Cancel<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Followed {
     fn path(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
@@ -64,13 +72,15 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| search.follow(&Plan::default(), "m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
+        // However the test ends, so does the search.
+        let end = Cancel(&cancel);
         while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {
             followed.append("ready.log", "x ready\n");
         }
         followed.append("ready.log", "x steady\n");
         while followed.lines.recv_timeout(LIMIT).unwrap().rsplit(':').next() != Some("x steady") {}
         test(&followed);
-        cancel.store(true, Ordering::Relaxed);
+        drop(end);
         thread.join().unwrap()
     })
 }
@@ -149,10 +159,12 @@ fn files_that_appear_are_read_from_their_beginning_and_those_that_go_end() {
 
 #[test]
 fn max_count_holds_for_each_file() {
-    follow(&Query { max_count: Some(3), ..query() }, &[], |followed| {
-        followed.append("a.log", "x 1\nx 2\nx 3\nx 4\n");
-        followed.expect(&["x 1", "x 2", "x 3"]);
-        followed.append("a.log", "x 5\n");
+    follow(&Query { max_count: Some(1000), ..query() }, &[], |followed| {
+        followed.append("a.log", &"x 1\n".repeat(999));
+        followed.append("a.log", "x 1000\nx 1001\n");
+        followed.expect(&["x 1"; 999]);
+        followed.expect(&["x 1000"]);
+        followed.append("a.log", "x 1002\n");
         followed.append("b.log", "x other\n");
         followed.expect(&["x other"]);
     });
