@@ -31,73 +31,79 @@ use progress::Progress;
 use tally::Tally;
 
 const HELP: &str = "\
-Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over what each member offers: machine.i.log and
-what its configuration lists; without any, all of it. Ctrl-C stops the search on every member.
+Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over what each
+member offers: machine.i.log and what its configuration lists; without any, all
+of it. Ctrl-C stops the search on every member.
 
 Patterns:
-  -G, --basic-regexp         PATTERN is a basic regular expression (as without)
-  -E, --extended-regexp      PATTERN is an extended regular expression
-  -F, --fixed-strings        PATTERN is a plain string
-  -P, --perl-regexp          PATTERN is a Perl regular expression (PCRE2's); only one
-  -e, --regexp=PATTERN       search for PATTERN, also several; then no operand is one
-  -f, --file=FILE            take the patterns, one a line, from FILE on this machine; - is standard input
-  -i, -y, --ignore-case      take upper and lower case for the same
-      --no-ignore-case       do not (as without)
-  -v, --invert-match         select the lines that do not match
-  -w, --word-regexp          match whole words only
-  -x, --line-regexp          match whole lines only
-  -z, --null-data            lines end with a NUL byte, not with a newline
+  -G, --basic-regexp        PATTERN is a basic regular expression (as without)
+  -E, --extended-regexp     PATTERN is an extended regular expression
+  -F, --fixed-strings       PATTERN is a plain string
+  -P, --perl-regexp         PATTERN is a Perl regular expression; only one
+  -e, --regexp=PATTERN      search for PATTERN, also several
+  -f, --file=FILE           take patterns, one a line, from FILE on this machine
+  -i, -y, --ignore-case     take upper and lower case for the same
+      --no-ignore-case      do not (as without)
+  -v, --invert-match        select the lines that do not match
+  -w, --word-regexp         match whole words only
+  -x, --line-regexp         match whole lines only
+  -z, --null-data           lines end with a NUL byte, not with a newline
 
 Files:
-  -a, --text                 take files that are not text for text; short for --binary-files=text
-  -I                         they do not match; short for --binary-files=without-match
-      --binary-files=TYPE    binary (that they match is said, as without), text, or without-match
-      --include=GLOB         of the files, only those with such a base name, also several
-      --exclude=GLOB         none with such a base name, also several
-      --exclude-from=FILE    take such globs, one a line, from FILE on this machine
-  -s, --no-messages          no messages about files that cannot be read
-  -m, --max-count=NUM        stop after NUM selected lines, for each file
+  -a, --text                take files that are not text for text
+  -I                        they do not match
+      --binary-files=TYPE   binary (say that they match), text, or without-match
+      --include=GLOB        of the files, only those with such a base name
+      --exclude=GLOB        none with such a base name
+      --exclude-from=FILE   take such globs, one a line, from FILE
+  -s, --no-messages         no messages about files that cannot be read
+  -m, --max-count=NUM       stop after NUM selected lines, for each file
 
 Output:
-  -c, --count                print how many lines were selected, for each file
-  -l, --files-with-matches   print the names of files with a selected line
-  -L, --files-without-match  print the names of files without one
-  -o, --only-matching        print the matching parts of lines only
-  -q, --quiet, --silent      print nothing; the first match ends the search
-  -n, --line-number          print line numbers
-  -b, --byte-offset          print where the line begins in the file, in bytes
-  -h, --no-filename          print lines without NAME:FILE:
-  -H, --with-filename        print them with it (as without)
-  -T, --initial-tab          align the text with a tab
-  -Z, --null                 print a NUL byte after NAME:FILE
-  -A, --after-context=NUM    print NUM lines after a match too
-  -B, --before-context=NUM   print NUM lines before a match too
-  -C, -NUM, --context=NUM    print NUM lines on both sides
-      --group-separator=SEP  print SEP in the place of -- between groups of lines with context
-      --no-group-separator   print nothing between them
-      --color[=WHEN]         mark the matches: always, never, or auto (on a terminal, unless NO_COLOR is set);
-                             GREP_COLORS says how
-      --line-buffered        print lines as they come (as without)
-  -U, --binary               leave carriage returns alone (as without)
+  -c, --count               print how many lines were selected, for each file
+  -l, --files-with-matches  print the names of files with a selected line
+  -L, --files-without-match print the names of files without one
+  -o, --only-matching       print the matching parts of lines only
+  -q, --quiet, --silent     print nothing; the first match ends the search
+  -n, --line-number         print line numbers
+  -b, --byte-offset         print where the line begins in the file, in bytes
+  -h, --no-filename         print lines without NAME:FILE:
+  -H, --with-filename       print them with it (as without)
+  -T, --initial-tab         align the text with a tab
+  -Z, --null                print a NUL byte after NAME:FILE
+  -A, --after-context=NUM   print NUM lines after a match too
+  -B, --before-context=NUM  print NUM lines before a match too
+  -C, -NUM, --context=NUM   print NUM lines on both sides
+      --group-separator=SEP print SEP, not --, between groups of such lines
+      --no-group-separator  print nothing between them
+      --color[=WHEN]        mark the matches as GREP_COLORS says: always, never,
+                            or auto (on a terminal, unless NO_COLOR is set)
+      --line-buffered       print lines as they come (as without)
+  -U, --binary              leave carriage returns alone (as without)
 
 Over a fleet:
-      --on=GLOB[,GLOB]...    ask only the members of such names; --not-on=... not those
-      --rotated              with each file also what was rotated away from it
-      --since=T, --until=T   only lines of that time: 10m, 2h, yesterday, 14:00, 2026-11-21 14:00, RFC 3339
-      --merge                print all members' lines in the order of time
-      --follow               print lines as they are written, until interrupted
-      --journal              search the journal, not files: -u UNIT, -p PRIORITY as journalctl has them
-      --count-by=member|file one count for each member, or for each file over all members
-      --total                with -c, a last line with the sum
-      --json                 one JSON object a line, the last with the totals of each member
-      --stats                what was searched, and how long it took, on standard error
-      --help                 print this help
-  -V, --version              print the version
+      --on=GLOB[,GLOB]...   ask only the members of such names
+      --not-on=GLOB[,...]   ask none of such names
+      --rotated             with each file also what was rotated away from it
+      --since=T, --until=T  only lines of that time: 10m, 2h, yesterday, 14:00,
+                            2026-11-21 14:00, or as in RFC 3339
+      --merge               print all members' lines in the order of time
+      --follow              print lines as they are written, until interrupted
+      --journal             search the journal, not files; with -u UNIT and
+                            -p PRIORITY as journalctl has them
+      --count-by=WHAT       one count for each member, or for each file over all
+      --total               with -c, a last line with the sum
+      --json                one JSON object a line, the last with the totals
+      --stats               what was searched, and how long it took, on stderr
+      --help                print this help
+  -V, --version             print the version
 
-Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C locale each byte is one.
+Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C
+locale each byte is one.
 
-Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that cannot be read, memberd not
-reachable), 3 no such error but a member did not answer.";
+Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
+cannot be read, memberd not reachable), 3 no such error but a member did not
+answer.";
 
 /// Searches the logs of all members.
 #[derive(Debug, clap::Args)]

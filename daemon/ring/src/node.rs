@@ -250,7 +250,8 @@ impl Node {
         }
         let kind = body.kind();
         let message = Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
-        let mut payload = Vec::new();
+        // A heartbeat fits without growing.
+        let mut payload = Vec::with_capacity(64);
         wire::encode(&message, &mut payload);
         self.counters.count_sent(payload.len());
         self.transmits.push_back(Transmit { to, kind, payload });
