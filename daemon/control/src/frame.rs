@@ -112,7 +112,11 @@ pub fn length(header: [u8; HEADER_BYTES], cap: usize) -> Result<usize, FrameErro
     Ok(length)
 }
 
-/// Reads one message, blocking. The memory used grows with the bytes that have come, never with the length that was announced.
+/// The memory that is taken for a body before its bytes have come: what a piece of grep's output needs.
+const RESERVED: usize = 128 * 1024;
+
+/// Reads one message, blocking. Beyond [`RESERVED`] the memory used grows with the bytes that have come, never with the length that was
+/// announced.
 ///
 /// # Errors
 /// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
@@ -120,7 +124,7 @@ pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
     let mut header = [0; HEADER_BYTES];
     fill_header(reader, &mut header)?;
     let length = length(header, M::CAP)?;
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(length.min(RESERVED));
     reader.take(length as u64).read_to_end(&mut body).map_err(FrameError::Io)?;
     if body.len() < length {
         return Err(FrameError::CutShort);

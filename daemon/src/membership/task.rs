@@ -22,7 +22,7 @@ use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
 use memberd_ring::node::PhaseName;
 use memberd_ring::time::millis;
-use memberd_ring::{Event, Identity, Node, Now, wire};
+use memberd_ring::{Event, Identity, Node, Now};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -165,7 +165,7 @@ impl Membership {
     fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
         let Some(bytes) = self.edge.incoming(from, bytes) else { return };
         let now = self.clocks.now();
-        match wire::decode(bytes) {
+        match self.node.handle_datagram(now, from, bytes) {
             Ok(message) => {
                 debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 self.traffic.received(&message);
@@ -173,13 +173,12 @@ impl Membership {
                     self.traffic.heard(from, &message, now.mono);
                 }
             }
+            // What is refused has changed nothing.
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
                 self.traffic.refused(error);
             }
         }
-        // What is refused changes nothing.
-        let _ = self.node.handle_datagram(now, from, bytes);
     }
 
     /// Carries out all that the node asks for: first what happened, then what is to be sent.

@@ -1,8 +1,11 @@
 //! Frames on connections between members: a big-endian `u32` length and that many bytes.
 
 use crate::seal::handshake::Alert;
-use std::io;
+use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// The memory that is taken for a frame before its bytes have come: what a piece of grep's output needs.
+const RESERVED: usize = 128 * 1024;
 
 /// Reads a frame of at most `cap` bytes.
 ///
@@ -36,8 +39,8 @@ pub async fn read_length(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> i
 /// # Errors
 /// As [`read`]'s.
 pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
-    // Grown as bytes come, so that a length alone costs nothing.
-    let mut bytes = Vec::new();
+    // Beyond that it grows as bytes come, so that a length alone costs little.
+    let mut bytes = Vec::with_capacity(length.min(RESERVED));
     let taken = stream.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await?;
     if taken < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -53,15 +56,21 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> i
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let announced = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let header = announced.to_be_bytes();
-    // A small frame goes out in one packet.
-    if length <= 4_096 {
-        let whole: Vec<u8> = [&header[..]].iter().chain(parts).flat_map(|part| part.iter().copied()).collect();
-        stream.write_all(&whole).await?;
-        return stream.flush().await;
+    // All but a long last part in one piece, and both with one call: a header by itself would be a packet by itself.
+    let (last, before) = parts.split_last().unwrap_or((&(&[] as &[u8]), &[]));
+    let mut head: Vec<u8> = [&header[..]].iter().chain(before).flat_map(|part| part.iter().copied()).collect();
+    let mut tail = *last;
+    if tail.len() <= 4_096 {
+        head.extend_from_slice(std::mem::take(&mut tail));
     }
-    stream.write_all(&header).await?;
-    for part in parts {
-        stream.write_all(part).await?;
+    let mut slices = [IoSlice::new(&head), IoSlice::new(tail)];
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        let written = stream.write_vectored(left).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        IoSlice::advance_slices(&mut left, written);
     }
     stream.flush().await
 }

@@ -1,7 +1,7 @@
 //! A connection to another member, sealed or not.
 
 use crate::seal::stream::SealedStream;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -30,6 +30,13 @@ impl AsyncWrite for PeerStream {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             PeerStream::Sealed(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, slices: &[IoSlice]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            PeerStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            PeerStream::Sealed(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
     }
 

@@ -33,11 +33,11 @@ enum Sender {
 }
 
 impl Node {
-    /// A datagram came.
+    /// A datagram came. Returns what it says, for whoever counts or logs.
     ///
     /// # Errors
     /// When the bytes are no message of this version; nothing has changed then.
-    pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<Message, DecodeError> {
         self.notice_stall(now);
         let decoded = wire::decode(bytes).inspect_err(|_| self.counters.refused += 1);
         if let Ok(message) = &decoded {
@@ -47,7 +47,7 @@ impl Node {
             }
         }
         self.settle(now);
-        decoded.map(drop)
+        decoded
     }
 
     fn receive(&mut self, now: Now, from: SocketAddr, message: &Message) {
