@@ -3,6 +3,7 @@
 //! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the crate `memberd-ring`) and drives it
 //! over UDP; `peer` is the TCP side; `seal` keeps strangers out of both; `control` and `handler` serve `memberctl`; `search` greps.
 
+pub mod accept;
 pub mod config;
 pub mod control;
 pub mod daemon;

@@ -4,15 +4,15 @@
 //! needs, and less than any server crate brings. It reads nothing but the request's first line.
 
 use super::report;
+use crate::accept::serve_all;
 use crate::handler::Context;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tokio::time::timeout;
+use tracing::debug;
 
 /// The most connections served at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -25,9 +25,6 @@ const HEAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
-
-/// The pause after the kernel could not give a connection.
-const AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// The text format's media type.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -44,32 +41,17 @@ enum Answer {
 
 /// Serves connections until the task is dropped.
 pub async fn listen(listener: TcpListener, context: Arc<Context>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut failing = false;
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                failing = false;
-                let context = Arc::clone(&context);
-                tokio::spawn(async move {
-                    match timeout(LIMIT, serve(stream, &context)).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => debug!(%from, %error, "scrape ended"),
-                        Err(_) => debug!(%from, "a scrape took too long"),
-                    }
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                if !failing {
-                    warn!(%error, "cannot accept connections for metrics");
-                }
-                failing = true;
-                sleep(AFTER_ERROR).await;
+    serve_all(listener, CONNECTIONS, "scrapers of metrics", move |stream, from| {
+        let context = Arc::clone(&context);
+        async move {
+            match timeout(LIMIT, serve(stream, &context)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => debug!(%from, %error, "scrape ended"),
+                Err(_) => debug!(%from, "a scrape took too long"),
             }
         }
-    }
+    })
+    .await;
 }
 
 async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {

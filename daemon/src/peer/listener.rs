@@ -2,6 +2,7 @@
 
 use super::stream::PeerStream;
 use super::{PEER_VERSION, PeerRequestKind, frame};
+use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
 use crate::seal::handshake::{self, Alert, HandshakeError};
 use crate::seal::refusal::Refusal;
@@ -17,8 +18,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tokio::time::timeout;
+use tracing::debug;
 
 /// The most connections served at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
@@ -49,37 +50,19 @@ pub struct Service {
     pub searches: Arc<Searches>,
 }
 
-/// The pause after the kernel could not give a connection, for want of file descriptors for instance.
-const AFTER_ERROR: Duration = Duration::from_millis(100);
-
 /// Serves connections until the task is dropped.
 pub async fn listen(listener: TcpListener, service: Service) {
     let service = Arc::new(service);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let large = Arc::new(Semaphore::new(LARGE_REQUESTS));
-    let mut failing = false;
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                failing = false;
-                let (service, large) = (Arc::clone(&service), Arc::clone(&large));
-                tokio::spawn(async move {
-                    if let Err(error) = service.serve(stream, from, &large).await {
-                        debug!(%from, %error, "connection ended");
-                    }
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                if !failing {
-                    warn!(%error, "cannot accept connections from members");
-                }
-                failing = true;
-                sleep(AFTER_ERROR).await;
+    serve_all(listener, CONNECTIONS, "members", move |stream, from| {
+        let (service, large) = (Arc::clone(&service), Arc::clone(&large));
+        async move {
+            if let Err(error) = service.serve(stream, from, &large).await {
+                debug!(%from, %error, "connection ended");
             }
         }
-    }
+    })
+    .await;
 }
 
 /// Reads a request. Of large ones, which only the exchange of lists makes, a few are read at a time, so that what all connections
