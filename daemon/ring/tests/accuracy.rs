@@ -68,7 +68,7 @@ fn links_that_are_dead_in_one_direction_accuse_nobody() {
     for seed in seeds(1..6) {
         let mut world = formed(seed);
         let ring = world.ring(0);
-        let place = 10 * seed as usize;
+        let place = 10 * seed as usize % SIZE;
         // The next neighbours, the ones beyond, and both directions of one link.
         for (from, to) in [(0, 1), (10, 9), (20, 22), (30, 28), (40, 41), (41, 40)] {
             world.set_link_loss(ring[(place + from) % SIZE], ring[(place + to) % SIZE], 1.0);
@@ -139,7 +139,7 @@ fn a_longer_stall_fails_the_stalled_alone_which_accuses_nobody_and_is_back_withi
     for seed in seeds(1..13) {
         let mut world = formed(seed);
         let start = world.now;
-        let (stalled, time) = (5 * seed as usize, [2, 4, 10, 60][seed as usize % 4] * SECOND);
+        let (stalled, time) = (5 * seed as usize % SIZE, [2, 4, 10, 60][seed as usize % 4] * SECOND);
         world.run_for(ms(seed * 71));
         world.stop_for(stalled, time);
         world.run_for(time);

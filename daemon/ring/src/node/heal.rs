@@ -125,10 +125,17 @@ impl Node {
         self.send(to, Body::Verdict { incarnation, side: self.list.digest() }, now);
     }
 
-    /// Somebody holds this member for gone. If it is up here, it is right, and this member comes back through it. If each holds the
-    /// other for failed, the group was split, and the smaller side yields: its members come back one by one, and the larger side
-    /// keeps its incarnations.
-    pub(super) fn hear_verdict(&mut self, from: SocketAddr, incarnation: Incarnation, side: Digest, now: Now) {
+    /// Somebody, in the life `theirs`, holds this member for gone. If each holds the very life of the other for failed, the group was
+    /// split, and the smaller side yields: its members come back one by one, and the larger side keeps its incarnations. Else this
+    /// member comes back through it: it is up here and right, or what is held here is of another life, by which it could not be told.
+    pub(super) fn hear_verdict(
+        &mut self,
+        from: SocketAddr,
+        theirs: Incarnation,
+        incarnation: Incarnation,
+        side: Digest,
+        now: Now,
+    ) {
         if incarnation != self.incarnation || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
@@ -136,11 +143,8 @@ impl Node {
         if !known && !self.healing.acquaintances.contains(&from) {
             return;
         }
-        if self.holds_failed(from) && side <= self.list.digest() {
-            let theirs = self.list.at(from).map(|entry| entry.identity.incarnation);
-            if let Some(theirs) = theirs {
-                self.send_verdict(from, theirs, now);
-            }
+        if self.holds_failed(from, theirs) && side <= self.list.digest() {
+            self.send_verdict(from, theirs, now);
             return;
         }
         self.renew_through(from, incarnation, now);
@@ -232,7 +236,7 @@ impl Node {
     /// After a change of sides the former companions are told, so that they follow at once.
     fn tell_companions(&mut self, companions: Vec<(SocketAddr, Incarnation)>, now: Now) {
         let mut left_behind: Vec<(SocketAddr, Incarnation)> =
-            companions.into_iter().filter(|(address, _)| self.holds_failed(*address)).collect();
+            companions.into_iter().filter(|(address, incarnation)| self.holds_failed(*address, *incarnation)).collect();
         if left_behind.len() > TELL_EVERYONE_UP_TO {
             left_behind = left_behind.sample(&mut self.rng, TELL_COMPANIONS).copied().collect();
         }

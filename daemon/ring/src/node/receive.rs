@@ -3,7 +3,7 @@
 use super::{Node, Phase};
 use crate::clock::Agreement;
 use crate::event::Event;
-use crate::identity::{Identity, Name};
+use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Standing, Update};
 use crate::message::{Body, Message};
 use crate::rumour::Source;
@@ -52,7 +52,7 @@ impl Node {
 
     fn receive(&mut self, now: Now, from: SocketAddr, message: &Message) {
         if let Body::Verdict { incarnation, side } = message.body {
-            self.hear_verdict(from, incarnation, side, now);
+            self.hear_verdict(from, message.incarnation, incarnation, side, now);
             return;
         }
         match self.attribute(from, message) {
@@ -102,9 +102,13 @@ impl Node {
         if holder.identity == identity {
             return Some(name);
         }
-        let update = holder.to_update();
+        let (update, gone) = (holder.to_update(), !holder.is_told_alive());
         self.send(from, Body::News(vec![update]), now);
-        // It may hold this member for gone and not believe the news; that it is gone here it can look into.
+        // It may hold this member for gone and not believe the news; that it is gone here it can look into, and what it then says of this
+        // member is to be heard from where it really is.
+        if gone {
+            self.healing.remember([from]);
+        }
         self.send_verdict(from, message.incarnation, now);
         None
     }
@@ -207,8 +211,10 @@ impl Node {
         }
     }
 
-    /// Whether a member counts as failed, for whatever reason, in this list.
-    pub(super) fn holds_failed(&self, address: SocketAddr) -> bool {
-        self.list.at(address).is_some_and(|entry| matches!(entry.standing, Standing::Failed(_)))
+    /// Whether a member, in this very life, counts as failed in this list.
+    pub(super) fn holds_failed(&self, address: SocketAddr, incarnation: Incarnation) -> bool {
+        self.list
+            .at(address)
+            .is_some_and(|entry| entry.identity.incarnation == incarnation && matches!(entry.standing, Standing::Failed(_)))
     }
 }

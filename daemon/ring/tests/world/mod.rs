@@ -37,6 +37,9 @@ use std::time::Duration;
 /// The wall clock when virtual time begins: 2025-11-21.
 const EPOCH_WALL: u64 = 1_763_688_000_000;
 
+/// The virtual time at which a world begins.
+const BEGINNING: Duration = Duration::from_secs(10);
+
 enum Happening {
     Datagram {
         to: usize,
@@ -143,16 +146,16 @@ pub fn name(i: usize) -> Name {
     Name::new(&format!("vm{i}")).unwrap()
 }
 
-/// The incarnation of member `i` in a world that begins as a group.
-pub fn first_life(i: usize) -> Incarnation {
-    Incarnation(EPOCH_WALL + i as u64)
+/// The incarnation of every member of a world that begins as a group.
+pub fn first_life() -> Incarnation {
+    Incarnation(EPOCH_WALL + BEGINNING.as_millis() as u64)
 }
 
 /// The list of all the members that there are in such a world.
 pub fn whole_list(size: usize) -> List {
     let mut list = List::new();
     for i in 0..size {
-        let identity = Identity { name: name(i), address: address(i), incarnation: first_life(i) };
+        let identity = Identity { name: name(i), address: address(i), incarnation: first_life() };
         list.merge(Update { identity, claim: Claim::Alive }, Instant::EPOCH);
     }
     list
@@ -173,7 +176,7 @@ impl World {
         World {
             settings,
             seed,
-            now: Duration::from_secs(10),
+            now: BEGINNING,
             network: Network::default(),
             machines: (0..size).map(Machine::new).collect(),
             seen: Vec::new(),
@@ -218,7 +221,7 @@ impl World {
         let mut world = World::with(size, seed, settings);
         for i in 0..size {
             let (now, seed) = (world.clocks(i), world.rng.random());
-            let incarnation = first_life(i);
+            let incarnation = first_life();
             let mut node = Node::new(settings, name(i), address(i), None, seed);
             node.assume(now, list(i), incarnation);
             world.machines[i].last = Some(incarnation);
