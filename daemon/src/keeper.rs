@@ -31,6 +31,11 @@ impl Keeper {
         Keeper { directory, state: sender, writer }
     }
 
+    /// The newest incarnation that this machine ever had.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        Some(self.state.borrow().incarnation).filter(|incarnation| *incarnation > 0).map(Incarnation)
+    }
+
     /// Keeps a new incarnation, soon.
     pub fn keep_incarnation(&self, incarnation: Incarnation) {
         self.state.send_modify(|state| state.incarnation = incarnation.0);

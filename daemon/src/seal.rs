@@ -1,13 +1,15 @@
 //! Sealing: what goes over the network is readable to, and believed from, only those who hold one of the group's keys.
 //!
-//! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by [`datagram`], whose replays [`replay`] refuses;
-//! connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away. What it all looks like on the wire, and why a nonce is never used twice, is in `daemon/ring/PROTOCOL.md`; what it protects from, in `SECURITY.md`
-//! beside that.
+//! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by [`datagram`], for one life of their receiver
+//! ([`lives`]), which takes each once ([`replay`]); connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away.
+//! What it all looks like on the wire, and why a nonce is never used twice, is in `daemon/ring/PROTOCOL.md`; what it protects from, in
+//! `SECURITY.md` beside that.
 
 pub mod datagram;
 pub mod edge;
 pub mod handshake;
 pub mod keyring;
+pub mod lives;
 pub mod refusal;
 pub mod replay;
 pub mod stream;
@@ -20,6 +22,9 @@ use tokio::sync::watch;
 /// The version of sealing, and the first byte of what is sealed. In the clear a datagram begins with 0x80 to 0x9f, and a connection
 /// with 0.
 pub const SEALED: u8 = 1;
+
+/// The first byte of a datagram that greets whoever lives at an address.
+pub const GREETING: u8 = 2;
 
 /// How this daemon speaks to other members; cheap to clone.
 #[derive(Debug, Clone)]

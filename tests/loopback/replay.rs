@@ -3,6 +3,7 @@
 use memberd_tests::recorder::{Datagram, Player, Recorder, is_permitted};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -179,4 +180,62 @@ fn what_is_played_back_after_restarts_changes_nothing() {
         restarted.name,
         Instant::now().duration_since(left)
     );
+}
+
+/// Who was restarted remembers nothing of what it heard, and here there is nobody left to tell it. All that was said to it and by it in
+/// its former life, a fleet's whole life long, is played back in the order and at the pace of the record.
+#[test]
+fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
+    if !is_permitted("a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts") {
+        return;
+    }
+    let mut fleet = Fleet::new(3);
+    let recorder = Recorder::start(fleet[1].settings.address);
+    for daemon in fleet.daemons_mut() {
+        daemon.set_keys("a");
+        daemon.start();
+    }
+    fleet.join_all();
+    // With knocks and introductions on the record: one was declared failed while it was stopped, and came back.
+    fleet[3].signal(Signal::SIGSTOP);
+    wait_until("it is failed", SOON, || {
+        let up = fleet[1].control().alive().unwrap();
+        holds(up.len() == 2, || format!("{up:?}"))
+    });
+    fleet[3].signal(Signal::SIGCONT);
+    fleet.wait_until_whole();
+    listen(&fleet, &recorder);
+    fleet[1].kill();
+    // They look for it, until they are gone too.
+    let recorded = wait_until("it is greeted", SOON, || {
+        let heard = recorder.heard();
+        let greeted = heard.iter().any(|datagram| is_at(&fleet[1], datagram.to) && datagram.payload[0] == 2);
+        holds(greeted, || "no greeting yet".to_owned())?;
+        Ok(heard)
+    });
+    for number in [2, 3] {
+        fleet[number].kill();
+    }
+    fleet[1].start();
+    let output = fleet[1].ctl(&["join"]);
+    assert!(output.status.success(), "{output:?}");
+    let (before, mut followers) = (fleet.wait_until_whole(), fleet.follow());
+    assert_eq!(before.len(), 1);
+    let (player, refused) = (Player::new(), |daemon: &Daemon| daemon.counter("refused_former_life"));
+    let for_it: Vec<&Datagram> = recorded.iter().filter(|datagram| is_at(&fleet[1], datagram.to)).collect();
+    let greetings = for_it.iter().filter(|datagram| datagram.payload[0] == 2).count();
+    for datagram in &for_it {
+        player.play(datagram);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Nothing of it came so far as to be read; greetings say nothing.
+    let expected = u64::try_from(for_it.len() - greetings).unwrap();
+    wait_until("each is refused", SOON, || {
+        let count = refused(&fleet[1]);
+        holds(count == expected, || format!("{count} of {expected}"))
+    });
+    assert!(expected >= 30 && greetings > 0, "{expected}, {greetings}");
+    assert_eq!(fleet[1].control().alive().unwrap(), before);
+    assert!(followers.seen().is_empty(), "{:?}", followers.seen());
+    println!("{expected} datagrams refused, {greetings} greetings answered");
 }

@@ -58,6 +58,19 @@ fn a_fleet_with_a_key_joins_notices_a_crash_and_greps() {
     }
 }
 
+/// It knows of nobody, and nobody knows its new life: they knock.
+#[test]
+fn a_sealed_introducer_that_comes_back_with_an_empty_disk_is_found_by_the_others() {
+    let mut fleet = sealed(4, "a");
+    fleet.crash(&[1]);
+    fs::remove_dir_all(&fleet[1].settings.state_dir).unwrap();
+    fleet[1].start();
+    let output = fleet[1].ctl(&["join"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fleet.wait_until_whole().len(), 4);
+    assert_found(&fleet[1], 4);
+}
+
 #[test]
 fn who_has_no_key_or_another_is_turned_away_and_told_why() {
     let mut fleet = sealed(3, "ab");

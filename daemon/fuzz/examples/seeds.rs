@@ -1,6 +1,7 @@
 //! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys and patterns.
 
 use memberd::seal::datagram::Sealer;
+use memberd::seal::lives::For;
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
 use memberd_control::keyring::GroupKey;
@@ -15,7 +16,7 @@ fn main() -> io::Result<()> {
     let (datagrams, request, welcome) = conversation();
     let mut sealer = Sealer::new(address(2));
     sealer.begin(Incarnation(START));
-    let sealed = sealer.seal(&keys(), address(3), &datagrams[0]).map_err(io::Error::other)?;
+    let sealed = sealer.seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0]).map_err(io::Error::other)?;
     write("sealed_datagram", &[piece(&[], &sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();
     write("opened_datagram", &[said.concat()])?;

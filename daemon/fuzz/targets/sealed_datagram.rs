@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 fuzz_target!(|input: &[u8]| {
     static KEYS: LazyLock<memberd::seal::keyring::SealingKeys> = LazyLock::new(keys);
-    let mut opener = Opener::new(address(1));
+    let mut opener = Opener::new(address(1), None);
     for piece in pieces(input) {
         let mut bytes = piece.to_vec();
         // As if it knew a key's id.

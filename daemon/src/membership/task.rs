@@ -15,7 +15,7 @@ use crate::notify;
 use crate::peer::call::Caller;
 use crate::seal::Seal;
 use crate::seal::datagram::MAX_SEALED;
-use crate::seal::edge::Edge;
+use crate::seal::edge::{Edge, Incoming};
 use crate::time::Clocks;
 use memberd_control::message::{RingPart, StatusReport};
 use memberd_ring::join::JoinError;
@@ -36,6 +36,9 @@ const DRAIN: usize = 1_024;
 
 /// How soon a join that is to happen by itself is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// The kind of datagram that goes to whoever may be at an address, see [`memberd_ring::message::Body::kind`].
+const KNOCK: &str = "knock";
 
 /// What the task is made of.
 #[derive(Debug)]
@@ -94,7 +97,7 @@ impl Membership {
         Membership {
             node,
             socket,
-            edge: Edge::new(seal.clone(), address),
+            edge: Edge::new(seal.clone(), address, keeper.incarnation()),
             keeper,
             clocks,
             handle,
@@ -163,13 +166,21 @@ impl Membership {
     }
 
     fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
-        let Some(bytes) = self.edge.incoming(from, bytes) else { return };
+        let (bytes, life) = match self.edge.incoming(from, bytes) {
+            Incoming::Said(bytes, life) => (bytes, life),
+            Incoming::Reply(reply) => return self.send_back(from, &reply),
+            Incoming::Nothing => return,
+        };
         let now = self.clocks.now();
         match self.node.handle_datagram(now, from, bytes) {
             Ok(message) => {
                 debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 self.traffic.received(&message);
-                if self.node.list().at(from).is_some_and(|entry| self.node.watches(&entry.identity.name)) {
+                let entry = self.node.list().at(from);
+                if let Some(life) = life {
+                    self.edge.heard(from, life, entry.map(|entry| entry.identity.incarnation));
+                }
+                if entry.is_some_and(|entry| self.node.watches(&entry.identity.name)) {
                     self.traffic.heard(from, &message, now.mono);
                 }
             }
@@ -177,6 +188,17 @@ impl Membership {
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
                 self.traffic.refused(error);
+            }
+        }
+    }
+
+    /// Greetings are between the edges of two members; the protocol knows nothing of them.
+    fn send_back(&mut self, to: SocketAddr, bytes: &[u8]) {
+        match self.socket.try_send_to(bytes, to) {
+            Ok(_) => self.traffic.sent("greeting"),
+            Err(error) => {
+                self.traffic.unsent();
+                debug!(%to, %error, "a greeting was not answered");
             }
         }
     }
@@ -193,8 +215,9 @@ impl Membership {
         }
         while let Some(transmit) = self.node.poll_transmit() {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
-            let sealed = self.edge.outgoing(transmit.to, transmit.payload).map_err(io::Error::other);
-            match sealed.and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
+            let listed = || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
+            let sealed = self.edge.outgoing(transmit.to, transmit.payload, transmit.kind == KNOCK, listed);
+            match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
                 Ok(_) => self.traffic.sent(transmit.kind),
                 Err(error) => {
                     // A lost datagram, as the network loses them too.
@@ -203,6 +226,7 @@ impl Membership {
                 }
             }
         }
+        self.edge.all_is_said();
         while let Some(call) = self.node.poll_call() {
             debug!(to = %call.to, bytes = call.payload.len(), "calling");
             self.calls.start(call);

@@ -4,13 +4,16 @@
 //! 0x01 | key id (4) | incarnation (6) | number (5) | ciphertext | tag (16)
 //! ```
 //!
+//! It is for one life of its receiver. One that begins with 0x02 is for whoever lives at its address, and is only a greeting.
+//!
 //! The key is derived from the group's key, the sender's address and its incarnation. A machine never uses an incarnation twice, and
 //! within one the number never goes back. So no nonce is used twice under one key.
 
-use super::SEALED;
 use super::keyring::{SealingKey, SealingKeys};
+use super::lives::{For, OwnLives};
 use super::refusal::Refusal;
 use super::replay::Heard;
+use super::{GREETING, SEALED};
 use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
 use memberd_control::keyring::KeyId;
@@ -75,16 +78,17 @@ impl Sealer {
         }
     }
 
-    /// Seals a datagram with the first key, for this receiver only.
+    /// Seals a datagram with the first key, for this life of this receiver only. A greeting is for anyone there, and says nothing.
     ///
     /// # Errors
     /// When there is no nonce that was never used.
-    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, plain: &[u8]) -> Result<Vec<u8>, CannotSeal> {
+    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, whom: For, plain: &[u8]) -> Result<Vec<u8>, CannotSeal> {
         let life = self.life.as_mut().ok_or(CannotSeal::NoLife)?;
         if life.incarnation > MOST_INCARNATION || life.next > MOST_NUMBER {
             return Err(CannotSeal::Exhausted);
         }
-        let header = Header { key: keys.first().id, incarnation: life.incarnation, number: life.next };
+        let (first, plain) = if whom == For::Anyone { (GREETING, &[][..]) } else { (SEALED, plain) };
+        let header = Header { first, key: keys.first().id, incarnation: life.incarnation, number: life.next };
         // Used up, whatever becomes of this datagram.
         life.next += 1;
         let bytes = header.to_bytes();
@@ -94,54 +98,82 @@ impl Sealer {
         let body = sealed.get_mut(HEADER..).unwrap_or_default();
         let tag = header
             .cipher(keys.first(), self.own)
-            .encrypt_in_place_detached(&header.nonce(), &associated(&bytes, to), body)
+            .encrypt_in_place_detached(&header.nonce(), &associated(&bytes, to, whom), body)
             .map_err(|_| CannotSeal::Exhausted)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
     }
 }
 
+/// What a datagram holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Opened<'a> {
+    /// The life of its sender that says it.
+    pub sender: Incarnation,
+    /// What is said. A greeting, which may be one of days before this life, says nothing: it wants to know who lives here.
+    pub said: Option<&'a [u8]>,
+}
+
 /// Opens what one member is sent.
 #[derive(Debug)]
 pub struct Opener {
     own: SocketAddr,
+    lives: OwnLives,
     heard: Heard,
 }
 
 impl Opener {
-    /// For the member at this address.
-    pub fn new(own: SocketAddr) -> Self {
-        Opener { own, heard: Heard::default() }
+    /// For the member at this address, which has not begun a life yet; `last` is the newest one of the processes before this one.
+    pub fn new(own: SocketAddr, last: Option<Incarnation>) -> Self {
+        Opener { own, lives: OwnLives::after(last), heard: Heard::default() }
+    }
+
+    /// A new life begins, as in [`Sealer::begin`].
+    pub fn begin(&mut self, incarnation: Incarnation) {
+        self.lives.begin(incarnation);
     }
 
     /// Opens a datagram, in place: what is returned is a part of `bytes`. What is refused leaves no trace but in `bytes`.
     ///
     /// # Errors
     /// When it is not sealed, sealed with a key that is not in the keyring, forged (or meant for another member, or sent from another
-    /// address), or was heard already.
-    pub fn open<'a>(&mut self, keys: &SealingKeys, from: SocketAddr, bytes: &'a mut [u8]) -> Result<&'a [u8], Refusal> {
-        if bytes.first() != Some(&SEALED) {
-            return Err(Refusal::Plain);
-        }
+    /// address), meant for a life before this process, or was heard already.
+    pub fn open<'a>(&mut self, keys: &SealingKeys, from: SocketAddr, bytes: &'a mut [u8]) -> Result<Opened<'a>, Refusal> {
+        let [SEALED | GREETING, ..] = bytes else { return Err(Refusal::Plain) };
         let (head, rest) = bytes.split_at_mut_checked(HEADER).ok_or(Refusal::Forged)?;
         let head: &[u8; HEADER] = (&*head).try_into().map_err(|_| Refusal::Forged)?;
         let (body, tag) = rest.split_at_mut_checked(rest.len().wrapping_sub(TAG)).ok_or(Refusal::Forged)?;
         let header = Header::from_bytes(head);
         let key = keys.find(header.key).ok_or(Refusal::UnknownKey(header.key))?;
-        header
-            .cipher(key, from)
-            .decrypt_in_place_detached(&header.nonce(), &associated(head, self.own), body, Tag::from_slice(tag))
-            .map_err(|_| Refusal::Forged)?;
+        let (cipher, nonce, own) = (header.cipher(key, from), header.nonce(), self.own);
+        // The tag is looked at before the body is touched.
+        let mut opens = |whom| {
+            let associated = associated(head, own, whom);
+            cipher.decrypt_in_place_detached(&nonce, &associated, body, Tag::from_slice(tag)).is_ok()
+        };
+        if header.first == GREETING {
+            if !opens(For::Anyone) {
+                return Err(Refusal::Forged);
+            }
+        } else {
+            let life = self.lives.iter().find(|life| opens(For::Life(life.incarnation))).ok_or(Refusal::Forged)?;
+            if !life.remembered {
+                return Err(Refusal::FormerLife);
+            }
+        }
         if !self.heard.take(from, header.incarnation, header.number) {
             return Err(Refusal::Replayed);
         }
-        Ok(body)
+        let said = (header.first == SEALED).then_some(&*body);
+        Ok(Opened { sender: Incarnation(header.incarnation), said })
     }
 }
 
 /// What precedes the ciphertext.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
+    /// [`SEALED`] or [`GREETING`].
+    first: u8,
     key: KeyId,
     /// At most [`MOST_INCARNATION`].
     incarnation: u64,
@@ -154,12 +186,13 @@ impl Header {
         let [k0, k1, k2, k3] = self.key.0;
         let [_, _, i0, i1, i2, i3, i4, i5] = self.incarnation.to_be_bytes();
         let [_, _, _, n0, n1, n2, n3, n4] = self.number.to_be_bytes();
-        [SEALED, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4]
+        [self.first, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4]
     }
 
     fn from_bytes(bytes: &[u8; HEADER]) -> Self {
-        let [_, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4] = *bytes;
+        let [first, k0, k1, k2, k3, i0, i1, i2, i3, i4, i5, n0, n1, n2, n3, n4] = *bytes;
         Header {
+            first,
             key: KeyId([k0, k1, k2, k3]),
             incarnation: u64::from_be_bytes([0, 0, i0, i1, i2, i3, i4, i5]),
             number: u64::from_be_bytes([0, 0, 0, n0, n1, n2, n3, n4]),
@@ -198,11 +231,15 @@ pub(super) fn address_bytes(address: SocketAddr) -> [u8; ADDRESS] {
     bytes
 }
 
-/// What the tag covers beside the ciphertext: the header, and the receiver, so that nobody else takes it.
-fn associated(header: &[u8; HEADER], receiver: SocketAddr) -> [u8; HEADER + ADDRESS] {
-    let mut bytes = [0; HEADER + ADDRESS];
+/// Bytes of what the tag covers beside the ciphertext.
+const ASSOCIATED: usize = HEADER + ADDRESS + 8;
+
+/// What the tag covers beside the ciphertext: the header, and the receiver with its life, so that nobody else takes it and nobody later.
+fn associated(header: &[u8; HEADER], receiver: SocketAddr, whom: For) -> [u8; ASSOCIATED] {
+    let mut bytes = [0; ASSOCIATED];
     bytes[..HEADER].copy_from_slice(header);
-    bytes[HEADER..].copy_from_slice(&address_bytes(receiver));
+    bytes[HEADER..HEADER + ADDRESS].copy_from_slice(&address_bytes(receiver));
+    bytes[HEADER + ADDRESS..].copy_from_slice(&whom.to_bytes());
     bytes
 }
 
@@ -225,6 +262,16 @@ mod tests {
         SocketAddr::from(([127, 0, 0, number], 8_946))
     }
 
+    /// The life of whoever receives.
+    const LIFE: Incarnation = Incarnation(1_763_688_000_000);
+
+    /// The member of this number, in that life.
+    fn opener(number: u8) -> Opener {
+        let mut opener = Opener::new(address(number), None);
+        opener.begin(LIFE);
+        opener
+    }
+
     fn sealer(number: u8, incarnation: u64) -> Sealer {
         let mut sealer = Sealer::new(address(number));
         sealer.begin(Incarnation(incarnation));
@@ -233,40 +280,40 @@ mod tests {
 
     /// What the member of this number makes of a datagram that seems to come from that address.
     fn open(opener: &mut Opener, digits: &str, from: SocketAddr, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
-        opener.open(&keys(digits), from, &mut sealed.to_vec()).map(<[u8]>::to_vec)
+        opener.open(&keys(digits), from, &mut sealed.to_vec()).map(|opened| opened.said.unwrap().to_vec())
     }
 
     #[test]
     fn every_key_of_the_keyring_opens_and_the_first_seals() {
         for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
-            let sealed = sealer(1, 1).seal(&keys(ours), address(2), b"news").unwrap();
-            assert_eq!(open(&mut Opener::new(address(2)), theirs, address(1), &sealed).unwrap(), b"news");
+            let sealed = sealer(1, 1).seal(&keys(ours), address(2), For::Life(LIFE), b"news").unwrap();
+            assert_eq!(open(&mut opener(2), theirs, address(1), &sealed).unwrap(), b"news");
         }
-        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), b"news").unwrap();
-        let refusal = open(&mut Opener::new(address(2)), "b", address(1), &sealed);
+        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), For::Life(LIFE), b"news").unwrap();
+        let refusal = open(&mut opener(2), "b", address(1), &sealed);
         assert_eq!(refusal, Err(Refusal::UnknownKey(keys("a").first().id)));
     }
 
     #[test]
     fn a_datagram_is_taken_once_by_its_receiver_from_its_sender() {
-        let sealed = sealer(1, 1).seal(&keys("a"), address(2), b"news").unwrap();
-        let mut receiver = Opener::new(address(2));
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), b"news").unwrap();
+        let mut receiver = opener(2);
         assert_eq!(open(&mut receiver, "a", address(3), &sealed), Err(Refusal::Forged), "from another's address");
         assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), b"news");
         assert_eq!(open(&mut receiver, "a", address(1), &sealed), Err(Refusal::Replayed));
-        assert_eq!(open(&mut Opener::new(address(3)), "a", address(1), &sealed), Err(Refusal::Forged), "led to another");
-        assert_eq!(open(&mut Opener::new(address(1)), "a", address(2), &sealed), Err(Refusal::Forged), "sent back");
-        assert_eq!(open(&mut Opener::new(address(1)), "a", address(1), &sealed), Err(Refusal::Forged), "sent back as its own");
+        assert_eq!(open(&mut opener(3), "a", address(1), &sealed), Err(Refusal::Forged), "led to another");
+        assert_eq!(open(&mut opener(1), "a", address(2), &sealed), Err(Refusal::Forged), "sent back");
+        assert_eq!(open(&mut opener(1), "a", address(1), &sealed), Err(Refusal::Forged), "sent back as its own");
     }
 
     #[test]
     fn no_nonce_is_used_twice_whatever_is_begun_and_whichever_key_is_first() {
         let (mut sealer, mut used) = (Sealer::new(address(1)), BTreeSet::new());
-        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::NoLife);
+        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::NoLife);
         for (digits, incarnation) in [("a", 5), ("ab", 5), ("ba", 4), ("a", 5), ("a", 6), ("b", 5), ("ab", 6)] {
             sealer.begin(Incarnation(incarnation));
             for _ in 0..3 {
-                let sealed = sealer.seal(&keys(digits), address(2), b"news").unwrap();
+                let sealed = sealer.seal(&keys(digits), address(2), For::Life(LIFE), b"news").unwrap();
                 // Of one key, what follows its id tells the nonce.
                 assert!(used.insert(sealed[..HEADER].to_vec()));
             }
@@ -277,11 +324,11 @@ mod tests {
     fn what_cannot_be_sealed_under_a_new_nonce_is_not_sealed() {
         let mut sealer = sealer(1, MOST_INCARNATION);
         sealer.life.as_mut().unwrap().next = MOST_NUMBER;
-        let last = sealer.seal(&keys("a"), address(2), b"last").unwrap();
-        assert_eq!(open(&mut Opener::new(address(2)), "a", address(1), &last).unwrap(), b"last");
-        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::Exhausted);
+        let last = sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"last").unwrap();
+        assert_eq!(open(&mut opener(2), "a", address(1), &last).unwrap(), b"last");
+        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::Exhausted);
         sealer.begin(Incarnation(MOST_INCARNATION + 1));
-        assert_eq!(sealer.seal(&keys("a"), address(2), b"").unwrap_err(), CannotSeal::Exhausted);
+        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::Exhausted);
     }
 
     fn heartbeat(count: u32, delay: i64, sent: u64, wall_offset: i64) -> Vec<u8> {
@@ -296,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_under_100_bytes_on_the_wire() {
-        let sealed = |plain: &[u8]| sealer(1, 1).seal(&keys("a"), address(2), plain).unwrap().len() + IP_UDP;
+        let sealed = |plain: &[u8]| sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), plain).unwrap().len() + IP_UDP;
         assert_eq!(OVERHEAD, 32);
         assert_eq!(sealed(&heartbeat(1_000, 1, 86_400_000, -3)), 91, "the example of PROTOCOL.md");
         // Up for longer than 49 days, in the largest list, a minute of latency and of difference between clocks.
@@ -310,9 +357,9 @@ mod tests {
             bit in any::<proptest::sample::Index>(),
             cut in any::<proptest::sample::Index>(),
         ) {
-            let sealed = sealer(1, 1_763_688_033_123).seal(&keys("a"), address(2), &plain).unwrap();
+            let sealed = sealer(1, 1_763_688_033_123).seal(&keys("a"), address(2), For::Life(LIFE), &plain).unwrap();
             prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
-            let mut receiver = Opener::new(address(2));
+            let mut receiver = opener(2);
             let bit = bit.index(sealed.len() * 8);
             let mut forged = sealed.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
@@ -328,14 +375,14 @@ mod tests {
                 *first = SEALED;
                 [*k0, *k1, *k2, *k3] = keys.first().id.0;
             }
-            prop_assert!(Opener::new(address(2)).open(&keys, address(1), &mut bytes).is_err());
+            prop_assert!(opener(2).open(&keys, address(1), &mut bytes).is_err());
         }
     }
 
     #[test]
     fn every_bit_of_a_heartbeat_is_guarded() {
-        let sealed = sealer(1, 1).seal(&keys("a"), address(2), &heartbeat(10, 1, 600, 0)).unwrap();
-        let mut receiver = Opener::new(address(2));
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), &heartbeat(10, 1, 600, 0)).unwrap();
+        let mut receiver = opener(2);
         for bit in 0..sealed.len() * 8 {
             let mut forged = sealed.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
@@ -346,8 +393,8 @@ mod tests {
 
     #[test]
     fn what_is_forged_costs_little() {
-        let (keys, mut receiver) = (keys("abcdef01"), Opener::new(address(2)));
-        let mut forged = sealer(1, 1).seal(&keys, address(2), &[0; MAX_DATAGRAM]).unwrap();
+        let (keys, mut receiver) = (keys("abcdef01"), opener(2));
+        let mut forged = sealer(1, 1).seal(&keys, address(2), For::Life(LIFE), &[0; MAX_DATAGRAM]).unwrap();
         *forged.last_mut().unwrap() ^= 1;
         let start = Instant::now();
         for _ in 0..1_000 {

@@ -4,7 +4,7 @@ use memberd_control::keyring::KeyId;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// How often a cause is told in the log at most.
 pub const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -24,26 +24,30 @@ pub enum Refusal {
     /// Not sealed with the key it names, damaged on the way, or meant for another member.
     #[error("forged, damaged, or not meant for this member")]
     Forged,
+    /// Sealed for a life of this member before this process: recorded and played back, or sent by one that does not know yet.
+    #[error("for a life of this member before its start: played back, or from one that had not heard of the start")]
+    FormerLife,
     /// Heard already: recorded and played back, or doubled by the network.
     #[error("heard already: played back, or doubled by the network")]
     Replayed,
 }
 
 /// How many causes there are.
-const CAUSES: usize = 5;
+const CAUSES: usize = 6;
 
 impl Refusal {
     /// The names of the causes' counters, in order.
     const COUNTERS: [&'static str; CAUSES] =
-        ["refused_forged", "refused_plain", "refused_replayed", "refused_sealed", "refused_unknown_key"];
+        ["refused_forged", "refused_former_life", "refused_plain", "refused_replayed", "refused_sealed", "refused_unknown_key"];
 
     fn index(self) -> usize {
         match self {
             Refusal::Forged => 0,
-            Refusal::Plain => 1,
-            Refusal::Replayed => 2,
-            Refusal::Sealed => 3,
-            Refusal::UnknownKey(_) => 4,
+            Refusal::FormerLife => 1,
+            Refusal::Plain => 2,
+            Refusal::Replayed => 3,
+            Refusal::Sealed => 4,
+            Refusal::UnknownKey(_) => 5,
         }
     }
 }
@@ -56,12 +60,16 @@ pub struct Refusals {
 
 impl Refusals {
     /// Counts one, and tells of it unless its cause was told of lately. `what` was turned away is a datagram or a connection.
+    /// What is for a former life every restart brings with it, so it is no cause for a warning.
     pub fn note(&self, refusal: Refusal, what: &'static str, from: SocketAddr) {
         // A poisoned lock holds whole counts nevertheless.
         let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
         let untold = causes.get_mut(refusal.index()).and_then(|count| count.note(Instant::now()));
         drop(causes);
-        if let Some(times) = untold {
+        let Some(times) = untold else { return };
+        if refusal == Refusal::FormerLife {
+            debug!(%from, times, reason = %refusal, "refused a {what}");
+        } else {
             warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a minute");
         }
     }
