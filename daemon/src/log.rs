@@ -10,7 +10,7 @@ mod record;
 mod target;
 mod writer;
 
-pub use event::member_event;
+pub use event::{member_event, member_tagged};
 pub use filter::{Filter, FilterError};
 
 use journal::Journal;

@@ -146,7 +146,7 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
     for (index, numbers) in numbers.chunks(8).enumerate() {
         // Ports below those that the kernel gives out, so that nobody has the teller's address.
         let ghosts = numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
-        let news = [teller.clone()].into_iter().chain(ghosts).map(|identity| Update { identity, claim: Claim::Alive });
+        let news = [teller.clone()].into_iter().chain(ghosts).map(|identity| Update::new(identity, Claim::Alive));
         let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
         let mut bytes = Vec::new();
         wire::encode(&Message { incarnation: Incarnation(1), sent, body: Body::News(news.collect()) }, &mut bytes);

@@ -30,7 +30,7 @@ fn member(i: usize) -> Identity {
 fn list(size: usize) -> List {
     let mut list = List::new();
     for i in 0..size {
-        list.merge(Update { identity: member(i), claim: Claim::Alive }, Instant::EPOCH);
+        list.merge(Update::new(member(i), Claim::Alive), Instant::EPOCH);
     }
     list
 }
@@ -104,7 +104,7 @@ fn rumour_received_and_told(bencher: Bencher, size: usize) {
     bencher
         .with_inputs(|| {
             let (node, _) = due(size);
-            let news = vec![Update { identity: member(size + 1), claim: Claim::Alive }];
+            let news = vec![Update::new(member(size + 1), Claim::Alive)];
             let said = said(&node, Body::News(news), 12_500);
             (node, said)
         })

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Event {
     /// The list changed.
     Member(MemberEvent),
+    /// A member that is up has changed its tags.
+    Tagged(Identity),
     /// From now on this member speaks under this incarnation. It must be on disk before anything more is sent, so that the next life
     /// takes a larger one.
     Incarnation(Incarnation),

@@ -1,5 +1,6 @@
 //! Who a member is: name, address and incarnation, and where it stands on the ring.
 
+use crate::tags::VersionedTags;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -103,12 +104,21 @@ impl Position {
 }
 
 impl Identity {
-    /// A hash of all three parts, equal on every machine; sums of it are list digests.
-    pub fn fingerprint(&self) -> u64 {
+    /// A hash of all three parts and of the tags, equal on every machine; sums of it are list digests.
+    pub fn fingerprint(&self, tags: &VersionedTags) -> u64 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd member 1");
         hash_address(&mut hasher, self.address);
         hasher.update(&self.incarnation.0.to_be_bytes());
         hasher.update(self.name.as_str().as_bytes());
+        if tags.version() > 0 {
+            // No name has a zero byte, and lengths keep the texts apart.
+            hasher.update(&[0]);
+            hasher.update(&tags.version().to_be_bytes());
+            for text in tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]) {
+                hasher.update(&[u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+                hasher.update(text.as_bytes());
+            }
+        }
         first_u64(&hasher)
     }
 }

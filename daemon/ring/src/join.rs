@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The longest request or reply between members over TCP, in bytes: the largest list.
-pub const MAX_CALL: usize = 4 << 20;
+pub const MAX_CALL: usize = 10 << 20;
 
 /// How long a newcomer waits for one introducer before it asks the next as well.
 pub const NEXT_INTRODUCER_AFTER: Duration = Duration::from_millis(300);

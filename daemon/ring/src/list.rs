@@ -1,8 +1,11 @@
-//! The list of members and its merge law: per machine the largest incarnation wins, and within one incarnation `left` beats `failed` beats `alive`.
+//! The list of members and its merge law: per machine the largest incarnation wins, within one incarnation `left` beats `failed` beats
+//! `alive`, and then the newer tags win.
 
 use crate::digest::Digest;
 use crate::identity::{Identity, Name, Position};
+use crate::tags::{TagValue, VersionedTags, ZONE};
 use crate::time::Instant;
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +41,15 @@ pub struct Update {
     pub identity: Identity,
     /// What is said of it.
     pub claim: Claim,
+    /// What it says of itself.
+    pub tags: VersionedTags,
+}
+
+impl Update {
+    /// News about a member whose tags are not known.
+    pub fn new(identity: Identity, claim: Claim) -> Self {
+        Update { identity, claim, tags: VersionedTags::default() }
+    }
 }
 
 /// How a member stands in this machine's list.
@@ -83,15 +95,29 @@ pub struct Entry {
     pub position: Position,
     /// How it stands.
     pub standing: Standing,
-    /// Since when, by this machine's clock.
+    /// What it says of itself.
+    pub tags: VersionedTags,
+    /// Since when it stands so, by this machine's clock.
     pub since: Instant,
     fingerprint: u64,
 }
 
 impl Entry {
-    fn new(identity: Identity, standing: Standing, since: Instant) -> Self {
-        let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint());
-        Entry { identity, position, standing, since, fingerprint }
+    fn new(update: Update, since: Instant) -> Self {
+        let Update { identity, claim, tags } = update;
+        let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint(&tags));
+        Entry { identity, position, standing: claim.into(), tags, since, fingerprint }
+    }
+
+    /// The same member with another standing.
+    fn standing(&self, standing: Standing, since: Instant) -> Self {
+        Entry { standing, since, ..self.clone() }
+    }
+
+    /// The same member, standing as it does, with other tags.
+    fn tagged(&self, tags: VersionedTags) -> Self {
+        let fingerprint = self.identity.fingerprint(&tags);
+        Entry { tags, fingerprint, ..self.clone() }
     }
 
     /// Whether this machine takes it to be up.
@@ -111,7 +137,17 @@ impl Entry {
             Standing::Failed(evidence) => Claim::Failed(evidence.clone()),
             Standing::Left => Claim::Left,
         };
-        Update { identity: self.identity.clone(), claim }
+        self.with_claim(claim)
+    }
+
+    /// News about this member.
+    pub fn with_claim(&self, claim: Claim) -> Update {
+        Update { identity: self.identity.clone(), claim, tags: self.tags.clone() }
+    }
+
+    /// Where it says that it stands: members of one zone may fail together.
+    pub fn zone(&self) -> Option<&TagValue> {
+        self.tags.get(ZONE)
     }
 
     /// Its hash, see [`Identity::fingerprint`].
@@ -124,7 +160,7 @@ impl Entry {
     }
 
     /// The order of the merge law: of two entries of one machine the larger stays. The address only breaks the tie of two machines
-    /// that took one name in the same millisecond.
+    /// that took one name in the same millisecond. Where all three are equal the greater tags stay, see [`List::merge`].
     fn weight(&self) -> (u64, u8, SocketAddr) {
         (self.identity.incarnation.0, self.standing.rank(), self.identity.address)
     }
@@ -147,6 +183,8 @@ pub struct List {
     by_position: Arc<Vec<Arc<Entry>>>,
     digest: Digest,
     up: usize,
+    /// How many of those that are told alive name their zone.
+    zoned: usize,
 }
 
 impl List {
@@ -196,6 +234,11 @@ impl List {
         self.up
     }
 
+    /// Whether any member that is told alive names its zone.
+    pub fn has_zones(&self) -> bool {
+        self.zoned > 0
+    }
+
     /// The digest of all that are told alive, independent of the order in which they were learned.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -205,18 +248,35 @@ impl List {
     /// Returns what changed.
     pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name);
-        let entry = Entry::new(update.identity, update.claim.into(), now);
+        let entry = Entry::new(update, now);
         match index {
-            Ok(index) if self.by_name[index].weight() >= entry.weight() => None,
-            Ok(index) => Some(self.replace(index, entry)),
+            Ok(index) => match self.by_name[index].weight().cmp(&entry.weight()) {
+                Ordering::Less => Some(self.replace(index, entry)),
+                Ordering::Equal => self.tag(index, entry.tags),
+                Ordering::Greater => None,
+            },
             Err(_) => self.insert(entry),
         }
+    }
+
+    /// Takes in only the tags of a piece of news, if it is of the same life and standing. Returns what changed.
+    pub fn merge_tags(&mut self, update: &Update, now: Instant) -> Option<Change> {
+        let index = self.name_index(&update.identity.name).ok()?;
+        let same = self.by_name[index].weight() == Entry::new(update.clone(), now).weight();
+        same.then(|| self.tag(index, update.tags.clone())).flatten()
+    }
+
+    /// The greater tags stay. How the member stands, doubted or on what evidence failed, is not touched.
+    fn tag(&mut self, index: usize, tags: VersionedTags) -> Option<Change> {
+        let entry = &self.by_name[index];
+        let tagged = (tags > entry.tags).then(|| entry.tagged(tags))?;
+        Some(self.replace(index, tagged))
     }
 
     /// Puts a member in, whatever is there of it: for a member that takes over another group's list, and for its own entry. Returns what
     /// changed, nothing if the list is full of the alive.
     pub fn set(&mut self, update: Update, now: Instant) -> Option<Change> {
-        let entry = Entry::new(update.identity, update.claim.into(), now);
+        let entry = Entry::new(update, now);
         match self.name_index(&entry.identity.name) {
             Ok(index) => Some(self.replace(index, entry)),
             Err(_) => self.insert(entry),
@@ -226,16 +286,17 @@ impl List {
     /// Counts an alive member as failed here, without telling anyone. Returns what changed.
     pub fn doubt(&mut self, name: &Name, evidence: Evidence, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
-        let identity = self.by_name[index].identity.clone();
-        self.by_name[index].is_up().then(|| self.replace(index, Entry::new(identity, Standing::Doubted(evidence), now)))
+        let entry = &self.by_name[index];
+        let doubted = entry.is_up().then(|| entry.standing(Standing::Doubted(evidence), now))?;
+        Some(self.replace(index, doubted))
     }
 
     /// Takes a doubt back. Returns what changed.
     pub fn trust(&mut self, name: &Name, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let identity = entry.identity.clone();
-        matches!(entry.standing, Standing::Doubted(_)).then(|| self.replace(index, Entry::new(identity, Standing::Alive, now)))
+        let trusted = matches!(entry.standing, Standing::Doubted(_)).then(|| entry.standing(Standing::Alive, now))?;
+        Some(self.replace(index, trusted))
     }
 
     /// Forgets the gone whose entries have not changed for `age`.
@@ -303,11 +364,13 @@ impl List {
             self.up -= usize::from(before.is_up());
             if before.is_told_alive() {
                 self.digest.remove(before.fingerprint);
+                self.zoned -= usize::from(before.zone().is_some());
             }
         }
         self.up += usize::from(after.is_up());
         if after.is_told_alive() {
             self.digest.add(after.fingerprint);
+            self.zoned += usize::from(after.zone().is_some());
         }
     }
 }

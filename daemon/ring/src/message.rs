@@ -107,9 +107,13 @@ impl Update {
     /// The most bytes that this update takes in a datagram.
     pub fn wire_size(&self) -> usize {
         let identity = 1 + 2 + self.identity.name.as_str().len() + 19 + 9;
+        let tags = self.tags.told().map_or(0, |tags| {
+            let each = tags.iter().map(|(key, value)| 2 + key.as_str().len() + 2 + value.as_str().len());
+            5 + 1 + each.sum::<usize>()
+        });
         match &self.claim {
-            Claim::Alive | Claim::Left => identity + 1,
-            Claim::Failed(evidence) => identity + 1 + 2 + evidence.accuser.as_str().len() + 9,
+            Claim::Alive | Claim::Left => identity + 1 + tags,
+            Claim::Failed(evidence) => identity + 1 + 2 + evidence.accuser.as_str().len() + 9 + tags,
         }
     }
 }

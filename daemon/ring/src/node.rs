@@ -9,6 +9,7 @@ mod receive;
 mod repair;
 mod status;
 mod suspect;
+mod tagging;
 
 pub use status::{Counters, Neighbour, PhaseName};
 
@@ -21,6 +22,7 @@ use crate::list::{Change, Claim, Entry, List, Standing, Update};
 use crate::message::{Body, Message};
 use crate::rumour::{Rumours, Source};
 use crate::settings::Settings;
+use crate::tags::VersionedTags;
 use crate::time::{Instant, Now, millis};
 use crate::wire;
 use rand::rngs::SmallRng;
@@ -87,6 +89,7 @@ pub struct Node {
     phase: Phase,
     /// This life, or the last one.
     incarnation: Incarnation,
+    tags: VersionedTags,
     born: Instant,
     /// The largest incarnation that anybody was seen with.
     newest_seen: Incarnation,
@@ -124,6 +127,7 @@ impl Node {
             rng: SmallRng::seed_from_u64(seed),
             phase: Phase::Out,
             incarnation: last.unwrap_or(Incarnation(0)),
+            tags: VersionedTags::default(),
             born: Instant::EPOCH,
             newest_seen: Incarnation(0),
             list: List::new(),
@@ -237,7 +241,7 @@ impl Node {
     }
 
     fn introduction(&self) -> Update {
-        Update { identity: self.identity(), claim: Claim::Alive }
+        Update { identity: self.identity(), claim: Claim::Alive, tags: self.tags.clone() }
     }
 
     fn in_group(&self) -> bool {
@@ -298,6 +302,11 @@ impl Node {
             |event: &MemberEvent| event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted);
         let events = member_events(change).into_iter().filter(|event| !own_restart(event));
         self.events.extend(events.map(Event::Member));
+        if change.before.as_ref().is_some_and(|before| before.is_up() && before.identity == change.after.identity)
+            && change.after.is_up()
+        {
+            self.events.push_back(Event::Tagged(change.after.identity.clone()));
+        }
     }
 
     fn forget_if_due(&mut self, now: Now) {
@@ -361,6 +370,8 @@ fn member_events(change: &Change) -> Vec<MemberEvent> {
     let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
     let before_up = change.before.as_ref().filter(|before| before.is_up());
     match &after.standing {
+        // Only its tags changed.
+        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => Vec::new(),
         Standing::Alive => {
             let restarted = before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
             restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()

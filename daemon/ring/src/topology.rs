@@ -54,7 +54,7 @@ mod tests {
                 address: format!("192.0.2.1:{}", 1000 + i).parse().unwrap(),
                 incarnation: Incarnation(1),
             };
-            list.merge(Update { identity, claim: Claim::Alive }, Instant::EPOCH);
+            list.merge(Update::new(identity, Claim::Alive), Instant::EPOCH);
         }
         list
     }
@@ -107,7 +107,7 @@ mod tests {
         let mut list = list(8);
         let me = list.ring()[0].identity.name.clone();
         let next = list.ring()[1].identity.clone();
-        list.merge(Update { identity: next.clone(), claim: Claim::Left }, Instant::EPOCH);
+        list.merge(Update::new(next.clone(), Claim::Left), Instant::EPOCH);
         assert!(!names(&monitors(&list, &me, 4, Entry::is_up)).contains(&next.name));
         assert_eq!(monitors(&list, &me, 4, Entry::is_up).len(), 4);
     }

@@ -6,8 +6,9 @@ use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Evidence, Update};
 use crate::message::{Body, MAX_DATAGRAM, Message};
 use crate::settings::PROTOCOL_VERSION;
+use crate::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::time::WallTime;
-use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -247,7 +248,8 @@ impl Serialize for Update {
             Claim::Failed(_) => (FAILED, 6),
             Claim::Left => (LEFT, 4),
         };
-        let mut array = serializer.serialize_seq(Some(fields))?;
+        let tags = self.tags.told();
+        let mut array = serializer.serialize_seq(Some(fields + if tags.is_some() { 2 } else { 0 }))?;
         array.serialize_element(name.as_str())?;
         array.serialize_element(&Bytes(&address_bytes(*address)))?;
         array.serialize_element(&incarnation.0)?;
@@ -255,6 +257,10 @@ impl Serialize for Update {
         if let Claim::Failed(Evidence { accuser, silent_for }) = &self.claim {
             array.serialize_element(accuser.as_str())?;
             array.serialize_element(silent_for)?;
+        }
+        if let Some(tags) = tags {
+            array.serialize_element(&self.tags.version())?;
+            array.serialize_element(tags)?;
         }
         array.end()
     }
@@ -279,11 +285,46 @@ impl<'de> Deserialize<'de> for Update {
                     LEFT => Claim::Left,
                     other => return Err(A::Error::custom(format_args!("no claim is of kind {other}"))),
                 };
+                let tags = match elements.next_element()? {
+                    None => VersionedTags::default(),
+                    Some(0) => return Err(A::Error::custom("tags have a version")),
+                    Some(version) => VersionedTags::new(version, next(elements)?),
+                };
                 end(elements)?;
-                Ok(Update { identity: Identity { name, address, incarnation }, claim })
+                Ok(Update { identity: Identity { name, address, incarnation }, claim, tags })
             }
         }
         deserializer.deserialize_seq(Array)
+    }
+}
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Tags;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("tags")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
+                let mut tags: Vec<(TagKey, TagValue)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, String>()? {
+                    let key = TagKey::new(&key).map_err(A::Error::custom)?;
+                    if tags.last().is_some_and(|(last, _)| *last >= key) {
+                        return Err(A::Error::custom("the keys of tags are in order, and each is there once"));
+                    }
+                    tags.push((key, TagValue::new(&value).map_err(A::Error::custom)?));
+                }
+                Tags::new(tags).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_map(Map)
     }
 }
 

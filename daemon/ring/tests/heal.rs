@@ -169,8 +169,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             if holder == subject {
                 continue;
             }
-            let of =
-                |address, incarnation, claim| Update { identity: Identity { name: name(subject), address, incarnation }, claim };
+            let of = |address, incarnation, claim| Update::new(Identity { name: name(subject), address, incarnation }, claim);
             let (life, soon) = (first_life(), 2 * SECOND);
             corrupted_lists_agree(size, seed, "a member is missing", soon, holder, &list_with(size, None, Some(subject)));
             for bit in [0, 5, 20] {
@@ -200,7 +199,7 @@ fn a_member_that_never_was_is_gone_from_a_corrupted_list_an_interval_after_failu
     for size in [10, 40, 100] {
         for seed in seeds(1..7) {
             let identity = Identity { name: name(size + 5), address: address(size + 5), incarnation: first_life() };
-            let ghost = list_with(size, Some(Update { identity, claim: Claim::Alive }), None);
+            let ghost = list_with(size, Some(Update::new(identity, Claim::Alive)), None);
             corrupted_lists_agree(size, seed, "there is a member that never was", limit, seed as usize % size, &ghost);
         }
     }

@@ -22,7 +22,7 @@ fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
 }
 
 fn claim(member: usize, at: std::net::SocketAddr, incarnation: u64, claim: Claim) -> Update {
-    Update { identity: Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) }, claim }
+    Update::new(Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) }, claim)
 }
 
 fn failed() -> Claim {

@@ -7,9 +7,10 @@ use memberd_ring::digest::{Digest, Summary};
 use memberd_ring::join::{CallReply, CallRequest};
 use memberd_ring::list::{Claim, Evidence, List, MAX_ENTRIES, Update};
 use memberd_ring::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
+use memberd_ring::tags::{TagKey, TagValue, Tags, VersionedTags};
 use memberd_ring::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
 use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,21 +35,42 @@ fn any_claim() -> impl Strategy<Value = Claim> {
 }
 
 fn any_update() -> impl Strategy<Value = Update> {
-    (any_name(), any_address(), any::<u64>(), any_claim()).prop_map(|(name, address, incarnation, claim)| Update {
+    let identity = (any_name(), any_address(), any::<u64>());
+    (identity, any_claim(), any_tags()).prop_map(|((name, address, incarnation), claim, tags)| Update {
         identity: Identity { name, address, incarnation: Incarnation(incarnation) },
         claim,
+        tags,
     })
+}
+
+fn tags<const N: usize>(pairs: [(&str, String); N]) -> Tags {
+    Tags::new(pairs.map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(&value).unwrap()))).unwrap()
+}
+
+/// From none to as many and as long as there may be.
+fn any_tags() -> impl Strategy<Value = VersionedTags> {
+    let tags = btree_map("[a-z0-9_.-]{1,32}", "[ -~äλ]{0,32}", 0..=16).prop_map(|pairs| {
+        let mut fitting = Tags::default();
+        for count in 0..=pairs.len() {
+            let some = pairs.iter().take(count).map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(value).unwrap()));
+            fitting = Tags::new(some).unwrap_or(fitting);
+        }
+        fitting
+    });
+    prop_oneof![4 => Just(VersionedTags::default()), 1 => (any::<u32>(), tags).prop_map(|(version, tags)| VersionedTags::new(version, tags))]
 }
 
 /// Updates about few machines in few incarnations, so that they collide.
 fn colliding_update() -> impl Strategy<Value = Update> {
-    (0..4u8, 0..2u8, 1..4u64, any_claim()).prop_map(|(name, address, incarnation, claim)| Update {
+    let tags = (0..3u32, 0..2u8).prop_map(|(version, role)| VersionedTags::new(version, tags([("role", role.to_string())])));
+    (0..4u8, 0..2u8, 1..4u64, any_claim(), tags).prop_map(|(name, address, incarnation, claim, tags)| Update {
         identity: Identity {
             name: Name::new(&format!("vm{name}")).unwrap(),
             address: SocketAddr::from(([192, 0, 2, name * 2 + address], 8946)),
             incarnation: Incarnation(incarnation),
         },
         claim,
+        tags,
     })
 }
 
@@ -57,12 +79,12 @@ fn any_body() -> impl Strategy<Value = Body> {
     let summary = (0..=8u32).prop_flat_map(|power| vec(any::<u32>(), 1 << power)).prop_map(|buckets| Summary { buckets });
     let name_and_life = || (any_name(), any::<u64>().prop_map(Incarnation));
     prop_oneof![
-        (digest.clone(), any::<Option<i64>>(), vec(any_update(), 0..4)).prop_map(|(digest, delay, news)| Body::Heartbeat {
+        (digest.clone(), any::<Option<i64>>(), vec(any_update(), 0..3)).prop_map(|(digest, delay, news)| Body::Heartbeat {
             digest,
             delay,
             news
         }),
-        vec(any_update(), 0..5).prop_map(Body::News),
+        vec(any_update(), 0..3).prop_map(Body::News),
         name_and_life().prop_map(|(name, incarnation)| Body::Ask { name, incarnation }),
         (name_and_life(), any::<u64>(), any::<u64>()).prop_map(|((name, incarnation), sent, age)| Body::Answer {
             name,
@@ -86,14 +108,14 @@ fn any_message() -> impl Strategy<Value = Message> {
     })
 }
 
-/// What the merge law speaks of: who, and how it stands; the evidence is the first that came.
-fn essence(list: &List) -> Vec<(Identity, u8)> {
+/// What the merge law speaks of: who, how it stands, and its tags; the evidence is the first that came.
+fn essence(list: &List) -> Vec<(Identity, u8, VersionedTags)> {
     let rank = |claim| match claim {
         Claim::Alive => 0,
         Claim::Failed(_) => 1,
         Claim::Left => 2,
     };
-    list.iter().map(|entry| (entry.identity.clone(), rank(entry.to_update().claim))).collect()
+    list.iter().map(|entry| (entry.identity.clone(), rank(entry.to_update().claim), entry.tags.clone())).collect()
 }
 
 fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> List {
@@ -121,7 +143,7 @@ proptest! {
         let part: Vec<Update> = merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
         prop_assert_eq!(essence(&once), essence(&merged(updates[..cut].iter().chain(&part))), "associative");
         prop_assert_eq!(once.digest(), twice.digest());
-        let alive: Vec<u64> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint()).collect();
+        let alive: Vec<u64> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint(&entry.tags)).collect();
         prop_assert_eq!(once.up(), alive.len());
         let sum = alive.into_iter().fold(0, u64::wrapping_add);
         prop_assert_eq!(once.digest().hash, sum, "the digest kept is the digest reckoned anew");
@@ -235,7 +257,7 @@ fn address(i: u8) -> SocketAddr {
 
 fn me(i: u8) -> Update {
     let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address: address(i), incarnation: Incarnation(9) };
-    Update { identity, claim: Claim::Alive }
+    Update::new(identity, Claim::Alive)
 }
 
 fn now(at: u64) -> Now {
@@ -247,7 +269,7 @@ fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
     let numbered = |i: usize, claim: Claim| {
         let address = SocketAddr::from(([10, 0, u8::try_from(i >> 8).unwrap(), u8::try_from(i & 255).unwrap()], 8946));
         let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address, incarnation: Incarnation(9) };
-        Update { identity, claim }
+        Update::new(identity, claim)
     };
     let mut list = List::new();
     for i in 0..MAX_ENTRIES {

@@ -1,5 +1,6 @@
 //! How a membership change is logged: one line with a fixed shape in `machine.i.log`, and fields and a message id in journald.
 
+use memberd_ring::list::Entry;
 use memberd_ring::{MemberEvent, MemberEventKind};
 use tracing::info;
 
@@ -26,5 +27,17 @@ pub fn member_event(event: &MemberEvent) {
         memberd_silent_ms = evidence.map(|evidence| evidence.silent_for),
         memberd_reason = reason,
         "member {kind}"
+    );
+}
+
+/// Logs that a member has changed its tags, and how they are now.
+pub fn member_tagged(entry: &Entry) {
+    info!(
+        memberd_event = "tagged",
+        memberd_name = entry.identity.name.as_str(),
+        memberd_id = %entry.identity,
+        memberd_incarnation = entry.identity.incarnation.0,
+        memberd_tags = %entry.tags,
+        "member tagged"
     );
 }

@@ -245,6 +245,11 @@ impl Membership {
                 self.handle.publish(record);
                 self.list_changed = true;
             }
+            Event::Tagged(id) => {
+                if let Some(entry) = self.node.list().get(&id.name) {
+                    log::member_tagged(entry);
+                }
+            }
             Event::Incarnation(incarnation) => {
                 // From the first word that is said under it on, a crash is to be followed by a rejoin.
                 self.keeper.keep_incarnation(incarnation);

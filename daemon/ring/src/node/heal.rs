@@ -220,7 +220,8 @@ impl Node {
                 };
                 newer || same && settled
             });
-            if !keeps && let Some(change) = self.list.set(update.clone(), now.mono) {
+            let change = if keeps { self.list.merge_tags(update, now.mono) } else { self.list.set(update.clone(), now.mono) };
+            if let Some(change) = change {
                 self.changed(&change, now);
             }
         }

@@ -10,6 +10,7 @@ use crate::join::{
 use crate::list::{Claim, List, Update};
 use crate::rumour::{Rumours, Source};
 use crate::settings::GroupSettings;
+use crate::tags::VersionedTags;
 use crate::time::{Instant, Now};
 use crate::wire::{self, DecodeError};
 use std::collections::BTreeMap;
@@ -195,6 +196,7 @@ impl Node {
     pub(super) fn begin_incarnation(&mut self, incarnation: Incarnation, now: Now) {
         self.detector = Detector::new(self.settings.group);
         self.incarnation = incarnation;
+        self.tags = VersionedTags::first(self.tags.told().cloned().unwrap_or_default());
         self.born = now.mono;
         self.events.push_back(Event::Incarnation(incarnation));
         // It is the first in the list, or in it already, so there is room.

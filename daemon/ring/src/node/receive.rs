@@ -82,25 +82,27 @@ impl Node {
         let introduces = |update: &&Update| {
             update.claim == Claim::Alive && update.identity.address == from && update.identity.incarnation == message.incarnation
         };
-        let name = match &message.body {
-            Body::Knock { name, settings, .. } if *settings == self.settings.group.fingerprint() => name.clone(),
+        let introduction = match &message.body {
+            Body::Knock { name, settings, .. } if *settings == self.settings.group.fingerprint() => {
+                let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
+                Update::new(identity, Claim::Alive)
+            }
             Body::Knock { .. } => {
                 self.healing.note_other_settings(from, &mut self.events);
                 return None;
             }
             body => match body.news().iter().find(introduces) {
-                Some(update) => update.identity.name.clone(),
+                Some(update) => update.clone(),
                 None => {
                     self.ask_who(from, body, now);
                     return None;
                 }
             },
         };
-        let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
-        self.take_news(&Update { identity: identity.clone(), claim: Claim::Alive }, Source::FirstHand, from, now);
-        let holder = self.list.get(&name)?;
-        if holder.identity == identity {
-            return Some(name);
+        self.take_news(&introduction, Source::FirstHand, from, now);
+        let holder = self.list.get(&introduction.identity.name)?;
+        if holder.identity == introduction.identity {
+            return Some(introduction.identity.name);
         }
         let (update, gone) = (holder.to_update(), !holder.is_told_alive());
         self.send(from, Body::News(vec![update]), now);
@@ -151,8 +153,9 @@ impl Node {
                 self.send(from, self.plain_heartbeat(news), now);
             }
             Body::Leave => {
-                let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
-                self.take_news(&Update { identity, claim: Claim::Left }, Source::FirstHand, from, now);
+                if let Some(update) = self.list.get(name).map(|entry| entry.with_claim(Claim::Left)) {
+                    self.take_news(&update, Source::FirstHand, from, now);
+                }
                 self.send(from, Body::LeaveHeard, now);
             }
             Body::LeaveHeard => self.note_leave_heard(),
@@ -161,15 +164,16 @@ impl Node {
 
     /// News about others is merged; news about this very member may mean that it has to come back, or to give way.
     pub(super) fn take_news(&mut self, update: &Update, source: Source, from: SocketAddr, now: Now) {
-        let Update { identity, claim } = update;
+        let Update { identity, claim, tags } = update;
         if identity.name != self.name {
             self.merge(update.clone(), source, now);
             return;
         }
-        if identity.incarnation < self.incarnation || *identity == self.identity() && *claim == Claim::Alive {
+        if identity.incarnation < self.incarnation || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
-        if matches!(self.phase, Phase::Leaving(_)) {
+        if *identity == self.identity() && *claim == Claim::Alive {
+            self.correct_tags(tags, now);
             return;
         }
         if !self.is_plausible(identity.incarnation, now) {

@@ -3,7 +3,7 @@
 use super::Node;
 use crate::detector::Finding;
 use crate::identity::{Incarnation, Name};
-use crate::list::{Claim, Entry, Evidence, Standing, Update};
+use crate::list::{Claim, Entry, Evidence, Standing};
 use crate::message::Body;
 use crate::rumour::Source;
 use crate::time::{Instant, Now, millis};
@@ -130,7 +130,7 @@ impl Node {
 
     fn declare(&mut self, name: &Name, evidence: Evidence, now: Now) {
         if let Some(entry) = self.list.get(name) {
-            let update = Update { identity: entry.identity.clone(), claim: Claim::Failed(evidence) };
+            let update = entry.with_claim(Claim::Failed(evidence));
             self.suspicions.doubted.remove(name);
             self.counters.accusations += 1;
             self.merge(update, Source::FirstHand, now);

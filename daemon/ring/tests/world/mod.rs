@@ -156,7 +156,7 @@ pub fn whole_list(size: usize) -> List {
     let mut list = List::new();
     for i in 0..size {
         let identity = Identity { name: name(i), address: address(i), incarnation: first_life() };
-        list.merge(Update { identity, claim: Claim::Alive }, Instant::EPOCH);
+        list.merge(Update::new(identity, Claim::Alive), Instant::EPOCH);
     }
     list
 }
