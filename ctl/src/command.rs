@@ -3,7 +3,7 @@
 mod check;
 mod demo;
 mod events;
-mod grep;
+pub(crate) mod grep;
 mod join;
 mod key;
 mod leave;

@@ -39,9 +39,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line, of which the manual pages and the completions are made.
+/// The command line, of which the manual pages are made.
 pub fn command_line() -> clap::Command {
     Cli::command()
+}
+
+/// The command line with all of grep's options, of which the shells' completions are made. Arguments that are members' names have the
+/// hint `Hostname`.
+pub fn completed_line() -> clap::Command {
+    let about = |grep: &clap::Command| grep.get_about().cloned();
+    Cli::command().mut_subcommand("grep", |grep| command::grep::completion::command().about(about(&grep).unwrap_or_default()))
 }
 
 /// Help and version go out as they are; of a usage error only what is wrong, in one line.

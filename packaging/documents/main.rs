@@ -2,10 +2,11 @@
 //! and of the settings as they are shipped:
 //! `cargo run -p memberd --example documents -- DIRECTORY`.
 
+mod completions;
 mod settings;
 
 use clap::{Command, CommandFactory};
-use clap_complete::{Shell, generate_to};
+use clap_complete::{Generator, Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use memberd::options::Options;
@@ -29,7 +30,8 @@ fn main() -> io::Result<()> {
     fs::write(directory.join("memberd.toml.5"), settings)?;
     for shell in SHELLS {
         generate_to(shell, &mut Options::command(), "memberd", directory)?;
-        generate_to(shell, &mut memberctl::command_line(), "memberctl", directory)?;
+        let text = completions::of_memberctl(shell, memberctl::completed_line());
+        fs::write(directory.join(shell.file_name("memberctl")), text)?;
     }
     Ok(())
 }

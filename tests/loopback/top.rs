@@ -1,13 +1,9 @@
 //! The live view: of a real fleet, on a terminal of its own, from first key to last.
 
-use memberd_tests::binaries::{memberctl, mortal};
-use memberd_tests::process::Running;
-use memberd_tests::wait::{SOON, holds};
-use memberd_tests::{Fleet, wait_until};
+use memberd_tests::Fleet;
+use memberd_tests::binaries::memberctl;
+use memberd_tests::terminal::Terminal;
 use std::io::Write;
-use std::path::Path;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 #[test]
 fn one_screen_is_printed_with_the_whole_ring() {
@@ -42,41 +38,19 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
     fleet[2].start();
     fleet.join_all();
     fleet.wait_until_whole();
-    // script(1) gives it a terminal.
-    let line = format!(
-        "stty rows 24 cols 80; {} --socket {} top --color never",
-        memberctl().display(),
-        fleet[1].settings.socket.display()
-    );
-    let mut command = mortal(Path::new("script"), None);
-    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut terminal = Running::start(&mut command);
-    let mut keys = terminal.child().stdin.take().unwrap();
-    let mut screen = terminal.child().stdout.take().unwrap();
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let reading = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        let mut piece = [0; 4096];
-        while let Ok(count @ 1..) = std::io::Read::read(&mut screen, &mut piece) {
-            reading.lock().unwrap().extend_from_slice(&piece[..count]);
-        }
-    });
-    let shows = |words: &str| {
-        wait_until(&format!("the screen shows {words}"), SOON, || {
-            let text = String::from_utf8_lossy(&seen.lock().unwrap()).into_owned();
-            holds(text.contains(words), || text.clone())
-        });
-    };
+    let socket = fleet[1].settings.socket.display();
+    let line = format!("stty rows 24 cols 80; {} --socket {socket} top --color never", memberctl().display());
+    let mut terminal = Terminal::run(&line, &[]);
     // Blank cells are jumped over, so single words are looked for.
-    shows("CHANGES");
-    keys.write_all(b"/deadlock").unwrap();
-    shows("(a pattern, or options first):");
-    keys.write_all(b"\r").unwrap();
-    shows("detected");
-    keys.write_all(b"\x1b").unwrap();
-    keys.write_all(b"q").unwrap();
-    assert_eq!(terminal.wait(SOON).code(), Some(0));
+    terminal.wait_until_shown("CHANGES");
+    terminal.type_keys("/deadlock");
+    terminal.wait_until_shown("(a pattern, or options first):");
+    terminal.type_keys("\r");
+    terminal.wait_until_shown("detected");
+    terminal.type_keys("\u{1b}");
+    terminal.type_keys("q");
+    assert_eq!(terminal.wait().code(), Some(0));
     // Out of the alternate screen, the cursor shown (xterm's private modes 1049 and 25).
-    shows("\u{1b}[?1049l");
-    shows("\u{1b}[?25h");
+    terminal.wait_until_shown("\u{1b}[?1049l");
+    terminal.wait_until_shown("\u{1b}[?25h");
 }

@@ -20,6 +20,7 @@ pub mod process;
 pub mod recorder;
 pub mod settings;
 pub mod size;
+pub mod terminal;
 pub mod tools;
 pub mod trials;
 pub mod wait;

@@ -1,6 +1,7 @@
 //! `memberctl grep [OPTIONS] PATTERN [FILE...]`.
 
 mod colors;
+pub(crate) mod completion;
 mod counts;
 mod getopt;
 mod lines;

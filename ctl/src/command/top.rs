@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueHint;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -44,7 +45,7 @@ pub(crate) struct Top {
     size: Size,
 
     /// The member to select; without it, this machine
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname)]
     member: Option<String>,
 
     #[command(flatten)]

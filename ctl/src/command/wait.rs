@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use clap::ValueHint;
 use memberd_control::message::{MemberRecord, MemberStatus};
 
 use super::list;
@@ -27,7 +28,7 @@ pub(crate) struct Wait {
     members: Option<u64>,
 
     /// The member that --status is about; without --status, it is up
-    #[arg(long)]
+    #[arg(long, value_hint = ValueHint::Hostname)]
     name: Option<String>,
 
     /// alive, failed or left

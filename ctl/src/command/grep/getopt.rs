@@ -108,7 +108,7 @@ const NO_DIRECTORIES: &str = "members search the files that they offer, and no d
 const NO_INPUT: &str = "members have no standard input";
 
 /// All of GNU grep's options.
-const TABLE: &[Entry] = &[
+pub(super) const TABLE: &[Entry] = &[
     (Flag::Basic, "G", &["basic-regexp"], Bare),
     (Flag::Extended, "E", &["extended-regexp"], Bare),
     (Flag::Fixed, "F", &["fixed-regexp", "fixed-strings"], Bare),

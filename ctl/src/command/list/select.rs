@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
 
 use crate::connection::Daemon;
@@ -21,7 +21,7 @@ pub(super) struct Selection {
     status: Vec<Standing>,
 
     /// Only those whose name matches, or is one of several: 'web*', 'vm[1-3]'
-    #[arg(long, value_delimiter = ',', value_name = "GLOB")]
+    #[arg(long, value_delimiter = ',', value_name = "GLOB", value_hint = ValueHint::Hostname)]
     name: Vec<String>,
 
     /// In which order; the alive always come first
