@@ -1,25 +1,19 @@
 //! The network itself: it carries, loses, cuts and heals as it says, and leaves nothing behind.
 
 use memberd_tests::Network;
+use memberd_tests::namespaces::within;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::wait_until;
-use nix::sched::{CloneFlags, setns};
-use std::fs::{self, File};
+use std::fs;
 use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
-/// A socket on a machine of the network: it stays there, though the thread that made it ends.
+/// A socket on a machine of the network.
 fn socket(network: &Network, i: u8) -> UdpSocket {
-    let (namespace, address) = (File::open(network.namespace(i)).unwrap(), network.address(i));
-    let made = thread::spawn(move || {
-        setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
-        UdpSocket::bind(address).unwrap()
-    });
-    made.join().unwrap()
+    within(&network.namespace(i), || UdpSocket::bind(network.address(i)).unwrap())
 }
 
 /// How many of a hundred datagrams arrive.

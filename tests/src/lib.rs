@@ -8,8 +8,10 @@
 pub mod binaries;
 pub mod block;
 pub mod control;
+pub mod crowd;
 pub mod daemon;
 pub mod fleet;
+pub mod flood;
 pub mod follow;
 pub mod hosts;
 pub mod log;

@@ -1,13 +1,16 @@
 //! Network namespaces of one owner, removed with it; what a killed owner left behind is swept away by the next.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
 
 /// Where ip-netns(8) keeps the names.
 const DIRECTORY: &str = "/run/netns";
@@ -115,6 +118,22 @@ pub fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", namespace.display())).arg("--");
     command
+}
+
+/// Does something in this namespace, on a thread of its own. Sockets that were made there stay there.
+///
+/// # Panics
+/// When there is no such namespace, or that panics.
+pub fn within<T: Send>(namespace: &Path, work: impl FnOnce() -> T + Send) -> T {
+    let namespace = File::open(namespace).expect("a namespace");
+    let done = thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("the right to enter a namespace");
+            work()
+        });
+        worker.join()
+    });
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Makes the prefix this process's own, if no living process has it.

@@ -42,3 +42,15 @@ pub fn open_files(pid: Pid) -> Vec<PathBuf> {
 pub fn has_open(pid: Pid, file: &Path) -> bool {
     open_files(pid).iter().any(|open| open == file)
 }
+
+/// Datagrams that the kernel had no room for, in the network namespace of this process (`RcvbufErrors`).
+///
+/// # Panics
+/// When the process is gone.
+pub fn datagrams_dropped(pid: Pid) -> u64 {
+    let snmp = fs::read_to_string(format!("/proc/{pid}/net/snmp")).expect("the process is there");
+    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Udp: ")).map(str::split_whitespace);
+    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+    let found = names.zip(values).find(|(name, _)| *name == "RcvbufErrors");
+    found.and_then(|(_, value)| value.parse().ok()).expect("a number of RcvbufErrors")
+}

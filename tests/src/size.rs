@@ -20,6 +20,11 @@ pub fn members_at_rest(default: u8) -> u8 {
     from_environment("NETNS_MEMBERS", default)
 }
 
+/// `FLOOD_SECONDS`: how long a member is flooded.
+pub fn flood(default: u64) -> Duration {
+    Duration::from_secs(from_environment("FLOOD_SECONDS", default))
+}
+
 fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
     let value = std::env::var(name).ok();
     value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number that fits")))

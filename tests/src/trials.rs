@@ -4,4 +4,5 @@ pub mod crashes;
 pub mod introducer;
 pub mod loss;
 pub mod rest;
+pub mod siege;
 pub mod split;

@@ -1,0 +1,142 @@
+//! One member of a group is pressed by strangers for a while, while other members crash.
+
+use super::rest::pass;
+use crate::follow::Noticed;
+use crate::wait::{SOON, holds};
+use crate::{Daemon, Fleet, Network, proc, wait_until};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How many members there are. Each is watched by four, so there are some that do not watch the pressed one.
+pub const MEMBERS: u8 = 8;
+
+/// The machine beside them, that is no member.
+pub const STRANGER: u8 = MEMBERS + 1;
+
+/// The pressed member.
+pub const PRESSED: usize = 1;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Withstood {
+    /// How soon the crashes meanwhile were noticed: first that of the pressed member's neighbour on the ring, then of one far from it.
+    pub noticed: [Noticed; 2],
+    /// The most memory that the pressed member ever had resident, in KiB.
+    pub peak_kib: u64,
+    /// The part of one processor that it used.
+    pub processor: f64,
+    /// Datagrams for it that the kernel had no room for.
+    pub dropped: u64,
+    /// Descriptors that it had open before, and at the end of the siege.
+    pub descriptors: [usize; 2],
+    /// From the end of the siege until everything was as before.
+    pub recovered: Duration,
+}
+
+/// A fleet with a stranger beside it, each daemon prepared before it starts; none where there are no network namespaces.
+pub fn fleet(prepare: impl FnMut(&mut Daemon)) -> Option<Fleet> {
+    let mut fleet = Fleet::within(Network::if_possible(STRANGER)?, MEMBERS);
+    fleet.daemons_mut().iter_mut().for_each(prepare);
+    fleet.form();
+    Some(fleet)
+}
+
+/// The memory that systemd grants the daemon, in KiB: `MemoryMax=` of the unit.
+///
+/// # Panics
+/// When the unit has none.
+pub fn memory_max_kib() -> u64 {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/memberd.service");
+    let unit = fs::read_to_string(unit).expect("the unit");
+    let mebibytes = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('M'));
+    mebibytes.and_then(|number| number.parse::<u64>().ok()).expect("MemoryMax= in MiB") * 1_024
+}
+
+/// Presses the member for so long, and lets two others crash meanwhile. `press` begins it and returns what goes on until it is dropped;
+/// `look` sees that at the end.
+///
+/// # Panics
+/// When a live member is reported failed, a crash is not noticed in time, memory grows beyond what the service is granted, or something
+/// does not recover by itself.
+pub fn withstand<T>(
+    fleet: &mut Fleet,
+    span: Duration,
+    press: impl FnOnce(&Fleet) -> T,
+    look: impl FnOnce(&Fleet, &T),
+) -> Withstood {
+    let victims = victims(fleet);
+    let mut followers = fleet.follow();
+    let before = Usage::of(&fleet[PRESSED]);
+    let start = Instant::now();
+    let pressure = press(fleet);
+    let (mut dead, mut ids) = (Vec::new(), Vec::new());
+    let noticed = [(victims[0], span / 3), (victims[1], span * 2 / 3)].map(|(victim, at)| {
+        pass(at.saturating_sub(start.elapsed()));
+        let crash = fleet.crash(&[victim]).remove(0);
+        dead.push(crash.name);
+        ids.push(crash.id.clone());
+        let dead: Vec<&str> = dead.iter().map(String::as_str).collect();
+        followers.time_crash(&crash.id, crash.at, &dead)
+    });
+    pass(span.saturating_sub(start.elapsed()));
+    let (after, seconds) = (Usage::of(&fleet[PRESSED]), start.elapsed().as_secs_f64());
+    look(fleet, &pressure);
+    drop(pressure);
+    let ended = Instant::now();
+    wait_until_recovered(fleet, before.descriptors);
+    let recovered = ended.elapsed();
+    fleet.restart(&victims);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    followers.assert_none_failed_but(&ids);
+    noticed.iter().for_each(Noticed::assert_in_time);
+    let peak_kib = proc::peak_kib(fleet[PRESSED].pid());
+    assert!(peak_kib < memory_max_kib(), "{peak_kib} KiB, of {} that it is granted", memory_max_kib());
+    Withstood {
+        noticed,
+        peak_kib,
+        processor: after.ticks.saturating_sub(before.ticks) as f64 / 100.0 / seconds,
+        dropped: after.dropped - before.dropped,
+        descriptors: [before.descriptors, after.descriptors],
+        recovered,
+    }
+}
+
+/// The pressed member's neighbour on the ring, and the one that is farthest from it.
+fn victims(fleet: &Fleet) -> [usize; 2] {
+    let mut ring = fleet.ring();
+    let place = ring.iter().position(|number| *number == PRESSED).expect("it is on the ring");
+    ring.rotate_left(place);
+    [ring[1], ring[ring.len() / 2]]
+}
+
+/// Waits until lists are whole, a grep is answered by all that run, and no descriptor is open that was not.
+fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
+    fleet.wait_until_whole();
+    let members = fleet.running().count();
+    wait_until("a grep is answered by all", SOON, || {
+        let output = fleet[PRESSED].ctl(&["grep", "-c", "memberd starts", "machine.*.log"]);
+        let answers = String::from_utf8_lossy(&output.stdout).lines().count();
+        holds(answers == members, || format!("{output:?}"))
+    });
+    wait_until("all descriptors are closed", SOON, || {
+        let open = proc::open_files(fleet[PRESSED].pid());
+        holds(open.len() <= descriptors, || format!("{descriptors} before: {open:?}"))
+    });
+}
+
+/// What a daemon has used so far.
+struct Usage {
+    descriptors: usize,
+    /// A hundredth of a second each.
+    ticks: u64,
+    dropped: u64,
+}
+
+impl Usage {
+    fn of(daemon: &Daemon) -> Self {
+        let pid = daemon.pid();
+        let (descriptors, ticks) = (proc::open_files(pid).len(), proc::cpu_ticks(pid));
+        Usage { descriptors, ticks, dropped: proc::datagrams_dropped(pid) }
+    }
+}
