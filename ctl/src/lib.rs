@@ -63,6 +63,19 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
     let complaint: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let complaint = complaint.join(" ");
     let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
-    Failure::usage(format!("{complaint}: try memberctl --help")).report();
+    Failure::usage(format!("{complaint}: try {} --help", asked_for())).report();
     ExitCode::from(Exit::Usage as u8)
+}
+
+/// The command whose help is the one to read: memberctl with the subcommands that the line names.
+fn asked_for() -> String {
+    let line = Cli::command();
+    let (mut command, mut words) = (&line, line.get_name().to_owned());
+    for word in std::env::args_os().skip(1) {
+        if let Some(subcommand) = word.to_str().and_then(|word| command.find_subcommand(word)) {
+            command = subcommand;
+            words = format!("{words} {}", command.get_name());
+        }
+    }
+    words
 }

@@ -1,6 +1,6 @@
 //! The TCP side of the port: members' calls of the protocol, and their greps.
 //!
-//! A connection carries one request. It begins with a frame of [`PEER_VERSION`], a byte that tells which kind of request it is, and
+//! A connection carries one request. It begins with a frame of the protocol's version, a byte that tells which kind of request it is, and
 //! the request; a frame is a big-endian `u32` length and that many bytes. Where there is a key, all of that is inside of a sealed
 //! stream.
 
@@ -8,9 +8,6 @@ pub mod call;
 pub mod frame;
 pub mod listener;
 pub mod stream;
-
-/// The version of what goes over the connections between members.
-pub const PEER_VERSION: u8 = 1;
 
 /// The kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,11 +82,12 @@ pub(crate) fn looked_at(hosts: &Hosts) {
     );
     for host in BY_HAND.map(|number| hosts.host(number)) {
         let size = host.run(&["dpkg-query", "--show", "--showformat=${Installed-Size}", "memberd"]);
-        let resident = host.shell("grep VmRSS /proc/$(systemctl show --value -p MainPID memberd)/status");
+        let resident =
+            host.shell("awk '/^Rss|^Pss:/ {print $1, $2, $3}' /proc/$(systemctl show -P MainPID memberd)/smaps_rollup");
         eprintln!(
             "{}: installed {size} KiB, {}; memory as systemd accounts it: {}",
             host.name(),
-            resident.trim(),
+            resident.replace('\n', " ").trim(),
             host.show("MemoryCurrent")
         );
     }

@@ -30,3 +30,4 @@ mod stalls;
 mod startup;
 mod state;
 mod top;
+mod versions;

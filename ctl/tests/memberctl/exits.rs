@@ -207,6 +207,11 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["join", "2001:db8::1:8946"], "needs brackets"),
         (&["--timeout", "0", "list"], "0 is not in 1..=86400"),
         (&["--socket"], "a value is required for '--socket <PATH>'"),
+        (&["flee"], "try memberctl --help"),
+        (&["list", "--al"], "try memberctl list --help"),
+        (&["--timeout", "5", "wait"], "try memberctl wait --help"),
+        (&["key", "list", "--all"], "try memberctl key list --help"),
+        (&["key", "lose"], "try memberctl key --help"),
         (&["grep", "--nonsense", "x"], "unrecognized option '--nonsense': try memberctl grep --help"),
     ] {
         run(memberctl().args(line)).failed(2, words);

@@ -93,8 +93,8 @@ pub enum Refusal {
         /// Who asked.
         newcomer: String,
     },
-    /// Another version of the protocol.
-    #[error("it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older")]
+    /// A version of the protocol that is not next to the newcomer's.
+    #[error("it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older, one version at a time")]
     Version {
         /// The group's version.
         group: u8,

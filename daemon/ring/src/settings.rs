@@ -3,8 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The version of the protocol between members. Members of different versions refuse each other at join.
+/// The version of the protocol between members. Members of versions that are not next to each other refuse each other at join.
 pub const PROTOCOL_VERSION: u8 = 1;
+
+/// Whether what is said in this version is read here: it is this one, or next to it.
+pub fn is_understood(version: u8) -> bool {
+    version > 0 && version.abs_diff(PROTOCOL_VERSION) <= 1
+}
 
 /// What must be the same on every member; compared at join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

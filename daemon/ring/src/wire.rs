@@ -5,7 +5,7 @@ use crate::digest::{Digest, MAX_BUCKETS, Summary};
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Evidence, Update};
 use crate::message::{Body, MAX_DATAGRAM, Message};
-use crate::settings::PROTOCOL_VERSION;
+use crate::settings::{PROTOCOL_VERSION, is_understood};
 use crate::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::time::WallTime;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -20,7 +20,7 @@ pub enum DecodeError {
     /// Longer than [`MAX_DATAGRAM`].
     #[error("{0} bytes are too long")]
     TooLong(usize),
-    /// Said in another version of the protocol.
+    /// Said in a version of the protocol that is not next to this one, or something that only that version has.
     #[error("protocol version {0} is not {PROTOCOL_VERSION}")]
     Version(u8),
     /// Not CBOR, or not in the form of a message.
@@ -39,7 +39,7 @@ pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
 /// Decodes a datagram.
 ///
 /// # Errors
-/// When the bytes are not exactly one message of this version. It never panics and allocates no more than a small multiple of their
+/// When the bytes are not exactly one message of this version, or of a neighbouring one that says what this one has too. It never panics and allocates no more than a small multiple of their
 /// length.
 pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     if bytes.len() > MAX_DATAGRAM {
@@ -56,18 +56,26 @@ pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Decodes an array whose first element is the version of the protocol.
+/// Decodes an array whose first element is the version of the protocol. The versions before and after this one are understood as far
+/// as they say what this one has: elements that they have appended are skipped.
 ///
 /// # Errors
 /// As [`decode`]'s.
 pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError> {
+    match read::<T>(bytes) {
+        Ok(Versioned { version, value }) => value.ok_or(DecodeError::Version(version)),
+        // Well-formed but not understood: nobody's fault, if it is a neighbour's.
+        Err(malformed) => match read::<Skipped>(bytes) {
+            Ok(Versioned { version, .. }) if version != PROTOCOL_VERSION => Err(DecodeError::Version(version)),
+            _ => Err(malformed),
+        },
+    }
+}
+
+fn read<T: FromElements>(bytes: &[u8]) -> Result<Versioned<T>, DecodeError> {
     let mut rest = bytes;
     let versioned: Versioned<T> = ciborium::from_reader(&mut rest).map_err(|_| DecodeError::Malformed)?;
-    match versioned {
-        Versioned::Other(version) => Err(DecodeError::Version(version)),
-        Versioned::This(value) if rest.is_empty() => Ok(value),
-        Versioned::This(_) => Err(DecodeError::Malformed),
-    }
+    if versioned.value.is_some() && !rest.is_empty() { Err(DecodeError::Malformed) } else { Ok(versioned) }
 }
 
 /// What is made of the elements of an array behind the version.
@@ -79,9 +87,19 @@ pub trait FromElements: Sized {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error>;
 }
 
-enum Versioned<T> {
-    This(T),
-    Other(u8),
+/// Takes none of them.
+struct Skipped;
+
+impl FromElements for Skipped {
+    fn from_elements<'de, A: SeqAccess<'de>>(_: &mut A) -> Result<Self, A::Error> {
+        Ok(Skipped)
+    }
+}
+
+/// A value and the version it was said in; no value if that version is too far from this one.
+struct Versioned<T> {
+    version: u8,
+    value: Option<T>,
 }
 
 impl<'de, T: FromElements> Deserialize<'de> for Versioned<T> {
@@ -94,12 +112,16 @@ impl<'de, T: FromElements> Deserialize<'de> for Versioned<T> {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Versioned<T>, A::Error> {
                 let version: u8 = next(&mut elements)?;
-                if version != PROTOCOL_VERSION {
-                    return Ok(Versioned::Other(version));
+                if !is_understood(version) {
+                    return Ok(Versioned { version, value: None });
                 }
                 let value = T::from_elements(&mut elements)?;
-                end(&mut elements)?;
-                Ok(Versioned::This(value))
+                if version == PROTOCOL_VERSION {
+                    end(&mut elements)?;
+                } else {
+                    while elements.next_element::<IgnoredAny>()?.is_some() {}
+                }
+                Ok(Versioned { version, value: Some(value) })
             }
         }
         deserializer.deserialize_seq(Array(std::marker::PhantomData))

@@ -2,9 +2,10 @@
 
 use super::{Context, ended, refused};
 use crate::control::connection::{Client, ClientError};
-use crate::membership::Command;
+use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
 use memberd_control::message::{RefusalKind, Reply};
+use memberd_ring::join::{JoinError, Refusal};
 
 /// The most introducers that can be named.
 const MOST: usize = 64;
@@ -31,7 +32,12 @@ async fn join(named: Vec<String>, context: &Context) -> Reply {
             alive: u64::try_from(joined.up).unwrap_or(u64::MAX),
             already: joined.already,
         },
-        Ok(Err(failure)) => refused(RefusalKind::Failed, failure.to_string()),
+        Ok(Err(failure)) => {
+            let is_version =
+                matches!(&failure, JoinFailure::Refused(JoinError::Refused { refusal: Refusal::Version { .. }, .. }));
+            let kind = if is_version { RefusalKind::Version } else { RefusalKind::Failed };
+            refused(kind, failure.to_string())
+        }
         Err(error) => ended(error),
     }
 }

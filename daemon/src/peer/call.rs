@@ -1,11 +1,12 @@
 //! Asking another member over TCP.
 
 use super::stream::PeerStream;
-use super::{PEER_VERSION, PeerRequestKind, frame};
+use super::{PeerRequestKind, frame};
 use crate::seal::Seal;
 use crate::seal::handshake;
 use crate::seal::stream::SealedStream;
 use memberd_ring::join::MAX_CALL;
+use memberd_ring::settings::PROTOCOL_VERSION;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +30,7 @@ impl Caller {
     pub async fn open(&self, to: SocketAddr, kind: PeerRequestKind, request: &[u8], limit: Duration) -> io::Result<PeerStream> {
         let open = async {
             let mut stream = self.connect(to).await?;
-            frame::write(&mut stream, &[&[PEER_VERSION, kind.code()], request]).await?;
+            frame::write(&mut stream, &[&[PROTOCOL_VERSION, kind.code()], request]).await?;
             Ok(stream)
         };
         timeout(limit, open).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")))

@@ -1,7 +1,7 @@
 //! Accepts connections from other members and hands each request to whom it concerns.
 
 use super::stream::PeerStream;
-use super::{PEER_VERSION, PeerRequestKind, frame};
+use super::{PeerRequestKind, frame};
 use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
 use crate::seal::handshake::{self, Alert, HandshakeError};
@@ -11,6 +11,7 @@ use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
 use memberd_ring::join::MAX_CALL;
+use memberd_ring::settings::is_understood;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,17 +79,21 @@ impl Service {
         stream.set_nodelay(true)?;
         let mut stream = timeout(LIMIT, self.greet(stream, from)).await??;
         let request = timeout(LIMIT, read_request(&mut stream, large)).await??;
-        let [PEER_VERSION, kind, request @ ..] = request.as_slice() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a request of this version"));
+        let [version, kind, request @ ..] = request.as_slice() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
         };
-        match PeerRequestKind::from_code(*kind) {
+        match PeerRequestKind::from_code(*kind).filter(|_| is_understood(*version)) {
             Some(PeerRequestKind::Ring) => {
                 let bytes = request.to_vec();
                 let reply = self.membership.ask(|reply| Command::Request { bytes, reply }).await.map_err(io::Error::other)?;
                 timeout(LIMIT, frame::write(&mut stream, &[&reply])).await?
             }
             Some(PeerRequestKind::Grep) => serve::serve(stream, request, &self.searches).await,
-            None => Err(io::Error::new(io::ErrorKind::InvalidData, "no request is of that kind")),
+            None => {
+                stream.write_all(&Alert::Version.to_bytes()).await?;
+                stream.shutdown().await?;
+                Err(io::Error::new(io::ErrorKind::InvalidData, "not a request of this version"))
+            }
         }
     }
 

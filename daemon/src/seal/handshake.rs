@@ -45,10 +45,13 @@ pub enum Alert {
     Forged,
     /// I have no key.
     NoKey,
+    /// Sealing does not come into it: the request is of a version that is not mine.
+    Version,
 }
 
 impl Alert {
-    const ALL: [(u8, Alert); 4] = [(2, Alert::NotSealed), (3, Alert::UnknownKey), (4, Alert::Forged), (5, Alert::NoKey)];
+    const ALL: [(u8, Alert); 5] =
+        [(2, Alert::NotSealed), (3, Alert::UnknownKey), (4, Alert::Forged), (5, Alert::NoKey), (6, Alert::Version)];
 
     /// As bytes.
     pub fn to_bytes(self) -> [u8; 4] {
@@ -69,6 +72,7 @@ impl fmt::Display for Alert {
             Alert::UnknownKey => "it does not have the key that is first in this keyring: compare memberctl key list",
             Alert::Forged => "it could not open what this daemon sealed: is this its address as the members know it?",
             Alert::NoKey => "it has no key and speaks in the clear: set security.key_file there",
+            Alert::Version => "it speaks another version of the protocol: upgrade the older, one version at a time",
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::words;
 
 /// How long a daemon may take to serve its control socket.
-const READY_LIMIT: Duration = Duration::from_secs(10);
+const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a daemon may take to answer, in seconds.
 const ANSWER_LIMIT: u64 = 15;

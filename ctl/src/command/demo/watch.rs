@@ -7,11 +7,15 @@ use memberd_control::message::{EventRecord, MemberStatus, Reply, Request};
 
 use super::fleet::Member;
 use super::interrupt::Interrupt;
-use crate::connection::{Connection, Patience};
+use crate::command::list;
+use crate::connection::{Connection, Daemon, Patience};
 use crate::exit::{Exit, Failure};
 
 /// How often an interruption is looked for while waiting.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// When the lists are asked as well: a member that had to come back into the group has taken the change over without an event.
+const ASK_AFTER: Duration = Duration::from_secs(4);
 
 /// A change that arrived at one member.
 struct Arrival {
@@ -23,6 +27,7 @@ struct Arrival {
 /// The arrivals at all members.
 pub(super) struct Watch {
     arrivals: Receiver<Arrival>,
+    daemons: Vec<(String, Daemon)>,
 }
 
 impl Watch {
@@ -34,7 +39,8 @@ impl Watch {
             let (name, sender) = (member.name.clone(), sender.clone());
             std::thread::spawn(move || follow(connection, &name, &sender));
         }
-        Ok(Watch { arrivals })
+        let daemons = members.iter().map(|member| (member.name.clone(), member.daemon())).collect();
+        Ok(Watch { arrivals, daemons })
     }
 
     /// Waits until a member is seen in this standing by so many others, or until the limit has passed. Returns who saw it and how
@@ -55,6 +61,13 @@ impl Watch {
                         seen.push((member, at - start));
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if start.elapsed() > ASK_AFTER => {
+                    let missing =
+                        |(member, _): &&(String, Daemon)| *member != name && seen.iter().all(|(other, _)| other != member);
+                    let listed = self.daemons.iter().filter(missing).filter(|(_, daemon)| lists(daemon, name, status));
+                    let late: Vec<_> = listed.map(|(member, _)| (member.clone(), start.elapsed())).collect();
+                    seen.extend(late);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     let message = "all members stopped telling their events: run the demo again";
@@ -66,6 +79,16 @@ impl Watch {
         seen.sort_by_key(|(_, after)| *after);
         Ok(seen)
     }
+}
+
+/// Whether a member's list has it so. One that does not answer has not.
+fn lists(daemon: &Daemon, name: &str, status: MemberStatus) -> bool {
+    let members = list::members(daemon, true).unwrap_or_default();
+    members
+        .iter()
+        .filter(|member| member.name == name)
+        .max_by_key(|member| member.incarnation)
+        .is_some_and(|member| member.status == status)
 }
 
 fn follow(mut connection: Connection, name: &str, sender: &Sender<Arrival>) {

@@ -128,8 +128,10 @@ impl Node {
     /// The reply to a call came, or there is none: the words say why.
     pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], String>) {
         self.notice_stall(now);
-        let reply =
-            reply.and_then(|bytes| wire::decode_versioned::<CallReply>(bytes).map_err(|error: DecodeError| error.to_string()));
+        let reply = reply.and_then(|bytes| match wire::decode_versioned::<CallReply>(bytes) {
+            Err(DecodeError::Version(group)) => Ok(CallReply::Refused(Refusal::Version { group })),
+            decoded => decoded.map_err(|error| error.to_string()),
+        });
         if self.finish_renewal(id, reply.as_ref().ok(), now) {
         } else if self.end_exchange(id) {
             if let Ok(CallReply::List(list)) = reply {

@@ -69,6 +69,9 @@ enum Happening {
     },
 }
 
+/// Puts what this version says into the words of another.
+pub type Dialect = fn(&[u8]) -> Vec<u8>;
+
 /// A machine: its clocks, and the daemon on it while it runs.
 pub struct Machine {
     pub node: Option<Node>,
@@ -79,6 +82,8 @@ pub struct Machine {
     rate: clocks::Rate,
     /// Until when it is stopped (SIGSTOP), if it is.
     pub stopped_until: Duration,
+    /// How what it says is put into the words of another version, if it is one of that.
+    pub dialect: Option<Dialect>,
     /// Which process this is: what was meant for a former one is void.
     life: u32,
     woken_for: Option<Instant>,
@@ -86,6 +91,13 @@ pub struct Machine {
 }
 
 impl Machine {
+    fn says(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.dialect {
+            None => bytes,
+            Some(dialect) => dialect(&bytes),
+        }
+    }
+
     fn new(i: usize) -> Self {
         Machine {
             node: None,
@@ -94,6 +106,7 @@ impl Machine {
             wall_offset: 0,
             rate: clocks::Rate::default(),
             stopped_until: Duration::ZERO,
+            dialect: None,
             life: 0,
             woken_for: None,
             inbox: Vec::new(),

@@ -95,6 +95,7 @@ impl World {
                     Some(node) => Ok(node.handle_request(now, &bytes)),
                     None => Err("connection refused".to_owned()),
                 };
+                let reply = reply.map(|bytes| self.machines[to].says(bytes));
                 let at = self.now + self.delay();
                 self.at(at, Happening::Reply { to: from, life, id, reply });
             }
@@ -141,7 +142,10 @@ impl World {
             assert!(transmit.payload.len() <= 1_200, "{} of {} bytes", transmit.kind, transmit.payload.len());
             self.sent += 1;
             self.sent_bytes += transmit.payload.len() as u64;
-            self.carry(i, transmit.to, &transmit.payload);
+            match self.machines[i].dialect {
+                None => self.carry(i, transmit.to, &transmit.payload),
+                Some(dialect) => self.carry(i, transmit.to, &dialect(&transmit.payload)),
+            }
         }
         while let Some(call) = node.poll_call() {
             asked_for += 1;
@@ -167,7 +171,8 @@ impl World {
         self.at(self.now + CALL_TIMEOUT, Happening::Reply { to: from, life, id, reply: timed_out });
         if let Some(to) = self.index(call.to).filter(|to| !self.cuts.apart(*to, from)) {
             let at = self.now + self.delay() * 3;
-            self.at(at, Happening::Request { to, from, life, id, bytes: call.payload });
+            let bytes = self.machines[from].says(call.payload);
+            self.at(at, Happening::Request { to, from, life, id, bytes });
         }
     }
 

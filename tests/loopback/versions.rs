@@ -1,0 +1,125 @@
+//! A daemon beside members of other versions of the protocol, which are played by hand.
+
+use memberd_control::message::MemberStatus;
+use memberd_ring::settings::PROTOCOL_VERSION;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Fleet, wait_until};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The version after this one.
+const NEXT: u8 = PROTOCOL_VERSION + 1;
+
+/// How long the member of the next version lives: several times what a silence costs.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// What sends a request, or a reply, in a frame.
+fn framed(parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    [&u32::try_from(body.len()).unwrap().to_be_bytes(), &body[..]].concat()
+}
+
+/// What comes back until the end.
+fn answer(to: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(&framed(&[request])).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// A heartbeat of the next version, with the sender's own entry for news, and with an element that only that version has.
+fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
+    let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
+    let number = |number: u64| [&[0x1b][..], &number.to_be_bytes()].concat();
+    let address = [&from.ip().octets()[..], &from.port().to_be_bytes()].concat();
+    [
+        &[0x8a, NEXT, 0x00][..], // array of 10: the version, Heartbeat
+        &number(incarnation),
+        &number(sent),
+        &[0x00],                               // the wall clock is as reckoned
+        &[0x02, 0x07],                         // the list: 2 alive, and a hash
+        &[0xf6],                               // no delay is known
+        &[0x81, 0x84, 0x63, b'v', b'm', b'9'], // news: one update, of vm9
+        &[0x46],
+        &address,
+        &number(incarnation),
+        &[0x00],                   // it is alive
+        &[0x63, b'n', b'e', b'w'], // what only the next version has
+    ]
+    .concat()
+}
+
+#[test]
+fn a_member_of_the_next_version_is_a_member_like_all() {
+    let mut fleet = Fleet::new(2);
+    fleet[1].start();
+    assert!(fleet[1].ctl(&["join"]).status.success());
+    // vm2's place is free: there the other one lives.
+    let place = fleet[2].settings.address;
+    let socket = UdpSocket::bind(place).unwrap();
+    let mut followers = fleet.follow();
+    let born = Instant::now();
+    let incarnation = u64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let standing = || fleet[1].control().standing("vm9").map_err(|error| error.to_string());
+    while born.elapsed() < LIFE {
+        let sent = u64::try_from(born.elapsed().as_millis()).unwrap();
+        socket.send_to(&heartbeat(place, incarnation, sent), fleet[1].settings.address).unwrap();
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(standing().unwrap().map(|(status, _)| status), Some(MemberStatus::Alive));
+    followers.assert_none_failed_but(&[]);
+    // Silent, it is noticed as any other.
+    let id = format!("vm9@{place}/{incarnation}");
+    followers.assert_crash_noticed(&id, Instant::now(), &[]);
+}
+
+#[test]
+fn a_request_of_another_version_or_kind_is_told_so() {
+    let fleet = Fleet::start(1);
+    let daemon = fleet[1].settings.address;
+    let told = [6, 0, 0, 0];
+    for head in [[PROTOCOL_VERSION + 2, 0], [0, 0], [PROTOCOL_VERSION, 99], [NEXT, 99]] {
+        assert_eq!(answer(daemon, &head), told, "{head:?}");
+    }
+    // [2, { "Danc": {} }] is understood as far as that it is not known: a reply, with this version's number.
+    let reply = answer(daemon, &[NEXT, 0, 0x82, NEXT, 0xa1, 0x64, b'D', b'a', b'n', b'c', 0xa0]);
+    assert!(reply.windows(7).any(|words| words == b"Version"), "{reply:?}");
+}
+
+#[test]
+fn who_joins_a_group_of_another_version_is_told_both() {
+    let mut fleet = Fleet::new(2);
+    let listener = TcpListener::bind(fleet[2].settings.address).unwrap();
+    // [3, { "Refused": { "Version": { "group": 3 } } }], and what a listener of another version says.
+    let words: &[&[u8]] = &[&[0x82, 3, 0xa1, 0x67], b"Refused", &[0xa1, 0x67], b"Version", &[0xa1, 0x65], b"group", &[3]];
+    let replies = [framed(words), vec![6, 0, 0, 0]];
+    let introducer = thread::spawn(move || {
+        for reply in replies {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut length = [0; 4];
+            stream.read_exact(&mut length).unwrap();
+            stream.read_exact(&mut vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()]).unwrap();
+            stream.write_all(&reply).unwrap();
+        }
+    });
+    fleet[1].start();
+    let introducer_address = fleet[2].settings.address.to_string();
+    for (status, said) in [
+        (6, "it speaks protocol version 3, this daemon 1: upgrade the older"),
+        (1, "it speaks another version of the protocol: upgrade the older"),
+    ] {
+        let output = fleet[1].ctl(&["join", &introducer_address]);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{complaint}");
+        assert!(complaint.contains(said) && complaint.lines().count() == 1, "{complaint}");
+    }
+    introducer.join().unwrap();
+    wait_until("it is in no group", SOON, || {
+        let listed = fleet[1].ctl(&["list"]);
+        holds(listed.status.code() == Some(1), || format!("{listed:?}"))
+    });
+}
