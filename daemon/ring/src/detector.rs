@@ -18,6 +18,15 @@ pub const ASK_AGAIN: Duration = Duration::from_millis(175);
 /// bad link accuses nobody.
 const ASK_OTHERS: Duration = Duration::from_millis(525);
 
+/// A member to watch.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the news of it, or it never was.
+    pub newcomer: bool,
+}
+
 /// What the detector found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -55,6 +64,7 @@ enum Reason {
 #[derive(Debug, Clone)]
 struct Watch {
     incarnation: Incarnation,
+    newcomer: bool,
     clock: PeerClock,
     /// When the watch began.
     since: Instant,
@@ -75,13 +85,23 @@ impl Watch {
         self.newest.unwrap_or(self.since)
     }
 
-    fn deadline(&self, settings: &GroupSettings) -> Instant {
-        (self.evidence() + settings.failure_timeout).max(self.not_before)
+    /// A newcomer that was never heard has an interval less, and so as long as one whose last heartbeat came an interval before it stopped.
+    fn patience(&self, settings: &GroupSettings) -> Duration {
+        if self.newcomer && self.newest.is_none() {
+            settings.failure_timeout.saturating_sub(settings.heartbeat_interval)
+        } else {
+            settings.failure_timeout
+        }
     }
 
-    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for jitter.
+    fn deadline(&self, settings: &GroupSettings) -> Instant {
+        (self.evidence() + self.patience(settings)).max(self.not_before)
+    }
+
+    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for jitter. A newcomer's is due at once.
     fn missed_at(&self, settings: &GroupSettings) -> Instant {
-        self.evidence() + settings.heartbeat_interval.mul_f64(1.2)
+        let due = if self.newcomer && self.newest.is_none() { ASK_AGAIN } else { settings.heartbeat_interval.mul_f64(1.2) };
+        self.evidence() + due
     }
 }
 
@@ -102,7 +122,7 @@ impl Detector {
     /// watched on for a `failure_timeout`, so that no moment is nobody's; one that is not `up` any more is dropped at once.
     pub fn watch<'a>(
         &mut self,
-        targets: impl IntoIterator<Item = (&'a Name, Incarnation)>,
+        targets: impl IntoIterator<Item = (&'a Name, Target)>,
         still_up: impl Fn(&Name, Incarnation) -> bool,
         now: Instant,
     ) {
@@ -110,11 +130,11 @@ impl Detector {
         for watch in self.watches.values_mut().filter(|watch| watch.reason == Reason::Target) {
             watch.reason = Reason::Former { until: linger };
         }
-        for (name, incarnation) in targets {
+        for (name, target) in targets {
             match self.watches.get_mut(name) {
-                Some(watch) if watch.incarnation == incarnation => watch.reason = Reason::Target,
+                Some(watch) if watch.incarnation == target.incarnation => watch.reason = Reason::Target,
                 _ => {
-                    self.watches.insert(name.clone(), self.new_watch(incarnation, Reason::Target, now));
+                    self.watches.insert(name.clone(), self.new_watch(target, Reason::Target, now));
                 }
             }
         }
@@ -129,24 +149,29 @@ impl Detector {
         }
         for (name, incarnation) in members {
             if !self.watches.contains_key(name) {
-                let watch = Watch { ask_at: now, ..self.new_watch(incarnation, Reason::Sounded, now) };
+                let target = Target { incarnation, newcomer: false };
+                let watch = Watch { ask_at: now, ..self.new_watch(target, Reason::Sounded, now) };
                 self.watches.insert(name.clone(), watch);
             }
         }
     }
 
-    fn new_watch(&self, incarnation: Incarnation, reason: Reason, now: Instant) -> Watch {
-        Watch {
-            incarnation,
+    fn new_watch(&self, target: Target, reason: Reason, now: Instant) -> Watch {
+        let mut watch = Watch {
+            incarnation: target.incarnation,
+            newcomer: target.newcomer,
             clock: PeerClock::default(),
             since: now,
             newest: None,
             newest_sent: None,
-            not_before: now + self.settings.failure_timeout,
-            ask_at: now + self.settings.heartbeat_interval.mul_f64(1.2),
+            not_before: now,
+            ask_at: now,
             reason,
             declared: false,
-        }
+        };
+        watch.not_before = now + watch.patience(&self.settings);
+        watch.ask_at = watch.missed_at(&self.settings);
+        watch
     }
 
     /// Takes in a datagram that came straight from a member.

@@ -222,3 +222,18 @@ fn clocks_that_disagree_by_less_than_is_noticed_fail_nobody_at_10_percent_loss()
         assert_eq!(world.failures_since(start), []);
     }
 }
+
+#[test]
+fn a_newcomer_that_stands_still_for_a_second_is_not_failed_at_30_percent_loss() {
+    for seed in seeds(1..13) {
+        let mut world = formed(seed);
+        world.network = Network { loss: 0.3, ..Network::default() };
+        let began = world.now;
+        let newcomer = world.add_machine();
+        world.start(newcomer, &[0]);
+        world.run_until(SECOND * 3, "others know it", |world| world.holds_up(1, newcomer));
+        world.stop_for(newcomer, SECOND);
+        world.run_for(10 * SECOND);
+        assert_eq!(world.failures_since(began), []);
+    }
+}

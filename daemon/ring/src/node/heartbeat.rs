@@ -1,6 +1,7 @@
 //! Heartbeats and news: who gets them, and when.
 
 use super::{Node, Phase};
+use crate::detector::Target;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Entry, Update};
 use crate::message::{Body, pack};
@@ -75,14 +76,14 @@ impl Node {
                 monitors.insert(entry.identity.name.clone(), (entry.identity.incarnation, entry.identity.address));
             }
             for entry in topology::targets(&self.list, &self.name, k, *on_ring) {
-                targets.insert(entry.identity.name.clone(), entry.identity.incarnation);
+                targets.insert(entry.identity.name.clone(), self.target(entry, now.mono));
             }
         }
         let list = &self.list;
         let still_up = |name: &Name, incarnation: Incarnation| {
             list.get(name).is_some_and(|entry| entry.is_told_alive() && entry.identity.incarnation == incarnation)
         };
-        self.detector.watch(targets.iter().map(|(name, incarnation)| (name, *incarnation)), still_up, now.mono);
+        self.detector.watch(targets.iter().map(|(name, target)| (name, *target)), still_up, now.mono);
         self.skewed.retain(|name, _| self.detector.clock(name).is_some());
         let linger = now.mono + self.settings.group.failure_timeout * 2;
         for recipient in self.heartbeats.recipients.values_mut() {
@@ -99,6 +100,13 @@ impl Node {
         for name in new {
             self.send_heartbeat(&name, now);
         }
+    }
+
+    /// A member that came into the list just now is a newcomer, but not if this member is one itself and took the whole list over.
+    fn target(&self, entry: &Entry, now: Instant) -> Target {
+        let lately = now.since(entry.since) < self.settings.group.heartbeat_interval;
+        let newcomer = lately && entry.since > self.born;
+        Target { incarnation: entry.identity.incarnation, newcomer }
     }
 
     pub(super) fn send_heartbeats_if_due(&mut self, now: Now) {

@@ -115,13 +115,13 @@ impl Node {
         None
     }
 
-    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself. Whoever sends heartbeats from
-    /// where nobody is known is knocked at, for the same reason: its entry is missing here, or has another address.
+    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself. Whoever sends heartbeats or asks
+    /// from where nobody is known is knocked at, for the same reason: its entry is missing here, or has another address.
     fn ask_who(&mut self, from: SocketAddr, body: &Body, now: Now) {
         if let Some(entry) = self.list.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
             self.send(from, Body::Ask { name, incarnation }, now);
-        } else if matches!(body, Body::Heartbeat { .. }) {
+        } else if matches!(body, Body::Heartbeat { .. } | Body::Ask { .. }) {
             self.knock(from, now);
         }
     }
