@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
     let grep = GrepRequest { pattern, ..GrepRequest::default() };
     let bodies = [
         encode(&hello),
-        encode(&Request::Grep(grep)),
+        encode(&Request::Grep(Box::new(grep))),
         encode(&Request::Join { introducers: vec!["vm1:8946".to_owned()] }),
         encode(&Reply::Left { was_member: true }),
         encode(&Reply::GrepOutput { member: "vm1".to_owned(), bytes: b"line\n".to_vec() }),
