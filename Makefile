@@ -15,6 +15,9 @@ demo:
 test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	if command -v cargo-deny >/dev/null; then cargo deny --offline --locked check bans licenses sources; \
+	elif [ "$$CI" = true ]; then echo "cargo-deny is missing" >&2; exit 1; \
+	else echo "!!! LEFT OUT: what the dependencies may be, without cargo-deny" >&2; fi
 	cargo build --workspace --locked --bins
 	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb; fi
 	cargo test --workspace --locked
@@ -37,6 +40,11 @@ bench-grep:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_grep
 
+# Whatever reads bytes from outside, fuzzed: each target for SECONDS, two at a time; 90 minutes by default.
+fuzz: SECONDS = 1200
+fuzz:
+	daemon/fuzz/run $(SECONDS)
+
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
 deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
@@ -50,4 +58,4 @@ deb:
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns bench-grep deb hosts
+.PHONY: demo test bench bench-netns bench-grep fuzz deb hosts

@@ -4,8 +4,9 @@ use memberd::seal::datagram::Sealer;
 use memberd::seal::lives::For;
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
+use memberd_control::grep::{GrepPattern, GrepRequest};
 use memberd_control::keyring::GroupKey;
-use memberd_control::message::{GrepRequest, Hello, PROTOCOL_VERSION, Reply, Request};
+use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{START, address, at, founder, keys};
 use memberd_ring::{Incarnation, Name, Node, Settings};
 use std::fs;
@@ -26,10 +27,11 @@ fn main() -> io::Result<()> {
     write("member_stream", &[[&[1], framed(&request).as_slice()].concat(), [&[0], &[1; 53][..]].concat(), vec![8, 0, 17, 1]])?;
 
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "memberctl".to_owned() };
-    let grep = GrepRequest { patterns: vec!["a.*b".to_owned()], files: vec!["*.log".to_owned()], ..GrepRequest::default() };
+    let pattern = GrepPattern { patterns: vec![b"a.*b".to_vec()], ..GrepPattern::default() };
+    let grep = GrepRequest { pattern, ..GrepRequest::default() };
     let bodies = [
         encode(&hello),
-        encode(&Request::Grep(grep)),
+        encode(&Request::Grep(Box::new(grep))),
         encode(&Request::Join { introducers: vec!["vm1:8946".to_owned()] }),
         encode(&Reply::Left { was_member: true }),
         encode(&Reply::GrepOutput { member: "vm1".to_owned(), bytes: b"line\n".to_vec() }),

@@ -4,14 +4,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_fuzz::{address, at, check, founder, pieces};
+use memberd_fuzz::{address, at, check, founder, in_time, pieces};
 use memberd_ring::wire;
 
 fuzz_target!(|input: &[u8]| {
     let (mut node, mut now) = (founder(), 0);
     for piece in pieces(input).take(64) {
         let [sender, passed, bytes @ ..] = piece else { continue };
-        if let Ok(message) = wire::decode(bytes) {
+        if let Ok(message) = in_time(bytes, || wire::decode(bytes)) {
             let mut again = Vec::new();
             wire::encode(&message, &mut again);
             assert_eq!(wire::decode(&again).ok(), Some(message));

@@ -147,6 +147,7 @@ impl Membership {
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
                     watchdog.feed_if_due();
+                    self.edge.tell_rest();
                     self.join_by_itself_if_due();
                 }
             }
@@ -187,7 +188,9 @@ impl Membership {
             // What is refused has changed nothing.
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
-                self.traffic.refused(error);
+                if let Some(times) = self.traffic.refused(error) {
+                    warn!(%from, times, reason = %error, "refused a datagram; further ones are told once a minute");
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Heartbeats are not numbered, but sent at a fixed interval by their sender's clock, and carry their send time. So a gap of three
 //! intervals between two that came means that two were lost, or not sent by a sender that was stalled.
 
+use crate::seal::refusal::Count;
 use memberd_ring::message::{Body, Message};
 use memberd_ring::wire::DecodeError;
 use memberd_ring::{GroupSettings, Incarnation, Instant, time::millis};
@@ -40,6 +41,8 @@ pub(super) struct Traffic {
     interval: u64,
     silence: u64,
     totals: Totals,
+    /// Which causes of refusal were told when.
+    told: BTreeMap<&'static str, Count>,
     peers: BTreeMap<SocketAddr, Peer>,
 }
 
@@ -67,6 +70,7 @@ impl Traffic {
             // One whose heartbeats stay away for longer is not alive, or was not watched meanwhile.
             silence: millis(settings.failure_timeout) * 2,
             totals: Totals::default(),
+            told: BTreeMap::new(),
             peers: BTreeMap::new(),
         }
     }
@@ -87,13 +91,15 @@ impl Traffic {
         *self.totals.received.entry(message.body.kind()).or_default() += 1;
     }
 
-    pub(super) fn refused(&mut self, error: DecodeError) {
+    /// Counts one; when its cause is to be told in the log: how many are.
+    pub(super) fn refused(&mut self, error: DecodeError) -> Option<u64> {
         let cause = match error {
             DecodeError::TooLong(_) => "too_long",
             DecodeError::Version(_) => "version",
             DecodeError::Malformed => "malformed",
         };
         *self.totals.refused.entry(cause).or_default() += 1;
+        self.told.entry(cause).or_default().note(std::time::Instant::now())
     }
 
     /// A message came from a member that is watched: if it is a heartbeat, those before it that are missing are lost.

@@ -77,7 +77,8 @@ async fn read_request(stream: &mut PeerStream, large: &Semaphore) -> io::Result<
 impl Service {
     async fn serve(&self, stream: TcpStream, from: SocketAddr, large: &Semaphore) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut stream = timeout(LIMIT, self.greet(stream, from)).await??;
+        let greeted = timeout(LIMIT, self.greet(stream, from)).await;
+        let mut stream = greeted.inspect_err(|_| self.refuse(Refusal::Late, from))??;
         let request = timeout(LIMIT, read_request(&mut stream, large)).await??;
         let [version, kind, request @ ..] = request.as_slice() else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
@@ -97,10 +98,15 @@ impl Service {
         }
     }
 
+    fn refuse(&self, refusal: Refusal, from: SocketAddr) {
+        self.seal.refusals().note(refusal, "connection", from);
+    }
+
     /// Sees to it that the other side is a member, if this one has keys. Who is turned away is told why, and counted.
     async fn greet(&self, mut stream: TcpStream, from: SocketAddr) -> io::Result<PeerStream> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
+            self.refuse(Refusal::Broken, from);
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let (refusal, alert) = match (self.seal.keys(), first == [SEALED]) {
@@ -109,14 +115,17 @@ impl Service {
             (Some(_), false) => (Refusal::Plain, Alert::NotSealed),
             (Some(keys), true) => match handshake::respond(&mut stream, &keys, self.address).await {
                 Ok(noise) => return Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, noise)))),
-                Err(HandshakeError::Io(error)) => return Err(error),
+                Err(HandshakeError::Io(error)) => {
+                    self.refuse(Refusal::Broken, from);
+                    return Err(error);
+                }
                 Err(HandshakeError::Refused(refusal)) => {
-                    self.seal.refusals().note(refusal, "connection", from);
+                    self.refuse(refusal, from);
                     return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal));
                 }
             },
         };
-        self.seal.refusals().note(refusal, "connection", from);
+        self.refuse(refusal, from);
         stream.write_all(&alert.to_bytes()).await?;
         stream.shutdown().await?;
         let (bytes, limit) = HEAR_OUT;

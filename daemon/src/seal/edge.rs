@@ -111,6 +111,11 @@ impl Edge {
         }
     }
 
+    /// To be called now and then: see [`super::refusal::Refusals::tell_rest`].
+    pub fn tell_rest(&self) {
+        self.seal.refusals().tell_rest(Instant::now());
+    }
+
     /// What was turned away, on connections too: each cause with its count.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
         self.seal.refusals().named().into_iter()

@@ -2,7 +2,7 @@
 
 use memberd_control::keyring::KeyId;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
@@ -30,64 +30,112 @@ pub enum Refusal {
     /// Heard already: recorded and played back, or doubled by the network.
     #[error("heard already: played back, or doubled by the network")]
     Replayed,
+    /// A connection that ended before it was known whose it was.
+    #[error("it ended before it had begun in earnest")]
+    Broken,
+    /// A connection that did not begin in time.
+    #[error("it did not begin in time")]
+    Late,
 }
 
 /// How many causes there are.
-const CAUSES: usize = 6;
+const CAUSES: usize = 8;
 
 impl Refusal {
     /// The names of the causes' counters, in order.
-    const COUNTERS: [&'static str; CAUSES] =
-        ["refused_forged", "refused_former_life", "refused_plain", "refused_replayed", "refused_sealed", "refused_unknown_key"];
+    const COUNTERS: [&'static str; CAUSES] = [
+        "refused_forged",
+        "refused_former_life",
+        "refused_handshake_broken",
+        "refused_handshake_late",
+        "refused_plain",
+        "refused_replayed",
+        "refused_sealed",
+        "refused_unknown_key",
+    ];
 
     fn index(self) -> usize {
         match self {
             Refusal::Forged => 0,
             Refusal::FormerLife => 1,
-            Refusal::Plain => 2,
-            Refusal::Replayed => 3,
-            Refusal::Sealed => 4,
-            Refusal::UnknownKey(_) => 5,
+            Refusal::Broken => 2,
+            Refusal::Late => 3,
+            Refusal::Plain => 4,
+            Refusal::Replayed => 5,
+            Refusal::Sealed => 6,
+            Refusal::UnknownKey(_) => 7,
         }
+    }
+
+    /// Whether it comes up where nothing is wrong: restarts bring the one, and whoever looks whether the port is open the other.
+    fn is_ordinary(self) -> bool {
+        matches!(self, Refusal::FormerLife | Refusal::Broken)
     }
 }
 
 /// The counts of all causes.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    causes: Mutex<[Count; CAUSES]>,
+    causes: Mutex<[Cause; CAUSES]>,
+}
+
+/// One cause: how often it came up, and how it did so last.
+#[derive(Debug, Default)]
+struct Cause {
+    count: Count,
+    last: Option<(Refusal, &'static str, SocketAddr)>,
 }
 
 impl Refusals {
     /// Counts one, and tells of it unless its cause was told of lately. `what` was turned away is a datagram or a connection.
-    /// What is for a former life every restart brings with it, so it is no cause for a warning.
     pub fn note(&self, refusal: Refusal, what: &'static str, from: SocketAddr) {
-        // A poisoned lock holds whole counts nevertheless.
-        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
-        let untold = causes.get_mut(refusal.index()).and_then(|count| count.note(Instant::now()));
-        drop(causes);
-        let Some(times) = untold else { return };
-        if refusal == Refusal::FormerLife {
-            debug!(%from, times, reason = %refusal, "refused a {what}");
-        } else {
-            warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a minute");
+        let untold = self.lock().get_mut(refusal.index()).and_then(|cause| {
+            cause.last = Some((refusal, what, from));
+            cause.count.note(Instant::now())
+        });
+        if let Some(times) = untold {
+            tell(refusal, what, from, times);
         }
+    }
+
+    /// Tells of all that came since it was last told of and is to be told by now; to be called now and then.
+    pub fn tell_rest(&self, now: Instant) {
+        let mut untold = Vec::new();
+        for Cause { count, last } in self.lock().iter_mut() {
+            untold.extend(last.zip(count.rest(now)));
+        }
+        for ((refusal, what, from), times) in untold {
+            tell(refusal, what, from, times);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Cause; CAUSES]> {
+        // A poisoned lock holds whole counts nevertheless.
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Each cause with its count, ordered by name.
     pub fn named(&self) -> [(&'static str, u64); CAUSES] {
-        let causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        let causes = self.lock();
         let mut named = Refusal::COUNTERS.map(|name| (name, 0));
         for ((_, count), cause) in named.iter_mut().zip(causes.iter()) {
-            *count = cause.all;
+            *count = cause.count.all;
         }
         named
     }
 }
 
-/// The count of one cause.
+fn tell(refusal: Refusal, what: &'static str, from: SocketAddr, times: u64) {
+    if refusal.is_ordinary() {
+        debug!(%from, times, reason = %refusal, "refused a {what}");
+    } else {
+        warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a minute");
+    }
+}
+
+/// The count of one cause, and when it was told.
 #[derive(Debug, Clone, Copy, Default)]
-struct Count {
+pub(crate) struct Count {
     all: u64,
     told: u64,
     told_at: Option<Instant>,
@@ -95,12 +143,17 @@ struct Count {
 
 impl Count {
     /// One more. When it is to be told: how many are, this one included.
-    fn note(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn note(&mut self, now: Instant) -> Option<u64> {
         self.all += 1;
-        if self.told_at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
+        self.rest(now)
+    }
+
+    /// How many are to be told by now, if any are.
+    pub(crate) fn rest(&mut self, now: Instant) -> Option<u64> {
+        let untold = self.all - self.told;
+        if untold == 0 || self.told_at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
             return None;
         }
-        let untold = self.all - self.told;
         self.told = self.all;
         self.told_at = Some(now);
         Some(untold)
@@ -122,6 +175,17 @@ mod tests {
         };
         assert_eq!(told, (0..181).map(expected).collect::<Vec<_>>());
         assert_eq!(count.all, 181);
+    }
+
+    #[test]
+    fn what_came_last_is_told_when_its_time_has_come_though_nothing_more_comes() {
+        let (mut count, start) = (Count::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(count.rest(start), None);
+        let told: Vec<_> = (0..1_000).filter_map(|_| count.note(start)).collect();
+        assert_eq!(told, [1]);
+        assert_eq!([59, 60, 61, 200].map(|seconds| count.rest(after(seconds))), [None, Some(999), None, None]);
+        assert_eq!(count.note(after(201)), Some(1));
     }
 
     #[test]
