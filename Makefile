@@ -4,7 +4,7 @@
 CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Programs do not tell where they were built.
-demo bench bench-netns deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
+demo bench bench-netns soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
 
 # A fleet of seven real daemons on this machine, to look at and to try.
 demo:
@@ -45,6 +45,16 @@ fuzz: SECONDS = 1200
 fuzz:
 	daemon/fuzz/run $(SECONDS)
 
+# Floods of a minute each with their figures, a thousand kills at random moments, and twenty members put through everything for half an
+# hour. As root. SEED=, SOAK_SECONDS=, FLOOD_SECONDS= and KILLS= on the command line say otherwise.
+soak: export SOAK_SECONDS ?= 1800
+soak: export FLOOD_SECONDS ?= 60
+soak: export KILLS ?= 1000
+soak:
+	cargo build --release --locked --bins
+	cargo test --release --locked -p memberd-tests --test floods -- --nocapture --test-threads=1
+	cargo test --release --locked -p memberd-tests --test loopback killed_at_any_moment -- --nocapture
+
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
 # The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
 deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
@@ -58,4 +68,4 @@ deb:
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns bench-grep fuzz deb hosts
+.PHONY: demo test bench bench-netns bench-grep fuzz soak deb hosts

@@ -8,10 +8,10 @@ use memberd_tests::crowd::Crowd;
 use memberd_tests::namespaces::within;
 use memberd_tests::trials::siege::{self, PRESSED, STRANGER};
 use memberd_tests::{Daemon, Fleet};
-use std::io::Write as _;
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -41,15 +41,93 @@ fn ten_thousand_connections_harm_nobody() {
     assert!(opened >= CROWD && held > 0, "{held} of {opened} connections stood");
 }
 
-/// A search whose output is more than any buffer between holds.
+/// A search whose output is more than all buffers on its way hold.
 fn search() -> GrepRequest {
     let pattern = GrepPattern { patterns: vec![b"needle".to_vec()], ..GrepPattern::default() };
     GrepRequest { pattern, ..GrepRequest::default() }
 }
 
-/// The search as a member asks for it.
-fn from_a_member() -> Vec<u8> {
-    let encoded = encode(&Request::Grep(Box::new(search()))).unwrap();
-    let _ = encoded;
-    GREP_REQUEST.to_vec()
+/// The search as a member asks for it, where there is no key.
+fn member_request() -> Vec<u8> {
+    let mut request = GREP_REQUEST.to_vec();
+    ciborium::into_writer(&search(), &mut request).unwrap();
+    [&u32::try_from(request.len()).unwrap().to_be_bytes(), request.as_slice()].concat()
+}
+
+/// What a client says at the control socket.
+fn client_request(request: &Request) -> Vec<u8> {
+    let hello = Hello { protocol: PROTOCOL_VERSION, program: "stranger".to_owned() };
+    [encode(&hello).unwrap(), encode(request).unwrap()].concat()
+}
+
+/// Clients that read nothing, and one thread that says a byte to each writer now and then, until all of it is dropped.
+struct Slow {
+    ended: Option<Sender<()>>,
+    writing: Option<JoinHandle<()>>,
+    _unread: (Vec<TcpStream>, Vec<UnixStream>),
+}
+
+impl Slow {
+    fn begin(fleet: &Fleet) -> Self {
+        let (address, namespace) = (fleet[PRESSED].settings.address, fleet.network().namespace(STRANGER));
+        let connect = || -> Vec<TcpStream> { (0..SLOW_TCP).map(|_| TcpStream::connect(address).unwrap()).collect() };
+        let (mut readers, writers) = within(&namespace, || (connect(), connect()));
+        readers.iter_mut().for_each(|stream| stream.write_all(&member_request()).unwrap());
+        let mut clients = at_control(&fleet[PRESSED]);
+        let requests = [Request::Grep(Box::new(search())), Request::Events].map(|request| client_request(&request));
+        // More than there is room for are let in later, or never: what they say waits in the kernel.
+        clients.iter_mut().zip(requests.iter().cycle()).for_each(|(stream, request)| stream.write_all(request).unwrap());
+        let slow: Vec<Box<dyn Write + Send>> = writers
+            .into_iter()
+            .map(|stream| Box::new(stream) as Box<dyn Write + Send>)
+            .chain(at_control(&fleet[PRESSED]).into_iter().map(|stream| Box::new(stream) as _))
+            .collect();
+        let (ended, over) = channel();
+        let writing = thread::spawn(move || write_slowly(slow, &over));
+        Slow { ended: Some(ended), writing: Some(writing), _unread: (readers, clients) }
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        drop(self.ended.take());
+        if let Some(thread) = self.writing.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn at_control(daemon: &Daemon) -> Vec<UnixStream> {
+    (0..SLOW_CONTROL).map(|_| UnixStream::connect(&daemon.settings.socket).unwrap()).collect()
+}
+
+/// A request is said byte by byte to each, from the beginning again and again, until the other end of the channel goes.
+fn write_slowly(mut to: Vec<Box<dyn Write + Send>>, over: &Receiver<()>) {
+    let request = client_request(&Request::List { all: true });
+    for byte in request.iter().cycle() {
+        // Those that were let go are not written to any more.
+        to.retain_mut(|stream| stream.write_all(&[*byte]).is_ok());
+        if over.recv_timeout(BYTE) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn slow_readers_and_writers_harm_nobody() {
+    let _alone = alone();
+    // Without a key strangers get furthest.
+    let fleet = siege::fleet(|daemon| {
+        let line = format!("needle {:>92}\n", daemon.name());
+        daemon.offer("big.txt").write_all(line.repeat(200_000).as_bytes()).unwrap();
+    });
+    let Some(mut fleet) = fleet else { return };
+    let withstood = siege::withstand(&mut fleet, span(), Slow::begin, |_, _| ());
+    print(
+        &format!(
+            "{SLOW_TCP} slow readers and {SLOW_TCP} slow writers over TCP, {SLOW_CONTROL} and {SLOW_CONTROL} at the control socket"
+        ),
+        &withstood,
+    );
 }

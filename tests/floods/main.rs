@@ -13,7 +13,10 @@
     reason = "tests that print their figures"
 )]
 
+mod connections;
 mod datagrams;
+mod greps;
+mod soak;
 
 use memberd_tests::trials::siege::{Withstood, memory_max_kib};
 use memberd_tests::{size, wait_until};

@@ -1,16 +1,13 @@
 //! What is on disk: whole after a crash at any moment, and damage is noticed and survived.
 
 use memberd_control::message::MemberStatus;
+use memberd_tests::chance::Chance;
 use memberd_tests::wait::{SOON, holds, stretched};
-use memberd_tests::{Fleet, wait_until};
+use memberd_tests::{Fleet, size, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How many crashes are made.
-const CRASHES: u32 = 20;
 
 /// What becomes of a file's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
@@ -24,9 +21,9 @@ fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_momen
     let mut fleet = Fleet::idle(2);
     fleet[1].control().join().unwrap();
     let mut followers = fleet.follow();
-    let random = RandomState::new();
+    let mut chance = Chance::new(size::seed());
     let mut used = BTreeSet::new();
-    for crash in 0..CRASHES {
+    for crash in 0..size::kills(60) {
         let (control, leaves) = (fleet[2].control(), crash % 2 == 1);
         // Whatever becomes of these: the daemon is killed under them.
         let asking = thread::spawn(move || {
@@ -35,7 +32,7 @@ fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_momen
                 let _ = control.leave();
             }
         });
-        let (start, moment) = (Instant::now(), Duration::from_micros(random.hash_one(crash) % 40_000));
+        let (start, moment) = (Instant::now(), Duration::from_micros(u64::try_from(chance.below(40_000)).unwrap()));
         wait_until("the moment has come", stretched(SOON), || holds(start.elapsed() >= moment, || format!("{moment:?}")));
         fleet[2].kill();
         asking.join().unwrap();
@@ -43,9 +40,9 @@ fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_momen
         if let Some(id) = fleet[2].control().status().unwrap().id {
             used.insert(incarnation(&id));
         }
+        let log = fleet[2].log().text();
+        assert!(!log.contains("damaged") && !log.contains(" ERROR "), "after kill {crash}: {log}");
     }
-    let log = fleet[2].log().text();
-    assert!(!log.contains("damaged") && !log.contains(" ERROR "), "{log}");
     fleet[2].control().join().unwrap();
     let last = incarnation(&fleet.id(2));
     assert!(used.iter().all(|earlier| *earlier <= last), "{last} is not the largest of {used:?}");

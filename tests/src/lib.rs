@@ -7,6 +7,7 @@
 
 pub mod binaries;
 pub mod block;
+pub mod chance;
 pub mod control;
 pub mod crowd;
 pub mod daemon;

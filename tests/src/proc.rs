@@ -9,9 +9,21 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// When the process is gone.
 pub fn peak_kib(pid: Pid) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+/// The memory it has resident, in KiB (`VmRSS`).
+///
+/// # Panics
+/// When the process is gone.
+pub fn resident_kib(pid: Pid) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: Pid, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a VmHWM line");
-    line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+    let value = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_else(|| panic!("no line {what}"));
+    value.trim().trim_end_matches(" kB").parse().expect("a number of kB")
 }
 
 /// The processor time it has used, in clock ticks (a hundredth of a second each).

@@ -1,5 +1,6 @@
 //! How much is tested or measured: a default each, and more or less by the environment.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// `NETNS_ROUNDS`: rounds of crashes in each fleet.
@@ -23,6 +24,21 @@ pub fn members_at_rest(default: u8) -> u8 {
 /// `FLOOD_SECONDS`: how long a member is flooded.
 pub fn flood(default: u64) -> Duration {
     Duration::from_secs(from_environment("FLOOD_SECONDS", default))
+}
+
+/// `SOAK_SECONDS`: how long a fleet is put through everything.
+pub fn soak(default: u64) -> Duration {
+    Duration::from_secs(from_environment("SOAK_SECONDS", default))
+}
+
+/// `SEED`: what chance does, again; a new one if it is not given.
+pub fn seed() -> u64 {
+    from_environment("SEED", RandomState::new().hash_one(0) % 1_000_000)
+}
+
+/// `KILLS`: how many times a daemon is killed at a random moment.
+pub fn kills(default: u32) -> u32 {
+    from_environment("KILLS", default)
 }
 
 fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {

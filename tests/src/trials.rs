@@ -5,4 +5,5 @@ pub mod introducer;
 pub mod loss;
 pub mod rest;
 pub mod siege;
+pub mod soak;
 pub mod split;

@@ -17,6 +17,9 @@ pub const STRANGER: u8 = MEMBERS + 1;
 /// The pressed member.
 pub const PRESSED: usize = 1;
 
+/// How long it may take until nothing is left of it: searches give way to all else that a machine does, also when they end.
+const RECOVERED: Duration = Duration::from_secs(60);
+
 /// What came of it.
 #[derive(Debug)]
 pub struct Withstood {
@@ -119,7 +122,7 @@ fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(answers == members, || format!("{output:?}"))
     });
-    wait_until("all descriptors are closed", SOON, || {
+    wait_until("all descriptors are closed", RECOVERED, || {
         let open = proc::open_files(fleet[PRESSED].pid());
         holds(open.len() <= descriptors, || format!("{descriptors} before: {open:?}"))
     });

@@ -10,8 +10,9 @@ use crate::query::Characters;
 /// The largest compiled pattern in bytes; what is larger is refused.
 pub(crate) const COMPILED_LIMIT: usize = 10 * 1024 * 1024;
 
-/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower.
-pub(crate) const CACHE_LIMIT: usize = 16 * 1024 * 1024;
+/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower. Every thread of every search
+/// may have several: all of them together are to fit into the memory that the service is granted.
+pub(crate) const CACHE_LIMIT: usize = 1024 * 1024;
 
 /// How deep the translation may nest: a few levels for each of the parser's.
 const NEST_LIMIT: u32 = 600;

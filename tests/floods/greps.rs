@@ -1,0 +1,56 @@
+//! A hundred searches at once with the most expensive patterns that there are.
+
+use crate::{alone, print, span};
+use memberd_tests::Fleet;
+use memberd_tests::process::Running;
+use memberd_tests::trials::siege;
+use std::io::Write as _;
+use std::process::Stdio;
+
+/// How many are begun, spread over all members; each searches on the pressed one: the members share the processors of one machine here,
+/// and are not all to be pressed at once.
+const GREPS: usize = 100;
+
+/// Back-references, which no automaton can follow, patterns that backtrack without end, and automata with more states than fit anywhere.
+const EXPENSIVE: [[&str; 2]; 4] =
+    [["-E", "y.{60}[qz]$"], ["-E", r"(x*y*)*\1[qz]"], ["-P", "(x+y?x+)+[qz]"], ["-E", "(y.{9}|x.{10}){6}[qz]$"]];
+
+/// The lines that each member has.
+const LINES: u32 = 20_000;
+
+/// Lines in which hardly any part comes twice: nothing that was learnt of one helps with another.
+fn lines() -> String {
+    let mut state = 1_u128;
+    let mut line = || {
+        state = state.wrapping_mul(0xda94_2042_e4dd_58b5_da94_2042_e4dd_58b5).wrapping_add(1);
+        let letters = (0..99).map(|bit| if (state >> bit) & 3 == 0 { 'y' } else { 'x' });
+        letters.chain(['\n']).collect::<String>()
+    };
+    (0..LINES).map(|_| line()).collect()
+}
+
+/// Searches that nobody reads, broken off when dropped.
+fn begin(fleet: &Fleet) -> Vec<Running> {
+    let members: Vec<_> = fleet.running().collect();
+    let start = |number: usize| {
+        let [syntax, pattern] = EXPENSIVE[number % EXPENSIVE.len()];
+        let mut command = members[number % members.len()].memberctl(&["grep", "--on", "vm1", syntax, pattern, "big.txt"]);
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
+    };
+    (0..GREPS).map(start).collect()
+}
+
+#[test]
+fn a_hundred_expensive_greps_harm_nobody() {
+    let _alone = alone();
+    let fleet = siege::fleet(|daemon| {
+        daemon.set_keys("a");
+        daemon.offer("big.txt").write_all(lines().as_bytes()).unwrap();
+    });
+    let Some(mut fleet) = fleet else { return };
+    let mut searches = 0;
+    let look = |fleet: &Fleet, _: &Vec<Running>| searches = fleet[siege::PRESSED].control().status().unwrap().searches;
+    let withstood = siege::withstand(&mut fleet, span(), begin, look);
+    print(&format!("{GREPS} greps with expensive patterns, {searches} searches at work in the end"), &withstood);
+    assert!(searches > 0, "all searches were done too soon");
+}
