@@ -167,7 +167,7 @@ fn offered(logs: &[PathBuf]) -> Vec<OfferedFile> {
 struct Nowhere;
 
 impl Output for Nowhere {
-    fn lines(&mut self, _: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use clap::CommandFactory;
 use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, Found, Patience, out_of_place};
 use crate::exit::{Failure, complain};
 use crate::output::{self, Output};
 use counts::Counts;
@@ -190,12 +190,14 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
     loop {
         // Who asks for no output does not mind when nobody reads it.
-        let reply = match quiet {
-            true => connection.reply()?,
-            false => connection.reply_while_read()?,
+        let reply = match connection.found(!quiet)? {
+            Found::Output { member, bytes } => {
+                screen.output(member, bytes)?;
+                continue;
+            }
+            Found::Reply(reply) => reply,
         };
         match reply {
-            Reply::GrepOutput { member, bytes } => screen.output(member, &bytes)?,
             Reply::GrepMessage { member, text } => screen.complain(&format!("{member}:{text}")),
             Reply::GrepNotice(text) => screen.complain(&text),
             Reply::GrepProgress { asked, answered, bytes } => screen.progress(asked, answered, bytes),
@@ -234,11 +236,11 @@ impl Screen {
         Screen { printer: Printer::new(request), counts: Counts::new(request, view), progress: Progress::new() }
     }
 
-    fn output(&mut self, member: String, bytes: &[u8]) -> Result<(), Failure> {
+    fn output(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(counts) = &mut self.counts
             && !counts.prints_files()
         {
-            return counts.take(&member, bytes);
+            return counts.take(member, bytes);
         }
         self.progress.clear();
         self.printer.print(member, bytes)
@@ -257,7 +259,7 @@ impl Screen {
     fn end(&mut self, tally: &Tally) -> Result<(), Failure> {
         self.progress.clear();
         match &self.counts {
-            Some(counts) => self.printer.print(String::new(), &counts.lines(tally.members())),
+            Some(counts) => self.printer.print("", &counts.lines(tally.members())),
             None => Ok(()),
         }
     }

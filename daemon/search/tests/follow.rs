@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Sent(Sender<String>);
 
 impl Output for Sent {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        let text = String::from_utf8(bytes).unwrap();
         text.lines().try_for_each(|line| self.0.send(line.to_owned())).map_err(|_| Stopped)
     }
 

@@ -36,7 +36,7 @@ fn probe<F: FnMut(usize) -> Result<(), Stopped>>(react: F) -> Probe<F> {
 }
 
 impl<F: FnMut(usize) -> Result<(), Stopped>> Output for Probe<F> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         assert_eq!(bytes.last(), Some(&b'\n'));
         self.chunks.push(bytes.len());
         (self.react)(self.chunks.len())

@@ -21,8 +21,8 @@ struct Kept {
 }
 
 impl Output for Kept {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.output.push_str(std::str::from_utf8(bytes).unwrap());
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.output.push_str(std::str::from_utf8(&bytes).unwrap());
         Ok(())
     }
 

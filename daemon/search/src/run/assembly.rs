@@ -61,12 +61,14 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// Lines of the current file.
-    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn lines(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
         if self.file.over || self.file.binary {
             return Ok(());
         }
         let first = !std::mem::replace(&mut self.file.printed, true);
-        let bytes = if first && !self.used { bytes.strip_prefix(self.separator.as_slice()).unwrap_or(bytes) } else { bytes };
+        if first && !self.used && bytes.starts_with(&self.separator) {
+            bytes.drain(..self.separator.len());
+        }
         self.printer.chunk().lines(bytes)
     }
 
@@ -86,9 +88,13 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// A part of `file` is searched.
-    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, outcome: &Outcome) -> Result<Next, Stopped> {
+    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, mut outcome: Outcome) -> Result<Next, Stopped> {
+        let lines = std::mem::take(&mut outcome.lines);
+        if !lines.is_empty() {
+            self.lines(lines)?;
+        }
         if !self.file.over {
-            self.add(file, outcome)?;
+            self.add(file, &outcome)?;
         }
         let ends = outcome.failure == Some(Failure::Spent);
         if !is_last && !ends {

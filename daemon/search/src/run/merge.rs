@@ -51,7 +51,7 @@ pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
             zone: &zone,
             captured: &captured,
             printer: RefCell::new(printer),
-            in_memory: InMemory::new(work.search, work.budget),
+            in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
             batch: Timed::default(),
             handed_on: Instant::now(),
             spent: false,
@@ -73,8 +73,8 @@ struct Captured<'c> {
 }
 
 impl Output for &Captured<'_> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.lines.borrow_mut().push_back((self.now.get(), bytes.to_vec()));
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.lines.borrow_mut().push_back((self.now.get(), bytes));
         Ok(())
     }
 

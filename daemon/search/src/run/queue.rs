@@ -69,8 +69,8 @@ impl Queue<'_> {
 }
 
 impl Output for Queue<'_> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.send(Piece::Lines(bytes.to_vec()))
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.send(Piece::Lines(bytes))
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
