@@ -35,6 +35,17 @@ pub fn open_files(pid: Pid) -> Vec<PathBuf> {
     descriptors.filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok()).collect()
 }
 
+/// The names of its threads.
+///
+/// # Panics
+/// When the process is gone.
+pub fn threads(pid: Pid) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+    // One that ended meanwhile is none.
+    let name = |task: std::io::Result<fs::DirEntry>| fs::read_to_string(task.ok()?.path().join("comm")).ok();
+    tasks.filter_map(name).map(|name| name.trim_end().to_owned()).collect()
+}
+
 /// Whether it has this file open.
 ///
 /// # Panics

@@ -88,7 +88,8 @@ Over a fleet:
       --since=T, --until=T  only lines of that time: 10m, 2h, yesterday, 14:00,
                             2026-11-21 14:00, or as in RFC 3339
       --merge               print all members' lines in the order of time
-      --follow              print lines as they are written, until interrupted
+      --follow              print lines as they are written, until interrupted;
+                            neither goes with -A, -B, -C, nor one with the other
       --journal             search the journal, not files; with -u UNIT and
                             -p PRIORITY as journalctl has them
       --count-by=WHAT       one count for each member, or for each file over all
@@ -99,7 +100,8 @@ Over a fleet:
   -V, --version             print the version
 
 Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C
-locale each byte is one.
+locale each byte is one. On a terminal, spaces after the colon of shorter names
+of members align what follows; in a pipe, and with -h, -Z, --json, there are none.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
 cannot be read, memberd not reachable), 3 no such error but a member did not

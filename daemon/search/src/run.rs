@@ -46,7 +46,7 @@ use units::Units;
 pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
 
 /// How large the parts are in which files are searched side by side.
-const BLOCK_BYTES: u64 = 256 * 1024;
+const BLOCK_BYTES: u64 = 512 * 1024;
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Search {
     }
 
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
-    /// Blocks until done. `cancel` is looked at before every read (64 or 256 KiB), and a stopped `output` ends the run likewise.
+    /// Blocks until done. `cancel` is looked at before every read (64 or 512 KiB), and a stopped `output` ends the run likewise.
     pub fn run_with(
         &self,
         plan: &Plan,

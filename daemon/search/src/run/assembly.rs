@@ -37,6 +37,8 @@ pub(crate) struct Assembly<'o, 's> {
 #[derive(Debug, Default)]
 struct Gathered {
     begun: bool,
+    /// The bytes that were told of as read, of a unit that is not done.
+    told: u64,
     printed: bool,
     selected: u64,
     binary: bool,
@@ -70,6 +72,12 @@ impl<'o, 's> Assembly<'o, 's> {
             bytes.drain(..self.separator.len());
         }
         self.printer.chunk().lines(bytes)
+    }
+
+    /// So many more bytes of the current file were read.
+    pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.file.told += bytes;
+        self.printer.chunk().note_read(bytes)
     }
 
     pub(crate) fn message(&mut self, text: String) -> Result<(), Stopped> {
@@ -119,7 +127,9 @@ impl<'o, 's> Assembly<'o, 's> {
             self.totals.files += 1;
         }
         self.totals.bytes += outcome.bytes;
-        self.printer.chunk().note_read(outcome.bytes)?;
+        // What was told while it was searched as a whole is not told again.
+        let told = std::mem::take(&mut self.file.told);
+        self.printer.chunk().note_read(outcome.bytes.saturating_sub(told))?;
         if outcome.binary && self.search.query.binary == Binary::Skip {
             // What was selected before does not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);

@@ -217,6 +217,7 @@ impl<'m> Merge<'m> {
         };
         let size = Before { bytes: part.len() as u64, lines: search.lines_in(part) };
         self.totals.bytes += size.bytes;
+        self.captured.found.send(Piece::Read(size.bytes)).map_err(|_| Stopped)?;
         self.printer.borrow_mut().set_file(search.name(self.work.machine, current.file), current.source.size);
         let done = Cell::new(false);
         let lines =

@@ -114,6 +114,7 @@ impl Work<'_> {
                 match next(&pieces, assembly)? {
                     Some(Piece::Lines(bytes)) => assembly.lines(bytes)?,
                     Some(Piece::Message(text)) => assembly.message(text)?,
+                    Some(Piece::Read(bytes)) => assembly.note_read(bytes)?,
                     Some(Piece::Done(outcome)) => match assembly.part(file, is_last, outcome)? {
                         Next::End => return Ok(()),
                         Next::More => break,
@@ -151,6 +152,7 @@ pub(crate) fn apart(plan: &Plan, output: &mut dyn Output, work: impl FnOnce(&Syn
                 Piece::Lines(bytes) => output.lines(bytes),
                 Piece::Timed(timed) => timed.hand_on(output),
                 Piece::Message(text) => output.message(text),
+                Piece::Read(bytes) => output.read(bytes),
                 Piece::End(totals) => return totals,
                 Piece::Done(_) => Ok(()),
             };
