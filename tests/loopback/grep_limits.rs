@@ -114,7 +114,7 @@ fn a_search_runs_on_no_more_threads_than_a_machine_allows() {
     for (number, allowed) in [(1, 2), (2, 1), (3, 5)] {
         let daemon = &fleet[number];
         wait_until_it_searches(daemon);
-        let threads = || proc::threads(daemon.pid()).iter().filter(|name| *name == "search").count();
+        let threads = || proc::threads_that_give_way(daemon.pid());
         wait_until("its threads search", SOON, || {
             let running = threads();
             holds(running == allowed, || format!("{} has {running} threads that search", daemon.name()))

@@ -95,10 +95,10 @@ fn lines_are_aligned_by_the_longest_name_on_a_terminal_and_exact_in_a_pipe() {
         [line("a-long-name", "", 2), line("vm1", gap, 1), line("vm3", gap, 3)]
     };
     let (aligned, exact) = (expected("        ", "needle"), expected("", "needle"));
-    assert_eq!(lines(&fleet, &["--color=never"]), aligned);
-    assert_eq!(lines(&fleet, &["-c"]), expected("        ", "1").map(|line| colored_name(&line)));
+    assert_eq!(lines(&fleet, &[]), aligned);
+    assert_eq!(lines(&fleet, &["-c", "--color"]), expected("        ", "1").map(|line| colored_name(&line)));
     // The longest of those that are asked.
-    assert_eq!(lines(&fleet, &["--color=never", "--on", "vm*"]), exact[1..]);
+    assert_eq!(lines(&fleet, &["--on", "vm*"]), exact[1..]);
     let piped = fleet[1].ctl(&["grep", "needle", "a.txt"]);
     let mut piped: Vec<String> = String::from_utf8(piped.stdout).unwrap().lines().map(str::to_owned).collect();
     piped.sort();
