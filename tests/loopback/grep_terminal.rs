@@ -54,7 +54,7 @@ impl Terminal {
     }
 
     /// All that was written, once it has ended.
-    fn to_its_end(mut self) -> String {
+    fn finish(mut self) -> String {
         self.running.wait(SOON);
         self.shown.extend(self.written.iter().map(|bytes| String::from_utf8(bytes).unwrap()));
         self.shown
@@ -68,10 +68,10 @@ fn how_far_a_grep_has_come_is_shown_while_it_takes_long_and_gone_when_it_ends() 
     let mut terminal = Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false);
     terminal.wait_for("\r2 of 3 members answered, ");
     fleet[3].signal(Signal::SIGCONT);
-    let shown = terminal.to_its_end();
+    let shown = terminal.finish();
     assert!(shown.ends_with("\r\x1b[K"), "{shown:?}");
     // One that ends at once shows nothing.
-    assert_eq!(Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false).to_its_end(), "");
+    assert_eq!(Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false).finish(), "");
     fleet.wait_until_whole_within(SOON);
 }
 
@@ -84,7 +84,7 @@ fn lines_are_aligned_by_the_longest_name_on_a_terminal_and_exact_in_a_pipe() {
         }
     });
     let lines = |fleet: &Fleet, options: &[&str]| {
-        let shown = Terminal::grep(fleet, &[options, &["needle", "a.txt"]].concat(), true).to_its_end();
+        let shown = Terminal::grep(fleet, &[options, &["needle", "a.txt"]].concat(), true).finish();
         let mut lines: Vec<String> = shown.lines().map(str::to_owned).collect();
         lines.sort();
         lines
