@@ -1,13 +1,15 @@
 //! The connection to the daemon: opened, greeted, asked once, and read to the end.
 
-use std::io::{BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use memberd_control::frame::{FrameError, Message, read_frame, write_frame};
+use memberd_control::frame::{FrameError, Message, decode, write_frame};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
+use memberd_control::output;
+use memberd_control::reader::FrameReader;
 use memberd_control::socket::{Access, read_only};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -39,17 +41,31 @@ pub(crate) enum Patience {
     Endless,
 }
 
+/// A reply to a grep.
+#[derive(Debug)]
+pub(crate) enum Found<'c> {
+    /// A member's output, where it was read to.
+    Output {
+        /// The member that it is from.
+        member: &'c str,
+        /// The lines.
+        bytes: &'c [u8],
+    },
+    /// Any other reply.
+    Reply(Reply),
+}
+
 /// An open connection on which a request was sent.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: BufReader<UnixStream>,
+    frames: FrameReader<UnixStream>,
 }
 
 impl Connection {
     /// Connects, exchanges greetings, and sends the request.
     pub(crate) fn ask(daemon: &Daemon, request: &Request, patience: Patience) -> Result<Connection, Failure> {
         let stream = connect(&daemon.socket, request)?;
-        let mut connection = Connection { stream: BufReader::new(stream) };
+        let mut connection = Connection { frames: FrameReader::new(stream) };
         let patience = match (patience, daemon.timeout) {
             (Patience::Endless, _) => None,
             (Patience::For(_), Some(seconds)) => Some(Duration::from_secs(seconds)),
@@ -73,10 +89,23 @@ impl Connection {
     /// As [`Connection::reply`], but ends at once with [`Failure::OutputClosed`] when the reader of standard output goes away
     /// while nothing is there to be written: what `| head` and `| less` need.
     pub(crate) fn reply_while_read(&mut self) -> Result<Reply, Failure> {
-        if self.stream.buffer().is_empty() {
+        self.wait_for_either_end()?;
+        self.reply()
+    }
+
+    /// As [`Connection::reply`], or with `while_read` as [`Connection::reply_while_read`], for a grep.
+    pub(crate) fn found(&mut self, while_read: bool) -> Result<Found<'_>, Failure> {
+        if while_read {
             self.wait_for_either_end()?;
         }
-        self.reply()
+        let body = self.frames.body(Reply::CAP).map_err(broken)?;
+        if let Some((member, bytes)) = output::parts(body) {
+            return Ok(Found::Output { member, bytes });
+        }
+        match decode(body).map_err(broken)? {
+            Reply::Refused(refusal) => Err(refusal.into()),
+            reply => Ok(Found::Reply(reply)),
+        }
     }
 
     fn greet(&mut self) -> Result<(), Failure> {
@@ -98,7 +127,7 @@ impl Connection {
     }
 
     fn send(&mut self, message: &impl Message) -> Result<(), Failure> {
-        match write_frame(self.stream.get_mut(), message) {
+        match write_frame(self.frames.get_mut(), message) {
             // A daemon that hung up has often said why: reading tells.
             Err(FrameError::Io(error)) if hung_up(&error) => Ok(()),
             Err(FrameError::TooLong { length, cap }) => Err(Failure::usage(format!(
@@ -109,22 +138,26 @@ impl Connection {
     }
 
     fn read<M: Message>(&mut self) -> Result<M, Failure> {
-        read_frame(&mut self.stream).map_err(broken)
+        self.frames.body(M::CAP).and_then(decode).map_err(broken)
     }
 
     fn wait_at_most(&self, limit: Option<Duration>) -> Result<(), Failure> {
-        let stream = self.stream.get_ref();
+        let stream = self.frames.get_ref();
         stream
             .set_read_timeout(limit)
             .and_then(|()| stream.set_write_timeout(limit))
             .map_err(|error| broken(FrameError::Io(error)))
     }
 
+    /// Waits until something came, or the reader of standard output has gone.
     fn wait_for_either_end(&self) -> Result<(), Failure> {
+        if self.frames.has_begun() {
+            return Ok(());
+        }
         let stdout = std::io::stdout();
         let ended = PollFlags::POLLERR | PollFlags::POLLHUP;
         let mut ends =
-            [PollFd::new(self.stream.get_ref().as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+            [PollFd::new(self.frames.get_ref().as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
         loop {
             match poll(&mut ends, PollTimeout::NONE) {
                 Err(Errno::EINTR) => {}

@@ -12,6 +12,7 @@
 
 use memberd_search::{Narrow, Offer, OfferedFile, Output, Plan, Print, Query, Stopped, Syntax};
 use memberd_tests::{Fleet, proc};
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::num::NonZero;
@@ -26,6 +27,8 @@ const LOG_BYTES: usize = 60_000_000;
 const LOGS: u8 = 10;
 /// How often each thing is measured; the median counts.
 const ROUNDS: usize = 7;
+/// How often one and more threads are compared; processor time is told in hundredths of a second.
+const GAIN_ROUNDS: usize = 40;
 /// The logs are the same at each run.
 const SEED: u64 = 20_261_121;
 
@@ -93,10 +96,40 @@ fn main() {
             ],
         );
     }
+    gain(logs.get(..1).unwrap_or_default(), cores);
     let (tiny, first) = (tiny(&ten), first_line(&ten));
     println!("\nA rare pattern over ten members that have little to read: {} ms.", tenths(tiny));
     println!("The first of 30 % of the lines of ten members: after {} ms.", tenths(first));
     println!("Resident at most, in MiB: {} for one member, with ten greps at once {}.", peak(&one), ten_at_once(&one));
+}
+
+/// What a second thread gains on one log: the engine's time on one and on all cores, and on how many of them it was.
+fn gain(log: &[PathBuf], cores: usize) {
+    println!(
+        "\nOne log in the engine, {GAIN_ROUNDS} rounds in turn: medians, and the processor time of a round over its time.\n"
+    );
+    println!("| | 1 thread | {cores} threads | gain | cores in use |");
+    println!("|---|---|---|---|---|");
+    for case in &CASES {
+        let (mut times, mut ticks, mut all) = ([Vec::new(), Vec::new()], 0, Duration::ZERO);
+        for _ in 0..GAIN_ROUNDS {
+            times[0].push(engine(case, log, 1));
+            let before = proc::cpu_ticks(Pid::this());
+            let time = engine(case, log, cores);
+            ticks += proc::cpu_ticks(Pid::this()) - before;
+            all += time;
+            times[1].push(time);
+        }
+        let [one, side_by_side] = times.map(median);
+        println!(
+            "| {} | {} | {} | {:.2} | {:.1} |",
+            case.0,
+            tenths(one),
+            tenths(side_by_side),
+            side_by_side.as_secs_f64() / one.as_secs_f64(),
+            (Duration::from_millis(10) * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs_f64() / all.as_secs_f64(),
+        );
+    }
 }
 
 /// Measures all of them in turn, so that a busy moment of the machine is everybody's.
@@ -167,7 +200,7 @@ fn offered(logs: &[PathBuf]) -> Vec<OfferedFile> {
 struct Nowhere;
 
 impl Output for Nowhere {
-    fn lines(&mut self, _: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
         Ok(())
     }
 

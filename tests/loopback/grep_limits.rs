@@ -98,3 +98,27 @@ fn more_greps_than_a_machine_may_begin_are_refused_at_once() {
     let other = fleet[2].ctl(&["grep", "-c", "needle", "big.txt"]);
     assert_eq!(other.status.code(), Some(0), "{other:?}");
 }
+
+#[test]
+fn a_search_runs_on_no_more_threads_than_a_machine_allows() {
+    let fleet = Fleet::start_with(3, |daemon| {
+        offer_lines(daemon, 200_000);
+        match daemon.name() {
+            "vm2" => daemon.settings.limits = vec!["search_threads = 1"],
+            "vm3" => daemon.settings.limits = vec!["search_threads = 5"],
+            _ => {}
+        }
+    });
+    // Nobody reads, so that all threads that there may be are kept waiting.
+    let _busy = unread(&fleet, 1);
+    for (number, allowed) in [(1, 2), (2, 1), (3, 5)] {
+        let daemon = &fleet[number];
+        wait_until_it_searches(daemon);
+        let threads = || proc::threads_that_give_way(daemon.pid());
+        wait_until("its threads search", SOON, || {
+            let running = threads();
+            holds(running == allowed, || format!("{} has {running} threads that search", daemon.name()))
+        });
+        assert!((0..20).all(|_| threads() <= allowed), "{} takes more threads", daemon.name());
+    }
+}

@@ -13,6 +13,7 @@ mod grep_limits;
 mod grep_matches;
 mod grep_members;
 mod grep_streams;
+mod grep_terminal;
 mod grep_trouble;
 mod hostile;
 mod introducer;

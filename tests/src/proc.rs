@@ -47,6 +47,20 @@ pub fn open_files(pid: Pid) -> Vec<PathBuf> {
     descriptors.filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok()).collect()
 }
 
+/// How many of its threads give way to all others: nice 19.
+///
+/// # Panics
+/// When the process is gone.
+pub fn threads_that_give_way(pid: Pid) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+    // One that ended meanwhile is none.
+    let stat = |task: std::io::Result<fs::DirEntry>| fs::read_to_string(task.ok()?.path().join("stat")).ok();
+    // After the name in parentheses the nice value is the 17th field.
+    let nice =
+        |stat: String| stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16).map(|nice| nice == "19"));
+    tasks.filter_map(stat).filter_map(nice).filter(|gives_way| *gives_way).count()
+}
+
 /// Whether it has this file open.
 ///
 /// # Panics

@@ -21,7 +21,7 @@ use clap::CommandFactory;
 use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, Found, Patience, out_of_place};
 use crate::exit::{Failure, complain};
 use crate::output::{self, Output};
 use counts::Counts;
@@ -89,7 +89,8 @@ Over a fleet:
       --since=T, --until=T  only lines of that time: 10m, 2h, yesterday, 14:00,
                             2026-11-21 14:00, or as in RFC 3339
       --merge               print all members' lines in the order of time
-      --follow              print lines as they are written, until interrupted
+      --follow              print lines as they are written, until interrupted;
+                            neither goes with -A, -B, -C, nor one with the other
       --journal             search the journal, not files; with -u UNIT and
                             -p PRIORITY as journalctl has them
       --count-by=WHAT       one count for each member, or for each file over all
@@ -100,7 +101,8 @@ Over a fleet:
   -V, --version             print the version
 
 Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C
-locale each byte is one.
+locale each byte is one. On a terminal, spaces after the colon of shorter names
+of members align what follows; in a pipe, and with -h, -Z, --json, there are none.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
 cannot be read, memberd not reachable), 3 no such error but a member did not
@@ -191,12 +193,14 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
     loop {
         // Who asks for no output does not mind when nobody reads it.
-        let reply = match quiet {
-            true => connection.reply()?,
-            false => connection.reply_while_read()?,
+        let reply = match connection.found(!quiet)? {
+            Found::Output { member, bytes } => {
+                screen.output(member, bytes)?;
+                continue;
+            }
+            Found::Reply(reply) => reply,
         };
         match reply {
-            Reply::GrepOutput { member, bytes } => screen.output(member, &bytes)?,
             Reply::GrepMessage { member, text } => screen.complain(&format!("{member}:{text}")),
             Reply::GrepNotice(text) => screen.complain(&text),
             Reply::GrepProgress { asked, answered, bytes } => screen.progress(asked, answered, bytes),
@@ -235,11 +239,11 @@ impl Screen {
         Screen { printer: Printer::new(request), counts: Counts::new(request, view), progress: Progress::new() }
     }
 
-    fn output(&mut self, member: String, bytes: &[u8]) -> Result<(), Failure> {
+    fn output(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(counts) = &mut self.counts
             && !counts.prints_files()
         {
-            return counts.take(&member, bytes);
+            return counts.take(member, bytes);
         }
         self.progress.clear();
         self.printer.print(member, bytes)
@@ -258,7 +262,7 @@ impl Screen {
     fn end(&mut self, tally: &Tally) -> Result<(), Failure> {
         self.progress.clear();
         match &self.counts {
-            Some(counts) => self.printer.print(String::new(), &counts.lines(tally.members())),
+            Some(counts) => self.printer.print("", &counts.lines(tally.members())),
             None => Ok(()),
         }
     }

@@ -88,6 +88,10 @@ pub struct GrepPrinting {
     pub initial_tab: bool,
     /// `-h`: lines without `NAME:FILE:`.
     pub no_names: bool,
+    /// On a terminal: the client asks for aligned names by a 0, and the daemon that it asks makes that the width of the longest name of
+    /// the members it asks, in characters.
+    #[serde(default)]
+    pub name_width: Option<u8>,
     /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
     pub null_after_names: bool,
     /// `-s`: no messages about files that cannot be read.
@@ -119,6 +123,7 @@ impl Default for GrepPrinting {
             byte_offsets: false,
             initial_tab: false,
             no_names: false,
+            name_width: None,
             null_after_names: false,
             no_messages: false,
             max_count: None,

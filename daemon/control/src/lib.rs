@@ -28,4 +28,6 @@ pub mod frame;
 pub mod grep;
 pub mod keyring;
 pub mod message;
+pub mod output;
+pub mod reader;
 pub mod socket;

@@ -8,7 +8,8 @@ pub struct Stopped;
 /// Takes what a search finds, in order. Blocking here is how a slow reader slows the search.
 pub trait Output {
     /// Takes whole lines, ready to print, each with its end, a newline or with `-z` a NUL byte: up to about [`CHUNK_BYTES`] of them, or one longer line.
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+    /// The bytes are the output's own, so that it can pass them on without a copy.
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped>;
 
     /// Takes whole lines that carry one time, in milliseconds since the Unix epoch, with [`Plan::by_time`](crate::Plan::by_time)
     /// in the place of [`Output::lines`]: at least one line, formatted alike, up to about [`CHUNK_BYTES`] or one longer line.
@@ -17,7 +18,7 @@ pub trait Output {
     /// An output that does not care for times takes them for lines.
     fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
         let _ = milliseconds;
-        self.lines(bytes)
+        self.lines(bytes.to_vec())
     }
 
     /// So many more bytes were read. Called often, so do little.
@@ -34,4 +35,4 @@ pub trait Output {
 pub const NO_TIME: i64 = i64::MIN;
 
 /// How many bytes of lines are gathered before they are handed to [`Output::lines`].
-pub const CHUNK_BYTES: usize = 64 * 1024;
+pub const CHUNK_BYTES: usize = 128 * 1024;

@@ -33,6 +33,9 @@ pub struct Query {
     pub initial_tab: bool,
     /// `-h`: lines without `MACHINE:FILE:`.
     pub no_names: bool,
+    /// How wide the names of machines are at least, in characters: spaces follow the colon of a shorter one, so that what comes after
+    /// them is aligned.
+    pub name_width: u8,
     /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
     pub null_after_names: bool,
     /// `-s`: no messages about files that cannot be read. They are counted as errors all the same.
@@ -70,6 +73,7 @@ impl Default for Query {
             byte_offsets: false,
             initial_tab: false,
             no_names: false,
+            name_width: 0,
             null_after_names: false,
             no_messages: false,
             max_count: None,

@@ -46,7 +46,7 @@ use units::Units;
 pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
 
 /// How large the parts are in which files are searched side by side.
-const BLOCK_BYTES: u64 = 256 * 1024;
+const BLOCK_BYTES: u64 = 512 * 1024;
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Search {
     }
 
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
-    /// Blocks until done. `cancel` is looked at before every read (64 or 256 KiB), and a stopped `output` ends the run likewise.
+    /// Blocks until done. `cancel` is looked at before every read (64 or 512 KiB), and a stopped `output` ends the run likewise.
     pub fn run_with(
         &self,
         plan: &Plan,
@@ -204,15 +204,21 @@ impl Search {
 
     /// What is printed as the name of a file: `MACHINE:FILE`.
     fn name(&self, machine: &str, file: &OfferedFile) -> Vec<u8> {
-        [machine.as_bytes(), b":", file.path().as_os_str().as_bytes()].concat()
+        self.named(machine, file.path().as_os_str().as_bytes())
+    }
+
+    /// `MACHINE:FILE`, with spaces between where names are aligned.
+    fn named(&self, machine: &str, file: &[u8]) -> Vec<u8> {
+        let missing = usize::from(self.query.name_width).saturating_sub(machine.chars().count());
+        [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), file].concat()
     }
 
     /// What is printed between groups of lines with context; nothing if there are none.
     fn separator(&self, budget: &Budget<'_>) -> Vec<u8> {
         struct Kept(Vec<u8>);
         impl Output for Kept {
-            fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-                self.0.extend_from_slice(bytes);
+            fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+                self.0.extend_from_slice(&bytes);
                 Ok(())
             }
             fn message(&mut self, _: String) -> Result<(), Stopped> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use memberd_search::{Narrow, Offer, Output, Plan, Query, Stopped, Totals};
+use memberd_search::{Binary, Narrow, Offer, Output, Plan, Query, Stopped, Totals};
 use tempfile::TempDir;
 
 /// How long a line may take to come; far longer than it does.
@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Sent(Sender<String>);
 
 impl Output for Sent {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        let text = String::from_utf8(bytes).unwrap();
         text.lines().try_for_each(|line| self.0.send(line.to_owned())).map_err(|_| Stopped)
     }
 
@@ -165,6 +165,17 @@ fn max_count_holds_for_each_file() {
         followed.expect(&["x 1"; 999]);
         followed.expect(&["x 1000"]);
         followed.append("a.log", "x 1002\n");
+        followed.append("b.log", "x other\n");
+        followed.expect(&["x other"]);
+    });
+}
+
+#[test]
+fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() {
+    follow(&Query { binary: Binary::Skip, ..query() }, &[], |followed| {
+        followed.append("a.log", "x text\n");
+        followed.expect(&["x text"]);
+        followed.append("a.log", "x\0 binary\nx after\n");
         followed.append("b.log", "x other\n");
         followed.expect(&["x other"]);
     });

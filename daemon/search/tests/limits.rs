@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Print, Query, Stopped, Syntax,
+    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Plan, Print, Query, Stopped, Syntax, Window,
 };
 use tempfile::TempDir;
 
@@ -28,18 +28,25 @@ fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
 struct Probe<F> {
     chunks: Vec<usize>,
     messages: Vec<String>,
+    /// What it was told of as read, each time.
+    read: Vec<u64>,
     react: F,
 }
 
 fn probe<F: FnMut(usize) -> Result<(), Stopped>>(react: F) -> Probe<F> {
-    Probe { chunks: vec![], messages: vec![], react }
+    Probe { chunks: vec![], messages: vec![], read: vec![], react }
 }
 
 impl<F: FnMut(usize) -> Result<(), Stopped>> Output for Probe<F> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         assert_eq!(bytes.last(), Some(&b'\n'));
         self.chunks.push(bytes.len());
         (self.react)(self.chunks.len())
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.read.push(bytes);
+        Ok(())
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
@@ -100,8 +107,16 @@ fn a_search_that_backtracks_ends_when_cancelled() {
     let search = Query { syntax: Syntax::Perl, ..query("^(?:a|a)*?[bc]") }.compile().unwrap();
     std::thread::scope(|scope| {
         let run = scope.spawn(|| search.run("m1", &files, &mut probe(|_| Ok(())), &cancel));
-        // Whether it has begun by now does not matter.
-        std::thread::sleep(Duration::from_millis(50));
+        // Once it has opened the file, it is at it.
+        let path = std::fs::canonicalize(files[0].path()).unwrap();
+        let is_open = || {
+            let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+            descriptors.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok()).any(|open| open == path)
+        };
+        while !is_open() {
+            assert!(!run.is_finished(), "it ended before it was cancelled");
+            std::thread::yield_now();
+        }
         let cancelled = Instant::now();
         cancel.store(true, Ordering::Relaxed);
         assert!(run.join().unwrap().interrupted);
@@ -227,5 +242,24 @@ fn early_stops_read_no_more_than_they_need() {
             assert!(totals.bytes <= 256 * 1024, "{print:?} {invert} {}", totals.bytes);
             assert_eq!(totals.lines, 1);
         }
+    }
+}
+
+#[test]
+fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
+    let lines = 200_000;
+    let (_directory, files) = file(|file| (0..lines).for_each(|n| writeln!(file, "@{n} line {n}").unwrap()));
+    let size = std::fs::metadata(files[0].path()).unwrap().len();
+    let window = Window { since: Some(0), until: None };
+    for (how, query, plan) in [
+        ("in blocks", query("nowhere"), Plan::default()),
+        ("with context", Query { after_context: Some(1), ..query("nowhere") }, Plan::default()),
+        ("in a window of time", query("nowhere"), Plan { window, ..Plan::default() }),
+        ("by time", query("nowhere"), Plan { by_time: true, ..Plan::default() }),
+    ] {
+        let mut probe = probe(|_| Ok(()));
+        let totals = query.compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+        assert_eq!((totals.bytes, probe.read.iter().sum()), (size, size), "{how}");
+        assert!(probe.read.iter().filter(|bytes| **bytes > 0).count() > 2, "{how}: {:?}", probe.read);
     }
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 struct AtFirst<F>(Option<F>);
 
 impl<F: FnOnce()> Output for AtFirst<F> {
-    fn lines(&mut self, _: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
         self.0.take().map_or(Ok(()), |look| {
             look();
             Ok(())

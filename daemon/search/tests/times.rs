@@ -5,7 +5,7 @@
 use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window};
+use memberd_search::{Binary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -21,8 +21,8 @@ struct Kept {
 }
 
 impl Output for Kept {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.output.push_str(std::str::from_utf8(bytes).unwrap());
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.output.push_str(std::str::from_utf8(&bytes).unwrap());
         Ok(())
     }
 
@@ -244,4 +244,16 @@ fn more_files_than_can_be_open_at_once_are_refused_in_the_order_of_time() {
     let (kept, totals) = run(&query("x"), &Plan { by_time: true, ..Plan::default() }, &files);
     assert_eq!(kept.messages, ["257 files cannot be merged in the order of time, only 256: name fewer"]);
     assert_eq!(totals.errors, 1);
+}
+
+#[test]
+fn merged_files_that_are_no_text_are_skipped_when_that_is_asked_for() {
+    let texts = [line(1, "n a"), line(2, "n\0 b"), line(3, "n c")];
+    let (_directory, files) =
+        files(&[("binary", (texts[1].clone() + &texts[0]).as_bytes()), ("text", (texts[0].clone() + &texts[2]).as_bytes())]);
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let (kept, totals) = run(&Query { binary: Binary::Skip, ..query("n") }, &plan, &files);
+    let found: String = kept.timed.iter().map(|(_, lines)| lines.as_str()).collect();
+    assert_eq!((found, totals.lines), (texts[0].clone() + &texts[2], 2));
+    assert!(kept.messages.is_empty(), "{:?}", kept.messages);
 }

@@ -2,8 +2,10 @@
 
 use super::server::Door;
 use crate::handler::{Context, handle};
+use crate::peer::frame::write_both;
 use memberd_control::frame::{FrameError, HEADER_BYTES, Message, decode, encode, length};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
+use memberd_control::output;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,7 +90,13 @@ impl Client {
     /// # Errors
     /// When it has gone.
     pub async fn stream(&mut self, reply: &Reply) -> Result<(), ClientError> {
-        self.write(reply).await
+        match reply {
+            Reply::GrepOutput { member, bytes } => {
+                let head = output::head(member, bytes.len())?;
+                Ok(write_both(&mut self.writer, &head, bytes).await?)
+            }
+            reply => self.write(reply).await,
+        }
     }
 
     /// Returns when the client has closed the connection, or said more than it should.

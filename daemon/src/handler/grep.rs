@@ -4,7 +4,7 @@ use super::{Context, ended, not_in_group, refused};
 use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
 use crate::search::fan_out::{FanOut, HELD};
-use crate::search::members::{Chosen, Selection};
+use crate::search::members::{Chosen, Selection, Target};
 use crate::search::refusal;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
@@ -26,7 +26,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
     // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats do not wait for that.
-    let (bad, request) = tokio::task::spawn_blocking(move || (refusal(&request), request)).await.map_err(io::Error::other)?;
+    let (bad, mut request) = tokio::task::spawn_blocking(move || (refusal(&request), request)).await.map_err(io::Error::other)?;
     if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }
@@ -47,6 +47,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
     for (member, failed) in failed {
         client.send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } }).await?;
     }
+    align(&mut request, &up);
     let mut search = FanOut::start(context.caller.clone(), up, &request, selection, &context.membership)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -60,6 +61,14 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         client.stream(&reply).await?;
     }
     client.send(&Reply::Done).await
+}
+
+/// Names as wide as the longest of the members that are asked, if that is wanted.
+fn align(request: &mut GrepRequest, members: &[Target]) {
+    let longest = members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
+    if let Some(width) = &mut request.printing.name_width {
+        *width = u8::try_from(longest).unwrap_or(u8::MAX);
+    }
 }
 
 /// A place for each connection of a grep that needs all its members at once; none for others.

@@ -4,8 +4,8 @@ use crate::seal::handshake::Alert;
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The memory that is taken for a frame before its bytes have come: what a piece of grep's output needs.
-const RESERVED: usize = 128 * 1024;
+/// The memory that is taken for a frame before its bytes have come.
+const RESERVED: usize = 64 * 1024;
 
 /// Reads a frame of at most `cap` bytes.
 ///
@@ -22,10 +22,17 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Resu
 /// # Errors
 /// As [`read`]'s.
 pub async fn read_length(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<usize> {
-    let announced = stream.read_u32().await?;
-    let length = usize::try_from(announced).unwrap_or(usize::MAX);
+    length(stream.read_u32().await?.to_be_bytes(), cap)
+}
+
+/// The length that a frame's first bytes announce.
+///
+/// # Errors
+/// [`read`]'s, but those of the connection.
+pub fn length(header: [u8; 4], cap: usize) -> io::Result<usize> {
+    let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
     if length > cap {
-        let [first, ..] = announced.to_be_bytes();
+        let [first, ..] = header;
         if let Some(alert) = Alert::from_first_byte(first) {
             return Err(alert.into());
         }
@@ -63,7 +70,16 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> i
     if tail.len() <= 4_096 {
         head.extend_from_slice(std::mem::take(&mut tail));
     }
-    let mut slices = [IoSlice::new(&head), IoSlice::new(tail)];
+    write_both(stream, &head, tail).await?;
+    stream.flush().await
+}
+
+/// Writes two parts with one call, if they can be taken at once.
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn write_both(stream: &mut (impl AsyncWrite + Unpin), head: &[u8], tail: &[u8]) -> io::Result<()> {
+    let mut slices = [IoSlice::new(head), IoSlice::new(tail)];
     let mut left = &mut slices[..];
     while !left.is_empty() {
         let written = stream.write_vectored(left).await?;
@@ -72,5 +88,5 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> i
         }
         IoSlice::advance_slices(&mut left, written);
     }
-    stream.flush().await
+    Ok(())
 }

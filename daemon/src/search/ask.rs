@@ -1,7 +1,7 @@
 //! Asks one member, and reads its answer.
 
 use super::members::Target;
-use super::reply::PeerReply;
+use super::reply::{PeerReply, Replies};
 use crate::peer::PeerRequestKind;
 use crate::peer::call::Caller;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
@@ -77,7 +77,7 @@ impl Question {
     /// When it cannot be reached.
     pub(super) async fn ask(&self, member: &Target) -> io::Result<Answer<'_, impl AsyncRead + Unpin + use<>>> {
         let stream = self.caller.open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
-        Ok(Answer { question: self, stream, bytes: 0 })
+        Ok(Answer { question: self, replies: Replies::new(stream), bytes: 0 })
     }
 
     /// Tells the client something.
@@ -99,7 +99,7 @@ impl Question {
 /// A member's answer as it comes.
 pub(super) struct Answer<'q, S> {
     question: &'q Question,
-    stream: S,
+    replies: Replies<S>,
     /// What it has searched so far.
     bytes: u64,
 }
@@ -111,7 +111,7 @@ impl<S: AsyncRead + Unpin> Answer<'_, S> {
     /// When the member falls silent, the connection breaks, or what comes is no reply.
     pub(super) async fn next(&mut self) -> io::Result<PeerReply> {
         loop {
-            match timeout(SILENCE_LIMIT, PeerReply::read(&mut self.stream)).await?? {
+            match timeout(SILENCE_LIMIT, self.replies.next()).await?? {
                 PeerReply::Working(bytes) => self.note(bytes),
                 PeerReply::Done(totals) => {
                     self.note(totals.bytes);

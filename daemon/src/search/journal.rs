@@ -28,6 +28,15 @@ const MAX_COMPLAINT: u64 = 4 * 1024;
 /// The longest line of a journal that is followed. Of a longer one, parts are searched.
 const MAX_FOLLOWED: usize = 1 << 20;
 
+/// What is asked for of a journal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'r> {
+    pub(super) journal: &'r GrepJournal,
+    pub(super) files: &'r GrepFiles,
+    /// Whether each line is wanted with its time.
+    pub(super) by_time: bool,
+}
+
 /// Searches the journal until it ends or, when it is followed, until the search is cancelled.
 ///
 /// # Errors
@@ -36,7 +45,7 @@ pub(super) fn search(
     program: &Path,
     machine: &str,
     search: &Search,
-    (journal, files): (&GrepJournal, &GrepFiles),
+    Asked { journal, files, by_time }: Asked<'_>,
     output: &mut dyn Output,
     cancel: &AtomicBool,
 ) -> Result<GrepTotals, String> {
@@ -52,6 +61,7 @@ pub(super) fn search(
         let watch = scope.spawn(|| running.end_when(cancel));
         let complaint = scope.spawn(|| complaint(complaints));
         let totals = match files.follow {
+            false if by_time => search.run_stream_by_time(machine, NAME, &mut lines, output, cancel),
             false => search.run_stream(machine, NAME, &mut lines, output, cancel),
             true => follow(machine, search, &mut lines, output, cancel),
         };

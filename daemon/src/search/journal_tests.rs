@@ -39,7 +39,8 @@ impl Fake {
     fn search(&self, files: &GrepFiles, output: &mut dyn Output, cancel: &AtomicBool) -> Result<GrepTotals, String> {
         let query = Query { patterns: vec!["error".into()], ..Query::default() };
         let journal = files.journal.clone().unwrap_or_default();
-        search(&self.program(), "vm1", &query.compile().unwrap(), (&journal, files), output, cancel)
+        let asked = Asked { journal: &journal, files, by_time: false };
+        search(&self.program(), "vm1", &query.compile().unwrap(), asked, output, cancel)
     }
 }
 
@@ -47,15 +48,21 @@ impl Fake {
 #[derive(Default)]
 struct Kept {
     lines: String,
+    times: Vec<(i64, String)>,
     messages: Vec<String>,
     told: Option<mpsc::Sender<String>>,
 }
 
 impl Output for Kept {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        let text = String::from_utf8_lossy(bytes).into_owned();
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         self.lines.push_str(&text);
         self.told.as_ref().map_or(Ok(()), |told| told.send(text).map_err(|_| Stopped))
+    }
+
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        self.times.push((milliseconds, String::from_utf8_lossy(bytes).into_owned()));
+        Ok(())
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
@@ -113,7 +120,7 @@ fn what_journalctl_complains_of_is_an_error_in_its_words() {
     assert_eq!(kept.messages, ["journal: Failed to open the journal"]);
     let absent = Path::new("/nowhere/journalctl");
     let query = Query::default().compile().unwrap();
-    let asked = (&GrepJournal::default(), &GrepFiles::default());
+    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
     let error = search(absent, "vm1", &query, asked, &mut kept, &AtomicBool::new(false)).unwrap_err();
     assert!(error.starts_with("the journal cannot be read: /nowhere/journalctl: No such file"), "{error}");
 }
@@ -140,7 +147,49 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
 fn a_search_that_has_enough_ends_journalctl() {
     let fake = Fake::new("while :; do echo error; done");
     let query = Query { patterns: vec!["error".into()], print: memberd_search::Print::Nothing, ..Query::default() };
-    let asked = (&GrepJournal::default(), &GrepFiles::default());
+    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
     let search = search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut Kept::default(), &AtomicBool::new(false));
     assert_eq!(search.unwrap().errors, 0);
+}
+
+#[test]
+fn a_journal_that_is_merged_has_the_time_of_each_line() {
+    let fake = Fake::new(
+        "echo '1970-01-01T00:00:01.000500+00:00 vm1 a[1]: error'
+         echo '1970-01-01T00:00:02.123456+00:00 vm1 a[1]: fine'
+         echo '                                   error, in a second line'
+         echo '1970-01-01T00:00:02.000000+00:00 vm1 b[2]: error, a little late'
+         echo '1970-01-01T00:00:03.000000+00:00 vm1 b[2]: the last error'",
+    );
+    let query = Query { patterns: vec!["error".into()], line_numbers: true, ..Query::default() };
+    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
+    let mut kept = Kept::default();
+    let totals = search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut kept, &AtomicBool::new(false)).unwrap();
+    assert_eq!((totals.files, totals.lines, totals.errors), (1, 4, 0));
+    let (times, lines): (Vec<i64>, Vec<String>) = kept.times.into_iter().unzip();
+    assert_eq!(times, [1_000, 2_123, 3_000]);
+    assert!(lines[0].starts_with("vm1:journal:1:1970-01-01T00:00:01.000500"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("vm1:journal:3: ") && lines[1].contains("\nvm1:journal:4:") && lines[1].ends_with("late\n"),
+        "{lines:?}"
+    );
+    assert!(lines[2].ends_with("the last error\n"), "{lines:?}");
+}
+
+#[test]
+fn a_journal_of_many_parts_is_merged_to_its_end_and_no_further_than_wanted() {
+    let fake = Fake::new(
+        "i=0; while [ $i -lt 5000 ]; do echo \"1970-01-01T00:00:00.$(printf %06d $i)+00:00 vm1 a[1]: error $i\"; i=$((i + 1)); done",
+    );
+    for (most, expected) in [(None, 5_000), (Some(2_000), 2_000)] {
+        let query = Query { patterns: vec!["error".into()], max_count: most, ..Query::default() };
+        let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
+        let mut kept = Kept::default();
+        let totals =
+            search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut kept, &AtomicBool::new(false)).unwrap();
+        assert_eq!((totals.lines, totals.errors), (expected, 0));
+        assert!(kept.times.is_sorted_by_key(|(time, _)| *time));
+        let lines: usize = kept.times.iter().map(|(_, lines)| lines.lines().count()).sum();
+        assert_eq!(lines as u64, expected);
+    }
 }

@@ -12,7 +12,8 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
     let totals = compiled(request).and_then(|(search, narrow)| match &request.files.journal {
         Some(journal) => {
             let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
-            journal::search(&program, &searches.machine, &search, (journal, &request.files), &mut output, cancel)
+            let asked = journal::Asked { journal, files: &request.files, by_time: request.printing.by_time };
+            journal::search(&program, &searches.machine, &search, asked, &mut output, cancel)
         }
         None if request.files.follow => Ok(follow(searches, &search, &narrow, &plan(searches, request), &mut output, cancel)),
         None => files(searches, request, &search, &narrow, &mut output, cancel),

@@ -68,8 +68,11 @@ impl Pieces {
 }
 
 impl Output for Pieces {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
+        if bytes.len() <= MAX_PIECE {
+            return self.send(PeerReply::Lines(bytes));
+        }
         self.rest(bytes.chunks(MAX_PIECE))
     }
 
@@ -121,8 +124,8 @@ mod tests {
     fn a_line_longer_than_a_frame_goes_in_parts() {
         let long = [vec![b'x'; 2 * MAX_PIECE], b"\n".to_vec()].concat();
         let (replies, _) = sent(u64::MAX, |pieces| {
-            pieces.lines(b"a\nb\n").unwrap();
-            pieces.lines(&long).unwrap();
+            pieces.lines(b"a\nb\n".to_vec()).unwrap();
+            pieces.lines(long.clone()).unwrap();
             pieces.timed(5, &long).unwrap();
         });
         let part = || vec![b'x'; MAX_PIECE];
@@ -151,9 +154,9 @@ mod tests {
     #[test]
     fn no_more_is_returned_than_the_limit_and_that_is_told() {
         let (replies, over) = sent(5, |pieces| {
-            pieces.lines(b"abcd\n").unwrap();
+            pieces.lines(b"abcd\n".to_vec()).unwrap();
             assert!(!pieces.is_over());
-            assert_eq!(pieces.lines(b"x\n"), Err(Stopped));
+            assert_eq!(pieces.lines(b"x\n".to_vec()), Err(Stopped));
         });
         assert_eq!((replies.len(), over), (1, true));
     }

@@ -34,6 +34,7 @@ pub(super) fn query(request: &GrepRequest) -> Result<Query, String> {
         byte_offsets: printing.byte_offsets,
         initial_tab: printing.initial_tab,
         no_names: printing.no_names,
+        name_width: printing.name_width.filter(|_| !printing.json).unwrap_or(0),
         null_after_names: printing.null_after_names,
         no_messages: printing.no_messages,
         max_count: printing.max_count,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 pub const MAX_FRAME: usize = MAX_PIECE + 64;
 
 /// The longest piece of output in one frame. Longer lines are cut into several pieces.
-pub const MAX_PIECE: usize = 128 * 1024;
+pub const MAX_PIECE: usize = 256 * 1024;
 
 const LINES: u8 = 0;
 const PART: u8 = 1;
@@ -69,17 +69,6 @@ impl PeerReply {
         frame::write(stream, &[&[kind], &body]).await
     }
 
-    /// Reads one.
-    ///
-    /// # Errors
-    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came is none.
-    pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
-        let length = frame::read_length(stream, MAX_FRAME).await?;
-        let body = length.checked_sub(1).ok_or_else(malformed)?;
-        let kind = stream.read_u8().await?;
-        Self::decode(kind, frame::read_body(stream, body).await?)
-    }
-
     fn decode(kind: u8, body: Vec<u8>) -> io::Result<Self> {
         match kind {
             LINES => Ok(PeerReply::Lines(body)),
@@ -99,6 +88,53 @@ impl PeerReply {
             _ => Err(malformed()),
         }
     }
+}
+
+/// Reads replies, each with one call where it is there: the beginning of the next is read with it.
+#[derive(Debug)]
+pub struct Replies<S> {
+    stream: S,
+    /// The beginning of the next frame, as far as it has come.
+    ahead: Vec<u8>,
+}
+
+impl<S: AsyncRead + Unpin> Replies<S> {
+    /// What comes by this stream.
+    pub fn new(stream: S) -> Self {
+        Replies { stream, ahead: Vec::with_capacity(BEGINNING) }
+    }
+
+    /// Reads the next one. Not to be gone on with when this was dropped before it was done.
+    ///
+    /// # Errors
+    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came is none.
+    pub async fn next(&mut self) -> io::Result<PeerReply> {
+        fill(&mut self.stream, &mut self.ahead, BEGINNING - 1, BEGINNING).await?;
+        let length = frame::length(self.ahead.first_chunk().copied().unwrap_or_default(), MAX_FRAME)?;
+        let body = length.checked_sub(1).ok_or_else(malformed)?;
+        fill(&mut self.stream, &mut self.ahead, BEGINNING, BEGINNING).await?;
+        let kind = self.ahead.last().copied().unwrap_or_default();
+        let mut bytes = Vec::with_capacity(body + BEGINNING);
+        fill(&mut self.stream, &mut bytes, body, body + BEGINNING).await?;
+        self.ahead.clear();
+        self.ahead.extend_from_slice(bytes.get(body..).unwrap_or_default());
+        bytes.truncate(body);
+        PeerReply::decode(kind, bytes)
+    }
+}
+
+/// How a frame begins: its length, and its kind.
+const BEGINNING: usize = 4 + 1;
+
+/// Reads until there are `least` bytes, and no more than `most`, for which there is room.
+async fn fill(stream: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>, least: usize, most: usize) -> io::Result<()> {
+    while bytes.len() < least {
+        let left = u64::try_from(most - bytes.len()).unwrap_or(u64::MAX);
+        if (&mut *stream).take(left).read_buf(bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
 }
 
 fn malformed() -> io::Error {
@@ -140,14 +176,18 @@ mod tests {
             runtime().block_on(async {
                 let mut wire = Vec::new();
                 reply.write(&mut wire).await.unwrap();
-                assert_eq!(PeerReply::read(&mut wire.as_slice()).await.unwrap(), reply);
+                reply.write(&mut wire).await.unwrap();
+                let mut replies = Replies::new(wire.as_slice());
+                assert_eq!(replies.next().await.unwrap(), reply);
+                assert_eq!(replies.next().await.unwrap(), reply);
+                assert_eq!(replies.next().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             });
         }
 
         #[test]
         fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), kind in 0_u8..10) {
             runtime().block_on(async {
-                let _ = PeerReply::read(&mut bytes.as_slice()).await;
+                let _ = Replies::new(bytes.as_slice()).next().await;
                 if let Ok(PeerReply::Timed(mut lines)) = PeerReply::decode(kind, bytes) {
                     while lines.next().is_some() {}
                 }

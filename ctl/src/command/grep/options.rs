@@ -1,6 +1,7 @@
 //! What grep's options ask for: later ones override earlier ones where GNU grep 3.8 says so.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::os::unix::ffi::OsStringExt as _;
 
 use jiff::Zoned;
@@ -28,6 +29,8 @@ pub(super) enum Command {
 pub(super) struct Surroundings {
     /// Whether colour is wanted where it is left to us.
     pub(super) terminal: bool,
+    /// Whether names are aligned where they can be: for a person, whose terminal standard output is.
+    pub(super) aligned: bool,
     /// The locale's characters.
     pub(super) characters: GrepCharacters,
     /// Which colours there are.
@@ -38,7 +41,8 @@ impl Surroundings {
     /// Those of this process.
     pub(super) fn here(terminal: bool) -> Surroundings {
         let variable = |name: &str| std::env::var(name).ok();
-        Surroundings { terminal, characters: locale::characters(variable), colors: Capabilities::read(variable) }
+        let aligned = std::io::stdout().is_terminal();
+        Surroundings { terminal, aligned, characters: locale::characters(variable), colors: Capabilities::read(variable) }
     }
 }
 
@@ -217,6 +221,9 @@ impl Options {
         printing.after_context = self.after.or(self.around);
         printing.colors = self.color.then_some(self.surroundings.colors.0);
         let view = self.ours.apply(&mut self.request, &Zoned::now())?;
+        let printing = &mut self.request.printing;
+        let for_programs = printing.no_names || printing.null_after_names || printing.json;
+        printing.name_width = (self.surroundings.aligned && !for_programs).then_some(0);
         Ok(Command::Search(Box::new(self.request), view))
     }
 }

@@ -280,3 +280,22 @@ fn the_locale_goes_with_the_patterns() {
     let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else { panic!("no search") };
     assert_eq!(request.pattern.characters, GrepCharacters::Bytes);
 }
+
+#[test]
+fn names_are_aligned_on_a_terminal_unless_programs_read_them() {
+    let width = |line: &[&str], aligned| {
+        let surroundings = Surroundings { aligned, ..Surroundings::default() };
+        match super::parse(&arguments(line), &surroundings) {
+            Ok(Command::Search(request, _)) => request.printing.name_width,
+            other => panic!("{line:?}: {other:?}"),
+        }
+    };
+    for line in
+        [&["x"][..], &["-n", "-c", "x"], &["--merge", "x"], &["--count-by", "member", "x"], &["-A1", "--color=always", "x"]]
+    {
+        assert_eq!((width(line, true), width(line, false)), (Some(0), None), "{line:?}");
+    }
+    for line in [&["-h", "x"][..], &["-Z", "x"], &["--json", "x"], &["--count-by", "file", "x"]] {
+        assert_eq!(width(line, true), None, "{line:?}");
+    }
+}

@@ -188,7 +188,6 @@ impl Ours {
                     // Its lines are searched as they come, and none is kept.
                     given(self.follow && printing.max_count.is_some(), "-m"),
                     context.filter(|_| self.follow),
-                    given(self.merge, "--merge"),
                     given(narrowed, if files.include.is_empty() { "--exclude" } else { "--include" }),
                 ],
             )?;

@@ -39,6 +39,7 @@ fn each_option_asks_for_one_thing() {
         (&["--json", "--color=always", "x"], |r, _| r.printing.json && r.printing.colors.is_none()),
         (&["--json", "-c", "x"], |r, _| r.printing.json && r.printing.what == GrepPrint::Count),
         (&["--since", "@5", "--until", "@6.5", "x"], |r, _| (r.files.since, r.files.until) == (Some(5_000), Some(6_500))),
+        (&["--journal", "--merge", "x"], |r, _| r.files.journal.is_some() && r.printing.by_time),
         (&["--journal", "x"], |r, _| r.files.journal == Some(GrepJournal::default())),
         (&["x", "-u", "a.service", "-ub", "-perr", "--journal"], |r, _| {
             let units = vec!["a.service".to_owned(), "b".to_owned()];
@@ -95,7 +96,8 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         (&["--follow", "-q", "x"], "option '--follow' cannot be combined with '-q'"),
         (&["--follow", "-A1", "x"], "option '--follow' cannot be combined with '-A'"),
         (&["--follow", "--journal", "-m1", "x"], "option '--journal' cannot be combined with '-m'"),
-        (&["--journal", "--merge", "x"], "option '--journal' cannot be combined with '--merge'"),
+        (&["--journal", "--merge", "-A1", "x"], "option '--merge' cannot be combined with '-A'"),
+        (&["--journal", "--merge", "--follow", "x"], "option '--merge' cannot be combined with '--follow'"),
         (&["--follow", "--since", "1h", "x"], "option '--follow' cannot be combined with '--since'"),
         (&["--follow", "--stats", "x"], "option '--follow' cannot be combined with '--stats'"),
         (&["--json", "-o", "x"], "option '--json' cannot be combined with '-o'"),

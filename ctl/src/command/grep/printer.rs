@@ -22,13 +22,15 @@ impl Printer {
     }
 
     /// Prints and sends off what a member found.
-    pub(super) fn print(&mut self, member: String, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn print(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(separator) = &self.separator
-            && self.last.as_ref().is_some_and(|last| *last != member)
+            && self.last.as_ref().is_some_and(|last| last != member)
         {
             self.output.bytes(separator)?;
         }
-        self.last = Some(member);
+        if self.last.as_deref() != Some(member) {
+            self.last = Some(member.to_owned());
+        }
         self.output.bytes(bytes)?;
         self.output.flush()
     }

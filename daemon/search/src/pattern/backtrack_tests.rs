@@ -69,6 +69,23 @@ fn the_time_of_all_lines_together_is_limited() {
 }
 
 #[test]
+fn the_time_of_all_threads_together_is_limited() {
+    let cancel = AtomicBool::new(false);
+    let budget = Budget::new(&cancel);
+    let spend = |threads: u32| {
+        std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(|| budget.spend(TIME_LIMIT / 4)))));
+    };
+    spend(3);
+    assert!(!budget.is_spent() && perl("a").find_at(b"a", 0, &budget).is_ok());
+    spend(1);
+    assert!(budget.is_spent());
+    std::thread::scope(|scope| {
+        let others = [(); 2].map(|()| scope.spawn(|| perl("a").find_at(b"a", 0, &budget)));
+        others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), Err(MatchFailure::Time)));
+    });
+}
+
+#[test]
 fn only_ascii_has_classes_unless_the_pattern_asks_for_more() {
     let line = "\u{e9}".as_bytes();
     assert_eq!(find(&perl(r"\w"), line), Ok(None));

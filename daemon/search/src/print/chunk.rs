@@ -8,6 +8,9 @@ use crate::output::{CHUNK_BYTES, Output, Stopped};
 /// How long found lines wait for more while the search goes on.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// How much room there is for a chunk and the line that fills it.
+const ROOM: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
+
 /// A buffer in front of an [`Output`]. Once that has stopped, so has this.
 pub(crate) struct Chunk<'o> {
     output: &'o mut dyn Output,
@@ -19,7 +22,7 @@ pub(crate) struct Chunk<'o> {
 
 impl<'o> Chunk<'o> {
     pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
-        Chunk { output, bytes: Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4), handed_on: None, stopped: false }
+        Chunk { output, bytes: Vec::with_capacity(ROOM), handed_on: None, stopped: false }
     }
 
     /// Where the next line is written to. End it with [`Chunk::end_line`].
@@ -38,14 +41,14 @@ impl<'o> Chunk<'o> {
     }
 
     /// Whole lines that were gathered elsewhere: many of them are handed on as they are.
-    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         if bytes.len() >= CHUNK_BYTES / 2 {
             self.flush()?;
             self.handed_on = Some(Instant::now());
             let result = self.output.lines(bytes);
             return self.note(result);
         }
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(&bytes);
         self.end_line()
     }
 
@@ -55,13 +58,19 @@ impl<'o> Chunk<'o> {
             return self.check();
         }
         self.handed_on = Some(Instant::now());
-        let result = match self.check() {
-            Ok(()) => self.output.lines(&self.bytes),
-            stopped => stopped,
-        };
-        self.bytes.clear();
-        self.bytes.shrink_to(2 * CHUNK_BYTES);
+        let bytes = self.take();
+        let result = self.check().and_then(|()| self.output.lines(bytes));
         self.note(result)
+    }
+
+    /// Takes what there is, for another to hand on: few lines as a copy, so that they do not hold the room of many.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        if self.bytes.len() >= ROOM / 4 {
+            return std::mem::replace(&mut self.bytes, Vec::with_capacity(ROOM));
+        }
+        let few = self.bytes.clone();
+        self.bytes.clear();
+        few
     }
 
     /// So many more bytes were read.

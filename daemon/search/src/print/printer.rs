@@ -136,7 +136,10 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// Whether it is text, or need not be.
     fn is_printable(&self, text: &[u8]) -> bool {
-        self.query.binary == Binary::Text || self.query.characters == Characters::Bytes || std::str::from_utf8(text).is_ok()
+        self.query.binary == Binary::Text
+            || self.query.characters == Characters::Bytes
+            || text.is_ascii()
+            || std::str::from_utf8(text).is_ok()
     }
 
     /// `--json`: a line with where its matches are, empty ones left out.

@@ -37,6 +37,8 @@ pub(crate) struct Assembly<'o, 's> {
 #[derive(Debug, Default)]
 struct Gathered {
     begun: bool,
+    /// The bytes that were told of as read, of a unit that is not done.
+    told: u64,
     printed: bool,
     selected: u64,
     binary: bool,
@@ -61,13 +63,21 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// Lines of the current file.
-    pub(crate) fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn lines(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
         if self.file.over || self.file.binary {
             return Ok(());
         }
         let first = !std::mem::replace(&mut self.file.printed, true);
-        let bytes = if first && !self.used { bytes.strip_prefix(self.separator.as_slice()).unwrap_or(bytes) } else { bytes };
+        if first && !self.used && bytes.starts_with(&self.separator) {
+            bytes.drain(..self.separator.len());
+        }
         self.printer.chunk().lines(bytes)
+    }
+
+    /// So many more bytes of the current file were read.
+    pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.file.told += bytes;
+        self.printer.chunk().note_read(bytes)
     }
 
     pub(crate) fn message(&mut self, text: String) -> Result<(), Stopped> {
@@ -86,9 +96,13 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// A part of `file` is searched.
-    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, outcome: &Outcome) -> Result<Next, Stopped> {
+    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, mut outcome: Outcome) -> Result<Next, Stopped> {
+        let lines = std::mem::take(&mut outcome.lines);
+        if !lines.is_empty() {
+            self.lines(lines)?;
+        }
         if !self.file.over {
-            self.add(file, outcome)?;
+            self.add(file, &outcome)?;
         }
         let ends = outcome.failure == Some(Failure::Spent);
         if !is_last && !ends {
@@ -113,7 +127,9 @@ impl<'o, 's> Assembly<'o, 's> {
             self.totals.files += 1;
         }
         self.totals.bytes += outcome.bytes;
-        self.printer.chunk().note_read(outcome.bytes)?;
+        // What was told while it was searched as a whole is not told again.
+        let told = std::mem::take(&mut self.file.told);
+        self.printer.chunk().note_read(outcome.bytes.saturating_sub(told))?;
         if outcome.binary && self.search.query.binary == Binary::Skip {
             // What was selected before does not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);

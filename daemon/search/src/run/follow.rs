@@ -45,7 +45,7 @@ pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &Sy
     let mut follow = Follow {
         work,
         printer: RefCell::new(printer),
-        in_memory: InMemory::new(work.search, work.budget),
+        in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
         buffer: Buffer::default(),
         files: BTreeMap::new(),
         told: BTreeSet::new(),
@@ -62,8 +62,8 @@ pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &Sy
 struct Sent<'s>(&'s SyncSender<Piece>);
 
 impl Output for Sent<'_> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.0.send(Piece::Lines(bytes.to_vec())).map_err(|_| Stopped)
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.0.send(Piece::Lines(bytes)).map_err(|_| Stopped)
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {

@@ -4,24 +4,25 @@ use grep_searcher::{BinaryDetection, Searcher, Sink};
 
 use super::Search;
 use super::sink::Ended;
-use crate::pattern::Budget;
+use crate::pattern::{Budget, Engine};
 
 /// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
 /// memory does not. Context is left out.
 #[derive(Debug)]
 pub(crate) struct InMemory<'s> {
     search: &'s Search,
+    engine: &'s Engine,
     budget: &'s Budget<'s>,
     searcher: Searcher,
     detection: BinaryDetection,
 }
 
 impl<'s> InMemory<'s> {
-    pub(crate) fn new(search: &'s Search, budget: &'s Budget<'s>) -> InMemory<'s> {
+    pub(crate) fn new(search: &'s Search, engine: &'s Engine, budget: &'s Budget<'s>) -> InMemory<'s> {
         let mut searcher = search.searcher_with_context(0, 0);
         let detection = searcher.binary_detection().clone();
         searcher.set_binary_detection(BinaryDetection::none());
-        InMemory { search, budget, searcher, detection }
+        InMemory { search, engine, budget, searcher, detection }
     }
 
     /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends in them.
@@ -40,6 +41,6 @@ impl<'s> InMemory<'s> {
             sink.binary_data(&self.searcher, at as u64)?;
             return Ok(());
         }
-        self.searcher.search_slice(self.search.engine.matcher(self.budget), lines, sink)
+        self.searcher.search_slice(self.engine.matcher(self.budget), lines, sink)
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
             zone: &zone,
             captured: &captured,
             printer: RefCell::new(printer),
-            in_memory: InMemory::new(work.search, work.budget),
+            in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
             batch: Timed::default(),
             handed_on: Instant::now(),
             spent: false,
@@ -73,8 +73,8 @@ struct Captured<'c> {
 }
 
 impl Output for &Captured<'_> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.lines.borrow_mut().push_back((self.now.get(), bytes.to_vec()));
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.lines.borrow_mut().push_back((self.now.get(), bytes));
         Ok(())
     }
 
@@ -217,6 +217,7 @@ impl<'m> Merge<'m> {
         };
         let size = Before { bytes: part.len() as u64, lines: search.lines_in(part) };
         self.totals.bytes += size.bytes;
+        self.captured.found.send(Piece::Read(size.bytes)).map_err(|_| Stopped)?;
         self.printer.borrow_mut().set_file(search.name(self.work.machine, current.file), current.source.size);
         let done = Cell::new(false);
         let lines =

@@ -14,6 +14,8 @@ pub(crate) enum Piece {
     Lines(Vec<u8>),
     /// Whole lines with their times.
     Timed(Timed),
+    /// So many more bytes were read, of a unit that is not done.
+    Read(u64),
     /// A message.
     Message(String),
     /// The unit is searched.
@@ -69,8 +71,12 @@ impl Queue<'_> {
 }
 
 impl Output for Queue<'_> {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.send(Piece::Lines(bytes.to_vec()))
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.send(Piece::Lines(bytes))
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.send(Piece::Read(bytes))
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {

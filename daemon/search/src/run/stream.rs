@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::failure::Failure;
-use super::places::Places;
+use super::in_memory::InMemory;
+use super::parts::Parts;
+use super::places::{Before, Places};
 use super::reader::BoundedReader;
 use super::sink::{Ended, LineSink};
+use super::timed::{LineTimes, TimedSink};
 use super::{Search, Totals};
-use crate::output::{Output, Stopped};
+use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
 use crate::query::Print;
+use crate::time::{Times, Zone};
 
 impl Search {
     /// Searches what `reader` gives until it ends, and prints it as of a file of that name. Blocks as long as the reader does; what was
@@ -30,7 +34,7 @@ impl Search {
         let mut totals = Totals::default();
         let budget = Budget::new(cancel);
         let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
-        printer.set_file(format!("{machine}:{name}").into_bytes(), u64::MAX);
+        printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
         let printer = RefCell::new(printer);
         let done = match self.query.selects_nothing() {
             true => Ok(()),
@@ -39,6 +43,77 @@ impl Search {
         totals.interrupted = done.and_then(|()| printer.borrow_mut().chunk().flush()).is_err();
         totals.elapsed = started.elapsed();
         totals
+    }
+
+    /// As [`Search::run_stream`], each line with its time, to [`Output::timed`]. The lines are in the order of time already, but for
+    /// some that are a little late: those count as of the time of the line before. Only where lines or matches are printed; context is
+    /// left out.
+    pub fn run_stream_by_time(
+        &self,
+        machine: &str,
+        name: &str,
+        reader: &mut dyn Read,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
+        let started = Instant::now();
+        let mut totals = Totals { files: 1, ..Totals::default() };
+        let budget = Budget::new(cancel);
+        let now = Cell::new(NO_TIME);
+        let mut timed = Timed { now: &now, output };
+        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(&mut timed));
+        printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
+        let printer = RefCell::new(printer);
+        let done = match self.query.selects_nothing() {
+            true => Ok(()),
+            false => self.stream_by_time(name, reader, (&printer, &now), &budget, cancel, &mut totals),
+        };
+        totals.interrupted = done.is_err();
+        totals.elapsed = started.elapsed();
+        totals
+    }
+
+    fn stream_by_time<'s>(
+        &'s self,
+        name: &str,
+        mut reader: &mut dyn Read,
+        (printer, now): (&RefCell<Printer<'_, 's>>, &Cell<i64>),
+        budget: &'s Budget<'s>,
+        cancel: &AtomicBool,
+        totals: &mut Totals,
+    ) -> Result<(), Stopped> {
+        let mut in_memory = InMemory::new(self, &self.engine, budget);
+        let mut parts = Parts::new(u64::MAX, self.line_end());
+        let (zone, places, done) = (Zone::local(), Places::default(), Cell::new(false));
+        let mut times = LineTimes::new(Times::new(&zone, i64::MAX), self.line_end(), NO_TIME);
+        let (mut binary, mut binary_matches) = (false, false);
+        let mut ended = Ok(());
+        while ended.is_ok() && !done.get() {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(Stopped);
+            }
+            let part = match parts.next(&mut reader) {
+                Ok(Some(part)) => part,
+                Ok(None) => break,
+                Err(error) => {
+                    ended = Err(Ended::Read(error));
+                    break;
+                }
+            };
+            let size = Before { bytes: part.len() as u64, lines: self.lines_in(part) };
+            totals.bytes += size.bytes;
+            let lines = LineSink::new(&self.query, printer, &done, &places).going_on(totals.lines, binary);
+            let mut sink = TimedSink { lines, printer, times: &mut times, now };
+            ended = in_memory.search(part, &mut sink);
+            (totals.lines, binary) = (sink.lines.selected(), sink.lines.is_binary());
+            binary_matches |= sink.lines.binary_matches();
+            let mut printer = printer.borrow_mut();
+            printer.chunk().flush()?;
+            printer.chunk().note_read(size.bytes)?;
+            times.go_on(part);
+            places.go_on(size);
+        }
+        self.end(name, ended, binary_matches, &mut printer.borrow_mut(), cancel, totals)
     }
 
     fn stream<'s>(
@@ -58,7 +133,19 @@ impl Search {
         let ended = self.searcher().search_reader(self.engine.matcher(budget), reader, &mut sink);
         let (selected, binary) = (sink.selected(), sink.binary_matches());
         totals.lines = selected;
-        let mut printer = printer.borrow_mut();
+        self.end(name, ended, binary, &mut printer.borrow_mut(), cancel, totals)
+    }
+
+    /// Prints what comes at a stream's end, and says what ended it too early.
+    fn end(
+        &self,
+        name: &str,
+        ended: Result<(), Ended>,
+        binary: bool,
+        printer: &mut Printer<'_, '_>,
+        cancel: &AtomicBool,
+        totals: &mut Totals,
+    ) -> Result<(), Stopped> {
         if printer.chunk().stopped() || cancel.load(Ordering::Relaxed) {
             return Err(Stopped);
         }
@@ -77,11 +164,31 @@ impl Search {
             }
         }
         match self.query.print {
-            Print::Count => printer.count(selected),
-            Print::FilesWithMatch if selected > 0 => printer.file_name(),
-            Print::FilesWithoutMatch if selected == 0 => printer.file_name(),
+            Print::Count => printer.count(totals.lines),
+            Print::FilesWithMatch if totals.lines > 0 => printer.file_name(),
+            Print::FilesWithoutMatch if totals.lines == 0 => printer.file_name(),
             _ if binary => printer.chunk().message(format!("{name}: binary file matches")),
             _ => Ok(()),
         }
+    }
+}
+
+/// Hands on what is printed with the time that it is printed for.
+struct Timed<'t> {
+    now: &'t Cell<i64>,
+    output: &'t mut dyn Output,
+}
+
+impl Output for Timed<'_> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.output.timed(self.now.get(), &bytes)
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.output.read(bytes)
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.output.message(text)
     }
 }

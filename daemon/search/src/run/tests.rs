@@ -20,8 +20,8 @@ struct Kept {
 }
 
 impl Output for Kept {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.output.extend_from_slice(bytes);
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.output.extend(bytes);
         Ok(())
     }
 

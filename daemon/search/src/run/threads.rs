@@ -112,9 +112,10 @@ impl Work<'_> {
             let Some(file) = self.files.get(file) else { break };
             loop {
                 match next(&pieces, assembly)? {
-                    Some(Piece::Lines(bytes)) => assembly.lines(&bytes)?,
+                    Some(Piece::Lines(bytes)) => assembly.lines(bytes)?,
                     Some(Piece::Message(text)) => assembly.message(text)?,
-                    Some(Piece::Done(outcome)) => match assembly.part(file, is_last, &outcome)? {
+                    Some(Piece::Read(bytes)) => assembly.note_read(bytes)?,
+                    Some(Piece::Done(outcome)) => match assembly.part(file, is_last, outcome)? {
                         Next::End => return Ok(()),
                         Next::More => break,
                         Next::OtherFile => {
@@ -148,9 +149,10 @@ pub(crate) fn apart(plan: &Plan, output: &mut dyn Output, work: impl FnOnce(&Syn
         }
         for piece in pieces {
             let taken = match piece {
-                Piece::Lines(bytes) => output.lines(&bytes),
+                Piece::Lines(bytes) => output.lines(bytes),
                 Piece::Timed(timed) => timed.hand_on(output),
                 Piece::Message(text) => output.message(text),
+                Piece::Read(bytes) => output.read(bytes),
                 Piece::End(totals) => return totals,
                 Piece::Done(_) => Ok(()),
             };
@@ -184,7 +186,9 @@ impl<'w> Shared<'w> {
     {
         let queue = RefCell::new(None);
         let mut output = Queue(&queue);
-        let mut worker = Worker::new(self.work, &self.zone, &mut output);
+        // An engine's memory is its own: threads that share one wait for each other.
+        let engine = self.work.search.engine.clone();
+        let mut worker = Worker::new(self.work, &engine, &self.zone, &mut output);
         while !self.enough.load(Ordering::Relaxed)
             && let Some(Taken { unit, pieces, more }) = self.take()
         {

@@ -17,12 +17,15 @@ use super::threads::Work;
 use super::units::{Part, Unit};
 use crate::files::{Compression, OfferedFile, Opened};
 use crate::output::{Output, Stopped};
+use crate::pattern::Engine;
 use crate::print::{Chunk, Printer};
 use crate::time::Zone;
 
 /// What was found in a unit.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// The lines that were printed last, and not handed on yet.
+    pub(crate) lines: Vec<u8>,
     /// Lines selected.
     pub(crate) selected: u64,
     /// Bytes searched.
@@ -40,6 +43,7 @@ pub(crate) struct Outcome {
 /// What one thread needs to search.
 pub(crate) struct Worker<'w> {
     work: &'w Work<'w>,
+    engine: &'w Engine,
     zone: &'w Zone,
     printer: RefCell<Printer<'w, 'w>>,
     /// For whole files.
@@ -50,26 +54,26 @@ pub(crate) struct Worker<'w> {
 }
 
 impl<'w> Worker<'w> {
-    pub(crate) fn new(work: &'w Work<'w>, zone: &'w Zone, output: &'w mut dyn Output) -> Worker<'w> {
+    pub(crate) fn new(work: &'w Work<'w>, engine: &'w Engine, zone: &'w Zone, output: &'w mut dyn Output) -> Worker<'w> {
         let Work { search, budget, .. } = *work;
         let mut printer = Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
         // Whether anything was printed before is not known here: who gathers the output takes the first separator away.
         printer.note_selected();
         let printer = RefCell::new(printer);
         let searcher = search.searcher();
-        let in_memory = InMemory::new(search, budget);
-        Worker { work, zone, printer, searcher, in_memory, buffer: Buffer::default() }
+        let in_memory = InMemory::new(search, engine, budget);
+        Worker { work, engine, zone, printer, searcher, in_memory, buffer: Buffer::default() }
     }
 
     /// Searches a unit, `file` being the one that it is of.
     pub(crate) fn unit(&mut self, file: &OfferedFile, unit: Unit) -> Result<Outcome, Stopped> {
-        let outcome = match unit.part {
+        let mut outcome = match unit.part {
             Part::Gone => Outcome { failure: Some(Failure::Gone), ..Outcome::default() },
             Part::Failed(reason) => Outcome { failure: Some(Failure::Unopened(reason)), ..Outcome::default() },
             Part::Whole(opened, compression) => self.whole(file, opened, compression)?,
             Part::Block(blocks, index) => self.block(file, &blocks, index)?,
         };
-        self.printer.borrow_mut().chunk().flush()?;
+        outcome.lines = self.printer.borrow_mut().chunk().take();
         Ok(outcome)
     }
 
@@ -126,7 +130,7 @@ impl<'w> Worker<'w> {
         let mut sink = LineSink::new(&search.query, &self.printer, &done, &places);
         let line_end = search.line_end();
         let reader = BoundedReader::new(&mut source.reader, source.size, line_end, &self.printer, cancel, &done, &mut bytes);
-        let ended = self.searcher.search_reader(search.engine.matcher(budget), reader, &mut sink);
+        let ended = self.searcher.search_reader(self.engine.matcher(budget), reader, &mut sink);
         let undated = ended.is_ok() && source.reader.is_undated();
         let outcome = Outcome { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
         self.with_end(outcome, ended)

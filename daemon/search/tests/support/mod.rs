@@ -208,9 +208,9 @@ pub struct Gathered {
 }
 
 impl Output for Gathered {
-    fn lines(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         assert!(matches!(bytes.last(), Some(b'\n' | 0)), "chunks end at line ends");
-        self.output.extend_from_slice(bytes);
+        self.output.extend(bytes);
         Ok(())
     }
 

@@ -1,0 +1,121 @@
+//! Grep's output in frames, without a copy of it: what stands before the bytes, and where they are. The frames are those of
+//! [`frame`](crate::frame).
+
+use crate::frame::{FrameError, HEADER_BYTES, Message, encode};
+use crate::message::Reply;
+
+/// How a body begins that is a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one and of two pairs, and their keys.
+const BEFORE_MEMBER: &[u8] = b"\xa1\x6aGrepOutput\xa2\x66member";
+
+/// What stands between the member's name and the output.
+const BEFORE_BYTES: &[u8] = b"\x65bytes";
+
+/// The major types of strings, in the upper bits of their first byte (RFC 8949, 3.1).
+const BYTES: u8 = 0x40;
+const TEXT: u8 = 0x60;
+
+/// A frame of a [`Reply::GrepOutput`] up to its output, which is `length` bytes and the rest of the frame.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when the whole would be longer than a reply may be.
+pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
+    let mut frame = encode(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() })?;
+    // It ends with the first byte of a string of no bytes.
+    frame.pop();
+    let announced = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    let [_, _, high, low] = announced;
+    match length {
+        0..24 => frame.push(BYTES | low),
+        24..0x100 => frame.extend([BYTES | 24, low]),
+        0x100..0x1_0000 => frame.extend([BYTES | 25, high, low]),
+        _ => frame.extend([BYTES | 26].iter().chain(&announced)),
+    }
+    let body = (frame.len() - HEADER_BYTES).saturating_add(length);
+    let too_long = FrameError::TooLong { length: body, cap: Reply::CAP };
+    let header = u32::try_from(body).ok().filter(|_| body <= Reply::CAP).ok_or(too_long)?.to_be_bytes();
+    frame.iter_mut().zip(header).for_each(|(place, byte)| *place = byte);
+    Ok(frame)
+}
+
+/// The member and the output of a frame's body, if it is a [`Reply::GrepOutput`] written as [`head`] writes it. Any other is for
+/// [`decode`](crate::frame::decode).
+pub fn parts(body: &[u8]) -> Option<(&str, &[u8])> {
+    let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
+    let (bytes, rest) = string(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
+    Some((std::str::from_utf8(member).ok()?, rest.is_empty().then_some(bytes)?))
+}
+
+/// A string of that major type, and what follows it.
+fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = body.split_first()?;
+    let (length, rest) = match first.checked_sub(major)? {
+        length @ 0..24 => (usize::from(length), rest),
+        24 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
+        25 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+        26 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (usize::try_from(u32::from_be_bytes(*length)).ok()?, rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::REPLY_CAP;
+    use proptest::prelude::*;
+
+    fn reply(member: &str, bytes: &[u8]) -> Vec<u8> {
+        encode(&Reply::GrepOutput { member: member.to_owned(), bytes: bytes.to_vec() }).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_and_read_without_a_copy_is_what_the_encoder_makes() {
+        for length in [0, 1, 23, 24, 255, 256, 65_535, 65_536, 300_000] {
+            for member in ["", "vm3", "a name of more than three-and-twenty bytes", &"n".repeat(255), &"ü".repeat(300)] {
+                let bytes = vec![b'x'; length];
+                let frame = [head(member, length).unwrap(), bytes.clone()].concat();
+                assert_eq!(frame, reply(member, &bytes));
+                assert_eq!(parts(&frame[HEADER_BYTES..]), Some((member, bytes.as_slice())));
+            }
+        }
+    }
+
+    #[test]
+    fn other_replies_and_output_cut_short_or_gone_on_with_are_left_to_the_decoder() {
+        let frame = reply("vm3", b"line\n");
+        let body = &frame[HEADER_BYTES..];
+        (0..body.len()).for_each(|cut| assert_eq!(parts(&body[..cut]), None));
+        assert_eq!(parts(&[body, b"x"].concat()), None);
+        assert_eq!(parts(&encode(&Reply::GrepNotice("x".to_owned())).unwrap()[HEADER_BYTES..]), None);
+    }
+
+    #[test]
+    fn more_than_a_reply_may_be_is_refused() {
+        assert!(matches!(head("vm3", REPLY_CAP), Err(FrameError::TooLong { .. })));
+        assert!(matches!(head("vm3", usize::MAX), Err(FrameError::TooLong { .. })));
+        assert!(head("vm3", REPLY_CAP - 100).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_as_the_decoder_reads_it(
+            mut body in proptest::collection::vec(any::<u8>(), 0..40),
+            changed in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            alike in any::<bool>(),
+        ) {
+            if alike {
+                body = reply("vm3", &body).split_off(HEADER_BYTES);
+                let at = changed.index(body.len());
+                body[at] = byte;
+            }
+            if let Some((member, bytes)) = parts(&body) {
+                let read = Reply::GrepOutput { member: member.to_owned(), bytes: bytes.to_vec() };
+                prop_assert_eq!(crate::frame::decode::<Reply>(&body).unwrap(), read);
+            }
+        }
+    }
+}
