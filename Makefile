@@ -4,7 +4,7 @@
 CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Programs do not tell where they were built.
-demo bench bench-netns soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
+demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
 
 # A fleet of seven real daemons on this machine, to look at and to try.
 demo:
@@ -34,6 +34,12 @@ bench-netns:
 	cargo build --release --locked --bins
 	cargo build --release --locked -p memberd-ring --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
+
+# memberd beside Serf, in network namespaces: the README's table and plots. As root; half an hour. With clustershell, nftables, openssh-server, pdsh
+# and serf of Debian. `make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"` is a short one; PEERS=--help.
+bench-peers:
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)
 
 # Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
 bench-grep:
@@ -68,4 +74,4 @@ deb:
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns bench-grep fuzz soak deb hosts
+.PHONY: demo test bench bench-netns bench-peers bench-grep fuzz soak deb hosts

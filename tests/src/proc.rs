@@ -37,6 +37,56 @@ pub fn cpu_ticks(pid: Pid) -> u64 {
     fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number of ticks")).sum()
 }
 
+/// What a process has used since it started, over the threads that it has now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Used {
+    /// Processor time, exactly.
+    pub nanoseconds: u64,
+    /// How often a thread gave the processor up or was made to.
+    pub switches: u64,
+}
+
+/// What it has used.
+///
+/// # Panics
+/// When the process is gone.
+pub fn used(pid: Pid) -> Used {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+    let mut used = Used::default();
+    // A thread that has ended meanwhile is left out.
+    for thread in threads.filter_map(|thread| Some(thread.ok()?.path())) {
+        let read = |name: &str| fs::read_to_string(thread.join(name)).unwrap_or_default();
+        let time = read("schedstat").split(' ').next().and_then(|time| time.parse::<u64>().ok());
+        used.nanoseconds += time.unwrap_or_default();
+        let status = read("status");
+        let switches = status.lines().filter_map(|line| line.split_once("ctxt_switches:")?.1.trim().parse::<u64>().ok());
+        used.switches += switches.sum::<u64>();
+    }
+    used
+}
+
+/// The memory of a process, in KiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Resident (RSS).
+    pub resident_kib: u64,
+    /// What is shared counted by the part of each that shares it (PSS).
+    pub proportional_kib: u64,
+}
+
+/// Its memory now.
+///
+/// # Panics
+/// When the process is gone.
+pub fn memory(pid: Pid) -> Memory {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process is there");
+    let of = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of smaps_rollup");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+    };
+    Memory { resident_kib: of("Rss:"), proportional_kib: of("Pss:") }
+}
+
 /// The files it has open.
 ///
 /// # Panics

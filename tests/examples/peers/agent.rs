@@ -1,0 +1,151 @@
+//! One agent of either program: how it is started, and what its log says of its list.
+
+use clap::ValueEnum;
+use memberd_tests::{Settings, binaries};
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Bytes of both programs' keys.
+const KEY: &str = "memberd-key:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
+const SERF_KEY: &str = "ASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4mrze8=";
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    /// memberd with its defaults
+    Memberd,
+    /// Serf with its defaults, which are the profile lan
+    Serf,
+    /// Serf with its fastest profile, local
+    SerfLocal,
+}
+
+/// What an agent's log says of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Joined,
+    Failed,
+    Left,
+}
+
+/// Where an agent is.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Counted from 1: the first is the introducer.
+    pub(crate) number: usize,
+    pub(crate) namespace: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) introducer: SocketAddr,
+    pub(crate) directory: PathBuf,
+    /// Whether it speaks under a key.
+    pub(crate) sealed: bool,
+}
+
+impl Place {
+    /// Logs here are offered to greps.
+    pub(crate) fn offered(&self) -> PathBuf {
+        self.directory.join("offered")
+    }
+
+    /// memberd's control socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join("control.sock")
+    }
+}
+
+impl Program {
+    /// As the tables have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Program::Memberd => "memberd",
+            Program::Serf => "Serf",
+            Program::SerfLocal => "Serf, profile local",
+        }
+    }
+
+    /// The command that runs it there. Its log comes from the pipe that is standard output and standard error both.
+    pub(crate) fn command(self, place: &Place) -> Command {
+        fs::create_dir_all(place.offered()).expect("a directory for the agent");
+        let mut command = match self {
+            Program::Memberd => memberd(place),
+            Program::Serf => serf(place, "lan"),
+            Program::SerfLocal => serf(place, "local"),
+        };
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// What a line of its log says of whom.
+    pub(crate) fn heard(self, line: &str) -> Option<(Change, usize)> {
+        match self {
+            Program::Memberd => {
+                let (_, rest) = line.split_once(" INFO member ")?;
+                let mut words = rest.split(' ');
+                let change = match words.next()? {
+                    "joined" => Change::Joined,
+                    "failed" => Change::Failed,
+                    "left" => Change::Left,
+                    _ => return None,
+                };
+                Some((change, number(words.next()?.strip_prefix("name=")?)?))
+            }
+            Program::Serf | Program::SerfLocal => {
+                let (_, rest) = line.split_once("serf: EventMember")?;
+                let (event, rest) = rest.split_once(": ")?;
+                let change = match event {
+                    "Join" => Change::Joined,
+                    "Failed" => Change::Failed,
+                    "Leave" => Change::Left,
+                    _ => return None,
+                };
+                Some((change, number(rest.split(' ').next()?)?))
+            }
+        }
+    }
+}
+
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix("vm")?.parse().ok()
+}
+
+fn memberd(place: &Place) -> Command {
+    let mut settings = Settings::new(&place.directory, &format!("vm{}", place.number), place.address);
+    settings.introducers = vec![place.introducer.to_string()];
+    settings.join_on_start = true;
+    settings.files = vec![format!("{}/*.log", place.offered().display())];
+    settings.allow_plaintext = !place.sealed;
+    settings.key_file = place.sealed.then(|| key_file(&place.directory));
+    let config = place.directory.join("memberd.toml");
+    fs::write(&config, settings.to_toml()).expect("the settings can be written");
+    let mut command = binaries::mortal(&binaries::memberd(), Some(&place.namespace));
+    command.arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn key_file(directory: &Path) -> PathBuf {
+    let path = directory.join("group.key");
+    fs::write(&path, KEY).expect("a key file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a key file of our own");
+    path
+}
+
+fn serf(place: &Place, profile: &str) -> Command {
+    let mut command = binaries::mortal(Path::new("serf"), Some(&place.namespace));
+    command
+        .args(["agent", &format!("-node=vm{}", place.number), &format!("-bind={}", place.address)])
+        .arg(format!("-snapshot={}", place.directory.join("snapshot").display()))
+        // The least that it takes. memberd begins with half of that.
+        .args(["-retry-interval=1s", &format!("-profile={profile}")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if place.number > 1 {
+        command.arg(format!("-retry-join={}", place.introducer));
+    }
+    if place.sealed {
+        command.arg(format!("-encrypt={SERF_KEY}"));
+    }
+    command
+}

@@ -1,0 +1,331 @@
+//! A group of agents, started, watched, crashed; and what each of them has in its list.
+
+use crate::agent::{Change, Place, Program};
+use crate::pass;
+use memberd_ring::identity::Position;
+use memberd_tests::Network;
+use memberd_tests::process::Running;
+use nix::sys::signal::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The longest that anything is waited for.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+/// The pause between two looks at what the logs said.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What a log said.
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    observer: usize,
+    life: u32,
+    change: Change,
+    subject: usize,
+}
+
+/// One agent and its list.
+#[derive(Debug, Default)]
+struct Agent {
+    process: Option<Running>,
+    /// How often it was started.
+    life: u32,
+    /// The others that it lists, and since when.
+    list: BTreeMap<usize, Instant>,
+    /// Those that it listed, and since when it does not.
+    gone: BTreeMap<usize, Instant>,
+}
+
+/// A live member was said to have failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FalseFailure {
+    pub(crate) observer: usize,
+    pub(crate) subject: usize,
+}
+
+/// Agents `vm1`, `vm2`, ... with `vm1` for introducer.
+#[derive(Debug)]
+pub(crate) struct Group<'a> {
+    program: Program,
+    network: &'a Network,
+    /// Whether all are on one machine of the network.
+    crowded: bool,
+    sealed: bool,
+    agents: Vec<Agent>,
+    said: (Sender<Said>, Receiver<Said>),
+    last_change: Instant,
+    false_failures: Vec<FalseFailure>,
+    directory: TempDir,
+}
+
+impl<'a> Group<'a> {
+    /// One agent on each machine. None runs yet.
+    pub(crate) fn new(program: Program, network: &'a Network) -> Self {
+        Group {
+            program,
+            network,
+            crowded: false,
+            sealed: false,
+            agents: (0..network.machines()).map(|_| Agent::default()).collect(),
+            said: channel(),
+            last_change: Instant::now(),
+            false_failures: Vec::new(),
+            directory: tempfile::Builder::new().prefix("memberd-peers-").tempdir().expect("a temporary directory"),
+        }
+    }
+
+    /// So many agents, all on the first machine, on loopback addresses.
+    pub(crate) fn crowded(program: Program, network: &'a Network, agents: usize) -> Self {
+        let mut group = Group::new(program, network);
+        group.crowded = true;
+        group.agents = (0..agents).map(|_| Agent::default()).collect();
+        group
+    }
+
+    /// They speak under a key.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.sealed = true;
+        self
+    }
+
+    pub(crate) fn program(&self) -> Program {
+        self.program
+    }
+
+    pub(crate) fn network(&self) -> &'a Network {
+        self.network
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.agents.len()
+    }
+
+    pub(crate) fn place(&self, number: usize) -> Place {
+        Place {
+            number,
+            namespace: self.namespace(number),
+            address: self.address(number),
+            introducer: self.address(1),
+            directory: self.directory.path().join(format!("vm{number}")),
+            sealed: self.sealed,
+        }
+    }
+
+    fn namespace(&self, number: usize) -> PathBuf {
+        self.network.namespace(if self.crowded { 1 } else { small(number) })
+    }
+
+    fn address(&self, number: usize) -> SocketAddr {
+        match self.crowded {
+            true => ([127, 88, small(number / 250), small(1 + number % 250)], 8946).into(),
+            false => self.network.address(small(number)),
+        }
+    }
+
+    /// All of them, by number.
+    pub(crate) fn numbers(&self) -> Vec<usize> {
+        (1..=self.agents.len()).collect()
+    }
+
+    /// All but the introducer, beginning with any.
+    pub(crate) fn any_others(&self, seed: usize) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (2..=self.agents.len()).collect();
+        let middle = seed * 7 % numbers.len();
+        numbers.rotate_left(middle);
+        numbers
+    }
+
+    /// All of them as they stand on memberd's ring.
+    pub(crate) fn ring(&self) -> Vec<usize> {
+        let mut numbers = self.numbers();
+        numbers.sort_by_key(|number| Position::of(self.address(*number)));
+        numbers
+    }
+
+    fn agent(&mut self, number: usize) -> &mut Agent {
+        &mut self.agents[number - 1]
+    }
+
+    /// Starts one.
+    pub(crate) fn start(&mut self, number: usize) {
+        let (place, program, sender) = (self.place(number), self.program, self.said.0.clone());
+        let mut process = Running::start(&mut program.command(&place));
+        let child = process.child();
+        let log: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
+            (Some(out), _) => Box::new(out),
+            (None, Some(err)) => Box::new(err),
+            (None, None) => panic!("{} has no log to read", program.name()),
+        };
+        let agent = self.agent(number);
+        *agent = Agent { process: Some(process), life: agent.life + 1, ..Agent::default() };
+        let life = agent.life;
+        thread::spawn(move || follow(log, program, number, life, &sender));
+    }
+
+    /// Starts all at once.
+    pub(crate) fn start_all(&mut self) {
+        self.numbers().into_iter().for_each(|number| self.start(number));
+    }
+
+    /// Kills one, and returns the moment just before.
+    pub(crate) fn kill(&mut self, number: usize) -> Instant {
+        let at = self.signal(number, Signal::SIGKILL);
+        self.agent(number).process = None;
+        at
+    }
+
+    /// Sends one a signal, and returns the moment just before.
+    pub(crate) fn signal(&mut self, number: usize, signal: Signal) -> Instant {
+        self.process(number).signal(signal)
+    }
+
+    /// Waits for one to end that was asked to.
+    pub(crate) fn wait_for_end(&mut self, number: usize) {
+        self.process(number).wait(LIMIT);
+        self.agent(number).process = None;
+    }
+
+    fn process(&mut self, number: usize) -> &mut Running {
+        self.agent(number).process.as_mut().unwrap_or_else(|| panic!("vm{number} does not run"))
+    }
+
+    /// The process ids of those that run.
+    pub(crate) fn pids(&self) -> Vec<nix::unistd::Pid> {
+        self.agents.iter().filter_map(|agent| agent.process.as_ref()).map(Running::pid).collect()
+    }
+
+    /// Kills all.
+    pub(crate) fn kill_all(&mut self) {
+        let running: Vec<usize> = self.running().into_iter().collect();
+        // The signals first, so that none has the time to report the others.
+        for number in &running {
+            self.signal(*number, Signal::SIGKILL);
+        }
+        for number in running {
+            self.agent(number).process = None;
+        }
+    }
+
+    fn running(&self) -> BTreeSet<usize> {
+        let numbered = self.agents.iter().enumerate();
+        numbered.filter(|(_, agent)| agent.process.is_some()).map(|(index, _)| index + 1).collect()
+    }
+
+    /// Takes in what the logs said since the last time.
+    pub(crate) fn look(&mut self) {
+        while let Ok(said) = self.said.1.try_recv() {
+            self.take(&said);
+        }
+    }
+
+    fn take(&mut self, &Said { at, observer, life, change, subject }: &Said) {
+        let lives = self.agents.get(subject - 1).is_some_and(|agent| agent.process.is_some());
+        let agent = self.agent(observer);
+        if agent.life != life || observer == subject {
+            return;
+        }
+        let changed = match change {
+            Change::Joined => {
+                agent.gone.remove(&subject);
+                agent.list.insert(subject, at).is_none()
+            }
+            Change::Failed | Change::Left => {
+                agent.gone.insert(subject, at);
+                agent.list.remove(&subject).is_some()
+            }
+        };
+        if changed {
+            self.last_change = self.last_change.max(at);
+        }
+        if lives && change == Change::Failed {
+            self.false_failures.push(FalseFailure { observer, subject });
+        }
+    }
+
+    /// Whether every list of the running holds exactly the running.
+    pub(crate) fn is_whole(&self) -> bool {
+        let running = self.running();
+        running.iter().all(|number| {
+            let list = &self.agents[number - 1].list;
+            list.len() + 1 == running.len() && list.keys().all(|listed| running.contains(listed))
+        })
+    }
+
+    /// When a list last changed.
+    pub(crate) fn last_change(&self) -> Instant {
+        self.last_change
+    }
+
+    /// Since when each of the others that run does not list this one; nothing for one that does.
+    pub(crate) fn gone_from(&self, subject: usize) -> Vec<Option<Instant>> {
+        let others = self.running().into_iter().filter(|number| *number != subject);
+        others.map(|number| self.agents[number - 1].gone.get(&subject).copied()).collect()
+    }
+
+    /// From this moment until the first and until every list of the others was without this one, if all are.
+    pub(crate) fn noticed(&self, subject: usize, since: Instant) -> Option<(f64, f64)> {
+        let times: Option<Vec<Instant>> = self.gone_from(subject).into_iter().collect();
+        let times = times?;
+        let seconds = |at: Option<&Instant>| at.map(|at| at.saturating_duration_since(since).as_secs_f64());
+        Some((seconds(times.iter().min())?, seconds(times.iter().max())?))
+    }
+
+    /// The live members that were said to have failed, since this was last asked.
+    pub(crate) fn false_failures(&mut self) -> Vec<FalseFailure> {
+        self.look();
+        std::mem::take(&mut self.false_failures)
+    }
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        self.kill_all();
+    }
+}
+
+fn small(number: usize) -> u8 {
+    u8::try_from(number).expect("at most 250 machines")
+}
+
+/// Reads a log to its end.
+fn follow(log: Box<dyn Read + Send>, program: Program, observer: usize, life: u32, sender: &Sender<Said>) {
+    for line in BufReader::new(log).lines().map_while(Result::ok) {
+        let at = Instant::now();
+        if let Some((change, subject)) = program.heard(&line)
+            && sender.send(Said { at, observer, life, change, subject }).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Waits until this holds for every group.
+///
+/// # Panics
+/// When it still does not after [`LIMIT`].
+pub(crate) fn until(groups: &mut [Group], what: &str, holds: impl Fn(usize, &Group) -> bool) {
+    let start = Instant::now();
+    loop {
+        groups.iter_mut().for_each(Group::look);
+        if groups.iter().enumerate().all(|(index, group)| holds(index, group)) {
+            return;
+        }
+        assert!(start.elapsed() < LIMIT, "waited {LIMIT:?} in vain until {what}");
+        pass(PAUSE);
+    }
+}
+
+/// Waits until all lists have been whole, and unchanged, for so long.
+pub(crate) fn until_whole(groups: &mut [Group], quiet: Duration) {
+    let start = Instant::now();
+    until(groups, "all lists are whole", |_, group| {
+        group.is_whole() && group.last_change().elapsed() >= quiet && start.elapsed() >= quiet
+    });
+}

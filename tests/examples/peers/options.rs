@@ -1,0 +1,167 @@
+//! What is measured, how often, how long.
+
+use crate::agent::Program;
+use crate::results::Results;
+use clap::{Parser, ValueEnum};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measures memberd beside Serf in network namespaces, as root
+#[derive(Debug, Parser)]
+pub(crate) struct Options {
+    /// How many rounds of everything, in all groups of a size together
+    #[arg(long, default_value_t = 10)]
+    pub(crate) rounds: usize,
+    /// Sizes of the groups
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100], value_parser = clap::value_parser!(u8).range(5..=250))]
+    pub(crate) agents: Vec<u8>,
+    /// Which rows; all by default
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// Which programs
+    #[arg(long, value_delimiter = ',', default_values_t = [Program::Memberd, Program::Serf, Program::SerfLocal], value_enum)]
+    pub(crate) programs: Vec<Program>,
+    /// How many agents run at once at most: groups of a size run side by side, so that each round has several
+    #[arg(long, default_value_t = 200)]
+    at_once: usize,
+    /// The largest group that is stopped, split and loses its introducer
+    #[arg(long, default_value_t = 50)]
+    pub(crate) disturbed: u8,
+    /// How long groups are watched under loss, in seconds
+    #[arg(long, default_value_t = 120)]
+    loss_seconds: u64,
+    /// Agents of the groups under loss
+    #[arg(long, default_value_t = 50)]
+    pub(crate) loss_agents: u8,
+    /// How long groups are watched at rest, in seconds
+    #[arg(long, default_value_t = 20)]
+    rest_seconds: u64,
+    /// How many memberd run on one machine, to see what growth costs
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100, 250, 500])]
+    pub(crate) growth: Vec<usize>,
+    /// How large the log of each machine is that is searched, in megabytes
+    #[arg(long, default_value_t = 20)]
+    pub(crate) log_megabytes: usize,
+    /// When no more rounds begin, in minutes; what is under way is finished
+    #[arg(long, default_value_t = 29)]
+    minutes: u64,
+    /// Where raw results, the table and plots go
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results"))]
+    pub(crate) directory: PathBuf,
+    /// Whose section "Beside Serf" is written, if the results are where they are by default
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))]
+    pub(crate) readme: PathBuf,
+    /// Measures nothing: the table, the plots and the README are made of the raw results that are there
+    #[arg(long)]
+    pub(crate) render: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// All start at once
+    Start,
+    /// One and four crash
+    Crash,
+    /// One leaves
+    Leave,
+    /// Nothing happens
+    Rest,
+    /// Packets are lost
+    Loss,
+    /// An agent is stopped for a while
+    Stop,
+    /// The group is split in halves
+    Split,
+    /// The introducer crashes and comes back
+    Introducer,
+    /// Logs are searched
+    Search,
+    /// Many memberd on one machine
+    Growth,
+}
+
+impl Options {
+    pub(crate) fn wants(&self, row: Row) -> bool {
+        self.rows.is_empty() || self.rows.contains(&row)
+    }
+
+    /// How many groups of this size run at once.
+    pub(crate) fn side_by_side(&self, agents: u8) -> usize {
+        (self.at_once / usize::from(agents)).clamp(1, self.rounds.max(1))
+    }
+
+    pub(crate) fn loss_span(&self) -> Duration {
+        Duration::from_secs(self.loss_seconds)
+    }
+
+    pub(crate) fn rest_span(&self) -> Duration {
+        Duration::from_secs(self.rest_seconds)
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes)
+    }
+
+    /// The raw results that are there.
+    pub(crate) fn results(&self) -> Results {
+        Results::read(&self.directory)
+    }
+
+    /// Whether the README shows these results.
+    pub(crate) fn is_for_the_readme(&self) -> bool {
+        self.directory.ends_with("examples/peers/results")
+    }
+
+    /// What will be measured and about how long it takes.
+    pub(crate) fn plan(&self) -> String {
+        let mut text = String::new();
+        let mut sum = 0;
+        for agents in &self.agents {
+            let (groups, seconds) = (self.side_by_side(*agents), self.seconds(*agents));
+            sum += seconds;
+            let _ = writeln!(text, "{agents} agents, {groups} groups side by side: about {} min", seconds.div_ceil(60));
+        }
+        let alone = [
+            (Row::Loss, self.programs.len() as u64 * (self.loss_seconds + 25)),
+            (Row::Search, 60 + self.rounds as u64 * 8),
+            (Row::Growth, self.growth.len() as u64 * (self.rest_seconds + 25)),
+        ];
+        for (row, seconds) in alone.into_iter().filter(|(row, _)| self.wants(*row)) {
+            sum += seconds;
+            let _ = writeln!(text, "{row:?}: about {} min", seconds.div_ceil(60));
+        }
+        let _ = write!(text, "in all about {} min; no round begins after {} min", sum.div_ceil(60), self.minutes);
+        text
+    }
+
+    /// About how long the rows of one size take, by what each program took on two cores.
+    fn seconds(&self, agents: u8) -> u64 {
+        let n = u64::from(agents);
+        let rounds = self.rounds.div_ceil(self.side_by_side(agents)) as u64;
+        let form = 5 + n / 6;
+        let stage = |program: Program| {
+            let slow = program == Program::Serf;
+            let crash = rounds * if slow { 26 } else { 14 };
+            let rest = 12 + self.rest_seconds;
+            let all = [
+                (Row::Crash, crash),
+                (Row::Leave, rounds * 6),
+                (Row::Rest, rest),
+                (Row::Stop, rounds * 35),
+                (Row::Split, if slow { 55 } else { 30 }),
+                (Row::Introducer, if slow { 20 } else { 8 }),
+            ];
+            let few = |row: Row| !matches!(row, Row::Stop | Row::Split | Row::Introducer) || agents <= self.disturbed;
+            let local = |row: Row| program != Program::SerfLocal || matches!(row, Row::Crash | Row::Rest);
+            form + all
+                .iter()
+                .filter(|(row, _)| self.wants(*row) && few(*row) && local(*row))
+                .map(|(_, seconds)| seconds)
+                .sum::<u64>()
+        };
+        let start = if self.wants(Row::Start) { self.rounds as u64 * (5 + n / 10) } else { 0 };
+        start + self.programs.iter().map(|program| stage(*program)).sum::<u64>()
+    }
+}

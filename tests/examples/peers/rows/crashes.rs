@@ -1,0 +1,70 @@
+//! One crash, and four at the same moment: until the first and until every list has it.
+
+use super::phase;
+use crate::agent::Program;
+use crate::group::{Group, until, until_whole};
+use crate::results::Measure;
+use crate::stage::Stage;
+use crate::{Bench, pass};
+use std::time::{Duration, Instant};
+
+/// How long lists are whole before the next round.
+const QUIET: Duration = Duration::from_secs(1);
+
+pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
+    let (program, agents) = (stage.program(), stage.agents());
+    let groups = stage.groups();
+    let mut wrong = 0.0;
+    for (count, what) in [(1, "one crash"), (4, "four crashes at once")] {
+        let (mut first, mut every) = (Vec::new(), Vec::new());
+        for round in bench.rounds(groups.len()) {
+            let crashed = crash(groups, round, count);
+            for (group, (at, victims)) in groups.iter_mut().zip(&crashed) {
+                for (one, all) in victims.iter().filter_map(|victim| group.noticed(*victim, *at)) {
+                    first.push(one);
+                    every.push(all);
+                }
+                wrong += group.false_failures().len() as f64;
+                victims.iter().for_each(|victim| group.start(*victim));
+            }
+            until_whole(groups, QUIET);
+        }
+        bench.results.add(Measure::Seconds, &format!("{what}: first list"), agents, program, &first);
+        bench.results.add(Measure::Seconds, &format!("{what}: every list"), agents, program, &every);
+    }
+    bench.results.add(Measure::Total, "meanwhile, reports that a live agent failed", agents, program, &[wrong]);
+}
+
+/// Kills so many in each group, and waits until all others have noticed. When, and whom.
+fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<usize>)> {
+    let mut order: Vec<(Duration, usize)> = (0..groups.len()).map(|index| (phase(round * groups.len() + index), index)).collect();
+    order.sort_unstable();
+    let start = Instant::now();
+    let mut crashed = vec![(start, Vec::new()); groups.len()];
+    for (offset, index) in order {
+        pass(offset.saturating_sub(start.elapsed()));
+        let victims = victims(&groups[index], round + index, count);
+        let at = Instant::now();
+        for victim in &victims {
+            groups[index].kill(*victim);
+        }
+        crashed[index] = (at, victims);
+    }
+    until(groups, "the crashed are in no list", |index, group| {
+        let (at, victims) = &crashed[index];
+        victims.iter().all(|victim| group.noticed(*victim, *at).is_some())
+    });
+    crashed
+}
+
+/// Neighbours on the ring by turns, for memberd: that is its hardest case. Serf draws by lot whom it probes, so any are as good as others.
+fn victims(group: &Group, turn: usize, count: usize) -> Vec<usize> {
+    let mut numbers = group.any_others(turn);
+    if group.program() == Program::Memberd && turn.is_multiple_of(2) {
+        numbers = group.ring();
+        let middle = turn * 3 % numbers.len();
+        numbers.rotate_left(middle);
+    }
+    numbers.truncate(count);
+    numbers
+}

@@ -1,0 +1,61 @@
+//! Networks that lose 10, 25 and 40 % of all packets, of UDP and TCP: who is reported failed alive, and how soon real crashes are noticed.
+
+use crate::agent::Program;
+use crate::group::{Group, until};
+use crate::results::Measure;
+use crate::stage::formed;
+use crate::{Bench, pass};
+use memberd_tests::Network;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How many packets of a hundred are lost: one group each, side by side.
+pub(crate) const LOSSES: [u8; 3] = [10, 25, 40];
+
+/// One agent crashes in each group at these parts of the time.
+const CRASHES: [f64; 3] = [0.125, 0.375, 0.625];
+
+pub(crate) fn measure(bench: &mut Bench) {
+    let agents = bench.options.loss_agents;
+    let networks: Vec<Network> = LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
+    for program in bench.options.programs.clone() {
+        bench.attempt(crate::options::Row::Loss, &format!("loss x {}", program.name()), |bench| of(bench, &networks, program));
+    }
+}
+
+fn of(bench: &mut Bench, networks: &[Network], program: Program) {
+    networks.iter().for_each(Network::heal);
+    let mut groups: Vec<Group> = networks.iter().map(|network| formed(Group::new(program, network))).collect();
+    let (span, start) = (bench.options.loss_span(), Instant::now());
+    for (network, percent) in networks.iter().zip(LOSSES) {
+        network.lose(percent);
+    }
+    let mut crashes: Vec<(usize, Instant, usize)> = Vec::new();
+    for (turn, part) in CRASHES.into_iter().enumerate() {
+        pass(span.mul_f64(part).saturating_sub(start.elapsed()));
+        for (index, group) in groups.iter_mut().enumerate() {
+            group.look();
+            let victim = group.any_others(turn * 3 + index)[turn];
+            crashes.push((index, group.kill(victim), victim));
+        }
+    }
+    pass(span.saturating_sub(start.elapsed()));
+    let wrong: Vec<_> = groups.iter_mut().map(Group::false_failures).collect();
+    until(&mut groups, "all crashes are in all lists", |group, lists| {
+        crashes.iter().all(|(index, at, victim)| *index != group || lists.noticed(*victim, *at).is_some())
+    });
+    for (index, percent) in LOSSES.into_iter().enumerate() {
+        let what = format!("{percent} % lost for {} s", Duration::as_secs(&span));
+        let failed: BTreeSet<usize> = wrong[index].iter().map(|wrong| wrong.subject).collect();
+        let lists: BTreeSet<(usize, usize)> = wrong[index].iter().map(|wrong| (wrong.observer, wrong.subject)).collect();
+        let size = groups[index].size();
+        bench.results.add(Measure::Total, &format!("{what}: live agents reported failed"), size, program, &[failed.len() as f64]);
+        bench.results.add(Measure::Total, &format!("{what}: wrong entries in lists"), size, program, &[lists.len() as f64]);
+        let of_this = crashes.iter().filter(|(group, ..)| *group == index);
+        let times: Vec<(f64, f64)> = of_this.filter_map(|(_, at, victim)| groups[index].noticed(*victim, *at)).collect();
+        let (first, every): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
+        bench.results.add(Measure::Seconds, &format!("{what}: real crashes, first list"), size, program, &first);
+        bench.results.add(Measure::Seconds, &format!("{what}: real crashes, every list"), size, program, &every);
+    }
+    networks.iter().for_each(Network::heal);
+}

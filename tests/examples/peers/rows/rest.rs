@@ -1,0 +1,91 @@
+//! What an agent costs while nothing happens: frames and bytes on its cable, processor time, wake-ups, memory.
+
+use crate::agent::Program;
+use crate::group::Group;
+use crate::results::Measure;
+use crate::stage::{Stage, formed};
+use crate::{Bench, pass};
+use memberd_tests::proc;
+use std::time::{Duration, Instant};
+
+/// News rides on, and lists are compared, for a while after the last change.
+pub(crate) const CALM: Duration = Duration::from_secs(12);
+
+pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
+    let (program, agents) = (stage.program(), stage.agents());
+    let span = bench.options.rest_span();
+    let groups = stage.groups();
+    pass(CALM);
+    let spent = spend(groups, span);
+    bench.results.add(Measure::PerSecond, "at rest, each: packets sent", agents, program, &spent.packets);
+    bench.results.add(Measure::BytesPerSecond, "at rest, each: bytes sent, IP headers included", agents, program, &spent.bytes);
+    bench.results.add(Measure::MillisecondsPerSecond, "at rest, each: processor time", agents, program, &spent.processor);
+    bench.results.add(Measure::PerSecond, "at rest, each: wake-ups", agents, program, &spent.wake_ups);
+    bench.results.add(Measure::Mebibytes, "at rest, each: memory, proportional (PSS)", agents, program, &spent.proportional);
+    bench.results.add(Measure::Mebibytes, "at rest, each: memory, resident (RSS)", agents, program, &spent.resident);
+    if groups[0].size() == 10 && program != Program::SerfLocal {
+        let network = groups[0].network();
+        stage.clear();
+        let mut sealed = [formed(Group::new(program, network).sealed())];
+        pass(CALM);
+        let spent = spend(&mut sealed, span);
+        let what = "at rest under a key, each: bytes sent, IP headers included";
+        bench.results.add(Measure::BytesPerSecond, what, agents, program, &spent.bytes);
+        let what = "at rest under a key, each: processor time";
+        bench.results.add(Measure::MillisecondsPerSecond, what, agents, program, &spent.processor);
+    }
+}
+
+/// What each agent of some groups spent, in no order.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) packets: Vec<f64>,
+    pub(crate) bytes: Vec<f64>,
+    /// Milliseconds of one processor in a second.
+    pub(crate) processor: Vec<f64>,
+    /// How often its threads went to sleep or were made to, in a second.
+    pub(crate) wake_ups: Vec<f64>,
+    /// In MiB.
+    pub(crate) proportional: Vec<f64>,
+    pub(crate) resident: Vec<f64>,
+}
+
+/// Watches groups at rest for so long.
+pub(crate) fn spend(groups: &mut [Group], span: Duration) -> Spent {
+    let before: Vec<Counts> = groups.iter().map(Counts::of).collect();
+    let start = Instant::now();
+    pass(span);
+    let seconds = start.elapsed().as_secs_f64();
+    let after: Vec<Counts> = groups.iter().map(Counts::of).collect();
+    let mut spent = Spent::default();
+    let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
+    for (before, after) in before.iter().zip(&after) {
+        for (before, after) in before.sent.iter().zip(&after.sent) {
+            spent.bytes.push(rate(before.0, after.0));
+            spent.packets.push(rate(before.1, after.1));
+        }
+        for (before, after) in before.used.iter().zip(&after.used) {
+            spent.processor.push(rate(before.nanoseconds, after.nanoseconds) / 1e6);
+            spent.wake_ups.push(rate(before.switches, after.switches));
+        }
+    }
+    for memory in groups.iter().flat_map(Group::pids).map(proc::memory) {
+        spent.proportional.push(memory.proportional_kib as f64 / 1_024.0);
+        spent.resident.push(memory.resident_kib as f64 / 1_024.0);
+    }
+    spent
+}
+
+/// What the agents of a group sent and used until now.
+struct Counts {
+    /// Bytes and packets of each machine.
+    sent: Vec<(u64, u64)>,
+    used: Vec<proc::Used>,
+}
+
+impl Counts {
+    fn of(group: &Group) -> Self {
+        let used = group.pids().into_iter().map(proc::used).collect();
+        Counts { sent: group.network().sent(), used }
+    }
+}
