@@ -28,4 +28,5 @@ mod sealed;
 mod stalls;
 mod startup;
 mod state;
+mod tags;
 mod top;

@@ -29,3 +29,4 @@ pub mod grep;
 pub mod keyring;
 pub mod message;
 pub mod socket;
+pub mod tags;

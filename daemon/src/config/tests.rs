@@ -149,6 +149,19 @@ fn a_reload_takes_what_can_change_and_names_what_cannot() {
 }
 
 #[test]
+fn tags_are_checked_and_change_with_a_reload() {
+    let old = good("[node]\nname = 'a'\ntags = { role = 'web', zone = 'a' }");
+    assert_eq!(old.tags.to_string(), "role=web zone=a");
+    let (now, kept) = old.reload(good("[node]\nname = 'a'\ntags = { role = 'db' }"));
+    assert_eq!((now.tags.to_string().as_str(), kept), ("role=db", Vec::new()));
+    let error = bad("[node]\ntags = { Role = 'web' }");
+    assert_eq!(error, "m.toml:2: node.tags: \"Role\" is not a tag's key: 1 to 32 of a-z, 0-9, '.', '_', '-'");
+    assert!(bad(&format!("[node]\ntags = {{ role = '{}' }}", "x".repeat(65))).contains("is not a tag's value: at most 64 bytes"));
+    let many: Vec<String> = (0..17).map(|i| format!("k{i} = ''")).collect();
+    assert_eq!(bad(&format!("[node]\ntags = {{ {} }}", many.join(", "))), "m.toml:2: node.tags: more than 16 tags");
+}
+
+#[test]
 fn the_shipped_settings_name_every_key_and_are_good() {
     let shipped = include_str!("../../../packaging/memberd.toml");
     assert_eq!(good(shipped), good(""), "all of it is commented out");
