@@ -89,7 +89,7 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
 fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
     for (text, message) in [
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
-        ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port"),
+        ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port, tags"),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
         (
             "verbose = true",
