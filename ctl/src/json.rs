@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use memberd_control::message::{
     EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RunningGrep, StatusReport,
 };
+use memberd_control::tags::Tags;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -37,6 +38,8 @@ pub(crate) struct Member<'a> {
     this_machine: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a EvidenceRecord>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a Tags,
 }
 
 impl<'a> From<&'a MemberRecord> for Member<'a> {
@@ -51,6 +54,7 @@ impl<'a> From<&'a MemberRecord> for Member<'a> {
             since: member.since,
             this_machine: member.this_machine,
             evidence: member.evidence.as_ref(),
+            tags: &member.tags,
         }
     }
 }
@@ -99,6 +103,8 @@ pub(crate) struct Status<'a> {
     warnings: &'a [String],
     greps: &'a [RunningGrep],
     searches: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a Tags,
 }
 
 impl<'a> From<&'a StatusReport> for Status<'a> {
@@ -119,6 +125,7 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
             warnings: &report.warnings,
             greps: &report.greps,
             searches: report.searches,
+            tags: &report.tags,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use memberd_control::message::EvidenceRecord;
+use memberd_control::tags::Tags;
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -84,6 +85,12 @@ pub(crate) fn size(bytes: u64) -> String {
         ("B", _) | (_, 10..) => format!("{whole} {unit}"),
         _ => format!("{whole}.{} {unit}", rest / 100),
     }
+}
+
+/// Tags: `role=web zone=a`.
+pub(crate) fn tags(tags: &Tags) -> String {
+    let each: Vec<String> = tags.iter().map(|(key, value)| printable(&format!("{key}={value}"))).collect();
+    each.join(" ")
 }
 
 /// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.

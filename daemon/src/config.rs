@@ -13,7 +13,7 @@ use crate::seal::keyring::SealingKeys;
 use crate::search::journal::JOURNALCTL;
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
-use memberd_ring::{GroupSettings, Name};
+use memberd_ring::{GroupSettings, Name, Tags};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
 use std::fs::File;
@@ -31,6 +31,8 @@ pub struct Config {
     pub machine: String,
     /// Where the others reach it, over UDP and TCP.
     pub address: SocketAddr,
+    /// What it says of itself.
+    pub tags: Tags,
     /// Who can let it in: `host:port`, not resolved.
     pub introducers: Vec<String>,
     /// Whether it joins when it starts.
@@ -136,8 +138,8 @@ impl Config {
             ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { introducers, join_on_start, log_files, journal, log_level, key_file, .. } = new;
-        (Config { introducers, join_on_start, log_files, journal, log_level, key_file, ..self.clone() }, kept)
+        let Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, .. } = new;
+        (Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, ..self.clone() }, kept)
     }
 
     /// Reads the group's keys; none if there is no file of them.

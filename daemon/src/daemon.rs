@@ -173,6 +173,7 @@ impl Daemon {
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let node = Node::new(settings, config.name.clone(), config.address, last, seed()?);
+        let node = node.with_tags(config.tags.clone());
         let (handle, commands) = Handle::new();
         let (seal, keys) = match keys.map(Seal::with) {
             Some((seal, sender)) => (seal, Some(sender)),
@@ -273,6 +274,8 @@ impl Daemon {
             self.log.set_filter(config.log_level.into());
         }
         self.context.set_introducers(config.introducers.clone());
+        // An ended task is told of elsewhere.
+        let _ = self.context.membership.tell(Command::Tags(config.tags.clone())).await;
         self.config = config;
         self.reload_keys();
         self.resolve_introducers();

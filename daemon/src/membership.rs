@@ -11,13 +11,13 @@ pub mod thread;
 mod traffic;
 
 pub use measure::{Events, Measured};
-pub use record::{event_record, member_record};
+pub use record::{event_record, member_record, tag_record};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
 use memberd_control::message::{EventRecord, EventsFrom, MemberRecord, MissedRecord, RingPart, StatusReport};
-use memberd_ring::Identity;
 use memberd_ring::join::JoinError;
+use memberd_ring::{Identity, Tags};
 use std::net::SocketAddr;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -83,6 +83,8 @@ pub enum Command {
     },
     /// The introducers of the settings, resolved anew.
     Introducers(Vec<SocketAddr>),
+    /// What this member says of itself from now on.
+    Tags(Tags),
     /// The daemon ends: the task is to end too.
     End,
 }

@@ -30,5 +30,6 @@ mod sealed;
 mod stalls;
 mod startup;
 mod state;
+mod tags;
 mod top;
 mod versions;

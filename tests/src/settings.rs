@@ -13,6 +13,8 @@ pub struct Settings {
     pub machine: Option<u64>,
     /// `node.address` and `node.port`
     pub address: SocketAddr,
+    /// `node.tags`
+    pub tags: Vec<(&'static str, &'static str)>,
     /// `group.introducers`
     pub introducers: Vec<String>,
     /// `group.join_on_start`
@@ -46,6 +48,7 @@ impl Settings {
             name: name.to_owned(),
             machine: None,
             address,
+            tags: Vec::new(),
             introducers: Vec::new(),
             join_on_start: false,
             state_dir: directory.join("state"),
@@ -73,6 +76,10 @@ impl Settings {
         let mut text = format!("[node]\nname = {:?}\n", self.name);
         if let Some(machine) = self.machine {
             let _ = writeln!(text, "machine = {machine}");
+        }
+        if !self.tags.is_empty() {
+            let tags: Vec<String> = self.tags.iter().map(|(key, value)| format!("{key} = {value:?}")).collect();
+            let _ = writeln!(text, "tags = {{ {} }}", tags.join(", "));
         }
         let _ = write!(
             text,

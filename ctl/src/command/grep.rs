@@ -85,6 +85,7 @@ Output:
 Over a fleet:
       --on=GLOB[,GLOB]...   ask only the members of such names
       --not-on=GLOB[,...]   ask none of such names
+      --tag=KEY[=VALUE]     ask only those with this tag; of several, with all
       --rotated             with each file also what was rotated away from it
       --since=T, --until=T  only lines of that time: 10m, 2h, yesterday, 14:00,
                             2026-11-21 14:00, or as in RFC 3339

@@ -35,6 +35,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 #[command(after_help = "Examples:
   memberctl list --all --sort since         the newest changes last
   memberctl list --format hosts             a block for /etc/hosts
+  memberctl list --tag role=web --tag zone  those of that role whose zone is set
   memberctl list --format names | xargs -I{} ssh {} uptime
   memberctl list --name 'web*' --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json")]
 pub(crate) struct List {
@@ -48,6 +49,10 @@ pub(crate) struct List {
     /// In which form
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     format: Format,
+
+    /// Show in the table what each says of itself, in the place of since when
+    #[arg(long, conflicts_with_all = ["json", "format"])]
+    tags: bool,
 
     /// The port of the targets of --format prometheus-sd
     #[arg(long, value_name = "PORT", default_value_t = prometheus_sd::METRICS_PORT, value_parser = clap::value_parser!(u16).range(1..))]
@@ -109,7 +114,7 @@ impl List {
 
     fn render(&self, members: &[MemberRecord], output: &Output) -> Result<String, Failure> {
         match self.format() {
-            Format::Table => Ok(table::render(members, output)),
+            Format::Table => Ok(table::render(members, self.tags, output)),
             Format::Json => json::render(members),
             Format::Csv => Ok(csv::render(members)),
             Format::Names => Ok(names::render(members)),

@@ -80,6 +80,9 @@ fn text(output: &Output, report: &StatusReport) -> String {
     };
     section("address", vec![words::printable(&report.address)]);
     section("memberd", vec![format!("{}, up for {}", words::printable(&report.version), words::duration(report.uptime))]);
+    if !report.tags.is_empty() {
+        section("tags", vec![words::tags(&report.tags)]);
+    }
     section("list", vec![list(report)]);
     section("neighbours", neighbours::table(&report.neighbours));
     for (title, counters) in COUNTERS {

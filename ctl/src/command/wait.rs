@@ -125,6 +125,7 @@ mod tests {
             this_machine: false,
             since: 0,
             evidence: None,
+            tags: memberd_control::tags::Tags::new(),
         }
     }
 

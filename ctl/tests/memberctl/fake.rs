@@ -156,6 +156,7 @@ pub(crate) fn member(number: u8, status: MemberStatus) -> MemberRecord {
         this_machine: number == 1,
         since: now() - 200_000,
         evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1769 }),
+        tags: memberd_control::tags::Tags::new(),
     }
 }
 

@@ -132,9 +132,9 @@ fn any_order_is_to_be_had() {
 fn csv_has_a_header_and_a_line_for_each() {
     let text = listing(&three()).run(&["list", "--all", "--format", "csv"]).stdout;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "name,address,port,status,since,incarnation,id,noticed_by,silent_ms");
-    assert!(lines[1].starts_with("vm1,127.0.0.1,8946,alive,20") && lines[1].ends_with("/1763688033123,,"), "{text}");
-    assert!(lines[2].ends_with("/1763688033123,vm2,1769"), "{text}");
+    assert_eq!(lines[0], "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags");
+    assert!(lines[1].starts_with("vm1,127.0.0.1,8946,alive,20") && lines[1].ends_with("/1763688033123,,,"), "{text}");
+    assert!(lines[2].ends_with("/1763688033123,vm2,1769,"), "{text}");
     assert_eq!(lines.len(), 4);
 }
 
@@ -171,4 +171,39 @@ fn colour_is_there_when_asked_for_and_never_against_the_users_will() {
     assert!(coloured(&["list", "--color", "always"]));
     assert!(!coloured(&["list", "--color", "never"]));
     assert!(!coloured(&["list"]));
+}
+
+fn tagged() -> Vec<MemberRecord> {
+    let mut members = three();
+    for (member, role) in members.iter_mut().zip(["web", "web", "d-b"]) {
+        member.tags = [("role", role), ("k8s.io", &member.name)].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    }
+    members
+}
+
+#[test]
+fn tags_choose_members_and_are_shown_when_asked_for() {
+    listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role=web"]).printed("vm1\nvm2\n");
+    listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role", "--tag", "k8s.io=vm103"]).printed("vm103\n");
+    listing(&tagged()).run(&["list", "--format", "names", "--tag", "zone"]).printed("");
+    let table = listing(&tagged()).run(&["list", "--all", "--tags"]).stdout;
+    assert!(table.lines().next().unwrap().ends_with("STATUS  TAGS"), "{table}");
+    assert!(table.contains("alive   k8s.io=vm1 role=web\n"), "{table}");
+    let plain = listing(&tagged()).run(&["list", "--all"]).stdout;
+    assert!(!plain.contains("role"), "{plain}");
+    assert_eq!(listing(&tagged()).run(&["list", "--tag", "=x"]).status, Some(2));
+}
+
+#[test]
+fn tags_are_in_every_form_for_other_programs() {
+    let printed = |form: &str| listing(&tagged()).run(&["list", "--all", "--format", form]).stdout;
+    let json = |form: &str| -> Value { serde_json::from_str(&printed(form)).unwrap() };
+    assert_eq!(json("json")[0]["tags"], serde_json::json!({"k8s.io": "vm1", "role": "web"}));
+    let inventory = json("ansible");
+    assert_eq!(inventory["tag_role_web"], serde_json::json!({"hosts": ["vm1", "vm2"]}));
+    assert_eq!(inventory["tag_role_d_b"], serde_json::json!({"hosts": ["vm103"]}));
+    assert_eq!(inventory["_meta"]["hostvars"]["vm2"]["memberd_tags"]["role"], "web");
+    let labels = &json("prometheus-sd")[0]["labels"];
+    assert_eq!((&labels["__meta_memberd_tag_role"], &labels["__meta_memberd_tag_k8s_io"]), (&"web".into(), &"vm1".into()));
+    assert!(printed("csv").lines().nth(1).unwrap().ends_with(",k8s.io=vm1 role=web"));
 }

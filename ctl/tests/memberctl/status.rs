@@ -45,6 +45,7 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         warnings: vec!["the clock of vm2 is 3 s behind: set it".to_owned()],
         greps: vec![RunningGrep { pattern: "dead\u{1b}lock".to_owned(), running_for: 2_500 }],
         searches: 1,
+        tags: memberd_control::tags::Tags::new(),
     };
     change(&mut report);
     Daemon::answering(vec![Reply::Status(Box::new(report))])

@@ -1,5 +1,6 @@
 //! What a grep asks for and how it went, as it is said over the control socket and between members.
 
+use crate::tags::TagFilter;
 use serde::{Deserialize, Serialize};
 
 /// A search over the members' logs, as the command line of `memberctl grep` has it.
@@ -22,6 +23,9 @@ pub struct GrepMembers {
     pub on: Vec<String>,
     /// `--not-on`: globs over names, of which none may match.
     pub not_on: Vec<String>,
+    /// `--tag`: tags that a member must have, all of them.
+    #[serde(default)]
+    pub tags: Vec<TagFilter>,
 }
 
 /// Which lines are selected.

@@ -31,3 +31,4 @@ pub mod message;
 pub mod output;
 pub mod reader;
 pub mod socket;
+pub mod tags;

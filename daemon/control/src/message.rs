@@ -1,6 +1,7 @@
 //! What is said over the control socket: requests, replies, and the records in them.
 
 use crate::grep::{GrepOutcome, GrepRequest};
+use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol. A client and a daemon of different versions part at the hello.
@@ -219,6 +220,9 @@ pub struct MemberRecord {
     pub since: u64,
     /// For a failed member: who noticed, and on what evidence.
     pub evidence: Option<EvidenceRecord>,
+    /// What it says of itself.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// What an accusation rests on.
@@ -292,6 +296,9 @@ pub struct StatusReport {
     pub greps: Vec<RunningGrep>,
     /// How many searches it runs now, for any member's clients.
     pub searches: u64,
+    /// What it says of itself.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// A grep under way.

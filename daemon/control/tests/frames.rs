@@ -11,6 +11,7 @@ use memberd_control::message::{
     EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
     RefusalKind, Reply, Request, RingPart, RunningGrep, StatusReport,
 };
+use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -94,8 +95,9 @@ prop_compose! {
         printing in printing(),
         on in vec(any::<String>(), 0..4),
         not_on in vec(any::<String>(), 0..4),
+        tags in vec((any::<String>(), any::<Option<String>>()).prop_map(|(key, value)| TagFilter { key, value }), 0..3),
     ) -> GrepRequest {
-        GrepRequest { members: GrepMembers { on, not_on }, pattern, files, printing }
+        GrepRequest { members: GrepMembers { on, not_on, tags }, pattern, files, printing }
     }
 }
 
@@ -113,9 +115,10 @@ prop_compose! {
         since in any::<u64>(),
         evidence in option::of((any::<String>(), any::<u64>())
             .prop_map(|(accuser, silent_for)| EvidenceRecord { accuser, silent_for })),
+        tags in any::<Tags>(),
     ) -> MemberRecord {
         let [id, name, address] = words;
-        MemberRecord { id, name, address, port, status, incarnation, this_machine, since, evidence }
+        MemberRecord { id, name, address, port, status, incarnation, this_machine, since, evidence, tags }
     }
 }
 
@@ -143,12 +146,13 @@ prop_compose! {
         warnings in vec(any::<String>(), 0..4),
         greps in vec(any::<(String, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
         searches in any::<u64>(),
+        tags in any::<Tags>(),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left] = counts;
         StatusReport {
             version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings, greps,
-            searches,
+            searches, tags,
         }
     }
 }
@@ -290,6 +294,7 @@ fn a_full_part_of_the_list_fits_a_reply() {
         this_machine: false,
         since: u64::MAX,
         evidence: Some(EvidenceRecord { accuser: "n".repeat(255), silent_for: u64::MAX }),
+        tags: (10..26).map(|key| (format!("key{key}"), "v".repeat(11))).collect(),
     };
     let part = vec![longest; memberd_control::message::MEMBERS_PER_REPLY];
     assert!(encode(&Reply::Members(part)).is_ok());

@@ -2,11 +2,17 @@
 //!
 //! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors, and watches those whose heartbeats it is
 //! sent: its ceil(k/2) predecessors and floor(k/2) successors. For even k the two are the same members. A group of k + 1 or fewer is
-//! watched all to all.
+//! watched all to all. The order is that of the positions, but members that name their zone are spread, see `zones.rs`.
+
+mod zones;
+
+pub use zones::{LARGEST, SMALLEST};
 
 use crate::identity::Name;
 use crate::list::{Entry, List};
+use std::iter;
 use std::sync::Arc;
+use zones::Way;
 
 /// Which entries stand on the ring.
 pub type OnRing = fn(&Entry) -> bool;
@@ -21,6 +27,22 @@ pub fn targets<'a>(list: &'a List, of: &Name, k: usize, on_ring: OnRing) -> Vec<
     neighbours(list, of, k / 2, k.div_ceil(2), on_ring)
 }
 
+/// All entries in the order of the ring; one that does not stand on it follows the one before it by position.
+pub fn order(list: &List, on_ring: OnRing) -> Vec<&Arc<Entry>> {
+    let ring = list.ring();
+    let Some(first) = ring.iter().position(|entry| on_ring(entry)).filter(|_| list.has_zones()) else {
+        return ring.iter().collect();
+    };
+    let others = zones::walk(ring, first, ring.len(), Way::Onward, &on_ring);
+    let mut order = Vec::with_capacity(ring.len());
+    for place in iter::once(first).chain(others) {
+        order.push(&ring[place]);
+        order.extend(ring[place + 1..].iter().take_while(|entry| !on_ring(entry)));
+    }
+    order.extend(ring[..first].iter().filter(|entry| !on_ring(entry)));
+    order
+}
+
 fn neighbours<'a>(list: &'a List, of: &Name, successors: usize, predecessors: usize, on_ring: OnRing) -> Vec<&'a Arc<Entry>> {
     let ring = list.ring();
     let Some(place) = list
@@ -29,9 +51,25 @@ fn neighbours<'a>(list: &'a List, of: &Name, successors: usize, predecessors: us
     else {
         return Vec::new();
     };
-    let after = ring[place + 1..].iter().chain(&ring[..place]);
-    let mut found: Vec<&Arc<Entry>> = after.clone().filter(|entry| on_ring(entry)).take(successors).collect();
-    for entry in after.rev().filter(|entry| on_ring(entry)).take(predecessors) {
+    if !list.has_zones() {
+        let after = ring[place + 1..].iter().chain(&ring[..place]);
+        let before = after.clone().rev();
+        let on_ring = |entry: &&Arc<Entry>| on_ring(entry);
+        return distinct(after.filter(on_ring).take(successors), before.filter(on_ring).take(predecessors));
+    }
+    let stands = |entry: &Entry| on_ring(entry) || entry.identity.name == *of;
+    let after = zones::walk(ring, place, successors, Way::Onward, &stands);
+    let before = zones::walk(ring, place, predecessors, Way::Back, &stands);
+    distinct(after.into_iter().map(|place| &ring[place]), before.into_iter().map(|place| &ring[place]))
+}
+
+/// The successors, and the predecessors that are not among them.
+fn distinct<'a>(
+    after: impl Iterator<Item = &'a Arc<Entry>>,
+    before: impl Iterator<Item = &'a Arc<Entry>>,
+) -> Vec<&'a Arc<Entry>> {
+    let mut found: Vec<&Arc<Entry>> = after.collect();
+    for entry in before {
         if !found.iter().any(|other| Arc::ptr_eq(other, entry)) {
             found.push(entry);
         }

@@ -4,8 +4,9 @@ use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, duration, limits};
 use crate::log::Level;
-use memberd_ring::{GroupSettings, Name, Settings};
+use memberd_ring::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::Offer;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -76,6 +77,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let name = node_name(&raw.node, system, &mut problems);
     let address = node_address(&raw.node, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
+    let tags = tags(raw.node.tags.as_ref(), &mut problems);
     let group = group_settings(&raw.group, &mut problems);
     let introducers = introducers(&raw.group, &mut problems);
     let forget_after = forget_after(&raw.group, &mut problems);
@@ -93,6 +95,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             name,
             machine,
             address,
+            tags,
             introducers,
             join_on_start: raw.group.join_on_start.is_some_and(toml::Spanned::into_inner),
             group,
@@ -122,6 +125,18 @@ fn node_name(node: &raw::Node, system: &System, problems: &mut Problems) -> Opti
         problems.add_missing("node.name", "not set, and the host name cannot be used: set it");
     }
     name
+}
+
+fn tags(set: Option<&toml::Spanned<BTreeMap<String, toml::Spanned<String>>>>, problems: &mut Problems) -> Tags {
+    let Some(set) = set else { return Tags::default() };
+    let mut tags = Vec::new();
+    for (key, value) in set.get_ref() {
+        match TagKey::new(key).and_then(|key| Ok((key, TagValue::new(value.get_ref())?))) {
+            Ok(tag) => tags.push(tag),
+            Err(error) => problems.add(value, "node.tags", error),
+        }
+    }
+    Tags::new(tags).map_err(|error| problems.add(set, "node.tags", error)).unwrap_or_default()
 }
 
 fn machine(node: &raw::Node, name: Option<&Name>, problems: &mut Problems) -> String {

@@ -1,6 +1,7 @@
 //! The settings as they stand in the file, each value with its place.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Spanned;
 
@@ -35,6 +36,7 @@ pub(super) struct Node {
     pub(super) machine: Set<Machine>,
     pub(super) address: Set<String>,
     pub(super) port: Set<u16>,
+    pub(super) tags: Set<BTreeMap<String, Spanned<String>>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -89,7 +89,7 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
 fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
     for (text, message) in [
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
-        ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port"),
+        ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port, tags"),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
         (
             "verbose = true",
@@ -146,6 +146,19 @@ fn a_reload_takes_what_can_change_and_names_what_cannot() {
     let (now, kept) = old.reload(new);
     assert_eq!(kept, ["node.name", "node.machine", "node.port"]);
     assert_eq!((now.name.as_str(), now.log_level, now.log_files.len()), ("a", Level::Debug, 1));
+}
+
+#[test]
+fn tags_are_checked_and_change_with_a_reload() {
+    let old = good("[node]\nname = 'a'\ntags = { role = 'web', zone = 'a' }");
+    assert_eq!(old.tags.to_string(), "role=web zone=a");
+    let (now, kept) = old.reload(good("[node]\nname = 'a'\ntags = { role = 'db' }"));
+    assert_eq!((now.tags.to_string().as_str(), kept), ("role=db", Vec::new()));
+    let error = bad("[node]\ntags = { Role = 'web' }");
+    assert_eq!(error, "m.toml:2: node.tags: \"Role\" is not a tag's key: 1 to 32 of a-z, 0-9, '.', '_', '-'");
+    assert!(bad(&format!("[node]\ntags = {{ role = '{}' }}", "x".repeat(65))).contains("is not a tag's value: at most 64 bytes"));
+    let many: Vec<String> = (0..17).map(|i| format!("k{i} = ''")).collect();
+    assert_eq!(bad(&format!("[node]\ntags = {{ {} }}", many.join(", "))), "m.toml:2: node.tags: more than 16 tags");
 }
 
 #[test]

@@ -60,6 +60,7 @@ mod tests {
             this_machine: false,
             since: time,
             evidence: None,
+            tags: memberd_control::tags::Tags::new(),
         };
         EventRecord { time, status: MemberStatus::Alive, member }
     }

@@ -1,7 +1,9 @@
 //! The protocol's entries and events as the control socket tells them.
 
 use memberd_control::message::{EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
+use memberd_control::tags::Tags;
 use memberd_ring::list::{Entry, Evidence, Standing};
+use memberd_ring::tags::VersionedTags;
 use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Now, time::millis};
 
 /// An entry of the list; `this` is the machine's own name.
@@ -12,10 +14,16 @@ pub fn member_record(entry: &Entry, this: &Name, now: Now) -> MemberRecord {
         Standing::Left => (MemberStatus::Left, None),
     };
     let ago = millis(now.mono.since(entry.since));
-    record(&entry.identity, this, status, evidence, now.wall.0.saturating_sub(ago))
+    let tags = tag_record(&entry.tags);
+    MemberRecord { tags, ..record(&entry.identity, this, status, evidence, now.wall.0.saturating_sub(ago)) }
 }
 
-/// A membership change.
+/// A member's tags.
+pub fn tag_record(tags: &VersionedTags) -> Tags {
+    tags.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect()
+}
+
+/// A membership change; the member's tags are not part of it.
 pub fn event_record(event: &MemberEvent, this: &Name, now: Now) -> EventRecord {
     let (status, evidence) = match &event.kind {
         MemberEventKind::Joined => (MemberStatus::Alive, None),
@@ -38,5 +46,6 @@ fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Opti
         since,
         evidence: evidence
             .map(|evidence| EvidenceRecord { accuser: evidence.accuser.to_string(), silent_for: evidence.silent_for }),
+        tags: Tags::new(),
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn report(
         warnings,
         greps: Vec::new(),
         searches: 0,
+        tags: node.tags().iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect(),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::calls::Calls;
 use super::history::History;
 use super::measure::{Gauges, Measured};
-use super::record::{event_record, member_record};
+use super::record::{event_record, member_record, tag_record};
 use super::traffic::Traffic;
 use super::{Command, Followed, Handle, JoinFailure, Joined, status};
 use crate::keeper::Keeper;
@@ -19,9 +19,10 @@ use crate::seal::edge::{Edge, Incoming};
 use crate::time::Clocks;
 use memberd_control::message::{RingPart, StatusReport};
 use memberd_ring::join::JoinError;
-use memberd_ring::list::Standing;
+use memberd_ring::list::{Entry, Standing};
 use memberd_ring::node::PhaseName;
 use memberd_ring::time::millis;
+use memberd_ring::topology::order;
 use memberd_ring::{Event, Identity, Node, Now};
 use std::io;
 use std::net::SocketAddr;
@@ -243,7 +244,10 @@ impl Membership {
                 log::member_event(&event);
                 let own = self.node.member().map(|id| id.incarnation);
                 self.gauges.note(&event, self.node.name(), own, now);
-                let record = event_record(&event, self.node.name(), now);
+                let mut record = event_record(&event, self.node.name(), now);
+                if let Some(entry) = self.node.list().get(&event.member.name) {
+                    record.member.tags = tag_record(&entry.tags);
+                }
                 self.history.add(record.clone());
                 self.handle.publish(record);
                 self.list_changed = true;
@@ -397,6 +401,7 @@ impl Membership {
                 self.introducers.clone_from(&introducers);
                 self.node.set_introducers(introducers);
             }
+            Command::Tags(tags) => self.node.set_tags(now, tags),
             // `run` ends with it.
             Command::End => {}
         }
@@ -468,7 +473,7 @@ impl Membership {
     fn ring(&self) -> RingPart {
         RingPart {
             max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
-            names: self.node.list().ring().iter().map(|entry| entry.identity.name.to_string()).collect(),
+            names: order(self.node.list(), Entry::is_up).iter().map(|entry| entry.identity.name.to_string()).collect(),
         }
     }
 }

@@ -67,7 +67,7 @@ impl Following {
         let name = &member.name;
         let followed = self.followed.get(name).map(|(target, _)| target.id.as_str());
         match member.status {
-            _ if !self.selection.wants(name) => {}
+            _ if !self.selection.wants(member) => {}
             MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
             MemberStatus::Alive => {
                 let Some(target) = target(member) else { return };

@@ -1,8 +1,9 @@
-//! Which members a grep is for: `--on` and `--not-on` over the list.
+//! Which members a grep is for: `--on`, `--not-on` and `--tag` over the list.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use memberd_control::grep::GrepMembers;
 use memberd_control::message::{MemberRecord, MemberStatus};
+use memberd_control::tags::TagFilter;
 use std::net::{IpAddr, SocketAddr};
 
 /// The most globs of either kind.
@@ -22,7 +23,7 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
-/// Tells by their names which members a grep is for.
+/// Tells by their names and tags which members a grep is for.
 #[derive(Debug)]
 pub struct Selection {
     /// None means all.
@@ -30,6 +31,7 @@ pub struct Selection {
     not_on: GlobSet,
     /// The globs of `on`, in its order.
     written: Vec<String>,
+    tags: Vec<TagFilter>,
 }
 
 /// The members of the list that a grep is for.
@@ -47,14 +49,24 @@ impl Selection {
     /// # Errors
     /// When there are too many, or one is no glob, in one line.
     pub fn new(members: &GrepMembers) -> Result<Self, String> {
+        if members.tags.len() > MAX_GLOBS {
+            return Err(format!("--tag: more than {MAX_GLOBS} tags: give fewer"));
+        }
         let on = globs("--on", &members.on)?;
         let not_on = globs("--not-on", &members.not_on)?;
-        Ok(Selection { on: (!members.on.is_empty()).then_some(on), not_on, written: members.on.clone() })
+        Ok(Selection {
+            on: (!members.on.is_empty()).then_some(on),
+            not_on,
+            written: members.on.clone(),
+            tags: members.tags.clone(),
+        })
     }
 
-    /// Whether the grep is for the member of this name.
-    pub fn wants(&self, name: &str) -> bool {
-        self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name)
+    /// Whether the grep is for this member.
+    pub fn wants(&self, member: &MemberRecord) -> bool {
+        let name = &member.name;
+        let named = self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name);
+        named && self.tags.iter().all(|tag| tag.matches(&member.tags))
     }
 
     /// Chooses from the list.
@@ -74,7 +86,10 @@ impl Selection {
                 return Err(format!("--on {glob}: no member has such a name: see memberctl list --all"));
             }
         }
-        let wanted: Vec<&MemberRecord> = there().filter(|member| self.wants(&member.name)).collect();
+        let wanted: Vec<&MemberRecord> = there().filter(|member| self.wants(member)).collect();
+        if wanted.is_empty() && !self.tags.is_empty() {
+            return Err("--tag: no member to ask has such tags: see memberctl list --tags".to_owned());
+        }
         if wanted.is_empty() {
             return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
         }
@@ -125,6 +140,7 @@ mod tests {
             this_machine: false,
             since: 7,
             evidence: None,
+            tags: memberd_control::tags::Tags::new(),
         };
         vec![
             member("db1", MemberStatus::Alive),
@@ -136,7 +152,7 @@ mod tests {
 
     fn choose(on: &[&str], not_on: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
-        let chosen = Selection::new(&GrepMembers { on: owned(on), not_on: owned(not_on) })?.choose(&list())?;
+        let chosen = Selection::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?.choose(&list())?;
         let up = chosen.up.into_iter().map(|target| target.name).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
@@ -158,6 +174,24 @@ mod tests {
         ] {
             assert_eq!(choose(on, not_on), Ok((names(up), names(failed))), "{on:?} {not_on:?}");
         }
+    }
+
+    #[test]
+    fn members_are_chosen_by_their_tags_of_which_they_must_have_all() {
+        let mut list = list();
+        for (member, zone) in list.iter_mut().zip(["a", "b", "b"]) {
+            let tags = [("role", &member.name[..2]), ("zone", zone)];
+            member.tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        }
+        let choose = |tags: &[&str]| {
+            let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+            let chosen = Selection::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
+            Ok::<_, String>((chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(), chosen.failed.len()))
+        };
+        assert_eq!(choose(&["zone=b"]), Ok((names(&["web1"]), 1)));
+        assert_eq!(choose(&["zone", "role=db"]), Ok((names(&["db1"]), 0)));
+        let nobody = "--tag: no member to ask has such tags: see memberctl list --tags";
+        assert_eq!(choose(&["zone=b", "role=db"]), Err(nobody.to_owned()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
+use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::getopt::Argument::{None as Bare, Required};
 use super::getopt::{Entry, Flag};
@@ -14,6 +15,8 @@ pub(super) enum Our {
     On,
     /// `--not-on`
     NotOn,
+    /// `--tag`
+    Tag,
     /// `--rotated`
     Rotated,
     /// `--since`
@@ -44,6 +47,7 @@ pub(super) enum Our {
 pub(super) const TABLE: &[Entry] = &[
     (Flag::Ours(Our::On), "", &["on"], Required),
     (Flag::Ours(Our::NotOn), "", &["not-on"], Required),
+    (Flag::Ours(Our::Tag), "", &["tag"], Required),
     (Flag::Ours(Our::Rotated), "", &["rotated"], Bare),
     (Flag::Ours(Our::Since), "", &["since"], Required),
     (Flag::Ours(Our::Until), "", &["until"], Required),
@@ -84,6 +88,7 @@ pub(super) struct Ours {
     view: View,
     on: Vec<String>,
     not_on: Vec<String>,
+    tags: Vec<TagFilter>,
     rotated: bool,
     since: Option<String>,
     until: Option<String>,
@@ -105,6 +110,7 @@ impl Ours {
         match option {
             Our::On => self.on.extend(globs("--on", &value)?),
             Our::NotOn => self.not_on.extend(globs("--not-on", &value)?),
+            Our::Tag => self.tags.push(value.parse().map_err(|error: TagFilterError| format!("option '--tag': {error}"))?),
             Our::Rotated => self.rotated = true,
             Our::Since => self.since = Some(value),
             Our::Until => self.until = Some(value),
@@ -145,6 +151,7 @@ impl Ours {
         files.follow = self.follow;
         request.members.on.clone_from(&self.on);
         request.members.not_on.clone_from(&self.not_on);
+        request.members.tags.clone_from(&self.tags);
         if self.json {
             request.printing.json = true;
             // Its submatches say what colour would.

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use memberd_control::message::MemberRecord;
+use memberd_control::tags::Tags;
 use serde::Serialize;
 
 use super::standing;
 use crate::exit::Failure;
 use crate::output;
 
-/// The group `memberd`, which has a group for each standing below it, and the variables of each host.
+/// The group `memberd`, which has a group for each standing below it, a group `tag_KEY_VALUE` for each tag, and the variables of each host.
 #[derive(Serialize)]
 struct Inventory<'a> {
     _meta: Meta<'a>,
@@ -31,6 +32,7 @@ struct Variables<'a> {
     memberd_port: u16,
     memberd_status: &'a str,
     memberd_incarnation: u64,
+    memberd_tags: &'a Tags,
 }
 
 #[derive(Default, Serialize)]
@@ -39,6 +41,11 @@ struct Group<'a> {
     hosts: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     children: Vec<String>,
+}
+
+/// Of what the names of groups are made.
+fn word(text: &str) -> String {
+    text.replace(|character: char| !character.is_ascii_alphanumeric(), "_")
 }
 
 /// The inventory, on one line.
@@ -56,10 +63,16 @@ pub(super) fn render(members: &[MemberRecord]) -> Result<String, Failure> {
                 memberd_port: member.port,
                 memberd_status: status,
                 memberd_incarnation: member.incarnation,
+                memberd_tags: &member.tags,
             },
         );
     }
     let children = groups.keys().cloned().collect();
+    for member in members {
+        for (key, value) in &member.tags {
+            groups.entry(format!("tag_{}_{}", word(key), word(value))).or_default().hosts.push(&member.name);
+        }
+    }
     groups.insert("memberd".to_owned(), Group { hosts: Vec::new(), children });
     Ok(output::json(&Inventory { _meta: Meta { hostvars }, groups })? + "\n")
 }

@@ -3,9 +3,9 @@
 use memberd_control::message::MemberRecord;
 
 use super::standing;
-use crate::words::{printable, timestamp};
+use crate::words::{printable, tags, timestamp};
 
-const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms\n";
+const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n";
 
 /// The members, a line each, under a header.
 pub(super) fn render(members: &[MemberRecord]) -> String {
@@ -21,6 +21,7 @@ pub(super) fn render(members: &[MemberRecord]) -> String {
             member.id.clone(),
             evidence.map(|evidence| evidence.accuser.clone()).unwrap_or_default(),
             evidence.map(|evidence| evidence.silent_for.to_string()).unwrap_or_default(),
+            tags(&member.tags),
         ];
         fields.map(|field| quoted(&printable(&field))).join(",") + "\n"
     });

@@ -2,6 +2,8 @@
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>
 
+use std::collections::BTreeMap;
+
 use memberd_control::message::MemberRecord;
 use serde::Serialize;
 
@@ -24,17 +26,23 @@ struct Labels<'a> {
     member: &'a str,
     __meta_memberd_id: &'a str,
     __meta_memberd_status: &'a str,
+    /// `__meta_memberd_tag_KEY`, with `_` for what no label's name has.
+    #[serde(flatten)]
+    tags: BTreeMap<String, &'a str>,
 }
 
 /// The members as targets at this port.
 pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<String, Failure> {
     let targets = members.iter().map(|member| {
+        let label = |key: &str| format!("__meta_memberd_tag_{}", key.replace(['.', '-'], "_"));
+        let tags = member.tags.iter().map(|(key, value)| (label(key), value.as_str()));
         output::json(&Targets {
             targets: [socket_address(&member.address, port)],
             labels: Labels {
                 member: &member.name,
                 __meta_memberd_id: &member.id,
                 __meta_memberd_status: standing(member.status),
+                tags: tags.collect(),
             },
         })
     });

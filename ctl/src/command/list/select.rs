@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use clap::{ValueEnum, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
+use memberd_control::tags::TagFilter;
 
 use crate::connection::Daemon;
 use crate::exit::Failure;
@@ -23,6 +24,10 @@ pub(super) struct Selection {
     /// Only those whose name matches, or is one of several: 'web*', 'vm[1-3]'
     #[arg(long, value_delimiter = ',', value_name = "GLOB", value_hint = ValueHint::Hostname)]
     name: Vec<String>,
+
+    /// Only those with this tag, or with KEY whatever its value; of several, with all
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    tag: Vec<TagFilter>,
 
     /// In which order; the alive always come first
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
@@ -87,7 +92,7 @@ impl Selection {
     fn wants(&self, member: &MemberRecord) -> bool {
         let standing = self.status.is_empty() || self.status.iter().any(|standing| standing.is(member.status));
         let name = self.name.is_empty() || self.name.iter().any(|wanted| glob::matches(wanted, &member.name));
-        standing && name
+        standing && name && self.tag.iter().all(|tag| tag.matches(&member.tags))
     }
 }
 

@@ -6,21 +6,22 @@ use super::{socket_address, standing};
 use crate::output::{Output, Style};
 use crate::words;
 
-/// The members, a line each, under titles; the own machine is marked.
-pub(super) fn render(members: &[MemberRecord], output: &Output) -> String {
+/// The members, a line each, under titles; the own machine is marked. With their tags, or else since when they stand so.
+pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> String {
     let now = words::now();
     let names: Vec<String> = members.iter().map(|member| words::printable(&member.name)).collect();
     let addresses: Vec<String> = members.iter().map(|member| socket_address(&member.address, member.port)).collect();
     let name_width = width("NAME", &names);
     let address_width = width("ADDRESS", &addresses);
 
-    let titles = format!("  {:name_width$}  {:address_width$}  STATUS  SINCE", "NAME", "ADDRESS");
+    let titles =
+        format!("  {:name_width$}  {:address_width$}  STATUS  {}", "NAME", "ADDRESS", if tags { "TAGS" } else { "SINCE" });
     let mut text = output.styled(Style::Bold, &titles) + "\n";
     for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
         let own = if member.this_machine { '*' } else { ' ' };
         let status = output.styled(style(member.status), &format!("{:6}", standing(member.status)));
-        let since = since(member, now);
-        text += &format!("{own} {name:name_width$}  {address:address_width$}  {status}  {since}\n");
+        let last = if tags { words::tags(&member.tags) } else { since(member, now) };
+        text += &format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}\n");
     }
     text
 }

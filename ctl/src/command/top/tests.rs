@@ -25,6 +25,7 @@ fn member(number: usize, status: MemberStatus) -> MemberRecord {
         this_machine: number == 1,
         since: words::now() - 200_000,
         evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
+        tags: memberd_control::tags::Tags::new(),
     }
 }
 
@@ -56,6 +57,7 @@ fn report(uptime: u64, sent: u64) -> StatusReport {
         warnings: vec!["the clock of vm2 is 4.1 s behind ours".to_owned()],
         greps: Vec::new(),
         searches: 0,
+        tags: memberd_control::tags::Tags::new(),
     }
 }
 

@@ -6,6 +6,13 @@ use crate::tags::{Tags, VersionedTags};
 use crate::time::Now;
 
 impl Node {
+    /// The same node, which says this of itself.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Tags) -> Self {
+        self.tags = VersionedTags::first(tags);
+        self
+    }
+
     /// What this member says of itself from now on. The others are told, if it is in the group.
     pub fn set_tags(&mut self, now: Now, tags: Tags) {
         if self.tags.told().is_none_or(Tags::is_empty) && tags.is_empty() || self.tags.told() == Some(&tags) {

@@ -26,7 +26,7 @@ pub use network::Network;
 
 use memberd_ring::join::CallId;
 use memberd_ring::list::{Claim, List, Update};
-use memberd_ring::{Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings};
+use memberd_ring::{Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings, Tags};
 use queue::Planned;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -292,6 +292,14 @@ impl World {
         self.note(format!("vm{i} leaves"));
         let now = self.clocks(i);
         self.machines[i].node.as_mut().unwrap().leave(now);
+        self.drain(i);
+    }
+
+    /// A member says something else of itself from now on.
+    pub fn tag(&mut self, i: usize, tags: &Tags) {
+        self.note(format!("vm{i} is tagged {tags}"));
+        let now = self.clocks(i);
+        self.machines[i].node.as_mut().unwrap().set_tags(now, tags.clone());
         self.drain(i);
     }
 
