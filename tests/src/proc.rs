@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// When the process is gone.
 pub fn peak_kib(pid: Pid) -> u64 {
-    memory(pid, "VmHWM:")
+    status_kib(pid, "VmHWM:")
 }
 
 /// The memory it has resident, in KiB (`VmRSS`).
@@ -17,10 +17,10 @@ pub fn peak_kib(pid: Pid) -> u64 {
 /// # Panics
 /// When the process is gone.
 pub fn resident_kib(pid: Pid) -> u64 {
-    memory(pid, "VmRSS:")
+    status_kib(pid, "VmRSS:")
 }
 
-fn memory(pid: Pid, what: &str) -> u64 {
+fn status_kib(pid: Pid, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
     let value = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_else(|| panic!("no line {what}"));
     value.trim().trim_end_matches(" kB").parse().expect("a number of kB")
