@@ -1,6 +1,7 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
 mod ask;
+mod compiled;
 pub mod fan_out;
 mod follow;
 pub mod journal;
@@ -14,10 +15,10 @@ pub mod reply;
 pub mod serve;
 mod timed;
 
+use compiled::Compiling;
 use limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
 use memberd_search::{Narrow, Offer};
-use query::query;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -32,6 +33,7 @@ pub struct Searches {
     /// What reads the journal, if that is offered.
     journal: RwLock<Option<PathBuf>>,
     limits: Limits,
+    compiled: Compiling,
     /// One for each search at once, those included whose reader has stopped reading.
     slots: Arc<Semaphore>,
     /// One for each search at once that follows.
@@ -60,6 +62,7 @@ impl Searches {
             offer: RwLock::new(Arc::new(offer)),
             journal: RwLock::default(),
             limits,
+            compiled: Compiling::new(),
             slots: slots(),
             follows: slots(),
             finished: AtomicU64::new(0),
@@ -103,10 +106,11 @@ impl Searches {
     }
 }
 
-/// Why a request cannot be searched for, if it cannot, in grep's words.
-pub fn refusal(request: &GrepRequest) -> Option<String> {
-    let pattern = query(request).and_then(|query| query.compile().map(drop).map_err(|error| error.to_string())).err();
-    pattern.or_else(|| narrow(request).err())
+impl Searches {
+    /// Why a request cannot be searched for, if it cannot, in grep's words. Blocks, for as long as compiling patterns takes.
+    pub fn refusal(&self, request: &GrepRequest) -> Option<String> {
+        self.compiled.compile(request).err().or_else(|| narrow(request).err())
+    }
 }
 
 /// Which of the offered files are wanted.

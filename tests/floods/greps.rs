@@ -11,9 +11,16 @@ use std::process::Stdio;
 /// and are not all to be pressed at once.
 const GREPS: usize = 100;
 
-/// Back-references, which no automaton can follow, patterns that backtrack without end, and automata with more states than fit anywhere.
-const EXPENSIVE: [[&str; 2]; 4] =
-    [["-E", "y.{60}[qz]$"], ["-E", r"(x*y*)*\1[qz]"], ["-P", "(x+y?x+)+[qz]"], ["-E", "(y.{9}|x.{10}){6}[qz]$"]];
+/// Back-references, which no automaton can follow, patterns that backtrack without end, and automata with more states than fit anywhere
+/// or as large as they may be.
+const EXPENSIVE: [[&str; 2]; 6] = [
+    ["-E", "y.{60}[qz]$"],
+    ["-E", r"(x*y*)*\1[qz]"],
+    ["-P", "(x+y?x+)+[qz]"],
+    ["-E", "(y.{9}|x.{10}){6}[qz]$"],
+    ["-iE", r"\w{100}[qz]$"],
+    ["-iE", r"(\w{20}|.{20}){8}[qz]"],
+];
 
 /// The lines that each member has.
 const LINES: u32 = 20_000;

@@ -29,3 +29,6 @@ pub(crate) use patterns::Patterns;
 
 /// The most bytes that the patterns of one query may have together.
 pub const MAX_PATTERN_BYTES: usize = 64 * 1024;
+
+/// The most bytes that one automaton may have which they are compiled to.
+pub const MAX_COMPILED_BYTES: usize = 10 * 1024 * 1024;

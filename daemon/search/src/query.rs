@@ -1,12 +1,14 @@
 //! What is searched for and how it is printed: grep's options.
 
-use crate::pattern::{Engine, Extents, PatternError, Patterns};
+use crate::pattern::{Engine, Extents, MAX_COMPILED_BYTES, PatternError, Patterns};
 use crate::print::Colors;
 use crate::run::Search;
 
 /// A search as grep's command line has it, but for its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
+    /// How large each automaton may be that the patterns are compiled to, in bytes; what is larger is refused. There are a few a pattern.
+    pub compiled_bytes: usize,
     /// The patterns; a line that matches any of them is selected. Each may be several, one a line. None at all matches nothing.
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
@@ -60,6 +62,7 @@ impl Default for Query {
     /// As grep has it without options, in a UTF-8 locale; without a pattern.
     fn default() -> Query {
         Query {
+            compiled_bytes: MAX_COMPILED_BYTES,
             patterns: Vec::new(),
             syntax: Syntax::Basic,
             characters: Characters::Utf8,

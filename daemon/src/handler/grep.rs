@@ -5,10 +5,10 @@ use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
 use crate::search::fan_out::{FanOut, HELD};
 use crate::search::members::{Chosen, Selection, Target};
-use crate::search::refusal;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -26,7 +26,9 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
     // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats do not wait for that.
-    let (bad, mut request) = tokio::task::spawn_blocking(move || (refusal(&request), request)).await.map_err(io::Error::other)?;
+    let searches = Arc::clone(&context.searches);
+    let checked = tokio::task::spawn_blocking(move || (searches.refusal(&request), request));
+    let (bad, mut request) = checked.await.map_err(io::Error::other)?;
     if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }

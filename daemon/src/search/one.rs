@@ -2,21 +2,24 @@
 
 use super::pieces::Pieces;
 use super::reply::PeerReply;
-use super::{Searches, journal, narrow, query};
+use super::{Searches, journal, narrow};
 use memberd_control::grep::{GrepRequest, GrepTotals};
 use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
 pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pieces, cancel: &AtomicBool) -> PeerReply {
-    let totals = compiled(request).and_then(|(search, narrow)| match &request.files.journal {
+    let compiled = searches.compiled.compile(request).and_then(|search| Ok((search, narrow(request)?)));
+    let totals = compiled.and_then(|(compiled, narrow)| match &request.files.journal {
         Some(journal) => {
             let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
             let asked = journal::Asked { journal, files: &request.files, by_time: request.printing.by_time };
-            journal::search(&program, &searches.machine, &search, asked, &mut output, cancel)
+            journal::search(&program, &searches.machine, &compiled.search, asked, &mut output, cancel)
         }
-        None if request.files.follow => Ok(follow(searches, &search, &narrow, &plan(searches, request), &mut output, cancel)),
-        None => files(searches, request, &search, &narrow, &mut output, cancel),
+        None if request.files.follow => {
+            Ok(follow(searches, &compiled.search, &narrow, &plan(searches, request), &mut output, cancel))
+        }
+        None => files(searches, request, &compiled.search, &narrow, &mut output, cancel),
     });
     match totals {
         _ if output.is_over() => {
@@ -27,11 +30,6 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
         Ok(totals) => output.flush().map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals)),
         Err(reason) => PeerReply::Refused(reason),
     }
-}
-
-fn compiled(request: &GrepRequest) -> Result<(Search, Narrow), String> {
-    let search = query(request)?.compile().map_err(|error| error.to_string())?;
-    Ok((search, narrow(request)?))
 }
 
 fn files(

@@ -5,14 +5,15 @@ use memberd_control::grep::{
 };
 use memberd_search::{Binary, Characters, Colors, Print, Query, Sgr, Syntax};
 
-/// The request's patterns and printing.
+/// The request's patterns and printing; `compiled_bytes` is how large each automaton may be.
 ///
 /// # Errors
 /// When what should be colours is anything else.
-pub(super) fn query(request: &GrepRequest) -> Result<Query, String> {
+pub(super) fn query(request: &GrepRequest, compiled_bytes: usize) -> Result<Query, String> {
     let GrepPattern { patterns, syntax, characters, ignore_case, invert, words, whole_lines, null_data } = &request.pattern;
     let printing = &request.printing;
     Ok(Query {
+        compiled_bytes,
         patterns: patterns.clone(),
         syntax: match syntax {
             GrepSyntax::Basic => Syntax::Basic,
@@ -82,13 +83,14 @@ fn colors(colors: &GrepColors) -> Result<Colors, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memberd_search::MAX_COMPILED_BYTES;
 
     #[test]
     fn a_request_for_nothing_special_is_a_query_for_nothing_special() {
-        assert_eq!(query(&GrepRequest::default()), Ok(Query::default()));
+        assert_eq!(query(&GrepRequest::default(), MAX_COMPILED_BYTES), Ok(Query::default()));
         let colors = Some(GrepColors::default());
         let colored = GrepRequest { printing: GrepPrinting { colors, ..GrepPrinting::default() }, ..GrepRequest::default() };
-        assert_eq!(query(&colored).map(|query| query.colors), Ok(Some(Colors::default())));
+        assert_eq!(query(&colored, MAX_COMPILED_BYTES).map(|query| query.colors), Ok(Some(Colors::default())));
     }
 
     #[test]
@@ -96,6 +98,6 @@ mod tests {
         let odd = GrepColors { separator: "1m\u{1b}[2J".to_owned(), ..GrepColors::default() };
         let request =
             GrepRequest { printing: GrepPrinting { colors: Some(odd), ..GrepPrinting::default() }, ..GrepRequest::default() };
-        assert!(query(&request).is_err());
+        assert!(query(&request, MAX_COMPILED_BYTES).is_err());
     }
 }

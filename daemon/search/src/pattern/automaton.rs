@@ -7,9 +7,6 @@ use super::error::PatternError;
 use super::patterns::Settings;
 use crate::query::Characters;
 
-/// The largest compiled pattern in bytes; what is larger is refused.
-pub(crate) const COMPILED_LIMIT: usize = 10 * 1024 * 1024;
-
 /// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower. Every thread of every search
 /// may have several: all of them together are to fit into the memory that the service is granted.
 pub(crate) const CACHE_LIMIT: usize = 1024 * 1024;
@@ -34,7 +31,7 @@ impl Automaton {
             .dot_matches_new_line(settings.null_data)
             .case_insensitive(settings.ignore_case)
             .line_terminator(if settings.null_data { None } else { Some(b'\n') })
-            .size_limit(COMPILED_LIMIT)
+            .size_limit(settings.compiled_bytes)
             .dfa_size_limit(CACHE_LIMIT)
             .nest_limit(NEST_LIMIT)
             .build(&expression)
@@ -48,6 +45,11 @@ impl Automaton {
     /// What finds lines.
     pub(crate) fn matcher(&self) -> &RegexMatcher {
         &self.matcher
+    }
+
+    /// How large an automaton may be, in bytes.
+    pub(crate) fn compiled_bytes(&self) -> usize {
+        self.settings.compiled_bytes
     }
 
     /// Whether lines end with a NUL byte: then they are searched one by one.

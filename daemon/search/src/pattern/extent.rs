@@ -12,7 +12,7 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::automaton::{Automaton, CACHE_LIMIT, COMPILED_LIMIT};
+use super::automaton::{Automaton, CACHE_LIMIT};
 use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::engine::Engine;
 use super::error::PatternError;
@@ -86,7 +86,7 @@ impl AutomatonExtents {
         let longest = if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
             None
         } else {
-            Some(Longest::new(&hir)?)
+            Some(Longest::new(&hir, automaton.compiled_bytes())?)
         };
         Ok(AutomatonExtents { automaton: automaton.clone(), longest })
     }
@@ -103,9 +103,9 @@ impl AutomatonExtents {
 }
 
 impl Longest {
-    fn new(hir: &regex_syntax::hir::Hir) -> Result<Longest, PatternError> {
+    fn new(hir: &regex_syntax::hir::Hir, compiled_bytes: usize) -> Result<Longest, PatternError> {
         let nfa = thompson::Compiler::new()
-            .configure(NFA::config().utf8(false).nfa_size_limit(Some(COMPILED_LIMIT)).which_captures(WhichCaptures::Implicit))
+            .configure(NFA::config().utf8(false).nfa_size_limit(Some(compiled_bytes)).which_captures(WhichCaptures::Implicit))
             .build_from_hir(hir)
             .map_err(|error| match error.size_limit() {
                 Some(_) => PatternError::TooBig,

@@ -25,6 +25,7 @@ pub(crate) enum Alternatives {
 /// What holds for all patterns of a query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
+    pub(crate) compiled_bytes: usize,
     pub(crate) characters: Characters,
     pub(crate) ignore_case: bool,
     pub(crate) words: bool,
@@ -34,8 +35,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn of(query: &Query) -> Settings {
-        let Query { characters, ignore_case, words, whole_lines, null_data, .. } = *query;
-        Settings { characters, ignore_case, words, whole_lines, null_data }
+        let Query { compiled_bytes, characters, ignore_case, words, whole_lines, null_data, .. } = *query;
+        Settings { compiled_bytes, characters, ignore_case, words, whole_lines, null_data }
     }
 }
 

@@ -1,0 +1,132 @@
+//! Commands: to join, to leave, and questions that the node's state answers.
+
+use super::{Membership, RETRY};
+use crate::membership::measure::Measured;
+use crate::membership::record::member_record;
+use crate::membership::{Command, Followed, JoinFailure, Joined, status};
+use memberd_control::message::{RingPart, StatusReport};
+use memberd_ring::list::Entry;
+use memberd_ring::node::PhaseName;
+use memberd_ring::topology::order;
+use memberd_ring::{Identity, Node, Now};
+use std::net::SocketAddr;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+impl Membership {
+    pub(super) async fn obey(&mut self, command: Command) {
+        let now = self.clocks.now();
+        match command {
+            Command::Join { introducers, reply } => self.join(introducers, reply, now),
+            Command::Leave { reply } => self.leave(reply, now).await,
+            Command::List { reply } => {
+                let in_group = self.node.member().is_some();
+                let entries = self.node.list().iter();
+                let records = entries.map(|entry| member_record(entry, self.node.name(), now)).collect();
+                let _ = reply.send(in_group.then_some(records));
+            }
+            Command::Status { reply } => {
+                let _ = reply.send(Box::new(self.status(now)));
+            }
+            Command::Ring { reply } => {
+                let _ = reply.send(self.node.member().map(|_| self.ring()));
+            }
+            Command::Measure { reply } => {
+                let _ = reply.send(Box::new(self.measured(now)));
+            }
+            Command::Follow { wanted, reply } => {
+                let (past, missed) = self.history.from(wanted);
+                let _ = reply.send(Followed { past, missed, coming: self.handle.follow() });
+            }
+            Command::Up { reply } => {
+                let up = |node: &Node| -> Vec<Identity> {
+                    node.list().iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.clone()).collect()
+                };
+                let _ = reply.send(self.node.member().map(|_| up(&self.node)));
+            }
+            Command::Request { bytes, reply } => {
+                let _ = reply.send(self.node.handle_request(now, &bytes));
+            }
+            Command::Introducers(introducers) => {
+                self.introducers.clone_from(&introducers);
+                self.node.set_introducers(introducers);
+            }
+            Command::Tags(tags) => self.node.set_tags(now, tags),
+            // `run` ends with it.
+            Command::End => {}
+        }
+    }
+
+    fn join(&mut self, introducers: Vec<SocketAddr>, reply: oneshot::Sender<Result<Joined, JoinFailure>>, now: Now) {
+        match self.node.phase() {
+            PhaseName::Member => {
+                let joined = self.node.member().map(|id| Joined { id, up: self.node.list().up(), already: true });
+                let _ = reply.send(joined.ok_or(JoinFailure::Busy));
+            }
+            PhaseName::Out => {
+                self.joining = Some(reply);
+                // The phase was looked at.
+                let _ = self.node.join(now, introducers, Vec::new());
+            }
+            // Its own try is under way: these introducers are asked as well, and the answer is what becomes of it.
+            PhaseName::Joining if self.joining.is_none() => {
+                self.joining = Some(reply);
+                // Refused only if it has just been let in; then it is answered all the same.
+                let _ = self.node.join(now, introducers, Vec::new());
+            }
+            PhaseName::Joining | PhaseName::Leaving => {
+                let _ = reply.send(Err(JoinFailure::Busy));
+            }
+        }
+    }
+
+    async fn leave(&mut self, reply: oneshot::Sender<bool>, now: Now) {
+        self.retry = None;
+        if self.node.phase() == PhaseName::Out {
+            self.keep(false);
+            self.keeper.make_durable().await;
+            let _ = reply.send(false);
+        } else {
+            self.leaving.push(reply);
+            self.node.leave(now);
+        }
+    }
+
+    pub(super) fn join_by_itself_if_due(&mut self) {
+        let Some((at, _)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now()) else { return };
+        // What becomes of this try sets the time of the next; until then this is only a bound.
+        *at = Instant::now() + RETRY.1;
+        if self.node.phase() == PhaseName::Out {
+            // Another part of the remembered is asked each time.
+            let part = self.remembered.len().min(8);
+            self.remembered.rotate_left(part);
+            // The phase was looked at.
+            let _ = self.node.join(self.clocks.now(), self.introducers.clone(), self.remembered.clone());
+        }
+    }
+
+    fn status(&self, now: Now) -> StatusReport {
+        let refusals: Vec<_> = self.edge.refusals().collect();
+        status::report(&self.node, &self.traffic, &refusals, self.started.elapsed(), now, self.retry.is_some())
+    }
+
+    fn measured(&self, now: Now) -> Measured {
+        Measured {
+            status: self.status(now),
+            counters: self.node.counters(),
+            traffic: self.traffic.totals().clone(),
+            refusals: self.edge.refusals().collect(),
+            events: self.gauges.events,
+            detection: self.gauges.detection.clone(),
+            dissemination: self.gauges.dissemination.clone(),
+            lateness: self.gauges.lateness.clone(),
+        }
+    }
+
+    fn ring(&self) -> RingPart {
+        RingPart {
+            max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
+            names: order(self.node.list(), Entry::is_up).iter().map(|entry| entry.identity.name.to_string()).collect(),
+        }
+    }
+}

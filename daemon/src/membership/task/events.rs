@@ -1,0 +1,129 @@
+//! What follows from an event of the node: it is logged, kept, measured, told to those who follow, and answers those who wait.
+
+use super::{Membership, RETRY};
+use crate::log;
+use crate::membership::record::{event_record, tag_record};
+use crate::membership::{JoinFailure, Joined};
+use crate::notify;
+use memberd_ring::Event;
+use memberd_ring::join::JoinError;
+use memberd_ring::list::Standing;
+use memberd_ring::time::millis;
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+impl Membership {
+    pub(super) async fn report(&mut self, event: Event) {
+        let now = self.clocks.now();
+        match event {
+            Event::Member(event) => {
+                log::member_event(&event);
+                let own = self.node.member().map(|id| id.incarnation);
+                self.gauges.note(&event, self.node.name(), own, now);
+                let mut record = event_record(&event, self.node.name(), now);
+                if let Some(entry) = self.node.list().get(&event.member.name) {
+                    record.member.tags = tag_record(&entry.tags);
+                }
+                self.history.add(record.clone());
+                self.handle.publish(record);
+                self.list_changed = true;
+            }
+            Event::Tagged(id) => {
+                if let Some(entry) = self.node.list().get(&id.name) {
+                    log::member_tagged(entry);
+                }
+            }
+            Event::Incarnation(incarnation) => {
+                // From the first word that is said under it on, a crash is to be followed by a rejoin.
+                self.keeper.keep_incarnation(incarnation);
+                self.keep(true);
+                self.keeper.make_durable().await;
+                self.edge.begin(incarnation);
+            }
+            Event::JoinDone => self.join_done(),
+            Event::JoinFailed(error) => self.join_failed(error),
+            Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
+            Event::Renewed { old, new } => {
+                warn!(%old, %new, "was declared failed by the others; back under a new incarnation");
+            }
+            Event::Superseded { by } => {
+                error!(%by, "another machine has this one's name; trying to come back: give each machine its own [node] name");
+                self.end_join(Err(JoinFailure::Superseded(by.to_string())));
+                // If the other really lives this one is refused; if it does not, it is back as soon as that is known.
+                self.retry = Some((Instant::now() + RETRY.0, RETRY.0));
+                notify::status(&self.status_line());
+            }
+            Event::Stalled(stall) => warn!(
+                milliseconds = millis(stall),
+                "this daemon was not run for longer than the failure timeout; nobody is accused for that"
+            ),
+            Event::ClockDisagrees { member, ahead } => warn!(
+                name = %member.name,
+                ahead_ms = ahead,
+                "the wall clock of a neighbour disagrees with ours; heartbeats are judged without it"
+            ),
+            Event::ClockAgrees { member } => info!(name = %member.name, "the wall clock of a neighbour agrees with ours again"),
+            Event::OtherSettings { address } => warn!(
+                %address,
+                "a group with other settings is reached at this address; k, heartbeat interval and failure timeout must agree to merge"
+            ),
+        }
+    }
+
+    fn join_done(&mut self) {
+        self.retry = None;
+        self.warned_of_join = false;
+        self.keep(true);
+        notify::status(&self.status_line());
+        if let Some(id) = self.node.member() {
+            info!(%id, alive = self.node.list().up(), "in the group");
+            self.end_join(Ok(Joined { id, up: self.node.list().up(), already: false }));
+        }
+    }
+
+    fn join_failed(&mut self, error: JoinError) {
+        notify::status(&self.status_line());
+        if let Some((at, pause)) = &mut self.retry {
+            *at = Instant::now() + *pause;
+            *pause = (*pause * 2).min(RETRY.1);
+            if self.warned_of_join {
+                debug!(%error, "could not join; trying again");
+            } else {
+                self.warned_of_join = true;
+                warn!(%error, "could not join; trying again until it works");
+            }
+        } else {
+            // It had been told to join once, and that did not work.
+            self.keep(false);
+            if self.joining.is_none() {
+                warn!(%error, "could not join");
+            }
+        }
+        self.end_join(Err(error.into()));
+    }
+
+    pub(super) fn end_join(&mut self, result: Result<Joined, JoinFailure>) {
+        if let Some(reply) = self.joining.take() {
+            // The client may have gone.
+            let _ = reply.send(result);
+        }
+    }
+
+    async fn leave_done(&mut self, acknowledged: bool) {
+        if !acknowledged {
+            warn!("left the group, but no member acknowledged it: the others will report this one failed");
+        }
+        // Whoever is told that the leave is done can rely on it: a crash is not followed by a rejoin.
+        self.keep(false);
+        self.keeper.make_durable().await;
+        notify::status(&self.status_line());
+        for reply in self.leaving.drain(..) {
+            let _ = reply.send(true);
+        }
+    }
+
+    pub(super) fn keep(&mut self, in_group: bool) {
+        let members = self.node.list().iter().filter(|entry| entry.standing != Standing::Left);
+        self.keeper.keep(in_group, members.map(|entry| entry.identity.clone()));
+    }
+}

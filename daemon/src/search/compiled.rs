@@ -1,0 +1,92 @@
+//! Patterns, compiled for a search. Blocks.
+//!
+//! Most are small. The few that are large take turns, so that no number of greps takes the memory which the service is granted.
+
+use super::query::query;
+use memberd_control::grep::GrepRequest;
+use memberd_search::{MAX_COMPILED_BYTES, PatternError, Search};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// The largest automaton of a small pattern, in bytes; any number of searches may have some.
+const SMALL: usize = 1024 * 1024;
+
+/// How many searches with larger ones there are at once.
+const LARGE_AT_ONCE: usize = 2;
+
+/// How long a large one waits for its turn.
+const TURN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Compiles patterns.
+#[derive(Debug)]
+pub(super) struct Compiling {
+    large: Arc<Semaphore>,
+}
+
+/// A search, ready to run.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) search: Search,
+    /// Kept for as long as its memory is, if it is large.
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Compiling {
+    pub(super) fn new() -> Self {
+        Compiling { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+    }
+
+    /// Compiles the patterns of a request. Must be called on a thread of the runtime that may block.
+    pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
+        match query(request, SMALL)?.compile() {
+            Ok(search) => Ok(Compiled { search, _turn: None }),
+            Err(PatternError::TooBig) => {
+                let turn = self.turn().ok_or("the pattern is large, and so are those of other searches: try again later")?;
+                let search = query(request, MAX_COMPILED_BYTES)?.compile().map_err(|error| error.to_string())?;
+                Ok(Compiled { search, _turn: Some(turn) })
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.large).acquire_owned();
+        Handle::current().block_on(async { timeout(TURN_LIMIT, turn).await }).ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_control::grep::{GrepPattern, GrepSyntax};
+
+    fn request(pattern: &str) -> GrepRequest {
+        let pattern = GrepPattern { patterns: vec![pattern.into()], syntax: GrepSyntax::Extended, ..GrepPattern::default() };
+        GrepRequest { pattern, ..GrepRequest::default() }
+    }
+
+    #[tokio::test]
+    async fn large_patterns_take_turns_and_small_ones_do_not_wait_for_them() {
+        let work = tokio::task::spawn_blocking(|| {
+            let compiling = Compiling::new();
+            let large = request(r"\w{100}[qz]$");
+            let mut held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| compiling.compile(&large).unwrap()).collect();
+            compiling.compile(&request("error")).unwrap();
+            let words = compiling.compile(&large).unwrap_err();
+            assert!(words.contains("try again later"), "{words}");
+            held.pop();
+            compiling.compile(&large).unwrap();
+        });
+        work.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_any_may_be_is_refused_in_the_engines_words() {
+        let words =
+            tokio::task::spawn_blocking(|| Compiling::new().compile(&request(r"(\w{200}){100}")).unwrap_err()).await.unwrap();
+        assert_eq!(words, PatternError::TooBig.to_string());
+    }
+}
