@@ -46,7 +46,7 @@ pub(crate) fn conditions(options: &Options) -> Vec<String> {
         options.agents.iter().map(|agents| format!("{} of {agents}", options.side_by_side(*agents))).collect();
     vec![
         format!("{} beside Serf {}, in turn on one machine.", said(Command::new(binaries::memberd()).arg("--version")), serf()),
-        format!("{cores} cores, Linux {}; load before {}.", kernel.trim(), load()),
+        format!("{cores} cores, Linux {}; load before {}.", kernel.split('-').next().unwrap_or_default().trim(), load()),
         "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either side where not said.".to_owned(),
         "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to join once a second, its least.".to_owned(),
         "An agent's list is what its log says, read from a pipe; a crash's time is just before kill(2).".to_owned(),
