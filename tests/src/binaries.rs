@@ -38,7 +38,8 @@ pub fn simulate() -> PathBuf {
 }
 
 /// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of util-linux, prctl(2) PR_SET_PDEATHSIG),
-/// in a network namespace if one is named. Its process id is the program's own.
+/// in a network namespace if one is named. Its process id is the program's own. An interrupt ends it, even if the tests run in the background of a
+/// shell, which has them and all that they start ignore it (`env` of coreutils).
 pub fn mortal(program: &Path, namespace: Option<&Path>) -> Command {
     let mut command = match namespace {
         Some(namespace) => {
@@ -48,6 +49,6 @@ pub fn mortal(program: &Path, namespace: Option<&Path>) -> Command {
         }
         None => Command::new("setpriv"),
     };
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command.args(["--pdeathsig", "KILL", "--", "env", "--default-signal=INT,QUIT"]).arg(program);
     command
 }
