@@ -59,7 +59,7 @@ fn every_command_of_the_guide_works() {
 fn what_the_guide_quotes_is_what_the_programs_say() {
     let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
     let sources: String =
-        ["daemon/src/membership/task.rs", "daemon/src/membership/status.rs", "ctl/src/connection.rs", "ctl/src/exit.rs"]
+        ["daemon/src/membership/task/events.rs", "daemon/src/membership/status.rs", "ctl/src/connection.rs", "ctl/src/exit.rs"]
             .iter()
             .map(|file| fs::read_to_string(repository().join(file)).unwrap())
             .collect();
