@@ -8,8 +8,7 @@ use memberd_control::message::{
 use memberd_control::tags::Tags;
 use serde::Serialize;
 
-use crate::exit::Failure;
-use crate::output;
+use crate::exit::{Exit, Failure};
 
 /// What JSON objects that are not elements of an array say about their shape.
 const SCHEMA: u32 = 1;
@@ -22,7 +21,12 @@ pub(crate) fn object(object: &impl Serialize) -> Result<String, Failure> {
         #[serde(flatten)]
         fields: &'a T,
     }
-    Ok(output::json(&Object { schema: SCHEMA, fields: object })? + "\n")
+    Ok(text(&Object { schema: SCHEMA, fields: object })? + "\n")
+}
+
+/// A value as JSON on one line.
+pub(crate) fn text(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}")))
 }
 
 /// One member of the list.

@@ -19,6 +19,7 @@ pub mod message;
 pub mod node;
 pub mod rumour;
 pub mod settings;
+pub mod summary;
 pub mod tags;
 pub mod time;
 pub mod topology;

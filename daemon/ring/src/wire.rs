@@ -1,11 +1,12 @@
 //! Messages as bytes: CBOR (RFC 8949) arrays, as `PROTOCOL.md` writes them down.
 
 use crate::clock::SentAt;
-use crate::digest::{Digest, MAX_BUCKETS, Summary};
+use crate::digest::Digest;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Evidence, Update};
 use crate::message::{Body, MAX_DATAGRAM, Message};
 use crate::settings::{PROTOCOL_VERSION, is_understood};
+use crate::summary::{MAX_BUCKETS, Summary};
 use crate::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::time::WallTime;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};

@@ -8,14 +8,16 @@ mod brace;
 mod compressed;
 mod directory;
 mod glob;
+mod glob_error;
 mod narrow;
 mod offer;
 mod open;
+mod root;
 mod rotated;
 mod walk;
 
 pub(crate) use compressed::{Compression, DecompressError};
-pub use glob::GlobError;
+pub use glob_error::GlobError;
 pub use narrow::Narrow;
 pub use offer::{Found, MAX_FILES, Offer, Problem};
 pub use open::OfferedFile;

@@ -4,7 +4,7 @@ use memberd_control::grep::{GrepOutcome, GrepTotals};
 use serde::Serialize;
 
 use crate::exit::Failure;
-use crate::output::json;
+use crate::json;
 use crate::words;
 
 /// The last object. Users rely on its shape. Times are in milliseconds.
@@ -56,7 +56,7 @@ pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failur
     let mut members: Vec<Member<'_>> = members.iter().map(|(name, outcome)| member(name, outcome)).collect();
     members.sort_by_key(|member| member.member);
     let count = |which: fn(&&Member<'_>) -> bool| members.iter().filter(which).map(|_| 1).sum();
-    json(&Totals {
+    json::text(&Totals {
         schema: 1,
         r#type: "totals",
         asked: count(|member| member.asked),

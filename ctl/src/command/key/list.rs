@@ -5,7 +5,7 @@ use memberd_control::keyring::{GroupKey, KeyId, Keyring};
 use super::File;
 use crate::exit::{Exit, Failure};
 use crate::json;
-use crate::output::{self, Output, Style};
+use crate::output::{Output, Style};
 
 /// Lists the keys of a keyring. The keys themselves are not shown.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ impl List {
 }
 
 fn array(output: &mut Output, keys: &[(KeyId, &str)]) -> Result<(), Failure> {
-    let keys = keys.iter().map(|(id, usage)| output::json(&json::Key { id: id.to_string(), usage }));
+    let keys = keys.iter().map(|(id, usage)| json::text(&json::Key { id: id.to_string(), usage }));
     let keys = keys.collect::<Result<Vec<String>, Failure>>()?;
     output.line(&format!("[\n  {}\n]", keys.join(",\n  ")))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::standing;
 use crate::exit::Failure;
-use crate::output;
+use crate::json;
 
 /// The group `memberd`, which has a group for each standing below it, a group `tag_KEY_VALUE` for each tag, and the variables of each host.
 #[derive(Serialize)]
@@ -74,5 +74,5 @@ pub(super) fn render(members: &[MemberRecord]) -> Result<String, Failure> {
         }
     }
     groups.insert("memberd".to_owned(), Group { hosts: Vec::new(), children });
-    Ok(output::json(&Inventory { _meta: Meta { hostvars }, groups })? + "\n")
+    Ok(json::text(&Inventory { _meta: Meta { hostvars }, groups })? + "\n")
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{socket_address, standing};
 use crate::exit::Failure;
-use crate::output;
+use crate::json;
 
 /// The port that the settings' example has for `[metrics] listen`.
 pub(super) const METRICS_PORT: u16 = 9946;
@@ -36,7 +36,7 @@ pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<String, Fail
     let targets = members.iter().map(|member| {
         let label = |key: &str| format!("__meta_memberd_tag_{}", key.replace(['.', '-'], "_"));
         let tags = member.tags.iter().map(|(key, value)| (label(key), value.as_str()));
-        output::json(&Targets {
+        json::text(&Targets {
             targets: [socket_address(&member.address, port)],
             labels: Labels {
                 member: &member.name,

@@ -1,6 +1,6 @@
 //! Braces in globs: `/var/log/{nginx,apache2}/*.log` is two globs.
 
-use super::glob::GlobError;
+use super::glob_error::GlobError;
 
 /// The most globs that the braces of one may stand for.
 const MAX_EXPANSIONS: usize = 256;

@@ -9,7 +9,7 @@ use std::path::Path;
 use nix::dir::{Dir, Type};
 use nix::fcntl::OFlag;
 
-use super::open::Root;
+use super::root::Root;
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

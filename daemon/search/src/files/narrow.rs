@@ -4,7 +4,8 @@ use std::path::Path;
 
 use globset::GlobMatcher;
 
-use super::glob::{GlobError, compile};
+use super::glob::compile;
+use super::glob_error::GlobError;
 
 /// The most globs of each kind in one search.
 const MAX_NARROWING: usize = 256;

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::glob::{GlobError, OfferGlob};
+use super::glob::OfferGlob;
+use super::glob_error::GlobError;
 use super::narrow::{Narrow, Tracker};
 use super::open::{OfferedFile, reason};
 use super::rotated::{self, Age, Rotated};

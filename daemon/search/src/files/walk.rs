@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::directory::{self, Kind};
 use super::glob::{Component, OfferGlob};
-use super::open::{OfferedFile, Root, is_hidden, literal_problem, reason};
+use super::open::{OfferedFile, is_hidden, literal_problem, reason};
+use super::root::Root;
 
 /// How many directories deep `**` goes.
 const MAX_DEPTH: usize = 16;
