@@ -1,5 +1,6 @@
 //! memberctl: talks to the local memberd.
 
+mod changes;
 mod command;
 mod connection;
 mod exit;

@@ -65,8 +65,8 @@ fn settings_are_checked_by_the_daemons_own_loader() {
     fs::write(&file, "[node]\nport = 8946\nprot = 1\n").unwrap();
     let shown = format!("{}:3", file.display());
     let output = check(&file);
-    failed(&output, 78, &shown);
-    failed(&output, 78, "prot");
+    failed(&output, 1, &shown);
+    failed(&output, 1, "prot");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use memberd_control::message::{MemberRecord, MemberStatus, RefusalKind, Reply, Request};
 use serde_json::Value;
 
-use crate::fake::{Daemon, member};
+use crate::fake::Daemon;
+use crate::records::member;
 
 fn listing(members: &[MemberRecord]) -> Daemon {
     // In two parts, as a long list would come.
