@@ -180,7 +180,7 @@ mod tests {
         for (columns, words) in [
             (80, "note=hired until May role=web zone=rack-a"),
             (41, "note=hired until May role=web zone=rack-a"),
-            (40, "note=hired until … role=web zone=rack-a"),
+            (40, "note=hired until M… role=web zone=rack-a"),
             (32, "note=hired… role=web zone=rack-a"),
             (29, "note=hir… role=web zone=rac…"),
             (20, "note=… role=… zone=…"),

@@ -205,6 +205,8 @@ fn a_daemon_that_does_not_answer_is_given_up() {
 fn wrong_usage_is_one_line_and_status_2() {
     for (line, words) in [
         (&["flee"][..], "unrecognized subcommand 'flee'"),
+        (&["lst"], "unrecognized subcommand 'lst'; a similar subcommand exists: 'list': try memberctl --help"),
+        (&["list", "--tagz"], "a similar argument exists: '--tag"),
         (&["list", "--al"], "unexpected argument '--al'"),
         (&["list", "vm1"], "unexpected argument 'vm1'"),
         (&["join", "vm1"], "the port is missing"),

@@ -29,7 +29,9 @@ pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> S
             (true, None) => words::tags(&member.tags),
             (false, _) => since(member, now),
         };
-        text += &format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}\n");
+        let line = format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}");
+        text += line.trim_end();
+        text.push('\n');
     }
     text
 }
