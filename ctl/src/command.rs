@@ -2,7 +2,7 @@
 
 mod check;
 mod demo;
-mod events;
+pub(crate) mod events;
 pub(crate) mod grep;
 mod join;
 mod key;

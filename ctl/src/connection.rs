@@ -24,7 +24,13 @@ const GREETING: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Daemon {
     /// The daemon's control socket
-    #[arg(long, value_name = "PATH", env = "MEMBERCTL_SOCKET", default_value = "/run/memberd/control.sock")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MEMBERCTL_SOCKET",
+        hide_env_values = true,
+        default_value = "/run/memberd/control.sock"
+    )]
     pub(crate) socket: PathBuf,
 
     /// How long to wait for an answer: 60 for join and leave, 10 for list and status unless given; grep and events wait as long as it takes

@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// The daemon is not in a group, and the command needs one.
     #[error("not in a group: memberctl join")]
     NotInGroup,
+    /// Another program has failed, and has said why on standard error.
+    #[error("see what was said above")]
+    Said,
     /// Anything else.
     #[error("{message}")]
     Stated {
@@ -58,14 +61,14 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::OutputClosed => Exit::Done,
-            Failure::NotInGroup => Exit::Failed,
+            Failure::NotInGroup | Failure::Said => Exit::Failed,
             Failure::Stated { exit, .. } => *exit,
         }
     }
 
     /// Writes the line on standard error, unless there is nothing to say.
     pub(crate) fn report(&self) {
-        if !matches!(self, Failure::OutputClosed) {
+        if !matches!(self, Failure::OutputClosed | Failure::Said) {
             complain(&self.to_string());
         }
     }

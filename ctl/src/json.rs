@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use memberd_control::message::{
-    EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RunningGrep, StatusReport,
+    Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RunningGrep, StatusReport,
 };
 use memberd_control::tags::Tags;
 use serde::Serialize;
 
+use crate::command::events::verb;
 use crate::exit::{Exit, Failure};
 
 /// What JSON objects that are not elements of an array say about their shape.
@@ -67,13 +68,17 @@ impl<'a> From<&'a MemberRecord> for Member<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Event<'a> {
     time: u64,
-    status: MemberStatus,
+    event: &'a str,
+    /// To which standing the member has come; none if that is as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<MemberStatus>,
     member: Member<'a>,
 }
 
 impl<'a> From<&'a EventRecord> for Event<'a> {
     fn from(event: &'a EventRecord) -> Event<'a> {
-        Event { time: event.time, status: event.status, member: (&event.member).into() }
+        let status = (event.change == Change::Standing).then_some(event.status);
+        Event { time: event.time, event: verb(event), status, member: (&event.member).into() }
     }
 }
 

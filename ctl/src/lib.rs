@@ -1,5 +1,6 @@
 //! memberctl: talks to the local memberd.
 
+mod changes;
 mod command;
 mod connection;
 mod exit;
@@ -21,8 +22,12 @@ use crate::exit::{Exit, Failure};
 /// Talks to the local memberd: join and leave the group, list its members, search their logs
 #[derive(Debug, Parser)]
 #[command(name = "memberctl", version, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done, 1 could not be done, 2 wrong usage, 4 memberd not reachable, 5 not permitted,
-6 protocol versions differ, 124 timed out. That of grep is grep's: see memberctl grep --help.")]
+#[command(after_help = "Exit status: 0 done, 1 could not be done, 2 wrong usage, 4 memberd not reachable,
+5 not permitted, 6 protocol versions differ, 124 timed out. That of grep is
+grep's: 0 a line matched, 1 none did, 2 an error, 3 a member did not answer.
+
+Begin with memberctl status, list and top. There are examples in the help of
+each command and in the manual.")]
 struct Cli {
     #[command(flatten)]
     daemon: Daemon,
@@ -63,7 +68,10 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
     let complaint: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let complaint = complaint.join(" ");
     let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
-    Failure::usage(format!("{complaint}: try {} --help", asked_for())).report();
+    // What may have been meant.
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: a similar "));
+    let tip = tip.map(|tip| format!("; a similar {tip}")).unwrap_or_default();
+    Failure::usage(format!("{complaint}{tip}: try {} --help", asked_for())).report();
     ExitCode::from(Exit::Usage as u8)
 }
 

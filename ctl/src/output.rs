@@ -97,6 +97,12 @@ impl Output {
         self.stdout.is_terminal()
     }
 
+    /// How many columns the terminal has; none where nobody looks on, or it does not say.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let size = self.is_terminal().then(|| rustix::termios::tcgetwinsize(&self.stdout).ok()).flatten()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// Empties the terminal's screen and begins at its top (ECMA-48, CUP and ED).
     pub(crate) fn clear_screen(&mut self) -> Result<(), Failure> {
         self.bytes(b"\x1b[H\x1b[2J")

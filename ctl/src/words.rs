@@ -93,6 +93,25 @@ pub(crate) fn tags(tags: &Tags) -> String {
     each.join(" ")
 }
 
+/// Tags in so many columns: the longest values are cut, so that all keys are seen; if that does not do, the end is cut.
+pub(crate) fn tags_within(columns: usize, tags: &Tags) -> String {
+    let limited = |limit: usize| -> String {
+        let each: Vec<String> = tags.iter().map(|(key, value)| printable(&format!("{key}={}", cut(value, limit)))).collect();
+        each.join(" ")
+    };
+    let longest = tags.values().map(|value| value.chars().count()).max().unwrap_or(0);
+    let fits = |text: &String| text.chars().count() <= columns;
+    (1..=longest).rev().map(limited).find(fits).unwrap_or_else(|| cut(&limited(1), columns))
+}
+
+/// A text of at most so many characters, the last an ellipsis if it is cut.
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(limit.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 /// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
@@ -151,6 +170,25 @@ mod tests {
     fn a_timestamp_is_rfc_3339_in_utc_with_milliseconds() {
         assert_eq!(timestamp(1_763_688_033_120), "2025-11-21T01:20:33.120Z");
         assert_eq!(timestamp(u64::MAX), "18446744073709551615 ms");
+    }
+
+    #[test]
+    fn tags_that_are_too_long_lose_the_ends_of_the_longest_values_first() {
+        let all = Tags::from(
+            [("note", "hired until May"), ("role", "web"), ("zone", "rack-a")].map(|(key, value)| (key.into(), value.into())),
+        );
+        for (columns, words) in [
+            (80, "note=hired until May role=web zone=rack-a"),
+            (41, "note=hired until May role=web zone=rack-a"),
+            (40, "note=hired until M… role=web zone=rack-a"),
+            (32, "note=hired… role=web zone=rack-a"),
+            (29, "note=hir… role=web zone=rac…"),
+            (20, "note=… role=… zone=…"),
+            (12, "note=… role…"),
+        ] {
+            assert_eq!(tags_within(columns, &all), words, "{columns}");
+        }
+        assert_eq!(tags_within(10, &Tags::new()), "");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use memberd_control::socket::Access;
 use memberd_ring::{Incarnation, Node, Settings};
+use nix::sys::signal::SigSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +49,11 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // A parent that holds signals back has its children do so too, see daemon(7); this one is to hear all of them.
+    if let Err(error) = SigSet::all().thread_unblock() {
+        eprintln!("memberd: cannot listen to signals: {error}");
+        return ExitCode::from(exit::FAILURE);
+    }
     let options = Options::parse();
     let (config, keys) = match Config::load(&options.config).and_then(|config| config.load_keys().map(|keys| (config, keys))) {
         Ok(loaded) => loaded,

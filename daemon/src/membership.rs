@@ -11,11 +11,11 @@ pub mod thread;
 mod traffic;
 
 pub use measure::{Events, Measured};
-pub use record::{event_record, member_record, tag_record};
+pub use record::{event_record, member_record, tag_record, tagged_record};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_control::message::{EventRecord, EventsFrom, MemberRecord, MissedRecord, RingPart, StatusReport};
+use memberd_control::message::{Change, EventRecord, EventsFrom, MemberRecord, MissedRecord, RingPart, StatusReport};
 use memberd_ring::join::JoinError;
 use memberd_ring::{Identity, Tags};
 use std::net::SocketAddr;
@@ -64,6 +64,8 @@ pub enum Command {
     },
     /// Some of the remembered membership changes, and those to come.
     Follow {
+        /// Of which kinds the remembered are to be.
+        scope: Scope,
         /// Which of the remembered.
         wanted: EventsFrom,
         /// They, and the rest as it happens.
@@ -114,6 +116,22 @@ pub enum JoinFailure {
     Superseded(String),
 }
 
+/// Which kinds of changes a follower is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Who joins, fails and leaves.
+    Standings,
+    /// All.
+    Everything,
+}
+
+impl Scope {
+    /// Whether this change is told.
+    pub fn includes(self, event: &EventRecord) -> bool {
+        self == Scope::Everything || event.change == Change::Standing
+    }
+}
+
 /// Membership changes without a gap between those of the past and those to come.
 #[derive(Debug)]
 pub struct Followed {
@@ -121,7 +139,7 @@ pub struct Followed {
     pub past: Vec<EventRecord>,
     /// What of the past was wanted and is not remembered.
     pub missed: Option<MissedRecord>,
-    /// The others, as they happen.
+    /// The others, as they happen, of all kinds.
     pub coming: broadcast::Receiver<EventRecord>,
 }
 
@@ -163,7 +181,7 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| Ended)
     }
 
-    /// Follows the membership changes from now on.
+    /// Follows the membership changes from now on, of all kinds.
     pub fn follow(&self) -> broadcast::Receiver<EventRecord> {
         self.events.subscribe()
     }

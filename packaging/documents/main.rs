@@ -4,15 +4,17 @@
 
 mod completions;
 mod settings;
+mod texts;
 
 use clap::{Command, CommandFactory};
 use clap_complete::{Generator, Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use memberd::options::Options;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::{env, fs};
+use texts::Section;
 
 /// The shells that have completions.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
@@ -73,9 +75,20 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    if let Some(details) = command.get_after_help() {
-        as_it_stands(&details.to_string(), &mut page)?;
+    let whole = name == "memberctl";
+    let sections = if whole { texts::sections(texts::MEMBERCTL) } else { Vec::new() };
+    for Section { title, lines } in sections {
+        as_it_stands(title, lines.into_iter().map(|line| line.strip_prefix("    ").unwrap_or(line)), &mut page)?;
     }
+    if let Some(details) = command.get_after_help().filter(|_| !whole) {
+        as_it_stands("DETAILS", details.to_string().lines(), &mut page)?;
+    }
+    let examples = texts::examples(texts::EXAMPLES);
+    let examples = examples.into_iter().filter(|Section { title, .. }| {
+        let of_this = title.replace(' ', "-") == name;
+        of_this || whole && title.starts_with("memberctl ")
+    });
+    worked(&examples.collect::<Vec<_>>(), &mut page)?;
     let mut end = Roff::new();
     end.control("SH", ["SEE ALSO"]).text([roman(see_also)]);
     end.to_writer(&mut page)?;
@@ -83,13 +96,71 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
 }
 
 /// The help's tables are laid out already.
-fn as_it_stands(details: &str, page: &mut Vec<u8>) -> io::Result<()> {
+fn as_it_stands<'a>(title: &str, lines: impl Iterator<Item = &'a str>, page: &mut Vec<u8>) -> io::Result<()> {
     let mut section = Roff::new();
-    section.control("SH", ["DETAILS"]).control("nf", []);
-    for line in details.lines() {
+    section.control("SH", [title]).control("nf", []);
+    for line in lines {
         section.text([roman(line)]);
     }
     section.control("fi", []);
-    section.to_writer(page)?;
-    page.flush()
+    section.to_writer(page)
+}
+
+/// Words as paragraphs, and what is typed and comes as it stands.
+fn worked(examples: &[Section], page: &mut Vec<u8>) -> io::Result<()> {
+    if examples.is_empty() {
+        return Ok(());
+    }
+    let mut section = Roff::new();
+    section.control("SH", ["EXAMPLES"]);
+    for Section { title, lines } in examples {
+        if examples.len() > 1 {
+            section.control("SS", [*title]);
+        }
+        for part in lines.split(|line| line.is_empty()) {
+            section.control("PP", []);
+            let session = part.iter().all(|line| line.starts_with("    "));
+            if session {
+                section.control("nf", []);
+            }
+            for line in part {
+                section.text([roman(line.trim_start_matches("    "))]);
+            }
+            if session {
+                section.control("fi", []);
+            }
+        }
+    }
+    section.to_writer(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn commands(command: &Command) -> Vec<String> {
+        let subcommands: Vec<&Command> = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help").collect();
+        match subcommands.as_slice() {
+            [] => vec![name(command).replace('-', " ")],
+            subcommands => subcommands.iter().flat_map(|subcommand| commands(subcommand)).collect(),
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_worked_example_on_its_own_page_and_on_that_of_memberctl() {
+        let mut line = memberctl::command_line();
+        line.build();
+        let shown: BTreeSet<&str> = texts::examples(texts::EXAMPLES).iter().map(|section| section.title).collect();
+        let there: BTreeSet<String> = commands(&line).into_iter().chain(["memberd".to_owned()]).collect();
+        assert_eq!(shown, there.iter().map(String::as_str).collect());
+        let directory = tempfile::tempdir().unwrap();
+        pages(directory.path(), memberctl::command_line(), "1", "").unwrap();
+        let page = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+        for words in ["three are up", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+            assert!(page("memberctl.1").contains(words), "{words}");
+        }
+        assert!(page("memberctl-wait.1").contains("three are up") && !page("memberctl-wait.1").contains("ENVIRONMENT"));
+        assert!(page("memberctl-key-list.1").contains("accepted"));
+    }
 }

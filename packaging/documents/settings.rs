@@ -2,6 +2,9 @@
 
 use clap_mangen::roff::{Roff, bold, roman};
 
+/// Settings as a machine has them. A test of the fleets has them looked over.
+const EXAMPLE: &str = include_str!("example.toml");
+
 /// The page for settings of the shape of `packaging/memberd.toml`: comments, and below each the key as `#key = value`.
 pub(super) fn page(settings: &str, source: &str) -> String {
     let mut page = Roff::new();
@@ -27,6 +30,11 @@ pub(super) fn page(settings: &str, source: &str) -> String {
             }
         }
     }
+    page.control("SH", ["EXAMPLE"]).control("nf", []);
+    for line in EXAMPLE.lines() {
+        page.text([roman(line)]);
+    }
+    page.control("fi", []);
     page.control("SH", ["FILES"]).text([roman("/etc/memberd/memberd.toml")]);
     page.control("SH", ["SEE ALSO"]).text([roman("memberd(8), memberctl(1)")]);
     page.to_roff()

@@ -65,8 +65,8 @@ fn settings_are_checked_by_the_daemons_own_loader() {
     fs::write(&file, "[node]\nport = 8946\nprot = 1\n").unwrap();
     let shown = format!("{}:3", file.display());
     let output = check(&file);
-    failed(&output, 78, &shown);
-    failed(&output, 78, "prot");
+    failed(&output, 1, &shown);
+    failed(&output, 1, "prot");
 }
 
 #[test]
@@ -77,5 +77,8 @@ fn wait_returns_when_the_list_is_as_asked_for_and_gives_up_in_time() {
     assert!(fleet[1].ctl(&["wait", "--name", "vm3", "--status", "failed", "--timeout", "6s"]).status.success());
     failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "200ms"]), 124, "after 200 ms: 2 members are up, not 3");
     failed(&fleet[3].ctl(&["wait", "--members", "1", "--timeout", "200ms"]), 124, "memberd is not running any more");
-    failed(&fleet[1].ctl(&["wait"]), 2, "--members");
+    // Before the command too, and in seconds.
+    failed(&fleet[1].ctl(&["--timeout", "1", "wait", "--members", "3"]), 124, "after 1.00 s: ");
+    failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "1"]), 124, "after 1.00 s: ");
+    failed(&fleet[1].ctl(&["wait"]), 2, "<--members <N>|--name <NAME>>");
 }

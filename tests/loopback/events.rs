@@ -1,6 +1,6 @@
 //! Membership changes as they are told: the past first, gaps said, commands run.
 
-use memberd_control::message::{EventsFrom, MissedRecord, Reply, Request};
+use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, Reply, Request};
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, Update};
 use memberd_ring::message::{Body, Message};
@@ -74,6 +74,33 @@ fn timestamp(milliseconds: u64) -> String {
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_change_of_tags_is_told_to_who_knows_of_them_and_to_nobody_else() {
+    let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.tags = vec![("role", "web")]);
+    let ask = |request| fleet[1].control().ask(&request, Some(SOON)).unwrap();
+    let mut older = [ask(Request::Events), ask(Request::EventsFrom(EventsFrom::Last(0)))];
+    // Whoever is answered now follows already.
+    fleet[1].control().status().unwrap();
+    fleet[2].settings.tags = vec![("role", "db"), ("zone", "a")];
+    fleet[2].write_settings();
+    fleet[2].reload();
+    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
+    let tags = serde_json::json!({"role": "db", "zone": "a"});
+    let event = std::iter::repeat_with(|| json(&lines)).find(|event| event["member"]["tags"] == tags).unwrap();
+    assert_eq!((&event["event"], &event["member"]["name"]), (&"tagged".into(), &"vm2".into()), "{event}");
+    fleet[2].control().leave().unwrap();
+    assert_eq!(json(&lines)["event"], "left");
+    for stream in &mut older {
+        let told = reply(stream).unwrap();
+        assert!(matches!(&told, Reply::Event(event) if event.status == MemberStatus::Left), "{told:?}");
+    }
+    // The past has it too, where it is wanted.
+    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events"]));
+    assert!(std::iter::repeat_with(|| next(&lines)).take(10).any(|line| line.contains("vm2 tagged, now role=db zone=a")));
+    let once = String::from_utf8(fleet[1].ctl(&["top", "--once"]).stdout).unwrap();
+    assert!(once.contains("vm2 tagged, now role=db zone=a"), "{once}");
 }
 
 fn hook(daemon: &Daemon, output: &Path) -> Command {

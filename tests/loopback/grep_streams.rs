@@ -132,6 +132,29 @@ fn lines_come_as_they_are_written_and_members_that_come_and_go_are_said() {
 }
 
 #[test]
+fn a_member_is_followed_for_as_long_as_it_has_the_tags() {
+    let mut fleet = Fleet::start_with(2, |daemon| {
+        drop(daemon.offer("live.log"));
+        daemon.settings.tags = vec![("role", if daemon.settings.name == "vm1" { "web" } else { "db" })];
+    });
+    let (memberctl, stdout, stderr) = grep(&fleet, &["--follow", "--tag", "role=web", "error", "live.log"]);
+    write_until_it_comes(&fleet[1], &stdout);
+    for (role, words) in [
+        ("web", "memberctl: vm2 has such tags now: its logs are followed too"),
+        ("db", "memberctl: vm2 has other tags now: its logs are not followed any more"),
+    ] {
+        fleet[2].settings.tags = vec![("role", role)];
+        fleet[2].write_settings();
+        fleet[2].reload();
+        wait_for(&stderr, words);
+        if role == "web" {
+            write_until_it_comes(&fleet[2], &stdout);
+        }
+    }
+    drop(memberctl);
+}
+
+#[test]
 fn a_journal_that_is_not_offered_is_not_searched() {
     let fleet = Fleet::start(2);
     let output = fleet[1].ctl(&["grep", "--journal", "-u", "ssh", "error"]);

@@ -21,6 +21,8 @@ mod inventory;
 mod join;
 mod leave;
 mod list;
+mod manual;
+mod manual_statuses;
 mod metrics;
 mod operations;
 mod rejoin;

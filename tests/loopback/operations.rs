@@ -1,9 +1,7 @@
 //! The operations guide: every command in it works.
 
-use memberd_tests::binaries::{memberctl, mortal};
 use memberd_tests::wait::SOON;
 use memberd_tests::{Fleet, process, wait_until};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,18 +32,13 @@ fn every_command_of_the_guide_works() {
         memberd_tests::wait::holds(!failed.is_empty(), || "not yet".to_owned())
     });
     let directory = tempfile::tempdir().unwrap();
-    let programs = memberctl().parent().unwrap().to_owned();
-    let path = env::join_paths([programs].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap();
     for command in commands {
         // Where this machine has it; and the simulator as the tests have it built, which differs in speed only.
         let line = command.replace("/etc/memberd/memberd.toml", &fleet[1].config().display().to_string()).replace(
             "cargo run --release",
             &format!("cargo run -q --locked --manifest-path {}/Cargo.toml", repository().display()),
         );
-        let mut shell = mortal(Path::new("/bin/sh"), None);
-        shell.args(["-c", &line]).current_dir(directory.path());
-        shell.env("PATH", &path).env("MEMBERCTL_SOCKET", &fleet[1].settings.socket);
-        let output = process::run(&mut shell, LIMIT);
+        let output = process::run(fleet[1].shell(&line).current_dir(directory.path()), LIMIT);
         let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command}: {}\n{said}{complained}", output.status);
         // A grep says that the dead member is not asked; nothing else is complained of.

@@ -1,10 +1,14 @@
 //! SIGHUP: the log is opened anew, and changed settings take effect, or none do.
 
+use memberd_tests::binaries::{memberd, mortal};
+use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
 
 #[test]
 fn after_a_rotation_new_lines_go_to_the_new_file() {
@@ -85,4 +89,16 @@ fn a_setting_that_needs_a_restart_is_told_by_name_and_does_not_change() {
         holds(text.lines().any(|line| line.contains(" WARN ") && line.contains("node.machine")), || text)
     });
     assert!(!fleet[2].log().path().exists());
+}
+
+#[test]
+fn signals_that_the_parent_holds_back_are_heard_all_the_same() {
+    let fleet = Fleet::new(1);
+    fleet[1].write_settings();
+    let mut command = mortal(Path::new("env"), None);
+    command.arg("--block-signal=TERM").arg(memberd()).arg("--config").arg(fleet[1].config());
+    let mut daemon = Running::start(command.stderr(Stdio::null()));
+    wait_until("it answers", SOON, || fleet[1].control().status().map(drop).map_err(|error| error.to_string()));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait(SOON).success());
 }

@@ -22,6 +22,14 @@ fn one_screen_is_printed_with_the_whole_ring() {
 }
 
 #[test]
+fn a_member_that_nobody_knows_cannot_be_selected() {
+    let fleet = Fleet::start(1);
+    let output = fleet[1].ctl(&["top", "--once", "--member", "vm9"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "memberctl: vm9 is not in the list: memberctl list --all\n");
+}
+
+#[test]
 fn without_a_terminal_it_says_what_else_there_is() {
     let fleet = Fleet::start(1);
     let output = fleet[1].ctl(&["top"]);

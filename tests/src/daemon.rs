@@ -10,6 +10,7 @@ use crate::wait_until;
 use memberd_ring::identity::Position;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::env;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -227,6 +228,20 @@ impl Daemon {
             .args(arguments)
             .env_remove("MEMBERCTL_SOCKET")
             .env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    /// A line of sh(1) as it is typed on this daemon's machine, where `memberctl` and `memberd` are in the PATH.
+    ///
+    /// # Panics
+    /// When the PATH makes no sense.
+    pub fn shell(&self, line: &str) -> Command {
+        let programs = binaries::memberctl().parent().map(Path::to_owned);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(programs.into_iter().chain(env::split_paths(&path))).expect("a PATH that can be added to");
+        let mut command = binaries::mortal(Path::new("/bin/sh"), None);
+        command.args(["-c", line]).current_dir(&self.directory).env("PATH", path);
+        command.env("MEMBERCTL_SOCKET", &self.settings.socket).env("LC_ALL", "C.UTF-8");
         command
     }
 

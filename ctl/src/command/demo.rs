@@ -199,7 +199,9 @@ impl Stage {
         }
         let own = std::env::current_exe().map_or_else(|_| "memberctl".to_owned(), |path| path.display().to_string());
         self.title("The fleet goes on; try it from another terminal")?;
-        for (index, rest) in [(0, "list"), (1, "status"), (1, "events"), (2, "leave"), (2, "join"), (0, "grep -n timed.out")] {
+        for (index, rest) in
+            [(0, "list"), (1, "status"), (1, "top"), (1, "events"), (2, "leave"), (2, "join"), (0, "grep -n timed.out")]
+        {
             let index = index.min(self.fleet.members.len() - 1);
             let socket = self.daemon(index)?.socket;
             self.output.line(&format!("  {own} --socket {} {rest}", socket.display()))?;

@@ -5,11 +5,12 @@ mod since;
 
 use std::time::Duration;
 
-use memberd_control::message::{EventRecord, EventsFrom, MemberStatus, MissedRecord, Reply, Request};
+use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus, MissedRecord};
 
 use self::exec::Runner;
 use self::since::Since;
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::changes::{Changes, Told};
+use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
 use crate::json;
 use crate::output::{ColorChoice, Output, Style};
@@ -26,10 +27,14 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 #[command(after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past.
 If changes that belong to the answer are not known any more, that is said where they would be.
 
-CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed or left; gap if some
-were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME and, for a
-failure, MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS in its environment, and the object of --json on standard input.
-With --exec, a daemon that goes away is waited for.
+An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or
+left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed
+instead says that changes are missing: those before until, and how many they were where that is known.
+
+CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed, left or tagged; gap if
+some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME, for a
+failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its environment, and the
+object of --json on standard input. With --exec, a daemon that goes away is waited for.
 
 Examples:
   memberctl events --since 1h               all of the last hour, then what happens
@@ -56,13 +61,6 @@ pub(crate) struct Events {
     color: ColorChoice,
 }
 
-/// What is told: a change, or that some are missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Told {
-    Event(Box<EventRecord>),
-    Missed(MissedRecord),
-}
-
 impl Events {
     /// Tells each change as it happens, until the daemon or the reader goes away.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
@@ -81,11 +79,11 @@ impl Events {
     }
 
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let mut connection = Connection::ask(daemon, &Request::EventsFrom(self.from()), Patience::Endless)?;
+        let mut changes = Changes::follow(daemon, self.from(), Patience::Endless)?;
         let mut output = Output::with(self.color);
         loop {
-            match told(connection.reply_while_read()?)? {
-                told if self.json => output.text(&told.json()?)?,
+            match changes.next_while_read()? {
+                told if self.json => output.text(&json(&told)?)?,
                 Told::Event(event) => {
                     let line = line(&output, &event);
                     output.line(&line)?;
@@ -104,15 +102,15 @@ impl Events {
         let mut from = self.from();
         // Those of the newest moment, which are told again after a reconnection.
         let mut newest: Vec<EventRecord> = Vec::new();
-        let mut connection = Connection::ask(daemon, &Request::EventsFrom(from), Patience::Endless)?;
+        let mut changes = Changes::follow(daemon, from, Patience::Endless)?;
         loop {
-            let told = match connection.reply() {
-                Ok(reply) => told(reply)?,
+            let told = match changes.next() {
+                Ok(told) => told,
                 Err(failure) if failure.exit() == Exit::Unreachable => {
                     if matches!(from, EventsFrom::Last(_)) {
                         from = EventsFrom::Since(words::now());
                     }
-                    connection = reconnect(daemon, from, &failure)?;
+                    changes = reconnect(daemon, from, &failure)?;
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -131,59 +129,57 @@ impl Events {
 }
 
 /// Tries until the daemon is back; says once that it is away.
-fn reconnect(daemon: &Daemon, from: EventsFrom, failure: &Failure) -> Result<Connection, Failure> {
+fn reconnect(daemon: &Daemon, from: EventsFrom, failure: &Failure) -> Result<Changes, Failure> {
     complain(&format!("{failure}; waiting until it is back"));
     loop {
         std::thread::sleep(RECONNECT_EVERY);
-        match Connection::ask(daemon, &Request::EventsFrom(from), Patience::Endless) {
+        match Changes::follow(daemon, from, Patience::Endless) {
             Err(failure) if failure.exit() == Exit::Unreachable => {}
-            connection => return connection,
+            changes => return changes,
         }
     }
 }
 
-fn told(reply: Reply) -> Result<Told, Failure> {
-    match reply {
-        Reply::Event(event) => Ok(Told::Event(Box::new(event))),
-        Reply::EventsMissed(missed) => Ok(Told::Missed(missed)),
-        _ => Err(out_of_place()),
-    }
-}
-
-impl Told {
-    /// As a line of `--json`.
-    fn json(&self) -> Result<String, Failure> {
-        match self {
-            Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
-            Told::Missed(missed) => json::object(&json::Missed::from(missed)),
-        }
+/// As a line of `--json`.
+fn json(told: &Told) -> Result<String, Failure> {
+    match told {
+        Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
+        Told::Missed(missed) => json::object(&json::Missed::from(missed)),
     }
 }
 
 /// What happened, in the word that the log has for it.
-pub(super) fn verb(status: MemberStatus) -> &'static str {
-    match status {
-        MemberStatus::Alive => "joined",
-        MemberStatus::Failed => "failed",
-        MemberStatus::Left => "left",
+pub(crate) fn verb(event: &EventRecord) -> &'static str {
+    match (event.change, event.status) {
+        (Change::Tags, _) => "tagged",
+        (Change::Standing, MemberStatus::Alive) => "joined",
+        (Change::Standing, MemberStatus::Failed) => "failed",
+        (Change::Standing, MemberStatus::Left) => "left",
+    }
+}
+
+/// What else there is to say: who noticed a failure, how the tags are now.
+pub(super) fn detail(event: &EventRecord) -> String {
+    let tags = &event.member.tags;
+    match (event.change, &event.member.evidence) {
+        (Change::Tags, _) if tags.is_empty() => ", now without tags".to_owned(),
+        (Change::Tags, _) => format!(", now {}", words::tags(tags)),
+        (Change::Standing, Some(evidence)) => format!(", {}", words::evidence(evidence)),
+        (Change::Standing, None) => String::new(),
     }
 }
 
 fn line(output: &Output, event: &EventRecord) -> String {
-    let style = match event.status {
-        MemberStatus::Alive => Style::Green,
-        MemberStatus::Failed => Style::Red,
-        MemberStatus::Left => Style::Dim,
+    let style = match (event.change, event.status) {
+        (Change::Standing, MemberStatus::Alive) => Style::Green,
+        (Change::Standing, MemberStatus::Failed) => Style::Red,
+        (Change::Standing, MemberStatus::Left) | (Change::Tags, _) => Style::Dim,
     };
     let time = output.styled(Style::Dim, &words::timestamp(event.time));
     let name = words::printable(&event.member.name);
-    let verb = output.styled(style, verb(event.status));
-    let detail = match &event.member.evidence {
-        Some(evidence) => format!(", {}", words::evidence(evidence)),
-        None => String::new(),
-    };
+    let verb = output.styled(style, verb(event));
     let id = words::printable(&event.member.id);
-    format!("{time}  {name} {verb}{detail}  ({id})")
+    format!("{time}  {name} {verb}{}  ({id})", detail(event))
 }
 
 fn missed_in_words(missed: &MissedRecord) -> String {

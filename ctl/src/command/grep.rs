@@ -139,7 +139,7 @@ impl Grep {
             failure.report();
             match failure {
                 Failure::OutputClosed => Status::Matched,
-                Failure::NotInGroup | Failure::Stated { .. } => Status::Trouble,
+                Failure::NotInGroup | Failure::Said | Failure::Stated { .. } => Status::Trouble,
             }
         });
         ExitCode::from(status as u8)

@@ -82,7 +82,7 @@ impl Top {
             return Err(Failure::usage("top needs a terminal: try memberctl top --once, or memberctl list --watch"));
         }
         // A daemon that is not there is said in a line, not on a screen.
-        let first = feed::look(daemon)?;
+        let first = self.look(daemon)?;
         let signals = feed::hold_back_signals()?;
         let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
         let shown = self.live(daemon, first, signals, |view, look| {
@@ -93,6 +93,18 @@ impl Top {
         });
         let restored = ratatui::try_restore().map_err(|error| screen(&error));
         shown.and(restored)
+    }
+
+    /// The first look, in which the member to select has to be.
+    fn look(&self, daemon: &Daemon) -> Result<feed::Snapshot, Failure> {
+        let snapshot = feed::look(daemon)?;
+        let members = snapshot.group.iter().flat_map(|group| &group.members);
+        match &self.member {
+            Some(name) if members.into_iter().all(|member| member.name != *name) => {
+                Err(Failure::new(Exit::Failed, format!("{name} is not in the list: memberctl list --all")))
+            }
+            _ => Ok(snapshot),
+        }
     }
 
     fn live(
@@ -125,7 +137,7 @@ impl Top {
 
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut view = View::new(self.member.clone());
-        view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
+        view.take(Input::Snapshot(Box::new(self.look(daemon)?)));
         for event in feed::past(daemon)? {
             view.take(Input::Event(Box::new(event)));
         }

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use clap::ValueHint;
+use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
 
 use super::list;
@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::words;
 
 /// How long to wait unless the user says.
-const DEFAULT_LIMIT: &str = "60s";
+const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The pause between two looks at the list.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -20,11 +20,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Waits until all that is asked for is so.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit status 124 when the time is over."
+    group(ArgGroup::new("what").required(true).multiple(true).args(["members", "name"])),
+    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit status 124 when the time is over.
+
+Examples:
+  memberctl wait --members 3 --timeout 30s      until three are up, no more and no less
+  memberctl wait --name vm4 --status failed     until that is known here"
 )]
 pub(crate) struct Wait {
-    /// So many members are up
-    #[arg(long, value_name = "N", required_unless_present = "name")]
+    /// Exactly so many members are up
+    #[arg(long, value_name = "N")]
     members: Option<u64>,
 
     /// The member that --status is about; without --status, it is up
@@ -35,15 +40,17 @@ pub(crate) struct Wait {
     #[arg(long, requires = "name", value_parser = status)]
     status: Option<MemberStatus>,
 
-    /// How long to wait at most, as 60s, 500ms or 2m
-    #[arg(id = "limit", long = "timeout", value_name = "TIME", default_value = DEFAULT_LIMIT, value_parser = duration)]
-    limit: Duration,
+    /// How long to wait at most: seconds, or with a unit, as 500ms or 2m [default: 60s]
+    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = duration)]
+    limit: Option<Duration>,
 }
 
 impl Wait {
     /// Looks at the list again and again. What can never come about, such as no permission, is not waited for.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let end = Instant::now() + self.limit;
+        // One that stands before the command means the same here.
+        let limit = self.limit.or(daemon.timeout.map(Duration::from_secs)).unwrap_or(DEFAULT_LIMIT);
+        let end = Instant::now() + limit;
         loop {
             let missing = match list::members(daemon, true) {
                 Ok(members) => self.missing(&members),
@@ -54,7 +61,7 @@ impl Wait {
             let Some(missing) = missing else { return Ok(()) };
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let limit = words::duration(u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX));
+                let limit = words::duration(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
                 return Err(Failure::new(Exit::TimedOut, format!("after {limit}: {missing}")));
             }
             sleep(PAUSE.min(left));
@@ -92,15 +99,15 @@ fn status(text: &str) -> Result<MemberStatus, String> {
     all.into_iter().find(|status| word(*status) == text).ok_or_else(|| "alive, failed or left".to_owned())
 }
 
-/// A time with a unit.
+/// A time with a unit, or in seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let unit: u64 = match text.get(digits.len()..) {
         Some("ms") => 1,
-        Some("s") => 1_000,
+        Some("s" | "") => 1_000,
         Some("m" | "min") => 60_000,
         Some("h") => 3_600_000,
-        _ => return Err("a number and a unit: 60s, 500ms, 2m or 1h".to_owned()),
+        _ => return Err("write seconds, or a number and a unit: 60s, 500ms, 2m or 1h".to_owned()),
     };
     let milliseconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     let most = 7 * 24 * 3_600_000;
@@ -130,7 +137,7 @@ mod tests {
     }
 
     fn wait(members: Option<u64>, name: Option<&str>, status: Option<MemberStatus>) -> Wait {
-        Wait { members, name: name.map(str::to_owned), status, limit: Duration::ZERO }
+        Wait { members, name: name.map(str::to_owned), status, limit: None }
     }
 
     #[test]
@@ -151,11 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn times_have_a_unit() {
+    fn times_have_a_unit_or_are_seconds() {
         assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for text in ["60", "", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
+        assert_eq!(duration("60"), Ok(Duration::from_secs(60)));
+        for text in ["", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

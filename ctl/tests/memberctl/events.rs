@@ -2,13 +2,18 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use memberd_control::message::{EventRecord, EventsFrom, MemberStatus, MissedRecord, Reply, Request};
+use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, RefusalKind, Reply, Request};
 use serde_json::Value;
 
-use crate::fake::{Daemon, member};
+use crate::fake::{Daemon, answer, refusal};
+use crate::records;
 
-fn event(number: u8, status: MemberStatus) -> Reply {
-    Reply::Event(EventRecord { time: 1_763_688_033_123, status, member: member(number, status) })
+fn event(number: usize, status: MemberStatus) -> Reply {
+    Reply::Event(records::event(number, status))
+}
+
+fn tagged(tags: &[(&str, &str)]) -> Reply {
+    Reply::Event(records::tagged(4, tags))
 }
 
 #[test]
@@ -69,10 +74,36 @@ fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
         (&["events", "--since", "2025-11-21T01:20:33.123Z"], EventsFrom::Since(1_763_688_033_123)),
         (&["events", "--since", "2025-11-21T01:20:33.123Z", "--json"], EventsFrom::Since(1_763_688_033_123)),
     ] {
-        let daemon = Daemon::refusing(memberd_control::message::RefusalKind::Failed, "no");
+        let daemon = Daemon::refusing(RefusalKind::Failed, "no");
         daemon.run(line).failed(1, "no");
-        assert_eq!(daemon.request(), Request::EventsFrom(from), "{line:?}");
+        assert_eq!(daemon.request(), Request::Changes(from), "{line:?}");
     }
+}
+
+#[test]
+fn a_change_of_tags_is_told_as_one_and_never_as_a_join() {
+    let replies = || vec![event(4, MemberStatus::Alive), tagged(&[("role", "db"), ("zone", "a")]), tagged(&[])];
+    let text = Daemon::answering(replies()).run(&["events"]).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[1], "2025-11-21T01:20:33.123Z  vm4 tagged, now role=db zone=a  (vm4@127.0.0.4:8946/1763688033123)");
+    assert_eq!(lines[2], "2025-11-21T01:20:33.123Z  vm4 tagged, now without tags  (vm4@127.0.0.4:8946/1763688033123)");
+    let json = Daemon::answering(replies()).run(&["events", "--json"]).stdout;
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["event"], &lines[0]["status"]), (&"joined".into(), &"alive".into()));
+    assert_eq!((&lines[1]["event"], lines[1].get("status")), (&"tagged".into(), None), "nothing that says it has joined");
+    assert_eq!(lines[1]["member"]["tags"], serde_json::json!({"role": "db", "zone": "a"}));
+    assert_eq!(lines[2]["member"].get("tags"), None);
+}
+
+#[test]
+fn an_older_daemon_is_asked_for_what_it_knows() {
+    let refused = || answer(vec![refusal(RefusalKind::Usage, "not a message of this protocol: unknown variant `Changes`")]);
+    let daemon = Daemon::in_turn(vec![refused(), answer(vec![event(4, MemberStatus::Alive)])]);
+    let ended = daemon.run(&["events", "--since", "2025-11-21T01:20:33.123Z"]);
+    ended.failed(4, "memberd went away");
+    assert!(ended.stdout.contains("vm4 joined"), "{ended:?}");
+    assert_eq!(daemon.request(), Request::EventsFrom(EventsFrom::Since(1_763_688_033_123)));
+    Daemon::in_turn(vec![refused(), refused()]).run(&["events"]).failed(2, "unknown variant");
 }
 
 #[test]
@@ -91,9 +122,7 @@ fn a_gap_is_said_where_it_is() {
 
 /// Answers with these, and ends with a refusal, after which `--exec` does not wait for a new daemon.
 fn telling(mut replies: Vec<Reply>) -> Daemon {
-    let refusal =
-        memberd_control::message::Refusal { kind: memberd_control::message::RefusalKind::Failed, message: "enough".to_owned() };
-    replies.push(Reply::Refused(refusal));
+    replies.push(refusal(RefusalKind::Failed, "enough"));
     Daemon::answering(replies)
 }
 
@@ -111,6 +140,14 @@ fn exec_runs_the_command_for_each_change_with_all_there_is_to_know() {
     assert_eq!(lines[4], "failed vm4 127.0.0.4:8946 vm2 1769");
     let json: Value = serde_json::from_str(lines[5]).unwrap();
     assert_eq!((&json["schema"], &json["member"]["name"], &json["status"]), (&1.into(), &"vm4".into(), &"failed".into()));
+}
+
+#[test]
+fn exec_finds_the_tags_in_its_environment() {
+    let changes = vec![tagged(&[("k8s.io-x", "1"), ("role", "web server")])];
+    let command = "echo \"$MEMBERD_EVENT $MEMBERD_NAME [$MEMBERD_TAG_ROLE] [$MEMBERD_TAG_K8S_IO_X] [$MEMBERD_NOTICED_BY]\"";
+    let ended = telling(changes).run(&["events", "--exec", command]);
+    assert_eq!(ended.stdout, "tagged vm4 [web server] [1] []\n", "{ended:?}");
 }
 
 #[test]

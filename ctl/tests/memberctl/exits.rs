@@ -11,7 +11,8 @@ use memberd_control::message::{Hello, MemberStatus, PROTOCOL_VERSION, Refusal, R
 use memberd_control::socket::read_only;
 use tempfile::TempDir;
 
-use crate::fake::{Daemon, member, memberctl, run, socket};
+use crate::fake::{Daemon, answer, memberctl, refusal, run, socket};
+use crate::records::member;
 
 #[test]
 fn without_a_socket_memberd_is_not_running() {
@@ -94,9 +95,12 @@ fn every_kind_of_refusal_has_its_status() {
         (RefusalKind::Version, 6),
         (RefusalKind::TimedOut, 124),
     ] {
-        for verb in ["join", "leave", "list", "status", "events", "metrics"] {
+        for verb in ["join", "leave", "list", "status", "metrics"] {
             Daemon::refusing(kind, "no, because").run(&[verb]).failed(status, "memberctl: no, because\n");
         }
+        // Refused for its usage, events asks once more, as an older daemon has to be asked.
+        let refused = || answer(vec![refusal(kind, "no, because")]);
+        Daemon::in_turn(vec![refused(), refused()]).run(&["events"]).failed(status, "memberctl: no, because\n");
         Daemon::refusing(kind, "no, because").run(&["grep", "x"]).failed(2, "memberctl: no, because\n");
     }
 }
@@ -201,6 +205,8 @@ fn a_daemon_that_does_not_answer_is_given_up() {
 fn wrong_usage_is_one_line_and_status_2() {
     for (line, words) in [
         (&["flee"][..], "unrecognized subcommand 'flee'"),
+        (&["lst"], "unrecognized subcommand 'lst'; a similar subcommand exists: 'list': try memberctl --help"),
+        (&["list", "--tagz"], "a similar argument exists: '--tag"),
         (&["list", "--al"], "unexpected argument '--al'"),
         (&["list", "vm1"], "unexpected argument 'vm1'"),
         (&["join", "vm1"], "the port is missing"),

@@ -7,9 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
 use memberd_control::frame::{encode, read_frame};
-use memberd_control::message::{
-    EvidenceRecord, Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request,
-};
+use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
 use tempfile::TempDir;
 
 /// The connection to the one client, on the daemon's side.
@@ -66,7 +64,10 @@ impl Ended {
     }
 }
 
-/// The daemon: a thread that serves one client.
+/// What the daemon does with a client.
+pub(crate) type Script = Box<dyn FnOnce(&mut Client) -> Option<Request> + Send>;
+
+/// The daemon: a thread that serves one client, or a few.
 pub(crate) struct Daemon {
     directory: TempDir,
     thread: JoinHandle<Option<Request>>,
@@ -75,27 +76,28 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Serves the client as told. What the script returns is kept for [`Daemon::request`].
     pub(crate) fn new(script: impl FnOnce(&mut Client) -> Option<Request> + Send + 'static) -> Daemon {
+        Daemon::in_turn(vec![Box::new(script)])
+    }
+
+    /// Serves as many clients, one after the other. What the last script returns is kept.
+    pub(crate) fn in_turn(scripts: Vec<Script>) -> Daemon {
         let directory = TempDir::new().unwrap();
         let listener = UnixListener::bind(socket(directory.path())).unwrap();
         let thread = std::thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            script(&mut Client(stream))
+            let serve = |script: Script| script(&mut Client(listener.accept().unwrap().0));
+            scripts.into_iter().map(serve).last().flatten()
         });
         Daemon { directory, thread }
     }
 
     /// Answers any request with these replies, then closes.
     pub(crate) fn answering(replies: Vec<Reply>) -> Daemon {
-        Daemon::new(move |client| {
-            let request = client.greet();
-            replies.iter().for_each(|reply| client.say(reply));
-            Some(request)
-        })
+        Daemon::in_turn(vec![answer(replies)])
     }
 
     /// Refuses any request.
     pub(crate) fn refusing(kind: RefusalKind, message: &str) -> Daemon {
-        Daemon::answering(vec![Reply::Refused(Refusal { kind, message: message.to_owned() })])
+        Daemon::answering(vec![refusal(kind, message)])
     }
 
     /// memberctl, to be run against this daemon.
@@ -121,6 +123,20 @@ impl Daemon {
     }
 }
 
+/// The script that answers any request with these replies.
+pub(crate) fn answer(replies: Vec<Reply>) -> Script {
+    Box::new(move |client| {
+        let request = client.greet();
+        replies.iter().for_each(|reply| client.say(reply));
+        Some(request)
+    })
+}
+
+/// That a request is not carried out.
+pub(crate) fn refusal(kind: RefusalKind, message: &str) -> Reply {
+    Reply::Refused(Refusal { kind, message: message.to_owned() })
+}
+
 /// The socket in a directory.
 pub(crate) fn socket(directory: &Path) -> PathBuf {
     directory.join("control.sock")
@@ -142,24 +158,4 @@ pub(crate) fn run(command: &mut Command) -> Ended {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
-}
-
-/// A member as listed; the one of machine 1 is the daemon's own.
-pub(crate) fn member(number: u8, status: MemberStatus) -> MemberRecord {
-    MemberRecord {
-        id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
-        name: format!("vm{number}"),
-        address: format!("127.0.0.{number}"),
-        port: 8946,
-        status,
-        incarnation: 1_763_688_033_123,
-        this_machine: number == 1,
-        since: now() - 200_000,
-        evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1769 }),
-        tags: memberd_control::tags::Tags::new(),
-    }
-}
-
-fn now() -> u64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis().try_into().unwrap()
 }

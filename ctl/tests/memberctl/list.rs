@@ -3,7 +3,8 @@
 use memberd_control::message::{MemberRecord, MemberStatus, RefusalKind, Reply, Request};
 use serde_json::Value;
 
-use crate::fake::{Daemon, member};
+use crate::fake::Daemon;
+use crate::records::member;
 
 fn listing(members: &[MemberRecord]) -> Daemon {
     // In two parts, as a long list would come.
@@ -189,6 +190,8 @@ fn tags_choose_members_and_are_shown_when_asked_for() {
     let table = listing(&tagged()).run(&["list", "--all", "--tags"]).stdout;
     assert!(table.lines().next().unwrap().ends_with("STATUS  TAGS"), "{table}");
     assert!(table.contains("alive   k8s.io=vm1 role=web\n"), "{table}");
+    let without = listing(&three()).run(&["list", "--all", "--tags"]).stdout;
+    assert!(without.lines().all(|line| !line.ends_with(' ')), "{without}");
     let plain = listing(&tagged()).run(&["list", "--all"]).stdout;
     assert!(!plain.contains("role"), "{plain}");
     assert_eq!(listing(&tagged()).run(&["list", "--tag", "=x"]).status, Some(2));

@@ -11,4 +11,5 @@ mod grep_fleet;
 mod join;
 mod key;
 mod list;
+mod records;
 mod status;

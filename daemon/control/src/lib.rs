@@ -16,6 +16,10 @@
 //! it then sends [`Reply::Refused`](message::Reply::Refused) with [`RefusalKind::Version`](message::RefusalKind::Version) instead of
 //! waiting for a request, and closes. Hello and the frame header never change, whatever the version.
 //!
+//! Within a version requests and fields are added, never taken away. A daemon refuses a request that it does not know as
+//! [`RefusalKind::Usage`](message::RefusalKind::Usage), and the client asks in the older way; a field that is not known is passed over. A
+//! reply of a new kind goes only to who has asked with a request that is as new.
+//!
 //! A client that closes the connection, or only its sending side, cancels its request: that is how a search or a stream of events is
 //! stopped.
 //!

@@ -33,7 +33,7 @@ pub enum Request {
     },
     /// How this daemon is doing.
     Status,
-    /// Follow membership changes until the client closes the connection.
+    /// Follow who joins, fails and leaves until the client closes the connection.
     Events,
     /// Search the logs of all alive members.
     Grep(Box<GrepRequest>),
@@ -42,12 +42,15 @@ pub enum Request {
         /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
         filter: Option<String>,
     },
-    /// Follow membership changes as [`Request::Events`] does, some of those that the daemon remembers first.
+    /// Follow as with [`Request::Events`], some of what the daemon remembers first.
     EventsFrom(EventsFrom),
     /// What the daemon measures, in Prometheus' text format.
     Metrics,
     /// The ring, with the gone where they stood.
     Ring,
+    /// Follow as with [`Request::EventsFrom`], changes of tags included. A daemon that does not know this yet refuses it as
+    /// [`RefusalKind::Usage`], and can be asked with [`Request::EventsFrom`]. A client that does not know changes of tags is never told any.
+    Changes(EventsFrom),
 }
 
 /// Which of the remembered membership changes are wanted.
@@ -60,7 +63,8 @@ pub enum EventsFrom {
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
-/// (see [`Reply::is_final`]); [`Request::Events`] and [`Request::EventsFrom`] have no final reply but [`Reply::Refused`].
+/// (see [`Reply::is_final`]); [`Request::Events`], [`Request::EventsFrom`] and [`Request::Changes`] have no final reply but
+/// [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -239,10 +243,23 @@ pub struct EvidenceRecord {
 pub struct EventRecord {
     /// When this daemon saw it: milliseconds since the Unix epoch.
     pub time: u64,
-    /// What happened to the member: `alive` is a join.
+    /// What has changed.
+    #[serde(default)]
+    pub change: Change,
+    /// How the member stands since then. If it is that which has changed, `alive` is a join.
     pub status: MemberStatus,
-    /// The member.
+    /// The member, as it is since then.
     pub member: MemberRecord,
+}
+
+/// What of a member has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// Its standing.
+    #[default]
+    Standing,
+    /// Its tags. Only who asks with [`Request::Changes`] is told.
+    Tags,
 }
 
 /// A gap in the membership changes that a follower is told.

@@ -21,6 +21,7 @@ impl Access {
             | Request::Status
             | Request::Events
             | Request::EventsFrom(_)
+            | Request::Changes(_)
             | Request::Metrics
             | Request::Ring => true,
             Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => self == Access::Full,
@@ -72,6 +73,7 @@ mod tests {
             Request::Status,
             Request::Events,
             Request::EventsFrom(EventsFrom::Last(1)),
+            Request::Changes(EventsFrom::Last(1)),
             Request::Metrics,
             Request::Ring,
         ];

@@ -8,7 +8,7 @@ use memberd_control::grep::{
     GrepRequest, GrepSyntax, GrepTotals,
 };
 use memberd_control::message::{
-    EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
+    Change, EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
     RefusalKind, Reply, Request, RingPart, RunningGrep, StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
@@ -30,6 +30,7 @@ fn request() -> impl Strategy<Value = Request> {
         grep_request().prop_map(|request| Request::Grep(Box::new(request))),
         any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
         any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
+        any::<u64>().prop_map(|last| Request::Changes(EventsFrom::Last(last))),
         Just(Request::Metrics),
         Just(Request::Ring),
     ]
@@ -185,11 +186,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         any::<bool>().prop_map(|was_member| Reply::Left { was_member }),
         vec(member(), 0..6).prop_map(Reply::Members),
         status_report().prop_map(|report| Reply::Status(Box::new(report))),
-        (any::<u64>(), standing(), member()).prop_map(|(time, status, member)| Reply::Event(EventRecord {
-            time,
-            status,
-            member
-        })),
+        (any::<u64>(), prop_oneof![Just(Change::Standing), Just(Change::Tags)], standing(), member())
+            .prop_map(|(time, change, status, member)| Reply::Event(EventRecord { time, change, status, member })),
         // Longer than the decoder's own scratch space of 4,096 bytes.
         (any::<String>(), vec(any::<u8>(), 0..20_000)).prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),

@@ -3,17 +3,17 @@
 use super::{Context, ended, refused};
 use crate::control::connection::{Client, ClientError};
 use crate::control::server::{Door, FOLLOWERS};
-use crate::membership::{Command, Ended, Followed};
+use crate::membership::{Command, Ended, Followed, Scope};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Streams membership changes until the client goes. One that reads too slowly to be told everything is told that, and let go.
+/// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told everything is told that, and let go.
 pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let mut events = context.membership.follow();
     loop {
-        match next(&mut events, client).await {
+        match next(&mut events, Scope::Standings, client).await {
             None => return Ok(()),
             Some(Ok(event)) => client.send(&Reply::Event(event)).await?,
             Some(Err(RecvError::Lagged(missed))) => {
@@ -25,15 +25,16 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
     }
 }
 
-/// As [`handle`], but begins with what is remembered, and goes on after a gap, once that is said.
+/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after a gap, once that is said.
 pub(super) async fn handle_from(
     wanted: EventsFrom,
+    scope: Scope,
     client: &mut Client,
     door: &Door,
     context: &Context,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
-    let followed = context.membership.ask(|reply| Command::Follow { wanted, reply }).await;
+    let followed = context.membership.ask(|reply| Command::Follow { scope, wanted, reply }).await;
     let Ok(Followed { past, missed, mut coming }) = followed else { return client.send(&ended(Ended)).await };
     if let Some(missed) = missed {
         client.send(&Reply::EventsMissed(missed)).await?;
@@ -43,7 +44,7 @@ pub(super) async fn handle_from(
     }
     let mut missing = None;
     loop {
-        match next(&mut coming, client).await {
+        match next(&mut coming, scope, client).await {
             None => return Ok(()),
             Some(Ok(event)) => {
                 if let Some(count) = missing.take() {
@@ -57,11 +58,17 @@ pub(super) async fn handle_from(
     }
 }
 
-/// The next change, or none if the client goes first.
-async fn next(events: &mut Receiver<EventRecord>, client: &mut Client) -> Option<Result<EventRecord, RecvError>> {
-    tokio::select! {
-        event = events.recv() => Some(event),
-        () = client.gone() => None,
+/// The next change of the scope, or none if the client goes first.
+async fn next(events: &mut Receiver<EventRecord>, scope: Scope, client: &mut Client) -> Option<Result<EventRecord, RecvError>> {
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = client.gone() => return None,
+        };
+        match event {
+            Ok(event) if !scope.includes(&event) => {}
+            event => return Some(event),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tracing::info;
 const JOINED: &str = "095275bdbc6a4466b0eb9cc32a1b7e33";
 const FAILED: &str = "7f61797190c3421b9f87c97645290419";
 const LEFT: &str = "b927a2a25cf14cb7b8f6029d53890581";
+const TAGGED: &str = "7032c401c2384d5f97a6e32099e5004a";
 
 /// Logs a membership change. What a kind has no value for is left out of the line and of the journal.
 pub fn member_event(event: &MemberEvent) {
@@ -33,6 +34,7 @@ pub fn member_event(event: &MemberEvent) {
 /// Logs that a member has changed its tags, and how they are now.
 pub fn member_tagged(entry: &Entry) {
     info!(
+        message_id = TAGGED,
         memberd_event = "tagged",
         memberd_name = entry.identity.name.as_str(),
         memberd_id = %entry.identity,

@@ -1,5 +1,6 @@
 //! The membership changes of the recent past, for those who begin to follow later.
 
+use super::Scope;
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord};
 use std::collections::VecDeque;
 
@@ -30,15 +31,17 @@ impl History {
     }
 
     /// Those that are wanted, the oldest first, and what is missing of them.
-    pub(super) fn from(&self, wanted: EventsFrom) -> (Vec<EventRecord>, Option<MissedRecord>) {
+    pub(super) fn from(&self, wanted: EventsFrom, scope: Scope) -> (Vec<EventRecord>, Option<MissedRecord>) {
+        let events = self.events.iter().filter(|event| scope.includes(event));
         match wanted {
             EventsFrom::Last(count) => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
-                (self.events.iter().skip(self.events.len().saturating_sub(count)).cloned().collect(), None)
+                let others = events.clone().count().saturating_sub(count);
+                (events.skip(others).cloned().collect(), None)
             }
             EventsFrom::Since(moment) => {
                 let missed = (moment < self.whole_since).then_some(MissedRecord { until: self.whole_since, count: None });
-                (self.events.iter().filter(|event| event.time >= moment).cloned().collect(), missed)
+                (events.filter(|event| event.time >= moment).cloned().collect(), missed)
             }
         }
     }
@@ -47,7 +50,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_control::message::{MemberRecord, MemberStatus};
+    use memberd_control::message::{Change, MemberRecord, MemberStatus};
 
     fn event(time: u64) -> EventRecord {
         let member = MemberRecord {
@@ -62,7 +65,7 @@ mod tests {
             evidence: None,
             tags: memberd_control::tags::Tags::new(),
         };
-        EventRecord { time, status: MemberStatus::Alive, member }
+        EventRecord { time, change: Change::Standing, status: MemberStatus::Alive, member }
     }
 
     fn times(events: &[EventRecord]) -> Vec<u64> {
@@ -73,12 +76,23 @@ mod tests {
     fn the_past_is_told_from_a_moment_on_and_what_was_before_the_start_is_missing() {
         let mut history = History::new(100);
         [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(120));
+        let (events, missed) = history.from(EventsFrom::Since(120), Scope::Everything);
         assert_eq!((times(&events), missed), (vec![120, 130], None));
-        let (events, missed) = history.from(EventsFrom::Since(99));
+        let (events, missed) = history.from(EventsFrom::Since(99), Scope::Everything);
         assert_eq!((times(&events), missed), (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None })));
-        assert_eq!(times(&history.from(EventsFrom::Last(2)).0), [120, 130]);
-        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX)).0), [110, 120, 130]);
+        assert_eq!(times(&history.from(EventsFrom::Last(2), Scope::Everything).0), [120, 130]);
+        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX), Scope::Everything).0), [110, 120, 130]);
+    }
+
+    #[test]
+    fn who_does_not_know_of_tags_is_told_of_the_others_as_many_as_wanted() {
+        let mut history = History::new(0);
+        for (time, change) in [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)] {
+            history.add(EventRecord { change, ..event(time) });
+        }
+        assert_eq!(times(&history.from(EventsFrom::Last(1), Scope::Standings).0), [2]);
+        assert_eq!(times(&history.from(EventsFrom::Since(2), Scope::Standings).0), [2]);
+        assert_eq!(times(&history.from(EventsFrom::Since(2), Scope::Everything).0), [2, 3, 4]);
     }
 
     #[test]
@@ -86,9 +100,9 @@ mod tests {
         let mut history = History::new(0);
         let count = REMEMBERED as u64 + 5;
         (1..=count).map(event).for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(1));
+        let (events, missed) = history.from(EventsFrom::Since(1), Scope::Everything);
         assert_eq!(events.len(), REMEMBERED);
         assert_eq!((events[0].time, missed.map(|missed| missed.until)), (6, Some(6)));
-        assert_eq!(history.from(EventsFrom::Since(6)).1, None);
+        assert_eq!(history.from(EventsFrom::Since(6), Scope::Everything).1, None);
     }
 }

@@ -1,6 +1,6 @@
 //! The protocol's entries and events as the control socket tells them.
 
-use memberd_control::message::{EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
+use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
 use memberd_control::tags::Tags;
 use memberd_ring::list::{Entry, Evidence, Standing};
 use memberd_ring::tags::VersionedTags;
@@ -31,7 +31,14 @@ pub fn event_record(event: &MemberEvent, this: &Name, now: Now) -> EventRecord {
         MemberEventKind::Restarted => (MemberStatus::Failed, None),
         MemberEventKind::Left => (MemberStatus::Left, None),
     };
-    EventRecord { time: now.wall.0, status, member: record(&event.member, this, status, evidence, now.wall.0) }
+    let member = record(&event.member, this, status, evidence, now.wall.0);
+    EventRecord { time: now.wall.0, change: Change::Standing, status, member }
+}
+
+/// A change of a member's tags to those that its entry has.
+pub fn tagged_record(entry: &Entry, this: &Name, now: Now) -> EventRecord {
+    let member = member_record(entry, this, now);
+    EventRecord { time: now.wall.0, change: Change::Tags, status: member.status, member }
 }
 
 fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Option<&Evidence>, since: u64) -> MemberRecord {

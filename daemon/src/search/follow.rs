@@ -4,7 +4,7 @@ use super::ask::words;
 use super::fan_out::{Asking, HELD};
 use super::members::{Selection, Target, target};
 use crate::membership::{Command, Handle};
-use memberd_control::message::{MemberRecord, MemberStatus, Reply};
+use memberd_control::message::{Change, MemberRecord, MemberStatus, Reply};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Following {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(event) => self.take(&event.member).await,
+                    Ok(event) => self.take(&event.member, event.change).await,
                     Err(RecvError::Lagged(_)) => self.compare().await,
                     Err(RecvError::Closed) => return,
                 },
@@ -57,16 +57,20 @@ impl Following {
     async fn compare(&mut self) {
         if let Ok(Some(list)) = self.membership.ask(|reply| Command::List { reply }).await {
             for member in &list {
-                self.take(member).await;
+                self.take(member, Change::Standing).await;
             }
         }
     }
 
-    /// Takes in how a member stands, which may be known already.
-    async fn take(&mut self, member: &MemberRecord) {
+    /// Takes in how a member stands and what has changed, which may be known already.
+    async fn take(&mut self, member: &MemberRecord, change: Change) {
         let name = &member.name;
         let followed = self.followed.get(name).map(|(target, _)| target.id.as_str());
         match member.status {
+            MemberStatus::Alive if !self.selection.wants(member) && followed.is_some() => {
+                self.followed.remove(name);
+                self.notice(format!("{name} has other tags now: its logs are not followed any more")).await;
+            }
             _ if !self.selection.wants(member) => {}
             MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
             MemberStatus::Alive => {
@@ -76,9 +80,10 @@ impl Following {
                         .notice(format!("{name} joined: its logs are not followed, since those of {HELD} are already"))
                         .await;
                 }
+                let how = if change == Change::Tags { "has such tags now" } else { "joined" };
                 self.asking.question.progress().note_asked(1);
                 self.start(target);
-                self.notice(format!("{name} joined: its logs are followed too")).await;
+                self.notice(format!("{name} {how}: its logs are followed too")).await;
             }
             MemberStatus::Failed | MemberStatus::Left if followed == Some(member.id.as_str()) => {
                 self.followed.remove(name);

@@ -11,7 +11,8 @@ use memberd_control::message::{EventRecord, MissedRecord};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::{Told, verb};
+use super::verb;
+use crate::changes::Told;
 use crate::exit::{Exit, Failure, complain};
 use crate::words;
 
@@ -85,7 +86,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
     for told in waiting {
         if let Err(words) = run(command, limit, &told) {
             let about = match &told {
-                Told::Event(event) => format!("{} {}", event.member.name, verb(event.status)),
+                Told::Event(event) => format!("{} {}", event.member.name, verb(event)),
                 Told::Missed(_) => "a gap".to_owned(),
             };
             complain(&format!("the command for {about} {words}"));
@@ -94,7 +95,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
 }
 
 fn run(command: &str, limit: Duration, told: &Told) -> Result<(), String> {
-    let json = told.json().map_err(|failure| format!("was not run: {failure}"))?;
+    let json = super::json(told).map_err(|failure| format!("was not run: {failure}"))?;
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).envs(environment(told)).stdin(Stdio::piped());
     // Its own process group, so that what it has started ends with it.
@@ -128,31 +129,44 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
 }
 
 /// The change in variables, named as the journal's fields are.
-fn environment(told: &Told) -> Vec<(&'static str, String)> {
-    match told {
+fn environment(told: &Told) -> Vec<(String, String)> {
+    let mut variables = match told {
         Told::Event(event) => of_event(event),
         Told::Missed(missed) => vec![
-            ("MEMBERD_EVENT", "gap".to_owned()),
-            ("MEMBERD_TIME", words::timestamp(missed.until)),
-            ("MEMBERD_MISSED", missed.count.map(|count| count.to_string()).unwrap_or_default()),
+            ("EVENT", "gap".to_owned()),
+            ("TIME", words::timestamp(missed.until)),
+            ("MISSED", missed.count.map(|count| count.to_string()).unwrap_or_default()),
         ],
     }
+    .into_iter()
+    .map(|(name, value)| (format!("MEMBERD_{name}"), value))
+    .collect::<Vec<_>>();
+    if let Told::Event(event) = told {
+        let tags = event.member.tags.iter();
+        variables.extend(tags.map(|(key, value)| (format!("MEMBERD_TAG_{}", word(key)), words::printable(value))));
+    }
+    variables
 }
 
 fn of_event(event: &EventRecord) -> Vec<(&'static str, String)> {
     let member = &event.member;
     let mut variables = vec![
-        ("MEMBERD_EVENT", verb(event.status).to_owned()),
-        ("MEMBERD_TIME", words::timestamp(event.time)),
-        ("MEMBERD_NAME", words::printable(&member.name)),
-        ("MEMBERD_ID", words::printable(&member.id)),
-        ("MEMBERD_ADDRESS", words::printable(&member.address)),
-        ("MEMBERD_PORT", member.port.to_string()),
-        ("MEMBERD_INCARNATION", member.incarnation.to_string()),
+        ("EVENT", verb(event).to_owned()),
+        ("TIME", words::timestamp(event.time)),
+        ("NAME", words::printable(&member.name)),
+        ("ID", words::printable(&member.id)),
+        ("ADDRESS", words::printable(&member.address)),
+        ("PORT", member.port.to_string()),
+        ("INCARNATION", member.incarnation.to_string()),
     ];
     if let Some(evidence) = &member.evidence {
-        variables.push(("MEMBERD_NOTICED_BY", words::printable(&evidence.accuser)));
-        variables.push(("MEMBERD_SILENT_MS", evidence.silent_for.to_string()));
+        variables.push(("NOTICED_BY", words::printable(&evidence.accuser)));
+        variables.push(("SILENT_MS", evidence.silent_for.to_string()));
     }
     variables
+}
+
+/// A tag's key as a part of a variable's name: capitals, and `_` for what has no place there.
+fn word(key: &str) -> String {
+    key.replace(|character: char| !character.is_ascii_alphanumeric(), "_").to_ascii_uppercase()
 }

@@ -22,7 +22,10 @@ impl List {
     /// Prints each key's id and use, in the order of the file.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let path = &self.file.path;
-        let keyring = Keyring::load(path).map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
+        let keyring = Keyring::load(path).map_err(|error| {
+            let remedy = if path.exists() { "" } else { ": memberctl key generate FILE makes one" };
+            Failure::new(Exit::Failed, format!("{}: {error}{remedy}", path.display()))
+        })?;
         let uses = std::iter::once("seals").chain(std::iter::repeat("accepted"));
         let keys: Vec<(KeyId, &str)> = keyring.keys().iter().map(GroupKey::id).zip(uses).collect();
         let mut output = Output::new();

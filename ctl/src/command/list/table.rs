@@ -6,6 +6,9 @@ use super::{socket_address, standing};
 use crate::output::{Output, Style};
 use crate::words;
 
+/// How many columns tags take at least, however narrow the terminal is.
+const LEAST_TAGS: usize = 12;
+
 /// The members, a line each, under titles; the own machine is marked. With their tags, or else since when they stand so.
 pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> String {
     let now = words::now();
@@ -16,12 +19,19 @@ pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> S
 
     let titles =
         format!("  {:name_width$}  {:address_width$}  STATUS  {}", "NAME", "ADDRESS", if tags { "TAGS" } else { "SINCE" });
+    let room = output.columns().map(|columns| columns.saturating_sub(titles.len() - "TAGS".len()).max(LEAST_TAGS));
     let mut text = output.styled(Style::Bold, &titles) + "\n";
     for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
         let own = if member.this_machine { '*' } else { ' ' };
         let status = output.styled(style(member.status), &format!("{:6}", standing(member.status)));
-        let last = if tags { words::tags(&member.tags) } else { since(member, now) };
-        text += &format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}\n");
+        let last = match (tags, room) {
+            (true, Some(room)) => words::tags_within(room, &member.tags),
+            (true, None) => words::tags(&member.tags),
+            (false, _) => since(member, now),
+        };
+        let line = format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}");
+        text += line.trim_end();
+        text.push('\n');
     }
     text
 }

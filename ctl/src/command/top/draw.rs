@@ -1,6 +1,6 @@
 //! The screen: a line about the daemon, the ring beside the member that is selected, changes and a grep, and the keys.
 
-use memberd_control::message::{MemberStatus, StatusReport};
+use memberd_control::message::{Change, MemberStatus, StatusReport};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -119,13 +119,15 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let share = if view.found.is_some() { 40 } else { 100 };
     let [changes, found] = Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
     let lines = view.events.iter().map(|event| {
-        let style = look.standing(event.status);
-        let evidence = event.member.evidence.as_ref().map(|evidence| format!(", {}", words::evidence(evidence)));
+        let style = match event.change {
+            Change::Standing => look.standing(event.status),
+            Change::Tags => look.faint(),
+        };
         Line::from(vec![
             Span::styled(format!("{}  ", time_of_day(event.time)), look.faint()),
             Span::raw(format!("{} ", printable(&event.member.name))),
-            Span::styled(events::verb(event.status), style),
-            Span::raw(evidence.unwrap_or_default()),
+            Span::styled(events::verb(event), style),
+            Span::raw(events::detail(event)),
         ])
     });
     pane(Line::styled("CHANGES", look.title()), lines.collect(), changes, buffer);

@@ -9,6 +9,7 @@ use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
 use super::view::EVENTS_KEPT;
+use crate::changes::{Changes, Told};
 use crate::command::{list, status};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
@@ -151,13 +152,13 @@ pub(super) fn past(daemon: &Daemon) -> Result<Vec<EventRecord>, Failure> {
     // As many as there are come at once; a moment of silence is their end.
     let short = Daemon { timeout: None, ..daemon.clone() };
     let patience = Patience::For(Duration::from_millis(300));
-    let mut connection = Connection::ask(&short, &Request::EventsFrom(EventsFrom::Last(EVENTS_KEPT)), patience)?;
+    let mut changes = Changes::follow(&short, EventsFrom::Last(EVENTS_KEPT), patience)?;
     let mut events = Vec::new();
     loop {
-        match connection.reply() {
-            Ok(Reply::Event(event)) => events.push(event),
+        match changes.next() {
+            Ok(Told::Event(event)) => events.push(*event),
+            Ok(Told::Missed(_)) => {}
             Err(failure) if failure.exit() == Exit::TimedOut => return Ok(events),
-            Ok(_) => return Err(out_of_place()),
             Err(failure) => return Err(failure),
         }
     }
@@ -184,11 +185,11 @@ fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
 fn follow(daemon: &Daemon, sender: &SyncSender<Input>) {
     let mut from = EventsFrom::Last(EVENTS_KEPT);
     loop {
-        if let Ok(mut connection) = Connection::ask(daemon, &Request::EventsFrom(from), Patience::Endless) {
-            while let Ok(reply) = connection.reply() {
-                if let Reply::Event(event) = reply {
+        if let Ok(mut changes) = Changes::follow(daemon, from, Patience::Endless) {
+            while let Ok(told) = changes.next() {
+                if let Told::Event(event) = told {
                     from = EventsFrom::Since(event.time + 1);
-                    if sender.send(Input::Event(Box::new(event))).is_err() {
+                    if sender.send(Input::Event(event)).is_err() {
                         return;
                     }
                 }

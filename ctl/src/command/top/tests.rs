@@ -1,8 +1,9 @@
 //! Screens, as characters; and what keys do.
 
-use memberd_control::message::{
-    EventRecord, EvidenceRecord, MemberRecord, MemberStatus, NeighbourRecord, RingPart, StatusReport,
-};
+#[path = "../../../tests/memberctl/records.rs"]
+mod records;
+
+use memberd_control::message::{MemberRecord, MemberStatus, NeighbourRecord, RingPart, StatusReport};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -12,22 +13,7 @@ use super::feed::{Group, Input, Snapshot};
 use super::look::Look;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
-use crate::words;
-
-fn member(number: usize, status: MemberStatus) -> MemberRecord {
-    MemberRecord {
-        id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
-        name: format!("vm{number}"),
-        address: format!("127.0.0.{number}"),
-        port: 8946,
-        status,
-        incarnation: 1_763_688_033_123,
-        this_machine: number == 1,
-        since: words::now() - 200_000,
-        evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
-        tags: memberd_control::tags::Tags::new(),
-    }
-}
+use records::{event, member, tagged};
 
 fn report(uptime: u64, sent: u64) -> StatusReport {
     let neighbour = NeighbourRecord {
@@ -75,8 +61,8 @@ fn view() -> View {
     view.take(snapshot(1_000, 0));
     // The list is as it was.
     view.take(Input::Snapshot(Box::new(Snapshot { report: report(2_000, 7), group: None })));
-    let failed = member(4, MemberStatus::Failed);
-    view.take(Input::Event(Box::new(EventRecord { time: 1_763_688_033_123, status: MemberStatus::Failed, member: failed })));
+    view.take(Input::Event(Box::new(event(4, MemberStatus::Failed))));
+    view.take(Input::Event(Box::new(tagged(5, &[("role", "db"), ("zone", "a")]))));
     view
 }
 
@@ -115,7 +101,7 @@ vm1  7 alive  1 failed  0 left  list as 1 of 1 neighbours have it
 o alive  # alive and watches the [selected]  x failed  - left  * this machine
 CHANGES
 01:20:33  vm4 failed, noticed by vm2, last heard 1.76 s before
-
+01:20:33  vm5 tagged, now role=db zone=a
 
 
 

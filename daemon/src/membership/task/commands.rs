@@ -34,8 +34,8 @@ impl Membership {
             Command::Measure { reply } => {
                 let _ = reply.send(Box::new(self.measured(now)));
             }
-            Command::Follow { wanted, reply } => {
-                let (past, missed) = self.history.from(wanted);
+            Command::Follow { scope, wanted, reply } => {
+                let (past, missed) = self.history.from(wanted, scope);
                 let _ = reply.send(Followed { past, missed, coming: self.handle.follow() });
             }
             Command::Up { reply } => {

@@ -2,9 +2,10 @@
 
 use super::{Membership, RETRY};
 use crate::log;
-use crate::membership::record::{event_record, tag_record};
+use crate::membership::record::{event_record, tag_record, tagged_record};
 use crate::membership::{JoinFailure, Joined};
 use crate::notify;
+use memberd_control::message::EventRecord;
 use memberd_ring::Event;
 use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
@@ -24,13 +25,13 @@ impl Membership {
                 if let Some(entry) = self.node.list().get(&event.member.name) {
                     record.member.tags = tag_record(&entry.tags);
                 }
-                self.history.add(record.clone());
-                self.handle.publish(record);
+                self.tell(record);
                 self.list_changed = true;
             }
             Event::Tagged(id) => {
                 if let Some(entry) = self.node.list().get(&id.name) {
                     log::member_tagged(entry);
+                    self.tell(tagged_record(entry, self.node.name(), now));
                 }
             }
             Event::Incarnation(incarnation) => {
@@ -68,6 +69,12 @@ impl Membership {
                 "a group with other settings is reached at this address; k, heartbeat interval and failure timeout must agree to merge"
             ),
         }
+    }
+
+    /// Tells a change to those who follow, now and later.
+    fn tell(&mut self, event: EventRecord) {
+        self.history.add(event.clone());
+        self.handle.publish(event);
     }
 
     fn join_done(&mut self) {
