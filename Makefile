@@ -61,16 +61,29 @@ soak:
 	cargo test --release --locked -p memberd-tests --test loopback killed_at_any_moment -- --nocapture
 
 # The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
-# The same sources give the same bytes, wherever they lie; the time in it is the changelog's. Needs cargo-deb and dpkg-dev.
-deb: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
+# The same sources give the same bytes, wherever they lie: `make reproducible`. Needs cargo-deb and dpkg-dev.
 deb:
+	cargo build --release --locked --bins
+	$(MAKE) package
+
+# The same without the compilation, to the directory PACKAGE. The time in it is the changelog's.
+package: PACKAGE = target/debian
+deb package: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
+package:
 	env -u RUSTFLAGS cargo run --locked -p memberd --example documents -- target/documents
 	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
-	cargo build --release --locked --bins
-	cargo deb --quiet --package memberd --no-build --locked --output target/debian/
+	cargo deb --quiet --package memberd --no-build --locked --output $(PACKAGE)/
+
+# The package twice, all of it compiled in two places by cargos of two homes, is one. What is committed; two release builds take a while.
+reproducible: deb
+	packaging/reproducible target/debian
 
 # The package on eight booted hosts, in network namespaces: needs root, and says what else. Five minutes.
 hosts: deb
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-.PHONY: demo test bench bench-netns bench-peers bench-grep fuzz soak deb hosts
+# The same, and what was typed on the first of them and printed goes to the README.
+transcript: export TRANSCRIPT = $(CURDIR)/README.md
+transcript: hosts
+
+.PHONY: demo test bench bench-netns bench-peers bench-grep fuzz soak deb package reproducible hosts transcript

@@ -47,8 +47,8 @@ pub(crate) fn hung(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Pulls the plugs of these at once; the others notice in time. Switched on again, they come back by themselves.
-pub(crate) fn plugs_pulled(hosts: &mut Hosts, numbers: &[usize]) {
+/// Pulls the plugs of these at once; the others notice in time, and something is done meanwhile. Switched on again, they come back by themselves.
+pub(crate) fn plugs_pulled(hosts: &mut Hosts, numbers: &[usize], meanwhile: impl FnOnce(&Hosts)) {
     let old: Vec<String> = numbers.iter().map(|number| id(hosts.host(*number))).collect();
     let mut followers = follow(hosts, &all_but(numbers));
     let at = hosts.pull_plugs(numbers);
@@ -56,6 +56,7 @@ pub(crate) fn plugs_pulled(hosts: &mut Hosts, numbers: &[usize]) {
         followers.assert_crash_noticed(id, at, &[]);
     }
     let dead: Vec<&str> = old.iter().map(String::as_str).collect();
+    meanwhile(hosts);
     followers.assert_none_failed_but(&dead);
     for number in numbers {
         hosts.start(*number);

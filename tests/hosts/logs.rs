@@ -2,11 +2,12 @@
 
 use crate::group::{id, wait_until_whole};
 use crate::{ALL, all_but};
+use memberd_tests::hosts::outside::text;
 use memberd_tests::hosts::{Host, Hosts};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Followers, wait_until};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a fault lasts: longer than a silence that costs a member its place.
 const FAULT: Duration = Duration::from_secs(4);
@@ -52,26 +53,51 @@ pub(crate) fn journald_hangs(hosts: &Hosts) {
     unharmed(hosts, &mut followers, &before, 2);
 }
 
+/// Connections that end before a word is said, as many as one process can make: each is a line of the log.
+const WRITER: &str = "import socket, struct
+while True:
+    connection = socket.create_connection(('10.88.0.5', 8946))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    connection.close()
+";
+
+/// A machine.i.log gets many lines, is rotated five times meanwhile, and gets many lines again.
+const ROTATIONS: &str = "log=/var/log/memberd/machine.5.log
+    filled() { until [ \"$(wc -l <$log)\" -gt 2000 ]; do sleep 0.01; done; }
+    timeout 60 python3 /root/writer.py &
+    for round in 1 2 3 4 5; do filled; logrotate --force /etc/logrotate.d/memberd; done
+    filled
+    kill $!";
+
+/// All of the log, oldest first: as much as there is in a file that is not rotated.
+const SAME: &str =
+    "zcat -f $(ls -rv /var/log/memberd/machine.5.log*) | tail -c \"$(stat -c %s /root/console)\" | cmp - /root/console";
+
+/// Standard error has the same lines as the log. It goes to a file for once, which nobody rotates.
 pub(crate) fn rotated(hosts: &Hosts) {
     let host = hosts.host(5);
-    host.run(&["memberctl", "log", "debug"]);
-    let lines = |path: &str| host.run(&["sh", "-c", "wc -l <\"$1\"", "sh", path]).trim().parse::<u64>().unwrap();
-    let (log, old) = ("/var/log/memberd/machine.5.log", "/var/log/memberd/machine.5.log.1");
-    for _ in 0..3 {
-        host.run(&["logrotate", "--force", "/etc/logrotate.d/memberd"]);
-        wait_until("the new log has lines", SOON, || holds(lines(log) > 0, || "it is empty".to_owned()));
-        let kept = lines(old);
-        wait_until("the new log has more lines", SOON, || holds(lines(log) > 10, || lines(log).to_string()));
-        assert_eq!(lines(old), kept, "the old log has grown");
-    }
+    host.write_inside("/etc/systemd/system/memberd.service.d/console.conf", "[Service]\nStandardError=append:/root/console\n");
+    host.write_inside("/root/writer.py", WRITER);
+    host.shell("systemctl daemon-reload; systemctl restart memberd; memberctl log debug");
+    let start = Instant::now();
+    host.shell(ROTATIONS);
+    let seconds = start.elapsed().as_secs_f64();
     host.run(&["memberctl", "log", "info"]);
+    wait_until("every line is in one of the files, once and in order", SOON, || {
+        let (differing, said) = text(&host.try_run(&["sh", "-euc", SAME]));
+        holds(differing.is_empty() && said.is_empty(), || differing + &said)
+    });
+    let lines: u32 = host.shell("wc -l </root/console").trim().parse().unwrap();
+    eprintln!("{}: {lines} lines in {seconds:.1} s, {:.0} a second", host.name(), f64::from(lines) / seconds);
+    assert_eq!(host.shell("grep -c 'log lines lost' /root/console || true").trim(), "0");
     assert_eq!(host.shell("stat -c '%a %U:%G' /var/log/memberd/machine.5.log").trim(), "640 memberd:memberd");
     assert_eq!(
         host.shell("zgrep -l 'settings reloaded' /var/log/memberd/machine.5.log*").lines().count(),
-        3,
+        5,
         "one reload a rotation"
     );
-    assert!(host.shell("zcat -f /var/log/memberd/machine.5.log*").contains("memberd starts"), "the start is in one of them");
+    host.shell("rm -r /etc/systemd/system/memberd.service.d /root/console; systemctl daemon-reload; systemctl restart memberd");
+    wait_until_whole(hosts, &ALL);
 }
 
 pub(crate) fn disks_full(hosts: &Hosts) {

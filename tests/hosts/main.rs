@@ -8,14 +8,18 @@ mod crashes;
 mod group;
 mod install;
 mod logs;
+mod made;
+mod memory;
 mod packages;
 mod rights;
 mod rollout;
+mod transcript;
 mod units;
 
 use memberd_tests::hosts::{Hosts, Package, Release, hindrance};
 use std::io::Write;
 use std::time::Instant;
+use transcript::Transcript;
 
 /// Seven hosts of Debian 12, and vm8 of Debian 13.
 const RELEASES: [Release; 8] = {
@@ -55,22 +59,26 @@ fn or_left_out<T>(needed: Result<T, String>) -> Option<T> {
 fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     let Some(package) = or_left_out(hindrance().map_or_else(Package::built, Err)) else { return };
     let start = Instant::now();
-    let mut hosts = Hosts::boot(&RELEASES);
+    let mut hosts = Hosts::boot(&RELEASES, memory::ACCOUNTED);
+    let mut transcript = Transcript::default();
     eprintln!("{} hosts booted: {:.1} s", RELEASES.len(), start.elapsed().as_secs_f32());
 
-    story("a first install enables and does not start", || install::first(&hosts, &package));
+    story("a first install enables and does not start", || install::first(&hosts, &package, &mut transcript));
+    install::size(&hosts, &package);
     story("the settings come first", || install::settings_come_first(&hosts));
     story("the units are plain to systemd 252 and 257, and little exposed", || install::units(&hosts));
-    story("by hand: a key, settings, start, join", || install::by_hand(&hosts));
+    story("by hand: a key, settings, start, join", || install::by_hand(&hosts, &mut transcript));
     story("Ansible rolls it out", || rollout::installed(&hosts, &package));
     story("a second run changes nothing", || rollout::repeated(&hosts));
     story("changed settings are checked and rolled out", || rollout::settings_changed(&hosts));
     story("everybody lists, and members of the group grep", || rights::everybody_lists_and_members_of_the_group_grep(&hosts));
     story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
     story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
-    story("a pulled plug is noticed in time", || crashes::plugs_pulled(&mut hosts, &[5]));
-    story("four plugs pulled at once are noticed in time", || crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6]));
-    story("an administrator sees how it is", || install::looked_at(&hosts));
+    story("a pulled plug is noticed in time, and an administrator sees it", || {
+        crashes::plugs_pulled(&mut hosts, &[5], |hosts| install::looked_at(hosts, &mut transcript));
+    });
+    story("four plugs pulled at once are noticed in time", || crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6], |_| ()));
+    story("the service's memory is far below its bound", || memory::below_its_bound(&hosts));
     story("a service that is stopped has left, and stays stopped", || crashes::stopped(&hosts));
     story("a host that reboots comes back by itself", || crashes::rebooted(&mut hosts));
     story("a host that is frozen comes back when it goes on", || crashes::frozen(&hosts));
@@ -87,5 +95,6 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     story("an upgrade of what is stopped does not start it", || packages::replaced_while_stopped(&hosts, &newer));
     story("a purge leaves nothing", || packages::purged(&hosts));
     story("a machine is added and removed", || rollout::added_and_removed(&hosts, &package));
+    transcript.into_readme();
     eprintln!("all of it: {:.1} s", start.elapsed().as_secs_f32());
 }

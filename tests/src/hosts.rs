@@ -11,11 +11,13 @@ mod network;
 pub mod outside;
 mod package;
 
+pub use cgroup::accounting;
 pub use host::Host;
 pub use image::Release;
 pub use package::Package;
 
 use cgroup::Group;
+use host::{Fleet, Layout};
 use network::Switch;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,31 +51,31 @@ pub fn hindrance() -> Option<String> {
 pub struct Hosts {
     hosts: Vec<Host>,
     switch: Switch,
-    group: Group,
-    mount: PathBuf,
+    fleet: Fleet,
     directory: TempDir,
 }
 
 impl Hosts {
-    /// Boots one host for each release named.
+    /// Boots one host for each release named. On that of the number `accounted` systemd accounts memory and holds services to their bounds,
+    /// where this machine allows it ([`accounting`]).
     ///
     /// # Panics
     /// When one does not come up.
-    pub fn boot(releases: &[Release]) -> Self {
+    pub fn boot(releases: &[Release], accounted: usize) -> Self {
         cgroup::sweep();
         let bases: Vec<PathBuf> = releases.iter().map(|release| image::base(*release)).collect();
         let prefix = format!("{}{}", cgroup::PREFIX, std::process::id());
         let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
-        let mount = shared_mount(directory.path());
         let key = directory.path().join("key");
         outside::run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
-        let group = Group::top(&prefix);
         let switch = Switch::new(&prefix);
+        let fleet = Fleet { mount: shared_mount(directory.path()), group: Group::top(&prefix), prefix, key };
+        let layout = |number| if number == accounted && accounting().is_ok() { Layout::Accounted } else { Layout::Unified };
         let numbered = (1..).zip(&bases);
-        let hosts = numbered.map(|(number, base)| Host::provision(number, base, &mount, &prefix, &group, &key)).collect();
-        let mut fleet = Hosts { hosts, switch, group, mount, directory };
-        fleet.boot_all();
-        fleet
+        let hosts = numbered.map(|(number, base)| Host::provision(number, base, layout(number), &fleet)).collect();
+        let mut hosts = Hosts { hosts, switch, fleet, directory };
+        hosts.boot_all();
+        hosts
     }
 
     fn boot_all(&mut self) {
@@ -175,12 +177,12 @@ impl Hosts {
 
     /// A command of this machine with its network in the fleet's, at `10.88.0.254`.
     pub fn manager(&self, program: &str) -> Command {
-        self.group.command(&self.switch.enter_manager(program))
+        self.fleet.group.command(&self.switch.enter_manager(program))
     }
 
     /// The private key that every host's root accepts.
     pub fn ssh_key(&self) -> PathBuf {
-        self.directory.path().join("key")
+        self.fleet.key.clone()
     }
 
     /// A directory for the test's own files.
@@ -194,11 +196,11 @@ impl Drop for Hosts {
         if thread::panicking() {
             self.hosts.iter().for_each(Host::tell_what_happened);
         }
-        self.group.kill();
+        self.fleet.group.kill();
         self.hosts.iter_mut().for_each(Host::clean_up);
         self.switch.remove();
-        let _ = outside::try_run(Command::new("umount").arg("--lazy").arg(&self.mount));
-        self.group.remove();
+        let _ = outside::try_run(Command::new("umount").arg("--lazy").arg(&self.fleet.mount));
+        self.fleet.group.remove();
     }
 }
 

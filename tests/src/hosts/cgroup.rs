@@ -11,26 +11,25 @@ use super::outside;
 /// What names of groups, namespaces and machines begin with; the process id of the test follows.
 pub(super) const PREFIX: &str = "mbhosts";
 
-/// A group, in the unified hierarchy and, where there is one, in systemd's own.
+/// The hierarchies of version 1 that a host's systemd takes over if they are there: its own, and those of two controllers. Not that of
+/// processor time: all hosts together would get as much as one process beside them.
+const OTHERS: [&str; 3] = ["name=systemd", MEMORY, "pids"];
+
+/// The controller that accounts memory.
+const MEMORY: &str = "memory";
+
+/// A group, in the unified hierarchy and in those others that this machine has.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     unified: PathBuf,
-    named: Option<PathBuf>,
+    others: Vec<PathBuf>,
 }
 
 impl Group {
     /// The top of the hierarchies.
     fn root() -> Self {
-        let mounts = fs::read_to_string("/proc/mounts").expect("the mounts");
-        let place = |wanted: &dyn Fn(&str, &str) -> bool| {
-            mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>().as_slice() {
-                [_, place, kind, options, ..] if wanted(kind, options) => Some(PathBuf::from(place)),
-                _ => None,
-            })
-        };
-        let unified = place(&|kind, _| kind == "cgroup2").expect("a cgroup2 mount");
-        let named = place(&|kind, options| kind == "cgroup" && options.contains("name=systemd"));
-        Group { unified, named }
+        let unified = mounted(|kind, _| kind == "cgroup2").expect("a cgroup2 mount");
+        Group { unified, others: OTHERS.into_iter().filter_map(hierarchy).collect() }
     }
 
     /// A new group at the top.
@@ -45,7 +44,7 @@ impl Group {
             fs::create_dir_all(&path).expect("a cgroup");
             path
         };
-        Group { unified: below(&self.unified), named: self.named.as_ref().map(below) }
+        Group { unified: below(&self.unified), others: self.others.iter().map(below).collect() }
     }
 
     /// The path in the unified hierarchy.
@@ -61,8 +60,13 @@ impl Group {
             "for group; do shift; [ \"$group\" = -- ] && break; echo $$ >\"$group\"/cgroup.procs; done; exec \"$@\"",
             "sh",
         ]);
-        command.arg(&self.unified).args(&self.named).arg("--").args(words);
+        command.args(self.all()).arg("--").args(words);
         command
+    }
+
+    /// Its directories.
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.unified].into_iter().chain(&self.others)
     }
 
     /// Kills all processes in it.
@@ -72,7 +76,7 @@ impl Group {
 
     /// Removes the groups below, which a host left behind: the kernel would remember that they were killed.
     pub(super) fn empty(&self) {
-        for path in [Some(&self.unified), self.named.as_ref()].into_iter().flatten() {
+        for path in self.all() {
             remove_below(path);
         }
     }
@@ -80,10 +84,34 @@ impl Group {
     /// Removes it with all that is below.
     pub(super) fn remove(&self) {
         self.empty();
-        for path in [Some(&self.unified), self.named.as_ref()].into_iter().flatten() {
+        for path in self.all() {
             let _ = fs::remove_dir(path);
         }
     }
+}
+
+/// Where the first cgroup file system of a kind and with some options is mounted.
+fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/mounts").expect("the mounts");
+    mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>().as_slice() {
+        [_, place, kind, options, ..] if wanted(kind, options) => Some(PathBuf::from(place)),
+        _ => None,
+    })
+}
+
+/// A hierarchy of version 1.
+fn hierarchy(name: &str) -> Option<PathBuf> {
+    mounted(|kind, options| kind == "cgroup" && options.split(',').any(|option| option == name))
+}
+
+/// Whether a host's systemd can be given controllers, so that it accounts memory and holds services to their bounds.
+///
+/// # Errors
+/// The words for the user, where it cannot.
+pub fn accounting() -> Result<(), String> {
+    // As a host of Debian 12 takes it over. Under the unified hierarchy it would have to be delegated, which is not tried.
+    let words = "no control groups of version 1 with a memory controller on this machine: what systemd accounts is not known";
+    hierarchy(MEMORY).map(drop).ok_or_else(|| words.to_owned())
 }
 
 fn remove_below(path: &Path) {

@@ -30,7 +30,30 @@ pub struct Host {
     namespace: String,
     directory: PathBuf,
     group: Group,
+    layout: Layout,
     power: Option<Power>,
+}
+
+/// How a host's control groups are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One hierarchy without controllers, as Debian has it: memory and tasks are neither accounted nor bounded.
+    Unified,
+    /// That of version 1, with controllers.
+    Accounted,
+}
+
+/// What all hosts of a fleet share.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    /// Their disks are below.
+    pub(super) mount: PathBuf,
+    /// Their machines' names begin so.
+    pub(super) prefix: String,
+    /// Their groups are in it.
+    pub(super) group: Group,
+    /// Who holds this key is root on all of them.
+    pub(super) key: PathBuf,
 }
 
 /// What a host has that is on.
@@ -41,8 +64,16 @@ struct Power {
     leader: u32,
 }
 
+impl Layout {
+    /// What tells nspawn. Not told, it gives what this machine has.
+    fn variable(self) -> Option<&'static str> {
+        (self == Layout::Unified).then_some("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
+    }
+}
+
 impl Host {
-    pub(super) fn provision(number: usize, base: &Path, mount: &Path, prefix: &str, fleet: &Group, key: &Path) -> Self {
+    pub(super) fn provision(number: usize, base: &Path, layout: Layout, fleet: &Fleet) -> Self {
+        let Fleet { mount, prefix, group, key } = fleet;
         let name = format!("vm{number}");
         let directory = mount.join(&name);
         for part in ["upper", "work", "root"] {
@@ -52,7 +83,8 @@ impl Host {
         let layers = format!("lowerdir={},upperdir={},workdir={}", base.display(), part("upper"), part("work"));
         outside::run(Command::new("mount").args(["-t", "overlay", "overlay", "-o", &layers]).arg(directory.join("root")));
         let machine = format!("{prefix}-{name}");
-        let host = Host { number, namespace: machine.clone(), machine, directory, group: fleet.child(&name), power: None, name };
+        let group = group.child(&name);
+        let host = Host { number, namespace: machine.clone(), machine, directory, group, layout, power: None, name };
         host.write("etc/hostname", &format!("{}\n", host.name));
         let hosts: String = (1..=20).map(|i| format!("10.88.0.{i} vm{i}\n")).collect();
         host.write("etc/hosts", &format!("127.0.0.1 localhost\n{hosts}"));
@@ -98,12 +130,8 @@ impl Host {
         assert!(self.power.is_none(), "{} is on", self.name);
         self.group.empty();
         switch.plug_in(&self.name, self.number);
-        let words: Vec<String> = [
-            "env",
-            "-i",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
-            "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network",
+        let environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network"];
+        let nspawn = [
             "SYSTEMD_NSPAWN_LOCK=0",
             "systemd-nspawn",
             "--quiet",
@@ -116,16 +144,15 @@ impl Host {
             "--resolv-conf=off",
             "--timezone=off",
             "--console=read-only",
-        ]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([
+        ];
+        let own = [
             format!("--directory={}", self.root().display()),
             format!("--machine={}", self.machine),
             format!("--hostname={}", self.name),
             format!("--network-namespace-path=/run/netns/{}", self.namespace),
-        ])
-        .collect();
+        ];
+        let words = environment.into_iter().chain(self.layout.variable()).chain(nspawn).map(str::to_owned);
+        let words: Vec<String> = words.chain(own).collect();
         let console = || File::options().create(true).append(true).open(self.directory.join("console")).expect("a console");
         let mut command = self.group.command(&words);
         let nspawn = Running::start(command.stdin(Stdio::null()).stdout(console()).stderr(console()));
@@ -133,12 +160,26 @@ impl Host {
             wait_until(&format!("{} has a process 1", self.name), BOOT, || self.find_leader().ok_or_else(|| self.console()));
         self.power = Some(Power { nspawn, leader });
         self.group.child("exec");
+        self.wait_until_up();
+        if self.layout == Layout::Accounted {
+            self.take_controllers();
+        }
+        let failed = self.run(&["systemctl", "--failed", "--no-legend", "--plain"]);
+        assert!(failed.is_empty(), "on {} these units failed: {failed}", self.name);
+    }
+
+    fn wait_until_up(&self) {
         wait_until(&format!("{} is up", self.name), BOOT, || {
             let (state, _) = outside::text(&self.try_run(&["systemctl", "is-system-running"]));
             holds(matches!(state.trim(), "running" | "degraded"), || state)
         });
-        let failed = self.run(&["systemctl", "--failed", "--no-legend", "--plain"]);
-        assert!(failed.is_empty(), "on {} these units failed: {failed}", self.name);
+    }
+
+    /// nspawn mounts the controllers so that they can only be read. systemd looks for them when it begins.
+    fn take_controllers(&self) {
+        self.shell("for controller in pids memory; do mount -o remount,bind,rw \"/sys/fs/cgroup/$controller\"; done");
+        self.run(&["systemctl", "daemon-reexec"]);
+        self.wait_until_up();
     }
 
     /// The process that is number 1 in its own namespace.

@@ -1,0 +1,40 @@
+//! What the service's memory is, as the kernel counts it and as systemd accounts it.
+
+use crate::ALL;
+use crate::group::wait_until_whole;
+use memberd_tests::hosts::{Host, Hosts, accounting};
+
+/// The host on which systemd accounts, if the machine below allows it.
+pub(crate) const ACCOUNTED: usize = 1;
+
+/// The unit allows so many times what the service ever had.
+const MARGIN: u64 = 4;
+
+const MIB: f64 = 1_048_576.0;
+
+/// A property that is a number of bytes.
+fn bytes(host: &Host, property: &str) -> u64 {
+    let value = host.show(property);
+    value.parse().unwrap_or_else(|_| panic!("{property} on {} is {value}", host.name()))
+}
+
+/// After joins, lists, greps from every host and the ends of others.
+pub(crate) fn below_its_bound(hosts: &Hosts) {
+    let host = hosts.host(ACCOUNTED);
+    wait_until_whole(hosts, &ALL);
+    let counted = host.shell("awk '/^(Rss|Pss):/ { print $1, $2, $3 }' /proc/$(systemctl show -P MainPID memberd)/smaps_rollup");
+    eprintln!("{}: the kernel counts {}", host.name(), counted.replace('\n', " ").trim());
+    if let Err(words) = accounting() {
+        // Nothing that could be installed: how a machine lays out its control groups is decided when it boots.
+        return eprintln!("LEFT OUT: {words}");
+    }
+    let (now, bound) = (bytes(host, "MemoryCurrent"), bytes(host, "MemoryMax"));
+    // systemd has MemoryPeak= from 255 on, and for the unified hierarchy only.
+    let group = format!("/sys/fs/cgroup/memory{}", host.show("ControlGroup"));
+    let kernel = |file: &str| host.run(&["cat", &format!("{group}/{file}")]).trim().parse::<u64>().unwrap();
+    let most = kernel("memory.max_usage_in_bytes");
+    let [now_mib, most_mib, bound_mib] = [now, most, bound].map(|bytes| bytes as f64 / MIB);
+    eprintln!("{}: systemd accounts {now_mib:.1} MiB, {most_mib:.1} MiB at most, of {bound_mib} MiB", host.name());
+    assert_eq!(kernel("memory.limit_in_bytes"), bound, "the bound is the kernel's as well");
+    assert!(most * MARGIN <= bound, "{most} bytes are not far below {bound}");
+}

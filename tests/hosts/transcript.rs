@@ -1,0 +1,64 @@
+//! What an administrator types on a host and reads there: printed by the test, and shown by the README.
+
+use memberd_tests::hosts::Host;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+const BEGIN: &str = "<!-- written by make transcript -->\n```\n";
+const END: &str = "```\n<!-- until here -->";
+
+/// The README of the sources.
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+
+/// All of it so far.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript(String);
+
+impl Transcript {
+    /// Types a line on a host and returns what it printed, to both outputs. Lines before the first that begins with `from` are left out of
+    /// the transcript, which shows that.
+    pub(crate) fn shown_from(&mut self, from: &str, host: &Host, line: &str) -> String {
+        let printed = host.shell(&format!("cd; {line} 2>&1"));
+        eprintln!("{}# {line}\n{}", host.name(), printed.trim_end());
+        let _ = writeln!(self.0, "{}# {line}", host.name());
+        let skipped = printed.lines().take_while(|line| !line.starts_with(from)).count();
+        if skipped > 0 {
+            self.0.push_str("[...]\n");
+        }
+        for line in printed.lines().skip(skipped) {
+            let _ = writeln!(self.0, "{}", line.trim_end());
+        }
+        printed
+    }
+
+    /// As [`Transcript::shown_from`], with nothing left out.
+    pub(crate) fn shown(&mut self, host: &Host, line: &str) -> String {
+        self.shown_from("", host, line)
+    }
+
+    /// Says what is done elsewhere.
+    pub(crate) fn told(&mut self, words: &str) {
+        let _ = writeln!(self.0, "\n{words}\n");
+    }
+
+    /// The README has it: it is written there if `TRANSCRIPT` says where (`make transcript`), and else the README is asked whether the same
+    /// was typed. What is printed has times in it.
+    pub(crate) fn into_readme(self) {
+        let path = env::var_os("TRANSCRIPT");
+        let path = path.as_deref().map_or(Path::new(README), Path::new);
+        let readme = fs::read_to_string(path).unwrap();
+        let (before, rest) = readme.split_once(BEGIN).expect("the begin of the transcript in the README");
+        let (old, after) = rest.split_once(END).expect("the end of the transcript in the README");
+        if env::var_os("TRANSCRIPT").is_some() {
+            fs::write(path, format!("{before}{BEGIN}{}{END}{after}", self.0)).unwrap();
+        } else {
+            assert_eq!(typed(old), typed(&self.0), "the README shows something else: make transcript writes it anew");
+        }
+    }
+}
+
+/// The lines with a prompt.
+fn typed(transcript: &str) -> Vec<&str> {
+    transcript.lines().filter(|line| line.starts_with("vm") && line.contains("# ")).collect()
+}
