@@ -34,8 +34,9 @@ bench-netns:
 	cargo build --release --locked -p memberd-ring --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
 
-# memberd beside Serf, in network namespaces: the README's table and plots. As root; half an hour. With clustershell, nftables, openssh-server, pdsh
-# and serf of Debian. `make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"` is a short one; PEERS=--help.
+# memberd beside Serf, in network namespaces: the README's table and plots. As root; three quarters of an hour. With clustershell, nftables, openssh-server, pdsh
+# and serf of Debian. `make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"` is a short one, PEERS="--rows search,growth"
+# measures these rows anew and keeps the rest; PEERS=--help.
 bench-peers:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)

@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     let mut sealer = Sealer::new(address(2));
     sealer.begin(Incarnation(START));
     let sealed = sealer.seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0]).map_err(io::Error::other)?;
-    write("sealed_datagram", &[piece(&[], &sealed)])?;
+    write("sealed_datagram", &[piece(&[], sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();
     write("opened_datagram", &[said.concat()])?;
     write("opened_datagram", &said)?;
@@ -73,16 +73,17 @@ fn conversation() -> (Vec<Vec<u8>>, Vec<u8>, Vec<u8>) {
         if step == 90 {
             two.leave(now);
         }
-        while let Some(transmit) = two.poll_transmit() {
+        let mut payload = Vec::new();
+        while two.poll_transmit(&mut payload).is_some() {
             // What one does not hear in the middle makes it ask.
             if !(30..60).contains(&step) {
-                let _ = one.handle_datagram(now, address(2), &transmit.payload);
+                let _ = one.handle_datagram(now, address(2), &payload);
             }
-            said.push(transmit.payload);
+            said.push(payload.clone());
         }
-        while let Some(transmit) = one.poll_transmit() {
-            let _ = two.handle_datagram(now, address(1), &transmit.payload);
-            said.push(transmit.payload);
+        while one.poll_transmit(&mut payload).is_some() {
+            let _ = two.handle_datagram(now, address(1), &payload);
+            said.push(payload.clone());
         }
         one.handle_timeout(now);
         two.handle_timeout(now);

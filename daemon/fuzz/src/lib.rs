@@ -41,9 +41,10 @@ pub fn founder() -> Node {
 /// Takes out all that a node wants done, and checks it.
 pub fn check(node: &mut Node) {
     while node.poll_event().is_some() {}
-    while let Some(transmit) = node.poll_transmit() {
-        assert!(transmit.payload.len() <= MAX_DATAGRAM && transmit.to != node.address());
-        wire::decode(&transmit.payload).expect("what a node says is readable");
+    let mut payload = Vec::new();
+    while let Some(transmit) = node.poll_transmit(&mut payload) {
+        assert!(payload.len() <= MAX_DATAGRAM && transmit.to != node.address());
+        wire::decode(&payload).expect("what a node says is readable");
     }
     while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);

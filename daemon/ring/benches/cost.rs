@@ -7,7 +7,7 @@
 use divan::{AllocProfiler, Bencher, black_box};
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, List, Update};
-use memberd_ring::message::{Body, Message};
+use memberd_ring::message::{Body, MAX_DATAGRAM, Message};
 use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime, wire};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,7 +50,8 @@ fn node(size: usize) -> Node {
 
 fn drain(node: &mut Node) -> usize {
     while node.poll_event().is_some() || node.poll_call().is_some() {}
-    std::iter::from_fn(|| node.poll_transmit()).map(black_box).count()
+    let mut payload = Vec::new();
+    std::iter::from_fn(|| node.poll_transmit(&mut payload)).map(black_box).count()
 }
 
 /// What a neighbour says, and who it is.
@@ -78,12 +79,17 @@ fn due(size: usize) -> (Node, Now) {
     (node, at(12_610))
 }
 
+/// A buffer as its owner keeps it.
+fn payload() -> Vec<u8> {
+    Vec::with_capacity(MAX_DATAGRAM)
+}
+
 #[divan::bench(args = [100, 10_000])]
 fn four_heartbeats_sent(bencher: Bencher, size: usize) {
-    bencher.with_inputs(|| due(size)).bench_refs(|(node, now)| {
+    bencher.with_inputs(|| (due(size), payload())).bench_refs(|((node, now), payload)| {
         node.handle_timeout(*now);
-        while let Some(transmit) = node.poll_transmit() {
-            black_box(transmit);
+        while let Some(transmit) = node.poll_transmit(payload) {
+            black_box((transmit, &payload));
         }
     });
 }

@@ -5,6 +5,7 @@ mod heal;
 mod heartbeat;
 mod joining;
 mod leaving;
+mod outbox;
 mod receive;
 mod repair;
 mod status;
@@ -41,15 +42,13 @@ const MOST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// The most addresses remembered for knocking, beside the list.
 const MAX_ACQUAINTANCES: usize = 256;
 
-/// A datagram to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A datagram to send; its bytes are in the buffer that [`Node::poll_transmit`] was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transmit {
     /// To whom.
     pub to: SocketAddr,
     /// Its kind, for logs and counters.
     pub kind: &'static str,
-    /// Its bytes.
-    pub payload: Vec<u8>,
 }
 
 /// A request to send over TCP. Its reply, or that there is none, is handed to [`Node::handle_reply`] within
@@ -111,7 +110,7 @@ pub struct Node {
     due: Option<Instant>,
     /// When that was reckoned: what was due before then is not late.
     settled_at: Instant,
-    transmits: VecDeque<Transmit>,
+    outbox: outbox::Outbox,
     calls: VecDeque<Call>,
     events: VecDeque<Event>,
 }
@@ -145,7 +144,7 @@ impl Node {
             next_forgetting: Instant::EPOCH,
             due: None,
             settled_at: Instant::EPOCH,
-            transmits: VecDeque::new(),
+            outbox: outbox::Outbox::default(),
             calls: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -171,9 +170,10 @@ impl Node {
         self.settle(now);
     }
 
-    /// What to send next. Events are to be asked for first: see [`Event::Incarnation`].
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+    /// What to send next; its bytes replace those in `payload`, which is best the same buffer each time. Events are to be asked for first:
+    /// see [`Event::Incarnation`].
+    pub fn poll_transmit(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
+        self.outbox.take(payload)
     }
 
     /// What to ask over TCP next.
@@ -252,13 +252,9 @@ impl Node {
         if to == self.address {
             return;
         }
-        let kind = body.kind();
         let message = Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
-        // A heartbeat fits without growing.
-        let mut payload = Vec::with_capacity(64);
-        wire::encode(&message, &mut payload);
-        self.counters.count_sent(payload.len());
-        self.transmits.push_back(Transmit { to, kind, payload });
+        let length = self.outbox.add(to, &message);
+        self.counters.count_sent(length);
     }
 
     fn call(&mut self, to: SocketAddr, request: &CallRequest) -> CallId {

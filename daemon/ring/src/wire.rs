@@ -29,12 +29,12 @@ pub enum DecodeError {
     Malformed,
 }
 
-/// Encodes a message into `buffer`, which it clears first.
+/// Encodes a message behind what is in `buffer`.
 pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
-    buffer.clear();
+    let begin = buffer.len();
     let written = ciborium::into_writer(message, &mut *buffer);
     debug_assert!(written.is_ok(), "writing to memory does not fail");
-    debug_assert!(buffer.len() <= MAX_DATAGRAM, "{} bytes: {message:?}", buffer.len());
+    debug_assert!(buffer.len() - begin <= MAX_DATAGRAM, "{} bytes: {message:?}", buffer.len() - begin);
 }
 
 /// Decodes a datagram.

@@ -243,9 +243,10 @@ proptest! {
             let _ = node.handle_datagram(now(at), address(from), &garbage);
             prop_assert!(node.handle_datagram(now(at), address(from), &bytes).is_ok());
             node.handle_timeout(now(at));
-            while let Some(transmit) = node.poll_transmit() {
-                prop_assert!(transmit.payload.len() <= MAX_DATAGRAM);
-                prop_assert!(decode(&transmit.payload).is_ok());
+            let mut payload = Vec::new();
+            while node.poll_transmit(&mut payload).is_some() {
+                prop_assert!(payload.len() <= MAX_DATAGRAM);
+                prop_assert!(decode(&payload).is_ok());
             }
             while node.poll_event().is_some() || node.poll_call().is_some() {}
         }

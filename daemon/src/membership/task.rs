@@ -82,6 +82,8 @@ pub struct Membership {
     traffic: Traffic,
     gauges: Gauges,
     history: History,
+    /// Of the datagram that is being sent: kept, so that a heartbeat allocates nothing.
+    payload: Vec<u8>,
 }
 
 impl Membership {
@@ -111,6 +113,7 @@ impl Membership {
             traffic,
             gauges: Gauges::new(),
             history,
+            payload: Vec::new(),
         }
     }
 
@@ -213,11 +216,11 @@ impl Membership {
             self.keep(true);
             notify::status(&self.status_line());
         }
-        while let Some(transmit) = self.node.poll_transmit() {
-            debug!(to = %transmit.to, kind = transmit.kind, bytes = transmit.payload.len(), "sent");
+        while let Some(transmit) = self.node.poll_transmit(&mut self.payload) {
+            debug!(to = %transmit.to, kind = transmit.kind, bytes = self.payload.len(), "sent");
             let listed = || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
-            let sealed = self.edge.outgoing(transmit.to, transmit.payload, transmit.kind == KNOCK, listed);
-            match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(&bytes, transmit.to)) {
+            let sealed = self.edge.outgoing(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
+            match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, transmit.to)) {
                 Ok(_) => self.traffic.sent(transmit.kind),
                 Err(error) => {
                     // A lost datagram, as the network loses them too.

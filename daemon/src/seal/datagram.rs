@@ -55,6 +55,8 @@ pub enum CannotSeal {
 pub struct Sealer {
     own: SocketAddr,
     life: Option<Life>,
+    /// What was sealed last: kept, so that a heartbeat allocates nothing.
+    sealed: Vec<u8>,
 }
 
 /// What must never be used twice together.
@@ -67,7 +69,7 @@ struct Life {
 impl Sealer {
     /// For the member at this address, which has no incarnation yet.
     pub fn new(own: SocketAddr) -> Self {
-        Sealer { own, life: None }
+        Sealer { own, life: None, sealed: Vec::new() }
     }
 
     /// A new life begins. `incarnation` is durable on disk, so no later process uses it again. One that is not larger than the present
@@ -78,11 +80,12 @@ impl Sealer {
         }
     }
 
-    /// Seals a datagram with the first key, for this life of this receiver only. A greeting is for anyone there, and says nothing.
+    /// Seals a datagram with the first key, for this life of this receiver only. A greeting is for anyone there, and says nothing. What
+    /// is returned is there until the next is sealed.
     ///
     /// # Errors
     /// When there is no nonce that was never used.
-    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, whom: For, plain: &[u8]) -> Result<Vec<u8>, CannotSeal> {
+    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, whom: For, plain: &[u8]) -> Result<&[u8], CannotSeal> {
         let life = self.life.as_mut().ok_or(CannotSeal::NoLife)?;
         if life.incarnation > MOST_INCARNATION || life.next > MOST_NUMBER {
             return Err(CannotSeal::Exhausted);
@@ -92,7 +95,8 @@ impl Sealer {
         // Used up, whatever becomes of this datagram.
         life.next += 1;
         let bytes = header.to_bytes();
-        let mut sealed = Vec::with_capacity(plain.len() + OVERHEAD);
+        let sealed = &mut self.sealed;
+        sealed.clear();
         sealed.extend_from_slice(&bytes);
         sealed.extend_from_slice(plain);
         let body = sealed.get_mut(HEADER..).unwrap_or_default();
@@ -286,17 +290,17 @@ mod tests {
     #[test]
     fn every_key_of_the_keyring_opens_and_the_first_seals() {
         for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
-            let sealed = sealer(1, 1).seal(&keys(ours), address(2), For::Life(LIFE), b"news").unwrap();
+            let sealed = sealer(1, 1).seal(&keys(ours), address(2), For::Life(LIFE), b"news").unwrap().to_vec();
             assert_eq!(open(&mut opener(2), theirs, address(1), &sealed).unwrap(), b"news");
         }
-        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), For::Life(LIFE), b"news").unwrap();
+        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), For::Life(LIFE), b"news").unwrap().to_vec();
         let refusal = open(&mut opener(2), "b", address(1), &sealed);
         assert_eq!(refusal, Err(Refusal::UnknownKey(keys("a").first().id)));
     }
 
     #[test]
     fn a_datagram_is_taken_once_by_its_receiver_from_its_sender() {
-        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), b"news").unwrap();
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), b"news").unwrap().to_vec();
         let mut receiver = opener(2);
         assert_eq!(open(&mut receiver, "a", address(3), &sealed), Err(Refusal::Forged), "from another's address");
         assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), b"news");
@@ -313,7 +317,7 @@ mod tests {
         for (digits, incarnation) in [("a", 5), ("ab", 5), ("ba", 4), ("a", 5), ("a", 6), ("b", 5), ("ab", 6)] {
             sealer.begin(Incarnation(incarnation));
             for _ in 0..3 {
-                let sealed = sealer.seal(&keys(digits), address(2), For::Life(LIFE), b"news").unwrap();
+                let sealed = sealer.seal(&keys(digits), address(2), For::Life(LIFE), b"news").unwrap().to_vec();
                 // Of one key, what follows its id tells the nonce.
                 assert!(used.insert(sealed[..HEADER].to_vec()));
             }
@@ -324,7 +328,7 @@ mod tests {
     fn what_cannot_be_sealed_under_a_new_nonce_is_not_sealed() {
         let mut sealer = sealer(1, MOST_INCARNATION);
         sealer.life.as_mut().unwrap().next = MOST_NUMBER;
-        let last = sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"last").unwrap();
+        let last = sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"last").unwrap().to_vec();
         assert_eq!(open(&mut opener(2), "a", address(1), &last).unwrap(), b"last");
         assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::Exhausted);
         sealer.begin(Incarnation(MOST_INCARNATION + 1));
@@ -357,7 +361,7 @@ mod tests {
             bit in any::<proptest::sample::Index>(),
             cut in any::<proptest::sample::Index>(),
         ) {
-            let sealed = sealer(1, 1_763_688_033_123).seal(&keys("a"), address(2), For::Life(LIFE), &plain).unwrap();
+            let sealed = sealer(1, 1_763_688_033_123).seal(&keys("a"), address(2), For::Life(LIFE), &plain).unwrap().to_vec();
             prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
             let mut receiver = opener(2);
             let bit = bit.index(sealed.len() * 8);
@@ -381,7 +385,7 @@ mod tests {
 
     #[test]
     fn every_bit_of_a_heartbeat_is_guarded() {
-        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), &heartbeat(10, 1, 600, 0)).unwrap();
+        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), &heartbeat(10, 1, 600, 0)).unwrap().to_vec();
         let mut receiver = opener(2);
         for bit in 0..sealed.len() * 8 {
             let mut forged = sealed.clone();
@@ -394,7 +398,7 @@ mod tests {
     #[test]
     fn what_is_forged_costs_little() {
         let (keys, mut receiver) = (keys("abcdef01"), opener(2));
-        let mut forged = sealer(1, 1).seal(&keys, address(2), For::Life(LIFE), &[0; MAX_DATAGRAM]).unwrap();
+        let mut forged = sealer(1, 1).seal(&keys, address(2), For::Life(LIFE), &[0; MAX_DATAGRAM]).unwrap().to_vec();
         *forged.last_mut().unwrap() ^= 1;
         let start = Instant::now();
         for _ in 0..1_000 {

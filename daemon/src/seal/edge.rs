@@ -74,9 +74,10 @@ impl Edge {
     }
 
     fn reply(&mut self, to: SocketAddr, life: Incarnation, bytes: &[u8]) -> Incoming<'static> {
-        let sealed = self.seal.keys().map(|keys| self.sealer.seal(&keys, to, For::Life(life), bytes));
+        let Some(keys) = self.seal.keys() else { return Incoming::Nothing };
         // One that has no life yet says nothing.
-        sealed.and_then(Result::ok).map_or(Incoming::Nothing, Incoming::Reply)
+        let sealed = self.sealer.seal(&keys, to, For::Life(life), bytes);
+        sealed.map_or(Incoming::Nothing, |sealed| Incoming::Reply(sealed.to_vec()))
     }
 
     /// A datagram of this sender's life was taken in; its list has that life at the sender's address now.
@@ -89,23 +90,23 @@ impl Edge {
         self.others.all_is_said();
     }
 
-    /// What is to be sent in the place of these bytes. `listed` is the receiver's life in the list. At whom this member `knocks`, and
+    /// What is to be sent in the place of what is to be said. `listed` is the receiver's life in the list. At whom this member `knocks`, and
     /// where it knows of no life, it first sends a greeting, and the bytes when that is answered.
     ///
     /// # Errors
     /// When there is no nonce that was never used.
-    pub fn outgoing(
-        &mut self,
+    pub fn outgoing<'a>(
+        &'a mut self,
         to: SocketAddr,
-        bytes: Vec<u8>,
+        said: &'a [u8],
         knocks: bool,
         listed: impl FnOnce() -> Option<Incarnation>,
-    ) -> Result<Vec<u8>, CannotSeal> {
-        let Some(keys) = self.seal.keys() else { return Ok(bytes) };
+    ) -> Result<&'a [u8], CannotSeal> {
+        let Some(keys) = self.seal.keys() else { return Ok(said) };
         match self.others.life(to, listed()) {
-            Some(life) if !knocks => self.sealer.seal(&keys, to, For::Life(life), &bytes),
+            Some(life) if !knocks => self.sealer.seal(&keys, to, For::Life(life), said),
             _ => {
-                self.others.wait(to, bytes);
+                self.others.wait(to, said.to_vec());
                 self.sealer.seal(&keys, to, For::Anyone, &[])
             }
         }
@@ -157,7 +158,7 @@ mod tests {
 
     /// What one says to the other, which it knows in this life from its list.
     fn say(edge: &mut Edge, to: u8, listed: Option<u64>, words: &[u8]) -> Vec<u8> {
-        edge.outgoing(address(to), words.to_vec(), words == b"knock", || listed.map(Incarnation)).unwrap()
+        edge.outgoing(address(to), words, words == b"knock", || listed.map(Incarnation)).unwrap().to_vec()
     }
 
     /// What the protocol sees of it, or what is sent back.

@@ -263,18 +263,27 @@ impl<'a> Group<'a> {
         self.last_change
     }
 
+    /// From this moment until every list was as it is now, in seconds; infinite if one is not whole.
+    pub(crate) fn whole_after(&self, since: Instant) -> f64 {
+        if self.is_whole() { self.last_change.saturating_duration_since(since).as_secs_f64() } else { f64::INFINITY }
+    }
+
     /// Since when each of the others that run does not list this one; nothing for one that does.
     pub(crate) fn gone_from(&self, subject: usize) -> Vec<Option<Instant>> {
         let others = self.running().into_iter().filter(|number| *number != subject);
         others.map(|number| self.agents[number - 1].gone.get(&subject).copied()).collect()
     }
 
-    /// From this moment until the first and until every list of the others was without this one, if all are.
-    pub(crate) fn noticed(&self, subject: usize, since: Instant) -> Option<(f64, f64)> {
-        let times: Option<Vec<Instant>> = self.gone_from(subject).into_iter().collect();
-        let times = times?;
-        let seconds = |at: Option<&Instant>| at.map(|at| at.saturating_duration_since(since).as_secs_f64());
-        Some((seconds(times.iter().min())?, seconds(times.iter().max())?))
+    /// Whether none of the others that run lists this one any more.
+    pub(crate) fn all_noticed(&self, subject: usize) -> bool {
+        self.gone_from(subject).iter().all(Option::is_some)
+    }
+
+    /// From this moment until the first and until every list of the others was without this one; infinite where that has not come.
+    pub(crate) fn noticed(&self, subject: usize, since: Instant) -> (f64, f64) {
+        let seconds = |at: Option<Instant>| at.map_or(f64::INFINITY, |at| at.saturating_duration_since(since).as_secs_f64());
+        let times = self.gone_from(subject).into_iter().map(seconds);
+        times.fold((f64::INFINITY, 0.0), |(first, every), time| (f64::min(first, time), f64::max(every, time)))
     }
 
     /// The live members that were said to have failed, since this was last asked.
@@ -306,26 +315,27 @@ fn follow(log: Box<dyn Read + Send>, program: Program, observer: usize, life: u3
     }
 }
 
+/// What was waited for had not come after [`LIMIT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InVain;
+
 /// Waits until this holds for every group.
-///
-/// # Panics
-/// When it still does not after [`LIMIT`].
-pub(crate) fn until(groups: &mut [Group], what: &str, holds: impl Fn(usize, &Group) -> bool) {
+pub(crate) fn until(groups: &mut [Group], holds: impl Fn(usize, &Group) -> bool) -> Result<(), InVain> {
     let start = Instant::now();
     loop {
         groups.iter_mut().for_each(Group::look);
         if groups.iter().enumerate().all(|(index, group)| holds(index, group)) {
-            return;
+            return Ok(());
         }
-        assert!(start.elapsed() < LIMIT, "waited {LIMIT:?} in vain until {what}");
+        if start.elapsed() >= LIMIT {
+            return Err(InVain);
+        }
         pass(PAUSE);
     }
 }
 
 /// Waits until all lists have been whole, and unchanged, for so long.
-pub(crate) fn until_whole(groups: &mut [Group], quiet: Duration) {
+pub(crate) fn until_whole(groups: &mut [Group], quiet: Duration) -> Result<(), InVain> {
     let start = Instant::now();
-    until(groups, "all lists are whole", |_, group| {
-        group.is_whole() && group.last_change().elapsed() >= quiet && start.elapsed() >= quiet
-    });
+    until(groups, |_, group| group.is_whole() && group.last_change().elapsed() >= quiet && start.elapsed() >= quiet)
 }

@@ -2,6 +2,7 @@
 
 use crate::agent::Program;
 use crate::options::{Options, Row};
+use crate::results::Run;
 use memberd_tests::binaries;
 use std::fs;
 use std::path::Path;
@@ -38,21 +39,39 @@ pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
     if missing.is_empty() { Ok(()) } else { Err(format!("apt-get install {}", missing.join(" "))) }
 }
 
-/// On what and with what is measured, a sentence each.
-pub(crate) fn conditions(options: &Options) -> Vec<String> {
+/// How everything is measured, a sentence each.
+pub(crate) const METHOD: [&str; 4] = [
+    "memberd beside Serf, in turn on one machine.",
+    "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either side where not said.",
+    "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to join once a second, its least.",
+    "An agent's list is what its log says, read from a pipe; a crash's time is just before kill(2).",
+];
+
+/// The run that begins now: on what and with what it measures.
+pub(crate) fn run(options: &Options) -> Run {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let groups: Vec<String> =
         options.agents.iter().map(|agents| format!("{} of {agents}", options.side_by_side(*agents))).collect();
-    vec![
-        format!("{} beside Serf {}, in turn on one machine.", said(Command::new(binaries::memberd()).arg("--version")), serf()),
-        format!("{cores} cores, Linux {}; load before {}.", kernel.split('-').next().unwrap_or_default().trim(), load()),
-        "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either side where not said.".to_owned(),
-        "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to join once a second, its least.".to_owned(),
-        "An agent's list is what its log says, read from a pipe; a crash's time is just before kill(2).".to_owned(),
-        format!("{} rounds in all; groups side by side: {}.", options.rounds, groups.join(", ")),
-        format!("At rest: 12 s after the last change, for {} s, all that goes over the agent's cable.", options.rest_span().as_secs()),
-    ]
+    let conditions = vec![
+        format!("{}{}, Serf {}", said(Command::new(binaries::memberd()).arg("--version")), commit(), serf()),
+        format!("{cores} cores, Linux {}", kernel.split('-').next().unwrap_or_default().trim()),
+        format!("{} rounds in all", options.rounds),
+        format!("groups side by side {}", groups.join(", ")),
+        format!(
+            "at rest: 12 s after the last change, for {} s, all that goes over the agent's cable",
+            options.rest_span().as_secs()
+        ),
+        format!("load before {}", load()),
+    ];
+    Run { began: said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M:%S UTC"])), conditions }
+}
+
+/// What the working tree is at, if git knows.
+fn commit() -> String {
+    let commit =
+        said(Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--exclude=*"]));
+    if commit.is_empty() { commit } else { format!(" ({commit})") }
 }
 
 /// How busy the machine is, by proc_loadavg(5).

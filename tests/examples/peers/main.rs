@@ -28,9 +28,10 @@ mod table;
 
 use agent::Program;
 use clap::Parser as _;
+use group::InVain;
 use memberd_tests::Network;
 use options::{Options, Row};
-use results::Results;
+use results::{Results, Subject};
 use stage::Stage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -47,13 +48,14 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("{}", options.plan());
-    let mut bench = Bench { results: Results::new(&options), ends: Instant::now() + options.limit(), options };
-    for agents in bench.options.agents.clone() {
+    let mut bench = Bench { results: Results::to_add_to(&options), ends: Instant::now() + options.limit(), options };
+    // What is soon measured and tells much comes first.
+    bench.attempt(&Subject::new(Row::Search, rows::search::MACHINES, Program::Memberd), |bench, _| rows::search::measure(bench));
+    rows::growth::measure(&mut bench);
+    for agents in bench.options.sizes() {
         bench.beside_serf(agents);
     }
-    bench.attempt(Row::Loss, "loss", rows::loss::measure);
-    bench.attempt(Row::Search, "search", rows::search::measure);
-    bench.attempt(Row::Growth, "growth", rows::growth::measure);
+    rows::loss::measure(&mut bench);
     bench.results.finish();
     bench.results.write(&bench.options);
     println!("{}", table::all(&bench.results));
@@ -68,55 +70,70 @@ struct Bench {
     ends: Instant,
 }
 
+/// Measures a row on a stage. In vain: the lists were not whole in time, so there is no more to measure.
+type Measured = fn(&mut Bench, &Subject, &mut Stage) -> Result<(), InVain>;
+
+/// The rows that groups go through one after the other, and the programs that do.
+const ON_STAGE: [(Row, Measured); 6] = [
+    (Row::Crash, rows::crashes::measure),
+    (Row::Leave, rows::leave::measure),
+    (Row::Rest, rows::rest::measure),
+    (Row::Stop, rows::stop::measure),
+    (Row::Split, rows::split::measure),
+    (Row::Introducer, rows::introducer::measure),
+];
+
 impl Bench {
     /// All rows that one size of groups has.
     fn beside_serf(&mut self, agents: u8) {
         let networks: Vec<Network> =
             (0..self.options.side_by_side(agents)).map(|_| Network::new(agents).expect("network namespaces")).collect();
-        self.attempt(Row::Start, &format!("start of {agents}"), |bench| rows::start::measure(bench, &networks));
-        for program in self.options.programs.clone() {
+        let programs = self.options.programs.clone();
+        for program in programs.iter().filter(|program| **program != Program::SerfLocal) {
+            self.attempt(&Subject::new(Row::Start, agents, *program), |bench, of| {
+                rows::start::measure(bench, of, &networks[0], *program);
+                Ok(())
+            });
+        }
+        for program in programs {
             let mut stage = Stage::new(&networks, program);
-            let mut on_stage = |bench: &mut Bench, row: Row, measure: fn(&mut Bench, &mut Stage)| {
-                let default_only = !matches!(row, Row::Crash | Row::Rest);
-                if program == Program::SerfLocal && default_only {
-                    return;
-                }
-                if !bench.attempt(row, &format!("{row:?} of {agents} x {}", program.name()), |bench| measure(bench, &mut stage)) {
+            for (row, measure) in ON_STAGE {
+                if self.options.has(row, agents, program)
+                    && !self.attempt(&Subject::new(row, agents, program), |bench, of| measure(bench, of, &mut stage))
+                {
                     stage.clear();
                 }
-            };
-            on_stage(self, Row::Crash, rows::crashes::measure);
-            on_stage(self, Row::Leave, rows::leave::measure);
-            on_stage(self, Row::Rest, rows::rest::measure);
-            if agents <= self.options.disturbed {
-                on_stage(self, Row::Stop, rows::stop::measure);
-                on_stage(self, Row::Split, rows::split::measure);
-                on_stage(self, Row::Introducer, rows::introducer::measure);
             }
         }
     }
 
-    /// Measures a row if it is wanted. One that fails is reported, and the others go on. Whether it went well.
-    fn attempt(&mut self, row: Row, what: &str, measure: impl FnOnce(&mut Bench)) -> bool {
-        if !self.options.wants(row) {
+    /// Measures a row if it is wanted. One that goes wrong is reported, and the others go on. Whether it was measured to its end.
+    fn attempt(&mut self, of: &Subject, measure: impl FnOnce(&mut Bench, &Subject) -> Result<(), InVain>) -> bool {
+        if !self.options.wants(of.row) {
             return true;
         }
         if self.is_over() {
-            self.results.fail(what, "there was no time left for it: --minutes");
+            self.results.fail(of, "there was no time left for it: --minutes, or --rows in another run");
             return true;
         }
         let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| measure(self)));
-        let good = outcome.is_ok();
-        if let Err(panic) = outcome {
-            let words = panic.downcast_ref::<String>().cloned();
-            let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned())).unwrap_or_default();
-            self.results.fail(what, &words);
-        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| measure(self, of)));
+        let told = match &outcome {
+            Ok(Ok(())) => "measured",
+            Ok(Err(InVain)) => {
+                self.results.add_never_whole(of);
+                "never whole"
+            }
+            Err(panic) => {
+                let words = panic.downcast_ref::<String>().map(String::as_str);
+                self.results.fail(of, words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default());
+                "FAILED"
+            }
+        };
         self.results.write(&self.options);
         let left = self.ends.saturating_duration_since(Instant::now()).as_secs();
-        println!("{what}: {} in {:.0} s; {left} s left", if good { "measured" } else { "FAILED" }, start.elapsed().as_secs_f64());
-        good
+        println!("{of}: {told} in {:.0} s; {left} s left", start.elapsed().as_secs_f64());
+        matches!(outcome, Ok(Ok(())))
     }
 
     /// Whether the time is over.

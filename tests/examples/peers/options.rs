@@ -3,6 +3,7 @@
 use crate::agent::Program;
 use crate::results::Results;
 use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub(crate) struct Options {
     /// Sizes of the groups
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100], value_parser = clap::value_parser!(u8).range(5..=250))]
     pub(crate) agents: Vec<u8>,
-    /// Which rows; all by default
+    /// Which rows; all by default. They take the place of what earlier runs have of them, and are added to the rest
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
     /// Which programs
@@ -44,8 +45,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20)]
     pub(crate) log_megabytes: usize,
     /// When no more rounds begin, in minutes; what is under way is finished
-    #[arg(long, default_value_t = 29)]
+    #[arg(long, default_value_t = 50)]
     minutes: u64,
+    /// Forgets what earlier runs measured
+    #[arg(long)]
+    pub(crate) anew: bool,
     /// Where raw results, the table and plots go
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results"))]
     pub(crate) directory: PathBuf,
@@ -57,8 +61,8 @@ pub(crate) struct Options {
     pub(crate) render: bool,
 }
 
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What can be measured, in the tables' order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Row {
     /// All start at once
     Start,
@@ -68,14 +72,14 @@ pub(crate) enum Row {
     Leave,
     /// Nothing happens
     Rest,
-    /// Packets are lost
-    Loss,
     /// An agent is stopped for a while
     Stop,
     /// The group is split in halves
     Split,
     /// The introducer crashes and comes back
     Introducer,
+    /// Packets are lost
+    Loss,
     /// Logs are searched
     Search,
     /// Many memberd on one machine
@@ -85,6 +89,20 @@ pub(crate) enum Row {
 impl Options {
     pub(crate) fn wants(&self, row: Row) -> bool {
         self.rows.is_empty() || self.rows.contains(&row)
+    }
+
+    /// The sizes of groups beside Serf's; none if no row of them is wanted.
+    pub(crate) fn sizes(&self) -> Vec<u8> {
+        let beside = |row: &&Row| !matches!(row, Row::Loss | Row::Search | Row::Growth);
+        let wanted = Row::value_variants().iter().filter(beside).any(|row| self.wants(*row));
+        if wanted { self.agents.clone() } else { Vec::new() }
+    }
+
+    /// Whether groups of this size and program go through this row: few are disturbed, and of profile local only what it is for is told.
+    pub(crate) fn has(&self, row: Row, agents: u8, program: Program) -> bool {
+        let disturbs = matches!(row, Row::Stop | Row::Split | Row::Introducer);
+        let local = matches!(row, Row::Crash | Row::Rest);
+        (!disturbs || agents <= self.disturbed) && (local || program != Program::SerfLocal)
     }
 
     /// How many groups of this size run at once.
@@ -118,19 +136,20 @@ impl Options {
     pub(crate) fn plan(&self) -> String {
         let mut text = String::new();
         let mut sum = 0;
-        for agents in &self.agents {
-            let (groups, seconds) = (self.side_by_side(*agents), self.seconds(*agents));
+        let mut say = |what: String, seconds: u64| {
             sum += seconds;
-            let _ = writeln!(text, "{agents} agents, {groups} groups side by side: about {} min", seconds.div_ceil(60));
-        }
+            let _ = writeln!(text, "{what}: about {} min", seconds.div_ceil(60));
+        };
         let alone = [
-            (Row::Loss, self.programs.len() as u64 * (self.loss_seconds + 25)),
             (Row::Search, 60 + self.rounds as u64 * 8),
             (Row::Growth, self.growth.len() as u64 * (self.rest_seconds + 25)),
+            (Row::Loss, self.programs.len() as u64 * (self.loss_seconds + 25)),
         ];
         for (row, seconds) in alone.into_iter().filter(|(row, _)| self.wants(*row)) {
-            sum += seconds;
-            let _ = writeln!(text, "{row:?}: about {} min", seconds.div_ceil(60));
+            say(format!("{row:?}"), seconds);
+        }
+        for agents in self.sizes() {
+            say(format!("{agents} agents, {} groups side by side", self.side_by_side(agents)), self.seconds(agents));
         }
         let _ = write!(text, "in all about {} min; no round begins after {} min", sum.div_ceil(60), self.minutes);
         text
@@ -153,11 +172,9 @@ impl Options {
                 (Row::Split, if slow { 55 } else { 30 }),
                 (Row::Introducer, if slow { 20 } else { 8 }),
             ];
-            let few = |row: Row| !matches!(row, Row::Stop | Row::Split | Row::Introducer) || agents <= self.disturbed;
-            let local = |row: Row| program != Program::SerfLocal || matches!(row, Row::Crash | Row::Rest);
             form + all
                 .iter()
-                .filter(|(row, _)| self.wants(*row) && few(*row) && local(*row))
+                .filter(|(row, _)| self.wants(*row) && self.has(*row, agents, program))
                 .map(|(_, seconds)| seconds)
                 .sum::<u64>()
         };

@@ -31,8 +31,8 @@ pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
 fn draw(title: &str, records: &[&Record]) -> String {
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for record in records {
-        if !groups.contains(&(record.what.as_str(), record.agents)) {
-            groups.push((&record.what, record.agents));
+        if !groups.contains(&(record.what.as_str(), record.of.agents)) {
+            groups.push((&record.what, record.of.agents));
         }
     }
     groups.sort_unstable();
@@ -41,7 +41,7 @@ fn draw(title: &str, records: &[&Record]) -> String {
     let mut top = 66.0;
     for (what, agents) in groups {
         let of_this = |program: &str| {
-            records.iter().find(move |record| record.what == what && record.agents == agents && record.program == program)
+            records.iter().find(move |record| record.what == what && record.of.agents == agents && record.of.program == program)
         };
         let _ = writeln!(body, "<text x=\"12\" y=\"{:.0}\">{} agents, {}</text>", top + 12.0, agents, short(what));
         for (program, colour) in SERIES {
@@ -70,10 +70,12 @@ fn short(what: &str) -> &str {
 }
 
 fn bar(body: &mut String, record: &Record, colour: &str, top: f64, scale: f64) {
-    let (typical, worst) = (record.typical() * scale, record.worst() * scale);
-    if !typical.is_finite() {
+    if record.typical().is_nan() {
         return;
     }
+    // What never came is as long as there is room.
+    let length = |value: f64| (value * scale).min(WIDTH);
+    let (typical, worst) = (length(record.typical()), length(record.worst()));
     let middle = top + BAR / 2.0;
     let _ = writeln!(body, "<rect x=\"{LEFT}\" y=\"{top:.1}\" width=\"{typical:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>");
     let _ = writeln!(body, "<path d=\"M{:.1} {middle:.1}H{:.1}\" stroke=\"{colour}\"/>", LEFT + typical, LEFT + worst);

@@ -24,27 +24,28 @@ const SHOWN: [&str; 9] = [
 
 /// The whole section, with its marks.
 pub(crate) fn section(results: &Results) -> String {
-    let sizes: Vec<usize> =
-        results.records.iter().filter(|record| record.program == "Serf").map(|record| record.agents).collect();
-    let largest = sizes.iter().max().copied().unwrap_or_default();
-    let largest_of = |what: &str| {
-        let with = results.records.iter().filter(|record| record.program == "Serf" && record.what == what);
-        with.map(|record| record.agents).max().unwrap_or(largest)
+    let of_serf = || results.records.iter().filter(|record| record.of.program == "Serf");
+    let largest_of = |what: &str| of_serf().filter(|record| record.what == what).map(|record| record.of.agents).max();
+    let wanted = |record: &Record| {
+        SHOWN.iter().any(|begin| record.what.starts_with(begin)) && largest_of(&record.what) == Some(record.of.agents)
     };
-    let wanted =
-        |record: &Record| SHOWN.iter().any(|begin| record.what.starts_with(begin)) && (record.agents == largest_of(&record.what));
     let worse = table::worse(results);
     let worse = if worse.is_empty() { "nothing that was measured".to_owned() } else { worse.join("; ") };
-    format!(
-        "{BEGIN}{}\n\nMedian, worst; the ratio is Serf's median by memberd's, so above 1 memberd is ahead.\n\n{}\n\
-         Worse than Serf with its defaults: {worse}.\n\n\
-         One search over ten machines' logs, until its first and its last line:\n\n{}\n\
-         What each of many on one machine costs:\n\n{}{END}",
-        results.conditions.join("\n"),
-        table::beside_serf(results, wanted),
-        table::searches(results),
-        table::growth(results),
-    )
+    let parts = [
+        (
+            "Median, worst; the ratio is Serf's median by memberd's, so above 1 memberd is ahead.",
+            table::beside_serf(results, wanted).map(|table| format!("{table}\nWorse than Serf with its defaults: {worse}.\n")),
+        ),
+        ("One search over ten machines' logs, until its first and its last line:", table::searches(results)),
+        ("What each of many on one machine costs:", table::growth(results)),
+    ];
+    let mut text = format!("{BEGIN}{}\n", table::conditions(results).join("\n"));
+    for (head, table) in parts {
+        if let Some(table) = table {
+            text += &format!("\n{head}\n\n{table}");
+        }
+    }
+    text + END
 }
 
 /// Writes the section anew where it stands.

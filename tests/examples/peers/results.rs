@@ -1,31 +1,71 @@
-//! The raw results: every sample of every row, with the machine, the versions and the settings.
+//! The raw results: every sample of every row, each with the run that it comes from.
 
 use crate::agent::Program;
-use crate::options::Options;
+use crate::group::LIMIT;
+use crate::options::{Options, Row};
 use crate::{machine, plot, readme, table};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// All that was measured in one run.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// All that was measured, in one run or in several: each adds to what is there, and replaces what it measures anew.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// What it was measured on and with, a line each.
-    pub(crate) conditions: Vec<String>,
+    /// The runs that anything here comes from, and at last the one that is under way.
+    pub(crate) runs: Vec<Run>,
     pub(crate) records: Vec<Record>,
+    /// Whose lists were not whole in time, so that a row of theirs ended early or never began.
+    pub(crate) never_whole: Vec<NeverWhole>,
     /// What could not be measured, and why.
-    pub(crate) failures: Vec<String>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// One run of this program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// When it began, which names it.
+    pub(crate) began: String,
+    /// What it measured, on what and how.
+    pub(crate) conditions: Vec<String>,
+}
+
+/// What is measured at once: a row of one size and program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    pub(crate) row: Row,
+    /// How many agents the group has.
+    pub(crate) agents: usize,
+    pub(crate) program: String,
 }
 
 /// One cell of the table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) what: String,
-    /// How many agents the group has.
-    pub(crate) agents: usize,
-    pub(crate) program: String,
+    #[serde(flatten)]
+    pub(crate) of: Subject,
     pub(crate) measure: Measure,
+    /// Infinite, in the file `null`, where it was waited for in vain.
+    #[serde(deserialize_with = "samples")]
     pub(crate) samples: Vec<f64>,
+    /// [`Run::began`].
+    pub(crate) run: String,
+}
+
+/// A group's lists were not whole within [`LIMIT`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NeverWhole {
+    #[serde(flatten)]
+    pub(crate) of: Subject,
+    pub(crate) run: String,
+}
+
+/// Something went wrong, or there was no time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    #[serde(flatten)]
+    pub(crate) of: Subject,
+    pub(crate) why: String,
 }
 
 /// What a number means. Of all of them less is better.
@@ -46,6 +86,7 @@ impl Measure {
     /// A number with its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
+            Measure::Seconds if value.is_infinite() => format!("never in {} s", LIMIT.as_secs()),
             Measure::Seconds if value < 1.0 => format!("{:.0} ms", value * 1e3),
             Measure::Seconds => format!("{value:.2} s"),
             Measure::PerSecond => format!("{value:.1}/s"),
@@ -54,6 +95,23 @@ impl Measure {
             Measure::Mebibytes => format!("{value:.1} MiB"),
             Measure::Total | Measure::Share => format!("{value:.0}"),
         }
+    }
+}
+
+impl Subject {
+    pub(crate) fn new(row: Row, agents: impl Into<usize>, program: Program) -> Self {
+        Subject { row, agents: agents.into(), program: program.name().to_owned() }
+    }
+
+    /// Whether a result of this one takes the place of one of the other. Loss is measured in groups of one size.
+    fn replaces(&self, other: &Subject) -> bool {
+        (self.row, &self.program) == (other.row, &other.program) && (self.agents == other.agents || self.row == Row::Loss)
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(formatter, "{:?} of {} x {}", self.row, self.agents, self.program)
     }
 }
 
@@ -84,15 +142,20 @@ impl Record {
             _ if self.samples.is_empty() => "none".to_owned(),
             Measure::Total => self.measure.show(self.typical()),
             Measure::Share => format!("{:.0} of {}", self.typical(), self.samples.len()),
+            measure if self.typical().is_infinite() => measure.show(self.typical()),
             measure => format!("{}, {}", measure.show(self.typical()), measure.show(self.worst())),
         }
     }
 }
 
 impl Results {
-    /// Nothing measured yet.
-    pub(crate) fn new(options: &Options) -> Self {
-        Results { conditions: machine::conditions(options), ..Results::default() }
+    /// What there is, for one more run to add to, or nothing yet.
+    pub(crate) fn to_add_to(options: &Options) -> Self {
+        let there = !options.anew && options.directory.join("results.json").exists();
+        let mut results = if there { Self::read(&options.directory) } else { Results::default() };
+        results.failures.retain(|failure| !options.wants(failure.of.row));
+        results.runs.push(machine::run(options));
+        results
     }
 
     /// What is there.
@@ -104,30 +167,64 @@ impl Results {
         serde_json::from_slice(&text).expect("raw results as they are written")
     }
 
-    pub(crate) fn add(&mut self, measure: Measure, what: &str, agents: impl Into<usize>, program: Program, samples: &[f64]) {
-        self.add_of(measure, what, agents, program.name(), samples);
+    /// Adds samples. What earlier runs had in the place of this row, size and program is gone then.
+    pub(crate) fn add(&mut self, of: &Subject, measure: Measure, what: &str, samples: &[f64]) {
+        let run = self.replace(of);
+        // A microsecond is more than any of them is exact to.
+        let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6);
+        match self.records.iter_mut().find(|record| record.of == *of && record.what == what) {
+            Some(record) => record.samples.extend(samples),
+            None => {
+                self.records.push(Record { what: what.to_owned(), of: of.clone(), measure, samples: samples.collect(), run });
+            }
+        }
     }
 
-    pub(crate) fn add_of(&mut self, measure: Measure, what: &str, agents: impl Into<usize>, program: &str, samples: &[f64]) {
-        // A microsecond is more than any of them is exact to.
-        let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6).collect();
-        let (what, program) = (what.to_owned(), program.to_owned());
-        self.records.push(Record { what, agents: agents.into(), program, measure, samples });
+    /// Takes down that the lists were not whole in time.
+    pub(crate) fn add_never_whole(&mut self, of: &Subject) {
+        let run = self.replace(of);
+        self.never_whole.push(NeverWhole { of: of.clone(), run });
+    }
+
+    /// Forgets what earlier runs had of this. The name of the present run.
+    fn replace(&mut self, of: &Subject) -> String {
+        let now = self.runs.last().map(|run| run.began.clone()).unwrap_or_default();
+        self.records.retain(|record| record.run == now || !of.replaces(&record.of));
+        self.never_whole.retain(|group| group.run == now || !of.replaces(&group.of));
+        now
     }
 
     /// Takes down that something could not be measured.
-    pub(crate) fn fail(&mut self, what: &str, why: &str) {
-        self.failures.push(format!("{what}: {why}"));
+    pub(crate) fn fail(&mut self, of: &Subject, why: &str) {
+        self.failures.push(Failure { of: of.clone(), why: why.to_owned() });
     }
 
     /// Takes down how the run ended.
     pub(crate) fn finish(&mut self) {
-        self.conditions.push(format!("Load of the machine at the end: {}.", machine::load()));
+        if let Some(run) = self.runs.last_mut() {
+            run.conditions.push(format!("load at the end {}", machine::load()));
+        }
+    }
+
+    /// The runs that something comes from.
+    pub(crate) fn telling_runs(&self) -> Vec<&Run> {
+        let tells = |run: &&Run| {
+            self.records.iter().any(|record| record.run == run.began)
+                || self.never_whole.iter().any(|group| group.run == run.began)
+        };
+        self.runs.iter().filter(tells).collect()
     }
 
     /// The cell of a program, if it was measured.
     pub(crate) fn find(&self, what: &str, agents: usize, program: &str) -> Option<&Record> {
-        self.records.iter().find(|record| record.what == what && record.agents == agents && record.program == program)
+        let is_it = |record: &&Record| record.what == what && record.of.agents == agents && record.of.program == program;
+        self.records.iter().find(is_it)
+    }
+
+    /// Whose lists were not whole in time.
+    pub(crate) fn find_never_whole(&self, row: Row, agents: usize, program: &str) -> Option<&NeverWhole> {
+        let of = Subject { row, agents, program: program.to_owned() };
+        self.never_whole.iter().find(|group| group.of == of)
     }
 
     /// Writes all that is made of them.
@@ -135,7 +232,8 @@ impl Results {
     /// # Panics
     /// When that cannot be written.
     pub(crate) fn write(&self, options: &Options) {
-        let text = serde_json::to_string(self).expect("results as JSON").replace("},{", "},\n{");
+        let kept = Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
+        let text = serde_json::to_string(&kept).expect("results as JSON").replace("},{", "},\n{").replace("],\"", "],\n\"");
         let write = |name: &str, text: &str| fs::write(options.directory.join(name), text).expect("room for the results");
         fs::create_dir_all(&options.directory).expect("a directory for the results");
         write("results.json", &(text + "\n"));
@@ -146,5 +244,54 @@ impl Results {
         if options.is_for_the_readme() {
             readme::update(&options.readme, self);
         }
+    }
+}
+
+/// JSON knows no infinity.
+fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let samples: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
+    Ok(samples.into_iter().map(|sample| sample.unwrap_or(f64::INFINITY)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(mut results: Results, began: &str) -> Results {
+        results.runs.push(Run { began: began.to_owned(), conditions: Vec::new() });
+        results
+    }
+
+    fn serf(row: Row, agents: usize) -> Subject {
+        Subject::new(row, agents, Program::Serf)
+    }
+
+    #[test]
+    fn a_run_replaces_what_it_measures_and_keeps_the_rest_with_the_run_it_comes_from() {
+        let mut results = begun(Results::default(), "first");
+        results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[5.0]);
+        results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[7.0]);
+        results.add_never_whole(&serf(Row::Crash, 100));
+        results.add(&serf(Row::Loss, 20), Measure::Total, "10 % lost", &[0.0]);
+        assert_eq!(results.find("one crash: first list", 10, "Serf").unwrap().samples, [5.0, 7.0]);
+        let mut results = begun(results, "second");
+        results.add(&serf(Row::Crash, 100), Measure::Seconds, "one crash: first list", &[9.0]);
+        results.add(&serf(Row::Loss, 50), Measure::Total, "10 % lost", &[1.0]);
+        let runs: Vec<(&str, usize)> = results.records.iter().map(|record| (record.run.as_str(), record.of.agents)).collect();
+        assert_eq!(runs, [("first", 10), ("second", 100), ("second", 50)]);
+        assert!(results.never_whole.is_empty());
+        let mut results = begun(results, "third");
+        results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[6.0]);
+        assert_eq!(results.telling_runs().iter().map(|run| run.began.as_str()).collect::<Vec<_>>(), ["second", "third"]);
+    }
+
+    #[test]
+    fn what_was_waited_for_in_vain_is_in_the_file_and_in_the_cell() {
+        let mut results = begun(Results::default(), "first");
+        results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: every list", &[5.0, f64::INFINITY, 6.0]);
+        results.add(&serf(Row::Split, 10), Measure::Seconds, "split", &[f64::INFINITY]);
+        let read: Results = serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
+        let cells: Vec<String> = read.records.iter().map(Record::cell).collect();
+        assert_eq!(cells, ["6.00 s, never in 90 s", "never in 90 s"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Whole groups of one program side by side, formed when they are needed, and anew after something went wrong.
 
 use crate::agent::Program;
-use crate::group::{Group, until_whole};
+use crate::group::{Group, InVain, until_whole};
 use memberd_tests::Network;
 use std::time::Duration;
 
@@ -25,22 +25,17 @@ impl<'a> Stage<'a> {
         self.program
     }
 
-    /// How many agents each group has.
-    pub(crate) fn agents(&self) -> usize {
-        self.networks.first().map_or(0, |network| usize::from(network.machines()))
-    }
-
     /// The groups, whole. They are formed one after the other, since many at once would want more than the machine has.
-    pub(crate) fn groups(&mut self) -> &mut [Group<'a>] {
+    pub(crate) fn groups(&mut self) -> Result<&mut [Group<'a>], InVain> {
         if self.groups.is_empty() {
             for network in self.networks {
                 network.heal();
-                self.groups.push(formed(Group::new(self.program, network)));
+                self.groups.push(formed(Group::new(self.program, network))?);
             }
         }
-        until_whole(&mut self.groups, QUIET);
+        until_whole(&mut self.groups, QUIET)?;
         self.groups.iter_mut().for_each(|group| drop(group.false_failures()));
-        &mut self.groups
+        Ok(&mut self.groups)
     }
 
     /// Ends them all.
@@ -50,8 +45,8 @@ impl<'a> Stage<'a> {
 }
 
 /// A group, started and whole.
-pub(crate) fn formed(mut group: Group) -> Group {
+pub(crate) fn formed(mut group: Group) -> Result<Group, InVain> {
     group.start_all();
-    until_whole(std::slice::from_mut(&mut group), Duration::ZERO);
-    group
+    until_whole(std::slice::from_mut(&mut group), Duration::ZERO)?;
+    Ok(group)
 }

@@ -1,6 +1,9 @@
-//! The tables, in Markdown.
+//! The tables, in Markdown. One that has no line is not written.
 
 use crate::agent::Program;
+use crate::group::LIMIT;
+use crate::machine::METHOD;
+use crate::options::Row;
 use crate::results::{Measure, Record, Results};
 use std::fmt::Write as _;
 
@@ -10,83 +13,171 @@ const SERF: &str = "Serf";
 /// Everything that was measured.
 pub(crate) fn all(results: &Results) -> String {
     let mut text = String::from("# memberd beside Serf\n\n");
-    for condition in &results.conditions {
+    for condition in conditions(results) {
         let _ = writeln!(text, "- {condition}");
     }
     text.push_str("- Cells are median, worst. A ratio is Serf's median by memberd's: above 1 memberd is ahead.\n");
-    let _ = write!(text, "\n{}", beside_serf(results, |_| true));
     let worse = worse(results);
-    let _ = write!(text, "\nWorse than Serf: {}.\n", if worse.is_empty() { "nothing".to_owned() } else { worse.join("; ") });
-    let _ = write!(text, "\n## Searching ten machines' logs\n\n{}", searches(results));
-    let _ = write!(text, "\n## As the group grows, all on one machine\n\n{}", growth(results));
+    let worse = if worse.is_empty() { "nothing".to_owned() } else { worse.join("; ") };
+    let parts = [
+        ("", beside_serf(results, |_| true).map(|table| format!("{table}\nWorse than Serf: {worse}.\n"))),
+        ("## Searching ten machines' logs\n\n", searches(results)),
+        ("## As the group grows, all on one machine\n\n", growth(results)),
+    ];
+    for (head, table) in parts {
+        if let Some(table) = table {
+            let _ = write!(text, "\n{head}{table}");
+        }
+    }
     for failure in &results.failures {
-        let _ = write!(text, "\nNot measured: {failure}\n");
+        let _ = write!(text, "\nNot measured: {}: {}\n", failure.of, failure.why);
     }
     text
 }
 
+/// How it was measured, and what each run was, a sentence each.
+pub(crate) fn conditions(results: &Results) -> Vec<String> {
+    let runs = results.telling_runs();
+    let head = |index: usize| if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
+    let runs = runs.iter().enumerate();
+    let runs = runs.map(|(index, run)| format!("{}{}: {}.", head(index), run.began, run.conditions.join("; ")));
+    METHOD.iter().map(|sentence| (*sentence).to_owned()).chain(runs).collect()
+}
+
 /// The rows that one chooses by what they say and the number of agents.
-pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -> String {
-    let mut text = String::from("| | agents | memberd | Serf | Serf, profile local | ratio |\n|---|---|---|---|---|---|\n");
+pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -> Option<String> {
+    let mut table = Table::new(results, &["", "agents", "memberd", "Serf", "Serf, profile local", "ratio"]);
     let chosen =
         lines(results).into_iter().filter(|line| results.records.iter().any(|record| line.is_of(record) && wanted(record)));
     for line in chosen {
-        let cell = |program: Program| results.find(line.what, line.agents, program.name()).map_or_else(String::new, Record::cell);
-        let ratio = ratio(results, &line).map_or_else(String::new, |ratio| format!("{ratio:.1}"));
+        let mut runs = Vec::new();
+        let mut cell = |program: Program| line.cell(results, program.name(), &mut runs);
         let (own, serf, local) = (cell(Program::Memberd), cell(Program::Serf), cell(Program::SerfLocal));
-        let _ = writeln!(text, "| {} | {} | {own} | {serf} | {local} | {ratio} |", line.what, line.agents);
+        table.line(&runs, &[line.what, &line.agents.to_string(), &own, &serf, &local, &ratio(results, &line)]);
     }
-    text
+    table.text()
+}
+
+/// A table under way. Where results come from several runs it has a column that says from which.
+struct Table<'a> {
+    runs: Vec<&'a str>,
+    text: String,
+    lines: usize,
+}
+
+impl<'a> Table<'a> {
+    fn new(results: &'a Results, heads: &[&str]) -> Self {
+        let runs = results.telling_runs().into_iter().map(|run| run.began.as_str()).collect();
+        let mut table = Table { runs, text: String::new(), lines: 0 };
+        table.cells(heads, "run");
+        let columns = heads.len() + usize::from(table.runs.len() > 1);
+        table.text += &format!("|{}\n", "---|".repeat(columns));
+        table
+    }
+
+    /// A line whose cells come from these runs.
+    fn line(&mut self, runs: &[&str], cells: &[&str]) {
+        let mut numbers: Vec<usize> = runs.iter().filter_map(|run| self.runs.iter().position(|known| known == run)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let numbers: Vec<String> = numbers.into_iter().map(|number| (number + 1).to_string()).collect();
+        self.cells(cells, &numbers.join(", "));
+        self.lines += 1;
+    }
+
+    fn cells(&mut self, cells: &[&str], run: &str) {
+        let run = (self.runs.len() > 1).then_some(run);
+        self.text.push('|');
+        for cell in cells.iter().copied().chain(run) {
+            self.text += &if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") };
+        }
+        self.text.push('\n');
+    }
+
+    /// A line of one program's or row's records.
+    fn line_of(&mut self, records: &[Option<&Record>], head: &str, cells: &[String]) {
+        let runs: Vec<&str> = records.iter().flatten().map(|record| record.run.as_str()).collect();
+        let cells: Vec<&str> = [head].into_iter().chain(cells.iter().map(String::as_str)).collect();
+        self.line(&runs, &cells);
+    }
+
+    /// The whole, if it has a line.
+    fn text(self) -> Option<String> {
+        (self.lines > 0).then_some(self.text)
+    }
 }
 
 /// What one line of the table is about.
 #[derive(PartialEq)]
 pub(crate) struct Line<'a> {
+    pub(crate) row: Row,
     pub(crate) what: &'a str,
     pub(crate) agents: usize,
 }
 
 impl Line<'_> {
     fn is_of(&self, record: &Record) -> bool {
-        record.what == self.what && record.agents == self.agents
+        record.what == self.what && record.of.agents == self.agents
+    }
+
+    /// A program's cell; the runs that it comes from are added to those.
+    fn cell<'r>(&self, results: &'r Results, program: &str, runs: &mut Vec<&'r str>) -> String {
+        let record = results.find(self.what, self.agents, program);
+        let never_whole = results.find_never_whole(self.row, self.agents, program);
+        runs.extend(record.map(|record| record.run.as_str()));
+        runs.extend(never_whole.map(|group| group.run.as_str()));
+        let never = format!("never whole in {} s", LIMIT.as_secs());
+        match (record.filter(|record| never_whole.is_none() || !record.samples.is_empty()), never_whole) {
+            (Some(record), Some(_)) => format!("{}, then {never}", record.cell()),
+            (Some(record), None) => record.cell(),
+            (None, Some(_)) => never,
+            (None, None) => String::new(),
+        }
     }
 }
 
 /// The lines that have both programs, ordered as they were first measured, sizes of one thing together.
 fn lines(results: &Results) -> Vec<Line<'_>> {
-    let mut things: Vec<&str> = Vec::new();
-    for record in results.records.iter().filter(|record| [MEMBERD, SERF].contains(&record.program.as_str())) {
-        if !things.contains(&record.what.as_str()) && !record.what.starts_with("growth") {
-            things.push(&record.what);
+    let beside = |record: &&Record| {
+        [MEMBERD, SERF].contains(&record.of.program.as_str()) && !matches!(record.of.row, Row::Search | Row::Growth)
+    };
+    let mut things: Vec<(Row, &str)> = Vec::new();
+    for record in results.records.iter().filter(beside) {
+        if !things.contains(&(record.of.row, &record.what)) {
+            things.push((record.of.row, &record.what));
         }
     }
+    things.sort_by_key(|(row, _)| *row);
     let mut lines: Vec<Line> = Vec::new();
-    for what in things {
-        for record in results.records.iter().filter(|record| record.what == what) {
-            let line = Line { what, agents: record.agents };
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
+    for (row, what) in things {
+        let mut sizes: Vec<usize> =
+            results.records.iter().filter(|record| record.what == what).map(|record| record.of.agents).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        lines.extend(sizes.into_iter().map(|agents| Line { row, what, agents }));
     }
     lines
 }
 
 /// Serf's by memberd's, if there are both.
-fn ratio(results: &Results, line: &Line) -> Option<f64> {
-    let (own, serf) = (results.find(line.what, line.agents, MEMBERD)?, results.find(line.what, line.agents, SERF)?);
-    let ratio = serf.typical() / own.typical();
-    (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+fn ratio(results: &Results, line: &Line) -> String {
+    let typical = |program| results.find(line.what, line.agents, program).map(Record::typical);
+    match (typical(MEMBERD), typical(SERF)) {
+        (Some(own), Some(serf)) if serf.is_infinite() && own.is_finite() => format!("> {:.1}", LIMIT.as_secs_f64() / own),
+        (Some(own), Some(serf)) if (serf / own).is_finite() && serf / own > 0.0 => format!("{:.1}", serf / own),
+        _ => String::new(),
+    }
 }
 
 /// In what memberd's median is worse than that of Serf's defaults, by more than a tenth, in words.
 pub(crate) fn worse(results: &Results) -> Vec<String> {
-    let is_worse = |own: &Record, serf: &Record| own.typical() > serf.typical() * 1.1;
     let pairs = lines(results).into_iter().filter_map(|line| {
-        let own = results.find(line.what, line.agents, MEMBERD)?;
         let serf = results.find(line.what, line.agents, SERF)?;
-        let say = || format!("{}, {} agents ({} to {})", line.what, line.agents, shown(own), shown(serf));
-        is_worse(own, serf).then(say)
+        let own = results.find(line.what, line.agents, MEMBERD);
+        let never_whole = results.find_never_whole(line.row, line.agents, MEMBERD).is_some();
+        let is_worse = never_whole || own.is_some_and(|own| own.typical() > serf.typical() * 1.1);
+        let own = if never_whole { "not measured to the end: never whole".to_owned() } else { shown(own?) };
+        is_worse.then(|| format!("{}, {} agents ({own} to {})", line.what, line.agents, shown(serf)))
     });
     pairs.collect()
 }
@@ -96,46 +187,49 @@ fn shown(record: &Record) -> String {
 }
 
 /// Searches: a column for each tool.
-pub(crate) fn searches(results: &Results) -> String {
-    let of_search = || results.records.iter().filter(|record| record.what.starts_with("search, "));
+pub(crate) fn searches(results: &Results) -> Option<String> {
+    let of_search = || results.records.iter().filter(|record| record.of.row == Row::Search);
     let mut tools: Vec<&str> = Vec::new();
     let mut things: Vec<&str> = Vec::new();
     for record in of_search() {
-        if !tools.contains(&record.program.as_str()) {
-            tools.push(&record.program);
+        if !tools.contains(&record.of.program.as_str()) {
+            tools.push(&record.of.program);
         }
         if !things.contains(&record.what.as_str()) {
             things.push(&record.what);
         }
     }
-    let mut text = format!("| | {} |\n|---|{}\n", tools.join(" | "), "---|".repeat(tools.len()));
+    let mut table = Table::new(results, &[&[""], &tools[..]].concat());
     for what in things {
-        let cell = |tool: &&str| {
-            of_search().find(|record| record.what == what && record.program == *tool).map_or_else(String::new, Record::cell)
-        };
-        let cells: Vec<String> = tools.iter().map(cell).collect();
-        let _ = writeln!(text, "| {} | {} |", what.trim_start_matches("search, "), cells.join(" | "));
+        let records: Vec<Option<&Record>> =
+            tools.iter().map(|tool| of_search().find(|record| record.what == what && record.of.program == *tool)).collect();
+        let cells: Vec<String> = records.iter().map(|record| record.map_or_else(String::new, Record::cell)).collect();
+        table.line_of(&records, what.trim_start_matches("search, "), &cells);
     }
-    text
+    table.text()
 }
 
 /// Growth: a column for each size.
-pub(crate) fn growth(results: &Results) -> String {
-    let of_growth = || results.records.iter().filter(|record| record.what.starts_with("growth, "));
-    let mut sizes: Vec<usize> = of_growth().map(|record| record.agents).collect();
+pub(crate) fn growth(results: &Results) -> Option<String> {
+    let of_growth = || results.records.iter().filter(|record| record.of.row == Row::Growth);
+    let never = || results.never_whole.iter().filter(|group| group.of.row == Row::Growth);
+    let mut sizes: Vec<usize> = of_growth().map(|record| record.of.agents).chain(never().map(|group| group.of.agents)).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let heads: Vec<String> = sizes.iter().map(|size| format!("{size} agents")).collect();
-    let mut text = format!("| memberd | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    let heads: Vec<&str> = ["memberd"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+    let mut table = Table::new(results, &heads);
     let mut things: Vec<&str> = of_growth().map(|record| record.what.as_str()).collect();
     let mut seen = std::collections::BTreeSet::new();
     things.retain(|what| seen.insert(*what));
     for what in things {
-        let cell = |size: &usize| {
-            results.find(what, *size, MEMBERD).map_or_else(String::new, |record| record.measure.show(record.typical()))
+        let records: Vec<Option<&Record>> = sizes.iter().map(|size| results.find(what, *size, MEMBERD)).collect();
+        let cell = |(size, record): (&usize, &Option<&Record>)| match record {
+            Some(record) => record.measure.show(record.typical()),
+            None => results.find_never_whole(Row::Growth, *size, MEMBERD).map_or_else(String::new, |_| "never whole".to_owned()),
         };
-        let cells: Vec<String> = sizes.iter().map(cell).collect();
-        let _ = writeln!(text, "| {} | {} |", what.trim_start_matches("growth, "), cells.join(" | "));
+        let cells: Vec<String> = sizes.iter().zip(&records).map(cell).collect();
+        table.line_of(&records, what.trim_start_matches("growth, "), &cells);
     }
-    text
+    table.text()
 }

@@ -121,22 +121,19 @@ impl Node {
             return;
         }
         let riding = self.rumours.riding(now.mono);
-        let recipients: Vec<(Name, SocketAddr, Incarnation)> = self
-            .heartbeats
-            .recipients
-            .iter()
-            .map(|(name, recipient)| (name.clone(), recipient.address, recipient.incarnation))
-            .collect();
-        for (name, address, incarnation) in &recipients {
-            let body = self.heartbeat_for(name, *incarnation, &riding);
-            self.send(*address, body, now);
+        // Taken out for the while: sending needs the rest of the node.
+        let recipients = std::mem::take(&mut self.heartbeats.recipients);
+        for (name, recipient) in &recipients {
+            let body = self.heartbeat_for(name, recipient.incarnation, &riding);
+            self.send(recipient.address, body, now);
         }
         if now.mono.since(self.last_change) < COMPARE_AFTER_CHANGE && self.list.up() > recipients.len() + 1 {
-            let except: BTreeSet<Name> = recipients.into_iter().map(|(name, ..)| name).collect();
+            let except: BTreeSet<Name> = recipients.keys().cloned().collect();
             for address in self.random_members(1, &except) {
                 self.send(address, self.plain_heartbeat(riding.clone()), now);
             }
         }
+        self.heartbeats.recipients = recipients;
     }
 
     /// A heartbeat out of turn to a neighbour.

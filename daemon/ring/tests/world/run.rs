@@ -137,14 +137,15 @@ impl World {
             }
             self.seen.push(Seen { at: self.now, by: i, event });
         }
-        while let Some(transmit) = node.poll_transmit() {
+        let mut payload = Vec::new();
+        while let Some(transmit) = node.poll_transmit(&mut payload) {
             asked_for += 1;
-            assert!(transmit.payload.len() <= 1_200, "{} of {} bytes", transmit.kind, transmit.payload.len());
+            assert!(payload.len() <= 1_200, "{} of {} bytes", transmit.kind, payload.len());
             self.sent += 1;
-            self.sent_bytes += transmit.payload.len() as u64;
+            self.sent_bytes += payload.len() as u64;
             match self.machines[i].dialect {
-                None => self.carry(i, transmit.to, &transmit.payload),
-                Some(dialect) => self.carry(i, transmit.to, &dialect(&transmit.payload)),
+                None => self.carry(i, transmit.to, &payload),
+                Some(dialect) => self.carry(i, transmit.to, &dialect(&payload)),
             }
         }
         while let Some(call) = node.poll_call() {

@@ -2,8 +2,8 @@
 
 use super::phase;
 use crate::agent::Program;
-use crate::group::{Group, until, until_whole};
-use crate::results::Measure;
+use crate::group::{Group, InVain, until, until_whole};
+use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use crate::{Bench, pass};
 use std::time::{Duration, Instant};
@@ -11,31 +11,30 @@ use std::time::{Duration, Instant};
 /// How long lists are whole before the next round.
 const QUIET: Duration = Duration::from_secs(1);
 
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let groups = stage.groups();
-    let mut wrong = 0.0;
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let groups = stage.groups()?;
     for (count, what) in [(1, "one crash"), (4, "four crashes at once")] {
-        let (mut first, mut every) = (Vec::new(), Vec::new());
         for round in bench.rounds(groups.len()) {
             let crashed = crash(groups, round, count);
+            let (mut first, mut every, mut wrong) = (Vec::new(), Vec::new(), 0.0);
             for (group, (at, victims)) in groups.iter_mut().zip(&crashed) {
-                for (one, all) in victims.iter().filter_map(|victim| group.noticed(*victim, *at)) {
+                for (one, all) in victims.iter().map(|victim| group.noticed(*victim, *at)) {
                     first.push(one);
                     every.push(all);
                 }
                 wrong += group.false_failures().len() as f64;
                 victims.iter().for_each(|victim| group.start(*victim));
             }
-            until_whole(groups, QUIET);
+            bench.results.add(of, Measure::Seconds, &format!("{what}: first list"), &first);
+            bench.results.add(of, Measure::Seconds, &format!("{what}: every list"), &every);
+            bench.results.add(of, Measure::Total, &format!("{what}: reports that a live agent failed"), &[wrong]);
+            until_whole(groups, QUIET)?;
         }
-        bench.results.add(Measure::Seconds, &format!("{what}: first list"), agents, program, &first);
-        bench.results.add(Measure::Seconds, &format!("{what}: every list"), agents, program, &every);
     }
-    bench.results.add(Measure::Total, "meanwhile, reports that a live agent failed", agents, program, &[wrong]);
+    Ok(())
 }
 
-/// Kills so many in each group, and waits until all others have noticed. When, and whom.
+/// Kills so many in each group, and waits until all others have noticed, though not for ever. When, and whom.
 fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<usize>)> {
     let mut order: Vec<(Duration, usize)> = (0..groups.len()).map(|index| (phase(round * groups.len() + index), index)).collect();
     order.sort_unstable();
@@ -50,10 +49,8 @@ fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<
         }
         crashed[index] = (at, victims);
     }
-    until(groups, "the crashed are in no list", |index, group| {
-        let (at, victims) = &crashed[index];
-        victims.iter().all(|victim| group.noticed(*victim, *at).is_some())
-    });
+    // Whoever has not noticed by then never does, in what is reported.
+    let _ = until(groups, |index, group| crashed[index].1.iter().all(|victim| group.all_noticed(*victim)));
     crashed
 }
 

@@ -3,27 +3,29 @@
 use super::rest::{CALM, spend};
 use crate::agent::Program;
 use crate::group::Group;
-use crate::results::Measure;
+use crate::options::Row;
+use crate::results::{Measure, Subject};
 use crate::stage::formed;
 use crate::{Bench, pass};
 use memberd_tests::Network;
 
 pub(crate) fn measure(bench: &mut Bench) {
     for agents in bench.options.growth.clone() {
-        bench.attempt(crate::options::Row::Growth, &format!("growth to {agents}"), |bench| {
+        bench.attempt(&Subject::new(Row::Growth, agents, Program::Memberd), |bench, of| {
             let network = Network::new(1).expect("a network namespace");
-            let mut groups = [formed(Group::crowded(Program::Memberd, &network, agents))];
+            let mut groups = [formed(Group::crowded(Program::Memberd, &network, agents))?];
             pass(CALM);
             let spent = spend(&mut groups, bench.options.rest_span());
             let each = |all: &[f64]| all.iter().map(|all| all / agents as f64).collect::<Vec<_>>();
             let mut add = |measure, what: &str, samples: &[f64]| {
-                bench.results.add(measure, &format!("growth, each: {what}"), agents, Program::Memberd, samples);
+                bench.results.add(of, measure, &format!("growth, each: {what}"), samples);
             };
             add(Measure::PerSecond, "packets sent", &each(&spent.packets));
             add(Measure::BytesPerSecond, "bytes sent, IP headers included", &each(&spent.bytes));
             add(Measure::MillisecondsPerSecond, "processor time", &spent.processor);
             add(Measure::PerSecond, "wake-ups", &spent.wake_ups);
             add(Measure::Mebibytes, "memory, proportional (PSS)", &spent.proportional);
+            Ok(())
         });
     }
 }

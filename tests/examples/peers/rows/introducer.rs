@@ -1,8 +1,8 @@
 //! The introducer crashes, everybody notices, and it is started again: until every list is whole.
 
 use crate::Bench;
-use crate::group::{until, until_whole};
-use crate::results::Measure;
+use crate::group::{InVain, until, until_whole};
+use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Once: all groups at the same time.
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let groups = stage.groups();
-    let killed: Vec<Instant> = groups.iter_mut().map(|group| group.kill(1)).collect();
-    until(groups, "the introducer is in no list", |index, group| group.noticed(1, killed[index]).is_some());
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let groups = stage.groups()?;
+    for group in groups.iter_mut() {
+        group.kill(1);
+    }
+    // Whether all have noticed is another row's matter.
+    let _ = until(groups, |_, group| group.all_noticed(1));
     let started: Vec<Instant> = groups
         .iter_mut()
         .map(|group| {
@@ -23,8 +25,11 @@ pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
             now
         })
         .collect();
-    until_whole(groups, QUIET);
-    let after = |(group, started): (&crate::group::Group, &Instant)| group.last_change().saturating_duration_since(*started);
-    let times: Vec<f64> = groups.iter().zip(&started).map(|pair| after(pair).as_secs_f64()).collect();
-    bench.results.add(Measure::Seconds, "the introducer back after a crash: every list", agents, program, &times);
+    let outcome = until_whole(groups, QUIET);
+    let times: Vec<f64> = groups.iter().zip(&started).map(|(group, started)| group.whole_after(*started)).collect();
+    bench.results.add(of, Measure::Seconds, "the introducer back after a crash: every list", &times);
+    if outcome.is_err() {
+        stage.clear();
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! One leaves (SIGINT, which both take for that), until every list is without it.
 
 use super::phase;
-use crate::group::{until, until_whole};
-use crate::results::Measure;
+use crate::group::{InVain, until, until_whole};
+use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use crate::{Bench, pass};
 use nix::sys::signal::Signal;
@@ -11,10 +11,8 @@ use std::time::Duration;
 /// How long lists are whole before the next round.
 const QUIET: Duration = Duration::from_secs(1);
 
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let groups = stage.groups();
-    let mut times = Vec::new();
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let groups = stage.groups()?;
     for round in bench.rounds(groups.len()) {
         pass(phase(round));
         let left: Vec<_> = groups
@@ -25,13 +23,16 @@ pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
                 (leaver, group.signal(leaver, Signal::SIGINT))
             })
             .collect();
-        until(groups, "those that left are in no list", |index, group| group.noticed(left[index].0, left[index].1).is_some());
+        // Whoever has not noticed by then never does, in what is reported.
+        let _ = until(groups, |index, group| group.all_noticed(left[index].0));
+        let mut times = Vec::new();
         for (group, (leaver, at)) in groups.iter_mut().zip(left) {
-            times.extend(group.noticed(leaver, at).map(|(_, every)| every));
+            times.push(group.noticed(leaver, at).1);
             group.wait_for_end(leaver);
             group.start(leaver);
         }
-        until_whole(groups, QUIET);
+        bench.results.add(of, Measure::Seconds, "one leaves: every list", &times);
+        until_whole(groups, QUIET)?;
     }
-    bench.results.add(Measure::Seconds, "one leaves: every list", agents, program, &times);
+    Ok(())
 }

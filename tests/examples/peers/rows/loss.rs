@@ -1,8 +1,8 @@
 //! Networks that lose 10, 25 and 40 % of all packets, of UDP and TCP: who is reported failed alive, and how soon real crashes are noticed.
 
-use crate::agent::Program;
-use crate::group::{Group, until};
-use crate::results::Measure;
+use crate::group::{Group, InVain, until};
+use crate::options::Row;
+use crate::results::{Measure, Subject};
 use crate::stage::formed;
 use crate::{Bench, pass};
 use memberd_tests::Network;
@@ -19,13 +19,18 @@ pub(crate) fn measure(bench: &mut Bench) {
     let agents = bench.options.loss_agents;
     let networks: Vec<Network> = LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
     for program in bench.options.programs.clone() {
-        bench.attempt(crate::options::Row::Loss, &format!("loss x {}", program.name()), |bench| of(bench, &networks, program));
+        bench.attempt(&Subject::new(Row::Loss, agents, program), |bench, of| {
+            networks.iter().for_each(Network::heal);
+            let groups: Result<Vec<Group>, InVain> =
+                networks.iter().map(|network| formed(Group::new(program, network))).collect();
+            disturb(bench, of, &networks, groups?);
+            Ok(())
+        });
     }
 }
 
-fn of(bench: &mut Bench, networks: &[Network], program: Program) {
-    networks.iter().for_each(Network::heal);
-    let mut groups: Vec<Group> = networks.iter().map(|network| formed(Group::new(program, network))).collect();
+/// Loses packets, crashes some, and takes down who was said to have failed.
+fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Vec<Group>) {
     let (span, start) = (bench.options.loss_span(), Instant::now());
     for (network, percent) in networks.iter().zip(LOSSES) {
         network.lose(percent);
@@ -41,21 +46,20 @@ fn of(bench: &mut Bench, networks: &[Network], program: Program) {
     }
     pass(span.saturating_sub(start.elapsed()));
     let wrong: Vec<_> = groups.iter_mut().map(Group::false_failures).collect();
-    until(&mut groups, "all crashes are in all lists", |group, lists| {
-        crashes.iter().all(|(index, at, victim)| *index != group || lists.noticed(*victim, *at).is_some())
-    });
+    // Whoever has not noticed by then never does, in what is reported.
+    let _ =
+        until(&mut groups, |group, lists| crashes.iter().all(|(index, _, victim)| *index != group || lists.all_noticed(*victim)));
     for (index, percent) in LOSSES.into_iter().enumerate() {
         let what = format!("{percent} % lost for {} s", Duration::as_secs(&span));
         let failed: BTreeSet<usize> = wrong[index].iter().map(|wrong| wrong.subject).collect();
         let lists: BTreeSet<(usize, usize)> = wrong[index].iter().map(|wrong| (wrong.observer, wrong.subject)).collect();
-        let size = groups[index].size();
-        bench.results.add(Measure::Total, &format!("{what}: live agents reported failed"), size, program, &[failed.len() as f64]);
-        bench.results.add(Measure::Total, &format!("{what}: wrong entries in lists"), size, program, &[lists.len() as f64]);
+        bench.results.add(of, Measure::Total, &format!("{what}: live agents reported failed"), &[failed.len() as f64]);
+        bench.results.add(of, Measure::Total, &format!("{what}: wrong entries in lists"), &[lists.len() as f64]);
         let of_this = crashes.iter().filter(|(group, ..)| *group == index);
-        let times: Vec<(f64, f64)> = of_this.filter_map(|(_, at, victim)| groups[index].noticed(*victim, *at)).collect();
+        let times: Vec<(f64, f64)> = of_this.map(|(_, at, victim)| groups[index].noticed(*victim, *at)).collect();
         let (first, every): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
-        bench.results.add(Measure::Seconds, &format!("{what}: real crashes, first list"), size, program, &first);
-        bench.results.add(Measure::Seconds, &format!("{what}: real crashes, every list"), size, program, &every);
+        bench.results.add(of, Measure::Seconds, &format!("{what}: real crashes, first list"), &first);
+        bench.results.add(of, Measure::Seconds, &format!("{what}: real crashes, every list"), &every);
     }
     networks.iter().for_each(Network::heal);
 }

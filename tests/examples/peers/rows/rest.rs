@@ -1,8 +1,8 @@
 //! What an agent costs while nothing happens: frames and bytes on its cable, processor time, wake-ups, memory.
 
 use crate::agent::Program;
-use crate::group::Group;
-use crate::results::Measure;
+use crate::group::{Group, InVain};
+use crate::results::{Measure, Subject};
 use crate::stage::{Stage, formed};
 use crate::{Bench, pass};
 use memberd_tests::proc;
@@ -11,29 +11,29 @@ use std::time::{Duration, Instant};
 /// News rides on, and lists are compared, for a while after the last change.
 pub(crate) const CALM: Duration = Duration::from_secs(12);
 
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let span = bench.options.rest_span();
-    let groups = stage.groups();
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let (program, span) = (stage.program(), bench.options.rest_span());
+    let groups = stage.groups()?;
     pass(CALM);
     let spent = spend(groups, span);
-    bench.results.add(Measure::PerSecond, "at rest, each: packets sent", agents, program, &spent.packets);
-    bench.results.add(Measure::BytesPerSecond, "at rest, each: bytes sent, IP headers included", agents, program, &spent.bytes);
-    bench.results.add(Measure::MillisecondsPerSecond, "at rest, each: processor time", agents, program, &spent.processor);
-    bench.results.add(Measure::PerSecond, "at rest, each: wake-ups", agents, program, &spent.wake_ups);
-    bench.results.add(Measure::Mebibytes, "at rest, each: memory, proportional (PSS)", agents, program, &spent.proportional);
-    bench.results.add(Measure::Mebibytes, "at rest, each: memory, resident (RSS)", agents, program, &spent.resident);
+    bench.results.add(of, Measure::PerSecond, "at rest, each: packets sent", &spent.packets);
+    bench.results.add(of, Measure::BytesPerSecond, "at rest, each: bytes sent, IP headers included", &spent.bytes);
+    bench.results.add(of, Measure::MillisecondsPerSecond, "at rest, each: processor time", &spent.processor);
+    bench.results.add(of, Measure::PerSecond, "at rest, each: wake-ups", &spent.wake_ups);
+    bench.results.add(of, Measure::Mebibytes, "at rest, each: memory, proportional (PSS)", &spent.proportional);
+    bench.results.add(of, Measure::Mebibytes, "at rest, each: memory, resident (RSS)", &spent.resident);
     if groups[0].size() == 10 && program != Program::SerfLocal {
         let network = groups[0].network();
         stage.clear();
-        let mut sealed = [formed(Group::new(program, network).sealed())];
+        let mut sealed = [formed(Group::new(program, network).sealed())?];
         pass(CALM);
         let spent = spend(&mut sealed, span);
         let what = "at rest under a key, each: bytes sent, IP headers included";
-        bench.results.add(Measure::BytesPerSecond, what, agents, program, &spent.bytes);
+        bench.results.add(of, Measure::BytesPerSecond, what, &spent.bytes);
         let what = "at rest under a key, each: processor time";
-        bench.results.add(Measure::MillisecondsPerSecond, what, agents, program, &spent.processor);
+        bench.results.add(of, Measure::MillisecondsPerSecond, what, &spent.processor);
     }
+    Ok(())
 }
 
 /// What each agent of some groups spent, in no order.

@@ -2,8 +2,9 @@
 
 use crate::Bench;
 use crate::agent::Program;
-use crate::group::Group;
-use crate::results::Measure;
+use crate::group::{Group, InVain};
+use crate::options::Row;
+use crate::results::{Measure, Subject};
 use crate::stage::formed;
 use memberd_tests::process::Running;
 use memberd_tests::{Network, binaries, namespaces};
@@ -14,7 +15,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-const MACHINES: u8 = 10;
+/// How many machines' logs are searched.
+pub(crate) const MACHINES: u8 = 10;
 
 /// What is searched for: in words, and what grep gets.
 const SEARCHES: [(&str, &[&str]); 3] = [
@@ -23,14 +25,14 @@ const SEARCHES: [(&str, &[&str]); 3] = [
     ("1 % of the lines", &["ERROR"]),
 ];
 
-pub(crate) fn measure(bench: &mut Bench) {
+pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
     let network = Network::new(MACHINES).expect("network namespaces");
     // ssh seals too.
     let group = Group::new(Program::Memberd, &network).sealed();
     for number in group.numbers() {
         write_log(&group.place(number).offered(), number, bench.options.log_megabytes);
     }
-    let group = formed(group);
+    let group = formed(group)?;
     let shells = Shells::start(&group);
     for (what, arguments) in SEARCHES {
         for (tool, make) in TOOLS {
@@ -42,13 +44,15 @@ pub(crate) fn measure(bench: &mut Bench) {
                 first.push(one);
                 last.push(all);
             }
+            let of = Subject { row: Row::Search, agents: MACHINES.into(), program: tool.to_owned() };
             let mut add = |line: &str, times: &[f64]| {
-                bench.results.add_of(Measure::Seconds, &format!("search, {what}: {line} line"), MACHINES, tool, times);
+                bench.results.add(&of, Measure::Seconds, &format!("search, {what}: {line} line"), times);
             };
             add("first", &first);
             add("last", &last);
         }
     }
+    Ok(())
 }
 
 type Make = fn(&Group, &Shells, &[&str]) -> Command;

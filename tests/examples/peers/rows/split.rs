@@ -1,7 +1,7 @@
 //! A group is split in halves for 20 s, and heals: until every list is whole.
 
-use crate::group::until_whole;
-use crate::results::Measure;
+use crate::group::{InVain, until_whole};
+use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use crate::{Bench, pass};
 use std::time::{Duration, Instant};
@@ -13,9 +13,8 @@ const SPAN: Duration = Duration::from_secs(20);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Once: all groups at the same time.
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let groups = stage.groups();
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let groups = stage.groups()?;
     for group in groups.iter() {
         let numbers = group.numbers();
         let (one, other) = numbers.split_at(numbers.len() / 2);
@@ -24,9 +23,12 @@ pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
     pass(SPAN);
     groups.iter().for_each(|group| group.network().heal());
     let healed = Instant::now();
-    until_whole(groups, QUIET);
-    let times: Vec<f64> =
-        groups.iter().map(|group| group.last_change().saturating_duration_since(healed).as_secs_f64()).collect();
+    let outcome = until_whole(groups, QUIET);
+    let times: Vec<f64> = groups.iter().map(|group| group.whole_after(healed)).collect();
     groups.iter_mut().for_each(|group| drop(group.false_failures()));
-    bench.results.add(Measure::Seconds, "split in halves for 20 s: every list after the heal", agents, program, &times);
+    bench.results.add(of, Measure::Seconds, "split in halves for 20 s: every list after the heal", &times);
+    if outcome.is_err() {
+        stage.clear();
+    }
+    Ok(())
 }

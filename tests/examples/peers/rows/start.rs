@@ -3,22 +3,21 @@
 use crate::Bench;
 use crate::agent::Program;
 use crate::group::{Group, until_whole};
-use crate::results::Measure;
+use crate::results::{Measure, Subject};
 use memberd_tests::Network;
 use std::time::{Duration, Instant};
 
 /// One group at a time: it takes all that the machine has.
-pub(crate) fn measure(bench: &mut Bench, networks: &[Network]) {
-    let network = networks.first().expect("a network");
-    for program in bench.options.programs.clone().into_iter().filter(|program| *program != Program::SerfLocal) {
-        let mut times = Vec::new();
-        for _ in bench.rounds(1) {
-            let mut group = Group::new(program, network);
-            let start = Instant::now();
-            group.start_all();
-            until_whole(std::slice::from_mut(&mut group), Duration::ZERO);
-            times.push(group.last_change().saturating_duration_since(start).as_secs_f64());
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, network: &Network, program: Program) {
+    for _ in bench.rounds(1) {
+        let mut group = Group::new(program, network);
+        let start = Instant::now();
+        group.start_all();
+        let outcome = until_whole(std::slice::from_mut(&mut group), Duration::ZERO);
+        bench.results.add(of, Measure::Seconds, "all start at once: every list", &[group.whole_after(start)]);
+        if outcome.is_err() {
+            // Once says it, and there is more to measure.
+            return;
         }
-        bench.results.add(Measure::Seconds, "all start at once: every list", network.machines(), program, &times);
     }
 }

@@ -1,8 +1,8 @@
 //! One agent is stopped (SIGSTOP) for 1, 3 and 10 s: what the others say of it, and what it says of them.
 
 use super::phase;
-use crate::group::until_whole;
-use crate::results::Measure;
+use crate::group::{Group, InVain, until_whole};
+use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use crate::{Bench, pass};
 use nix::sys::signal::Signal;
@@ -11,40 +11,35 @@ use std::time::Duration;
 /// How long lists stay whole before that is believed: a suspicion may still be on its way.
 const QUIET: Duration = Duration::from_secs(4);
 
-pub(crate) fn measure(bench: &mut Bench, stage: &mut Stage) {
-    let (program, agents) = (stage.program(), stage.agents());
-    let groups = stage.groups();
+pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
+    let groups = stage.groups()?;
     for seconds in [1, 3, 10] {
-        let (mut reported, mut accused, mut back) = (Vec::new(), 0.0, Vec::new());
         for round in bench.rounds(groups.len()) {
             pass(phase(round));
             let stopped: Vec<usize> = (0..groups.len()).map(|index| groups[index].any_others(round + index)[0]).collect();
-            let signal = |groups: &mut [crate::group::Group], signal| -> Vec<_> {
+            let signal = |groups: &mut [Group], signal| -> Vec<_> {
                 groups.iter_mut().zip(&stopped).map(|(group, number)| group.signal(*number, signal)).collect()
             };
             signal(groups, Signal::SIGSTOP);
             pass(Duration::from_secs(seconds));
             let resumed = signal(groups, Signal::SIGCONT);
-            until_whole(groups, QUIET);
+            let outcome = until_whole(groups, QUIET);
+            let (mut reported, mut accused, mut back) = (Vec::new(), 0.0, Vec::new());
             for ((group, number), resumed) in groups.iter_mut().zip(&stopped).zip(resumed) {
                 let wrong = group.false_failures();
                 let of_it = wrong.iter().filter(|wrong| wrong.subject == *number).count();
                 accused += wrong.iter().filter(|wrong| wrong.subject != *number).count() as f64;
                 reported.push(f64::from(u8::from(of_it > 0)));
                 if of_it > 0 {
-                    back.push(group.last_change().saturating_duration_since(resumed).as_secs_f64());
+                    back.push(group.whole_after(resumed));
                 }
             }
+            let what = format!("one stopped for {seconds} s");
+            bench.results.add(of, Measure::Share, &format!("{what}: reported failed"), &reported);
+            bench.results.add(of, Measure::Total, &format!("{what}: reports that others failed"), &[accused]);
+            bench.results.add(of, Measure::Seconds, &format!("{what}: if reported, back in every list after its end"), &back);
+            outcome?;
         }
-        let what = format!("one stopped for {seconds} s");
-        bench.results.add(Measure::Share, &format!("{what}: reported failed"), agents, program, &reported);
-        bench.results.add(Measure::Total, &format!("{what}: reports that others failed"), agents, program, &[accused]);
-        bench.results.add(
-            Measure::Seconds,
-            &format!("{what}: if reported, back in every list after its end"),
-            agents,
-            program,
-            &back,
-        );
     }
+    Ok(())
 }

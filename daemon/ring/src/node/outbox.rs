@@ -1,0 +1,77 @@
+//! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that a member at rest allocates nothing.
+
+use super::Transmit;
+use crate::message::Message;
+use crate::wire;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// So much is kept for the next time when all is sent: what a member at rest needs many times over.
+const KEPT: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    /// How many of the bytes have been taken.
+    taken: usize,
+    /// Each with its length.
+    waiting: VecDeque<(Transmit, usize)>,
+}
+
+impl Outbox {
+    /// Adds a datagram, and returns its length.
+    pub(super) fn add(&mut self, to: SocketAddr, message: &Message) -> usize {
+        let begin = self.bytes.len();
+        wire::encode(message, &mut self.bytes);
+        let length = self.bytes.len() - begin;
+        self.waiting.push_back((Transmit { to, kind: message.body.kind() }, length));
+        length
+    }
+
+    /// Takes the oldest; its bytes replace those in `payload`.
+    pub(super) fn take(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
+        payload.clear();
+        let (transmit, length) = self.waiting.pop_front()?;
+        payload.extend(self.bytes.iter().skip(self.taken).take(length));
+        self.taken += length;
+        if self.waiting.is_empty() {
+            self.taken = 0;
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
+            self.waiting.shrink_to(KEPT / size_of::<(Transmit, usize)>());
+        }
+        Some(transmit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SentAt;
+    use crate::identity::Incarnation;
+    use crate::message::Body;
+    use crate::time::WallTime;
+
+    fn message(number: u64) -> Message {
+        Message { incarnation: Incarnation(number), sent: SentAt { mono: number, wall: WallTime(number) }, body: Body::Leave }
+    }
+
+    #[test]
+    fn what_is_added_is_taken_in_turn_and_little_room_is_kept() {
+        let (mut outbox, mut payload) = (Outbox::default(), b"of before".to_vec());
+        for round in 0..3 {
+            for number in 0..1_000 {
+                let length = outbox.add(SocketAddr::from(([192, 0, 2, 1], 1)), &message(number));
+                assert!((6..20).contains(&length));
+            }
+            for number in 0..1_000 {
+                let transmit = outbox.take(&mut payload).unwrap();
+                assert_eq!((transmit.to.port(), transmit.kind), (1, "leave"));
+                assert_eq!(wire::decode(&payload), Ok(message(number)), "in round {round}");
+            }
+            assert_eq!(outbox.take(&mut payload), None);
+            assert!(payload.is_empty());
+            assert!(outbox.bytes.capacity() <= KEPT);
+        }
+    }
+}
