@@ -27,6 +27,7 @@ mod rejoin;
 mod reload;
 mod replay;
 mod sealed;
+mod secrets;
 mod stalls;
 mod startup;
 mod state;
