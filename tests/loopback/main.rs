@@ -6,6 +6,8 @@ mod completions;
 mod conflicts;
 mod control;
 mod crashes;
+mod descriptors;
+mod disks;
 mod events;
 mod grep_json;
 mod grep_like_gnu;
