@@ -1,6 +1,6 @@
 //! Keeps the state on disk up to date without the protocol loop waiting for the disk.
 
-use crate::state::{Remembered, State, StateDir};
+use crate::state::{Remembered, State, StateDir, StateError};
 use memberd_ring::{Identity, Incarnation};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +20,45 @@ const DURABLE_LIMIT: Duration = Duration::from_secs(2);
 pub struct Keeper {
     directory: Arc<StateDir>,
     state: watch::Sender<State>,
+    trouble: Trouble,
     writer: JoinHandle<()>,
+}
+
+/// Why the state on disk is not the present one, if it is not. Told in the log once.
+#[derive(Debug, Clone, Default)]
+struct Trouble(watch::Sender<Option<String>>);
+
+impl Trouble {
+    /// Notes how a write went.
+    fn note(&self, saved: Result<(), StateError>) {
+        // With its causes, which say what to do.
+        let trouble = saved.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
+        match (&trouble, self.0.borrow().is_some()) {
+            (Some(error), false) => error!("the state cannot be written; it is tried again at each change: {error}"),
+            (None, true) => info!("the state is written again"),
+            (Some(_), true) | (None, false) => {}
+        }
+        self.0.send_replace(trouble);
+    }
 }
 
 impl Keeper {
     /// Starts with what was loaded. Must be called within the runtime.
     pub fn new(directory: Arc<StateDir>, state: State) -> Self {
         let (sender, receiver) = watch::channel(state);
-        let writer = tokio::spawn(write_changes(Arc::clone(&directory), receiver));
-        Keeper { directory, state: sender, writer }
+        let trouble = Trouble::default();
+        let writer = tokio::spawn(write_changes(Arc::clone(&directory), receiver, trouble.clone()));
+        Keeper { directory, state: sender, trouble, writer }
     }
 
     /// The newest incarnation that this machine ever had.
     pub fn incarnation(&self) -> Option<Incarnation> {
         Some(self.state.borrow().incarnation).filter(|incarnation| *incarnation > 0).map(Incarnation)
+    }
+
+    /// Why the state on disk is not the present one, if the last write failed.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.0.borrow().clone()
     }
 
     /// Keeps a new incarnation, soon.
@@ -47,8 +72,7 @@ impl Keeper {
         let (directory, state) = (Arc::clone(&self.directory), self.state.borrow().clone());
         let saved = tokio::task::spawn_blocking(move || directory.save(&state));
         match timeout(DURABLE_LIMIT, saved).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => error!(%error, "the state is not on disk"),
+            Ok(Ok(saved)) => self.trouble.note(saved),
             Ok(Err(error)) => error!(%error, "the state is not on disk"),
             Err(_) => error!(seconds = DURABLE_LIMIT.as_secs(), "the disk takes too long for the state"),
         }
@@ -79,24 +103,13 @@ impl Keeper {
     }
 }
 
-async fn write_changes(directory: Arc<StateDir>, mut state: watch::Receiver<State>) {
-    let mut failing = false;
+async fn write_changes(directory: Arc<StateDir>, mut state: watch::Receiver<State>, trouble: Trouble) {
     // Ends when the keeper is gone and its last change is written.
     while state.changed().await.is_ok() {
         sleep(GATHER).await;
         let (directory, now) = (Arc::clone(&directory), state.borrow_and_update().clone());
-        let saved = tokio::task::spawn_blocking(move || directory.save(&now)).await;
-        match saved {
-            Ok(Ok(())) if failing => {
-                failing = false;
-                info!("the state is written to disk again");
-            }
-            Ok(Ok(())) => {}
-            Ok(Err(error)) if !failing => {
-                failing = true;
-                warn!(%error, "the state cannot be written; trying again at the next change");
-            }
-            Ok(Err(_)) => {}
+        match tokio::task::spawn_blocking(move || directory.save(&now)).await {
+            Ok(saved) => trouble.note(saved),
             Err(error) => warn!(%error, "the state was not written"),
         }
     }

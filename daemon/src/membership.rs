@@ -1,6 +1,7 @@
 //! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`],
 //! on a thread of its own.
 
+mod address;
 mod calls;
 mod history;
 mod measure;

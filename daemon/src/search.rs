@@ -1,5 +1,6 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
 
+pub mod apart;
 mod ask;
 mod compiled;
 pub mod fan_out;

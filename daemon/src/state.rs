@@ -88,13 +88,18 @@ impl StateDir {
     /// Takes the directory, and makes it if need be (mode 0700).
     ///
     /// # Errors
-    /// When another daemon has it, or it cannot be made or written.
+    /// When another daemon has it, or it cannot be made, or it has no lock and none can be made.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |error| StateError::Io(path.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock_path = path.join("lock");
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
-        let mut file = options.open(&lock_path).map_err(|error| StateError::Io(lock_path.clone(), error))?;
+        // On a disk that has become read-only, what was written before still holds, and can be locked.
+        let opened = options.open(&lock_path).or_else(|error| match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => File::open(&lock_path).map_err(|_| error),
+            _ => Err(error),
+        });
+        let mut file = opened.map_err(|error| StateError::Io(lock_path.clone(), error))?;
         let mut holder = String::new();
         // Only for the message: who wrote something else than a number there is not named.
         let _ = (&mut file).take(20).read_to_string(&mut holder);
@@ -105,7 +110,8 @@ impl StateDir {
             }
             error => StateError::Io(lock_path.clone(), error.into()),
         })?;
-        write_pid(&lock).map_err(|error| StateError::Io(lock_path, error))?;
+        // For the message of another, no more: a disk without room keeps nobody from starting.
+        let _ = write_pid(&lock);
         Ok(StateDir { path: path.to_owned(), _lock: lock, saved: Mutex::new(None) })
     }
 
@@ -130,8 +136,10 @@ impl StateDir {
                 return Ok(Loaded { state, warnings });
             }
             let aside = self.file(&format!("{suffix}.corrupt"));
-            fs::rename(&path, &aside).map_err(|error| StateError::Io(path.clone(), error))?;
-            warnings.push(format!("{}: damaged; moved to {}", path.display(), aside.display()));
+            warnings.push(match fs::rename(&path, &aside) {
+                Ok(()) => format!("{}: damaged; moved to {}", path.display(), aside.display()),
+                Err(error) => format!("{}: damaged; cannot be moved aside: {error}", path.display()),
+            });
         }
         if !warnings.is_empty() {
             warnings.push("no readable state is left: this machine starts as a new one".to_owned());

@@ -3,13 +3,10 @@
 use memberd_control::message::MemberStatus;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::net::{TcpStream, UdpSocket};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 /// The status of memberd for bad settings.
@@ -203,71 +200,6 @@ fn a_key_file_that_others_can_read_or_that_is_none_ends_the_start() {
     fleet[1].launch();
     assert_eq!(fleet[1].wait_for_end(SOON).code(), Some(BAD_SETTINGS));
     assert!(fleet[1].stderr().contains(&format!("{}: No such file", path.display())));
-}
-
-/// Bytes that no two tests share, as a key; and how it would look in a log, in hexadecimal digits of both cases, base64 and as a list.
-fn traces_of(key: &[u8; 32]) -> Vec<String> {
-    let digits = |case: fn(&u8) -> String| key.iter().map(case).collect::<String>();
-    let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
-    let base64 = |skipped: usize| {
-        let groups = key[skipped..].chunks_exact(3);
-        groups.flat_map(|group| {
-            let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte));
-            [18, 12, 6, 0].map(|shift| letters[bits >> shift & 63])
-        })
-    };
-    let list = key[..8].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-    let mut traces =
-        vec![digits(|byte| format!("{byte:02x}"))[..16].to_owned(), digits(|byte| format!("{byte:02X}"))[..16].to_owned(), list];
-    traces.extend((0..3).map(|skipped| base64(skipped).take(12).collect::<String>()));
-    traces
-}
-
-#[test]
-fn the_key_is_in_no_log() {
-    let key: [u8; 32] = std::array::from_fn(|place| u8::try_from(place * 37 % 251).unwrap() ^ 0x5a);
-    let line: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let write = |daemon: &mut Daemon, rubbish: &str| {
-        daemon.set_keys("5e");
-        let path = daemon.settings.key_file.clone().unwrap();
-        let others = fs::read_to_string(&path).unwrap();
-        fs::write(path, format!("memberd-key:{line}\n{rubbish}{others}")).unwrap();
-    };
-    let mut fleet = Fleet::start_with(3, |daemon| {
-        daemon.settings.level = "trace";
-        write(daemon, "");
-    });
-    let output = fleet[1].ctl(&["grep", "memberd", "*.log"]);
-    assert!(output.status.success(), "{output:?}");
-    fleet.crash(&[3]);
-    // A key that is good, and a line beside it that is not.
-    write(&mut fleet[2], "memberd-key:0123\n");
-    fleet[2].reload();
-    let mut traces = traces_of(&key);
-    traces.extend(["5555555555".to_owned(), "eeeeeeeeee".to_owned()]);
-    for daemon in fleet.daemons() {
-        let said = daemon.stderr() + &daemon.log().text();
-        assert!(said.contains(" DEBUG sent"), "{said}");
-        assert_eq!(traces.iter().find(|trace| said.contains(trace.as_str())), None, "{said}");
-    }
-    let said = fleet[2].log().text();
-    assert!(said.contains("line 2: a key is 64 hexadecimal digits"), "{said}");
-}
-
-/// core(5): cores are allowed here, whatever their size, and wait(2) tells whether there was one.
-#[test]
-fn a_daemon_with_a_key_leaves_no_core_when_it_crashes() {
-    let (_, most) = getrlimit(Resource::RLIMIT_CORE).unwrap();
-    setrlimit(Resource::RLIMIT_CORE, most, most).unwrap();
-    let mut fleet = sealed(2, "a");
-    let limits = fs::read_to_string(format!("/proc/{}/limits", fleet[1].pid())).unwrap();
-    let allowed = limits.lines().any(|line| line.starts_with("Max core file size") && !line.contains(" 0  "));
-    assert!(allowed || most == 0, "{limits}");
-    // As root this holds of every process; of others only where dumps are forbidden: proc(5).
-    assert_eq!(fs::metadata(format!("/proc/{}/mem", fleet[1].pid())).unwrap().uid(), 0);
-    fleet[1].signal(Signal::SIGABRT);
-    let ended = fleet[1].wait_for_end(SOON);
-    assert!(ended.signal() == Some(Signal::SIGABRT as i32) && !ended.core_dumped(), "{ended:?}");
 }
 
 /// The three steps of changing a key: taken by all, then used by all, then the old one dropped by all. In the midst of each step, with

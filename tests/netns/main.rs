@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
 
 mod crashes;
+mod interface;
 mod introducer;
 mod links;
 mod loss;

@@ -81,6 +81,8 @@ impl Daemon {
         assert!(self.process.is_none(), "{} runs already", self.name());
         let stderr = OpenOptions::new().create(true).append(true).open(self.stderr_path()).expect("a file for standard error");
         let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
+        // Where a core would be left, if it left one.
+        command.current_dir(&self.directory);
         command.arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         self.process = Some(Running::start(&mut command));
     }

@@ -11,6 +11,7 @@ pub mod chance;
 pub mod control;
 pub mod crowd;
 pub mod daemon;
+pub mod disk;
 pub mod fleet;
 pub mod flood;
 pub mod follow;

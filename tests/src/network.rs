@@ -85,6 +85,14 @@ impl Network {
         self.namespaces.path(&machine(i))
     }
 
+    /// Runs lines of ip(8) on a machine, whose one interface is `eth0`.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub fn ip(&self, number: usize, lines: &str) {
+        self.namespaces.ip(&format!("vm{number}"), &format!("{lines}\n")).expect("ip takes these lines");
+    }
+
     /// What the machines have sent so far: bytes and packets, IP headers included and those of Ethernet not. Of a network of one machine,
     /// which has nobody to send to, what it has sent to itself.
     ///

@@ -34,6 +34,7 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
             ("members declared failed", "accusations"),
             ("lists that differed", "repairs"),
             ("own stalls", "stalls"),
+            ("log lines lost", "log_lines_lost"),
         ],
     ),
 ];

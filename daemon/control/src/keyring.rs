@@ -31,6 +31,9 @@ pub const KEY_LENGTH: usize = 32;
 #[derive(Clone, PartialEq, Eq)]
 pub struct GroupKey(Zeroizing<[u8; KEY_LENGTH]>);
 
+/// What is derived from a key. It has one place, which is wiped when it is dropped: whoever moves it, moves the way to it.
+pub type Secret = Box<Zeroizing<[u8; KEY_LENGTH]>>;
+
 /// What a key is called in public: a hash of it, by which two files can be compared and from which the key cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
@@ -60,13 +63,16 @@ impl GroupKey {
 
     /// What it is called in public: the first four bytes of BLAKE3 in key derivation mode with the context `memberd key id 1`.
     pub fn id(&self) -> KeyId {
-        let [a, b, c, d, ..] = *self.derive("memberd key id 1");
+        let [a, b, c, d, ..] = **self.derive("memberd key id 1");
         KeyId([a, b, c, d])
     }
 
     /// Another secret, for one purpose only: BLAKE3 in key derivation mode. `context` names the purpose, and is a constant.
-    pub fn derive(&self, context: &'static str) -> Zeroizing<[u8; KEY_LENGTH]> {
-        Zeroizing::new(blake3::derive_key(context, self.0.as_slice()))
+    pub fn derive(&self, context: &'static str) -> Secret {
+        // Made in its place, so that no copy is left behind where it came by.
+        let mut secret = Secret::default();
+        blake3::Hasher::new_derive_key(context).update(self.0.as_slice()).finalize_xof().fill(secret.as_mut_slice());
+        secret
     }
 
     /// The line of the file, with its newline. This is the secret itself.
@@ -295,6 +301,17 @@ mod tests {
         fs::write(&long, vec![b'#'; MOST_BYTES + 1]).unwrap();
         fs::set_permissions(&long, Permissions::from_mode(0o600)).unwrap();
         assert!(matches!(Keyring::load(&long), Err(KeyringError::TooLong)));
+    }
+
+    /// Holds of types that are wiped when dropped; else this does not compile.
+    fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+
+    #[test]
+    fn a_key_its_line_and_what_is_derived_from_it_are_wiped_when_dropped() {
+        let key = GroupKey::generate().unwrap();
+        is_wiped(&key.0);
+        is_wiped(&key.to_line());
+        is_wiped(&*key.derive("memberd key id 1"));
     }
 
     proptest! {

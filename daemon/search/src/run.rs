@@ -10,7 +10,6 @@ mod merge;
 mod parts;
 mod places;
 mod plan;
-mod priority;
 mod queue;
 mod range;
 mod reader;
@@ -112,7 +111,7 @@ impl Search {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let work = Work { search: self, plan, machine, files: &[], cancel, budget: &budget };
-        let totals = apart(plan, output, |found| follow::follow(&work, offer, narrow, found));
+        let totals = apart(output, |found| follow::follow(&work, offer, narrow, found));
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
@@ -131,7 +130,7 @@ impl Search {
         let files = if self.query.selects_nothing() { &[] } else { files };
         let work = Work { search: self, plan, machine, files, cancel, budget: &budget };
         if plan.by_time && self.query.prints_lines() {
-            let totals = apart(plan, output, |found| merge::merge(&work, found));
+            let totals = apart(output, |found| merge::merge(&work, found));
             return Totals { elapsed: started.elapsed(), ..totals };
         }
         let block_bytes = block_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());

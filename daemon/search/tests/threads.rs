@@ -1,4 +1,4 @@
-//! The threads of a search: their number, their priority, and what they hold in memory.
+//! The threads of a search: their number and their priority.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -53,13 +53,9 @@ fn run(plan: &Plan, look: impl FnOnce()) {
 }
 
 #[test]
-fn there_are_as_many_as_are_asked_for_and_they_give_way_if_they_shall() {
-    let own = || nice(&fs::read_to_string("/proc/thread-self/stat").unwrap());
-    let usual = own();
-    for (low_priority, nice) in [(true, 19), (false, usual)] {
-        let plan = Plan { threads: NonZero::new(3).unwrap(), low_priority, ..Plan::default() };
-        // The threads start one another, and wait when their queues are full.
-        run(&plan, || while nice_values("search") != [nice; 3] {});
-    }
-    assert_eq!(own(), usual, "the caller's is its own");
+fn there_are_as_many_as_are_asked_for_at_the_priority_of_the_caller() {
+    let own = nice(&fs::read_to_string("/proc/thread-self/stat").unwrap());
+    let plan = Plan { threads: NonZero::new(3).unwrap(), ..Plan::default() };
+    // The threads start one another, and wait when their queues are full.
+    run(&plan, || while nice_values("search") != [own; 3] {});
 }

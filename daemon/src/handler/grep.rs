@@ -3,11 +3,11 @@
 use super::{Context, ended, not_in_group, refused};
 use crate::control::connection::{Client, ClientError};
 use crate::membership::Command;
+use crate::search::apart::apart;
 use crate::search::fan_out::{FanOut, HELD};
 use crate::search::members::{Chosen, Selection, Target};
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -27,8 +27,10 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
     };
     // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats do not wait for that.
     let searches = Arc::clone(&context.searches);
-    let checked = tokio::task::spawn_blocking(move || (searches.refusal(&request), request));
-    let (bad, mut request) = checked.await.map_err(io::Error::other)?;
+    let (bad, mut request) = match apart(move || (searches.refusal(&request), request)).await {
+        Ok(checked) => checked,
+        Err(error) => return client.send(&refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}"))).await,
+    };
     if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }

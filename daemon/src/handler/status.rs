@@ -11,6 +11,8 @@ pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(),
         Ok(mut report) => {
             report.greps = context.greps.running();
             report.searches = context.searches.work().running;
+            report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
+            report.counters.sort();
             Reply::Status(report)
         }
         Err(error) => ended(error),

@@ -1,5 +1,6 @@
 //! How this daemon is doing: the report behind `memberctl status`, and what is wrong in plain words.
 
+use super::address;
 use super::traffic::Traffic;
 use memberd_control::message::{NeighbourRecord, StatusReport};
 use memberd_ring::list::Standing;
@@ -13,7 +14,8 @@ const MUCH_LOSS: u16 = 100;
 /// For this long after its list last changed, neighbours may well have another.
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
-/// The report. `refusals` are what the seal turned away, by cause. Whoever asks adds the greps.
+/// The report. `refusals` are what the seal turned away, by cause; `unwritten` is why the state is not on disk, if it is not. Whoever
+/// asks adds the greps, and the lines that the log lost.
 pub(super) fn report(
     node: &Node,
     traffic: &Traffic,
@@ -21,6 +23,7 @@ pub(super) fn report(
     uptime: Duration,
     now: Now,
     trying_to_join: bool,
+    unwritten: Option<String>,
 ) -> StatusReport {
     let standing = |wanted: fn(&Standing) -> bool| {
         let count = node.list().iter().filter(|entry| wanted(&entry.standing)).count();
@@ -33,6 +36,10 @@ pub(super) fn report(
     if trying_to_join && node.phase() != PhaseName::Member {
         warnings.push("not in the group yet; trying to join: are the introducers up and reachable?".to_owned());
     }
+    warnings.extend(address::gone(node.address().ip()));
+    warnings.extend(
+        unwritten.map(|reason| format!("the state cannot be written, so a restart may not know of the last changes: {reason}")),
+    );
     StatusReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         phase: node.phase().as_str().to_owned(),

@@ -10,7 +10,7 @@ use super::calls::Calls;
 use super::history::History;
 use super::measure::Gauges;
 use super::traffic::Traffic;
-use super::{Command, Handle, JoinFailure, Joined};
+use super::{Command, Handle, JoinFailure, Joined, address};
 use crate::keeper::Keeper;
 use crate::notify;
 use crate::peer::call::Caller;
@@ -199,10 +199,16 @@ impl Membership {
     fn send_back(&mut self, to: SocketAddr, bytes: &[u8]) {
         match self.socket.try_send_to(bytes, to) {
             Ok(_) => self.traffic.sent("greeting"),
-            Err(error) => {
-                self.traffic.unsent();
-                debug!(%to, %error, "a greeting was not answered");
-            }
+            Err(error) => self.note_unsent(to, "greeting", &error),
+        }
+    }
+
+    /// A lost datagram, as the network loses them too; but where many are not taken by the kernel, somebody should know why.
+    fn note_unsent(&mut self, to: SocketAddr, kind: &'static str, error: &io::Error) {
+        debug!(%to, kind, %error, "not sent");
+        if let Some(times) = self.traffic.unsent() {
+            let reason = address::gone(self.node.address().ip()).unwrap_or_else(|| error.to_string());
+            warn!(%to, times, reason, "datagrams cannot be sent; further ones are told once a minute");
         }
     }
 
@@ -222,11 +228,7 @@ impl Membership {
             let sealed = self.edge.outgoing(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
             match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, transmit.to)) {
                 Ok(_) => self.traffic.sent(transmit.kind),
-                Err(error) => {
-                    // A lost datagram, as the network loses them too.
-                    self.traffic.unsent();
-                    debug!(to = %transmit.to, kind = transmit.kind, %error, "not sent");
-                }
+                Err(error) => self.note_unsent(transmit.to, transmit.kind, &error),
             }
         }
         self.edge.all_is_said();

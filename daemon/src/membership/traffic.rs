@@ -43,6 +43,7 @@ pub(super) struct Traffic {
     totals: Totals,
     /// Which causes of refusal were told when.
     told: BTreeMap<&'static str, Count>,
+    told_unsent: Count,
     peers: BTreeMap<SocketAddr, Peer>,
 }
 
@@ -71,6 +72,7 @@ impl Traffic {
             silence: millis(settings.failure_timeout) * 2,
             totals: Totals::default(),
             told: BTreeMap::new(),
+            told_unsent: Count::default(),
             peers: BTreeMap::new(),
         }
     }
@@ -83,8 +85,10 @@ impl Traffic {
         *self.totals.sent.entry(kind).or_default() += 1;
     }
 
-    pub(super) fn unsent(&mut self) {
+    /// Counts one that the kernel did not take; when that is to be told in the log: how many are.
+    pub(super) fn unsent(&mut self) -> Option<u64> {
         self.totals.unsent += 1;
+        self.told_unsent.note(std::time::Instant::now())
     }
 
     pub(super) fn received(&mut self, message: &Message) {

@@ -19,6 +19,11 @@ pub async fn text(context: &Context) -> Result<String, Ended> {
     traffic(&mut text, &measured);
     protocol(&mut text, &measured);
     searches(&mut text, context.searches.work(), context.greps.counts());
+    text.counter(
+        "memberd_log_lines_lost_total",
+        "Lines of the log that were not written, to the file or to standard error or the journal.",
+    )
+    .value(context.log.lost_lines());
     Ok(text.finish())
 }
 

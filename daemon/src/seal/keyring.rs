@@ -1,17 +1,16 @@
 //! What is derived from the group's keys: for each key a secret for datagrams and one for connections, so that none serves two ends.
 
-use memberd_control::keyring::{GroupKey, KEY_LENGTH, KeyId, Keyring};
+use memberd_control::keyring::{GroupKey, KeyId, Keyring, Secret};
 use std::fmt;
-use zeroize::Zeroizing;
 
 /// The secrets of one group key, wiped when dropped.
 pub struct SealingKey {
     /// What the key is called in public.
     pub id: KeyId,
     /// From this the key of each life of each sender of datagrams is derived.
-    pub(super) datagrams: Zeroizing<[u8; KEY_LENGTH]>,
+    pub(super) datagrams: Secret,
     /// The pre-shared key of connections.
-    pub(super) streams: Zeroizing<[u8; KEY_LENGTH]>,
+    pub(super) streams: Secret,
 }
 
 impl From<&GroupKey> for SealingKey {
@@ -59,5 +58,24 @@ impl SealingKeys {
     pub fn names(&self) -> String {
         let names: Vec<String> = self.all().map(|key| key.id.to_string()).collect();
         names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chacha20poly1305::ChaCha20Poly1305;
+    use zeroize::ZeroizeOnDrop;
+
+    /// Holds of types that are wiped when dropped; else this does not compile.
+    fn is_wiped<T: ZeroizeOnDrop>(_: &T) {}
+
+    #[test]
+    fn what_is_derived_from_a_key_is_wiped_when_dropped_and_so_is_the_cipher_that_uses_it() {
+        let keys = super::super::tests::keys("a");
+        is_wiped(&*keys.first().datagrams);
+        is_wiped(&*keys.first().streams);
+        let cipher: Option<ChaCha20Poly1305> = None;
+        cipher.iter().for_each(is_wiped);
     }
 }

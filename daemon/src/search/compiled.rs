@@ -39,7 +39,7 @@ impl Compiling {
         Compiling { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
     }
 
-    /// Compiles the patterns of a request. Must be called on a thread of the runtime that may block.
+    /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may block.
     pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
         match query(request, SMALL)?.compile() {
             Ok(search) => Ok(Compiled { search, _turn: None }),

@@ -82,12 +82,11 @@ fn follow(
     GrepTotals { files: totals.files, bytes: totals.bytes, lines: totals.lines, errors: totals.errors, ..GrepTotals::default() }
 }
 
-/// How the search goes about its files: at a low priority, since heartbeats do not wait.
+/// How the search goes about its files.
 fn plan(searches: &Searches, request: &GrepRequest) -> Plan {
     Plan {
         window: Window { since: request.files.since, until: request.files.until },
         by_time: request.printing.by_time,
         threads: searches.limits.search_threads,
-        low_priority: true,
     }
 }

@@ -4,6 +4,7 @@
 //! bounded whatever is found. It ends when the connection does.
 
 use super::Searches;
+use super::apart::apart;
 use super::one::search;
 use super::pieces::Pieces;
 use super::reply::PeerReply;
@@ -134,12 +135,12 @@ async fn run(
         ));
     };
     let output = Pieces::new(queue, searches.limits.search_output, searched);
-    let ended = tokio::task::spawn_blocking(move || {
+    let ended = apart(move || {
         let reply = search(&searches, &request, output, &cancel);
         drop(slot);
         reply
     });
-    ended.await.unwrap_or_else(|_| PeerReply::Refused("the search broke off: see this machine's log".to_owned()))
+    ended.await.unwrap_or_else(|error| PeerReply::Refused(format!("no search there: {error}; see that machine's log")))
 }
 
 async fn slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {

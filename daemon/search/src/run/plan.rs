@@ -11,17 +11,16 @@ pub struct Plan {
     /// The lines of all files in the order of time, to [`Output::timed`](crate::Output::timed). Only where lines or matches are
     /// printed; context is left out.
     pub by_time: bool,
-    /// On how many threads files, and the parts of large ones, are searched side by side. The output is the same for any number.
+    /// On how many threads files, and the parts of large ones, are searched side by side, at the priority of the caller's. The output
+    /// is the same for any number.
     pub threads: NonZero<usize>,
-    /// Whether these threads give way to all others: nice 19. A system that refuses it is not told on.
-    pub low_priority: bool,
 }
 
 impl Default for Plan {
-    /// All lines, file after file, on as many threads as the machine has cores, at the priority of the caller.
+    /// All lines, file after file, on as many threads as the machine has cores.
     fn default() -> Self {
         let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Plan { window: Window::default(), by_time: false, threads, low_priority: false }
+        Plan { window: Window::default(), by_time: false, threads }
     }
 }
 

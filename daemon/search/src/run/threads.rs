@@ -15,7 +15,6 @@ use std::time::Duration;
 use super::assembly::{Assembly, Next};
 use super::block::Blocks;
 use super::plan::Plan;
-use super::priority;
 use super::queue::{Piece, Queue};
 use super::units::{Unit, Units};
 use super::worker::Worker;
@@ -97,7 +96,7 @@ impl Work<'_> {
             enough: AtomicBool::new(false),
         };
         std::thread::scope(|scope| {
-            start(scope, self.plan, || shared.search_units(scope)).map_err(Broken::NoThread)?;
+            start(scope, || shared.search_units(scope)).map_err(Broken::NoThread)?;
             let result = self.gather(&in_line, assembly);
             // The threads see it when they take the next unit, or when nobody takes their pieces.
             shared.enough.store(true, Ordering::Relaxed);
@@ -139,11 +138,11 @@ impl Work<'_> {
 }
 
 /// Does `work` on a thread of its own, and hands on what it finds; it ends with [`Piece::End`].
-pub(crate) fn apart(plan: &Plan, output: &mut dyn Output, work: impl FnOnce(&SyncSender<Piece>) + Send) -> Totals {
+pub(crate) fn apart(output: &mut dyn Output, work: impl FnOnce(&SyncSender<Piece>) + Send) -> Totals {
     let stopped = Totals { interrupted: true, ..Totals::default() };
     let (sender, pieces) = sync_channel(PIECES);
     std::thread::scope(|scope| {
-        if let Err(reason) = start(scope, plan, move || work(&sender)) {
+        if let Err(reason) = start(scope, move || work(&sender)) {
             let told = output.message(no_thread(&reason));
             return Totals { errors: 1, interrupted: told.is_err(), ..Totals::default() };
         }
@@ -194,7 +193,7 @@ impl<'w> Shared<'w> {
         {
             if more {
                 // Without it, this one goes on alone.
-                let _ = start(scope, self.work.plan, || self.search_units(scope));
+                let _ = start(scope, || self.search_units(scope));
             }
             queue.replace(Some(pieces));
             let Some(file) = self.work.files.get(unit.file) else { return };
@@ -226,19 +225,8 @@ impl<'w> Shared<'w> {
 ///
 /// # Errors
 /// The system's words when there can be no more threads.
-pub(crate) fn start<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    plan: &Plan,
-    work: impl FnOnce() + Send + 'scope,
-) -> Result<(), String> {
-    let low_priority = plan.low_priority;
-    let body = move || {
-        if low_priority {
-            priority::lower();
-        }
-        work();
-    };
-    Builder::new().name("search".to_owned()).spawn_scoped(scope, body).map(drop).map_err(|error| reason(&error))
+pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> Result<(), String> {
+    Builder::new().name("search".to_owned()).spawn_scoped(scope, work).map(drop).map_err(|error| reason(&error))
 }
 
 /// The next item of a queue, none at its end. While it waits, what was found before is handed on.

@@ -107,7 +107,8 @@ impl Membership {
 
     fn status(&self, now: Now) -> StatusReport {
         let refusals: Vec<_> = self.edge.refusals().collect();
-        status::report(&self.node, &self.traffic, &refusals, self.started.elapsed(), now, self.retry.is_some())
+        let (uptime, unwritten) = (self.started.elapsed(), self.keeper.trouble());
+        status::report(&self.node, &self.traffic, &refusals, uptime, now, self.retry.is_some(), unwritten)
     }
 
     fn measured(&self, now: Now) -> Measured {

@@ -1,0 +1,59 @@
+//! A daemon that has used up its file descriptors: heartbeats need none, and all else comes back by itself.
+
+use memberd_tests::process::Running;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Longer than two failure timeouts, so that whatever comes of it is seen.
+const WATCHED: Duration = Duration::from_secs(4);
+
+/// The daemon has the descriptors that it has open, and gets no further one of this number or more (`prlimit` of util-linux).
+fn limit_descriptors(daemon: &Daemon, number: &str) {
+    let set =
+        Command::new("prlimit").args(["--pid", &daemon.pid().to_string(), &format!("--nofile={number}:")]).status().unwrap();
+    assert!(set.success());
+}
+
+fn soft_limit(daemon: &Daemon) -> String {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    line.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_member_without_descriptors_stays_one_notices_a_crash_and_recovers_by_itself() {
+    let mut fleet = Fleet::start_with(5, |daemon| daemon.set_keys("a"));
+    let usual = soft_limit(&fleet[2]);
+    let mut followers = fleet.follow();
+    limit_descriptors(&fleet[2], "3");
+    // It cannot let anybody in, and not even read its settings.
+    let _waiting = UnixStream::connect(&fleet[2].settings.socket).unwrap();
+    fleet[2].signal(Signal::SIGHUP);
+    fleet[2].wait_until_logged("the settings were not reloaded; the old ones stay in force");
+    fleet[2].wait_until_logged("cannot accept connections of control clients");
+    fleet.assert_quiet_for(&mut followers, WATCHED, &[]);
+    let crash = fleet.crash(&[4]).remove(0);
+    followers.assert_crash_noticed(&crash.id, crash.at, &["vm4"]);
+    fleet.assert_quiet_for(&mut followers, WATCHED, &[&crash.id]);
+    let mut waiting = fleet[2].memberctl(&["list"]);
+    let mut waiting = Running::start(waiting.stdout(Stdio::null()));
+    limit_descriptors(&fleet[2], &usual);
+
+    assert!(waiting.wait(SOON).success(), "who waited was served");
+    fleet[4].start();
+    fleet.wait_until_whole();
+    wait_until("a grep is answered by all", SOON, || {
+        let output = fleet[1].ctl(&["grep", "-c", "memberd starts"]);
+        let answers = String::from_utf8_lossy(&output.stdout).lines().count();
+        holds(output.status.success() && answers == 5, || format!("{output:?}"))
+    });
+    fleet[2].reload();
+    let log = fleet[2].log().text();
+    assert_eq!(log.matches("cannot accept connections of control clients").count(), 1, "{log}");
+    fleet.wait_until_remembered();
+    followers.assert_none_failed_but(&[&crash.id]);
+}

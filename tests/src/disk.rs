@@ -1,0 +1,116 @@
+//! Small disks of a test's own that can be filled and write-protected, in a mount namespace of the test: nothing of them is left behind.
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// Does something on a thread that has mounts of its own, with whatever it starts. Where that is not to be had, it is said loudly and
+/// nothing is done; with `CI=true` in the environment that is a failure.
+///
+/// # Panics
+/// In CI, without the right to mount; and when the work does.
+pub fn apart(work: impl FnOnce() + Send) {
+    let done = thread::scope(|scope| {
+        let worker = scope.spawn(|| match own_mounts() {
+            Ok(()) => work(),
+            Err(error) => left_out(error),
+        });
+        worker.join()
+    });
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+fn own_mounts() -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    // What is mounted here is not to be seen elsewhere.
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+}
+
+fn left_out(error: nix::Error) {
+    let words = format!("no mounts of this test's own: {error}; they need root");
+    assert!(!std::env::var("CI").is_ok_and(|value| value == "true"), "{words}");
+    // Not by eprintln, which the test harness swallows. There is no help if standard error cannot be written.
+    let _ = std::io::stderr().write_all(format!("\nNOT TESTED: {words}\n\n").as_bytes());
+}
+
+/// A disk in memory (tmpfs(5)), unmounted when dropped.
+#[derive(Debug)]
+pub struct Disk {
+    path: PathBuf,
+}
+
+impl Disk {
+    /// Mounts an empty one at this path, of so many KiB. Within [`apart`].
+    ///
+    /// # Panics
+    /// When it cannot be mounted.
+    pub fn mount(path: &Path, kib: u32) -> Self {
+        fs::create_dir_all(path).expect("a place for the disk");
+        let options = format!("size={kib}k,mode=0700");
+        mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).expect("a disk in memory");
+        Disk { path: path.to_owned() }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path.join("filler")
+    }
+
+    /// Takes all room that is left.
+    ///
+    /// # Panics
+    /// When it does not become full.
+    pub fn fill(&self) {
+        let mut filler = File::create(self.filler()).expect("a name on the disk");
+        while filler.write_all(&[b'x'; 4_096]).is_ok() {}
+        // A write that was cut short may have left a few bytes.
+        let full = filler.write(b"x").expect_err("the disk is full");
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    /// Gives that room back.
+    ///
+    /// # Panics
+    /// When it had not been taken.
+    pub fn free(&self) {
+        fs::remove_file(self.filler()).expect("the disk was filled");
+    }
+
+    /// From now on nothing can be opened for writing, made, renamed or removed, until the guard is dropped. What is open stays open.
+    ///
+    /// # Panics
+    /// When that cannot be mounted.
+    #[must_use = "it ends with the guard"]
+    pub fn protect(&self) -> Protected {
+        let (none, bind) = (None::<&str>, MsFlags::MS_BIND);
+        mount(Some(&self.path), &self.path, none, bind, none).expect("the same disk once more");
+        let read_only = bind | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, &self.path, none, read_only, none).expect("a mount that can be read only");
+        Protected { path: self.path.clone() }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        unmount(&self.path);
+    }
+}
+
+/// A disk that cannot be written, for as long as this lives.
+#[derive(Debug)]
+pub struct Protected {
+    path: PathBuf,
+}
+
+impl Drop for Protected {
+    fn drop(&mut self) {
+        unmount(&self.path);
+    }
+}
+
+fn unmount(path: &Path) {
+    // What is still in use goes with its last user, and all of it with the test's namespace.
+    let _ = umount2(path, MntFlags::MNT_DETACH);
+}
