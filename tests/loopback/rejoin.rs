@@ -14,9 +14,11 @@ fn a_killed_daemon_that_is_started_again_rejoins_by_itself_with_a_larger_incarna
     let mut followers = fleet.follow();
     let crash = fleet.crash(&[3]).remove(0);
     followers.assert_crash_noticed(&crash.id, crash.at, &["vm3"]);
+    let log = fleet[3].log().text();
     fleet[3].start();
     fleet.wait_until_whole();
     let id = fleet.id(3);
+    assert!(!log.is_empty() && fleet[3].log().text().starts_with(&log), "machine.3.log goes on where it was");
     assert!(incarnation(&id) > incarnation(&crash.id), "{id} came after {}", crash.id);
     followers.assert_none_failed_but(&[&crash.id]);
 }
