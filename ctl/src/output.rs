@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+
+/// How much a pipe holds that much is written to, in bytes: the most that Linux lets everybody have (pipe(7)).
+const PIPE_BYTES: i32 = 1 << 20;
 
 /// Whether colour is wanted where the user did not say: on a terminal that has it, unless `NO_COLOR` is set (no-color.org).
 pub(crate) fn color_by_default() -> bool {
@@ -106,6 +110,14 @@ impl Output {
     /// Empties the terminal's screen and begins at its top (ECMA-48, CUP and ED).
     pub(crate) fn clear_screen(&mut self) -> Result<(), Failure> {
         self.bytes(b"\x1b[H\x1b[2J")
+    }
+
+    /// Makes room in a pipe, so that this end and its reader take turns less often. What is no pipe stays as it is, and so does one for
+    /// which the system has no more room.
+    pub(crate) fn widen_pipe(&self) {
+        if fcntl(&self.stdout, FcntlArg::F_GETPIPE_SZ).is_ok_and(|bytes| bytes < PIPE_BYTES) {
+            let _ = fcntl(&self.stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        }
     }
 
     /// Lets time pass; ends with [`Failure::OutputClosed`] as soon as the reader has gone.

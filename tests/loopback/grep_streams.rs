@@ -67,6 +67,28 @@ fn merged_lines_of_all_members_come_in_the_order_of_time() {
 }
 
 #[test]
+fn merged_lines_bring_their_context_along_and_groups_are_separated() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        let number = number(daemon);
+        let mut file = daemon.offer("a.log");
+        for event in 0..30 {
+            let word = if event % 10 == 4 { "error" } else { "fine" };
+            writeln!(file, "{} {word} {number}/{event}", stamp(10 * event + number)).unwrap();
+        }
+    });
+    let output = fleet[2].ctl(&["grep", "--merge", "-h", "-C1", "error", "a.log"]);
+    let words: Vec<String> = stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
+    let group = |number: usize, event: usize| (event - 1..=event + 1).map(move |event| format!("{number}/{event}"));
+    let groups: Vec<Vec<String>> =
+        [4, 14, 24].iter().flat_map(|event| [1, 2].map(|number| group(number, *event).collect())).collect();
+    assert_eq!(words, groups.join(&"--".to_owned()), "{output:?}");
+    // Where groups touch nothing is between them, but where another member's lines are.
+    let output = fleet[2].ctl(&["grep", "--merge", "-h", "-A0", "fine ./[01]$", "a.log"]);
+    let words: Vec<String> = stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(words, ["1/0", "--", "2/0", "--", "1/1", "--", "2/1"]);
+}
+
+#[test]
 fn a_member_that_hangs_holds_merged_lines_up_for_a_bounded_time_only() {
     let fleet = Fleet::start_with(3, |daemon| {
         let number = number(daemon);
@@ -151,6 +173,41 @@ fn a_member_is_followed_for_as_long_as_it_has_the_tags() {
             write_until_it_comes(&fleet[2], &stdout);
         }
     }
+    drop(memberctl);
+}
+
+#[test]
+fn followed_lines_come_with_their_context_even_where_that_is_written_later() {
+    let fleet = Fleet::start_with(2, |daemon| drop(daemon.offer("live.log")));
+    let (memberctl, stdout, _stderr) = grep(&fleet, &["--follow", "-h", "-n", "-A", "2", "-i", "ERROR", "live.log"]);
+    let (mut began, mut written) = ([false; 2], [0; 2]);
+    wait_until("both are followed", SOON, || {
+        for (at, member) in [1, 2].into_iter().enumerate().filter(|(at, _)| !began[*at]).collect::<Vec<_>>() {
+            // Each has its own word, so that it is known whose line came.
+            write(&fleet[member], &format!("an error of {member}"));
+            written[at] += 1;
+        }
+        while let Ok(line) = stdout.recv_timeout(std::time::Duration::from_millis(200)) {
+            began[0] |= line.ends_with(" of 1");
+            began[1] |= line.ends_with(" of 2");
+        }
+        holds(began == [true; 2], || format!("{began:?}"))
+    });
+    let next = |member: usize, text: &str| {
+        write(&fleet[member], text);
+        loop {
+            let line = stdout.recv_timeout(SOON).unwrap_or_else(|_| panic!("{text} does not come"));
+            if line.ends_with(text) {
+                return line;
+            }
+        }
+    };
+    let at = written[0];
+    assert_eq!(next(1, "the line after"), format!("{}-the line after", at + 1));
+    assert_eq!(next(2, "another's line"), format!("{}-another's line", written[1] + 1));
+    assert_eq!(next(1, "and one more"), format!("{}-and one more", at + 2));
+    write(&fleet[1], "no context any more");
+    assert_eq!(next(1, "the next error"), format!("{}:the next error", at + 4));
     drop(memberctl);
 }
 

@@ -91,9 +91,12 @@ Over a fleet:
                             2026-11-21 14:00, or as in RFC 3339
       --merge               print all members' lines in the order of time
       --follow              print lines as they are written, until interrupted;
-                            neither goes with -A, -B, -C, nor one with the other
-      --journal             search the journal, not files; with -u UNIT and
-                            -p PRIORITY as journalctl has them
+                            not with --merge
+      --journal             search the journal, not files; with --follow it has
+                            no -A, -B, -C
+  -u, --unit=UNIT           of the journal, only this unit; also several
+  -p, --priority=PRIORITY   of the journal, only this and what is more important,
+                            as journalctl has them
       --count-by=WHAT       one count for each member, or for each file over all
       --total               with -c, a last line with the sum
       --json                one JSON object a line, the last with the totals

@@ -93,6 +93,9 @@ fn separators_stand_between_members_only_with_context() {
     ] {
         Daemon::answering(replies()).run(&[&["grep"], options].concat()).printed(stdout);
     }
+    // One is enough.
+    let replies = vec![output("vm1", "a\n"), output("vm2", "c\n"), output("vm1", "--\nb\n"), searched("vm1", 3, 0), Reply::Done];
+    Daemon::answering(replies).run(&["grep", "-A1", "x"]).printed("a\n--\nc\n--\nb\n");
 }
 
 #[test]

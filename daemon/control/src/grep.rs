@@ -147,6 +147,21 @@ impl GrepPrinting {
     pub fn has_context(&self) -> bool {
         self.before_context.is_some() || self.after_context.is_some()
     }
+
+    /// The line between groups of lines, in its colour. None without context, with `--no-group-separator`, and where no lines of text
+    /// are printed.
+    pub fn separator(&self) -> Option<Vec<u8>> {
+        let lines = matches!(self.what, GrepPrint::Lines | GrepPrint::Matches) && !self.json;
+        let text = self.group_separator.as_deref().filter(|_| lines && self.has_context())?;
+        let line = match self.colors.as_ref().filter(|colors| !colors.separator.is_empty()) {
+            Some(colors) => {
+                let erase: &[u8] = if colors.no_erase { b"" } else { b"\x1b[K" };
+                [b"\x1b[", colors.separator.as_bytes(), b"m", erase, text, b"\x1b[m", erase, b"\n"].concat()
+            }
+            None => [text, b"\n"].concat(),
+        };
+        Some(line)
+    }
 }
 
 /// The pattern language.

@@ -15,6 +15,9 @@ pub trait Output {
     /// in the place of [`Output::lines`]: at least one line, formatted alike, up to about [`CHUNK_BYTES`] or one longer line.
     /// The times never go back. Lines before the first time in their file have [`NO_TIME`], which is before every other.
     ///
+    /// Where lines are printed with context, no bytes at all are a mark: what follows is a group of its own, to be separated from what
+    /// was before, if anything was. Context has the time of the line that it is printed with.
+    ///
     /// An output that does not care for times takes them for lines.
     fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
         let _ = milliseconds;

@@ -7,6 +7,7 @@ mod follow;
 mod followed;
 mod in_memory;
 mod merge;
+mod part_sink;
 mod parts;
 mod places;
 mod plan;
@@ -97,8 +98,8 @@ impl Search {
 
     /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones included, until cancelled, or
     /// until nobody takes the output: through rotation, by renaming or by truncation. Only where lines or matches are printed;
-    /// context is left out. A line is searched once it has its end. Numbers of lines count from the file's beginning, which is
-    /// read for it. Looks for what is new every 100 ms, for new files every 500 ms.
+    /// with context among the lines that were written since. A line is searched once it has its end. Numbers of lines count from the
+    /// file's beginning, which is read for it. Looks for what is new every 100 ms, for new files every 500 ms.
     pub fn follow(
         &self,
         plan: &Plan,

@@ -180,3 +180,56 @@ fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() 
         followed.expect(&["x other"]);
     });
 }
+
+#[test]
+fn context_comes_with_what_was_written_before_and_with_what_is_written_later() {
+    let query = Query { line_numbers: true, before_context: Some(2), after_context: Some(2), ..query() };
+    follow(&query, &[("a.log", "before\n")], |followed| {
+        followed.append("a.log", "2\n3\n");
+        followed.append("ready.log", "x seen\n");
+        while !followed.lines.recv_timeout(LIMIT).unwrap().ends_with("x seen") {}
+        followed.append("a.log", "4\n5 x\n");
+        followed.expect(&["--", "3-3", "4-4", "5:5 x"]);
+        followed.append("a.log", "6\n");
+        followed.expect(&["6-6"]);
+        followed.append("a.log", "7\n8\n9\n10\n11 x\n12 x\n");
+        followed.expect(&["7-7", "--", "9-9", "10-10", "11:11 x", "12:12 x"]);
+        // Another file's lines are between.
+        followed.append("b.log", "x\n");
+        followed.expect(&["--", "1:x"]);
+        followed.append("a.log", "13\n");
+        followed.expect(&["--", "13-13"]);
+        followed.append("a.log", "14\n15\n16\n17 x\n");
+        followed.expect(&["14-14", "15-15", "16-16", "17:17 x"]);
+    });
+}
+
+#[test]
+fn after_so_many_lines_only_their_context_comes() {
+    let query = Query { after_context: Some(2), max_count: Some(1), ..query() };
+    follow(&query, &[], |followed| {
+        followed.append("a.log", "x 1\nx 2\n");
+        followed.expect(&["--", "x 1", "x 2"]);
+        followed.append("a.log", "3\nx 4\n");
+        followed.expect(&["3"]);
+        followed.append("b.log", "x other\n");
+        followed.expect(&["--", "x other"]);
+    });
+}
+
+#[test]
+fn context_that_is_too_long_to_be_kept_is_left_out_and_that_is_said_once() {
+    let line = "y".repeat(100_000);
+    follow(&Query { before_context: Some(4), ..query() }, &[], |followed| {
+        let lines = format!("{line}\n").repeat(3);
+        for number in 1..=2 {
+            followed.append("a.log", &lines);
+            followed.append("a.log", &format!("x {number}\n"));
+            followed.expect(&["--", &line, &line, &format!("x {number}")]);
+            if number == 1 {
+                let said = "message a.log: the lines before a match are longer than 256 KiB: those farthest from it are left out";
+                followed.expect(&[said]);
+            }
+        }
+    });
+}

@@ -236,6 +236,58 @@ fn in_the_order_of_time_max_count_and_the_window_hold_for_each_file() {
     assert_eq!(kept.timed.into_iter().map(|(_, lines)| lines).collect::<String>(), lines.concat());
 }
 
+/// What was merged, its groups separated.
+fn separated(kept: &Kept) -> String {
+    let (mut text, mut apart) = (String::new(), false);
+    for (_, lines) in &kept.timed {
+        if !lines.is_empty() && std::mem::take(&mut apart) && !text.is_empty() {
+            text.push_str("--\n");
+        }
+        apart |= lines.is_empty();
+        text.push_str(lines);
+    }
+    text
+}
+
+#[test]
+fn in_the_order_of_time_each_line_comes_with_its_context() {
+    let log = |name: &str, seconds: &[i64]| -> String {
+        seconds.iter().map(|second| line(second * 1000, &format!("{name}{second}"))).collect()
+    };
+    let (a, b) = (log("a", &[1, 2, 3, 4, 5, 12, 13, 14]), log("b", &[1, 6, 7, 8]));
+    let (_directory, files) = files(&[("a", a.as_bytes()), ("b", b.as_bytes())]);
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let query = Query { before_context: Some(1), after_context: Some(1), ..query("[ab][257]$") };
+    let (kept, totals) = run(&query, &plan, &files);
+    let words: Vec<&str> = separated(&kept).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(words, ["a1", "a2", "a3", "a4", "a5", "a12", "--", "b6", "b7", "b8"]);
+    assert_eq!(totals.lines, 3);
+    assert!(kept.timed.is_sorted_by_key(|(time, _)| *time), "{:?}", kept.timed);
+    // The context has its line's time: a12 comes long before b6.
+    assert!(kept.timed.contains(&(THEN + 5000, line(4000, "a4") + &line(5000, "a5") + &line(12_000, "a12"))), "{:?}", kept.timed);
+
+    let between = Query { patterns: vec!["[ab][1-8]$".into()], before_context: None, after_context: Some(0), ..query };
+    let words: Vec<&str> =
+        separated(&run(&between, &plan, &files).0).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(words, ["a1", "--", "b1", "--", "a2", "a3", "a4", "a5", "--", "b6", "b7", "b8"]);
+}
+
+#[test]
+fn context_in_the_order_of_time_is_that_of_the_file_across_all_its_parts() {
+    let text: String =
+        (0..9_000).map(|n| line(n * 10, &format!("n{n} {}", if n % 997 < 2 { "here" } else { "there" }))).collect();
+    assert!(text.len() > 4 * 64 * 1024, "several parts");
+    let (_directory, files) = files(&[("a", text.as_bytes())]);
+    for (before, after, max_count) in
+        [(Some(3), Some(2), None), (None, Some(1500), None), (Some(2000), None, None), (Some(1), Some(900), Some(3))]
+    {
+        let query = Query { before_context: before, after_context: after, max_count, line_numbers: true, ..query(" here") };
+        let (plain, _) = run(&query, &Plan::default(), &files);
+        let (merged, _) = run(&query, &Plan { by_time: true, ..Plan::default() }, &files);
+        assert_eq!(separated(&merged), plain.output, "{before:?} {after:?} {max_count:?}");
+    }
+}
+
 #[test]
 fn more_files_than_can_be_open_at_once_are_refused_in_the_order_of_time() {
     let names: Vec<String> = (0..257).map(|n| format!("{n}.log")).collect();

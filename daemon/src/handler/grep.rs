@@ -52,7 +52,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         client.send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } }).await?;
     }
     align(&mut request, &up);
-    let mut search = FanOut::start(context.caller.clone(), up, &request, selection, &context.membership)?;
+    let mut search = FanOut::start(context.caller.clone(), up, &request, &context.searches, selection, &context.membership)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,7 +1,9 @@
 //! Asks one member, and reads its answer.
 
+use super::Searches;
 use super::members::Target;
 use super::reply::{PeerReply, Replies};
+use super::serve::serve_here;
 use crate::peer::PeerRequestKind;
 use crate::peer::call::Caller;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
@@ -25,8 +27,18 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(4);
 pub(super) struct Question {
     caller: Caller,
     request: Vec<u8>,
+    own: Own,
     replies: mpsc::Sender<Reply>,
     progress: Arc<Progress>,
+}
+
+/// What asks this machine itself: no network is between.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// What searches here.
+    pub(super) searches: Arc<Searches>,
+    /// The question.
+    pub(super) request: GrepRequest,
 }
 
 /// How far a grep has come.
@@ -60,10 +72,10 @@ impl Question {
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
-    pub(super) fn new(caller: Caller, request: &GrepRequest, replies: mpsc::Sender<Reply>) -> io::Result<Self> {
+    pub(super) fn new(caller: Caller, own: Own, replies: mpsc::Sender<Reply>) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        ciborium::into_writer(request, &mut bytes).map_err(io::Error::other)?;
-        Ok(Question { caller, request: bytes, replies, progress: Arc::default() })
+        ciborium::into_writer(&own.request, &mut bytes).map_err(io::Error::other)?;
+        Ok(Question { caller, request: bytes, own, replies, progress: Arc::default() })
     }
 
     /// How far it has come.
@@ -76,8 +88,13 @@ impl Question {
     /// # Errors
     /// When it cannot be reached.
     pub(super) async fn ask(&self, member: &Target) -> io::Result<Answer<'_, impl AsyncRead + Unpin + use<>>> {
-        let stream = self.caller.open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
-        Ok(Answer { question: self, replies: Replies::new(stream), bytes: 0 })
+        let way = if member.address == self.caller.address {
+            Way::Here(serve_here(&self.own.searches, self.own.request.clone()))
+        } else {
+            let stream = self.caller.open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
+            Way::Network(Replies::new(stream))
+        };
+        Ok(Answer { question: self, way, bytes: 0 })
     }
 
     /// Tells the client something.
@@ -99,9 +116,26 @@ impl Question {
 /// A member's answer as it comes.
 pub(super) struct Answer<'q, S> {
     question: &'q Question,
-    replies: Replies<S>,
+    way: Way<S>,
     /// What it has searched so far.
     bytes: u64,
+}
+
+/// How replies come.
+enum Way<S> {
+    /// By a connection to another member.
+    Network(Replies<S>),
+    /// From this daemon's own search.
+    Here(mpsc::Receiver<PeerReply>),
+}
+
+impl<S: AsyncRead + Unpin> Way<S> {
+    async fn next(&mut self) -> io::Result<PeerReply> {
+        match self {
+            Way::Network(replies) => timeout(SILENCE_LIMIT, replies.next()).await?,
+            Way::Here(replies) => replies.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> Answer<'_, S> {
@@ -111,7 +145,7 @@ impl<S: AsyncRead + Unpin> Answer<'_, S> {
     /// When the member falls silent, the connection breaks, or what comes is no reply.
     pub(super) async fn next(&mut self) -> io::Result<PeerReply> {
         loop {
-            match timeout(SILENCE_LIMIT, self.replies.next()).await?? {
+            match self.way.next().await? {
                 PeerReply::Working(bytes) => self.note(bytes),
                 PeerReply::Done(totals) => {
                     self.note(totals.bytes);

@@ -1,9 +1,10 @@
-//! Greps all members' logs for a client: asks each over TCP and passes on what comes, as it comes.
+//! Greps all members' logs for a client: asks each over TCP, but for this one, and passes on what comes, as it comes.
 //!
 //! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow client slows every search, a dead
 //! member holds up nobody, and dropping the [`FanOut`] closes the connections, which ends the searches everywhere.
 
-use super::ask::{Progress, Question, words};
+use super::Searches;
+use super::ask::{Own, Progress, Question, words};
 use super::follow;
 use super::members::{Selection, Target};
 use super::merge::merge;
@@ -36,7 +37,7 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    /// Starts to ask all of them.
+    /// Starts to ask all of them; `searches` is what searches this machine.
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
@@ -44,18 +45,20 @@ impl FanOut {
         caller: Caller,
         members: Vec<Target>,
         request: &GrepRequest,
+        searches: &Arc<Searches>,
         selection: Selection,
         membership: &Handle,
     ) -> io::Result<Self> {
         let (sender, replies) = mpsc::channel(QUEUE);
-        let question = Arc::new(Question::new(caller, request, sender)?);
+        let own = Own { searches: Arc::clone(searches), request: request.clone() };
+        let question = Arc::new(Question::new(caller, own, sender)?);
         let progress = Arc::clone(question.progress());
         progress.note_asked(members.len());
         let mut tasks = JoinSet::new();
         let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
         let asking = |question| Arc::new(Asking { question, line_end, turn: Mutex::new(false) });
         if request.printing.by_time {
-            tasks.spawn(merge(question, members, line_end));
+            tasks.spawn(merge(question, members, line_end, request.printing.separator().unwrap_or_default()));
         } else if request.files.follow {
             tasks.spawn(follow::Following::new(asking(question), selection, membership.clone()).run(members));
         } else {

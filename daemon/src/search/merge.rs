@@ -2,6 +2,9 @@
 //!
 //! Each member sends its own lines in that order; what is held of each is a frame or two, and the next line is the earliest of those
 //! at the front. So a member that has nothing at the front yet is waited for, until it has, is done, or is lost.
+//!
+//! With context, members mark where groups of lines begin by lines of no bytes; what separates them is written here, since here it is
+//! known which lines come after which.
 
 use super::ask::{Question, words};
 use super::members::Target;
@@ -19,8 +22,8 @@ use tokio::task::JoinSet;
 /// How many bytes of merged lines go to the client at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Asks all members and passes their lines on in the order of time.
-pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_end: &'static [u8]) {
+/// Asks all members and passes their lines on in the order of time, `separator` between groups of them.
+pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_end: &'static [u8], separator: Vec<u8>) {
     // Dropped with this, the tasks end.
     let mut tasks = JoinSet::new();
     let mut sources = Vec::with_capacity(members.len());
@@ -35,7 +38,7 @@ pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_en
             question.report(&member.name, outcome).await;
         });
     }
-    let mut merger = Merger { question, line_end, out: Vec::new() };
+    let mut merger = Merger::new(question, line_end, separator);
     if merger.run(&mut sources).await.is_ok() {
         // The outcomes of those that had nothing more to say.
         while tasks.join_next().await.is_some() {}
@@ -81,10 +84,28 @@ impl Front {
 struct Merger {
     question: Arc<Question>,
     line_end: &'static [u8],
+    /// What stands between groups of lines; nothing without context.
+    separator: Vec<u8>,
+    /// Whose lines came last, unless another group has begun since.
+    last: Last,
     out: Vec<u8>,
 }
 
+/// What was printed last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    /// Lines of the source of this index.
+    Of(usize),
+    /// Lines to which no more belong.
+    Group,
+}
+
 impl Merger {
+    fn new(question: Arc<Question>, line_end: &'static [u8], separator: Vec<u8>) -> Self {
+        Merger { question, line_end, separator, last: Last::Nothing, out: Vec::new() }
+    }
+
     async fn run(&mut self, sources: &mut [Source]) -> io::Result<()> {
         // The earliest first; of equal times that of the first member.
         let mut fronts = BinaryHeap::new();
@@ -97,7 +118,7 @@ impl Merger {
             let Some(source) = sources.get_mut(index) else { continue };
             let bound = fronts.peek().map(|Reverse(front)| *front);
             let next = loop {
-                self.take(source).await?;
+                self.take(source, index).await?;
                 let next = match source.front.time() {
                     Some(time) => Some(time),
                     None => self.refill(source).await?,
@@ -114,19 +135,33 @@ impl Merger {
         self.flush().await
     }
 
-    /// Prints what is at the front.
-    async fn take(&mut self, source: &mut Source) -> io::Result<()> {
+    /// Prints what is at the front of the source of this index.
+    async fn take(&mut self, source: &mut Source, index: usize) -> io::Result<()> {
         match &mut source.front {
-            Front::Lines(lines) => {
-                self.out.extend_from_slice(lines.next().unwrap_or_default().1);
-            }
+            Front::Lines(lines) => match lines.next().unwrap_or_default().1 {
+                [] if self.last != Last::Nothing => self.last = Last::Group,
+                [] => {}
+                lines => {
+                    self.separate(index);
+                    self.out.extend_from_slice(lines);
+                }
+            },
             Front::Part(_, piece) => {
+                self.separate(index);
                 self.out.append(piece);
                 source.front = Front::Lines(TimedLines::default());
                 self.take_rest(source).await?;
             }
         }
         if self.out.len() >= CHUNK_BYTES { self.flush().await } else { Ok(()) }
+    }
+
+    /// Lines of the source of this index come: separates them from those that they do not follow on.
+    fn separate(&mut self, index: usize) {
+        if self.last != Last::Nothing && self.last != Last::Of(index) {
+            self.out.extend_from_slice(&self.separator);
+        }
+        self.last = Last::Of(index);
     }
 
     /// Prints the other pieces of a long line.

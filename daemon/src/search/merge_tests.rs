@@ -1,18 +1,30 @@
 //! Merging, without a network: what members send in, and what comes out.
 
+use super::super::Searches;
+use super::super::ask::Own;
+use super::super::limits::Limits;
 use super::*;
 use crate::peer::call::Caller;
 use crate::seal::Seal;
 use memberd_control::grep::GrepRequest;
+use memberd_search::Offer;
 use proptest::prelude::*;
 
 /// What the client is sent when members send these frames.
 fn merged(members: Vec<Vec<PeerReply>>) -> String {
+    merged_with("", members)
+}
+
+/// The same, with this between groups of lines.
+fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(async {
         let (replies, mut client) = mpsc::channel(1_000);
         let from = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
-        let question = Arc::new(Question::new(from, &GrepRequest::default(), replies).unwrap());
+        let offer = Offer::new::<&str>(&[]).unwrap();
+        let searches = Arc::new(Searches::new("vm1".to_owned(), offer, Limits::default()));
+        let own = Own { searches, request: GrepRequest::default() };
+        let question = Arc::new(Question::new(from, own, replies).unwrap());
         let mut sources = Vec::new();
         for frames in members {
             let (sender, receiver) = mpsc::channel(1);
@@ -23,7 +35,7 @@ fn merged(members: Vec<Vec<PeerReply>>) -> String {
                 }
             });
         }
-        Merger { question, line_end: b"\n", out: Vec::new() }.run(&mut sources).await.unwrap();
+        Merger::new(question, b"\n", separator.as_bytes().to_vec()).run(&mut sources).await.unwrap();
         let mut bytes = Vec::new();
         while let Ok(reply) = client.try_recv() {
             let Reply::GrepOutput { bytes: part, .. } = reply else { panic!("{reply:?}") };
@@ -48,6 +60,19 @@ fn lines_come_in_the_order_of_time_and_equal_ones_in_that_of_the_members() {
         vec![timed(&[(-3, "c-3\n")]), timed(&[]), timed(&[(5, "c5\n")])],
     ];
     assert_eq!(merged(members), "c-3\na1\na5\na5 again\nc5\na9\n");
+}
+
+#[test]
+fn groups_are_separated_where_a_mark_is_and_where_another_members_lines_are_between() {
+    let members = vec![
+        vec![timed(&[(1, ""), (1, "a1\n"), (1, "a1+1\n"), (4, "a4\n"), (4, "a4+1\n")]), timed(&[(6, ""), (6, "a6\n")])],
+        vec![timed(&[(4, ""), (4, "b4\n")]), timed(&[(5, "b5\n")])],
+    ];
+    assert_eq!(merged_with("--\n", members), "a1\na1+1\na4\na4+1\n--\nb4\nb5\n--\na6\n");
+    let between = vec![vec![timed(&[(1, "a1\n"), (3, "a3\n")])], vec![timed(&[(2, "b2\n")])]];
+    assert_eq!(merged_with("--\n", between), "a1\n--\nb2\n--\na3\n");
+    let long = vec![PeerReply::TimedPart(2, b"lo".to_vec()), PeerReply::Lines(b"ng\n".to_vec())];
+    assert_eq!(merged_with("--\n", vec![vec![timed(&[(1, "a1\n")])], long]), "a1\n--\nlong\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Searches this machine's logs for another member, and streams what is found.
+//! Searches this machine's logs for another member, or for this daemon itself, and streams what is found.
 //!
 //! The search runs on a thread of its own and hands its output over a short queue, so a slow reader slows the search, and memory is
 //! bounded whatever is found. It ends when the connection does.
@@ -10,11 +10,11 @@ use super::pieces::Pieces;
 use super::reply::PeerReply;
 use memberd_control::grep::GrepRequest;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, WriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -31,9 +31,49 @@ pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the request is malformed or the connection breaks; the search has ended then, or is about to.
-pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
+pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
     let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
+    answer(searches, request, &mut writer, closed(&mut reader)).await
+}
+
+/// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
+pub(super) fn serve_here(searches: &Arc<Searches>, request: GrepRequest) -> mpsc::Receiver<PeerReply> {
+    let (sender, replies) = mpsc::channel(1);
+    let searches = Arc::clone(searches);
+    tokio::spawn(async move {
+        // Whoever asked knows when nothing more comes.
+        let _ = answer(&searches, request, &mut sender.clone(), sender.closed()).await;
+    });
+    replies
+}
+
+/// Takes the replies of a search, one after the other.
+trait Taker {
+    /// Sends one; waits for as long as it is not taken.
+    fn send(&mut self, reply: PeerReply) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl<W: AsyncWrite + Send> Taker for WriteHalf<Pin<Box<W>>> {
+    async fn send(&mut self, reply: PeerReply) -> io::Result<()> {
+        reply.write(self).await
+    }
+}
+
+impl Taker for mpsc::Sender<PeerReply> {
+    async fn send(&mut self, reply: PeerReply) -> io::Result<()> {
+        mpsc::Sender::send(self, reply).await.map_err(|_| io::ErrorKind::ConnectionAborted.into())
+    }
+}
+
+/// Searches, and sends all replies until the last; ends, with the search, when who asked has `gone`.
+async fn answer(
+    searches: &Arc<Searches>,
+    request: GrepRequest,
+    taker: &mut impl Taker,
+    gone: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut gone = pin!(gone);
     let limit = (!request.files.follow).then(|| Instant::now() + searches.limits.search_time);
     let (queue, mut pieces) = mpsc::channel(QUEUE);
     let under_way = UnderWay::default();
@@ -55,19 +95,19 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches
                 pieces.close();
                 continue;
             }
-            () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
         // A reader that has gone makes this fail; one that is slow makes it wait, and the search with it.
-        let mut write = pin!(reply.write(&mut writer));
+        let mut sending = pin!(taker.send(reply));
         loop {
             tokio::select! {
-                written = &mut write => break written?,
+                sent = &mut sending => break sent?,
                 () = at(limit), if !over => {
                     over = true;
                     under_way.cancel();
                     pieces.close();
                 }
-                () = closed(&mut reader) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
         }
     }
@@ -76,8 +116,8 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite, request: &[u8], searches
         last => last,
     };
     tokio::select! {
-        written = last.write(&mut writer) => written,
-        () = closed(&mut reader) => Err(io::ErrorKind::ConnectionAborted.into()),
+        sent = taker.send(last) => sent,
+        () = &mut gone => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }
 

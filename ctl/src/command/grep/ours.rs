@@ -200,7 +200,7 @@ impl Ours {
             )?;
         }
         if self.merge {
-            against("--merge", &[given(self.follow, "--follow"), given(!prints_lines, what), context])?;
+            against("--merge", &[given(self.follow, "--follow"), given(!prints_lines, what)])?;
         }
         if self.follow {
             let has_end = !prints_lines;
@@ -209,7 +209,6 @@ impl Ours {
                 &[
                     counted,
                     given(has_end, what),
-                    context,
                     given(self.since.is_some(), "--since"),
                     given(self.until.is_some(), "--until"),
                     given(self.rotated, "--rotated"),

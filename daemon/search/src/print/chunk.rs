@@ -63,6 +63,13 @@ impl<'o> Chunk<'o> {
         self.note(result)
     }
 
+    /// Hands on what there is, and after it no bytes at all: a mark.
+    pub(crate) fn mark(&mut self) -> Result<(), Stopped> {
+        self.flush()?;
+        let result = self.output.lines(Vec::new());
+        self.note(result)
+    }
+
     /// Takes what there is, for another to hand on: few lines as a copy, so that they do not hold the room of many.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         if self.bytes.len() >= ROOM / 4 {

@@ -65,13 +65,20 @@ pub(crate) struct Printer<'o, 's> {
     width: usize,
     /// Whether any line was selected before, in any file: then groups with context are separated.
     used: bool,
+    /// Whether groups are marked where they begin, for another to separate them.
+    marks_groups: bool,
 }
 
 impl<'o, 's> Printer<'o, 's> {
     pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, budget: &'s Budget<'s>, chunk: Chunk<'o>) -> Self {
         let extents = extents.map(|extents| (extents, extents.cache()));
         let json = query.json.then(Json::new);
-        Printer { query, extents, budget, chunk, json, name: Vec::new(), width: 0, used: false }
+        Printer { query, extents, budget, chunk, json, name: Vec::new(), width: 0, used: false, marks_groups: false }
+    }
+
+    /// From here on, groups of lines are not separated, but marked where they begin.
+    pub(crate) fn mark_groups(&mut self) {
+        self.marks_groups = true;
     }
 
     /// From here on, lines are of this file, which has `size` bytes.
@@ -96,6 +103,9 @@ impl<'o, 's> Printer<'o, 's> {
         let Some(separator) = self.query.group_separator.as_ref().filter(|_| self.used && self.json.is_none()) else {
             return Ok(());
         };
+        if self.marks_groups {
+            return self.chunk.mark();
+        }
         let out = self.chunk.line();
         color::write(self.query.colors.as_ref(), |colors| &colors.separator, separator, out);
         out.push(b'\n');

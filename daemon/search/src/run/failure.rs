@@ -3,6 +3,7 @@
 use std::io;
 
 use super::MAX_LINE_BYTES;
+use super::part_sink::MAX_HELD_BYTES;
 use crate::files::{DecompressError, OfferedFile, reason};
 use crate::pattern::MatchFailure;
 
@@ -21,6 +22,8 @@ pub(crate) enum Failure {
     Spent,
     /// A time was asked for, and none of its lines has any. Worth a message, but no error.
     Undated,
+    /// Context of a line was too long to be kept. Worth a message, but no error.
+    Cut,
 }
 
 impl Failure {
@@ -55,6 +58,10 @@ impl Failure {
             Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => Some(format!("{path}: {reason}")),
             Failure::Spent => Some(format!("{path}: {}", MatchFailure::Time)),
             Failure::Undated => Some(format!("{path}: no line carries a time that is understood: none is searched")),
+            Failure::Cut => {
+                let limit = MAX_HELD_BYTES / 1024;
+                Some(format!("{path}: the lines before a match are longer than {limit} KiB: those farthest from it are left out"))
+            }
         }
     }
 }

@@ -18,9 +18,10 @@ use super::block::Buffer;
 use super::failure::Failure;
 use super::followed::Followed;
 use super::in_memory::InMemory;
+use super::part_sink::PartSink;
 use super::places::Before;
 use super::queue::Piece;
-use super::sink::{Ended, LineSink};
+use super::sink::Ended;
 use super::threads::Work;
 use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
 use crate::output::{Output, Stopped};
@@ -48,6 +49,7 @@ pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &Sy
         in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
         buffer: Buffer::default(),
         files: BTreeMap::new(),
+        printed: None,
         told: BTreeSet::new(),
         totals: Totals::default(),
     };
@@ -77,6 +79,8 @@ struct Follow<'f> {
     in_memory: InMemory<'f>,
     buffer: Buffer,
     files: BTreeMap<(u64, u64), Followed>,
+    /// The file of which something was printed last.
+    printed: Option<(u64, u64)>,
     /// What was complained about already; at most [`MAX_FOLLOWED`].
     told: BTreeSet<PathBuf>,
     totals: Totals,
@@ -197,19 +201,26 @@ impl Follow<'_> {
         self.printer.borrow_mut().set_file(search.name(self.work.machine, &followed.file), u64::MAX);
         // It goes on for ever, so each look has all of it.
         self.work.budget.renew();
-        let done = Cell::new(false);
-        let sink = LineSink::new(&search.query, &self.printer, &done, &followed.places);
-        let mut sink = sink.going_on(followed.selected, followed.binary);
+        if self.printed != Some(followed.opened.identity) {
+            followed.so_far.set_apart();
+        }
+        let (done, selected, printed) = (Cell::new(false), followed.so_far.selected, followed.so_far.printed_up_to());
+        let (told, cut) = (followed.so_far.binary_matches, followed.so_far.is_cut);
+        let mut sink = PartSink::new(&search.query, &self.printer, &done, &followed.places, &mut followed.so_far);
         let ended = self.in_memory.search(lines, &mut sink);
-        let (selected, binary, binary_matches) = (sink.selected(), sink.is_binary(), sink.binary_matches());
+        let ended = sink.finish(ended, lines);
         // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - followed.selected + selected;
-        followed.selected = selected;
-        followed.binary = binary;
+        self.totals.lines = self.totals.lines - selected + followed.so_far.selected;
         followed.places.go_on(size);
-        let first = binary_matches && !std::mem::replace(&mut followed.binary_matches, binary_matches);
+        let first = followed.so_far.binary_matches && !told;
         followed.over = done.get();
+        if followed.so_far.printed_up_to() != printed {
+            self.printed = Some(followed.opened.identity);
+        }
         self.printer.borrow_mut().chunk().flush()?;
+        if followed.so_far.is_cut && !cut {
+            self.say(&followed.file, &Failure::Cut)?;
+        }
         match ended {
             Ok(()) if first => {
                 let text = format!("{}: binary file matches", followed.file.path().display());
@@ -240,6 +251,10 @@ impl Follow<'_> {
 
     fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += 1;
+        self.say(file, failure)
+    }
+
+    fn say(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         match failure.words(file) {
             Some(words) => self.printer.borrow_mut().chunk().message(words),
             None => Ok(()),

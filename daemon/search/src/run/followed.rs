@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::Search;
 use super::block::Buffer;
+use super::part_sink::SoFar;
 use super::places::{Before, Places};
 use super::source::count_lines;
 use crate::files::{Compression, OfferedFile, Opened};
@@ -32,10 +33,7 @@ pub(crate) struct Followed {
     /// The bytes before `position`.
     before: Vec<u8>,
     pub(crate) places: Places,
-    pub(crate) selected: u64,
-    pub(crate) binary: bool,
-    /// Whether it was said that lines match that are no text.
-    pub(crate) binary_matches: bool,
+    pub(crate) so_far: SoFar,
     /// Nothing more of it is wanted.
     pub(crate) over: bool,
     /// Since when it is not there any more, and nothing was written to it.
@@ -67,9 +65,7 @@ impl Followed {
             position,
             before: Vec::new(),
             places: Places::starting(Before { lines, bytes: position }),
-            selected: 0,
-            binary: false,
-            binary_matches: false,
+            so_far: SoFar::default(),
             over: false,
             gone: None,
         };
@@ -114,8 +110,8 @@ impl Followed {
         self.position = 0;
         self.places = Places::default();
         // It may be text now.
-        self.over &= !self.binary;
-        (self.binary, self.binary_matches) = (false, false);
+        self.over &= !self.so_far.binary;
+        self.so_far.start_again();
     }
 
     fn remember(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use super::sink::Ended;
 use crate::pattern::{Budget, Engine};
 
 /// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
-/// memory does not. Context is left out.
+/// memory does not. Context is the sink's affair.
 #[derive(Debug)]
 pub(crate) struct InMemory<'s> {
     search: &'s Search,

@@ -2,6 +2,9 @@
 //!
 //! Each file, with what was rotated away from it before it, is a stream that is searched a part at a time; of all streams the line
 //! with the earliest time comes next. So only one part's lines of each stream are held in memory.
+//!
+//! With context, each line comes with that of its own which no line before it has brought along, and has taken its time over to it.
+//! Where lines of a file do not follow on each other, or another file's are between, there is a mark: no bytes at all.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -14,10 +17,11 @@ use std::time::{Duration, Instant};
 use super::Totals;
 use super::failure::Failure;
 use super::in_memory::InMemory;
+use super::part_sink::{PartSink, SoFar};
 use super::parts::Parts;
 use super::places::{Before, Places};
 use super::queue::{Piece, Timed};
-use super::sink::{Ended, LineSink};
+use super::sink::Ended;
 use super::source::Source;
 use super::threads::Work;
 use super::timed::{LineTimes, TimedSink};
@@ -45,7 +49,8 @@ pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
         let zone = Zone::local();
         let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
         let mut output = &captured;
-        let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+        let mut printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+        printer.mark_groups();
         let mut merge = Merge {
             work,
             zone: &zone,
@@ -100,9 +105,7 @@ struct Current<'m> {
     parts: Parts,
     places: Rc<Places>,
     times: LineTimes<'m>,
-    selected: u64,
-    binary: bool,
-    binary_matches: bool,
+    so_far: SoFar,
 }
 
 struct Merge<'m> {
@@ -125,13 +128,17 @@ impl<'m> Merge<'m> {
             .map(|files| Stream { files: files.iter(), current: None, found: VecDeque::new(), last: NO_TIME })
             .collect();
         // The earliest line first; of several, that of the first file.
-        let mut next = BinaryHeap::new();
+        let (mut next, mut last) = (BinaryHeap::new(), None);
         for (at, stream) in streams.iter_mut().enumerate() {
             next.extend(self.first(stream)?.map(|time| Reverse((time, at))));
         }
         while let Some(Reverse((time, at))) = next.pop() {
             let Some(stream) = streams.get_mut(at) else { continue };
             if let Some((_, lines)) = stream.found.pop_front() {
+                if self.work.search.has_context() && last.replace(at) != Some(at) {
+                    // The lines of another file are another group.
+                    self.send(time, b"")?;
+                }
                 self.send(time, &lines)?;
             }
             next.extend(self.first(stream)?.map(|time| Reverse((time, at))));
@@ -160,7 +167,7 @@ impl<'m> Merge<'m> {
                     stream.last = current.times.last();
                     stream.found.append(&mut self.captured.lines.borrow_mut());
                     if !more {
-                        let ended = stream.current.take().filter(|ended| ended.binary_matches);
+                        let ended = stream.current.take().filter(|ended| ended.so_far.binary_matches);
                         ended.map_or(Ok(()), |ended| {
                             self.message(format!("{}: binary file matches", ended.file.path().display()))
                         })?;
@@ -190,7 +197,7 @@ impl<'m> Merge<'m> {
                 self.totals.files += 1;
                 let times = LineTimes::new(times, search.line_end(), last);
                 let parts = Parts::new(source.size, search.line_end());
-                Ok(Some(Current { file, source, parts, places, times, selected: 0, binary: false, binary_matches: false }))
+                Ok(Some(Current { file, source, parts, places, times, so_far: SoFar::default() }))
             }
             Err(error) => self.fail(file, &Failure::reading(&error)).map(|()| None),
         }
@@ -219,19 +226,19 @@ impl<'m> Merge<'m> {
         self.totals.bytes += size.bytes;
         self.captured.found.send(Piece::Read(size.bytes)).map_err(|_| Stopped)?;
         self.printer.borrow_mut().set_file(search.name(self.work.machine, current.file), current.source.size);
-        let done = Cell::new(false);
-        let lines =
-            LineSink::new(&search.query, &self.printer, &done, &current.places).going_on(current.selected, current.binary);
+        let (done, before, cut) = (Cell::new(false), current.so_far.selected, current.so_far.is_cut);
+        let lines = PartSink::new(&search.query, &self.printer, &done, &current.places, &mut current.so_far);
         let mut sink = TimedSink { lines, printer: &self.printer, times: &mut current.times, now: &self.captured.now };
         let ended = self.in_memory.search(part, &mut sink);
-        let (selected, is_binary, binary_matches) = (sink.lines.selected(), sink.lines.is_binary(), sink.lines.binary_matches());
+        let ended = sink.lines.finish(ended, part);
         self.printer.borrow_mut().chunk().flush()?;
         // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - current.selected + selected;
-        (current.selected, current.binary) = (selected, is_binary);
-        current.binary_matches |= binary_matches;
+        self.totals.lines = self.totals.lines - before + current.so_far.selected;
         current.times.go_on(part);
         current.places.go_on(size);
+        if current.so_far.is_cut && !cut {
+            self.fail(current.file, &Failure::Cut)?;
+        }
         match ended {
             Ok(()) => {}
             Err(Ended::Stopped) => return Err(Stopped),

@@ -9,7 +9,7 @@ pub struct Plan {
     /// Only lines of this time.
     pub window: Window,
     /// The lines of all files in the order of time, to [`Output::timed`](crate::Output::timed). Only where lines or matches are
-    /// printed; context is left out.
+    /// printed; each with the context that no line before it has brought along.
     pub by_time: bool,
     /// On how many threads files, and the parts of large ones, are searched side by side, at the priority of the caller's. The output
     /// is the same for any number.

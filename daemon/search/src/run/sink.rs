@@ -85,9 +85,9 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         }
     }
 
-    /// Goes on in a file of which a part was searched before, with what was found there. Context is left out.
-    pub(crate) fn going_on(self, selected: u64, binary: bool) -> Self {
-        LineSink { selected, with_context: false, binary, ..self }
+    /// Goes on in a file of which a part was searched before, with what was found there, and up to where it was printed.
+    pub(crate) fn going_on(self, selected: u64, binary: bool, printed_up_to: Option<u64>) -> Self {
+        LineSink { selected, binary, printed_up_to, ..self }
     }
 
     /// Whether a NUL byte was seen where only text is printed.
@@ -95,8 +95,8 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.binary
     }
 
-    /// The number and the place of a line in its file, from those in what is searched.
-    fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
+    /// The number and the place of a line in its file, from those in what is searched. Ask in order.
+    pub(crate) fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
         let before = self.places.before(at);
         (number.map(|number| number + before.lines), at + before.bytes)
     }
@@ -111,9 +111,30 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.selected
     }
 
+    /// Up to where in the file lines were printed, if any were.
+    pub(crate) fn printed_up_to(&self) -> Option<u64> {
+        self.printed_up_to
+    }
+
+    /// Whether all that is wanted yet is the context of the last line selected.
+    pub(crate) fn has_last_context(&self) -> bool {
+        self.last_context.is_some()
+    }
+
     /// Whether there is to be said that a binary file matches.
     pub(crate) fn binary_matches(&self) -> bool {
         self.binary_matches && self.query.binary == Binary::Report
+    }
+
+    /// Prints a line as context, its place being that in what is searched.
+    pub(crate) fn print_context(&mut self, bytes: &[u8], number: Option<u64>, at: u64) -> Result<(), Ended> {
+        let (number, offset) = self.place(number, at);
+        self.print_context_at(&Line { bytes, number, offset, role: Role::Context })
+    }
+
+    /// Prints a line as context, its place being that in its file.
+    pub(crate) fn print_context_at(&mut self, line: &Line<'_>) -> Result<(), Ended> {
+        if self.binary { Ok(()) } else { self.print(line) }
     }
 
     fn print(&mut self, line: &Line<'_>) -> Result<(), Ended> {

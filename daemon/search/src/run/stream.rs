@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::failure::Failure;
 use super::in_memory::InMemory;
+use super::part_sink::{PartSink, SoFar};
 use super::parts::Parts;
 use super::places::{Before, Places};
 use super::reader::BoundedReader;
@@ -46,8 +47,7 @@ impl Search {
     }
 
     /// As [`Search::run_stream`], each line with its time, to [`Output::timed`]. The lines are in the order of time already, but for
-    /// some that are a little late: those count as of the time of the line before. Only where lines or matches are printed; context is
-    /// left out.
+    /// some that are a little late: those count as of the time of the line before. Only where lines or matches are printed.
     pub fn run_stream_by_time(
         &self,
         machine: &str,
@@ -63,6 +63,7 @@ impl Search {
         let mut timed = Timed { now: &now, output };
         let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(&mut timed));
         printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
+        printer.mark_groups();
         let printer = RefCell::new(printer);
         let done = match self.query.selects_nothing() {
             true => Ok(()),
@@ -86,7 +87,7 @@ impl Search {
         let mut parts = Parts::new(u64::MAX, self.line_end());
         let (zone, places, done) = (Zone::local(), Places::default(), Cell::new(false));
         let mut times = LineTimes::new(Times::new(&zone, i64::MAX), self.line_end(), NO_TIME);
-        let (mut binary, mut binary_matches) = (false, false);
+        let mut so_far = SoFar::default();
         let mut ended = Ok(());
         while ended.is_ok() && !done.get() {
             if cancel.load(Ordering::Relaxed) {
@@ -102,18 +103,18 @@ impl Search {
             };
             let size = Before { bytes: part.len() as u64, lines: self.lines_in(part) };
             totals.bytes += size.bytes;
-            let lines = LineSink::new(&self.query, printer, &done, &places).going_on(totals.lines, binary);
+            let lines = PartSink::new(&self.query, printer, &done, &places, &mut so_far);
             let mut sink = TimedSink { lines, printer, times: &mut times, now };
             ended = in_memory.search(part, &mut sink);
-            (totals.lines, binary) = (sink.lines.selected(), sink.lines.is_binary());
-            binary_matches |= sink.lines.binary_matches();
+            ended = sink.lines.finish(ended, part);
+            totals.lines = so_far.selected;
             let mut printer = printer.borrow_mut();
             printer.chunk().flush()?;
             printer.chunk().note_read(size.bytes)?;
             times.go_on(part);
             places.go_on(size);
         }
-        self.end(name, ended, binary_matches, &mut printer.borrow_mut(), cancel, totals)
+        self.end(name, ended, so_far.binary_matches, &mut printer.borrow_mut(), cancel, totals)
     }
 
     fn stream<'s>(

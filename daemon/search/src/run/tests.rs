@@ -19,6 +19,32 @@ struct Kept {
     messages: Vec<String>,
 }
 
+/// What comes in the order of time, its groups separated.
+#[derive(Default)]
+struct Merged {
+    kept: Kept,
+    apart: bool,
+}
+
+impl Output for Merged {
+    fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
+        panic!("lines without times");
+    }
+
+    fn timed(&mut self, _: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        if !bytes.is_empty() && std::mem::take(&mut self.apart) && !self.kept.output.is_empty() {
+            self.kept.output.extend(b"--\n");
+        }
+        self.apart |= bytes.is_empty();
+        self.kept.output.extend(bytes);
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.kept.message(text)
+    }
+}
+
 impl Output for Kept {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.output.extend(bytes);
@@ -136,6 +162,25 @@ proptest! {
         block_bytes in 1..40u64,
     ) {
         is_the_same_in_blocks(&Query { null_data: true, ..query }, &texts, threads, block_bytes)?;
+    }
+
+    /// Lines without times keep their order.
+    #[test]
+    fn one_file_by_itself_is_printed_alike_in_the_order_of_time(
+        query in any_query(),
+        text in any_text("([abc]{0,5}\n){0,40}[abc]{0,5}"),
+    ) {
+        let print = if query.print == Print::Matches { Print::Matches } else { Print::Lines };
+        let query = Query { print, colors: None, ..query };
+        let (_directory, files) = write(&[text]);
+        let (expected, totals) = run(&query, &files, 1, None);
+        // Before a line that takes too long, context of one before it is left out.
+        prop_assume!(totals.errors == 0);
+        let plan = Plan { by_time: true, ..Plan::default() };
+        let mut merged = Merged::default();
+        let by_time = query.compile().unwrap().run_with(&plan, "m", &files, &mut merged, &AtomicBool::new(false));
+        prop_assert_eq!(merged.kept, expected);
+        prop_assert_eq!(by_time.lines, totals.lines);
     }
 
     /// Which lines before a NUL byte are printed depends on the size of the blocks, but not on the threads.

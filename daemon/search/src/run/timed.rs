@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
-use super::sink::{Ended, LineSink};
+use super::part_sink::PartSink;
+use super::sink::Ended;
 use crate::output::NO_TIME;
 use crate::print::Printer;
 use crate::time::Times;
@@ -15,6 +16,8 @@ pub(crate) struct LineTimes<'z> {
     line_end: u8,
     /// The time of the lines before `seen`.
     last: i64,
+    /// The time of the last line that was selected: its context's, too.
+    selected: i64,
     /// Up to where in the part being searched lines were looked at.
     seen: usize,
 }
@@ -22,7 +25,7 @@ pub(crate) struct LineTimes<'z> {
 impl<'z> LineTimes<'z> {
     /// For a file whose lines count as `last` up to the first with a time.
     pub(crate) fn new(times: Times<'z>, line_end: u8, last: i64) -> LineTimes<'z> {
-        LineTimes { times, line_end, last, seen: 0 }
+        LineTimes { times, line_end, last, selected: NO_TIME, seen: 0 }
     }
 
     /// The time that the last line has that was looked at.
@@ -63,9 +66,10 @@ impl<'z> LineTimes<'z> {
     }
 }
 
-/// A sink that hands on what was printed whenever the time changes, having told by `now` which time it is that was printed.
+/// A sink that hands on what was printed whenever the time changes, having told by `now` which time it is that was printed. Context
+/// has the time of the line that it is printed with.
 pub(crate) struct TimedSink<'t, 'r, 'o, 's, 'z> {
-    pub(crate) lines: LineSink<'r, 'o, 's>,
+    pub(crate) lines: PartSink<'r, 'o, 's>,
     pub(crate) printer: &'r RefCell<Printer<'o, 's>>,
     pub(crate) times: &'t mut LineTimes<'z>,
     pub(crate) now: &'t Cell<i64>,
@@ -75,15 +79,18 @@ impl Sink for TimedSink<'_, '_, '_, '_, '_> {
     type Error = Ended;
 
     fn begin(&mut self, searcher: &Searcher) -> Result<bool, Ended> {
-        self.now.set(NO_TIME);
+        self.now.set(self.times.selected);
         self.lines.begin(searcher)
     }
 
     fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Ended> {
-        let time = self.times.at(found.buffer(), found.bytes_range_in_buffer().start);
+        let start = found.bytes_range_in_buffer().start;
+        self.lines.pass(found.buffer(), start)?;
+        let time = self.times.at(found.buffer(), start);
         if time != self.now.get() {
             self.printer.borrow_mut().chunk().flush()?;
             self.now.set(time);
+            self.times.selected = time;
         }
         self.lines.matched(searcher, found)
     }
