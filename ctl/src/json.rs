@@ -8,8 +8,8 @@ use memberd_control::message::{
 use memberd_control::tags::Tags;
 use serde::Serialize;
 
-use crate::command::events::verb;
 use crate::exit::{Exit, Failure};
+use crate::words;
 
 /// What JSON objects that are not elements of an array say about their shape.
 const SCHEMA: u32 = 1;
@@ -78,7 +78,7 @@ pub(crate) struct Event<'a> {
 impl<'a> From<&'a EventRecord> for Event<'a> {
     fn from(event: &'a EventRecord) -> Event<'a> {
         let status = (event.change == Change::Standing).then_some(event.status);
-        Event { time: event.time, event: verb(event), status, member: (&event.member).into() }
+        Event { time: event.time, event: words::verb(event), status, member: (&event.member).into() }
     }
 }
 

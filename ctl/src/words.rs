@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use memberd_control::message::EvidenceRecord;
+use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberStatus};
 use memberd_control::tags::Tags;
 
 const SECOND: u64 = 1000;
@@ -121,6 +121,16 @@ pub(crate) fn printable(text: &str) -> String {
             character => character,
         })
         .collect()
+}
+
+/// What happened, in the word that the log has for it.
+pub(crate) fn verb(event: &EventRecord) -> &'static str {
+    match (event.change, event.status) {
+        (Change::Tags, _) => "tagged",
+        (Change::Standing, MemberStatus::Alive) => "joined",
+        (Change::Standing, MemberStatus::Failed) => "failed",
+        (Change::Standing, MemberStatus::Left) => "left",
+    }
 }
 
 #[cfg(test)]

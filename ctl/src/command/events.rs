@@ -148,16 +148,6 @@ fn json(told: &Told) -> Result<String, Failure> {
     }
 }
 
-/// What happened, in the word that the log has for it.
-pub(crate) fn verb(event: &EventRecord) -> &'static str {
-    match (event.change, event.status) {
-        (Change::Tags, _) => "tagged",
-        (Change::Standing, MemberStatus::Alive) => "joined",
-        (Change::Standing, MemberStatus::Failed) => "failed",
-        (Change::Standing, MemberStatus::Left) => "left",
-    }
-}
-
 /// What else there is to say: who noticed a failure, how the tags are now.
 pub(super) fn detail(event: &EventRecord) -> String {
     let tags = &event.member.tags;
@@ -177,7 +167,7 @@ fn line(output: &Output, event: &EventRecord) -> String {
     };
     let time = output.styled(Style::Dim, &words::timestamp(event.time));
     let name = words::printable(&event.member.name);
-    let verb = output.styled(style, verb(event));
+    let verb = output.styled(style, words::verb(event));
     let id = words::printable(&event.member.id);
     format!("{time}  {name} {verb}{}  ({id})", detail(event))
 }

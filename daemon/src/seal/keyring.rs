@@ -63,7 +63,6 @@ impl SealingKeys {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use chacha20poly1305::ChaCha20Poly1305;
     use zeroize::ZeroizeOnDrop;
 

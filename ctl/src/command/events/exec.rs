@@ -11,10 +11,10 @@ use memberd_control::message::{EventRecord, MissedRecord};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::verb;
 use crate::changes::Told;
 use crate::exit::{Exit, Failure, complain};
 use crate::words;
+use crate::words::verb;
 
 /// How many changes wait for the command at most.
 const QUEUE: usize = 1_024;

@@ -126,7 +126,7 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
         Line::from(vec![
             Span::styled(format!("{}  ", time_of_day(event.time)), look.faint()),
             Span::raw(format!("{} ", printable(&event.member.name))),
-            Span::styled(events::verb(event), style),
+            Span::styled(words::verb(event), style),
             Span::raw(events::detail(event)),
         ])
     });
