@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const CREDENTIAL: &str = "group.key";
 const MOST_INTRODUCERS: usize = 64;
 /// A Unix socket's path and its terminating zero fit into 108 bytes: unix(7).
 const LONGEST_SOCKET_PATH: usize = 107;
+/// Leaves room in a path (PATH_MAX of limits.h(0p): 4,096 bytes) for the names of files, and for a backslash before every character.
+const LONGEST_DIRECTORY: usize = 1024;
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(10);
 const MOST_TIMEOUT: Duration = Duration::from_secs(60);
 const FORGET_AFTER: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
@@ -262,19 +265,35 @@ pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mu
 
 fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problems) -> PathBuf {
     let Some(set) = set else { return PathBuf::from(default) };
-    if !set.get_ref().is_absolute() {
-        problems.add(&set, key, format!("{:?} is not absolute", set.get_ref()));
+    let path = set.get_ref();
+    let bytes = path.as_os_str().as_bytes();
+    let is_dotted = |part: &[u8]| part == b"." || part == b"..";
+    if !path.is_absolute() {
+        problems.add(&set, key, format!("{path:?} is not absolute"));
+    } else if bytes.len() > LONGEST_DIRECTORY {
+        problems.add(&set, key, format!("longer than {LONGEST_DIRECTORY} bytes: take a shorter one"));
+    } else if bytes.contains(&0) {
+        problems.add(&set, key, format!("{path:?} has a NUL byte, which no path has"));
+    } else if bytes.split(|byte| *byte == b'/').any(is_dotted) {
+        problems.add(&set, key, format!("{path:?}: write it out, without . or .."));
     }
     set.into_inner()
 }
 
 fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
+    let before = problems.lines.len();
     for glob in logs.files.iter().flat_map(toml::Spanned::get_ref) {
         if let Err(error) = Offer::new(&[glob.get_ref()]) {
             problems.add(glob, "logs.files", error);
         }
     }
     let files = logs.files.as_ref().map(texts).unwrap_or_default();
+    if let Some(set) = &logs.files
+        && problems.lines.len() == before
+        && let Err(error) = Offer::new(&[files.as_slice(), &["/own.log".to_owned()]].concat())
+    {
+        problems.add(set, "logs.files", format!("with the daemon's own log, {error}"));
+    }
     let Some(set) = &logs.level else { return (files, Level::default()) };
     let level = Level::NAMES.iter().find(|(name, _)| name == set.get_ref()).map(|(_, level)| *level);
     if level.is_none() {

@@ -61,6 +61,8 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
         ),
         ("[logs]\nlevel = 'loud'", "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace"),
         ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
+        ("[paths]\nlog_dir = '/var/../log'", "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or .."),
+        ("[paths]\nlog_dir = \"/a\\u0000\"", "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has"),
         (
             "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
             "m.toml:4: group.introducers: \"vm2\" is not host:port (IPv6 addresses in brackets)",
@@ -107,6 +109,19 @@ fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
     ] {
         assert_eq!(bad(text), message);
     }
+}
+
+#[test]
+fn what_is_good_can_be_offered() {
+    let longest = format!("/{}", "*".repeat(1_023));
+    good(&format!("[paths]\nlog_dir = '{longest}'")).offer().unwrap();
+    assert_eq!(
+        bad(&format!("[paths]\nlog_dir = '{longest}*'")),
+        "m.toml:2: paths.log_dir: longer than 1024 bytes: take a shorter one"
+    );
+    let most = |files: usize| format!("[logs]\nfiles = [{}]", "'/a',".repeat(files));
+    good(&most(1_023)).offer().unwrap();
+    assert_eq!(bad(&most(1_024)), "m.toml:2: logs.files: with the daemon's own log, more than 1024 globs: give fewer");
 }
 
 #[test]
