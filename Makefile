@@ -3,8 +3,8 @@
 # Where cargo keeps the sources of the dependencies.
 CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
-# Programs do not tell where they were built.
-demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates
+# Programs do not tell where they were built; and their relocations are packed, which saves a third of a mebibyte of memory.
+demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates -Clink-arg=-Wl,-z,pack-relative-relocs
 
 # A fleet of seven real daemons on this machine, to look at and to try.
 demo:
