@@ -3,13 +3,14 @@
 //! `cargo run -p memberd --example documents -- DIRECTORY`.
 
 mod completions;
+mod differences;
 mod settings;
 mod texts;
 
 use clap::{Command, CommandFactory};
 use clap_complete::{Generator, Shell, generate_to};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, roman};
+use clap_mangen::roff::{Roff, roman};
 use memberd::options::Options;
 use std::io;
 use std::path::Path;
@@ -84,7 +85,7 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
         as_it_stands("DETAILS", details.to_string().lines(), &mut page)?;
     }
     if name == "memberctl-grep" {
-        prose(&texts::differences_from_gnu_grep(), &mut page)?;
+        differences::section().to_writer(&mut page)?;
     }
     let examples = texts::examples(texts::EXAMPLES);
     let examples = examples.into_iter().filter(|Section { title, .. }| {
@@ -106,25 +107,6 @@ fn as_it_stands<'a>(title: &str, lines: impl Iterator<Item = &'a str>, page: &mu
         section.text([roman(line)]);
     }
     section.control("fi", []);
-    section.to_writer(page)
-}
-
-/// Paragraphs, and lists with what is literal in bold, as in Markdown.
-fn prose(Section { title, lines }: &Section, page: &mut Vec<u8>) -> io::Result<()> {
-    let mut section = Roff::new();
-    section.control("SH", [*title]);
-    for line in lines {
-        if line.is_empty() {
-            section.control("PP", []);
-            continue;
-        }
-        let item = line.strip_prefix("* ");
-        if item.is_some() {
-            section.control("IP", [r"\(bu", "2"]);
-        }
-        let parts = item.unwrap_or(line.trim_start()).split('`').enumerate();
-        section.text(parts.map(|(at, part)| if at % 2 == 0 { roman(part) } else { bold(part) }).collect::<Vec<_>>());
-    }
     section.to_writer(page)
 }
 
@@ -184,22 +166,5 @@ mod tests {
         }
         assert!(page("memberctl-wait.1").contains("three are up") && !page("memberctl-wait.1").contains("ENVIRONMENT"));
         assert!(page("memberctl-key-list.1").contains("accepted"));
-    }
-
-    #[test]
-    fn the_page_of_grep_has_every_difference_from_gnu_grep_and_no_other_page_has() {
-        let section = texts::differences_from_gnu_grep();
-        let listed = section.lines.iter().filter(|line| line.starts_with("* ")).count();
-        assert!(listed >= 20, "{listed}");
-        for line in &section.lines {
-            assert!(line.matches('`').count() % 2 == 0, "what is literal ends on its line: {line}");
-        }
-        let directory = tempfile::tempdir().unwrap();
-        pages(directory.path(), memberctl::command_line(), "1", "").unwrap();
-        let page = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
-        let shown = page("memberctl-grep.1");
-        let (_, shown) = shown.split_once(section.title).unwrap();
-        assert_eq!(shown.matches(".IP \\(bu").count(), listed);
-        assert!(!page("memberctl-list.1").contains(section.title));
     }
 }

@@ -6,9 +6,6 @@ pub(crate) const MEMBERCTL: &str = include_str!("memberctl.txt");
 /// The examples. A test of the fleets types each, and compares what comes.
 pub(crate) const EXAMPLES: &str = include_str!("examples.txt");
 
-/// Where the search says what it is.
-const SEARCH: &str = include_str!("../../daemon/search/README.md");
-
 /// A text under its title.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Section<'a> {
@@ -28,14 +25,8 @@ pub(crate) fn examples(text: &str) -> Vec<Section<'_>> {
     split(text, |line| line.strip_prefix("== "))
 }
 
-/// What the search's own documentation says of how it differs from GNU grep: of all its sections, that one.
-pub(crate) fn differences_from_gnu_grep() -> Section<'static> {
-    let sections = split(SEARCH, |line| line.strip_prefix("## "));
-    let found = sections.into_iter().find(|section| section.title == "Where it differs from GNU grep");
-    Section { title: "DIFFERENCES FROM GNU GREP", lines: found.map(|section| section.lines).unwrap_or_default() }
-}
-
-fn split<'a>(text: &'a str, title: impl Fn(&'a str) -> Option<&'a str>) -> Vec<Section<'a>> {
+/// A text cut where a line is a title.
+pub(crate) fn split<'a>(text: &'a str, title: impl Fn(&'a str) -> Option<&'a str>) -> Vec<Section<'a>> {
     let mut sections: Vec<Section> = Vec::new();
     for line in text.lines() {
         match (title(line), sections.last_mut()) {

@@ -53,7 +53,8 @@ pub(crate) fn all(results: &Results) -> String {
     );
     for row in &results.one {
         let before = [row.grep, row.rg, row.engine_one_thread, row.engine].map(tenths);
-        let ours = [row.memberctl_one_thread.map_or(String::new(), tenths), tenths(row.memberctl), ratio(row.memberctl / row.rg)];
+        let ours =
+            [row.memberctl_one_thread.map_or("-".to_owned(), tenths), tenths(row.memberctl), ratio(row.memberctl / row.rg)];
         line(&mut text, &row.what, &[&before[..], &ours].concat());
     }
     let _ = write!(
