@@ -64,7 +64,7 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::Join { introducers } => join::handle(introducers, client, context).await,
         Request::Leave => leave::handle(client, context).await,
         Request::List { all } => list::handle(all, client, context).await,
-        Request::Status => status::handle(client, context).await,
+        Request::Status => status::handle(client, door, context).await,
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,

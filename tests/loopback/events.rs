@@ -1,6 +1,7 @@
 //! Membership changes as they are told: the past first, gaps said, commands run.
 
 use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, Reply, Request};
+use memberd_control::socket::read_only;
 use memberd_ring::clock::SentAt;
 use memberd_ring::list::{Claim, Update};
 use memberd_ring::message::{Body, Message};
@@ -136,7 +137,7 @@ fn a_command_is_run_for_each_change_and_outlives_a_restart_of_the_daemon() {
 }
 
 #[test]
-fn the_greps_that_run_are_in_the_status() {
+fn the_greps_that_run_are_in_the_status_and_what_they_look_for_is_for_those_who_may_grep() {
     let mut fleet = Fleet::new(1);
     let pipe = fleet[1].directory().join("endless.log");
     let file = fleet[1].offer("endless.log");
@@ -148,9 +149,20 @@ fn the_greps_that_run_are_in_the_status() {
     let mut memberctl = Running::start(fleet[1].memberctl(&["grep", "needle"]).stdin(Stdio::null()).stdout(Stdio::piped()));
     wait_until("the grep is in the status", SOON, || {
         let status = fleet[1].control().status().map_err(|error| error.to_string())?;
-        let shown = status.greps.iter().any(|grep| grep.pattern == "needle") && status.searches == 1;
+        let shown = status.greps.iter().any(|grep| grep.pattern.as_deref() == Some("needle")) && status.searches == 1;
         holds(shown, || format!("{:?} {}", status.greps, status.searches))
     });
+    let full = fleet[1].settings.socket.clone();
+    fleet[1].settings.socket = read_only(&full);
+    let status = fleet[1].control().status().unwrap();
+    assert_eq!((status.greps.len(), &status.greps[0].pattern, status.searches), (1, &None, 1));
+    for look in [&["status"][..], &["status", "--json"], &["metrics"]] {
+        let output = fleet[1].ctl(look);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && !text.contains("needle"), "{look:?}: {text}");
+        assert!(look != ["status"] || text.contains("pattern hidden (shown to root and group memberd)"), "{text}");
+    }
+    fleet[1].settings.socket = full;
     memberctl.child().kill().unwrap();
     wait_until("it is gone from it", SOON, || {
         let status = fleet[1].control().status().map_err(|error| error.to_string())?;

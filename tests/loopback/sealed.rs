@@ -83,8 +83,10 @@ fn who_has_no_key_or_another_is_turned_away_and_told_why() {
     let said = failed_join(&fleet[5]);
     assert!(said.contains("does not have the key that is first in this keyring: compare memberctl key list"), "{said}");
     assert_eq!((fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key")), (1, 1));
-    let log = fleet[1].log().text();
-    assert_eq!(log.matches(" WARN refused a connection").count(), 2, "{log}");
+    wait_until("both are told in the log, once", SOON, || {
+        let log = fleet[1].log().text();
+        holds(log.matches(" WARN refused a connection").count() == 2, || log)
+    });
     for number in [1, 2, 3] {
         assert_eq!(fleet[number].control().alive().unwrap(), before);
     }

@@ -39,11 +39,16 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
+/// In the place of a pattern that the daemon does not show to who comes by the socket for looking only.
+const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
+
 /// Shows how the daemon is doing.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two,
-the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same."
+the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same.
+
+What running greps look for is shown to root and group memberd only; for others it is hidden, in JSON null."
 )]
 pub(crate) struct Status {
     /// Print a JSON object
@@ -130,7 +135,11 @@ fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
 fn greps(report: &StatusReport) -> Vec<String> {
     let greps = report.greps.iter();
     let mut lines: Vec<String> = greps
-        .map(|grep| format!("'{}' for {} so far", words::printable(&grep.pattern), words::duration(grep.running_for)))
+        .map(|grep| {
+            let pattern = grep.pattern.as_ref();
+            let pattern = pattern.map_or(HIDDEN.to_owned(), |pattern| format!("'{}'", words::printable(pattern)));
+            format!("{pattern} for {} so far", words::duration(grep.running_for))
+        })
         .collect();
     if report.searches > 0 {
         let verb = if report.searches == 1 { "runs" } else { "run" };

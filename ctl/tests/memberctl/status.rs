@@ -43,7 +43,7 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         neighbours: vec![neighbour("vm10"), neighbour("vm2"), unheard],
         counters: counters.map(|(name, count)| (name.to_owned(), count)).to_vec(),
         warnings: vec!["the clock of vm2 is 3 s behind: set it".to_owned()],
-        greps: vec![RunningGrep { pattern: "dead\u{1b}lock".to_owned(), running_for: 2_500 }],
+        greps: vec![RunningGrep { pattern: Some("dead\u{1b}lock".to_owned()), running_for: 2_500 }],
         searches: 1,
         tags: memberd_control::tags::Tags::new(),
     };
@@ -105,5 +105,14 @@ fn json_is_one_object_with_a_schema() {
     });
     assert_eq!(json["neighbours"][2], unheard);
     assert_eq!(json["warnings"][0], "the clock of vm2 is 3 s behind: set it");
-    assert_eq!(json["greps"][0]["running_for"], 2_500);
+    assert_eq!(json["greps"][0], json!({ "pattern": "dead\u{1b}lock", "running_for": 2_500 }));
+}
+
+#[test]
+fn a_pattern_that_is_not_shown_is_said_to_be_hidden_with_who_sees_it_and_is_null_in_json() {
+    let hidden = || reporting(|report| report.greps[0].pattern = None);
+    let shown = hidden().run(&["status"]).stdout;
+    assert!(shown.contains("  greps       pattern hidden (shown to root and group memberd), for 2.50 s so far\n"), "{shown}");
+    let json: Value = serde_json::from_str(&hidden().run(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(json["greps"][0], json!({ "pattern": null, "running_for": 2_500 }));
 }

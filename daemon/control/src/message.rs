@@ -321,8 +321,8 @@ pub struct StatusReport {
 /// A grep under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningGrep {
-    /// Its patterns, one a line.
-    pub pattern: String,
+    /// Its patterns, one a line; none over the socket for looking only, since a pattern may hold what not everybody is to see.
+    pub pattern: Option<String>,
     /// For how long it has run, in milliseconds.
     pub running_for: u64,
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub enum Access {
     /// Everything.
     Full,
-    /// See how the group is, and change nothing: the list, the status, the ring, events and metrics.
+    /// See how the group is, and change nothing: the list, the status without what greps look for, the ring, events and metrics.
     ReadOnly,
 }
 

@@ -145,7 +145,7 @@ prop_compose! {
         neighbours in vec(neighbour(), 0..4),
         counters in vec(any::<(String, u64)>(), 0..4),
         warnings in vec(any::<String>(), 0..4),
-        greps in vec(any::<(String, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
+        greps in vec(any::<(Option<String>, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
         searches in any::<u64>(),
         tags in any::<Tags>(),
     ) -> StatusReport {

@@ -2,6 +2,7 @@
 
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
+use memberd_control::socket::Access;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -58,10 +59,10 @@ impl Greps {
         Some(Entry { greps: self, number })
     }
 
-    /// Those that run, the oldest first.
-    pub(super) fn running(&self) -> Vec<RunningGrep> {
+    /// Those that run, the oldest first. What they look for is only for those who may grep themselves.
+    pub(super) fn running(&self, access: Access) -> Vec<RunningGrep> {
         let record = |(pattern, began): &(String, Instant)| RunningGrep {
-            pattern: pattern.clone(),
+            pattern: (access == Access::Full).then(|| pattern.clone()),
             running_for: memberd_ring::time::millis(began.elapsed()),
         };
         self.register().running.values().map(record).collect()

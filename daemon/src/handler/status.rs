@@ -2,14 +2,15 @@
 
 use super::{Context, ended};
 use crate::control::connection::{Client, ClientError};
+use crate::control::server::Door;
 use crate::membership::Command;
 use memberd_control::message::Reply;
 
-/// Sends how this daemon is doing.
-pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
+/// Sends how this daemon is doing, as far as who comes by this door may know.
+pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
         Ok(mut report) => {
-            report.greps = context.greps.running();
+            report.greps = context.greps.running(door.access);
             report.searches = context.searches.work().running;
             report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
             report.counters.sort();

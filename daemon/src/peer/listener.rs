@@ -5,18 +5,19 @@ use super::{PeerRequestKind, frame};
 use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
 use crate::seal::handshake::{self, Alert, HandshakeError};
-use crate::seal::refusal::Refusal;
+use crate::seal::refusal::{Refusal, Refusals};
 use crate::seal::stream::SealedStream;
 use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::is_understood;
+use snow::TransportState;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -24,6 +25,9 @@ use tracing::debug;
 
 /// The most connections served at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
+
+/// What is turned away here.
+const CONNECTION: &str = "connection";
 
 /// A request up to this many bytes is read without waiting for others.
 const SMALL: usize = 64 * 1024;
@@ -75,10 +79,21 @@ async fn read_request(stream: &mut PeerStream, large: &Semaphore) -> io::Result<
 }
 
 impl Service {
-    async fn serve(&self, stream: TcpStream, from: SocketAddr, large: &Semaphore) -> io::Result<()> {
+    async fn serve(&self, mut stream: TcpStream, from: SocketAddr, large: &Semaphore) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let greeted = timeout(LIMIT, self.greet(stream, from)).await;
-        let mut stream = greeted.inspect_err(|_| self.refuse(Refusal::Late, from))??;
+        let mut stream = match timeout(LIMIT, self.greet(&mut stream)).await {
+            Ok(Ok(None)) => PeerStream::Plain(stream),
+            Ok(Ok(Some(noise))) => PeerStream::Sealed(Box::new(SealedStream::new(stream, noise))),
+            Ok(Err(HandshakeError::Refused(refusal))) => return turn_away(stream, refusal, from, self.seal.refusals()).await,
+            Ok(Err(HandshakeError::Io(error))) => {
+                self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
+                return Err(error);
+            }
+            Err(late) => {
+                self.seal.refusals().note(Refusal::Late, CONNECTION, from);
+                return Err(late.into());
+            }
+        };
         let request = timeout(LIMIT, read_request(&mut stream, large)).await??;
         let [version, kind, request @ ..] = request.as_slice() else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
@@ -98,39 +113,57 @@ impl Service {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, from: SocketAddr) {
-        self.seal.refusals().note(refusal, "connection", from);
-    }
-
-    /// Sees to it that the other side is a member, if this one has keys. Who is turned away is told why, and counted.
-    async fn greet(&self, mut stream: TcpStream, from: SocketAddr) -> io::Result<PeerStream> {
+    /// Sees to it that the other side is a member, if this one has keys: what the connection is sealed with, or that nothing is.
+    async fn greet(&self, stream: &mut TcpStream) -> Result<Option<TransportState>, HandshakeError> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
-            self.refuse(Refusal::Broken, from);
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        let (refusal, alert) = match (self.seal.keys(), first == [SEALED]) {
-            (None, false) => return Ok(PeerStream::Plain(stream)),
-            (None, true) => (Refusal::Sealed, Alert::NoKey),
-            (Some(_), false) => (Refusal::Plain, Alert::NotSealed),
-            (Some(keys), true) => match handshake::respond(&mut stream, &keys, self.address).await {
-                Ok(noise) => return Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, noise)))),
-                Err(HandshakeError::Io(error)) => {
-                    self.refuse(Refusal::Broken, from);
-                    return Err(error);
-                }
-                Err(HandshakeError::Refused(refusal)) => {
-                    self.refuse(refusal, from);
-                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal));
-                }
-            },
-        };
-        self.refuse(refusal, from);
-        stream.write_all(&alert.to_bytes()).await?;
+        match (self.seal.keys(), first == [SEALED]) {
+            (None, false) => Ok(None),
+            (None, true) => Err(Refusal::Sealed.into()),
+            (Some(_), false) => Err(Refusal::Plain.into()),
+            (Some(keys), true) => handshake::respond(stream, &keys, self.address).await.map(Some),
+        }
+    }
+}
+
+/// Counts a stranger and tells it why it is turned away, in this order: who was told finds it counted.
+async fn turn_away<S>(mut stream: S, refusal: Refusal, from: SocketAddr, refusals: &Refusals) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    refusals.note(refusal, CONNECTION, from);
+    let (bytes, limit) = HEAR_OUT;
+    let tell = async {
+        stream.write_all(&Alert::from(refusal).to_bytes()).await?;
         stream.shutdown().await?;
-        let (bytes, limit) = HEAR_OUT;
-        // How that ends makes no difference.
-        let _ = timeout(limit, tokio::io::copy(&mut stream.take(bytes), &mut tokio::io::sink())).await;
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+        tokio::io::copy(&mut stream.take(bytes), &mut tokio::io::sink()).await
+    };
+    // How that ends makes no difference.
+    let _ = timeout(limit, tell).await;
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::duplex;
+
+    #[tokio::test]
+    async fn who_is_told_why_it_is_turned_away_is_counted_already() {
+        let (mut stranger, near) = duplex(1);
+        let refusals = Arc::new(Refusals::default());
+        let counting = Arc::clone(&refusals);
+        let turning =
+            tokio::spawn(async move { turn_away(near, Refusal::Sealed, SocketAddr::from(([127, 0, 0, 1], 1)), &counting).await });
+        // No more than the first byte of what it is told fits in between.
+        assert_eq!(stranger.read_u8().await.unwrap(), Alert::NoKey.to_bytes()[0]);
+        assert_eq!(refusals.named().iter().map(|(_, count)| count).sum::<u64>(), 1);
+        assert_eq!(stranger.read_to_end(&mut Vec::new()).await.unwrap(), 3);
+        // It goes on talking, and is let go all the same.
+        stranger.write_all(&[0; 10]).await.unwrap();
+        drop(stranger);
+        assert_eq!(turning.await.unwrap().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 }

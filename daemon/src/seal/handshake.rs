@@ -77,6 +77,18 @@ impl fmt::Display for Alert {
     }
 }
 
+impl From<Refusal> for Alert {
+    /// What is said to one that is turned away for this.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Plain => Alert::NotSealed,
+            Refusal::Sealed => Alert::NoKey,
+            Refusal::UnknownKey(_) => Alert::UnknownKey,
+            Refusal::Forged | Refusal::FormerLife | Refusal::Replayed | Refusal::Broken | Refusal::Late => Alert::Forged,
+        }
+    }
+}
+
 impl From<Alert> for io::Error {
     fn from(alert: Alert) -> Self {
         io::Error::new(io::ErrorKind::PermissionDenied, alert.to_string())
@@ -121,34 +133,23 @@ where
     noise.into_transport_mode().map_err(noise_error)
 }
 
-/// Answers whoever begins a connection to this member, at `own`.
+/// Answers whoever begins a connection to this member, at `own`, if it holds a key.
 ///
 /// # Errors
-/// When the other side is no member, which it is told; and when the connection breaks.
+/// When the other side is no member, to which nothing was said yet; and when the connection breaks.
 pub async fn respond<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<TransportState, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut hello = [0; HELLO];
     stream.read_exact(&mut hello).await?;
-    match take(&hello, keys, own) {
-        Ok(mut noise) => {
-            let mut answer = [SEALED; 1 + MESSAGE];
-            let (_, message) = answer.split_at_mut(1);
-            noise.write_message(&[], message).map_err(noise_error)?;
-            stream.write_all(&answer).await?;
-            stream.flush().await?;
-            Ok(noise.into_transport_mode().map_err(noise_error)?)
-        }
-        Err(error) => {
-            if let HandshakeError::Refused(refusal) = &error {
-                let alert = if matches!(refusal, Refusal::UnknownKey(_)) { Alert::UnknownKey } else { Alert::Forged };
-                // It may have gone.
-                let _ = stream.write_all(&alert.to_bytes()).await;
-            }
-            Err(error)
-        }
-    }
+    let mut noise = take(&hello, keys, own)?;
+    let mut answer = [SEALED; 1 + MESSAGE];
+    let (_, message) = answer.split_at_mut(1);
+    noise.write_message(&[], message).map_err(noise_error)?;
+    stream.write_all(&answer).await?;
+    stream.flush().await?;
+    Ok(noise.into_transport_mode().map_err(noise_error)?)
 }
 
 /// The first message, as the responder takes it.
@@ -209,6 +210,9 @@ mod tests {
         let (to, own) = (to.parse().unwrap(), OWN.parse().unwrap());
         tokio::join!(initiate(&mut near, &ours, to), async {
             let answered = respond(&mut far, &theirs, own).await;
+            if let Err(HandshakeError::Refused(refusal)) = answered {
+                far.write_all(&Alert::from(refusal).to_bytes()).await.unwrap();
+            }
             drop(far);
             answered
         })
