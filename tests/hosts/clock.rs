@@ -2,36 +2,68 @@
 
 use crate::ALL;
 use crate::group::{follow, id, incarnation, wait_until_whole};
-use memberd_tests::hosts::Hosts;
+use memberd_tests::hosts::{Host, Hosts};
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::wait_until;
 use std::thread::sleep;
 use std::time::Duration;
 
 /// How long the others look at it: several times what a silence costs.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Seconds by which a fake may be off: it is read once a second.
+const MARGIN: i64 = 3;
+
+/// Every daemon's wall clock is the machine's below; those of these hosts' daemons, one of each release, are faked.
 pub(crate) fn stepped(hosts: &Hosts) {
-    let host = hosts.host(4);
-    host.write_inside(
-        "/etc/systemd/system/memberd.service.d/clock.conf",
-        "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 \
-         FAKETIME_TIMESTAMP_FILE=/etc/faketimerc FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n",
-    );
-    host.write_inside("/etc/faketimerc", "+0\n");
-    host.shell("systemctl daemon-reload; systemctl restart memberd");
+    let stepped = [hosts.host(4), hosts.host(8)];
+    for host in stepped {
+        host.write_inside(
+            "/etc/systemd/system/memberd.service.d/clock.conf",
+            "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 \
+             FAKETIME_TIMESTAMP_FILE=/etc/faketimerc FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n",
+        );
+        host.write_inside("/etc/faketimerc", "+0\n");
+        host.shell("systemctl daemon-reload; systemctl restart memberd");
+    }
     wait_until_whole(hosts, &ALL);
     let mut followers = follow(hosts, &ALL);
-    let before = id(host);
-    for step in ["-3600", "+3600"] {
-        host.write_inside("/etc/faketimerc", &format!("{step}\n"));
+    let before = stepped.map(id);
+    for step in [-3600, 3600] {
+        for host in stepped {
+            host.write_inside("/etc/faketimerc", &format!("{step:+}\n"));
+            wait_until_seen_ahead(hosts, host, step);
+        }
         sleep(LOOK);
-        assert_eq!(id(host), before, "a step of {step} s costs nothing");
+        assert_eq!(stepped.map(id), before, "a step of {step} s costs nothing");
     }
     followers.assert_none_failed_but(&[]);
     // Started with a clock that was set back, it comes with a larger incarnation nevertheless.
-    host.write_inside("/etc/faketimerc", "-7200\n");
-    host.run(&["systemctl", "restart", "memberd"]);
+    for (host, before) in stepped.into_iter().zip(&before) {
+        host.write_inside("/etc/faketimerc", "-7200\n");
+        host.run(&["systemctl", "restart", "memberd"]);
+        wait_until_whole(hosts, &ALL);
+        assert!(incarnation(&id(host)) > incarnation(before));
+        wait_until_seen_ahead(hosts, host, -7200);
+    }
+    for host in stepped {
+        host.shell(
+            "rm -r /etc/systemd/system/memberd.service.d /etc/faketimerc; systemctl daemon-reload; systemctl restart memberd",
+        );
+    }
     wait_until_whole(hosts, &ALL);
-    assert!(incarnation(&id(host)) > incarnation(&before));
-    host.shell("rm -r /etc/systemd/system/memberd.service.d; systemctl daemon-reload; systemctl restart memberd");
-    wait_until_whole(hosts, &ALL);
+}
+
+/// Waits until a neighbour with a true clock finds this host's so many seconds ahead: the step has come through to the daemon.
+fn wait_until_seen_ahead(hosts: &Hosts, stepped: &Host, seconds: i64) {
+    let offsets = || -> Vec<i64> {
+        let status = [1, 2, 3, 5, 6, 7].map(|number| hosts.host(number).control().status().unwrap());
+        let neighbours = status.into_iter().flat_map(|status| status.neighbours);
+        neighbours.filter(|neighbour| neighbour.name == stepped.name()).filter_map(|neighbour| neighbour.clock_offset).collect()
+    };
+    wait_until(&format!("somebody sees {} {seconds} s ahead", stepped.name()), SOON, || {
+        let offsets = offsets();
+        let near = |offset: &i64| (offset / 1000 - seconds).abs() <= MARGIN;
+        holds(offsets.iter().any(near), || format!("{offsets:?} ms"))
+    });
 }

@@ -1,5 +1,6 @@
 //! Installing, the settings, and what systemd thinks of the units.
 
+use crate::logs::journal;
 use crate::transcript::Transcript;
 use crate::units::MOST_EXPOSED;
 use memberd_tests::hosts::outside::text;
@@ -45,6 +46,8 @@ pub(crate) fn settings_come_first(hosts: &Hosts) {
     assert_eq!(host.show("NRestarts"), "0", "bad settings are tried again");
     let said = host.run(&["journalctl", "-q", "-u", "memberd", "-o", "cat"]);
     assert!(said.contains("memberd.toml") && said.contains("node.address"), "{said}");
+    let plain = journal(host, &["_TRANSPORT=stdout"]);
+    assert!(!plain.is_empty() && plain.iter().all(|entry| entry["PRIORITY"] == "3"), "no errors: {plain:?}");
 }
 
 pub(crate) fn units(hosts: &Hosts) {

@@ -6,13 +6,21 @@ use memberd_tests::hosts::outside::text;
 use memberd_tests::hosts::{Host, Hosts};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Followers, wait_until};
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long a fault lasts: longer than a silence that costs a member its place.
 const FAULT: Duration = Duration::from_secs(4);
 
-fn journal(host: &Host, matches: &[&str]) -> Vec<serde_json::Value> {
+/// The levels of the log, and their priorities in the journal: syslog(3).
+const PRIORITIES: [(&str, &str); 3] = [("ERROR", "3"), ("WARN", "4"), ("INFO", "6")];
+
+/// What says which lines there are.
+const GUIDE: &str = include_str!("../../packaging/OPERATIONS.md");
+
+/// The service's entries that match.
+pub(crate) fn journal(host: &Host, matches: &[&str]) -> Vec<serde_json::Value> {
     let words = [&["journalctl", "-q", "-u", "memberd", "-o", "json"], matches].concat();
     host.run(&words).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -32,6 +40,39 @@ pub(crate) fn fields_in_the_journal(hosts: &Hosts) {
         assert!(same_kind.iter().all(|entry| entry["MEMBERD_EVENT"] == "failed"));
         assert!(same_kind.len() >= failed.len());
     }
+}
+
+/// The journal has the log's lines, each with its level's priority, and at the level of every day only those that are documented.
+pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
+    let mut levels = BTreeSet::new();
+    for host in [hosts.host(1), hosts.host(8)] {
+        let entries = journal(host, &["SYSLOG_IDENTIFIER=memberd", "_TRANSPORT=journal"]);
+        let log = host.run(&["cat", &format!("/var/log/memberd/machine.{}.log", host.number())]);
+        for entry in &entries {
+            let found = PRIORITIES.iter().find(|(_, priority)| entry["PRIORITY"] == *priority);
+            let (level, _) = found.unwrap_or_else(|| panic!("no such priority: {entry}"));
+            let words = entry["MESSAGE"].as_str().unwrap();
+            assert!(log.contains(&format!(" {level} {words}\n")), "{} logs at another level than {level}: {words}", host.name());
+            assert!(*level != "INFO" || is_documented(words), "an operator is told of no such line: {words}");
+            levels.insert(*level);
+        }
+        let ids = ["joined", "failed", "left"].map(|kind| {
+            let of_kind: Vec<_> = entries.iter().filter(|entry| entry["MEMBERD_EVENT"] == kind).collect();
+            assert!(of_kind.iter().all(|entry| entry["PRIORITY"] == "6"), "{of_kind:?}");
+            let ids: BTreeSet<&str> = of_kind.iter().map(|entry| entry["MESSAGE_ID"].as_str().unwrap()).collect();
+            ids.into_iter().collect::<Vec<_>>().join(" ")
+        });
+        assert!(ids.iter().all(|id| id.len() == 32), "one id for each kind: {ids:?}");
+        assert_eq!(BTreeSet::from(ids).len(), 3, "an id of its own for each kind");
+    }
+    assert!(levels.contains("WARN"), "the split has made nobody warn: {levels:?}");
+}
+
+/// Whether the guide has the line, or how it begins.
+fn is_documented(line: &str) -> bool {
+    let (_, rest) = GUIDE.split_once("## Reading the log").expect("a section on the log");
+    let section = rest.split("\n## ").next().unwrap_or(rest);
+    section.split('`').skip(1).step_by(2).any(|words| words.contains(' ') && line.starts_with(words))
 }
 
 /// Nobody loses its place over this.

@@ -6,11 +6,13 @@
 mod clock;
 mod crashes;
 mod group;
+mod hooks;
 mod install;
 mod logs;
 mod made;
 mod memory;
 mod packages;
+mod precedence;
 mod rights;
 mod rollout;
 mod transcript;
@@ -72,8 +74,11 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     story("a second run changes nothing", || rollout::repeated(&hosts));
     story("changed settings are checked and rolled out", || rollout::settings_changed(&hosts));
     story("everybody lists, and members of the group grep", || rights::everybody_lists_and_members_of_the_group_grep(&hosts));
+    story("the kernel gives it the niceness and the OOM score of its unit", || precedence::as_the_unit_says(&hosts));
     story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
     story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
+    story("so is one whose protocol loop hangs, whatever lives beside it", || crashes::loop_hung(&hosts));
+    story("a hook is told who failed and who left", || hooks::told_of_changes(&hosts));
     story("a pulled plug is noticed in time, and an administrator sees it", || {
         crashes::plugs_pulled(&mut hosts, &[5], |hosts| install::looked_at(hosts, &mut transcript));
     });
@@ -84,6 +89,7 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     story("a host that is frozen comes back when it goes on", || crashes::frozen(&hosts));
     story("a network that is split heals", || crashes::split_and_healed(&hosts));
     story("the journal has fields", || logs::fields_in_the_journal(&hosts));
+    story("the journal has the right priorities, and no line that is not documented", || logs::priorities_in_the_journal(&hosts));
     story("a journald that hangs harms nobody", || logs::journald_hangs(&hosts));
     story("logrotate takes the log, and nothing is lost", || logs::rotated(&hosts));
     story("a disk without room costs log lines only", || logs::disks_full(&hosts));

@@ -5,6 +5,7 @@
 //! the cable first, so that the kernel says no word for the dead.
 
 mod cgroup;
+mod held;
 mod host;
 pub mod image;
 mod network;
@@ -12,6 +13,7 @@ pub mod outside;
 mod package;
 
 pub use cgroup::accounting;
+pub use held::Held;
 pub use host::Host;
 pub use image::Release;
 pub use package::Package;

@@ -1,12 +1,14 @@
 //! One host: provisioned, booted, operated from inside as its administrator would, and switched off in all ways there are.
 
 use super::cgroup::Group;
+use super::held::Held;
 use super::network::Switch;
 use super::outside;
 use crate::control::Control;
 use crate::process::{self, Running};
 use crate::wait::{SOON, holds};
 use crate::wait_until;
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -156,8 +158,9 @@ impl Host {
         let console = || File::options().create(true).append(true).open(self.directory.join("console")).expect("a console");
         let mut command = self.group.command(&words);
         let nspawn = Running::start(command.stdin(Stdio::null()).stdout(console()).stderr(console()));
-        let leader =
-            wait_until(&format!("{} has a process 1", self.name), BOOT, || self.find_leader().ok_or_else(|| self.console()));
+        let leader = wait_until(&format!("{} has a process 1", self.name), BOOT, || {
+            self.find_process("init.scope", 1).ok_or_else(|| self.console())
+        });
         self.power = Some(Power { nspawn, leader });
         self.group.child("exec");
         self.wait_until_up();
@@ -182,13 +185,13 @@ impl Host {
         self.wait_until_up();
     }
 
-    /// The process that is number 1 in its own namespace.
-    fn find_leader(&self) -> Option<u32> {
-        let processes = fs::read_to_string(self.group.path("payload/init.scope/cgroup.procs")).ok()?;
+    /// The process of one of its units that has this number inside, as seen from outside.
+    fn find_process(&self, unit: &str, inside: u32) -> Option<u32> {
+        let processes = fs::read_to_string(self.group.path(&format!("payload/{unit}/cgroup.procs"))).ok()?;
         processes.lines().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let inner = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            inner.and_then(|pids| pids.split_whitespace().last()) == Some("1")
+            inner.and_then(|pids| pids.split_whitespace().last()) == Some(&inside.to_string())
         })
     }
 
@@ -266,6 +269,16 @@ impl Host {
     /// The daemon's process id, as the host's own systemd has it.
     pub fn main_pid(&self) -> u32 {
         self.show("MainPID").parse().unwrap_or(0)
+    }
+
+    /// Holds a thread of the daemon, while its others go on.
+    ///
+    /// # Panics
+    /// When the daemon has none of that name.
+    pub fn hold(&self, thread: &str) -> Held {
+        let daemon = self.find_process("system.slice/memberd.service", self.main_pid());
+        let daemon = daemon.unwrap_or_else(|| panic!("{} has no daemon", self.name));
+        Held::thread(Pid::from_raw(i32::try_from(daemon).expect("a process id")), thread)
     }
 
     /// A property of memberd.service.
