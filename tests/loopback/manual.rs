@@ -68,8 +68,8 @@ fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// vm2 is where everything is typed; vm4 has crashed; vm5 has settings, and does not run.
-fn fleet() -> Fleet {
-    let mut fleet = Fleet::start(4);
+fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
+    let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = tags.to_vec());
     fleet.crash(&[4]);
     fleet.wait_until_whole();
     fleet.add().write_settings();
@@ -83,7 +83,7 @@ fn run(daemon: &Daemon, directory: &Path, line: &str) -> Output {
 
 #[test]
 fn every_example_of_the_manual_shows_what_comes() {
-    let fleet = fleet();
+    let fleet = fleet(&[]);
     let directory = tempfile::tempdir().unwrap();
     wait_until("the crash is in all logs", SOON, || {
         let failed = [1, 2, 3].map(|number| fleet[number].log().failed().len());
@@ -135,7 +135,7 @@ fn of_the_helps(command: &clap::Command) -> Vec<String> {
 
 #[test]
 fn every_example_of_the_helps_works() {
-    let fleet = fleet();
+    let fleet = fleet(&[("role", "web"), ("zone", "a")]);
     let directory = tempfile::tempdir().unwrap();
     let ssh = directory.path().join("ssh");
     fs::write(&ssh, "#!/bin/sh\necho \"$@\"\n").unwrap();

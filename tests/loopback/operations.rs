@@ -24,7 +24,7 @@ fn every_command_of_the_guide_works() {
     let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
     let commands = commands(&guide);
     assert!(commands.len() > 20, "{commands:?}");
-    let mut fleet = Fleet::start(4);
+    let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
     fleet.crash(&[4]);
     fleet.wait_until_whole();
     wait_until("the crash is in the log", SOON, || {

@@ -32,12 +32,16 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows the list.
 #[derive(Debug, Default, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then valid and empty.
+
+Examples:
   memberctl list --all --sort since         the newest changes last
   memberctl list --format hosts             a block for /etc/hosts
   memberctl list --tag role=web --tag zone  those of that role whose zone is set
   memberctl list --format names | xargs -I{} ssh {} uptime
-  memberctl list --name 'web*' --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json")]
+  memberctl list --tag role=web --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json"
+)]
 pub(crate) struct List {
     #[command(flatten)]
     selection: Selection,
@@ -86,26 +90,35 @@ enum Format {
     PrometheusSd,
 }
 
+impl Format {
+    /// Whether it is for a program that reads it whole, and wants one of nobody to be as valid as any.
+    fn is_a_document(self) -> bool {
+        !matches!(self, Format::Table | Format::Names)
+    }
+}
+
 impl List {
     /// The list that the demo shows.
     pub(super) fn plain(all: bool) -> List {
         List { selection: Selection::of(all), ..List::default() }
     }
 
-    /// Prints the list; nothing of it when it did not come whole.
+    /// Prints the list; nothing of it when it did not come whole. One of nobody is a failure.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut output = Output::with(self.color);
         if self.watch {
             return self.follow(daemon, &mut output);
         }
-        let members = match self.selection.fetch(daemon) {
-            Err(Failure::NotInGroup) if self.format() == Format::Json => {
-                output.line("[]")?;
-                return Err(Failure::NotInGroup);
-            }
-            members => members?,
+        let nobody = match self.selection.fetch(daemon) {
+            Ok(members) if members.is_empty() => Failure::new(Exit::Failed, self.selection.nobody()),
+            Ok(members) => return output.text(&self.render(&members, &output)?),
+            Err(Failure::NotInGroup) => Failure::NotInGroup,
+            Err(failure) => return Err(failure),
         };
-        output.text(&self.render(&members, &output)?)
+        if self.format().is_a_document() {
+            output.text(&self.render(&[], &output)?)?;
+        }
+        Err(nobody)
     }
 
     fn format(&self) -> Format {

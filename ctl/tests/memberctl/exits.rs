@@ -62,14 +62,15 @@ fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
         let _: Hello = read_frame(&mut stream).unwrap();
         write_frame(&mut stream, &Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() }).unwrap();
         let request: Request = read_frame(&mut stream).unwrap();
+        write_frame(&mut stream, &Reply::Members(vec![member(1, MemberStatus::Alive)])).unwrap();
         write_frame(&mut stream, &Reply::Done).unwrap();
         request
     });
 
     let leave = run(as_somebody_else(&directory).arg("--socket").arg(&path).arg("leave"));
     leave.failed(5, "join group memberd");
-    let list = run(as_somebody_else(&directory).arg("--socket").arg(&path).args(["list", "--json"]));
-    list.printed("[]\n");
+    let list = run(as_somebody_else(&directory).arg("--socket").arg(&path).args(["list", "--format", "names"]));
+    list.printed("vm1\n");
     assert_eq!(daemon.join().unwrap(), Request::List { all: false });
 }
 

@@ -67,11 +67,42 @@ fn only_all_asks_for_the_gone() {
     }
 }
 
+/// The forms, each with the document that it is of no member: none for people and loops, a valid one for programs.
+const OF_NOBODY: [(&str, &str); 7] = [
+    ("table", ""),
+    ("names", ""),
+    ("json", "[]\n"),
+    ("csv", "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n"),
+    ("hosts", "# BEGIN memberd\n# END memberd\n"),
+    ("ansible", "{\"_meta\":{\"hostvars\":{}},\"memberd\":{}}\n"),
+    ("prometheus-sd", "[]\n"),
+];
+
 #[test]
-fn outside_a_group_json_is_an_empty_array_beside_the_failure() {
-    let ended = Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--json"]);
-    ended.failed(1, "not in a group: memberctl join");
-    assert_eq!(ended.stdout, "[]\n");
+fn a_list_of_nobody_is_negative_and_an_empty_document_for_programs() {
+    for (form, document) in OF_NOBODY {
+        let ended = listing(&three()).run(&["list", "--all", "--name", "nobody", "--format", form]);
+        ended.failed(1, "memberctl: no member matches\n");
+        assert_eq!(ended.stdout, document, "{form}");
+    }
+}
+
+#[test]
+fn outside_a_group_the_document_is_empty_too_beside_the_failure() {
+    for (form, document) in OF_NOBODY {
+        let ended = Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--format", form]);
+        ended.failed(1, "not in a group: memberctl join");
+        assert_eq!(ended.stdout, document, "{form}");
+    }
+    assert_eq!(Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--json"]).stdout, "[]\n");
+}
+
+#[test]
+fn who_asks_for_the_living_only_is_told_where_the_others_are() {
+    let words = "no member that is up matches: memberctl list --all shows the others too";
+    listing(&[]).run(&["list", "--name", "vm4"]).failed(1, words);
+    listing(&[]).run(&["list", "--tag", "zone"]).failed(1, words);
+    listing(&three()).run(&["list", "--status", "failed", "--name", "vm1"]).failed(1, "memberctl: no member matches\n");
 }
 
 #[test]
@@ -163,7 +194,6 @@ fn prometheus_sd_has_a_target_for_each() {
     assert_eq!(json.as_array().unwrap().len(), 3);
     assert_eq!(json[0]["targets"], serde_json::json!(["127.0.0.1:9100"]));
     assert_eq!((&json[0]["labels"]["member"], &json[1]["labels"]["__meta_memberd_status"]), (&"vm1".into(), &"failed".into()));
-    listing(&[]).run(&["list", "--format", "prometheus-sd"]).printed("[]\n");
 }
 
 #[test]
@@ -186,7 +216,6 @@ fn tagged() -> Vec<MemberRecord> {
 fn tags_choose_members_and_are_shown_when_asked_for() {
     listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role=web"]).printed("vm1\nvm2\n");
     listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role", "--tag", "k8s.io=vm103"]).printed("vm103\n");
-    listing(&tagged()).run(&["list", "--format", "names", "--tag", "zone"]).printed("");
     let table = listing(&tagged()).run(&["list", "--all", "--tags"]).stdout;
     assert!(table.lines().next().unwrap().ends_with("STATUS  TAGS"), "{table}");
     assert!(table.contains("alive   k8s.io=vm1 role=web\n"), "{table}");

@@ -89,6 +89,14 @@ impl Selection {
         Ok(members)
     }
 
+    /// That nobody is as wanted, in words.
+    pub(super) fn nobody(&self) -> &'static str {
+        match self.all || !self.status.is_empty() {
+            true => "no member matches",
+            false => "no member that is up matches: memberctl list --all shows the others too",
+        }
+    }
+
     fn wants(&self, member: &MemberRecord) -> bool {
         let standing = self.status.is_empty() || self.status.iter().any(|standing| standing.is(member.status));
         let name = self.name.is_empty() || self.name.iter().any(|wanted| glob::matches(wanted, &member.name));
