@@ -33,7 +33,7 @@ pub(crate) fn killed(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Asserts that systemd has done so, and once. Its journal tells: systemd 257 forgets NRestarts= when the new daemon is ready.
+/// Asserts that systemd has done so, and once. Its journal tells: systemd 257 has NRestarts= at 0 again by then.
 fn assert_ended_by_watchdog(host: &Host) {
     let said = host.run(&["journalctl", "-q", "-u", "memberd", "-o", "cat"]);
     for words in ["Watchdog timeout", "Scheduled restart job"] {
