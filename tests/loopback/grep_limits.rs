@@ -1,9 +1,13 @@
 //! What a search may cost a machine, and what is said when that is reached.
 
+use memberd_control::grep::{GrepPattern, GrepRequest};
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, proc, wait_until};
+use nix::unistd::Pid;
+use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Output, Stdio};
 
 fn offer_lines(daemon: &mut Daemon, lines: usize) {
@@ -66,6 +70,42 @@ fn a_search_that_takes_too_long_is_stopped_and_the_member_named() {
         assert!(said.contains(&words), "{said}");
     }
     assert!(stdout.join().unwrap().ends_with(b"\n"), "no line is cut");
+}
+
+/// What a member asks another, where there is no key.
+fn member_request(pattern: &str) -> Vec<u8> {
+    let pattern = GrepPattern { patterns: vec![pattern.into()], ..GrepPattern::default() };
+    // The version, and the kind "grep".
+    let mut request = vec![1, 1];
+    ciborium::into_writer(&GrepRequest { pattern, ..GrepRequest::default() }, &mut request).unwrap();
+    [&u32::try_from(request.len()).unwrap().to_be_bytes(), request.as_slice()].concat()
+}
+
+#[test]
+fn who_asks_and_reads_nothing_is_let_go_soon_after_the_search_has_taken_as_long_as_it_may() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_lines(daemon, 200_000);
+        daemon.settings.limits = vec!["search_time = \"1s\""];
+    });
+    let mut unread = TcpStream::connect(fleet[2].settings.address).unwrap();
+    unread.write_all(&member_request("needle")).unwrap();
+    wait_until_it_searches(&fleet[2]);
+    wait_until("the connection is closed there", 2 * SOON, || {
+        let open = connections(fleet[2].pid(), unread.local_addr().unwrap());
+        holds(open == 0, || format!("{open} connections are open"))
+    });
+    drop(unread);
+}
+
+/// How many connections from this address a process holds open, in its network namespace: those of proc(5), `net/tcp`, whose socket is a
+/// descriptor of the process.
+fn connections(pid: Pid, from: SocketAddr) -> usize {
+    let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
+    let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(from.ip().octets()), from.port());
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
+    let open: Vec<String> = proc::open_files(pid).iter().map(|file| file.display().to_string()).collect();
+    let fields = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields[2] == remote && open.contains(&format!("socket:[{}]", fields[9]))).count()
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod leave;
 mod list;
 mod manual;
 mod manual_statuses;
+mod memory;
 mod metrics;
 mod operations;
 mod rejoin;

@@ -10,7 +10,8 @@ pub struct Limits {
     pub searches: usize,
     /// On how many threads one search runs.
     pub search_threads: NonZero<usize>,
-    /// How long one search may take, the waiting for a slow reader included. One that follows may go on.
+    /// How long one search may take, the waiting for a slow reader included. One that follows may go on. A reader that has not taken
+    /// what is left 10 s after that is given up.
     pub search_time: Duration,
     /// How many bytes one search may return.
     pub search_output: u64,

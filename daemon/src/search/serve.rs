@@ -27,14 +27,27 @@ const SLOT_LIMIT: Duration = Duration::from_secs(5);
 /// How often a search says that it goes on.
 pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 
+/// How long who asked may take for what is left and the last words, once a search has taken as long as it may. One that reads nothing
+/// would keep its connection for ever.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// Answers one request.
 ///
 /// # Errors
-/// When the request is malformed or the connection breaks; the search has ended then, or is about to.
+/// When the request is malformed, the connection breaks, or nobody reads the answer in time; the search has ended then, or is about to.
 pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
     let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
-    answer(searches, request, &mut writer, closed(&mut reader)).await
+    let limit = time_limit(searches, &request);
+    tokio::select! {
+        answered = answer(searches, request, limit, &mut writer, closed(&mut reader)) => answered,
+        () = at(limit.map(|limit| limit + LAST_WORDS)) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// When a search has taken as long as it may. One that follows may go on.
+fn time_limit(searches: &Searches, request: &GrepRequest) -> Option<Instant> {
+    (!request.files.follow).then(|| Instant::now() + searches.limits.search_time)
 }
 
 /// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
@@ -42,8 +55,9 @@ pub(super) fn serve_here(searches: &Arc<Searches>, request: GrepRequest) -> mpsc
     let (sender, replies) = mpsc::channel(1);
     let searches = Arc::clone(searches);
     tokio::spawn(async move {
+        let limit = time_limit(&searches, &request);
         // Whoever asked knows when nothing more comes.
-        let _ = answer(&searches, request, &mut sender.clone(), sender.closed()).await;
+        let _ = answer(&searches, request, limit, &mut sender.clone(), sender.closed()).await;
     });
     replies
 }
@@ -70,11 +84,11 @@ impl Taker for mpsc::Sender<PeerReply> {
 async fn answer(
     searches: &Arc<Searches>,
     request: GrepRequest,
+    limit: Option<Instant>,
     taker: &mut impl Taker,
     gone: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut gone = pin!(gone);
-    let limit = (!request.files.follow).then(|| Instant::now() + searches.limits.search_time);
     let (queue, mut pieces) = mpsc::channel(QUEUE);
     let under_way = UnderWay::default();
     let (cancel, searched) = (Arc::clone(&under_way.cancel), Arc::clone(&under_way.searched));

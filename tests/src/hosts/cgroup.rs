@@ -1,5 +1,6 @@
 //! The cgroup of a fleet and those of its hosts: the list of all processes that belong to it, to be frozen and killed.
 
+use crate::control_groups::{hierarchy, unified};
 use crate::wait::{SOON, holds};
 use crate::wait_until;
 use std::fs;
@@ -28,7 +29,7 @@ pub(super) struct Group {
 impl Group {
     /// The top of the hierarchies.
     fn root() -> Self {
-        let unified = mounted(|kind, _| kind == "cgroup2").expect("a cgroup2 mount");
+        let unified = unified().expect("a cgroup2 mount");
         Group { unified, others: OTHERS.into_iter().filter_map(hierarchy).collect() }
     }
 
@@ -88,20 +89,6 @@ impl Group {
             let _ = fs::remove_dir(path);
         }
     }
-}
-
-/// Where the first cgroup file system of a kind and with some options is mounted.
-fn mounted(wanted: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/mounts").expect("the mounts");
-    mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>().as_slice() {
-        [_, place, kind, options, ..] if wanted(kind, options) => Some(PathBuf::from(place)),
-        _ => None,
-    })
-}
-
-/// A hierarchy of version 1.
-fn hierarchy(name: &str) -> Option<PathBuf> {
-    mounted(|kind, options| kind == "cgroup" && options.split(',').any(|option| option == name))
 }
 
 /// Whether a host's systemd can be given controllers, so that it accounts memory and holds services to their bounds.

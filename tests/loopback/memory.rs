@@ -1,0 +1,61 @@
+//! No memory is left, and the kernel kills the daemon for it.
+
+use memberd_tests::memory::Scarce;
+use memberd_tests::wait::SOON;
+use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+/// Longer than two failure timeouts, so that whatever comes of a fault is seen.
+const WATCHED: Duration = Duration::from_secs(4);
+
+/// What there is for the daemon and what runs beside it.
+const MEMORY: u64 = 48 << 20;
+
+fn incarnation(id: &str) -> u64 {
+    id.rsplit('/').next().unwrap().parse().unwrap()
+}
+
+/// Something beside the daemon takes all memory. Returns a moment just before the daemon was killed.
+fn run_out_of_memory(daemon: &mut Daemon, scarce: &Scarce) -> Instant {
+    scarce.take_first(daemon.pid());
+    let mut glutton = scarce.start_glutton();
+    let mut alive = Instant::now();
+    wait_until("the kernel kills the daemon", SOON, || {
+        let look = Instant::now();
+        if daemon.ended().is_some() {
+            return Ok(());
+        }
+        alive = look;
+        Err("it runs on".to_owned())
+    });
+    let ended = daemon.wait_for_end(SOON);
+    assert_eq!(ended.signal(), Some(Signal::SIGKILL as i32), "{ended}");
+    assert_eq!(glutton.wait(SOON).signal(), Some(Signal::SIGKILL as i32), "there was no more memory for that either");
+    assert_eq!(scarce.killed(), 2, "by the kernel, for want of memory");
+    alive
+}
+
+#[test]
+fn a_daemon_that_is_killed_for_want_of_memory_is_failed_in_time_and_comes_back_by_what_it_had_on_disk() {
+    let Some(scarce) = Scarce::if_possible(MEMORY) else { return };
+    let mut fleet = Fleet::start_with(5, |daemon| daemon.set_keys("a"));
+    fleet.wait_until_remembered();
+    let mut followers = fleet.follow();
+    let before = fleet.wait_until_whole();
+    let lost = fleet.id(3);
+    let at = run_out_of_memory(&mut fleet[3], &scarce);
+    followers.assert_crash_noticed(&lost, at, &["vm3"]);
+    fleet.assert_quiet_for(&mut followers, WATCHED, &[&lost]);
+
+    // Nobody tells it to join.
+    fleet.restart(&[3]);
+    let after = fleet.wait_until_whole();
+    let (old, new): (Vec<&String>, Vec<&String>) = after.iter().partition(|id| before.contains(id));
+    assert_eq!(old.len(), 4, "all others kept their lives: {before:?}, {after:?}");
+    assert!(incarnation(new[0]) > incarnation(&lost), "{} after {lost}", new[0]);
+    let log = fleet[3].log().text();
+    assert!(!log.contains("damaged") && !log.contains(" ERROR "), "{log}");
+    followers.assert_none_failed_but(&[&lost]);
+}
