@@ -42,8 +42,8 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
 /// Shows how the daemon is doing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two,
-the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same."
+    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two, \
+            the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same."
 )]
 pub(crate) struct Status {
     /// Print a JSON object
