@@ -27,6 +27,7 @@ mod manual;
 mod manual_statuses;
 mod metrics;
 mod operations;
+mod readme;
 mod rejoin;
 mod reload;
 mod replay;
