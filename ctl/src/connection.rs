@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,9 +34,10 @@ pub(crate) struct Daemon {
     )]
     pub(crate) socket: PathBuf,
 
-    /// How long to wait for an answer: 60 for join and leave, 10 for list and status unless given; grep and events wait as long as it takes
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: Option<u64>,
+    /// How long to wait for an answer: seconds, or with a unit, as 500ms or 2m; 60s for join and leave, 10s for list and status unless
+    /// given; grep and events wait as long as it takes
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// How long a command waits for the next reply.
@@ -74,7 +76,7 @@ impl Connection {
         let mut connection = Connection { frames: FrameReader::new(stream) };
         let patience = match (patience, daemon.timeout) {
             (Patience::Endless, _) => None,
-            (Patience::For(_), Some(seconds)) => Some(Duration::from_secs(seconds)),
+            (Patience::For(_), Some(limit)) => Some(limit),
             (Patience::For(limit), None) => Some(limit),
         };
         connection.wait_at_most(Some(patience.map_or(GREETING, |limit| limit.min(GREETING))))?;
@@ -188,6 +190,14 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
     })
 }
 
+/// A span of time in which an answer can come.
+fn limit(text: &str) -> Result<Duration, String> {
+    match words::span(text)? {
+        Duration::ZERO => Err("in no time there is no answer: give more than 0".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
 /// A reply that does not belong to the request.
 pub(crate) fn out_of_place() -> Failure {
     Failure::new(Exit::Failed, "memberd gave an answer to another question: systemctl restart memberd, and report this")
@@ -195,6 +205,11 @@ pub(crate) fn out_of_place() -> Failure {
 
 fn hung_up(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+/// Whether a path is that of a socket, whoever listens there. Connecting to a file or a directory is refused as to a socket that was left.
+fn is_socket(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// Why there is no connection, in words that differ where the remedy does.
@@ -205,6 +220,9 @@ fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
             Exit::Unreachable,
             format!("memberd is not running here (no socket at {shown}): systemctl start memberd"),
         ),
+        ErrorKind::ConnectionRefused if !is_socket(path) => {
+            Failure::new(Exit::Unreachable, format!("{shown} is no socket: give that of memberd with --socket"))
+        }
         ErrorKind::ConnectionRefused => Failure::new(
             Exit::Unreachable,
             format!("memberd is not running any more (nobody listens at {shown}): systemctl restart memberd"),

@@ -22,11 +22,11 @@ use crate::exit::{Exit, Failure};
 /// Talks to the local memberd: join and leave the group, list its members, search their logs
 #[derive(Debug, Parser)]
 #[command(name = "memberctl", version, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done, 1 could not be done or nobody listed, 2 wrong usage, 4 memberd
-not reachable, 5 not permitted, 6 protocol versions differ, 124 timed out. That of
+#[command(after_help = "Exit status: 0 done, 1 could not be done or nobody listed, 2 wrong usage, 4 memberd \
+not reachable, 5 not permitted, 6 protocol versions differ, 124 timed out. That of \
 grep is grep's: 0 a line matched, 1 none did, 2 an error, 3 a member did not answer.
 
-Begin with memberctl status, list and top. There are examples in the help of
+Begin with memberctl status, list and top. There are examples in the help of \
 each command and in the manual.")]
 struct Cli {
     #[command(flatten)]

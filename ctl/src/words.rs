@@ -1,6 +1,6 @@
 //! Times, durations and strangers' texts in words for people.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberStatus};
@@ -24,6 +24,24 @@ pub(crate) fn duration(milliseconds: u64) -> String {
             days => format!("{days} days"),
         },
     }
+}
+
+/// A span of time as it is typed: seconds, or a number with a unit, at most seven days.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit: u64 = match text.get(digits.len()..) {
+        Some("ms") => 1,
+        Some("s" | "") => 1_000,
+        Some("m" | "min") => 60_000,
+        Some("h") => 3_600_000,
+        _ => return Err("write seconds, or a number and a unit: 60s, 500ms, 2m or 1h".to_owned()),
+    };
+    let milliseconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let most = 7 * 24 * 3_600_000;
+    milliseconds
+        .filter(|milliseconds| *milliseconds <= most)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a whole number of at most seven days".to_owned())
 }
 
 /// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a second, or a moment ahead of
@@ -157,6 +175,17 @@ mod tests {
             assert_eq!(duration(milliseconds), words);
         }
         assert_eq!(duration(u64::MAX), "213503982334 days");
+    }
+
+    #[test]
+    fn times_have_a_unit_or_are_seconds() {
+        assert_eq!(span("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(span("60"), Ok(Duration::from_secs(60)));
+        for text in ["", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
+            assert!(span(text).is_err(), "{text}");
+        }
     }
 
     #[test]

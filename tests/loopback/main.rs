@@ -28,6 +28,7 @@ mod manual_statuses;
 mod memory;
 mod metrics;
 mod operations;
+mod readme;
 mod rejoin;
 mod reload;
 mod replay;

@@ -12,17 +12,17 @@ use std::process::Output;
 use std::time::Duration;
 
 /// A demo takes some seconds, on a busy machine more.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A line that is typed, and the lines that come.
 #[derive(Debug)]
-struct Typed {
-    line: String,
-    shown: Vec<String>,
+pub(crate) struct Typed {
+    pub(crate) line: String,
+    pub(crate) shown: Vec<String>,
 }
 
 /// What is typed in an example.
-fn typed(lines: &[&str]) -> Vec<Typed> {
+pub(crate) fn typed(lines: &[&str]) -> Vec<Typed> {
     let mut all: Vec<Typed> = Vec::new();
     for line in lines.iter().filter_map(|line| line.strip_prefix("    ")) {
         match (line.strip_prefix("$ "), all.last_mut()) {
@@ -35,7 +35,7 @@ fn typed(lines: &[&str]) -> Vec<Typed> {
 }
 
 /// A line without what differs from one fleet to the next: numbers, how long ago, ids, widths of columns.
-fn words(line: &str) -> String {
+pub(crate) fn words(line: &str) -> String {
     let word = |word: &str| {
         let letters = word.trim_end_matches(|character: char| !character.is_alphanumeric());
         let rest = &word[letters.len()..];
@@ -61,7 +61,7 @@ fn collapsed(mut text: String, run: &str) -> String {
 }
 
 /// All lines, in an order of their own: members may answer in any.
-fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.map(|line| words(&line)).collect();
     lines.sort();
     lines

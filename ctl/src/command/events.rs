@@ -24,16 +24,16 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows membership changes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past.
+#[command(after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past. \
 If changes that belong to the answer are not known any more, that is said where they would be.
 
-An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or
-left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed
+An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or \
+left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed \
 instead says that changes are missing: those before until, and how many they were where that is known.
 
-CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed, left or tagged; gap if
-some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME, for a
-failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its environment, and the
+CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed, left or tagged; gap if \
+some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME, for a \
+failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its environment, and the \
 object of --json on standard input. With --exec, a daemon that goes away is waited for.
 
 Examples:

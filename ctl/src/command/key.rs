@@ -29,7 +29,7 @@ impl Key {
 }
 
 /// How a key is changed, for the help text.
-pub(super) const CHANGING: &str = "A keyring is a text file of up to 8 keys, one a line: the first is used, all are accepted.
+pub(super) const CHANGING: &str = "A keyring is a text file of up to 8 keys, one a line: the first is used, all are accepted. \
 To change a group's key without an outage, do each of these on every member before the next:
 1. add the new key as the last line (memberctl key generate >> FILE), systemctl reload memberd;
 2. make it the first line, systemctl reload memberd;

@@ -45,10 +45,9 @@ const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
 /// Shows how the daemon is doing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two,
-the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same.
-
-What running greps look for is shown to root and group memberd only; for others it is hidden, in JSON null."
+    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two, \
+            the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same.\n\n\
+            What running greps look for is shown to root and group memberd only; for others it is hidden, in JSON null."
 )]
 pub(crate) struct Status {
     /// Print a JSON object

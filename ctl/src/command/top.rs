@@ -33,6 +33,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Keys: arrows, or h j k l, select a member; / greps all members' logs, as memberctl grep does; Esc ends that; q quits.
+
 The ring shows who watches the member that is selected: those marked #."
 )]
 pub(crate) struct Top {

@@ -37,6 +37,17 @@ fn a_socket_that_nobody_listens_at_is_told_from_none() {
 }
 
 #[test]
+fn what_is_no_socket_is_not_taken_for_a_daemon_that_has_ended() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [directory.path(), &file] {
+        let words = format!("memberctl: {} is no socket: give that of memberd with --socket\n", path.display());
+        run(memberctl().arg("--socket").arg(path).arg("list")).failed(4, &words);
+    }
+}
+
+#[test]
 fn a_socket_that_may_not_be_opened_says_which_group_to_join() {
     let directory = TempDir::new().unwrap();
     let path = socket(directory.path());
@@ -199,7 +210,7 @@ fn a_daemon_that_does_not_answer_is_given_up() {
         client.until_gone();
         None
     });
-    mute.run(&["--timeout", "1", "list"]).failed(124, "did not answer in time");
+    mute.run(&["--timeout", "1000ms", "list"]).failed(124, "did not answer in time");
 }
 
 #[test]
@@ -212,7 +223,8 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["list", "vm1"], "unexpected argument 'vm1'"),
         (&["join", "vm1"], "the port is missing"),
         (&["join", "2001:db8::1:8946"], "needs brackets"),
-        (&["--timeout", "0", "list"], "0 is not in 1..=86400"),
+        (&["--timeout", "0", "list"], "in no time there is no answer: give more than 0"),
+        (&["--timeout", "soon", "list"], "write seconds, or a number and a unit: 60s, 500ms, 2m or 1h"),
         (&["--socket"], "a value is required for '--socket <PATH>'"),
         (&["flee"], "try memberctl --help"),
         (&["list", "--al"], "try memberctl list --help"),
@@ -222,6 +234,23 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["grep", "--nonsense", "x"], "unrecognized option '--nonsense': try memberctl grep --help"),
     ] {
         run(memberctl().args(line)).failed(2, words);
+    }
+}
+
+/// Every help, by the words that ask for it.
+fn helps(command: &clap::Command, asked: &[String]) -> Vec<(Vec<String>, String)> {
+    let own = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let below = command.get_subcommands().flat_map(|command| helps(command, &[asked, &[command.get_name().to_owned()]].concat()));
+    std::iter::once((asked.to_vec(), own)).chain(below).collect()
+}
+
+#[test]
+fn what_stands_below_a_help_is_broken_where_the_terminal_ends_and_nowhere_else() {
+    for (asked, text) in helps(&::memberctl::command_line(), &[]) {
+        let prose = |line: &str| line.starts_with(|first: char| first.is_alphabetic());
+        let broken = text.lines().zip(text.lines().skip(1)).find(|(line, next)| prose(line) && prose(next));
+        // What has columns throughout, as grep's, is for terminals of 80.
+        assert!(broken.is_none() || text.lines().all(|line| line.len() <= 80), "{asked:?}: {broken:?}");
     }
 }
 

@@ -81,6 +81,7 @@ fn tell(level: Level, words: &str, fields: &[(&str, &str)]) {
                 memberd_noticed_by = field("memberd_noticed_by"),
                 memberd_silent_ms = field("memberd_silent_ms"),
                 memberd_reason = field("memberd_reason"),
+                memberd_tags = field("memberd_tags"),
                 "{words}"
             )
         };
@@ -141,12 +142,19 @@ mod tests {
     fn each_entry_is_told_with_its_level_its_words_and_its_fields() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let mut journal = Journal::to(Journald(Arc::clone(&told)));
-        let entries = b"INFO\x1fmember failed name=vm3\x1fmemberd_event=failed\x1fmemberd_name=vm3\x1f\nERROR\x1fdisk full\x1f\n";
-        let first = journal.write(entries).unwrap();
-        assert_eq!(journal.write(&entries[first..]).unwrap(), entries.len() - first);
+        let entries = b"INFO\x1fmember failed name=vm3\x1fmemberd_event=failed\x1fmemberd_name=vm3\x1f\nINFO\x1fmember tagged\x1fmemberd_tags=role=web\x1f\n\
+            ERROR\x1fdisk full\x1f\n";
+        let mut written = 0;
+        while written < entries.len() {
+            written += journal.write(&entries[written..]).unwrap();
+        }
         assert_eq!(
             *told.lock().unwrap(),
-            ["INFO|message=member failed name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|", "ERROR|message=disk full|"]
+            [
+                "INFO|message=member failed name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|",
+                "INFO|message=member tagged|memberd_tags=\"role=web\"|",
+                "ERROR|message=disk full|"
+            ]
         );
     }
 

@@ -20,8 +20,8 @@ use crate::words;
 /// How long a daemon may take to serve its control socket.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a daemon may take to answer, in seconds.
-const ANSWER_LIMIT: u64 = 15;
+/// How long a daemon may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The port that is taken when it is free.
 const USUAL_PORT: u16 = 8946;
@@ -115,7 +115,7 @@ impl Member {
     /// Has it join the group.
     pub(super) fn join(&self) -> Result<(), Failure> {
         let request = Request::Join { introducers: Vec::new() };
-        let patience = Patience::For(Duration::from_secs(ANSWER_LIMIT));
+        let patience = Patience::For(ANSWER_LIMIT);
         match Connection::ask(&self.daemon(), &request, patience)?.reply()? {
             Reply::Joined { .. } => Ok(()),
             _ => Err(out_of_place()),
@@ -172,7 +172,7 @@ impl Member {
     }
 
     fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
-        let patience = Patience::For(Duration::from_secs(ANSWER_LIMIT));
+        let patience = Patience::For(ANSWER_LIMIT);
         let begun = Instant::now();
         loop {
             if Connection::ask(&self.daemon(), &Request::Status, patience).and_then(|mut asked| asked.reply()).is_ok() {
