@@ -42,9 +42,10 @@ bench-peers:
 	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)
 
 # Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
+# Writes the tables of BENCH.md and of the README. `make bench-grep GREP="--only '30 %'"` prints some rows; GREP=--help.
 bench-grep:
 	cargo build --release --locked --bins
-	cargo run --release --locked -p memberd-tests --example bench_grep
+	cargo run --release --locked -p memberd-tests --example bench_grep -- $(GREP)
 
 # Whatever reads bytes from outside, fuzzed: each target for SECONDS, two at a time; 90 minutes by default.
 fuzz: SECONDS = 1200

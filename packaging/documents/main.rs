@@ -3,6 +3,7 @@
 //! `cargo run -p memberd --example documents -- DIRECTORY`.
 
 mod completions;
+mod differences;
 mod settings;
 mod texts;
 
@@ -83,6 +84,9 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     if let Some(details) = command.get_after_help().filter(|_| !whole) {
         as_it_stands("DETAILS", details.to_string().lines(), &mut page)?;
     }
+    if name == "memberctl-grep" {
+        differences::section().to_writer(&mut page)?;
+    }
     let examples = texts::examples(texts::EXAMPLES);
     let examples = examples.into_iter().filter(|Section { title, .. }| {
         let of_this = title.replace(' ', "-") == name;
@@ -95,7 +99,7 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     fs::write(directory.join(format!("{name}.{section}")), page)
 }
 
-/// The help's tables are laid out already.
+/// What is laid out already.
 fn as_it_stands<'a>(title: &str, lines: impl Iterator<Item = &'a str>, page: &mut Vec<u8>) -> io::Result<()> {
     let mut section = Roff::new();
     section.control("SH", [title]).control("nf", []);

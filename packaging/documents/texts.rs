@@ -25,7 +25,8 @@ pub(crate) fn examples(text: &str) -> Vec<Section<'_>> {
     split(text, |line| line.strip_prefix("== "))
 }
 
-fn split<'a>(text: &'a str, title: impl Fn(&'a str) -> Option<&'a str>) -> Vec<Section<'a>> {
+/// A text cut where a line is a title.
+pub(crate) fn split<'a>(text: &'a str, title: impl Fn(&'a str) -> Option<&'a str>) -> Vec<Section<'a>> {
     let mut sections: Vec<Section> = Vec::new();
     for line in text.lines() {
         match (title(line), sections.last_mut()) {

@@ -139,6 +139,29 @@ fn a_hundred_megabytes_of_matches_and_a_slow_reader_cost_no_memory_and_no_member
 }
 
 #[test]
+fn ten_greps_at_once_leave_memberd_below_64_mib_and_each_memberctl_below_32() {
+    let lines = 200_000;
+    let fleet = Fleet::start_with(1, |daemon| offer_big(daemon, lines));
+    let mut greps: Vec<_> = (0..10).map(|_| grep(&fleet, &["needle", BIG])).collect();
+    for (_, stdout) in &mut greps {
+        // Whoever prints has begun, and cannot end while the rest is not read.
+        assert!(!stdout.fill_buf().unwrap().is_empty());
+    }
+    for (memberctl, stdout) in &mut greps {
+        let half = 10_000_000;
+        assert_eq!(std::io::copy(&mut stdout.take(half), &mut std::io::sink()).unwrap(), half);
+        let peak = peak_kib(memberctl.pid());
+        assert!(peak < 32 * 1024, "memberctl has taken {peak} KiB");
+    }
+    for (memberctl, stdout) in greps {
+        assert!(stdout.lines().map_while(Result::ok).count() >= lines / 3);
+        assert_eq!({ memberctl }.wait(SOON).code(), Some(0));
+    }
+    let peak = peak_kib(fleet[1].pid());
+    assert!(peak < 64 * 1024, "memberd has taken {peak} KiB");
+}
+
+#[test]
 fn a_reader_that_goes_away_stops_the_search_on_every_member() {
     let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 200_000));
     let (mut memberctl, mut stdout) = grep(&fleet, &["needle", BIG]);

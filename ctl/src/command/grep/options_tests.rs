@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
 
+use super::super::getopt::{Flag, TABLE};
 use super::{Command, Surroundings};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
@@ -297,5 +298,20 @@ fn names_are_aligned_on_a_terminal_unless_programs_read_them() {
     }
     for line in [&["-h", "x"][..], &["-Z", "x"], &["--json", "x"], &["--count-by", "file", "x"]] {
         assert_eq!(width(line, true), None, "{line:?}");
+    }
+}
+
+#[test]
+fn the_help_and_with_it_the_manual_name_every_option() {
+    let words: Vec<&str> = crate::command::grep::HELP.split([' ', '\n', ',', '=', '[', ']', ';', '.', ':', '(', ')']).collect();
+    // What is refused, and the second names that grep keeps for old scripts, its own help leaves out as well.
+    let silent = ["--fixed-regexp", "--colour", "--unix-byte-offsets"];
+    for (flag, letters, names, _) in TABLE.iter().chain(super::super::ours::TABLE) {
+        if matches!(flag, Flag::Refused(_)) {
+            continue;
+        }
+        for option in letters.chars().map(|letter| format!("-{letter}")).chain(names.iter().map(|name| format!("--{name}"))) {
+            assert!(words.contains(&option.as_str()) || silent.contains(&option.as_str()), "{option}");
+        }
     }
 }

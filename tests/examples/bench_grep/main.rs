@@ -1,0 +1,297 @@
+//! Measures searches: GNU grep, ripgrep, the engine in process, and `memberctl grep` of one member and of ten, over the same logs.
+//! Keeps the results beside this source, and writes the tables of BENCH.md and of the README. Says on standard error how far it is.
+//!
+//! `make bench-grep`; or, after `cargo build --release --bins`, `cargo run --release -p memberd-tests --example bench_grep`, with
+//! `-- --only TEXT` for some rows, which are printed and not kept, or `-- --render` for the documents alone.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and stops at what goes wrong"
+)]
+
+mod documents;
+mod logs;
+mod programs;
+mod results;
+
+use clap::Parser as _;
+use logs::{LOG_BYTES, write_log};
+use memberd_tests::{Fleet, proc};
+use nix::unistd::Pid;
+use programs::{engine, grep, processor_of_programs, rg, run, until_first, version, watched};
+use results::{Gain, One, Others, Processor, Results, Ten};
+use std::fs;
+use std::io::BufWriter;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
+
+/// How many logs there are.
+const LOGS: u8 = 10;
+/// How often each thing is measured; the median counts.
+const ROUNDS: usize = 7;
+/// How often one and more threads are compared; processor time is told in hundredths of a second.
+const GAIN_ROUNDS: usize = 40;
+
+/// What is searched for.
+pub(crate) struct Case {
+    what: &'static str,
+    options: &'static [&'static str],
+    pattern: &'static str,
+}
+
+const CASES: [Case; 9] = [
+    Case { what: "rare literal, `-c`", options: &["-c", "-F"], pattern: "quagga-0042" },
+    Case { what: "1 % literal, `-c`", options: &["-c", "-F"], pattern: "ERROR" },
+    Case { what: "30 % literal, `-c`", options: &["-c", "-F"], pattern: "GET /api/" },
+    Case { what: "1 % regex, `-c`", options: &["-c", "-E"], pattern: "status=5[0-9]{2} .* (timeout|refused)" },
+    Case { what: "1 % literal, `-i -c`", options: &["-c", "-i", "-F"], pattern: "error" },
+    Case { what: "rare, printed", options: &["-F"], pattern: "quagga-0042" },
+    Case { what: "1 %, printed", options: &["-F"], pattern: "ERROR" },
+    Case { what: "30 %, printed", options: &["-F"], pattern: "GET /api/" },
+    Case { what: "30 % regex, printed", options: &["-E"], pattern: "GET /api/[a-z]+ " },
+];
+
+impl Case {
+    fn counts(&self) -> bool {
+        self.options.contains(&"-c")
+    }
+
+    /// `memberctl`'s arguments.
+    fn ours(&self) -> Vec<&'static str> {
+        ["grep", "-h"].iter().chain(self.options).chain([&self.pattern, &"bench.log"]).copied().collect()
+    }
+}
+
+/// Measures searches beside GNU grep and ripgrep.
+#[derive(Debug, clap::Parser)]
+struct Options {
+    /// Measure only the rows whose names contain this, and keep nothing
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+
+    /// Measure nothing, and write the documents as the results that are kept say
+    #[arg(long, conflicts_with = "only")]
+    render: bool,
+}
+
+fn main() {
+    let options = Options::parse();
+    if options.render {
+        return documents::update(&Results::read());
+    }
+    let cases: Vec<&Case> =
+        CASES.iter().filter(|case| options.only.as_ref().is_none_or(|only| case.what.contains(only))).collect();
+    let bench = Bench::new();
+    let results = bench.measure(&cases);
+    println!("{}", documents::all(&results));
+    if options.only.is_none() {
+        results.write();
+        documents::update(&results);
+    }
+}
+
+/// The fleets that are searched.
+struct Bench {
+    cores: usize,
+    /// One member, which searches on one thread.
+    single: Fleet,
+    one: Fleet,
+    ten: Fleet,
+    /// The logs of the ten.
+    logs: Vec<PathBuf>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        eprintln!("writing {} logs of {LOG_BYTES} bytes", LOGS + 2);
+        let write = |daemon: &mut memberd_tests::Daemon| {
+            let number = daemon.name().trim_start_matches("vm").parse().expect("a number");
+            write_log(BufWriter::new(daemon.offer("bench.log")), number);
+        };
+        let single = Fleet::start_with(1, |daemon| {
+            write(daemon);
+            daemon.settings.limits = vec!["search_threads = 1"];
+        });
+        let (one, ten) = (Fleet::start_with(1, write), Fleet::start_with(LOGS, write));
+        let logs = ten.daemons().iter().map(|daemon| daemon.directory().join("bench.log")).collect();
+        Bench { cores: available_parallelism().map_or(1, NonZero::get), single, one, ten, logs }
+    }
+
+    /// All of it.
+    fn measure(&self, cases: &[&Case]) -> Results {
+        let conditions = format!(
+            "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load before: {}; {}; {}",
+            LOG_BYTES / 1_000_000,
+            self.cores,
+            fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("?"),
+            version("grep"),
+            version("rg"),
+        );
+        Results {
+            conditions,
+            cores: self.cores,
+            one: cases.iter().map(|case| self.one(case)).collect(),
+            ten: cases.iter().map(|case| self.ten(case)).collect(),
+            gain: cases.iter().map(|case| self.gain(case)).collect(),
+            processor: cases
+                .iter()
+                .filter(|case| case.what.starts_with("30 %") && !case.counts())
+                .map(|case| self.processor(case))
+                .collect(),
+            others: self.others(),
+        }
+    }
+
+    fn first_log(&self) -> &[PathBuf] {
+        self.logs.get(..1).unwrap_or_default()
+    }
+
+    fn one(&self, case: &Case) -> One {
+        let (log, ours) = (self.first_log(), case.ours());
+        let [grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl] = in_turn(
+            case,
+            ROUNDS,
+            &mut [
+                &mut || run(&mut grep(case, log)),
+                &mut || run(&mut rg(case, log, 1)),
+                &mut || engine(case, log, 1),
+                &mut || engine(case, log, self.cores),
+                &mut || run(&mut self.single[1].memberctl(&ours)),
+                &mut || run(&mut self.one[1].memberctl(&ours)),
+            ],
+        );
+        let what = case.what.to_owned();
+        One {
+            what,
+            counts: case.counts(),
+            grep,
+            rg,
+            engine_one_thread,
+            engine,
+            memberctl_one_thread: Some(memberctl_one_thread),
+            memberctl,
+        }
+    }
+
+    fn ten(&self, case: &Case) -> Ten {
+        let ours = case.ours();
+        let [grep, rg, engine_one_thread, engine, memberctl] = in_turn(
+            case,
+            ROUNDS,
+            &mut [
+                &mut || run(&mut grep(case, &self.logs)),
+                &mut || run(&mut rg(case, &self.logs, self.cores)),
+                &mut || engine(case, &self.logs, 1),
+                &mut || engine(case, &self.logs, self.cores),
+                &mut || run(&mut self.ten[1].memberctl(&ours)),
+            ],
+        );
+        Ten { what: case.what.to_owned(), counts: case.counts(), grep, rg, engine_one_thread, engine, memberctl }
+    }
+
+    /// What more threads gain on one log, and on how many cores they were.
+    fn gain(&self, case: &Case) -> Gain {
+        let (log, mut ticks, mut time) = (self.first_log(), 0, Duration::ZERO);
+        let [rg, one_thread, all_threads] = in_turn(
+            case,
+            GAIN_ROUNDS,
+            &mut [&mut || run(&mut rg(case, log, 1)), &mut || engine(case, log, 1), &mut || {
+                let before = proc::cpu_ticks(Pid::this());
+                let took = engine(case, log, self.cores);
+                ticks += proc::cpu_ticks(Pid::this()) - before;
+                time += took;
+                took
+            }],
+        );
+        let cores = of_ticks(ticks).as_secs_f64() / time.as_secs_f64();
+        Gain { what: case.what.to_owned(), rg, one_thread, all_threads, cores }
+    }
+
+    /// Processor time of all who take part, means of some rounds in turn.
+    fn processor(&self, case: &Case) -> Processor {
+        eprintln!("{}: processor time", case.what);
+        let [mut rg_time, mut memberctl] = [Duration::ZERO; 2];
+        let before = self.ticks();
+        for _ in 0..ROUNDS {
+            for (command, sum) in [
+                (&mut rg(case, &self.logs, self.cores), &mut rg_time),
+                (&mut self.ten[1].memberctl(&case.ours()), &mut memberctl),
+            ] {
+                let before = processor_of_programs();
+                run(command);
+                *sum += processor_of_programs() - before;
+            }
+        }
+        let used: Vec<Duration> = self.ticks().iter().zip(before).map(|(after, before)| of_ticks(after - before)).collect();
+        let (first, others) = used.split_first().expect("members");
+        let each = others.iter().sum::<Duration>() / u32::try_from(others.len()).expect("a few");
+        let mean = |time: Duration| milliseconds(time / u32::try_from(ROUNDS).expect("a few"));
+        Processor {
+            what: case.what.to_owned(),
+            rg: mean(rg_time),
+            searching: mean(each * u32::from(LOGS)),
+            asking: mean(first.saturating_sub(each)),
+            memberctl: mean(memberctl),
+        }
+    }
+
+    /// The processor time of each of the ten daemons, the one that asks first.
+    fn ticks(&self) -> Vec<u64> {
+        self.ten.daemons().iter().map(|daemon| proc::cpu_ticks(daemon.pid())).collect()
+    }
+
+    fn others(&self) -> Others {
+        eprintln!("the rest");
+        let median_of = |measure: &dyn Fn() -> Duration| median((0..ROUNDS).map(|_| measure()).collect());
+        let little = median_of(&|| run(&mut self.ten[1].memberctl(&["grep", "member joined name=vm7", "machine.*.log"])));
+        let many = ["grep", "-F", "GET /api/", "bench.log"];
+        let first_line = median_of(&|| until_first(&mut self.ten[1].memberctl(&many)));
+        let memberd_mib = peak(&self.one);
+        let memberctl_kib = thread::scope(|scope| {
+            let greps: Vec<_> = (0..10).map(|_| scope.spawn(|| watched(&mut self.one[1].memberctl(&many)).1)).collect();
+            greps.into_iter().map(|grep| grep.join().expect("a grep")).max().unwrap_or_default()
+        });
+        Others {
+            little,
+            first_line,
+            memberd_mib,
+            memberd_ten_greps_mib: peak(&self.one),
+            memberctl_mib: Some(memberctl_kib / 1024),
+        }
+    }
+}
+
+/// Medians of each, all of them measured in turn, so that a busy moment of the machine is everybody's.
+fn in_turn<const N: usize>(case: &Case, rounds: usize, measured: &mut [&mut dyn FnMut() -> Duration; N]) -> [f64; N] {
+    eprintln!("{}", case.what);
+    let mut times = [const { Vec::new() }; N];
+    for _ in 0..rounds {
+        for (times, measure) in times.iter_mut().zip(measured.iter_mut()) {
+            times.push(measure());
+        }
+    }
+    times.map(median)
+}
+
+fn peak(fleet: &Fleet) -> u64 {
+    fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid()) / 1024).max().unwrap_or_default()
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    milliseconds(times.get(times.len() / 2).copied().unwrap_or_default())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// A clock tick is a hundredth of a second.
+fn of_ticks(ticks: u64) -> Duration {
+    Duration::from_millis(10) * u32::try_from(ticks).unwrap_or(u32::MAX)
+}

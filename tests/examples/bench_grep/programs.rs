@@ -1,0 +1,131 @@
+//! What is measured: the programs, and the engine in this process.
+
+use crate::Case;
+use memberd_search::{Narrow, Offer, OfferedFile, Output, Plan, Print, Query, Stopped, Syntax};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+use std::fs;
+use std::io::Read;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// How much is read of a program's output between two looks at its memory, in bytes.
+const LOOK_EVERY: usize = 1 << 20;
+
+/// GNU grep in the C.UTF-8 locale.
+pub(crate) fn grep(case: &Case, logs: &[PathBuf]) -> Command {
+    let mut command = Command::new("grep");
+    command.env("LC_ALL", "C.UTF-8").arg("-h").args(case.options).arg(case.pattern).args(logs);
+    command
+}
+
+/// ripgrep on so many threads.
+pub(crate) fn rg(case: &Case, logs: &[PathBuf], threads: usize) -> Command {
+    let mut command = Command::new("rg");
+    // -E means something else there.
+    let options = case.options.iter().filter(|option| **option != "-E");
+    command
+        .args(["--no-config", "--no-heading", "-N", "-I"])
+        .arg(format!("-j{threads}"))
+        .args(options)
+        .arg(case.pattern)
+        .args(logs);
+    command
+}
+
+/// The time until a command has ended and all that it printed was read.
+pub(crate) fn run(command: &mut Command) -> Duration {
+    watched(command).0
+}
+
+/// The same, and the most memory that it was seen to have while it printed, in KiB.
+pub(crate) fn watched(command: &mut Command) -> (Duration, u64) {
+    let started = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
+    let mut buffer = vec![0; 64 * 1024];
+    let mut out = child.stdout.take().expect("a pipe");
+    let (mut since, mut peak) = (LOOK_EVERY, 0);
+    loop {
+        match out.read(&mut buffer).expect("output") {
+            0 => break,
+            read => since += read,
+        }
+        if since >= LOOK_EVERY {
+            // One that has ended while its output was read has no memory any more.
+            (since, peak) = (0, peak_kib(child.id()).unwrap_or(peak));
+        }
+    }
+    let status = child.wait().expect("it ends");
+    assert!(status.success(), "{command:?}: {status}");
+    (started.elapsed(), peak)
+}
+
+/// The most memory that a process ever had resident, in KiB; none when it is over.
+fn peak_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    value.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// The time until the first bytes come.
+pub(crate) fn until_first(command: &mut Command) -> Duration {
+    let started = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let read = child.stdout.take().expect("a pipe").read(&mut [0; 1024]).expect("output");
+    let time = started.elapsed();
+    assert!(read > 0);
+    child.wait().expect("it ends");
+    time
+}
+
+/// The processor time of all programs that have ended.
+pub(crate) fn processor_of_programs() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel knows");
+    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
+    Duration::from_micros(u64::try_from(microseconds).unwrap_or_default())
+}
+
+/// The time that the engine takes in this process, its output dropped.
+pub(crate) fn engine(case: &Case, logs: &[PathBuf], threads: usize) -> Duration {
+    let started = Instant::now();
+    let query = Query {
+        patterns: vec![case.pattern.into()],
+        syntax: if case.options.contains(&"-E") { Syntax::Extended } else { Syntax::Fixed },
+        ignore_case: case.options.contains(&"-i"),
+        print: if case.counts() { Print::Count } else { Print::Lines },
+        no_names: true,
+        ..Query::default()
+    };
+    let search = query.compile().expect("a pattern");
+    let plan = Plan { threads: NonZero::new(threads).expect("a thread"), ..Plan::default() };
+    let totals = search.run_with(&plan, "m", &offered(logs), &mut Nowhere, &AtomicBool::new(false));
+    assert!(totals.lines > 0 && totals.errors == 0, "{totals:?}");
+    started.elapsed()
+}
+
+fn offered(logs: &[PathBuf]) -> Vec<OfferedFile> {
+    let globs: Vec<String> = logs.iter().map(|log| log.display().to_string()).collect();
+    Offer::new(&globs).expect("globs").files(&Narrow::default()).files
+}
+
+/// Takes output and forgets it.
+struct Nowhere;
+
+impl Output for Nowhere {
+    fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn message(&mut self, _: String) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
+/// The first line of what a program says of its version.
+pub(crate) fn version(program: &str) -> String {
+    let output = Command::new(program).arg("--version").output().expect("GNU grep and ripgrep in PATH");
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+}
