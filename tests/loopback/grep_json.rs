@@ -1,9 +1,12 @@
 //! Greps for programs: `--json`.
 
+use memberd_tests::process::Running;
+use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use std::io::Write as _;
-use std::process::Output;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Output, Stdio};
 
 const TEXT: &[u8] = b"2026-11-21T01:20:33.123Z an error, an \xc3\xa4rror\nno time and no such thing\nerror \xff\n";
 
@@ -14,6 +17,12 @@ fn offer(daemon: &mut Daemon) {
 fn objects(output: &Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// An object with these fields, too.
+fn with(mut object: Value, fields: Value) -> Value {
+    object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    object
 }
 
 #[test]
@@ -29,10 +38,6 @@ fn every_line_is_an_object_and_the_last_has_the_totals() {
     let path = fleet[2].directory().join("a.log");
     let of_vm2: Vec<Value> = objects.into_iter().filter(|object| object["member"] == "vm2").collect();
     let common = |kind: &str, line: u64, offset: u64| json!({ "schema": 1, "type": kind, "member": "vm2", "file": path, "line": line, "offset": offset });
-    let with = |mut object: Value, fields: Value| {
-        object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        object
-    };
     let first = json!({
         "time": 1_795_224_033_123_u64,
         "text": "2026-11-21T01:20:33.123Z an error, an ärror",
@@ -68,4 +73,43 @@ fn counts_and_names_are_objects_too_and_merged_lines_keep_their_order() {
     assert!(files.len() == 2 && files.iter().all(|file| file["type"] == "file"), "{files:?}");
     let merged: Vec<Value> = run(&["--merge"]).into_iter().map(|mut line| line["member"].take()).collect();
     assert_eq!(merged, ["vm1", "vm1", "vm2", "vm2"]);
+}
+
+#[test]
+fn objects_come_as_they_are_found_and_the_totals_tell_all_of_every_member() {
+    let fleet = Fleet::start_with(3, offer);
+    fleet[3].signal(Signal::SIGSTOP);
+    let mut command = fleet[1].memberctl(&["grep", "--json", "error", "a.log"]);
+    let mut memberctl = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+    let mut lines = BufReader::new(memberctl.child().stdout.take().unwrap()).lines().map(Result::unwrap);
+    let found: Vec<String> = lines.by_ref().take(4).collect();
+    // Whoever hangs is not waited for.
+    assert!(memberctl.ended().is_none(), "{found:?}");
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(memberctl.wait(SOON).code(), Some(3));
+    fleet[3].signal(Signal::SIGCONT);
+
+    for line in &found {
+        let object: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&object["schema"], &object["type"]), (&json!(1), &json!("match")), "{line}");
+    }
+    let [totals] = rest.as_slice() else { panic!("one more object: {rest:?}") };
+    let mut totals: Value = serde_json::from_str(totals).unwrap();
+    let slowest = totals["milliseconds"].take();
+    let mut each: Vec<Value> = totals["members"].as_array_mut().unwrap().iter_mut().map(|it| it["milliseconds"].take()).collect();
+    each.sort_by_key(Value::as_u64);
+    assert_eq!(each.last(), Some(&slowest), "all of them take as long as the slowest");
+    let why = totals["members"][2]["lost"].take();
+    assert!(why.as_str().is_some_and(|why| !why.is_empty()), "{why}");
+    let member = |name: &str| {
+        let searched = json!({ "files": 1, "bytes": TEXT.len(), "lines": 2, "errors": 0, "milliseconds": null });
+        with(json!({ "member": name, "asked": true, "answered": true }), searched)
+    };
+    let lost = json!({ "answered": false, "files": 0, "bytes": 0, "lines": 0, "lost": null });
+    let expected = json!({
+        "schema": 1, "type": "totals", "asked": 3, "answered": 2, "failed": 1,
+        "files": 2, "bytes": 2 * TEXT.len(), "lines": 4, "errors": 0, "milliseconds": null,
+        "members": [member("vm1"), member("vm2"), with(member("vm3"), lost)],
+    });
+    assert_eq!(totals, expected);
 }

@@ -76,6 +76,62 @@ fn how_far_a_grep_has_come_is_shown_while_it_takes_long_and_gone_when_it_ends() 
 }
 
 #[test]
+fn how_far_a_grep_has_come_is_taken_away_before_more_lines_are_printed() {
+    let fleet = Fleet::start_with(3, offer_needle);
+    fleet[3].signal(Signal::SIGSTOP);
+    let mut terminal = Terminal::grep(&fleet, &["needle", "a.txt"], true);
+    terminal.wait_for("\r2 of 3 members answered, ");
+    fleet[3].signal(Signal::SIGCONT);
+    let shown = terminal.finish();
+    let mut seen = seen(&shown);
+    seen.sort();
+    let line = |number: usize| format!("vm{number}:{}:needle", fleet[number].directory().join("a.txt").display());
+    assert_eq!(seen, [1, 2, 3].map(line), "{shown:?}");
+    fleet.wait_until_whole_within(SOON);
+}
+
+#[test]
+fn how_far_a_grep_has_come_is_not_shown_in_the_middle_of_a_line() {
+    // A terminal takes longer for it than the time after which that is first shown.
+    let length = 100_000_000;
+    let fleet = Fleet::start_with(1, |daemon| {
+        let mut file = daemon.offer("a.txt");
+        for _ in 0..length / 100_000 {
+            file.write_all(&[b'x'; 100_000]).unwrap();
+        }
+        file.write_all(b"\nx\n").unwrap();
+    });
+    let shown = Terminal::grep(&fleet, &["-h", "x", "a.txt"], true).finish();
+    let printed: Vec<usize> = shown.lines().map(|line| line.rsplit("\x1b[K").next().unwrap().len()).collect();
+    assert_eq!(printed, [length, 1]);
+}
+
+/// The lines that a person sees of what was written: a carriage return goes back to the line's begin, and what was there is
+/// overwritten, or erased by ESC [ K.
+fn seen(written: &str) -> Vec<String> {
+    let (mut lines, mut line, mut column) = (Vec::new(), Vec::new(), 0);
+    let mut rest = written;
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '\r' => column = 0,
+            '\n' => lines.push(String::from_iter(line.drain(..))),
+            '\x1b' => {
+                rest = rest.strip_prefix("[K").unwrap();
+                line.truncate(column);
+            }
+            _ => {
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = character;
+                column += 1;
+            }
+        }
+    }
+    lines.extend((!line.is_empty()).then(|| String::from_iter(line)));
+    lines
+}
+
+#[test]
 fn lines_are_aligned_by_the_longest_name_on_a_terminal_and_exact_in_a_pipe() {
     let fleet = Fleet::start_with(3, |daemon| {
         offer_needle(daemon);

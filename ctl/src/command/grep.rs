@@ -250,7 +250,9 @@ impl Screen {
             return counts.take(member, bytes);
         }
         self.progress.clear();
-        self.printer.print(member, bytes)
+        self.printer.print(member, bytes)?;
+        self.progress.printed(bytes);
+        Ok(())
     }
 
     fn complain(&mut self, words: &str) {

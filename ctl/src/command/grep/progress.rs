@@ -8,17 +8,19 @@ use crate::words;
 pub(super) struct Progress {
     terminal: bool,
     shown: bool,
+    /// Whether standard output is a terminal too, which has the begin of a line so far.
+    within_line: bool,
 }
 
 impl Progress {
     /// Nothing is shown yet.
     pub(super) fn new() -> Progress {
-        Progress { terminal: std::io::stderr().is_terminal(), shown: false }
+        Progress { terminal: std::io::stderr().is_terminal(), shown: false, within_line: false }
     }
 
-    /// Shows it, in the place of what was shown before.
+    /// Shows it, in the place of what was shown before; but nothing in the middle of a line.
     pub(super) fn show(&mut self, asked: u64, answered: u64, bytes: u64) {
-        if self.terminal {
+        if self.terminal && !self.within_line {
             self.write(&format!("\r{}\x1b[K", line(asked, answered, bytes)));
             self.shown = true;
         }
@@ -30,6 +32,11 @@ impl Progress {
             self.write("\r\x1b[K");
             self.shown = false;
         }
+    }
+
+    /// These bytes were printed on standard output: lines, or a part of a long one.
+    pub(super) fn printed(&mut self, bytes: &[u8]) {
+        self.within_line = !bytes.ends_with(b"\n") && std::io::stdout().is_terminal();
     }
 
     /// A terminal that takes no output shows none.
