@@ -20,7 +20,7 @@ fn objects(output: &Output) -> Vec<Value> {
 }
 
 /// An object with these fields, too.
-fn with(mut object: Value, fields: Value) -> Value {
+fn with(mut object: Value, fields: &Value) -> Value {
     object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     object
 }
@@ -44,9 +44,9 @@ fn every_line_is_an_object_and_the_last_has_the_totals() {
         "submatches": [{ "start": 28, "end": 33 }, { "start": 38, "end": 44 }],
     });
     let expected = [
-        with(common("match", 1, 0), first),
-        with(common("context", 2, 45), json!({ "text": "no time and no such thing", "submatches": [] })),
-        with(common("match", 3, 71), json!({ "bytes": "ZXJyb3Ig/w==", "submatches": [{ "start": 0, "end": 5 }] })),
+        with(common("match", 1, 0), &first),
+        with(common("context", 2, 45), &json!({ "text": "no time and no such thing", "submatches": [] })),
+        with(common("match", 3, 71), &json!({ "bytes": "ZXJyb3Ig/w==", "submatches": [{ "start": 0, "end": 5 }] })),
     ];
     assert_eq!(of_vm2, expected);
 
@@ -103,13 +103,13 @@ fn objects_come_as_they_are_found_and_the_totals_tell_all_of_every_member() {
     assert!(why.as_str().is_some_and(|why| !why.is_empty()), "{why}");
     let member = |name: &str| {
         let searched = json!({ "files": 1, "bytes": TEXT.len(), "lines": 2, "errors": 0, "milliseconds": null });
-        with(json!({ "member": name, "asked": true, "answered": true }), searched)
+        with(json!({ "member": name, "asked": true, "answered": true }), &searched)
     };
     let lost = json!({ "answered": false, "files": 0, "bytes": 0, "lines": 0, "lost": null });
     let expected = json!({
         "schema": 1, "type": "totals", "asked": 3, "answered": 2, "failed": 1,
         "files": 2, "bytes": 2 * TEXT.len(), "lines": 4, "errors": 0, "milliseconds": null,
-        "members": [member("vm1"), member("vm2"), with(member("vm3"), lost)],
+        "members": [member("vm1"), member("vm2"), with(member("vm3"), &lost)],
     });
     assert_eq!(totals, expected);
 }

@@ -24,8 +24,9 @@ use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::time::Zone;
 
-/// How many pieces of output a unit may be ahead of its turn.
-const PIECES: usize = 4;
+/// How many pieces of output a unit may be ahead of its turn. With output of a third of what is searched, that is all of a block's; more
+/// would only be memory where output is more than its reader takes.
+const PIECES: usize = 2;
 
 /// How long the thread with the output sleeps while nothing comes, before it sees whether something has waited.
 const PATIENCE: Duration = Duration::from_millis(10);
