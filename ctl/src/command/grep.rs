@@ -95,7 +95,7 @@ Over a fleet:
       --journal             search the journal, not files; with --follow it has
                             no -A, -B, -C
   -u, --unit=UNIT           of the journal, only this unit; also several
-  -p, --priority=PRIORITY   of the journal, only this and what is more important,
+  -p, --priority=PRIORITY   of the journal, only this and what is more severe,
                             as journalctl has them
       --count-by=WHAT       one count for each member, or for each file over all
       --total               with -c, a last line with the sum
