@@ -95,7 +95,7 @@ Over a fleet:
       --journal             search the journal, not files; with --follow it has
                             no -A, -B, -C
   -u, --unit=UNIT           of the journal, only this unit; also several
-  -p, --priority=PRIORITY   of the journal, only this and what is more important,
+  -p, --priority=PRIORITY   of the journal, only this and what is more severe,
                             as journalctl has them
       --count-by=WHAT       one count for each member, or for each file over all
       --total               with -c, a last line with the sum
@@ -106,7 +106,7 @@ Over a fleet:
 
 Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C
 locale each byte is one. On a terminal, spaces after the colon of shorter names
-of members align what follows; in a pipe, and with -h, -Z, --json, there are none.
+of members align what follows; not in a pipe, nor with -h, -Z or --json.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
 cannot be read, memberd not reachable), 3 no such error but a member did not
