@@ -19,7 +19,7 @@ mod timed;
 use compiled::Compiling;
 use limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
-use memberd_search::{Narrow, Offer};
+use memberd_search::{LongLines, Narrow, Offer};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -39,6 +39,8 @@ pub struct Searches {
     slots: Arc<Semaphore>,
     /// One for each search at once that follows.
     follows: Arc<Semaphore>,
+    /// One long line at a time is in memory.
+    long_lines: LongLines,
     finished: AtomicU64,
     bytes: AtomicU64,
 }
@@ -66,6 +68,7 @@ impl Searches {
             compiled: Compiling::new(),
             slots: slots(),
             follows: slots(),
+            long_lines: LongLines::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }

@@ -18,4 +18,4 @@ pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use print::{Colors, Sgr};
 pub use query::{Binary, Characters, Print, Query, Syntax};
-pub use run::{MAX_LINE_BYTES, Plan, Search, Totals, Window};
+pub use run::{LongLines, MAX_LINE_BYTES, Plan, Search, Totals, Window};

@@ -11,6 +11,12 @@ pub trait Output {
     /// The bytes are the output's own, so that it can pass them on without a copy.
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped>;
 
+    /// Takes a part of a line longer than 4 MiB, but for its last, which comes with the next [`Output::lines`], at once. So nobody has to
+    /// hold such a line as a whole. An output that only puts one after the other does not care.
+    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.lines(bytes)
+    }
+
     /// Takes whole lines that carry one time, in milliseconds since the Unix epoch, with [`Plan::by_time`](crate::Plan::by_time)
     /// in the place of [`Output::lines`]: at least one line, formatted alike, up to about [`CHUNK_BYTES`] or one longer line.
     /// The times never go back. Lines before the first time in their file have [`NO_TIME`], which is before every other.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write as _;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,18 +29,26 @@ fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
 struct Probe<F> {
     chunks: Vec<usize>,
     messages: Vec<String>,
+    /// The parts of long lines among them.
+    parts: usize,
     /// What it was told of as read, each time.
     read: Vec<u64>,
     react: F,
 }
 
 fn probe<F: FnMut(usize) -> Result<(), Stopped>>(react: F) -> Probe<F> {
-    Probe { chunks: vec![], messages: vec![], read: vec![], react }
+    Probe { chunks: vec![], parts: 0, messages: vec![], read: vec![], react }
 }
 
 impl<F: FnMut(usize) -> Result<(), Stopped>> Output for Probe<F> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         assert_eq!(bytes.last(), Some(&b'\n'));
+        self.chunks.push(bytes.len());
+        (self.react)(self.chunks.len())
+    }
+
+    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.parts += 1;
         self.chunks.push(bytes.len());
         (self.react)(self.chunks.len())
     }
@@ -149,6 +158,64 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
     let query = Query { no_names: true, ..query("foo") };
     query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
     assert_eq!(probe.chunks, [10, 3_000_004, 10]);
+}
+
+#[test]
+fn a_long_line_comes_in_parts_that_are_no_larger_than_other_chunks() {
+    let (_directory, files) = file(|file| {
+        file.write_all(b"short foo\n").unwrap();
+        file.write_all(&vec![b'x'; 5_000_000]).unwrap();
+        file.write_all(b"foo\nshort foo").unwrap();
+    });
+    for print in [Print::Lines, Print::Matches] {
+        let mut probe = probe(|_| Ok(()));
+        let query = Query { no_names: true, print, ..query(".*foo") };
+        query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+        assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 5_000_004 + 10);
+        assert_eq!(probe.parts, 5_000_003_usize.div_ceil(CHUNK_BYTES));
+        assert!(probe.chunks.iter().all(|size| *size <= CHUNK_BYTES), "{:?}", probe.chunks);
+    }
+}
+
+/// A file with so many lines of 5 MB.
+fn long_lines(count: usize) -> (TempDir, Vec<OfferedFile>) {
+    file(|file| {
+        for _ in 0..count {
+            file.write_all(&vec![b'x'; 5_000_000]).unwrap();
+            file.write_all(b"\n").unwrap();
+        }
+    })
+}
+
+#[test]
+fn searches_that_share_their_room_for_long_lines_all_come_to_their_end() {
+    let (_directory, files) = long_lines(5);
+    let plan = Plan { threads: NonZero::new(3).unwrap(), ..Plan::default() };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut probe = probe(|_| Ok(()));
+                let totals = query("x").compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+                assert_eq!((totals.lines, totals.errors), (5, 0), "{:?}", probe.messages);
+                assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(CHUNK_BYTES));
+            });
+        }
+    });
+}
+
+#[test]
+fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
+    let (_directory, files) = long_lines(1);
+    let plan = Plan { by_time: true, ..Plan::default() };
+    for (query, plan, why) in [
+        (query("x"), plan, "too long for an order of time"),
+        (Query { json: true, ..query("x") }, Plan::default(), "too long for JSON"),
+    ] {
+        let mut probe = probe(|_| Ok(()));
+        let totals = query.compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+        assert_eq!((totals.errors, probe.messages.len(), probe.chunks.len()), (1, 1, 0), "{:?}", probe.messages);
+        assert!(probe.messages[0].contains(why), "{}", probe.messages[0]);
+    }
 }
 
 #[test]

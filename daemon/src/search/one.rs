@@ -88,5 +88,6 @@ fn plan(searches: &Searches, request: &GrepRequest) -> Plan {
         window: Window { since: request.files.since, until: request.files.until },
         by_time: request.printing.by_time,
         threads: searches.limits.search_threads,
+        long_lines: searches.long_lines.clone(),
     }
 }

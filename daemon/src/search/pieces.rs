@@ -76,6 +76,11 @@ impl Output for Pieces {
         self.rest(bytes.chunks(MAX_PIECE))
     }
 
+    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.spend(bytes.len())?;
+        bytes.chunks(MAX_PIECE).try_for_each(|piece| self.send(PeerReply::Part(piece.to_vec())))
+    }
+
     fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
         if bytes.len() > MAX_PIECE {

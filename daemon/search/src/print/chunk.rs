@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::output::{CHUNK_BYTES, Output, Stopped};
+use crate::run::LONG_LINE_BYTES;
 
 /// How long found lines wait for more while the search goes on.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -17,12 +18,14 @@ pub(crate) struct Chunk<'o> {
     bytes: Vec<u8>,
     /// When output was last handed on, if any was.
     handed_on: Option<Instant>,
+    /// Whether that was a part of a line, which is not to wait for its end.
+    is_in_line: bool,
     stopped: bool,
 }
 
 impl<'o> Chunk<'o> {
     pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
-        Chunk { output, bytes: Vec::with_capacity(ROOM), handed_on: None, stopped: false }
+        Chunk { output, bytes: Vec::with_capacity(ROOM), handed_on: None, is_in_line: false, stopped: false }
     }
 
     /// Where the next line is written to. End it with [`Chunk::end_line`].
@@ -32,7 +35,29 @@ impl<'o> Chunk<'o> {
 
     /// A line was written, its newline included: hands on what there is if that is a chunk.
     pub(crate) fn end_line(&mut self) -> Result<(), Stopped> {
-        if self.bytes.len() >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+        if self.bytes.len() >= CHUNK_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes text into a line that was begun. A long one goes in parts, so that it is not held twice.
+    pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Stopped> {
+        if text.len() <= LONG_LINE_BYTES {
+            self.bytes.extend_from_slice(text);
+            return Ok(());
+        }
+        for part in text.chunks(CHUNK_BYTES) {
+            self.bytes.extend_from_slice(part);
+            let part = self.take();
+            self.part(part)?;
+        }
+        Ok(())
+    }
+
+    /// A part of a line, but for its last, after what there is.
+    pub(crate) fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.flush()?;
+        (self.handed_on, self.is_in_line) = (Some(Instant::now()), true);
+        let result = self.check().and_then(|()| self.output.part(bytes));
+        self.note(result)
     }
 
     /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
@@ -44,7 +69,7 @@ impl<'o> Chunk<'o> {
     pub(crate) fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         if bytes.len() >= CHUNK_BYTES / 2 {
             self.flush()?;
-            self.handed_on = Some(Instant::now());
+            (self.handed_on, self.is_in_line) = (Some(Instant::now()), false);
             let result = self.output.lines(bytes);
             return self.note(result);
         }
@@ -57,7 +82,7 @@ impl<'o> Chunk<'o> {
         if self.bytes.is_empty() {
             return self.check();
         }
-        self.handed_on = Some(Instant::now());
+        (self.handed_on, self.is_in_line) = (Some(Instant::now()), false);
         let bytes = self.take();
         let result = self.check().and_then(|()| self.output.lines(bytes));
         self.note(result)

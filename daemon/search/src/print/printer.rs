@@ -10,6 +10,9 @@ use crate::query::{Binary, Characters, Print, Query};
 /// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the memory a line takes.
 const MAX_COLORED_LINE: usize = 1024 * 1024;
 
+/// Longer lines are not given as JSON: where each of their matches is could take twenty times as much.
+pub(crate) const MAX_JSON_LINE: usize = 1024 * 1024;
+
 /// What a line is printed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -38,6 +41,8 @@ pub(crate) enum PrintError {
     Stopped,
     /// Its matches could not be found.
     Match(MatchFailure),
+    /// It is longer than [`MAX_JSON_LINE`].
+    TooLongForJson,
 }
 
 impl From<Stopped> for PrintError {
@@ -137,9 +142,9 @@ impl<'o, 's> Printer<'o, 's> {
                 return Err(failure.into());
             }
         } else {
-            out.extend_from_slice(text);
+            self.chunk.text(text)?;
         }
-        out.push(self.query.line_end());
+        self.chunk.line().push(self.query.line_end());
         self.chunk.end_line()?;
         Ok(true)
     }
@@ -154,6 +159,9 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// `--json`: a line with where its matches are, empty ones left out.
     fn json_line(&mut self, line: &Line<'_>, text: &[u8], has_matches: bool) -> Result<bool, PrintError> {
+        if text.len() > MAX_JSON_LINE {
+            return Err(PrintError::TooLongForJson);
+        }
         let mut matches = Vec::new();
         let mut at = 0;
         while has_matches
@@ -192,8 +200,12 @@ impl<'o, 's> Printer<'o, 's> {
             self.chunk.make_room(matched.len())?;
             let out = self.chunk.line();
             head(self.query, &self.name, self.width, &part, false, out);
-            color::write(self.query.colors.as_ref(), |colors| match_color(colors, line.role), matched, out);
-            out.push(self.query.line_end());
+            if self.query.colors.is_some() && matched.len() <= MAX_COLORED_LINE {
+                color::write(self.query.colors.as_ref(), |colors| match_color(colors, line.role), matched, out);
+            } else {
+                self.chunk.text(matched)?;
+            }
+            self.chunk.line().push(self.query.line_end());
             self.chunk.end_line()?;
         }
         Ok(true)

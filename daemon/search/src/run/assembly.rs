@@ -74,6 +74,15 @@ impl<'o, 's> Assembly<'o, 's> {
         self.printer.chunk().lines(bytes)
     }
 
+    /// A part of a long line of the current file.
+    pub(crate) fn part_of_line(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        if self.file.over || self.file.binary {
+            return Ok(());
+        }
+        self.file.printed = true;
+        self.printer.chunk().part(bytes)
+    }
+
     /// So many more bytes of the current file were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
         self.file.told += bytes;

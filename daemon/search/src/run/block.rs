@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::MAX_LINE_BYTES;
+use super::long_lines::{Claim, TooLong};
 
 /// Where pages begin in memory. A read into memory that does not lie to pages as the file does can take several times as long.
 const PAGE: usize = 4096;
@@ -65,10 +66,10 @@ impl Blocks {
     /// Reads a block's lines into `buffer`, and tells where the first begins in the file. The last line may have no end.
     ///
     /// # Errors
-    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`]: an error without a number. Then the lines before are in
-    /// `buffer`.
-    pub(crate) fn read(&self, index: u64, buffer: &mut Buffer) -> io::Result<u64> {
-        let result = self.read_lines(index, buffer);
+    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`], or long while there is no room for it. Then the lines before are
+    /// in `buffer`.
+    pub(crate) fn read(&self, index: u64, buffer: &mut Buffer, claim: &mut Claim<'_>) -> io::Result<u64> {
+        let result = self.read_lines(index, buffer, claim);
         if result.is_err() {
             let [one, other] = self.line_ends;
             buffer.truncate(memchr::memrchr2(one, other, buffer.bytes()).map_or(0, |end| end + 1));
@@ -76,7 +77,7 @@ impl Blocks {
         result
     }
 
-    fn read_lines(&self, index: u64, buffer: &mut Buffer) -> io::Result<u64> {
+    fn read_lines(&self, index: u64, buffer: &mut Buffer, claim: &mut Claim<'_>) -> io::Result<u64> {
         buffer.clear();
         let from = index * self.block_bytes;
         let upto = (from + self.block_bytes).min(self.size);
@@ -91,8 +92,9 @@ impl Blocks {
         let mut step = STEP;
         while buffer.bytes().last().is_none_or(|last| !self.line_ends.contains(last)) {
             if buffer.len() > MAX_LINE_BYTES {
-                return Err(io::Error::other("line too long"));
+                return Err(TooLong::Anyway.into());
             }
+            claim.line_of(buffer.len())?;
             let before = buffer.len();
             buffer.read(&self.file, end..end + step as u64)?;
             let added = buffer.bytes().get(before..).unwrap_or_default();

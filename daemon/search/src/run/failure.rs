@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::MAX_LINE_BYTES;
+use super::long_lines::TooLong;
 use super::part_sink::MAX_HELD_BYTES;
 use crate::files::{DecompressError, OfferedFile, reason};
 use crate::pattern::MatchFailure;
@@ -29,14 +29,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// For an error while reading. Those of the searcher itself have no number: its buffer would have to grow past the limit.
     pub(crate) fn reading(error: &io::Error) -> Failure {
-        let decompressing = error.get_ref().and_then(|error| error.downcast_ref::<DecompressError>());
-        Failure::Unread(if let Some(error) = decompressing {
-            error.to_string()
-        } else if error.raw_os_error().is_some() {
-            reason(error)
-        } else {
-            let limit = MAX_LINE_BYTES / (1024 * 1024);
-            format!("a line, with its context, is longer than {limit} MiB: the rest of the file was not searched")
+        let own = error.get_ref().filter(|own| own.is::<DecompressError>() || own.is::<TooLong>());
+        Failure::Unread(match own {
+            Some(own) => own.to_string(),
+            None if error.raw_os_error().is_some() => reason(error),
+            None => TooLong::Anyway.to_string(),
         })
     }
 

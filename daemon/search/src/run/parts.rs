@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::MAX_LINE_BYTES;
+use super::long_lines::{LONG_LINE_BYTES, TooLong};
 use super::reader::GROWTH_LIMIT;
 
 /// How much is read at once.
@@ -28,17 +28,18 @@ impl Parts {
     /// The next part, in which only the file's last line may have no end; none at the end.
     ///
     /// # Errors
-    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`]: an error without a number.
+    /// When reading fails, or a line is long: there may be as many as there are files.
     pub(crate) fn next(&mut self, file: &mut impl Read) -> io::Result<Option<&mut [u8]>> {
         self.buffer.drain(..self.used);
         self.used = 0;
         self.buffer.shrink_to(2 * PART_BYTES);
         while self.used == 0 {
-            if self.buffer.len() > MAX_LINE_BYTES {
-                return Err(io::Error::other("line too long"));
+            if self.buffer.len() > LONG_LINE_BYTES {
+                return Err(TooLong::ByTime.into());
             }
             let before = self.buffer.len();
-            let wanted = (PART_BYTES.max(before) as u64).min(self.left);
+            let room = LONG_LINE_BYTES + 1 - before;
+            let wanted = (PART_BYTES.max(before).min(room) as u64).min(self.left);
             let read = file.take(wanted).read_to_end(&mut self.buffer)?;
             self.left -= read as u64;
             let new = self.buffer.get(before..).unwrap_or_default();

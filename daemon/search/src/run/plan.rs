@@ -3,8 +3,10 @@
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
+use super::long_lines::LongLines;
+
 /// How a run goes about its files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Only lines of this time.
     pub window: Window,
@@ -14,13 +16,15 @@ pub struct Plan {
     /// On how many threads files, and the parts of large ones, are searched side by side, at the priority of the caller's. The output
     /// is the same for any number.
     pub threads: NonZero<usize>,
+    /// The room for lines longer than 4 MiB, to be shared by all searches of a process.
+    pub long_lines: LongLines,
 }
 
 impl Default for Plan {
     /// All lines, file after file, on as many threads as the machine has cores.
     fn default() -> Self {
         let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Plan { window: Window::default(), by_time: false, threads }
+        Plan { window: Window::default(), by_time: false, threads, long_lines: LongLines::default() }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::output::{Output, Stopped};
 pub(crate) enum Piece {
     /// Whole lines.
     Lines(Vec<u8>),
+    /// A part of a long line, but for its last.
+    Part(Vec<u8>),
     /// Whole lines with their times.
     Timed(Timed),
     /// So many more bytes were read, of a unit that is not done.
@@ -76,6 +78,10 @@ impl Queue<'_> {
 impl Output for Queue<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.send(Piece::Lines(bytes))
+    }
+
+    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.send(Piece::Part(bytes))
     }
 
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::long_lines::Claim;
 use crate::print::Printer;
 
 /// How many bytes past its size at opening a file is read, while it grows.
@@ -60,6 +61,31 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         }
         *self.bytes += read as u64;
         self.printer.borrow_mut().chunk().note_read(read as u64).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
+/// A reader that claims the room for a line when it comes upon a long one.
+pub(crate) struct ClaimingReader<'c, 'w, R> {
+    reader: R,
+    line_end: u8,
+    claim: &'c mut Claim<'w>,
+    /// How much was read of the present line.
+    line: usize,
+}
+
+impl<'c, 'w, R> ClaimingReader<'c, 'w, R> {
+    pub(crate) fn new(reader: R, line_end: u8, claim: &'c mut Claim<'w>) -> Self {
+        ClaimingReader { reader, line_end, claim, line: 0 }
+    }
+}
+
+impl<R: Read> Read for ClaimingReader<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.claim.line_of(self.line)?;
+        let read = self.reader.read(buffer)?;
+        let end = buffer.get(..read).and_then(|bytes| memchr::memrchr(self.line_end, bytes));
+        self.line = end.map_or(self.line + read, |end| read - end - 1);
         Ok(read)
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
+use super::long_lines::TooLong;
 use super::places::Places;
 use crate::output::Stopped;
 use crate::print::{Line, PrintError, Printer, Role};
@@ -32,6 +33,7 @@ impl From<PrintError> for Ended {
         match error {
             PrintError::Stopped => Ended::Stopped,
             PrintError::Match(failure) => Ended::Match(failure.to_string()),
+            PrintError::TooLongForJson => Ended::Read(TooLong::AsJson.into()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -67,13 +69,50 @@ fn write(texts: &[Vec<u8>]) -> (TempDir, Vec<OfferedFile>) {
     (directory, files)
 }
 
+/// Tells of what comes.
+struct Told(Sender<Vec<u8>>);
+
+impl Output for Told {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.0.send(bytes).map_err(|_| Stopped)
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn a_long_line_is_not_searched_while_there_is_another() {
+    // A block.
+    let short = b"x\n".repeat(256 * 1024);
+    let (_directory, files) = write(&[[short.clone(), vec![b'x'; 5_000_000]].concat()]);
+    let query = Query { patterns: vec![b"x".to_vec()], no_names: true, ..Query::default() };
+    let plan = Plan::default();
+    let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap();
+    let (tell, told) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let totals = query.compile().unwrap().run_with(&plan, "m", &files, &mut Told(tell), &AtomicBool::new(false));
+            assert_eq!((totals.lines, totals.errors), (short.len() as u64 / 2 + 1, 0));
+        });
+        let mut came = 0;
+        while came < short.len() {
+            came += told.recv().unwrap().len();
+        }
+        assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "nothing of the long line");
+        drop(another);
+        assert_eq!(came + told.iter().map(|bytes| bytes.len()).sum::<usize>(), short.len() + 5_000_001);
+    });
+}
+
 /// What a search prints and counts.
 fn run(query: &Query, files: &[OfferedFile], threads: usize, block_bytes: Option<u64>) -> (Kept, Totals) {
     let search = query.compile().unwrap();
     let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
     let mut kept = Kept::default();
     let totals = search.run_in_blocks(block_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
-    (kept, Totals { elapsed: std::time::Duration::ZERO, ..totals })
+    (kept, Totals { elapsed: Duration::ZERO, ..totals })
 }
 
 fn any_query() -> impl Strategy<Value = Query> {

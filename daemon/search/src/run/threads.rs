@@ -49,6 +49,8 @@ struct InLine {
     /// The blocks of its file, if it is one of them.
     blocks: Option<Arc<Blocks>>,
     pieces: Receiver<Piece>,
+    /// Told when it is first in the line.
+    turn: SyncSender<()>,
 }
 
 /// The units that are left, and the line that they get into.
@@ -63,6 +65,8 @@ struct Rest<'w> {
 struct Taken {
     unit: Unit,
     pieces: SyncSender<Piece>,
+    /// Tells when it is first in the line.
+    turn: Receiver<()>,
     /// Whether another thread would have something to do.
     more: bool,
 }
@@ -108,11 +112,14 @@ impl Work<'_> {
 
     /// Empties the queues in order.
     fn gather(&self, line: &Receiver<InLine>, assembly: &mut Assembly<'_, '_>) -> Result<(), Broken> {
-        while let Some(InLine { file, is_last, blocks, pieces }) = next(line, assembly)? {
+        while let Some(InLine { file, is_last, blocks, pieces, turn }) = next(line, assembly)? {
             let Some(file) = self.files.get(file) else { break };
+            // It may be done, and not care.
+            let _ = turn.send(());
             loop {
                 match next(&pieces, assembly)? {
                     Some(Piece::Lines(bytes)) => assembly.lines(bytes)?,
+                    Some(Piece::Part(bytes)) => assembly.part_of_line(bytes)?,
                     Some(Piece::Message(text)) => assembly.message(text)?,
                     Some(Piece::Read(bytes)) => assembly.note_read(bytes)?,
                     Some(Piece::Done(outcome)) => match assembly.part(file, is_last, outcome)? {
@@ -150,6 +157,7 @@ pub(crate) fn apart(output: &mut dyn Output, work: impl FnOnce(&SyncSender<Piece
         for piece in pieces {
             let taken = match piece {
                 Piece::Lines(bytes) => output.lines(bytes),
+                Piece::Part(bytes) => output.part(bytes),
                 Piece::Timed(timed) => timed.hand_on(output),
                 Piece::Message(text) => output.message(text),
                 Piece::Read(bytes) => output.read(bytes),
@@ -190,7 +198,7 @@ impl<'w> Shared<'w> {
         let engine = self.work.search.engine.clone();
         let mut worker = Worker::new(self.work, &engine, &self.zone, &mut output);
         while !self.enough.load(Ordering::Relaxed)
-            && let Some(Taken { unit, pieces, more }) = self.take()
+            && let Some(Taken { unit, pieces, turn, more }) = self.take()
         {
             if more {
                 // Without it, this one goes on alone.
@@ -198,7 +206,7 @@ impl<'w> Shared<'w> {
             }
             queue.replace(Some(pieces));
             let Some(file) = self.work.files.get(unit.file) else { return };
-            let Ok(outcome) = worker.unit(file, unit) else { return };
+            let Ok(outcome) = worker.unit(file, unit, turn) else { return };
             // Nobody may be waiting any more.
             let _ = queue.take().map(|pieces| pieces.send(Piece::Done(outcome)));
         }
@@ -214,11 +222,12 @@ impl<'w> Shared<'w> {
             return None;
         };
         let (sender, pieces) = sync_channel(PIECES);
-        let place = InLine { file: unit.file, is_last, blocks: unit.blocks(), pieces };
+        let (told, turn) = sync_channel(1);
+        let place = InLine { file: unit.file, is_last, blocks: unit.blocks(), pieces, turn: told };
         rest.line.as_ref()?.send(place).ok()?;
         let more = rest.threads > 0 && rest.units.has_more();
         rest.threads -= usize::from(more);
-        Some(Taken { unit, pieces: sender, more })
+        Some(Taken { unit, pieces: sender, turn, more })
     }
 }
 

@@ -3,14 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 
 use grep_searcher::Searcher;
 
 use super::block::{Blocks, Buffer};
 use super::failure::Failure;
 use super::in_memory::InMemory;
+use super::long_lines::Claim;
 use super::places::{Before, Places};
-use super::reader::BoundedReader;
+use super::reader::{BoundedReader, ClaimingReader};
 use super::sink::{Ended, LineSink};
 use super::source::Source;
 use super::threads::Work;
@@ -65,13 +67,14 @@ impl<'w> Worker<'w> {
         Worker { work, engine, zone, printer, searcher, in_memory, buffer: Buffer::default() }
     }
 
-    /// Searches a unit, `file` being the one that it is of.
-    pub(crate) fn unit(&mut self, file: &OfferedFile, unit: Unit) -> Result<Outcome, Stopped> {
+    /// Searches a unit, `file` being the one that it is of. `turn` tells when all units before are done.
+    pub(crate) fn unit(&mut self, file: &OfferedFile, unit: Unit, turn: Receiver<()>) -> Result<Outcome, Stopped> {
+        let mut claim = Claim::new(&self.work.plan.long_lines, self.work.cancel, turn);
         let mut outcome = match unit.part {
             Part::Gone => Outcome { failure: Some(Failure::Gone), ..Outcome::default() },
             Part::Failed(reason) => Outcome { failure: Some(Failure::Unopened(reason)), ..Outcome::default() },
-            Part::Whole(opened, compression) => self.whole(file, opened, compression)?,
-            Part::Block(blocks, index) => self.block(file, &blocks, index)?,
+            Part::Whole(opened, compression) => self.whole(file, opened, compression, &mut claim)?,
+            Part::Block(blocks, index) => self.block(file, &blocks, index, &mut claim)?,
         };
         outcome.lines = self.printer.borrow_mut().chunk().take();
         Ok(outcome)
@@ -82,12 +85,12 @@ impl<'w> Worker<'w> {
         self.printer.borrow_mut().set_file(self.work.search.name(self.work.machine, file), size);
     }
 
-    fn block(&mut self, file: &OfferedFile, blocks: &Blocks, index: u64) -> Result<Outcome, Stopped> {
+    fn block(&mut self, file: &OfferedFile, blocks: &Blocks, index: u64, claim: &mut Claim<'_>) -> Result<Outcome, Stopped> {
         let Work { search, cancel, .. } = *self.work;
         self.set_file(file, blocks.size());
         let mut buffer = std::mem::take(&mut self.buffer);
         let over = !blocks.is_wanted(index) || cancel.load(Ordering::Relaxed);
-        let read = if over { Ok(0) } else { blocks.read(index, &mut buffer) };
+        let read = if over { Ok(0) } else { blocks.read(index, &mut buffer, claim) };
         let (bytes, failure) = read.map_or_else(|error| (0, Some(Failure::reading(&error))), |bytes| (bytes, None));
         let mut before = Before { lines: 0, bytes };
         if search.wants_places() {
@@ -117,7 +120,13 @@ impl<'w> Worker<'w> {
         self.with_end(outcome, ended)
     }
 
-    fn whole(&mut self, file: &OfferedFile, opened: Opened, compression: Option<Compression>) -> Result<Outcome, Stopped> {
+    fn whole(
+        &mut self,
+        file: &OfferedFile,
+        opened: Opened,
+        compression: Option<Compression>,
+        claim: &mut Claim<'_>,
+    ) -> Result<Outcome, Stopped> {
         let Work { search, plan, cancel, budget, .. } = *self.work;
         let places = Rc::new(Places::default());
         let mut source = match Source::open(opened, compression, search, plan.window, self.zone, Rc::clone(&places), cancel) {
@@ -130,7 +139,12 @@ impl<'w> Worker<'w> {
         let mut sink = LineSink::new(&search.query, &self.printer, &done, &places);
         let line_end = search.line_end();
         let reader = BoundedReader::new(&mut source.reader, source.size, line_end, &self.printer, cancel, &done, &mut bytes);
+        let reader = ClaimingReader::new(reader, line_end, claim);
         let ended = self.searcher.search_reader(self.engine.matcher(budget), reader, &mut sink);
+        if claim.is_made() {
+            // A searcher keeps its memory.
+            self.searcher = search.searcher();
+        }
         let undated = ended.is_ok() && source.reader.is_undated();
         let outcome = Outcome { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
         self.with_end(outcome, ended)

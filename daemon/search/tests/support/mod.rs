@@ -214,6 +214,11 @@ impl Output for Gathered {
         Ok(())
     }
 
+    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.output.extend(bytes);
+        Ok(())
+    }
+
     fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.messages.push(format!("{MACHINE}:{text}"));
         Ok(())

@@ -1,0 +1,161 @@
+//! Room for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever is searched at once, all searches
+//! that share the room have one long line at a time.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::MAX_LINE_BYTES;
+use crate::print::MAX_JSON_LINE;
+
+/// Lines of more bytes are long.
+pub(crate) const LONG_LINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a line waits for another search's.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often who waits sees whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How many bytes are a mebibyte.
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// The room for one line longer than 4 MiB. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct LongLines(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    taken: Mutex<bool>,
+    given_back: Condvar,
+}
+
+/// Why a file's rest is not searched, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooLong {
+    #[error("a line, with its context, is longer than {} MiB: the rest of the file was not searched", MAX_LINE_BYTES / MEBIBYTE)]
+    Anyway,
+    #[error("a line is longer than {} MiB, too long for an order of time: the rest of the file was not searched", LONG_LINE_BYTES / MEBIBYTE)]
+    ByTime,
+    #[error("a line is longer than {} MiB, too long for JSON: the rest of the file was not searched", MAX_JSON_LINE / MEBIBYTE)]
+    AsJson,
+    #[error(
+        "a line is longer than {} MiB, and so is one of another search, for {} s: the rest of the file was not searched",
+        LONG_LINE_BYTES / MEBIBYTE,
+        PATIENCE.as_secs()
+    )]
+    Now,
+}
+
+impl From<TooLong> for io::Error {
+    fn from(reason: TooLong) -> io::Error {
+        io::Error::other(reason)
+    }
+}
+
+impl LongLines {
+    pub(super) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Room> {
+        let since = Instant::now();
+        // Whoever panicked with the lock has left what it guards as it was.
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(io::Error::other("cancelled"));
+            }
+            if since.elapsed() >= patience {
+                return Err(TooLong::Now.into());
+            }
+            taken = self.0.given_back.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *taken = true;
+        Ok(Room(self.clone()))
+    }
+}
+
+/// The room, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Room(LongLines);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *self.0.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.0.given_back.notify_one();
+    }
+}
+
+/// What a unit of a search asks for when it comes upon a long line. It has the room until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim<'w> {
+    lines: &'w LongLines,
+    cancel: &'w AtomicBool,
+    /// Tells when the output of all units before is on its way.
+    turn: Receiver<()>,
+    room: Option<Room>,
+}
+
+impl<'w> Claim<'w> {
+    pub(crate) fn new(lines: &'w LongLines, cancel: &'w AtomicBool, turn: Receiver<()>) -> Claim<'w> {
+        Claim { lines, cancel, turn, room: None }
+    }
+
+    /// Whether there was a long line.
+    pub(crate) fn is_made(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// To be called with how much there is of the line that is being read. If that is much, waits for the unit's turn and for the room:
+    /// with the room before its turn, it could be what a unit before it waits for.
+    ///
+    /// # Errors
+    /// When that takes too long, or the search is over.
+    pub(crate) fn line_of(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes > LONG_LINE_BYTES && self.room.is_none() {
+            self.turn.recv().map_err(|_| io::Error::other("cancelled"))?;
+            self.room = Some(self.lines.take(PATIENCE, self.cancel)?);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    static RUNNING: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn there_is_room_for_one_and_for_the_next_once_it_is_given_back() {
+        let lines = LongLines::default();
+        let room = lines.take(PATIENCE, &RUNNING).unwrap();
+        let refused = lines.clone().take(Duration::ZERO, &RUNNING).unwrap_err();
+        assert_eq!(refused.downcast::<TooLong>().unwrap(), TooLong::Now);
+        let next = std::thread::spawn(move || lines.take(PATIENCE, &RUNNING).is_ok());
+        drop(room);
+        assert!(next.join().unwrap());
+    }
+
+    #[test]
+    fn who_waits_for_room_can_be_cancelled() {
+        let lines = LongLines::default();
+        let _room = lines.take(PATIENCE, &RUNNING).unwrap();
+        assert_eq!(lines.take(PATIENCE, &AtomicBool::new(true)).unwrap_err().to_string(), "cancelled");
+    }
+
+    #[test]
+    fn a_long_line_waits_for_its_turn_and_others_do_not() {
+        let (lines, cancel) = (LongLines::default(), AtomicBool::new(false));
+        let (turn, waiting) = sync_channel(1);
+        let mut claim = Claim::new(&lines, &cancel, waiting);
+        claim.line_of(LONG_LINE_BYTES).unwrap();
+        assert!(!claim.is_made());
+        turn.send(()).unwrap();
+        claim.line_of(LONG_LINE_BYTES + 1).unwrap();
+        assert!(claim.is_made());
+        let (turn, waiting) = sync_channel(1);
+        drop(turn);
+        assert!(Claim::new(&lines, &cancel, waiting).line_of(LONG_LINE_BYTES + 1).is_err(), "nobody takes the output");
+    }
+}
