@@ -3,8 +3,8 @@
 use memberd_tests::trials::rest;
 use memberd_tests::{Fleet, Network, size};
 
-/// The most memory that may be resident, in KiB. The program itself is most of it, and is twice as large when not optimised.
-const MOST_KIB: u64 = if cfg!(debug_assertions) { 16 * 1_024 } else { 8 * 1_024 };
+/// The most memory that may be resident, in KiB. The program itself is most of it, and is more than twice as large when not optimised.
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 20 * 1_024 } else { 8 * 1_024 };
 
 #[test]
 fn a_member_at_rest_takes_few_datagrams_little_time_and_little_memory() {
