@@ -74,10 +74,9 @@ impl Connection {
     pub(crate) fn ask(daemon: &Daemon, request: &Request, patience: Patience) -> Result<Connection, Failure> {
         let stream = connect(&daemon.socket, request)?;
         let mut connection = Connection { frames: FrameReader::new(stream) };
-        let patience = match (patience, daemon.timeout) {
-            (Patience::Endless, _) => None,
-            (Patience::For(_), Some(limit)) => Some(limit),
-            (Patience::For(limit), None) => Some(limit),
+        let patience = match patience {
+            Patience::Endless => None,
+            Patience::For(usual) => Some(daemon.timeout.unwrap_or(usual)),
         };
         connection.wait_at_most(Some(patience.map_or(GREETING, |limit| limit.min(GREETING))))?;
         connection.greet()?;

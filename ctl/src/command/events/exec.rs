@@ -14,7 +14,6 @@ use nix::unistd::Pid;
 use crate::changes::Told;
 use crate::exit::{Exit, Failure, complain};
 use crate::words;
-use crate::words::verb;
 
 /// How many changes wait for the command at most.
 const QUEUE: usize = 1_024;
@@ -86,7 +85,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
     for told in waiting {
         if let Err(words) = run(command, limit, &told) {
             let about = match &told {
-                Told::Event(event) => format!("{} {}", event.member.name, verb(event)),
+                Told::Event(event) => format!("{} {}", event.member.name, words::verb(event)),
                 Told::Missed(_) => "a gap".to_owned(),
             };
             complain(&format!("the command for {about} {words}"));
@@ -151,7 +150,7 @@ fn environment(told: &Told) -> Vec<(String, String)> {
 fn of_event(event: &EventRecord) -> Vec<(&'static str, String)> {
     let member = &event.member;
     let mut variables = vec![
-        ("EVENT", verb(event).to_owned()),
+        ("EVENT", words::verb(event).to_owned()),
         ("TIME", words::timestamp(event.time)),
         ("NAME", words::printable(&member.name)),
         ("ID", words::printable(&member.id)),

@@ -55,9 +55,7 @@ impl<'o> Chunk<'o> {
     /// A part of a line, but for its last, after what there is.
     pub(crate) fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.flush()?;
-        (self.handed_on, self.is_in_line) = (Some(Instant::now()), true);
-        let result = self.check().and_then(|()| self.output.part(bytes));
-        self.note(result)
+        self.hand_on(bytes, true)
     }
 
     /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
@@ -69,9 +67,7 @@ impl<'o> Chunk<'o> {
     pub(crate) fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         if bytes.len() >= CHUNK_BYTES / 2 {
             self.flush()?;
-            (self.handed_on, self.is_in_line) = (Some(Instant::now()), false);
-            let result = self.output.lines(bytes);
-            return self.note(result);
+            return self.hand_on(bytes, false);
         }
         self.bytes.extend_from_slice(&bytes);
         self.end_line()
@@ -82,9 +78,14 @@ impl<'o> Chunk<'o> {
         if self.bytes.is_empty() {
             return self.check();
         }
-        (self.handed_on, self.is_in_line) = (Some(Instant::now()), false);
         let bytes = self.take();
-        let result = self.check().and_then(|()| self.output.lines(bytes));
+        self.hand_on(bytes, false)
+    }
+
+    fn hand_on(&mut self, bytes: Vec<u8>, is_in_line: bool) -> Result<(), Stopped> {
+        (self.handed_on, self.is_in_line) = (Some(Instant::now()), is_in_line);
+        self.check()?;
+        let result = if is_in_line { self.output.part(bytes) } else { self.output.lines(bytes) };
         self.note(result)
     }
 
