@@ -1,7 +1,8 @@
 //! A wall clock that is stepped under a running daemon, by libfaketime. Monotonic time stays true, as it does on a real machine.
 
 use crate::ALL;
-use crate::group::{follow, id, incarnation, wait_until_whole};
+use crate::group::{follow, id, wait_until_whole};
+use memberd_tests::control::incarnation;
 use memberd_tests::hosts::{Host, Hosts};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::wait_until;

@@ -1,8 +1,9 @@
 //! Daemons and machines that die, hang or sleep.
 
-use crate::group::{follow, id, incarnation, wait_until_listed, wait_until_whole};
+use crate::group::{follow, id, wait_until_listed, wait_until_whole};
 use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
+use memberd_tests::control::incarnation;
 use memberd_tests::hosts::{Host, Hosts};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::wait_until;

@@ -29,11 +29,6 @@ pub(crate) fn id(host: &Host) -> String {
     host.control().status().unwrap().id.unwrap_or_else(|| panic!("{} is in no group", host.name()))
 }
 
-/// The number after the slash.
-pub(crate) fn incarnation(id: &str) -> u64 {
-    id.rsplit_once('/').and_then(|(_, number)| number.parse().ok()).unwrap_or_else(|| panic!("{id} has no incarnation"))
-}
-
 /// Follows the lists of these hosts.
 pub(crate) fn follow(hosts: &Hosts, numbers: &[usize]) -> Followers {
     Followers::of(numbers.iter().map(|number| (hosts.host(*number).name(), hosts.host(*number).control())))

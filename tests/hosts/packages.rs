@@ -1,9 +1,10 @@
 //! Upgrades, downgrades, and the end of a package.
 
-use crate::group::{follow, id, incarnation, wait_until_whole};
+use crate::group::{follow, id, wait_until_whole};
 use crate::install::install;
 use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
+use memberd_tests::control::incarnation;
 use memberd_tests::hosts::{Hosts, Package};
 use memberd_tests::wait::IN_EVERY_LIST;
 use std::time::Instant;

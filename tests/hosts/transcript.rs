@@ -1,12 +1,13 @@
 //! What an administrator types on a host and reads there: printed by the test, and shown by the README.
 
 use memberd_tests::hosts::Host;
+use memberd_tests::section::Section;
+use std::env;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{env, fs};
 
-const BEGIN: &str = "<!-- written by make transcript -->\n```\n";
-const END: &str = "```\n<!-- until here -->";
+/// Where it stands.
+const SECTION: Section = Section("<!-- written by make transcript -->\n");
 
 /// The README of the sources.
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -46,14 +47,11 @@ impl Transcript {
     /// was typed. What is printed has times in it.
     pub(crate) fn into_readme(self) {
         let path = env::var_os("TRANSCRIPT");
-        let path = path.as_deref().map_or(Path::new(README), Path::new);
-        let readme = fs::read_to_string(path).unwrap();
-        let (before, rest) = readme.split_once(BEGIN).expect("the begin of the transcript in the README");
-        let (old, after) = rest.split_once(END).expect("the end of the transcript in the README");
-        if env::var_os("TRANSCRIPT").is_some() {
-            fs::write(path, format!("{before}{BEGIN}{}{END}{after}", self.0)).unwrap();
+        if let Some(path) = path {
+            SECTION.write(Path::new(&path), &format!("```\n{}```\n", self.0));
         } else {
-            assert_eq!(typed(old), typed(&self.0), "the README shows something else: make transcript writes it anew");
+            let shown = SECTION.read(Path::new(README));
+            assert_eq!(typed(&shown), typed(&self.0), "the README shows something else: make transcript writes it anew");
         }
     }
 }

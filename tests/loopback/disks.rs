@@ -1,6 +1,7 @@
 //! Disks that are full or write-protected: membership goes on, what is lost is told and counted, and nothing half-written is read back.
 
 use memberd_control::message::MemberStatus;
+use memberd_tests::control::incarnation;
 use memberd_tests::disk::{self, Disk};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, Followers, wait_until};
@@ -14,10 +15,6 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 /// Of a disk for the state or for the log.
 const KIB: u32 = 512;
-
-fn incarnation(id: &str) -> u64 {
-    id.rsplit('/').next().unwrap().parse().unwrap()
-}
 
 /// What is wrong with the state, in the words of the status.
 fn state_warnings(daemon: &Daemon) -> Vec<String> {

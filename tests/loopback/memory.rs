@@ -1,5 +1,6 @@
 //! No memory is left, and the kernel kills the daemon for it.
 
+use memberd_tests::control::incarnation;
 use memberd_tests::memory::Scarce;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, wait_until};
@@ -12,10 +13,6 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 /// What there is for the daemon and what runs beside it.
 const MEMORY: u64 = 48 << 20;
-
-fn incarnation(id: &str) -> u64 {
-    id.rsplit('/').next().unwrap().parse().unwrap()
-}
 
 /// Something beside the daemon takes all memory. Returns a moment just before the daemon was killed.
 fn run_out_of_memory(daemon: &mut Daemon, scarce: &Scarce) -> Instant {

@@ -1,11 +1,8 @@
 //! Daemons that went down without leaving come back into the group by themselves.
 
+use memberd_tests::control::incarnation;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
-
-fn incarnation(id: &str) -> u64 {
-    id.rsplit('/').next().unwrap().parse().unwrap()
-}
 
 #[test]
 fn a_killed_daemon_that_is_started_again_rejoins_by_itself_with_a_larger_incarnation() {

@@ -2,7 +2,7 @@
 
 use memberd_control::keyring::Keyring;
 use memberd_tests::wait::{SOON, holds};
-use memberd_tests::{Daemon, Fleet, wait_until};
+use memberd_tests::{Daemon, Fleet, left_out, wait_until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -154,12 +154,7 @@ fn a_key_is_wiped_from_memory_and_what_was_derived_from_it_when_it_is_taken_out_
         secrets(line).map(|(what, bytes)| (what, in_memory(pid, &bytes)))
     };
     if found(&fleet, &old).iter().any(|(_, found)| found.is_none()) {
-        assert!(
-            !std::env::var("CI").is_ok_and(|value| value == "true"),
-            "only root can look into the memory of a daemon with a key"
-        );
-        eprintln!("NOT TESTED: only root can look into the memory of a daemon with a key");
-        return;
+        return left_out("only root can look into the memory of a daemon with a key");
     }
     assert_eq!(fleet[1].ctl(&["grep", "-c", "memberd starts"]).status.code(), Some(0));
     // That it can be found when it is there.

@@ -2,6 +2,7 @@
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::chance::Chance;
+use memberd_tests::control::incarnation;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Fleet, size, wait_until};
 use std::collections::BTreeSet;
@@ -11,10 +12,6 @@ use std::time::{Duration, Instant};
 
 /// What becomes of a file's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
-
-fn incarnation(id: &str) -> u64 {
-    id.rsplit('/').next().unwrap().parse().unwrap()
-}
 
 #[test]
 fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_moment() {

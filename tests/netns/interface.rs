@@ -1,5 +1,6 @@
 //! A machine whose network interface goes down and up, or gets another address, while its daemon runs on.
 
+use memberd_tests::control::incarnation;
 use memberd_tests::wait::{IN_SOME_LIST, SOON, holds};
 use memberd_tests::{Fleet, Followers, Network, wait_until};
 use std::net::SocketAddr;
@@ -18,10 +19,6 @@ fn fleet() -> Option<Fleet> {
     let mut fleet = Fleet::within(Network::if_possible(8)?, 8);
     fleet.form();
     Some(fleet)
-}
-
-fn incarnation(id: &str) -> u64 {
-    id.rsplit('/').next().unwrap().parse().unwrap()
 }
 
 /// The lists of all but the changed machine.

@@ -13,6 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a join or a leave may take.
 const LONG_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The incarnation in a member's id: the number after the slash.
+///
+/// # Panics
+/// When there is none.
+pub fn incarnation(id: &str) -> u64 {
+    id.rsplit_once('/').and_then(|(_, number)| number.parse().ok()).unwrap_or_else(|| panic!("{id} has no incarnation"))
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {

@@ -1,35 +1,26 @@
 //! The tables of BENCH.md and of the README, made of the results.
 
 use crate::results::{Others, Results};
+use memberd_tests::section::Section;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The lines between which they stand.
-const BEGIN: &str = "<!-- written by make bench-grep -->\n";
-const END: &str = "<!-- until here -->\n";
+/// Where they stand.
+const SECTION: Section = Section("<!-- written by make bench-grep -->\n");
 
 /// The rows that the README shows.
 const SHOWN: [&str; 4] = ["rare literal, `-c`", "1 % regex, `-c`", "1 % literal, `-i -c`", "30 %, printed"];
 
-/// Both documents, and what stands in each between the marks.
+/// Both documents, and what stands in the section of each.
 pub(crate) fn documents(results: &Results) -> [(PathBuf, String); 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     [(root.join("daemon/search/BENCH.md"), all(results)), (root.join("README.md"), shown(results))]
 }
 
-/// A section with its marks.
-pub(crate) fn marked(section: &str) -> String {
-    format!("{BEGIN}{section}{END}")
-}
-
 /// Writes both anew where they stand.
 pub(crate) fn update(results: &Results) {
-    for (path, section) in documents(results) {
-        let text = fs::read_to_string(&path).expect("the document");
-        let (before, rest) = text.split_once(BEGIN).expect("the section's begin");
-        let (_, after) = rest.split_once(END).expect("the section's end");
-        fs::write(&path, format!("{before}{}{after}", marked(&section))).expect("the document can be written");
+    for (path, text) in documents(results) {
+        SECTION.write(&path, &text);
     }
 }
 
@@ -168,9 +159,9 @@ mod tests {
 
     #[test]
     fn the_documents_show_the_results_that_are_kept() {
-        for (path, section) in documents(&Results::read()) {
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(text.contains(&marked(&section)), "{} is another: run the example bench_grep with --render", path.display());
+        for (path, text) in documents(&Results::read()) {
+            let shown = SECTION.read(&path);
+            assert!(shown == text, "{} is another: run the example bench_grep with --render", path.display());
         }
     }
 }

@@ -22,7 +22,7 @@ use logs::{LOG_BYTES, write_log};
 use memberd_tests::{Fleet, proc};
 use nix::unistd::Pid;
 use programs::{engine, grep, processor_of_programs, rg, run, until_first, version, watched};
-use results::{Gain, One, Others, Processor, Results, Ten};
+use results::{Gain, Others, Processor, Results, Row};
 use std::fs;
 use std::io::BufWriter;
 use std::num::NonZero;
@@ -151,7 +151,7 @@ impl Bench {
         self.logs.get(..1).unwrap_or_default()
     }
 
-    fn one(&self, case: &Case) -> One {
+    fn one(&self, case: &Case) -> Row {
         let (log, ours) = (self.first_log(), case.ours());
         let [grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl] = in_turn(
             case,
@@ -165,20 +165,20 @@ impl Bench {
                 &mut || run(&mut self.one[1].memberctl(&ours)),
             ],
         );
-        let what = case.what.to_owned();
-        One {
-            what,
+        let memberctl_one_thread = Some(memberctl_one_thread);
+        Row {
+            what: case.what.to_owned(),
             counts: case.counts(),
             grep,
             rg,
             engine_one_thread,
             engine,
-            memberctl_one_thread: Some(memberctl_one_thread),
+            memberctl_one_thread,
             memberctl,
         }
     }
 
-    fn ten(&self, case: &Case) -> Ten {
+    fn ten(&self, case: &Case) -> Row {
         let ours = case.ours();
         let [grep, rg, engine_one_thread, engine, memberctl] = in_turn(
             case,
@@ -191,7 +191,17 @@ impl Bench {
                 &mut || run(&mut self.ten[1].memberctl(&ours)),
             ],
         );
-        Ten { what: case.what.to_owned(), counts: case.counts(), grep, rg, engine_one_thread, engine, memberctl }
+        let memberctl_one_thread = None;
+        Row {
+            what: case.what.to_owned(),
+            counts: case.counts(),
+            grep,
+            rg,
+            engine_one_thread,
+            engine,
+            memberctl_one_thread,
+            memberctl,
+        }
     }
 
     /// What more threads gain on one log, and on how many cores they were.

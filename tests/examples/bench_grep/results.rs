@@ -10,36 +10,27 @@ pub(crate) struct Results {
     /// How it was measured, in a line.
     pub(crate) conditions: String,
     pub(crate) cores: usize,
-    pub(crate) one: Vec<One>,
-    pub(crate) ten: Vec<Ten>,
+    /// One log.
+    pub(crate) one: Vec<Row>,
+    /// Ten logs, of ten members.
+    pub(crate) ten: Vec<Row>,
     pub(crate) gain: Vec<Gain>,
     pub(crate) processor: Vec<Processor>,
     pub(crate) others: Others,
 }
 
-/// One log: medians.
+/// How long it took each: medians.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct One {
+pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) counts: bool,
     pub(crate) grep: f64,
     pub(crate) rg: f64,
     pub(crate) engine_one_thread: f64,
     pub(crate) engine: f64,
-    /// None in what was measured before that was.
+    /// Of one log only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memberctl_one_thread: Option<f64>,
-    pub(crate) memberctl: f64,
-}
-
-/// Ten logs, of ten members: medians.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Ten {
-    pub(crate) what: String,
-    pub(crate) counts: bool,
-    pub(crate) grep: f64,
-    pub(crate) rg: f64,
-    pub(crate) engine_one_thread: f64,
-    pub(crate) engine: f64,
     pub(crate) memberctl: f64,
 }
 

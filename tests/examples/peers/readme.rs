@@ -2,12 +2,10 @@
 
 use crate::results::{Record, Results};
 use crate::table;
-use std::fs;
-use std::path::Path;
+use memberd_tests::section::Section;
 
-/// The lines between which the section stands.
-const BEGIN: &str = "<!-- written by make bench-peers -->\n";
-const END: &str = "<!-- until here -->\n";
+/// Where it stands.
+pub(crate) const SECTION: Section = Section("<!-- written by make bench-peers -->\n");
 
 /// What the README shows of all rows: how they begin.
 const SHOWN: [&str; 9] = [
@@ -22,7 +20,7 @@ const SHOWN: [&str; 9] = [
     "the introducer back",
 ];
 
-/// The whole section, with its marks.
+/// What stands there.
 pub(crate) fn section(results: &Results) -> String {
     let of_serf = || results.records.iter().filter(|record| record.of.program == "Serf");
     let largest_of = |what: &str| of_serf().filter(|record| record.what == what).map(|record| record.of.agents).max();
@@ -39,22 +37,11 @@ pub(crate) fn section(results: &Results) -> String {
         ("One search over ten machines' logs, until its first and its last line:", table::searches(results)),
         ("What each of many on one machine costs:", table::growth(results)),
     ];
-    let mut text = format!("{BEGIN}{}\n", table::conditions(results).join("\n"));
+    let mut text = format!("{}\n", table::conditions(results).join("\n"));
     for (head, table) in parts {
         if let Some(table) = table {
             text += &format!("\n{head}\n\n{table}");
         }
     }
-    text + END
-}
-
-/// Writes the section anew where it stands.
-///
-/// # Panics
-/// When the README has no such section.
-pub(crate) fn update(readme: &Path, results: &Results) {
-    let text = fs::read_to_string(readme).expect("the README");
-    let (before, rest) = text.split_once(BEGIN).expect("the section's begin");
-    let (_, after) = rest.split_once(END).expect("the section's end");
-    fs::write(readme, format!("{before}{}{after}", section(results))).expect("the README can be written");
+    text
 }

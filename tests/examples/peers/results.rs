@@ -242,7 +242,7 @@ impl Results {
             write(name, &svg);
         }
         if options.is_for_the_readme() {
-            readme::update(&options.readme, self);
+            readme::SECTION.write(&options.readme, &readme::section(self));
         }
     }
 }
