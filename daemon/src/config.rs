@@ -3,6 +3,7 @@
 mod duration;
 mod limits;
 mod parse;
+mod problems;
 mod raw;
 mod source;
 #[cfg(test)]

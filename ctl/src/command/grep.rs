@@ -3,6 +3,7 @@
 mod colors;
 pub(crate) mod completion;
 mod counts;
+mod flags;
 mod getopt;
 mod lines;
 mod locale;

@@ -6,16 +6,20 @@
 //! [`Search::follow`] searches what is written from now on. All of it blocks, and nothing of it knows a network. What differs from GNU grep, and why, is listed in `README.md`.
 
 mod files;
+mod line;
 mod output;
 mod pattern;
 mod print;
 mod query;
 mod run;
+mod search;
 mod time;
 
 pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
+pub use line::MAX_LINE_BYTES;
 pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use print::{Colors, Sgr};
 pub use query::{Binary, Characters, Print, Query, Syntax};
-pub use run::{LongLines, MAX_LINE_BYTES, Plan, Search, Totals, Window};
+pub use run::{LongLines, Plan, Window};
+pub use search::{Search, Totals};

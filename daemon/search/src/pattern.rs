@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod extent;
 mod interval;
+mod limits;
 mod parse;
 mod patterns;
 mod perl;

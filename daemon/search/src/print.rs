@@ -7,4 +7,4 @@ mod printer;
 
 pub(crate) use chunk::Chunk;
 pub use color::{Colors, Sgr};
-pub(crate) use printer::{Line, MAX_JSON_LINE, PrintError, Printer, Role};
+pub(crate) use printer::{PrintError, Printer};

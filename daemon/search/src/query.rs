@@ -1,8 +1,7 @@
 //! What is searched for and how it is printed: grep's options.
 
-use crate::pattern::{Engine, Extents, MAX_COMPILED_BYTES, PatternError, Patterns};
+use crate::pattern::MAX_COMPILED_BYTES;
 use crate::print::Colors;
-use crate::run::Search;
 
 /// A search as grep's command line has it, but for its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,15 +144,6 @@ pub enum Binary {
 }
 
 impl Query {
-    /// Checks and compiles the patterns. Takes up to a few seconds for the most contrived of them; call it where blocking is fine.
-    pub fn compile(&self) -> Result<Search, PatternError> {
-        // As GNU grep, which does not look at the patterns then.
-        let patterns = if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
-        let engine = Engine::new(&patterns)?;
-        let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
-        Ok(Search::new(self.clone(), engine, extents))
-    }
-
     /// Whether lines are printed, all or in part.
     pub(crate) fn prints_lines(&self) -> bool {
         matches!(self.print, Print::Lines | Print::Matches)
@@ -169,12 +159,14 @@ impl Query {
         if self.null_data { 0 } else { b'\n' }
     }
 
-    fn needs_extents(&self) -> bool {
+    /// Whether it matters where in a line its matches are.
+    pub(crate) fn needs_extents(&self) -> bool {
         let colors_matches = self.colors.as_ref().is_some_and(Colors::show_matches);
         self.print == Print::Matches || (self.print == Print::Lines && (colors_matches || self.json))
     }
 
-    fn wants_no_line(&self) -> bool {
+    /// Whether no line can be printed or counted, whatever the patterns are.
+    pub(crate) fn wants_no_line(&self) -> bool {
         self.max_count == Some(0) && self.print != Print::FilesWithoutMatch
     }
 

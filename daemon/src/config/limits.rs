@@ -1,6 +1,6 @@
 //! The `[limits]`: what greps may cost this machine.
 
-use super::parse::{Problems, span};
+use super::problems::{Problems, span};
 use super::raw;
 use crate::search::limits::Limits;
 use std::num::NonZero;

@@ -1,8 +1,9 @@
 //! From the file's values to settings that are good, or to a line for each that is not.
 
+use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, duration, limits};
+use super::{Config, ConfigError, limits};
 use crate::log::Level;
 use memberd_ring::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::Offer;
@@ -55,22 +56,6 @@ fn default_address() -> Option<IpAddr> {
         Some(socket.local_addr().ok()?.ip())
     };
     from("0.0.0.0:0", "192.0.2.1:9").or_else(|| from("[::]:0", "[2001:db8::1]:9").filter(|ip| !is_link_local(*ip)))
-}
-
-/// Collects what is wrong, each with its place.
-pub(super) struct Problems<'a> {
-    source: Source<'a>,
-    lines: Vec<String>,
-}
-
-impl Problems<'_> {
-    pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
-        self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
-    }
-
-    fn add_missing(&mut self, key: &str, what: impl std::fmt::Display) {
-        self.lines.push(self.source.error(None, Some(key), &what.to_string()));
-    }
 }
 
 pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, ConfigError> {
@@ -256,11 +241,6 @@ fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
         problems.add(set, "group.forget_after", format!("{:?} is not between 60s and 365d; {why}", set.get_ref()));
     }
     age.unwrap_or(Settings::default().forget_after)
-}
-
-pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
-    let set = set?;
-    duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
 }
 
 fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problems) -> PathBuf {

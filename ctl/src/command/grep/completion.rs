@@ -2,12 +2,12 @@
 
 use clap::{Arg, ArgAction, ValueHint};
 
-use super::getopt::{self, Argument, Flag};
-use super::{HELP, ours};
+use super::HELP;
+use super::flags::{Argument, Flag, GREPS, OURS};
 
 /// The command with all options that it takes.
 pub(crate) fn command() -> clap::Command {
-    let options = getopt::TABLE.iter().chain(ours::TABLE);
+    let options = GREPS.iter().chain(OURS);
     let args = options.filter(|entry| !matches!(entry.0, Flag::Refused(_))).map(|(_, letters, names, argument)| {
         let long = names.first().copied();
         let arg = Arg::new(long.unwrap_or(letters)).long(long).help(long.and_then(explanation));

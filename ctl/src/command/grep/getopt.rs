@@ -1,165 +1,7 @@
 //! Cuts grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
-use self::Argument::{None as Bare, Optional, Required};
-use super::ours::{self, Our};
-
-/// What an option is to grep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flag {
-    /// `-G`
-    Basic,
-    /// `-E`
-    Extended,
-    /// `-F`
-    Fixed,
-    /// `-P`
-    Perl,
-    /// `-A`
-    After,
-    /// `-B`
-    Before,
-    /// `-C`
-    Context,
-    /// `--color`
-    Color,
-    /// `-c`
-    Count,
-    /// `-l`
-    FilesWithMatch,
-    /// `-L`
-    FilesWithoutMatch,
-    /// `-i`
-    IgnoreCase,
-    /// `--no-ignore-case`
-    NoIgnoreCase,
-    /// `-n`
-    LineNumber,
-    /// `-x`
-    WholeLines,
-    /// `-m`
-    MaxCount,
-    /// `-h`
-    NoNames,
-    /// `-H`
-    Names,
-    /// `-s`
-    NoMessages,
-    /// `-o`
-    OnlyMatching,
-    /// `-q`
-    Quiet,
-    /// `-e`
-    Pattern,
-    /// `-f`
-    PatternFile,
-    /// `-v`
-    Invert,
-    /// `-w`
-    Words,
-    /// `--help`
-    Help,
-    /// `-V`
-    Version,
-    /// `-b`
-    ByteOffsets,
-    /// `-T`
-    InitialTab,
-    /// `-Z`
-    NullAfterNames,
-    /// `-z`
-    NullData,
-    /// `-a`
-    Text,
-    /// `-I`
-    NoBinaryFiles,
-    /// `--binary-files`
-    BinaryFiles,
-    /// `--group-separator`
-    GroupSeparator,
-    /// `--no-group-separator`
-    NoGroupSeparator,
-    /// `--include`
-    Include,
-    /// `--exclude`
-    Exclude,
-    /// `--exclude-from`
-    ExcludeFrom,
-    /// What holds anyway: lines are sent on at once, and bytes are left as they are.
-    Granted,
-    /// grep has it; here it would mean nothing, for this reason.
-    Refused(&'static str),
-    /// grep has it not.
-    Ours(Our),
-}
-
-/// Whether an option takes an argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Argument {
-    None,
-    Required,
-    Optional,
-}
-
-/// An option with its short names, its long names, and whether it takes an argument.
-pub(super) type Entry = (Flag, &'static str, &'static [&'static str], Argument);
-
-const ALL_IS_SEARCHED: &str = "all that the members offer is searched anyway, and FILE narrows it";
-const NO_DIRECTORIES: &str = "members search the files that they offer, and no directory or device";
-const NO_INPUT: &str = "members have no standard input";
-
-/// All of GNU grep's options.
-pub(super) const TABLE: &[Entry] = &[
-    (Flag::Basic, "G", &["basic-regexp"], Bare),
-    (Flag::Extended, "E", &["extended-regexp"], Bare),
-    (Flag::Fixed, "F", &["fixed-regexp", "fixed-strings"], Bare),
-    (Flag::Perl, "P", &["perl-regexp"], Bare),
-    (Flag::After, "A", &["after-context"], Required),
-    (Flag::Before, "B", &["before-context"], Required),
-    (Flag::BinaryFiles, "", &["binary-files"], Required),
-    (Flag::Granted, "", &["line-buffered"], Bare),
-    (Flag::ByteOffsets, "b", &["byte-offset"], Bare),
-    (Flag::Context, "C", &["context"], Required),
-    (Flag::Color, "", &["color", "colour"], Optional),
-    (Flag::Count, "c", &["count"], Bare),
-    (Flag::Refused(NO_DIRECTORIES), "D", &["devices"], Required),
-    (Flag::Refused(NO_DIRECTORIES), "d", &["directories"], Required),
-    (Flag::Exclude, "", &["exclude"], Required),
-    (Flag::ExcludeFrom, "", &["exclude-from"], Required),
-    (Flag::Refused(NO_DIRECTORIES), "", &["exclude-dir"], Required),
-    (Flag::PatternFile, "f", &["file"], Required),
-    (Flag::FilesWithMatch, "l", &["files-with-matches"], Bare),
-    (Flag::FilesWithoutMatch, "L", &["files-without-match"], Bare),
-    (Flag::GroupSeparator, "", &["group-separator"], Required),
-    (Flag::Help, "", &["help"], Bare),
-    (Flag::Include, "", &["include"], Required),
-    (Flag::IgnoreCase, "iy", &["ignore-case"], Bare),
-    (Flag::NoIgnoreCase, "", &["no-ignore-case"], Bare),
-    (Flag::InitialTab, "T", &["initial-tab"], Bare),
-    (Flag::Refused(NO_INPUT), "", &["label"], Required),
-    (Flag::LineNumber, "n", &["line-number"], Bare),
-    (Flag::WholeLines, "x", &["line-regexp"], Bare),
-    (Flag::MaxCount, "m", &["max-count"], Required),
-    (Flag::NoNames, "h", &["no-filename"], Bare),
-    (Flag::NoGroupSeparator, "", &["no-group-separator"], Bare),
-    (Flag::NoMessages, "s", &["no-messages"], Bare),
-    (Flag::NullAfterNames, "Z", &["null"], Bare),
-    (Flag::NullData, "z", &["null-data"], Bare),
-    (Flag::OnlyMatching, "o", &["only-matching"], Bare),
-    (Flag::Quiet, "q", &["quiet", "silent"], Bare),
-    (Flag::Refused(ALL_IS_SEARCHED), "r", &["recursive"], Bare),
-    (Flag::Refused(ALL_IS_SEARCHED), "R", &["dereference-recursive"], Bare),
-    (Flag::Pattern, "e", &["regexp"], Required),
-    (Flag::Invert, "v", &["invert-match"], Bare),
-    (Flag::Text, "a", &["text"], Bare),
-    (Flag::NoBinaryFiles, "I", &[], Bare),
-    (Flag::Granted, "U", &["binary"], Bare),
-    // -u is ours.
-    (Flag::Granted, "", &["unix-byte-offsets"], Bare),
-    (Flag::Version, "V", &["version"], Bare),
-    (Flag::Names, "H", &["with-filename"], Bare),
-    (Flag::Words, "w", &["word-regexp"], Bare),
-    (Flag::Refused("write -G, -E, -F or -P"), "X", &[], Required),
-];
+use super::flags::Argument::{None as Bare, Required};
+use super::flags::{Entry, Flag, GREPS, OURS};
 
 /// A piece of the command line. Arguments are bytes: a pattern need not be valid UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,8 +52,8 @@ fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<
 
 /// The entry of a long name: the one of just that name, or else the only one of grep's that begins so.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
-    let names = || TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    let ours = ours::TABLE.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    let names = || GREPS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    let ours = OURS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
     if let Some(exact) = names().chain(ours).find(|(long, _)| *long == name) {
         return Ok(exact);
     }
@@ -238,11 +80,8 @@ fn short_options(cluster: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>, piece
             continue;
         }
         let name = first_character(cluster);
-        let (option, _, _, argument) = TABLE
-            .iter()
-            .chain(ours::TABLE)
-            .find(|entry| entry.1.contains(name))
-            .ok_or_else(|| format!("invalid option -- '{name}'"))?;
+        let (option, _, _, argument) =
+            GREPS.iter().chain(OURS).find(|entry| entry.1.contains(name)).ok_or_else(|| format!("invalid option -- '{name}'"))?;
         let written = format!("-{name}");
         if *argument == Bare {
             pieces.push(Piece::Option(*option, written, None));

@@ -8,7 +8,8 @@ use jiff::Zoned;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPrint, GrepRequest, GrepSyntax};
 
 use super::colors::Capabilities;
-use super::getopt::{self, Flag, Piece};
+use super::flags::Flag;
+use super::getopt::{self, Piece};
 use super::lines;
 use super::locale;
 use super::ours::{Ours, View};

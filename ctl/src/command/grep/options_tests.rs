@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
 
-use super::super::getopt::{Flag, TABLE};
+use super::super::flags::{Flag, GREPS, OURS};
 use super::{Command, Surroundings};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
@@ -306,7 +306,7 @@ fn the_help_and_with_it_the_manual_name_every_option() {
     let words: Vec<&str> = crate::command::grep::HELP.split([' ', '\n', ',', '=', '[', ']', ';', '.', ':', '(', ')']).collect();
     // What is refused, and the second names that grep keeps for old scripts, its own help leaves out as well.
     let silent = ["--fixed-regexp", "--colour", "--unix-byte-offsets"];
-    for (flag, letters, names, _) in TABLE.iter().chain(super::super::ours::TABLE) {
+    for (flag, letters, names, _) in GREPS.iter().chain(OURS) {
         if matches!(flag, Flag::Refused(_)) {
             continue;
         }

@@ -4,63 +4,8 @@ use jiff::Zoned;
 use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
 use memberd_control::tags::{TagFilter, TagFilterError};
 
-use super::getopt::Argument::{None as Bare, Required};
-use super::getopt::{Entry, Flag};
+use super::flags::Our;
 use super::time::moment;
-
-/// An option of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Our {
-    /// `--on`
-    On,
-    /// `--not-on`
-    NotOn,
-    /// `--tag`
-    Tag,
-    /// `--rotated`
-    Rotated,
-    /// `--since`
-    Since,
-    /// `--until`
-    Until,
-    /// `--merge`
-    Merge,
-    /// `--follow`
-    Follow,
-    /// `--journal`
-    Journal,
-    /// `-u`
-    Unit,
-    /// `-p`
-    Priority,
-    /// `--json`
-    Json,
-    /// `--count-by`
-    CountBy,
-    /// `--total`
-    Total,
-    /// `--stats`
-    Stats,
-}
-
-/// All of them. They are written out: an abbreviation is always one of an option of grep's.
-pub(super) const TABLE: &[Entry] = &[
-    (Flag::Ours(Our::On), "", &["on"], Required),
-    (Flag::Ours(Our::NotOn), "", &["not-on"], Required),
-    (Flag::Ours(Our::Tag), "", &["tag"], Required),
-    (Flag::Ours(Our::Rotated), "", &["rotated"], Bare),
-    (Flag::Ours(Our::Since), "", &["since"], Required),
-    (Flag::Ours(Our::Until), "", &["until"], Required),
-    (Flag::Ours(Our::Merge), "", &["merge"], Bare),
-    (Flag::Ours(Our::Follow), "", &["follow"], Bare),
-    (Flag::Ours(Our::Journal), "", &["journal"], Bare),
-    (Flag::Ours(Our::Unit), "u", &["unit"], Required),
-    (Flag::Ours(Our::Priority), "p", &["priority"], Required),
-    (Flag::Ours(Our::Json), "", &["json"], Bare),
-    (Flag::Ours(Our::CountBy), "", &["count-by"], Required),
-    (Flag::Ours(Our::Total), "", &["total"], Bare),
-    (Flag::Ours(Our::Stats), "", &["stats"], Bare),
-];
 
 /// What counts are added up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,13 @@ use memberd_control::message::{EventRecord, EventsFrom, MemberRecord, Reply, Req
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
-use super::view::EVENTS_KEPT;
 use crate::changes::{Changes, Told};
 use crate::command::{list, status};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
+
+/// How many of the latest changes are asked for, and kept.
+pub(super) const EVENTS_KEPT: u64 = 100;
 
 /// How often the daemon is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -5,11 +5,8 @@ use std::collections::VecDeque;
 use memberd_control::message::{EventRecord, MemberRecord, MemberStatus, StatusReport};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::feed::{Group, Input, Snapshot};
+use super::feed::{EVENTS_KEPT, Group, Input, Snapshot};
 use super::search::Search;
-
-/// How many changes are kept.
-pub(super) const EVENTS_KEPT: u64 = 100;
 
 /// How many lines of a grep are kept.
 const LINES_KEPT: usize = 500;

@@ -1,7 +1,7 @@
 //! From a Perl pattern as it is written to what PCRE2 is given, so that it means what `grep -P` means by it.
 
-use super::backtrack::Limits;
 use super::error::PatternError;
+use super::limits::Limits;
 use super::patterns::Settings;
 use crate::query::Characters;
 

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::line::LONG_LINE_BYTES;
 use crate::output::{CHUNK_BYTES, Output, Stopped};
-use crate::run::LONG_LINE_BYTES;
 
 /// How long found lines wait for more while the search goes on.
 const PATIENCE: Duration = Duration::from_millis(10);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::printer::{Line, Role};
+use crate::line::{Line, Role};
 use crate::time::{Times, Zone};
 
 /// Prints JSON for one run.

@@ -3,36 +3,13 @@
 use super::chunk::Chunk;
 use super::color;
 use super::json::Json;
+use crate::line::{Line, MAX_JSON_LINE, Role};
 use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::{Binary, Characters, Print, Query};
 
 /// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the memory a line takes.
 const MAX_COLORED_LINE: usize = 1024 * 1024;
-
-/// Longer lines are not given as JSON: where each of their matches is could take twenty times as much.
-pub(crate) const MAX_JSON_LINE: usize = 1024 * 1024;
-
-/// What a line is printed as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// It was selected: `:`.
-    Selected,
-    /// It is near one that was: `-`.
-    Context,
-}
-
-/// A line to be printed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'b> {
-    /// With or without its end.
-    pub(crate) bytes: &'b [u8],
-    /// Counted from 1; present if wanted.
-    pub(crate) number: Option<u64>,
-    /// Where it begins in the file, in bytes.
-    pub(crate) offset: u64,
-    pub(crate) role: Role,
-}
 
 /// Why a line was not printed.
 #[derive(Debug)]

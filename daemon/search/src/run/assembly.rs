@@ -2,12 +2,12 @@
 
 use super::failure::Failure;
 use super::worker::Outcome;
-use super::{Search, Totals};
 use crate::files::OfferedFile;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
 use crate::query::{Binary, Print};
+use crate::search::{Search, Totals};
 
 /// Whether there is more to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::MAX_LINE_BYTES;
 use super::long_lines::{Claim, TooLong};
+use crate::line::MAX_LINE_BYTES;
 
 /// Where pages begin in memory. A read into memory that does not lie to pages as the file does can take several times as long.
 const PAGE: usize = 4096;

@@ -13,7 +13,6 @@ use std::sync::mpsc::SyncSender;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::Totals;
 use super::block::Buffer;
 use super::failure::Failure;
 use super::followed::Followed;
@@ -22,10 +21,11 @@ use super::part_sink::PartSink;
 use super::places::Before;
 use super::queue::Piece;
 use super::sink::Ended;
-use super::threads::Work;
+use super::work::Work;
 use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
 use crate::output::{Output, Stopped};
 use crate::print::{Chunk, Printer};
+use crate::search::Totals;
 
 /// The most files that are followed at once: so many are open.
 pub(crate) const MAX_FOLLOWED: usize = 256;

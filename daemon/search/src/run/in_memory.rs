@@ -2,9 +2,9 @@
 
 use grep_searcher::{BinaryDetection, Searcher, Sink};
 
-use super::Search;
 use super::sink::Ended;
 use crate::pattern::{Budget, Engine};
+use crate::search::Search;
 
 /// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
 /// memory does not. Context is the sink's affair.

@@ -7,11 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::MAX_LINE_BYTES;
-use crate::print::MAX_JSON_LINE;
-
-/// Lines of more bytes are long.
-pub(crate) const LONG_LINE_BYTES: usize = 4 * 1024 * 1024;
+use crate::line::{LONG_LINE_BYTES, MAX_JSON_LINE, MAX_LINE_BYTES};
 
 /// How long a line waits for another search's.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,7 +14,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use super::Totals;
 use super::failure::Failure;
 use super::in_memory::InMemory;
 use super::part_sink::{PartSink, SoFar};
@@ -23,11 +22,12 @@ use super::places::{Before, Places};
 use super::queue::{Piece, Timed};
 use super::sink::Ended;
 use super::source::Source;
-use super::threads::Work;
 use super::timed::{LineTimes, TimedSink};
+use super::work::Work;
 use crate::files::{Compression, OfferedFile};
 use crate::output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
 use crate::print::{Chunk, Printer};
+use crate::search::Totals;
 use crate::time::{Times, Zone};
 
 /// The most files, those rotated away not counted, that are merged: so many are open at once.

@@ -7,7 +7,8 @@ use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
 use super::places::Places;
 use super::sink::{Ended, LineSink};
-use crate::print::{Line, Printer, Role};
+use crate::line::{Line, Role};
+use crate::print::Printer;
 use crate::query::Query;
 
 /// How many bytes of lines are kept that may be context of one to come. Of more, those farthest from it are left out.

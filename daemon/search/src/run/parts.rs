@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::long_lines::{LONG_LINE_BYTES, TooLong};
+use super::long_lines::TooLong;
 use super::reader::GROWTH_LIMIT;
+use crate::line::LONG_LINE_BYTES;
 
 /// How much is read at once.
 const PART_BYTES: usize = 64 * 1024;

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::sync::mpsc::SyncSender;
 
-use super::Totals;
 use super::worker::Outcome;
 use crate::output::{Output, Stopped};
+use crate::search::Totals;
 
 /// What a searching thread has for the output, in order.
 #[derive(Debug)]

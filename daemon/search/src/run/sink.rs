@@ -7,8 +7,9 @@ use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
 use super::long_lines::TooLong;
 use super::places::Places;
+use crate::line::{Line, Role};
 use crate::output::Stopped;
-use crate::print::{Line, PrintError, Printer, Role};
+use crate::print::{PrintError, Printer};
 use crate::query::{Binary, Print, Query};
 
 /// Why the search of a file ended early.

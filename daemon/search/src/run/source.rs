@@ -6,12 +6,12 @@ use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Search;
 use super::places::{Before, Places};
 use super::plan::Window;
 use super::range;
 use super::window::WindowReader;
 use crate::files::{Compression, Opened};
+use crate::search::Search;
 use crate::time::{Times, Zone};
 
 /// How long before a window's beginning a file must have been written last to be left unread, in milliseconds: its lines may carry

@@ -13,11 +13,11 @@ use super::places::{Before, Places};
 use super::reader::BoundedReader;
 use super::sink::{Ended, LineSink};
 use super::timed::{LineTimes, TimedSink};
-use super::{Search, Totals};
 use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
 use crate::query::Print;
+use crate::search::{Search, Totals};
 use crate::time::{Times, Zone};
 
 impl Search {

@@ -14,14 +14,13 @@ use std::time::Duration;
 
 use super::assembly::{Assembly, Next};
 use super::block::Blocks;
-use super::plan::Plan;
 use super::queue::{Piece, Queue};
 use super::units::{Unit, Units};
+use super::work::Work;
 use super::worker::Worker;
-use super::{Search, Totals};
-use crate::files::{OfferedFile, reason};
+use crate::files::reason;
 use crate::output::{Output, Stopped};
-use crate::pattern::Budget;
+use crate::search::Totals;
 use crate::time::Zone;
 
 /// How many pieces of output a unit may be ahead of its turn. With output of a third of what is searched, that is all of a block's; more
@@ -30,17 +29,6 @@ const PIECES: usize = 2;
 
 /// How long the thread with the output sleeps while nothing comes, before it sees whether something has waited.
 const PATIENCE: Duration = Duration::from_millis(10);
-
-/// What the threads share.
-pub(crate) struct Work<'w> {
-    pub(crate) search: &'w Search,
-    pub(crate) plan: &'w Plan,
-    pub(crate) machine: &'w str,
-    pub(crate) files: &'w [OfferedFile],
-    pub(crate) cancel: &'w AtomicBool,
-    /// What backtracking may take, on all threads together.
-    pub(crate) budget: &'w Budget<'w>,
-}
 
 /// A unit that is being searched: its place in the line.
 struct InLine {

@@ -1,0 +1,31 @@
+//! A line to be printed, and how long lines may be.
+
+/// The longest line that is searched, in bytes, its context included. A file with a longer one is given up with a message.
+pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Lines of more bytes are long: they are printed in parts, and few are in memory at a time.
+pub(crate) const LONG_LINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longer lines are not given as JSON: where each of their matches is could take twenty times as much.
+pub(crate) const MAX_JSON_LINE: usize = 1024 * 1024;
+
+/// What a line is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It was selected: `:`.
+    Selected,
+    /// It is near one that was: `-`.
+    Context,
+}
+
+/// A line to be printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'b> {
+    /// With or without its end.
+    pub(crate) bytes: &'b [u8],
+    /// Counted from 1; present if wanted.
+    pub(crate) number: Option<u64>,
+    /// Where it begins in the file, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) role: Role,
+}

@@ -1,0 +1,141 @@
+//! A query, compiled: what a run needs to know of its lines, files and names.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
+
+use grep_matcher::LineTerminator;
+use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
+
+use crate::files::OfferedFile;
+use crate::line::MAX_LINE_BYTES;
+use crate::output::{Output, Stopped};
+use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
+use crate::print::{Chunk, Printer};
+use crate::query::{Binary, Print, Query};
+
+/// A compiled query. It can run any number of times, on several threads at once.
+#[derive(Debug)]
+pub struct Search {
+    pub(crate) query: Query,
+    pub(crate) engine: Engine,
+    pub(crate) extents: Option<Extents>,
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Files searched.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines selected.
+    pub lines: u64,
+    /// Files that could not be read, or not to their end.
+    pub errors: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Whether it was cancelled or its output stopped before it was done.
+    pub interrupted: bool,
+}
+
+impl Query {
+    /// Checks and compiles the patterns. Takes up to a few seconds for the most contrived of them; call it where blocking is fine.
+    pub fn compile(&self) -> Result<Search, PatternError> {
+        // As GNU grep, which does not look at the patterns then.
+        let patterns = if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
+        let engine = Engine::new(&patterns)?;
+        let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
+        Ok(Search { query: self.clone(), engine, extents })
+    }
+}
+
+impl Search {
+    pub(crate) fn searcher(&self) -> Searcher {
+        let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
+        self.searcher_with_context(context(self.query.before_context), context(self.query.after_context))
+    }
+
+    pub(crate) fn searcher_with_context(&self, before: u32, after: u32) -> Searcher {
+        let takes_nul = self.query.null_data || self.query.binary == Binary::Text;
+        SearcherBuilder::new()
+            .invert_match(self.query.invert)
+            .line_number(self.wants_places())
+            .line_terminator(LineTerminator::byte(self.line_end()))
+            .before_context(before as usize)
+            .after_context(after as usize)
+            .binary_detection(if takes_nul { BinaryDetection::none() } else { BinaryDetection::convert(0) })
+            .bom_sniffing(false)
+            .heap_limit(Some(MAX_LINE_BYTES))
+            .memory_map(MmapChoice::never())
+            .build()
+    }
+
+    /// The byte that ends a line.
+    pub(crate) fn line_end(&self) -> u8 {
+        self.query.line_end()
+    }
+
+    /// The bytes at which a file may be cut: what ends a line, and what becomes a line's end in files that are no text.
+    pub(crate) fn line_ends(&self) -> [u8; 2] {
+        let line_end = self.line_end();
+        [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]
+    }
+
+    /// Whether it matters where in its file a line is.
+    pub(crate) fn wants_places(&self) -> bool {
+        self.query.line_numbers && self.query.prints_lines()
+    }
+
+    /// How many lines end in `bytes`, if that matters.
+    pub(crate) fn lines_in(&self, bytes: &[u8]) -> u64 {
+        if self.wants_places() { memchr::memchr_iter(self.line_end(), bytes).count() as u64 } else { 0 }
+    }
+
+    /// Whether lines may have others printed with them.
+    pub(crate) fn has_context(&self) -> bool {
+        self.query.prints_lines() && self.query.has_context()
+    }
+
+    /// Whether a file can be searched in parts, of which none needs to know what is in the others.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        !self.has_context() && self.query.max_count.is_none()
+    }
+
+    /// Whether nothing matters of a file after its first selected line.
+    pub(crate) fn one_is_enough(&self) -> bool {
+        matches!(self.query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing)
+    }
+
+    /// What is printed as the name of a file: `MACHINE:FILE`.
+    pub(crate) fn name(&self, machine: &str, file: &OfferedFile) -> Vec<u8> {
+        self.named(machine, file.path().as_os_str().as_bytes())
+    }
+
+    /// `MACHINE:FILE`, with spaces between where names are aligned.
+    pub(crate) fn named(&self, machine: &str, file: &[u8]) -> Vec<u8> {
+        let missing = usize::from(self.query.name_width).saturating_sub(machine.chars().count());
+        [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), file].concat()
+    }
+
+    /// What is printed between groups of lines with context; nothing if there are none.
+    pub(crate) fn separator(&self, budget: &Budget<'_>) -> Vec<u8> {
+        struct Kept(Vec<u8>);
+        impl Output for Kept {
+            fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+                self.0.extend_from_slice(&bytes);
+                Ok(())
+            }
+            fn message(&mut self, _: String) -> Result<(), Stopped> {
+                Ok(())
+            }
+        }
+        let mut kept = Kept(Vec::new());
+        if self.has_context() {
+            let mut printer = Printer::new(&self.query, self.extents.as_ref(), budget, Chunk::new(&mut kept));
+            printer.note_selected();
+            // An output that keeps everything never stops.
+            let _ = printer.group_separator().and_then(|()| printer.chunk().flush());
+        }
+        kept.0
+    }
+}

@@ -1,0 +1,27 @@
+//! What is wrong with settings, each with its place.
+
+use super::duration;
+use super::source::Source;
+use std::time::Duration;
+
+/// Collects what is wrong, each with its place.
+pub(super) struct Problems<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) lines: Vec<String>,
+}
+
+impl Problems<'_> {
+    pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
+        self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
+    }
+
+    pub(super) fn add_missing(&mut self, key: &str, what: impl std::fmt::Display) {
+        self.lines.push(self.source.error(None, Some(key), &what.to_string()));
+    }
+}
+
+/// Reads a span of time such as `600ms`; none if it is not set, or wrong.
+pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
+    let set = set?;
+    duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
+}
