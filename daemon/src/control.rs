@@ -1,5 +1,7 @@
 //! The control sockets: what their callers may do, one request a connection, and limits on all of it.
 
+pub mod client;
 pub mod connection;
+pub mod door;
 pub mod server;
 pub mod socket;

@@ -1,8 +1,9 @@
 //! `memberctl events`.
 
-use super::{Context, ended, refused};
-use crate::control::connection::{Client, ClientError};
-use crate::control::server::{Door, FOLLOWERS};
+use super::context::Context;
+use super::refusal::{ended, refused};
+use crate::control::client::{Client, ClientError};
+use crate::control::door::{Door, FOLLOWERS};
 use crate::membership::{Command, Ended, Followed, Scope};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
 use tokio::sync::broadcast::Receiver;

@@ -1,7 +1,8 @@
 //! `memberctl grep`.
 
-use super::{Context, ended, not_in_group, refused};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::{ended, not_in_group, refused};
+use crate::control::client::{Client, ClientError};
 use crate::membership::Command;
 use crate::search::apart::apart;
 use crate::search::fan_out::{FanOut, HELD};

@@ -1,7 +1,8 @@
 //! `memberctl join`.
 
-use super::{Context, ended, refused};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::{ended, refused};
+use crate::control::client::{Client, ClientError};
 use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
 use memberd_control::message::{RefusalKind, Reply};

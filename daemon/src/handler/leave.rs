@@ -1,7 +1,8 @@
 //! `memberctl leave`.
 
-use super::{Context, ended};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::ended;
+use crate::control::client::{Client, ClientError};
 use crate::membership::Command;
 use memberd_control::message::Reply;
 

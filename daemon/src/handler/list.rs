@@ -1,7 +1,8 @@
 //! `memberctl list`.
 
-use super::{Context, ended, not_in_group};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::{ended, not_in_group};
+use crate::control::client::{Client, ClientError};
 use crate::membership::Command;
 use memberd_control::message::{MEMBERS_PER_REPLY, MemberStatus, Reply};
 

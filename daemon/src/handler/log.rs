@@ -1,7 +1,8 @@
 //! `memberctl log`.
 
-use super::{Context, refused};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::refused;
+use crate::control::client::{Client, ClientError};
 use crate::log::Filter;
 use memberd_control::message::{RefusalKind, Reply};
 use tracing::info;

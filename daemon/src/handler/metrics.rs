@@ -1,7 +1,8 @@
 //! `memberctl metrics`.
 
-use super::{Context, ended};
-use crate::control::connection::{Client, ClientError};
+use super::context::Context;
+use super::refusal::ended;
+use crate::control::client::{Client, ClientError};
 use crate::metrics::report;
 use memberd_control::message::Reply;
 

@@ -1,8 +1,9 @@
 //! `memberctl status`.
 
-use super::{Context, ended};
-use crate::control::connection::{Client, ClientError};
-use crate::control::server::Door;
+use super::context::Context;
+use super::refusal::ended;
+use crate::control::client::{Client, ClientError};
+use crate::control::door::Door;
 use crate::membership::Command;
 use memberd_control::message::Reply;
 

@@ -5,7 +5,7 @@
 
 use super::report;
 use crate::accept::serve_all;
-use crate::handler::Context;
+use crate::handler::context::Context;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The document: every metric with its name and what it means. Names follow <https://prometheus.io/docs/practices/naming/>.
 
 use super::text::Text;
-use crate::handler::Context;
+use crate::handler::context::Context;
+use crate::handler::greps::GrepCounts;
 use crate::membership::{Command, Ended, Measured};
 use crate::search::Work;
 use memberd_control::message::{NeighbourRecord, StatusReport};
@@ -122,7 +123,7 @@ fn protocol(text: &mut Text, measured: &Measured) {
     );
 }
 
-fn searches(text: &mut Text, work: Work, greps: crate::handler::GrepCounts) {
+fn searches(text: &mut Text, work: Work, greps: GrepCounts) {
     text.gauge("memberd_greps_running", "Greps that this machine's users have running.").value(greps.running);
     text.counter("memberd_greps_total", "Greps that this machine's users have started.").value(greps.started);
     text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.").value(work.running);

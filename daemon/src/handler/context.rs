@@ -1,0 +1,41 @@
+//! What requests are carried out with.
+
+use super::greps::Greps;
+use crate::log::Log;
+use crate::membership::Handle;
+use crate::peer::call::Caller;
+use crate::search::Searches;
+use std::sync::{Arc, RwLock};
+use tokio::sync::Semaphore;
+
+/// The daemon, as requests see it.
+#[derive(Debug)]
+pub struct Context {
+    /// The way to the group.
+    pub membership: Handle,
+    /// Calls other members, from this member's address.
+    pub caller: Caller,
+    /// The introducers of the settings.
+    pub introducers: RwLock<Vec<String>>,
+    /// What is logged.
+    pub log: Log,
+    /// The greps of clients.
+    pub greps: Greps,
+    /// The searches of this machine's logs.
+    pub searches: Arc<Searches>,
+    /// One for each connection that greps may hold open to a member until all members are done.
+    pub held: Semaphore,
+}
+
+impl Context {
+    /// The introducers of the settings, as they are now.
+    pub fn introducers(&self) -> Vec<String> {
+        // A poisoned lock holds a whole list nevertheless: it is only ever replaced.
+        self.introducers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Other introducers from now on.
+    pub fn set_introducers(&self, introducers: Vec<String>) {
+        *self.introducers.write().unwrap_or_else(std::sync::PoisonError::into_inner) = introducers;
+    }
+}
