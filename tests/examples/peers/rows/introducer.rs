@@ -9,27 +9,30 @@ use std::time::{Duration, Instant};
 /// How long lists are whole before that is believed.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Once: all groups at the same time.
+/// In each round all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
-    let groups = stage.groups()?;
-    for group in groups.iter_mut() {
-        group.kill(1);
-    }
-    // Whether all have noticed is another row's matter.
-    let _ = until(groups, |_, group| group.all_noticed(1));
-    let started: Vec<Instant> = groups
-        .iter_mut()
-        .map(|group| {
-            let now = Instant::now();
-            group.start(1);
-            now
-        })
-        .collect();
-    let outcome = until_whole(groups, QUIET);
-    let times: Vec<f64> = groups.iter().zip(&started).map(|(group, started)| group.whole_after(*started)).collect();
-    bench.results.add(of, Measure::Seconds, "the introducer back after a crash: every list", &times);
-    if outcome.is_err() {
-        stage.clear();
+    let side_by_side = stage.groups()?.len();
+    for _ in bench.rounds(side_by_side) {
+        let groups = stage.groups()?;
+        for group in groups.iter_mut() {
+            group.kill(1);
+        }
+        // Whether all have noticed is another row's matter.
+        let _ = until(groups, |_, group| group.all_noticed(1));
+        let started: Vec<Instant> = groups
+            .iter_mut()
+            .map(|group| {
+                let now = Instant::now();
+                group.start(1);
+                now
+            })
+            .collect();
+        let outcome = until_whole(groups, QUIET);
+        let times: Vec<f64> = groups.iter().zip(&started).map(|(group, started)| group.whole_after(*started)).collect();
+        bench.results.add(of, Measure::Seconds, "the introducer back after a crash: every list", &times);
+        if outcome.is_err() {
+            stage.clear();
+        }
     }
     Ok(())
 }

@@ -12,8 +12,13 @@ use std::time::{Duration, Instant};
 /// How many packets of a hundred are lost: one group each, side by side.
 pub(crate) const LOSSES: [u8; 3] = [10, 25, 40];
 
-/// One agent crashes in each group at these parts of the time.
-const CRASHES: [f64; 3] = [0.125, 0.375, 0.625];
+/// How many agents crash in each group, one after the other.
+const CRASHES: usize = 10;
+
+/// When they do, as parts of the time: the last so early that there is time to notice it.
+fn parts() -> impl Iterator<Item = f64> {
+    (0..CRASHES).map(|turn| (turn as f64 + 0.5) / (CRASHES as f64 + 2.0))
+}
 
 pub(crate) fn measure(bench: &mut Bench) {
     let agents = bench.options.loss_agents;
@@ -36,7 +41,7 @@ fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Ve
         network.lose(percent);
     }
     let mut crashes: Vec<(usize, Instant, usize)> = Vec::new();
-    for (turn, part) in CRASHES.into_iter().enumerate() {
+    for (turn, part) in parts().enumerate() {
         pass(span.mul_f64(part).saturating_sub(start.elapsed()));
         for (index, group) in groups.iter_mut().enumerate() {
             group.look();

@@ -12,23 +12,26 @@ const SPAN: Duration = Duration::from_secs(20);
 /// How long lists are whole before that is believed.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Once: all groups at the same time.
+/// In each round all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
-    let groups = stage.groups()?;
-    for group in groups.iter() {
-        let numbers = group.numbers();
-        let (one, other) = numbers.split_at(numbers.len() / 2);
-        group.network().cut(one, other);
-    }
-    pass(SPAN);
-    groups.iter().for_each(|group| group.network().heal());
-    let healed = Instant::now();
-    let outcome = until_whole(groups, QUIET);
-    let times: Vec<f64> = groups.iter().map(|group| group.whole_after(healed)).collect();
-    groups.iter_mut().for_each(|group| drop(group.false_failures()));
-    bench.results.add(of, Measure::Seconds, "split in halves for 20 s: every list after the heal", &times);
-    if outcome.is_err() {
-        stage.clear();
+    let side_by_side = stage.groups()?.len();
+    for _ in bench.rounds(side_by_side) {
+        let groups = stage.groups()?;
+        for group in groups.iter() {
+            let numbers = group.numbers();
+            let (one, other) = numbers.split_at(numbers.len() / 2);
+            group.network().cut(one, other);
+        }
+        pass(SPAN);
+        groups.iter().for_each(|group| group.network().heal());
+        let healed = Instant::now();
+        let outcome = until_whole(groups, QUIET);
+        let times: Vec<f64> = groups.iter().map(|group| group.whole_after(healed)).collect();
+        groups.iter_mut().for_each(|group| drop(group.false_failures()));
+        bench.results.add(of, Measure::Seconds, "split in halves for 20 s: every list after the heal", &times);
+        if outcome.is_err() {
+            stage.clear();
+        }
     }
     Ok(())
 }
