@@ -18,7 +18,7 @@ use crate::resolve::resolve_configured;
 use crate::seal::Seal;
 use crate::seal::keyring::SealingKeys;
 use crate::search::Searches;
-use crate::search::fan_out::HELD;
+use crate::search::asking::HELD;
 use crate::state::{Loaded, State, StateDir};
 use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};

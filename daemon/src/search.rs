@@ -2,6 +2,7 @@
 
 pub mod apart;
 mod ask;
+pub mod asking;
 mod compiled;
 pub mod fan_out;
 mod follow;

@@ -1,7 +1,7 @@
 //! `--follow`: asks members for as long as the client stays; those that join are asked too, those that go are let go.
 
 use super::ask::words;
-use super::fan_out::{Asking, HELD};
+use super::asking::{Asking, HELD};
 use super::members::{Selection, Target, target};
 use crate::membership::{Command, Handle};
 use memberd_control::message::{Change, MemberRecord, MemberStatus, Reply};
