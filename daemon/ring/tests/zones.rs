@@ -114,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn where_no_zone_has_more_than_half_the_end_of_any_zone_leaves_everyone_a_monitor(zones in any_zones(60)) {
+    fn where_no_zone_has_more_than_half_the_end_of_any_zone_leaves_everyone_a_monitor(zones in any_zones(LARGEST + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 2 <= zones.len() {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()), (0, 0));
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn where_no_zone_has_more_than_three_quarters_everyone_has_a_monitor_outside_of_its_own(zones in any_zones(60)) {
+    fn where_no_zone_has_more_than_three_quarters_everyone_has_a_monitor_outside_of_its_own(zones in any_zones(LARGEST + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 4 <= zones.len() * 3 {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()).0, 0);
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn one_more_member_moves_others_in_its_own_cell_only(zones in any_zones(400), newcomer in 0..4u8) {
+    fn one_more_member_moves_others_in_its_own_cell_only(zones in any_zones(600), newcomer in 0..4u8) {
         let size = zones.len();
         let before = list(&zones);
         let mut after = before.clone();
@@ -204,10 +204,11 @@ fn a_whole_rack_that_crashes_at_once_is_in_some_list_within_2_s_and_in_all_withi
 
 #[test]
 fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them_of_none() {
-    for sizes in [&[10, 10, 10][..], &[100, 100, 100], &[150, 150], &[200, 50, 50]] {
+    for (sizes, fleets) in
+        [(&[10, 10, 10][..], 20), (&[100, 100, 100], 20), (&[150, 150], 20), (&[200, 50, 50], 20), (&[2000, 500, 500], 4)]
+    {
         let size: usize = sizes.iter().sum();
         let (mut without, mut with) = (0, 0);
-        let fleets = 20;
         for seed in 0..fleets {
             let zones = racks(sizes, seed);
             let plain = list(&vec![None; size]);
@@ -219,9 +220,7 @@ fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them
         println!(
             "racks of {sizes:?}, {fleets} fleets: {without} members of the first rack lose all monitors with it; spread, {with}"
         );
-        // Two thirds in one rack: here and there a cell has too few others.
-        let skewed = sizes[0] * 2 > size;
-        assert!(with == 0 || skewed && with * 20 < without, "{with} of {without}");
+        assert_eq!(with, 0, "of {without}");
         assert!(without > 0 || size < 100, "the shuffle shows it");
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A cell of more members than this is halved in any case.
-pub const LARGEST: usize = 64;
+pub const LARGEST: usize = 256;
 
 /// No cell of up to [`LARGEST`] members is halved so that one half has fewer.
 pub const SMALLEST: usize = 8;
