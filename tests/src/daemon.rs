@@ -5,7 +5,7 @@ use crate::control::Control;
 use crate::log::Log;
 use crate::process::{self, Running};
 use crate::settings::Settings;
-use crate::wait::{SOON, holds};
+use crate::wait::{KILLED, SOON, holds};
 use crate::wait_until;
 use memberd_ring::identity::Position;
 use nix::sys::signal::Signal;
@@ -212,7 +212,7 @@ impl Daemon {
     /// When it does not run.
     pub fn kill(&mut self) -> Instant {
         let at = self.signal(Signal::SIGKILL);
-        self.wait_for_end(SOON);
+        self.wait_for_end(KILLED);
         at
     }
 

@@ -2,7 +2,7 @@
 
 use crate::block::Block;
 use crate::follow::Followers;
-use crate::wait::{SOON, holds, stretched};
+use crate::wait::{KILLED, SOON, holds, stretched};
 use crate::{Daemon, Network, Settings, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
@@ -266,7 +266,7 @@ impl Fleet {
         let ids: Vec<String> = numbers.iter().map(|number| self.id(*number)).collect();
         let at: Vec<Instant> = numbers.iter().map(|number| self[*number].signal(nix::sys::signal::Signal::SIGKILL)).collect();
         for number in numbers {
-            self[*number].wait_for_end(SOON);
+            self[*number].wait_for_end(KILLED);
         }
         let named = numbers.iter().zip(ids).zip(at);
         named.map(|((number, id), at)| Crash { name: format!("vm{number}"), id, at }).collect()

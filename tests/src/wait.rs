@@ -12,6 +12,9 @@ pub const IN_EVERY_LIST: Duration = Duration::from_secs(6);
 /// How long to wait for what takes a second or so on an idle machine.
 pub const SOON: Duration = Duration::from_secs(15);
 
+/// How long a process that was killed may take until it is gone: its threads that search are the last to get a processor, also to end.
+pub const KILLED: Duration = Duration::from_secs(60);
+
 /// The pause between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(10);
 
