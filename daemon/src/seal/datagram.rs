@@ -49,7 +49,7 @@ pub enum CannotSeal {
     /// Nothing is said before this process has an incarnation of its own.
     #[error("not in a group since the start")]
     NoLife,
-    /// No number is used for two lives, so only the present one speaks.
+    /// A former life said it, and numbers are counted for the present one only.
     #[error("said in another life than the present one")]
     OtherLife,
     /// The incarnation is of the year 10889 or later, or all numbers of this life are used up.
