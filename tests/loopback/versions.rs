@@ -37,11 +37,10 @@ fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
     let number = |number: u64| [&[0x1b][..], &number.to_be_bytes()].concat();
     let address = [&from.ip().octets()[..], &from.port().to_be_bytes()].concat();
     [
-        &[0x8a, NEXT, 0x00][..], // array of 10: the version, Heartbeat
-        &number(incarnation),
+        &[0x88, NEXT, 0x00][..], // array of 8: the version, Heartbeat
         &number(sent),
         &[0x00],                               // the wall clock is as reckoned
-        &[0x02, 0x07],                         // the list: 2 alive, and a hash
+        &[0x07],                               // the list's hash
         &[0xf6],                               // no delay is known
         &[0x81, 0x84, 0x63, b'v', b'm', b'9'], // news: one update, of vm9
         &[0x46],
@@ -49,6 +48,7 @@ fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
         &number(incarnation),
         &[0x00],                   // it is alive
         &[0x63, b'n', b'e', b'w'], // what only the next version has
+        &incarnation.to_be_bytes()[2..],
     ]
     .concat()
 }

@@ -104,8 +104,8 @@ fn fill(datagram: &mut [u8], payload: Payload, noise: &mut Noise) {
     match payload {
         Payload::Garbage => datagram.copy_within(0..datagram.len() - 8, 8),
         Payload::Forged(KeyId(key)) => {
-            // As in `memberd::seal::datagram`: 1, key id, incarnation of the year 2026, number; the rest is ciphertext and tag.
-            let head = [&[1][..], &key, &[1, 0x9b, 0xa0, 0, 0, 0]].concat();
+            // As in `memberd::seal::datagram`: 1, key id, number; the rest is ciphertext, incarnation and tag.
+            let head = [&[1][..], &key].concat();
             datagram[..head.len()].copy_from_slice(&head);
             datagram[head.len()..head.len() + 8].copy_from_slice(&fresh);
             return;

@@ -8,7 +8,7 @@ use memberd_control::grep::{GrepPattern, GrepRequest};
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{START, address, at, founder, keys};
-use memberd_ring::{Incarnation, Name, Node, Settings};
+use memberd_ring::{Incarnation, Name, Node, Settings, wire};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::path::Path;
 fn main() -> io::Result<()> {
     let (datagrams, request, welcome) = conversation();
     let mut sealer = Sealer::new(address(2));
-    sealer.begin(Incarnation(START));
+    sealer.begin(wire::decode(&datagrams[0]).map_err(io::Error::other)?.incarnation);
     let sealed = sealer.seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0]).map_err(io::Error::other)?;
     write("sealed_datagram", &[piece(&[], sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();

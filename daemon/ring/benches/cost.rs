@@ -64,7 +64,7 @@ fn said(node: &Node, body: Body, sent: u64) -> (SocketAddr, Vec<u8>) {
 }
 
 fn heartbeat(node: &Node, news: Vec<Update>) -> Body {
-    Body::Heartbeat { digest: node.list().digest(), delay: Some(1), news }
+    Body::Heartbeat { hash: node.list().digest().hash, delay: Some(1), news }
 }
 
 /// A node whose heartbeats are due, when all its neighbours have been heard and nothing is new.

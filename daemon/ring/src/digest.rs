@@ -1,21 +1,23 @@
 //! Digests of lists: an order-independent hash and count of the alive.
 
 /// A hash and count of the members that are alive; equal lists have equal digests, whatever the order they were learned in.
+///
+/// Of two lists that differ, one pair in 2^32 has the same hash by chance, and the difference goes unseen until either changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
     /// How many members are alive.
     pub count: u32,
-    /// The sum of their fingerprints, modulo 2^64.
-    pub hash: u64,
+    /// The sum of their fingerprints, modulo 2^32.
+    pub hash: u32,
 }
 
 impl Digest {
-    pub(crate) fn add(&mut self, fingerprint: u64) {
+    pub(crate) fn add(&mut self, fingerprint: u32) {
         self.count += 1;
         self.hash = self.hash.wrapping_add(fingerprint);
     }
 
-    pub(crate) fn remove(&mut self, fingerprint: u64) {
+    pub(crate) fn remove(&mut self, fingerprint: u32) {
         self.count -= 1;
         self.hash = self.hash.wrapping_sub(fingerprint);
     }

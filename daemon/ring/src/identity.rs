@@ -54,6 +54,22 @@ impl fmt::Debug for Name {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
+impl Incarnation {
+    /// The largest that can be said in a datagram: its milliseconds since 1970 last until the year 10889.
+    pub const MAX: Incarnation = Incarnation((1 << 48) - 1);
+
+    /// As a datagram says it: six bytes, big endian. What is larger than [`Incarnation::MAX`] is said to be that.
+    pub fn to_bytes(self) -> [u8; 6] {
+        let [_, _, bytes @ ..] = self.min(Incarnation::MAX).0.to_be_bytes();
+        bytes
+    }
+
+    /// What those six bytes say.
+    pub fn from_bytes(bytes: [u8; 6]) -> Self {
+        Incarnation(bytes.iter().fold(0, |incarnation, byte| incarnation << 8 | u64::from(*byte)))
+    }
+}
+
 impl fmt::Display for Incarnation {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         self.0.fmt(formatter)
@@ -99,13 +115,13 @@ impl Position {
     pub fn of(address: SocketAddr) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("memberd ring position 1");
         hash_address(&mut hasher, address);
-        Position(first_u64(&hasher))
+        Position(u64::from_be_bytes(first_bytes(&hasher)))
     }
 }
 
 impl Identity {
     /// A hash of all three parts and of the tags, equal on every machine; sums of it are list digests.
-    pub fn fingerprint(&self, tags: &VersionedTags) -> u64 {
+    pub fn fingerprint(&self, tags: &VersionedTags) -> u32 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd member 1");
         hash_address(&mut hasher, self.address);
         hasher.update(&self.incarnation.0.to_be_bytes());
@@ -119,7 +135,7 @@ impl Identity {
                 hasher.update(text.as_bytes());
             }
         }
-        first_u64(&hasher)
+        u32::from_be_bytes(first_bytes(&hasher))
     }
 }
 
@@ -131,10 +147,10 @@ fn hash_address(hasher: &mut blake3::Hasher, address: SocketAddr) {
     hasher.update(&address.port().to_be_bytes());
 }
 
-fn first_u64(hasher: &blake3::Hasher) -> u64 {
-    let mut bytes = [0; 8];
+fn first_bytes<const N: usize>(hasher: &blake3::Hasher) -> [u8; N] {
+    let mut bytes = [0; N];
     hasher.finalize_xof().fill(&mut bytes);
-    u64::from_be_bytes(bytes)
+    bytes
 }
 
 #[cfg(test)]
@@ -149,6 +165,17 @@ mod tests {
             incarnation: Incarnation(1_763_688_033_123),
         };
         assert_eq!(identity.to_string(), "vm3@192.0.2.13:8946/1763688033123");
+    }
+
+    #[test]
+    fn an_incarnation_takes_six_bytes_until_the_year_10889() {
+        for (incarnation, bytes) in
+            [(0, [0; 6]), (1_763_688_033_123, [1, 0x9a, 0xa3, 0xff, 0xab, 0x63]), ((1 << 48) - 1, [255; 6])]
+        {
+            assert_eq!(Incarnation(incarnation).to_bytes(), bytes);
+            assert_eq!(Incarnation::from_bytes(bytes), Incarnation(incarnation));
+        }
+        assert_eq!(Incarnation(u64::MAX).to_bytes(), Incarnation::MAX.to_bytes(), "not another's");
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub struct Entry {
     pub tags: VersionedTags,
     /// Since when it stands so, by this machine's clock.
     pub since: Instant,
-    fingerprint: u64,
+    fingerprint: u32,
 }
 
 impl Entry {
@@ -151,7 +151,7 @@ impl Entry {
     }
 
     /// Its hash, see [`Identity::fingerprint`].
-    pub fn fingerprint(&self) -> u64 {
+    pub fn fingerprint(&self) -> u32 {
         self.fingerprint
     }
 

@@ -6,11 +6,11 @@ use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 use crate::summary::Summary;
 
-/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add 32: 1,200 bytes of UDP payload.
-pub const MAX_DATAGRAM: usize = 1_168;
+/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add 26: 1,200 bytes of UDP payload.
+pub const MAX_DATAGRAM: usize = 1_174;
 
-/// Room that a datagram leaves for news: what the header and a heartbeat's own fields never exceed is 80 bytes.
-pub const NEWS_ROOM: usize = MAX_DATAGRAM - 80;
+/// Room that a datagram leaves for news: what else is in a heartbeat never exceeds 86 bytes.
+pub const NEWS_ROOM: usize = MAX_DATAGRAM - 86;
 
 /// One datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Message {
 pub enum Body {
     /// I am up, my list looks like this, and this is new.
     Heartbeat {
-        /// The digest of the sender's list.
-        digest: Digest,
+        /// The hash of the sender's list: see [`Digest`].
+        hash: u32,
         /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in milliseconds, if it has heard it.
         delay: Option<i64>,
         /// News. A sender that has not heard the receiver yet puts its own entry in, so that it need not be known.

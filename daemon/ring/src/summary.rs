@@ -25,9 +25,8 @@ impl Summary {
     pub fn with_buckets(list: &List, buckets: usize) -> Self {
         let mut sums = vec![0u32; buckets];
         for entry in list.iter().filter(|entry| entry.is_told_alive()) {
-            let low = u32::try_from(entry.fingerprint() & u64::from(u32::MAX)).unwrap_or_default();
             if let Some(sum) = sums.get_mut(bucket(&entry.identity, buckets)) {
-                *sum = sum.wrapping_add(low);
+                *sum = sum.wrapping_add(entry.fingerprint());
             }
         }
         Summary { buckets: sums }

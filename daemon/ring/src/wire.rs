@@ -1,4 +1,5 @@
-//! Messages as bytes: CBOR (RFC 8949) arrays, as `PROTOCOL.md` writes them down.
+//! Messages as bytes, as `PROTOCOL.md` writes them down: a CBOR (RFC 8949) array, and behind it the sender's incarnation, which sealing
+//! leaves readable.
 
 use crate::clock::SentAt;
 use crate::digest::Digest;
@@ -34,6 +35,7 @@ pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
     let begin = buffer.len();
     let written = ciborium::into_writer(message, &mut *buffer);
     debug_assert!(written.is_ok(), "writing to memory does not fail");
+    buffer.extend_from_slice(&message.incarnation.to_bytes());
     debug_assert!(buffer.len() - begin <= MAX_DATAGRAM, "{} bytes: {message:?}", buffer.len() - begin);
 }
 
@@ -46,7 +48,10 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     if bytes.len() > MAX_DATAGRAM {
         return Err(DecodeError::TooLong(bytes.len()));
     }
-    decode_versioned(bytes)
+    let (array, incarnation) = bytes.split_last_chunk().ok_or(DecodeError::Malformed)?;
+    let incarnation = Incarnation::from_bytes(*incarnation);
+    let Said { mono, wall_offset, body } = decode_versioned(array)?;
+    Ok(Message { incarnation, sent: SentAt { mono, wall: wall_time(incarnation, mono, wall_offset) }, body })
 }
 
 /// Encodes anything behind the protocol's version, for what goes over TCP.
@@ -139,10 +144,11 @@ const KNOCK: u8 = 6;
 const LEAVE: u8 = 7;
 const LEAVE_HEARD: u8 = 8;
 
+/// The array: all of the message but the incarnation.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (kind, fields) = match &self.body {
-            Body::Heartbeat { news, .. } => (HEARTBEAT, 3 + usize::from(!news.is_empty())),
+            Body::Heartbeat { news, .. } => (HEARTBEAT, 2 + usize::from(!news.is_empty())),
             Body::News(_) => (NEWS, 1),
             Body::Ask { .. } => (ASK, 2),
             Body::Answer { .. } => (ANSWER, 4),
@@ -152,16 +158,14 @@ impl Serialize for Message {
             Body::Leave => (LEAVE, 0),
             Body::LeaveHeard => (LEAVE_HEARD, 0),
         };
-        let mut array = serializer.serialize_seq(Some(5 + fields))?;
+        let mut array = serializer.serialize_seq(Some(4 + fields))?;
         array.serialize_element(&PROTOCOL_VERSION)?;
         array.serialize_element(&kind)?;
-        array.serialize_element(&self.incarnation.0)?;
         array.serialize_element(&self.sent.mono)?;
         array.serialize_element(&wall_offset(self.incarnation, self.sent))?;
         match &self.body {
-            Body::Heartbeat { digest, delay, news } => {
-                array.serialize_element(&digest.count)?;
-                array.serialize_element(&digest.hash)?;
+            Body::Heartbeat { hash, delay, news } => {
+                array.serialize_element(hash)?;
                 array.serialize_element(delay)?;
                 if !news.is_empty() {
                     array.serialize_element(news)?;
@@ -196,15 +200,20 @@ impl Serialize for Message {
     }
 }
 
-impl FromElements for Message {
+/// What is in the array of a datagram.
+struct Said {
+    mono: u64,
+    wall_offset: i64,
+    body: Body,
+}
+
+impl FromElements for Said {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
         let kind: u8 = next(elements)?;
-        let incarnation = Incarnation(next(elements)?);
-        let mono = next(elements)?;
-        let wall = wall_time(incarnation, mono, next(elements)?);
+        let (mono, wall_offset) = (next(elements)?, next(elements)?);
         let body = match kind {
             HEARTBEAT => Body::Heartbeat {
-                digest: digest(elements)?,
+                hash: next(elements)?,
                 delay: next(elements)?,
                 news: elements.next_element()?.unwrap_or_default(),
             },
@@ -223,7 +232,7 @@ impl FromElements for Message {
             LEAVE_HEARD => Body::LeaveHeard,
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
-        Ok(Message { incarnation, sent: SentAt { mono, wall }, body })
+        Ok(Said { mono, wall_offset, body })
     }
 }
 

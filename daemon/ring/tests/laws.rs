@@ -76,12 +76,12 @@ fn colliding_update() -> impl Strategy<Value = Update> {
 }
 
 fn any_body() -> impl Strategy<Value = Body> {
-    let digest = (any::<u32>(), any::<u64>()).prop_map(|(count, hash)| Digest { count, hash });
+    let digest = (any::<u32>(), any::<u32>()).prop_map(|(count, hash)| Digest { count, hash });
     let summary = (0..=8u32).prop_flat_map(|power| vec(any::<u32>(), 1 << power)).prop_map(|buckets| Summary { buckets });
     let name_and_life = || (any_name(), any::<u64>().prop_map(Incarnation));
     prop_oneof![
-        (digest.clone(), any::<Option<i64>>(), vec(any_update(), 0..3)).prop_map(|(digest, delay, news)| Body::Heartbeat {
-            digest,
+        (any::<u32>(), any::<Option<i64>>(), vec(any_update(), 0..3)).prop_map(|(hash, delay, news)| Body::Heartbeat {
+            hash,
             delay,
             news
         }),
@@ -102,7 +102,7 @@ fn any_body() -> impl Strategy<Value = Body> {
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
-    (any::<u64>(), any::<u64>(), any::<u64>(), any_body()).prop_map(|(incarnation, mono, wall, body)| Message {
+    (0..=Incarnation::MAX.0, any::<u64>(), any::<u64>(), any_body()).prop_map(|(incarnation, mono, wall, body)| Message {
         incarnation: Incarnation(incarnation),
         sent: SentAt { mono, wall: WallTime(wall) },
         body,
@@ -144,9 +144,9 @@ proptest! {
         let part: Vec<Update> = merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
         prop_assert_eq!(essence(&once), essence(&merged(updates[..cut].iter().chain(&part))), "associative");
         prop_assert_eq!(once.digest(), twice.digest());
-        let alive: Vec<u64> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint(&entry.tags)).collect();
+        let alive: Vec<u32> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint(&entry.tags)).collect();
         prop_assert_eq!(once.up(), alive.len());
-        let sum = alive.into_iter().fold(0, u64::wrapping_add);
+        let sum = alive.into_iter().fold(0, u32::wrapping_add);
         prop_assert_eq!(once.digest().hash, sum, "the digest kept is the digest reckoned anew");
     }
 
@@ -213,10 +213,10 @@ proptest! {
         let mut pieces = pack(&updates, introduction.as_ref());
         for piece in &mut pieces {
             prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
-            let heartbeat = Body::Heartbeat { digest: Digest { count: u32::MAX, hash: u64::MAX }, delay: Some(i64::MIN), news: piece.clone() };
+            let heartbeat = Body::Heartbeat { hash: u32::MAX, delay: Some(i64::MIN), news: piece.clone() };
             let mut bytes = Vec::new();
             let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
-            encode(&Message { incarnation: Incarnation(u64::MAX), sent, body: heartbeat }, &mut bytes);
+            encode(&Message { incarnation: Incarnation::MAX, sent, body: heartbeat }, &mut bytes);
             prop_assert!(bytes.len() <= MAX_DATAGRAM, "{}", bytes.len());
             if let Some(introduction) = &introduction {
                 prop_assert_eq!(&piece.remove(0), introduction);
@@ -289,9 +289,10 @@ fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
 #[test]
 fn a_message_of_another_version_is_told_apart_from_rubbish() {
     // [2, "anything", ...]
-    assert_eq!(decode(&[0x82, 0x02, 0x61, b'x']), Err(DecodeError::Version(2)));
+    assert_eq!(decode(&[0x82, 0x02, 0x61, b'x', 0, 0, 0, 0, 0, 9]), Err(DecodeError::Version(2)));
     assert_eq!(decode(b""), Err(DecodeError::Malformed));
     assert_eq!(decode(&[0x80]), Err(DecodeError::Malformed));
+    assert_eq!(decode(&[0x80, 0, 0, 0, 0, 0, 9]), Err(DecodeError::Malformed));
     assert_eq!(decode(&[0; 1_201]), Err(DecodeError::TooLong(1_201)));
 }
 
@@ -308,14 +309,14 @@ fn an_idle_heartbeat_is_the_one_in_the_document() {
     let heartbeat = Message {
         incarnation: Incarnation(1_763_688_033_123),
         sent: SentAt { mono: 86_400_000, wall: WallTime(1_763_688_033_123 + 86_400_000 - 3) },
-        body: Body::Heartbeat { digest: Digest { count: 1_000, hash: u64::MAX - 5 }, delay: Some(1), news: Vec::new() },
+        body: Body::Heartbeat { hash: u32::MAX - 5, delay: Some(1), news: Vec::new() },
     };
     let mut bytes = Vec::new();
     encode(&heartbeat, &mut bytes);
     let document = include_str!("../PROTOCOL.md");
-    assert!(document.contains("(31 bytes; 59 on the wire with IPv4 and UDP headers)"));
-    assert_eq!(bytes.len(), 31);
-    let start = document.find("    88 01 00").unwrap();
+    assert!(document.contains("(21 bytes; 49 on the wire with IPv4 and UDP headers)"));
+    assert_eq!(bytes.len(), 21);
+    let start = document.find("    86 01 00").unwrap();
     let hexadecimal: String = document[start..]
         .lines()
         .take_while(|line| line.starts_with("    "))

@@ -21,26 +21,25 @@ fn recorded(text: &str) -> Vec<u8> {
 
 /// A heartbeat as a member of the next version may send it.
 const NEXT_HEARTBEAT: &str = "
-    8a 02 00                # array of 10: version 2, Heartbeat
-    1b 0000019aa3ffab63     # incarnation 1763688033123
-    19 03e8                 # sent: 1,000 ms after that
+    88 02 00                # array of 8: version 2, Heartbeat
+    19 03e8                 # sent: 1,000 ms after the incarnation began
     22                      # wall clock: -3 ms
-    03                      # 3 alive
-    1b fffffffffffffffa     # hash
+    1a fffffffa             # hash
     f6                      # delay: none heard
     81                      # news: one update
        84 63 766d33         #   array of 4: vm3
           46 c00002032 2f2  #   at 192.0.2.3:8946
           1b 0000019aa3ffab63
           00               #   alive
-    a1 64 6c6f6164 18 2a    # what only version 2 has: { \"load\": 42 }";
+    a1 64 6c6f6164 18 2a    # what only version 2 has: { \"load\": 42 }
+    019aa3ffab63            # incarnation 1763688033123";
 
 /// A kind of message that only the next version has.
 const NEXT_KIND: &str = "
-    86 02 18 63             # array of 6: version 2, kind 99
-    1b 0000019aa3ffab63     # incarnation
+    85 02 18 63             # array of 5: version 2, kind 99
     19 03e8 22              # sent, wall clock
-    65 68656c6c6f           # \"hello\"";
+    65 68656c6c6f           # \"hello\"
+    019aa3ffab63            # incarnation";
 
 /// To be let in, with a field that only the next version has.
 const NEXT_JOIN: &str = "
@@ -69,8 +68,8 @@ const NEXT_REQUEST: &str = "
 fn a_heartbeat_of_the_next_version_is_understood_and_what_it_appends_is_skipped() {
     let Message { incarnation, sent, body } = wire::decode(&recorded(NEXT_HEARTBEAT)).unwrap();
     assert_eq!((incarnation.0, sent.mono), (1_763_688_033_123, 1_000));
-    let Body::Heartbeat { digest, delay: None, news } = body else { panic!("{body:?}") };
-    assert_eq!((digest.count, digest.hash), (3, u64::MAX - 5));
+    let Body::Heartbeat { hash, delay: None, news } = body else { panic!("{body:?}") };
+    assert_eq!(hash, u32::MAX - 5);
     assert_eq!(news.first().unwrap().identity.to_string(), "vm3@192.0.2.3:8946/1763688033123");
 }
 
@@ -136,9 +135,11 @@ fn a_request_to_join_is_as_recorded() {
 
 /// What this version says, as the next one could: with its number, and something appended.
 fn as_the_next_version_says_it(bytes: &[u8]) -> Vec<u8> {
-    let mut message: Vec<Value> = ciborium::from_reader(bytes).unwrap();
+    // Behind an array is the sender's incarnation, if it is a datagram's.
+    let mut incarnation = bytes;
+    let mut message: Vec<Value> = ciborium::from_reader(&mut incarnation).unwrap();
     // A heartbeat without news: an element can only be appended to all that are there.
-    if message.len() == 8 && message[1] == Value::from(0) {
+    if message.len() == 6 && message[1] == Value::from(0) {
         message.push(Value::Array(Vec::new()));
     }
     message[0] = Value::from(PROTOCOL_VERSION + 1);
@@ -150,7 +151,7 @@ fn as_the_next_version_says_it(bytes: &[u8]) -> Vec<u8> {
     }
     let mut bytes = Vec::new();
     ciborium::into_writer(&message, &mut bytes).unwrap();
-    bytes
+    [&bytes, incarnation].concat()
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) fn report(
         alive: standing(|standing| matches!(standing, Standing::Alive)),
         failed: standing(|standing| matches!(standing, Standing::Failed(_) | Standing::Doubted(_))),
         left: standing(|standing| matches!(standing, Standing::Left)),
-        digest: format!("{:016x}", node.list().digest().hash),
+        digest: format!("{:08x}", node.list().digest().hash),
         neighbours: records,
         counters: counters(node, traffic, refusals),
         warnings,

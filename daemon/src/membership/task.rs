@@ -167,8 +167,8 @@ impl Membership {
     }
 
     fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
-        let (bytes, life) = match self.edge.incoming(from, bytes) {
-            Incoming::Said(bytes, life) => (bytes, life),
+        let bytes = match self.edge.incoming(from, bytes) {
+            Incoming::Said(bytes) => bytes,
             Incoming::Reply(reply) => return self.send_back(from, &reply),
             Incoming::Nothing => return,
         };
@@ -178,9 +178,7 @@ impl Membership {
                 debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 self.traffic.received(&message);
                 let entry = self.node.list().at(from);
-                if let Some(life) = life {
-                    self.edge.heard(from, life, entry.map(|entry| entry.identity.incarnation));
-                }
+                self.edge.heard(from, message.incarnation, entry.map(|entry| entry.identity.incarnation));
                 if entry.is_some_and(|entry| self.node.watches(&entry.identity.name)) {
                     self.traffic.heard(from, &message, now.mono);
                 }

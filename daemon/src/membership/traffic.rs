@@ -147,14 +147,13 @@ mod tests {
     use super::*;
     use memberd_ring::WallTime;
     use memberd_ring::clock::SentAt;
-    use memberd_ring::list::List;
 
     fn at(milliseconds: u64) -> Instant {
         Instant::from_epoch(Duration::from_millis(milliseconds))
     }
 
     fn heartbeat(sent: u64) -> Message {
-        let body = Body::Heartbeat { digest: List::new().digest(), delay: None, news: Vec::new() };
+        let body = Body::Heartbeat { hash: 0, delay: None, news: Vec::new() };
         Message { incarnation: Incarnation(1), sent: SentAt { mono: sent, wall: WallTime(0) }, body }
     }
 

@@ -24,8 +24,8 @@ pub struct Edge {
 /// What is to be done about a datagram that came.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// The protocol is to see it. Where it was sealed, [`Edge::heard`] is to be told who said it.
-    Said(&'a [u8], Option<Incarnation>),
+    /// The protocol is to see it, and [`Edge::heard`] to be told who said it.
+    Said(&'a [u8]),
     /// This is to be sent back.
     Reply(Vec<u8>),
     /// Nothing. What was turned away is counted.
@@ -55,17 +55,17 @@ impl Edge {
         let opened = match self.seal.keys() {
             Some(keys) => self.opener.open(&keys, from, bytes),
             None if bytes.first() == Some(&SEALED) => Err(Refusal::Sealed),
-            None => return Incoming::Said(bytes, None),
+            None => return Incoming::Said(bytes),
         };
         match opened {
-            Ok(Opened { sender, said: Some(said) }) if !said.is_empty() => Incoming::Said(said, Some(sender)),
-            // Whoever was greeted answers: what was to be said to it can be.
-            Ok(Opened { sender, said: Some(_) }) => match self.others.answered(from) {
+            Ok(Opened::Said(datagram)) => Incoming::Said(datagram),
+            // Whoever was greeted answers: what was to be said to it can be, if that was in the present life.
+            Ok(Opened::Answer(sender)) => match self.others.answered(from) {
                 Some(waiting) => self.reply(from, sender, &waiting),
                 None => Incoming::Nothing,
             },
-            Ok(Opened { sender, said: None }) if self.answers.take(Instant::now()) => self.reply(from, sender, &[]),
-            Ok(Opened { said: None, .. }) => Incoming::Nothing,
+            Ok(Opened::Greeting(sender)) if self.answers.take(Instant::now()) => self.reply(from, sender, &[]),
+            Ok(Opened::Greeting(_)) => Incoming::Nothing,
             Err(refusal) => {
                 self.seal.refusals().note(refusal, "datagram", from);
                 Incoming::Nothing
@@ -82,7 +82,9 @@ impl Edge {
 
     /// A datagram of this sender's life was taken in; its list has that life at the sender's address now.
     pub fn heard(&mut self, from: SocketAddr, life: Incarnation, listed: Option<Incarnation>) {
-        self.others.heard(from, life, listed);
+        if self.seal.keys().is_some() {
+            self.others.heard(from, life, listed);
+        }
     }
 
     /// All that follows from what was taken in has gone out.
@@ -156,15 +158,16 @@ mod tests {
         edge
     }
 
-    /// What one says to the other, which it knows in this life from its list.
+    /// What one, in life 10, says to the other, in life 20, or the other to the one. The speaker knows this life from its list.
     fn say(edge: &mut Edge, to: u8, listed: Option<u64>, words: &[u8]) -> Vec<u8> {
-        edge.outgoing(address(to), words, words == b"knock", || listed.map(Incarnation)).unwrap().to_vec()
+        let datagram = [words, &Incarnation(if to == 2 { 10 } else { 20 }).to_bytes()].concat();
+        edge.outgoing(address(to), &datagram, words == b"knock", || listed.map(Incarnation)).unwrap().to_vec()
     }
 
     /// What the protocol sees of it, or what is sent back.
     fn take(edge: &mut Edge, from: u8, sealed: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
         match edge.incoming(address(from), &mut sealed.to_vec()) {
-            Incoming::Said(words, _) => Ok(words.to_vec()),
+            Incoming::Said(datagram) => Ok(datagram[..datagram.len() - 6].to_vec()),
             Incoming::Reply(reply) => Err(reply),
             Incoming::Nothing => Err(Vec::new()),
         }
@@ -176,10 +179,19 @@ mod tests {
             let (mut one, mut other) = (member(1, 10, None), member(2, 20, None));
             let greeting = say(&mut one, 2, listed, b"knock");
             let answer = take(&mut other, 1, &greeting).unwrap_err();
-            assert_eq!((greeting.len(), answer.len()), (super::super::datagram::OVERHEAD, super::super::datagram::OVERHEAD));
+            assert_eq!((greeting.len(), answer.len()), (32, 32));
             let knock = take(&mut one, 2, &answer).unwrap_err();
             assert_eq!(take(&mut other, 1, &knock).unwrap(), b"knock");
         }
+    }
+
+    #[test]
+    fn what_waits_for_an_answer_is_not_said_in_the_name_of_a_later_life() {
+        let (mut one, mut other) = (member(1, 10, None), member(2, 20, None));
+        let greeting = say(&mut one, 2, None, b"knock");
+        let answer = take(&mut other, 1, &greeting).unwrap_err();
+        one.begin(Incarnation(11));
+        assert_eq!(take(&mut one, 2, &answer), Err(Vec::new()));
     }
 
     #[test]

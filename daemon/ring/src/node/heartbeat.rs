@@ -155,11 +155,11 @@ impl Node {
             news.push(self.introduction());
         }
         let delay = self.detector.clock(name).and_then(crate::clock::PeerClock::delay);
-        Body::Heartbeat { digest: self.list.digest(), delay, news }
+        Body::Heartbeat { hash: self.list.digest().hash, delay, news }
     }
 
     pub(super) fn plain_heartbeat(&self, news: Vec<Update>) -> Body {
-        Body::Heartbeat { digest: self.list.digest(), delay: None, news }
+        Body::Heartbeat { hash: self.list.digest().hash, delay: None, news }
     }
 
     pub(super) fn tell_rumours_if_due(&mut self, now: Now) {

@@ -197,6 +197,8 @@ impl Node {
     /// Starts a new life. Everything sent from now on is sent by it, and everyone it watches has to be heard by it.
     pub(super) fn begin_incarnation(&mut self, incarnation: Incarnation, now: Now) {
         self.detector = Detector::new(self.settings.group);
+        // What the former life did not come to say is not said in its name any more.
+        self.outbox.clear();
         self.incarnation = incarnation;
         self.tags = VersionedTags::first(self.tags.told().cloned().unwrap_or_default());
         self.born = now.mono;

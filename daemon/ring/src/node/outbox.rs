@@ -28,6 +28,11 @@ impl Outbox {
         length
     }
 
+    /// Drops what waits.
+    pub(super) fn clear(&mut self) {
+        *self = Outbox::default();
+    }
+
     /// Takes the oldest; its bytes replace those in `payload`.
     pub(super) fn take(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
         payload.clear();

@@ -135,12 +135,12 @@ impl Node {
         }
         self.drop_settled_doubts();
         match &message.body {
-            Body::Heartbeat { digest, delay, .. } => {
+            Body::Heartbeat { hash, delay, .. } => {
                 if let Some(delay) = delay {
                     self.detector.told_delay(name, *delay);
                 }
                 self.watch_clock(name, now);
-                self.compare(name, from, *digest, now);
+                self.compare(name, from, *hash, now);
             }
             Body::News(_) | Body::Verdict { .. } => {}
             Body::Ask { name, incarnation } => self.answer(name, *incarnation, from, now),

@@ -1,7 +1,6 @@
 //! Repair: neighbours whose digests differ exchange what differs.
 
 use super::Node;
-use crate::digest::Digest;
 use crate::identity::Name;
 use crate::join::{CallId, CallRequest};
 use crate::list::{Entry, Standing, Update};
@@ -31,7 +30,7 @@ pub(super) struct Repairs {
 
 #[derive(Debug)]
 struct Peer {
-    /// Heartbeats in a row whose digest differed.
+    /// Heartbeats in a row whose hash differed.
     differed: u32,
     compared_at: Option<Instant>,
 }
@@ -44,14 +43,14 @@ impl Repairs {
 }
 
 impl Node {
-    /// Takes in the digest of another's list. A difference that news on its way does not explain is looked into.
-    pub(super) fn compare(&mut self, name: &Name, address: SocketAddr, digest: Digest, now: Now) {
+    /// Takes in the hash of another's list. A difference that news on its way does not explain is looked into.
+    pub(super) fn compare(&mut self, name: &Name, address: SocketAddr, hash: u32, now: Now) {
         if self.repairs.peers.len() >= MAX_PEERS && !self.repairs.peers.contains_key(name) {
             self.repairs.peers.clear();
         }
         let interval = self.settings.group.heartbeat_interval;
         let quiet = now.mono.since(self.last_change) >= NEWS_TRAVELS;
-        let same = digest == self.list.digest();
+        let same = hash == self.list.digest().hash;
         let peer = self.repairs.peers.entry(name.clone()).or_insert(Peer { differed: 0, compared_at: None });
         if same {
             peer.differed = 0;

@@ -183,7 +183,7 @@ impl Node {
             if incarnation == self.incarnation {
                 let asker = self.list.at(to).map(|entry| entry.identity.name.clone());
                 let delay = asker.and_then(|asker| self.detector.clock(&asker)?.delay());
-                self.send(to, Body::Heartbeat { digest: self.list.digest(), delay, news: Vec::new() }, now);
+                self.send(to, Body::Heartbeat { hash: self.list.digest().hash, delay, news: Vec::new() }, now);
             } else {
                 self.send(to, Body::News(vec![self.introduction()]), now);
             }

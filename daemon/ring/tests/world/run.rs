@@ -3,7 +3,8 @@
 use super::queue::Planned;
 use super::{Happening, Seen, World};
 use memberd_ring::join::CALL_TIMEOUT;
-use memberd_ring::{Call, Event};
+use memberd_ring::message::MAX_DATAGRAM;
+use memberd_ring::{Call, Event, Incarnation};
 use std::time::Duration;
 
 impl World {
@@ -140,7 +141,9 @@ impl World {
         let mut payload = Vec::new();
         while let Some(transmit) = node.poll_transmit(&mut payload) {
             asked_for += 1;
-            assert!(payload.len() <= 1_200, "{} of {} bytes", transmit.kind, payload.len());
+            assert!(payload.len() <= MAX_DATAGRAM, "{} of {} bytes", transmit.kind, payload.len());
+            let present = self.machines[i].last.map(Incarnation::to_bytes);
+            assert!(present.is_some_and(|present| payload.ends_with(&present)), "vm{i} speaks in the name of a former life");
             self.sent += 1;
             self.sent_bytes += payload.len() as u64;
             match self.machines[i].dialect {
