@@ -16,7 +16,7 @@ pub use greps::{GrepCounts, Greps};
 use crate::control::connection::{Client, ClientError};
 use crate::control::server::Door;
 use crate::log::Log;
-use crate::membership::{Ended, Handle, Scope};
+use crate::membership::{Ended, Handle, Kinds, Scope};
 use crate::peer::call::Caller;
 use crate::search::Searches;
 use memberd_control::message::{Refusal, RefusalKind, Reply, Request};
@@ -68,8 +68,12 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
-        Request::EventsFrom(wanted) => events::handle_from(wanted, Scope::Standings, client, door, context).await,
-        Request::Changes(wanted) => events::handle_from(wanted, Scope::Everything, client, door, context).await,
+        Request::EventsFrom(from) => events::handle_from(from, Scope::endless(Kinds::Standings), client, door, context).await,
+        Request::Changes(from) => events::handle_from(from, Scope::endless(Kinds::Everything), client, door, context).await,
+        Request::ChangesUntil { from, until } => {
+            let scope = Scope { kinds: Kinds::Everything, until: Some(until) };
+            events::handle_from(from, scope, client, door, context).await
+        }
         Request::Metrics => metrics::handle(client, context).await,
         Request::Ring => ring::handle(client, context).await,
     }
