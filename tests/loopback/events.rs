@@ -71,7 +71,7 @@ fn since_tells_all_from_a_moment_on_and_says_what_nobody_knows() {
 
 #[test]
 fn until_ends_with_the_past_or_when_its_moment_has_come() {
-    let mut fleet = Fleet::start(2);
+    let fleet = Fleet::start(2);
     let past = |arguments: &[&str]| {
         let output = fleet[1].ctl(&[&["events", "--json"], arguments].concat());
         assert!(output.status.success(), "{output:?}");

@@ -16,10 +16,10 @@ use memberd_control::message::{MemberRecord, Reply, Request};
 
 pub(super) use self::select::natural;
 
-use self::select::Selection;
+use self::select::{Chosen, Selection};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
-use crate::output::{ColorChoice, Output};
+use crate::output::{ColorChoice, Output, Style};
 use crate::words;
 
 /// How long the daemon may take for its list.
@@ -121,9 +121,9 @@ impl List {
         if self.watch {
             return self.follow(daemon, &mut output);
         }
-        let nobody = match self.selection.fetch(daemon) {
+        let nobody = match self.selection.fetch(daemon, self.for_people(&output)) {
             Ok(chosen) if chosen.members.is_empty() => Failure::new(Exit::Failed, self.selection.nobody(&chosen)),
-            Ok(chosen) => return output.text(&self.render(&chosen.members, &output)?),
+            Ok(chosen) => return output.text(&self.shown(&chosen, &output)?),
             Err(Failure::NotInGroup) => Failure::NotInGroup,
             Err(failure) => return Err(failure),
         };
@@ -131,6 +131,21 @@ impl List {
             output.text(&self.render(&[], &output)?)?;
         }
         Err(nobody)
+    }
+
+    /// Whether it is a table on a terminal.
+    fn for_people(&self, output: &Output) -> bool {
+        self.format() == Format::Table && output.is_terminal()
+    }
+
+    /// The members, and for people how many are not shown.
+    fn shown(&self, chosen: &Chosen, output: &Output) -> Result<String, Failure> {
+        let mut text = self.render(&chosen.members, output)?;
+        if let Some(words) = self.selection.not_shown(chosen).filter(|_| self.for_people(output)) {
+            text += &output.styled(Style::Dim, &words);
+            text.push('\n');
+        }
+        Ok(text)
     }
 
     fn format(&self) -> Format {
@@ -153,13 +168,13 @@ impl List {
     fn follow(&self, daemon: &Daemon, output: &mut Output) -> Result<(), Failure> {
         let mut shown = None;
         loop {
-            let members = self.selection.fetch(daemon)?.members;
+            let chosen = self.selection.fetch(daemon, self.for_people(output))?;
             if output.is_terminal() {
                 output.clear_screen()?;
-                output.text(&self.render(&members, output)?)?;
-            } else if shown.as_ref() != Some(&members) {
-                output.text(&self.render(&members, output)?)?;
-                shown = Some(members);
+                output.text(&self.shown(&chosen, output)?)?;
+            } else if shown.as_ref() != Some(&chosen.members) {
+                output.text(&self.render(&chosen.members, output)?)?;
+                shown = Some(chosen.members);
             }
             output.pause(WATCH_EVERY)?;
         }

@@ -87,10 +87,14 @@ enum Key {
 
 impl Standing {
     fn is(self, status: MemberStatus) -> bool {
+        self.status() == status
+    }
+
+    fn status(self) -> MemberStatus {
         match self {
-            Standing::Alive => status == MemberStatus::Alive,
-            Standing::Failed => status == MemberStatus::Failed,
-            Standing::Left => status == MemberStatus::Left,
+            Standing::Alive => MemberStatus::Alive,
+            Standing::Failed => MemberStatus::Failed,
+            Standing::Left => MemberStatus::Left,
         }
     }
 }
@@ -101,12 +105,12 @@ impl Selection {
         Selection { all, ..Selection::default() }
     }
 
-    /// Fetches the list, and parts it.
-    pub(super) fn fetch(&self, daemon: &Daemon) -> Result<Chosen, Failure> {
+    /// Fetches the list, all of it if `whole`, and parts it.
+    pub(super) fn fetch(&self, daemon: &Daemon, whole: bool) -> Result<Chosen, Failure> {
         // The gone as well where it may have to be said who is not there.
         let narrowed = !self.name.is_empty() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
-        let all = super::members(daemon, self.all || gone_wanted || narrowed)?;
+        let all = super::members(daemon, self.all || gone_wanted || narrowed || whole)?;
         let (mut members, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|member| self.wants(member));
         members.sort_by(|one, other| {
             alive_first(one)
@@ -133,6 +137,16 @@ impl Selection {
         }
     }
 
+    /// How many would be shown with `--all`, in words.
+    pub(super) fn not_shown(&self, Chosen { others, .. }: &Chosen) -> Option<String> {
+        let gone = |standing: Standing| {
+            let count = others.iter().filter(|member| standing.is(member.status) && self.describes(member)).count();
+            (count > 0).then(|| format!("{count} {}", super::standing(standing.status())))
+        };
+        let gone: Vec<String> = [Standing::Failed, Standing::Left].into_iter().filter_map(gone).collect();
+        (self.status.is_empty() && !gone.is_empty()).then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))
+    }
+
     fn globs(&self) -> impl Iterator<Item = &String> {
         self.name.iter().flat_map(|Globs(globs)| globs)
     }
@@ -142,8 +156,13 @@ impl Selection {
             [] => self.all || member.status == MemberStatus::Alive,
             standings => standings.iter().any(|standing| standing.is(member.status)),
         };
+        standing && self.describes(member)
+    }
+
+    /// Whether its name and its tags are as wanted.
+    fn describes(&self, member: &MemberRecord) -> bool {
         let name = self.name.is_empty() || self.globs().any(|wanted| glob::matches(wanted, &member.name));
-        standing && name && self.tag.iter().all(|tag| tag.matches(&member.tags))
+        name && self.tag.iter().all(|tag| tag.matches(&member.tags))
     }
 }
 
