@@ -1,4 +1,4 @@
-//! The changes that the daemon tells as they happen.
+//! The changes that the daemon tells: those that it remembers, and the others as they happen.
 
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, Reply, Request};
 
@@ -16,43 +16,63 @@ pub(crate) enum Told {
 #[derive(Debug)]
 pub(crate) struct Changes {
     connection: Connection,
-    /// How a daemon that knows no changes of tags is asked; taken with its first answer.
-    otherwise: Option<(Daemon, EventsFrom, Patience)>,
+    /// What is to be done if the daemon is older and does not understand the request; taken with its first answer.
+    otherwise: Option<Otherwise>,
+}
+
+/// What helps with an older daemon.
+#[derive(Debug)]
+enum Otherwise {
+    /// One that knows no changes of tags can be asked in another way.
+    Ask(Daemon, EventsFrom, Patience),
+    /// One that does not know how to end cannot.
+    GiveUp,
 }
 
 impl Changes {
     /// Asks for them.
     pub(crate) fn follow(daemon: &Daemon, from: EventsFrom, patience: Patience) -> Result<Changes, Failure> {
         let connection = Connection::ask(daemon, &Request::Changes(from), patience)?;
-        Ok(Changes { connection, otherwise: Some((daemon.clone(), from, patience)) })
+        Ok(Changes { connection, otherwise: Some(Otherwise::Ask(daemon.clone(), from, patience)) })
     }
 
-    /// The next one.
-    pub(crate) fn next(&mut self) -> Result<Told, Failure> {
+    /// Asks for those before a moment, in milliseconds since the Unix epoch. They end when it has come.
+    pub(crate) fn until(daemon: &Daemon, from: EventsFrom, until: u64, patience: Patience) -> Result<Changes, Failure> {
+        let connection = Connection::ask(daemon, &Request::ChangesUntil { from, until }, patience)?;
+        Ok(Changes { connection, otherwise: Some(Otherwise::GiveUp) })
+    }
+
+    /// The next one; none when there are no more to come.
+    pub(crate) fn next(&mut self) -> Result<Option<Told>, Failure> {
         self.next_by(Connection::reply)
     }
 
     /// As [`Changes::next`], but ends with [`Failure::OutputClosed`] when the reader of standard output goes away.
-    pub(crate) fn next_while_read(&mut self) -> Result<Told, Failure> {
+    pub(crate) fn next_while_read(&mut self) -> Result<Option<Told>, Failure> {
         self.next_by(Connection::reply_while_read)
     }
 
-    fn next_by(&mut self, reply: impl Fn(&mut Connection) -> Result<Reply, Failure>) -> Result<Told, Failure> {
+    fn next_by(&mut self, reply: impl Fn(&mut Connection) -> Result<Reply, Failure>) -> Result<Option<Told>, Failure> {
         match (reply(&mut self.connection), self.otherwise.take()) {
-            // An older daemon, which does not understand the request.
-            (Err(failure), Some((daemon, from, patience))) if failure.exit() == Exit::Usage => {
-                self.connection = Connection::ask(&daemon, &Request::EventsFrom(from), patience)?;
-                told(reply(&mut self.connection)?)
-            }
+            (Err(failure), Some(otherwise)) if failure.exit() == Exit::Usage => match otherwise {
+                Otherwise::Ask(daemon, from, patience) => {
+                    self.connection = Connection::ask(&daemon, &Request::EventsFrom(from), patience)?;
+                    told(reply(&mut self.connection)?)
+                }
+                Otherwise::GiveUp => {
+                    Err(Failure::new(Exit::Version, "this memberd is older than memberctl: systemctl restart memberd"))
+                }
+            },
             (reply, _) => told(reply?),
         }
     }
 }
 
-fn told(reply: Reply) -> Result<Told, Failure> {
+fn told(reply: Reply) -> Result<Option<Told>, Failure> {
     match reply {
-        Reply::Event(event) => Ok(Told::Event(Box::new(event))),
-        Reply::EventsMissed(missed) => Ok(Told::Missed(missed)),
+        Reply::Event(event) => Ok(Some(Told::Event(Box::new(event)))),
+        Reply::EventsMissed(missed) => Ok(Some(Told::Missed(missed))),
+        Reply::Done => Ok(None),
         _ => Err(out_of_place()),
     }
 }

@@ -245,7 +245,7 @@ fn broken(error: FrameError) -> Failure {
         FrameError::Io(error) if hung_up(&error) => vanished(),
         FrameError::Io(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Failure::new(
             Exit::TimedOut,
-            "memberd did not answer in time: try again with a longer --timeout, or see memberctl status",
+            "memberd did not answer in time: try again with a longer --timeout, or see systemctl status memberd",
         ),
         FrameError::Io(error) => {
             Failure::new(Exit::Unreachable, format!("the connection to memberd broke: {error}: systemctl status memberd"))

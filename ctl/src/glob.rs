@@ -1,7 +1,48 @@
-//! Globs over names: `*` for any characters, `?` for one, `[a-c]` or `[!a-c]` for one of a set.
+//! Globs over names: `*` for any characters, `?` for one, `[a-c]` or `[!a-c]` for one of a set, `{web,db}` for one of several texts.
 
-/// Whether a name matches. A `[` without its `]` stands for itself, as in fnmatch(3). Takes time proportional to both lengths at most.
+/// `GLOB[,GLOB]...`, cut at its commas; a comma between braces is a glob's own.
+pub(crate) fn cut(text: &str) -> Vec<String> {
+    at_commas(text).map(str::to_owned).collect()
+}
+
+fn at_commas(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    text.split(move |character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && depth == 0
+    })
+}
+
+/// Whether a name matches. A `[` without its `]` stands for itself, as in fnmatch(3), and so does a `{` without its `}`. For each choice
+/// between braces, takes time proportional to both lengths at most.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
+    match braces(glob) {
+        Some((before, inside, behind)) => at_commas(inside).any(|choice| matches(&format!("{before}{choice}{behind}"), name)),
+        None => matches_plainly(glob, name),
+    }
+}
+
+/// What is before, in and behind the first braces.
+fn braces(glob: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = glob.split_once('{')?;
+    let mut depth = 1_usize;
+    let end = rest.find(|character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    let (inside, behind) = rest.split_at(end);
+    Some((before, inside, behind.strip_prefix('}')?))
+}
+
+fn matches_plainly(glob: &str, name: &str) -> bool {
     let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
     let (mut glob, mut name) = (glob.as_slice(), name.as_slice());
     // After the last star seen: what follows it, and what it has not eaten yet.
@@ -57,7 +98,14 @@ fn contains(members: &[char], character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{cut, matches};
+
+    #[test]
+    fn commas_part_globs_but_not_between_braces() {
+        assert_eq!(cut("vm1,web*,"), ["vm1", "web*", ""]);
+        assert_eq!(cut("vm{1,2},{a,{b,c}}x,y"), ["vm{1,2}", "{a,{b,c}}x", "y"]);
+        assert_eq!(cut("a},b"), ["a}", "b"]);
+    }
 
     #[test]
     fn names_match_as_in_a_shell() {
@@ -80,6 +128,12 @@ mod tests {
             ("", "", true),
             ("", "a", false),
             ("*", "", true),
+            ("vm{1,2}", "vm2", true),
+            ("vm{1,2}", "vm3", false),
+            ("{web,db}-?{,0}", "db-10", true),
+            ("{a,{b,c*}}x", "c12x", true),
+            ("vm{1", "vm{1", true),
+            ("vm}", "vm}", true),
         ] {
             assert_eq!(matches(glob, name), expected, "{glob} {name}");
         }

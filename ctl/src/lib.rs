@@ -6,10 +6,12 @@ mod connection;
 mod exit;
 mod glob;
 mod json;
+mod moment;
 mod output;
 mod program;
 mod words;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -59,10 +61,16 @@ pub fn completed_line() -> clap::Command {
 /// Help and version go out as they are; of a usage error only what is wrong, in one line.
 fn misunderstood(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // A reader who has gone away needs no help.
-        let _ = error.print();
-        let wrong = error.use_stderr();
-        return ExitCode::from(if wrong { Exit::Usage } else { Exit::Done } as u8);
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        let exit = match printed.map_err(|error| output::lost(&error)) {
+            _ if error.use_stderr() => Exit::Usage,
+            Ok(()) => Exit::Done,
+            Err(failure) => {
+                failure.report();
+                failure.exit()
+            }
+        };
+        return ExitCode::from(exit as u8);
     }
     let text = error.to_string();
     let complaint: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();

@@ -168,7 +168,8 @@ impl Output {
     }
 }
 
-fn lost(error: &std::io::Error) -> Failure {
+/// Why what was written has not arrived.
+pub(crate) fn lost(error: &std::io::Error) -> Failure {
     if error.kind() == ErrorKind::BrokenPipe {
         return Failure::OutputClosed;
     }

@@ -1,5 +1,8 @@
 //! Times, durations and strangers' texts in words for people.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
@@ -42,6 +45,17 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
         .filter(|milliseconds| *milliseconds <= most)
         .map(Duration::from_millis)
         .ok_or_else(|| "a whole number of at most seven days".to_owned())
+}
+
+/// A whole number of a range, as it is typed.
+pub(crate) fn number<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let wrong = || format!("a whole number from {} to {}", range.start(), range.end());
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(wrong)
+    }
 }
 
 /// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a second, or a moment ahead of
@@ -185,6 +199,14 @@ mod tests {
         assert_eq!(span("60"), Ok(Duration::from_secs(60)));
         for text in ["", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
             assert!(span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_whole_and_in_its_range() {
+        assert_eq!(number(2..=50_u8)("50"), Ok(50));
+        for text in ["", "1", "51", "999", "-2", "2.5", "x"] {
+            assert_eq!(number(2..=50_u8)(text), Err("a whole number from 2 to 50".to_owned()), "{text}");
         }
     }
 

@@ -15,7 +15,7 @@ mod status;
 
 use crate::control::client::{Client, ClientError};
 use crate::control::door::Door;
-use crate::membership::Scope;
+use crate::membership::{Kinds, Scope};
 use context::Context;
 use memberd_control::message::Request;
 
@@ -32,8 +32,12 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
-        Request::EventsFrom(wanted) => events::handle_from(wanted, Scope::Standings, client, door, context).await,
-        Request::Changes(wanted) => events::handle_from(wanted, Scope::Everything, client, door, context).await,
+        Request::EventsFrom(from) => events::handle_from(from, Scope::endless(Kinds::Standings), client, door, context).await,
+        Request::Changes(from) => events::handle_from(from, Scope::endless(Kinds::Everything), client, door, context).await,
+        Request::ChangesUntil { from, until } => {
+            let scope = Scope { kinds: Kinds::Everything, until: Some(until) };
+            events::handle_from(from, scope, client, door, context).await
+        }
         Request::Metrics => metrics::handle(client, context).await,
         Request::Ring => ring::handle(client, context).await,
     }

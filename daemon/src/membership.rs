@@ -65,10 +65,10 @@ pub enum Command {
     },
     /// Some of the remembered membership changes, and those to come.
     Follow {
-        /// Of which kinds the remembered are to be.
-        scope: Scope,
         /// Which of the remembered.
-        wanted: EventsFrom,
+        from: EventsFrom,
+        /// Which of all changes.
+        scope: Scope,
         /// They, and the rest as it happens.
         reply: oneshot::Sender<Followed>,
     },
@@ -117,9 +117,18 @@ pub enum JoinFailure {
     Superseded(String),
 }
 
-/// Which kinds of changes a follower is told.
+/// Which changes a follower is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub struct Scope {
+    /// Of which kinds.
+    pub kinds: Kinds,
+    /// Those before this moment, in milliseconds since the Unix epoch; none is for ever.
+    pub until: Option<u64>,
+}
+
+/// Kinds of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
     /// Who joins, fails and leaves.
     Standings,
     /// All.
@@ -127,9 +136,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Those of these kinds, however long it takes.
+    pub fn endless(kinds: Kinds) -> Scope {
+        Scope { kinds, until: None }
+    }
+
     /// Whether this change is told.
     pub fn includes(self, event: &EventRecord) -> bool {
-        self == Scope::Everything || event.change == Change::Standing
+        let kind = self.kinds == Kinds::Everything || event.change == Change::Standing;
+        kind && self.until.is_none_or(|until| event.time < until)
     }
 }
 

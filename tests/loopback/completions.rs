@@ -17,7 +17,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What is typed before the TAB, and the words that the line has afterwards. db1 has crashed.
-const LINES: [(&str, &str); 8] = [
+const LINES: [(&str, &str); 9] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -25,6 +25,7 @@ const LINES: [(&str, &str); 8] = [
     ("memberctl list --name w", "<memberctl><list><--name><web1>"),
     ("memberctl top --member w", "<memberctl><top><--member><web1>"),
     ("memberctl grep --files-without", "<memberctl><grep><--files-without-match>"),
+    ("memberctl events --unt", "<memberctl><events><--until>"),
     ("memberctl key gen", "<memberctl><key><generate>"),
 ];
 

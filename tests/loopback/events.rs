@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The lines of a command that goes on.
 fn follow(command: &mut Command) -> (Running, Receiver<String>) {
@@ -66,6 +67,34 @@ fn since_tells_all_from_a_moment_on_and_says_what_nobody_knows() {
     let since = timestamp(second);
     let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", &since]));
     assert_eq!(json(&lines), events[1]);
+}
+
+#[test]
+fn until_ends_with_the_past_or_when_its_moment_has_come() {
+    let fleet = Fleet::start(2);
+    let past = |arguments: &[&str]| {
+        let output = fleet[1].ctl(&[&["events", "--json"], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let all = past(&["--until", "now"]);
+    assert!(all.len() >= 2 && all.iter().all(|event| event["event"] == "joined"), "{all:?}");
+    let since = past(&["--since", "1h", "--until", "now"]);
+    assert!(since[0]["missed"]["until"].is_u64() && since[1..] == all, "{since:?}");
+    let last = all.last().unwrap()["time"].as_u64().unwrap();
+    let before: Vec<_> = all.iter().filter(|event| event["time"].as_u64() < Some(last)).cloned().collect();
+    assert_eq!(past(&["--until", &timestamp(last)]), before);
+    // A moment to come is waited for, and what happens until then is told.
+    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let soon = u64::try_from(stretched(SOON).as_millis()).unwrap() / 4;
+    let (mut memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--until", &timestamp(now + soon)]));
+    all.iter().for_each(|_| assert!(next(&lines).contains(" joined ")));
+    assert_eq!(memberctl.ended(), None, "the moment has not come");
+    fleet[2].control().leave().unwrap();
+    assert!(next(&lines).contains("vm2 left"));
+    wait_until("it ends", SOON, || holds(memberctl.ended().is_some(), || "not yet".to_owned()));
+    assert!(memberctl.ended().unwrap().success());
 }
 
 /// The time of an event as the text output has it.

@@ -32,6 +32,11 @@ fn without_its_introducer_a_group_goes_on_and_is_whole_when_it_comes_back() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains(&fleet[1].settings.address.to_string()), "{said}");
+    assert!(said.ends_with(": have memberd join there, or name a member that is up: memberctl join HOST:PORT\n"), "{said}");
+    let output = fleet[7].ctl(&["join", "nobody.invalid:8946"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.ends_with(": name a member by its address: memberctl join ADDRESS:PORT\n"), "{said}");
 
     // The introducer comes back, and everyone is whole without help.
     fleet[1].start();

@@ -33,6 +33,8 @@ fn a_member_that_leaves_is_left_in_every_list_and_failed_in_none() {
     let start = Instant::now();
     let output = fleet[7].ctl(&["leave"]);
     assert!(output.status.success(), "{output:?}");
+    let log = fleet[7].log().text();
+    assert_eq!(log.matches(&format!(" INFO leaves the group id={id}\n")).count(), 1, "its own log has it too: {log}");
     followers.assert_in_every_list(&id, MemberStatus::Left, start, &["vm7"]);
     fleet.assert_quiet_for(&mut followers, AFTERMATH, &[]);
     assert_left_and_never_failed(&fleet, &id);

@@ -30,7 +30,7 @@ fn had(status: i32, fleet: &Fleet, directory: &Path) -> Vec<(Output, &'static st
     let one = match status {
         0 => (member.ctl(&["list"]), ""),
         1 => {
-            let nobody = (member.ctl(&["list", "--all", "--name", "nobody"]), "no member matches");
+            let nobody = (member.ctl(&["list", "--all", "--name", "nobody"]), "no member has such a name");
             return vec![(alone.ctl(&["list"]), "not in a group: memberctl join"), nobody];
         }
         2 => (member.ctl(&["list", "--nonsense"]), "unexpected argument '--nonsense' found: try memberctl list --help"),

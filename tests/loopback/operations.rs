@@ -51,11 +51,16 @@ fn every_command_of_the_guide_works() {
 #[test]
 fn what_the_guide_quotes_is_what_the_programs_say() {
     let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
-    let sources: String =
-        ["daemon/src/membership/task/events.rs", "daemon/src/membership/status.rs", "ctl/src/connection.rs", "ctl/src/exit.rs"]
-            .iter()
-            .map(|file| fs::read_to_string(repository().join(file)).unwrap())
-            .collect();
+    let sources: String = [
+        "daemon/src/membership/task/events.rs",
+        "daemon/src/membership/status.rs",
+        "daemon/ring/src/join.rs",
+        "ctl/src/connection.rs",
+        "ctl/src/exit.rs",
+    ]
+    .iter()
+    .map(|file| fs::read_to_string(repository().join(file)).unwrap())
+    .collect();
     for quoted in [
         "this daemon was not run for longer than the failure timeout",
         "was declared failed by the others; back under a new incarnation",
@@ -66,6 +71,7 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
         "memberd is not running here (no socket at ",
         "not permitted to open ",
         "not in a group",
+        "no introducer let this machine in: ",
         "no neighbour's heartbeats arrive here",
         "another list than ours have ",
         "of the heartbeats of ",

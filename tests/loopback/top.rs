@@ -26,7 +26,7 @@ fn a_member_that_nobody_knows_cannot_be_selected() {
     let fleet = Fleet::start(1);
     let output = fleet[1].ctl(&["top", "--once", "--member", "vm9"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "memberctl: vm9 is not in the list: memberctl list --all\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "memberctl: vm9 is not in the list: see memberctl list --all\n");
 }
 
 #[test]

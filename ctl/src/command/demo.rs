@@ -34,7 +34,7 @@ pub(crate) struct Demo {
     quick: bool,
 
     /// How many members
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(2..=50))]
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = words::number(2..=50_u8))]
     members: u8,
 
     /// The daemon's program; without it, the one beside memberctl, in /usr/sbin or in PATH

@@ -1,31 +1,37 @@
 //! `memberctl events`: membership changes as they happen, some of the past first.
 
 mod exec;
-mod since;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::Zoned;
 use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus, MissedRecord};
 
 use self::exec::Runner;
-use self::since::Since;
 use crate::changes::{Changes, Told};
 use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
 use crate::json;
+use crate::moment::moment;
 use crate::output::{ColorChoice, Output, Style};
 use crate::words;
 
 /// How many changes of the past are shown to a person who does not say since when.
 const SHOWN: u64 = 10;
 
+/// How long the command of `--exec` may be allowed to take.
+const EXEC_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+
 /// How often a lost daemon is tried again for `--exec`.
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows membership changes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past. \
-If changes that belong to the answer are not known any more, that is said where they would be.
+#[command(
+    after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past; with --until, all of it. \
+memberd remembers the last 1024 since it started. If changes that belong to the answer are not known any more, that is said where \
+they would be.
 
 An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or \
 left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed \
@@ -38,12 +44,18 @@ object of --json on standard input. With --exec, a daemon that goes away is wait
 
 Examples:
   memberctl events --since 1h               all of the last hour, then what happens
+  memberctl events --since 1h --until now   all of the last hour, and no more
   memberctl events --since 2026-11-21T01:20:00Z --json
-  memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'")]
+  memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'"
+)]
 pub(crate) struct Events {
-    /// Begin with what was remembered since then: a time, or how long ago (90s, 10m, 2h, 1d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
+    /// Begin with what is remembered since then: how long ago (10m, 2h, 1d), yesterday, 14:00, 2026-11-21 14:00, or as in RFC 3339
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    since: Option<u64>,
+
+    /// End with what was before then: now, for the past alone, or another time as with --since; one to come is waited for
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    until: Option<u64>,
 
     /// Print a JSON object on each line
     #[arg(long)]
@@ -53,17 +65,22 @@ pub(crate) struct Events {
     #[arg(long, value_name = "CMD", conflicts_with = "json")]
     exec: Option<String>,
 
-    /// How long the command may take before it is killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "exec", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    exec_timeout: u64,
+    /// How long the command may take before it is killed: seconds, or with a unit, up to 1h
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "exec", value_parser = parse_limit)]
+    exec_timeout: Duration,
 
     #[command(flatten)]
     color: ColorChoice,
 }
 
 impl Events {
-    /// Tells each change as it happens, until the daemon or the reader goes away.
+    /// Tells each change as it happens, until the moment that is asked for, or until the daemon or the reader goes away.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            return Err(Failure::usage("'--since' is not before '--until': try memberctl events --help"));
+        }
         match &self.exec {
             Some(command) => self.run_commands(command, daemon),
             None => self.print(daemon),
@@ -72,17 +89,25 @@ impl Events {
 
     fn from(&self) -> EventsFrom {
         match self.since {
-            Some(Since(moment)) => EventsFrom::Since(moment),
+            Some(moment) => EventsFrom::Since(moment),
+            None if self.until.is_some() => EventsFrom::Last(u64::MAX),
             None if self.json || self.exec.is_some() => EventsFrom::Last(0),
             None => EventsFrom::Last(SHOWN),
         }
     }
 
+    fn ask(&self, from: EventsFrom, daemon: &Daemon) -> Result<Changes, Failure> {
+        match self.until {
+            Some(until) => Changes::until(daemon, from, until, Patience::Endless),
+            None => Changes::follow(daemon, from, Patience::Endless),
+        }
+    }
+
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let mut changes = Changes::follow(daemon, self.from(), Patience::Endless)?;
+        let mut changes = self.ask(self.from(), daemon)?;
         let mut output = Output::with(self.color);
-        loop {
-            match changes.next_while_read()? {
+        while let Some(told) = changes.next_while_read()? {
+            match told {
                 told if self.json => output.text(&json(&told)?)?,
                 Told::Event(event) => {
                     let line = line(&output, &event);
@@ -94,23 +119,25 @@ impl Events {
                 }
             }
         }
+        Ok(())
     }
 
     /// Hands each change to the command. A daemon that went away is waited for, and asked for what happened since.
     fn run_commands(&self, command: &str, daemon: &Daemon) -> Result<(), Failure> {
-        let mut runner = Runner::start(command.to_owned(), Duration::from_secs(self.exec_timeout));
+        let mut runner = Runner::start(command.to_owned(), self.exec_timeout);
         let mut from = self.from();
         // Those of the newest moment, which are told again after a reconnection.
         let mut newest: Vec<EventRecord> = Vec::new();
-        let mut changes = Changes::follow(daemon, from, Patience::Endless)?;
+        let mut changes = self.ask(from, daemon)?;
         loop {
             let told = match changes.next() {
-                Ok(told) => told,
+                Ok(Some(told)) => told,
+                Ok(None) => return Ok(()),
                 Err(failure) if failure.exit() == Exit::Unreachable => {
                     if matches!(from, EventsFrom::Last(_)) {
                         from = EventsFrom::Since(words::now());
                     }
-                    changes = reconnect(daemon, from, &failure)?;
+                    changes = self.ask_again(from, daemon, &failure)?;
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -126,18 +153,31 @@ impl Events {
             runner.hand(told)?;
         }
     }
-}
 
-/// Tries until the daemon is back; says once that it is away.
-fn reconnect(daemon: &Daemon, from: EventsFrom, failure: &Failure) -> Result<Changes, Failure> {
-    complain(&format!("{failure}; waiting until it is back"));
-    loop {
-        std::thread::sleep(RECONNECT_EVERY);
-        match Changes::follow(daemon, from, Patience::Endless) {
-            Err(failure) if failure.exit() == Exit::Unreachable => {}
-            changes => return changes,
+    /// Tries until the daemon is back; says once that it is away.
+    fn ask_again(&self, from: EventsFrom, daemon: &Daemon, failure: &Failure) -> Result<Changes, Failure> {
+        complain(&format!("{failure}; waiting until it is back"));
+        loop {
+            std::thread::sleep(RECONNECT_EVERY);
+            match self.ask(from, daemon) {
+                Err(failure) if failure.exit() == Exit::Unreachable => {}
+                changes => return changes,
+            }
         }
     }
+}
+
+/// A command's time limit.
+fn parse_limit(text: &str) -> Result<Duration, String> {
+    match words::span(text)? {
+        limit if EXEC_LIMITS.contains(&limit) => Ok(limit),
+        _ => Err("from 1s to 1h".to_owned()),
+    }
+}
+
+/// A moment, in milliseconds since the Unix epoch; one before it counts as its begin.
+fn parse_moment(text: &str) -> Result<u64, String> {
+    moment(text, &Zoned::now()).map(|moment| u64::try_from(moment).unwrap_or(0))
 }
 
 /// As a line of `--json`.

@@ -12,7 +12,6 @@ mod ours;
 mod printer;
 mod progress;
 mod tally;
-mod time;
 mod totals;
 
 use std::ffi::OsString;
@@ -152,7 +151,7 @@ impl Grep {
     fn command(&self, daemon: &Daemon) -> Result<Status, Failure> {
         let arguments = with_first_dashes(&self.arguments);
         let command = options::parse(&arguments, &Surroundings::here(output::color_by_default()))
-            .map_err(|words| Failure::usage(format!("{words}: try memberctl grep --help")))?;
+            .map_err(|wrong| Failure::usage(wrong.to_string()))?;
         match command {
             options::Command::Help => {
                 let mut cli = crate::Cli::command();
@@ -172,7 +171,9 @@ impl Grep {
 /// Searches as this command line asks, whatever comes of it: the demo's scene.
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    match options::parse(&arguments, &Surroundings::here(output::color_by_default())).map_err(Failure::usage)? {
+    match options::parse(&arguments, &Surroundings::here(output::color_by_default()))
+        .map_err(|wrong| Failure::usage(wrong.to_string()))?
+    {
         options::Command::Search(request, view) => search(daemon, request, view).map(drop),
         options::Command::Help | options::Command::Version => Ok(()),
     }

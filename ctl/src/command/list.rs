@@ -16,10 +16,11 @@ use memberd_control::message::{MemberRecord, Reply, Request};
 
 pub(super) use self::select::natural;
 
-use self::select::Selection;
+use self::select::{Chosen, Selection};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
-use crate::output::{ColorChoice, Output};
+use crate::output::{ColorChoice, Output, Style};
+use crate::words;
 
 /// How long the daemon may take for its list.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
@@ -33,7 +34,15 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Shows the list.
 #[derive(Debug, Default, clap::Args)]
 #[command(
-    after_help = "Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then valid and empty.
+    after_help = "SINCE, and since in json and csv, is when this machine's daemon learned that the member stands so: of those that were \
+members before this machine was, when it joined. So it differs from one machine to another. When the member itself joined is in its \
+incarnation, by its own clock.
+
+An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, failed or left), incarnation and since \
+(both in milliseconds since 1970), this_machine (true or false), for a failed member evidence (accuser, who noticed it, and silent_for, \
+how many milliseconds before that it was last heard), and tags if it has any.
+
+Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then valid and empty.
 
 Examples:
   memberctl list --all --sort since         the newest changes last
@@ -58,9 +67,9 @@ pub(crate) struct List {
     #[arg(long, conflicts_with_all = ["json", "format"])]
     tags: bool,
 
-    /// The port of the targets of --format prometheus-sd
-    #[arg(long, value_name = "PORT", default_value_t = prometheus_sd::METRICS_PORT, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// The port of the targets of --format prometheus-sd [default: 9946]
+    #[arg(long, value_name = "PORT", value_parser = words::number(1..=u16::MAX))]
+    port: Option<u16>,
 
     /// Go on and show the list anew: on a terminal every second, else whenever it has changed
     #[arg(long)]
@@ -105,13 +114,16 @@ impl List {
 
     /// Prints the list; nothing of it when it did not come whole. One of nobody is a failure.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+        if self.port.is_some() && self.format() != Format::PrometheusSd {
+            return Err(Failure::usage("--port is of use with --format prometheus-sd only: try memberctl list --help"));
+        }
         let mut output = Output::with(self.color);
         if self.watch {
             return self.follow(daemon, &mut output);
         }
-        let nobody = match self.selection.fetch(daemon) {
-            Ok(members) if members.is_empty() => Failure::new(Exit::Failed, self.selection.nobody()),
-            Ok(members) => return output.text(&self.render(&members, &output)?),
+        let nobody = match self.selection.fetch(daemon, self.for_people(&output)) {
+            Ok(chosen) if chosen.members.is_empty() => Failure::new(Exit::Failed, self.selection.nobody(&chosen)),
+            Ok(chosen) => return output.text(&self.shown(&chosen, &output)?),
             Err(Failure::NotInGroup) => Failure::NotInGroup,
             Err(failure) => return Err(failure),
         };
@@ -119,6 +131,21 @@ impl List {
             output.text(&self.render(&[], &output)?)?;
         }
         Err(nobody)
+    }
+
+    /// Whether it is a table on a terminal.
+    fn for_people(&self, output: &Output) -> bool {
+        self.format() == Format::Table && output.is_terminal()
+    }
+
+    /// The members, and for people how many are not shown.
+    fn shown(&self, chosen: &Chosen, output: &Output) -> Result<String, Failure> {
+        let mut text = self.render(&chosen.members, output)?;
+        if let Some(words) = self.selection.not_shown(chosen).filter(|_| self.for_people(output)) {
+            text += &output.styled(Style::Dim, &words);
+            text.push('\n');
+        }
+        Ok(text)
     }
 
     fn format(&self) -> Format {
@@ -133,7 +160,7 @@ impl List {
             Format::Names => Ok(names::render(members)),
             Format::Hosts => Ok(hosts::render(members)),
             Format::Ansible => ansible::render(members),
-            Format::PrometheusSd => prometheus_sd::render(members, self.port),
+            Format::PrometheusSd => prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT)),
         }
     }
 
@@ -141,13 +168,13 @@ impl List {
     fn follow(&self, daemon: &Daemon, output: &mut Output) -> Result<(), Failure> {
         let mut shown = None;
         loop {
-            let members = self.selection.fetch(daemon)?;
+            let chosen = self.selection.fetch(daemon, self.for_people(output))?;
             if output.is_terminal() {
                 output.clear_screen()?;
-                output.text(&self.render(&members, output)?)?;
-            } else if shown.as_ref() != Some(&members) {
-                output.text(&self.render(&members, output)?)?;
-                shown = Some(members);
+                output.text(&self.shown(&chosen, output)?)?;
+            } else if shown.as_ref() != Some(&chosen.members) {
+                output.text(&self.render(&chosen.members, output)?)?;
+                shown = Some(chosen.members);
             }
             output.pause(WATCH_EVERY)?;
         }
@@ -175,7 +202,7 @@ pub(super) fn members(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, F
 
 /// `address:port`, an IPv6 address in brackets.
 fn socket_address(address: &str, port: u16) -> String {
-    let host = crate::words::printable(address);
+    let host = words::printable(address);
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

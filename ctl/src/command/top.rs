@@ -102,7 +102,7 @@ impl Top {
         let members = snapshot.group.iter().flat_map(|group| &group.members);
         match &self.member {
             Some(name) if members.into_iter().all(|member| member.name != *name) => {
-                Err(Failure::new(Exit::Failed, format!("{name} is not in the list: memberctl list --all")))
+                Err(Failure::new(Exit::Failed, format!("{name} is not in the list: see memberctl list --all")))
             }
             _ => Ok(snapshot),
         }

@@ -14,6 +14,9 @@ use crate::words;
 /// How long to wait unless the user says.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 
+/// More members than this are not waited for.
+const MOST: u64 = 1_000_000;
+
 /// The pause between two looks at the list.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,7 +32,7 @@ Examples:
 )]
 pub(crate) struct Wait {
     /// Exactly so many members are up
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = words::number(0..=MOST))]
     members: Option<u64>,
 
     /// The member that --status is about; without --status, it is up
@@ -79,7 +82,7 @@ impl Wait {
         let wanted = self.status.unwrap_or(MemberStatus::Alive);
         let newest = members.iter().filter(|member| member.name == *name).max_by_key(|member| member.incarnation);
         match newest {
-            None => Some(format!("{name} is not in the list")),
+            None => Some(format!("{name} is not in the list: see memberctl list --all")),
             Some(member) if member.status != wanted => Some(format!("{name} is {}, not {}", word(member.status), word(wanted))),
             Some(_) => None,
         }
@@ -136,6 +139,9 @@ mod tests {
         assert_eq!(wait(None, Some("vm1"), None).missing(&list), None);
         let missing = wait(None, Some("vm1"), Some(MemberStatus::Failed)).missing(&list);
         assert_eq!(missing.as_deref(), Some("vm1 is alive, not failed"));
-        assert_eq!(wait(None, Some("vm2"), None).missing(&list).as_deref(), Some("vm2 is not in the list"));
+        assert_eq!(
+            wait(None, Some("vm2"), None).missing(&list).as_deref(),
+            Some("vm2 is not in the list: see memberctl list --all")
+        );
     }
 }

@@ -81,6 +81,27 @@ fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
 }
 
 #[test]
+fn who_wants_no_more_than_the_past_says_until_when() {
+    let (from, to) = ("2025-11-21T01:20:33.123Z", "2025-11-21T01:20:34Z");
+    let (since, until) = (EventsFrom::Since(1_763_688_033_123), 1_763_688_034_000);
+    for (line, from) in [
+        (&["events", "--since", from, "--until", to][..], since),
+        (&["events", "--since", from, "--until", to, "--json"], since),
+        (&["events", "--until", to], EventsFrom::Last(u64::MAX)),
+        (&["events", "--until", to, "--json"], EventsFrom::Last(u64::MAX)),
+    ] {
+        let daemon = Daemon::answering(vec![event(4, MemberStatus::Alive), Reply::Done]);
+        let ended = daemon.run(line);
+        assert_eq!((ended.status, ended.stderr.as_str(), ended.stdout.lines().count()), (Some(0), "", 1), "{ended:?}");
+        assert_eq!(daemon.request(), Request::ChangesUntil { from, until }, "{line:?}");
+    }
+    let daemon = Daemon::answering(vec![event(4, MemberStatus::Alive), event(5, MemberStatus::Left), Reply::Done]);
+    daemon.run(&["events", "--until", "now", "--exec", "echo $MEMBERD_NAME"]).printed("vm4\nvm5\n");
+    let older = refusal(RefusalKind::Usage, "not a message of this protocol: unknown variant `ChangesUntil`");
+    Daemon::answering(vec![older]).run(&["events", "--until", "now"]).failed(6, "this memberd is older than memberctl");
+}
+
+#[test]
 fn a_change_of_tags_is_told_as_one_and_never_as_a_join() {
     let replies = || vec![event(4, MemberStatus::Alive), tagged(&[("role", "db"), ("zone", "a")]), tagged(&[])];
     let text = Daemon::answering(replies()).run(&["events"]).stdout;

@@ -210,7 +210,8 @@ fn a_daemon_that_does_not_answer_is_given_up() {
         client.until_gone();
         None
     });
-    mute.run(&["--timeout", "1000ms", "list"]).failed(124, "did not answer in time");
+    mute.run(&["--timeout", "1000ms", "status"])
+        .failed(124, "did not answer in time: try again with a longer --timeout, or see systemctl");
 }
 
 #[test]
@@ -231,8 +232,21 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["--timeout", "5", "wait"], "try memberctl wait --help"),
         (&["key", "list", "--all"], "try memberctl key list --help"),
         (&["key", "lose"], "try memberctl key --help"),
+        (&["wait", "--members", "x"], "a whole number from 0 to 1000000"),
+        (&["demo", "--members", "1"], "a whole number from 2 to 50"),
+        (&["events", "--exec", "x", "--exec-timeout", "0"], "from 1s to 1h"),
+        (&["events", "--since", "tomorrow"], "invalid time 'tomorrow': write 10m, 2h,"),
+        (&["events", "--since", "10m", "--until", "1h"], "'--since' is not before '--until': try memberctl events --help"),
         (&["grep", "--nonsense", "x"], "unrecognized option '--nonsense': try memberctl grep --help"),
     ] {
+        run(memberctl().args(line)).failed(2, words);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_no_wrong_usage_that_the_help_could_help_with() {
+    let words = "memberctl: /no/such: No such file or directory\n";
+    for line in [&["grep", "-f", "/no/such"][..], &["grep", "--exclude-from=/no/such", "x"]] {
         run(memberctl().args(line)).failed(2, words);
     }
 }
@@ -272,6 +286,12 @@ fn output_that_cannot_be_written_is_an_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let daemon = Daemon::answering(vec![Reply::Left { was_member: true }]);
     run_into(daemon.command(&["leave"]), full).failed(1, "cannot write to standard output: No space left on device");
+    for line in [&["--help"][..], &["list", "--help"], &["-V"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = memberctl();
+        command.args(line);
+        run_into(command, full).failed(1, "cannot write to standard output: No space left on device");
+    }
 }
 
 fn run_into(mut command: Command, stdout: fs::File) -> crate::fake::Ended {

@@ -3,7 +3,7 @@
 use memberd_control::message::{MemberRecord, MemberStatus, RefusalKind, Reply, Request};
 use serde_json::Value;
 
-use crate::fake::Daemon;
+use crate::fake::{Daemon, memberctl, run};
 use crate::records::member;
 
 fn listing(members: &[MemberRecord]) -> Daemon {
@@ -82,7 +82,7 @@ const OF_NOBODY: [(&str, &str); 7] = [
 fn a_list_of_nobody_is_negative_and_an_empty_document_for_programs() {
     for (form, document) in OF_NOBODY {
         let ended = listing(&three()).run(&["list", "--all", "--name", "nobody", "--format", form]);
-        ended.failed(1, "memberctl: no member matches\n");
+        ended.failed(1, "memberctl: --name nobody: no member has such a name: see memberctl list --all\n");
         assert_eq!(ended.stdout, document, "{form}");
     }
 }
@@ -100,9 +100,28 @@ fn outside_a_group_the_document_is_empty_too_beside_the_failure() {
 #[test]
 fn who_asks_for_the_living_only_is_told_where_the_others_are() {
     let words = "no member that is up matches: memberctl list --all shows the others too";
-    listing(&[]).run(&["list", "--name", "vm4"]).failed(1, words);
-    listing(&[]).run(&["list", "--tag", "zone"]).failed(1, words);
+    listing(&three()).run(&["list", "--name", "vm2"]).failed(1, words);
+    listing(&tagged()).run(&["list", "--name", "vm103", "--tag", "role=d-b"]).failed(1, words);
     listing(&three()).run(&["list", "--status", "failed", "--name", "vm1"]).failed(1, "memberctl: no member matches\n");
+}
+
+#[test]
+fn a_name_or_a_tag_that_nobody_has_is_said() {
+    let name = "memberctl: --name vm1x: no member has such a name: see memberctl list --all\n";
+    let tag = "memberctl: --tag: no member has such tags: see memberctl list --all --tags\n";
+    for line in [&["list", "--name", "vm1x"][..], &["list", "--all", "--name", "vm1x"], &["list", "--name", "vm2,vm1x"]] {
+        listing(&tagged()).run(line).failed(1, name);
+    }
+    for line in [&["list", "--tag", "role=nobody"][..], &["list", "--status", "left", "--tag", "role=web", "--tag", "x"]] {
+        listing(&tagged()).run(line).failed(1, tag);
+    }
+    run(memberctl().args(["list", "--name", "vm1,"])).failed(2, "an empty name is nobody's");
+}
+
+#[test]
+fn a_port_is_of_use_for_prometheus_only() {
+    run(memberctl().args(["list", "--port", "9100"])).failed(2, "--port is of use with --format prometheus-sd only");
+    run(memberctl().args(["list", "--port", "0"])).failed(2, "a whole number from 1 to 65535");
 }
 
 #[test]
@@ -142,6 +161,7 @@ fn members_are_chosen_by_status_and_by_name() {
     assert_eq!(names(&["--status", "failed,left"]), ["vm3", "vm11"]);
     assert_eq!(names(&["--all", "--name", "vm1*"]), ["vm1", "vm10", "vm11"]);
     assert_eq!(names(&["--all", "--name", "vm?,*10"]), ["vm1", "vm2", "vm10", "vm3"]);
+    assert_eq!(names(&["--all", "--name", "vm{1,2},*{3,10}"]), ["vm1", "vm2", "vm10", "vm3"]);
     let daemon = listing(&many());
     daemon.run(&["list", "--status", "left"]);
     assert_eq!(daemon.request(), Request::List { all: true });
@@ -173,7 +193,7 @@ fn csv_has_a_header_and_a_line_for_each() {
 #[test]
 fn hosts_is_a_block_for_etc_hosts() {
     listing(&three())
-        .run(&["list", "--format", "hosts"])
+        .run(&["list", "--all", "--format", "hosts"])
         .printed("# BEGIN memberd\n127.0.0.1\tvm1\n127.0.0.2\tvm2\n127.0.0.103\tvm103\n# END memberd\n");
 }
 
@@ -189,7 +209,7 @@ fn ansible_is_an_inventory_with_all_variables() {
 
 #[test]
 fn prometheus_sd_has_a_target_for_each() {
-    let text = listing(&three()).run(&["list", "--format", "prometheus-sd", "--port", "9100"]).stdout;
+    let text = listing(&three()).run(&["list", "--all", "--format", "prometheus-sd", "--port", "9100"]).stdout;
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 3);
     assert_eq!(json[0]["targets"], serde_json::json!(["127.0.0.1:9100"]));

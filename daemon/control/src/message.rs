@@ -51,6 +51,13 @@ pub enum Request {
     /// Follow as with [`Request::EventsFrom`], changes of tags included. A daemon that does not know this yet refuses it as
     /// [`RefusalKind::Usage`], and can be asked with [`Request::EventsFrom`]. A client that does not know changes of tags is never told any.
     Changes(EventsFrom),
+    /// As with [`Request::Changes`], but only those before a moment, and [`Reply::Done`] when it has come: at once if it is past.
+    ChangesUntil {
+        /// Which of the remembered; the newest are those before the moment.
+        from: EventsFrom,
+        /// In milliseconds since the Unix epoch, by the daemon's clock.
+        until: u64,
+    },
 }
 
 /// Which of the remembered membership changes are wanted.

@@ -22,6 +22,7 @@ impl Access {
             | Request::Events
             | Request::EventsFrom(_)
             | Request::Changes(_)
+            | Request::ChangesUntil { .. }
             | Request::Metrics
             | Request::Ring => true,
             Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => self == Access::Full,
@@ -74,6 +75,7 @@ mod tests {
             Request::Events,
             Request::EventsFrom(EventsFrom::Last(1)),
             Request::Changes(EventsFrom::Last(1)),
+            Request::ChangesUntil { from: EventsFrom::Last(1), until: 1 },
             Request::Metrics,
             Request::Ring,
         ];

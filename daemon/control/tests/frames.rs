@@ -31,6 +31,7 @@ fn request() -> impl Strategy<Value = Request> {
         any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
         any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
         any::<u64>().prop_map(|last| Request::Changes(EventsFrom::Last(last))),
+        any::<(u64, u64)>().prop_map(|(since, until)| Request::ChangesUntil { from: EventsFrom::Since(since), until }),
         Just(Request::Metrics),
         Just(Request::Ring),
     ]

@@ -147,7 +147,7 @@ fn reasons(failures: &[(SocketAddr, String)]) -> String {
         return "none is known; name one, or list one under [group] introducers".to_owned();
     }
     let each: Vec<String> = failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
-    each.join("; ")
+    format!("{}: have memberd join there, or name a member that is up: memberctl join HOST:PORT", each.join("; "))
 }
 
 /// A newcomer's round of those who could let it in.

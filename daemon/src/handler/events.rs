@@ -4,72 +4,127 @@ use super::context::Context;
 use super::refusal::{ended, refused};
 use crate::control::client::{Client, ClientError};
 use crate::control::door::{Door, FOLLOWERS};
-use crate::membership::{Command, Ended, Followed, Scope};
+use crate::membership::{Command, Ended, Followed, Kinds, Scope};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
+use std::future;
+use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 /// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told everything is told that, and let go.
 pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
-    let mut events = context.membership.follow();
+    let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Standings));
     loop {
-        match next(&mut events, Scope::Standings, client).await {
-            None => return Ok(()),
-            Some(Ok(event)) => client.send(&Reply::Event(event)).await?,
-            Some(Err(RecvError::Lagged(missed))) => {
+        match coming.next(client).await {
+            Next::Event(event) => client.send(&Reply::Event(event)).await?,
+            Next::Missed(missed) => {
                 let message = format!("{missed} events were missed, since they were read too slowly: follow again");
                 return client.send(&refused(RefusalKind::Failed, message)).await;
             }
-            Some(Err(RecvError::Closed)) => return client.send(&ended(Ended)).await,
+            Next::Ended => return client.send(&ended(Ended)).await,
+            Next::Over | Next::ClientGone => return Ok(()),
         }
     }
 }
 
-/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after a gap, once that is said.
+/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after a gap, once that is said, as long as
+/// the scope says.
 pub(super) async fn handle_from(
-    wanted: EventsFrom,
+    from: EventsFrom,
     scope: Scope,
     client: &mut Client,
     door: &Door,
     context: &Context,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
-    let followed = context.membership.ask(|reply| Command::Follow { scope, wanted, reply }).await;
-    let Ok(Followed { past, missed, mut coming }) = followed else { return client.send(&ended(Ended)).await };
+    let followed = context.membership.ask(|reply| Command::Follow { from, scope, reply }).await;
+    let Ok(Followed { past, missed, coming }) = followed else { return client.send(&ended(Ended)).await };
     if let Some(missed) = missed {
         client.send(&Reply::EventsMissed(missed)).await?;
     }
     for event in past {
         client.send(&Reply::Event(event)).await?;
     }
+    let mut coming = Coming::new(coming, scope);
     let mut missing = None;
     loop {
-        match next(&mut coming, scope, client).await {
-            None => return Ok(()),
-            Some(Ok(event)) => {
-                if let Some(count) = missing.take() {
-                    client.send(&Reply::EventsMissed(MissedRecord { until: event.time, count: Some(count) })).await?;
-                }
-                client.send(&Reply::Event(event)).await?;
-            }
-            Some(Err(RecvError::Lagged(count))) => missing = Some(missing.unwrap_or(0) + count),
-            Some(Err(RecvError::Closed)) => return client.send(&ended(Ended)).await,
+        let next = coming.next(client).await;
+        // Where the gap ends, once that is known.
+        let until = match &next {
+            Next::Event(event) => Some(event.time),
+            Next::Over => scope.until,
+            Next::Missed(_) | Next::Ended | Next::ClientGone => None,
+        };
+        if let (Some(until), Some(count)) = (until, missing) {
+            client.send(&Reply::EventsMissed(MissedRecord { until, count: Some(count) })).await?;
+            missing = None;
+        }
+        match next {
+            Next::Event(event) => client.send(&Reply::Event(event)).await?,
+            Next::Missed(count) => missing = Some(missing.unwrap_or(0) + count),
+            Next::Over => return client.send(&Reply::Done).await,
+            Next::Ended => return client.send(&ended(Ended)).await,
+            Next::ClientGone => return Ok(()),
         }
     }
 }
 
-/// The next change of the scope, or none if the client goes first.
-async fn next(events: &mut Receiver<EventRecord>, scope: Scope, client: &mut Client) -> Option<Result<EventRecord, RecvError>> {
-    loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = client.gone() => return None,
-        };
-        match event {
-            Ok(event) if !scope.includes(&event) => {}
-            event => return Some(event),
+/// The changes of a scope, as they happen.
+struct Coming {
+    events: Receiver<EventRecord>,
+    scope: Scope,
+    /// When the moment up to which they are wanted has come.
+    over: Option<Instant>,
+}
+
+/// What comes next.
+enum Next {
+    /// A change.
+    Event(EventRecord),
+    /// So many changes did not fit into the queue.
+    Missed(u64),
+    /// No more are wanted.
+    Over,
+    /// The daemon ends.
+    Ended,
+    /// The client is not there any more.
+    ClientGone,
+}
+
+impl Coming {
+    fn new(events: Receiver<EventRecord>, scope: Scope) -> Coming {
+        // Any number of milliseconds fits both clocks.
+        let left = |until| (SystemTime::UNIX_EPOCH + Duration::from_millis(until)).duration_since(SystemTime::now());
+        Coming { events, scope, over: scope.until.map(|until| Instant::now() + left(until).unwrap_or(Duration::ZERO)) }
+    }
+
+    async fn next(&mut self, client: &mut Client) -> Next {
+        let Coming { events, scope, over } = self;
+        loop {
+            let event = tokio::select! {
+                // What has happened is told before the end.
+                biased;
+                event = events.recv() => event,
+                () = moment(*over) => return Next::Over,
+                () = client.gone() => return Next::ClientGone,
+            };
+            match event {
+                Ok(event) if scope.includes(&event) => return Next::Event(event),
+                Ok(_) => {}
+                Err(RecvError::Lagged(count)) => return Next::Missed(count),
+                Err(RecvError::Closed) => return Next::Ended,
+            }
         }
+    }
+}
+
+/// Waits for a moment; for none, for ever.
+async fn moment(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => future::pending().await,
     }
 }
 

@@ -24,7 +24,8 @@ async fn join(named: Vec<String>, context: &Context) -> Reply {
     let names = if named.is_empty() { context.introducers() } else { named };
     let resolved = resolve(&names, context.caller.address).await;
     if resolved.addresses.is_empty() && !names.is_empty() {
-        return refused(RefusalKind::Failed, resolved.problems.join("; "));
+        let problems = resolved.problems.join("; ");
+        return refused(RefusalKind::Failed, format!("{problems}: name a member by its address: memberctl join ADDRESS:PORT"));
     }
     let introducers = resolved.addresses;
     match context.membership.ask(|reply| Command::Join { introducers, reply }).await {

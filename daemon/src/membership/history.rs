@@ -40,7 +40,8 @@ impl History {
                 (events.skip(others).cloned().collect(), None)
             }
             EventsFrom::Since(moment) => {
-                let missed = (moment < self.whole_since).then_some(MissedRecord { until: self.whole_since, count: None });
+                let known = scope.until.map_or(self.whole_since, |until| until.min(self.whole_since));
+                let missed = (moment < known).then_some(MissedRecord { until: known, count: None });
                 (events.filter(|event| event.time >= moment).cloned().collect(), missed)
             }
         }
@@ -50,6 +51,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::Kinds;
     use memberd_control::message::{Change, MemberRecord, MemberStatus};
 
     fn event(time: u64) -> EventRecord {
@@ -68,6 +70,9 @@ mod tests {
         EventRecord { time, change: Change::Standing, status: MemberStatus::Alive, member }
     }
 
+    const EVERYTHING: Scope = Scope { kinds: Kinds::Everything, until: None };
+    const STANDINGS: Scope = Scope { kinds: Kinds::Standings, until: None };
+
     fn times(events: &[EventRecord]) -> Vec<u64> {
         events.iter().map(|event| event.time).collect()
     }
@@ -76,12 +81,12 @@ mod tests {
     fn the_past_is_told_from_a_moment_on_and_what_was_before_the_start_is_missing() {
         let mut history = History::new(100);
         [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(120), Scope::Everything);
+        let (events, missed) = history.from(EventsFrom::Since(120), EVERYTHING);
         assert_eq!((times(&events), missed), (vec![120, 130], None));
-        let (events, missed) = history.from(EventsFrom::Since(99), Scope::Everything);
+        let (events, missed) = history.from(EventsFrom::Since(99), EVERYTHING);
         assert_eq!((times(&events), missed), (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None })));
-        assert_eq!(times(&history.from(EventsFrom::Last(2), Scope::Everything).0), [120, 130]);
-        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX), Scope::Everything).0), [110, 120, 130]);
+        assert_eq!(times(&history.from(EventsFrom::Last(2), EVERYTHING).0), [120, 130]);
+        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX), EVERYTHING).0), [110, 120, 130]);
     }
 
     #[test]
@@ -90,9 +95,22 @@ mod tests {
         for (time, change) in [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)] {
             history.add(EventRecord { change, ..event(time) });
         }
-        assert_eq!(times(&history.from(EventsFrom::Last(1), Scope::Standings).0), [2]);
-        assert_eq!(times(&history.from(EventsFrom::Since(2), Scope::Standings).0), [2]);
-        assert_eq!(times(&history.from(EventsFrom::Since(2), Scope::Everything).0), [2, 3, 4]);
+        assert_eq!(times(&history.from(EventsFrom::Last(1), STANDINGS).0), [2]);
+        assert_eq!(times(&history.from(EventsFrom::Since(2), STANDINGS).0), [2]);
+        assert_eq!(times(&history.from(EventsFrom::Since(2), EVERYTHING).0), [2, 3, 4]);
+    }
+
+    #[test]
+    fn who_wants_no_more_than_the_past_is_told_what_was_before_a_moment() {
+        let mut history = History::new(100);
+        [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
+        let until = |until| Scope { until: Some(until), ..EVERYTHING };
+        assert_eq!(times(&history.from(EventsFrom::Since(110), until(130)).0), [110, 120]);
+        assert_eq!(times(&history.from(EventsFrom::Last(1), until(130)).0), [120], "the newest of those before");
+        assert_eq!(history.from(EventsFrom::Since(100), until(130)).1, None);
+        let missed = |moment| Some(MissedRecord { until: moment, count: None });
+        assert_eq!(history.from(EventsFrom::Since(90), until(95)), (Vec::new(), missed(95)), "none of them is known");
+        assert_eq!(history.from(EventsFrom::Since(90), until(130)).1, missed(100));
     }
 
     #[test]
@@ -100,9 +118,9 @@ mod tests {
         let mut history = History::new(0);
         let count = REMEMBERED as u64 + 5;
         (1..=count).map(event).for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(1), Scope::Everything);
+        let (events, missed) = history.from(EventsFrom::Since(1), EVERYTHING);
         assert_eq!(events.len(), REMEMBERED);
         assert_eq!((events[0].time, missed.map(|missed| missed.until)), (6, Some(6)));
-        assert_eq!(history.from(EventsFrom::Since(6), Scope::Everything).1, None);
+        assert_eq!(history.from(EventsFrom::Since(6), EVERYTHING).1, None);
     }
 }

@@ -118,7 +118,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
                     let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
                 }
                 let _ = child.wait();
-                return Err(format!("was killed after {} s: see --exec-timeout", limit.as_secs()));
+                return Err(format!("was killed after {} s: see --exec-timeout", limit.as_secs_f32()));
             }
             Ok(None) => std::thread::sleep(pause),
             Err(error) => return Err(format!("cannot be waited for: {error}")),

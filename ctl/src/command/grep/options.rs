@@ -25,6 +25,23 @@ pub(super) enum Command {
     Search(Box<GrepRequest>, View),
 }
 
+/// Why a command line cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    /// It is not as grep has it; its help says how.
+    #[error("{0}: try memberctl grep --help")]
+    Usage(String),
+    /// A file that it names cannot be read.
+    #[error("{0}")]
+    File(String),
+}
+
+impl From<String> for Wrong {
+    fn from(words: String) -> Wrong {
+        Wrong::Usage(words)
+    }
+}
+
 /// What grep takes from around the command line.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
@@ -51,12 +68,12 @@ impl Surroundings {
 ///
 /// # Errors
 /// What is wrong, in grep's words.
-pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Command, String> {
+pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Command, Wrong> {
     let mut options = Options { surroundings: surroundings.clone(), ..Options::default() };
     for piece in getopt::pieces(arguments.iter().cloned().map(OsString::into_vec))? {
         options.take(piece)?;
     }
-    options.command()
+    Ok(options.command()?)
 }
 
 /// What was read so far.
@@ -81,12 +98,12 @@ struct Options {
 }
 
 impl Options {
-    fn take(&mut self, piece: Piece) -> Result<(), String> {
+    fn take(&mut self, piece: Piece) -> Result<(), Wrong> {
         match piece {
             Piece::Operand(operand) => self.operands.push(operand),
             Piece::Digits(digits) => self.around = Some(context(&digits)?),
             Piece::Option(Flag::Refused(reason), written, _) => {
-                return Err(format!("option '{written}' is not supported by memberctl: {reason}"));
+                return Err(format!("option '{written}' is not supported by memberctl: {reason}").into());
             }
             Piece::Option(Flag::Basic, ..) => self.set_syntax(GrepSyntax::Basic)?,
             Piece::Option(Flag::Extended, ..) => self.set_syntax(GrepSyntax::Extended)?,
@@ -167,14 +184,14 @@ impl Options {
         }
     }
 
-    fn take_value(&mut self, flag: Flag, value: &str) -> Result<(), String> {
+    fn take_value(&mut self, flag: Flag, value: &str) -> Result<(), Wrong> {
         let GrepRequest { files, printing, .. } = &mut self.request;
         match flag {
             Flag::After => self.after = Some(context(value)?),
             Flag::Before => self.before = Some(context(value)?),
             Flag::Context => self.around = Some(context(value)?),
             Flag::MaxCount => {
-                let count = number(value).ok_or("invalid max count")?;
+                let count = number(value).ok_or_else(|| "invalid max count".to_owned())?;
                 // GNU grep takes a negative count for no limit.
                 printing.max_count = u64::try_from(count).ok();
             }

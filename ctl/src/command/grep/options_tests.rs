@@ -6,14 +6,23 @@ use std::os::unix::ffi::OsStringExt;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
 
 use super::super::flags::{Flag, GREPS, OURS};
-use super::{Command, Surroundings};
+use super::{Command, Surroundings, Wrong};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
     line.iter().map(OsString::from).collect()
 }
 
 fn parse(line: &[OsString], terminal: bool) -> Result<Command, String> {
-    super::parse(line, &Surroundings { terminal, ..Surroundings::default() })
+    super::parse(line, &Surroundings { terminal, ..Surroundings::default() }).map_err(Wrong::words)
+}
+
+impl Wrong {
+    /// What is wrong, in grep's words.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Wrong::Usage(words) | Wrong::File(words) => words,
+        }
+    }
 }
 
 fn search(line: &[&str]) -> GrepRequest {

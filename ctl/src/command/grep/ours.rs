@@ -5,7 +5,8 @@ use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
 use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::flags::Our;
-use super::time::moment;
+use crate::glob;
+use crate::moment::moment;
 
 /// What counts are added up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,18 +200,9 @@ fn apart(option: &str, other: &str) -> String {
     format!("option '{option}' cannot be combined with '{other}'")
 }
 
-/// `GLOB[,GLOB]...`; a comma between braces is a glob's own.
+/// `GLOB[,GLOB]...`
 fn globs(option: &str, text: &str) -> Result<Vec<String>, String> {
-    let mut depth = 0_usize;
-    let parts = text.split(|character| {
-        match character {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        character == ',' && depth == 0
-    });
-    let globs: Vec<String> = parts.map(str::to_owned).collect();
+    let globs = glob::cut(text);
     if globs.iter().any(String::is_empty) {
         return Err(format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."));
     }

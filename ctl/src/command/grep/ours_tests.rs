@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
 
-use super::super::options::{Command, Surroundings, parse};
+use super::super::options::{Command, Surroundings, Wrong, parse};
 use super::*;
 
 fn parsed(line: &[&str]) -> Result<(GrepRequest, View), String> {
     let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-    match parse(&arguments, &Surroundings::default())? {
+    match parse(&arguments, &Surroundings::default()).map_err(Wrong::words)? {
         Command::Search(request, view) => Ok((*request, view)),
         other => panic!("{line:?}: {other:?}"),
     }

@@ -12,6 +12,7 @@ use crate::changes::{Changes, Told};
 use crate::command::{list, status};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
+use crate::words;
 
 /// How many of the latest changes are asked for, and kept.
 pub(super) const EVENTS_KEPT: u64 = 100;
@@ -151,19 +152,14 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 
 /// The newest changes that the daemon remembers.
 pub(super) fn past(daemon: &Daemon) -> Result<Vec<EventRecord>, Failure> {
-    // As many as there are come at once; a moment of silence is their end.
-    let short = Daemon { timeout: None, ..daemon.clone() };
-    let patience = Patience::For(Duration::from_millis(300));
-    let mut changes = Changes::follow(&short, EventsFrom::Last(EVENTS_KEPT), patience)?;
+    let mut changes = Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), words::now(), PATIENCE)?;
     let mut events = Vec::new();
-    loop {
-        match changes.next() {
-            Ok(Told::Event(event)) => events.push(*event),
-            Ok(Told::Missed(_)) => {}
-            Err(failure) if failure.exit() == Exit::TimedOut => return Ok(events),
-            Err(failure) => return Err(failure),
+    while let Some(told) = changes.next()? {
+        if let Told::Event(event) = told {
+            events.push(*event);
         }
     }
+    Ok(events)
 }
 
 fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
@@ -188,7 +184,7 @@ fn follow(daemon: &Daemon, sender: &SyncSender<Input>) {
     let mut from = EventsFrom::Last(EVENTS_KEPT);
     loop {
         if let Ok(mut changes) = Changes::follow(daemon, from, Patience::Endless) {
-            while let Ok(told) = changes.next() {
+            while let Ok(Some(told)) = changes.next() {
                 if let Told::Event(event) = told {
                     from = EventsFrom::Since(event.time + 1);
                     if sender.send(Input::Event(event)).is_err() {

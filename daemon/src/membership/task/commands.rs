@@ -12,6 +12,7 @@ use memberd_ring::{Identity, Node, Now};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::info;
 
 impl Membership {
     pub(super) async fn obey(&mut self, command: Command) {
@@ -34,8 +35,8 @@ impl Membership {
             Command::Measure { reply } => {
                 let _ = reply.send(Box::new(self.measured(now)));
             }
-            Command::Follow { scope, wanted, reply } => {
-                let (past, missed) = self.history.from(wanted, scope);
+            Command::Follow { from, scope, reply } => {
+                let (past, missed) = self.history.from(from, scope);
                 let _ = reply.send(Followed { past, missed, coming: self.handle.follow() });
             }
             Command::Up { reply } => {
@@ -87,6 +88,9 @@ impl Membership {
             self.keeper.make_durable().await;
             let _ = reply.send(false);
         } else {
+            if let Some(id) = self.node.member().filter(|_| self.node.phase() == PhaseName::Member) {
+                info!(%id, "leaves the group");
+            }
             self.leaving.push(reply);
             self.node.leave(now);
         }

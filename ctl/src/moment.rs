@@ -1,4 +1,4 @@
-//! The times of `--since` and `--until`.
+//! Moments as users write them, for `--since` and `--until`.
 
 use jiff::civil::{DateTime, Time};
 use jiff::{Timestamp, Zoned};
@@ -12,7 +12,7 @@ const UNITS: [(&str, i64); 6] =
 ///
 /// # Errors
 /// When it is none of these, in one line.
-pub(super) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
+pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
     let midnight = |days: i64| {
         let day = now.date().saturating_add(jiff::Span::new().days(days));
         in_zone(day.to_datetime(Time::midnight()), now)
