@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::options::Wrong;
-
 /// The most bytes that are read of a file; members take less than that in all.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -19,12 +17,12 @@ pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 ///
 /// # Errors
 /// In grep's words, when it cannot be read.
-pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, Wrong> {
+pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let shown = String::from_utf8_lossy(name);
     let read = if name == b"-" { read(io::stdin().lock()) } else { File::open(OsStr::from_bytes(name)).and_then(read) };
-    let bytes = read.map_err(|error| Wrong::File(format!("{shown}: {}", reason(&error))))?;
+    let bytes = read.map_err(|error| format!("{shown}: {}", reason(&error)))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(Wrong::File(format!("{shown}: longer than {MAX_FILE_BYTES} bytes")));
+        return Err(format!("{shown}: longer than {MAX_FILE_BYTES} bytes"));
     }
     if bytes.is_empty() {
         return Ok(Vec::new());
@@ -49,7 +47,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    fn file(content: &[u8]) -> Result<Vec<Vec<u8>>, Wrong> {
+    fn file(content: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content).unwrap();
         of_file(file.path().as_os_str().as_bytes())
@@ -64,8 +62,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said_in_greps_words() {
-        assert_eq!(of_file(b"/no/such").unwrap_err().to_string(), "/no/such: No such file or directory");
-        assert_eq!(of_file(b"/").unwrap_err().to_string(), "/: Is a directory");
-        assert!(file(&[b'a'; 2_000_000]).unwrap_err().to_string().ends_with("longer than 1048576 bytes"));
+        assert_eq!(of_file(b"/no/such").unwrap_err(), "/no/such: No such file or directory");
+        assert_eq!(of_file(b"/").unwrap_err(), "/: Is a directory");
+        assert!(file(&[b'a'; 2_000_000]).unwrap_err().ends_with("longer than 1048576 bytes"));
     }
 }

@@ -111,7 +111,7 @@ impl Options {
             Piece::Option(Flag::Perl, ..) => self.set_syntax(GrepSyntax::Perl)?,
             Piece::Option(Flag::Pattern, _, Some(value)) => self.patterns().extend(lines::of_text(&value)),
             Piece::Option(Flag::PatternFile, _, Some(value)) => {
-                let read = lines::of_file(&value)?;
+                let read = lines::of_file(&value).map_err(Wrong::File)?;
                 self.patterns().extend(read);
             }
             Piece::Option(Flag::GroupSeparator, _, Some(value)) => self.request.printing.group_separator = Some(value),
@@ -200,7 +200,7 @@ impl Options {
             Flag::Include => files.include.push(value.to_owned()),
             Flag::Exclude => files.exclude.push(value.to_owned()),
             Flag::ExcludeFrom => {
-                for glob in lines::of_file(value.as_bytes())? {
+                for glob in lines::of_file(value.as_bytes()).map_err(Wrong::File)? {
                     files.exclude.push(text(glob)?);
                 }
             }
