@@ -48,8 +48,8 @@ use units::Units;
 /// The longest line that is searched, in bytes, its context included. A file with a longer one is given up with a message.
 pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
 
-/// How large the parts are in which files are searched side by side.
-const BLOCK_BYTES: u64 = 512 * 1024;
+/// How large the parts are in which files are searched side by side. Where a third of the lines are printed, one gives one chunk of output.
+const BLOCK_BYTES: u64 = 384 * 1024;
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
