@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::exit::{Exit, Failure};
+use crate::output::Pipe;
 use crate::words;
 
 /// How long the daemon may take for its greeting.
@@ -52,15 +53,37 @@ pub(crate) enum Patience {
 /// A reply to a grep.
 #[derive(Debug)]
 pub(crate) enum Found<'c> {
-    /// A member's output, where it was read to.
-    Output {
-        /// The member that it is from.
-        member: &'c str,
-        /// The lines.
-        bytes: &'c [u8],
-    },
+    /// A member's output, most of which is still to be read.
+    Lines(Lines<'c>),
     /// Any other reply.
     Reply(Reply),
+}
+
+/// A member's output. To be taken in one of two ways.
+#[derive(Debug)]
+pub(crate) struct Lines<'c> {
+    /// The member that it is from.
+    pub(crate) member: String,
+    /// In the next frame, from this place in its body on.
+    frames: &'c mut FrameReader<UnixStream>,
+    at: usize,
+}
+
+impl<'c> Lines<'c> {
+    /// Reads them.
+    pub(crate) fn read(self) -> Result<&'c [u8], Failure> {
+        let body = self.frames.body(Reply::CAP).map_err(broken)?;
+        Ok(body.get(self.at..).unwrap_or_default())
+    }
+
+    /// Passes them on as they come.
+    pub(crate) fn pass_on(self, pipe: &mut Pipe) -> Result<(), Failure> {
+        let (begun, socket, left) = self.frames.leave(Reply::CAP).map_err(broken)?;
+        match pipe.pass_on(begun.get(self.at..).unwrap_or_default(), socket, left)? {
+            0 => Ok(()),
+            _ => Err(broken(FrameError::CutShort)),
+        }
+    }
 }
 
 /// An open connection on which a request was sent.
@@ -105,11 +128,11 @@ impl Connection {
         if while_read {
             self.wait_for_either_end()?;
         }
-        let body = self.frames.body(Reply::CAP).map_err(broken)?;
-        if let Some((member, bytes)) = output::parts(body) {
-            return Ok(Found::Output { member, bytes });
+        let (begun, length) = self.frames.begin(Reply::CAP).map_err(broken)?;
+        if let Some((member, at)) = output::begin(begun, length) {
+            return Ok(Found::Lines(Lines { member: member.to_owned(), frames: &mut self.frames, at }));
         }
-        match decode(body).map_err(broken)? {
+        match self.read()? {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(Found::Reply(reply)),
         }

@@ -1,7 +1,9 @@
 //! Standard output: locked once, a closed pipe told from other errors, and modest colour.
 
-use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -112,12 +114,14 @@ impl Output {
         self.bytes(b"\x1b[H\x1b[2J")
     }
 
-    /// Makes room in a pipe, so that this end and its reader take turns less often. What is no pipe stays as it is, and so does one for
-    /// which the system has no more room.
-    pub(crate) fn widen_pipe(&self) {
-        if fcntl(&self.stdout, FcntlArg::F_GETPIPE_SZ).is_ok_and(|bytes| bytes < PIPE_BYTES) {
+    /// The pipe that it is, if it is one. Makes room in it, so that this end and its reader take turns less often; one for which the system
+    /// has no more room stays as it is.
+    pub(crate) fn wide_pipe(&self) -> Option<Pipe> {
+        let size = fcntl(&self.stdout, FcntlArg::F_GETPIPE_SZ).ok()?;
+        if size < PIPE_BYTES {
             let _ = fcntl(&self.stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         }
+        self.stdout.as_fd().try_clone_to_owned().ok().map(|pipe| Pipe(pipe.into()))
     }
 
     /// Lets time pass; ends with [`Failure::OutputClosed`] as soon as the reader has gone.
@@ -168,10 +172,56 @@ impl Output {
     }
 }
 
+/// A pipe that is standard output. What [`Output`] was given must have been sent off before.
+#[derive(Debug)]
+pub(crate) struct Pipe(File);
+
+impl Pipe {
+    /// Sends off these bytes and so many more that come by a socket, which go without a copy of them here (splice(2)): that is how the
+    /// standard library copies on Linux. Tells how many did not come, as the socket's other end was closed before.
+    pub(crate) fn pass_on(&mut self, bytes: &[u8], socket: &UnixStream, more: usize) -> Result<u64, Failure> {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let passed = self.0.write_all(bytes).and_then(|()| std::io::copy(&mut socket.take(more), &mut self.0));
+        Ok(more - passed.map_err(|error| lost(&error))?)
+    }
+}
+
 /// Why what was written has not arrived.
 pub(crate) fn lost(error: &std::io::Error) -> Failure {
     if error.kind() == ErrorKind::BrokenPipe {
         return Failure::OutputClosed;
     }
     Failure::new(Exit::Failed, format!("cannot write to standard output: {error}; the output is not complete"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::pipe;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn what_comes_by_a_socket_goes_into_the_pipe_and_what_does_not_come_is_told() {
+        let ((mut reader, pipe), (socket, mut other)) = (pipe().unwrap(), UnixStream::pair().unwrap());
+        let mut pipe = Pipe(OwnedFd::from(pipe).into());
+        other.write_all(b"line\nrest").unwrap();
+        assert_eq!(pipe.pass_on(b"the first ", &socket, 5).unwrap(), 0);
+        drop(other);
+        assert_eq!(pipe.pass_on(b"", &socket, 10).unwrap(), 6);
+        drop(pipe);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "the first line\nrest");
+    }
+
+    #[test]
+    fn a_pipe_whose_reader_has_gone_is_output_that_was_closed() {
+        let ((reader, pipe), (socket, mut other)) = (pipe().unwrap(), UnixStream::pair().unwrap());
+        let mut pipe = Pipe(OwnedFd::from(pipe).into());
+        drop(reader);
+        other.write_all(b"line\n").unwrap();
+        for bytes in [&b"the first "[..], b""] {
+            assert!(matches!(pipe.pass_on(bytes, &socket, 5), Err(Failure::OutputClosed)));
+        }
+    }
 }

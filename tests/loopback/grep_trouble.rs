@@ -5,6 +5,7 @@ use memberd_tests::process::{Running, collect};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
@@ -12,6 +13,10 @@ use std::time::{Duration, Instant};
 
 /// By how much a search may raise the memory of memberd or of memberctl.
 const GROWTH_KIB: u64 = 64 * 1024;
+
+/// By how much ten greps at once may raise that of memberd, so that it stays below 64 MiB: at rest an optimised one has no more than 8, as
+/// the test of that says. What of the program is read in from its file meanwhile counts as well, which is more where it is not optimised.
+const TEN_GREPS_KIB: u64 = (64 - 8) * 1024;
 
 /// Within which time a member that hangs is given up.
 const GIVEN_UP: Duration = Duration::from_secs(10);
@@ -139,6 +144,25 @@ fn a_hundred_megabytes_of_matches_and_a_slow_reader_cost_no_memory_and_no_member
 }
 
 #[test]
+fn lines_are_the_same_in_a_pipe_where_memberctl_does_not_look_at_them_and_in_a_file() {
+    let lines = 20_000;
+    let fleet = Fleet::start_with(2, |daemon| offer_big(daemon, lines));
+    let (mut memberctl, stdout) = grep(&fleet, &["needle", BIG]);
+    let mut piped: Vec<String> = stdout.lines().map(Result::unwrap).collect();
+    assert_eq!(memberctl.wait(SOON).code(), Some(0));
+    let path = fleet[1].directory().join("output");
+    let status = fleet[1].memberctl(&["grep", "needle", BIG]).stdout(File::create(&path).unwrap()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let text = fs::read_to_string(path).unwrap();
+    let mut filed: Vec<&str> = text.lines().collect();
+    // Members come in any order.
+    piped.sort();
+    filed.sort_unstable();
+    assert!(piped == filed, "{} lines and {}", piped.len(), filed.len());
+    assert_eq!(filed.len(), 2 * lines);
+}
+
+#[test]
 fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_alone() {
     let (length, blocks) = (100_000_000, 10_000);
     let needle = "needle at the end";
@@ -181,27 +205,31 @@ fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_al
 }
 
 #[test]
-fn ten_greps_that_wait_for_their_readers_cost_memberd_less_than_64_mib_and_each_memberctl_has_less_than_32() {
-    let lines = 200_000;
-    let fleet = Fleet::start_with(1, |daemon| offer_big(daemon, lines));
-    let before = peak_kib(fleet[1].pid());
+fn ten_greps_of_ten_members_whose_readers_wait_leave_memberd_below_64_mib_and_each_memberctl_below_32() {
+    let lines = 50_000;
+    let fleet = Fleet::start_with(10, |daemon| offer_big(daemon, lines));
+    let before: Vec<u64> = fleet.daemons().iter().map(|daemon| peak_kib(daemon.pid())).collect();
     let mut greps: Vec<_> = (0..10).map(|_| grep(&fleet, &["needle", BIG])).collect();
     for (_, stdout) in &mut greps {
         // Whoever prints has begun, and cannot end while the rest is not read.
         assert!(!stdout.fill_buf().unwrap().is_empty());
     }
+    // While one is read, all others wait, for long enough that whatever can fill up is full.
     for (memberctl, stdout) in &mut greps {
-        let half = 10_000_000;
-        assert_eq!(std::io::copy(&mut stdout.take(half), &mut std::io::sink()).unwrap(), half);
+        let part = 10_000_000;
+        assert_eq!(std::io::copy(&mut stdout.take(part), &mut std::io::sink()).unwrap(), part);
         let peak = peak_kib(memberctl.pid());
         assert!(peak < 32 * 1024, "memberctl has taken {peak} KiB");
     }
-    for (memberctl, stdout) in greps {
-        assert!(stdout.lines().map_while(Result::ok).count() >= lines / 3);
-        assert_eq!({ memberctl }.wait(SOON).code(), Some(0));
+    for (daemon, before) in fleet.daemons().iter().zip(before) {
+        let growth = peak_kib(daemon.pid()) - before;
+        assert!(growth <= TEN_GREPS_KIB, "{} grew by {growth} KiB", daemon.name());
     }
-    let growth = peak_kib(fleet[1].pid()) - before;
-    assert!(growth < GROWTH_KIB, "memberd grew by {growth} KiB");
+    let (mut memberctl, stdout) = greps.remove(0);
+    drop(greps);
+    let left = stdout.lines().map_while(Result::ok).count();
+    assert!((10 * lines / 2..10 * lines).contains(&left), "{left} lines came");
+    assert_eq!(memberctl.wait(SOON).code(), Some(0));
 }
 
 #[test]
@@ -233,7 +261,7 @@ fn an_interrupt_stops_a_search_that_finds_nothing() {
     let fleet = Fleet::start_with(2, |daemon| {
         offer_big(daemon, 100_000);
         for copy in 0..1_000 {
-            std::fs::hard_link(big(daemon), daemon.directory().join(format!("copy-{copy:03}.txt"))).unwrap();
+            fs::hard_link(big(daemon), daemon.directory().join(format!("copy-{copy:03}.txt"))).unwrap();
         }
         daemon.settings.files.push(daemon.directory().join("copy-*.txt").display().to_string());
     });

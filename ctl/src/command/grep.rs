@@ -21,7 +21,7 @@ use clap::CommandFactory;
 use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Found, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, Found, Lines, Patience, out_of_place};
 use crate::exit::{Failure, complain};
 use crate::output::{self, Output};
 use counts::Counts;
@@ -200,8 +200,8 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
     loop {
         // Who asks for no output does not mind when nobody reads it.
         let reply = match connection.found(!quiet)? {
-            Found::Output { member, bytes } => {
-                screen.output(member, bytes)?;
+            Found::Lines(lines) => {
+                screen.output(lines)?;
                 continue;
             }
             Found::Reply(reply) => reply,
@@ -245,14 +245,19 @@ impl Screen {
         Screen { printer: Printer::new(request), counts: Counts::new(request, view), progress: Progress::new() }
     }
 
-    fn output(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
+    fn output(&mut self, mut lines: Lines<'_>) -> Result<(), Failure> {
+        let member = std::mem::take(&mut lines.member);
         if let Some(counts) = &mut self.counts
             && !counts.prints_files()
         {
-            return counts.take(member, bytes);
+            return counts.take(&member, lines.read()?);
         }
         self.progress.clear();
-        self.printer.print(member, bytes)?;
+        if let Some(pipe) = self.printer.pipe() {
+            return lines.pass_on(pipe);
+        }
+        let bytes = lines.read()?;
+        self.printer.print(&member, bytes)?;
         self.progress.printed(bytes);
         Ok(())
     }

@@ -37,18 +37,25 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     Ok(frame)
 }
 
-/// The member and the output of a frame's body, if it is a [`Reply::GrepOutput`] written as [`head`] writes it. Any other is for
-/// [`decode`](crate::frame::decode).
-pub fn parts(body: &[u8]) -> Option<(&str, &[u8])> {
+/// The member, and where the output begins, in the body of a frame that has so many bytes and begins like this; if it is a
+/// [`Reply::GrepOutput`] written as [`head`] writes it. Any other is for [`decode`](crate::frame::decode).
+pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
-    let (bytes, rest) = string(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
-    Some((std::str::from_utf8(member).ok()?, rest.is_empty().then_some(bytes)?))
+    let (output, rest) = string_length(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
+    let at = body.len() - rest.len();
+    Some((std::str::from_utf8(member).ok()?, (at.checked_add(output)? == length).then_some(at)?))
 }
 
 /// A string of that major type, and what follows it.
 fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = string_length(body, major)?;
+    rest.split_at_checked(length)
+}
+
+/// The length of a string of that major type, and what follows that.
+fn string_length(body: &[u8], major: u8) -> Option<(usize, &[u8])> {
     let (first, rest) = body.split_first()?;
-    let (length, rest) = match first.checked_sub(major)? {
+    Some(match first.checked_sub(major)? {
         length @ 0..24 => (usize::from(length), rest),
         24 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
         25 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
@@ -57,8 +64,7 @@ fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
             (usize::try_from(u32::from_be_bytes(*length)).ok()?, rest)
         }
         _ => return None,
-    };
-    rest.split_at_checked(length)
+    })
 }
 
 #[cfg(test)]
@@ -66,6 +72,12 @@ mod tests {
     use super::*;
     use crate::frame::REPLY_CAP;
     use proptest::prelude::*;
+
+    /// The member and the output of a whole body.
+    fn parts(body: &[u8]) -> Option<(&str, &[u8])> {
+        let (member, at) = begin(body, body.len())?;
+        Some((member, &body[at..]))
+    }
 
     fn reply(member: &str, bytes: &[u8]) -> Vec<u8> {
         encode(&Reply::GrepOutput { member: member.to_owned(), bytes: bytes.to_vec() }).unwrap()
@@ -78,7 +90,10 @@ mod tests {
                 let bytes = vec![b'x'; length];
                 let frame = [head(member, length).unwrap(), bytes.clone()].concat();
                 assert_eq!(frame, reply(member, &bytes));
-                assert_eq!(parts(&frame[HEADER_BYTES..]), Some((member, bytes.as_slice())));
+                let body = &frame[HEADER_BYTES..];
+                assert_eq!(parts(body), Some((member, bytes.as_slice())));
+                let at = body.len() - length;
+                assert_eq!(begin(&body[..at], body.len()), Some((member, at)), "before any output has come");
             }
         }
     }

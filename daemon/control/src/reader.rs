@@ -1,5 +1,5 @@
 //! Reads frames one after the other into memory that is used again, each with one call where it is there: the header of the next frame
-//! is read with it.
+//! is read with it. Or only how a frame begins, so that the rest can go elsewhere without a copy of it here.
 
 use std::io::{ErrorKind, Read};
 
@@ -7,6 +7,9 @@ use crate::frame::{FrameError, HEADER_BYTES, length};
 
 /// The memory that is taken for a frame before its bytes have come: what a piece of grep's output needs.
 const RESERVED: usize = 256 * 1024 + 1024;
+
+/// How much of a frame is its beginning, in bytes, header included: more than stands before a piece of grep's output.
+const BEGINNING: usize = 512;
 
 /// A reader of frames, blocking.
 #[derive(Debug)]
@@ -47,14 +50,41 @@ impl<R: Read> FrameReader<R> {
     /// [`FrameError::TooLong`], [`FrameError::Closed`], [`FrameError::CutShort`]; what the reader returned, a timeout included, as
     /// [`FrameError::Io`].
     pub fn body(&mut self, cap: usize) -> Result<&[u8], FrameError> {
-        self.memory.copy_within(self.used..self.filled, 0);
-        self.filled -= std::mem::take(&mut self.used);
-        self.fill(HEADER_BYTES, HEADER_BYTES)?;
-        let header = self.memory.first_chunk().copied().unwrap_or_default();
-        let end = HEADER_BYTES + length(header, cap)?;
+        let end = self.end(cap, HEADER_BYTES)?;
         self.fill(end, end + HEADER_BYTES)?;
         self.used = end;
         Ok(self.memory.get(HEADER_BYTES..end).unwrap_or_default())
+    }
+
+    /// How the body of the next frame begins, and how long it is. The frame stays the next one.
+    ///
+    /// # Errors
+    /// As [`FrameReader::body`].
+    pub fn begin(&mut self, cap: usize) -> Result<(&[u8], usize), FrameError> {
+        let end = self.end(cap, BEGINNING)?;
+        let beginning = end.min(BEGINNING);
+        self.fill(beginning, BEGINNING)?;
+        Ok((self.memory.get(HEADER_BYTES..beginning).unwrap_or_default(), end - HEADER_BYTES))
+    }
+
+    /// The body of the next frame as far as it was read, what the rest is read from, and how many bytes that is: those are the caller's
+    /// to take before the frame after it can be read.
+    ///
+    /// # Errors
+    /// As [`FrameReader::body`].
+    pub fn leave(&mut self, cap: usize) -> Result<(&[u8], &R, usize), FrameError> {
+        let end = self.end(cap, HEADER_BYTES)?;
+        self.used = end.min(self.filled);
+        Ok((self.memory.get(HEADER_BYTES..self.used).unwrap_or_default(), &self.reader, end - self.used))
+    }
+
+    /// Where the next frame ends in the memory, at whose beginning it is then; up to `most` bytes are read for its header.
+    fn end(&mut self, cap: usize, most: usize) -> Result<usize, FrameError> {
+        self.memory.copy_within(self.used..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.used);
+        self.fill(HEADER_BYTES, most)?;
+        let header = self.memory.first_chunk().copied().unwrap_or_default();
+        Ok(HEADER_BYTES + length(header, cap)?)
     }
 
     /// Reads until there are `least` bytes, and no more than `most`.
@@ -104,6 +134,34 @@ mod tests {
             }
             assert!(!reader.has_begun());
             assert!(matches!(reader.body(Reply::CAP), Err(FrameError::Closed)));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_was_begun_is_read_on_with_or_left_to_the_caller() {
+        let replies: Vec<Reply> = [3, 600_000, 0, 500, 501, 470, 70_000]
+            .map(|count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] })
+            .into();
+        let wire: Vec<u8> = replies.iter().flat_map(|reply| encode(reply).unwrap()).collect();
+        for (at_once, every) in [1, 3, 7, 511, 512, 4096, usize::MAX].into_iter().flat_map(|at_once| [(at_once, 1), (at_once, 2)])
+        {
+            let mut reader = FrameReader::new(Slow(&wire, at_once));
+            for (number, reply) in replies.iter().enumerate() {
+                let (begun, length) = reader.begin(Reply::CAP).unwrap();
+                let begun = begun.to_vec();
+                assert_eq!(begun.len(), length.min(BEGINNING - HEADER_BYTES));
+                let body = if number % every == 0 {
+                    let (read, _, left) = reader.leave(Reply::CAP).unwrap();
+                    let mut body = read.to_vec();
+                    reader.get_mut().take(left as u64).read_to_end(&mut body).unwrap();
+                    body
+                } else {
+                    reader.body(Reply::CAP).unwrap().to_vec()
+                };
+                assert_eq!((body.len(), &body[..begun.len()]), (length, begun.as_slice()));
+                assert_eq!(decode::<Reply>(&body).unwrap(), *reply);
+            }
+            assert!(matches!(reader.begin(Reply::CAP), Err(FrameError::Closed)));
         }
     }
 

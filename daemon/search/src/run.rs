@@ -41,8 +41,8 @@ use threads::{Broken, apart};
 use units::Units;
 use work::Work;
 
-/// How large the parts are in which files are searched side by side.
-const BLOCK_BYTES: u64 = 512 * 1024;
+/// How large the parts are in which files are searched side by side. Where a third of the lines are printed, one gives one chunk of output.
+const BLOCK_BYTES: u64 = 384 * 1024;
 
 impl Search {
     /// Searches `files` as [`Search::run_with`] does, by the default plan.

@@ -18,11 +18,12 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-/// How many members are asked at once; each costs at most two frames of memory here.
+/// How many members are asked at once; each costs at most a frame of memory here.
 const AT_ONCE: usize = 64;
 
-/// How many frames wait for the client.
-const QUEUE: usize = 8;
+/// How many frames wait for the client, besides the one that each member has ready. More would only be memory: whoever reads slowly has
+/// all of them full.
+const QUEUE: usize = 2;
 
 /// A grep of all members under way.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// How many pieces of output wait between the search and the connection.
-const QUEUE: usize = 4;
+const QUEUE: usize = 2;
 
 /// How long a search waits for one of the others to end.
 const SLOT_LIMIT: Duration = Duration::from_secs(5);

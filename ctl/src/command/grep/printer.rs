@@ -3,21 +3,29 @@
 use memberd_control::grep::GrepRequest;
 
 use crate::exit::Failure;
-use crate::output::Output;
+use crate::output::{Output, Pipe};
 
 /// Passes the members' lines on, with a separator where the output goes over from one to another among context.
 pub(super) struct Printer {
     output: Output,
     separator: Option<Vec<u8>>,
     last: Option<String>,
+    /// If lines need not be looked at, where they go without a copy.
+    pipe: Option<Pipe>,
 }
 
 impl Printer {
     /// A printer for the answers to this request.
     pub(super) fn new(request: &GrepRequest) -> Printer {
         let output = Output::new();
-        output.widen_pipe();
-        Printer { output, separator: request.printing.separator(), last: None }
+        let separator = request.printing.separator();
+        let pipe = output.wide_pipe().filter(|_| separator.is_none());
+        Printer { output, separator, last: None, pipe }
+    }
+
+    /// Where lines go that need not be looked at, if that is a pipe.
+    pub(super) fn pipe(&mut self) -> Option<&mut Pipe> {
+        self.pipe.as_mut()
     }
 
     /// Prints and sends off what a member found.

@@ -10,7 +10,7 @@ use crate::output::{CHUNK_BYTES, Output, Stopped};
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How much room there is for a chunk and the line that fills it.
-const ROOM: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
+const ROOM: usize = CHUNK_BYTES + 8 * 1024;
 
 /// A buffer in front of an [`Output`]. Once that has stopped, so has this.
 pub(crate) struct Chunk<'o> {

@@ -13,7 +13,10 @@ use crate::line::MAX_LINE_BYTES;
 /// Where pages begin in memory. A read into memory that does not lie to pages as the file does can take several times as long.
 const PAGE: usize = 4096;
 
-/// How much is read at once to find the end of a line that goes beyond its block.
+/// How much is read with a block, for the end of the line that goes beyond it. The next block's reader reads it again, so it is little.
+const AHEAD: u64 = PAGE as u64;
+
+/// How much more is read at once when that line does not end there.
 const STEP: usize = 64 * 1024;
 
 /// A file as blocks of about the same size. A line belongs to the block in which it begins.
@@ -81,14 +84,22 @@ impl Blocks {
         buffer.clear();
         let from = index * self.block_bytes;
         let upto = (from + self.block_bytes).min(self.size);
-        buffer.read(&self.file, from..upto)?;
-        let first = if self.begins_line(from)? { Some(0) } else { self.line_end(buffer.bytes()).map(|at| at + 1) };
-        let Some(first) = first.filter(|first| *first < buffer.len()) else {
+        buffer.read(&self.file, from..upto + AHEAD)?;
+        let mut end = from + buffer.len() as u64;
+        // It is less where the file was truncated.
+        let block = usize::try_from(upto.min(end) - from).unwrap_or(usize::MAX);
+        // A line that ends with the block's last byte is the last one, and none begins there.
+        let (before, after) = buffer.bytes().split_at_checked(block.saturating_sub(1)).unwrap_or_default();
+        let last = self.line_end(after);
+        let first = if self.begins_line(from)? { Some(0) } else { self.line_end(before).map(|at| at + 1) };
+        let Some(first) = first.filter(|first| *first < block) else {
             buffer.clear();
             return Ok(from);
         };
+        if let Some(at) = last {
+            buffer.truncate(block + at);
+        }
         buffer.skip(first);
-        let mut end = upto;
         let mut step = STEP;
         while buffer.bytes().last().is_none_or(|last| !self.line_ends.contains(last)) {
             if buffer.len() > MAX_LINE_BYTES {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Plan, Totals};
+use super::{BLOCK_BYTES, Plan, Totals};
 use crate::files::{Narrow, Offer, OfferedFile};
 use crate::output::{Output, Stopped};
 use crate::print::Colors;
@@ -84,8 +84,7 @@ impl Output for Told {
 
 #[test]
 fn a_long_line_is_not_searched_while_there_is_another() {
-    // A block.
-    let short = b"x\n".repeat(256 * 1024);
+    let short = b"x\n".repeat(usize::try_from(BLOCK_BYTES).unwrap() / 2);
     let (_directory, files) = write(&[[short.clone(), vec![b'x'; 5_000_000]].concat()]);
     let query = Query { patterns: vec![b"x".to_vec()], no_names: true, ..Query::default() };
     let plan = Plan::default();
