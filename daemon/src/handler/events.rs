@@ -5,6 +5,7 @@ use crate::control::connection::{Client, ClientError};
 use crate::control::server::{Door, FOLLOWERS};
 use crate::membership::{Command, Ended, Followed, Scope};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
+use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -15,7 +16,7 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
     loop {
         match next(&mut events, Scope::Standings, client).await {
             None => return Ok(()),
-            Some(Ok(event)) => client.send(&Reply::Event(event)).await?,
+            Some(Ok(event)) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
             Some(Err(RecvError::Lagged(missed))) => {
                 let message = format!("{missed} events were missed, since they were read too slowly: follow again");
                 return client.send(&refused(RefusalKind::Failed, message)).await;
@@ -40,7 +41,7 @@ pub(super) async fn handle_from(
         client.send(&Reply::EventsMissed(missed)).await?;
     }
     for event in past {
-        client.send(&Reply::Event(event)).await?;
+        client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?;
     }
     let mut missing = None;
     loop {
@@ -50,7 +51,7 @@ pub(super) async fn handle_from(
                 if let Some(count) = missing.take() {
                     client.send(&Reply::EventsMissed(MissedRecord { until: event.time, count: Some(count) })).await?;
                 }
-                client.send(&Reply::Event(event)).await?;
+                client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?;
             }
             Some(Err(RecvError::Lagged(count))) => missing = Some(missing.unwrap_or(0) + count),
             Some(Err(RecvError::Closed)) => return client.send(&ended(Ended)).await,
@@ -59,7 +60,11 @@ pub(super) async fn handle_from(
 }
 
 /// The next change of the scope, or none if the client goes first.
-async fn next(events: &mut Receiver<EventRecord>, scope: Scope, client: &mut Client) -> Option<Result<EventRecord, RecvError>> {
+async fn next(
+    events: &mut Receiver<Arc<EventRecord>>,
+    scope: Scope,
+    client: &mut Client,
+) -> Option<Result<Arc<EventRecord>, RecvError>> {
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
