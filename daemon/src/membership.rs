@@ -20,6 +20,7 @@ use memberd_control::message::{Change, EventRecord, EventsFrom, MemberRecord, Mi
 use memberd_ring::join::JoinError;
 use memberd_ring::{Identity, Tags};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// How many commands wait for the task at most.
@@ -152,18 +153,19 @@ impl Scope {
 #[derive(Debug)]
 pub struct Followed {
     /// Those that are remembered, the oldest first.
-    pub past: Vec<EventRecord>,
+    pub past: Vec<Arc<EventRecord>>,
     /// What of the past was wanted and is not remembered.
     pub missed: Option<MissedRecord>,
     /// The others, as they happen, of all kinds.
-    pub coming: broadcast::Receiver<EventRecord>,
+    pub coming: broadcast::Receiver<Arc<EventRecord>>,
 }
 
 /// The way to the task; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    events: broadcast::Sender<EventRecord>,
+    /// Shared, and so small: there is room for all of [`EVENTS`] from the start.
+    events: broadcast::Sender<Arc<EventRecord>>,
 }
 
 /// The task has ended: the daemon is shutting down.
@@ -198,11 +200,11 @@ impl Handle {
     }
 
     /// Follows the membership changes from now on, of all kinds.
-    pub fn follow(&self) -> broadcast::Receiver<EventRecord> {
+    pub fn follow(&self) -> broadcast::Receiver<Arc<EventRecord>> {
         self.events.subscribe()
     }
 
-    fn publish(&self, event: EventRecord) {
+    fn publish(&self, event: Arc<EventRecord>) {
         // Nobody may be following.
         let _ = self.events.send(event);
     }

@@ -7,6 +7,7 @@ use crate::control::door::{Door, FOLLOWERS};
 use crate::membership::{Command, Ended, Followed, Kinds, Scope};
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
 use std::future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -18,7 +19,7 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
     let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Standings));
     loop {
         match coming.next(client).await {
-            Next::Event(event) => client.send(&Reply::Event(event)).await?,
+            Next::Event(event) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
             Next::Missed(missed) => {
                 let message = format!("{missed} events were missed, since they were read too slowly: follow again");
                 return client.send(&refused(RefusalKind::Failed, message)).await;
@@ -45,7 +46,7 @@ pub(super) async fn handle_from(
         client.send(&Reply::EventsMissed(missed)).await?;
     }
     for event in past {
-        client.send(&Reply::Event(event)).await?;
+        client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?;
     }
     let mut coming = Coming::new(coming, scope);
     let mut missing = None;
@@ -62,7 +63,7 @@ pub(super) async fn handle_from(
             missing = None;
         }
         match next {
-            Next::Event(event) => client.send(&Reply::Event(event)).await?,
+            Next::Event(event) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
             Next::Missed(count) => missing = Some(missing.unwrap_or(0) + count),
             Next::Over => return client.send(&Reply::Done).await,
             Next::Ended => return client.send(&ended(Ended)).await,
@@ -73,7 +74,7 @@ pub(super) async fn handle_from(
 
 /// The changes of a scope, as they happen.
 struct Coming {
-    events: Receiver<EventRecord>,
+    events: Receiver<Arc<EventRecord>>,
     scope: Scope,
     /// When the moment up to which they are wanted has come.
     over: Option<Instant>,
@@ -82,7 +83,7 @@ struct Coming {
 /// What comes next.
 enum Next {
     /// A change.
-    Event(EventRecord),
+    Event(Arc<EventRecord>),
     /// So many changes did not fit into the queue.
     Missed(u64),
     /// No more are wanted.
@@ -94,7 +95,7 @@ enum Next {
 }
 
 impl Coming {
-    fn new(events: Receiver<EventRecord>, scope: Scope) -> Coming {
+    fn new(events: Receiver<Arc<EventRecord>>, scope: Scope) -> Coming {
         // Any number of milliseconds fits both clocks.
         let left = |until| (SystemTime::UNIX_EPOCH + Duration::from_millis(until)).duration_since(SystemTime::now());
         Coming { events, scope, over: scope.until.map(|until| Instant::now() + left(until).unwrap_or(Duration::ZERO)) }

@@ -3,6 +3,7 @@
 use super::Scope;
 use memberd_control::message::{EventRecord, EventsFrom, MissedRecord};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How many changes are remembered.
 pub(super) const REMEMBERED: usize = 1_024;
@@ -10,7 +11,7 @@ pub(super) const REMEMBERED: usize = 1_024;
 /// The newest changes, as this daemon saw them.
 #[derive(Debug)]
 pub(super) struct History {
-    events: VecDeque<EventRecord>,
+    events: VecDeque<Arc<EventRecord>>,
     /// Since when nothing is missing, in milliseconds since the Unix epoch: the daemon's start, or the newest change that made room.
     whole_since: u64,
 }
@@ -21,7 +22,7 @@ impl History {
         History { events: VecDeque::new(), whole_since: now }
     }
 
-    pub(super) fn add(&mut self, event: EventRecord) {
+    pub(super) fn add(&mut self, event: Arc<EventRecord>) {
         if self.events.len() == REMEMBERED
             && let Some(oldest) = self.events.pop_front()
         {
@@ -31,7 +32,7 @@ impl History {
     }
 
     /// Those that are wanted, the oldest first, and what is missing of them.
-    pub(super) fn from(&self, wanted: EventsFrom, scope: Scope) -> (Vec<EventRecord>, Option<MissedRecord>) {
+    pub(super) fn from(&self, wanted: EventsFrom, scope: Scope) -> (Vec<Arc<EventRecord>>, Option<MissedRecord>) {
         let events = self.events.iter().filter(|event| scope.includes(event));
         match wanted {
             EventsFrom::Last(count) => {
@@ -54,7 +55,11 @@ mod tests {
     use crate::membership::Kinds;
     use memberd_control::message::{Change, MemberRecord, MemberStatus};
 
-    fn event(time: u64) -> EventRecord {
+    fn event(time: u64) -> Arc<EventRecord> {
+        Arc::new(record(time))
+    }
+
+    fn record(time: u64) -> EventRecord {
         let member = MemberRecord {
             id: String::new(),
             name: String::new(),
@@ -73,7 +78,7 @@ mod tests {
     const EVERYTHING: Scope = Scope { kinds: Kinds::Everything, until: None };
     const STANDINGS: Scope = Scope { kinds: Kinds::Standings, until: None };
 
-    fn times(events: &[EventRecord]) -> Vec<u64> {
+    fn times(events: &[Arc<EventRecord>]) -> Vec<u64> {
         events.iter().map(|event| event.time).collect()
     }
 
@@ -93,7 +98,7 @@ mod tests {
     fn who_does_not_know_of_tags_is_told_of_the_others_as_many_as_wanted() {
         let mut history = History::new(0);
         for (time, change) in [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)] {
-            history.add(EventRecord { change, ..event(time) });
+            history.add(Arc::new(EventRecord { change, ..record(time) }));
         }
         assert_eq!(times(&history.from(EventsFrom::Last(1), STANDINGS).0), [2]);
         assert_eq!(times(&history.from(EventsFrom::Since(2), STANDINGS).0), [2]);

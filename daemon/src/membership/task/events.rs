@@ -10,6 +10,7 @@ use memberd_ring::Event;
 use memberd_ring::join::JoinError;
 use memberd_ring::list::Standing;
 use memberd_ring::time::millis;
+use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
@@ -73,7 +74,8 @@ impl Membership {
 
     /// Tells a change to those who follow, now and later.
     fn tell(&mut self, event: EventRecord) {
-        self.history.add(event.clone());
+        let event = Arc::new(event);
+        self.history.add(Arc::clone(&event));
         self.handle.publish(event);
     }
 
