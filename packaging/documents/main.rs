@@ -20,6 +20,9 @@ use texts::Section;
 /// The shells that have completions.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
+/// How wide a terminal is that what is laid out already fits.
+const COLUMNS: usize = 80;
+
 /// What the pages belong to.
 const SOURCE: &str = concat!("memberd ", env!("CARGO_PKG_VERSION"));
 
@@ -99,12 +102,19 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     fs::write(directory.join(format!("{name}.{section}")), page)
 }
 
-/// What is laid out already.
+/// What is laid out already, but for paragraphs, which are lines longer than a terminal is wide: those are broken where the page ends.
 fn as_it_stands<'a>(title: &str, lines: impl Iterator<Item = &'a str>, page: &mut Vec<u8>) -> io::Result<()> {
     let mut section = Roff::new();
     section.control("SH", [title]).control("nf", []);
     for line in lines {
+        let paragraph = line.len() > COLUMNS && line.starts_with(char::is_alphabetic);
+        if paragraph {
+            section.control("fi", []);
+        }
         section.text([roman(line)]);
+        if paragraph {
+            section.control("nf", []);
+        }
     }
     section.control("fi", []);
     section.to_writer(page)
@@ -166,5 +176,8 @@ mod tests {
         }
         assert!(page("memberctl-wait.1").contains("three are up") && !page("memberctl-wait.1").contains("ENVIRONMENT"));
         assert!(page("memberctl-key-list.1").contains("accepted"));
+        let events = page("memberctl-events.1");
+        assert!(events.contains(".fi\nWithout \\-\\-since, "), "paragraphs are broken where the page ends: {events}");
+        assert!(events.contains(".nf\n\nExamples:\n  memberctl events"), "examples stay as they stand: {events}");
     }
 }
