@@ -15,11 +15,17 @@ demo:
 test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	if command -v cargo-deny >/dev/null; then cargo deny --offline --locked check bans licenses sources; \
-	else echo "!!! LEFT OUT: what the dependencies may be, without cargo-deny" >&2; fi
+	$(MAKE) deny
 	cargo build --workspace --locked --bins
 	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb && $(MAKE) package-again; fi
 	cargo test --workspace --locked
+
+# What the dependencies may be (deny.toml); and what is known against them, where the database of that can be had.
+deny:
+	if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
+	else echo "!!! LEFT OUT: what the dependencies may be, without cargo-deny" >&2; [ -z "$$CI" ]; fi
+	if command -v cargo-deny >/dev/null && timeout 60 cargo deny fetch db; then cargo deny --locked check advisories; \
+	else echo "!!! LEFT OUT: what is known against the dependencies, as its database cannot be had" >&2; fi
 
 # Ten real daemons, measured, at rest and while they are grepped; and what a thousand simulated ones do.
 bench:
@@ -96,4 +102,4 @@ hosts: deb
 transcript: export TRANSCRIPT = $(CURDIR)/README.md
 transcript: hosts
 
-.PHONY: demo test bench bench-netns bench-peers bench-grep fuzz soak deb package package-again reproducible hosts transcript
+.PHONY: demo test deny bench bench-netns bench-peers bench-grep fuzz soak deb package package-again reproducible hosts transcript

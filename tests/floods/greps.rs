@@ -5,10 +5,18 @@ use memberd_tests::Fleet;
 use memberd_tests::process::Running;
 use memberd_tests::trials::siege;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-/// How many are begun, spread over all members.
+/// How many there are at a time, spread over all members.
 const GREPS: usize = 100;
+
+/// The pause between two looks at which of them have ended.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whom each of them searches: all members in a release build. A debug build searches so slowly that eight members who are searched a
 /// hundred times each, on the processors of one machine, have no processor left: there, it is the pressed one.
@@ -39,15 +47,57 @@ fn lines() -> String {
     (0..LINES).map(|_| line()).collect()
 }
 
-/// Searches that nobody reads, broken off when dropped.
-fn begin(fleet: &Fleet) -> Vec<Running> {
-    let members: Vec<_> = fleet.running().collect();
-    let start = |number: usize| {
-        let [syntax, pattern] = EXPENSIVE[number % EXPENSIVE.len()];
-        let mut command = members[number % members.len()].memberctl(&[&["grep"], WHOM, &[syntax, pattern, "big.txt"]].concat());
-        Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
+/// Searches that nobody reads: one that has ended is begun anew, until all are dropped, which breaks them off.
+struct Searches {
+    ended: Option<Sender<()>>,
+    keeping: Option<JoinHandle<()>>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Searches {
+    fn begin(fleet: &Fleet) -> Self {
+        let members: Vec<_> = fleet.running().collect();
+        let command = |number: usize| {
+            let [syntax, pattern] = EXPENSIVE[number % EXPENSIVE.len()];
+            let mut command =
+                members[number % members.len()].memberctl(&[&["grep"], WHOM, &[syntax, pattern, "big.txt"]].concat());
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let (commands, begun) = ((0..GREPS).map(command).collect(), Arc::new(AtomicUsize::new(0)));
+        let (ended, over) = channel();
+        let keeping = thread::spawn({
+            let begun = Arc::clone(&begun);
+            move || keep_up(commands, &begun, &over)
+        });
+        Searches { ended: Some(ended), keeping: Some(keeping), begun }
+    }
+}
+
+impl Drop for Searches {
+    fn drop(&mut self) {
+        drop(self.ended.take());
+        if let Some(thread) = self.keeping.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Keeps one process of each command going, until the other end of the channel goes.
+fn keep_up(mut commands: Vec<Command>, begun: &AtomicUsize, over: &Receiver<()>) {
+    let mut start = |command: &mut Command| {
+        begun.fetch_add(1, Ordering::Relaxed);
+        Running::start(command)
     };
-    (0..GREPS).map(start).collect()
+    let mut searches: Vec<Running> = commands.iter_mut().map(&mut start).collect();
+    while over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+        for (search, command) in searches.iter_mut().zip(&mut commands) {
+            if search.ended().is_some() {
+                *search = start(command);
+            }
+        }
+    }
 }
 
 #[test]
@@ -58,9 +108,15 @@ fn a_hundred_expensive_greps_harm_nobody() {
         daemon.offer("big.txt").write_all(lines().as_bytes()).unwrap();
     });
     let Some(mut fleet) = fleet else { return };
-    let mut searches = 0;
-    let look = |fleet: &Fleet, _: &Vec<Running>| searches = fleet[siege::PRESSED].control().status().unwrap().searches;
-    let withstood = siege::withstand(&mut fleet, span(), begin, look);
-    print(&format!("{GREPS} greps with expensive patterns, {searches} searches at work in the end"), &withstood);
-    assert!(searches > 0, "all searches were done too soon");
+    let (mut begun, mut at_work) = (0, 0);
+    let look = |fleet: &Fleet, searches: &Searches| {
+        begun = searches.begun.load(Ordering::Relaxed);
+        at_work = fleet[siege::PRESSED].control().status().unwrap().searches;
+    };
+    let withstood = siege::withstand(&mut fleet, span(), Searches::begin, look);
+    print(
+        &format!("{GREPS} greps with expensive patterns, {begun} begun in all; {at_work} searches at work in the end"),
+        &withstood,
+    );
+    assert!(at_work > 0, "no search was at work in the end");
 }

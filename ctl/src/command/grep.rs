@@ -149,10 +149,7 @@ impl Grep {
     }
 
     fn command(&self, daemon: &Daemon) -> Result<Status, Failure> {
-        let arguments = with_first_dashes(&self.arguments);
-        let command = options::parse(&arguments, &Surroundings::here(output::color_by_default()))
-            .map_err(|wrong| Failure::usage(wrong.to_string()))?;
-        match command {
+        match parse(&with_first_dashes(&self.arguments))? {
             options::Command::Help => {
                 let mut cli = crate::Cli::command();
                 let help = cli.find_subcommand_mut("grep").map(clap::Command::render_help);
@@ -171,12 +168,15 @@ impl Grep {
 /// Searches as this command line asks, whatever comes of it: the demo's scene.
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    match options::parse(&arguments, &Surroundings::here(output::color_by_default()))
-        .map_err(|wrong| Failure::usage(wrong.to_string()))?
-    {
+    match parse(&arguments)? {
         options::Command::Search(request, view) => search(daemon, request, view).map(drop),
         options::Command::Help | options::Command::Version => Ok(()),
     }
+}
+
+fn parse(arguments: &[OsString]) -> Result<options::Command, Failure> {
+    let surroundings = Surroundings::here(output::color_by_default());
+    options::parse(arguments, &surroundings).map_err(|wrong| Failure::usage(wrong.to_string()))
 }
 
 /// Clap takes a `--` right after the word `grep` for its own; grep's meaning needs it back. The argument before ours is then not

@@ -61,7 +61,7 @@ fn default_address() -> Option<IpAddr> {
 pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, ConfigError> {
     let source = Source { file, text };
     let raw = source.parse().map_err(|line| ConfigError { lines: vec![line] })?;
-    let mut problems = Problems { source, lines: Vec::new() };
+    let mut problems = Problems::new(source);
     let name = node_name(&raw.node, system, &mut problems);
     let address = node_address(&raw.node, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
@@ -79,7 +79,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let allow_plaintext = allow_plaintext(raw.security.allow_plaintext, key_file.is_some(), set_address, address, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
-        (Some(name), Some(address)) if problems.lines.is_empty() => Ok(Config {
+        (Some(name), Some(address)) if problems.count() == 0 => Ok(Config {
             name,
             machine,
             address,
@@ -99,7 +99,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             allow_plaintext,
             metrics,
         }),
-        _ => Err(ConfigError { lines: problems.lines }),
+        _ => Err(ConfigError { lines: problems.into_lines() }),
     }
 }
 
@@ -261,7 +261,7 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
 }
 
 fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
-    let before = problems.lines.len();
+    let before = problems.count();
     for glob in logs.files.iter().flat_map(toml::Spanned::get_ref) {
         if let Err(error) = Offer::new(&[glob.get_ref()]) {
             problems.add(glob, "logs.files", error);
@@ -269,7 +269,7 @@ fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
     }
     let files = logs.files.as_ref().map(texts).unwrap_or_default();
     if let Some(set) = &logs.files
-        && problems.lines.len() == before
+        && problems.count() == before
         && let Err(error) = Offer::new(&[files.as_slice(), &["/own.log".to_owned()]].concat())
     {
         problems.add(set, "logs.files", format!("with the daemon's own log, {error}"));

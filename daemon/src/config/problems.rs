@@ -6,11 +6,26 @@ use std::time::Duration;
 
 /// Collects what is wrong, each with its place.
 pub(super) struct Problems<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) lines: Vec<String>,
+    source: Source<'a>,
+    lines: Vec<String>,
 }
 
-impl Problems<'_> {
+impl<'a> Problems<'a> {
+    /// None so far.
+    pub(super) fn new(source: Source<'a>) -> Self {
+        Problems { source, lines: Vec::new() }
+    }
+
+    /// How many there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// A line for each.
+    pub(super) fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+
     pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
         self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
     }

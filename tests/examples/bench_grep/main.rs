@@ -165,22 +165,12 @@ impl Bench {
                 &mut || run(&mut self.one[1].memberctl(&ours)),
             ],
         );
-        let memberctl_one_thread = Some(memberctl_one_thread);
-        Row {
-            what: case.what.to_owned(),
-            counts: case.counts(),
-            grep,
-            rg,
-            engine_one_thread,
-            engine,
-            memberctl_one_thread,
-            memberctl,
-        }
+        row(case, [grep, rg, engine_one_thread, engine, memberctl], Some(memberctl_one_thread))
     }
 
     fn ten(&self, case: &Case) -> Row {
         let ours = case.ours();
-        let [grep, rg, engine_one_thread, engine, memberctl] = in_turn(
+        let medians = in_turn(
             case,
             ROUNDS,
             &mut [
@@ -191,17 +181,7 @@ impl Bench {
                 &mut || run(&mut self.ten[1].memberctl(&ours)),
             ],
         );
-        let memberctl_one_thread = None;
-        Row {
-            what: case.what.to_owned(),
-            counts: case.counts(),
-            grep,
-            rg,
-            engine_one_thread,
-            engine,
-            memberctl_one_thread,
-            memberctl,
-        }
+        row(case, medians, None)
     }
 
     /// What more threads gain on one log, and on how many cores they were.
@@ -274,6 +254,11 @@ impl Bench {
             memberctl_mib: Some(memberctl_kib / 1024),
         }
     }
+}
+
+fn row(case: &Case, [grep, rg, engine_one_thread, engine, memberctl]: [f64; 5], memberctl_one_thread: Option<f64>) -> Row {
+    let (what, counts) = (case.what.to_owned(), case.counts());
+    Row { what, counts, grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl }
 }
 
 /// Medians of each, all of them measured in turn, so that a busy moment of the machine is everybody's.

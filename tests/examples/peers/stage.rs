@@ -25,6 +25,11 @@ impl<'a> Stage<'a> {
         self.program
     }
 
+    /// How many groups there are.
+    pub(crate) fn side_by_side(&self) -> usize {
+        self.networks.len()
+    }
+
     /// The groups, whole. They are formed one after the other, since many at once would want more than the machine has.
     pub(crate) fn groups(&mut self) -> Result<&mut [Group<'a>], InVain> {
         if self.groups.is_empty() {

@@ -11,8 +11,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// In each round all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
-    let side_by_side = stage.groups()?.len();
-    for _ in bench.rounds(side_by_side) {
+    for _ in bench.rounds(stage.side_by_side()) {
         let groups = stage.groups()?;
         for group in groups.iter_mut() {
             group.kill(1);
