@@ -5,8 +5,13 @@ use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
 use memberd_tests::hosts::outside::{text, try_run};
 use memberd_tests::hosts::{Host, Hosts, Package};
+use memberd_tests::wait::stretched;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long a connection by ssh may take.
+const CONNECTED: Duration = Duration::from_secs(30);
 
 /// Writes an inventory of these hosts, and of those from which memberd is to be removed.
 fn inventory(hosts: &Hosts, package: &Package, numbers: &[usize], removed: &[usize]) {
@@ -58,6 +63,7 @@ fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String,
     let mut command = hosts.manager("ansible-playbook");
     command.current_dir(&role).arg("-i").arg(hosts.directory().join("inventory.ini")).arg(playbook).args(arguments);
     command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
+    command.env("ANSIBLE_TIMEOUT", stretched(CONNECTED).as_secs().to_string());
     // The hosts' keys are new each time.
     command.env("ANSIBLE_SSH_COMMON_ARGS", "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR");
     let output = try_run(&mut command);

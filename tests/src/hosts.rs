@@ -12,7 +12,7 @@ mod network;
 pub mod outside;
 mod package;
 
-pub use cgroup::accounting;
+pub use cgroup::{Accounting, accounting};
 pub use held::Held;
 pub use host::Host;
 pub use image::Release;
@@ -58,8 +58,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Boots one host for each release named. On that of the number `accounted` systemd accounts memory and holds services to their bounds,
-    /// where this machine allows it ([`accounting`]).
+    /// Boots one host for each release named. On that of the number `accounted`, if not on all, systemd accounts memory and holds services
+    /// to their bounds, where this machine allows it ([`accounting`]).
     ///
     /// # Panics
     /// When one does not come up.
@@ -72,7 +72,9 @@ impl Hosts {
         outside::run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
         let switch = Switch::new(&prefix);
         let fleet = Fleet { mount: shared_mount(directory.path()), group: Group::top(&prefix), prefix, key };
-        let layout = |number| if number == accounted && accounting().is_ok() { Layout::Accounted } else { Layout::Unified };
+        let layout = |number| {
+            if number == accounted && accounting() == Ok(Accounting::Version1) { Layout::Accounted } else { Layout::Unified }
+        };
         let numbered = (1..).zip(&bases);
         let hosts = numbered.map(|(number, base)| Host::provision(number, base, layout(number), &fleet)).collect();
         let mut hosts = Hosts { hosts, switch, fleet, directory };
@@ -179,7 +181,7 @@ impl Hosts {
 
     /// A command of this machine with its network in the fleet's, at `10.88.0.254`.
     pub fn manager(&self, program: &str) -> Command {
-        self.fleet.group.command(&self.switch.enter_manager(program))
+        self.fleet.group.child("manager").command(&self.switch.enter_manager(program))
     }
 
     /// The private key that every host's root accepts.

@@ -19,6 +19,9 @@ const OTHERS: [&str; 3] = ["name=systemd", MEMORY, "pids"];
 /// The controller that accounts memory.
 const MEMORY: &str = "memory";
 
+/// What groups of the unified hierarchy give on to those below, where that has controllers.
+const DELEGATED: [&str; 2] = [MEMORY, "pids"];
+
 /// A group, in the unified hierarchy and in those others that this machine has.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -33,9 +36,22 @@ impl Group {
         Group { unified, others: OTHERS.into_iter().filter_map(hierarchy).collect() }
     }
 
-    /// A new group at the top.
+    /// A new group at the top, in which hosts account memory if this machine does in the unified hierarchy.
     pub(super) fn top(name: &str) -> Self {
-        Group::root().child(name)
+        let root = Group::root();
+        let group = root.child(name);
+        root.delegate('+');
+        // nspawn gives on to the host what there is.
+        group.delegate('+');
+        group
+    }
+
+    /// Gives controllers on to the groups below, with `+`, or with `-` does not: only then it can have processes of its own.
+    fn delegate(&self, sign: char) {
+        if accounting() == Ok(Accounting::Version2) {
+            let controllers = DELEGATED.map(|controller| format!("{sign}{controller}")).join(" ");
+            fs::write(self.path("cgroup.subtree_control"), controllers).expect("a group whose controllers can be given on");
+        }
     }
 
     /// A new group in this one.
@@ -58,7 +74,7 @@ impl Group {
         let mut command = outside::clean("sh");
         command.args([
             "-c",
-            "for group; do shift; [ \"$group\" = -- ] && break; echo $$ >\"$group\"/cgroup.procs; done; exec \"$@\"",
+            "set -e; for group; do shift; [ \"$group\" = -- ] && break; echo $$ >\"$group\"/cgroup.procs; done; exec \"$@\"",
             "sh",
         ]);
         command.args(self.all()).arg("--").args(words);
@@ -80,25 +96,40 @@ impl Group {
         for path in self.all() {
             remove_below(path);
         }
+        self.delegate('-');
     }
 
     /// Removes it with all that is below.
     pub(super) fn remove(&self) {
-        self.empty();
         for path in self.all() {
+            remove_below(path);
             let _ = fs::remove_dir(path);
         }
     }
 }
 
-/// Whether a host's systemd can be given controllers, so that it accounts memory and holds services to their bounds.
+/// The control groups with which a host's systemd accounts memory and holds services to their bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accounting {
+    /// Those of version 1, which a host has to be given by its own layout of groups, as only systemd up to 255 takes it over.
+    Version1,
+    /// The unified hierarchy, as on a machine with a systemd of its own.
+    Version2,
+}
+
+/// How a host's systemd can account.
 ///
 /// # Errors
 /// The words for the user, where it cannot.
-pub fn accounting() -> Result<(), String> {
-    // As a host of Debian 12 takes it over. Under the unified hierarchy it would have to be delegated, which is not tried.
-    let words = "no control groups of version 1 with a memory controller on this machine: what systemd accounts is not known";
-    hierarchy(MEMORY).map(drop).ok_or_else(|| words.to_owned())
+pub fn accounting() -> Result<Accounting, String> {
+    if hierarchy(MEMORY).is_some() {
+        return Ok(Accounting::Version1);
+    }
+    let controllers = unified().and_then(|top| fs::read_to_string(top.join("cgroup.controllers")).ok()).unwrap_or_default();
+    if controllers.split_whitespace().any(|controller| controller == MEMORY) {
+        return Ok(Accounting::Version2);
+    }
+    Err("no control groups with a memory controller on this machine: what systemd accounts is not known".to_owned())
 }
 
 fn remove_below(path: &Path) {

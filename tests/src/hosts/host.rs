@@ -39,7 +39,7 @@ pub struct Host {
 /// How a host's control groups are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// One hierarchy without controllers, as Debian has it: memory and tasks are neither accounted nor bounded.
+    /// One hierarchy, as Debian has it. Memory and tasks are accounted and bounded if it has controllers on this machine.
     Unified,
     /// That of version 1, with controllers.
     Accounted,
