@@ -5,19 +5,24 @@
 mod world;
 
 use memberd_ring::clock::SentAt;
+use memberd_ring::join::CallReply;
 use memberd_ring::list::{Claim, Evidence, Update};
 use memberd_ring::message::{Body, Message, pack};
-use memberd_ring::wire;
+use memberd_ring::{Node, Now, wire};
 use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
 fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
+    forge_body(world, from, to, Body::News(news));
+}
+
+fn forge_body(world: &mut World, from: usize, to: usize, body: Body) {
     world.corrupted = true;
     let incarnation = world.machines[from].last.unwrap();
     let now = world.clocks(to);
     let sent = SentAt { mono: 0, wall: now.wall };
     let mut bytes = Vec::new();
-    wire::encode(&Message { incarnation, sent, body: Body::News(news) }, &mut bytes);
+    wire::encode(&Message { incarnation, sent, body }, &mut bytes);
     world.machines[to].node.as_mut().unwrap().handle_datagram(now, address(from), &bytes).unwrap();
 }
 
@@ -94,6 +99,54 @@ fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
     let joined = world.machines[4].last;
     world.run_for(20 * SECOND);
     assert_eq!(world.machines[4].last, joined);
+}
+
+#[test]
+fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
+    let mut world = World::formed(5, 9, Settings::default());
+    let life = world.machines[3].last.unwrap().0;
+    let news = vec![claim(3, address(50), life + 1, Claim::Alive), claim(77, address(77), life, Claim::Alive)];
+    forge(&mut world, 1, 3, news);
+    let node = world.machines[3].node.as_mut().unwrap();
+    let events: Vec<Event> = std::iter::from_fn(|| node.poll_event()).collect();
+    assert!(matches!(events.last(), Some(Event::Superseded { .. })), "and nothing after it: {events:?}");
+    assert_eq!(node.list().iter().count(), 0, "who is out has no list");
+}
+
+/// Makes `to` ask `from` to be let in again, and answers with this welcome before `from` can.
+fn welcome_back(world: &mut World, from: usize, to: usize, between: impl FnOnce(&mut Node, Now), welcome: &CallReply) {
+    let incarnation = world.machines[to].last.unwrap();
+    let side = world.node(from).list().digest();
+    forge_body(world, from, to, Body::Verdict { incarnation, side });
+    let now = world.clocks(to);
+    let node = world.machines[to].node.as_mut().unwrap();
+    let call = node.poll_call().expect("it asks to be let in again");
+    between(node, now);
+    node.handle_reply(now, call.id, Ok(&wire::encode_versioned(welcome)));
+}
+
+#[test]
+fn a_welcome_back_with_impossible_incarnations_is_not_taken_over() {
+    let mut world = World::formed(5, 11, Settings::default());
+    let before = world.machines[3].last.unwrap();
+    let impossible = vec![claim(77, address(77), Incarnation::MAX.0, Claim::Left)];
+    let welcome = CallReply::Welcome { list: impossible, last: Incarnation::MAX.0 };
+    welcome_back(&mut world, 1, 3, |_, _| (), &welcome);
+    let node = world.node(3);
+    assert!(node.list().get(&name(77)).is_none() && node.counters().implausible > 0);
+    let life = node.member().unwrap().incarnation;
+    assert!(life > before && life < Incarnation::MAX, "a new life, after which there can be others: {life}");
+}
+
+#[test]
+fn who_leaves_does_not_come_back_by_a_welcome_that_was_on_its_way() {
+    let mut world = World::formed(5, 12, Settings::default());
+    let life = world.machines[3].last;
+    let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
+    welcome_back(&mut world, 1, 3, |node, now| node.leave(now), &CallReply::Welcome { list, last: 0 });
+    world.run_until(5 * SECOND, "it has left", |world| world.machines[3].node.is_none() || world.node(3).member().is_none());
+    assert_eq!(world.machines[3].last, life, "in the life in which it leaves");
+    assert_eq!(world.failures_since(Duration::ZERO), Vec::new(), "nobody holds it for failed");
 }
 
 /// What one member may wrongly hold of another: later or the very same life, there or elsewhere, failed or left.

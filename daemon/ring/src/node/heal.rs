@@ -209,6 +209,10 @@ impl Node {
             if update.identity.name == self.name {
                 continue;
             }
+            if !self.is_plausible(update.identity.incarnation, now) {
+                self.counters.implausible += 1;
+                continue;
+            }
             let keeps = self.list.get(&update.identity.name).is_some_and(|ours| {
                 let newer = ours.identity.incarnation > update.identity.incarnation;
                 let same = ours.identity.incarnation == update.identity.incarnation;

@@ -23,9 +23,9 @@ pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(6);
 /// How many members of former days are asked beside the introducers.
 const ASK_REMEMBERED: usize = 8;
 
-/// The largest incarnation that a group told a newcomer of, if there is room above it.
+/// The largest incarnation that a group told a newcomer of, if it can be one and there is room above it.
 pub(super) fn believable(last: u64) -> Incarnation {
-    Incarnation(if last < u64::MAX / 2 { last } else { 0 })
+    if last < Incarnation::MAX.0 { Incarnation(last) } else { Incarnation(0) }
 }
 
 /// A request to join that came while the node is in the group, or on its way out.
@@ -306,8 +306,9 @@ impl Node {
         self.drop_settled_doubts();
     }
 
-    /// Starts to leave; see [`leaving`].
+    /// Starts to leave; see [`leaving`]. It does not come back before it has left.
     pub(super) fn start_leaving(&mut self, since: Instant) {
+        self.healing.abandon();
         self.phase = Phase::Leaving(leaving::Farewell::new(since));
     }
 }

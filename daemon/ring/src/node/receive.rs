@@ -133,6 +133,9 @@ impl Node {
         for update in message.body.news() {
             self.take_news(update, Source::Told, from, now);
         }
+        if !self.in_group() {
+            return;
+        }
         self.drop_settled_doubts();
         match &message.body {
             Body::Heartbeat { hash, delay, .. } => {
@@ -162,8 +165,12 @@ impl Node {
         }
     }
 
-    /// News about others is merged; news about this very member may mean that it has to come back, or to give way.
+    /// News about others is merged; news about this very member may mean that it has to come back, or to give way: after that it is out,
+    /// and takes nothing in any more.
     pub(super) fn take_news(&mut self, update: &Update, source: Source, from: SocketAddr, now: Now) {
+        if !self.in_group() {
+            return;
+        }
         let Update { identity, claim, tags } = update;
         if identity.name != self.name {
             self.merge(update.clone(), source, now);

@@ -71,7 +71,7 @@ impl Node {
         let buckets = theirs.buckets.len();
         let differing = Summary::with_buckets(&self.list, buckets).differing(theirs);
         let differs = |update: &Update| differing.get(bucket(&update.identity, buckets)).copied().unwrap_or(false);
-        let news: Vec<Update> = self.list.iter().map(|entry| entry.to_update()).filter(differs).collect();
+        let news: Vec<Update> = self.certain().filter(differs).collect();
         if pack(&news, None).len() <= MOST_DATAGRAMS {
             self.send_news(&[to], &news, now);
         } else if self.repairs.exchange.is_none() {
@@ -89,9 +89,14 @@ impl Node {
         ours
     }
 
-    /// All that is known for certain: the doubted are left out, since they would be news that they are alive.
+    /// All that is known for certain.
     pub(super) fn whole_list(&self) -> Vec<Update> {
+        self.certain().collect()
+    }
+
+    /// The doubted are left out, since they would be news that they are alive.
+    fn certain(&self) -> impl Iterator<Item = Update> {
         let certain = |entry: &&Arc<Entry>| !matches!(entry.standing, Standing::Doubted(_));
-        self.list.iter().filter(certain).map(|entry| entry.to_update()).collect()
+        self.list.iter().filter(certain).map(|entry| entry.to_update())
     }
 }
