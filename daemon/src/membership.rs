@@ -12,11 +12,11 @@ pub mod thread;
 mod traffic;
 
 pub use measure::{Events, Measured};
-pub use record::{event_record, member_record, tag_record, tagged_record};
+pub use record::{Snapshot, event_record, member_record, tag_record, tagged_record};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_control::message::{Change, EventRecord, EventsFrom, MemberRecord, MissedRecord, RingPart, StatusReport};
+use memberd_control::message::{Change, EventRecord, EventsFrom, MissedRecord, RingPart, StatusReport};
 use memberd_ring::join::JoinError;
 use memberd_ring::{Identity, Tags};
 use std::net::SocketAddr;
@@ -46,8 +46,8 @@ pub enum Command {
     },
     /// The list; none when not in a group.
     List {
-        /// All entries, ordered by name.
-        reply: oneshot::Sender<Option<Vec<MemberRecord>>>,
+        /// All of it.
+        reply: oneshot::Sender<Option<Snapshot>>,
     },
     /// How it is doing.
     Status {

@@ -1,5 +1,6 @@
 //! This machine's two clocks, as the protocol takes them.
 
+use memberd_ring::time::millis;
 use memberd_ring::{Instant, Now, WallTime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +20,7 @@ impl Clocks {
     pub fn now(&self) -> Now {
         // A wall clock before 1970 counts as 1970: incarnations grow nevertheless.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Now { mono: Instant::from_epoch(self.epoch.elapsed()), wall: WallTime(memberd_ring::time::millis(wall)) }
+        Now { mono: Instant::from_epoch(self.epoch.elapsed()), wall: WallTime(millis(wall)) }
     }
 
     /// A moment of the protocol as one of the runtime.
@@ -28,8 +29,59 @@ impl Clocks {
     }
 }
 
+/// Tells moments of the monotonic clock in the wall clock's time: one moment always as the same, however often it is asked, until the
+/// wall clock is set.
+#[derive(Debug, Clone, Copy)]
+pub struct Anchor(Now);
+
+/// So many milliseconds the two clocks may drift apart before the wall clock counts as set.
+const DRIFT: u64 = 20;
+
+impl Anchor {
+    /// Both clocks as they are now.
+    pub fn new(now: Now) -> Self {
+        Anchor(now)
+    }
+
+    /// Takes the clocks as they are now, if the wall clock was set.
+    pub fn keep(&mut self, now: Now) {
+        if self.wall(now.mono).abs_diff(now.wall.0) > DRIFT {
+            *self = Anchor(now);
+        }
+    }
+
+    /// A moment in milliseconds since 1970.
+    pub fn wall(&self, moment: Instant) -> u64 {
+        let Now { mono, wall } = self.0;
+        (wall.0 + millis(moment.since(mono))).saturating_sub(millis(mono.since(moment)))
+    }
+}
+
 impl Default for Clocks {
     fn default() -> Self {
         Clocks::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(micros: u64, wall: u64) -> Now {
+        Now { mono: Instant::from_epoch(Duration::from_micros(micros)), wall: WallTime(wall) }
+    }
+
+    #[test]
+    fn a_moment_is_told_as_the_same_until_the_wall_clock_is_set() {
+        let moment = now(1_000_700, 0).mono;
+        let mut anchor = Anchor::new(now(2_000_300, 1_763_688_012_000));
+        let first = anchor.wall(moment);
+        for micros in (3_000_000..9_000_000).step_by(10_007) {
+            anchor.keep(now(micros, 1_763_688_010_000 + micros / 1_000));
+            assert_eq!(anchor.wall(moment), first);
+        }
+        anchor.keep(now(9_000_000, 1_763_688_019_000 + 3_600_000));
+        assert!(anchor.wall(moment).abs_diff(first + 3_600_000) <= 1);
+        assert_eq!(Anchor::new(now(9_000_000, 0)).wall(moment), 0, "before 1970 is 1970");
     }
 }

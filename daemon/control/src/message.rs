@@ -170,7 +170,7 @@ impl Reply {
 }
 
 /// The most members in one [`Reply::Members`].
-pub const MEMBERS_PER_REPLY: usize = 500;
+pub const MEMBERS_PER_REPLY: usize = 100;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

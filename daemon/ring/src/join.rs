@@ -131,6 +131,12 @@ pub enum JoinError {
         /// Its words.
         refusal: Refusal,
     },
+    /// Those who are up have incarnations that are more than a year ahead of this machine's clock.
+    #[error("the members that {introducer} knows are more than a year ahead of this machine's clock: set it")]
+    ClockBehind {
+        /// Who let it in.
+        introducer: SocketAddr,
+    },
     /// None could let it in.
     #[error("no introducer let this machine in: {}", reasons(.0))]
     NobodyAnswered(Vec<(SocketAddr, String)>),

@@ -1,6 +1,7 @@
 //! The protocol as one state machine: [`Node`]. Inputs go in together with the time; what to send, what happened and when to wake it
 //! are asked of it.
 
+mod belief;
 mod heal;
 mod heartbeat;
 mod joining;
@@ -24,7 +25,7 @@ use crate::message::{Body, Message};
 use crate::rumour::{Rumours, Source};
 use crate::settings::Settings;
 use crate::tags::VersionedTags;
-use crate::time::{Instant, Now, millis};
+use crate::time::{Instant, Now, WallTime};
 use crate::wire;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -34,10 +35,6 @@ use std::time::Duration;
 
 /// A wake-up that comes later than this is a stall of this machine, not a matter of scheduling.
 pub const STALL: Duration = Duration::from_millis(100);
-
-/// No incarnation is further ahead than this of the newest that is known and of the wall clock; what claims to be is not believed, or one
-/// datagram could leave a member no larger incarnation to come back with.
-const MOST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The most addresses remembered for knocking, beside the list.
 const MAX_ACQUAINTANCES: usize = 256;
@@ -90,8 +87,8 @@ pub struct Node {
     incarnation: Incarnation,
     tags: VersionedTags,
     born: Instant,
-    /// The largest incarnation that anybody was seen with.
-    newest_seen: Incarnation,
+    /// The latest that the wall clock ever showed.
+    latest_wall: WallTime,
     list: List,
     detector: Detector,
     rumours: Rumours,
@@ -128,7 +125,7 @@ impl Node {
             incarnation: last.unwrap_or(Incarnation(0)),
             tags: VersionedTags::default(),
             born: Instant::EPOCH,
-            newest_seen: Incarnation(0),
+            latest_wall: WallTime(0),
             list: List::new(),
             detector: Detector::new(settings.group),
             rumours: Rumours::default(),
@@ -221,8 +218,9 @@ impl Node {
         .min()
     }
 
-    /// This machine's own lateness: deadlines move by it, and after a long one nobody is accused before there was time to hear.
+    /// Notes the time, and this machine's own lateness: deadlines move by it, and after a long one nobody is accused before there was time to hear.
     fn notice_stall(&mut self, now: Now) {
+        self.latest_wall = self.latest_wall.max(now.wall);
         let Some(due) = self.due else { return };
         let stall = now.mono.since(due.max(self.settled_at));
         if stall <= STALL || matches!(self.phase, Phase::Out | Phase::Joining(_)) {
@@ -264,12 +262,6 @@ impl Node {
         id
     }
 
-    /// Whether an incarnation can be one; see [`MOST_AHEAD`].
-    fn is_plausible(&self, incarnation: Incarnation, now: Now) -> bool {
-        let newest = self.newest_seen.max(self.incarnation).0.max(now.wall.0);
-        incarnation.0 <= newest.saturating_add(millis(MOST_AHEAD))
-    }
-
     /// Takes in a piece of news about another member.
     fn merge(&mut self, update: Update, source: Source, now: Now) {
         if !self.is_plausible(update.identity.incarnation, now) {
@@ -292,7 +284,6 @@ impl Node {
     fn changed(&mut self, change: &Change, now: Now) {
         self.ring_moved = true;
         self.last_change = now.mono;
-        self.newest_seen = self.newest_seen.max(change.after.identity.incarnation);
         self.next_forgetting = self.next_forgetting.min(change.after.since + self.settings.forget_after);
         let own_restart =
             |event: &MemberEvent| event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted);

@@ -5,7 +5,7 @@
 mod world;
 
 use memberd_ring::clock::SentAt;
-use memberd_ring::join::CallReply;
+use memberd_ring::join::{CallReply, JoinError};
 use memberd_ring::list::{Claim, Evidence, Update};
 use memberd_ring::message::{Body, Message, pack};
 use memberd_ring::{Node, Now, wire};
@@ -113,6 +113,43 @@ fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
     assert_eq!(node.list().iter().count(), 0, "who is out has no list");
 }
 
+#[test]
+fn incarnations_that_grow_step_by_step_take_nobody_beyond_what_others_believe() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let mut world = World::formed(5, 13, Settings::default());
+    let wall = world.clocks(0).wall.0;
+    for step in 1..2_000 {
+        let ghost = claim(77, address(77), wall + step * 366 * DAY, failed());
+        let victim = claim(3, address(3), wall + step * 365 * DAY, failed());
+        for to in 0..5 {
+            forge(&mut world, (to + 1) % 5, to, vec![ghost.clone(), victim.clone()]);
+        }
+        if step % 100 == 0 {
+            world.run_for(SECOND);
+        }
+    }
+    world.run_until_whole(&all(5), 10 * SECOND);
+    assert!(world.machines[3].last < Some(Incarnation(wall + 366 * DAY)), "{:?}", world.machines[3].last);
+}
+
+#[test]
+fn a_machine_whose_clock_is_years_behind_is_told_so_and_joins_when_it_is_set() {
+    let mut world = World::formed(5, 14, Settings::default());
+    let newcomer = world.add_machine();
+    world.set_wall_clock(newcomer, -3 * 365 * 24 * 60 * 60 * 1_000);
+    world.start(newcomer, &[0]);
+    let told = |world: &World| {
+        let told = |event: &Event| matches!(event, Event::JoinFailed(JoinError::ClockBehind { .. }));
+        world.seen.iter().any(|seen| seen.by == newcomer && told(&seen.event))
+    };
+    world.run_until(5 * SECOND, "it is told", told);
+    assert!(world.whole(&all(5)), "nobody has heard of it");
+    world.set_wall_clock(newcomer, 0);
+    world.crash(newcomer);
+    world.start(newcomer, &[0]);
+    world.run_until_whole(&all(6), 5 * SECOND);
+}
+
 /// Makes `to` ask `from` to be let in again, and answers with this welcome before `from` can.
 fn welcome_back(world: &mut World, from: usize, to: usize, between: impl FnOnce(&mut Node, Now), welcome: &CallReply) {
     let incarnation = world.machines[to].last.unwrap();
@@ -120,7 +157,7 @@ fn welcome_back(world: &mut World, from: usize, to: usize, between: impl FnOnce(
     forge_body(world, from, to, Body::Verdict { incarnation, side });
     let now = world.clocks(to);
     let node = world.machines[to].node.as_mut().unwrap();
-    let call = node.poll_call().expect("it asks to be let in again");
+    let Some(call) = node.poll_call() else { panic!("it does not ask to be let in again") };
     between(node, now);
     node.handle_reply(now, call.id, Ok(&wire::encode_versioned(welcome)));
 }
@@ -129,13 +166,13 @@ fn welcome_back(world: &mut World, from: usize, to: usize, between: impl FnOnce(
 fn a_welcome_back_with_impossible_incarnations_is_not_taken_over() {
     let mut world = World::formed(5, 11, Settings::default());
     let before = world.machines[3].last.unwrap();
-    let impossible = vec![claim(77, address(77), Incarnation::MAX.0, Claim::Left)];
-    let welcome = CallReply::Welcome { list: impossible, last: Incarnation::MAX.0 };
-    welcome_back(&mut world, 1, 3, |_, _| (), &welcome);
+    let impossible = Incarnation::MAX.0 - 1;
+    let list = vec![claim(77, address(77), impossible, Claim::Left)];
+    welcome_back(&mut world, 1, 3, |_, _| (), &CallReply::Welcome { list, last: impossible });
     let node = world.node(3);
     assert!(node.list().get(&name(77)).is_none() && node.counters().implausible > 0);
-    let life = node.member().unwrap().incarnation;
-    assert!(life > before && life < Incarnation::MAX, "a new life, after which there can be others: {life}");
+    let life = node.member().unwrap().incarnation.0;
+    assert!(life > before.0 && life < before.0 + 60_000, "a new life, which the others believe: {life}");
 }
 
 #[test]
@@ -143,7 +180,7 @@ fn who_leaves_does_not_come_back_by_a_welcome_that_was_on_its_way() {
     let mut world = World::formed(5, 12, Settings::default());
     let life = world.machines[3].last;
     let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
-    welcome_back(&mut world, 1, 3, |node, now| node.leave(now), &CallReply::Welcome { list, last: 0 });
+    welcome_back(&mut world, 1, 3, Node::leave, &CallReply::Welcome { list, last: 0 });
     world.run_until(5 * SECOND, "it has left", |world| world.machines[3].node.is_none() || world.node(3).member().is_none());
     assert_eq!(world.machines[3].last, life, "in the life in which it leaves");
     assert_eq!(world.failures_since(Duration::ZERO), Vec::new(), "nobody holds it for failed");

@@ -37,7 +37,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }
     let list = match context.membership.ask(|reply| Command::List { reply }).await {
-        Ok(Some(list)) => list,
+        Ok(Some(list)) => list.records().collect::<Vec<_>>(),
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };

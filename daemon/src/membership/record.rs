@@ -1,21 +1,42 @@
 //! The protocol's entries and events as the control socket tells them.
 
+use crate::time::Anchor;
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
 use memberd_control::tags::Tags;
 use memberd_ring::list::{Entry, Evidence, Standing};
 use memberd_ring::tags::VersionedTags;
-use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Now, time::millis};
+use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Node, Now};
+use std::sync::Arc;
+
+/// The list as it was at one moment. The entries are shared: that many clients keep one while they read it costs little.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    entries: Vec<Arc<Entry>>,
+    this: Name,
+    anchor: Anchor,
+}
+
+impl Snapshot {
+    /// The node's list as it is.
+    pub fn new(node: &Node, anchor: Anchor) -> Self {
+        Snapshot { entries: node.list().iter().cloned().collect(), this: node.name().clone(), anchor }
+    }
+
+    /// All entries, ordered by name.
+    pub fn records(&self) -> impl Iterator<Item = MemberRecord> {
+        self.entries.iter().map(|entry| member_record(entry, &self.this, self.anchor))
+    }
+}
 
 /// An entry of the list; `this` is the machine's own name.
-pub fn member_record(entry: &Entry, this: &Name, now: Now) -> MemberRecord {
+pub fn member_record(entry: &Entry, this: &Name, anchor: Anchor) -> MemberRecord {
     let (status, evidence) = match &entry.standing {
         Standing::Alive => (MemberStatus::Alive, None),
         Standing::Doubted(evidence) | Standing::Failed(evidence) => (MemberStatus::Failed, Some(evidence)),
         Standing::Left => (MemberStatus::Left, None),
     };
-    let ago = millis(now.mono.since(entry.since));
     let tags = tag_record(&entry.tags);
-    MemberRecord { tags, ..record(&entry.identity, this, status, evidence, now.wall.0.saturating_sub(ago)) }
+    MemberRecord { tags, ..record(&entry.identity, this, status, evidence, anchor.wall(entry.since)) }
 }
 
 /// A member's tags.
@@ -36,8 +57,8 @@ pub fn event_record(event: &MemberEvent, this: &Name, now: Now) -> EventRecord {
 }
 
 /// A change of a member's tags to those that its entry has.
-pub fn tagged_record(entry: &Entry, this: &Name, now: Now) -> EventRecord {
-    let member = member_record(entry, this, now);
+pub fn tagged_record(entry: &Entry, this: &Name, anchor: Anchor, now: Now) -> EventRecord {
+    let member = member_record(entry, this, anchor);
     EventRecord { time: now.wall.0, change: Change::Tags, status: member.status, member }
 }
 

@@ -17,7 +17,7 @@ use crate::peer::call::Caller;
 use crate::seal::Seal;
 use crate::seal::datagram::MAX_SEALED;
 use crate::seal::edge::{Edge, Incoming};
-use crate::time::Clocks;
+use crate::time::{Anchor, Clocks};
 use memberd_ring::Node;
 use memberd_ring::node::PhaseName;
 use std::io;
@@ -66,6 +66,8 @@ pub struct Membership {
     edge: Edge,
     keeper: Keeper,
     clocks: Clocks,
+    /// By which clients are told since when a member stands as it does.
+    anchor: Anchor,
     handle: Handle,
     commands: mpsc::Receiver<Command>,
     calls: Calls,
@@ -99,6 +101,7 @@ impl Membership {
             edge: Edge::new(seal.clone(), address, keeper.incarnation()),
             keeper,
             clocks,
+            anchor: Anchor::new(clocks.now()),
             handle,
             commands,
             calls: Calls::new(Caller { address, seal }),

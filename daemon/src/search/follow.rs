@@ -56,8 +56,8 @@ impl Following {
     /// Takes in the whole list.
     async fn compare(&mut self) {
         if let Ok(Some(list)) = self.membership.ask(|reply| Command::List { reply }).await {
-            for member in &list {
-                self.take(member, Change::Standing).await;
+            for member in list.records() {
+                self.take(&member, Change::Standing).await;
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Healing: knocking at the lost, telling those that are gone here, and coming back after having been declared failed.
 
-use super::joining::believable;
 use super::{MAX_ACQUAINTANCES, Node, Phase};
 use crate::digest::Digest;
 use crate::event::Event;
@@ -169,7 +168,7 @@ impl Node {
         // Without a welcome the next verdict starts another attempt.
         if let Some(CallReply::Welcome { list, last }) = reply {
             let old = self.incarnation;
-            let new = self.next_incarnation(now, believable(*last)).max(incarnation);
+            let new = self.next_incarnation(now, self.believed(*last, now)).max(incarnation);
             let companions = self.companions();
             // What the former life still had to say of others was about another side.
             self.rumours = Rumours::default();

@@ -23,11 +23,6 @@ pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(6);
 /// How many members of former days are asked beside the introducers.
 const ASK_REMEMBERED: usize = 8;
 
-/// The largest incarnation that a group told a newcomer of, if it can be one and there is room above it.
-pub(super) fn believable(last: u64) -> Incarnation {
-    if last < Incarnation::MAX.0 { Incarnation(last) } else { Incarnation(0) }
-}
-
 /// A request to join that came while the node is in the group, or on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("already in the group, or on the way out")]
@@ -148,8 +143,12 @@ impl Node {
         let Some(introducer) = round.asked.remove(&id) else { return };
         let failure = match reply {
             Ok(CallReply::Welcome { list, last }) => {
-                let incarnation = round.incarnation.max(Incarnation(believable(last).0.saturating_add(1)));
-                self.enter(incarnation, &list, now);
+                let own = round.incarnation;
+                if self.is_behind(&list, now) {
+                    self.fail_joining(JoinError::ClockBehind { introducer });
+                } else {
+                    self.enter(own.max(self.next_incarnation(now, self.believed(last, now))), &list, now);
+                }
                 return;
             }
             Ok(CallReply::Refused(refusal @ Refusal::NotInGroup)) => refusal.to_string(),

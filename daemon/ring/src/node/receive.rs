@@ -183,7 +183,7 @@ impl Node {
             self.correct_tags(tags, now);
             return;
         }
-        if !self.is_plausible(identity.incarnation, now) {
+        if !self.is_plausibly_mine(identity.incarnation, now) {
             self.counters.implausible += 1;
             return;
         }

@@ -2,8 +2,7 @@
 
 use super::{Membership, RETRY};
 use crate::membership::measure::Measured;
-use crate::membership::record::member_record;
-use crate::membership::{Command, Followed, JoinFailure, Joined, status};
+use crate::membership::{Command, Followed, JoinFailure, Joined, Snapshot, status};
 use memberd_control::message::{RingPart, StatusReport};
 use memberd_ring::list::Entry;
 use memberd_ring::node::PhaseName;
@@ -21,10 +20,8 @@ impl Membership {
             Command::Join { introducers, reply } => self.join(introducers, reply, now),
             Command::Leave { reply } => self.leave(reply, now).await,
             Command::List { reply } => {
-                let in_group = self.node.member().is_some();
-                let entries = self.node.list().iter();
-                let records = entries.map(|entry| member_record(entry, self.node.name(), now)).collect();
-                let _ = reply.send(in_group.then_some(records));
+                self.anchor.keep(now);
+                let _ = reply.send(self.node.member().map(|_| Snapshot::new(&self.node, self.anchor)));
             }
             Command::Status { reply } => {
                 let _ = reply.send(Box::new(self.status(now)));

@@ -32,7 +32,7 @@ impl Membership {
             Event::Tagged(id) => {
                 if let Some(entry) = self.node.list().get(&id.name) {
                     log::member_tagged(entry);
-                    self.tell(tagged_record(entry, self.node.name(), now));
+                    self.tell(tagged_record(entry, self.node.name(), self.anchor, now));
                 }
             }
             Event::Incarnation(incarnation) => {
