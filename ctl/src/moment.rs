@@ -28,6 +28,20 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
     })
 }
 
+/// Reads a moment that is past: a time of day that is still to come is yesterday's.
+///
+/// # Errors
+/// When it is none, or still to come, in one line.
+pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
+    let (found, present) = (moment(text, now)?, now.timestamp().as_millisecond());
+    if found <= present {
+        return Ok(found);
+    }
+    let yesterday = || in_zone(now.date().yesterday().ok()?.to_datetime(text.parse().ok()?), now);
+    let of_day = text.parse::<Timestamp>().is_err() && text.parse::<DateTime>().is_err();
+    of_day.then(yesterday).flatten().ok_or_else(|| format!("'{text}' is still to come: it is {}", now.strftime("%F %T %:z")))
+}
+
 /// `1h30m`
 fn ago(text: &str, now: &Zoned) -> Option<i64> {
     let mut rest = text;
@@ -80,6 +94,16 @@ mod tests {
     fn now() -> Zoned {
         let now: Timestamp = "2026-11-21T08:30:15.250Z".parse().unwrap();
         now.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(2)))
+    }
+
+    #[test]
+    fn a_past_time_of_day_is_the_last_such_and_no_day_to_come_is_past() {
+        let read = |text| past_moment(text, &now()).map(|found| Timestamp::from_millisecond(found).unwrap().to_string());
+        assert_eq!(read("10:30"), Ok("2026-11-21T08:30:00Z".to_owned()));
+        assert_eq!(read("23:00"), Ok("2026-11-20T21:00:00Z".to_owned()), "last night's");
+        assert_eq!(read("2099-01-01"), Err("'2099-01-01' is still to come: it is 2026-11-21 10:30:15 +02:00".to_owned()));
+        assert!(read("2026-11-21T23:00:00Z").is_err() && read("2026-11-21 23:00").is_err());
+        assert_eq!(read("now"), Ok("2026-11-21T08:30:15.25Z".to_owned()));
     }
 
     #[test]

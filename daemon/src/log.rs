@@ -110,6 +110,11 @@ impl Log {
         self.writer.flush();
     }
 
+    /// What keeps lines from being written now: for the user, a line each.
+    pub fn troubles(&self) -> Vec<String> {
+        self.writer.troubles()
+    }
+
     /// How many lines were lost since the start, because a target was full, too slow or broken.
     pub fn lost_lines(&self) -> u64 {
         self.writer.lost()

@@ -116,6 +116,12 @@ fn a_damaged_state_that_cannot_be_moved_aside_is_told_and_the_one_before_is_used
     });
 }
 
+/// How many warnings of `memberctl status` are about lines that cannot be written.
+fn log_warnings(daemon: &Daemon) -> usize {
+    let warnings = daemon.control().status().unwrap().warnings;
+    warnings.iter().filter(|warning| warning.contains("log lines are lost until it works again")).count()
+}
+
 /// `log lines lost here: 12` and the words on the console are of one target each; all else is in both.
 fn is_of_both(line: &&str) -> bool {
     let own = ["log lines lost here: ", "log lines are lost until it works again", "is written again, log lines lost: "];
@@ -195,9 +201,11 @@ fn a_log_directory_that_is_read_only_is_told_once_on_standard_error_and_written_
         assert_eq!(all.matches("log lines are lost until it works again").count(), 1, "{all}");
         assert!(all.contains(&format!("cannot write to {}: Read-only file system", fleet[2].log().path().display())), "{all}");
         assert!(fleet[2].counter("log_lines_lost") > 0);
+        assert_eq!(log_warnings(&fleet[2]), 1);
         drop(protected);
         change(&mut fleet, &mut followers, 3, &mut accused);
         fleet[2].wait_until_logged("log lines lost here: ");
+        assert_eq!(log_warnings(&fleet[2]), 0);
         assert_eq!(said_lost(&fleet[2].log().text()), fleet[2].counter("log_lines_lost"));
         let standing = fleet[1].control().standing("vm2").unwrap();
         assert_eq!(standing.map(|(status, _)| status), Some(MemberStatus::Alive));

@@ -13,7 +13,7 @@ use crate::changes::{Changes, Told};
 use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
 use crate::json;
-use crate::moment::moment;
+use crate::moment::{moment, past_moment};
 use crate::output::{ColorChoice, Output, Style};
 use crate::words;
 
@@ -50,7 +50,7 @@ Examples:
 )]
 pub(crate) struct Events {
     /// Begin with what is remembered since then: how long ago (10m, 2h, 1d), yesterday, 14:00, 2026-11-21 14:00, or as in RFC 3339
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    #[arg(long, value_name = "WHEN", value_parser = parse_past_moment)]
     since: Option<u64>,
 
     /// End with what was before then: now, for the past alone, or another time as with --since; one to come is waited for
@@ -177,7 +177,16 @@ fn parse_limit(text: &str) -> Result<Duration, String> {
 
 /// A moment, in milliseconds since the Unix epoch; one before it counts as its begin.
 fn parse_moment(text: &str) -> Result<u64, String> {
-    moment(text, &Zoned::now()).map(|moment| u64::try_from(moment).unwrap_or(0))
+    moment(text, &Zoned::now()).map(since_1970)
+}
+
+/// The same of one that is past.
+fn parse_past_moment(text: &str) -> Result<u64, String> {
+    past_moment(text, &Zoned::now()).map(since_1970)
+}
+
+fn since_1970(moment: i64) -> u64 {
+    u64::try_from(moment).unwrap_or(0)
 }
 
 /// As a line of `--json`.

@@ -13,6 +13,7 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
         Ok(mut report) => {
             report.greps = context.greps.running(door.access);
             report.searches = context.searches.work().running;
+            report.warnings.extend(context.log.troubles());
             report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
             report.counters.sort();
             Reply::Status(report)

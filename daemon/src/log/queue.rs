@@ -21,6 +21,8 @@ struct Waiting {
     done: u64,
     /// Lines lost since the start.
     lost: u64,
+    /// Why lines cannot be written now, if they cannot.
+    trouble: Option<String>,
     closed: bool,
 }
 
@@ -79,9 +81,10 @@ impl Queue {
         (batch != Batch::default()).then_some(batch)
     }
 
-    /// Says that a batch is dealt with, and how many of its lines were lost over that.
-    pub(super) fn done(&self, batch: &Batch, lost: u64) {
+    /// Says that a batch is dealt with, how many of its lines were lost over that, and why lines cannot be written, if they cannot.
+    pub(super) fn done(&self, batch: &Batch, lost: u64, trouble: Option<&String>) {
         let mut waiting = self.lock();
+        waiting.trouble = trouble.cloned();
         waiting.done += batch.lines + u64::from(batch.reopen);
         waiting.lost += lost;
         self.changed.notify_all();
@@ -94,6 +97,11 @@ impl Queue {
         let behind = |waiting: &mut Waiting| waiting.done < until;
         let waited = self.changed.wait_timeout_while(waiting, limit, behind).unwrap_or_else(PoisonError::into_inner);
         !waited.1.timed_out()
+    }
+
+    /// Why lines cannot be written now, if they cannot.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// How many lines were lost since the start.

@@ -84,6 +84,11 @@ impl Writer {
         let _ = self.console.queue.flush(FLUSH_LIMIT);
     }
 
+    /// What keeps lines from being written now, in each target where something does.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        [&self.file, &self.console].into_iter().filter_map(|way| way.queue.trouble()).collect()
+    }
+
     /// How many lines were lost since the start, in both targets together.
     pub(super) fn lost(&self) -> u64 {
         self.file.queue.lost() + self.console.queue.lost()
@@ -108,7 +113,7 @@ struct Output<T> {
     target: T,
     own: Way,
     other: Way,
-    failing: bool,
+    trouble: Option<String>,
     /// Lines lost and not yet told of.
     untold: u64,
     /// Whether the last line was written in part.
@@ -117,7 +122,7 @@ struct Output<T> {
 
 impl<T: Target> Output<T> {
     fn new(target: T, own: &Way, other: &Way) -> Self {
-        Output { target, own: own.clone(), other: other.clone(), failing: false, untold: 0, torn: false }
+        Output { target, own: own.clone(), other: other.clone(), trouble: None, untold: 0, torn: false }
     }
 
     fn run(&mut self) {
@@ -138,7 +143,7 @@ impl<T: Target> Output<T> {
         if lost == 0 && !batch.text.is_empty() {
             self.tell_losses();
         }
-        self.own.queue.done(batch, lost);
+        self.own.queue.done(batch, lost, self.trouble.as_ref());
     }
 
     /// Writes lines, and returns how many were lost.
@@ -168,14 +173,15 @@ impl<T: Target> Output<T> {
     }
 
     fn trouble(&mut self, error: &std::io::Error) {
-        if !std::mem::replace(&mut self.failing, true) {
-            let words = format!("cannot write to {}: {error}; log lines are lost until it works again", self.target.name());
+        let words = format!("cannot write to {}: {error}; log lines are lost until it works again", self.target.name());
+        if self.trouble.is_none() {
             self.other.push(&Record::notice(Level::ERROR, &words));
         }
+        self.trouble = Some(words);
     }
 
     fn tell_losses(&mut self) {
-        if std::mem::take(&mut self.failing) {
+        if self.trouble.take().is_some() {
             self.other.push(&Record::notice(
                 Level::INFO,
                 &format!("{} is written again, log lines lost: {}", self.target.name(), self.untold),

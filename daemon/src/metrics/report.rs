@@ -13,7 +13,8 @@ use memberd_ring::Counters;
 /// # Errors
 /// When the daemon is shutting down.
 pub async fn text(context: &Context) -> Result<String, Ended> {
-    let measured = context.membership.ask(|reply| Command::Measure { reply }).await?;
+    let mut measured = context.membership.ask(|reply| Command::Measure { reply }).await?;
+    measured.status.warnings.extend(context.log.troubles());
     let mut text = Text::default();
     membership(&mut text, &measured.status);
     neighbours(&mut text, &measured.status.neighbours);

@@ -6,7 +6,7 @@ use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::flags::Our;
 use crate::glob;
-use crate::moment::moment;
+use crate::moment::{moment, past_moment};
 
 /// What counts are added up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Ours {
             request.printing.what = GrepPrint::Count;
         }
         let files = &mut request.files;
-        files.since = self.since.as_deref().map(|text| moment(text, now)).transpose()?;
+        files.since = self.since.as_deref().map(|text| past_moment(text, now)).transpose()?;
         files.until = self.until.as_deref().map(|text| moment(text, now)).transpose()?;
         files.rotated = self.rotated;
         files.follow = self.follow;
