@@ -31,7 +31,10 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 #[command(
     after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past; with --until, all of it. \
 memberd remembers the last 1024 since it started. If changes that belong to the answer are not known any more, that is said where \
-they would be.
+they would be. What changes while this machine is out of the group is not told.
+
+A time of --since and --until is how long ago (ms, s, m, h, d, w, as 1h30m), now, today, yesterday, 14:00 (of --since the last such), 2026-11-21, \
+2026-11-21 14:00, 2026-11-21T14:00:00Z or seconds since 1970 (@1763688033).
 
 An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or \
 left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed \
@@ -49,7 +52,7 @@ Examples:
   memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'"
 )]
 pub(crate) struct Events {
-    /// Begin with what is remembered since then: how long ago (10m, 2h, 1d), yesterday, 14:00, 2026-11-21 14:00, or as in RFC 3339
+    /// Begin with what is remembered since then: 10m, 2h, today, 14:00 and more, see below
     #[arg(long, value_name = "WHEN", value_parser = parse_past_moment)]
     since: Option<u64>,
 

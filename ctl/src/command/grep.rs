@@ -87,8 +87,9 @@ Over a fleet:
       --not-on=GLOB[,...]   ask none of such names
       --tag=KEY[=VALUE]     ask only those with this tag; of several, with all
       --rotated             with each file also what was rotated away from it
-      --since=T, --until=T  only lines of that time: 10m, 2h, yesterday, 14:00,
-                            2026-11-21 14:00, or as in RFC 3339
+      --since=T, --until=T  only lines of that time: 10m, 2h, 1w, yesterday,
+                            14:00 (of --since the last such), 2026-11-21 14:00,
+                            @1763688033, or as in RFC 3339
       --merge               print all members' lines in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
@@ -110,7 +111,8 @@ of members align what follows; not in a pipe, nor with -h, -Z or --json.
 
 Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
 cannot be read, memberd not reachable), 3 no such error but a member did not
-answer.";
+answer. One that is known to have failed is named, and changes no status, unless
+nobody else was to be asked.";
 
 /// Searches the logs of all members.
 #[derive(Debug, clap::Args)]

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
 /// What is said to who would change something by the socket for looking.
-const LOOKING_ONLY: &str = "this socket is for list, status and events only: use the control socket, which is for members of group memberd \
+const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, wait): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
 
 /// Serves one client.
