@@ -134,6 +134,11 @@ impl Traffic {
         self.totals.heartbeats_lost += turns - 1;
     }
 
+    /// This member is out of the group: what is not heard from now on is not lost.
+    pub(super) fn out(&mut self) {
+        self.peers.clear();
+    }
+
     /// How many of a thousand heartbeats of this member were lost lately; nothing while none were expected.
     pub(super) fn lost_permille(&self, from: SocketAddr) -> Option<u16> {
         let peer = self.peers.get(&from)?;
@@ -174,6 +179,16 @@ mod tests {
     #[test]
     fn heartbeats_out_of_turn_duplicates_and_late_ones_are_not_counted() {
         assert_eq!(loss(&[1_000, 1_100, 1_600, 1_600, 1_000, 1_750, 2_200]), (Some(0), 0));
+    }
+
+    #[test]
+    fn what_is_not_heard_while_out_of_the_group_is_no_loss() {
+        let from = "127.0.0.1:1".parse().unwrap();
+        let mut traffic = Traffic::new(GroupSettings::default());
+        traffic.heard(from, &heartbeat(1_000), at(1_010));
+        traffic.out();
+        [4_000, 4_600].iter().for_each(|sent| traffic.heard(from, &heartbeat(*sent), at(sent + 10)));
+        assert_eq!((traffic.lost_permille(from), traffic.totals().heartbeats_lost), (Some(0), 0));
     }
 
     #[test]

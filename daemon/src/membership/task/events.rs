@@ -122,6 +122,7 @@ impl Membership {
         if !acknowledged {
             warn!("left the group, but no member acknowledged it: the others will report this one failed");
         }
+        self.traffic.out();
         // Whoever is told that the leave is done can rely on it: a crash is not followed by a rejoin.
         self.keep(false);
         self.keeper.make_durable().await;
