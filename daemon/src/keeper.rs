@@ -61,17 +61,15 @@ impl Keeper {
         self.trouble.0.borrow().clone()
     }
 
-    /// Keeps a new incarnation, soon.
+    /// Keeps a new incarnation, soon. It never becomes smaller again.
     pub fn keep_incarnation(&self, incarnation: Incarnation) {
-        self.state.send_modify(|state| state.incarnation = incarnation.0);
+        self.state.send_modify(|state| state.incarnation = state.incarnation.max(incarnation.0));
     }
 
     /// Returns when all that is kept is durable. If it cannot be made so, that is said, and membership goes on: the wall clock still
     /// makes the next incarnation larger.
     pub async fn make_durable(&self) {
-        let (directory, state) = (Arc::clone(&self.directory), self.state.borrow().clone());
-        let saved = tokio::task::spawn_blocking(move || directory.save(&state));
-        match timeout(DURABLE_LIMIT, saved).await {
+        match timeout(DURABLE_LIMIT, save(&self.directory, self.state.subscribe())).await {
             Ok(Ok(saved)) => self.trouble.note(saved),
             Ok(Err(error)) => error!(%error, "the state is not on disk"),
             Err(_) => error!(seconds = DURABLE_LIMIT.as_secs(), "the disk takes too long for the state"),
@@ -107,10 +105,16 @@ async fn write_changes(directory: Arc<StateDir>, mut state: watch::Receiver<Stat
     // Ends when the keeper is gone and its last change is written.
     while state.changed().await.is_ok() {
         sleep(GATHER).await;
-        let (directory, now) = (Arc::clone(&directory), state.borrow_and_update().clone());
-        match tokio::task::spawn_blocking(move || directory.save(&now)).await {
+        state.mark_unchanged();
+        match save(&directory, state.clone()).await {
             Ok(saved) => trouble.note(saved),
             Err(error) => warn!(%error, "the state was not written"),
         }
     }
+}
+
+/// Writes the state as it is when a thread comes to that.
+fn save(directory: &Arc<StateDir>, state: watch::Receiver<State>) -> JoinHandle<Result<(), StateError>> {
+    let directory = Arc::clone(directory);
+    tokio::task::spawn_blocking(move || directory.save(|| state.borrow().clone()))
 }

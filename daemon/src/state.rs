@@ -147,16 +147,17 @@ impl StateDir {
         Ok(Loaded { state: State::default(), warnings })
     }
 
-    /// Writes the state; when this returns it is durable. May be called from several threads: an incarnation never becomes smaller
-    /// again, even if an older state is saved after a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
+    /// Writes the state; when this returns it is durable. May be called from several threads: each looks at what is `present` when its
+    /// turn comes, so that an older state is never saved after a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
     ///
     /// # Errors
     /// When the disk refuses; the former state is still there then.
-    pub fn save(&self, state: &State) -> Result<(), StateError> {
+    pub fn save(&self, present: impl FnOnce() -> State) -> Result<(), StateError> {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        let largest = saved.map_or(0, |own| own.incarnation);
-        let own = Own { incarnation: state.incarnation.max(largest), in_group: state.in_group };
-        let bytes = encode(own, state)?;
+        let mut state = present();
+        state.members.truncate(MOST_REMEMBERED);
+        let bytes = state.to_bytes()?;
+        let own = Own { incarnation: state.incarnation, in_group: state.in_group };
         if *saved != Some(own) {
             // Once more than usual, so that both generations know: damage of one of them loses neither.
             self.replace(&bytes)?;
@@ -210,12 +211,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn encode(own: Own, state: &State) -> Result<Vec<u8>, StateError> {
-    let Own { incarnation, in_group } = own;
-    let members = state.members.iter().take(MOST_REMEMBERED).cloned().collect();
-    State { incarnation, in_group, members }.to_bytes()
-}
-
 impl State {
     /// What a file holds of it.
     ///
@@ -254,8 +249,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(&directory.path().join("new")).unwrap();
         assert_eq!(open.load().unwrap().state, State::default());
-        open.save(&state(1)).unwrap();
-        open.save(&state(2)).unwrap();
+        open.save(|| state(1)).unwrap();
+        open.save(|| state(2)).unwrap();
         let loaded = open.load().unwrap();
         assert_eq!((loaded.state, loaded.warnings), (state(2), vec![]));
     }
@@ -277,7 +272,7 @@ mod tests {
     fn damage_of_any_byte_or_length_is_noticed_and_the_former_generation_used() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
-        let good = encode(Own { incarnation: 2, in_group: true }, &state(2)).unwrap();
+        let good = state(2).to_bytes().unwrap();
         let cut = (0..good.len()).map(|length| good[..length].to_vec());
         let flipped = (0..good.len()).map(|place| {
             let mut bytes = good.clone();
@@ -285,8 +280,8 @@ mod tests {
             bytes
         });
         for damaged in cut.chain(flipped) {
-            open.save(&state(1)).unwrap();
-            open.save(&state(2)).unwrap();
+            open.save(|| state(1)).unwrap();
+            open.save(|| state(2)).unwrap();
             fs::write(open.file(""), &damaged).unwrap();
             let loaded = open.load().unwrap();
             assert_eq!(loaded.state, state(2), "the own incarnation is in both generations");
@@ -299,12 +294,12 @@ mod tests {
     fn there_is_a_whole_present_generation_at_every_moment_of_a_save() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
-        open.save(&state(1)).unwrap();
+        open.save(|| state(1)).unwrap();
         // What a crash in the middle leaves.
         fs::write(open.file(".former"), "x").unwrap();
         fs::write(open.file(".new"), "x").unwrap();
         std::thread::scope(|scope| {
-            let saving = scope.spawn(|| (2..200).for_each(|incarnation| open.save(&state(incarnation)).unwrap()));
+            let saving = scope.spawn(|| (2..200).for_each(|incarnation| open.save(|| state(incarnation)).unwrap()));
             while !saving.is_finished() {
                 assert!(State::from_bytes(&fs::read(open.file("")).unwrap()).is_some());
             }
@@ -316,8 +311,8 @@ mod tests {
     fn the_former_members_survive_damage_of_the_present_ones() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
-        open.save(&state(1)).unwrap();
-        open.save(&State { members: Vec::new(), ..state(1) }).unwrap();
+        open.save(|| state(1)).unwrap();
+        open.save(|| State { members: Vec::new(), ..state(1) }).unwrap();
         fs::write(open.file(""), b"rot").unwrap();
         assert_eq!(open.load().unwrap().state, state(1));
     }
@@ -326,7 +321,7 @@ mod tests {
     fn when_both_generations_are_damaged_a_new_machine_starts_and_both_are_kept_aside() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
-        open.save(&state(1)).unwrap();
+        open.save(|| state(1)).unwrap();
         fs::write(open.file(""), b"one").unwrap();
         fs::write(open.file(".previous"), b"two").unwrap();
         let loaded = open.load().unwrap();
@@ -336,19 +331,30 @@ mod tests {
     }
 
     #[test]
-    fn saves_of_several_threads_never_mix_and_an_incarnation_never_becomes_smaller() {
+    fn what_is_saved_is_looked_at_in_turn_so_an_older_state_is_never_saved_after_a_newer_one() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
+        let present = Mutex::new(state(0));
         std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let open = &open;
-                scope.spawn(move || (1..=20).for_each(|step| open.save(&state(step * 10 + thread)).unwrap()));
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        {
+                            let mut present = present.lock().unwrap();
+                            present.incarnation += 1;
+                            present.in_group = !present.in_group;
+                        }
+                        let look = || {
+                            assert!(open.saved.try_lock().is_err(), "another save could begin in between");
+                            present.lock().unwrap().clone()
+                        };
+                        open.save(look).unwrap();
+                    }
+                });
             }
         });
         let loaded = open.load().unwrap();
-        assert_eq!((loaded.state.incarnation, loaded.warnings), (203, vec![]));
-        open.save(&state(5)).unwrap();
-        assert_eq!(open.load().unwrap().state.incarnation, 203);
+        assert_eq!((loaded.state, loaded.warnings), (present.into_inner().unwrap(), vec![]));
     }
 
     #[test]
@@ -360,7 +366,7 @@ mod tests {
             address: "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(),
             incarnation: u64::MAX,
         };
-        open.save(&State { incarnation: 1, in_group: true, members: vec![member; MOST_REMEMBERED + 9] }).unwrap();
+        open.save(|| State { incarnation: 1, in_group: true, members: vec![member; MOST_REMEMBERED + 9] }).unwrap();
         assert!(fs::metadata(open.file("")).unwrap().len() < MOST_BYTES);
         assert_eq!(open.load().unwrap().state.members.len(), MOST_REMEMBERED);
     }

@@ -10,6 +10,7 @@ use crate::seal::stream::SealedStream;
 use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
+use memberd_control::frame::REQUEST_CAP;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::is_understood;
 use snow::TransportState;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -29,10 +30,11 @@ const CONNECTIONS: usize = 256;
 /// What is turned away here.
 const CONNECTION: &str = "connection";
 
-/// A request up to this many bytes is read without waiting for others.
-const SMALL: usize = 64 * 1024;
+/// A request up to this many bytes is read without waiting for others. No grep is longer: no client's is longer than [`REQUEST_CAP`],
+/// and the rest is room for what its daemon fills in.
+const SMALL: usize = REQUEST_CAP + 1024;
 
-/// How many larger ones are read at once.
+/// How many larger ones are in memory at once.
 const LARGE_REQUESTS: usize = 4;
 
 /// How long the handshake may take, the request to arrive, and the reply to be taken.
@@ -70,12 +72,30 @@ pub async fn listen(listener: TcpListener, service: Service) {
     .await;
 }
 
-/// Reads a request. Of large ones, which only the exchange of lists makes, a few are read at a time, so that what all connections
-/// together hold in memory is bounded.
-async fn read_request(stream: &mut PeerStream, large: &Semaphore) -> io::Result<Vec<u8>> {
+/// A request as it came.
+struct Request<'l> {
+    version: u8,
+    /// None if it is of no known kind.
+    kind: Option<PeerRequestKind>,
+    body: Vec<u8>,
+    /// Of large ones, which only the exchange of lists makes, a few are in memory at a time, so that what all connections together hold
+    /// is bounded.
+    _turn: Option<SemaphorePermit<'l>>,
+}
+
+async fn read_request<'l>(stream: &mut PeerStream, large: &'l Semaphore) -> io::Result<Request<'l>> {
     let length = frame::read_length(stream, MAX_CALL + 2).await?;
+    let Some(length) = length.checked_sub(2) else { return Err(invalid("no request")) };
+    let (version, kind) = (stream.read_u8().await?, PeerRequestKind::from_code(stream.read_u8().await?));
+    if kind == Some(PeerRequestKind::Grep) && length > SMALL {
+        return Err(invalid("a grep that is longer than any client's"));
+    }
     let _turn = if length > SMALL { Some(large.acquire().await.map_err(io::Error::other)?) } else { None };
-    frame::read_body(stream, length).await
+    Ok(Request { version, kind, body: frame::read_body(stream, length).await?, _turn })
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 impl Service {
@@ -94,21 +114,24 @@ impl Service {
                 return Err(late.into());
             }
         };
-        let request = timeout(LIMIT, read_request(&mut stream, large)).await??;
-        let [version, kind, request @ ..] = request.as_slice() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
-        };
-        match PeerRequestKind::from_code(*kind).filter(|_| is_understood(*version)) {
+        let Request { version, kind, body, _turn } = timeout(LIMIT, read_request(&mut stream, large)).await??;
+        match kind.filter(|_| is_understood(version)) {
+            // Its turn is over when the reply, which may be as large, is taken.
             Some(PeerRequestKind::Ring) => {
-                let bytes = request.to_vec();
-                let reply = self.membership.ask(|reply| Command::Request { bytes, reply }).await.map_err(io::Error::other)?;
+                let reply =
+                    self.membership.ask(|reply| Command::Request { bytes: body, reply }).await.map_err(io::Error::other)?;
                 timeout(LIMIT, frame::write(&mut stream, &[&reply])).await?
             }
-            Some(PeerRequestKind::Grep) => serve::serve(stream, request, &self.searches).await,
+            Some(PeerRequestKind::Grep) => {
+                let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
+                // It may follow for days.
+                drop(body);
+                serve::serve(stream, request, &self.searches).await
+            }
             None => {
                 stream.write_all(&Alert::Version.to_bytes()).await?;
                 stream.shutdown().await?;
-                Err(io::Error::new(io::ErrorKind::InvalidData, "not a request of this version"))
+                Err(invalid("not a request of this version"))
             }
         }
     }
@@ -148,7 +171,63 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::limits::Limits;
+    use memberd_ring::settings::PROTOCOL_VERSION;
+    use memberd_search::Offer;
     use tokio::io::duplex;
+    use tokio::sync::{mpsc, oneshot};
+
+    /// Where one listens that has no group: who holds the other end obeys its commands.
+    async fn start() -> (SocketAddr, mpsc::Receiver<Command>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (membership, commands) = Handle::new();
+        let searches = Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+        tokio::spawn(listen(listener, Service { address, seal: Seal::plain(), membership, searches: Arc::new(searches) }));
+        (address, commands)
+    }
+
+    async fn send(to: SocketAddr, kind: PeerRequestKind, request: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        frame::write(&mut stream, &[&[PROTOCOL_VERSION, kind.code()], request]).await.unwrap();
+        stream
+    }
+
+    /// How long the next request is that the group is asked, and where its answer goes.
+    async fn asked(commands: &mut mpsc::Receiver<Command>) -> (usize, oneshot::Sender<Vec<u8>>) {
+        match commands.recv().await {
+            Some(Command::Request { bytes, reply }) => (bytes.len(), reply),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn of_large_requests_a_few_are_in_memory_until_they_are_answered_and_small_ones_pass_by() {
+        let (address, mut commands) = start().await;
+        let (large, small) = (vec![0; SMALL + 1], [0; 3]);
+        let (mut connections, mut answers) = (Vec::new(), Vec::new());
+        for _ in 0..LARGE_REQUESTS {
+            connections.push(send(address, PeerRequestKind::Ring, &large).await);
+            answers.push(asked(&mut commands).await);
+        }
+        connections.push(send(address, PeerRequestKind::Ring, &large).await);
+        connections.push(send(address, PeerRequestKind::Ring, &small).await);
+        assert_eq!(asked(&mut commands).await.0, small.len());
+        let (_, answer) = answers.remove(0);
+        answer.send(vec![7]).unwrap();
+        assert_eq!(frame::read(&mut connections[0], 1).await.unwrap(), [7]);
+        assert_eq!(asked(&mut commands).await.0, large.len());
+    }
+
+    #[tokio::test]
+    async fn a_grep_that_is_longer_than_any_client_makes_it_is_let_go_before_it_is_read() {
+        let (address, _commands) = start().await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = u32::try_from(SMALL + 3).unwrap().to_be_bytes();
+        stream.write_all(&[&length[..], &[PROTOCOL_VERSION, PeerRequestKind::Grep.code()]].concat()).await.unwrap();
+        let read = timeout(LIMIT / 2, stream.read_u8()).await.expect("it waits for the rest");
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
 
     #[tokio::test]
     async fn who_is_told_why_it_is_turned_away_is_counted_already() {

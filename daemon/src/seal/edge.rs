@@ -3,7 +3,7 @@
 use super::datagram::{CannotSeal, Opened, Opener, Sealer};
 use super::lives::{For, Others};
 use super::refusal::Refusal;
-use super::{SEALED, Seal};
+use super::{GREETING, SEALED, Seal};
 use memberd_ring::Incarnation;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ impl Edge {
     pub fn incoming<'a>(&mut self, from: SocketAddr, bytes: &'a mut [u8]) -> Incoming<'a> {
         let opened = match self.seal.keys() {
             Some(keys) => self.opener.open(&keys, from, bytes),
-            None if bytes.first() == Some(&SEALED) => Err(Refusal::Sealed),
+            None if matches!(bytes.first(), Some(&(SEALED | GREETING))) => Err(Refusal::Sealed),
             None => return Incoming::Said(bytes),
         };
         match opened {
@@ -183,6 +183,18 @@ mod tests {
             let knock = take(&mut one, 2, &answer).unwrap_err();
             assert_eq!(take(&mut other, 1, &knock).unwrap(), b"knock");
         }
+    }
+
+    #[test]
+    fn whatever_a_keyed_member_says_first_one_without_a_key_counts_as_sealed() {
+        let mut keyed = member(1, 10, None);
+        let greeting = say(&mut keyed, 2, None, b"news");
+        let news = say(&mut keyed, 2, Some(20), b"news");
+        let mut plain = Edge::new(Seal::plain(), address(2), None);
+        for sealed in [greeting, news] {
+            assert_eq!(take(&mut plain, 1, &sealed), Err(Vec::new()));
+        }
+        assert!(plain.refusals().any(|counted| counted == ("refused_sealed", 2)));
     }
 
     #[test]

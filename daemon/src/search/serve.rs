@@ -34,9 +34,8 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Answers one request.
 ///
 /// # Errors
-/// When the request is malformed, the connection breaks, or nobody reads the answer in time; the search has ended then, or is about to.
-pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, request: &[u8], searches: &Arc<Searches>) -> io::Result<()> {
-    let request: GrepRequest = ciborium::from_reader(request).map_err(io::Error::other)?;
+/// When the connection breaks, or nobody reads the answer in time; the search has ended then, or is about to.
+pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, request: GrepRequest, searches: &Arc<Searches>) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searches, &request);
     tokio::select! {
