@@ -143,6 +143,73 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
     assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--lines=0".to_owned()]));
 }
 
+/// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its output; then it waits for ever.
+fn followed(query: Query, first: &str, second: &str, hears_first: &str) -> (String, Result<GrepTotals, String>) {
+    let fake = Fake::new(&format!(
+        "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; exec /bin/sleep 1000"
+    ));
+    let files = GrepFiles { follow: true, ..GrepFiles::default() };
+    let compiled = query.compile().unwrap();
+    let (told, hears) = mpsc::channel();
+    let cancel = AtomicBool::new(false);
+    let mut heard = String::new();
+    let totals = thread::scope(|scope| {
+        let searching = scope.spawn(|| {
+            let asked = Asked { journal: &GrepJournal::default(), files: &files, by_time: false };
+            search(&fake.program(), "vm1", &compiled, asked, &mut Kept { told: Some(told), ..Kept::default() }, &cancel)
+        });
+        // A search that waits longer than this for what it should have is cancelled, and what was heard tells.
+        let patience = Duration::from_secs(10);
+        while let Ok(more) = hears.recv_timeout(patience) {
+            heard.push_str(&more);
+            if heard.ends_with(hears_first) {
+                fs::write(fake.program().with_extension("heard"), "").unwrap();
+            }
+            if heard.contains("last") {
+                break;
+            }
+        }
+        cancel.store(true, Ordering::Relaxed);
+        searching.join().unwrap()
+    });
+    (heard, totals)
+}
+
+#[test]
+fn numbers_go_on_in_a_journal_that_is_followed() {
+    let query = Query { patterns: vec!["error".into()], line_numbers: true, byte_offsets: true, ..Query::default() };
+    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
+    assert_eq!(heard, "vm1:journal:2:4:error two\nvm1:journal:4:20:last error\n");
+    let query = Query { patterns: vec!["error".into()], line_numbers: true, json: true, ..Query::default() };
+    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
+    let places: Vec<_> = heard.lines().map(|line| (line.contains("\"line\":2,"), line.contains("\"offset\":4,"))).collect();
+    assert_eq!(places, [(true, true), (false, false)], "{heard}");
+    assert!(heard.contains("\"line\":4,") && heard.contains("\"offset\":20,"), "{heard}");
+}
+
+#[test]
+fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
+    let query = Query {
+        patterns: vec!["error".into()],
+        line_numbers: true,
+        before_context: Some(1),
+        after_context: Some(1),
+        ..Query::default()
+    };
+    let (heard, _) = followed(query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
+    let expected = "vm1:journal:1:one error\nvm1:journal-2-two\n--\nvm1:journal-4-four\nvm1:journal:5:last error\n";
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
+    let query = Query { patterns: vec!["error".into()], max_count: Some(2), ..Query::default() };
+    let (heard, totals) = followed(query, "one error\\n", "two error\\nthree error\\n", "one error\n");
+    assert_eq!(heard, "vm1:journal:one error\nvm1:journal:two error\n");
+    let totals = totals.unwrap();
+    assert_eq!((totals.lines, totals.errors), (2, 0));
+}
+
 #[test]
 fn a_search_that_has_enough_ends_journalctl() {
     let fake = Fake::new("while :; do echo error; done");
