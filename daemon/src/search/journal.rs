@@ -1,7 +1,7 @@
 //! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty environment.
 
-use memberd_control::grep::{GrepFiles, GrepJournal, GrepTotals};
-use memberd_search::{Output, Search};
+use memberd_control::grep::{GrepFiles, GrepJournal};
+use memberd_search::{Output, Search, Totals};
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -45,7 +45,7 @@ pub(super) fn search(
     Asked { journal, files, by_time }: Asked<'_>,
     output: &mut dyn Output,
     cancel: &AtomicBool,
-) -> Result<GrepTotals, String> {
+) -> Result<Totals, String> {
     let mut command = Command::new(program);
     command.args(arguments(journal, files)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -54,7 +54,7 @@ pub(super) fn search(
     let (pipe, complaints) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
     let mut lines = Lines { pipe, at_end: false };
     let running = Running { child: Mutex::new(child), over: AtomicBool::new(false) };
-    let (totals, complaint) = thread::scope(|scope| {
+    let (mut totals, complaint) = thread::scope(|scope| {
         let watch = scope.spawn(|| running.end_when(cancel));
         let complaint = scope.spawn(|| complaint(complaints));
         let totals = match files.follow {
@@ -71,23 +71,12 @@ pub(super) fn search(
         (totals, complaint.join().unwrap_or_default())
     });
     let failed = running.wait().is_ok_and(|status| status.code().is_some_and(|code| code != 0));
-    if totals.interrupted {
-        return Err("the search was broken off".to_owned());
-    }
-    let mut errors = totals.errors;
-    if failed {
-        errors += 1;
+    if failed && !totals.interrupted {
+        totals.errors += 1;
         // If nobody takes it, the search is over anyway.
         let _ = output.message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
     }
-    Ok(GrepTotals {
-        files: totals.files,
-        bytes: totals.bytes,
-        lines: totals.lines,
-        errors,
-        milliseconds: memberd_ring::time::millis(totals.elapsed),
-        unmatched: Vec::new(),
-    })
+    Ok(totals)
 }
 
 /// What journalctl is told. Every value stands behind the name of its option, and can be no option itself.
