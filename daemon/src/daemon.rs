@@ -205,7 +205,7 @@ impl Daemon {
             log: log.clone(),
             greps: Greps::new(config.limits.greps),
             searches: Arc::clone(&searches),
-            held: Semaphore::new(HELD),
+            held: Arc::new(Semaphore::new(HELD)),
         });
         let service =
             listener::Service { address: config.address, seal, membership: handle.clone(), searches: Arc::clone(&searches) };

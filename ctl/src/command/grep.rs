@@ -93,8 +93,7 @@ Over a fleet:
       --merge               print all members' lines in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
-      --journal             search the journal, not files; with --follow it has
-                            no -A, -B, -C
+      --journal             search the journal, not files
   -u, --unit=UNIT           of the journal, only this unit; also several
   -p, --priority=PRIORITY   of the journal, only this and what is more severe,
                             as journalctl has them

@@ -4,6 +4,7 @@ mod assembly;
 mod block;
 mod failure;
 mod follow;
+mod follow_stream;
 mod followed;
 mod in_memory;
 mod long_lines;

@@ -24,7 +24,7 @@ pub struct Context {
     /// The searches of this machine's logs.
     pub searches: Arc<Searches>,
     /// One for each connection that greps may hold open to a member until all members are done.
-    pub held: Semaphore,
+    pub held: Arc<Semaphore>,
 }
 
 impl Context {

@@ -12,7 +12,7 @@ use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// When a client is first told how far its grep has come.
@@ -46,7 +46,7 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         Ok(chosen) => chosen,
         Err(message) => return client.send(&refused(RefusalKind::Usage, message)).await,
     };
-    let _held = match held(&request, up.len(), &context.held) {
+    let held = match held(&request, up.len(), &context.held) {
         Ok(held) => held,
         Err(message) => return client.send(&refused(RefusalKind::Failed, message)).await,
     };
@@ -54,7 +54,8 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         client.send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } }).await?;
     }
     align(&mut request, &up);
-    let mut search = FanOut::start(context.caller.clone(), up, &request, &context.searches, selection, &context.membership)?;
+    let Context { caller, searches, membership, .. } = context;
+    let mut search = FanOut::start(caller.clone(), up, &request, searches, selection, membership, held)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -77,12 +78,12 @@ fn align(request: &mut GrepRequest, members: &[Target]) {
     }
 }
 
-/// A place for each connection of a grep that needs all its members at once; none for others.
-fn held<'a>(request: &GrepRequest, members: usize, places: &'a Semaphore) -> Result<Option<SemaphorePermit<'a>>, String> {
-    let option = match (request.printing.by_time, request.files.follow) {
-        (false, false) => return Ok(None),
-        (true, _) => "--merge",
-        (false, true) => "--follow",
+/// A place for each connection of a grep that needs all its members at once; no places for others.
+fn held(request: &GrepRequest, members: usize, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, String> {
+    let (option, members) = match (request.printing.by_time, request.files.follow) {
+        (true, _) => ("--merge", members),
+        (false, true) => ("--follow", members),
+        (false, false) => ("grep", 0),
     };
     if members > HELD {
         return Err(format!(
@@ -90,10 +91,9 @@ fn held<'a>(request: &GrepRequest, members: usize, places: &'a Semaphore) -> Res
         ));
     }
     let wanted = u32::try_from(members).unwrap_or(u32::MAX);
-    let places = places.try_acquire_many(wanted).map_err(|_| {
+    Arc::clone(places).try_acquire_many_owned(wanted).map_err(|_| {
         format!(
             "{option} keeps a connection to each member open, and other greps hold most of {HELD} already: end one, or use --on"
         )
-    })?;
-    Ok(Some(places))
+    })
 }

@@ -15,7 +15,7 @@ use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use std::io;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 /// How many members are asked at once; each costs at most a frame of memory here.
@@ -35,7 +35,8 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    /// Starts to ask all of them; `searches` is what searches this machine.
+    /// Starts to ask all of them; `searches` is what searches this machine, and `held` are the places for the connections of a grep that
+    /// needs all its members at once.
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
@@ -46,6 +47,7 @@ impl FanOut {
         searches: &Arc<Searches>,
         selection: Selection,
         membership: &Handle,
+        held: OwnedSemaphorePermit,
     ) -> io::Result<Self> {
         let (sender, replies) = mpsc::channel(QUEUE);
         let own = Own { searches: Arc::clone(searches), request: request.clone() };
@@ -56,9 +58,13 @@ impl FanOut {
         let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
         let asking = |question| Arc::new(Asking::new(question, line_end));
         if request.printing.by_time {
-            tasks.spawn(merge(question, members, line_end, request.printing.separator().unwrap_or_default()));
+            let merged = merge(question, members, line_end, request.printing.separator().unwrap_or_default());
+            tasks.spawn(async move {
+                let _held = held;
+                merged.await;
+            });
         } else if request.files.follow {
-            tasks.spawn(Following::new(asking(question), selection, membership.clone()).run(members));
+            tasks.spawn(Following::new(asking(question), selection, membership.clone(), held).run(members));
         } else {
             let (asking, slots) = (asking(question), Arc::new(Semaphore::new(AT_ONCE)));
             for member in members {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -22,14 +22,28 @@ pub(super) struct Following {
     asking: Arc<Asking>,
     selection: Selection,
     membership: Handle,
-    /// By name: where the member is asked, and what ends that when dropped.
-    followed: HashMap<String, (Target, oneshot::Sender<()>)>,
+    /// A place for each member that is not yet followed.
+    places: OwnedSemaphorePermit,
+    /// By name.
+    followed: HashMap<String, Followed>,
     tasks: JoinSet<()>,
 }
 
+/// A member that is followed, until it is dropped.
+#[derive(Debug)]
+struct Followed {
+    /// Its identity.
+    id: String,
+    /// One of those for connections that are held open. Others may have it afterwards.
+    place: OwnedSemaphorePermit,
+    /// Dropped, it ends the following.
+    _stop: oneshot::Sender<()>,
+}
+
 impl Following {
-    pub(super) fn new(asking: Arc<Asking>, selection: Selection, membership: Handle) -> Self {
-        Following { asking, selection, membership, followed: HashMap::new(), tasks: JoinSet::new() }
+    /// Follows nobody yet. There are `places` for as many members as are up; those that join later have to find one.
+    pub(super) fn new(asking: Arc<Asking>, selection: Selection, membership: Handle, places: OwnedSemaphorePermit) -> Self {
+        Following { asking, selection, membership, places, followed: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Follows these, and whoever joins, until it is dropped or the daemon ends.
@@ -38,6 +52,8 @@ impl Following {
         for member in members {
             self.start(member);
         }
+        // All that were up have theirs.
+        drop(self.places.split(self.places.num_permits()));
         // What happened between the choice of the members and the following of events is in the list by now.
         self.compare().await;
         loop {
@@ -65,7 +81,7 @@ impl Following {
     /// Takes in how a member stands and what has changed, which may be known already.
     async fn take(&mut self, member: &MemberRecord, change: Change) {
         let name = &member.name;
-        let followed = self.followed.get(name).map(|(target, _)| target.id.as_str());
+        let followed = self.followed.get(name).map(|followed| followed.id.as_str());
         match member.status {
             MemberStatus::Alive if !self.selection.wants(member) && followed.is_some() => {
                 self.followed.remove(name);
@@ -75,15 +91,14 @@ impl Following {
             MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
             MemberStatus::Alive => {
                 let Some(target) = target(member) else { return };
-                if self.followed.len() >= HELD {
-                    return self
-                        .notice(format!("{name} joined: its logs are not followed, since those of {HELD} are already"))
-                        .await;
-                }
                 let how = if change == Change::Tags { "has such tags now" } else { "joined" };
-                self.asking.question.progress().note_asked(1);
-                self.start(target);
-                self.notice(format!("{name} {how}: its logs are followed too")).await;
+                let followed = if self.start(target) {
+                    self.asking.question.progress().note_asked(1);
+                    "its logs are followed too".to_owned()
+                } else {
+                    format!("its logs are not followed, since greps keep connections to {HELD} members open already")
+                };
+                self.notice(format!("{name} {how}: {followed}")).await;
             }
             MemberStatus::Failed | MemberStatus::Left if followed == Some(member.id.as_str()) => {
                 self.followed.remove(name);
@@ -100,16 +115,22 @@ impl Following {
         let _ = self.asking.question.tell(Reply::GrepNotice(text)).await;
     }
 
-    fn start(&mut self, member: Target) {
+    /// Follows a member, in the place of what it was before if that is followed still. Tells whether there is a place for it.
+    fn start(&mut self, member: Target) -> bool {
+        let former = self.followed.remove(&member.name).map(|former| former.place);
+        let place = former.or_else(|| self.places.split(1));
+        let Some(place) = place.or_else(|| Arc::clone(self.places.semaphore()).try_acquire_owned().ok()) else { return false };
         let (stop, stopped) = oneshot::channel();
-        let (asking, target) = (Arc::clone(&self.asking), member.clone());
+        let asking = Arc::clone(&self.asking);
+        let (name, id) = (member.name.clone(), member.id.clone());
         self.tasks.spawn(async move {
             tokio::select! {
-                () = follow(&asking, &target) => {}
+                () = follow(&asking, &member) => {}
                 _ = stopped => asking.question.progress().note_answered(),
             }
         });
-        self.followed.insert(member.name.clone(), (member, stop));
+        self.followed.insert(name, Followed { id, place, _stop: stop });
+        true
     }
 }
 
@@ -143,3 +164,7 @@ async fn follow(asking: &Asking, member: &Target) {
         pause = Some((wait * 2).min(RETRY.1));
     }
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty environment.
 
-use memberd_control::grep::{GrepFiles, GrepJournal, GrepTotals};
+use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Totals};
 use std::io::{self, Read};
 use std::path::Path;
@@ -25,9 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How much of what journalctl says on standard error is kept.
 const MAX_COMPLAINT: u64 = 4 * 1024;
 
-/// The longest line of a journal that is followed. Of a longer one, parts are searched.
-const MAX_FOLLOWED: usize = 1 << 20;
-
 /// What is asked for of a journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'r> {
@@ -48,7 +45,7 @@ pub(super) fn search(
     Asked { journal, files, by_time }: Asked<'_>,
     output: &mut dyn Output,
     cancel: &AtomicBool,
-) -> Result<GrepTotals, String> {
+) -> Result<Totals, String> {
     let mut command = Command::new(program);
     command.args(arguments(journal, files)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -57,13 +54,13 @@ pub(super) fn search(
     let (pipe, complaints) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
     let mut lines = Lines { pipe, at_end: false };
     let running = Running { child: Mutex::new(child), over: AtomicBool::new(false) };
-    let (totals, complaint) = thread::scope(|scope| {
+    let (mut totals, complaint) = thread::scope(|scope| {
         let watch = scope.spawn(|| running.end_when(cancel));
         let complaint = scope.spawn(|| complaint(complaints));
         let totals = match files.follow {
             false if by_time => search.run_stream_by_time(machine, NAME, &mut lines, output, cancel),
             false => search.run_stream(machine, NAME, &mut lines, output, cancel),
-            true => follow(machine, search, &mut lines, output, cancel),
+            true => search.follow_stream(machine, NAME, &mut lines, output, cancel),
         };
         if !lines.at_end {
             // Nothing more is wanted of it.
@@ -74,23 +71,12 @@ pub(super) fn search(
         (totals, complaint.join().unwrap_or_default())
     });
     let failed = running.wait().is_ok_and(|status| status.code().is_some_and(|code| code != 0));
-    if totals.interrupted {
-        return Err("the search was broken off".to_owned());
-    }
-    let mut errors = totals.errors;
-    if failed {
-        errors += 1;
+    if failed && !totals.interrupted {
+        totals.errors += 1;
         // If nobody takes it, the search is over anyway.
         let _ = output.message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
     }
-    Ok(GrepTotals {
-        files: totals.files,
-        bytes: totals.bytes,
-        lines: totals.lines,
-        errors,
-        milliseconds: memberd_ring::time::millis(totals.elapsed),
-        unmatched: Vec::new(),
-    })
+    Ok(totals)
 }
 
 /// What journalctl is told. Every value stands behind the name of its option, and can be no option itself.
@@ -119,36 +105,6 @@ fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, St
 fn moment(milliseconds: i64, microseconds: u32) -> String {
     let milliseconds = milliseconds.max(0);
     format!("@{}.{:03}{microseconds:03}", milliseconds / 1_000, milliseconds % 1_000)
-}
-
-/// Searches lines as they come.
-fn follow(machine: &str, search: &Search, lines: &mut Lines, output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
-    let mut sum = Totals { files: 1, ..Totals::default() };
-    let mut pending = Vec::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = match lines.read(&mut buffer) {
-            Ok(0) => return Totals { interrupted: cancel.load(Ordering::Relaxed), ..sum },
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return Totals { errors: sum.errors + 1, ..sum },
-        };
-        pending.extend_from_slice(buffer.get(..read).unwrap_or_default());
-        let whole = match pending.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => end + 1,
-            None if pending.len() > MAX_FOLLOWED => pending.len(),
-            None => continue,
-        };
-        let rest = pending.split_off(whole);
-        let totals = search.run_stream(machine, NAME, &mut pending.as_slice(), output, cancel);
-        pending = rest;
-        sum.bytes += totals.bytes;
-        sum.lines += totals.lines;
-        sum.errors += totals.errors;
-        if totals.interrupted {
-            return Totals { interrupted: true, ..sum };
-        }
-    }
 }
 
 /// The first line of what journalctl has to say; what is more than that is read, and dropped.

@@ -1,11 +1,16 @@
 //! The journal, with a stand-in for journalctl.
 
 use super::*;
-use memberd_search::{Query, Stopped};
+use crate::search::limits::Limits;
+use crate::search::pieces::Pieces;
+use crate::search::reply::PeerReply;
+use crate::search::{Searches, Work, one};
+use memberd_control::grep::{GrepPattern, GrepRequest, GrepTotals};
+use memberd_search::{Offer, Query, Stopped};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 /// Scripts are written and run one test at a time: what another thread has open for writing cannot be run.
@@ -36,7 +41,7 @@ impl Fake {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn search(&self, files: &GrepFiles, output: &mut dyn Output, cancel: &AtomicBool) -> Result<GrepTotals, String> {
+    fn search(&self, files: &GrepFiles, output: &mut dyn Output, cancel: &AtomicBool) -> Result<Totals, String> {
         let query = Query { patterns: vec!["error".into()], ..Query::default() };
         let journal = files.journal.clone().unwrap_or_default();
         let asked = Asked { journal: &journal, files, by_time: false };
@@ -112,6 +117,20 @@ fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
 }
 
 #[test]
+fn a_search_of_the_journal_is_counted() {
+    let fake = Fake::new("echo 'a error'; echo 'b'");
+    let searches = Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+    searches.set_journal(Some(fake.program()));
+    let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
+    let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };
+    let request = GrepRequest { pattern, files, ..GrepRequest::default() };
+    let (queue, _pieces) = tokio::sync::mpsc::channel(10);
+    let reply = one::search(&searches, &request, Pieces::new(queue, u64::MAX, Arc::default()), &AtomicBool::new(false));
+    assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
+    assert_eq!(searches.work(), Work { running: 0, finished: 1, bytes: 10 });
+}
+
+#[test]
 fn what_journalctl_complains_of_is_an_error_in_its_words() {
     let fake = Fake::new("echo 'x error'; echo 'Failed to open the journal' >&2; exit 1");
     let mut kept = Kept::default();
@@ -137,10 +156,76 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
         let searching = scope.spawn(|| fake.search(&files, &mut Kept { told: Some(told), ..Kept::default() }, &cancel));
         assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), "vm1:journal:one error\n");
         cancel.store(true, Ordering::Relaxed);
-        assert!(searching.join().unwrap().is_err());
+        assert!(searching.join().unwrap().unwrap().interrupted);
     });
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--lines=0".to_owned()]));
+}
+
+/// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its output; then it waits for ever.
+fn followed(query: Query, first: &str, second: &str, hears_first: &str) -> (String, Totals) {
+    let fake = Fake::new(&format!(
+        "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; exec /bin/sleep 1000"
+    ));
+    let files = GrepFiles { follow: true, ..GrepFiles::default() };
+    let compiled = query.compile().unwrap();
+    let (told, hears) = mpsc::channel();
+    let cancel = AtomicBool::new(false);
+    let mut heard = String::new();
+    let totals = thread::scope(|scope| {
+        let searching = scope.spawn(|| {
+            let asked = Asked { journal: &GrepJournal::default(), files: &files, by_time: false };
+            search(&fake.program(), "vm1", &compiled, asked, &mut Kept { told: Some(told), ..Kept::default() }, &cancel)
+        });
+        // A search that waits longer than this for what it should have is cancelled, and what was heard tells.
+        let patience = Duration::from_secs(10);
+        while let Ok(more) = hears.recv_timeout(patience) {
+            heard.push_str(&more);
+            if heard.ends_with(hears_first) {
+                fs::write(fake.program().with_extension("heard"), "").unwrap();
+            }
+            if heard.contains("last") {
+                break;
+            }
+        }
+        cancel.store(true, Ordering::Relaxed);
+        searching.join().unwrap().unwrap()
+    });
+    (heard, totals)
+}
+
+#[test]
+fn numbers_go_on_in_a_journal_that_is_followed() {
+    let query = Query { patterns: vec!["error".into()], line_numbers: true, byte_offsets: true, ..Query::default() };
+    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
+    assert_eq!(heard, "vm1:journal:2:4:error two\nvm1:journal:4:20:last error\n");
+    let query = Query { patterns: vec!["error".into()], line_numbers: true, json: true, ..Query::default() };
+    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
+    let places: Vec<_> = heard.lines().map(|line| (line.contains("\"line\":2,"), line.contains("\"offset\":4,"))).collect();
+    assert_eq!(places, [(true, true), (false, false)], "{heard}");
+    assert!(heard.contains("\"line\":4,") && heard.contains("\"offset\":20,"), "{heard}");
+}
+
+#[test]
+fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
+    let query = Query {
+        patterns: vec!["error".into()],
+        line_numbers: true,
+        before_context: Some(1),
+        after_context: Some(1),
+        ..Query::default()
+    };
+    let (heard, _) = followed(query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
+    let expected = "vm1:journal:1:one error\nvm1:journal-2-two\n--\nvm1:journal-4-four\nvm1:journal:5:last error\n";
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
+    let query = Query { patterns: vec!["error".into()], max_count: Some(2), ..Query::default() };
+    let (heard, totals) = followed(query, "one error\\n", "two error\\nthree error\\n", "one error\n");
+    assert_eq!(heard, "vm1:journal:one error\nvm1:journal:two error\n");
+    assert_eq!((totals.lines, totals.errors, totals.interrupted), (2, 0, false));
 }
 
 #[test]

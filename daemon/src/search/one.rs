@@ -4,34 +4,57 @@ use super::pieces::Pieces;
 use super::reply::PeerReply;
 use super::{Searches, journal, narrow};
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Window};
+use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Totals, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
 pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pieces, cancel: &AtomicBool) -> PeerReply {
-    let compiled = searches.compiled.compile(request).and_then(|search| Ok((search, narrow(request)?)));
-    let totals = compiled.and_then(|(compiled, narrow)| match &request.files.journal {
+    let compiled = searches.compiled.compile(request).and_then(|compiled| Ok((compiled, narrow(request)?)));
+    let searched = compiled.and_then(|(compiled, narrow)| match &request.files.journal {
         Some(journal) => {
             let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
             let asked = journal::Asked { journal, files: &request.files, by_time: request.printing.by_time };
-            journal::search(&program, &searches.machine, &compiled.search, asked, &mut output, cancel)
+            let totals = journal::search(&program, &searches.machine, &compiled.search, asked, &mut output, cancel)?;
+            Ok((totals, Vec::new()))
         }
         None if request.files.follow => {
-            Ok(follow(searches, &compiled.search, &narrow, &plan(searches, request), &mut output, cancel))
+            let plan = plan(searches, request);
+            let totals = compiled.search.follow(&plan, &searches.machine, &searches.offer(), &narrow, &mut output, cancel);
+            Ok((totals, Vec::new()))
         }
-        None => files(searches, request, &compiled.search, &narrow, &mut output, cancel),
+        None => Ok(files(searches, request, &compiled.search, &narrow, &mut output, cancel)),
     });
-    match totals {
+    if let Ok((totals, _)) = &searched {
+        searches.count(totals.bytes);
+    }
+    match searched {
         _ if output.is_over() => {
             let limit = searches.limits.search_output;
             PeerReply::Refused(format!("it found more than {limit} bytes, its limits.search_output"))
         }
-        // If nobody takes the last lines, nobody takes the totals either.
-        Ok(totals) => output.flush().map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals)),
+        Ok((totals, _)) if totals.interrupted => broken_off(),
+        Ok((totals, unmatched)) => {
+            let totals = GrepTotals {
+                files: totals.files,
+                bytes: totals.bytes,
+                lines: totals.lines,
+                errors: totals.errors,
+                milliseconds: memberd_ring::time::millis(totals.elapsed),
+                unmatched,
+            };
+            // If nobody takes the last lines, nobody takes the totals either.
+            output.flush().map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
+        }
         Err(reason) => PeerReply::Refused(reason),
     }
 }
 
+/// The last reply of a search that was cancelled. Nobody waits for it any more.
+pub(super) fn broken_off() -> PeerReply {
+    PeerReply::Refused("the search was broken off".to_owned())
+}
+
+/// Searches files. Tells also which of the request's globs match none.
 fn files(
     searches: &Searches,
     request: &GrepRequest,
@@ -39,7 +62,7 @@ fn files(
     narrow: &Narrow,
     output: &mut Pieces,
     cancel: &AtomicBool,
-) -> Result<GrepTotals, String> {
+) -> (Totals, Vec<String>) {
     let found = searches.offer().files(narrow);
     let mut problems = 0;
     for problem in &found.problems {
@@ -54,32 +77,7 @@ fn files(
         let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
     }
     let totals = search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
-    searches.count(totals.bytes);
-    if totals.interrupted {
-        return Err("the search was broken off".to_owned());
-    }
-    Ok(GrepTotals {
-        files: totals.files,
-        bytes: totals.bytes,
-        lines: totals.lines,
-        errors: totals.errors + problems,
-        milliseconds: memberd_ring::time::millis(totals.elapsed),
-        unmatched: found.unmatched,
-    })
-}
-
-/// Follows files until the search is cancelled, or nobody takes its output.
-fn follow(
-    searches: &Searches,
-    search: &Search,
-    narrow: &Narrow,
-    plan: &Plan,
-    output: &mut Pieces,
-    cancel: &AtomicBool,
-) -> GrepTotals {
-    let totals = search.follow(plan, &searches.machine, &searches.offer(), narrow, output, cancel);
-    searches.count(totals.bytes);
-    GrepTotals { files: totals.files, bytes: totals.bytes, lines: totals.lines, errors: totals.errors, ..GrepTotals::default() }
+    (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
 }
 
 /// How the search goes about its files.

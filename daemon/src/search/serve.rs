@@ -5,7 +5,7 @@
 
 use super::Searches;
 use super::apart::apart;
-use super::one::search;
+use super::one::{broken_off, search};
 use super::pieces::Pieces;
 use super::reply::PeerReply;
 use memberd_control::grep::GrepRequest;
@@ -171,7 +171,7 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
     let _ = reader.read_u8().await;
 }
 
-/// Runs the search on a thread of its own, and returns the last reply.
+/// Runs the search on a thread of its own, and returns the last reply. One that is cancelled before it has begun does not begin.
 async fn run(
     searches: Arc<Searches>,
     request: GrepRequest,
@@ -180,7 +180,14 @@ async fn run(
     searched: Arc<AtomicU64>,
 ) -> PeerReply {
     let slots = if request.files.follow { &searches.follows } else { &searches.slots };
-    let Some(slot) = slot(slots).await else {
+    let slot = tokio::select! {
+        slot = slot(slots) => slot,
+        () = queue.closed() => return broken_off(),
+    };
+    if cancel.load(Ordering::Relaxed) {
+        return broken_off();
+    }
+    let Some(slot) = slot else {
         let kind = if request.files.follow { "searches follow" } else { "searches run" };
         return PeerReply::Refused(format!(
             "{} {kind} there already, its limits.searches: try again later",
@@ -198,4 +205,35 @@ async fn run(
 
 async fn slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     timeout(SLOT_LIMIT, Arc::clone(slots).acquire_owned()).await.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Limits;
+    use memberd_search::Offer;
+
+    fn searches() -> Arc<Searches> {
+        let limits = Limits { searches: 1, ..Limits::default() };
+        Arc::new(Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), limits))
+    }
+
+    #[tokio::test]
+    async fn a_search_that_nobody_waits_for_gives_up_its_place_among_those_that_wait() {
+        let searches = searches();
+        let _taken = Arc::clone(&searches.slots).try_acquire_owned().unwrap();
+        let (queue, pieces) = mpsc::channel(QUEUE);
+        let search = run(Arc::clone(&searches), GrepRequest::default(), queue, Arc::default(), Arc::default());
+        drop(pieces);
+        timeout(SLOT_LIMIT / 2, search).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_search_that_is_cancelled_before_it_begins_does_not_begin() {
+        let searches = searches();
+        let (queue, _pieces) = mpsc::channel(QUEUE);
+        let cancel = Arc::new(AtomicBool::new(true));
+        run(Arc::clone(&searches), GrepRequest::default(), queue, cancel, Arc::default()).await;
+        assert_eq!(searches.work().finished, 0);
+    }
 }

@@ -117,7 +117,6 @@ impl Ours {
         let what = what(request);
         let first = |options: &[(bool, &'static str)]| options.iter().find(|(given, _)| *given).map(|(_, option)| *option);
         let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
-        let context = first(&[(printing.after_context.is_some(), "-A"), (printing.before_context.is_some(), "-B")]);
         let counted = first(&[(self.view.count_by.is_some(), "--count-by"), (self.view.total, "--total")]);
         let against = |option: &str, others: &[Option<&str>]| match others.iter().flatten().next() {
             Some(other) => Err(apart(option, other)),
@@ -138,9 +137,6 @@ impl Ours {
                 &[
                     given(!files.globs.is_empty(), "FILE"),
                     given(self.rotated, "--rotated"),
-                    // Its lines are searched as they come, and none is kept.
-                    given(self.follow && printing.max_count.is_some(), "-m"),
-                    context.filter(|_| self.follow),
                     given(narrowed, if files.include.is_empty() { "--exclude" } else { "--include" }),
                 ],
             )?;

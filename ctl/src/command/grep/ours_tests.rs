@@ -43,6 +43,9 @@ fn each_option_asks_for_one_thing() {
         (&["--since", "@5", "--until", "@6.5", "x"], |r, _| (r.files.since, r.files.until) == (Some(5_000), Some(6_500))),
         (&["--journal", "--merge", "x"], |r, _| r.files.journal.is_some() && r.printing.by_time),
         (&["--journal", "x"], |r, _| r.files.journal == Some(GrepJournal::default())),
+        (&["--follow", "--journal", "-m1", "-A1", "x"], |r, _| {
+            r.files.follow && r.files.journal.is_some() && r.printing.max_count == Some(1) && r.printing.after_context == Some(1)
+        }),
         (&["x", "-u", "a.service", "-ub", "-perr", "--journal"], |r, _| {
             let units = vec!["a.service".to_owned(), "b".to_owned()];
             r.files.journal == Some(GrepJournal { units, priority: Some("err".to_owned()) })
@@ -94,8 +97,6 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         (&["--follow", "-c", "x"], "option '--follow' cannot be combined with '-c'"),
         (&["--follow", "-l", "x"], "option '--follow' cannot be combined with '-l'"),
         (&["--follow", "-q", "x"], "option '--follow' cannot be combined with '-q'"),
-        (&["--follow", "--journal", "-m1", "x"], "option '--journal' cannot be combined with '-m'"),
-        (&["--journal", "--follow", "-A1", "x"], "option '--journal' cannot be combined with '-A'"),
         (&["--journal", "--merge", "--follow", "x"], "option '--merge' cannot be combined with '--follow'"),
         (&["--follow", "--since", "1h", "x"], "option '--follow' cannot be combined with '--since'"),
         (&["--follow", "--stats", "x"], "option '--follow' cannot be combined with '--stats'"),

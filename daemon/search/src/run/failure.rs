@@ -1,10 +1,10 @@
 //! Why a file was not searched, or not to its end, in words.
 
-use std::io;
+use std::{fmt, io};
 
 use super::long_lines::TooLong;
 use super::part_sink::MAX_HELD_BYTES;
-use crate::files::{DecompressError, OfferedFile, reason};
+use crate::files::{DecompressError, reason};
 use crate::pattern::MatchFailure;
 
 /// What kept a file from being searched to its end.
@@ -47,9 +47,8 @@ impl Failure {
         matches!(self, Failure::Unopened(_) | Failure::Unread(_) | Failure::Unmatched(_) | Failure::Spent)
     }
 
-    /// What is said of it, if anything.
-    pub(crate) fn words(&self, file: &OfferedFile) -> Option<String> {
-        let path = file.path().display();
+    /// What is said of it, if anything, with the file's path.
+    pub(crate) fn words(&self, path: impl fmt::Display) -> Option<String> {
         match self {
             Failure::Gone => None,
             Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => Some(format!("{path}: {reason}")),

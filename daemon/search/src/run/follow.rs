@@ -255,7 +255,7 @@ impl Follow<'_> {
     }
 
     fn say(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
-        match failure.words(file) {
+        match failure.words(file.path().display()) {
             Some(words) => self.printer.borrow_mut().chunk().message(words),
             None => Ok(()),
         }

@@ -260,7 +260,7 @@ impl<'m> Merge<'m> {
     /// Says what is the matter with a file.
     fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
-        match failure.words(file) {
+        match failure.words(file.path().display()) {
             Some(words) if !self.work.search.query.no_messages => self.message(words),
             _ => Ok(()),
         }

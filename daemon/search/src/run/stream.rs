@@ -138,7 +138,7 @@ impl Search {
     }
 
     /// Prints what comes at a stream's end, and says what ended it too early.
-    fn end(
+    pub(super) fn end(
         &self,
         name: &str,
         ended: Result<(), Ended>,

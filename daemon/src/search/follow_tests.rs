@@ -1,0 +1,69 @@
+//! Who is followed, as members come and go. Nobody listens where they are.
+
+use super::super::Searches;
+use super::super::ask::{Own, Question};
+use super::super::limits::Limits;
+use super::*;
+use crate::peer::call::Caller;
+use crate::seal::Seal;
+use memberd_control::grep::{GrepMembers, GrepRequest};
+use memberd_control::tags::Tags;
+use memberd_search::Offer;
+use tokio::sync::{Semaphore, mpsc};
+
+fn member(name: &str, incarnation: u64, status: MemberStatus) -> MemberRecord {
+    MemberRecord {
+        id: format!("{name}@127.0.0.1:2/{incarnation}"),
+        name: name.to_owned(),
+        address: "127.0.0.1".to_owned(),
+        port: 2,
+        status,
+        incarnation,
+        this_machine: false,
+        since: 0,
+        evidence: None,
+        tags: Tags::new(),
+    }
+}
+
+/// Takes in how a member stands, and gives back what the client is told of it.
+async fn told(following: &mut Following, client: &mut mpsc::Receiver<Reply>, member: MemberRecord) -> String {
+    following.take(&member, Change::Standing).await;
+    loop {
+        match client.recv().await {
+            // That nobody answers is told in between.
+            Some(Reply::GrepNotice(text)) if !text.contains("trying again") => return text,
+            Some(_) => {}
+            None => return String::new(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() {
+    let places = Arc::new(Semaphore::new(2));
+    let (replies, mut client) = mpsc::channel(100);
+    let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+    let searches = Arc::new(Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default()));
+    let own = Own { searches, request: GrepRequest::default() };
+    let asking = Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
+    let held = Arc::clone(&places).try_acquire_many_owned(1).unwrap();
+    let selection = Selection::new(&GrepMembers::default()).unwrap();
+    let mut following = Following::new(asking, selection, Handle::new().0, held);
+    let (alive, failed) = (MemberStatus::Alive, MemberStatus::Failed);
+
+    assert!(following.start(target(&member("vm1", 1, alive)).unwrap()));
+    assert_eq!(places.available_permits(), 1, "that of those that were up was taken before");
+    let mut told = async |member| told(&mut following, &mut client, member).await;
+    assert_eq!(told(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");
+    assert_eq!(places.available_permits(), 0);
+    let full = "its logs are not followed, since greps keep connections to 512 members open already";
+    assert_eq!(told(member("vm3", 1, alive)).await, format!("vm3 joined: {full}"));
+    assert_eq!(told(member("vm1", 2, alive)).await, "vm1 joined: its logs are followed too", "it takes its own place");
+    assert_eq!(told(member("vm2", 1, failed)).await, "vm2 failed: its logs are not followed any more");
+    assert_eq!(places.available_permits(), 1);
+    assert_eq!(told(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
+    assert_eq!(places.available_permits(), 0);
+    drop(following);
+    assert_eq!(places.available_permits(), 2);
+}
