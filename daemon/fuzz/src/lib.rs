@@ -41,8 +41,12 @@ pub fn founder() -> Node {
     node
 }
 
+/// How far a member's incarnation may be ahead of its wall clock: 366 days, as the protocol has it, and a second for the few of its own lives
+/// that may begin within one millisecond.
+const MOST_AHEAD: u64 = 366 * 24 * 60 * 60 * 1_000 + 1_000;
+
 /// Takes out all that a node wants done at this time, and checks it.
-pub fn check(node: &mut Node, _now: Now) {
+pub fn check(node: &mut Node, now: Now) {
     while node.poll_event().is_some() {}
     let mut payload = Vec::new();
     while let Some(transmit) = node.poll_transmit(&mut payload) {
@@ -51,6 +55,10 @@ pub fn check(node: &mut Node, _now: Now) {
     }
     while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);
+    // Else it would have no larger one to come back with, or not be believed.
+    if let Some(itself) = node.member() {
+        assert!(itself.incarnation.0 <= now.wall.0 + MOST_AHEAD, "{itself} is no incarnation at {}", now.wall.0);
+    }
 }
 
 /// How long one datagram of up to 1,200 bytes may take to be read.
