@@ -1,20 +1,21 @@
-//! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys and patterns.
+//! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys, patterns and times; and a log to search in.
 
 use memberd::seal::datagram::Sealer;
 use memberd::seal::lives::For;
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
-use memberd_control::grep::{GrepPattern, GrepRequest};
+use memberd_control::grep::{GrepColors, GrepFiles, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals};
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
-use memberd_fuzz::{START, address, at, founder, keys};
+use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
 use memberd_ring::{Incarnation, Name, Node, Settings, wire};
+use serde::Serialize;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 fn main() -> io::Result<()> {
-    let (datagrams, request, welcome) = conversation();
+    let Conversation { datagrams, request, welcomes } = conversation();
     let mut sealer = Sealer::new(address(2));
     sealer.begin(wire::decode(&datagrams[0]).map_err(io::Error::other)?.incarnation);
     let sealed = sealer.seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0]).map_err(io::Error::other)?;
@@ -22,9 +23,23 @@ fn main() -> io::Result<()> {
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();
     write("opened_datagram", &[said.concat()])?;
     write("opened_datagram", &said)?;
-    write("member_call", &[[&[0], request.as_slice()].concat(), [&[1], welcome.as_slice()].concat()])?;
     let framed = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes(), bytes].concat();
-    write("member_stream", &[[&[1], framed(&request).as_slice()].concat(), [&[0], &[1; 53][..]].concat(), vec![8, 0, 17, 1]])?;
+    let mut calls = vec![[&[0], request.as_slice()].concat()];
+    calls.extend(welcomes.map(|welcome| [&[1], welcome.as_slice()].concat()));
+    for grep in greps() {
+        calls.push([&[2], cbor(&grep)?.as_slice()].concat());
+    }
+    let done = [&[6], cbor(&GrepTotals::default())?.as_slice()].concat();
+    let timed: Vec<u8> = [&[2], &START.to_be_bytes()[..], &5_u32.to_be_bytes(), b"line\n"].concat();
+    let part = [&[3], &START.to_be_bytes()[..], b"li"].concat();
+    let answer: [&[u8]; 7] = [b"\x05\0\0\0\0\0\0\x01\0", b"\0a line\n", &timed, &part, b"\x01n", b"\x04a message", &done];
+    calls.push([vec![3], answer.map(framed).concat()].concat());
+    write("member_call", &calls)?;
+    let http = b"\x01GET /metrics?name=x HTTP/1.1\r\nHost: vm1\r\n\r\n".to_vec();
+    write(
+        "member_stream",
+        &[[&[2], framed(&request).as_slice()].concat(), [&[0], &[1; 53][..]].concat(), vec![8, 0, 17, 1], http],
+    )?;
 
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "memberctl".to_owned() };
     let pattern = GrepPattern { patterns: vec![b"a.*b".to_vec()], ..GrepPattern::default() };
@@ -57,11 +72,71 @@ fn main() -> io::Result<()> {
     write("keyring", &[format!("# a key\n\n{}", key.to_line().as_str()).into()])?;
     let patterns =
         [r"^\(a*\)b\{1,3\}\1$", r"(foo|ba[[:alpha:]x-z]+)?\<bar\>{2,}", "/var/log/**/*.{log,gz}", r"[]^-[=a=][.-.]]*\w\W\s"];
-    write("pattern", &patterns.map(|pattern| [&[0], pattern.as_bytes()].concat()))
+    let posix = (0..3).flat_map(|syntax| patterns.map(|pattern| [&[syntax], pattern.as_bytes()].concat()));
+    let perl = [r"(*UCP)(?i)^(\w+)\s(?=\1)(?<!x)a*+$", "(*LIMIT_MATCH=5)(a+)+$\naaaaaaaaaaaaaaaaaaaaaaaab"];
+    let perl = perl.map(|pattern| [&[3 | 1 << 5], pattern.as_bytes()].concat());
+    write("pattern", &posix.chain(perl).collect::<Vec<_>>())?;
+    let moments = ["1h30m", "yesterday", "2026-11-21 14:00", "2026-11-21T01:20:33.123+01:00", "07:15", "@1763688033.5"];
+    let moments = moments.map(|moment| [&[3], moment.as_bytes()].concat());
+    let lines = [[&[0], &START.to_be_bytes()[..], LOG].concat(), [&[2], LOG].concat()];
+    write("time", &moments.into_iter().chain(lines).collect::<Vec<_>>())?;
+    fs::write(SAMPLE_LOG, LOG)
 }
 
-/// What two members say to each other from the first word on, and what is asked and answered at the join.
-fn conversation() -> (Vec<Vec<u8>>, Vec<u8>, Vec<u8>) {
+/// Lines with times in every form that logs have them.
+const LOG: &[u8] = b"2025-11-21T01:20:33.123Z INFO member failed name=vm3
+2025-11-21T01:20:33.5+01:00 aaa
+2025-11-21 01:20:33,123 no zone
+    at some.place
+[2025-11-21 01:20:33] a
+2025/11/21 01:20:33 [error] 7#7: b
+Nov 21 01:20:33 vm1 sshd[7]: a foo bar
+Nov  1 00:00:00.25 vm1 x
+<34>Nov 21 01:20:33 vm1 x
+192.0.2.1 - - [21/Nov/2025:01:20:33 +0000] \"GET / HTTP/1.1\" 200
+[Fri Nov 21 01:20:33.123456 2025] [core:notice] x
+1763688033.5 x
+1763688033123
+\xc3\xa4\xff no UTF-8
+";
+
+/// What greps ask for: little, and nearly all there is.
+fn greps() -> [GrepRequest; 3] {
+    let pattern = |pattern: &[u8], syntax| GrepPattern { patterns: vec![pattern.to_vec()], syntax, ..GrepPattern::default() };
+    let colored = GrepPrinting {
+        line_numbers: true,
+        byte_offsets: true,
+        before_context: Some(1),
+        after_context: Some(1),
+        colors: Some(GrepColors::default()),
+        ..GrepPrinting::default()
+    };
+    let files = GrepFiles { globs: vec!["*.log".to_owned()], since: Some(1_763_688_033_000), ..GrepFiles::default() };
+    let by_time = GrepPrinting { by_time: true, json: true, ..GrepPrinting::default() };
+    [
+        GrepRequest { pattern: pattern(b"a.*b", GrepSyntax::Basic), ..GrepRequest::default() },
+        GrepRequest { pattern: pattern(b"a+|b", GrepSyntax::Extended), printing: colored, ..GrepRequest::default() },
+        GrepRequest { pattern: pattern(b"(?<=a)\\w", GrepSyntax::Perl), files, printing: by_time, ..GrepRequest::default() },
+    ]
+}
+
+fn cbor(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+/// What two members say to each other.
+struct Conversation {
+    /// From the first word on.
+    datagrams: Vec<Vec<u8>>,
+    /// What the second asks when it joins.
+    request: Vec<u8>,
+    /// What answers that, and what answers it when it comes back: its last life is told to it then.
+    welcomes: [Vec<u8>; 2],
+}
+
+fn conversation() -> Conversation {
     let (mut one, mut said) = (founder(), Vec::new());
     let mut two = Node::new(Settings::default(), Name::new("vm2").expect("a name"), address(2), None, 8);
     two.join(at(10), vec![address(1)], Vec::new()).expect("it was out");
@@ -89,7 +164,10 @@ fn conversation() -> (Vec<Vec<u8>>, Vec<u8>, Vec<u8>) {
         two.handle_timeout(now);
         while one.poll_event().is_some() || two.poll_event().is_some() {}
     }
-    (said, call.payload, welcome)
+    two.join(at(6_000), vec![address(1)], Vec::new()).expect("it has left");
+    let again = two.poll_call().expect("it asks its introducer again");
+    let back = one.handle_request(at(6_010), &again.payload);
+    Conversation { datagrams: said, request: call.payload, welcomes: [welcome, back] }
 }
 
 fn piece(head: &[u8], bytes: &[u8]) -> Vec<u8> {

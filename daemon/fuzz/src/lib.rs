@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The wall clock when it all begins.
 pub const START: u64 = 1_763_688_033_123;
 
+/// A small log that `examples/seeds.rs` writes, to search in.
+pub const SAMPLE_LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/machine.1.log");
+
 /// The address of a member by its number.
 pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, number], 8_946))
@@ -33,13 +36,17 @@ pub fn keys() -> SealingKeys {
 pub fn founder() -> Node {
     let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), Vec::new(), Vec::new()).expect("it was out");
-    check(&mut node);
+    check(&mut node, at(0));
     assert!(node.member().is_some());
     node
 }
 
-/// Takes out all that a node wants done, and checks it.
-pub fn check(node: &mut Node) {
+/// How far a member's incarnation may be ahead of its wall clock: 366 days, as the protocol has it, and a second for the few of its own lives
+/// that may begin within one millisecond.
+const MOST_AHEAD: u64 = 366 * 24 * 60 * 60 * 1_000 + 1_000;
+
+/// Takes out all that a node wants done at this time, and checks it.
+pub fn check(node: &mut Node, now: Now) {
     while node.poll_event().is_some() {}
     let mut payload = Vec::new();
     while let Some(transmit) = node.poll_transmit(&mut payload) {
@@ -48,6 +55,10 @@ pub fn check(node: &mut Node) {
     }
     while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);
+    // Else it would have no larger one to come back with, or not be believed.
+    if let Some(itself) = node.member() {
+        assert!(itself.incarnation.0 <= now.wall.0 + MOST_AHEAD, "{itself} is no incarnation at {}", now.wall.0);
+    }
 }
 
 /// How long one datagram of up to 1,200 bytes may take to be read.

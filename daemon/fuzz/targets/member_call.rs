@@ -1,25 +1,98 @@
-//! Requests and replies of the protocol over TCP, as a member may send them.
+//! What members say to each other over TCP: requests and replies of the protocol, greps, and what answers these.
+//!
+//! The first byte tells which of these it is.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_fuzz::{address, at, check, founder};
+use memberd::search::Searches;
+use memberd::search::limits::Limits;
+use memberd::search::reply::{PeerReply, Replies};
+use memberd::search::serve::serve;
+use memberd_control::grep::GrepRequest;
+use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder};
 use memberd_ring::{Name, Node, Settings};
+use memberd_search::Offer;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::io::duplex;
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"));
+
+/// Of a machine with one small log.
+static SEARCHES: LazyLock<Arc<Searches>> = LazyLock::new(|| {
+    assert!(Path::new(SAMPLE_LOG).exists(), "examples/seeds.rs writes {SAMPLE_LOG}");
+    let limits = Limits { search_time: Duration::from_secs(2), search_output: 1 << 20, ..Limits::default() };
+    Arc::new(Searches::new("vm1".to_owned(), Offer::new(&[SAMPLE_LOG]).expect("a path"), limits))
+});
 
 fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else { return };
-    if kind % 2 == 0 {
-        let mut node = founder();
-        assert!(!node.handle_request(at(1_000), bytes).is_empty());
-        check(&mut node);
-        node.handle_timeout(at(1_500));
-        check(&mut node);
-    } else {
-        let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
-        node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
-        let call = node.poll_call().expect("it asks its introducer");
-        node.handle_reply(at(10), call.id, Ok(bytes));
-        check(&mut node);
-        node.handle_timeout(at(1_000));
-        check(&mut node);
+    match kind % 4 {
+        0 => ring_request(bytes),
+        1 => ring_reply(bytes),
+        2 => RUNTIME.block_on(grep_request(bytes)),
+        _ => RUNTIME.block_on(grep_replies(bytes)),
     }
 });
+
+fn ring_request(bytes: &[u8]) {
+    let mut node = founder();
+    assert!(!node.handle_request(at(1_000), bytes).is_empty());
+    check(&mut node, at(1_000));
+    node.handle_timeout(at(1_500));
+    check(&mut node, at(1_500));
+}
+
+fn ring_reply(bytes: &[u8]) {
+    let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
+    let call = node.poll_call().expect("it asks its introducer");
+    node.handle_reply(at(10), call.id, Ok(bytes));
+    check(&mut node, at(10));
+    node.handle_timeout(at(1_000));
+    check(&mut node, at(1_000));
+}
+
+/// Read, written the same, and answered to the last word.
+async fn grep_request(bytes: &[u8]) {
+    let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else {
+        // Nobody waits for an answer.
+        assert!(serve(duplex(1).0, bytes, &SEARCHES).await.is_err());
+        return;
+    };
+    // That would go on for ever.
+    request.files.follow = false;
+    let mut again = Vec::new();
+    ciborium::into_writer(&request, &mut again).expect("memory encodes");
+    assert_eq!(ciborium::from_reader(again.as_slice()).ok(), Some(request));
+    let (near, far) = duplex(64 * 1_024);
+    let answered = async {
+        let mut replies = Replies::new(far);
+        while !matches!(replies.next().await.expect("a reply"), PeerReply::Done(_) | PeerReply::Refused(_)) {}
+    };
+    let (served, ()) = tokio::join!(serve(near, &again, &SEARCHES), answered);
+    // Who asked may have gone before it looks.
+    drop(served);
+}
+
+/// Each is read, and written the same; timed lines come out of it whole.
+async fn grep_replies(bytes: &[u8]) {
+    let mut replies = Replies::new(bytes);
+    while let Ok(reply) = replies.next().await {
+        let mut again = Vec::new();
+        reply.write(&mut again).await.expect("memory takes it");
+        assert_eq!(Replies::new(again.as_slice()).next().await.ok().as_ref(), Some(&reply));
+        if let PeerReply::Timed(mut lines) = reply {
+            let (size, mut taken) = (lines.len(), 0);
+            while let Some(time) = lines.time() {
+                let (same, line) = lines.next().expect("it has a time");
+                assert_eq!(same, time);
+                taken += 8 + 4 + line.len();
+            }
+            assert_eq!(taken, size);
+        }
+    }
+}

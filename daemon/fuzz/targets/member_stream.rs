@@ -1,7 +1,8 @@
-//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it.
+//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it; and HTTP, where metrics are asked for.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use memberd::metrics::http::{self, Answer};
 use memberd::peer::frame;
 use memberd::seal::handshake::{initiate, respond};
 use memberd::seal::stream::SealedStream;
@@ -16,6 +17,14 @@ fuzz_target!(|input: &[u8]| {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let mut plain = bytes;
+        if kind % 8 == 1 {
+            let head = http::read_head(&mut plain).await.expect("memory does not break");
+            assert!(head.len() <= 9 * 1_024);
+            if let Answer::Metrics { with_body } = http::answer(&head) {
+                assert!(head.starts_with(if with_body { b"GET /metrics" } else { b"HEAD /metrics" }));
+            }
+            return;
+        }
         if kind % 8 != 0 {
             while let Ok(frame) = frame::read(&mut plain, MAX_CALL).await {
                 assert!(frame.len() <= bytes.len());

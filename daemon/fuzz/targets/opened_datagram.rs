@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
         // It is refused, or taken in.
         let _ = node.handle_datagram(at(now), address(*sender), bytes);
         node.handle_timeout(at(now));
-        check(&mut node);
+        check(&mut node, at(now));
     }
     let itself = node.list().iter().any(|entry| entry.identity.address == address(1) && entry.is_up());
     assert!(itself || node.member().is_none(), "a member is in its own list");

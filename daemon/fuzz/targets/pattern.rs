@@ -1,20 +1,42 @@
-//! Patterns and globs of greps: compiled, or refused in words.
+//! Patterns and globs of greps: compiled and held against a line, or refused in words.
 //!
-//! The first byte tells the syntax and the options; a pattern ends with a newline.
+//! The first byte tells the syntax and the options; a pattern ends with a newline. What backtracks, Perl's patterns and back-references, may
+//! take ten million steps and 16 MiB for a line, for its matches as well as to find out whether it has any.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_search::{Narrow, Offer, Print, Query, Syntax};
+use memberd_search::{Narrow, Offer, Output, Print, Query, Stopped, Syntax};
+use std::sync::atomic::AtomicBool;
+
+/// The longest line that patterns are held against.
+const LINE: usize = 64;
+
+/// Takes what is found, which is part of the line.
+struct Nowhere;
+
+impl Output for Nowhere {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        // A match may be empty or not; each comes with a newline of its own and the names before it.
+        assert!(bytes.len() <= (LINE + 1) * (LINE + "vm1:log:\n".len()));
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        assert!(!text.is_empty());
+        Ok(())
+    }
+}
 
 fuzz_target!(|input: &[u8]| {
     let Some((options, text)) = input.split_first() else { return };
     let bit = |place: u8| options >> place & 1 == 1;
     let query = Query {
         patterns: text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect(),
-        syntax: match options % 3 {
+        syntax: match options % 4 {
             0 => Syntax::Basic,
             1 => Syntax::Extended,
-            _ => Syntax::Fixed,
+            2 => Syntax::Fixed,
+            _ => Syntax::Perl,
         },
         ignore_case: bit(2),
         words: bit(3),
@@ -23,7 +45,12 @@ fuzz_target!(|input: &[u8]| {
         ..Query::default()
     };
     match query.compile() {
-        Ok(search) => drop(search),
+        Ok(search) => {
+            let mut line = text.split(|byte| *byte == b'\n').next_back().unwrap_or_default();
+            line = line.get(..LINE).unwrap_or(line);
+            let totals = search.run_stream("vm1", "log", &mut line, &mut Nowhere, &AtomicBool::new(false));
+            assert!(totals.lines <= 1 && !totals.interrupted);
+        }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
     let Ok(text) = str::from_utf8(text) else { return };

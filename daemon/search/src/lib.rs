@@ -23,3 +23,4 @@ pub use print::{Colors, Sgr};
 pub use query::{Binary, Characters, Print, Query, Syntax};
 pub use run::{LongLines, Plan, Window};
 pub use search::{Search, Totals};
+pub use time::{Times, Zone};

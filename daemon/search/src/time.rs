@@ -4,7 +4,7 @@ mod calendar;
 mod stamp;
 mod zone;
 
-pub(crate) use zone::Zone;
+pub use zone::Zone;
 
 use calendar::Civil;
 use stamp::{Clock, Stamp};
@@ -17,7 +17,7 @@ const YEARS_BACK: i64 = 8;
 
 /// Reads the times of one file's lines.
 #[derive(Debug)]
-pub(crate) struct Times<'z> {
+pub struct Times<'z> {
     zone: &'z Zone,
     /// When the file was last written: no line without a year is more than a day later.
     modified: i64,
@@ -28,12 +28,12 @@ pub(crate) struct Times<'z> {
 
 impl<'z> Times<'z> {
     /// For a file last written at `modified`, in milliseconds since the Unix epoch.
-    pub(crate) fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
+    pub fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
         Times { zone, modified, last: Vec::new(), last_second: 0 }
     }
 
-    /// The time that `line` carries, in milliseconds since the Unix epoch. Only the first [`Times::REACH`] bytes are looked at.
-    pub(crate) fn of(&mut self, line: &[u8]) -> Option<i64> {
+    /// The time that `line` carries, in milliseconds since the Unix epoch. Only its first 512 bytes are looked at.
+    pub fn of(&mut self, line: &[u8]) -> Option<i64> {
         // Most lines carry the second of the line before them.
         if !self.last.is_empty() && line.starts_with(&self.last) {
             let rest = line.get(self.last.len()..).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::handler::context::Context;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tracing::debug;
@@ -31,11 +31,19 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What is said to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Metrics { with_body: bool },
+pub enum Answer {
+    /// What is measured.
+    Metrics {
+        /// Not for `HEAD`.
+        with_body: bool,
+    },
+    /// There is nothing else.
     NotFound,
+    /// Neither `GET` nor `HEAD`.
     WrongMethod,
+    /// No request of HTTP/1.
     BadRequest,
+    /// Longer than what is read of a request.
     HeadTooLong,
 }
 
@@ -78,8 +86,11 @@ async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be: 8 KiB, and up to one more.
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     while head.len() <= LONGEST_HEAD && !is_whole(&head) {
@@ -96,7 +107,8 @@ fn is_whole(head: &[u8]) -> bool {
     head.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
-fn answer(head: &[u8]) -> Answer {
+/// What is said to a request with this head.
+pub fn answer(head: &[u8]) -> Answer {
     if !is_whole(head) {
         return if head.len() > LONGEST_HEAD { Answer::HeadTooLong } else { Answer::BadRequest };
     }

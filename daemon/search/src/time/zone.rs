@@ -10,13 +10,17 @@ const LOCALTIME: &str = "/etc/localtime";
 
 /// A time zone.
 #[derive(Debug, Clone)]
-pub(crate) struct Zone(TimeZone);
+pub struct Zone(TimeZone);
 
 impl Zone {
     /// This machine's; UTC when it says none, or none that can be read.
-    pub(crate) fn local() -> Zone {
-        let zone = std::fs::read(LOCALTIME).ok().and_then(|rules| TimeZone::tzif("local", &rules).ok());
-        Zone(zone.unwrap_or(TimeZone::UTC))
+    pub fn local() -> Zone {
+        std::fs::read(LOCALTIME).ok().and_then(|rules| Zone::of(&rules)).unwrap_or(Zone(TimeZone::UTC))
+    }
+
+    /// The one of these rules, in the format of tzfile(5); none if they are not.
+    pub fn of(rules: &[u8]) -> Option<Zone> {
+        TimeZone::tzif("local", rules).ok().map(Zone)
     }
 
     /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. Of two such moments, when the clock is set
