@@ -36,14 +36,18 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{error, info, warn};
 
-/// How long the leave at the end may take; systemd is promised an end within 5 s.
+/// How long the leave at the end may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long the state's last write may take at the end.
-const KEEP_LIMIT: Duration = Duration::from_secs(1);
+/// How long the leave, the end of the membership thread and the state's last write may take together. With the log's last lines
+/// ([`Log::flush`]: 1 s) and [`LINGER`] the end takes 5 s at the most, which memberd.service relies on.
+const STOP_LIMIT: Duration = Duration::from_millis(3_500);
+
+/// How long the runtime waits at the end for a search, or a disk.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// How often the introducers' names are resolved anew, since machines move.
 const RESOLVE_EVERY: Duration = Duration::from_secs(60);
@@ -76,7 +80,7 @@ pub fn main() -> ExitCode {
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(options.config, config, keys));
             // A search or a disk that hangs does not hold up the end.
-            runtime.shutdown_timeout(Duration::from_millis(200));
+            runtime.shutdown_timeout(LINGER);
             outcome
         });
     match outcome {
@@ -323,18 +327,22 @@ impl Daemon {
     /// Leaves the group and ends all tasks.
     async fn stop(self) {
         let Daemon { handle, servers, membership, sockets, .. } = self;
+        let deadline = Instant::now() + STOP_LIMIT;
         for server in &servers {
             server.abort();
         }
         if timeout(LEAVE_LIMIT, handle.ask(|reply| Command::Leave { reply })).await.is_err() {
             warn!("could not leave the group in time");
         }
-        // If the task has ended already, it has nothing to end.
-        let _ = handle.tell(Command::End).await;
-        if let Ok(Ok(keeper)) = timeout(LEAVE_LIMIT, membership).await
-            && timeout(KEEP_LIMIT, keeper.finish()).await.is_err()
-        {
-            warn!("the disk takes too long for the state");
+        let end = async {
+            // If the task has ended already, it has nothing to end.
+            let _ = handle.tell(Command::End).await;
+            if let Ok(keeper) = membership.await {
+                keeper.finish().await;
+            }
+        };
+        if timeout_at(deadline, end).await.is_err() {
+            warn!("the state was not written in time");
         }
         for socket in sockets {
             if let Err(error) = std::fs::remove_file(&socket) {

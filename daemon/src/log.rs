@@ -105,7 +105,7 @@ impl Log {
         self.writer.reopen();
     }
 
-    /// Returns when all lines so far are written, or after a second for each target that hangs. Blocks.
+    /// Returns when all lines so far are written, or after a second if a target hangs. Blocks.
     pub fn flush(&self) {
         self.writer.flush();
     }

@@ -4,7 +4,14 @@ use memberd_control::message::MemberStatus;
 use memberd_tests::log::Change;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How soon `systemctl stop` is to be done.
@@ -51,6 +58,30 @@ fn a_daemon_that_is_terminated_leaves_and_ends_within_five_seconds() {
     followers.assert_in_every_list(&id, MemberStatus::Left, start, &["vm4"]);
     fleet.assert_quiet_for(&mut followers, AFTERMATH, &[]);
     assert_left_and_never_failed(&fleet, &id);
+}
+
+#[test]
+fn a_daemon_whose_disk_and_log_hang_and_whom_nobody_hears_ends_within_five_seconds_all_the_same() {
+    let fifo = |path: &Path| mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let mut logs = Vec::new();
+    let mut fleet = Fleet::start_with(2, |daemon| {
+        let log = daemon.log().path().to_owned();
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        fifo(&log);
+        logs.push(OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(log).unwrap());
+    });
+    fleet.wait_until_remembered();
+    // There is no room for another line.
+    while logs[0].write(b"x").is_ok() {}
+    // Who opens that to write waits for a reader, and there is none.
+    fifo(&fleet[1].settings.state_dir.join("members.cbor.new"));
+    fleet[2].kill();
+    let start = fleet[1].signal(Signal::SIGTERM);
+    let status = fleet[1].wait_for_end(2 * STOPPED);
+    assert!(start.elapsed() <= STOPPED, "it ended after {:?}", start.elapsed());
+    assert!(status.success(), "{status}");
+    let said = fleet[1].stderr();
+    assert!(said.contains("the state was not written in time"), "{said}");
 }
 
 #[test]

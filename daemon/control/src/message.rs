@@ -69,8 +69,8 @@ pub enum EventsFrom {
     Last(u64),
 }
 
-/// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind
-/// (see [`Reply::is_final`]); [`Request::Events`], [`Request::EventsFrom`] and [`Request::Changes`] have no final reply but
+/// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind;
+/// [`Request::Events`], [`Request::EventsFrom`] and [`Request::Changes`] have no final reply but
 /// [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
@@ -143,30 +143,6 @@ pub enum Reply {
     Metrics(String),
     /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
     Ring(RingPart),
-}
-
-impl Reply {
-    /// Whether this reply ends the answer to a request.
-    pub fn is_final(&self) -> bool {
-        match self {
-            Reply::Joined { .. }
-            | Reply::Left { .. }
-            | Reply::Status(_)
-            | Reply::Done
-            | Reply::Refused(_)
-            | Reply::Log { .. }
-            | Reply::Metrics(_) => true,
-            Reply::Members(_)
-            | Reply::Event(_)
-            | Reply::EventsMissed(_)
-            | Reply::Ring(_)
-            | Reply::GrepOutput { .. }
-            | Reply::GrepMessage { .. }
-            | Reply::GrepProgress { .. }
-            | Reply::GrepNotice(_)
-            | Reply::GrepMember { .. } => false,
-        }
-    }
 }
 
 /// The most members in one [`Reply::Members`].

@@ -8,10 +8,10 @@ use super::target::{LogFile, StandardError, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::Level;
 
-/// How long the end of the process waits for the last lines of one target.
+/// How long the end of the process waits for the last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// The way to one thread: its queue, and the form in which its target takes records.
@@ -79,9 +79,11 @@ impl Writer {
 
     /// Waits until all lines so far are written and a reopening asked for is done, but not for a target that hangs.
     pub(super) fn flush(&self) {
-        // What hangs cannot be helped, and there is nowhere left to say so.
-        let _ = self.file.queue.flush(FLUSH_LIMIT);
-        let _ = self.console.queue.flush(FLUSH_LIMIT);
+        let deadline = Instant::now() + FLUSH_LIMIT;
+        // What hangs cannot be helped, and there is nowhere left to say so. The other target is written meanwhile.
+        for queue in [&self.file.queue, &self.console.queue] {
+            let _ = queue.flush(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// What keeps lines from being written now, in each target where something does.
