@@ -76,3 +76,95 @@ fn told(reply: Reply) -> Result<Option<Told>, Failure> {
         _ => Err(out_of_place()),
     }
 }
+
+/// Goes on where a lost connection ended: no change is told twice, and none is left out that the daemon knows.
+#[derive(Debug)]
+pub(crate) struct Resumption {
+    from: EventsFrom,
+    /// Those of the newest moment. The next connection tells them again, since there may be others of it.
+    newest: Vec<EventRecord>,
+}
+
+impl Resumption {
+    /// The first connection begins with these.
+    pub(crate) fn new(from: EventsFrom) -> Resumption {
+        Resumption { from, newest: Vec::new() }
+    }
+
+    /// With what the next connection has to begin.
+    pub(crate) fn from(&self) -> EventsFrom {
+        self.from
+    }
+
+    /// Notes what was told. Whether it is new: not what the connection before has told.
+    pub(crate) fn is_new(&mut self, told: &Told) -> bool {
+        match told {
+            Told::Event(event) if self.newest.contains(event) => return false,
+            Told::Event(event) => {
+                self.newest.retain(|other| other.time == event.time);
+                self.newest.push(event.as_ref().clone());
+                self.from = EventsFrom::Since(event.time);
+            }
+            Told::Missed(missed) => self.from = EventsFrom::Since(missed.until),
+        }
+        true
+    }
+
+    /// The connection was lost at this moment, in milliseconds since the Unix epoch: if none of the past is wanted, what happens from
+    /// now on still is.
+    pub(crate) fn lost(&mut self, now: u64) {
+        if self.from == EventsFrom::Last(0) {
+            self.from = EventsFrom::Since(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_control::message::{Change, MemberRecord, MemberStatus};
+    use memberd_control::tags::Tags;
+
+    fn told(number: u64, time: u64) -> Told {
+        let status = MemberStatus::Failed;
+        let member = MemberRecord {
+            id: format!("vm{number}@127.0.0.1:8946/1"),
+            name: format!("vm{number}"),
+            address: "127.0.0.1".to_owned(),
+            port: 8946,
+            status,
+            incarnation: 1,
+            this_machine: false,
+            since: time,
+            evidence: None,
+            tags: Tags::new(),
+        };
+        Told::Event(Box::new(EventRecord { time, change: Change::Standing, status, member }))
+    }
+
+    #[test]
+    fn of_changes_of_one_moment_those_are_told_that_were_not_before_the_connection_was_lost() {
+        let mut resumption = Resumption::new(EventsFrom::Last(100));
+        assert!(resumption.is_new(&told(1, 10)) && resumption.is_new(&told(2, 20)) && resumption.is_new(&told(3, 20)));
+        resumption.lost(50);
+        assert_eq!(resumption.from(), EventsFrom::Since(20));
+        let again = [told(2, 20), told(3, 20), told(4, 20), told(5, 30)].map(|told| resumption.is_new(&told));
+        assert_eq!(again, [false, false, true, true]);
+        assert_eq!(resumption.from(), EventsFrom::Since(30));
+    }
+
+    #[test]
+    fn a_gap_is_told_once() {
+        let mut resumption = Resumption::new(EventsFrom::Last(100));
+        assert!(resumption.is_new(&told(1, 10)));
+        assert!(resumption.is_new(&Told::Missed(MissedRecord { until: 40, count: None })));
+        assert_eq!(resumption.from(), EventsFrom::Since(40));
+    }
+
+    #[test]
+    fn who_wants_nothing_of_the_past_wants_what_happens_while_the_connection_is_lost() {
+        let mut resumption = Resumption::new(EventsFrom::Last(0));
+        resumption.lost(50);
+        assert_eq!(resumption.from(), EventsFrom::Since(50));
+    }
+}

@@ -9,7 +9,7 @@ use jiff::Zoned;
 use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus, MissedRecord};
 
 use self::exec::Runner;
-use crate::changes::{Changes, Told};
+use crate::changes::{Changes, Resumption, Told};
 use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
 use crate::json;
@@ -117,7 +117,8 @@ impl Events {
                     output.line(&line)?;
                 }
                 Told::Missed(missed) => {
-                    let line = output.styled(Style::Yellow, &missed_in_words(&missed));
+                    let line = format!("{}  {}", words::timestamp(missed.until), missed_in_words(&missed));
+                    let line = output.styled(Style::Yellow, &line);
                     output.line(&line)?;
                 }
             }
@@ -128,32 +129,19 @@ impl Events {
     /// Hands each change to the command. A daemon that went away is waited for, and asked for what happened since.
     fn run_commands(&self, command: &str, daemon: &Daemon) -> Result<(), Failure> {
         let mut runner = Runner::start(command.to_owned(), self.exec_timeout);
-        let mut from = self.from();
-        // Those of the newest moment, which are told again after a reconnection.
-        let mut newest: Vec<EventRecord> = Vec::new();
-        let mut changes = self.ask(from, daemon)?;
+        let mut resumption = Resumption::new(self.from());
+        let mut changes = self.ask(resumption.from(), daemon)?;
         loop {
-            let told = match changes.next() {
-                Ok(Some(told)) => told,
+            match changes.next() {
+                Ok(Some(told)) if resumption.is_new(&told) => runner.hand(told)?,
+                Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
                 Err(failure) if failure.exit() == Exit::Unreachable => {
-                    if matches!(from, EventsFrom::Last(_)) {
-                        from = EventsFrom::Since(words::now());
-                    }
-                    changes = self.ask_again(from, daemon, &failure)?;
-                    continue;
+                    resumption.lost(words::now());
+                    changes = self.ask_again(resumption.from(), daemon, &failure)?;
                 }
                 Err(failure) => return Err(failure),
-            };
-            if let Told::Event(event) = &told {
-                if newest.contains(event) {
-                    continue;
-                }
-                newest.retain(|other| other.time == event.time);
-                newest.push(event.as_ref().clone());
-                from = EventsFrom::Since(event.time);
             }
-            runner.hand(told)?;
         }
     }
 
@@ -224,10 +212,10 @@ fn line(output: &Output, event: &EventRecord) -> String {
     format!("{time}  {name} {verb}{}  ({id})", detail(event))
 }
 
-fn missed_in_words(missed: &MissedRecord) -> String {
-    let until = words::timestamp(missed.until);
+/// What is missing before the moment that it names.
+pub(super) fn missed_in_words(missed: &MissedRecord) -> String {
     match missed.count {
-        Some(count) => format!("{until}  {} before this were missed: they came too fast", words::count(count, "change")),
-        None => format!("{until}  memberd does not know the changes before this"),
+        Some(count) => format!("{} before this were missed: they came too fast", words::count(count, "change")),
+        None => "memberd does not know the changes before this".to_owned(),
     }
 }

@@ -205,13 +205,3 @@ fn socket_address(address: &str, port: u16) -> String {
     let host = words::printable(address);
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
-
-/// The standing in the word that `--status` takes.
-fn standing(status: memberd_control::message::MemberStatus) -> &'static str {
-    use memberd_control::message::MemberStatus;
-    match status {
-        MemberStatus::Alive => "alive",
-        MemberStatus::Failed => "failed",
-        MemberStatus::Left => "left",
-    }
-}

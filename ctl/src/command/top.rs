@@ -139,8 +139,8 @@ impl Top {
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut view = View::new(self.member.clone());
         view.take(Input::Snapshot(Box::new(self.look(daemon)?)));
-        for event in feed::past(daemon)? {
-            view.take(Input::Event(Box::new(event)));
+        for told in feed::past(daemon)? {
+            view.take(Input::Told(told));
         }
         std::thread::sleep(BETWEEN_LOOKS);
         view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));

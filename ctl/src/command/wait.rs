@@ -83,23 +83,17 @@ impl Wait {
         let newest = members.iter().filter(|member| member.name == *name).max_by_key(|member| member.incarnation);
         match newest {
             None => Some(format!("{name} is not in the list: see memberctl list --all")),
-            Some(member) if member.status != wanted => Some(format!("{name} is {}, not {}", word(member.status), word(wanted))),
+            Some(member) if member.status != wanted => {
+                Some(format!("{name} is {}, not {}", member.status.as_str(), wanted.as_str()))
+            }
             Some(_) => None,
         }
     }
 }
 
-fn word(status: MemberStatus) -> &'static str {
-    match status {
-        MemberStatus::Alive => "alive",
-        MemberStatus::Failed => "failed",
-        MemberStatus::Left => "left",
-    }
-}
-
 fn status(text: &str) -> Result<MemberStatus, String> {
-    let all = [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
-    all.into_iter().find(|status| word(*status) == text).ok_or_else(|| "alive, failed or left".to_owned())
+    let named = MemberStatus::ALL.into_iter().find(|status| status.as_str() == text);
+    named.ok_or_else(|| "alive, failed or left".to_owned())
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl GrepPrinting {
         self.before_context.is_some() || self.after_context.is_some()
     }
 
-    /// The line between groups of lines, in its colour. None without context, with `--no-group-separator`, and where no lines of text
+    /// The line between groups of lines, in its colour, as searches print it: it stands between members' lines too. None without context, with `--no-group-separator`, and where no lines of text
     /// are printed.
     pub fn separator(&self) -> Option<Vec<u8>> {
         let lines = matches!(self.what, GrepPrint::Lines | GrepPrint::Matches) && !self.json;

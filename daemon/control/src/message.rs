@@ -186,6 +186,20 @@ pub enum MemberStatus {
     Left,
 }
 
+impl MemberStatus {
+    /// All there are.
+    pub const ALL: [MemberStatus; 3] = [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
+
+    /// In a word: `alive`, `failed` or `left`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MemberStatus::Alive => "alive",
+            MemberStatus::Failed => "failed",
+            MemberStatus::Left => "left",
+        }
+    }
+}
+
 /// One member as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRecord {

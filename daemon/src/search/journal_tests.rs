@@ -163,7 +163,7 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
 }
 
 /// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its output; then it waits for ever.
-fn followed(query: Query, first: &str, second: &str, hears_first: &str) -> (String, Totals) {
+fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (String, Totals) {
     let fake = Fake::new(&format!(
         "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; exec /bin/sleep 1000"
     ));
@@ -197,10 +197,10 @@ fn followed(query: Query, first: &str, second: &str, hears_first: &str) -> (Stri
 #[test]
 fn numbers_go_on_in_a_journal_that_is_followed() {
     let query = Query { patterns: vec!["error".into()], line_numbers: true, byte_offsets: true, ..Query::default() };
-    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
+    let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
     assert_eq!(heard, "vm1:journal:2:4:error two\nvm1:journal:4:20:last error\n");
     let query = Query { patterns: vec!["error".into()], line_numbers: true, json: true, ..Query::default() };
-    let (heard, _) = followed(query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
+    let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
     let places: Vec<_> = heard.lines().map(|line| (line.contains("\"line\":2,"), line.contains("\"offset\":4,"))).collect();
     assert_eq!(places, [(true, true), (false, false)], "{heard}");
     assert!(heard.contains("\"line\":4,") && heard.contains("\"offset\":20,"), "{heard}");
@@ -215,7 +215,7 @@ fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
         after_context: Some(1),
         ..Query::default()
     };
-    let (heard, _) = followed(query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
+    let (heard, _) = followed(&query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
     let expected = "vm1:journal:1:one error\nvm1:journal-2-two\n--\nvm1:journal-4-four\nvm1:journal:5:last error\n";
     assert_eq!(heard, expected);
 }
@@ -223,7 +223,7 @@ fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
 #[test]
 fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
     let query = Query { patterns: vec!["error".into()], max_count: Some(2), ..Query::default() };
-    let (heard, totals) = followed(query, "one error\\n", "two error\\nthree error\\n", "one error\n");
+    let (heard, totals) = followed(&query, "one error\\n", "two error\\nthree error\\n", "one error\n");
     assert_eq!(heard, "vm1:journal:one error\nvm1:journal:two error\n");
     assert_eq!((totals.lines, totals.errors, totals.interrupted), (2, 0, false));
 }

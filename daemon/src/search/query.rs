@@ -83,7 +83,8 @@ fn colors(colors: &GrepColors) -> Result<Colors, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_search::MAX_COMPILED_BYTES;
+    use memberd_search::{MAX_COMPILED_BYTES, Output, Stopped};
+    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn a_request_for_nothing_special_is_a_query_for_nothing_special() {
@@ -99,5 +100,60 @@ mod tests {
         let request =
             GrepRequest { printing: GrepPrinting { colors: Some(odd), ..GrepPrinting::default() }, ..GrepRequest::default() };
         assert!(query(&request, MAX_COMPILED_BYTES).is_err());
+    }
+
+    /// Keeps the lines, each with its end.
+    #[derive(Default)]
+    struct Kept(Vec<u8>);
+
+    impl Output for Kept {
+        fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+            self.0.extend(bytes);
+            Ok(())
+        }
+
+        fn message(&mut self, _: String) -> Result<(), Stopped> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_separates_members_is_what_separates_groups_of_lines() {
+        let context = GrepPrinting { after_context: Some(0), ..GrepPrinting::default() };
+        let colors = |separator: &str, no_erase| {
+            let colors = GrepColors { separator: separator.to_owned(), no_erase, ..GrepColors::default() };
+            GrepPrinting { colors: Some(colors), ..context.clone() }
+        };
+        let separator =
+            |separator: Option<&[u8]>| GrepPrinting { group_separator: separator.map(<[u8]>::to_vec), ..context.clone() };
+        let what = |what| GrepPrinting { what, ..context.clone() };
+        let table = [
+            GrepPrinting::default(),
+            context.clone(),
+            GrepPrinting { before_context: Some(1), ..GrepPrinting::default() },
+            GrepPrinting { json: true, ..context.clone() },
+            separator(None),
+            separator(Some(b"")),
+            separator(Some(b"~ \xff ~")),
+            colors("36", false),
+            colors("01;36", true),
+            colors("", false),
+            what(GrepPrint::Matches),
+            what(GrepPrint::Count),
+            what(GrepPrint::Nothing),
+        ];
+        for printing in table {
+            let pattern = GrepPattern { patterns: vec!["x".into()], ..GrepPattern::default() };
+            let request = GrepRequest { pattern, printing, ..GrepRequest::default() };
+            let search = query(&request, MAX_COMPILED_BYTES).unwrap().compile().unwrap();
+            let mut kept = Kept::default();
+            search.run_stream("vm1", "f", &mut &b"x\n\n\nx\n"[..], &mut kept, &AtomicBool::new(false));
+            let lines: Vec<&[u8]> = kept.0.split_inclusive(|byte| *byte == b'\n').collect();
+            // What precedes the second line with an x is the context that it has, and before that the separator.
+            let between = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
+            let context = usize::from(request.printing.before_context == Some(1));
+            let between = between.get(..between.len() - context).unwrap_or_default().concat();
+            assert_eq!(between, request.printing.separator().unwrap_or_default(), "{:?}", request.printing);
+        }
     }
 }

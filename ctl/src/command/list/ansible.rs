@@ -8,7 +8,6 @@ use memberd_control::message::MemberRecord;
 use memberd_control::tags::Tags;
 use serde::Serialize;
 
-use super::standing;
 use crate::exit::Failure;
 use crate::json;
 
@@ -53,7 +52,7 @@ pub(super) fn render(members: &[MemberRecord]) -> Result<String, Failure> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let mut hostvars = BTreeMap::new();
     for member in members {
-        let status = standing(member.status);
+        let status = member.status.as_str();
         groups.entry(format!("memberd_{status}")).or_default().hosts.push(&member.name);
         hostvars.insert(
             member.name.as_str(),

@@ -2,7 +2,6 @@
 
 use memberd_control::message::MemberRecord;
 
-use super::standing;
 use crate::words::{printable, tags, timestamp};
 
 const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n";
@@ -15,7 +14,7 @@ pub(super) fn render(members: &[MemberRecord]) -> String {
             member.name.clone(),
             member.address.clone(),
             member.port.to_string(),
-            standing(member.status).to_owned(),
+            member.status.as_str().to_owned(),
             timestamp(member.since),
             member.incarnation.to_string(),
             member.id.clone(),

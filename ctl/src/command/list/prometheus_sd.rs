@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use memberd_control::message::MemberRecord;
 use serde::Serialize;
 
-use super::{socket_address, standing};
+use super::socket_address;
 use crate::exit::Failure;
 use crate::json;
 
@@ -41,7 +41,7 @@ pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<String, Fail
             labels: Labels {
                 member: &member.name,
                 __meta_memberd_id: &member.id,
-                __meta_memberd_status: standing(member.status),
+                __meta_memberd_status: member.status.as_str(),
                 tags: tags.collect(),
             },
         })

@@ -141,7 +141,7 @@ impl Selection {
     pub(super) fn not_shown(&self, Chosen { others, .. }: &Chosen) -> Option<String> {
         let gone = |standing: Standing| {
             let count = others.iter().filter(|member| standing.is(member.status) && self.describes(member)).count();
-            (count > 0).then(|| format!("{count} {}", super::standing(standing.status())))
+            (count > 0).then(|| format!("{count} {}", standing.status().as_str()))
         };
         let gone: Vec<String> = [Standing::Failed, Standing::Left].into_iter().filter_map(gone).collect();
         (self.status.is_empty() && !gone.is_empty()).then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))

@@ -2,7 +2,7 @@
 
 use memberd_control::message::{MemberRecord, MemberStatus};
 
-use super::{socket_address, standing};
+use super::socket_address;
 use crate::output::{Output, Style};
 use crate::words;
 
@@ -23,7 +23,7 @@ pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> S
     let mut text = output.styled(Style::Bold, &titles) + "\n";
     for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
         let own = if member.this_machine { '*' } else { ' ' };
-        let status = output.styled(style(member.status), &format!("{:6}", standing(member.status)));
+        let status = output.styled(style(member.status), &format!("{:6}", member.status.as_str()));
         let last = match (tags, room) {
             (true, Some(room)) => words::tags_within(room, &member.tags),
             (true, None) => words::tags(&member.tags),

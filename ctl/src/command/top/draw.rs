@@ -9,6 +9,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::look::Look;
 use super::ring;
 use super::view::{Found, Rates, View};
+use crate::changes::Told;
 use crate::command::{events, status};
 use crate::words::{self, printable};
 
@@ -118,19 +119,8 @@ fn traffic(rates: Rates) -> String {
 fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let share = if view.found.is_some() { 40 } else { 100 };
     let [changes, found] = Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
-    let lines = view.events.iter().map(|event| {
-        let style = match event.change {
-            Change::Standing => look.standing(event.status),
-            Change::Tags => look.faint(),
-        };
-        Line::from(vec![
-            Span::styled(format!("{}  ", time_of_day(event.time)), look.faint()),
-            Span::raw(format!("{} ", printable(&event.member.name))),
-            Span::styled(words::verb(event), style),
-            Span::raw(events::detail(event)),
-        ])
-    });
-    pane(Line::styled("CHANGES", look.title()), lines.collect(), changes, buffer);
+    let lines = view.changes.iter().map(|told| change(told, look)).collect();
+    pane(Line::styled("CHANGES", look.title()), lines, changes, buffer);
     if let Some(Found { line, lines, state, .. }) = &view.found {
         let title = vec![
             Span::styled("GREP ", look.title()),
@@ -138,6 +128,27 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
             Span::styled(format!("  {state}"), look.faint()),
         ];
         pane(Line::from(title), lines.iter().map(|line| Line::raw(line.clone())).collect(), found, buffer);
+    }
+}
+
+fn change<'a>(told: &Told, look: Look) -> Line<'a> {
+    let time = |time| Span::styled(format!("{}  ", time_of_day(time)), look.faint());
+    match told {
+        Told::Event(event) => {
+            let style = match event.change {
+                Change::Standing => look.standing(event.status),
+                Change::Tags => look.faint(),
+            };
+            Line::from(vec![
+                time(event.time),
+                Span::raw(format!("{} ", printable(&event.member.name))),
+                Span::styled(words::verb(event), style),
+                Span::raw(events::detail(event)),
+            ])
+        }
+        Told::Missed(missed) => {
+            Line::from(vec![time(missed.until), Span::styled(events::missed_in_words(missed), look.warning())])
+        }
     }
 }
 

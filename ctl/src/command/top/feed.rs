@@ -4,11 +4,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use memberd_control::message::{EventRecord, EventsFrom, MemberRecord, Reply, Request, RingPart, StatusReport};
+use memberd_control::message::{EventsFrom, MemberRecord, Reply, Request, RingPart, StatusReport};
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
-use crate::changes::{Changes, Told};
+use crate::changes::{Changes, Resumption, Told};
 use crate::command::{list, status};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
@@ -33,8 +33,8 @@ pub(super) enum Input {
     Snapshot(Box<Snapshot>),
     /// The daemon does not answer, and why.
     Lost(String),
-    /// A membership change.
-    Event(Box<EventRecord>),
+    /// A membership change, or that some are missing.
+    Told(Told),
     /// A key.
     Key(KeyEvent),
     /// A line of the grep of this number.
@@ -151,15 +151,13 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 }
 
 /// The newest changes that the daemon remembers.
-pub(super) fn past(daemon: &Daemon) -> Result<Vec<EventRecord>, Failure> {
+pub(super) fn past(daemon: &Daemon) -> Result<Vec<Told>, Failure> {
     let mut changes = Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), words::now(), PATIENCE)?;
-    let mut events = Vec::new();
+    let mut past = Vec::new();
     while let Some(told) = changes.next()? {
-        if let Told::Event(event) = told {
-            events.push(*event);
-        }
+        past.push(told);
     }
-    Ok(events)
+    Ok(past)
 }
 
 fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
@@ -181,15 +179,12 @@ fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
 
 /// Follows the events, of the next daemon too if this one goes away.
 fn follow(daemon: &Daemon, sender: &SyncSender<Input>) {
-    let mut from = EventsFrom::Last(EVENTS_KEPT);
+    let mut resumption = Resumption::new(EventsFrom::Last(EVENTS_KEPT));
     loop {
-        if let Ok(mut changes) = Changes::follow(daemon, from, Patience::Endless) {
+        if let Ok(mut changes) = Changes::follow(daemon, resumption.from(), Patience::Endless) {
             while let Ok(Some(told)) = changes.next() {
-                if let Told::Event(event) = told {
-                    from = EventsFrom::Since(event.time + 1);
-                    if sender.send(Input::Event(event)).is_err() {
-                        return;
-                    }
+                if resumption.is_new(&told) && sender.send(Input::Told(told)).is_err() {
+                    return;
                 }
             }
         }

@@ -85,6 +85,9 @@ fn pass_on(pipe: impl Read, number: u64, sender: &SyncSender<Input>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
+        if !line.ends_with(b"\n") && reader.skip_until(b'\n').is_err() {
+            return;
+        }
         let text = words::printable(String::from_utf8_lossy(&line).trim_end_matches('\n'));
         if sender.send(Input::Found(number, text)).is_err() {
             return;
@@ -94,11 +97,28 @@ fn pass_on(pipe: impl Read, number: u64, sender: &SyncSender<Input>) {
 
 #[cfg(test)]
 mod tests {
-    use super::arguments;
+    use super::*;
+    use std::sync::mpsc::sync_channel;
 
     #[test]
     fn what_is_typed_is_a_pattern_unless_it_begins_with_options() {
         assert_eq!(arguments(" timed out "), ["-e", "timed out"]);
         assert_eq!(arguments("-i -c error nginx*"), ["-i", "-c", "error", "nginx*"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_that_is_too_long_is_left_out() {
+        let longest = usize::try_from(LONGEST_LINE).unwrap();
+        let of = |length: usize| "x".repeat(length);
+        let text = [of(longest - 1), of(longest), of(longest + 1), of(1 << 20), "next".to_owned(), of(longest + 1)].join("\n");
+        let (sender, found) = sync_channel(1_000);
+        pass_on(text.as_bytes(), 7, &sender);
+        drop(sender);
+        let lines = found.iter().map(|input| match input {
+            Input::Found(7, line) => line,
+            other => panic!("{other:?}"),
+        });
+        let lines: Vec<String> = lines.collect();
+        assert_eq!(lines, [of(longest - 1), of(longest), of(longest), of(longest), "next".to_owned(), of(longest)]);
     }
 }

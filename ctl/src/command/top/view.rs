@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use memberd_control::message::{EventRecord, MemberRecord, MemberStatus, StatusReport};
+use memberd_control::message::{MemberRecord, MemberStatus, StatusReport};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::feed::{EVENTS_KEPT, Group, Input, Snapshot};
 use super::search::Search;
+use crate::changes::Told;
 
 /// How many lines of a grep are kept.
 const LINES_KEPT: usize = 500;
@@ -53,7 +54,8 @@ pub(super) struct View {
     k: usize,
     selected: Option<String>,
     pub(super) rates: Option<Rates>,
-    pub(super) events: VecDeque<EventRecord>,
+    /// The latest changes, and what is missing among them.
+    pub(super) changes: VecDeque<Told>,
     pub(super) lost: Option<String>,
     /// What is being typed.
     pub(super) typing: Option<String>,
@@ -71,7 +73,7 @@ impl View {
         match input {
             Input::Snapshot(snapshot) => self.renew(*snapshot),
             Input::Lost(why) => self.lost = Some(why),
-            Input::Event(event) => push(&mut self.events, *event, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX)),
+            Input::Told(told) => push(&mut self.changes, told, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX)),
             Input::Key(key) => return self.key(key),
             Input::Found(number, line) => {
                 if let Some(found) = self.found_by(number) {

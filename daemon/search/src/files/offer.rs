@@ -69,11 +69,16 @@ impl Offer {
 
     /// The offered files that `narrow` wants, as they are now. Reads directories, so it blocks.
     pub fn files(&self, narrow: &Narrow) -> Found {
+        self.files_within(MAX_ENTRIES, narrow)
+    }
+
+    /// The same, looking at so many directory entries at most.
+    fn files_within(&self, entries: usize, narrow: &Narrow) -> Found {
         let mut collector = Collector {
             tracker: narrow.tracker(),
             files: BTreeMap::new(),
             problems: Vec::new(),
-            entries_left: MAX_ENTRIES,
+            entries_left: entries,
             cut: false,
         };
         for glob in &self.globs {
@@ -135,14 +140,7 @@ impl Collector<'_> {
 
     /// The regular files in the directory of a file, those left out that are excluded.
     fn siblings(&mut self, file: &OfferedFile) -> Vec<OfferedFile> {
-        let entries_left = &mut self.entries_left;
-        let mut more = true;
-        let siblings = file.siblings(|| {
-            more = entries_left.checked_sub(1).map(|left| *entries_left = left).is_some();
-            more
-        });
-        self.cut |= !more;
-        match siblings {
+        match file.siblings(|| self.may_go_on()) {
             Ok(siblings) => siblings.into_iter().filter(|sibling| !self.tracker.excludes(sibling.path())).collect(),
             Err(error) => {
                 if !is_missing(&error) {
@@ -174,10 +172,30 @@ impl Visitor for Collector<'_> {
     }
 
     fn may_go_on(&mut self) -> bool {
-        match self.entries_left.checked_sub(1) {
-            Some(left) => self.entries_left = left,
-            None => self.cut = true,
-        }
-        self.entries_left > 0
+        let left = self.entries_left.checked_sub(1);
+        self.cut |= left.is_none();
+        self.entries_left = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_that_may_be_looked_at_is_and_one_more_is_told() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let paths = ["a.log", "b.log", "c.log"].map(|name| directory.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, "").unwrap());
+        let offer = Offer::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
+        let found = |entries| offer.files_within(entries, &Narrow::default());
+        // The directory itself is one.
+        assert_eq!((found(4).files.len(), found(4).cut), (3, false));
+        assert_eq!((found(3).files.len(), found(3).cut), (2, true));
+        assert_eq!((found(0).files.len(), found(0).cut), (0, true));
+        let rotated = |entries| offer.files_within(entries, &Narrow::default().rotated(true));
+        assert_eq!((rotated(7).files.len(), rotated(7).cut), (3, false));
+        assert_eq!((rotated(6).files.len(), rotated(6).cut), (3, true));
     }
 }

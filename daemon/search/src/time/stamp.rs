@@ -58,7 +58,7 @@ fn dashed_or_slashed(mut text: Text<'_>) -> Option<Stamp> {
     let (hour, minute, second) = text.time_of_day()?;
     let civil = Civil { year: i64::from(year), month: small(month), day: small(day), hour, minute, second };
     let end = text.at;
-    let milliseconds = text.fraction()?;
+    let milliseconds = text.fraction();
     let offset = text.offset();
     let clock = offset.map_or(Clock::Local(civil), |offset| Clock::Offset(civil, offset));
     Some(Stamp { clock, milliseconds, end, repeats: offset.is_none() })
@@ -78,7 +78,7 @@ fn named_month(mut text: Text<'_>) -> Option<Stamp> {
     let (hour, minute, second) = text.time_of_day()?;
     let civil = Civil { year: 0, month, day: small(day), hour, minute, second };
     let end = text.at;
-    let milliseconds = text.fraction()?;
+    let milliseconds = text.fraction();
     let clock = if weekday {
         text.expect(b' ')?;
         Clock::Local(Civil { year: i64::from(text.number(4)?), ..civil })
@@ -97,7 +97,7 @@ fn epoch(mut text: Text<'_>) -> Option<Stamp> {
     let seconds = i64::from(text.number(5)?) * 100_000 + i64::from(text.number(5)?);
     let end = text.at;
     let milliseconds = if digits == 10 {
-        text.fraction()?
+        text.fraction()
     } else {
         let milliseconds = i64::from(text.number(3)?);
         text.at += digits - 13;
@@ -134,7 +134,7 @@ fn access_log(line: &[u8]) -> Option<Stamp> {
 /// that what came before it stands for the same second wherever it is found.
 pub(crate) fn fraction_before_zone(rest: &[u8]) -> Option<i64> {
     let mut text = Text { line: rest, at: 0 };
-    let milliseconds = text.fraction()?;
+    let milliseconds = text.fraction();
     let plain = !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     (plain && text.offset().is_none()).then_some(milliseconds)
 }
@@ -211,23 +211,24 @@ impl<'l> Text<'l> {
         ends.then_some((small(hour), small(minute), small(second)))
     }
 
-    /// The milliseconds of `.123456` or `,123`; 0 when there is no fraction, none when it has no digits.
-    fn fraction(&mut self) -> Option<i64> {
+    /// The milliseconds of `.123456` or `,123`; 0 when there is no fraction. A point without digits is none of the time, but ends a
+    /// sentence, and is not taken.
+    fn fraction(&mut self) -> i64 {
         let digits = match self.peek() {
             Some(b'.' | b',') => self.rest().iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count(),
             _ => 0,
         };
         if digits == 0 {
-            return Some(0);
+            return 0;
         }
         let fraction = self.rest().iter().skip(1).take(digits.min(3));
         let milliseconds = fraction.fold(0, |number, byte| number * 10 + i64::from(byte - b'0'));
         self.at += 1 + digits;
-        Some(match digits {
+        match digits {
             1 => milliseconds * 100,
             2 => milliseconds * 10,
             _ => milliseconds,
-        })
+        }
     }
 
     /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east of UTC. Nothing is taken when there is none.
