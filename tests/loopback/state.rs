@@ -4,7 +4,7 @@ use memberd_control::message::MemberStatus;
 use memberd_tests::chance::Chance;
 use memberd_tests::control::incarnation;
 use memberd_tests::wait::{SOON, holds, stretched};
-use memberd_tests::{Fleet, size, wait_until};
+use memberd_tests::{Daemon, Fleet, size, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
@@ -13,27 +13,41 @@ use std::time::{Duration, Instant};
 /// What becomes of a file's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
 
+/// A little less than the time for which a daemon gathers changes before it writes them: it writes 485 to 500 ms after the join is written.
+const NEARLY_GATHERED: Duration = Duration::from_millis(470);
+
 #[test]
-fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_moment() {
+fn the_state_is_whole_and_says_what_was_acknowledged_when_a_daemon_is_killed_at_any_moment() {
     let mut fleet = Fleet::idle(2);
     fleet[1].control().join().unwrap();
     let mut followers = fleet.follow();
     let mut chance = Chance::new(size::seed());
     let mut used = BTreeSet::new();
     for crash in 0..size::kills(60) {
-        let (control, leaves) = (fleet[2].control(), crash % 2 == 1);
-        // Whatever becomes of these: the daemon is killed under them.
-        let asking = thread::spawn(move || {
-            let _ = control.join();
-            if leaves {
-                let _ = control.leave();
-            }
-        });
+        let (leaves, is_acknowledged, gathered) = (crash % 2 == 1, crash % 4 > 1, matches!(crash % 20, 16 | 17));
+        if gathered {
+            wait_until_gathered(&fleet[2]);
+        }
+        // Whatever becomes of these: the daemon is killed under them, or as soon as it has said that they are done.
+        let control = fleet[2].control();
+        let asking = thread::spawn(move || (control.join().ok(), if leaves { control.leave().ok() } else { None }));
         let (start, moment) = (Instant::now(), Duration::from_micros(u64::try_from(chance.below(40_000)).unwrap()));
-        wait_until("the moment has come", stretched(SOON), || holds(start.elapsed() >= moment, || format!("{moment:?}")));
+        wait_until("the moment has come", stretched(SOON), || {
+            let come = if is_acknowledged { asking.is_finished() } else { start.elapsed() >= moment };
+            holds(come, || format!("{moment:?}"))
+        });
         fleet[2].kill();
-        asking.join().unwrap();
+        let (joined, left) = asking.join().unwrap();
+        assert!(!is_acknowledged || (joined.is_some() && left.is_some() == leaves), "{joined:?} {left:?}");
         fleet[2].start();
+        if left.is_some() {
+            let status = fleet[2].control().status().unwrap();
+            // That it tries to come back would be among the warnings.
+            assert_eq!((status.phase.as_str(), status.warnings), ("out", vec![]), "after kill {crash}, having left");
+        } else if let Some(before) = joined.filter(|_| !leaves) {
+            let again = wait_until_member(&fleet[2]);
+            assert!(incarnation(&again) > incarnation(&before), "after kill {crash} {before} came back as {again}");
+        }
         if let Some(id) = fleet[2].control().status().unwrap().id {
             used.insert(incarnation(&id));
         }
@@ -53,6 +67,24 @@ fn the_state_is_whole_and_incarnations_grow_when_a_daemon_is_killed_at_any_momen
         .map(|seen| incarnation(&seen.id))
         .collect();
     assert!(seen.len() > 1 && seen.is_sorted_by(|earlier, later| earlier < later), "{seen:?}");
+}
+
+/// Waits until a daemon that is in the group is about to write what has changed since it joined; the join itself it has written at once.
+fn wait_until_gathered(daemon: &Daemon) {
+    daemon.control().join().unwrap();
+    let written = fs::metadata(daemon.settings.state_dir.join("members.cbor")).unwrap().modified().unwrap();
+    wait_until("changes have been gathered", SOON, || {
+        let since = written.elapsed().unwrap();
+        holds(since >= NEARLY_GATHERED, || format!("{since:?}"))
+    });
+}
+
+/// Waits until a daemon is in the group, and returns its id there.
+fn wait_until_member(daemon: &Daemon) -> String {
+    wait_until("it is in the group", SOON, || {
+        let status = daemon.control().status().map_err(|error| error.to_string())?;
+        status.id.filter(|_| status.phase == "member").ok_or(status.phase)
+    })
 }
 
 #[test]
