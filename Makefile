@@ -53,7 +53,7 @@ bench-grep:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_grep -- $(GREP)
 
-# Whatever reads bytes from outside, fuzzed: each target for SECONDS, two at a time; 90 minutes by default.
+# Whatever reads bytes from outside, fuzzed: each target for SECONDS, two at a time; 100 minutes by default.
 fuzz: SECONDS = 1200
 fuzz:
 	daemon/fuzz/run $(SECONDS)

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::message::{Hello, Reply, Request};
 
 /// The longest body of a [`Hello`] or a [`Request`], in bytes: room for the 64 KiB of patterns that a search may have.
-pub const REQUEST_CAP: usize = 192 * 1024;
+pub const REQUEST_CAP: usize = 80 * 1024;
 
 /// The longest body of a [`Reply`], in bytes.
 pub const REPLY_CAP: usize = 1024 * 1024;

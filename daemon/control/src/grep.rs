@@ -32,6 +32,7 @@ pub struct GrepMembers {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepPattern {
     /// The patterns; a line that matches any of them is selected. None holds a newline. None at all selects nothing.
+    #[serde(with = "lines")]
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
     pub syntax: GrepSyntax,
@@ -290,4 +291,24 @@ pub struct GrepTotals {
     pub milliseconds: u64,
     /// Those of [`GrepFiles::globs`] that match no file that is offered there.
     pub unmatched: Vec<String>,
+}
+
+/// Texts without newlines as one CBOR byte string, a newline after each.
+mod lines {
+    use crate::message::serde_bytes_vec;
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        let joined: Vec<u8> = texts.iter().flat_map(|text| text.iter().chain(b"\n")).copied().collect();
+        serde_bytes_vec::serialize(&joined, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        let joined = serde_bytes_vec::deserialize(deserializer)?;
+        let mut texts: Vec<Vec<u8>> = joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        match texts.pop() {
+            Some(rest) if rest.is_empty() => Ok(texts),
+            _ => Err(de::Error::custom("a text without its newline")),
+        }
+    }
 }

@@ -1,22 +1,48 @@
-//! Frames of the control socket, from a client and from a daemon.
+//! Frames of the control socket, from a client and from a daemon, one by one and as memberctl reads them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_control::frame::{Message, decode, encode, read_frame};
+use memberd_control::frame::{FrameError, Message, decode, encode};
 use memberd_control::message::{Hello, Reply, Request};
+use memberd_control::reader::FrameReader;
+use std::io::Read;
 
 fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     if let Ok(message) = decode::<M>(bytes)
         && let Ok(again) = encode(&message)
     {
-        assert_eq!(read_frame::<M>(&mut again.as_slice()).ok(), Some(message));
+        let mut reader = FrameReader::new(again.as_slice());
+        assert_eq!(reader.body(M::CAP).and_then(decode::<M>).ok(), Some(message));
+        assert!(matches!(reader.body(M::CAP), Err(FrameError::Closed)));
     }
-    // An error, or a message.
-    let _ = read_frame::<M>(&mut &*bytes);
+}
+
+/// Frames one after the other, read whole or left to the caller as their first bytes have it, until there is an error.
+fn read(bytes: &[u8]) {
+    let mut reader = FrameReader::new(bytes);
+    while let Ok((beginning, length)) = reader.begin(Reply::CAP) {
+        assert!(beginning.len() <= length && length <= Reply::CAP);
+        let begun = beginning.to_vec();
+        if begun.first().is_some_and(|byte| byte % 2 == 0) {
+            let Ok((read, _, left)) = reader.leave(Reply::CAP) else { return };
+            assert!(read.starts_with(&begun) && read.len() + left == length);
+            // Who is left the rest takes it before the next frame.
+            let mut rest = vec![0; left];
+            if reader.get_mut().read_exact(&mut rest).is_err() {
+                return;
+            }
+        } else {
+            let Ok(body) = reader.body(Reply::CAP) else { return };
+            assert!(body.starts_with(&begun) && body.len() == length);
+            // An error, or a message.
+            let _ = decode::<Reply>(body);
+        }
+    }
 }
 
 fuzz_target!(|input: &[u8]| {
     there_and_back::<Hello>(input);
     there_and_back::<Request>(input);
     there_and_back::<Reply>(input);
+    read(input);
 });

@@ -58,22 +58,18 @@ fn ring_reply(bytes: &[u8]) {
 
 /// Read, written the same, and answered to the last word.
 async fn grep_request(bytes: &[u8]) {
-    let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else {
-        // Nobody waits for an answer.
-        assert!(serve(duplex(1).0, bytes, &SEARCHES).await.is_err());
-        return;
-    };
+    let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else { return };
     // That would go on for ever.
     request.files.follow = false;
     let mut again = Vec::new();
     ciborium::into_writer(&request, &mut again).expect("memory encodes");
-    assert_eq!(ciborium::from_reader(again.as_slice()).ok(), Some(request));
+    assert_eq!(ciborium::from_reader(again.as_slice()).ok().as_ref(), Some(&request));
     let (near, far) = duplex(64 * 1_024);
     let answered = async {
         let mut replies = Replies::new(far);
         while !matches!(replies.next().await.expect("a reply"), PeerReply::Done(_) | PeerReply::Refused(_)) {}
     };
-    let (served, ()) = tokio::join!(serve(near, &again, &SEARCHES), answered);
+    let (served, ()) = tokio::join!(serve(near, request, &SEARCHES), answered);
     // Who asked may have gone before it looks.
     drop(served);
 }

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 /// As it is: what reads it for memberctl is no part of that crate's face.
 #[path = "../../../ctl/src/moment.rs"]
+#[allow(dead_code, reason = "what calls it is memberctl's")]
 mod moment;
 
 /// A zone with summer time, as POSIX has it (TZ).
