@@ -56,7 +56,7 @@ impl Caller {
         let mut stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
         let Some(keys) = self.seal.keys() else { return Ok(PeerStream::Plain(stream)) };
-        let noise = handshake::initiate(&mut stream, &keys, to).await?;
-        Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, noise))))
+        let session = handshake::initiate(&mut stream, &keys, to).await?;
+        Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, session))))
     }
 }

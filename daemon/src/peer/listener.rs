@@ -4,7 +4,7 @@ use super::stream::PeerStream;
 use super::{PeerRequestKind, frame};
 use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
-use crate::seal::handshake::{self, Alert, HandshakeError};
+use crate::seal::handshake::{self, Alert, HandshakeError, Session};
 use crate::seal::refusal::{Refusal, Refusals};
 use crate::seal::stream::SealedStream;
 use crate::seal::{SEALED, Seal};
@@ -12,7 +12,6 @@ use crate::search::Searches;
 use crate::search::serve;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::is_understood;
-use snow::TransportState;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -83,7 +82,7 @@ impl Service {
         stream.set_nodelay(true)?;
         let mut stream = match timeout(LIMIT, self.greet(&mut stream)).await {
             Ok(Ok(None)) => PeerStream::Plain(stream),
-            Ok(Ok(Some(noise))) => PeerStream::Sealed(Box::new(SealedStream::new(stream, noise))),
+            Ok(Ok(Some(session))) => PeerStream::Sealed(Box::new(SealedStream::new(stream, session))),
             Ok(Err(HandshakeError::Refused(refusal))) => return turn_away(stream, refusal, from, self.seal.refusals()).await,
             Ok(Err(HandshakeError::Io(error))) => {
                 self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
@@ -114,7 +113,7 @@ impl Service {
     }
 
     /// Sees to it that the other side is a member, if this one has keys: what the connection is sealed with, or that nothing is.
-    async fn greet(&self, stream: &mut TcpStream) -> Result<Option<TransportState>, HandshakeError> {
+    async fn greet(&self, stream: &mut TcpStream) -> Result<Option<Session>, HandshakeError> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
