@@ -4,7 +4,6 @@ use super::stream::PeerStream;
 use super::{PeerRequestKind, frame};
 use crate::seal::Seal;
 use crate::seal::handshake;
-use crate::seal::stream::SealedStream;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::PROTOCOL_VERSION;
 use std::io;
@@ -57,6 +56,6 @@ impl Caller {
         stream.set_nodelay(true)?;
         let Some(keys) = self.seal.keys() else { return Ok(PeerStream::Plain(stream)) };
         let session = handshake::initiate(&mut stream, &keys, to).await?;
-        Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, session))))
+        Ok(PeerStream::sealed(stream, session, &self.seal))
     }
 }

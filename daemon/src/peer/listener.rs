@@ -6,7 +6,6 @@ use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
 use crate::seal::handshake::{self, Alert, HandshakeError, Session};
 use crate::seal::refusal::{Refusal, Refusals};
-use crate::seal::stream::SealedStream;
 use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
@@ -82,7 +81,7 @@ impl Service {
         stream.set_nodelay(true)?;
         let mut stream = match timeout(LIMIT, self.greet(&mut stream)).await {
             Ok(Ok(None)) => PeerStream::Plain(stream),
-            Ok(Ok(Some(session))) => PeerStream::Sealed(Box::new(SealedStream::new(stream, session))),
+            Ok(Ok(Some(session))) => PeerStream::sealed(stream, session, &self.seal),
             Ok(Err(HandshakeError::Refused(refusal))) => return turn_away(stream, refusal, from, self.seal.refusals()).await,
             Ok(Err(HandshakeError::Io(error))) => {
                 self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
