@@ -25,6 +25,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use memberd_control::socket::Access;
 use memberd_ring::{Incarnation, Node, Settings};
+use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;
 use std::net::SocketAddr;
@@ -50,6 +51,11 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // Before a key is read, so that none is in a core dump, and no other process of this user can look for it: prctl(2), PR_SET_DUMPABLE.
+    if let Err(error) = prctl::set_dumpable(false) {
+        eprintln!("memberd: cannot keep the keys out of core dumps: {error}");
+        return ExitCode::from(exit::FAILURE);
+    }
     // A parent that holds signals back has its children do so too, see daemon(7); this one is to hear all of them.
     if let Err(error) = SigSet::all().thread_unblock() {
         eprintln!("memberd: cannot listen to signals: {error}");
@@ -97,9 +103,9 @@ struct Bound {
 }
 
 async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) -> anyhow::Result<()> {
-    if keys.is_some() {
-        // The keys are in no core dump, and no other process of this user can look for them: prctl(2), PR_SET_DUMPABLE.
-        nix::sys::prctl::set_dumpable(false).context("cannot keep the keys out of core dumps")?;
+    if keys.is_none() {
+        // There is nothing to hide, and a crash may be looked into.
+        prctl::set_dumpable(true).context("cannot allow core dumps")?;
     }
     let directory = StateDir::open(&config.state_dir)?;
     let bound = bind(&config).await?;

@@ -6,8 +6,9 @@ mod list;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use nix::sys::prctl::set_dumpable;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]
@@ -21,6 +22,9 @@ pub(crate) enum Key {
 impl Key {
     /// Does it.
     pub(super) fn run(&self) -> Result<(), Failure> {
+        // A key is in no core dump, and no other process of this user can look for it: prctl(2), PR_SET_DUMPABLE.
+        set_dumpable(false)
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot keep the keys out of core dumps: {error}")))?;
         match self {
             Key::Generate(generate) => generate.run(),
             Key::List(list) => list.run(),
