@@ -208,6 +208,7 @@ impl Daemon {
             membership: handle.clone(),
             caller: Caller { address: config.address, seal: seal.clone() },
             introducers: RwLock::new(config.introducers.clone()),
+            not_reloaded: RwLock::default(),
             log: log.clone(),
             greps: Greps::new(config.limits.greps),
             searches: Arc::clone(&searches),
@@ -271,7 +272,7 @@ impl Daemon {
                     error!("{line}");
                 }
                 error!("the settings were not reloaded; the old ones stay in force");
-                return;
+                return self.context.set_not_reloaded(Some("settings"));
             }
         };
         let (config, kept) = self.config.reload(new);
@@ -290,19 +291,28 @@ impl Daemon {
         // An ended task is told of elsewhere.
         let _ = self.context.membership.tell(Command::Tags(config.tags.clone())).await;
         self.config = config;
-        self.reload_keys();
+        let keys_are_in_force = self.reload_keys();
+        self.context.set_not_reloaded((!keys_are_in_force).then_some("keys"));
         self.resolve_introducers();
-        info!("settings reloaded");
+        if keys_are_in_force {
+            info!("settings reloaded");
+        } else {
+            warn!("settings reloaded, but not the keys");
+        }
     }
 
-    /// Takes in changed keys; with bad ones the old stay in force.
-    fn reload_keys(&self) {
+    /// Takes in changed keys; with bad ones the old stay in force. Whether those that are in force are the ones in the file.
+    fn reload_keys(&self) -> bool {
         match (&self.keys, self.config.load_keys()) {
             (Some(keys), Ok(Some(new))) => {
                 if keys.borrow().names() != new.names() {
                     info!(keys = new.names(), "the keys have changed; what members say is sealed with the first of these");
                 }
                 keys.send_replace(Arc::new(new));
+                if self.config.key_is_credential {
+                    info!("the keys are a credential, of which systemd takes a copy at a start: a restart takes in changed ones");
+                }
+                return true;
             }
             (Some(_), Ok(None)) => error!("there is no key file any more; the old keys stay in force"),
             (Some(_), Err(ConfigError { lines })) => {
@@ -311,9 +321,10 @@ impl Daemon {
                 }
                 error!("the keys were not reloaded; the old ones stay in force");
             }
-            (None, Ok(None)) => {}
+            (None, Ok(None)) => return true,
             (None, _) => warn!("there is a key file now; sealing needs a restart to take effect"),
         }
+        false
     }
 
     /// In a task of its own: no signal waits for a resolver that does not answer.

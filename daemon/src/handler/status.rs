@@ -13,6 +13,9 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
         Ok(mut report) => {
             report.greps = context.greps.running(door.access);
             report.searches = context.searches.work().running;
+            report.warnings.extend(context.reload_warning());
+            report.keys =
+                context.caller.seal.keys().map(|keys| keys.all().map(|key| key.id.to_string()).collect()).unwrap_or_default();
             report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
             report.counters.sort();
             Reply::Status(report)
