@@ -114,6 +114,8 @@ pub(crate) struct Status<'a> {
     searches: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a Tags,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    keys: &'a [String],
 }
 
 impl<'a> From<&'a StatusReport> for Status<'a> {
@@ -135,6 +137,7 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
             greps: &report.greps,
             searches: report.searches,
             tags: &report.tags,
+            keys: &report.keys,
         }
     }
 }

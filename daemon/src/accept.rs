@@ -1,8 +1,9 @@
-//! Accepts connections, at whatever socket: a bounded number at a time, and one warning while the kernel gives none.
+//! Accepts connections, at whatever socket: a bounded number at a time, and one warning a minute while the kernel gives none.
 
+use crate::seal::refusal::Count;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -47,12 +48,11 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(at_once));
-    let mut failing = false;
+    let mut failed = Count::default();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
-                failing = false;
                 let served = serve(stream, from);
                 tokio::spawn(async move {
                     served.await;
@@ -60,10 +60,9 @@ where
                 });
             }
             Err(error) => {
-                if !failing {
-                    warn!(%error, "cannot accept connections of {peers}");
+                if let Some(times) = failed.note(Instant::now()) {
+                    warn!(%error, times, "cannot accept connections of {peers}; further failures are told once a minute");
                 }
-                failing = true;
                 sleep(AFTER_ERROR).await;
             }
         }

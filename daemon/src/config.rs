@@ -58,6 +58,8 @@ pub struct Config {
     pub control_socket: PathBuf,
     /// The file of the group's keys; without one nothing is sealed.
     pub key_file: Option<PathBuf>,
+    /// Whether that is a copy which systemd made when the service was started: systemd.exec(5), `LoadCredential`.
+    pub key_is_credential: bool,
     /// Whether addresses other than loopback are used without a key.
     pub allow_plaintext: bool,
     /// Where metrics are served over HTTP, if anywhere.
@@ -139,8 +141,19 @@ impl Config {
             ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, .. } = new;
-        (Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, ..self.clone() }, kept)
+        let Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, key_is_credential, .. } = new;
+        let new = Config {
+            tags,
+            introducers,
+            join_on_start,
+            log_files,
+            journal,
+            log_level,
+            key_file,
+            key_is_credential,
+            ..self.clone()
+        };
+        (new, kept)
     }
 
     /// Reads the group's keys; none if there is no file of them.

@@ -25,6 +25,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use memberd_control::socket::Access;
 use memberd_ring::{Incarnation, Node, Settings};
+use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +55,11 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // Before a key is read, so that none is in a core dump, and no other process of this user can look for it: prctl(2), PR_SET_DUMPABLE.
+    if let Err(error) = prctl::set_dumpable(false) {
+        eprintln!("memberd: cannot keep the keys out of core dumps: {error}");
+        return ExitCode::from(exit::FAILURE);
+    }
     // A parent that holds signals back has its children do so too, see daemon(7); this one is to hear all of them.
     if let Err(error) = SigSet::all().thread_unblock() {
         eprintln!("memberd: cannot listen to signals: {error}");
@@ -101,9 +107,9 @@ struct Bound {
 }
 
 async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) -> anyhow::Result<()> {
-    if keys.is_some() {
-        // The keys are in no core dump, and no other process of this user can look for them: prctl(2), PR_SET_DUMPABLE.
-        nix::sys::prctl::set_dumpable(false).context("cannot keep the keys out of core dumps")?;
+    if keys.is_none() {
+        // There is nothing to hide, and a crash may be looked into.
+        prctl::set_dumpable(true).context("cannot allow core dumps")?;
     }
     let directory = StateDir::open(&config.state_dir)?;
     let bound = bind(&config).await?;
@@ -206,6 +212,7 @@ impl Daemon {
             membership: handle.clone(),
             caller: Caller { address: config.address, seal: seal.clone() },
             introducers: RwLock::new(config.introducers.clone()),
+            not_reloaded: RwLock::default(),
             log: log.clone(),
             greps: Greps::new(config.limits.greps),
             searches: Arc::clone(&searches),
@@ -269,7 +276,7 @@ impl Daemon {
                     error!("{line}");
                 }
                 error!("the settings were not reloaded; the old ones stay in force");
-                return;
+                return self.context.set_not_reloaded(Some("settings"));
             }
         };
         let (config, kept) = self.config.reload(new);
@@ -288,19 +295,28 @@ impl Daemon {
         // An ended task is told of elsewhere.
         let _ = self.context.membership.tell(Command::Tags(config.tags.clone())).await;
         self.config = config;
-        self.reload_keys();
+        let keys_are_in_force = self.reload_keys();
+        self.context.set_not_reloaded((!keys_are_in_force).then_some("keys"));
         self.resolve_introducers();
-        info!("settings reloaded");
+        if keys_are_in_force {
+            info!("settings reloaded");
+        } else {
+            warn!("settings reloaded, but not the keys");
+        }
     }
 
-    /// Takes in changed keys; with bad ones the old stay in force.
-    fn reload_keys(&self) {
+    /// Takes in changed keys; with bad ones the old stay in force. Whether those that are in force are the ones in the file.
+    fn reload_keys(&self) -> bool {
         match (&self.keys, self.config.load_keys()) {
             (Some(keys), Ok(Some(new))) => {
                 if keys.borrow().names() != new.names() {
                     info!(keys = new.names(), "the keys have changed; what members say is sealed with the first of these");
                 }
                 keys.send_replace(Arc::new(new));
+                if self.config.key_is_credential {
+                    info!("the keys are a credential, of which systemd takes a copy at a start: a restart takes in changed ones");
+                }
+                return true;
             }
             (Some(_), Ok(None)) => error!("there is no key file any more; the old keys stay in force"),
             (Some(_), Err(ConfigError { lines })) => {
@@ -309,9 +325,10 @@ impl Daemon {
                 }
                 error!("the keys were not reloaded; the old ones stay in force");
             }
-            (None, Ok(None)) => {}
+            (None, Ok(None)) => return true,
             (None, _) => warn!("there is a key file now; sealing needs a restart to take effect"),
         }
+        false
     }
 
     /// In a task of its own: no signal waits for a resolver that does not answer.

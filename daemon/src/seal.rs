@@ -15,6 +15,7 @@ pub mod replay;
 pub mod stream;
 
 use keyring::SealingKeys;
+use memberd_control::keyring::KeyId;
 use refusal::Refusals;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -48,6 +49,21 @@ impl Seal {
     /// The keys as they are now; none when it speaks in the clear.
     pub fn keys(&self) -> Option<Arc<SealingKeys>> {
         self.keys.as_ref().map(|keys| Arc::clone(&keys.borrow()))
+    }
+
+    /// Returns when this key is no longer in the keyring, be it never.
+    pub fn withdrawn(&self, key: KeyId) -> impl Future<Output = ()> + Send + use<> {
+        let keys = self.keys.clone();
+        async move {
+            let ended = match keys {
+                Some(mut keys) => keys.wait_for(|keys| keys.find(key).is_none()).await.is_err(),
+                None => true,
+            };
+            // The daemon ends, and its keyring with it.
+            if ended {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// What was turned away.

@@ -1,12 +1,15 @@
 //! A daemon that has used up its file descriptors: heartbeats need none, and all else comes back by itself.
 
+use memberd_tests::proc::open_files;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
+use std::collections::VecDeque;
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than two failure timeouts, so that whatever comes of it is seen.
 const WATCHED: Duration = Duration::from_secs(4);
@@ -56,4 +59,23 @@ fn a_member_without_descriptors_stays_one_notices_a_crash_and_recovers_by_itself
     assert_eq!(log.matches("cannot accept connections of control clients").count(), 1, "{log}");
     fleet.wait_until_remembered();
     followers.assert_none_failed_but(&[&crash.id]);
+}
+
+#[test]
+fn a_stranger_that_takes_the_last_descriptors_again_and_again_makes_one_line() {
+    let fleet = Fleet::start_with(2, |daemon| daemon.set_keys("a"));
+    let open = open_files(fleet[1].pid()).len();
+    limit_descriptors(&fleet[1], &(open + 4).to_string());
+    let (mut taken, since) = (VecDeque::new(), Instant::now());
+    while since.elapsed() < WATCHED {
+        // Each that is let go makes room for the next, which is accepted, and so on.
+        taken.extend(TcpStream::connect(fleet[1].settings.address));
+        if taken.len() > 30 {
+            taken.pop_front();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    fleet[1].wait_until_logged("cannot accept connections of members");
+    let log = fleet[1].log().text();
+    assert_eq!(log.matches("cannot accept connections").count(), 1, "{log}");
 }

@@ -21,6 +21,7 @@ mod hostile;
 mod introducer;
 mod inventory;
 mod join;
+mod key_withdrawn;
 mod leave;
 mod list;
 mod manual;

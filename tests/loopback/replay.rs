@@ -1,11 +1,14 @@
 //! A stranger that records the group's datagrams and plays them back changes nothing.
 
+use memberd_tests::process::Running;
 use memberd_tests::recorder::{Datagram, Player, Recorder, is_permitted};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// More than a failure timeout, so that whatever played back heartbeats could raise would have failed again.
@@ -238,4 +241,55 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     assert_eq!(fleet[1].control().alive().unwrap(), before);
     assert!(followers.seen().is_empty(), "{:?}", followers.seen());
     println!("{expected} datagrams refused, {greetings} greetings answered");
+}
+
+/// What a member says first when it calls the other, whose place this test takes: 53 bytes, see PROTOCOL.md.
+fn recorded_hello(fleet: &mut Fleet, of: usize, to: usize) -> [u8; 53] {
+    fleet[to].kill();
+    let listener = TcpListener::bind(fleet[to].settings.address).unwrap();
+    let address = fleet[to].settings.address.to_string();
+    let mut command = fleet[of].memberctl(&["join", &address]);
+    let mut joining = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    let mut hello = [0; 53];
+    listener.accept().unwrap().0.read_exact(&mut hello).unwrap();
+    drop(listener);
+    joining.wait(SOON);
+    hello
+}
+
+#[test]
+fn a_recorded_beginning_of_a_connection_comes_to_nothing_and_is_counted_and_told() {
+    let mut fleet = sealed(1);
+    fleet.add().set_keys("a");
+    fleet[2].start();
+    let hello = recorded_hello(&mut fleet, 2, 1);
+    fleet[1].start();
+    let connect = |more: &[u8]| {
+        let mut stream = TcpStream::connect(fleet[1].settings.address).unwrap();
+        stream.write_all(&hello).unwrap();
+        // It is answered, since it is a member's.
+        let mut answer = [0; 49];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[0], 1);
+        stream.write_all(more).unwrap();
+        stream
+    };
+    let silent = [connect(&[]), connect(&[0, 40, 1, 2, 3])];
+    let forged = connect(&[&[0, 40][..], &[7; 40]].concat());
+    drop([connect(&[]), connect(&[0, 40, 1])]);
+    let expected = [("forged", 1), ("handshake_broken", 2), ("handshake_late", 2)];
+    wait_until("all are counted", SOON, || {
+        let counts = expected.map(|(cause, _)| (cause, fleet[1].counter(&format!("refused_{cause}"))));
+        holds(counts == expected, || format!("{counts:?}"))
+    });
+    drop((silent, forged));
+    // A line is written a little after it is counted.
+    wait_until("two are told in the log", SOON, || {
+        let log = fleet[1].log().text();
+        holds(log.matches(" WARN refused a connection").count() == 2, || log)
+    });
+    // A member's own beginning is none of these.
+    let output = fleet[2].ctl(&["join"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fleet[1].counter("refused_forged"), 1);
 }

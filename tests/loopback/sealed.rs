@@ -1,13 +1,17 @@
 //! Groups with a key: members work as ever, strangers are turned away and told, and keys are changed without an outage.
 
 use memberd_control::message::MemberStatus;
+use memberd_tests::binaries::{memberd, mortal};
+use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
+use nix::sys::signal::Signal;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Output, Stdio};
 
 /// The status of memberd for bad settings.
 const BAD_SETTINGS: i32 = 78;
@@ -162,8 +166,11 @@ fn handshakes_that_fail_break_off_or_come_to_nothing_are_counted_by_cause() {
         holds(counts == expected, || format!("{counts:?}"))
     });
     drop((silent, strangers));
-    let log = fleet[1].log().text();
-    assert_eq!(log.matches(" WARN refused a connection").count(), 4, "{log}");
+    // A line is written a little after it is counted.
+    wait_until("four are told in the log", SOON, || {
+        let log = fleet[1].log().text();
+        holds(log.matches(" WARN refused a connection").count() == 4, || log)
+    });
     assert_eq!(fleet.wait_until_whole().len(), 2);
 }
 
@@ -180,11 +187,22 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     fs::remove_file(&path).unwrap();
     fleet[2].reload();
     assert!(fleet[2].log().text().contains(&format!("ERROR {}: No such file", path.display())));
+    assert!(fleet[2].log().text().contains(" WARN settings reloaded, but not the keys"));
+    let warning = |daemon: &Daemon| {
+        let warnings = daemon.control().status().unwrap().warnings;
+        warnings
+            .iter()
+            .any(|warning| warning.contains("the last reload did not take in the keys, and the old ones stay in force"))
+    };
+    assert!(warning(&fleet[2]) && !warning(&fleet[1]));
     fleet.add().set_keys("a");
     fleet[4].start();
     assert!(fleet[4].ctl(&["join"]).status.success());
     assert_eq!(fleet.wait_until_whole().len(), 4);
     assert_found(&fleet[2], 3);
+    fleet[2].set_keys("a");
+    fleet[2].reload();
+    assert!(!warning(&fleet[2]));
 }
 
 #[test]
@@ -202,6 +220,26 @@ fn a_key_file_that_others_can_read_or_that_is_none_ends_the_start() {
     fleet[1].launch();
     assert_eq!(fleet[1].wait_for_end(SOON).code(), Some(BAD_SETTINGS));
     assert!(fleet[1].stderr().contains(&format!("{}: No such file", path.display())));
+}
+
+#[test]
+fn where_the_keys_are_a_credential_a_reload_says_that_a_restart_takes_in_changed_ones() {
+    let mut fleet = Fleet::new(1);
+    fleet[1].set_keys("ab");
+    fleet[1].settings.key_file = None;
+    fleet[1].write_settings();
+    let mut command = mortal(Path::new("env"), None);
+    command.arg(format!("CREDENTIALS_DIRECTORY={}", fleet[1].directory().display()));
+    let daemon = Running::start(command.arg(memberd()).arg("--config").arg(fleet[1].config()).stderr(Stdio::null()));
+    wait_until("it answers", SOON, || fleet[1].control().status().map(drop).map_err(|error| error.to_string()));
+    daemon.signal(Signal::SIGHUP);
+    fleet[1].wait_until_logged(" INFO settings reloaded");
+    fleet[1].wait_until_logged("the keys are a credential, of which systemd takes a copy at a start");
+    let status = String::from_utf8(fleet[1].ctl(&["status"]).stdout).unwrap();
+    assert!(status.contains("  keys        805cc896 seals, b37ccaa7 accepted\n"), "{status}");
+    let json = String::from_utf8(fleet[1].ctl(&["status", "--json"]).stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["keys"], serde_json::json!(["805cc896", "b37ccaa7"]));
 }
 
 /// The three steps of changing a key: taken by all, then used by all, then the old one dropped by all. In the midst of each step, with

@@ -1,13 +1,18 @@
 //! Where the group's key is not: in no log, in no core dump, and not in memory once it is done with.
 
 use memberd_control::keyring::Keyring;
+use memberd_tests::binaries::{memberctl, memberd, mortal};
+use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, left_out, wait_until};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
@@ -101,6 +106,37 @@ fn a_daemon_with_a_key_leaves_no_core_when_it_crashes_and_one_without_does() {
         let name = known.split('@').next().unwrap();
         assert!(count(&core, name.as_bytes()) > 0 && core.starts_with(b"\x7fELF"), "{name} is not in the core");
     }
+}
+
+#[test]
+fn no_program_that_reads_or_makes_a_key_leaves_a_core_not_even_before_it_has_the_key() {
+    allow_cores();
+    let directory = tempfile::tempdir().unwrap();
+    // It waits for settings, which come before the key.
+    let settings = directory.path().join("memberd.toml");
+    mkfifo(&settings, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let mut checking = mortal(&memberd(), None);
+    let checking = Running::start(checking.current_dir(&directory).args(["--check", "--config"]).arg(&settings));
+    let writing = wait_until("it reads", SOON, || {
+        let opened = File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&settings);
+        opened.map_err(|error| error.to_string())
+    });
+    // It waits for somebody to take the key.
+    let (_taking, full) = std::io::pipe().unwrap();
+    let room = fcntl(&full, FcntlArg::F_GETPIPE_SZ).unwrap();
+    (&full).write_all(&vec![0; usize::try_from(room).unwrap()]).unwrap();
+    let mut generating = mortal(&memberctl(), None);
+    let generating = Running::start(generating.current_dir(&directory).args(["key", "generate"]).stdout(full));
+    wait_until("it writes", SOON, || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", generating.pid())).unwrap();
+        holds(stat.contains("(memberctl) S "), || stat)
+    });
+    for mut process in [checking, generating] {
+        process.signal(Signal::SIGABRT);
+        let ended = process.wait(SOON);
+        assert_eq!((ended.signal(), ended.core_dumped()), (Some(Signal::SIGABRT as i32), false));
+    }
+    drop(writing);
 }
 
 /// How often these bytes are in what a process has written in its memory: proc(5). As root only; none if this process may not look.

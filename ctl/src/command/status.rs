@@ -88,6 +88,10 @@ fn text(output: &Output, report: &StatusReport) -> String {
     if !report.tags.is_empty() {
         section("tags", vec![words::tags(&report.tags)]);
     }
+    if let [first, others @ ..] = report.keys.as_slice() {
+        let accepted = others.iter().map(|id| format!(", {} accepted", words::printable(id)));
+        section("keys", vec![format!("{} seals{}", words::printable(first), accepted.collect::<String>())]);
+    }
     section("list", vec![list(report)]);
     section("neighbours", neighbours::table(&report.neighbours));
     for (title, counters) in COUNTERS {

@@ -46,6 +46,7 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         greps: vec![RunningGrep { pattern: Some("dead\u{1b}lock".to_owned()), running_for: 2_500 }],
         searches: 1,
         tags: memberd_control::tags::Tags::new(),
+        keys: Vec::new(),
     };
     change(&mut report);
     Daemon::answering(vec![Reply::Status(Box::new(report))])

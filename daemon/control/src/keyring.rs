@@ -4,6 +4,8 @@
 //! It is text. A line is a key, `memberd-key:` and 64 hexadecimal digits; or a comment, which begins with `#`; or empty. Whoever knows a
 //! key can speak for any member, so a file that others than its owner and group can read, or others than its owner can write, is refused.
 
+mod acl;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -142,6 +144,9 @@ pub enum KeyringError {
         "its mode is {0:04o}: others than its owner and group must not read it, nor others than its owner write it: chmod 600, or 640 for group memberd"
     )]
     Exposed(u32),
+    /// Its access control list lets in others than its owner, its group and who reads it.
+    #[error("its access control list lets other users or groups in: setfacl -b, then chmod 600, or 640 for group memberd")]
+    Shared,
     /// It is longer than any keyring.
     #[error("longer than {MOST_BYTES} bytes")]
     TooLong,
@@ -186,6 +191,10 @@ impl Keyring {
         let found = file.metadata()?;
         if found.mode() & REFUSED_MODE != 0 {
             return Err(KeyringError::Exposed(found.mode() & 0o7777));
+        }
+        // The mode shows no more of a list than what it gives to all together, as the group's bits.
+        if acl::lets_others_in(&file)? {
+            return Err(KeyringError::Shared);
         }
         // Made at its full length, so that no shorter copy is left behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));

@@ -313,6 +313,9 @@ pub struct StatusReport {
     /// What it says of itself.
     #[serde(default)]
     pub tags: Tags,
+    /// The public ids of the keys in force, the one that seals first; none where nothing is sealed.
+    #[serde(default)]
+    pub keys: Vec<String>,
 }
 
 /// A grep under way.

@@ -149,12 +149,13 @@ prop_compose! {
         greps in vec(any::<(Option<String>, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
         searches in any::<u64>(),
         tags in any::<Tags>(),
+        keys in vec(any::<String>(), 0..3),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left] = counts;
         StatusReport {
             version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings, greps,
-            searches, tags,
+            searches, tags, keys,
         }
     }
 }

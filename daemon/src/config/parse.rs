@@ -76,6 +76,8 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let set_address = raw.node.address.as_ref();
     let key_file = key_file(raw.security.key_file, system, &mut problems);
+    let credentials = (system.credentials)();
+    let key_is_credential = key_file.as_ref().zip(credentials).is_some_and(|(file, directory)| file.starts_with(directory));
     let allow_plaintext = allow_plaintext(raw.security.allow_plaintext, key_file.is_some(), set_address, address, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
@@ -96,6 +98,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             limits,
             control_socket,
             key_file,
+            key_is_credential,
             allow_plaintext,
             metrics,
         }),

@@ -147,6 +147,8 @@ fn the_key_file_is_the_one_that_is_set_or_systemds_credential_or_the_usual_one()
     assert_eq!(key_file("[security]\nkey_file = '/x'", &all), Some(PathBuf::from("/x")));
     assert_eq!(key_file("", &all), Some(PathBuf::from("/run/credentials/memberd.service/group.key")));
     let usual = System { exists: |path| Ok(path == Path::new("/etc/memberd/group.key")), ..all };
+    let is_credential = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_is_credential;
+    assert!(is_credential("", &all) && !is_credential("[security]\nkey_file = '/x'", &all) && !is_credential("", &usual));
     assert_eq!(key_file("", &usual), Some(PathBuf::from("/etc/memberd/group.key")));
     assert_eq!(bad("[security]\nkey_file = 'x'"), "m.toml:2: security.key_file: \"x\" is not absolute");
     let hidden = System { exists: |_| Err(io::ErrorKind::PermissionDenied.into()), ..SYSTEM };

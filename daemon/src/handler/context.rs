@@ -17,6 +17,8 @@ pub struct Context {
     pub caller: Caller,
     /// The introducers of the settings.
     pub introducers: RwLock<Vec<String>>,
+    /// What the last reload did not take in, if anything.
+    pub not_reloaded: RwLock<Option<&'static str>>,
     /// What is logged.
     pub log: Log,
     /// The greps of clients.
@@ -32,6 +34,17 @@ impl Context {
     pub fn introducers(&self) -> Vec<String> {
         // A poisoned lock holds a whole list nevertheless: it is only ever replaced.
         self.introducers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// What the last reload did not take in, in words for the status.
+    pub fn reload_warning(&self) -> Option<String> {
+        let what = *self.not_reloaded.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        what.map(|what| format!("the last reload did not take in the {what}, and the old ones stay in force: the log says why"))
+    }
+
+    /// Notes what the last reload did not take in.
+    pub fn set_not_reloaded(&self, what: Option<&'static str>) {
+        *self.not_reloaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = what;
     }
 
     /// Other introducers from now on.

@@ -15,7 +15,7 @@ const MUCH_LOSS: u16 = 100;
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
 /// The report. `refusals` are what the seal turned away, by cause; `unwritten` is why the state is not on disk, if it is not. Whoever
-/// asks adds the greps, and the lines that the log lost.
+/// asks adds the greps, the keys, what was not reloaded, and the lines that the log lost.
 pub(super) fn report(
     node: &Node,
     traffic: &Traffic,
@@ -56,6 +56,7 @@ pub(super) fn report(
         warnings,
         greps: Vec::new(),
         searches: 0,
+        keys: Vec::new(),
         tags: node.tags().iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect(),
     }
 }

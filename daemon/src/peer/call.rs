@@ -4,7 +4,6 @@ use super::stream::PeerStream;
 use super::{PeerRequestKind, frame};
 use crate::seal::Seal;
 use crate::seal::handshake;
-use crate::seal::stream::SealedStream;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::PROTOCOL_VERSION;
 use std::io;
@@ -56,7 +55,7 @@ impl Caller {
         let mut stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
         let Some(keys) = self.seal.keys() else { return Ok(PeerStream::Plain(stream)) };
-        let noise = handshake::initiate(&mut stream, &keys, to).await?;
-        Ok(PeerStream::Sealed(Box::new(SealedStream::new(stream, noise))))
+        let session = handshake::initiate(&mut stream, &keys, to).await?;
+        Ok(PeerStream::sealed(stream, session, &self.seal))
     }
 }

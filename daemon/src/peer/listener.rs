@@ -4,16 +4,14 @@ use super::stream::PeerStream;
 use super::{PeerRequestKind, frame};
 use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
-use crate::seal::handshake::{self, Alert, HandshakeError};
+use crate::seal::handshake::{self, Alert, HandshakeError, Session};
 use crate::seal::refusal::{Refusal, Refusals};
-use crate::seal::stream::SealedStream;
 use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
 use memberd_control::frame::REQUEST_CAP;
 use memberd_ring::join::MAX_CALL;
 use memberd_ring::settings::is_understood;
-use snow::TransportState;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,7 +101,7 @@ impl Service {
         stream.set_nodelay(true)?;
         let mut stream = match timeout(LIMIT, self.greet(&mut stream)).await {
             Ok(Ok(None)) => PeerStream::Plain(stream),
-            Ok(Ok(Some(noise))) => PeerStream::Sealed(Box::new(SealedStream::new(stream, noise))),
+            Ok(Ok(Some(session))) => PeerStream::sealed(stream, session, &self.seal),
             Ok(Err(HandshakeError::Refused(refusal))) => return turn_away(stream, refusal, from, self.seal.refusals()).await,
             Ok(Err(HandshakeError::Io(error))) => {
                 self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
@@ -137,7 +135,7 @@ impl Service {
     }
 
     /// Sees to it that the other side is a member, if this one has keys: what the connection is sealed with, or that nothing is.
-    async fn greet(&self, stream: &mut TcpStream) -> Result<Option<TransportState>, HandshakeError> {
+    async fn greet(&self, stream: &mut TcpStream) -> Result<Option<Session>, HandshakeError> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -1,5 +1,7 @@
-//! A connection to another member, sealed or not.
+//! A connection to another member, sealed or not. A sealed one ends when the key that it was opened with is taken out of the keyring.
 
+use crate::seal::Seal;
+use crate::seal::handshake::Session;
 use crate::seal::stream::SealedStream;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,20 +9,49 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection to another member. What is written goes out when it is flushed.
-#[derive(Debug)]
+/// A connection to another member. What is written goes out when it is flushed. One task reads and writes it.
 pub enum PeerStream {
     /// In the clear: there is no key.
     Plain(TcpStream),
     /// The other side holds one of the group's keys.
-    Sealed(Box<SealedStream<TcpStream>>),
+    Sealed(Box<Keyed>),
+}
+
+impl PeerStream {
+    /// After the handshake.
+    pub fn sealed(stream: TcpStream, session: Session, seal: &Seal) -> Self {
+        let withdrawn = Box::pin(seal.withdrawn(session.key));
+        PeerStream::Sealed(Box::new(Keyed { stream: SealedStream::new(stream, session), withdrawn: Some(withdrawn) }))
+    }
+}
+
+/// A sealed connection, and what becomes of its key.
+pub struct Keyed {
+    stream: SealedStream<TcpStream>,
+    /// None when the key is withdrawn.
+    withdrawn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Keyed {
+    /// The connection, for as long as its key is in the keyring. Whoever waits for it is woken when that ends.
+    fn valid(&mut self, context: &mut Context) -> io::Result<Pin<&mut SealedStream<TcpStream>>> {
+        if self.withdrawn.as_mut().is_some_and(|withdrawn| withdrawn.as_mut().poll(context).is_ready()) {
+            self.withdrawn = None;
+            // Nor does the kernel send what it still has when this is dropped. If it cannot be told so, that much goes out.
+            let _ = self.stream.get_ref().set_zero_linger();
+        }
+        match self.withdrawn {
+            Some(_) => Ok(Pin::new(&mut self.stream)),
+            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "the key of the connection is no longer in the keyring")),
+        }
+    }
 }
 
 impl AsyncRead for PeerStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            PeerStream::Sealed(stream) => Pin::new(stream).poll_read(context, buffer),
+            PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_read(context, buffer),
         }
     }
 }
@@ -29,28 +60,28 @@ impl AsyncWrite for PeerStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            PeerStream::Sealed(stream) => Pin::new(stream).poll_write(context, bytes),
+            PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_write(context, bytes),
         }
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, slices: &[IoSlice]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            PeerStream::Sealed(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_write_vectored(context, slices),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_flush(context),
-            PeerStream::Sealed(stream) => Pin::new(stream).poll_flush(context),
+            PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            PeerStream::Sealed(stream) => Pin::new(stream).poll_shutdown(context),
+            PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_shutdown(context),
         }
     }
 }

@@ -10,7 +10,7 @@
 //! Neither side has a key of its own: who holds the group's key is a member. Two fresh Diffie-Hellman keys make the connection's, so
 //! that what was recorded stays secret when the group's key becomes known later. `psk0` has the first message say that its sender holds
 //! the key, so a stranger is turned away before anything is reckoned for it. No request is in it, since the first message could be
-//! one that was recorded; the records cannot.
+//! one that was recorded; the records cannot. So the initiator is known for a member when its first record is opened, and not before.
 //!
 //! A responder that turns somebody away says why in four bytes, an [`Alert`]. It is not sealed, and only for people to read.
 
@@ -18,6 +18,7 @@ use super::SEALED;
 use super::datagram::address_bytes;
 use super::keyring::{SealingKey, SealingKeys};
 use super::refusal::Refusal;
+use super::stream::read_record;
 use memberd_control::keyring::KeyId;
 use snow::{Builder, HandshakeState, TransportState};
 use std::fmt;
@@ -106,11 +107,22 @@ pub enum HandshakeError {
     Io(#[from] io::Error),
 }
 
+/// A connection whose both sides hold the same key.
+#[derive(Debug)]
+pub struct Session {
+    /// What it is sealed with.
+    pub noise: TransportState,
+    /// The key of the group that it was opened with.
+    pub key: KeyId,
+    /// What was in the first record of the initiator; empty at the initiator itself.
+    pub first: Vec<u8>,
+}
+
 /// Begins a connection to the member at `responder`, with the first key.
 ///
 /// # Errors
 /// When the other side turns this one away (with its [`Alert`] in words), is no member, or the connection breaks.
-pub async fn initiate<S>(stream: &mut S, keys: &SealingKeys, responder: SocketAddr) -> io::Result<TransportState>
+pub async fn initiate<S>(stream: &mut S, keys: &SealingKeys, responder: SocketAddr) -> io::Result<Session>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -130,36 +142,50 @@ where
     let mut message = [0; MESSAGE];
     stream.read_exact(&mut message).await?;
     noise.read_message(&message, &mut []).map_err(noise_error)?;
-    noise.into_transport_mode().map_err(noise_error)
+    Ok(Session { noise: noise.into_transport_mode().map_err(noise_error)?, key: key.id, first: Vec::new() })
 }
 
-/// Answers whoever begins a connection to this member, at `own`, if it holds a key.
+/// Answers whoever begins a connection to this member, at `own`, if it holds a key; returns when it has said something that nobody
+/// could have recorded.
 ///
 /// # Errors
-/// When the other side is no member, to which nothing was said yet; and when the connection breaks.
-pub async fn respond<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<TransportState, HandshakeError>
+/// When the other side is no member; and when the connection breaks.
+pub async fn respond<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<Session, HandshakeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut session = answer(stream, keys, own).await?;
+    session.first = read_record(stream, &mut session.noise).await.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Refusal::Forged.into(),
+        _ => HandshakeError::Io(error),
+    })?;
+    Ok(session)
+}
+
+/// Answers an initiator whose first message is good, but may be one that was recorded.
+pub(super) async fn answer<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<Session, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut hello = [0; HELLO];
     stream.read_exact(&mut hello).await?;
-    let mut noise = take(&hello, keys, own)?;
+    let (mut noise, key) = take(&hello, keys, own)?;
     let mut answer = [SEALED; 1 + MESSAGE];
     let (_, message) = answer.split_at_mut(1);
     noise.write_message(&[], message).map_err(noise_error)?;
     stream.write_all(&answer).await?;
     stream.flush().await?;
-    Ok(noise.into_transport_mode().map_err(noise_error)?)
+    Ok(Session { noise: noise.into_transport_mode().map_err(noise_error)?, key, first: Vec::new() })
 }
 
 /// The first message, as the responder takes it.
-fn take(hello: &[u8; HELLO], keys: &SealingKeys, own: SocketAddr) -> Result<HandshakeState, HandshakeError> {
+fn take(hello: &[u8; HELLO], keys: &SealingKeys, own: SocketAddr) -> Result<(HandshakeState, KeyId), HandshakeError> {
     let [SEALED, k0, k1, k2, k3, message @ ..] = hello else { return Err(Refusal::Plain.into()) };
     let id = KeyId([*k0, *k1, *k2, *k3]);
     let key = keys.find(id).ok_or(Refusal::UnknownKey(id))?;
     let mut noise = state(Side::Responder, key, own)?;
     noise.read_message(message, &mut []).map_err(|_| Refusal::Forged)?;
-    Ok(noise)
+    Ok((noise, id))
 }
 
 fn head_bytes(id: KeyId) -> [u8; HELLO - MESSAGE] {
@@ -199,16 +225,27 @@ mod tests {
     use super::*;
     use crate::seal::stream::SealedStream;
     use crate::seal::tests::keys;
-    use tokio::io::duplex;
+    use tokio::io::{DuplexStream, duplex};
 
     const OWN: &str = "127.0.0.1:8946";
 
     /// Both ends of what a handshake of these keyrings comes to, the initiator calling this address.
-    async fn shake(ours: &str, theirs: &str, to: &str) -> (io::Result<TransportState>, Result<TransportState, HandshakeError>) {
+    async fn shake(
+        ours: &str,
+        theirs: &str,
+        to: &str,
+    ) -> (io::Result<SealedStream<DuplexStream>>, Result<Session, HandshakeError>) {
         let (mut near, mut far) = duplex(1_024);
         let (ours, theirs) = (keys(ours), keys(theirs));
         let (to, own) = (to.parse().unwrap(), OWN.parse().unwrap());
-        tokio::join!(initiate(&mut near, &ours, to), async {
+        let begin = async {
+            let session = initiate(&mut near, &ours, to).await?;
+            let mut stream = SealedStream::new(near, session);
+            stream.write_all(b"request").await?;
+            stream.flush().await?;
+            Ok(stream)
+        };
+        tokio::join!(begin, async {
             let answered = respond(&mut far, &theirs, own).await;
             if let Err(HandshakeError::Refused(refusal)) = answered {
                 far.write_all(&Alert::from(refusal).to_bytes()).await.unwrap();
@@ -222,18 +259,20 @@ mod tests {
     async fn any_key_of_the_responders_keyring_is_accepted() {
         for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
             let (near, far) = shake(ours, theirs, OWN).await;
-            assert!(near.is_ok() && far.is_ok(), "{ours} {theirs}");
+            let far = far.unwrap();
+            assert!(near.is_ok() && far.first == b"request", "{ours} {theirs}");
+            assert_eq!(far.key, keys(ours).first().id);
         }
     }
 
     #[tokio::test]
     async fn who_has_another_key_or_means_another_member_is_turned_away_and_told_why() {
         let (near, far) = shake("a", "bc", OWN).await;
-        assert!(near.unwrap_err().to_string().contains("does not have the key"));
+        assert!(near.err().unwrap().to_string().contains("does not have the key"));
         assert!(matches!(far, Err(HandshakeError::Refused(Refusal::UnknownKey(_)))));
 
         let (near, far) = shake("a", "a", "127.0.0.2:8946").await;
-        assert!(near.unwrap_err().to_string().contains("could not open"));
+        assert!(near.err().unwrap().to_string().contains("could not open"));
         assert!(matches!(far, Err(HandshakeError::Refused(Refusal::Forged))));
     }
 
@@ -249,9 +288,11 @@ mod tests {
         bytes
     }
 
-    async fn answer(hello: &[u8]) -> Result<TransportState, HandshakeError> {
+    /// How a responder takes this hello, and what follows.
+    async fn hear(hello: &[u8], then: &[u8]) -> Result<Session, HandshakeError> {
         let (mut near, mut far) = duplex(1_024);
-        near.write_all(hello).await.unwrap();
+        near.write_all(&[hello, then].concat()).await.unwrap();
+        near.shutdown().await.unwrap();
         respond(&mut far, &keys("a"), OWN.parse().unwrap()).await
     }
 
@@ -261,7 +302,7 @@ mod tests {
         for bit in 0..hello.len() * 8 {
             let mut forged = hello.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(answer(&forged).await, Err(HandshakeError::Refused(_))), "bit {bit}");
+            assert!(matches!(hear(&forged, &[]).await, Err(HandshakeError::Refused(_))), "bit {bit}");
         }
     }
 
@@ -269,11 +310,12 @@ mod tests {
     async fn a_recorded_beginning_comes_to_no_request() {
         let hello = hello().await;
         // Who recorded it can begin again, but cannot say anything that is believed.
-        let answered = answer(&hello).await.unwrap();
-        let (mut near, far) = duplex(1_024);
-        near.write_all(&[&[0, 20][..], &[7; 20]].concat()).await.unwrap();
-        let error = SealedStream::new(far, answered).read_u8().await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        for forged in [&[&[0, 20][..], &[7; 20]].concat()[..], &[0, 0], &[0xff; 2]] {
+            assert!(matches!(hear(&hello, forged).await, Err(HandshakeError::Refused(Refusal::Forged))), "{forged:?}");
+        }
+        for broken in [&[][..], &[0], &[0, 20, 7]] {
+            assert!(matches!(hear(&hello, broken).await, Err(HandshakeError::Io(_))), "{broken:?}");
+        }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! Records are numbered by Noise: none can be taken out, put in, doubled or moved. That the connection ends can be the work of a
 //! stranger, so whoever reads has to know by what was said whether that was all; frames do.
 
+use super::handshake::Session;
 use snow::TransportState;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 
 /// The most bytes in a record before it is sealed. Less than Noise allows, so that many connections take little memory.
 pub const MOST_PLAIN: usize = 16 * 1024;
@@ -40,16 +41,21 @@ pub struct SealedStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
     /// After the handshake.
-    pub fn new(stream: S, noise: TransportState) -> Self {
+    pub fn new(stream: S, session: Session) -> Self {
         SealedStream {
             inner: BufReader::with_capacity(READ_AHEAD, stream),
-            noise,
+            noise: session.noise,
             record: Vec::new(),
-            opened: Vec::new(),
+            opened: session.first,
             taken: 0,
             sealed: Vec::new(),
             written: 0,
         }
+    }
+
+    /// What it goes over.
+    pub fn get_ref(&self) -> &S {
+        self.inner.get_ref()
     }
 
     /// Reads and opens the next record; false at the end of the stream.
@@ -60,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
                 _ => 2,
             };
             if wanted > 2 + MOST_SEALED {
-                return Poll::Ready(Err(invalid("a record is too long")));
+                return Poll::Ready(Err(too_long()));
             }
             if self.record.len() >= 2 && self.record.len() == wanted {
                 return Poll::Ready(self.open().map(|()| true));
@@ -78,14 +84,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
     }
 
     fn open(&mut self) -> io::Result<()> {
-        let message = self.record.get(2..).unwrap_or_default();
-        self.opened.resize(message.len().saturating_sub(TAG), 0);
         self.taken = 0;
-        let opened = self.noise.read_message(message, &mut self.opened);
+        let opened = open_record(&mut self.noise, self.record.get(2..).unwrap_or_default(), &mut self.opened);
         self.record.clear();
-        let length = opened.map_err(|_| invalid("a record was not sealed by the other side"))?;
-        self.opened.truncate(length);
-        Ok(())
+        opened
     }
 
     /// Writes what was sealed.
@@ -104,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
 
     fn seal(&mut self, plain: &[u8]) -> io::Result<()> {
         let length = plain.len() + TAG;
-        let announced = u16::try_from(length).map_err(|_| invalid("a record is too long"))?;
+        let announced = u16::try_from(length).map_err(|_| too_long())?;
         self.sealed.extend_from_slice(&announced.to_be_bytes());
         let start = self.sealed.len();
         self.sealed.resize(start + length, 0);
@@ -157,6 +159,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
     }
 }
 
+/// Reads one record, and nothing of what comes after it.
+pub(super) async fn read_record(stream: &mut (impl AsyncRead + Unpin), noise: &mut TransportState) -> io::Result<Vec<u8>> {
+    let length = usize::from(stream.read_u16().await?);
+    if length > MOST_SEALED {
+        return Err(too_long());
+    }
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).await?;
+    let mut plain = Vec::new();
+    open_record(noise, &message, &mut plain)?;
+    Ok(plain)
+}
+
+/// Opens a record, without its length.
+fn open_record(noise: &mut TransportState, message: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
+    plain.resize(message.len().saturating_sub(TAG), 0);
+    let length = noise.read_message(message, plain).map_err(|_| invalid("a record was not sealed by the other side"))?;
+    plain.truncate(length);
+    Ok(())
+}
+
+fn too_long() -> io::Error {
+    invalid("a record is too long")
+}
+
 fn invalid(words: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, words)
 }
@@ -164,29 +191,29 @@ fn invalid(words: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::handshake::{initiate, respond};
+    use crate::seal::handshake::{answer, initiate};
     use crate::seal::tests::keys;
     use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-    /// The Noise states of both sides of a connection.
-    async fn states() -> (TransportState, TransportState) {
+    /// Both sides of a connection, before the first record.
+    async fn sessions() -> (Session, Session) {
         let (mut near, mut far) = duplex(1_024);
         let (keys, own) = (keys("a"), "127.0.0.1:1".parse().unwrap());
-        let (one, other) = tokio::join!(initiate(&mut near, &keys, own), respond(&mut far, &keys, own));
+        let (one, other) = tokio::join!(initiate(&mut near, &keys, own), answer(&mut far, &keys, own));
         (one.unwrap(), other.unwrap())
     }
 
     async fn pair(buffer: usize) -> (SealedStream<DuplexStream>, SealedStream<DuplexStream>) {
         let (near, far) = duplex(buffer);
-        let (one, other) = states().await;
+        let (one, other) = sessions().await;
         (SealedStream::new(near, one), SealedStream::new(far, other))
     }
 
     /// What goes over the wire when this is written.
-    async fn recorded(plain: &[u8]) -> (Vec<u8>, TransportState) {
+    async fn recorded(plain: &[u8]) -> (Vec<u8>, Session) {
         let (near, mut far) = duplex(1 << 20);
-        let (one, other) = states().await;
+        let (one, other) = sessions().await;
         let mut stream = SealedStream::new(near, one);
         stream.write_all(plain).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -196,12 +223,12 @@ mod tests {
     }
 
     /// What is read of this, and how that ends.
-    async fn read(wire: &[u8], noise: TransportState) -> (Vec<u8>, io::Result<usize>) {
+    async fn read(wire: &[u8], session: Session) -> (Vec<u8>, io::Result<usize>) {
         let (near, mut far) = duplex(1 << 20);
         far.write_all(wire).await.unwrap();
         drop(far);
         let mut plain = Vec::new();
-        let ended = SealedStream::new(near, noise).read_to_end(&mut plain).await;
+        let ended = SealedStream::new(near, session).read_to_end(&mut plain).await;
         (plain, ended)
     }
 

@@ -45,6 +45,7 @@ fn report(uptime: u64, sent: u64) -> StatusReport {
         greps: Vec::new(),
         searches: 0,
         tags: memberd_control::tags::Tags::new(),
+        keys: Vec::new(),
     }
 }
 
