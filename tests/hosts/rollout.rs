@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long a connection by ssh may take.
 const CONNECTED: Duration = Duration::from_secs(30);
 
+/// After how long without a word from a host the role's ssh asks whether it lives, as its settings have it.
+const ASKED: (&str, Duration) = ("ServerAliveInterval=", Duration::from_secs(5));
+
 /// Writes an inventory of these hosts, and of those from which memberd is to be removed.
 fn inventory(hosts: &Hosts, package: &Package, numbers: &[usize], removed: &[usize]) {
     let lines = |numbers: &[usize]| -> String {
@@ -57,6 +60,15 @@ fn play(hosts: &Hosts, arguments: &[&str]) -> String {
     try_play(hosts, "site.yml", arguments).unwrap_or_else(|words| panic!("{words}"))
 }
 
+/// What the role's settings give ssh. A slow host says nothing while it lets somebody in, and is not dead.
+fn ssh_arguments(role: &Path) -> String {
+    let settings = fs::read_to_string(role.join("ansible.cfg")).unwrap();
+    let arguments = settings.lines().find_map(|line| line.strip_prefix("ssh_args = ")).unwrap();
+    let asked = |after: Duration| format!("{}{}", ASKED.0, after.as_secs());
+    assert!(arguments.contains(&asked(ASKED.1)), "{arguments}");
+    arguments.replace(&asked(ASKED.1), &asked(stretched(ASKED.1)))
+}
+
 /// Runs the playbook and returns what it printed, whatever its end.
 fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String, String> {
     let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/ansible");
@@ -64,6 +76,7 @@ fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String,
     command.current_dir(&role).arg("-i").arg(hosts.directory().join("inventory.ini")).arg(playbook).args(arguments);
     command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
     command.env("ANSIBLE_TIMEOUT", stretched(CONNECTED).as_secs().to_string());
+    command.env("ANSIBLE_SSH_ARGS", ssh_arguments(&role));
     // The hosts' keys are new each time.
     command.env("ANSIBLE_SSH_COMMON_ARGS", "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR");
     let output = try_run(&mut command);
