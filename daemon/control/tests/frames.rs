@@ -39,7 +39,8 @@ fn request() -> impl Strategy<Value = Request> {
 
 prop_compose! {
     fn pattern()(
-        patterns in vec(vec(any::<u8>(), 0..20), 0..4),
+        // None holds a newline.
+        patterns in vec(vec(prop_oneof![0..b'\n', b'\n' + 1..=u8::MAX], 0..20), 0..4),
         syntax in prop_oneof![
             Just(GrepSyntax::Basic), Just(GrepSyntax::Extended), Just(GrepSyntax::Fixed), Just(GrepSyntax::Perl)
         ],
