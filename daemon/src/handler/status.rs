@@ -11,12 +11,11 @@ use memberd_control::message::Reply;
 pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
         Ok(mut report) => {
-            report.warnings.extend(context.reload_warning());
             report.keys =
                 context.caller.seal.keys().map(|keys| keys.all().map(|key| key.id.to_string()).collect()).unwrap_or_default();
             report.greps = context.greps.running(door.access);
             report.searches = context.searches.work().running;
-            report.warnings.extend(context.log.troubles());
+            report.warnings.extend(context.warnings());
             report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
             report.counters.sort();
             Reply::Status(report)

@@ -14,7 +14,7 @@ use memberd_ring::Counters;
 /// When the daemon is shutting down.
 pub async fn text(context: &Context) -> Result<String, Ended> {
     let mut measured = context.membership.ask(|reply| Command::Measure { reply }).await?;
-    measured.status.warnings.extend(context.log.troubles());
+    measured.status.warnings.extend(context.warnings());
     let mut text = Text::default();
     membership(&mut text, &measured.status);
     neighbours(&mut text, &measured.status.neighbours);
