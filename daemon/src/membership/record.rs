@@ -77,3 +77,27 @@ fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Opti
         tags: Tags::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_ring::list::{Claim, List, Update};
+    use memberd_ring::{Incarnation, Instant, Settings, WallTime};
+
+    #[test]
+    fn a_list_that_is_kept_for_a_client_shares_its_entries_with_the_nodes() {
+        let now = Now { mono: Instant::EPOCH, wall: WallTime(1_763_688_010_000) };
+        let (name, address) = (|i: u16| Name::new(&format!("vm{i}")).unwrap(), |i: u16| ([10, 0, 0, 1], 1_000 + i).into());
+        let mut list = List::new();
+        for i in 0..1_000 {
+            let identity = Identity { name: name(i), address: address(i), incarnation: Incarnation(7) };
+            list.set(Update::new(identity, Claim::Alive), now.mono);
+        }
+        let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
+        node.assume(now, list, Incarnation(7));
+        let snapshot = Snapshot::new(&node, Anchor::new(now));
+        assert!(snapshot.entries.iter().zip(node.list().iter()).all(|(ours, nodes)| Arc::ptr_eq(ours, nodes)));
+        let names: Vec<String> = snapshot.records().map(|record| record.name).collect();
+        assert!(names.len() == 1_000 && names.is_sorted(), "{names:?}");
+    }
+}
