@@ -28,7 +28,6 @@ fn write_until_it_comes(daemon: &Daemon, [lines, messages]: &[PathBuf; 2], words
     let expected = format!("{}:{}:{words}\n", daemon.name(), daemon.directory().join("live.log").display());
     wait_until(&format!("{expected:?} comes"), SOON, || {
         write(daemon, words);
-        std::thread::sleep(std::time::Duration::from_millis(100));
         let came = fs::read_to_string(lines).unwrap();
         holds(came.contains(&expected), || came + &fs::read_to_string(messages).unwrap())
     });

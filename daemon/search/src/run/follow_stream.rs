@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use super::failure::Failure;
 use super::followed::MAX_FOLLOWED_LINE;
@@ -13,7 +12,7 @@ use super::places::{Before, Places};
 use super::sink::Ended;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
-use crate::print::{Chunk, Printer};
+use crate::print::Printer;
 use crate::search::{Search, Totals};
 
 /// How much is read at once.
@@ -31,19 +30,10 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let mut totals = Totals { files: 1, ..Totals::default() };
-        let budget = Budget::new(cancel);
-        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
-        printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
-        let printer = RefCell::new(printer);
-        let done = match self.query.selects_nothing() {
-            true => Ok(()),
-            false => self.follow_lines(name, reader, &printer, &budget, cancel, &mut totals),
-        };
-        totals.interrupted = done.is_err();
-        totals.elapsed = started.elapsed();
-        totals
+        let totals = Totals { files: 1, ..Totals::default() };
+        self.print_stream(machine, name, output, cancel, totals, |search, printer, budget, totals| {
+            search.follow_lines(name, reader, printer, budget, cancel, totals)
+        })
     }
 
     fn follow_lines<'s>(

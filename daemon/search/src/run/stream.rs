@@ -31,19 +31,9 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let mut totals = Totals::default();
-        let budget = Budget::new(cancel);
-        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
-        printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
-        let printer = RefCell::new(printer);
-        let done = match self.query.selects_nothing() {
-            true => Ok(()),
-            false => self.stream(name, reader, &printer, &budget, cancel, &mut totals),
-        };
-        totals.interrupted = done.and_then(|()| printer.borrow_mut().chunk().flush()).is_err();
-        totals.elapsed = started.elapsed();
-        totals
+        self.print_stream(machine, name, output, cancel, Totals::default(), |search, printer, budget, totals| {
+            search.stream(name, reader, printer, budget, cancel, totals)
+        })
     }
 
     /// As [`Search::run_stream`], each line with its time, to [`Output::timed`]. The lines are in the order of time already, but for
@@ -56,20 +46,35 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let mut totals = Totals { files: 1, ..Totals::default() };
-        let budget = Budget::new(cancel);
         let now = Cell::new(NO_TIME);
         let mut timed = Timed { now: &now, output };
-        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(&mut timed));
+        let totals = Totals { files: 1, ..Totals::default() };
+        self.print_stream(machine, name, &mut timed, cancel, totals, |search, printer, budget, totals| {
+            printer.borrow_mut().mark_groups();
+            search.stream_by_time(name, reader, (printer, &now), budget, cancel, totals)
+        })
+    }
+
+    /// Has a stream searched, unless nothing is selected of any, with what prints it as of a file of that name; `totals` are added to.
+    pub(super) fn print_stream(
+        &self,
+        machine: &str,
+        name: &str,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+        mut totals: Totals,
+        work: impl for<'s> FnOnce(&'s Self, &RefCell<Printer<'_, 's>>, &'s Budget<'s>, &mut Totals) -> Result<(), Stopped>,
+    ) -> Totals {
+        let started = Instant::now();
+        let budget = Budget::new(cancel);
+        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
         printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
-        printer.mark_groups();
         let printer = RefCell::new(printer);
         let done = match self.query.selects_nothing() {
             true => Ok(()),
-            false => self.stream_by_time(name, reader, (&printer, &now), &budget, cancel, &mut totals),
+            false => work(self, &printer, &budget, &mut totals),
         };
-        totals.interrupted = done.is_err();
+        totals.interrupted = done.and_then(|()| printer.borrow_mut().chunk().flush()).is_err();
         totals.elapsed = started.elapsed();
         totals
     }
