@@ -16,7 +16,8 @@ pub(crate) enum Told {
 #[derive(Debug)]
 pub(crate) struct Changes {
     connection: Connection,
-    /// What is to be done if the daemon is older and does not understand the request; taken with its first answer.
+    /// What is to be done if the daemon is older and does not understand the request; taken with
+    /// its first answer.
     otherwise: Option<Otherwise>,
 }
 
@@ -31,13 +32,23 @@ enum Otherwise {
 
 impl Changes {
     /// Asks for them.
-    pub(crate) fn follow(daemon: &Daemon, from: EventsFrom, patience: Patience) -> Result<Changes, Failure> {
+    pub(crate) fn follow(
+        daemon: &Daemon,
+        from: EventsFrom,
+        patience: Patience,
+    ) -> Result<Changes, Failure> {
         let connection = Connection::ask(daemon, &Request::Changes(from), patience)?;
         Ok(Changes { connection, otherwise: Some(Otherwise::Ask(daemon.clone(), from, patience)) })
     }
 
-    /// Asks for those before a moment, in milliseconds since the Unix epoch. They end when it has come.
-    pub(crate) fn until(daemon: &Daemon, from: EventsFrom, until: u64, patience: Patience) -> Result<Changes, Failure> {
+    /// Asks for those before a moment, in milliseconds since the Unix epoch. They end when it has
+    /// come.
+    pub(crate) fn until(
+        daemon: &Daemon,
+        from: EventsFrom,
+        until: u64,
+        patience: Patience,
+    ) -> Result<Changes, Failure> {
         let connection = Connection::ask(daemon, &Request::ChangesUntil { from, until }, patience)?;
         Ok(Changes { connection, otherwise: Some(Otherwise::GiveUp) })
     }
@@ -47,21 +58,27 @@ impl Changes {
         self.next_by(Connection::reply)
     }
 
-    /// As [`Changes::next`], but ends with [`Failure::OutputClosed`] when the reader of standard output goes away.
+    /// As [`Changes::next`], but ends with [`Failure::OutputClosed`] when the reader of standard
+    /// output goes away.
     pub(crate) fn next_while_read(&mut self) -> Result<Option<Told>, Failure> {
         self.next_by(Connection::reply_while_read)
     }
 
-    fn next_by(&mut self, reply: impl Fn(&mut Connection) -> Result<Reply, Failure>) -> Result<Option<Told>, Failure> {
+    fn next_by(
+        &mut self,
+        reply: impl Fn(&mut Connection) -> Result<Reply, Failure>,
+    ) -> Result<Option<Told>, Failure> {
         match (reply(&mut self.connection), self.otherwise.take()) {
             (Err(failure), Some(otherwise)) if failure.exit() == Exit::Usage => match otherwise {
                 Otherwise::Ask(daemon, from, patience) => {
-                    self.connection = Connection::ask(&daemon, &Request::EventsFrom(from), patience)?;
+                    self.connection =
+                        Connection::ask(&daemon, &Request::EventsFrom(from), patience)?;
                     told(reply(&mut self.connection)?)
                 }
-                Otherwise::GiveUp => {
-                    Err(Failure::new(Exit::Version, "this memberd is older than memberctl: systemctl restart memberd"))
-                }
+                Otherwise::GiveUp => Err(Failure::new(
+                    Exit::Version,
+                    "this memberd is older than memberctl: systemctl restart memberd",
+                )),
             },
             (reply, _) => told(reply?),
         }
@@ -77,11 +94,13 @@ fn told(reply: Reply) -> Result<Option<Told>, Failure> {
     }
 }
 
-/// Goes on where a lost connection ended: no change is told twice, and none is left out that the daemon knows.
+/// Goes on where a lost connection ended: no change is told twice, and none is left out that the
+/// daemon knows.
 #[derive(Debug)]
 pub(crate) struct Resumption {
     from: EventsFrom,
-    /// Those of the newest moment. The next connection tells them again, since there may be others of it.
+    /// Those of the newest moment. The next connection tells them again, since there may be others
+    /// of it.
     newest: Vec<EventRecord>,
 }
 
@@ -110,8 +129,8 @@ impl Resumption {
         true
     }
 
-    /// The connection was lost at this moment, in milliseconds since the Unix epoch: if none of the past is wanted, what happens from
-    /// now on still is.
+    /// The connection was lost at this moment, in milliseconds since the Unix epoch: if none of the
+    /// past is wanted, what happens from now on still is.
     pub(crate) fn lost(&mut self, now: u64) {
         if self.from == EventsFrom::Last(0) {
             self.from = EventsFrom::Since(now);
@@ -145,10 +164,15 @@ mod tests {
     #[test]
     fn of_changes_of_one_moment_those_are_told_that_were_not_before_the_connection_was_lost() {
         let mut resumption = Resumption::new(EventsFrom::Last(100));
-        assert!(resumption.is_new(&told(1, 10)) && resumption.is_new(&told(2, 20)) && resumption.is_new(&told(3, 20)));
+        assert!(
+            resumption.is_new(&told(1, 10))
+                && resumption.is_new(&told(2, 20))
+                && resumption.is_new(&told(3, 20))
+        );
         resumption.lost(50);
         assert_eq!(resumption.from(), EventsFrom::Since(20));
-        let again = [told(2, 20), told(3, 20), told(4, 20), told(5, 30)].map(|told| resumption.is_new(&told));
+        let again = [told(2, 20), told(3, 20), told(4, 20), told(5, 30)]
+            .map(|told| resumption.is_new(&told));
         assert_eq!(again, [false, false, true, true]);
         assert_eq!(resumption.from(), EventsFrom::Since(30));
     }

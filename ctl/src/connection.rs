@@ -35,8 +35,8 @@ pub(crate) struct Daemon {
     )]
     pub(crate) socket: PathBuf,
 
-    /// How long to wait for an answer: seconds, or with a unit, as 500ms or 2m; 60s for join and leave, 10s for list and status unless
-    /// given; grep and events wait as long as it takes
+    /// How long to wait for an answer: seconds, or with a unit, as 500ms or 2m; 60s for join and
+    /// leave, 10s for list and status unless given; grep and events wait as long as it takes
     #[arg(long, value_name = "TIME", value_parser = limit)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -94,7 +94,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects, exchanges greetings, and sends the request.
-    pub(crate) fn ask(daemon: &Daemon, request: &Request, patience: Patience) -> Result<Connection, Failure> {
+    pub(crate) fn ask(
+        daemon: &Daemon,
+        request: &Request,
+        patience: Patience,
+    ) -> Result<Connection, Failure> {
         let stream = connect(&daemon.socket, request)?;
         let mut connection = Connection { frames: FrameReader::new(stream) };
         let patience = match patience {
@@ -116,21 +120,27 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::reply`], but ends at once with [`Failure::OutputClosed`] when the reader of standard output goes away
-    /// while nothing is there to be written: what `| head` and `| less` need.
+    /// As [`Connection::reply`], but ends at once with [`Failure::OutputClosed`] when the reader of
+    /// standard output goes away while nothing is there to be written: what `| head` and `| less`
+    /// need.
     pub(crate) fn reply_while_read(&mut self) -> Result<Reply, Failure> {
         self.wait_for_either_end()?;
         self.reply()
     }
 
-    /// As [`Connection::reply`], or with `while_read` as [`Connection::reply_while_read`], for a grep.
+    /// As [`Connection::reply`], or with `while_read` as [`Connection::reply_while_read`], for a
+    /// grep.
     pub(crate) fn found(&mut self, while_read: bool) -> Result<Found<'_>, Failure> {
         if while_read {
             self.wait_for_either_end()?;
         }
         let (begun, length) = self.frames.begin(Reply::CAP).map_err(broken)?;
         if let Some((member, at)) = output::begin(begun, length) {
-            return Ok(Found::Lines(Lines { member: member.to_owned(), frames: &mut self.frames, at }));
+            return Ok(Found::Lines(Lines {
+                member: member.to_owned(),
+                frames: &mut self.frames,
+                at,
+            }));
         }
         match self.read()? {
             Reply::Refused(refusal) => Err(refusal.into()),
@@ -139,7 +149,10 @@ impl Connection {
     }
 
     fn greet(&mut self) -> Result<(), Failure> {
-        self.send(&Hello { protocol: PROTOCOL_VERSION, program: concat!("memberctl ", env!("CARGO_PKG_VERSION")).to_owned() })?;
+        self.send(&Hello {
+            protocol: PROTOCOL_VERSION,
+            program: concat!("memberctl ", env!("CARGO_PKG_VERSION")).to_owned(),
+        })?;
         let hello: Hello = self.read()?;
         if hello.protocol == PROTOCOL_VERSION {
             return Ok(());
@@ -147,7 +160,8 @@ impl Connection {
         Err(Failure::new(
             Exit::Version,
             format!(
-                "the daemon ({}) speaks control protocol {}, this memberctl {} speaks {PROTOCOL_VERSION}: install one version \
+                "the daemon ({}) speaks control protocol {}, this memberctl {} speaks \
+                {PROTOCOL_VERSION}: install one version \
                  of both, then systemctl restart memberd",
                 words::printable(&hello.program),
                 hello.protocol,
@@ -161,7 +175,8 @@ impl Connection {
             // A daemon that hung up has often said why: reading tells.
             Err(FrameError::Io(error)) if hung_up(&error) => Ok(()),
             Err(FrameError::TooLong { length, cap }) => Err(Failure::usage(format!(
-                "the request is too long ({length} bytes, at most {cap}): give fewer or shorter arguments"
+                "the request is too long ({length} bytes, at most {cap}): give fewer or shorter \
+                arguments"
             ))),
             sent => sent.map_err(broken),
         }
@@ -186,8 +201,10 @@ impl Connection {
         }
         let stdout = std::io::stdout();
         let ended = PollFlags::POLLERR | PollFlags::POLLHUP;
-        let mut ends =
-            [PollFd::new(self.frames.get_ref().as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let mut ends = [
+            PollFd::new(self.frames.get_ref().as_fd(), PollFlags::POLLIN),
+            PollFd::new(stdout.as_fd(), PollFlags::empty()),
+        ];
         loop {
             match poll(&mut ends, PollTimeout::NONE) {
                 Err(Errno::EINTR) => {}
@@ -203,10 +220,12 @@ impl Connection {
     }
 }
 
-/// Opens the socket for everything. Who may not is let in by the one beside it, if the request only looks.
+/// Opens the socket for everything. Who may not is let in by the one beside it, if the request only
+/// looks.
 fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
     UnixStream::connect(path).or_else(|error| {
-        let looking = error.kind() == ErrorKind::PermissionDenied && Access::ReadOnly.allows(request);
+        let looking =
+            error.kind() == ErrorKind::PermissionDenied && Access::ReadOnly.allows(request);
         let beside = looking.then(|| UnixStream::connect(read_only(path)).ok()).flatten();
         beside.ok_or_else(|| unreachable_because(path, &error))
     })
@@ -222,14 +241,18 @@ fn limit(text: &str) -> Result<Duration, String> {
 
 /// A reply that does not belong to the request.
 pub(crate) fn out_of_place() -> Failure {
-    Failure::new(Exit::Failed, "memberd gave an answer to another question: systemctl restart memberd, and report this")
+    Failure::new(
+        Exit::Failed,
+        "memberd gave an answer to another question: systemctl restart memberd, and report this",
+    )
 }
 
 fn hung_up(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-/// Whether a path is that of a socket, whoever listens there. Connecting to a file or a directory is refused as to a socket that was left.
+/// Whether a path is that of a socket, whoever listens there. Connecting to a file or a directory
+/// is refused as to a socket that was left.
 fn is_socket(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
@@ -242,40 +265,66 @@ fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
             Exit::Unreachable,
             format!("memberd is not running here (no socket at {shown}): systemctl start memberd"),
         ),
-        ErrorKind::ConnectionRefused if !is_socket(path) => {
-            Failure::new(Exit::Unreachable, format!("{shown} is no socket: give that of memberd with --socket"))
-        }
+        ErrorKind::ConnectionRefused if !is_socket(path) => Failure::new(
+            Exit::Unreachable,
+            format!("{shown} is no socket: give that of memberd with --socket"),
+        ),
         ErrorKind::ConnectionRefused => Failure::new(
             Exit::Unreachable,
-            format!("memberd is not running any more (nobody listens at {shown}): systemctl restart memberd"),
+            format!(
+                "memberd is not running any more (nobody listens at {shown}): systemctl restart \
+                memberd"
+            ),
         ),
         ErrorKind::PermissionDenied => Failure::new(
             Exit::NotPermitted,
-            format!("not permitted to open {shown}: join group memberd (sudo usermod -aG memberd $USER) and log in again"),
+            format!(
+                "not permitted to open {shown}: join group memberd (sudo usermod -aG memberd \
+                $USER) and log in again"
+            ),
         ),
-        ErrorKind::InvalidInput => {
-            Failure::usage(format!("{shown} cannot be a socket's path ({error}): give another with --socket"))
-        }
-        _ => Failure::new(Exit::Unreachable, format!("cannot connect to memberd at {shown}: {error}: systemctl status memberd")),
+        ErrorKind::InvalidInput => Failure::usage(format!(
+            "{shown} cannot be a socket's path ({error}): give another with --socket"
+        )),
+        _ => Failure::new(
+            Exit::Unreachable,
+            format!("cannot connect to memberd at {shown}: {error}: systemctl status memberd"),
+        ),
     }
 }
 
 /// Why the conversation ended, in words.
 fn broken(error: FrameError) -> Failure {
-    let vanished = || Failure::new(Exit::Unreachable, "memberd went away before it had answered: systemctl status memberd");
+    let vanished = || {
+        Failure::new(
+            Exit::Unreachable,
+            "memberd went away before it had answered: systemctl status memberd",
+        )
+    };
     match error {
         FrameError::Closed | FrameError::CutShort => vanished(),
         FrameError::Io(error) if hung_up(&error) => vanished(),
-        FrameError::Io(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Failure::new(
-            Exit::TimedOut,
-            "memberd did not answer in time: try again with a longer --timeout, or see systemctl status memberd",
-        ),
-        FrameError::Io(error) => {
-            Failure::new(Exit::Unreachable, format!("the connection to memberd broke: {error}: systemctl status memberd"))
+        FrameError::Io(error)
+            if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+        {
+            Failure::new(
+                Exit::TimedOut,
+                "memberd did not answer in time: try again with a longer --timeout, or see \
+                systemctl status memberd",
+            )
         }
-        FrameError::TooLong { .. } | FrameError::Malformed(_) | FrameError::TrailingBytes(_) => Failure::new(
-            Exit::Failed,
-            format!("memberd's answer makes no sense ({error}): is that memberd's socket, and of this version?"),
+        FrameError::Io(error) => Failure::new(
+            Exit::Unreachable,
+            format!("the connection to memberd broke: {error}: systemctl status memberd"),
         ),
+        FrameError::TooLong { .. } | FrameError::Malformed(_) | FrameError::TrailingBytes(_) => {
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "memberd's answer makes no sense ({error}): is that memberd's socket, and of \
+                    this version?"
+                ),
+            )
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Globs over names: `*` for any characters, `?` for one, `[a-c]` or `[!a-c]` for one of a set, `{web,db}` for one of several texts.
+//! Globs over names: `*` for any characters, `?` for one, `[a-c]` or `[!a-c]` for one of a set,
+//! `{web,db}` for one of several texts.
 
 /// `GLOB[,GLOB]...`, cut at its commas; a comma between braces is a glob's own.
 pub(crate) fn cut(text: &str) -> Vec<String> {
@@ -17,11 +18,14 @@ fn at_commas(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a name matches. A `[` without its `]` stands for itself, as in fnmatch(3), and so does a `{` without its `}`. For each choice
-/// between braces, takes time proportional to both lengths at most.
+/// Whether a name matches. A `[` without its `]` stands for itself, as in fnmatch(3), and so does a
+/// `{` without its `}`. For each choice between braces, takes time proportional to both lengths at
+/// most.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
     match braces(glob) {
-        Some((before, inside, behind)) => at_commas(inside).any(|choice| matches(&format!("{before}{choice}{behind}"), name)),
+        Some((before, inside, behind)) => {
+            at_commas(inside).any(|choice| matches(&format!("{before}{choice}{behind}"), name))
+        }
         None => matches_plainly(glob, name),
     }
 }
@@ -71,14 +75,17 @@ fn one<'g>(glob: &'g [char], name: &[char]) -> Option<&'g [char]> {
     match first {
         '?' => Some(rest),
         '[' => match set(rest) {
-            Some((members, negated, behind)) => (contains(members, *character) != negated).then_some(behind),
+            Some((members, negated, behind)) => {
+                (contains(members, *character) != negated).then_some(behind)
+            }
             None => (character == first).then_some(rest),
         },
         _ => (character == first).then_some(rest),
     }
 }
 
-/// The inside of a set, whether it is negated, and what comes behind it. A `]` that is first is a member.
+/// The inside of a set, whether it is negated, and what comes behind it. A `]` that is first is a
+/// member.
 fn set(glob: &[char]) -> Option<(&[char], bool, &[char])> {
     let (negated, inside) = match glob {
         ['!' | '^', inside @ ..] => (true, inside),
@@ -90,7 +97,9 @@ fn set(glob: &[char]) -> Option<(&[char], bool, &[char])> {
 
 fn contains(members: &[char], character: char) -> bool {
     match members {
-        [from, '-', to, rest @ ..] => (*from..=*to).contains(&character) || contains(rest, character),
+        [from, '-', to, rest @ ..] => {
+            (*from..=*to).contains(&character) || contains(rest, character)
+        }
         [member, rest @ ..] => *member == character || contains(rest, character),
         [] => false,
     }

@@ -1,9 +1,11 @@
-//! The shapes of `--json`. Users rely on them, so they are apart from what the socket carries. Times are in milliseconds.
+//! The shapes of `--json`. Users rely on them, so they are apart from what the socket carries.
+//! Times are in milliseconds.
 
 use std::collections::BTreeMap;
 
 use memberd_control::message::{
-    Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RunningGrep, StatusReport,
+    Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord,
+    RunningGrep, StatusReport,
 };
 use memberd_control::tags::Tags;
 use serde::Serialize;
@@ -27,7 +29,8 @@ pub(crate) fn object(object: &impl Serialize) -> Result<String, Failure> {
 
 /// A value as JSON on one line.
 pub(crate) fn text(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}")))
 }
 
 /// One member of the list.
@@ -78,7 +81,12 @@ pub(crate) struct Event<'a> {
 impl<'a> From<&'a EventRecord> for Event<'a> {
     fn from(event: &'a EventRecord) -> Event<'a> {
         let status = (event.change == Change::Standing).then_some(event.status);
-        Event { time: event.time, event: words::verb(event), status, member: (&event.member).into() }
+        Event {
+            time: event.time,
+            event: words::verb(event),
+            status,
+            member: (&event.member).into(),
+        }
     }
 }
 

@@ -24,12 +24,15 @@ use crate::exit::{Exit, Failure};
 /// Talks to the local memberd: join and leave the group, list its members, search their logs
 #[derive(Debug, Parser)]
 #[command(name = "memberctl", version, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done, 1 could not be done or nobody listed, 2 wrong usage, 4 memberd \
+#[command(
+    after_help = "Exit status: 0 done, 1 could not be done or nobody listed, 2 wrong usage, 4 \
+    memberd \
 not reachable, 5 not permitted, 6 protocol versions differ, 124 timed out. That of \
 grep is grep's: 0 a line matched, 1 none did, 2 an error, 3 a member did not answer.
 
 Begin with memberctl status, list and top. There are examples in the help of \
-each command and in the manual.")]
+each command and in the manual."
+)]
 struct Cli {
     #[command(flatten)]
     daemon: Daemon,
@@ -51,11 +54,13 @@ pub fn command_line() -> clap::Command {
     Cli::command()
 }
 
-/// The command line with all of grep's options, of which the shells' completions are made. Arguments that are members' names have the
-/// hint `Hostname`.
+/// The command line with all of grep's options, of which the shells' completions are made.
+/// Arguments that are members' names have the hint `Hostname`.
 pub fn completed_line() -> clap::Command {
     let about = |grep: &clap::Command| grep.get_about().cloned();
-    Cli::command().mut_subcommand("grep", |grep| command::grep::completion::command().about(about(&grep).unwrap_or_default()))
+    Cli::command().mut_subcommand("grep", |grep| {
+        command::grep::completion::command().about(about(&grep).unwrap_or_default())
+    })
 }
 
 /// Help and version go out as they are; of a usage error only what is wrong, in one line.
@@ -73,7 +78,8 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
         return ExitCode::from(exit as u8);
     }
     let text = error.to_string();
-    let complaint: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let complaint: Vec<&str> =
+        text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let complaint = complaint.join(" ");
     let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
     // What may have been meant.

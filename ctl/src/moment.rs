@@ -4,11 +4,18 @@ use jiff::civil::{DateTime, Time};
 use jiff::{Timestamp, Zoned};
 
 /// The units of a span and their milliseconds, the smallest first.
-const UNITS: [(&str, i64); 6] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 7 * 86_400_000)];
+const UNITS: [(&str, i64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 7 * 86_400_000),
+];
 
-/// Reads a moment, in milliseconds since the Unix epoch: how long ago (`10m`, `1h30m`), `now`, `today`, `yesterday`, RFC 3339, a date
-/// or time in the zone of `now` (`2026-11-21`, `2026-11-21 14:00`, `14:00`), or seconds since the epoch (`@1763688033`).
+/// Reads a moment, in milliseconds since the Unix epoch: how long ago (`10m`, `1h30m`), `now`,
+/// `today`, `yesterday`, RFC 3339, a date or time in the zone of `now` (`2026-11-21`, `2026-11-21
+/// 14:00`, `14:00`), or seconds since the epoch (`@1763688033`).
 ///
 /// # Errors
 /// When it is none of these, in one line.
@@ -24,7 +31,10 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
         _ => ago(text, now).or_else(|| epoch(text)).or_else(|| written(text, now)),
     };
     found.ok_or_else(|| {
-        format!("invalid time '{text}': write 10m, 2h, 3d, today, yesterday, 14:00, 2026-11-21 14:00 or 2026-11-21T14:00:00Z")
+        format!(
+            "invalid time '{text}': write 10m, 2h, 3d, today, yesterday, 14:00, 2026-11-21 \
+        14:00 or 2026-11-21T14:00:00Z"
+        )
     })
 }
 
@@ -39,7 +49,10 @@ pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
     }
     let yesterday = || in_zone(now.date().yesterday().ok()?.to_datetime(text.parse().ok()?), now);
     let of_day = text.parse::<Timestamp>().is_err() && text.parse::<DateTime>().is_err();
-    of_day.then(yesterday).flatten().ok_or_else(|| format!("'{text}' is still to come: it is {}", now.strftime("%F %T %:z")))
+    of_day
+        .then(yesterday)
+        .flatten()
+        .ok_or_else(|| format!("'{text}' is still to come: it is {}", now.strftime("%F %T %:z")))
 }
 
 /// `1h30m`
@@ -49,7 +62,8 @@ fn ago(text: &str, now: &Zoned) -> Option<i64> {
     while !rest.is_empty() {
         let digits = rest.find(|character: char| !character.is_ascii_digit())?;
         let (number, after) = rest.split_at(digits);
-        let letters = after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters =
+            after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
         span = span.checked_add(number.parse::<i64>().ok()?.checked_mul(*milliseconds)?)?;
@@ -60,7 +74,8 @@ fn ago(text: &str, now: &Zoned) -> Option<i64> {
 
 /// `@1763688033` or `@1763688033.5`
 fn epoch(text: &str) -> Option<i64> {
-    let (seconds, fraction) = text.strip_prefix('@').map(|text| text.split_once('.').unwrap_or((text, "0")))?;
+    let (seconds, fraction) =
+        text.strip_prefix('@').map(|text| text.split_once('.').unwrap_or((text, "0")))?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(seconds) || !digits(fraction) {
         return None;
@@ -98,10 +113,16 @@ mod tests {
 
     #[test]
     fn a_past_time_of_day_is_the_last_such_and_no_day_to_come_is_past() {
-        let read = |text| past_moment(text, &now()).map(|found| Timestamp::from_millisecond(found).unwrap().to_string());
+        let read = |text| {
+            past_moment(text, &now())
+                .map(|found| Timestamp::from_millisecond(found).unwrap().to_string())
+        };
         assert_eq!(read("10:30"), Ok("2026-11-21T08:30:00Z".to_owned()));
         assert_eq!(read("23:00"), Ok("2026-11-20T21:00:00Z".to_owned()), "last night's");
-        assert_eq!(read("2099-01-01"), Err("'2099-01-01' is still to come: it is 2026-11-21 10:30:15 +02:00".to_owned()));
+        assert_eq!(
+            read("2099-01-01"),
+            Err("'2099-01-01' is still to come: it is 2026-11-21 10:30:15 +02:00".to_owned())
+        );
         assert!(read("2026-11-21T23:00:00Z").is_err() && read("2026-11-21 23:00").is_err());
         assert_eq!(read("now"), Ok("2026-11-21T08:30:15.25Z".to_owned()));
     }
@@ -136,8 +157,21 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_said() {
-        for text in ["", "10", "m", "10x", "1h30", "-5m", "@", "@x", "tomorrow", "2026", "25:00", "2026-13-01", "99999999999999w"]
-        {
+        for text in [
+            "",
+            "10",
+            "m",
+            "10x",
+            "1h30",
+            "-5m",
+            "@",
+            "@x",
+            "tomorrow",
+            "2026",
+            "25:00",
+            "2026-13-01",
+            "99999999999999w",
+        ] {
             let error = moment(text, &now()).unwrap_err();
             assert!(error.starts_with(&format!("invalid time '{text}': write 10m")), "{error}");
         }

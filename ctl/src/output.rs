@@ -14,13 +14,17 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
-/// How much a pipe holds that much is written to, in bytes: the most that Linux lets everybody have (pipe(7)).
+/// How much a pipe holds that much is written to, in bytes: the most that Linux lets everybody have
+/// (pipe(7)).
 const PIPE_BYTES: i32 = 1 << 20;
 
-/// Whether colour is wanted where the user did not say: on a terminal that has it, unless `NO_COLOR` is set (no-color.org).
+/// Whether colour is wanted where the user did not say: on a terminal that has it, unless
+/// `NO_COLOR` is set (no-color.org).
 pub(crate) fn color_by_default() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    std::io::stdout().is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_some_and(|terminal| terminal != "dumb")
+    std::io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_some_and(|terminal| terminal != "dumb")
 }
 
 /// The option for colour.
@@ -105,7 +109,10 @@ impl Output {
 
     /// How many columns the terminal has; none where nobody looks on, or it does not say.
     pub(crate) fn columns(&self) -> Option<usize> {
-        let size = self.is_terminal().then(|| rustix::termios::tcgetwinsize(&self.stdout).ok()).flatten()?;
+        let size = self
+            .is_terminal()
+            .then(|| rustix::termios::tcgetwinsize(&self.stdout).ok())
+            .flatten()?;
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     }
 
@@ -114,8 +121,8 @@ impl Output {
         self.bytes(b"\x1b[H\x1b[2J")
     }
 
-    /// The pipe that it is, if it is one. Makes room in it, so that this end and its reader take turns less often; one for which the system
-    /// has no more room stays as it is.
+    /// The pipe that it is, if it is one. Makes room in it, so that this end and its reader take
+    /// turns less often; one for which the system has no more room stays as it is.
     pub(crate) fn wide_pipe(&self) -> Option<Pipe> {
         let size = fcntl(&self.stdout, FcntlArg::F_GETPIPE_SZ).ok()?;
         if size < PIPE_BYTES {
@@ -177,11 +184,20 @@ impl Output {
 pub(crate) struct Pipe(File);
 
 impl Pipe {
-    /// Sends off these bytes and so many more that come by a socket, which go without a copy of them here (splice(2)): that is how the
-    /// standard library copies on Linux. Tells how many did not come, as the socket's other end was closed before.
-    pub(crate) fn pass_on(&mut self, bytes: &[u8], socket: &UnixStream, more: usize) -> Result<u64, Failure> {
+    /// Sends off these bytes and so many more that come by a socket, which go without a copy of
+    /// them here (splice(2)): that is how the standard library copies on Linux. Tells how many did
+    /// not come, as the socket's other end was closed before.
+    pub(crate) fn pass_on(
+        &mut self,
+        bytes: &[u8],
+        socket: &UnixStream,
+        more: usize,
+    ) -> Result<u64, Failure> {
         let more = u64::try_from(more).unwrap_or(u64::MAX);
-        let passed = self.0.write_all(bytes).and_then(|()| std::io::copy(&mut socket.take(more), &mut self.0));
+        let passed = self
+            .0
+            .write_all(bytes)
+            .and_then(|()| std::io::copy(&mut socket.take(more), &mut self.0));
         Ok(more - passed.map_err(|error| lost(&error))?)
     }
 }
@@ -191,7 +207,10 @@ pub(crate) fn lost(error: &std::io::Error) -> Failure {
     if error.kind() == ErrorKind::BrokenPipe {
         return Failure::OutputClosed;
     }
-    Failure::new(Exit::Failed, format!("cannot write to standard output: {error}; the output is not complete"))
+    Failure::new(
+        Exit::Failed,
+        format!("cannot write to standard output: {error}; the output is not complete"),
+    )
 }
 
 #[cfg(test)]
@@ -202,7 +221,8 @@ mod tests {
 
     #[test]
     fn what_comes_by_a_socket_goes_into_the_pipe_and_what_does_not_come_is_told() {
-        let ((mut reader, pipe), (socket, mut other)) = (pipe().unwrap(), UnixStream::pair().unwrap());
+        let ((mut reader, pipe), (socket, mut other)) =
+            (pipe().unwrap(), UnixStream::pair().unwrap());
         let mut pipe = Pipe(OwnedFd::from(pipe).into());
         other.write_all(b"line\nrest").unwrap();
         assert_eq!(pipe.pass_on(b"the first ", &socket, 5).unwrap(), 0);

@@ -9,6 +9,7 @@ const INSTALLED: &str = "/usr/sbin";
 pub(crate) fn memberd() -> Option<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = beside.into_iter().chain([PathBuf::from(INSTALLED)]).chain(std::env::split_paths(&path));
+    let places =
+        beside.into_iter().chain([PathBuf::from(INSTALLED)]).chain(std::env::split_paths(&path));
     places.map(|place| place.join("memberd")).find(|program| program.is_file())
 }

@@ -58,8 +58,8 @@ where
     }
 }
 
-/// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a second, or a moment ahead of
-/// this clock, is `just now`.
+/// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a
+/// second, or a moment ahead of this clock, is `just now`.
 pub(crate) fn ago(then: u64, now: u64) -> String {
     match now.saturating_sub(then) {
         0..SECOND => "just now".to_owned(),
@@ -70,10 +70,13 @@ pub(crate) fn ago(then: u64, now: u64) -> String {
 
 /// This machine's wall clock, in milliseconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A moment in milliseconds since the Unix epoch as RFC 3339 in UTC, as the logs have it: `2026-11-21T01:20:33.123Z`.
+/// A moment in milliseconds since the Unix epoch as RFC 3339 in UTC, as the logs have it:
+/// `2026-11-21T01:20:33.123Z`.
 pub(crate) fn timestamp(milliseconds: u64) -> String {
     i64::try_from(milliseconds)
         .ok()
@@ -83,7 +86,11 @@ pub(crate) fn timestamp(milliseconds: u64) -> String {
 
 /// What an accusation rests on: `noticed by vm2, last heard 1.76 s before`.
 pub(crate) fn evidence(evidence: &EvidenceRecord) -> String {
-    format!("noticed by {}, last heard {} before", printable(&evidence.accuser), duration(evidence.silent_for))
+    format!(
+        "noticed by {}, last heard {} before",
+        printable(&evidence.accuser),
+        duration(evidence.silent_for)
+    )
 }
 
 /// A number with its noun: `1 member`, `3 members`.
@@ -121,14 +128,19 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// Tags: `role=web zone=a`.
 pub(crate) fn tags(tags: &Tags) -> String {
-    let each: Vec<String> = tags.iter().map(|(key, value)| printable(&format!("{key}={value}"))).collect();
+    let each: Vec<String> =
+        tags.iter().map(|(key, value)| printable(&format!("{key}={value}"))).collect();
     each.join(" ")
 }
 
-/// Tags in so many columns: the longest values are cut, so that all keys are seen; if that does not do, the end is cut.
+/// Tags in so many columns: the longest values are cut, so that all keys are seen; if that does not
+/// do, the end is cut.
 pub(crate) fn tags_within(columns: usize, tags: &Tags) -> String {
     let limited = |limit: usize| -> String {
-        let each: Vec<String> = tags.iter().map(|(key, value)| printable(&format!("{key}={}", cut(value, limit)))).collect();
+        let each: Vec<String> = tags
+            .iter()
+            .map(|(key, value)| printable(&format!("{key}={}", cut(value, limit))))
+            .collect();
         each.join(" ")
     };
     let longest = tags.values().map(|value| value.chars().count()).max().unwrap_or(0);
@@ -144,7 +156,8 @@ fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines) become `?`.
+/// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines)
+/// become `?`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -206,15 +219,24 @@ mod tests {
     fn a_number_is_whole_and_in_its_range() {
         assert_eq!(number(2..=50_u8)("50"), Ok(50));
         for text in ["", "1", "51", "999", "-2", "2.5", "x"] {
-            assert_eq!(number(2..=50_u8)(text), Err("a whole number from 2 to 50".to_owned()), "{text}");
+            assert_eq!(
+                number(2..=50_u8)(text),
+                Err("a whole number from 2 to 50".to_owned()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn sizes_have_one_unit_and_are_rounded_down() {
-        for (bytes, words) in
-            [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_299, "1.2 kB"), (60_999_999, "60 MB"), (u64::MAX, "18 EB")]
-        {
+        for (bytes, words) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (1_299, "1.2 kB"),
+            (60_999_999, "60 MB"),
+            (u64::MAX, "18 EB"),
+        ] {
             assert_eq!(size(bytes), words);
         }
     }
@@ -236,7 +258,8 @@ mod tests {
     #[test]
     fn tags_that_are_too_long_lose_the_ends_of_the_longest_values_first() {
         let all = Tags::from(
-            [("note", "hired until May"), ("role", "web"), ("zone", "rack-a")].map(|(key, value)| (key.into(), value.into())),
+            [("note", "hired until May"), ("role", "web"), ("zone", "rack-a")]
+                .map(|(key, value)| (key.into(), value.into())),
         );
         for (columns, words) in [
             (80, "note=hired until May role=web zone=rack-a"),

@@ -1,4 +1,5 @@
-//! Accepts connections, at whatever socket: a bounded number at a time, and one warning a minute while the kernel gives none.
+//! Accepts connections, at whatever socket: a bounded number at a time, and one warning a minute
+//! while the kernel gives none.
 
 use crate::seal::refusal::Count;
 use std::io;
@@ -9,7 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::warn;
 
-/// The pause after the kernel could not give a connection, for want of file descriptors for instance.
+/// The pause after the kernel could not give a connection, for want of file descriptors for
+/// instance.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// A socket at which others connect.
@@ -40,10 +42,14 @@ impl Listener for UnixListener {
     }
 }
 
-/// Serves each connection by a task of its own, until this one is dropped: at most `at_once` at a time; further ones wait in the
-/// kernel's queue. `peers` is who connects, for the warning.
-pub async fn serve_all<L, F>(listener: L, at_once: usize, peers: &str, serve: impl Fn(L::Stream, L::Address) -> F)
-where
+/// Serves each connection by a task of its own, until this one is dropped: at most `at_once` at a
+/// time; further ones wait in the kernel's queue. `peers` is who connects, for the warning.
+pub async fn serve_all<L, F>(
+    listener: L,
+    at_once: usize,
+    peers: &str,
+    serve: impl Fn(L::Stream, L::Address) -> F,
+) where
     L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -61,7 +67,8 @@ where
             }
             Err(error) => {
                 if let Some(times) = failed.note(Instant::now()) {
-                    warn!(%error, times, "cannot accept connections of {peers}; further failures are told once a minute");
+                    warn!(%error, times, "cannot accept connections of {peers}; further failures \
+                    are told once a minute");
                 }
                 sleep(AFTER_ERROR).await;
             }
@@ -107,7 +114,8 @@ mod tests {
             })
             .await;
         });
-        let served_soon = |count| tokio::time::timeout(Duration::from_secs(10), served.0.acquire_many(count));
+        let served_soon =
+            |count| tokio::time::timeout(Duration::from_secs(10), served.0.acquire_many(count));
         served_soon(2).await.unwrap().unwrap().forget();
         // All run on one thread: whatever could be served would have been by then.
         for _ in 0..100 {
@@ -123,7 +131,8 @@ mod tests {
     async fn a_connection_is_closed_when_it_was_served() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let accepting = tokio::spawn(serve_all(listener, 1, "tests", |stream, _| async { drop(stream) }));
+        let accepting =
+            tokio::spawn(serve_all(listener, 1, "tests", |stream, _| async { drop(stream) }));
         let mut client = TcpStream::connect(address).await.unwrap();
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
         accepting.abort();

@@ -58,7 +58,8 @@ pub struct Config {
     pub control_socket: PathBuf,
     /// The file of the group's keys; without one nothing is sealed.
     pub key_file: Option<PathBuf>,
-    /// Whether that is a copy which systemd made when the service was started: systemd.exec(5), `LoadCredential`.
+    /// Whether that is a copy which systemd made when the service was started: systemd.exec(5),
+    /// `LoadCredential`.
     pub key_is_credential: bool,
     /// Whether addresses other than loopback are used without a key.
     pub allow_plaintext: bool,
@@ -85,8 +86,9 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, or anything in it is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            read(path).map_err(|error| ConfigError { lines: vec![format!("{}: cannot be read: {error}", path.display())] })?;
+        let text = read(path).map_err(|error| ConfigError {
+            lines: vec![format!("{}: cannot be read: {error}", path.display())],
+        })?;
         Self::parse(&path.display().to_string(), &text)
     }
 
@@ -118,15 +120,22 @@ impl Config {
         self.journal.then(|| PathBuf::from(JOURNALCTL))
     }
 
-    /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but differ.
+    /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but
+    /// differ.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
         let fixed = [
             ("node.name", self.name != new.name),
             ("node.machine", self.machine != new.machine),
             ("node.address", self.address.ip() != new.address.ip()),
             ("node.port", self.address.port() != new.address.port()),
-            ("group.max_simultaneous_failures", self.group.max_simultaneous_failures != new.group.max_simultaneous_failures),
-            ("group.heartbeat_interval", self.group.heartbeat_interval != new.group.heartbeat_interval),
+            (
+                "group.max_simultaneous_failures",
+                self.group.max_simultaneous_failures != new.group.max_simultaneous_failures,
+            ),
+            (
+                "group.heartbeat_interval",
+                self.group.heartbeat_interval != new.group.heartbeat_interval,
+            ),
             ("group.failure_timeout", self.group.failure_timeout != new.group.failure_timeout),
             ("group.forget_after", self.forget_after != new.forget_after),
             ("paths.state_dir", self.state_dir != new.state_dir),
@@ -141,7 +150,17 @@ impl Config {
             ("metrics.listen", self.metrics != new.metrics),
         ];
         let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        let Config { tags, introducers, join_on_start, log_files, journal, log_level, key_file, key_is_credential, .. } = new;
+        let Config {
+            tags,
+            introducers,
+            join_on_start,
+            log_files,
+            journal,
+            log_level,
+            key_file,
+            key_is_credential,
+            ..
+        } = new;
         let new = Config {
             tags,
             introducers,
@@ -162,8 +181,10 @@ impl Config {
     /// When the file cannot be read, when others can read it too, or when anything in it is wrong.
     pub fn load_keys(&self) -> Result<Option<SealingKeys>, ConfigError> {
         let Some(path) = &self.key_file else { return Ok(None) };
-        let keys = Keyring::load(path).and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
-        keys.map(Some).map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
+        let keys = Keyring::load(path)
+            .and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
+        keys.map(Some)
+            .map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
     }
 
     /// Whether datagrams to other machines go out unsealed.
@@ -179,7 +200,10 @@ fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MOST_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {MOST_BYTES} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("longer than {MOST_BYTES} bytes"),
+        ));
     }
     Ok(text)
 }

@@ -1,4 +1,5 @@
-//! The control sockets: what their callers may do, one request a connection, and limits on all of it.
+//! The control sockets: what their callers may do, one request a connection, and limits on all of
+//! it.
 
 pub mod client;
 pub mod connection;

@@ -1,4 +1,5 @@
-//! The daemon's life: options, settings, log, state, sockets, tasks, ready; signals; leave, last words.
+//! The daemon's life: options, settings, log, state, sockets, tasks, ready; signals; leave, last
+//! words.
 
 use crate::config::{Config, ConfigError};
 use crate::control::server;
@@ -43,8 +44,9 @@ use tracing::{error, info, warn};
 /// How long the leave at the end may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long the leave, the end of the membership thread and the state's last write may take together. With the log's last lines
-/// ([`Log::flush`]: 1 s) and [`LINGER`] the end takes 5 s at the most, which memberd.service relies on.
+/// How long the leave, the end of the membership thread and the state's last write may take
+/// together. With the log's last lines ([`Log::flush`]: 1 s) and [`LINGER`] the end takes 5 s at
+/// the most, which memberd.service relies on.
 const STOP_LIMIT: Duration = Duration::from_millis(3_500);
 
 /// How long the runtime waits at the end for a search, or a disk.
@@ -55,18 +57,22 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    // Before a key is read, so that none is in a core dump, and no other process of this user can look for it: prctl(2), PR_SET_DUMPABLE.
+    // Before a key is read, so that none is in a core dump, and no other process of this user can
+    // look for it: prctl(2), PR_SET_DUMPABLE.
     if let Err(error) = prctl::set_dumpable(false) {
         eprintln!("memberd: cannot keep the keys out of core dumps: {error}");
         return ExitCode::from(exit::FAILURE);
     }
-    // A parent that holds signals back has its children do so too, see daemon(7); this one is to hear all of them.
+    // A parent that holds signals back has its children do so too, see daemon(7); this one is to
+    // hear all of them.
     if let Err(error) = SigSet::all().thread_unblock() {
         eprintln!("memberd: cannot listen to signals: {error}");
         return ExitCode::from(exit::FAILURE);
     }
     let options = Options::parse();
-    let (config, keys) = match Config::load(&options.config).and_then(|config| config.load_keys().map(|keys| (config, keys))) {
+    let (config, keys) = match Config::load(&options.config)
+        .and_then(|config| config.load_keys().map(|keys| (config, keys)))
+    {
         Ok(loaded) => loaded,
         Err(ConfigError { lines }) => {
             for line in lines {
@@ -106,7 +112,11 @@ struct Bound {
     metrics: Option<TcpListener>,
 }
 
-async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) -> anyhow::Result<()> {
+async fn run(
+    config_path: PathBuf,
+    config: Config,
+    keys: Option<SealingKeys>,
+) -> anyhow::Result<()> {
     if keys.is_none() {
         // There is nothing to hide, and a crash may be looked into.
         prctl::set_dumpable(true).context("cannot allow core dumps")?;
@@ -119,13 +129,18 @@ async fn run(config_path: PathBuf, config: Config, keys: Option<SealingKeys>) ->
     log::warn_all(&bound.control.warnings);
     info!(version = env!("CARGO_PKG_VERSION"), name = %config.name, address = %config.address, "memberd starts");
     match &keys {
-        Some(keys) => info!(keys = keys.names(), "what members say is sealed, with the first of these keys"),
+        Some(keys) => {
+            info!(keys = keys.names(), "what members say is sealed, with the first of these keys");
+        }
         None if config.speaks_openly() => warn!(
-            "security.allow_plaintext is set: nothing that goes over the network is sealed, and anyone on it can speak for any member"
+            "security.allow_plaintext is set: nothing that goes over the network is sealed, and \
+            anyone on it can speak for any member"
         ),
         None => info!("there is no key: nothing is sealed, and only loopback addresses are used"),
     }
-    let mut daemon = Daemon::start(config_path, config, keys, Arc::new(directory), state, bound, log.clone()).await?;
+    let mut daemon =
+        Daemon::start(config_path, config, keys, Arc::new(directory), state, bound, log.clone())
+            .await?;
     notify::ready();
     let outcome = daemon.serve().await;
     notify::stopping();
@@ -139,20 +154,28 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
     let address = config.address;
     let in_use = |error: io::Error, protocol: &str| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            anyhow!("{protocol} port {address} is in use, by another memberd perhaps: stop it, or set node.port")
+            anyhow!(
+                "{protocol} port {address} is in use, by another memberd perhaps: stop it, or set \
+                node.port"
+            )
         }
-        io::ErrorKind::AddrNotAvailable => anyhow!("{} is no address of this machine: set node.address", address.ip()),
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow!("{} is no address of this machine: set node.address", address.ip())
+        }
         _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
     };
     let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
     let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
-    let metrics = match config.metrics {
-        Some(listen) => {
-            let bound = TcpListener::bind(listen).await;
-            Some(bound.with_context(|| format!("cannot serve metrics at {listen}: set metrics.listen"))?)
-        }
-        None => None,
-    };
+    let metrics =
+        match config.metrics {
+            Some(listen) => {
+                let bound = TcpListener::bind(listen).await;
+                Some(bound.with_context(|| {
+                    format!("cannot serve metrics at {listen}: set metrics.listen")
+                })?)
+            }
+            None => None,
+        };
     let control = Sockets::open(&config.control_socket)?;
     Ok(Bound { udp, tcp, control, metrics })
 }
@@ -206,8 +229,8 @@ impl Daemon {
             join_by_itself: config.join_on_start || state.in_group,
             keeper: Keeper::new(directory, state),
         };
-        let membership =
-            membership::thread::start(parts, handle.clone(), commands).context("cannot start the membership thread")?;
+        let membership = membership::thread::start(parts, handle.clone(), commands)
+            .context("cannot start the membership thread")?;
         let context = Arc::new(Context {
             membership: handle.clone(),
             caller: Caller { address: config.address, seal: seal.clone() },
@@ -218,18 +241,41 @@ impl Daemon {
             searches: Arc::clone(&searches),
             held: Arc::new(Semaphore::new(HELD)),
         });
-        let service =
-            listener::Service { address: config.address, seal, membership: handle.clone(), searches: Arc::clone(&searches) };
+        let service = listener::Service {
+            address: config.address,
+            seal,
+            membership: handle.clone(),
+            searches: Arc::clone(&searches),
+        };
         let sockets = bound.control.bound;
         let mut servers = vec![
             tokio::spawn(listener::listen(bound.tcp, service)),
             tokio::spawn(server::listen(bound.control.full, Access::Full, Arc::clone(&context))),
         ];
         if let Some(looking) = bound.control.read_only {
-            servers.push(tokio::spawn(server::listen(looking, Access::ReadOnly, Arc::clone(&context))));
+            servers.push(tokio::spawn(server::listen(
+                looking,
+                Access::ReadOnly,
+                Arc::clone(&context),
+            )));
         }
-        servers.extend(bound.metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(&context)))));
-        Ok(Daemon { config_path, config, keys, handle, context, searches, log, membership, servers, sockets })
+        servers.extend(
+            bound
+                .metrics
+                .map(|listener| tokio::spawn(http::listen(listener, Arc::clone(&context)))),
+        );
+        Ok(Daemon {
+            config_path,
+            config,
+            keys,
+            handle,
+            context,
+            searches,
+            log,
+            membership,
+            servers,
+            sockets,
+        })
     }
 
     /// Runs until a signal ends it.
@@ -248,7 +294,8 @@ impl Daemon {
                 _ = hang_up.recv() => {
                     notify::reloading();
                     self.reload().await;
-                    // Whoever asked for it, logrotate for instance, finds every line where it belongs.
+                    // Whoever asked for it, logrotate for instance, finds every line where it
+                    // belongs.
                     let log = self.log.clone();
                     if let Err(error) = tokio::task::spawn_blocking(move || log.flush()).await {
                         warn!(%error, "the log was not flushed");
@@ -305,20 +352,29 @@ impl Daemon {
         }
     }
 
-    /// Takes in changed keys; with bad ones the old stay in force. Whether those that are in force are the ones in the file.
+    /// Takes in changed keys; with bad ones the old stay in force. Whether those that are in force
+    /// are the ones in the file.
     fn reload_keys(&self) -> bool {
         match (&self.keys, self.config.load_keys()) {
             (Some(keys), Ok(Some(new))) => {
                 if keys.borrow().names() != new.names() {
-                    info!(keys = new.names(), "the keys have changed; what members say is sealed with the first of these");
+                    info!(
+                        keys = new.names(),
+                        "the keys have changed; what members say is sealed with the first of these"
+                    );
                 }
                 keys.send_replace(Arc::new(new));
                 if self.config.key_is_credential {
-                    info!("the keys are a credential, of which systemd takes a copy at a start: a restart takes in changed ones");
+                    info!(
+                        "the keys are a credential, of which systemd takes a copy at a start: a \
+                        restart takes in changed ones"
+                    );
                 }
                 return true;
             }
-            (Some(_), Ok(None)) => error!("there is no key file any more; the old keys stay in force"),
+            (Some(_), Ok(None)) => {
+                error!("there is no key file any more; the old keys stay in force");
+            }
             (Some(_), Err(ConfigError { lines })) => {
                 for line in lines {
                     error!("{line}");
@@ -333,7 +389,8 @@ impl Daemon {
 
     /// In a task of its own: no signal waits for a resolver that does not answer.
     fn resolve_introducers(&self) {
-        let (names, own, handle) = (self.config.introducers.clone(), self.config.address, self.handle.clone());
+        let (names, own, handle) =
+            (self.config.introducers.clone(), self.config.address, self.handle.clone());
         tokio::spawn(async move {
             let addresses: Vec<SocketAddr> = resolve_configured(&names, own).await;
             // If the task has ended, `serve` notices.

@@ -23,7 +23,12 @@ use memberd_control::message::Request;
 ///
 /// # Errors
 /// When the client has gone or hangs.
-pub async fn handle(request: Request, client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
+pub async fn handle(
+    request: Request,
+    client: &mut Client,
+    door: &Door,
+    context: &Context,
+) -> Result<(), ClientError> {
     match request {
         Request::Join { introducers } => join::handle(introducers, client, context).await,
         Request::Leave => leave::handle(client, context).await,
@@ -32,8 +37,13 @@ pub async fn handle(request: Request, client: &mut Client, door: &Door, context:
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
-        Request::EventsFrom(from) => events::handle_from(from, Scope::endless(Kinds::Standings), client, door, context).await,
-        Request::Changes(from) => events::handle_from(from, Scope::endless(Kinds::Everything), client, door, context).await,
+        Request::EventsFrom(from) => {
+            events::handle_from(from, Scope::endless(Kinds::Standings), client, door, context).await
+        }
+        Request::Changes(from) => {
+            events::handle_from(from, Scope::endless(Kinds::Everything), client, door, context)
+                .await
+        }
         Request::ChangesUntil { from, until } => {
             let scope = Scope { kinds: Kinds::Everything, until: Some(until) };
             events::handle_from(from, scope, client, door, context).await

@@ -12,7 +12,8 @@ use tracing::{error, info, warn};
 /// Changes are gathered for this long before they are written.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// How long the protocol waits for the disk, when it joins or leaves. One that hangs for longer is said, and not waited for.
+/// How long the protocol waits for the disk, when it joins or leaves. One that hangs for longer is
+/// said, and not waited for.
 const DURABLE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The state as it is, and the task that writes it.
@@ -34,7 +35,9 @@ impl Trouble {
         // With its causes, which say what to do.
         let trouble = saved.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
         match (&trouble, self.0.borrow().is_some()) {
-            (Some(error), false) => error!("the state cannot be written; it is tried again at each change: {error}"),
+            (Some(error), false) => {
+                error!("the state cannot be written; it is tried again at each change: {error}");
+            }
             (None, true) => info!("the state is written again"),
             (Some(_), true) | (None, false) => {}
         }
@@ -53,7 +56,9 @@ impl Keeper {
 
     /// The newest incarnation that this machine ever had.
     pub fn incarnation(&self) -> Option<Incarnation> {
-        Some(self.state.borrow().incarnation).filter(|incarnation| *incarnation > 0).map(Incarnation)
+        Some(self.state.borrow().incarnation)
+            .filter(|incarnation| *incarnation > 0)
+            .map(Incarnation)
     }
 
     /// Why the state on disk is not the present one, if the last write failed.
@@ -66,17 +71,20 @@ impl Keeper {
         self.state.send_modify(|state| state.incarnation = state.incarnation.max(incarnation.0));
     }
 
-    /// Returns when all that is kept is durable. If it cannot be made so, that is said, and membership goes on: the wall clock still
-    /// makes the next incarnation larger.
+    /// Returns when all that is kept is durable. If it cannot be made so, that is said, and
+    /// membership goes on: the wall clock still makes the next incarnation larger.
     pub async fn make_durable(&self) {
         match timeout(DURABLE_LIMIT, save(&self.directory, self.state.subscribe())).await {
             Ok(Ok(saved)) => self.trouble.note(saved),
             Ok(Err(error)) => error!(%error, "the state is not on disk"),
-            Err(_) => error!(seconds = DURABLE_LIMIT.as_secs(), "the disk takes too long for the state"),
+            Err(_) => {
+                error!(seconds = DURABLE_LIMIT.as_secs(), "the disk takes too long for the state");
+            }
         }
     }
 
-    /// Keeps who is known and whether this machine is in the group; written soon. The last members known are kept over a leave.
+    /// Keeps who is known and whether this machine is in the group; written soon. The last members
+    /// known are kept over a leave.
     pub fn keep(&self, in_group: bool, members: impl Iterator<Item = Identity>) {
         self.state.send_modify(|state| {
             state.in_group = in_group;
@@ -101,7 +109,11 @@ impl Keeper {
     }
 }
 
-async fn write_changes(directory: Arc<StateDir>, mut state: watch::Receiver<State>, trouble: Trouble) {
+async fn write_changes(
+    directory: Arc<StateDir>,
+    mut state: watch::Receiver<State>,
+    trouble: Trouble,
+) {
     // Ends when the keeper is gone and its last change is written.
     while state.changed().await.is_ok() {
         sleep(GATHER).await;
@@ -114,7 +126,10 @@ async fn write_changes(directory: Arc<StateDir>, mut state: watch::Receiver<Stat
 }
 
 /// Writes the state as it is when a thread comes to that.
-fn save(directory: &Arc<StateDir>, state: watch::Receiver<State>) -> JoinHandle<Result<(), StateError>> {
+fn save(
+    directory: &Arc<StateDir>,
+    state: watch::Receiver<State>,
+) -> JoinHandle<Result<(), StateError>> {
     let directory = Arc::clone(directory);
     tokio::task::spawn_blocking(move || directory.save(|| state.borrow().clone()))
 }

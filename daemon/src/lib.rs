@@ -1,7 +1,9 @@
-//! memberd: keeps on every machine of a fleet the list of the members that are up, and answers greps over its logs.
+//! memberd: keeps on every machine of a fleet the list of the members that are up, and answers
+//! greps over its logs.
 //!
-//! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the crate `memberd-ring`) and drives it
-//! over UDP; `peer` is the TCP side; `seal` keeps strangers out of both; `control` and `handler` serve `memberctl`; `search` greps.
+//! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the
+//! crate `memberd-ring`) and drives it over UDP; `peer` is the TCP side; `seal` keeps strangers out
+//! of both; `control` and `handler` serve `memberctl`; `search` greps.
 
 pub mod accept;
 pub mod config;

@@ -1,6 +1,7 @@
 //! Logging: to standard error or journald, and to `machine.i.log`.
 //!
-//! Whoever logs hands the finished line to a writing thread over a bounded queue and goes on, so no slow disk delays a heartbeat.
+//! Whoever logs hands the finished line to a writing thread over a bounded queue and goes on, so no
+//! slow disk delays a heartbeat.
 
 mod event;
 mod filter;
@@ -44,8 +45,13 @@ pub enum Level {
 
 impl Level {
     /// All of them, and their names in the settings.
-    pub const NAMES: [(&'static str, Level); 5] =
-        [("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug), ("trace", Level::Trace)];
+    pub const NAMES: [(&'static str, Level); 5] = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Trace),
+    ];
 
     fn filter(self) -> LevelFilter {
         match self {
@@ -60,7 +66,8 @@ impl Level {
 
 impl fmt::Display for Level {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let name = Level::NAMES.iter().find(|(_, level)| level == self).map_or("info", |(name, _)| name);
+        let name =
+            Level::NAMES.iter().find(|(_, level)| level == self).map_or("info", |(name, _)| name);
         formatter.write_str(name)
     }
 }
@@ -73,13 +80,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts to log: to `file`, and to journald if it is what standard error is connected to, else to standard error.
+    /// Starts to log: to `file`, and to journald if it is what standard error is connected to, else
+    /// to standard error.
     ///
     /// # Errors
     /// When this process logs already.
     pub fn start(file: PathBuf, level: Level) -> Result<Self, TryInitError> {
         let journal = if stderr_is_journal() { Journal::connect().ok() } else { None };
-        let log = Log::to(Writer::start(file, journal.map_or(Console::StandardError, Console::Journal)), level);
+        let log = Log::to(
+            Writer::start(file, journal.map_or(Console::StandardError, Console::Journal)),
+            level,
+        );
         tracing_subscriber::registry().with(log.clone()).try_init()?;
         Ok(log)
     }
@@ -100,7 +111,8 @@ impl Log {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Asks for the file to be opened anew, after it was rotated. No line is lost; [`Log::flush`] returns when it is done.
+    /// Asks for the file to be opened anew, after it was rotated. No line is lost; [`Log::flush`]
+    /// returns when it is done.
     pub fn reopen(&self) {
         self.writer.reopen();
     }
@@ -177,7 +189,8 @@ mod tests {
         });
         log.flush();
         let text = std::fs::read_to_string(&path).unwrap();
-        let words: Vec<&str> = text.lines().filter_map(|line| line.split_once("Z ")).map(|(_, words)| words).collect();
+        let words: Vec<&str> =
+            text.lines().filter_map(|line| line.split_once("Z ")).map(|(_, words)| words).collect();
         assert_eq!(
             words,
             [

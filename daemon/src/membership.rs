@@ -1,5 +1,5 @@
-//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's [`memberd_ring::Node`],
-//! on a thread of its own.
+//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's
+//! [`memberd_ring::Node`], on a thread of its own.
 
 mod address;
 mod calls;
@@ -16,7 +16,9 @@ pub use record::{Snapshot, event_record, member_record, tag_record, tagged_recor
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_control::message::{Change, EventRecord, EventsFrom, MissedRecord, RingPart, StatusReport};
+use memberd_control::message::{
+    Change, EventRecord, EventsFrom, MissedRecord, RingPart, StatusReport,
+};
 use memberd_ring::join::JoinError;
 use memberd_ring::{Identity, Tags};
 use std::net::SocketAddr;
@@ -114,7 +116,9 @@ pub enum JoinFailure {
     #[error("this daemon is already joining or leaving: try again in a few seconds")]
     Busy,
     /// Another machine took this one's name.
-    #[error("the name is taken by the newer live member {0}: give each machine its own [node] name")]
+    #[error(
+        "the name is taken by the newer live member {0}: give each machine its own [node] name"
+    )]
     Superseded(String),
 }
 
@@ -185,7 +189,10 @@ impl Handle {
     ///
     /// # Errors
     /// When the task has ended.
-    pub async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Ended> {
+    pub async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Ended> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Ended)?;
         answer.await.map_err(|_| Ended)

@@ -1,4 +1,5 @@
-//! What this daemon measures, in Prometheus' text format: for `memberctl metrics`, and over HTTP where `[metrics] listen` says.
+//! What this daemon measures, in Prometheus' text format: for `memberctl metrics`, and over HTTP
+//! where `[metrics] listen` says.
 
 pub mod histogram;
 pub mod http;

@@ -1,6 +1,8 @@
-//! What systemd is told (sd_notify(3)): that the daemon is ready, how it is, and that its protocol loop is alive.
+//! What systemd is told (sd_notify(3)): that the daemon is ready, how it is, and that its protocol
+//! loop is alive.
 //!
-//! Without systemd all of it does nothing. A message that cannot be sent is not worth a failure, so it is only logged.
+//! Without systemd all of it does nothing. A message that cannot be sent is not worth a failure, so
+//! it is only logged.
 
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -36,7 +38,8 @@ pub fn status(line: &str) {
     notify(&[NotifyState::Status(line)]);
 }
 
-/// Feeds systemd's watchdog, twice as often as it asks for. Only the protocol loop has one, so a loop that hangs is noticed.
+/// Feeds systemd's watchdog, twice as often as it asks for. Only the protocol loop has one, so a
+/// loop that hangs is noticed.
 #[derive(Debug)]
 pub struct Watchdog {
     every: Option<Duration>,

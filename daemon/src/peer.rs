@@ -1,8 +1,8 @@
 //! The TCP side of the port: members' calls of the protocol, and their greps.
 //!
-//! A connection carries one request. It begins with a frame of the protocol's version, a byte that tells which kind of request it is, and
-//! the request; a frame is a big-endian `u32` length and that many bytes. Where there is a key, all of that is inside of a sealed
-//! stream.
+//! A connection carries one request. It begins with a frame of the protocol's version, a byte that
+//! tells which kind of request it is, and the request; a frame is a big-endian `u32` length and
+//! that many bytes. Where there is a key, all of that is inside of a sealed stream.
 
 pub mod call;
 pub mod frame;

@@ -18,22 +18,29 @@ pub struct Resolved {
     pub problems: Vec<String>,
 }
 
-/// Resolves `host:port` names. Of a name's addresses those of the family that this member speaks are taken.
+/// Resolves `host:port` names. Of a name's addresses those of the family that this member speaks
+/// are taken.
 pub async fn resolve(names: &[String], own: SocketAddr) -> Resolved {
     let mut resolved = Resolved::default();
     for name in names {
         match timeout(LIMIT, lookup_host(name.as_str())).await {
             Ok(Ok(found)) => {
-                let usable: Vec<SocketAddr> = found.filter(|address| address.is_ipv4() == own.is_ipv4()).collect();
+                let usable: Vec<SocketAddr> =
+                    found.filter(|address| address.is_ipv4() == own.is_ipv4()).collect();
                 if usable.is_empty() {
                     let family = if own.is_ipv4() { "IPv4" } else { "IPv6" };
-                    resolved.problems.push(format!("introducer {name}: it has no {family} address, which this member's is"));
+                    resolved.problems.push(format!(
+                        "introducer {name}: it has no {family} address, which this member's is"
+                    ));
                 }
                 resolved.addresses.extend(usable);
             }
             Ok(Err(error)) => resolved.problems.push(format!("introducer {name}: {error}")),
             Err(_) => {
-                resolved.problems.push(format!("introducer {name}: no answer from the resolver within {} s", LIMIT.as_secs()));
+                resolved.problems.push(format!(
+                    "introducer {name}: no answer from the resolver within {} s",
+                    LIMIT.as_secs()
+                ));
             }
         }
     }

@@ -1,9 +1,11 @@
-//! Sealing: what goes over the network is readable to, and believed from, only those who hold one of the group's keys.
+//! Sealing: what goes over the network is readable to, and believed from, only those who hold one
+//! of the group's keys.
 //!
-//! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by [`datagram`], for one life of their receiver
-//! ([`lives`]), which takes each once ([`replay`]); connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away.
-//! What it all looks like on the wire, and why a nonce is never used twice, is in `daemon/ring/PROTOCOL.md`; what it protects from, in
-//! `SECURITY.md` beside that.
+//! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by
+//! [`datagram`], for one life of their receiver ([`lives`]), which takes each once ([`replay`]);
+//! connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away. What it all
+//! looks like on the wire, and why a nonce is never used twice, is in `daemon/ring/PROTOCOL.md`;
+//! what it protects from, in `SECURITY.md` beside that.
 
 pub mod datagram;
 pub mod edge;
@@ -20,8 +22,8 @@ use refusal::Refusals;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The version of sealing, and the first byte of what is sealed. In the clear a datagram begins with 0x80 to 0x9f, and a connection
-/// with 0.
+/// The version of sealing, and the first byte of what is sealed. In the clear a datagram begins
+/// with 0x80 to 0x9f, and a connection with 0.
 pub const SEALED: u8 = 1;
 
 /// The first byte of a datagram that greets whoever lives at an address.
@@ -79,7 +81,10 @@ mod tests {
 
     /// A keyring of keys that are one hexadecimal digit throughout each.
     pub(super) fn keys(digits: &str) -> SealingKeys {
-        let lines: Vec<String> = digits.chars().map(|digit| format!("memberd-key:{}\n", digit.to_string().repeat(64))).collect();
+        let lines: Vec<String> = digits
+            .chars()
+            .map(|digit| format!("memberd-key:{}\n", digit.to_string().repeat(64)))
+            .collect();
         SealingKeys::new(&Keyring::parse(&lines.concat()).unwrap()).unwrap()
     }
 }

@@ -1,4 +1,5 @@
-//! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a client (`fan_out`).
+//! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a
+//! client (`fan_out`).
 
 pub mod apart;
 mod ask;
@@ -112,7 +113,8 @@ impl Searches {
 }
 
 impl Searches {
-    /// Why a request cannot be searched for, if it cannot, in grep's words. Blocks, for as long as compiling patterns takes.
+    /// Why a request cannot be searched for, if it cannot, in grep's words. Blocks, for as long as
+    /// compiling patterns takes.
     pub fn refusal(&self, request: &GrepRequest) -> Option<String> {
         self.compiled.compile(request).err().or_else(|| narrow(request).err())
     }

@@ -1,8 +1,10 @@
-//! What survives a restart: the last incarnation, whether this machine was in the group, and whom it knew.
+//! What survives a restart: the last incarnation, whether this machine was in the group, and whom
+//! it knew.
 //!
-//! A file is written whole beside the old one, made durable, and renamed, so that a crash at any moment leaves the old or the new.
-//! Its checksum tells rot; then the generation before it is used. What this machine must not forget, its incarnation and whether it was
-//! in the group, is always in both generations.
+//! A file is written whole beside the old one, made durable, and renamed, so that a crash at any
+//! moment leaves the old or the new. Its checksum tells rot; then the generation before it is used.
+//! What this machine must not forget, its incarnation and whether it was in the group, is always in
+//! both generations.
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -26,7 +28,8 @@ const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 /// What survives a restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The largest incarnation that was ever used, in milliseconds since the Unix epoch; 0 for none.
+    /// The largest incarnation that was ever used, in milliseconds since the Unix epoch; 0 for
+    /// none.
     pub incarnation: u64,
     /// Whether this machine was in the group: then it rejoins by itself.
     pub in_group: bool,
@@ -64,7 +67,8 @@ pub enum StateError {
 pub struct StateDir {
     path: PathBuf,
     _lock: Flock<File>,
-    /// What the last save said of this machine. Held while saving, so that saves of several threads come one after the other.
+    /// What the last save said of this machine. Held while saving, so that saves of several threads
+    /// come one after the other.
     saved: Mutex<Option<Own>>,
 }
 
@@ -93,8 +97,15 @@ impl StateDir {
         let failed = |error| StateError::Io(path.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock_path = path.join("lock");
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
-        // On a disk that has become read-only, what was written before still holds, and can be locked.
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .clone();
+        // On a disk that has become read-only, what was written before still holds, and can be
+        // locked.
         let opened = options.open(&lock_path).or_else(|error| match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => File::open(&lock_path).map_err(|_| error),
             _ => Err(error),
@@ -103,13 +114,17 @@ impl StateDir {
         let mut holder = String::new();
         // Only for the message: who wrote something else than a number there is not named.
         let _ = (&mut file).take(20).read_to_string(&mut holder);
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-            nix::errno::Errno::EWOULDBLOCK => {
-                let pid = holder.trim().parse::<u32>().map(|pid| format!(" (process {pid})"));
-                StateError::InUse(path.to_owned(), pid.unwrap_or_default())
-            }
-            error => StateError::Io(lock_path.clone(), error.into()),
-        })?;
+        let lock =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
+                |(_, error)| match error {
+                    nix::errno::Errno::EWOULDBLOCK => {
+                        let pid =
+                            holder.trim().parse::<u32>().map(|pid| format!(" (process {pid})"));
+                        StateError::InUse(path.to_owned(), pid.unwrap_or_default())
+                    }
+                    error => StateError::Io(lock_path.clone(), error.into()),
+                },
+            )?;
         // For the message of another, no more: a disk without room keeps nobody from starting.
         let _ = write_pid(&lock);
         Ok(StateDir { path: path.to_owned(), _lock: lock, saved: Mutex::new(None) })
@@ -138,7 +153,9 @@ impl StateDir {
             let aside = self.file(&format!("{suffix}.corrupt"));
             warnings.push(match fs::rename(&path, &aside) {
                 Ok(()) => format!("{}: damaged; moved to {}", path.display(), aside.display()),
-                Err(error) => format!("{}: damaged; cannot be moved aside: {error}", path.display()),
+                Err(error) => {
+                    format!("{}: damaged; cannot be moved aside: {error}", path.display())
+                }
             });
         }
         if !warnings.is_empty() {
@@ -147,8 +164,9 @@ impl StateDir {
         Ok(Loaded { state: State::default(), warnings })
     }
 
-    /// Writes the state; when this returns it is durable. May be called from several threads: each looks at what is `present` when its
-    /// turn comes, so that an older state is never saved after a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
+    /// Writes the state; when this returns it is durable. May be called from several threads: each
+    /// looks at what is `present` when its turn comes, so that an older state is never saved after
+    /// a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
     ///
     /// # Errors
     /// When the disk refuses; the former state is still there then.
@@ -159,7 +177,8 @@ impl StateDir {
         let bytes = state.to_bytes()?;
         let own = Own { incarnation: state.incarnation, in_group: state.in_group };
         if *saved != Some(own) {
-            // Once more than usual, so that both generations know: damage of one of them loses neither.
+            // Once more than usual, so that both generations know: damage of one of them loses
+            // neither.
             self.replace(&bytes)?;
         }
         self.replace(&bytes)?;
@@ -174,7 +193,8 @@ impl StateDir {
         // By a second name, so that there is a present generation at every moment.
         let former = self.file(".former");
         match remove_if_there(&former).and_then(|()| fs::hard_link(&path, &former)) {
-            Ok(()) => fs::rename(&former, self.file(".previous")).map_err(|error| StateError::Io(former, error))?,
+            Ok(()) => fs::rename(&former, self.file(".previous"))
+                .map_err(|error| StateError::Io(former, error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(StateError::Io(former, error)),
         }
@@ -199,7 +219,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -218,11 +239,13 @@ impl State {
     /// When it cannot be encoded, which memory does not do.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
         let mut body = Vec::new();
-        ciborium::into_writer(self, &mut body).map_err(|error| StateError::Encode(error.to_string()))?;
+        ciborium::into_writer(self, &mut body)
+            .map_err(|error| StateError::Encode(error.to_string()))?;
         Ok([&MAGIC[..], blake3::hash(&body).as_bytes(), &body].concat())
     }
 
-    /// From what a file holds; none if that is damaged. Of more than [`MOST_REMEMBERED`] members the first are kept.
+    /// From what a file holds; none if that is damaged. Of more than [`MOST_REMEMBERED`] members
+    /// the first are kept.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (header, mut body) = bytes.split_at_checked(HEADER)?;
         let sum = header.strip_prefix(MAGIC)?;
@@ -240,7 +263,11 @@ mod tests {
     use super::*;
 
     fn state(incarnation: u64) -> State {
-        let member = Remembered { name: "vm2".into(), address: "192.0.2.12:8946".parse().unwrap(), incarnation: 7 };
+        let member = Remembered {
+            name: "vm2".into(),
+            address: "192.0.2.12:8946".parse().unwrap(),
+            incarnation: 7,
+        };
         State { incarnation, in_group: true, members: vec![member] }
     }
 
@@ -261,7 +288,10 @@ mod tests {
         let held = StateDir::open(directory.path()).unwrap();
         let error = StateDir::open(directory.path()).unwrap_err().to_string();
         assert!(
-            error.contains(&format!("another memberd uses this state directory (process {})", std::process::id())),
+            error.contains(&format!(
+                "another memberd uses this state directory (process {})",
+                std::process::id()
+            )),
             "{error}"
         );
         drop(held);
@@ -299,7 +329,9 @@ mod tests {
         fs::write(open.file(".former"), "x").unwrap();
         fs::write(open.file(".new"), "x").unwrap();
         std::thread::scope(|scope| {
-            let saving = scope.spawn(|| (2..200).for_each(|incarnation| open.save(|| state(incarnation)).unwrap()));
+            let saving = scope.spawn(|| {
+                (2..200).for_each(|incarnation| open.save(|| state(incarnation)).unwrap());
+            });
             while !saving.is_finished() {
                 assert!(State::from_bytes(&fs::read(open.file("")).unwrap()).is_some());
             }
@@ -345,7 +377,10 @@ mod tests {
                             present.in_group = !present.in_group;
                         }
                         let look = || {
-                            assert!(open.saved.try_lock().is_err(), "another save could begin in between");
+                            assert!(
+                                open.saved.try_lock().is_err(),
+                                "another save could begin in between"
+                            );
                             present.lock().unwrap().clone()
                         };
                         open.save(look).unwrap();
@@ -366,7 +401,12 @@ mod tests {
             address: "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(),
             incarnation: u64::MAX,
         };
-        open.save(|| State { incarnation: 1, in_group: true, members: vec![member; MOST_REMEMBERED + 9] }).unwrap();
+        open.save(|| State {
+            incarnation: 1,
+            in_group: true,
+            members: vec![member; MOST_REMEMBERED + 9],
+        })
+        .unwrap();
         assert!(fs::metadata(open.file("")).unwrap().len() < MOST_BYTES);
         assert_eq!(open.load().unwrap().state.members.len(), MOST_REMEMBERED);
     }
@@ -378,8 +418,10 @@ mod tests {
 
     #[test]
     fn a_file_of_the_first_format_is_read() {
-        let bytes: Vec<u8> =
-            (0..FORMAT_1.len()).step_by(2).map(|at| u8::from_str_radix(&FORMAT_1[at..at + 2], 16).unwrap()).collect();
+        let bytes: Vec<u8> = (0..FORMAT_1.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&FORMAT_1[at..at + 2], 16).unwrap())
+            .collect();
         assert_eq!(State::from_bytes(&bytes), Some(state(1_763_688_033_123)));
     }
 }

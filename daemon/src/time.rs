@@ -29,8 +29,8 @@ impl Clocks {
     }
 }
 
-/// Tells moments of the monotonic clock in the wall clock's time: one moment always as the same, however often it is asked, until the
-/// wall clock is set.
+/// Tells moments of the monotonic clock in the wall clock's time: one moment always as the same,
+/// however often it is asked, until the wall clock is set.
 #[derive(Debug, Clone, Copy)]
 pub struct Anchor(Now);
 

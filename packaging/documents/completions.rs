@@ -1,4 +1,5 @@
-//! The completions of memberctl: clap's, and members' names from the daemon's list where an argument is one.
+//! The completions of memberctl: clap's, and members' names from the daemon's list where an
+//! argument is one.
 
 use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
@@ -13,8 +14,13 @@ pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
     let text = String::from_utf8_lossy(&text);
     match shell {
         Shell::Bash => text.into_owned() + &bash(&command),
-        Shell::Zsh => text.replacen("\n\n", &ZSH.replace("ASK", ASK), 1).replace(":_hosts", ":_memberctl_members"),
-        Shell::Fish => FISH.replace("ASK", ASK) + &text.replace("(__fish_print_hostnames)", "(__memberctl_members)"),
+        Shell::Zsh => text
+            .replacen("\n\n", &ZSH.replace("ASK", ASK), 1)
+            .replace(":_hosts", ":_memberctl_members"),
+        Shell::Fish => {
+            FISH.replace("ASK", ASK)
+                + &text.replace("(__fish_print_hostnames)", "(__memberctl_members)")
+        }
         // Its options are completed, members' names are not.
         _ => text.into_owned(),
     }
@@ -28,10 +34,13 @@ fn bash(command: &Command) -> String {
         let longs = subcommand.get_arguments().filter(is_member).filter_map(Arg::get_long);
         options.extend(longs.map(|long| format!("{},--{long}", subcommand.get_name())));
     }
-    BASH.replace("SUBCOMMANDS", &subcommands.join(" | ")).replace("OPTIONS", &options.join(" | ")).replace("ASK", ASK)
+    BASH.replace("SUBCOMMANDS", &subcommands.join(" | "))
+        .replace("OPTIONS", &options.join(" | "))
+        .replace("ASK", ASK)
 }
 
-/// Before clap's function; what is no member is left to that. bash cuts words at `=`, and names stand between commas.
+/// Before clap's function; what is no member is left to that. bash cuts words at `=`, and names
+/// stand between commas.
 const BASH: &str = r#"
 _memberctl_members() {
     local current=$2 option=$3 word subcommand= name before=

@@ -25,12 +25,16 @@ pub(crate) fn section() -> Roff {
 
 /// A line of Markdown.
 fn inlines(line: &str) -> Vec<Inline> {
-    line.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { roman(part) } else { bold(part) }).collect()
+    line.split('`')
+        .enumerate()
+        .map(|(at, part)| if at % 2 == 0 { roman(part) } else { bold(part) })
+        .collect()
 }
 
 fn differences() -> Vec<&'static str> {
     let sections = split(DOCUMENTATION, |line| line.strip_prefix("## "));
-    let found = sections.into_iter().find(|section| section.title == "Where it differs from GNU grep");
+    let found =
+        sections.into_iter().find(|section| section.title == "Where it differs from GNU grep");
     found.map_or_else(Vec::new, |Section { lines, .. }| lines)
 }
 

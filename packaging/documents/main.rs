@@ -1,6 +1,6 @@
-//! Writes the manual pages and the completions of memberd and memberctl, made of the definitions that their command lines are parsed by
-//! and of the settings as they are shipped:
-//! `cargo run -p memberd --example documents -- DIRECTORY`.
+//! Writes the manual pages and the completions of memberd and memberctl, made of the definitions
+//! that their command lines are parsed by and of the settings as they are shipped: `cargo run -p
+//! memberd --example documents -- DIRECTORY`.
 
 mod completions;
 mod differences;
@@ -27,7 +27,8 @@ const COLUMNS: usize = 80;
 const SOURCE: &str = concat!("memberd ", env!("CARGO_PKG_VERSION"));
 
 fn main() -> io::Result<()> {
-    let [_, directory] = <[_; 2]>::try_from(env::args_os().collect::<Vec<_>>()).map_err(|_| wrong_usage())?;
+    let [_, directory] =
+        <[_; 2]>::try_from(env::args_os().collect::<Vec<_>>()).map_err(|_| wrong_usage())?;
     let directory = Path::new(&directory);
     fs::create_dir_all(directory)?;
     pages(directory, Options::command(), "8", "memberd.toml(5), memberctl(1)")?;
@@ -46,17 +47,25 @@ fn wrong_usage() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "name the one directory to write to")
 }
 
-/// A page for the command and one for each of its subcommands: `memberctl.1`, `memberctl-list.1`, `memberctl-key-list.1`.
+/// A page for the command and one for each of its subcommands: `memberctl.1`, `memberctl-list.1`,
+/// `memberctl-key-list.1`.
 fn pages(directory: &Path, command: Command, section: &str, see_also: &str) -> io::Result<()> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     page_with_subcommands(directory, &command, section, see_also)
 }
 
-fn page_with_subcommands(directory: &Path, command: &Command, section: &str, see_also: &str) -> io::Result<()> {
+fn page_with_subcommands(
+    directory: &Path,
+    command: &Command,
+    section: &str,
+    see_also: &str,
+) -> io::Result<()> {
     page(directory, command, section, see_also)?;
     let parent = format!("{}({section}), {see_also}", name(command));
-    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help")
+    for subcommand in command
+        .get_subcommands()
+        .filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help")
     {
         page_with_subcommands(directory, subcommand, section, &parent)?;
     }
@@ -82,7 +91,11 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     let whole = name == "memberctl";
     let sections = if whole { texts::sections(texts::MEMBERCTL) } else { Vec::new() };
     for Section { title, lines } in sections {
-        as_it_stands(title, lines.into_iter().map(|line| line.strip_prefix("    ").unwrap_or(line)), &mut page)?;
+        as_it_stands(
+            title,
+            lines.into_iter().map(|line| line.strip_prefix("    ").unwrap_or(line)),
+            &mut page,
+        )?;
     }
     if let Some(details) = command.get_after_help().filter(|_| !whole) {
         as_it_stands("DETAILS", details.to_string().lines(), &mut page)?;
@@ -102,8 +115,13 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     fs::write(directory.join(format!("{name}.{section}")), page)
 }
 
-/// What is laid out already, but for paragraphs, which are lines longer than a terminal is wide: those are broken where the page ends.
-fn as_it_stands<'a>(title: &str, lines: impl Iterator<Item = &'a str>, page: &mut Vec<u8>) -> io::Result<()> {
+/// What is laid out already, but for paragraphs, which are lines longer than a terminal is wide:
+/// those are broken where the page ends.
+fn as_it_stands<'a>(
+    title: &str,
+    lines: impl Iterator<Item = &'a str>,
+    page: &mut Vec<u8>,
+) -> io::Result<()> {
     let mut section = Roff::new();
     section.control("SH", [title]).control("nf", []);
     for line in lines {
@@ -154,7 +172,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn commands(command: &Command) -> Vec<String> {
-        let subcommands: Vec<&Command> = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help").collect();
+        let subcommands: Vec<&Command> = command
+            .get_subcommands()
+            .filter(|subcommand| subcommand.get_name() != "help")
+            .collect();
         match subcommands.as_slice() {
             [] => vec![name(command).replace('-', " ")],
             subcommands => subcommands.iter().flat_map(|subcommand| commands(subcommand)).collect(),
@@ -165,8 +186,10 @@ mod tests {
     fn every_command_has_a_worked_example_on_its_own_page_and_on_that_of_memberctl() {
         let mut line = memberctl::command_line();
         line.build();
-        let shown: BTreeSet<&str> = texts::examples(texts::EXAMPLES).iter().map(|section| section.title).collect();
-        let there: BTreeSet<String> = commands(&line).into_iter().chain(["memberd".to_owned()]).collect();
+        let shown: BTreeSet<&str> =
+            texts::examples(texts::EXAMPLES).iter().map(|section| section.title).collect();
+        let there: BTreeSet<String> =
+            commands(&line).into_iter().chain(["memberd".to_owned()]).collect();
         assert_eq!(shown, there.iter().map(String::as_str).collect());
         let directory = tempfile::tempdir().unwrap();
         pages(directory.path(), memberctl::command_line(), "1", "").unwrap();
@@ -174,10 +197,19 @@ mod tests {
         for words in ["three are up", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
             assert!(page("memberctl.1").contains(words), "{words}");
         }
-        assert!(page("memberctl-wait.1").contains("three are up") && !page("memberctl-wait.1").contains("ENVIRONMENT"));
+        assert!(
+            page("memberctl-wait.1").contains("three are up")
+                && !page("memberctl-wait.1").contains("ENVIRONMENT")
+        );
         assert!(page("memberctl-key-list.1").contains("accepted"));
         let events = page("memberctl-events.1");
-        assert!(events.contains(".fi\nWithout \\-\\-since, "), "paragraphs are broken where the page ends: {events}");
-        assert!(events.contains(".nf\n\nExamples:\n  memberctl events"), "examples stay as they stand: {events}");
+        assert!(
+            events.contains(".fi\nWithout \\-\\-since, "),
+            "paragraphs are broken where the page ends: {events}"
+        );
+        assert!(
+            events.contains(".nf\n\nExamples:\n  memberctl events"),
+            "examples stay as they stand: {events}"
+        );
     }
 }

@@ -5,7 +5,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 /// Settings as a machine has them. A test of the fleets has them looked over.
 const EXAMPLE: &str = include_str!("example.toml");
 
-/// The page for settings of the shape of `packaging/memberd.toml`: comments, and below each the key as `#key = value`.
+/// The page for settings of the shape of `packaging/memberd.toml`: comments, and below each the key
+/// as `#key = value`.
 pub(super) fn page(settings: &str, source: &str) -> String {
     let mut page = Roff::new();
     page.control("TH", ["memberd.toml", "5", "", source, "memberd manual"]);
@@ -48,10 +49,14 @@ mod tests {
     fn every_key_of_the_shipped_settings_is_in_the_manual_with_its_explanation() {
         let settings = include_str!("../memberd.toml");
         let page = page(settings, "memberd").replace('\\', "");
-        let keys: Vec<&str> = settings.lines().filter(|line| line.starts_with('#') && !line.starts_with("# ")).collect();
+        let keys: Vec<&str> = settings
+            .lines()
+            .filter(|line| line.starts_with('#') && !line.starts_with("# "))
+            .collect();
         assert!(keys.len() > 10, "{keys:?}");
         for key in keys {
-            let (_, explained) = page.split_once(&format!("fB{}fR", key.trim_start_matches('#'))).expect(key);
+            let (_, explained) =
+                page.split_once(&format!("fB{}fR", key.trim_start_matches('#'))).expect(key);
             let words = explained.trim_start().lines().next().unwrap_or_default();
             assert!(words.len() > 4 && !words.starts_with('.'), "{key} is explained by: {words}");
         }

@@ -1,4 +1,5 @@
-//! What the pages say beside the command lines' own definitions: sections as they stand, and worked examples.
+//! What the pages say beside the command lines' own definitions: sections as they stand, and worked
+//! examples.
 
 /// The sections of memberctl(1).
 pub(crate) const MEMBERCTL: &str = include_str!("memberctl.txt");
@@ -26,12 +27,17 @@ pub(crate) fn examples(text: &str) -> Vec<Section<'_>> {
 }
 
 /// A text cut where a line is a title.
-pub(crate) fn split<'a>(text: &'a str, title: impl Fn(&'a str) -> Option<&'a str>) -> Vec<Section<'a>> {
+pub(crate) fn split<'a>(
+    text: &'a str,
+    title: impl Fn(&'a str) -> Option<&'a str>,
+) -> Vec<Section<'a>> {
     let mut sections: Vec<Section> = Vec::new();
     for line in text.lines() {
         match (title(line), sections.last_mut()) {
             (Some(title), _) => sections.push(Section { title, lines: Vec::new() }),
-            (None, Some(section)) if !line.is_empty() || !section.lines.is_empty() => section.lines.push(line),
+            (None, Some(section)) if !line.is_empty() || !section.lines.is_empty() => {
+                section.lines.push(line);
+            }
             (None, _) => {}
         }
     }

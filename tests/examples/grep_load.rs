@@ -1,9 +1,14 @@
-//! Measures what greps at full speed do to heartbeats: every member of a fleet on this machine is searched over and over, while it is
-//! watched how late its timers are and whether anybody is reported failed.
+//! Measures what greps at full speed do to heartbeats: every member of a fleet on this machine is
+//! searched over and over, while it is watched how late its timers are and whether anybody is
+//! reported failed.
 //!
 //! `cargo build --release --bins && cargo run --release -p memberd-tests --example grep_load`
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement prints, and stops at what goes wrong")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a measurement prints, and stops at what goes wrong"
+)]
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::{Daemon, Fleet, proc};
@@ -30,7 +35,10 @@ const GREPS: [&[&str]; 10] = [
 ];
 
 fn main() {
-    println!("{MEMBERS} members, each with {} MB to search, for {SPAN:?} each", FILE_BYTES / 1_000_000);
+    println!(
+        "{MEMBERS} members, each with {} MB to search, for {SPAN:?} each",
+        FILE_BYTES / 1_000_000
+    );
     measure(&[]);
     measure(&GREPS);
 }
@@ -53,14 +61,19 @@ fn measure(greps: &'static [&'static [&'static str]]) {
     std::thread::sleep(SPAN.saturating_sub(start.elapsed()));
     let late = fleet.daemons().iter().map(|daemon| {
         let counters = daemon.control().status().expect("a status").counters;
-        counters.iter().find(|(name, _)| name == "loop_lateness_max_ms").map_or(0, |(_, late)| *late)
+        counters
+            .iter()
+            .find(|(name, _)| name == "loop_lateness_max_ms")
+            .map_or(0, |(_, late)| *late)
     });
     let mut late: Vec<u64> = late.collect();
     late.sort_unstable();
-    let peak = fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default();
+    let peak =
+        fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default();
     let failed = followers.seen().iter().filter(|seen| seen.status == MemberStatus::Failed).count();
     println!(
-        "{} greps at once, {done} done, {} s of CPU in the daemons: the latest timer of each member {late:?} ms, {} MiB at most, \
+        "{} greps at once, {done} done, {} s of CPU in the daemons: the latest timer of each \
+        member {late:?} ms, {} MiB at most, \
          reported failed {failed}",
         greps.len(),
         (ticks() - before) / 100,
@@ -72,7 +85,8 @@ fn run_over_and_over(daemon: &Daemon, options: &[&str], start: Instant) -> usize
     let mut runs = 0;
     while start.elapsed() < SPAN {
         let mut command = daemon.memberctl(&[&["grep"], options, &["load.txt"]].concat());
-        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("memberctl runs");
+        let status =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("memberctl runs");
         assert!(matches!(status.code(), Some(0 | 1)), "{options:?}: {status}");
         runs += 1;
     }
@@ -85,10 +99,14 @@ fn offer(daemon: &mut Daemon) {
     let mut number = 0_u64;
     while text.len() < FILE_BYTES {
         number += 1;
-        let word = ["disk is fine", "timeout on disk", "all is well", "GET /index.html"][(number % 4) as usize];
+        let word = ["disk is fine", "timeout on disk", "all is well", "GET /index.html"]
+            [(number % 4) as usize];
         let needle = if number.is_multiple_of(1_000) { " needle" } else { "" };
         let user = ["anna", "bert", "carl"][(number % 3) as usize];
-        text += &format!("2026-11-21T07:00:00Z {number} status={} user={user} {word}{needle}\n", 200 + number % 301);
+        text += &format!(
+            "2026-11-21T07:00:00Z {number} status={} user={user} {word}{needle}\n",
+            200 + number % 301
+        );
     }
     file.write_all(text.as_bytes()).expect("a file to search");
 }

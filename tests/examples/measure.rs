@@ -1,8 +1,13 @@
-//! Measures a fleet of real daemons on this machine: joining, one and four crashes at once, and what it costs at rest.
+//! Measures a fleet of real daemons on this machine: joining, one and four crashes at once, and
+//! what it costs at rest.
 //!
 //! `cargo build --release --bins && cargo run --release -p memberd-tests --example measure`
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement prints, and stops at what goes wrong")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a measurement prints, and stops at what goes wrong"
+)]
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::Fleet;
@@ -15,7 +20,9 @@ const ROUNDS: usize = 10;
 const REST: Duration = Duration::from_secs(30);
 
 fn main() {
-    println!("{MEMBERS} memberd processes on loopback, {ROUNDS} rounds; times are best, median, worst");
+    println!(
+        "{MEMBERS} memberd processes on loopback, {ROUNDS} rounds; times are best, median, worst"
+    );
     join();
     for victims in [1, 4] {
         crash(victims);
@@ -42,13 +49,15 @@ fn crash(victims: usize) {
     for round in 0..ROUNDS {
         let mut fleet = Fleet::start(MEMBERS);
         let mut followers = fleet.follow();
-        // Neighbours on the ring: the hardest case. The pause puts each round at another phase of the heartbeats.
+        // Neighbours on the ring: the hardest case. The pause puts each round at another phase of
+        // the heartbeats.
         thread::sleep(Duration::from_millis(700 + 60 * u64::try_from(round).unwrap_or_default()));
         let dead: Vec<usize> = fleet.ring().into_iter().cycle().skip(round).take(victims).collect();
         let crashes = fleet.crash(&dead);
         let names: Vec<&str> = crashes.iter().map(|crash| crash.name.as_str()).collect();
         for crash in &crashes {
-            let times = followers.assert_in_every_list(&crash.id, MemberStatus::Failed, crash.at, &names);
+            let times =
+                followers.assert_in_every_list(&crash.id, MemberStatus::Failed, crash.at, &names);
             first.extend(times.iter().min());
             last.extend(times.iter().max());
         }
@@ -62,7 +71,8 @@ fn rest() {
     rest::calm();
     let rest = rest::cost(&fleet, REST);
     println!(
-        "at rest, each: {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, {:.2} ms of CPU a second, {} KiB resident at most",
+        "at rest, each: {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, {:.2} ms of \
+        CPU a second, {} KiB resident at most",
         rest.datagrams,
         rest.bytes,
         rest.processor * 1e3,
@@ -72,6 +82,13 @@ fn rest() {
 
 fn spread(mut times: Vec<Duration>) -> String {
     times.sort();
-    let at = |percent: usize| times.get((times.len().saturating_sub(1)) * percent / 100).copied().unwrap_or_default();
-    format!("{:.3} s, {:.3} s, {:.3} s", at(0).as_secs_f64(), at(50).as_secs_f64(), at(100).as_secs_f64())
+    let at = |percent: usize| {
+        times.get((times.len().saturating_sub(1)) * percent / 100).copied().unwrap_or_default()
+    };
+    format!(
+        "{:.3} s, {:.3} s, {:.3} s",
+        at(0).as_secs_f64(),
+        at(50).as_secs_f64(),
+        at(100).as_secs_f64()
+    )
 }

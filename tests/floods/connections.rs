@@ -1,4 +1,5 @@
-//! Ten thousand connections from one who is no member, and clients that read and write slowly, or not at all.
+//! Ten thousand connections from one who is no member, and clients that read and write slowly, or
+//! not at all.
 
 use crate::{alone, print, span};
 use memberd_control::frame::encode;
@@ -21,10 +22,12 @@ const CROWD: usize = 10_000;
 /// How many connections a member serves at once; a full house is what presses it.
 const SERVED: usize = 256;
 
-/// Descriptors that the member may open meanwhile for the group's own sake: lists are exchanged, and hosts asked anew.
+/// Descriptors that the member may open meanwhile for the group's own sake: lists are exchanged,
+/// and hosts asked anew.
 const OWN: usize = 16;
 
-/// Of each kind of slow client, over TCP and at the control socket: more than are served at once, in all.
+/// Of each kind of slow client, over TCP and at the control socket: more than are served at once,
+/// in all.
 const SLOW_TCP: usize = 200;
 const SLOW_CONTROL: usize = 40;
 
@@ -39,12 +42,18 @@ fn ten_thousand_connections_harm_nobody() {
     let _alone = alone();
     let Some(mut fleet) = siege::fleet(|daemon| daemon.set_keys("a")) else { return };
     let mut counts = (0, 0);
-    let press = |fleet: &Fleet| Crowd::start(&fleet.network().namespace(STRANGER), fleet[PRESSED].settings.address, CROWD);
+    let press = |fleet: &Fleet| {
+        Crowd::start(&fleet.network().namespace(STRANGER), fleet[PRESSED].settings.address, CROWD)
+    };
     let look = |_: &Fleet, crowd: &Crowd| counts = (crowd.opened(), crowd.most_held());
     let withstood = siege::withstand(&mut fleet, span(), press, look);
     let (opened, held) = counts;
-    print(&format!("{CROWD} connections held, {opened} begun in all, of which {held} stood at once"), &withstood);
-    // As this side sees it, those stand too that the member's kernel keeps for it until there is room.
+    print(
+        &format!("{CROWD} connections held, {opened} begun in all, of which {held} stood at once"),
+        &withstood,
+    );
+    // As this side sees it, those stand too that the member's kernel keeps for it until there is
+    // room.
     assert!(opened >= CROWD && held >= SERVED, "{held} of {opened} connections stood");
     let [before, most] = withstood.descriptors;
     assert!(
@@ -72,7 +81,8 @@ fn client_request(request: &Request) -> Vec<u8> {
     [encode(&hello).unwrap(), encode(request).unwrap()].concat()
 }
 
-/// Clients that read nothing, and one thread that says a byte to each writer now and then, until all of it is dropped.
+/// Clients that read nothing, and one thread that says a byte to each writer now and then, until
+/// all of it is dropped.
 struct Slow {
     ended: Option<Sender<()>>,
     writing: Option<JoinHandle<()>>,
@@ -81,14 +91,22 @@ struct Slow {
 
 impl Slow {
     fn begin(fleet: &Fleet) -> Self {
-        let (address, namespace) = (fleet[PRESSED].settings.address, fleet.network().namespace(STRANGER));
-        let connect = || -> Vec<TcpStream> { (0..SLOW_TCP).map(|_| TcpStream::connect(address).unwrap()).collect() };
+        let (address, namespace) =
+            (fleet[PRESSED].settings.address, fleet.network().namespace(STRANGER));
+        let connect = || -> Vec<TcpStream> {
+            (0..SLOW_TCP).map(|_| TcpStream::connect(address).unwrap()).collect()
+        };
         let (mut readers, writers) = within(&namespace, || (connect(), connect()));
         readers.iter_mut().for_each(|stream| stream.write_all(&member_request()).unwrap());
         let mut clients = at_control(&fleet[PRESSED]);
-        let requests = [Request::Grep(Box::new(search())), Request::Events].map(|request| client_request(&request));
-        // More than there is room for are let in later, or never: what they say waits in the kernel.
-        clients.iter_mut().zip(requests.iter().cycle()).for_each(|(stream, request)| stream.write_all(request).unwrap());
+        let requests = [Request::Grep(Box::new(search())), Request::Events]
+            .map(|request| client_request(&request));
+        // More than there is room for are let in later, or never: what they say waits in the
+        // kernel.
+        clients
+            .iter_mut()
+            .zip(requests.iter().cycle())
+            .for_each(|(stream, request)| stream.write_all(request).unwrap());
         let slow: Vec<Box<dyn Write + Send>> = writers
             .into_iter()
             .map(|stream| Box::new(stream) as Box<dyn Write + Send>)
@@ -114,7 +132,8 @@ fn at_control(daemon: &Daemon) -> Vec<UnixStream> {
     (0..SLOW_CONTROL).map(|_| UnixStream::connect(&daemon.settings.socket).unwrap()).collect()
 }
 
-/// A request is said byte by byte to each, from the beginning again and again, until the other end of the channel goes.
+/// A request is said byte by byte to each, from the beginning again and again, until the other end
+/// of the channel goes.
 fn write_slowly(mut to: Vec<Box<dyn Write + Send>>, over: &Receiver<()>) {
     let request = client_request(&Request::List { all: true });
     for byte in request.iter().cycle() {
@@ -138,7 +157,8 @@ fn slow_readers_and_writers_harm_nobody() {
     let withstood = siege::withstand(&mut fleet, span(), Slow::begin, |_, _| ());
     print(
         &format!(
-            "{SLOW_TCP} slow readers and {SLOW_TCP} slow writers over TCP, {SLOW_CONTROL} and {SLOW_CONTROL} at the control socket"
+            "{SLOW_TCP} slow readers and {SLOW_TCP} slow writers over TCP, {SLOW_CONTROL} and \
+            {SLOW_CONTROL} at the control socket"
         ),
         &withstood,
     );

@@ -18,7 +18,10 @@ const LONG: usize = 1_232;
 
 /// How many datagrams a daemon has turned away so far.
 fn refused(daemon: &Daemon) -> u64 {
-    ["forged", "plain", "replayed", "sealed", "unknown_key"].iter().map(|cause| daemon.counter(&format!("refused_{cause}"))).sum()
+    ["forged", "plain", "replayed", "sealed", "unknown_key"]
+        .iter()
+        .map(|cause| daemon.counter(&format!("refused_{cause}")))
+        .sum()
 }
 
 /// The id of the first key that the members have.
@@ -34,12 +37,26 @@ fn withstand(what: &str, length: usize, payload: impl FnOnce(&Fleet) -> Payload)
     let mut rates = (0.0, 0);
     let press = |fleet: &Fleet| {
         let network = fleet.network();
-        Flood::start(&network.namespace(STRANGER), fleet[PRESSED].settings.address, payload, length, RATE)
+        Flood::start(
+            &network.namespace(STRANGER),
+            fleet[PRESSED].settings.address,
+            payload,
+            length,
+            RATE,
+        )
     };
-    let look = |fleet: &Fleet, flood: &Flood| rates = (flood.rate(), refused(&fleet[PRESSED]) * 1_000 / flood.sent().max(1));
+    let look = |fleet: &Fleet, flood: &Flood| {
+        rates = (flood.rate(), refused(&fleet[PRESSED]) * 1_000 / flood.sent().max(1));
+    };
     let withstood = siege::withstand(&mut fleet, span(), press, look);
     let (sent, taken) = rates;
-    print(&format!("{what} of {length} bytes, {sent:.0}/s, of which it read {:.1} %", taken as f64 / 10.0), &withstood);
+    print(
+        &format!(
+            "{what} of {length} bytes, {sent:.0}/s, of which it read {:.1} %",
+            taken as f64 / 10.0
+        ),
+        &withstood,
+    );
     assert!(taken > 0, "no flood reached it");
 }
 

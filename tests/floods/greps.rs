@@ -18,12 +18,13 @@ const GREPS: usize = 100;
 /// The pause between two looks at which of them have ended.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whom each of them searches: all members in a release build. A debug build searches so slowly that eight members who are searched a
-/// hundred times each, on the processors of one machine, have no processor left: there, it is the pressed one.
+/// Whom each of them searches: all members in a release build. A debug build searches so slowly
+/// that eight members who are searched a hundred times each, on the processors of one machine, have
+/// no processor left: there, it is the pressed one.
 const WHOM: &[&str] = if cfg!(debug_assertions) { &["--on", "vm1"] } else { &[] };
 
-/// Back-references, which no automaton can follow, patterns that backtrack without end, and automata with more states than fit anywhere
-/// or as large as they may be.
+/// Back-references, which no automaton can follow, patterns that backtrack without end, and
+/// automata with more states than fit anywhere or as large as they may be.
 const EXPENSIVE: [[&str; 2]; 6] = [
     ["-E", "y.{60}[qz]$"],
     ["-E", r"(x*y*)*\1[qz]"],
@@ -47,7 +48,8 @@ fn lines() -> String {
     (0..LINES).map(|_| line()).collect()
 }
 
-/// Searches that nobody reads: one that has ended is begun anew, until all are dropped, which breaks them off.
+/// Searches that nobody reads: one that has ended is begun anew, until all are dropped, which
+/// breaks them off.
 struct Searches {
     ended: Option<Sender<()>>,
     keeping: Option<JoinHandle<()>>,
@@ -59,8 +61,8 @@ impl Searches {
         let members: Vec<_> = fleet.running().collect();
         let command = |number: usize| {
             let [syntax, pattern] = EXPENSIVE[number % EXPENSIVE.len()];
-            let mut command =
-                members[number % members.len()].memberctl(&[&["grep"], WHOM, &[syntax, pattern, "big.txt"]].concat());
+            let mut command = members[number % members.len()]
+                .memberctl(&[&["grep"], WHOM, &[syntax, pattern, "big.txt"]].concat());
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
@@ -115,7 +117,10 @@ fn a_hundred_expensive_greps_harm_nobody() {
     };
     let withstood = siege::withstand(&mut fleet, span(), Searches::begin, look);
     print(
-        &format!("{GREPS} greps with expensive patterns, {begun} begun in all; {at_work} searches at work in the end"),
+        &format!(
+            "{GREPS} greps with expensive patterns, {begun} begun in all; {at_work} searches at \
+            work in the end"
+        ),
         &withstood,
     );
     assert!(at_work > 0, "no search was at work in the end");

@@ -1,9 +1,11 @@
-//! Floods of all kinds at one member of a group: nobody alive is reported failed, crashes are noticed in time, memory stays within what the
-//! service is granted, and in the end everything recovers by itself.
+//! Floods of all kinds at one member of a group: nobody alive is reported failed, crashes are
+//! noticed in time, memory stays within what the service is granted, and in the end everything
+//! recovers by itself.
 //!
-//! The members and the stranger who floods one of them are in a network of their own, which needs root, `ip`, `nft`, `nsenter` and `setpriv`.
-//! A flood takes what the machine has, so they come one after another. Each prints its figures (`--nocapture`).
-//! `FLOOD_SECONDS` in the environment says how long each lasts; `make soak` has them at full length.
+//! The members and the stranger who floods one of them are in a network of their own, which needs
+//! root, `ip`, `nft`, `nsenter` and `setpriv`. A flood takes what the machine has, so they come one
+//! after another. Each prints its figures (`--nocapture`). `FLOOD_SECONDS` in the environment says
+//! how long each lasts; `make soak` has them at full length.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +31,8 @@ fn span() -> Duration {
     size::flood(6)
 }
 
-/// Waits for the other floods of this machine to end, in whichever process, and keeps further ones out.
+/// Waits for the other floods of this machine to end, in whichever process, and keeps further ones
+/// out.
 fn alone() -> UnixListener {
     let name = SocketAddr::from_abstract_name("memberd-floods").unwrap();
     wait_until("the other floods are over", Duration::from_secs(30 * 60), || {
@@ -38,9 +41,11 @@ fn alone() -> UnixListener {
 }
 
 fn print(what: &str, withstood: &Withstood) {
-    let Withstood { noticed, peak_kib, processor, dropped, descriptors: [before, most], recovered } = withstood;
-    let times =
-        noticed.each_ref().map(|noticed| format!("{:.2} s, {:.2} s", noticed.first.as_secs_f64(), noticed.every.as_secs_f64()));
+    let Withstood { noticed, peak_kib, processor, dropped, descriptors: [before, most], recovered } =
+        withstood;
+    let times = noticed.each_ref().map(|noticed| {
+        format!("{:.2} s, {:.2} s", noticed.first.as_secs_f64(), noticed.every.as_secs_f64())
+    });
     println!(
         "| {what} | {} | {} | {:.1} of {} MiB | {:.0} % | {dropped} | {before}, {most} | {:.1} s |",
         times[0],

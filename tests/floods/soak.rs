@@ -14,16 +14,19 @@ fn twenty_members_put_through_everything_agree_after_every_quiet_second() {
     println!("SEED={seed} for the same again");
     let mut fleet = Fleet::within(network, MEMBERS);
     // Whoever is down, somebody can introduce.
-    let all: Vec<String> = fleet.daemons().iter().map(|daemon| daemon.settings.address.to_string()).collect();
+    let all: Vec<String> =
+        fleet.daemons().iter().map(|daemon| daemon.settings.address.to_string()).collect();
     for daemon in fleet.daemons_mut() {
         daemon.settings.introducers.clone_from(&all);
         daemon.set_keys("a");
     }
     fleet.form();
-    let Soaked { steps, noticed, resident_kib, descriptors } = soak(&mut fleet, seed, size::soak(40));
+    let Soaked { steps, noticed, resident_kib, descriptors } =
+        soak(&mut fleet, seed, size::soak(40));
     let worst = noticed.iter().map(|noticed| (noticed.first, noticed.every)).max();
     println!(
-        "{steps} steps, {} crashes, the last noticed after {worst:.2?}; of the steady members before and after: {resident_kib:?} KiB, \
+        "{steps} steps, {} crashes, the last noticed after {worst:.2?}; of the steady members \
+        before and after: {resident_kib:?} KiB, \
          {descriptors:?} descriptors; seed {seed}",
         noticed.len(),
     );

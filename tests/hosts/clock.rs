@@ -1,4 +1,5 @@
-//! A wall clock that is stepped under a running daemon, by libfaketime. Monotonic time stays true, as it does on a real machine.
+//! A wall clock that is stepped under a running daemon, by libfaketime. Monotonic time stays true,
+//! as it does on a real machine.
 
 use crate::ALL;
 use crate::group::{follow, id, wait_until_whole};
@@ -15,14 +16,16 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Seconds by which a fake may be off: it is read once a second.
 const MARGIN: i64 = 3;
 
-/// Every daemon's wall clock is the machine's below; those of these hosts' daemons, one of each release, are faked.
+/// Every daemon's wall clock is the machine's below; those of these hosts' daemons, one of each
+/// release, are faked.
 pub(crate) fn stepped(hosts: &Hosts) {
     let stepped = [hosts.host(4), hosts.host(8)];
     for host in stepped {
         host.write_inside(
             "/etc/systemd/system/memberd.service.d/clock.conf",
             "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 \
-             FAKETIME_TIMESTAMP_FILE=/etc/faketimerc FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n",
+             FAKETIME_TIMESTAMP_FILE=/etc/faketimerc FAKETIME_CACHE_DURATION=1 \
+             FAKETIME_DONT_FAKE_MONOTONIC=1\n",
         );
         host.write_inside("/etc/faketimerc", "+0\n");
         host.shell("systemctl daemon-reload; systemctl restart memberd");
@@ -49,18 +52,24 @@ pub(crate) fn stepped(hosts: &Hosts) {
     }
     for host in stepped {
         host.shell(
-            "rm -r /etc/systemd/system/memberd.service.d /etc/faketimerc; systemctl daemon-reload; systemctl restart memberd",
+            "rm -r /etc/systemd/system/memberd.service.d /etc/faketimerc; systemctl daemon-reload; \
+            systemctl restart memberd",
         );
     }
     wait_until_whole(hosts, &ALL);
 }
 
-/// Waits until a neighbour with a true clock finds this host's so many seconds ahead: the step has come through to the daemon.
+/// Waits until a neighbour with a true clock finds this host's so many seconds ahead: the step has
+/// come through to the daemon.
 fn wait_until_seen_ahead(hosts: &Hosts, stepped: &Host, seconds: i64) {
     let offsets = || -> Vec<i64> {
-        let status = [1, 2, 3, 5, 6, 7].map(|number| hosts.host(number).control().status().unwrap());
+        let status =
+            [1, 2, 3, 5, 6, 7].map(|number| hosts.host(number).control().status().unwrap());
         let neighbours = status.into_iter().flat_map(|status| status.neighbours);
-        neighbours.filter(|neighbour| neighbour.name == stepped.name()).filter_map(|neighbour| neighbour.clock_offset).collect()
+        neighbours
+            .filter(|neighbour| neighbour.name == stepped.name())
+            .filter_map(|neighbour| neighbour.clock_offset)
+            .collect()
     };
     wait_until(&format!("somebody sees {} {seconds} s ahead", stepped.name()), SOON, || {
         let offsets = offsets();

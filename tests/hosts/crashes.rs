@@ -16,7 +16,8 @@ const WATCHDOG: Duration = Duration::from_secs(25);
 fn wait_until_back(hosts: &Hosts, number: usize, old: &str, limit: Duration) {
     let host = hosts.host(number);
     wait_until(&format!("{} is back", host.name()), limit, || {
-        let new = host.control().status().map_err(|error| error.to_string())?.id.ok_or("in no group")?;
+        let new =
+            host.control().status().map_err(|error| error.to_string())?.id.ok_or("in no group")?;
         holds(incarnation(&new) > incarnation(old), || new)
     });
     wait_until_whole(hosts, &ALL);
@@ -34,7 +35,8 @@ pub(crate) fn killed(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Asserts that systemd has done so, and once. Its journal tells: systemd 257 has NRestarts= at 0 again by then.
+/// Asserts that systemd has done so, and once. Its journal tells: systemd 257 has NRestarts= at 0
+/// again by then.
 fn assert_ended_by_watchdog(host: &Host) {
     let said = host.run(&["journalctl", "-q", "-u", "memberd", "-o", "cat"]);
     for words in ["Watchdog timeout", "Scheduled restart job"] {
@@ -71,7 +73,8 @@ pub(crate) fn loop_hung(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Pulls the plugs of these at once; the others notice in time, and something is done meanwhile. Switched on again, they come back by themselves.
+/// Pulls the plugs of these at once; the others notice in time, and something is done meanwhile.
+/// Switched on again, they come back by themselves.
 pub(crate) fn plugs_pulled(hosts: &mut Hosts, numbers: &[usize], meanwhile: impl FnOnce(&Hosts)) {
     let old: Vec<String> = numbers.iter().map(|number| id(hosts.host(*number))).collect();
     let mut followers = follow(hosts, &all_but(numbers));

@@ -31,7 +31,9 @@ pub(crate) fn id(host: &Host) -> String {
 
 /// Follows the lists of these hosts.
 pub(crate) fn follow(hosts: &Hosts, numbers: &[usize]) -> Followers {
-    Followers::of(numbers.iter().map(|number| (hosts.host(*number).name(), hosts.host(*number).control())))
+    Followers::of(
+        numbers.iter().map(|number| (hosts.host(*number).name(), hosts.host(*number).control())),
+    )
 }
 
 /// Waits until this host lists that member so.

@@ -16,9 +16,14 @@ pub(crate) fn told_of_changes(hosts: &Hosts) {
     let told = [hosts.host(1), hosts.host(8)];
     for host in told {
         host.write_inside("/etc/memberd/hooks/teller", HOOK);
-        host.shell("chmod +x /etc/memberd/hooks/teller; systemctl enable --quiet --now memberd-hooks@teller");
+        host.shell(
+            "chmod +x /etc/memberd/hooks/teller; systemctl enable --quiet --now \
+        memberd-hooks@teller",
+        );
         let connections = || host.run(&["ss", "-xH", "src", "/run/memberd/control.sock"]);
-        wait_until("the hook follows", SOON, || holds(connections().contains("ESTAB"), connections));
+        wait_until("the hook follows", SOON, || {
+            holds(connections().contains("ESTAB"), connections)
+        });
     }
     let (killed, stopped) = (hosts.host(3), hosts.host(4));
     let changes = [("failed", id(killed)), ("left", id(stopped))];
@@ -26,23 +31,40 @@ pub(crate) fn told_of_changes(hosts: &Hosts) {
     stopped.run(&["systemctl", "restart", "memberd"]);
     for host in told {
         changes.iter().for_each(|(event, id)| wait_until_told(host, event, id));
-        host.shell("systemctl disable --quiet --now memberd-hooks@teller; rm -r /etc/memberd/hooks");
+        host.shell(
+            "systemctl disable --quiet --now memberd-hooks@teller; rm -r /etc/memberd/hooks",
+        );
     }
     wait_until_whole(hosts, &ALL);
 }
 
 /// Waits until the hook has run for that, once, and as nobody in particular.
 fn wait_until_told(host: &Host, event: &str, id: &str) {
-    let lines = || host.run(&["journalctl", "-q", "-o", "cat", "-u", "memberd-hooks@teller", "_TRANSPORT=stdout"]);
+    let lines = || {
+        host.run(&[
+            "journalctl",
+            "-q",
+            "-o",
+            "cat",
+            "-u",
+            "memberd-hooks@teller",
+            "_TRANSPORT=stdout",
+        ])
+    };
     let change = format!(" {event} {id} ");
-    let line = wait_until(&format!("the hook of {} is told that {id} {event}", host.name()), SOON, || {
-        let lines = lines();
-        let found = lines.lines().find(|line| line.contains(&change)).map(str::to_owned);
-        found.ok_or(lines)
-    });
+    let line =
+        wait_until(&format!("the hook of {} is told that {id} {event}", host.name()), SOON, || {
+            let lines = lines();
+            let found = lines.lines().find(|line| line.contains(&change)).map(str::to_owned);
+            found.ok_or(lines)
+        });
     assert_eq!(lines().matches(&change).count(), 1, "{}", lines());
     let (user, json) = line.split_once(&change).unwrap();
     assert_ne!(user, "0", "{line}");
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
-    assert_eq!((json["event"].as_str(), json["member"]["id"].as_str()), (Some(event), Some(id)), "{line}");
+    assert_eq!(
+        (json["event"].as_str(), json["member"]["id"].as_str()),
+        (Some(event), Some(id)),
+        "{line}"
+    );
 }

@@ -30,19 +30,24 @@ pub(crate) fn fields_in_the_journal(hosts: &Hosts) {
     for host in [hosts.host(1), hosts.host(8)] {
         let failed = journal(host, &["MEMBERD_EVENT=failed", "MEMBERD_NAME=vm5"]);
         let entry = failed.last().unwrap_or_else(|| panic!("{} says nothing of vm5", host.name()));
-        let field = |name: &str| entry[name].as_str().unwrap_or_else(|| panic!("no {name} in {entry}"));
+        let field =
+            |name: &str| entry[name].as_str().unwrap_or_else(|| panic!("no {name} in {entry}"));
         assert_eq!(field("PRIORITY"), "6");
         assert_eq!(field("SYSLOG_IDENTIFIER"), "memberd");
         assert!(field("MEMBERD_ID").starts_with("vm5@10.88.0.5:8946/"), "{entry}");
         assert!(field("MEMBERD_ID").ends_with(field("MEMBERD_INCARNATION")), "{entry}");
-        assert!(field("MESSAGE").starts_with("member failed name=vm5 id=vm5@10.88.0.5:8946/"), "{entry}");
+        assert!(
+            field("MESSAGE").starts_with("member failed name=vm5 id=vm5@10.88.0.5:8946/"),
+            "{entry}"
+        );
         let same_kind = journal(host, &[&format!("MESSAGE_ID={}", field("MESSAGE_ID"))]);
         assert!(same_kind.iter().all(|entry| entry["MEMBERD_EVENT"] == "failed"));
         assert!(same_kind.len() >= failed.len());
     }
 }
 
-/// The journal has the log's lines, each with its level's priority, and at the level of every day only those that are documented.
+/// The journal has the log's lines, each with its level's priority, and at the level of every day
+/// only those that are documented.
 pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
     let mut levels = BTreeSet::new();
     for host in [hosts.host(1), hosts.host(8)] {
@@ -52,14 +57,23 @@ pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
             let found = PRIORITIES.iter().find(|(_, priority)| entry["PRIORITY"] == *priority);
             let (level, _) = found.unwrap_or_else(|| panic!("no such priority: {entry}"));
             let words = entry["MESSAGE"].as_str().unwrap();
-            assert!(log.contains(&format!(" {level} {words}\n")), "{} logs at another level than {level}: {words}", host.name());
-            assert!(*level != "INFO" || is_documented(words), "an operator is told of no such line: {words}");
+            assert!(
+                log.contains(&format!(" {level} {words}\n")),
+                "{} logs at another level than {level}: {words}",
+                host.name()
+            );
+            assert!(
+                *level != "INFO" || is_documented(words),
+                "an operator is told of no such line: {words}"
+            );
             levels.insert(*level);
         }
         let ids = ["joined", "failed", "left"].map(|kind| {
-            let of_kind: Vec<_> = entries.iter().filter(|entry| entry["MEMBERD_EVENT"] == kind).collect();
+            let of_kind: Vec<_> =
+                entries.iter().filter(|entry| entry["MEMBERD_EVENT"] == kind).collect();
             assert!(of_kind.iter().all(|entry| entry["PRIORITY"] == "6"), "{of_kind:?}");
-            let ids: BTreeSet<&str> = of_kind.iter().map(|entry| entry["MESSAGE_ID"].as_str().unwrap()).collect();
+            let ids: BTreeSet<&str> =
+                of_kind.iter().map(|entry| entry["MESSAGE_ID"].as_str().unwrap()).collect();
             ids.into_iter().collect::<Vec<_>>().join(" ")
         });
         assert!(ids.iter().all(|id| id.len() == 32), "one id for each kind: {ids:?}");
@@ -72,7 +86,11 @@ pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
 fn is_documented(line: &str) -> bool {
     let (_, rest) = GUIDE.split_once("## Reading the log").expect("a section on the log");
     let section = rest.split("\n## ").next().unwrap_or(rest);
-    section.split('`').skip(1).step_by(2).any(|words| words.contains(' ') && line.starts_with(words))
+    section
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .any(|words| words.contains(' ') && line.starts_with(words))
 }
 
 /// Nobody loses its place over this.
@@ -94,7 +112,8 @@ pub(crate) fn journald_hangs(hosts: &Hosts) {
     unharmed(hosts, &mut followers, &before, 2);
 }
 
-/// Connections that end before a word is said, as many as one process can make: each is a line of the log.
+/// Connections that end before a word is said, as many as one process can make: each is a line of
+/// the log.
 const WRITER: &str = "import socket, struct
 while True:
     connection = socket.create_connection(('10.88.0.5', 8946))
@@ -110,16 +129,21 @@ const ROTATIONS: &str = "log=/var/log/memberd/machine.5.log
     filled
     kill $!";
 
-/// Compares all of the log, as much as there is in a file that is not rotated, with that. Sorted: two threads that log at the same moment may
-/// be written down in one order here and in the other there.
+/// Compares all of the log, as much as there is in a file that is not rotated, with that. Sorted:
+/// two threads that log at the same moment may be written down in one order here and in the other
+/// there.
 const SAME: &str =
-    "zcat -f $(ls -rv /var/log/memberd/machine.5.log*) | tail -c \"$(stat -c %s /root/console)\" | LC_ALL=C sort >/root/logged
+    "zcat -f $(ls -rv /var/log/memberd/machine.5.log*) | tail -c \"$(stat -c %s /root/console)\" | \
+    LC_ALL=C sort >/root/logged
     LC_ALL=C sort /root/console | cmp - /root/logged";
 
 /// Standard error has the same lines as the log. It goes to a file for once, which nobody rotates.
 pub(crate) fn rotated(hosts: &Hosts) {
     let host = hosts.host(5);
-    host.write_inside("/etc/systemd/system/memberd.service.d/console.conf", "[Service]\nStandardError=append:/root/console\n");
+    host.write_inside(
+        "/etc/systemd/system/memberd.service.d/console.conf",
+        "[Service]\nStandardError=append:/root/console\n",
+    );
     host.write_inside("/root/writer.py", WRITER);
     host.shell("systemctl daemon-reload; systemctl restart memberd; memberctl log debug");
     let start = Instant::now();
@@ -131,15 +155,25 @@ pub(crate) fn rotated(hosts: &Hosts) {
         holds(differing.is_empty() && said.is_empty(), || differing + &said)
     });
     let lines: u32 = host.shell("wc -l </root/console").trim().parse().unwrap();
-    eprintln!("{}: {lines} lines in {seconds:.1} s, {:.0} a second", host.name(), f64::from(lines) / seconds);
+    eprintln!(
+        "{}: {lines} lines in {seconds:.1} s, {:.0} a second",
+        host.name(),
+        f64::from(lines) / seconds
+    );
     assert_eq!(host.shell("grep -c 'log lines lost' /root/console || true").trim(), "0");
-    assert_eq!(host.shell("stat -c '%a %U:%G' /var/log/memberd/machine.5.log").trim(), "640 memberd:memberd");
+    assert_eq!(
+        host.shell("stat -c '%a %U:%G' /var/log/memberd/machine.5.log").trim(),
+        "640 memberd:memberd"
+    );
     assert_eq!(
         host.shell("zgrep -l 'settings reloaded' /var/log/memberd/machine.5.log*").lines().count(),
         5,
         "one reload a rotation"
     );
-    host.shell("rm -r /etc/systemd/system/memberd.service.d /root/console /root/logged; systemctl daemon-reload; systemctl restart memberd");
+    host.shell(
+        "rm -r /etc/systemd/system/memberd.service.d /root/console /root/logged; systemctl \
+    daemon-reload; systemctl restart memberd",
+    );
     wait_until_whole(hosts, &ALL);
 }
 
@@ -159,7 +193,10 @@ pub(crate) fn disks_full(hosts: &Hosts) {
     let before = id(host);
     let mut followers = crate::group::follow(hosts, &all_but(&[7]));
     // dd ends badly, and the disk is full.
-    host.shell("for directory in lib log; do ! dd if=/dev/zero of=/var/$directory/memberd/fill bs=4k 2>/dev/null; done");
+    host.shell(
+        "for directory in lib log; do ! dd if=/dev/zero of=/var/$directory/memberd/fill \
+    bs=4k 2>/dev/null; done",
+    );
     host.run(&["memberctl", "log", "debug"]);
     sleep(FAULT);
     hosts.host(6).run(&["systemctl", "restart", "memberd"]);
@@ -168,7 +205,9 @@ pub(crate) fn disks_full(hosts: &Hosts) {
     host.shell("rm /var/lib/memberd/fill /var/log/memberd/fill");
     let log = || host.shell("cat /var/log/memberd/machine.7.log");
     hosts.host(6).run(&["systemctl", "restart", "memberd"]);
-    wait_until("the log says what was lost", SOON, || holds(log().contains("log lines lost here"), log));
+    wait_until("the log says what was lost", SOON, || {
+        holds(log().contains("log lines lost here"), log)
+    });
     host.shell(
         "systemctl stop memberd
         umount /var/lib/memberd /var/log/memberd

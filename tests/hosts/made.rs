@@ -1,4 +1,5 @@
-//! How the package and the role are made, looked at without a host, and what other people's checkers say of them.
+//! How the package and the role are made, looked at without a host, and what other people's
+//! checkers say of them.
 
 use crate::or_left_out;
 use memberd_tests::hosts::Package;
@@ -16,7 +17,9 @@ fn lintian_has_neither_errors_nor_warnings() {
     let Some(package) = or_left_out(Package::built()) else { return };
     if tools::is_there("lintian", "lintian") {
         let mut lintian = Command::new("lintian");
-        let output = try_run(lintian.args(["--fail-on", "error,warning", "--allow-root"]).arg(package.path()));
+        let output = try_run(
+            lintian.args(["--fail-on", "error,warning", "--allow-root"]).arg(package.path()),
+        );
         assert!(output.status.success(), "{}", text(&output).0);
     }
 }
@@ -26,8 +29,9 @@ fn the_package_has_all_that_belongs_to_a_daemon_and_a_page_for_each_subcommand()
     let Some(package) = or_left_out(Package::built()) else { return };
     let listed = outside::run(Command::new("dpkg-deb").arg("--contents").arg(package.path()));
     let has = |path: &str| {
-        let found =
-            listed.lines().any(|line| line.split(" ./").nth(1).is_some_and(|rest| rest.split(" -> ").next() == Some(path)));
+        let found = listed.lines().any(|line| {
+            line.split(" ./").nth(1).is_some_and(|rest| rest.split(" -> ").next() == Some(path))
+        });
         assert!(found, "no {path} in the package:\n{listed}");
     };
     [
@@ -53,11 +57,17 @@ fn the_package_has_all_that_belongs_to_a_daemon_and_a_page_for_each_subcommand()
         has(&format!("usr/share/zsh/vendor-completions/_{program}"));
         has(&format!("usr/share/fish/vendor_completions.d/{program}.fish"));
     }
-    for subcommand in memberctl::command_line().get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+    for subcommand in
+        memberctl::command_line().get_subcommands().filter(|subcommand| !subcommand.is_hide_set())
+    {
         has(&format!("usr/share/man/man1/memberctl-{}.1.gz", subcommand.get_name()));
     }
-    let settings = outside::run(Command::new("dpkg-deb").arg("--info").arg(package.path()).arg("conffiles"));
-    assert_eq!(settings.split_whitespace().collect::<Vec<_>>(), ["/etc/memberd/memberd.toml", "/etc/logrotate.d/memberd"]);
+    let settings =
+        outside::run(Command::new("dpkg-deb").arg("--info").arg(package.path()).arg("conffiles"));
+    assert_eq!(
+        settings.split_whitespace().collect::<Vec<_>>(),
+        ["/etc/memberd/memberd.toml", "/etc/logrotate.d/memberd"]
+    );
 }
 
 /// Of all that Ansible's people ask for, the strictest profile.
@@ -67,15 +77,26 @@ fn ansible_lint_has_nothing_to_say_of_the_role_and_the_playbooks() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    // A copy outside of any repository: the whole directory is looked at, and what it writes is not left in the sources.
+    // A copy outside of any repository: the whole directory is looked at, and what it writes is not
+    // left in the sources.
     let role = home.path().join("ansible");
-    assert!(try_run(Command::new("cp").arg("-r").arg(workspace().join("packaging/ansible")).arg(&role)).status.success());
+    assert!(
+        try_run(Command::new("cp").arg("-r").arg(workspace().join("packaging/ansible")).arg(&role))
+            .status
+            .success()
+    );
     let mut lint = Command::new("ansible-lint");
     lint.args(["--offline", "--nocolor", "--strict", "--profile", "production"]).current_dir(&role);
-    let output = try_run(lint.env("ANSIBLE_HOME", home.path().join("home")).env("XDG_CACHE_HOME", home.path().join("cache")));
+    let output = try_run(
+        lint.env("ANSIBLE_HOME", home.path().join("home"))
+            .env("XDG_CACHE_HOME", home.path().join("cache")),
+    );
     let (found, said) = text(&output);
     assert!(output.status.success(), "{found}{said}");
-    assert!((found.clone() + &said).contains("0 failure(s), 0 warning(s)"), "nothing was looked at: {found}{said}");
+    assert!(
+        (found.clone() + &said).contains("0 failure(s), 0 warning(s)"),
+        "nothing was looked at: {found}{said}"
+    );
 }
 
 #[test]
@@ -83,13 +104,18 @@ fn the_packaged_programs_do_not_tell_where_they_were_made() {
     let Some(package) = or_left_out(Package::built()) else { return };
     let directory = tempfile::tempdir().unwrap();
     let tree = directory.path().join("tree");
-    assert!(try_run(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&tree)).status.success());
+    assert!(
+        try_run(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&tree))
+            .status
+            .success()
+    );
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
     let crates = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
     for place in crates.into_iter().chain([workspace()]) {
         let mut grep = Command::new("grep");
         // A path with something below it.
-        let output = try_run(grep.args(["-raoF", "--"]).arg(format!("{}/", place.display())).arg(&tree));
+        let output =
+            try_run(grep.args(["-raoF", "--"]).arg(format!("{}/", place.display())).arg(&tree));
         assert_eq!(text(&output).0, "", "{} is in the package", place.display());
     }
 }

@@ -1,7 +1,13 @@
-//! memberd as an administrator has it: installed from its Debian package on booted hosts, with systemd, journald and logrotate, rolled out
-//! by Ansible, and put through what happens to machines.
+//! memberd as an administrator has it: installed from its Debian package on booted hosts, with
+//! systemd, journald and logrotate, rolled out by Ansible, and put through what happens to
+//! machines.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests, and helpers of tests"
+)]
 
 mod clock;
 mod crashes;
@@ -38,7 +44,8 @@ fn all_but(numbers: &[usize]) -> Vec<usize> {
     ALL.into_iter().filter(|number| !numbers.contains(number)).collect()
 }
 
-/// One chapter of the fleet's life. They build on each other, since booting and installing is what takes long.
+/// One chapter of the fleet's life. They build on each other, since booting and installing is what
+/// takes long.
 fn story(what: &str, play: impl FnOnce()) {
     let start = Instant::now();
     eprintln!("{what} ...");
@@ -65,31 +72,45 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     let mut transcript = Transcript::default();
     eprintln!("{} hosts booted: {:.1} s", RELEASES.len(), start.elapsed().as_secs_f32());
 
-    story("a first install enables and does not start", || install::first(&hosts, &package, &mut transcript));
+    story("a first install enables and does not start", || {
+        install::first(&hosts, &package, &mut transcript);
+    });
     install::size(&hosts, &package);
     story("the settings come first", || install::settings_come_first(&hosts));
-    story("the units are plain to systemd 252 and 257, and little exposed", || install::units(&hosts));
+    story("the units are plain to systemd 252 and 257, and little exposed", || {
+        install::units(&hosts);
+    });
     story("by hand: a key, settings, start, join", || install::by_hand(&hosts, &mut transcript));
     story("Ansible rolls it out", || rollout::installed(&hosts, &package));
     story("a second run changes nothing", || rollout::repeated(&hosts));
     story("changed settings are checked and rolled out", || rollout::settings_changed(&hosts));
-    story("everybody lists, and members of the group grep", || rights::everybody_lists_and_members_of_the_group_grep(&hosts));
-    story("the kernel gives it the niceness and the OOM score of its unit", || precedence::as_the_unit_says(&hosts));
+    story("everybody lists, and members of the group grep", || {
+        rights::everybody_lists_and_members_of_the_group_grep(&hosts);
+    });
+    story("the kernel gives it the niceness and the OOM score of its unit", || {
+        precedence::as_the_unit_says(&hosts);
+    });
     story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
     story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
-    story("so is one whose protocol loop hangs, whatever lives beside it", || crashes::loop_hung(&hosts));
+    story("so is one whose protocol loop hangs, whatever lives beside it", || {
+        crashes::loop_hung(&hosts);
+    });
     story("a hook is told who failed and who left", || hooks::told_of_changes(&hosts));
     story("a pulled plug is noticed in time, and an administrator sees it", || {
         crashes::plugs_pulled(&mut hosts, &[5], |hosts| install::looked_at(hosts, &mut transcript));
     });
-    story("four plugs pulled at once are noticed in time", || crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6], |_| ()));
+    story("four plugs pulled at once are noticed in time", || {
+        crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6], |_| ());
+    });
     story("the service's memory is far below its bound", || memory::below_its_bound(&hosts));
     story("a service that is stopped has left, and stays stopped", || crashes::stopped(&hosts));
     story("a host that reboots comes back by itself", || crashes::rebooted(&mut hosts));
     story("a host that is frozen comes back when it goes on", || crashes::frozen(&hosts));
     story("a network that is split heals", || crashes::split_and_healed(&hosts));
     story("the journal has fields", || logs::fields_in_the_journal(&hosts));
-    story("the journal has the right priorities, and no line that is not documented", || logs::priorities_in_the_journal(&hosts));
+    story("the journal has the right priorities, and no line that is not documented", || {
+        logs::priorities_in_the_journal(&hosts);
+    });
     story("a journald that hangs harms nobody", || logs::journald_hangs(&hosts));
     story("logrotate takes the log, and nothing is lost", || logs::rotated(&hosts));
     story("a disk without room costs log lines only", || logs::disks_full(&hosts));
@@ -98,7 +119,9 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     let newer = package.with_version("0.2.0", hosts.directory());
     story("an upgrade is one leave and one join", || packages::replaced(&hosts, &newer, &ALL));
     story("a downgrade is as well", || packages::replaced(&hosts, &package, &[2, 8]));
-    story("an upgrade of what is stopped does not start it", || packages::replaced_while_stopped(&hosts, &newer));
+    story("an upgrade of what is stopped does not start it", || {
+        packages::replaced_while_stopped(&hosts, &newer);
+    });
     story("a purge leaves nothing", || packages::purged(&hosts));
     story("a machine is added and removed", || rollout::added_and_removed(&hosts, &package));
     transcript.into_readme();

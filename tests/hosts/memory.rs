@@ -22,21 +22,31 @@ fn bytes(host: &Host, property: &str) -> u64 {
 pub(crate) fn below_its_bound(hosts: &Hosts) {
     let host = hosts.host(ACCOUNTED);
     wait_until_whole(hosts, &ALL);
-    let counted = host.shell("awk '/^(Rss|Pss):/ { print $1, $2, $3 }' /proc/$(systemctl show -P MainPID memberd)/smaps_rollup");
+    let counted = host.shell(
+        "awk '/^(Rss|Pss):/ { print $1, $2, $3 }' /proc/$(systemctl show -P \
+    MainPID memberd)/smaps_rollup",
+    );
     eprintln!("{}: the kernel counts {}", host.name(), counted.replace('\n', " ").trim());
     // systemd has MemoryPeak= from 255 on, and for the unified hierarchy only.
     let (hierarchy, peak, limit) = match accounting() {
-        Ok(Accounting::Version1) => ("/sys/fs/cgroup/memory", "memory.max_usage_in_bytes", "memory.limit_in_bytes"),
+        Ok(Accounting::Version1) => {
+            ("/sys/fs/cgroup/memory", "memory.max_usage_in_bytes", "memory.limit_in_bytes")
+        }
         Ok(Accounting::Version2) => ("/sys/fs/cgroup", "memory.peak", "memory.max"),
-        // Nothing that could be installed: how a machine lays out its control groups is decided when it boots.
+        // Nothing that could be installed: how a machine lays out its control groups is decided
+        // when it boots.
         Err(words) => return eprintln!("LEFT OUT: {words}"),
     };
     let (now, bound) = (bytes(host, "MemoryCurrent"), bytes(host, "MemoryMax"));
     let group = format!("{hierarchy}{}", host.show("ControlGroup"));
-    let kernel = |file: &str| host.run(&["cat", &format!("{group}/{file}")]).trim().parse::<u64>().unwrap();
+    let kernel =
+        |file: &str| host.run(&["cat", &format!("{group}/{file}")]).trim().parse::<u64>().unwrap();
     let most = kernel(peak);
     let [now_mib, most_mib, bound_mib] = [now, most, bound].map(|bytes| bytes as f64 / MIB);
-    eprintln!("{}: systemd accounts {now_mib:.1} MiB, {most_mib:.1} MiB at most, of {bound_mib} MiB", host.name());
+    eprintln!(
+        "{}: systemd accounts {now_mib:.1} MiB, {most_mib:.1} MiB at most, of {bound_mib} MiB",
+        host.name()
+    );
     assert_eq!(kernel(limit), bound, "the bound is the kernel's as well");
     assert!(most * MARGIN <= bound, "{most} bytes are not far below {bound}");
 }

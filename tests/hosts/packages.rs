@@ -22,16 +22,28 @@ pub(crate) fn replaced(hosts: &Hosts, package: &Package, numbers: &[usize]) {
         let installed = Instant::now();
         followers.assert_in_every_list(&old, MemberStatus::Left, installed, &[]);
         wait_until_whole(hosts, &ALL);
-        assert!(installed.elapsed() < IN_EVERY_LIST, "{} is back after {:?} only", host.name(), installed.elapsed());
+        assert!(
+            installed.elapsed() < IN_EVERY_LIST,
+            "{} is back after {:?} only",
+            host.name(),
+            installed.elapsed()
+        );
         let new = id(host);
         assert!(incarnation(&new) > incarnation(&old));
         followers.assert_none_failed_but(&[]);
-        let of_this = followers.seen().iter().filter(|seen| seen.id.starts_with(&format!("{}@", host.name())));
+        let of_this = followers
+            .seen()
+            .iter()
+            .filter(|seen| seen.id.starts_with(&format!("{}@", host.name())));
         let mut changes: Vec<(&str, &str, MemberStatus)> =
             of_this.map(|seen| (seen.observer.as_str(), seen.id.as_str(), seen.status)).collect();
         changes.sort_unstable();
         changes.dedup();
-        assert_eq!(changes.len(), 2 * (ALL.len() - 1), "one leave and one join for each of the others: {changes:?}");
+        assert_eq!(
+            changes.len(),
+            2 * (ALL.len() - 1),
+            "one leave and one join for each of the others: {changes:?}"
+        );
         assert_eq!(host.run(&["cat", "/etc/memberd/memberd.toml"]), settings);
     }
 }
@@ -52,11 +64,16 @@ pub(crate) fn purged(hosts: &Hosts) {
     let at = Instant::now();
     host.run(&["dpkg", "--remove", "memberd"]);
     followers.assert_in_every_list(&old, MemberStatus::Left, at, &[]);
-    host.shell("test -e /etc/memberd/memberd.toml; test -e /etc/memberd/group.key; test -d /var/lib/memberd");
+    host.shell(
+        "test -e /etc/memberd/memberd.toml; test -e /etc/memberd/group.key; test -d \
+    /var/lib/memberd",
+    );
     host.run(&["dpkg", "--purge", "memberd"]);
-    // But for the user, the journal, what dpkg remembers, and the package's file where this test and Ansible put it.
+    // But for the user, the journal, what dpkg remembers, and the package's file where this test
+    // and Ansible put it.
     let left = host.shell(
-        "find / -xdev \\( -path /proc -o -path /sys -o -path /var/log/journal -o -path /root -o -path /var/cache/apt -o -path /var/log/dpkg.log \\) -prune \
+        "find / -xdev \\( -path /proc -o -path /sys -o -path /var/log/journal -o -path /root -o \
+        -path /var/cache/apt -o -path /var/log/dpkg.log \\) -prune \
          -o -name '*memberd*' -print",
     );
     assert_eq!(left, "", "this is left on {}", host.name());

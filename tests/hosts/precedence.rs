@@ -1,4 +1,5 @@
-//! What the service is to the kernel: how soon it gets the processor, and how late it is killed when memory is short.
+//! What the service is to the kernel: how soon it gets the processor, and how late it is killed
+//! when memory is short.
 
 use memberd_tests::hosts::Hosts;
 
@@ -16,17 +17,29 @@ pub(crate) fn as_the_unit_says(hosts: &Hosts) {
     let (niceness, score) = (directive("Nice"), directive("OOMScoreAdjust"));
     for host in [hosts.host(1), hosts.host(8)] {
         let pid = host.main_pid().to_string();
-        // Each thread has its own niceness (setpriority(2)). Those that search give way to all others, and nobody searches now.
+        // Each thread has its own niceness (setpriority(2)). Those that search give way to all
+        // others, and nobody searches now.
         let threads = host.run(&["ps", "-L", "-o", "ni=,comm=", "-p", &pid]);
         assert!(threads.contains(&format!(" {niceness} membership\n")), "{threads}");
-        assert!(threads.lines().all(|thread| thread.trim().starts_with(&format!("{niceness} "))), "{threads}");
+        assert!(
+            threads.lines().all(|thread| thread.trim().starts_with(&format!("{niceness} "))),
+            "{threads}"
+        );
 
         assert_eq!(host.show("OOMScoreAdjust"), score);
         // systemd passes over it where the machine below does not let it.
-        if host.try_run(&["sh", "-c", &format!("echo {score} >/proc/self/oom_score_adj")]).status.success() {
+        if host
+            .try_run(&["sh", "-c", &format!("echo {score} >/proc/self/oom_score_adj")])
+            .status
+            .success()
+        {
             assert_eq!(host.run(&["cat", &format!("/proc/{pid}/oom_score_adj")]).trim(), score);
         } else {
-            eprintln!("LEFT OUT: root on {} has no CAP_SYS_RESOURCE: the kernel's own OOM score is not looked at", host.name());
+            eprintln!(
+                "LEFT OUT: root on {} has no CAP_SYS_RESOURCE: the kernel's own OOM score is not \
+                looked at",
+                host.name()
+            );
         }
     }
 }

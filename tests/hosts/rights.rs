@@ -8,7 +8,11 @@ fn lists_all(host: &Host, user: &str) {
     let output = host.try_run_as(user, &["memberctl", "list"]);
     let (stdout, stderr) = text(&output);
     for number in ALL {
-        assert!(stdout.contains(&format!("vm{number} ")), "{user} on {}: {stdout}{stderr}", host.name());
+        assert!(
+            stdout.contains(&format!("vm{number} ")),
+            "{user} on {}: {stdout}{stderr}",
+            host.name()
+        );
     }
 }
 
@@ -17,15 +21,21 @@ pub(crate) fn everybody_lists_and_members_of_the_group_grep(hosts: &Hosts) {
         host.shell("useradd --groups memberd alice");
         for user in ["root", "alice"] {
             lists_all(host, user);
-            let (found, said) = text(&host.try_run_as(user, &["memberctl", "grep", "-c", "memberd starts"]));
+            let (found, said) =
+                text(&host.try_run_as(user, &["memberctl", "grep", "-c", "memberd starts"]));
             for number in ALL {
-                assert!(found.contains(&format!("vm{number}:/var/log/memberd/machine.{number}.log:")), "{user}: {found}{said}");
+                assert!(
+                    found.contains(&format!("vm{number}:/var/log/memberd/machine.{number}.log:")),
+                    "{user}: {found}{said}"
+                );
             }
         }
         lists_all(host, "nobody");
-        for (words, status) in
-            [(["memberctl", "grep", "x"].as_slice(), 2), (&["memberctl", "leave"], 5), (&["memberctl", "log", "debug"], 5)]
-        {
+        for (words, status) in [
+            (["memberctl", "grep", "x"].as_slice(), 2),
+            (&["memberctl", "leave"], 5),
+            (&["memberctl", "log", "debug"], 5),
+        ] {
             let output = host.try_run_as("nobody", words);
             assert_eq!(output.status.code(), Some(status), "{output:?}");
             assert!(text(&output).1.contains("sudo usermod -aG memberd $USER"), "{output:?}");

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// How long a connection by ssh may take.
 const CONNECTED: Duration = Duration::from_secs(30);
 
-/// After how long without a word from a host the role's ssh asks whether it lives, as its settings have it.
+/// After how long without a word from a host the role's ssh asks whether it lives, as its settings
+/// have it.
 const ASKED: (&str, Duration) = ("ServerAliveInterval=", Duration::from_secs(5));
 
 /// Writes an inventory of these hosts, and of those from which memberd is to be removed.
@@ -60,7 +61,8 @@ fn play(hosts: &Hosts, arguments: &[&str]) -> String {
     try_play(hosts, "site.yml", arguments).unwrap_or_else(|words| panic!("{words}"))
 }
 
-/// What the role's settings give ssh. A slow host says nothing while it lets somebody in, and is not dead.
+/// What the role's settings give ssh. A slow host says nothing while it lets somebody in, and is
+/// not dead.
 fn ssh_arguments(role: &Path) -> String {
     let settings = fs::read_to_string(role.join("ansible.cfg")).unwrap();
     let arguments = settings.lines().find_map(|line| line.strip_prefix("ssh_args = ")).unwrap();
@@ -73,8 +75,15 @@ fn ssh_arguments(role: &Path) -> String {
 fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String, String> {
     let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/ansible");
     let mut command = hosts.manager("ansible-playbook");
-    command.current_dir(&role).arg("-i").arg(hosts.directory().join("inventory.ini")).arg(playbook).args(arguments);
-    command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
+    command
+        .current_dir(&role)
+        .arg("-i")
+        .arg(hosts.directory().join("inventory.ini"))
+        .arg(playbook)
+        .args(arguments);
+    command
+        .env("ANSIBLE_HOST_KEY_CHECKING", "False")
+        .env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
     command.env("ANSIBLE_TIMEOUT", stretched(CONNECTED).as_secs().to_string());
     command.env("ANSIBLE_SSH_ARGS", ssh_arguments(&role));
     // The hosts' keys are new each time.
@@ -87,7 +96,9 @@ fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String,
 /// The sum of a column of the recap.
 fn sum(recap: &str, column: &str) -> u32 {
     let counts = recap.lines().filter(|line| line.contains("unreachable="));
-    let numbers = counts.filter_map(|line| line.split_whitespace().find_map(|word| word.strip_prefix(column)?.strip_prefix('=')));
+    let numbers = counts.filter_map(|line| {
+        line.split_whitespace().find_map(|word| word.strip_prefix(column)?.strip_prefix('='))
+    });
     numbers.map(|number| number.parse::<u32>().unwrap()).sum()
 }
 
@@ -121,9 +132,18 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
     let found = hosts.host(1).run(&["memberctl", "grep", "-l", "memberd", "/var/log/dpkg.log"]);
     assert_eq!(found.lines().count(), ALL.len(), "{found}");
     // Under all of the unit's restrictions journalctl can be run, and reads the journal.
-    let found = hosts.host(1).run(&["memberctl", "grep", "-c", "--journal", "-u", "memberd", "memberd starts"]);
+    let found = hosts.host(1).run(&[
+        "memberctl",
+        "grep",
+        "-c",
+        "--journal",
+        "-u",
+        "memberd",
+        "memberd starts",
+    ]);
     for number in ALL {
-        let counted = found.lines().find_map(|line| line.strip_prefix(&format!("vm{number}:journal:")));
+        let counted =
+            found.lines().find_map(|line| line.strip_prefix(&format!("vm{number}:journal:")));
         assert!(counted.is_some_and(|count| count != "0"), "{found}");
     }
 }
@@ -132,17 +152,25 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
 pub(crate) fn key_changed(hosts: &Hosts) {
     let (old, new) = (kept_key(hosts), new_key(hosts));
     let failures = || -> Vec<String> {
-        let count = |host: &Host| host.shell("journalctl -q -u memberd -o cat MEMBERD_EVENT=failed | wc -l");
+        let count = |host: &Host| {
+            host.shell("journalctl -q -u memberd -o cat MEMBERD_EVENT=failed | wc -l")
+        };
         hosts.all().iter().map(count).collect()
     };
     let before = failures();
-    let keys = serde_json::json!({ "memberd_old_key": old, "memberd_new_key": new, "memberd_serial": 2 }).to_string();
+    let keys =
+        serde_json::json!({ "memberd_old_key": old, "memberd_new_key": new, "memberd_serial": 2 })
+            .to_string();
     try_play(hosts, "rotate-key.yml", &["-e", &keys]).unwrap_or_else(|words| panic!("{words}"));
     wait_until_whole(hosts, &ALL);
     assert_eq!(before, failures(), "somebody was reported failed");
     for host in hosts.all() {
         let keyring = host.run(&["cat", "/etc/memberd/group.key"]);
-        assert!(keyring.contains(&new) && !keyring.contains(&old), "the old key is still on {}", host.name());
+        assert!(
+            keyring.contains(&new) && !keyring.contains(&old),
+            "the old key is still on {}",
+            host.name()
+        );
     }
     keep_key(hosts, &new);
 }
@@ -158,5 +186,7 @@ pub(crate) fn added_and_removed(hosts: &Hosts, package: &Package) {
     play(hosts, &["--limit", "memberd_removed"]);
     wait_until_whole(hosts, &all_but(&[8]));
     followers.assert_none_failed_but(&[]);
-    assert!(followers.seen().iter().any(|seen| seen.id == gone && seen.status == MemberStatus::Left));
+    assert!(
+        followers.seen().iter().any(|seen| seen.id == gone && seen.status == MemberStatus::Left)
+    );
 }

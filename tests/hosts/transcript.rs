@@ -1,4 +1,5 @@
-//! What an administrator types on a host and reads there: printed by the test, and shown by the README.
+//! What an administrator types on a host and reads there: printed by the test, and shown by the
+//! README.
 
 use memberd_tests::hosts::Host;
 use memberd_tests::section::Section;
@@ -17,8 +18,8 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 pub(crate) struct Transcript(String);
 
 impl Transcript {
-    /// Types a line on a host and returns what it printed, to both outputs. Lines before the first that begins with `from` are left out of
-    /// the transcript, which shows that.
+    /// Types a line on a host and returns what it printed, to both outputs. Lines before the first
+    /// that begins with `from` are left out of the transcript, which shows that.
     pub(crate) fn shown_from(&mut self, from: &str, host: &Host, line: &str) -> String {
         let printed = host.shell(&format!("cd; {line} 2>&1"));
         eprintln!("{}# {line}\n{}", host.name(), printed.trim_end());
@@ -43,15 +44,19 @@ impl Transcript {
         let _ = writeln!(self.0, "\n{words}\n");
     }
 
-    /// The README has it: it is written there if `TRANSCRIPT` says where (`make transcript`), and else the README is asked whether the same
-    /// was typed. What is printed has times in it.
+    /// The README has it: it is written there if `TRANSCRIPT` says where (`make transcript`), and
+    /// else the README is asked whether the same was typed. What is printed has times in it.
     pub(crate) fn into_readme(self) {
         let path = env::var_os("TRANSCRIPT");
         if let Some(path) = path {
             SECTION.write(Path::new(&path), &format!("```\n{}```\n", self.0));
         } else {
             let shown = SECTION.read(Path::new(README));
-            assert_eq!(typed(&shown), typed(&self.0), "the README shows something else: make transcript writes it anew");
+            assert_eq!(
+                typed(&shown),
+                typed(&self.0),
+                "the README shows something else: make transcript writes it anew"
+            );
         }
     }
 }

@@ -14,8 +14,11 @@ fn the_service_is_exposed_as_little_as_a_network_daemon_can_be() {
     if !tools::is_there("systemd-analyze", "systemd") {
         return;
     }
-    let output =
-        try_run(Command::new("systemd-analyze").args(["security", "--offline=yes", MOST_EXPOSED, "--no-pager"]).arg(unit));
+    let output = try_run(
+        Command::new("systemd-analyze")
+            .args(["security", "--offline=yes", MOST_EXPOSED, "--no-pager"])
+            .arg(unit),
+    );
     assert!(output.status.success(), "{}", text(&output).0);
 }
 
@@ -25,13 +28,17 @@ const PLAIN: [&str; 3] = ["Description", "Documentation", "WantedBy"];
 /// A comment is for the directives below it, to the next blank line.
 #[test]
 fn every_directive_of_the_units_has_its_reason_above() {
-    for unit in ["memberd.service", "memberd.socket", "memberd-read.socket", "memberd-hooks@.service"] {
+    for unit in
+        ["memberd.service", "memberd.socket", "memberd-read.socket", "memberd-hooks@.service"]
+    {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd").join(unit);
         let mut explained = false;
         for line in std::fs::read_to_string(path).unwrap().lines() {
             match line.split_once('=') {
                 _ if line.starts_with('#') => explained = true,
-                Some((directive, _)) => assert!(explained || PLAIN.contains(&directive), "{unit}: why {directive}?"),
+                Some((directive, _)) => {
+                    assert!(explained || PLAIN.contains(&directive), "{unit}: why {directive}?");
+                }
                 None => explained = false,
             }
         }

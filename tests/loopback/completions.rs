@@ -1,4 +1,5 @@
-//! Completions, as a user of each shell has them: options from the command line's definitions, members from the daemon.
+//! Completions, as a user of each shell has them: options from the command line's definitions,
+//! members from the daemon.
 
 #[path = "../../packaging/documents/completions.rs"]
 mod generated;
@@ -38,14 +39,18 @@ struct Shop {
 /// Two members of which one has crashed, and a directory with the completions of a shell.
 fn shop(shell: Shell) -> Shop {
     let mut names = ["web1", "db1"].into_iter();
-    let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.name = names.next().unwrap().to_owned());
+    let mut fleet =
+        Fleet::start_with(2, |daemon| daemon.settings.name = names.next().unwrap().to_owned());
     fleet.crash(&[2]);
     fleet.wait_until_whole();
     let directory = tempfile::tempdir().unwrap();
     let text = generated::of_memberctl(shell, ::memberctl::completed_line());
     fs::write(directory.path().join(shell.file_name("memberctl")), text).unwrap();
     let programs = memberctl().parent().unwrap().to_owned();
-    let path = env::join_paths([programs].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap();
+    let path = env::join_paths(
+        [programs].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
     Shop { fleet, path, directory }
 }
 
@@ -56,9 +61,13 @@ impl Shop {
 
     /// Types all lines at a shell's prompt, and has it show the words that each has become.
     fn try_at_the_prompt(&self, shell: &str, source: &str) {
-        let environment =
-            [("PATH", Path::new(&self.path)), ("MEMBERCTL_SOCKET", &self.socket()), ("HOME", self.directory.path())];
-        let mut terminal = Terminal::run(&format!("stty rows 24 cols 200; cd; exec {shell}"), &environment);
+        let environment = [
+            ("PATH", Path::new(&self.path)),
+            ("MEMBERCTL_SOCKET", &self.socket()),
+            ("HOME", self.directory.path()),
+        ];
+        let mut terminal =
+            Terminal::run(&format!("stty rows 24 cols 200; cd; exec {shell}"), &environment);
         terminal.type_keys(&format!("{source}; echo rea''dy\r"));
         terminal.wait_until_shown("ready");
         for (typed, words) in LINES {
@@ -99,12 +108,16 @@ fn fish_completes_the_names_of_members() {
         let mut fish = mortal(Path::new("fish"), None);
         fish.args(["--no-config", "-c", &format!("source memberctl.fish; complete -C '{line}'")])
             .current_dir(shop.directory.path());
-        fish.env("PATH", &shop.path).env("HOME", shop.directory.path()).env("MEMBERCTL_SOCKET", socket);
+        fish.env("PATH", &shop.path)
+            .env("HOME", shop.directory.path())
+            .env("MEMBERCTL_SOCKET", socket);
         let output = process::run(&mut fish, LIMIT);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         // The candidate, and after a tab what it is.
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        text.lines()
+            .map(|line| line.split('\t').next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
     for (typed, words) in LINES {
         let expected = words.rsplit_once('<').unwrap().1.trim_end_matches('>');

@@ -1,4 +1,5 @@
-//! Two machines that claim one name, one address, or different settings: the second is refused, with both sides named.
+//! Two machines that claim one name, one address, or different settings: the second is refused,
+//! with both sides named.
 
 use memberd_tests::Fleet;
 use memberd_tests::wait::{SOON, holds};
@@ -54,7 +55,8 @@ fn a_machine_with_other_group_settings_is_refused_and_both_values_are_named() {
     ] {
         let mut fleet = Fleet::start(2);
         let daemon = fleet.add();
-        let settings = daemon.settings.to_toml().replace("[group]\n", &format!("[group]\n{line}\n"));
+        let settings =
+            daemon.settings.to_toml().replace("[group]\n", &format!("[group]\n{line}\n"));
         fs::write(daemon.config(), settings).unwrap();
         daemon.launch_as_configured();
         daemon.wait_until_it_answers();

@@ -46,7 +46,10 @@ fn the_log_filter_is_shown_and_set_while_the_daemon_runs() {
     let fleet = Fleet::start(2);
     assert_eq!(text(&fleet[1].ctl(&["log"]).stdout), "info\n");
     assert!(!fleet[1].log().text().contains(" DEBUG "));
-    assert_eq!(text(&fleet[1].ctl(&["log", "info,membership=debug"]).stdout), "info,membership=debug\n");
+    assert_eq!(
+        text(&fleet[1].ctl(&["log", "info,membership=debug"]).stdout),
+        "info,membership=debug\n"
+    );
     wait_until("messages are logged", SOON, || {
         let text = fleet[1].log().text();
         if text.contains(" DEBUG ") { Ok(()) } else { Err(text) }
@@ -60,7 +63,9 @@ fn settings_are_checked_by_the_daemons_own_loader() {
     let fleet = Fleet::new(1);
     fleet[1].write_settings();
     let file = fleet[1].config();
-    let check = |file: &std::path::Path| run(binaries::mortal(&binaries::memberctl(), None).arg("check").arg(file), SOON);
+    let check = |file: &std::path::Path| {
+        run(binaries::mortal(&binaries::memberctl(), None).arg("check").arg(file), SOON)
+    };
     assert!(check(&file).status.success());
     fs::write(&file, "[node]\nport = 8946\nprot = 1\n").unwrap();
     let shown = format!("{}:3", file.display());
@@ -74,9 +79,22 @@ fn wait_returns_when_the_list_is_as_asked_for_and_gives_up_in_time() {
     let mut fleet = Fleet::start(3);
     assert!(fleet[1].ctl(&["wait", "--members", "3", "--timeout", "5s"]).status.success());
     fleet[3].kill();
-    assert!(fleet[1].ctl(&["wait", "--name", "vm3", "--status", "failed", "--timeout", "6s"]).status.success());
-    failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "200ms"]), 124, "after 200 ms: 2 members are up, not 3");
-    failed(&fleet[3].ctl(&["wait", "--members", "1", "--timeout", "200ms"]), 124, "memberd is not running any more");
+    assert!(
+        fleet[1]
+            .ctl(&["wait", "--name", "vm3", "--status", "failed", "--timeout", "6s"])
+            .status
+            .success()
+    );
+    failed(
+        &fleet[1].ctl(&["wait", "--members", "3", "--timeout", "200ms"]),
+        124,
+        "after 200 ms: 2 members are up, not 3",
+    );
+    failed(
+        &fleet[3].ctl(&["wait", "--members", "1", "--timeout", "200ms"]),
+        124,
+        "memberd is not running any more",
+    );
     // Before the command too, and in seconds.
     failed(&fleet[1].ctl(&["--timeout", "1", "wait", "--members", "3"]), 124, "after 1.00 s: ");
     failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "1"]), 124, "after 1.00 s: ");

@@ -24,8 +24,9 @@ fn assert_promises_hold(fleet: &mut Fleet, numbers: &[usize]) {
         for daemon in fleet.running() {
             wait_until("the crash is in the log", SOON, || {
                 let changes = daemon.log().changes();
-                let found =
-                    changes.iter().any(|line| line.change == Change::Failed && line.name == crash.name && line.id == crash.id);
+                let found = changes.iter().any(|line| {
+                    line.change == Change::Failed && line.name == crash.name && line.id == crash.id
+                });
                 holds(found, || format!("{} of {}: {changes:?}", crash.id, daemon.name()))
             });
         }
@@ -70,23 +71,35 @@ fn the_list_of_all_tells_who_noticed_a_crash() {
     let crash = fleet.crash(&[3]).remove(0);
     let noticed_by = wait_until("the crash is in the list with its evidence", SOON, || {
         let members = fleet[1].control().list(true).map_err(|error| error.to_string())?;
-        let evidence = members.into_iter().find(|member| member.id == crash.id).and_then(|member| member.evidence);
+        let evidence = members
+            .into_iter()
+            .find(|member| member.id == crash.id)
+            .and_then(|member| member.evidence);
         evidence.map(|evidence| evidence.accuser).ok_or("no evidence".to_owned())
     });
     assert!(["vm1", "vm2"].iter().any(|name| noticed_by.starts_with(name)), "{noticed_by}");
     let output = fleet[1].ctl(&["list", "--all"]);
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.lines().any(|line| line.contains("vm3") && line.contains("failed") && line.contains(&noticed_by)), "{text}");
+    assert!(
+        text.lines().any(|line| line.contains("vm3")
+            && line.contains("failed")
+            && line.contains(&noticed_by)),
+        "{text}"
+    );
 }
 
 #[test]
 fn memberctl_events_tells_a_crash_as_it_happens() {
     let mut fleet = Fleet::start(3);
-    let mut memberctl = Running::start(fleet[1].memberctl(&["events", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut memberctl = Running::start(
+        fleet[1].memberctl(&["events", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped()),
+    );
     let stdout = BufReader::new(memberctl.child().stdout.take().unwrap());
     wait_until("memberctl is connected", SOON, || {
         let open = open_files(memberctl.pid());
-        holds(open.iter().any(|path| path.to_string_lossy().starts_with("socket:")), || format!("{open:?}"))
+        holds(open.iter().any(|path| path.to_string_lossy().starts_with("socket:")), || {
+            format!("{open:?}")
+        })
     });
     let (sender, events) = channel();
     thread::spawn(move || stdout.lines().try_for_each(|line| sender.send(line.unwrap())));
@@ -99,10 +112,18 @@ fn memberctl_events_tells_a_crash_as_it_happens() {
     };
     assert!(fleet[4].ctl(&["join"]).status.success());
     let joined = next();
-    assert_eq!((&joined["status"], &joined["member"]["name"]), (&"alive".into(), &"vm4".into()), "{joined}");
+    assert_eq!(
+        (&joined["status"], &joined["member"]["name"]),
+        (&"alive".into(), &"vm4".into()),
+        "{joined}"
+    );
     let crash = fleet.crash(&[2]).remove(0);
     let failed = next();
     let delay = crash.at.elapsed();
-    assert_eq!((&failed["status"], &failed["member"]["id"]), (&"failed".into(), &crash.id.into()), "{failed}");
+    assert_eq!(
+        (&failed["status"], &failed["member"]["id"]),
+        (&"failed".into(), &crash.id.into()),
+        "{failed}"
+    );
     assert!(delay <= IN_EVERY_LIST, "it came after {delay:?}");
 }

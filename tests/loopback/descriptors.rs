@@ -1,4 +1,5 @@
-//! A daemon that has used up its file descriptors: heartbeats need none, and all else comes back by itself.
+//! A daemon that has used up its file descriptors: heartbeats need none, and all else comes back by
+//! itself.
 
 use memberd_tests::proc::open_files;
 use memberd_tests::process::Running;
@@ -14,10 +15,13 @@ use std::time::{Duration, Instant};
 /// Longer than two failure timeouts, so that whatever comes of it is seen.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// The daemon has the descriptors that it has open, and gets no further one of this number or more (`prlimit` of util-linux).
+/// The daemon has the descriptors that it has open, and gets no further one of this number or more
+/// (`prlimit` of util-linux).
 fn limit_descriptors(daemon: &Daemon, number: &str) {
-    let set =
-        Command::new("prlimit").args(["--pid", &daemon.pid().to_string(), &format!("--nofile={number}:")]).status().unwrap();
+    let set = Command::new("prlimit")
+        .args(["--pid", &daemon.pid().to_string(), &format!("--nofile={number}:")])
+        .status()
+        .unwrap();
     assert!(set.success());
 }
 

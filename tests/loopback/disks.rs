@@ -1,4 +1,5 @@
-//! Disks that are full or write-protected: membership goes on, what is lost is told and counted, and nothing half-written is read back.
+//! Disks that are full or write-protected: membership goes on, what is lost is told and counted,
+//! and nothing half-written is read back.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::control::incarnation;
@@ -34,9 +35,13 @@ fn assert_none_failed_but(followers: &mut Followers, accused: &[String]) {
     followers.assert_none_failed_but(&accused.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// vm2 lives through a state directory that cannot be written, from `harm` until what that returns is dropped by `mend`; it is killed
-/// and started again meanwhile.
-fn state_cannot_be_written<T>(reason: &str, harm: impl FnOnce(&Disk) -> T, mend: impl FnOnce(&Disk, T)) {
+/// vm2 lives through a state directory that cannot be written, from `harm` until what that returns
+/// is dropped by `mend`; it is killed and started again meanwhile.
+fn state_cannot_be_written<T>(
+    reason: &str,
+    harm: impl FnOnce(&Disk) -> T,
+    mend: impl FnOnce(&Disk, T),
+) {
     let mut fleet = Fleet::new(4);
     let disk = Disk::mount(&fleet[2].settings.state_dir, KIB);
     fleet.form();
@@ -50,19 +55,35 @@ fn state_cannot_be_written<T>(reason: &str, harm: impl FnOnce(&Disk) -> T, mend:
         holds(warnings.len() == 1 && warnings[0].contains(reason), || format!("{warnings:?}"))
     });
     change(&mut fleet, &mut followers, 4, &mut accused);
-    fleet.assert_quiet_for(&mut followers, WATCHED, &accused.iter().map(String::as_str).collect::<Vec<_>>());
+    fleet.assert_quiet_for(
+        &mut followers,
+        WATCHED,
+        &accused.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     assert_eq!(fleet.id(2), before, "it has kept its place");
     let log = fleet[2].log().text();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("the state cannot be written")).collect();
-    assert!(told.len() == 1 && told[0].contains(reason), "{told:#?} is not one line about {reason:?}");
+    let told: Vec<&str> =
+        log.lines().filter(|line| line.contains("the state cannot be written")).collect();
+    assert!(
+        told.len() == 1 && told[0].contains(reason),
+        "{told:#?} is not one line about {reason:?}"
+    );
 
-    // It is killed and comes back by itself, by what was written last, in spite of the same trouble.
+    // It is killed and comes back by itself, by what was written last, in spite of the same
+    // trouble.
     let crash = fleet.crash(&[2]).remove(0);
     accused.push(crash.id.clone());
     fleet[2].start();
     wait_until("vm2 is back", SOON, || {
-        let id = fleet[2].control().status().map_err(|error| error.to_string())?.id.ok_or("it is in no group")?;
-        holds(incarnation(&id) > incarnation(&crash.id), || format!("{id} is not larger than {}", crash.id))
+        let id = fleet[2]
+            .control()
+            .status()
+            .map_err(|error| error.to_string())?
+            .id
+            .ok_or("it is in no group")?;
+        holds(incarnation(&id) > incarnation(&crash.id), || {
+            format!("{id} is not larger than {}", crash.id)
+        })
     });
     assert!(!fleet[2].log().text().contains("damaged"), "{}", fleet[2].log().text());
     fleet.wait_until_whole();
@@ -85,13 +106,21 @@ fn state_cannot_be_written<T>(reason: &str, harm: impl FnOnce(&Disk) -> T, mend:
 }
 
 #[test]
-fn a_full_disk_for_the_state_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole() {
-    disk::apart(|| state_cannot_be_written("No space left on device", Disk::fill, |disk, ()| disk.free()));
+fn a_full_disk_for_the_state_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole()
+{
+    disk::apart(|| {
+        state_cannot_be_written("No space left on device", Disk::fill, |disk, ()| disk.free());
+    });
 }
 
 #[test]
-fn a_state_directory_that_becomes_read_only_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole() {
-    disk::apart(|| state_cannot_be_written("Read-only file system", Disk::protect, |_, protected| drop(protected)));
+fn a_state_directory_that_becomes_read_only_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole()
+ {
+    disk::apart(|| {
+        state_cannot_be_written("Read-only file system", Disk::protect, |_, protected| {
+            drop(protected);
+        });
+    });
 }
 
 #[test]
@@ -111,7 +140,13 @@ fn a_damaged_state_that_cannot_be_moved_aside_is_told_and_the_one_before_is_used
         fleet.wait_until_whole();
         assert!(incarnation(&fleet.id(2)) > incarnation(&crash.id));
         let log = fleet[2].log().text();
-        assert!(log.contains(&format!("{}: damaged; cannot be moved aside: Read-only file system", file.display())), "{log}");
+        assert!(
+            log.contains(&format!(
+                "{}: damaged; cannot be moved aside: Read-only file system",
+                file.display()
+            )),
+            "{log}"
+        );
         drop(protected);
     });
 }
@@ -119,18 +154,28 @@ fn a_damaged_state_that_cannot_be_moved_aside_is_told_and_the_one_before_is_used
 /// How many warnings of `memberctl status` are about lines that cannot be written.
 fn log_warnings(daemon: &Daemon) -> usize {
     let warnings = daemon.control().status().unwrap().warnings;
-    warnings.iter().filter(|warning| warning.contains("log lines are lost until it works again")).count()
+    warnings
+        .iter()
+        .filter(|warning| warning.contains("log lines are lost until it works again"))
+        .count()
 }
 
-/// `log lines lost here: 12` and the words on the console are of one target each; all else is in both.
+/// `log lines lost here: 12` and the words on the console are of one target each; all else is in
+/// both.
 fn is_of_both(line: &&str) -> bool {
-    let own = ["log lines lost here: ", "log lines are lost until it works again", "is written again, log lines lost: "];
+    let own = [
+        "log lines lost here: ",
+        "log lines are lost until it works again",
+        "is written again, log lines lost: ",
+    ];
     !own.iter().any(|words| line.contains(words))
 }
 
 /// How many lines the log itself says that it lost.
 fn said_lost(log: &str) -> u64 {
-    log.lines().filter_map(|line| line.split_once("log lines lost here: ")?.1.parse::<u64>().ok()).sum()
+    log.lines()
+        .filter_map(|line| line.split_once("log lines lost here: ")?.1.parse::<u64>().ok())
+        .sum()
 }
 
 #[test]
@@ -148,7 +193,9 @@ fn rotation_while_the_disk_for_the_log_is_full_loses_no_line_but_those_that_are_
             let before = lost(&fleet);
             disk.fill();
             change(&mut fleet, &mut followers, 4, &mut accused);
-            wait_until("lines are lost", SOON, || holds(lost(&fleet) > before, || before.to_string()));
+            wait_until("lines are lost", SOON, || {
+                holds(lost(&fleet) > before, || before.to_string())
+            });
             // While it is full, and once more when it is not.
             fs::rename(log.path(), rotated(2 * round)).unwrap();
             fleet[2].signal(Signal::SIGHUP);
@@ -163,7 +210,10 @@ fn rotation_while_the_disk_for_the_log_is_full_loses_no_line_but_those_that_are_
         assert_none_failed_but(&mut followers, &accused);
         let counted = lost(&fleet);
         let metrics = String::from_utf8(fleet[2].ctl(&["metrics"]).stdout).unwrap();
-        assert!(metrics.contains(&format!("\nmemberd_log_lines_lost_total {counted}\n")), "{metrics}");
+        assert!(
+            metrics.contains(&format!("\nmemberd_log_lines_lost_total {counted}\n")),
+            "{metrics}"
+        );
         fleet[2].signal(Signal::SIGTERM);
         fleet[2].wait_for_end(SOON);
 
@@ -178,10 +228,17 @@ fn rotation_while_the_disk_for_the_log_is_full_loses_no_line_but_those_that_are_
                 None => torn.push(line),
             }
         }
-        assert!(torn.iter().all(|part| missing.iter().any(|line| line.starts_with(part))), "nobody said {torn:#?}");
+        assert!(
+            torn.iter().all(|part| missing.iter().any(|line| line.starts_with(part))),
+            "nobody said {torn:#?}"
+        );
         assert!(torn.len() <= 6, "{torn:#?}");
         let missing = u64::try_from(missing.len()).unwrap();
-        assert_eq!((missing, missing), (said_lost(&written), counted), "lines that are missing, said and counted to be lost");
+        assert_eq!(
+            (missing, missing),
+            (said_lost(&written), counted),
+            "lines that are missing, said and counted to be lost"
+        );
         let told = all.matches("log lines are lost until it works again").count();
         assert!((3..=6).contains(&told), "said {told} times, once for each time that it was full");
     });
@@ -199,7 +256,13 @@ fn a_log_directory_that_is_read_only_is_told_once_on_standard_error_and_written_
         change(&mut fleet, &mut followers, 3, &mut accused);
         let all = fleet[2].stderr();
         assert_eq!(all.matches("log lines are lost until it works again").count(), 1, "{all}");
-        assert!(all.contains(&format!("cannot write to {}: Read-only file system", fleet[2].log().path().display())), "{all}");
+        assert!(
+            all.contains(&format!(
+                "cannot write to {}: Read-only file system",
+                fleet[2].log().path().display()
+            )),
+            "{all}"
+        );
         assert!(fleet[2].counter("log_lines_lost") > 0);
         assert_eq!(log_warnings(&fleet[2]), 1);
         drop(protected);

@@ -55,7 +55,8 @@ fn the_past_comes_first_and_then_what_happens_without_a_gap() {
 #[test]
 fn since_tells_all_from_a_moment_on_and_says_what_nobody_knows() {
     let fleet = Fleet::start(2);
-    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
+    let (_memberctl, lines) =
+        follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
     let missed = json(&lines);
     assert!(
         missed["missed"]["until"].is_u64() && missed["missed"]["count"].is_null(),
@@ -65,7 +66,8 @@ fn since_tells_all_from_a_moment_on_and_says_what_nobody_knows() {
     assert!(events.iter().all(|event| event["status"] == "alive"), "{events:?}");
     let second = events[1]["time"].as_u64().unwrap();
     let since = timestamp(second);
-    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", &since]));
+    let (_memberctl, lines) =
+        follow(&mut fleet[1].memberctl(&["events", "--json", "--since", &since]));
     assert_eq!(json(&lines), events[1]);
 }
 
@@ -76,19 +78,25 @@ fn until_ends_with_the_past_or_when_its_moment_has_come() {
         let output = fleet[1].ctl(&[&["events", "--json"], arguments].concat());
         assert!(output.status.success(), "{output:?}");
         let lines = String::from_utf8(output.stdout).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect::<Vec<serde_json::Value>>()
     };
     let all = past(&["--until", "now"]);
     assert!(all.len() >= 2 && all.iter().all(|event| event["event"] == "joined"), "{all:?}");
     let since = past(&["--since", "1h", "--until", "now"]);
     assert!(since[0]["missed"]["until"].is_u64() && since[1..] == all, "{since:?}");
     let last = all.last().unwrap()["time"].as_u64().unwrap();
-    let before: Vec<_> = all.iter().filter(|event| event["time"].as_u64() < Some(last)).cloned().collect();
+    let before: Vec<_> =
+        all.iter().filter(|event| event["time"].as_u64() < Some(last)).cloned().collect();
     assert_eq!(past(&["--until", &timestamp(last)]), before);
     // A moment to come is waited for, and what happens until then is told.
-    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let now =
+        u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let soon = u64::try_from(stretched(SOON).as_millis()).unwrap() / 4;
-    let (mut memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--until", &timestamp(now + soon)]));
+    let (mut memberctl, lines) =
+        follow(&mut fleet[1].memberctl(&["events", "--until", &timestamp(now + soon)]));
     all.iter().for_each(|_| assert!(next(&lines).contains(" joined ")));
     assert_eq!(memberctl.ended(), None, "the moment has not come");
     fleet[2].control().leave().unwrap();
@@ -100,7 +108,12 @@ fn until_ends_with_the_past_or_when_its_moment_has_come() {
 /// The time of an event as the text output has it.
 fn timestamp(milliseconds: u64) -> String {
     let output = Command::new("date")
-        .args(["-u", "-d", &format!("@{}.{:03}", milliseconds / 1_000, milliseconds % 1_000), "+%Y-%m-%dT%H:%M:%S.%3NZ"])
+        .args([
+            "-u",
+            "-d",
+            &format!("@{}.{:03}", milliseconds / 1_000, milliseconds % 1_000),
+            "+%Y-%m-%dT%H:%M:%S.%3NZ",
+        ])
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -116,19 +129,33 @@ fn a_change_of_tags_is_told_to_who_knows_of_them_and_to_nobody_else() {
     fleet[2].settings.tags = vec![("role", "db"), ("zone", "a")];
     fleet[2].write_settings();
     fleet[2].reload();
-    let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
+    let (_memberctl, lines) =
+        follow(&mut fleet[1].memberctl(&["events", "--json", "--since", "1h"]));
     let tags = serde_json::json!({"role": "db", "zone": "a"});
-    let event = std::iter::repeat_with(|| json(&lines)).find(|event| event["member"]["tags"] == tags).unwrap();
-    assert_eq!((&event["event"], &event["member"]["name"]), (&"tagged".into(), &"vm2".into()), "{event}");
+    let event = std::iter::repeat_with(|| json(&lines))
+        .find(|event| event["member"]["tags"] == tags)
+        .unwrap();
+    assert_eq!(
+        (&event["event"], &event["member"]["name"]),
+        (&"tagged".into(), &"vm2".into()),
+        "{event}"
+    );
     fleet[2].control().leave().unwrap();
     assert_eq!(json(&lines)["event"], "left");
     for stream in &mut older {
         let told = reply(stream).unwrap();
-        assert!(matches!(&told, Reply::Event(event) if event.status == MemberStatus::Left), "{told:?}");
+        assert!(
+            matches!(&told, Reply::Event(event) if event.status == MemberStatus::Left),
+            "{told:?}"
+        );
     }
     // The past has it too, where it is wanted.
     let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events"]));
-    assert!(std::iter::repeat_with(|| next(&lines)).take(10).any(|line| line.contains("vm2 tagged, now role=db zone=a")));
+    assert!(
+        std::iter::repeat_with(|| next(&lines))
+            .take(10)
+            .any(|line| line.contains("vm2 tagged, now role=db zone=a"))
+    );
     let once = String::from_utf8(fleet[1].ctl(&["top", "--once"]).stdout).unwrap();
     assert!(once.contains("vm2 tagged, now role=db zone=a"), "{once}");
 }
@@ -142,7 +169,8 @@ fn hook(daemon: &Daemon, output: &Path) -> Command {
 fn a_command_is_run_for_each_change_and_outlives_a_restart_of_the_daemon() {
     let mut fleet = Fleet::start(3);
     let output = fleet[1].directory().join("hook");
-    let mut memberctl = Running::start(hook(&fleet[1], &output).stdin(Stdio::null()).stderr(Stdio::null()));
+    let mut memberctl =
+        Running::start(hook(&fleet[1], &output).stdin(Stdio::null()).stderr(Stdio::null()));
     let told = || fs::read_to_string(&output).unwrap_or_default();
     let wait_for = |what: &str, line: &str, times: usize| {
         wait_until(what, SOON, || {
@@ -175,10 +203,13 @@ fn the_greps_that_run_are_in_the_status_and_what_they_look_for_is_for_those_who_
     fs::write(&pipe, "needle\n".repeat(2_000_000)).unwrap();
     fleet[1].start();
     fleet.join_all();
-    let mut memberctl = Running::start(fleet[1].memberctl(&["grep", "needle"]).stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut memberctl = Running::start(
+        fleet[1].memberctl(&["grep", "needle"]).stdin(Stdio::null()).stdout(Stdio::piped()),
+    );
     wait_until("the grep is in the status", SOON, || {
         let status = fleet[1].control().status().map_err(|error| error.to_string())?;
-        let shown = status.greps.iter().any(|grep| grep.pattern.as_deref() == Some("needle")) && status.searches == 1;
+        let shown = status.greps.iter().any(|grep| grep.pattern.as_deref() == Some("needle"))
+            && status.searches == 1;
         holds(shown, || format!("{:?} {}", status.greps, status.searches))
     });
     let full = fleet[1].settings.socket.clone();
@@ -189,19 +220,27 @@ fn the_greps_that_run_are_in_the_status_and_what_they_look_for_is_for_those_who_
         let output = fleet[1].ctl(look);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && !text.contains("needle"), "{look:?}: {text}");
-        assert!(look != ["status"] || text.contains("pattern hidden (shown to root and group memberd)"), "{text}");
+        assert!(
+            look != ["status"] || text.contains("pattern hidden (shown to root and group memberd)"),
+            "{text}"
+        );
     }
     fleet[1].settings.socket = full;
     memberctl.child().kill().unwrap();
     wait_until("it is gone from it", SOON, || {
         let status = fleet[1].control().status().map_err(|error| error.to_string())?;
-        holds(status.greps.is_empty() && status.searches == 0, || format!("{:?} {}", status.greps, status.searches))
+        holds(status.greps.is_empty() && status.searches == 0, || {
+            format!("{:?} {}", status.greps, status.searches)
+        })
     });
 }
 
-/// Has so many members that are not there listed by a daemon, as a member of the group would that tells of them.
+/// Has so many members that are not there listed by a daemon, as a member of the group would that
+/// tells of them.
 fn tell_of_ghosts(daemon: &Daemon, count: u64) {
-    let SocketAddr::V4(address) = daemon.settings.address else { panic!("{} is not IPv4", daemon.settings.address) };
+    let SocketAddr::V4(address) = daemon.settings.address else {
+        panic!("{} is not IPv4", daemon.settings.address)
+    };
     let [a, b, c, _] = address.ip().octets();
     let identity = |number: u64, port: u16| Identity {
         name: Name::new(&format!("ghost{number}")).unwrap(),
@@ -213,11 +252,18 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
     let numbers: Vec<u64> = (1..=count).collect();
     for (index, numbers) in numbers.chunks(8).enumerate() {
         // Ports below those that the kernel gives out, so that nobody has the teller's address.
-        let ghosts = numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
-        let news = [teller.clone()].into_iter().chain(ghosts).map(|identity| Update::new(identity, Claim::Alive));
+        let ghosts =
+            numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
+        let news = [teller.clone()]
+            .into_iter()
+            .chain(ghosts)
+            .map(|identity| Update::new(identity, Claim::Alive));
         let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
         let mut bytes = Vec::new();
-        wire::encode(&Message { incarnation: Incarnation(1), sent, body: Body::News(news.collect()) }, &mut bytes);
+        wire::encode(
+            &Message { incarnation: Incarnation(1), sent, body: Body::News(news.collect()) },
+            &mut bytes,
+        );
         socket.send_to(&bytes, daemon.settings.address).unwrap();
         // An answer means that it is up to date.
         daemon.control().status().unwrap();
@@ -228,7 +274,8 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
 fn a_follower_that_reads_too_slowly_is_told_how_many_changes_it_missed() {
     const GHOSTS: u64 = 3_000;
     let fleet = Fleet::start(1);
-    let mut stream = fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Last(0)), Some(SOON)).unwrap();
+    let mut stream =
+        fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Last(0)), Some(SOON)).unwrap();
     tell_of_ghosts(&fleet[1], GHOSTS);
     let (mut told, mut missed) = (0, 0);
     while told + missed < GHOSTS {
@@ -240,7 +287,8 @@ fn a_follower_that_reads_too_slowly_is_told_how_many_changes_it_missed() {
     }
     assert!(missed > 0 && told > 1_000, "told {told}, missed {missed}");
     // And whoever comes later is told what is not remembered.
-    let mut stream = fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Since(1)), Some(SOON)).unwrap();
+    let mut stream =
+        fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Since(1)), Some(SOON)).unwrap();
     let first = reply(&mut stream).unwrap();
     assert!(matches!(first, Reply::EventsMissed(MissedRecord { count: None, .. })), "{first:?}");
 }

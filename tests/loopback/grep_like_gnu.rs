@@ -1,4 +1,5 @@
-//! `memberctl grep` is GNU grep: one daemon, the same files, the same command lines; output and status byte for byte.
+//! `memberctl grep` is GNU grep: one daemon, the same files, the same command lines; output and
+//! status byte for byte.
 
 use memberd_tests::{Daemon, Fleet, process};
 use std::io::Write as _;
@@ -11,13 +12,17 @@ use std::time::Duration;
 const FILES: &[(&str, &[u8])] = &[
     (
         "access.txt",
-        b"10.0.0.1 GET /index.html 200 12\n10.0.0.2 GET /missing 404 0\n10.0.0.1 POST /login 302 5\n\n10.0.0.3 GET /a.b[c]* 200 7\n10.0.0.2 GET /index.html 200 12\n-dash\n10.0.0.4 HEAD / 200 0\n",
+        b"10.0.0.1 GET /index.html 200 12\n10.0.0.2 GET /missing 404 0\n10.0.0.1 POST /login 302 \
+        5\n\n10.0.0.3 GET /a.b[c]* 200 7\n10.0.0.2 GET /index.html 200 12\n-dash\n10.0.0.4 HEAD / \
+        200 0\n",
     ),
     ("crlf.txt", b"error one\r\nfine\r\nerror two\r\n"),
     ("empty.txt", b""),
     (
         "errors.txt",
-        b"error: disk is full\nError: diskette\nERROR disk_2 Disk disk\n\terror tabbed\nwarning: low\n\nfoo foo bar\nabab abba\nok error error\ntimeout after 30s\ntimeout after 45s\nlast error without newline",
+        b"error: disk is full\nError: diskette\nERROR disk_2 Disk disk\n\terror tabbed\nwarning: \
+        low\n\nfoo foo bar\nabab abba\nok error error\ntimeout after 30s\ntimeout after 45s\nlast \
+        error without newline",
     ),
     ("latin1.txt", b"error in caf\xe9\nerror in plain\n\xff\xfe\n"),
     ("letters.txt", "großer Ärger\nschön öde\nΣίσυφος\nerror é\n日本語 error\n".as_bytes()),
@@ -25,8 +30,8 @@ const FILES: &[(&str, &[u8])] = &[
     ("records.txt", b"error one\nstill one\0two\0error three\n\0"),
 ];
 
-/// Command lines, one a line, with words in single quotes where they have spaces; `FILES` is where the files are named, or else at the
-/// end.
+/// Command lines, one a line, with words in single quotes where they have spaces; `FILES` is where
+/// the files are named, or else at the end.
 const LINES: &str = include_str!("tables/grep-lines.txt");
 
 fn prepare(daemon: &mut Daemon) {
@@ -68,7 +73,11 @@ fn with_files(words: &[String], files: &[String]) -> Vec<String> {
 }
 
 fn run(mut command: Command, daemon: &Daemon, locale: &str, colors: &str) -> Output {
-    command.current_dir(daemon.directory()).env("LC_ALL", locale).env("GREP_COLORS", colors).env_remove("GREP_COLOR");
+    command
+        .current_dir(daemon.directory())
+        .env("LC_ALL", locale)
+        .env("GREP_COLORS", colors)
+        .env_remove("GREP_COLOR");
     process::run(&mut command, Duration::from_secs(20))
 }
 
@@ -83,7 +92,10 @@ fn said(output: &Output, program: &str) -> Vec<String> {
 fn difference(daemon: &Daemon, line: &str, locale: &str, colors: &str) -> Option<String> {
     let words = words(line);
     let root = format!("{}:", daemon.name());
-    let paths: Vec<String> = FILES.iter().map(|(name, _)| format!("{root}{}", daemon.directory().join(name).display())).collect();
+    let paths: Vec<String> = FILES
+        .iter()
+        .map(|(name, _)| format!("{root}{}", daemon.directory().join(name).display()))
+        .collect();
     // -H first, so that -h among the options overrides it.
     let mut grep = Command::new("grep");
     grep.arg("-H").args(with_files(&words, &paths));
@@ -91,11 +103,14 @@ fn difference(daemon: &Daemon, line: &str, locale: &str, colors: &str) -> Option
     let ours = with_files(&words, &["*.txt".to_owned()]);
     let ours: Vec<&str> = std::iter::once("grep").chain(ours.iter().map(String::as_str)).collect();
     let ours = run(daemon.memberctl(&ours), daemon, locale, colors);
-    let same_words = theirs.status.code() == Some(2) || said(&theirs, "grep: ") == said(&ours, "memberctl: ");
-    let same = theirs.stdout == ours.stdout && theirs.status.code() == ours.status.code() && same_words;
+    let same_words =
+        theirs.status.code() == Some(2) || said(&theirs, "grep: ") == said(&ours, "memberctl: ");
+    let same =
+        theirs.stdout == ours.stdout && theirs.status.code() == ours.status.code() && same_words;
     (!same).then(|| {
         let shown = |output: &Output| {
-            let [out, err] = [&output.stdout, &output.stderr].map(|bytes| bytes.escape_ascii().to_string());
+            let [out, err] =
+                [&output.stdout, &output.stderr].map(|bytes| bytes.escape_ascii().to_string());
             format!("{:?}\n{out}\n{err}", output.status.code())
         };
         format!("LC_ALL={locale} grep {line}\n  grep: {}\n  ours: {}", shown(&theirs), shown(&ours))
@@ -105,7 +120,8 @@ fn difference(daemon: &Daemon, line: &str, locale: &str, colors: &str) -> Option
 #[test]
 fn every_command_line_does_what_it_does_with_gnu_grep_in_both_locales() {
     let fleet = Fleet::start_with(1, prepare);
-    let lines: Vec<&str> = LINES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> =
+        LINES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(lines.len() >= 150, "{} command lines", lines.len());
     let mut differences = Vec::new();
     for line in &lines {
@@ -114,23 +130,43 @@ fn every_command_line_does_what_it_does_with_gnu_grep_in_both_locales() {
         }
     }
     eprintln!("{} command lines were compared with GNU grep's, in two locales", lines.len());
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]
 fn colours_are_those_of_grep_colors() {
     let fleet = Fleet::start_with(1, prepare);
     let mut differences = Vec::new();
-    for colors in
-        ["", "mt=7", "ms=1:mc=2:fn=3:ln=4:bn=5:se=6", "sl=1:cx=2:rv", "ne", "fn=:ln=1=2:se=5", "ms=1;x:fn=3", "unknown=1:ms=4"]
-    {
-        for line in
-            ["--color=always -nb error", "--color=always -v -A1 disk", "--color=always -o -C1 error", "--colour=always -c error"]
-        {
+    for colors in [
+        "",
+        "mt=7",
+        "ms=1:mc=2:fn=3:ln=4:bn=5:se=6",
+        "sl=1:cx=2:rv",
+        "ne",
+        "fn=:ln=1=2:se=5",
+        "ms=1;x:fn=3",
+        "unknown=1:ms=4",
+    ] {
+        for line in [
+            "--color=always -nb error",
+            "--color=always -v -A1 disk",
+            "--color=always -o -C1 error",
+            "--colour=always -c error",
+        ] {
             differences.extend(difference(&fleet[1], line, "C", colors));
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]
@@ -144,7 +180,10 @@ fn patterns_come_from_standard_input_as_well() {
     };
     let mut grep = Command::new("grep");
     grep.args(["-h", "-f", "-", "errors.txt"]);
-    let (theirs, ours) = (with_input(grep), with_input(fleet[1].memberctl(&["grep", "-h", "-f", "-", "errors.txt"])));
+    let (theirs, ours) = (
+        with_input(grep),
+        with_input(fleet[1].memberctl(&["grep", "-h", "-f", "-", "errors.txt"])),
+    );
     assert_eq!((ours.status.code(), ours.stdout), (theirs.status.code(), theirs.stdout));
     assert_eq!(ours.status.code(), Some(0));
 }

@@ -27,7 +27,9 @@ fn unread(fleet: &Fleet, number: usize) -> Running {
 
 fn wait_until_it_searches(daemon: &Daemon) {
     let file = daemon.directory().join("big.txt");
-    wait_until("a search is under way", SOON, || holds(proc::has_open(daemon.pid(), &file), || "it is not".to_owned()));
+    wait_until("a search is under way", SOON, || {
+        holds(proc::has_open(daemon.pid(), &file), || "it is not".to_owned())
+    });
 }
 
 #[test]
@@ -44,7 +46,8 @@ fn a_search_that_returns_too_much_is_stopped_and_the_member_named() {
     assert_eq!((of("vm1:"), of("vm3:")), (20_000, 20_000));
     assert!(of("vm2:") < 20_000);
     assert_eq!(output.status.code(), Some(3));
-    let words = "memberctl: vm2: did not answer: it found more than 1048576 bytes, its limits.search_output\n";
+    let words = "memberctl: vm2: did not answer: it found more than 1048576 bytes, its \
+    limits.search_output\n";
     assert_eq!(stderr(&output), words);
     // What is counted there does not cross the network.
     let counted = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
@@ -60,13 +63,17 @@ fn a_search_that_takes_too_long_is_stopped_and_the_member_named() {
     let mut memberctl = unread(&fleet, 1);
     wait_until_it_searches(&fleet[2]);
     let file = fleet[2].directory().join("big.txt");
-    wait_until("the search is over", SOON, || holds(!proc::has_open(fleet[2].pid(), &file), || "it is not".to_owned()));
+    wait_until("the search is over", SOON, || {
+        holds(!proc::has_open(fleet[2].pid(), &file), || "it is not".to_owned())
+    });
     let stdout = memberd_tests::process::collect(memberctl.child().stdout.take().unwrap());
     assert_eq!(memberctl.wait(SOON).code(), Some(3));
     let mut said = String::new();
     memberctl.child().stderr.take().unwrap().read_to_string(&mut said).unwrap();
     for name in ["vm1", "vm2"] {
-        let words = format!("memberctl: {name}: did not answer: it took longer than 1s, its limits.search_time\n");
+        let words = format!(
+            "memberctl: {name}: did not answer: it took longer than 1s, its limits.search_time\n"
+        );
         assert!(said.contains(&words), "{said}");
     }
     assert!(stdout.join().unwrap().ends_with(b"\n"), "no line is cut");
@@ -77,7 +84,8 @@ fn member_request(pattern: &str) -> Vec<u8> {
     let pattern = GrepPattern { patterns: vec![pattern.into()], ..GrepPattern::default() };
     // The version, and the kind "grep".
     let mut request = vec![1, 1];
-    ciborium::into_writer(&GrepRequest { pattern, ..GrepRequest::default() }, &mut request).unwrap();
+    ciborium::into_writer(&GrepRequest { pattern, ..GrepRequest::default() }, &mut request)
+        .unwrap();
     [&u32::try_from(request.len()).unwrap().to_be_bytes(), request.as_slice()].concat()
 }
 
@@ -97,15 +105,18 @@ fn who_asks_and_reads_nothing_is_let_go_soon_after_the_search_has_taken_as_long_
     drop(unread);
 }
 
-/// How many connections from this address a process holds open, in its network namespace: those of proc(5), `net/tcp`, whose socket is a
-/// descriptor of the process.
+/// How many connections from this address a process holds open, in its network namespace: those of
+/// proc(5), `net/tcp`, whose socket is a descriptor of the process.
 fn connections(pid: Pid, from: SocketAddr) -> usize {
     let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
     let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(from.ip().octets()), from.port());
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
-    let open: Vec<String> = proc::open_files(pid).iter().map(|file| file.display().to_string()).collect();
+    let open: Vec<String> =
+        proc::open_files(pid).iter().map(|file| file.display().to_string()).collect();
     let fields = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    fields.filter(|fields| fields[2] == remote && open.contains(&format!("socket:[{}]", fields[9]))).count()
+    fields
+        .filter(|fields| fields[2] == remote && open.contains(&format!("socket:[{}]", fields[9])))
+        .count()
 }
 
 #[test]
@@ -120,7 +131,8 @@ fn more_searches_than_a_machine_allows_are_refused_after_a_while() {
     wait_until_it_searches(&fleet[2]);
     let output = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let words = "memberctl: vm2: did not answer: 1 searches run there already, its limits.searches: try again later\n";
+    let words = "memberctl: vm2: did not answer: 1 searches run there already, its \
+    limits.searches: try again later\n";
     assert_eq!(stderr(&output), words);
 }
 
@@ -158,7 +170,9 @@ fn a_search_runs_on_no_more_threads_than_a_machine_allows() {
         let threads = || proc::threads_that_give_way(daemon.pid());
         wait_until("its threads search", SOON, || {
             let running = threads();
-            holds(running == allowed, || format!("{} has {running} threads that search", daemon.name()))
+            holds(running == allowed, || {
+                format!("{} has {running} threads that search", daemon.name())
+            })
         });
         assert!((0..20).all(|_| threads() <= allowed), "{} takes more threads", daemon.name());
     }

@@ -97,10 +97,14 @@ fn paths(directory: &Path) -> Vec<PathBuf> {
 fn gnu_grep(options: &[&str], files: &[PathBuf]) -> Output {
     // -H first, so that -h among the options overrides it.
     let mut command = Command::new("grep");
-    process::run(command.env("LC_ALL", "C.UTF-8").arg("-H").args(options).args(files), Duration::from_secs(10))
+    process::run(
+        command.env("LC_ALL", "C.UTF-8").arg("-H").args(options).args(files),
+        Duration::from_secs(10),
+    )
 }
 
-/// The lines of each member in their order, without the separators of groups; without names, all of them sorted.
+/// The lines of each member in their order, without the separators of groups; without names, all of
+/// them sorted.
 fn by_member(text: &str, named: bool) -> BTreeMap<String, Vec<String>> {
     let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines().filter(|line| *line != "--") {
@@ -117,15 +121,21 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What both print, and with which status they end: theirs is the best of the members', as 0 means that some line was selected.
-fn expected(options: &[&str], fleet: &Fleet, files: impl Fn(&Daemon) -> Vec<PathBuf>) -> (String, Option<i32>) {
+/// What both print, and with which status they end: theirs is the best of the members', as 0 means
+/// that some line was selected.
+fn expected(
+    options: &[&str],
+    fleet: &Fleet,
+    files: impl Fn(&Daemon) -> Vec<PathBuf>,
+) -> (String, Option<i32>) {
     let named = !options.contains(&"-h");
     let (mut lines, mut status) = (String::new(), Some(1));
     for daemon in fleet.daemons() {
         let output = gnu_grep(options, &files(daemon));
         assert!(output.stderr.is_empty(), "{options:?}: {output:?}");
         for line in text(&output.stdout).lines() {
-            let prefix = if named && line != "--" { format!("{}:", daemon.name()) } else { String::new() };
+            let prefix =
+                if named && line != "--" { format!("{}:", daemon.name()) } else { String::new() };
             lines.push_str(&format!("{prefix}{line}\n"));
         }
         status = status.min(output.status.code());
@@ -142,7 +152,11 @@ fn ten_members_print_line_for_line_what_gnu_grep_prints() {
         let output = fleet[3].ctl(&[&["grep"], *options, &["*.txt"]].concat());
         assert!(output.stderr.is_empty(), "{options:?}: {output:?}");
         let named = !options.contains(&"-h");
-        assert_eq!(by_member(&text(&output.stdout), named), by_member(&lines, named), "{options:?}");
+        assert_eq!(
+            by_member(&text(&output.stdout), named),
+            by_member(&lines, named),
+            "{options:?}"
+        );
         assert_eq!(output.status.code(), status, "{options:?}");
     }
 }
@@ -178,7 +192,13 @@ fn without_files_everything_offered_is_searched_and_the_own_log_is_part_of_it() 
 #[test]
 fn a_bad_pattern_is_refused_with_status_2_and_one_line() {
     let fleet = Fleet::start_with(2, write_files);
-    for options in [&["\\(open"][..], &["-E", "a{2,1}"], &["[z-a]"], &["-m", "many", "x"], &["--no-such-option", "x"]] {
+    for options in [
+        &["\\(open"][..],
+        &["-E", "a{2,1}"],
+        &["[z-a]"],
+        &["-m", "many", "x"],
+        &["--no-such-option", "x"],
+    ] {
         let output = fleet[1].ctl(&[&["grep"], options].concat());
         assert_eq!(output.status.code(), Some(2), "{options:?}: {output:?}");
         assert_eq!(text(&output.stderr).lines().count(), 1, "{options:?}: {output:?}");

@@ -24,7 +24,8 @@ fn stderr(output: &Output) -> Vec<String> {
 
 /// Which members' lines were printed.
 fn members(output: &Output) -> Vec<String> {
-    let mut names: Vec<String> = stdout(output).iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+    let mut names: Vec<String> =
+        stdout(output).iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
     names.sort();
     names.dedup();
     names
@@ -42,12 +43,24 @@ fn only_the_members_that_are_named_are_asked() {
     ] {
         let output = fleet[1].ctl(&[&["grep", "needle", "*.txt"], options].concat());
         assert_eq!(members(&output), names, "{options:?}: {output:?}");
-        assert_eq!((output.status.code(), stderr(&output).len()), (Some(0), 0), "{options:?}: {output:?}");
+        assert_eq!(
+            (output.status.code(), stderr(&output).len()),
+            (Some(0), 0),
+            "{options:?}: {output:?}"
+        );
     }
     for options in [&["--on", "vm2,web*"][..], &["--not-on", "*"]] {
         let output = fleet[1].ctl(&[&["grep", "needle"], options].concat());
-        assert_eq!((output.status.code(), stdout(&output).len(), stderr(&output).len()), (Some(2), 0, 1), "{output:?}");
-        let named = if options[0] == "--on" { "--on web*: no member has such a name" } else { "--not-on leaves no member" };
+        assert_eq!(
+            (output.status.code(), stdout(&output).len(), stderr(&output).len()),
+            (Some(2), 0, 1),
+            "{output:?}"
+        );
+        let named = if options[0] == "--on" {
+            "--on web*: no member has such a name"
+        } else {
+            "--not-on leaves no member"
+        };
         assert!(stderr(&output)[0].contains(named), "{output:?}");
     }
 }
@@ -72,8 +85,15 @@ fn the_dead_are_not_asked_and_that_is_said_once_and_those_that_left_are_not_miss
         let output = fleet[1].ctl(&[&["grep", "needle", "*.txt"], options].concat());
         assert_eq!(members(&output), names, "{options:?}: {output:?}");
         let said_of = stderr(&output);
-        assert_eq!((output.status.code(), said_of.len()), (Some(status), said), "{options:?}: {output:?}");
-        let words = |line: &String| line.starts_with("memberctl: vm4 failed ") && line.ends_with(": its logs are not searched");
+        assert_eq!(
+            (output.status.code(), said_of.len()),
+            (Some(status), said),
+            "{options:?}: {output:?}"
+        );
+        let words = |line: &String| {
+            line.starts_with("memberctl: vm4 failed ")
+                && line.ends_with(": its logs are not searched")
+        };
         assert!(said_of.iter().all(words), "{said_of:?}");
     }
     let gone = fleet[1].ctl(&["grep", "--on", "vm5", "needle"]);
@@ -83,13 +103,21 @@ fn the_dead_are_not_asked_and_that_is_said_once_and_those_that_left_are_not_miss
 #[test]
 fn counts_are_added_up_by_member_by_file_and_in_all() {
     let fleet = Fleet::start_with(3, offer_needles);
-    let run = |options: &[&str]| stdout(&fleet[2].ctl(&[&["grep"], options, &["needle", "*.txt"]].concat()));
+    let run = |options: &[&str]| {
+        stdout(&fleet[2].ctl(&[&["grep"], options, &["needle", "*.txt"]].concat()))
+    };
     assert_eq!(run(&["--count-by", "member"]), ["vm1:11", "vm2:22", "vm3:33"]);
-    assert_eq!(run(&["--count-by", "member", "--total", "--on", "vm[12]"]), ["vm1:11", "vm2:22", "total:33"]);
+    assert_eq!(
+        run(&["--count-by", "member", "--total", "--on", "vm[12]"]),
+        ["vm1:11", "vm2:22", "total:33"]
+    );
     // Each member of this fleet has its files in a directory of its own.
     let by_file = run(&["--count-by", "file", "--total"]);
     assert_eq!(by_file.len(), 7, "{by_file:?}");
-    assert!(by_file[0].ends_with("/vm1/a.txt:1") && by_file[5].ends_with("/vm3/b.txt:30"), "{by_file:?}");
+    assert!(
+        by_file[0].ends_with("/vm1/a.txt:1") && by_file[5].ends_with("/vm3/b.txt:30"),
+        "{by_file:?}"
+    );
     assert_eq!(by_file[6], "total:66");
     let counts = run(&["-c", "--total"]);
     assert_eq!((counts.len(), counts[6].as_str()), (7, "total:66"));

@@ -1,4 +1,5 @@
-//! Greps whose answers depend on time: all members' lines in its order, and lines as they are written.
+//! Greps whose answers depend on time: all members' lines in its order, and lines as they are
+//! written.
 
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
@@ -24,15 +25,19 @@ fn stdout(output: &Output) -> Vec<String> {
 /// What comes on a pipe, line by line.
 fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
-    std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    std::thread::spawn(move || {
+        BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
     lines
 }
 
 fn grep(fleet: &Fleet, options: &[&str]) -> (Running, Receiver<String>, Receiver<String>) {
     let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
-    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut running =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let child: &mut Child = running.child();
-    let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+    let (stdout, stderr) =
+        (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
     (running, stdout, stderr)
 }
 
@@ -58,11 +63,22 @@ fn merged_lines_of_all_members_come_in_the_order_of_time() {
         }
     });
     let output = fleet[2].ctl(&["grep", "--merge", "-h", "event", "[ab].log"]);
-    let events: Vec<String> = (0..count).map(|second| format!("{} event {second}", stamp(second))).collect();
+    let events: Vec<String> =
+        (0..count).map(|second| format!("{} event {second}", stamp(second))).collect();
     assert_eq!(stdout(&output), events);
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
 
-    let part = fleet[2].ctl(&["grep", "--merge", "-h", "--since", &stamp(100), "--until", &stamp(104), "event", "[ab].log"]);
+    let part = fleet[2].ctl(&[
+        "grep",
+        "--merge",
+        "-h",
+        "--since",
+        &stamp(100),
+        "--until",
+        &stamp(104),
+        "event",
+        "[ab].log",
+    ]);
     assert_eq!(stdout(&part), events[100..104]);
 }
 
@@ -77,14 +93,20 @@ fn merged_lines_bring_their_context_along_and_groups_are_separated() {
         }
     });
     let output = fleet[2].ctl(&["grep", "--merge", "-h", "-C1", "error", "a.log"]);
-    let words: Vec<String> = stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
-    let group = |number: usize, event: usize| (event - 1..=event + 1).map(move |event| format!("{number}/{event}"));
-    let groups: Vec<Vec<String>> =
-        [4, 14, 24].iter().flat_map(|event| [1, 2].map(|number| group(number, *event).collect())).collect();
+    let words: Vec<String> =
+        stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
+    let group = |number: usize, event: usize| {
+        (event - 1..=event + 1).map(move |event| format!("{number}/{event}"))
+    };
+    let groups: Vec<Vec<String>> = [4, 14, 24]
+        .iter()
+        .flat_map(|event| [1, 2].map(|number| group(number, *event).collect()))
+        .collect();
     assert_eq!(words, groups.join(&"--".to_owned()), "{output:?}");
     // Where groups touch nothing is between them, but where another member's lines are.
     let output = fleet[2].ctl(&["grep", "--merge", "-h", "-A0", "fine ./[01]$", "a.log"]);
-    let words: Vec<String> = stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
+    let words: Vec<String> =
+        stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
     assert_eq!(words, ["1/0", "--", "2/0", "--", "1/1", "--", "2/1"]);
 }
 
@@ -100,14 +122,24 @@ fn a_member_that_hangs_holds_merged_lines_up_for_a_bounded_time_only() {
     fleet[3].signal(nix::sys::signal::Signal::SIGCONT);
     let printed = stdout(&output);
     assert_eq!((printed.len(), output.status.code()), (20, Some(3)), "{output:?}");
-    assert!(printed.iter().enumerate().all(|(n, line)| line.starts_with(["vm1:", "vm2:"][n % 2])), "{printed:?}");
+    assert!(
+        printed.iter().enumerate().all(|(n, line)| line.starts_with(["vm1:", "vm2:"][n % 2])),
+        "{printed:?}"
+    );
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.lines().count() == 1 && said.starts_with("memberctl: vm3: did not answer: "), "{said}");
+    assert!(
+        said.lines().count() == 1 && said.starts_with("memberctl: vm3: did not answer: "),
+        "{said}"
+    );
 }
 
 /// Appends a line to a member's log.
 fn write(daemon: &Daemon, text: &str) {
-    let mut file: File = OpenOptions::new().create(true).append(true).open(daemon.directory().join("live.log")).unwrap();
+    let mut file: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(daemon.directory().join("live.log"))
+        .unwrap();
     writeln!(file, "{text}").unwrap();
 }
 
@@ -117,7 +149,9 @@ fn write_until_it_comes(daemon: &Daemon, lines: &Receiver<String>) {
     let what = format!("a line of {} comes", daemon.name());
     wait_until(&what, SOON, || {
         write(daemon, "an error");
-        let came = lines.recv_timeout(std::time::Duration::from_millis(200)).is_ok_and(|line| line.starts_with(&begin));
+        let came = lines
+            .recv_timeout(std::time::Duration::from_millis(200))
+            .is_ok_and(|line| line.starts_with(&begin));
         holds(came, || "none does".to_owned())
     });
 }
@@ -157,9 +191,11 @@ fn lines_come_as_they_are_written_and_members_that_come_and_go_are_said() {
 fn a_member_is_followed_for_as_long_as_it_has_the_tags() {
     let mut fleet = Fleet::start_with(2, |daemon| {
         drop(daemon.offer("live.log"));
-        daemon.settings.tags = vec![("role", if daemon.settings.name == "vm1" { "web" } else { "db" })];
+        daemon.settings.tags =
+            vec![("role", if daemon.settings.name == "vm1" { "web" } else { "db" })];
     });
-    let (memberctl, stdout, stderr) = grep(&fleet, &["--follow", "--tag", "role=web", "error", "live.log"]);
+    let (memberctl, stdout, stderr) =
+        grep(&fleet, &["--follow", "--tag", "role=web", "error", "live.log"]);
     write_until_it_comes(&fleet[1], &stdout);
     for (role, words) in [
         ("web", "memberctl: vm2 has such tags now: its logs are followed too"),
@@ -179,10 +215,13 @@ fn a_member_is_followed_for_as_long_as_it_has_the_tags() {
 #[test]
 fn followed_lines_come_with_their_context_even_where_that_is_written_later() {
     let fleet = Fleet::start_with(2, |daemon| drop(daemon.offer("live.log")));
-    let (memberctl, stdout, _stderr) = grep(&fleet, &["--follow", "-h", "-n", "-A", "2", "-i", "ERROR", "live.log"]);
+    let (memberctl, stdout, _stderr) =
+        grep(&fleet, &["--follow", "-h", "-n", "-A", "2", "-i", "ERROR", "live.log"]);
     let (mut began, mut written) = ([false; 2], [0; 2]);
     wait_until("both are followed", SOON, || {
-        for (at, member) in [1, 2].into_iter().enumerate().filter(|(at, _)| !began[*at]).collect::<Vec<_>>() {
+        for (at, member) in
+            [1, 2].into_iter().enumerate().filter(|(at, _)| !began[*at]).collect::<Vec<_>>()
+        {
             // Each has its own word, so that it is known whose line came.
             write(&fleet[member], &format!("an error of {member}"));
             written[at] += 1;

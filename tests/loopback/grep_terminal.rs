@@ -22,11 +22,16 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// A grep that has a terminal for its standard error, and for its standard output too if that is wanted.
+    /// A grep that has a terminal for its standard error, and for its standard output too if that
+    /// is wanted.
     fn grep(fleet: &Fleet, options: &[&str], for_output: bool) -> Terminal {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
-        command.env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null()).stderr(Stdio::from(slave.try_clone().unwrap()));
+        command
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null())
+            .stderr(Stdio::from(slave.try_clone().unwrap()));
         command.stdout(if for_output { Stdio::from(slave) } else { Stdio::null() });
         let running = Running::start(&mut command);
         // With the command, our copies of the terminal's end are gone.
@@ -85,7 +90,9 @@ fn how_far_a_grep_has_come_is_taken_away_before_more_lines_are_printed() {
     let shown = terminal.finish();
     let mut seen = seen(&shown);
     seen.sort();
-    let line = |number: usize| format!("vm{number}:{}:needle", fleet[number].directory().join("a.txt").display());
+    let line = |number: usize| {
+        format!("vm{number}:{}:needle", fleet[number].directory().join("a.txt").display())
+    };
     assert_eq!(seen, [1, 2, 3].map(line), "{shown:?}");
     fleet.wait_until_whole_within(SOON);
 }
@@ -102,12 +109,13 @@ fn how_far_a_grep_has_come_is_not_shown_in_the_middle_of_a_line() {
         file.write_all(b"\nx\n").unwrap();
     });
     let shown = Terminal::grep(&fleet, &["-h", "x", "a.txt"], true).finish();
-    let printed: Vec<usize> = shown.lines().map(|line| line.rsplit("\x1b[K").next().unwrap().len()).collect();
+    let printed: Vec<usize> =
+        shown.lines().map(|line| line.rsplit("\x1b[K").next().unwrap().len()).collect();
     assert_eq!(printed, [length, 1]);
 }
 
-/// The lines that a person sees of what was written: a carriage return goes back to the line's begin, and what was there is
-/// overwritten, or erased by ESC [ K.
+/// The lines that a person sees of what was written: a carriage return goes back to the line's
+/// begin, and what was there is overwritten, or erased by ESC [ K.
 fn seen(written: &str) -> Vec<String> {
     let (mut lines, mut line, mut column) = (Vec::new(), Vec::new(), 0);
     let mut rest = written;
@@ -145,18 +153,25 @@ fn lines_are_aligned_by_the_longest_name_on_a_terminal_and_exact_in_a_pipe() {
         lines.sort();
         lines
     };
-    let path = |number: usize, fleet: &Fleet| fleet[number].directory().join("a.txt").display().to_string();
+    let path = |number: usize, fleet: &Fleet| {
+        fleet[number].directory().join("a.txt").display().to_string()
+    };
     let expected = |gap: &str, end: &str| {
-        let line = |name: &str, gap: &str, number| format!("{name}:{gap}{}:{end}", path(number, &fleet));
+        let line =
+            |name: &str, gap: &str, number| format!("{name}:{gap}{}:{end}", path(number, &fleet));
         [line("a-long-name", "", 2), line("vm1", gap, 1), line("vm3", gap, 3)]
     };
     let (aligned, exact) = (expected("        ", "needle"), expected("", "needle"));
     assert_eq!(lines(&fleet, &[]), aligned);
-    assert_eq!(lines(&fleet, &["-c", "--color"]), expected("        ", "1").map(|line| colored_name(&line)));
+    assert_eq!(
+        lines(&fleet, &["-c", "--color"]),
+        expected("        ", "1").map(|line| colored_name(&line))
+    );
     // The longest of those that are asked.
     assert_eq!(lines(&fleet, &["--on", "vm*"]), exact[1..]);
     let piped = fleet[1].ctl(&["grep", "needle", "a.txt"]);
-    let mut piped: Vec<String> = String::from_utf8(piped.stdout).unwrap().lines().map(str::to_owned).collect();
+    let mut piped: Vec<String> =
+        String::from_utf8(piped.stdout).unwrap().lines().map(str::to_owned).collect();
     piped.sort();
     assert_eq!(piped, exact);
 }

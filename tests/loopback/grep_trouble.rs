@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// By how much a search may raise the memory of memberd or of memberctl.
 const GROWTH_KIB: u64 = 64 * 1024;
 
-/// By how much ten greps at once may raise that of memberd, so that it stays below 64 MiB: at rest an optimised one has no more than 8, as
-/// the test of that says. What of the program is read in from its file meanwhile counts as well, which is more where it is not optimised.
+/// By how much ten greps at once may raise that of memberd, so that it stays below 64 MiB: at rest
+/// an optimised one has no more than 8, as the test of that says. What of the program is read in
+/// from its file meanwhile counts as well, which is more where it is not optimised.
 const TEN_GREPS_KIB: u64 = (64 - 8) * 1024;
 
 /// Within which time a member that hangs is given up.
@@ -43,21 +44,30 @@ fn big(daemon: &Daemon) -> PathBuf {
 /// A memberctl whose standard output nobody reads yet.
 fn grep(fleet: &Fleet, options: &[&str]) -> (Running, BufReader<ChildStdout>) {
     let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
-    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut running =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let stdout = running.child().stdout.take().unwrap();
     (running, BufReader::new(stdout))
 }
 
 fn wait_until_all_search(fleet: &Fleet) {
     wait_until("every member is in the middle of its search", SOON, || {
-        let idle: Vec<&str> = fleet.running().filter(|daemon| !has_open(daemon.pid(), &big(daemon))).map(Daemon::name).collect();
+        let idle: Vec<&str> = fleet
+            .running()
+            .filter(|daemon| !has_open(daemon.pid(), &big(daemon)))
+            .map(Daemon::name)
+            .collect();
         holds(idle.is_empty(), || format!("{idle:?} are not"))
     });
 }
 
 fn wait_until_none_searches(fleet: &Fleet) {
     wait_until("no member searches any more", SOON, || {
-        let busy: Vec<&str> = fleet.running().filter(|daemon| has_open(daemon.pid(), &big(daemon))).map(Daemon::name).collect();
+        let busy: Vec<&str> = fleet
+            .running()
+            .filter(|daemon| has_open(daemon.pid(), &big(daemon)))
+            .map(Daemon::name)
+            .collect();
         holds(busy.is_empty(), || format!("{busy:?} do"))
     });
 }
@@ -74,7 +84,8 @@ fn a_member_that_dies_in_mid_search_is_named_with_status_3_and_the_rest_is_compl
     let mut found = [0; 5];
     for line in stdout.lines() {
         let line = line.unwrap();
-        let number: usize = line.strip_prefix("vm").unwrap().split(':').next().unwrap().parse().unwrap();
+        let number: usize =
+            line.strip_prefix("vm").unwrap().split(':').next().unwrap().parse().unwrap();
         found[number] += 1;
     }
     assert_eq!([found[1], found[2], found[4]], [lines; 3]);
@@ -91,7 +102,8 @@ fn a_member_that_hangs_is_named_within_a_bound_and_the_rest_comes_at_once() {
     fleet[4].signal(Signal::SIGSTOP);
     let start = Instant::now();
     let (mut memberctl, stdout) = grep(&fleet, &["-c", "needle", BIG]);
-    let mut counts: Vec<(String, Duration)> = stdout.lines().map(|line| (line.unwrap(), start.elapsed())).collect();
+    let mut counts: Vec<(String, Duration)> =
+        stdout.lines().map(|line| (line.unwrap(), start.elapsed())).collect();
     let status = memberctl.wait(GIVEN_UP);
     assert!(start.elapsed() <= GIVEN_UP, "vm4 was given up after {:?} only", start.elapsed());
     fleet[4].signal(Signal::SIGCONT);
@@ -151,7 +163,11 @@ fn lines_are_the_same_in_a_pipe_where_memberctl_does_not_look_at_them_and_in_a_f
     let mut piped: Vec<String> = stdout.lines().map(Result::unwrap).collect();
     assert_eq!(memberctl.wait(SOON).code(), Some(0));
     let path = fleet[1].directory().join("output");
-    let status = fleet[1].memberctl(&["grep", "needle", BIG]).stdout(File::create(&path).unwrap()).status().unwrap();
+    let status = fleet[1]
+        .memberctl(&["grep", "needle", BIG])
+        .stdout(File::create(&path).unwrap())
+        .status()
+        .unwrap();
     assert_eq!(status.code(), Some(0));
     let text = fs::read_to_string(path).unwrap();
     let mut filed: Vec<&str> = text.lines().collect();
@@ -176,7 +192,11 @@ fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_al
         }
     });
     let counted = fleet[1].ctl(&["grep", "-h", "-c", "needle", BIG]);
-    assert_eq!((counted.stdout.as_slice(), counted.status.code()), (b"1\n".as_slice(), Some(0)), "{counted:?}");
+    assert_eq!(
+        (counted.stdout.as_slice(), counted.status.code()),
+        (b"1\n".as_slice(), Some(0)),
+        "{counted:?}"
+    );
     let (mut memberctl, mut stdout) = grep(&fleet, &["-h", "needle", BIG]);
     let mut block = vec![0; 10_000];
     for number in 0..blocks {
@@ -198,14 +218,16 @@ fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_al
         stdout.read_to_string(&mut count).unwrap();
         assert_eq!((count.as_str(), memberctl.wait(SOON).code()), ("1\n", Some(0)));
     }
-    // Whoever searches has the line, and for a moment what it was before it grew; whoever passes it on has frames of it.
+    // Whoever searches has the line, and for a moment what it was before it grew; whoever passes it
+    // on has frames of it.
     let (asking, searching) = (peak_kib(fleet[1].pid()), peak_kib(fleet[2].pid()));
     assert!(asking < 64 * 1024, "the member that asks has taken {asking} KiB");
     assert!(searching < 2 * length / 1024, "the member that searches has taken {searching} KiB");
 }
 
 #[test]
-fn ten_greps_of_ten_members_whose_readers_wait_leave_memberd_below_64_mib_and_each_memberctl_below_32() {
+fn ten_greps_of_ten_members_whose_readers_wait_leave_memberd_below_64_mib_and_each_memberctl_below_32()
+ {
     let lines = 50_000;
     let fleet = Fleet::start_with(10, |daemon| offer_big(daemon, lines));
     let before: Vec<u64> = fleet.daemons().iter().map(|daemon| peak_kib(daemon.pid())).collect();
@@ -261,23 +283,30 @@ fn an_interrupt_stops_a_search_that_finds_nothing() {
     let fleet = Fleet::start_with(2, |daemon| {
         offer_big(daemon, 100_000);
         for copy in 0..1_000 {
-            fs::hard_link(big(daemon), daemon.directory().join(format!("copy-{copy:03}.txt"))).unwrap();
+            fs::hard_link(big(daemon), daemon.directory().join(format!("copy-{copy:03}.txt")))
+                .unwrap();
         }
         daemon.settings.files.push(daemon.directory().join("copy-*.txt").display().to_string());
     });
     let (mut memberctl, _stdout) = grep(&fleet, &["-c", "-i", "[a-e]\\{3\\}found nowhere"]);
     let searching = |daemon: &Daemon| {
         let open = memberd_tests::proc::open_files(daemon.pid());
-        open.iter().any(|path| path.starts_with(daemon.directory()) && path.extension().is_some_and(|kind| kind == "txt"))
+        open.iter().any(|path| {
+            path.starts_with(daemon.directory())
+                && path.extension().is_some_and(|kind| kind == "txt")
+        })
     };
-    wait_until("every member searches", SOON, || holds(fleet.daemons().iter().all(searching), || "one does not".to_owned()));
+    wait_until("every member searches", SOON, || {
+        holds(fleet.daemons().iter().all(searching), || "one does not".to_owned())
+    });
     memberctl.signal(Signal::SIGINT);
     memberctl.wait(SOON);
     let start = Instant::now();
     wait_until("no member searches any more", SOON, || {
         // Between two files none is open, but its processor time goes on.
-        let ticks =
-            |fleet: &Fleet| -> u64 { fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum() };
+        let ticks = |fleet: &Fleet| -> u64 {
+            fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum()
+        };
         let before = ticks(&fleet);
         let open = (0..20).any(|_| fleet.daemons().iter().any(searching));
         holds(!open && ticks(&fleet) - before <= 1, || "one does".to_owned())

@@ -1,4 +1,5 @@
-//! Whatever strangers send, the daemon goes on: random bytes, cut and oversized frames, and clients that only hold connections.
+//! Whatever strangers send, the daemon goes on: random bytes, cut and oversized frames, and clients
+//! that only hold connections.
 
 use memberd_control::frame::encode;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Request};
@@ -14,7 +15,8 @@ use std::time::Duration;
 /// By how much all of it may raise the daemon's memory.
 const GROWTH_KIB: u64 = 64 * 1024;
 
-/// The first two bytes of a request between members: version, and kind "of the membership protocol".
+/// The first two bytes of a request between members: version, and kind "of the membership
+/// protocol".
 const RING_REQUEST: [u8; 2] = [1, 0];
 
 /// Bytes without sense, the same in each run (xorshift).
@@ -36,13 +38,15 @@ fn framed(body: &[u8]) -> Vec<u8> {
 /// A request to join as a newcomer would send it.
 fn join_request(daemon: &Daemon) -> Vec<u8> {
     let stranger = "127.0.0.9:9".parse().unwrap();
-    let mut node = Node::new(Settings::default(), Name::new("stranger").unwrap(), stranger, None, 7);
+    let mut node =
+        Node::new(Settings::default(), Name::new("stranger").unwrap(), stranger, None, 7);
     let now = Now { mono: Mono::EPOCH, wall: WallTime(1_795_000_000_000) };
     node.join(now, vec![daemon.settings.address], Vec::new()).unwrap();
     node.poll_call().unwrap().payload.clone()
 }
 
-/// The daemon answers, nobody reported anybody failed, its memory is in bounds, and a real crash is still noticed.
+/// The daemon answers, nobody reported anybody failed, its memory is in bounds, and a real crash is
+/// still noticed.
 fn assert_unharmed(fleet: &mut Fleet, followers: &mut Followers, peak: u64) {
     let output = fleet[1].ctl(&["list"]);
     assert!(output.status.success(), "{output:?}");
@@ -90,7 +94,8 @@ fn cut_oversized_and_senseless_requests_over_tcp_change_nothing() {
     let mut followers = fleet.follow();
     let peak = peak_kib(fleet[1].pid());
     let request = [&RING_REQUEST[..], &join_request(&fleet[1])].concat();
-    let mut attacks: Vec<Vec<u8>> = (0..100).map(|seed| noise(seed, 1 + usize::try_from(seed).unwrap() * 31)).collect();
+    let mut attacks: Vec<Vec<u8>> =
+        (0..100).map(|seed| noise(seed, 1 + usize::try_from(seed).unwrap() * 31)).collect();
     attacks.extend((0..100).map(|seed| framed(&noise(seed, 600))));
     attacks.extend((0..100).map(|seed| framed(&[&RING_REQUEST[..], &noise(seed, 300)].concat())));
     attacks.extend((0..100).map(|seed| framed(&[&[1, 1][..], &noise(seed, 300)].concat())));
@@ -112,10 +117,12 @@ fn cut_oversized_and_senseless_requests_at_the_control_socket_change_nothing() {
     let mut fleet = Fleet::start(4);
     let mut followers = fleet.follow();
     let peak = peak_kib(fleet[1].pid());
-    let hello = encode(&Hello { protocol: PROTOCOL_VERSION, program: "stranger".to_owned() }).unwrap();
+    let hello =
+        encode(&Hello { protocol: PROTOCOL_VERSION, program: "stranger".to_owned() }).unwrap();
     let request = encode(&Request::List { all: true }).unwrap();
     let whole = [hello.clone(), request].concat();
-    let mut attacks: Vec<Vec<u8>> = (0..100).map(|seed| noise(seed, 1 + usize::try_from(seed).unwrap() * 17)).collect();
+    let mut attacks: Vec<Vec<u8>> =
+        (0..100).map(|seed| noise(seed, 1 + usize::try_from(seed).unwrap() * 17)).collect();
     attacks.extend((0..100).map(|seed| [hello.clone(), framed(&noise(seed, 200))].concat()));
     attacks.extend((0..whole.len()).map(|length| whole[..length].to_vec()));
     attacks.push([hello.clone(), vec![0xff; 1 << 20]].concat());
@@ -133,11 +140,16 @@ fn a_client_of_another_version_is_told_both_versions() {
     let fleet = Fleet::idle(1);
     let mut stream = UnixStream::connect(&fleet[1].settings.socket).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    stream.write_all(&encode(&Hello { protocol: 4_711, program: "stranger 9".to_owned() }).unwrap()).unwrap();
+    stream
+        .write_all(&encode(&Hello { protocol: 4_711, program: "stranger 9".to_owned() }).unwrap())
+        .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let words = String::from_utf8_lossy(&answer);
-    assert!(words.contains("4711") && words.contains(&format!("speaks {PROTOCOL_VERSION}")), "{words}");
+    assert!(
+        words.contains("4711") && words.contains(&format!("speaks {PROTOCOL_VERSION}")),
+        "{words}"
+    );
 }
 
 #[test]
@@ -147,7 +159,8 @@ fn two_hundred_idle_connections_and_silent_control_clients_hold_up_nobody() {
     let peak = peak_kib(fleet[1].pid());
     let address = fleet[1].settings.address;
     let idle: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(address).unwrap()).collect();
-    let silent: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&fleet[1].settings.socket).unwrap()).collect();
+    let silent: Vec<UnixStream> =
+        (0..20).map(|_| UnixStream::connect(&fleet[1].settings.socket).unwrap()).collect();
     fleet.add().start();
     let output = fleet[5].ctl(&["join"]);
     assert!(output.status.success(), "{output:?}");
@@ -161,7 +174,8 @@ fn more_connections_than_are_served_at_once_keep_no_crash_from_being_noticed() {
     let mut followers = fleet.follow();
     let address = fleet[1].settings.address;
     let idle: Vec<TcpStream> = (0..350).map(|_| TcpStream::connect(address).unwrap()).collect();
-    let silent: Vec<UnixStream> = (0..100).map(|_| UnixStream::connect(&fleet[1].settings.socket).unwrap()).collect();
+    let silent: Vec<UnixStream> =
+        (0..100).map(|_| UnixStream::connect(&fleet[1].settings.socket).unwrap()).collect();
     let (id, killed) = (fleet[3].control().status().unwrap().id.unwrap(), fleet[3].kill());
     followers.assert_crash_noticed(&id, killed, &["vm3"]);
     // Who says nothing is let go in the end, and then others are served.

@@ -32,18 +32,28 @@ fn without_its_introducer_a_group_goes_on_and_is_whole_when_it_comes_back() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains(&fleet[1].settings.address.to_string()), "{said}");
-    assert!(said.ends_with(": have memberd join there, or name a member that is up: memberctl join HOST:PORT\n"), "{said}");
+    assert!(
+        said.ends_with(
+            ": have memberd join there, or name a member that is up: memberctl join HOST:PORT\n"
+        ),
+        "{said}"
+    );
     let output = fleet[7].ctl(&["join", "nobody.invalid:8946"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(said.ends_with(": name a member by its address: memberctl join ADDRESS:PORT\n"), "{said}");
+    assert!(
+        said.ends_with(": name a member by its address: memberctl join ADDRESS:PORT\n"),
+        "{said}"
+    );
 
     // The introducer comes back, and everyone is whole without help.
     fleet[1].start();
     wait_until("the introducer is in every list", SOON, || {
         for number in [1, 4, 5, 6] {
             let list = fleet[number].control().alive().map_err(|error| error.to_string())?;
-            holds(list.len() == 4 && !list.contains(&introducer.id), || format!("vm{number}: {list:?}"))?;
+            holds(list.len() == 4 && !list.contains(&introducer.id), || {
+                format!("vm{number}: {list:?}")
+            })?;
         }
         Ok(())
     });

@@ -14,7 +14,11 @@ const LIMIT: Duration = Duration::from_secs(90);
 fn inventory_script(daemon: &Daemon) -> PathBuf {
     let path = daemon.directory().join("inventory");
     let (program, socket) = (memberctl(), &daemon.settings.socket);
-    let text = format!("#!/bin/sh\nexec {} --socket {} list --all --format ansible\n", program.display(), socket.display());
+    let text = format!(
+        "#!/bin/sh\nexec {} --socket {} list --all --format ansible\n",
+        program.display(),
+        socket.display()
+    );
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
     path
@@ -23,9 +27,13 @@ fn inventory_script(daemon: &Daemon) -> PathBuf {
 fn ansible(program: &str, inventory: &Path, arguments: &[&str]) -> String {
     let mut command = mortal(Path::new(program), None);
     // A home of its own: whatever settings this machine has are not ours.
-    command.env("HOME", inventory.parent().unwrap()).env("ANSIBLE_LOCALHOST_WARNING", "False").env("ANSIBLE_NOCOLOR", "1");
+    command
+        .env("HOME", inventory.parent().unwrap())
+        .env("ANSIBLE_LOCALHOST_WARNING", "False")
+        .env("ANSIBLE_NOCOLOR", "1");
     let output = process::run(command.arg("-i").arg(inventory).args(arguments), LIMIT);
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");
     assert!(!stderr.contains("WARNING"), "{stderr}");
     stdout.into_owned()
@@ -40,7 +48,8 @@ fn ansible_takes_the_list_for_its_inventory() {
     fleet.crash(&[3]);
     memberd_tests::wait_until("the crash is listed", memberd_tests::wait::SOON, || {
         let standing = fleet[1].control().standing("vm3").map_err(|error| error.to_string())?;
-        let failed = standing.map(|(status, _)| status) == Some(memberd_control::message::MemberStatus::Failed);
+        let failed = standing.map(|(status, _)| status)
+            == Some(memberd_control::message::MemberStatus::Failed);
         memberd_tests::wait::holds(failed, || format!("{standing:?}"))
     });
     let inventory = inventory_script(&fleet[1]);
@@ -51,7 +60,11 @@ fn ansible_takes_the_list_for_its_inventory() {
     assert_eq!(hosts("memberd"), ["vm1", "vm2", "vm3"]);
     assert_eq!(hosts("memberd_alive"), ["vm1", "vm2"]);
     // A module runs on a host of it, with the address that the list has.
-    let ran = ansible("ansible", &inventory, &["memberd_alive", "-c", "local", "-m", "raw", "-a", "echo at {{ ansible_host }}"]);
+    let ran = ansible(
+        "ansible",
+        &inventory,
+        &["memberd_alive", "-c", "local", "-m", "raw", "-a", "echo at {{ ansible_host }}"],
+    );
     for number in [1, 2] {
         assert!(ran.contains(&format!("at {}", fleet[number].settings.address.ip())), "{ran}");
     }

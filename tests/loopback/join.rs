@@ -7,9 +7,12 @@ use std::time::Instant;
 
 /// Whether this is `name@address:port/incarnation` with an incarnation in milliseconds of this age.
 fn assert_as_documented(id: &str, name: &str, address: &str) {
-    let incarnation = id.strip_prefix(&format!("{name}@{address}/")).unwrap_or_else(|| panic!("{id} is not of {name}"));
+    let incarnation = id
+        .strip_prefix(&format!("{name}@{address}/"))
+        .unwrap_or_else(|| panic!("{id} is not of {name}"));
     let incarnation: u64 = incarnation.parse().unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let age = now.saturating_sub(u128::from(incarnation));
     assert!(age < 600_000, "{id} is no timestamp in milliseconds of a join just now");
 }
@@ -23,10 +26,18 @@ fn ten_members_that_join_one_after_another_are_each_in_every_list_at_once() {
         let output = fleet[number].ctl(&["join"]);
         assert!(output.status.success(), "{output:?}");
         let id = fleet.id(number);
-        assert!(String::from_utf8_lossy(&output.stdout).contains(&id), "{output:?} does not name {id}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains(&id),
+            "{output:?} does not name {id}"
+        );
         let not_yet: Vec<String> = (number..=10).map(|later| format!("vm{later}")).collect();
         let not_yet: Vec<&str> = not_yet.iter().map(String::as_str).collect();
-        followers.assert_in_every_list(&id, memberd_control::message::MemberStatus::Alive, start, &not_yet);
+        followers.assert_in_every_list(
+            &id,
+            memberd_control::message::MemberStatus::Alive,
+            start,
+            &not_yet,
+        );
     }
     let ids = fleet.wait_until_whole();
     for daemon in fleet.daemons() {
@@ -48,14 +59,29 @@ fn ten_members_that_start_at_the_same_moment_find_each_other() {
     let ids = wait_until("the daemons answer and every list is whole", SOON, || {
         let lists: Vec<Vec<String>> = fleet
             .running()
-            .map(|daemon| daemon.control().alive().map_err(|error| format!("{}: {error}", daemon.name())))
+            .map(|daemon| {
+                daemon.control().alive().map_err(|error| format!("{}: {error}", daemon.name()))
+            })
             .collect::<Result<_, String>>()?;
-        holds(lists.iter().all(|list| list.len() == 10 && *list == lists[0]), || format!("{lists:?}"))?;
+        holds(lists.iter().all(|list| list.len() == 10 && *list == lists[0]), || {
+            format!("{lists:?}")
+        })?;
         Ok(lists[0].clone())
     });
-    assert!(start.elapsed() <= IN_EVERY_LIST, "every list was whole after {:?} only", start.elapsed());
+    assert!(
+        start.elapsed() <= IN_EVERY_LIST,
+        "every list was whole after {:?} only",
+        start.elapsed()
+    );
     for daemon in fleet.daemons() {
-        assert!(ids.iter().any(|id| id.starts_with(&format!("{}@{}/", daemon.name(), daemon.settings.address))), "{ids:?}");
+        assert!(
+            ids.iter().any(|id| id.starts_with(&format!(
+                "{}@{}/",
+                daemon.name(),
+                daemon.settings.address
+            ))),
+            "{ids:?}"
+        );
     }
     fleet.assert_logs_accuse_none_but(&[]);
 }
@@ -93,7 +119,8 @@ fn a_member_that_joins_again_is_told_that_it_is_in_the_group_already() {
 fn members_with_ipv6_addresses_find_each_other_and_notice_a_crash() {
     // There is one loopback address only, so the ports differ; all are held until all are known.
     let held: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("[::1]:0").unwrap()).collect();
-    let addresses: Vec<SocketAddr> = held.iter().map(|socket| socket.local_addr().unwrap()).collect();
+    let addresses: Vec<SocketAddr> =
+        held.iter().map(|socket| socket.local_addr().unwrap()).collect();
     drop(held);
     let mut fleet = Fleet::new(3);
     for (daemon, address) in fleet.daemons_mut().iter_mut().zip(&addresses) {

@@ -19,13 +19,15 @@ fn follow(daemon: &Daemon) -> (Running, [PathBuf; 2]) {
 }
 
 fn write(daemon: &Daemon, words: &str) {
-    let mut file = OpenOptions::new().append(true).open(daemon.directory().join("live.log")).unwrap();
+    let mut file =
+        OpenOptions::new().append(true).open(daemon.directory().join("live.log")).unwrap();
     writeln!(file, "{words}").unwrap();
 }
 
 /// Writes to a member's log until that arrives: following may just begin.
 fn write_until_it_comes(daemon: &Daemon, [lines, messages]: &[PathBuf; 2], words: &str) {
-    let expected = format!("{}:{}:{words}\n", daemon.name(), daemon.directory().join("live.log").display());
+    let expected =
+        format!("{}:{}:{words}\n", daemon.name(), daemon.directory().join("live.log").display());
     wait_until(&format!("{expected:?} comes"), SOON, || {
         write(daemon, words);
         let came = fs::read_to_string(lines).unwrap();
@@ -40,14 +42,18 @@ fn wait_for(file: &PathBuf, words: &str) {
     });
 }
 
-/// How many connections others than this member have with it, ESTABLISHED of tcp(7): proc(5), /proc/net/tcp. One that they began with
-/// another key and gave up does not count: a process that is stopped ends no connection.
+/// How many connections others than this member have with it, ESTABLISHED of tcp(7): proc(5),
+/// /proc/net/tcp. One that they began with another key and gave up does not count: a process that
+/// is stopped ends no connection.
 fn connections_to(member: &Daemon) -> usize {
-    let IpAddr::V4(own) = member.settings.address.ip() else { panic!("a fleet on loopback has IPv4 addresses") };
+    let IpAddr::V4(own) = member.settings.address.ip() else {
+        panic!("a fleet on loopback has IPv4 addresses")
+    };
     let own = format!("{:08X}:", u32::from_le_bytes(own.octets()));
     let table = fs::read_to_string("/proc/net/tcp").unwrap();
     let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<&str>>());
-    rows.filter(|row| row[2].starts_with(&own) && !row[1].starts_with(&own) && row[3] == "01").count()
+    rows.filter(|row| row[2].starts_with(&own) && !row[1].starts_with(&own) && row[3] == "01")
+        .count()
 }
 
 #[test]

@@ -25,10 +25,15 @@ fn assert_left_and_never_failed(fleet: &Fleet, id: &str) {
     for daemon in fleet.running().filter(|daemon| daemon.name() != name) {
         wait_until("the leave is in the log", SOON, || {
             let changes = daemon.log().changes();
-            holds(changes.iter().any(|line| line.change == Change::Left && line.id == id), || format!("{changes:?}"))
+            holds(changes.iter().any(|line| line.change == Change::Left && line.id == id), || {
+                format!("{changes:?}")
+            })
         });
         let members = daemon.control().list(true).unwrap();
-        assert!(members.iter().any(|member| member.id == id && member.status == MemberStatus::Left), "{members:?}");
+        assert!(
+            members.iter().any(|member| member.id == id && member.status == MemberStatus::Left),
+            "{members:?}"
+        );
     }
     fleet.assert_logs_accuse_none_but(&[]);
 }
@@ -41,7 +46,11 @@ fn a_member_that_leaves_is_left_in_every_list_and_failed_in_none() {
     let output = fleet[7].ctl(&["leave"]);
     assert!(output.status.success(), "{output:?}");
     let log = fleet[7].log().text();
-    assert_eq!(log.matches(&format!(" INFO leaves the group id={id}\n")).count(), 1, "its own log has it too: {log}");
+    assert_eq!(
+        log.matches(&format!(" INFO leaves the group id={id}\n")).count(),
+        1,
+        "its own log has it too: {log}"
+    );
     followers.assert_in_every_list(&id, MemberStatus::Left, start, &["vm7"]);
     fleet.assert_quiet_for(&mut followers, AFTERMATH, &[]);
     assert_left_and_never_failed(&fleet, &id);
@@ -68,7 +77,14 @@ fn a_daemon_whose_disk_and_log_hang_and_whom_nobody_hears_ends_within_five_secon
         let log = daemon.log().path().to_owned();
         fs::create_dir_all(log.parent().unwrap()).unwrap();
         fifo(&log);
-        logs.push(OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(log).unwrap());
+        logs.push(
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags(OFlag::O_NONBLOCK.bits())
+                .open(log)
+                .unwrap(),
+        );
     });
     fleet.wait_until_remembered();
     // There is no room for another line.
@@ -104,7 +120,11 @@ fn who_left_stays_out_until_it_joins_again_under_a_new_incarnation() {
     let mut fleet = Fleet::start(3);
     let before = fleet.id(3);
     fleet[3].ctl(&["leave"]);
-    assert_eq!(fleet[3].ctl(&["list"]).status.code(), Some(1), "there is no list outside of a group");
+    assert_eq!(
+        fleet[3].ctl(&["list"]).status.code(),
+        Some(1),
+        "there is no list outside of a group"
+    );
     fleet[3].signal(Signal::SIGTERM);
     fleet[3].wait_for_end(STOPPED);
     fleet[3].start();

@@ -16,12 +16,14 @@ use std::thread;
 fn a_watched_list_comes_again_when_it_has_changed_and_ends_with_its_daemon() {
     let mut fleet = Fleet::start(3);
     let mut command = fleet[1].memberctl(&["list", "--watch", "--format", "names"]);
-    let mut memberctl = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+    let mut memberctl =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
     let stdout = BufReader::new(memberctl.child().stdout.take().unwrap());
     let (sender, lines) = channel();
     thread::spawn(move || stdout.lines().try_for_each(|line| sender.send(line.unwrap())));
-    let next =
-        |count: usize| -> Vec<String> { (0..count).map(|_| lines.recv_timeout(stretched(SOON)).expect("a line")).collect() };
+    let next = |count: usize| -> Vec<String> {
+        (0..count).map(|_| lines.recv_timeout(stretched(SOON)).expect("a line")).collect()
+    };
     assert_eq!(next(3), ["vm1", "vm2", "vm3"]);
     fleet[3].control().leave().unwrap();
     assert_eq!(next(2), ["vm1", "vm2"]);
@@ -54,10 +56,18 @@ fn on_a_terminal_it_says_how_many_are_not_shown() {
     });
     let socket = fleet[1].settings.socket.display().to_string();
     let shown = |options: &str, words: &str| {
-        let mut terminal = Terminal::run(&format!("{} --socket {socket} list {options}; echo e''nd", memberctl().display()), &[]);
+        let mut terminal = Terminal::run(
+            &format!("{} --socket {socket} list {options}; echo e''nd", memberctl().display()),
+            &[],
+        );
         terminal.wait_until_shown("end");
         assert!(terminal.wait().success());
-        assert_eq!(terminal.seen().contains("not shown:"), !words.is_empty(), "{options}: {}", terminal.seen());
+        assert_eq!(
+            terminal.seen().contains("not shown:"),
+            !words.is_empty(),
+            "{options}: {}",
+            terminal.seen()
+        );
         assert!(terminal.seen().contains(words), "{options}: {}", terminal.seen());
     };
     shown("", "not shown: 1 failed, 1 left (memberctl list --all)");

@@ -1,6 +1,12 @@
-//! Fleets of real daemons on loopback, tested from outside: through memberctl, the control socket, the logs and signals.
+//! Fleets of real daemons on loopback, tested from outside: through memberctl, the control socket,
+//! the logs and signals.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests, and helpers of tests"
+)]
 
 mod completions;
 mod conflicts;

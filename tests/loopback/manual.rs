@@ -1,4 +1,5 @@
-//! The manual pages: every command in them is typed on a real fleet, and what comes is what they show.
+//! The manual pages: every command in them is typed on a real fleet, and what comes is what they
+//! show.
 
 #[path = "../../packaging/documents/texts.rs"]
 pub(crate) mod texts;
@@ -34,7 +35,8 @@ pub(crate) fn typed(lines: &[&str]) -> Vec<Typed> {
     all
 }
 
-/// A line without what differs from one fleet to the next: numbers, how long ago, ids, widths of columns.
+/// A line without what differs from one fleet to the next: numbers, how long ago, ids, widths of
+/// columns.
 pub(crate) fn words(line: &str) -> String {
     let word = |word: &str| {
         let letters = word.trim_end_matches(|character: char| !character.is_alphanumeric());
@@ -105,7 +107,8 @@ fn every_example_of_the_manual_shows_what_comes() {
             let output = run(&fleet[2], directory.path(), &place(&line));
             let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
             for daemon in fleet.daemons() {
-                said = said.replace(&daemon.settings.log_dir.display().to_string(), "/var/log/memberd");
+                said = said
+                    .replace(&daemon.settings.log_dir.display().to_string(), "/var/log/memberd");
             }
             assert!(output.status.success(), "{title}: {line}: {}\n{said}", output.status);
             // `[...]` stands for lines that are not shown.
@@ -143,10 +146,15 @@ fn every_example_of_the_helps_works() {
     let lines = of_the_helps(&::memberctl::command_line());
     assert!(lines.len() > 6, "{lines:?}");
     for line in lines {
-        // Elsewhere than this machine's Prometheus and its other hosts. Who follows is let go after a moment.
+        // Elsewhere than this machine's Prometheus and its other hosts. Who follows is let go after
+        // a moment.
         let here = line.replace("/etc/prometheus/", "").replace("ssh", "./ssh");
         let follows = line.starts_with("memberctl events") && !line.contains("--until");
-        let output = run(&fleet[2], directory.path(), &if follows { format!("timeout 1 {here}") } else { here });
+        let output = run(
+            &fleet[2],
+            directory.path(),
+            &if follows { format!("timeout 1 {here}") } else { here },
+        );
         let said = String::from_utf8_lossy(&output.stdout);
         let well = if follows { Some(124) } else { Some(0) };
         assert_eq!(output.status.code(), well, "{line}: {said}");
@@ -161,9 +169,14 @@ fn the_settings_that_the_manual_shows_are_good() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let key = path("group.key").display().to_string();
-    let settings = include_str!("../../packaging/documents/example.toml").replace("/etc/memberd/group.key", &key);
+    let settings = include_str!("../../packaging/documents/example.toml")
+        .replace("/etc/memberd/group.key", &key);
     assert!(settings.contains(&key));
     fs::write(path("memberd.toml"), settings).unwrap();
-    let output = run(&fleet[1], directory.path(), "memberctl key generate group.key && memberctl check memberd.toml");
+    let output = run(
+        &fleet[1],
+        directory.path(),
+        "memberctl key generate group.key && memberctl check memberd.toml",
+    );
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
 }

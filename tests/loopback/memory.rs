@@ -14,7 +14,8 @@ const WATCHED: Duration = Duration::from_secs(4);
 /// What there is for the daemon and what runs beside it.
 const MEMORY: u64 = 48 << 20;
 
-/// Something beside the daemon takes all memory. Returns a moment just before the daemon was killed.
+/// Something beside the daemon takes all memory. Returns a moment just before the daemon was
+/// killed.
 fn run_out_of_memory(daemon: &mut Daemon, scarce: &Scarce) -> Instant {
     scarce.take_first(daemon.pid());
     let mut glutton = scarce.start_glutton();
@@ -29,13 +30,18 @@ fn run_out_of_memory(daemon: &mut Daemon, scarce: &Scarce) -> Instant {
     });
     let ended = daemon.wait_for_end(SOON);
     assert_eq!(ended.signal(), Some(Signal::SIGKILL as i32), "{ended}");
-    assert_eq!(glutton.wait(SOON).signal(), Some(Signal::SIGKILL as i32), "there was no more memory for that either");
+    assert_eq!(
+        glutton.wait(SOON).signal(),
+        Some(Signal::SIGKILL as i32),
+        "there was no more memory for that either"
+    );
     assert_eq!(scarce.killed(), 2, "by the kernel, for want of memory");
     alive
 }
 
 #[test]
-fn a_daemon_that_is_killed_for_want_of_memory_is_failed_in_time_and_comes_back_by_what_it_had_on_disk() {
+fn a_daemon_that_is_killed_for_want_of_memory_is_failed_in_time_and_comes_back_by_what_it_had_on_disk()
+ {
     let Some(scarce) = Scarce::if_possible(MEMORY) else { return };
     let mut fleet = Fleet::start_with(5, |daemon| daemon.set_keys("a"));
     fleet.wait_until_remembered();

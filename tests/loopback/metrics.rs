@@ -19,7 +19,9 @@ const METRICS_PORT: u16 = 9946;
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn measured(n: u8) -> Fleet {
-    Fleet::start_with(n, |daemon| daemon.settings.metrics = Some(SocketAddr::new(daemon.settings.address.ip(), METRICS_PORT)))
+    Fleet::start_with(n, |daemon| {
+        daemon.settings.metrics = Some(SocketAddr::new(daemon.settings.address.ip(), METRICS_PORT));
+    })
 }
 
 fn metrics(daemon: &Daemon) -> String {
@@ -59,11 +61,16 @@ fn a_crash_and_a_grep_are_in_the_figures_of_whoever_noticed() {
     fleet.crash(&[4]);
     wait_until("the crash is in all figures", SOON, || {
         let texts: Vec<String> = fleet.running().map(metrics).collect();
-        let failed = texts.iter().all(|text| value(text, "memberd_members{state=\"failed\"}") == Some(1.0));
+        let failed =
+            texts.iter().all(|text| value(text, "memberd_members{state=\"failed\"}") == Some(1.0));
         holds(failed, || texts.concat())?;
-        let detected: f64 = texts.iter().filter_map(|text| value(text, "memberd_detection_seconds_count")).sum();
-        let accused: f64 = texts.iter().filter_map(|text| value(text, "memberd_accusations_total")).sum();
-        holds(detected >= 1.0 && detected == accused, || format!("{detected} detections, {accused} accusations"))
+        let detected: f64 =
+            texts.iter().filter_map(|text| value(text, "memberd_detection_seconds_count")).sum();
+        let accused: f64 =
+            texts.iter().filter_map(|text| value(text, "memberd_accusations_total")).sum();
+        holds(detected >= 1.0 && detected == accused, || {
+            format!("{detected} detections, {accused} accusations")
+        })
     });
     let text = metrics(&fleet[1]);
     assert_eq!(value(&text, "memberd_members{state=\"alive\"}"), Some(3.0));
@@ -88,8 +95,9 @@ fn what_is_no_message_is_counted_by_its_cause() {
     }
     wait_until("all three are counted", SOON, || {
         let text = metrics(&fleet[1]);
-        let counts = ["malformed", "version", "too_long"]
-            .map(|cause| value(&text, &format!("memberd_datagrams_refused_total{{cause=\"{cause}\"}}")));
+        let counts = ["malformed", "version", "too_long"].map(|cause| {
+            value(&text, &format!("memberd_datagrams_refused_total{{cause=\"{cause}\"}}"))
+        });
         holds(counts == [Some(1.0); 3], || format!("{counts:?}"))
     });
 }
@@ -99,7 +107,12 @@ fn metrics_are_served_over_http_and_nothing_else_is() {
     let fleet = measured(1);
     let reply = http(&fleet[1], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+    assert!(
+        head.starts_with(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        ),
+        "{head}"
+    );
     assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
     assert_eq!(value(body, "memberd_members{state=\"alive\"}"), Some(1.0));
     let names = |text: &str| -> BTreeSet<String> {
@@ -155,18 +168,24 @@ fn each_alert_fires_when_it_should_and_only_then() {
 fn alerts_and_dashboard_name_only_metrics_that_there_are() {
     let fleet = measured(2);
     let text = metrics(&fleet[1]);
-    let there: BTreeSet<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).filter_map(|line| line.split(' ').next()).collect();
+    let there: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     let alerts = fs::read_to_string(shipped("alerts.yml")).unwrap();
     let dashboard = fs::read_to_string(shipped("dashboard.json")).unwrap();
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     assert!(panels.len() >= 10);
-    let queries =
-        panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap()).map(|target| target["expr"].as_str().unwrap());
+    let queries = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap())
+        .map(|target| target["expr"].as_str().unwrap());
     let mut named = 0;
     for query in queries.chain(alerts.lines()) {
-        let words = query.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+        let words =
+            query.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
         for word in words.filter(|word| word.starts_with("memberd_")) {
             let name = word.strip_suffix("_bucket").unwrap_or(word);
             assert!(there.contains(name), "{name} is no metric: {query}");
@@ -183,12 +202,15 @@ fn a_real_prometheus_scrapes_the_fleet_and_raises_an_alert_at_a_crash() {
     }
     let mut fleet = measured(3);
     let directory = tempfile::tempdir().unwrap();
-    let targets = fleet[1].ctl(&["list", "--format", "prometheus-sd", "--port", &METRICS_PORT.to_string()]);
+    let targets =
+        fleet[1].ctl(&["list", "--format", "prometheus-sd", "--port", &METRICS_PORT.to_string()]);
     fs::write(directory.path().join("fleet.json"), targets.stdout).unwrap();
     fs::copy(shipped("alerts.yml"), directory.path().join("alerts.yml")).unwrap();
-    let config = "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n\
+    let config = "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: \
+    500ms}\n\
                   rule_files: [alerts.yml]\n\
-                  scrape_configs:\n  - job_name: memberd\n    file_sd_configs: [{files: [fleet.json]}]\n";
+                  scrape_configs:\n  - job_name: memberd\n    file_sd_configs: [{files: \
+                  [fleet.json]}]\n";
     fs::write(directory.path().join("prometheus.yml"), config).unwrap();
     // An address of the first daemon's, at a port that nobody else has there.
     let listen = SocketAddr::new(fleet[1].settings.address.ip(), 9090);
@@ -202,10 +224,13 @@ fn a_real_prometheus_scrapes_the_fleet_and_raises_an_alert_at_a_crash() {
     let _prometheus = Running::start(&mut command);
     let ask = |path: &str| -> Result<serde_json::Value, String> {
         let mut stream = TcpStream::connect(listen).map_err(|error| error.to_string())?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).map_err(|error| error.to_string())?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+            .map_err(|error| error.to_string())?;
         let mut reply = String::new();
         stream.read_to_string(&mut reply).map_err(|error| error.to_string())?;
-        serde_json::from_str(reply.split("\r\n\r\n").nth(1).unwrap_or_default()).map_err(|error| error.to_string())
+        serde_json::from_str(reply.split("\r\n\r\n").nth(1).unwrap_or_default())
+            .map_err(|error| error.to_string())
     };
     wait_until("Prometheus has three members up, with their names", LIMIT, || {
         let up = ask("/api/v1/query?query=up")?;
@@ -220,11 +245,17 @@ fn a_real_prometheus_scrapes_the_fleet_and_raises_an_alert_at_a_crash() {
     let firing = |name: &str| -> Result<bool, String> {
         let alerts = ask("/api/v1/alerts")?;
         let alerts = alerts["data"]["alerts"].as_array().cloned().unwrap_or_default();
-        Ok(alerts.iter().any(|alert| alert["labels"]["alertname"] == name && alert["state"] == "firing"))
+        Ok(alerts
+            .iter()
+            .any(|alert| alert["labels"]["alertname"] == name && alert["state"] == "firing"))
     };
     assert_eq!(firing("MemberFailed"), Ok(false));
     fleet.crash(&[3]);
-    wait_until("the alert fires", LIMIT, || holds(firing("MemberFailed")?, || "it does not".to_owned()));
+    wait_until("the alert fires", LIMIT, || {
+        holds(firing("MemberFailed")?, || "it does not".to_owned())
+    });
     fleet[3].start();
-    wait_until("the member is back, and the alert is over", LIMIT, || holds(!firing("MemberFailed")?, || "it fires".to_owned()));
+    wait_until("the member is back, and the alert is over", LIMIT, || {
+        holds(!firing("MemberFailed")?, || "it fires".to_owned())
+    });
 }

@@ -16,7 +16,11 @@ fn repository() -> PathBuf {
 /// The commands in the guide's `console` blocks.
 fn commands(guide: &str) -> Vec<String> {
     let blocks = guide.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+    blocks
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("$ "))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -24,7 +28,8 @@ fn every_command_of_the_guide_works() {
     let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
     let commands = commands(&guide);
     assert!(commands.len() > 20, "{commands:?}");
-    let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
+    let mut fleet =
+        Fleet::start_with(4, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
     fleet.crash(&[4]);
     fleet.wait_until_whole();
     wait_until("the crash is in the log", SOON, || {
@@ -33,16 +38,24 @@ fn every_command_of_the_guide_works() {
     });
     let directory = tempfile::tempdir().unwrap();
     for command in commands {
-        // Where this machine has it; and the simulator as the tests have it built, which differs in speed only.
-        let line = command.replace("/etc/memberd/memberd.toml", &fleet[1].config().display().to_string()).replace(
-            "cargo run --release",
-            &format!("cargo run -q --locked --manifest-path {}/Cargo.toml", repository().display()),
-        );
+        // Where this machine has it; and the simulator as the tests have it built, which differs in
+        // speed only.
+        let line = command
+            .replace("/etc/memberd/memberd.toml", &fleet[1].config().display().to_string())
+            .replace(
+                "cargo run --release",
+                &format!(
+                    "cargo run -q --locked --manifest-path {}/Cargo.toml",
+                    repository().display()
+                ),
+            );
         let output = process::run(fleet[1].shell(&line).current_dir(directory.path()), LIMIT);
-        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (said, complained) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command}: {}\n{said}{complained}", output.status);
         // A grep says that the dead member is not asked; nothing else is complained of.
-        let complained = complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
+        let complained =
+            complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
         assert_eq!(complained.collect::<Vec<_>>(), [""; 0], "{command}");
     }
     assert!(fs::read_to_string(directory.path().join("fleet.json")).unwrap().contains("vm2"));

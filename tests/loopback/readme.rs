@@ -1,4 +1,5 @@
-//! The README: what it says is typed works, and shows what it says; and whatever it and the other documents name is there.
+//! The README: what it says is typed works, and shows what it says; and whatever it and the other
+//! documents name is there.
 
 use crate::manual::{LIMIT, Typed, compared, typed, words};
 use memberd_tests::wait::{SOON, holds};
@@ -17,23 +18,30 @@ fn readme() -> String {
     fs::read_to_string(repository().join("README.md")).unwrap()
 }
 
-/// The fenced block of this language, none or another, that begins with a line that holds these words.
+/// The fenced block of this language, none or another, that begins with a line that holds these
+/// words.
 fn block(text: &str, language: &str, first: &str) -> Vec<String> {
     let blocks = text.split("\n```").skip(1).step_by(2);
-    let mut lines = blocks.filter_map(|block| Some(block.strip_prefix(language)?.strip_prefix('\n')?.lines()));
+    let mut lines =
+        blocks.filter_map(|block| Some(block.strip_prefix(language)?.strip_prefix('\n')?.lines()));
     let found = lines.find(|lines| lines.clone().next().is_some_and(|line| line.contains(first)));
-    found.unwrap_or_else(|| panic!("no {language} block begins with {first}")).map(str::to_owned).collect()
+    found
+        .unwrap_or_else(|| panic!("no {language} block begins with {first}"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What is typed in a block, after this prompt.
 fn session(lines: &[String], prompt: &str) -> Vec<Typed> {
-    let indented: Vec<String> = lines.iter().map(|line| format!("    {}", line.replacen(prompt, "$ ", 1))).collect();
+    let indented: Vec<String> =
+        lines.iter().map(|line| format!("    {}", line.replacen(prompt, "$ ", 1))).collect();
     typed(&indented.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// What a line typed on a member prints, on one pipe, as on a terminal.
 fn said(daemon: &Daemon, directory: &Path, line: &str) -> String {
-    let output = process::run(daemon.shell(&format!("exec 2>&1; {line}")).current_dir(directory), LIMIT);
+    let output =
+        process::run(daemon.shell(&format!("exec 2>&1; {line}")).current_dir(directory), LIMIT);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{line}: {}\n{said}", output.status);
     said
@@ -44,17 +52,26 @@ fn the_demo_shows_the_session_of_the_readme() {
     let fleet = Fleet::new(1);
     let demo = said(&fleet[1], fleet[1].directory(), "TMPDIR=/tmp memberctl demo --quick");
     let mut rest = demo.lines().map(words);
-    for line in block(&readme(), "", "A fleet of 7 members").iter().filter(|line| !line.is_empty()) {
-        assert!(rest.any(|shown| shown == words(line)), "the demo does not show, where the README has it: {line}\n{demo}");
+    for line in block(&readme(), "", "A fleet of 7 members").iter().filter(|line| !line.is_empty())
+    {
+        assert!(
+            rest.any(|shown| shown == words(line)),
+            "the demo does not show, where the README has it: {line}\n{demo}"
+        );
     }
 }
 
 #[test]
 fn the_screen_of_the_readme_is_that_of_top() {
     let fleet = Fleet::start(10);
-    let screen: Vec<String> = said(&fleet[2], fleet[2].directory(), "memberctl top --once").lines().map(words).collect();
+    let screen: Vec<String> =
+        said(&fleet[2], fleet[2].directory(), "memberctl top --once").lines().map(words).collect();
     let shown = block(&readme(), "", "list as 4 of 4 neighbours have it");
-    let fixed = |line: &&String| ["NAME ", "o alive", "CHANGES", "arrows"].iter().any(|word| line.trim_start().starts_with(word));
+    let fixed = |line: &&String| {
+        ["NAME ", "o alive", "CHANGES", "arrows"]
+            .iter()
+            .any(|word| line.trim_start().starts_with(word))
+    };
     let fixed: Vec<&String> = shown.iter().filter(fixed).collect();
     assert_eq!((fixed.len(), shown.len() <= 24), (4, true), "{shown:?}");
     for line in fixed {
@@ -63,15 +80,28 @@ fn the_screen_of_the_readme_is_that_of_top() {
     }
 }
 
-/// A shop's log with the lines that the README searches for: one of an hour ago, some of the last minutes.
+/// A shop's log with the lines that the README searches for: one of an hour ago, some of the last
+/// minutes.
 fn offer_shop_log(daemon: &mut Daemon) {
     let mut log = daemon.offer("shop.log");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     for ago in [3600, 600, 300, 120] {
-        let time =
-            process::run(std::process::Command::new("date").args(["-u", "-d", &format!("@{}", now - ago), "+%FT%T.000Z"]), SOON);
+        let time = process::run(
+            std::process::Command::new("date").args([
+                "-u",
+                "-d",
+                &format!("@{}", now - ago),
+                "+%FT%T.000Z",
+            ]),
+            SOON,
+        );
         let time = String::from_utf8(time.stdout).unwrap();
-        writeln!(log, "{} ERROR db deadlock detected, transaction rolled back table=orders", time.trim()).unwrap();
+        writeln!(
+            log,
+            "{} ERROR db deadlock detected, transaction rolled back table=orders",
+            time.trim()
+        )
+        .unwrap();
     }
 }
 
@@ -87,7 +117,10 @@ fn the_searches_of_the_readme_find_what_it_shows() {
         }
         let mut said = said(&fleet[1], fleet[1].directory(), &line);
         for daemon in fleet.daemons() {
-            said = said.replace(&daemon.directory().display().to_string(), &format!("/tmp/fleet5/{}/srv", daemon.name()));
+            said = said.replace(
+                &daemon.directory().display().to_string(),
+                &format!("/tmp/fleet5/{}/srv", daemon.name()),
+            );
         }
         // How many lines each has is this log's own.
         let kinds = |lines: Vec<String>| lines.into_iter().collect::<BTreeSet<String>>();
@@ -98,16 +131,20 @@ fn the_searches_of_the_readme_find_what_it_shows() {
 
 #[test]
 fn every_command_of_the_readme_works() {
-    let mut fleet = Fleet::start_with(7, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
+    let mut fleet =
+        Fleet::start_with(7, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
     fleet.crash(&[4]);
     fleet.wait_until_whole();
-    wait_until("the crash is in the log", SOON, || holds(!fleet[2].log().failed().is_empty(), || "not yet".to_owned()));
+    wait_until("the crash is in the log", SOON, || {
+        holds(!fleet[2].log().failed().is_empty(), || "not yet".to_owned())
+    });
     let directory = tempfile::tempdir().unwrap();
     let commands = session(&block(&readme(), "console", "memberctl key generate"), "$ ");
     assert!(commands.len() > 15, "{commands:?}");
     for Typed { line, .. } in commands {
         let command = line.split('#').next().unwrap_or_default().trim();
-        let here = line.replace("/etc/memberd/memberd.toml", &fleet[2].config().display().to_string());
+        let here =
+            line.replace("/etc/memberd/memberd.toml", &fleet[2].config().display().to_string());
         let here = here.replace("/etc/memberd/group.key", "group.key");
         // Who follows is let go after a moment, and a terminal is not here.
         let follows = command == "memberctl events" || command.contains("--exec");
@@ -115,8 +152,13 @@ fn every_command_of_the_readme_works() {
         let here = here.replace("memberctl top", "memberctl top --once");
         let output = process::run(fleet[2].shell(&here).current_dir(directory.path()), LIMIT);
         let complained = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(if follows { 124 } else { 0 }), "{line}: {complained}");
-        let complained = complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
+        assert_eq!(
+            output.status.code(),
+            Some(if follows { 124 } else { 0 }),
+            "{line}: {complained}"
+        );
+        let complained =
+            complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
         assert_eq!(complained.collect::<Vec<_>>(), [""; 0], "{line}");
     }
 }
@@ -128,7 +170,11 @@ fn the_settings_that_the_readme_shows_are_good() {
     let settings = block(&readme(), "toml", "/etc/memberd/memberd.toml").join("\n");
     let settings = format!("{settings}\n[security]\nkey_file = \"{}\"\n", key.display());
     fs::write(fleet[1].directory().join("readme.toml"), settings).unwrap();
-    let printed = said(&fleet[1], fleet[1].directory(), "memberctl key generate group.key && memberctl check readme.toml");
+    let printed = said(
+        &fleet[1],
+        fleet[1].directory(),
+        "memberctl key generate group.key && memberctl check readme.toml",
+    );
     assert_eq!(printed, "");
 }
 
@@ -144,7 +190,11 @@ fn documents() -> Vec<(PathBuf, String)> {
         "daemon/search/BENCH.md",
         "daemon/fuzz/README.md",
     ];
-    named.iter().map(|name| repository().join(name)).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+    named
+        .iter()
+        .map(|name| repository().join(name))
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 /// What a document has as code: spans on one line, and indented or fenced lines.
@@ -155,7 +205,9 @@ fn code(text: &str) -> Vec<String> {
         fenced ^= line.starts_with("```");
         match line.strip_prefix("    ") {
             Some(line) => code.push(line.to_owned()),
-            None if fenced => code.push(line.trim_start_matches("vm1").trim_start_matches(['$', '#', ' ']).to_owned()),
+            None if fenced => code.push(
+                line.trim_start_matches("vm1").trim_start_matches(['$', '#', ' ']).to_owned(),
+            ),
             None => code.extend(line.split('`').skip(1).step_by(2).map(str::to_owned)),
         }
     }
@@ -177,8 +229,12 @@ fn every_target_example_and_file_that_a_document_names_is_there() {
             }
             if let Some((_, example)) = line.split_once(" --example ") {
                 let example = example.split_whitespace().next().unwrap_or_default();
-                let places = ["daemon/ring/examples", "daemon/examples", "tests/examples"].map(|place| repository().join(place));
-                assert!(places.iter().any(|place| place.join(format!("{example}.rs")).exists()), "{at}: no such example: {line}");
+                let places = ["daemon/ring/examples", "daemon/examples", "tests/examples"]
+                    .map(|place| repository().join(place));
+                assert!(
+                    places.iter().any(|place| place.join(format!("{example}.rs")).exists()),
+                    "{at}: no such example: {line}"
+                );
                 seen.1 += 1;
             }
         }
@@ -199,18 +255,31 @@ fn every_command_and_option_that_a_document_names_is_there() {
     let mut seen = 0;
     for (path, text) in documents() {
         for named in code(&text) {
-            let mut words = named.split(['|', ';', '#', '&']).next().unwrap_or_default().split_whitespace();
+            let mut words =
+                named.split(['|', ';', '#', '&']).next().unwrap_or_default().split_whitespace();
             if words.next() != Some("memberctl") {
                 continue;
             }
             let at = format!("{}: {named}", path.display());
-            let Some(verb) = words.next().filter(|verb| verb.starts_with(char::is_alphabetic)) else { continue };
-            let mut command = line.find_subcommand(verb).unwrap_or_else(|| panic!("{at}: no such command"));
+            let Some(verb) = words.next().filter(|verb| verb.starts_with(char::is_alphabetic))
+            else {
+                continue;
+            };
+            let mut command =
+                line.find_subcommand(verb).unwrap_or_else(|| panic!("{at}: no such command"));
             for word in words {
                 command = command.find_subcommand(word).unwrap_or(command);
-                let option = word.trim_matches(['[', ']']).strip_prefix("--").and_then(|word| word.split('=').next());
-                let known = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
-                assert!(option.is_none_or(|name| ["", "help"].contains(&name) || known(name)), "{at}: no such option: {word}");
+                let option = word
+                    .trim_matches(['[', ']'])
+                    .strip_prefix("--")
+                    .and_then(|word| word.split('=').next());
+                let known = |name: &str| {
+                    command.get_arguments().any(|argument| argument.get_long() == Some(name))
+                };
+                assert!(
+                    option.is_none_or(|name| ["", "help"].contains(&name) || known(name)),
+                    "{at}: no such option: {word}"
+                );
             }
             seen += 1;
         }

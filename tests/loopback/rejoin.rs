@@ -15,7 +15,10 @@ fn a_killed_daemon_that_is_started_again_rejoins_by_itself_with_a_larger_incarna
     fleet[3].start();
     fleet.wait_until_whole();
     let id = fleet.id(3);
-    assert!(!log.is_empty() && fleet[3].log().text().starts_with(&log), "machine.3.log goes on where it was");
+    assert!(
+        !log.is_empty() && fleet[3].log().text().starts_with(&log),
+        "machine.3.log goes on where it was"
+    );
     assert!(incarnation(&id) > incarnation(&crash.id), "{id} came after {}", crash.id);
     followers.assert_none_failed_but(&[&crash.id]);
 }
@@ -30,7 +33,9 @@ fn a_daemon_that_is_back_before_its_crash_was_noticed_is_a_new_member_neverthele
     wait_until("every list holds the new incarnation", SOON, || {
         for daemon in fleet.running() {
             let list = daemon.control().alive().map_err(|error| error.to_string())?;
-            holds(list.len() == 5 && !list.contains(&crash.id), || format!("{}: {list:?}", daemon.name()))?;
+            holds(list.len() == 5 && !list.contains(&crash.id), || {
+                format!("{}: {list:?}", daemon.name())
+            })?;
         }
         Ok(())
     });

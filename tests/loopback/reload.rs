@@ -32,14 +32,21 @@ fn files_that_are_offered_by_a_reload_can_be_grepped_and_others_no_more() {
     let mut fleet = Fleet::start_with(2, |daemon| {
         writeln!(daemon.offer("old.txt"), "needle").unwrap();
     });
-    let found = |fleet: &Fleet| String::from_utf8(fleet[1].ctl(&["grep", "-l", "needle", "*.txt"]).stdout).unwrap();
+    let found = |fleet: &Fleet| {
+        String::from_utf8(fleet[1].ctl(&["grep", "-l", "needle", "*.txt"]).stdout).unwrap()
+    };
     assert_eq!(found(&fleet).matches("old.txt").count(), 2);
     fleet[2].settings.files.clear();
     writeln!(fleet[2].offer("new.txt"), "needle").unwrap();
     fleet[2].write_settings();
     fleet[2].reload();
     let files = found(&fleet);
-    assert!(files.contains("vm1:") && files.matches("old.txt").count() == 1 && files.contains("new.txt"), "{files}");
+    assert!(
+        files.contains("vm1:")
+            && files.matches("old.txt").count() == 1
+            && files.contains("new.txt"),
+        "{files}"
+    );
 }
 
 #[test]
@@ -67,7 +74,10 @@ fn a_broken_settings_file_changes_nothing_and_is_told_in_the_log() {
     });
     let before = fleet.wait_until_whole();
     let config = fleet[2].config();
-    let broken = fs::read_to_string(&config).unwrap().replace("old.txt", "new.txt").replace("\"info\"", "\"loud\"");
+    let broken = fs::read_to_string(&config)
+        .unwrap()
+        .replace("old.txt", "new.txt")
+        .replace("\"info\"", "\"loud\"");
     let line = 1 + broken.lines().position(|line| line.contains("loud")).unwrap();
     fs::write(&config, broken).unwrap();
     fleet[2].signal(Signal::SIGHUP);
@@ -86,7 +96,10 @@ fn a_setting_that_needs_a_restart_is_told_by_name_and_does_not_change() {
     fleet[2].signal(Signal::SIGHUP);
     wait_until("the key is told", SOON, || {
         let text = fs::read_to_string(&log).unwrap();
-        holds(text.lines().any(|line| line.contains(" WARN ") && line.contains("node.machine")), || text)
+        holds(
+            text.lines().any(|line| line.contains(" WARN ") && line.contains("node.machine")),
+            || text,
+        )
     });
     assert!(!fleet[2].log().path().exists());
 }
@@ -98,7 +111,9 @@ fn signals_that_the_parent_holds_back_are_heard_all_the_same() {
     let mut command = mortal(Path::new("env"), None);
     command.arg("--block-signal=TERM").arg(memberd()).arg("--config").arg(fleet[1].config());
     let mut daemon = Running::start(command.stderr(Stdio::null()));
-    wait_until("it answers", SOON, || fleet[1].control().status().map(drop).map_err(|error| error.to_string()));
+    wait_until("it answers", SOON, || {
+        fleet[1].control().status().map(drop).map_err(|error| error.to_string())
+    });
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.wait(SOON).success());
 }

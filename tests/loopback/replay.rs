@@ -11,7 +11,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// More than a failure timeout, so that whatever played back heartbeats could raise would have failed again.
+/// More than a failure timeout, so that whatever played back heartbeats could raise would have
+/// failed again.
 const A_WHILE: Duration = Duration::from_secs(4);
 
 fn sealed(n: u8) -> Fleet {
@@ -37,14 +38,20 @@ fn nothing_that_members_say_is_readable_and_a_heartbeat_is_under_100_bytes() {
     // 28 bytes are headers of IPv4 and UDP.
     let heard = wait_until("members at rest say nothing but short heartbeats", SOON, || {
         let heard = recorder.heard();
-        let lengths: Vec<usize> = heard.iter().rev().take(24).map(|datagram| datagram.payload.len() + 28).collect();
-        holds(lengths.len() == 24 && lengths.iter().all(|length| *length < 100), || format!("{lengths:?}"))?;
+        let lengths: Vec<usize> =
+            heard.iter().rev().take(24).map(|datagram| datagram.payload.len() + 28).collect();
+        holds(lengths.len() == 24 && lengths.iter().all(|length| *length < 100), || {
+            format!("{lengths:?}")
+        })?;
         Ok(heard)
     });
     // A name as CBOR has it; long enough not to come up by chance.
     let is_name = |bytes: &[u8]| matches!(bytes, [0x63, b'v', b'm', b'1'..=b'4']);
     for Datagram { payload, .. } in &heard {
-        assert!(payload[0] == 1 && !payload.windows(4).any(is_name) && payload.len() <= 1_200, "{payload:x?}");
+        assert!(
+            payload[0] == 1 && !payload.windows(4).any(is_name) && payload.len() <= 1_200,
+            "{payload:x?}"
+        );
     }
 }
 
@@ -60,7 +67,8 @@ fn listen(fleet: &Fleet, recorder: &Recorder) -> Vec<Datagram> {
     })
 }
 
-/// Plays all of it back, and waits until every member that runs has refused each that was meant for it, or taken it without believing it.
+/// Plays all of it back, and waits until every member that runs has refused each that was meant for
+/// it, or taken it without believing it.
 fn play(fleet: &Fleet, player: &Player, recorded: &[Datagram]) {
     for datagram in recorded {
         player.play(datagram);
@@ -80,9 +88,13 @@ fn what_is_played_back_at_once_is_refused_and_counted() {
     let recorder = Recorder::start(fleet[1].settings.address);
     let mut followers = fleet.follow();
     let (before, recorded) = (fleet.wait_until_whole(), listen(&fleet, &recorder));
-    let meant_for = |daemon: &Daemon| recorded.iter().filter(|datagram| is_at(daemon, datagram.to)).count();
-    let counted: BTreeMap<&str, u64> =
-        fleet.daemons().iter().map(|daemon| (daemon.name(), daemon.counter("refused_replayed"))).collect();
+    let meant_for =
+        |daemon: &Daemon| recorded.iter().filter(|datagram| is_at(daemon, datagram.to)).count();
+    let counted: BTreeMap<&str, u64> = fleet
+        .daemons()
+        .iter()
+        .map(|daemon| (daemon.name(), daemon.counter("refused_replayed")))
+        .collect();
     assert!(counted.values().all(|count| *count == 0), "{counted:?}");
     let player = Player::new();
     play(&fleet, &player, &recorded);
@@ -95,20 +107,27 @@ fn what_is_played_back_at_once_is_refused_and_counted() {
         assert_eq!(daemon.log().text().matches(" WARN refused a datagram").count(), 1);
     }
     // Sent back to its sender, under the receiver's address and its own; and led to another member.
-    let led = |from, to, payload: &Vec<u8>| player.play(&Datagram { from, to, payload: payload.clone() });
+    let led =
+        |from, to, payload: &Vec<u8>| player.play(&Datagram { from, to, payload: payload.clone() });
     let (sample, mut expected) = (&recorded[..10], BTreeMap::new());
     for Datagram { from, to, payload } in sample {
         led(*to, *from, payload);
         led(*from, *from, payload);
         *expected.entry(*from).or_insert(0) += 2;
         let other = fleet.daemons().iter().map(|daemon| daemon.settings.address);
-        let other = other.filter_map(|address| if let SocketAddr::V4(address) = address { Some(address) } else { None });
+        let other = other.filter_map(|address| {
+            if let SocketAddr::V4(address) = address { Some(address) } else { None }
+        });
         let other = other.filter(|address| address != from && address != to).max().unwrap();
         led(*from, other, payload);
         *expected.entry(other).or_insert(0) += 1;
     }
     for daemon in fleet.daemons() {
-        let expected: u64 = expected.iter().filter(|(address, _)| is_at(daemon, **address)).map(|(_, count)| *count).sum();
+        let expected: u64 = expected
+            .iter()
+            .filter(|(address, _)| is_at(daemon, **address))
+            .map(|(_, count)| *count)
+            .sum();
         wait_until("each is refused as forged", SOON, || {
             let count = daemon.counter("refused_forged");
             holds(count == expected, || format!("{count} of {expected} at {}", daemon.name()))
@@ -131,7 +150,8 @@ fn heartbeats_of_the_dead_played_back_hide_no_crash() {
     let crash = fleet.crash(&[4]).remove(0);
     let player = Player::new();
     while crash.at.elapsed() < Duration::from_secs(3) {
-        for datagram in recorded.iter().filter(|datagram| SocketAddr::V4(datagram.from) == address) {
+        for datagram in recorded.iter().filter(|datagram| SocketAddr::V4(datagram.from) == address)
+        {
             player.play(datagram);
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -148,7 +168,8 @@ fn what_is_played_back_after_restarts_changes_nothing() {
     let mut fleet = sealed(5);
     let (recorder, player) = (Recorder::start(fleet[1].settings.address), Player::new());
     listen(&fleet, &recorder);
-    // One dies for good, one leaves for good, one is new, with what is said of all that on the record.
+    // One dies for good, one leaves for good, one is new, with what is said of all that on the
+    // record.
     let dead = fleet.crash(&[5]).remove(0);
     fleet[4].control().leave().unwrap();
     let left = fleet[4].kill();
@@ -185,8 +206,9 @@ fn what_is_played_back_after_restarts_changes_nothing() {
     );
 }
 
-/// Who was restarted remembers nothing of what it heard, and here there is nobody left to tell it. All that was said to it and by it in
-/// its former life, a fleet's whole life long, is played back in the order and at the pace of the record.
+/// Who was restarted remembers nothing of what it heard, and here there is nobody left to tell it.
+/// All that was said to it and by it in its former life, a fleet's whole life long, is played back
+/// in the order and at the pace of the record.
 #[test]
 fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     if !is_permitted("a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts") {
@@ -199,7 +221,8 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
         daemon.start();
     }
     fleet.join_all();
-    // With knocks and introductions on the record: one was declared failed while it was stopped, and came back.
+    // With knocks and introductions on the record: one was declared failed while it was stopped,
+    // and came back.
     fleet[3].signal(Signal::SIGSTOP);
     wait_until("it is failed", SOON, || {
         let up = fleet[1].control().alive().unwrap();
@@ -212,7 +235,8 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     // They look for it, until they are gone too.
     let recorded = wait_until("it is greeted", SOON, || {
         let heard = recorder.heard();
-        let greeted = heard.iter().any(|datagram| is_at(&fleet[1], datagram.to) && datagram.payload[0] == 2);
+        let greeted =
+            heard.iter().any(|datagram| is_at(&fleet[1], datagram.to) && datagram.payload[0] == 2);
         holds(greeted, || "no greeting yet".to_owned())?;
         Ok(heard)
     });
@@ -224,8 +248,10 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     assert!(output.status.success(), "{output:?}");
     let (before, mut followers) = (fleet.wait_until_whole(), fleet.follow());
     assert_eq!(before.len(), 1);
-    let (player, refused) = (Player::new(), |daemon: &Daemon| daemon.counter("refused_former_life"));
-    let for_it: Vec<&Datagram> = recorded.iter().filter(|datagram| is_at(&fleet[1], datagram.to)).collect();
+    let (player, refused) =
+        (Player::new(), |daemon: &Daemon| daemon.counter("refused_former_life"));
+    let for_it: Vec<&Datagram> =
+        recorded.iter().filter(|datagram| is_at(&fleet[1], datagram.to)).collect();
     let greetings = for_it.iter().filter(|datagram| datagram.payload[0] == 2).count();
     for datagram in &for_it {
         player.play(datagram);
@@ -243,7 +269,8 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     println!("{expected} datagrams refused, {greetings} greetings answered");
 }
 
-/// What a member says first when it calls the other, whose place this test takes: 53 bytes, see PROTOCOL.md.
+/// What a member says first when it calls the other, whose place this test takes: 53 bytes, see
+/// PROTOCOL.md.
 fn recorded_hello(fleet: &mut Fleet, of: usize, to: usize) -> [u8; 53] {
     fleet[to].kill();
     let listener = TcpListener::bind(fleet[to].settings.address).unwrap();
@@ -279,7 +306,8 @@ fn a_recorded_beginning_of_a_connection_comes_to_nothing_and_is_counted_and_told
     drop([connect(&[]), connect(&[0, 40, 1])]);
     let expected = [("forged", 1), ("handshake_broken", 2), ("handshake_late", 2)];
     wait_until("all are counted", SOON, || {
-        let counts = expected.map(|(cause, _)| (cause, fleet[1].counter(&format!("refused_{cause}"))));
+        let counts =
+            expected.map(|(cause, _)| (cause, fleet[1].counter(&format!("refused_{cause}"))));
         holds(counts == expected, || format!("{counts:?}"))
     });
     drop((silent, forged));

@@ -1,4 +1,5 @@
-//! Groups with a key: members work as ever, strangers are turned away and told, and keys are changed without an outage.
+//! Groups with a key: members work as ever, strangers are turned away and told, and keys are
+//! changed without an outage.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::binaries::{memberd, mortal};
@@ -24,8 +25,8 @@ fn sealed(n: u8, digits: &str) -> Fleet {
     })
 }
 
-/// Asserts that a grep finds the needle on so many members. A machine that is too busy to answer in time is asked again; what the keys
-/// forbid they still do then.
+/// Asserts that a grep finds the needle on so many members. A machine that is too busy to answer in
+/// time is asked again; what the keys forbid they still do then.
 fn assert_found(daemon: &Daemon, members: usize) {
     wait_until(&format!("a grep from {} finds {members}", daemon.name()), SOON, || {
         let output = daemon.ctl(&["grep", "-l", "needle", "*.txt"]);
@@ -57,7 +58,12 @@ fn a_fleet_with_a_key_joins_notices_a_crash_and_greps() {
     assert!(fleet[1].log().text().contains("what members say is sealed"));
     for daemon in fleet.daemons() {
         for cause in ["forged", "plain", "replayed", "sealed", "unknown_key"] {
-            assert_eq!(daemon.counter(&format!("refused_{cause}")), 0, "{cause} at {}", daemon.name());
+            assert_eq!(
+                daemon.counter(&format!("refused_{cause}")),
+                0,
+                "{cause} at {}",
+                daemon.name()
+            );
         }
     }
 }
@@ -81,12 +87,23 @@ fn who_has_no_key_or_another_is_turned_away_and_told_why() {
     let before = fleet.wait_until_whole();
     fleet.add().start();
     let said = failed_join(&fleet[4]);
-    assert!(said.contains("takes only what is sealed with the group's key: set security.key_file here"), "{said}");
+    assert!(
+        said.contains("takes only what is sealed with the group's key: set security.key_file here"),
+        "{said}"
+    );
     fleet.add().set_keys("c");
     fleet[5].start();
     let said = failed_join(&fleet[5]);
-    assert!(said.contains("does not have the key that is first in this keyring: compare memberctl key list"), "{said}");
-    assert_eq!((fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key")), (1, 1));
+    assert!(
+        said.contains(
+            "does not have the key that is first in this keyring: compare memberctl key list"
+        ),
+        "{said}"
+    );
+    assert_eq!(
+        (fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key")),
+        (1, 1)
+    );
     wait_until("both are told in the log, once", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 2, || log)
@@ -102,7 +119,10 @@ fn who_has_a_key_is_told_that_the_group_has_none() {
     fleet.add().set_keys("a");
     fleet[3].start();
     let said = failed_join(&fleet[3]);
-    assert!(said.contains("it has no key and speaks in the clear: set security.key_file there"), "{said}");
+    assert!(
+        said.contains("it has no key and speaks in the clear: set security.key_file there"),
+        "{said}"
+    );
     assert_eq!(fleet[1].counter("refused_sealed"), 1);
     fleet[1].wait_until_logged("reason=\"sealed, and this daemon has no key");
 }
@@ -113,9 +133,17 @@ fn what_strangers_send_is_counted_and_told_in_one_line_for_each_cause() {
     let mut followers = fleet.follow();
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
     let id: u32 = {
-        let listed = fleet[1].ctl(&["key", "list", &fleet[1].settings.key_file.clone().unwrap().display().to_string()]);
+        let listed = fleet[1].ctl(&[
+            "key",
+            "list",
+            &fleet[1].settings.key_file.clone().unwrap().display().to_string(),
+        ]);
         let text = String::from_utf8(listed.stdout).unwrap();
-        u32::from_str_radix(text.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap(), 16).unwrap()
+        u32::from_str_radix(
+            text.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap(),
+            16,
+        )
+        .unwrap()
     };
     for length in 0..300_usize {
         let noise = vec![0xa5; length];
@@ -127,7 +155,9 @@ fn what_strangers_send_is_counted_and_told_in_one_line_for_each_cause() {
         if length % 20 == 0 {
             // No more than its socket holds.
             let sent = u64::try_from(length + 1).unwrap();
-            wait_until("it is up to date", SOON, || holds(fleet[1].counter("refused_plain") >= sent, || format!("{sent} sent")));
+            wait_until("it is up to date", SOON, || {
+                holds(fleet[1].counter("refused_plain") >= sent, || format!("{sent} sent"))
+            });
         }
     }
     for cause in ["plain", "forged", "unknown_key"] {
@@ -148,7 +178,11 @@ fn handshakes_that_fail_break_off_or_come_to_nothing_are_counted_by_cause() {
     let key = fleet[1].settings.key_file.clone().unwrap();
     let listed = fleet[1].ctl(&["key", "list", &key.display().to_string()]);
     let text = String::from_utf8(listed.stdout).unwrap();
-    let id = u32::from_str_radix(text.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap(), 16).unwrap();
+    let id = u32::from_str_radix(
+        text.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap(),
+        16,
+    )
+    .unwrap();
     let connect = |said: &[u8]| {
         let mut stream = TcpStream::connect(fleet[1].settings.address).unwrap();
         stream.write_all(said).unwrap();
@@ -160,9 +194,16 @@ fn handshakes_that_fail_break_off_or_come_to_nothing_are_counted_by_cause() {
     let strangers = [connect(&hello(id)), connect(&hello(!id)), connect(&[0, 0, 0, 2, 1, 0])];
     drop(connect(&[]));
     drop(connect(&hello(id)[..20]));
-    let expected = [("forged", 1), ("unknown_key", 1), ("plain", 1), ("handshake_broken", 2), ("handshake_late", 2)];
+    let expected = [
+        ("forged", 1),
+        ("unknown_key", 1),
+        ("plain", 1),
+        ("handshake_broken", 2),
+        ("handshake_late", 2),
+    ];
     wait_until("all are counted", SOON, || {
-        let counts = expected.map(|(cause, _)| (cause, fleet[1].counter(&format!("refused_{cause}"))));
+        let counts =
+            expected.map(|(cause, _)| (cause, fleet[1].counter(&format!("refused_{cause}"))));
         holds(counts == expected, || format!("{counts:?}"))
     });
     drop((silent, strangers));
@@ -182,17 +223,26 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     fs::write(&path, format!("# ours\n{secret}\n")).unwrap();
     fleet[2].reload();
     let log = fleet[2].log().text();
-    assert!(log.contains(&format!("ERROR {}: line 2: a key is 64 hexadecimal digits", path.display())), "{log}");
-    assert!(log.contains("the keys were not reloaded; the old ones stay in force") && !log.contains("5ec5e7"), "{log}");
+    assert!(
+        log.contains(&format!("ERROR {}: line 2: a key is 64 hexadecimal digits", path.display())),
+        "{log}"
+    );
+    assert!(
+        log.contains("the keys were not reloaded; the old ones stay in force")
+            && !log.contains("5ec5e7"),
+        "{log}"
+    );
     fs::remove_file(&path).unwrap();
     fleet[2].reload();
     assert!(fleet[2].log().text().contains(&format!("ERROR {}: No such file", path.display())));
     assert!(fleet[2].log().text().contains(" WARN settings reloaded, but not the keys"));
     let warning = |daemon: &Daemon| {
         let warnings = daemon.control().status().unwrap().warnings;
-        warnings
-            .iter()
-            .any(|warning| warning.contains("the last reload did not take in the keys, and the old ones stay in force"))
+        warnings.iter().any(|warning| {
+            warning.contains(
+                "the last reload did not take in the keys, and the old ones stay in force",
+            )
+        })
     };
     assert!(warning(&fleet[2]) && !warning(&fleet[1]));
     fleet.add().set_keys("a");
@@ -214,7 +264,11 @@ fn a_key_file_that_others_can_read_or_that_is_none_ends_the_start() {
     fleet[1].launch();
     assert_eq!(fleet[1].wait_for_end(SOON).code(), Some(BAD_SETTINGS));
     let said = fleet[1].stderr();
-    assert!(said.lines().count() == 1 && said.contains(&format!("{}: its mode is 0644", path.display())), "{said}");
+    assert!(
+        said.lines().count() == 1
+            && said.contains(&format!("{}: its mode is 0644", path.display())),
+        "{said}"
+    );
 
     fs::remove_file(&path).unwrap();
     fleet[1].launch();
@@ -230,11 +284,16 @@ fn where_the_keys_are_a_credential_a_reload_says_that_a_restart_takes_in_changed
     fleet[1].write_settings();
     let mut command = mortal(Path::new("env"), None);
     command.arg(format!("CREDENTIALS_DIRECTORY={}", fleet[1].directory().display()));
-    let daemon = Running::start(command.arg(memberd()).arg("--config").arg(fleet[1].config()).stderr(Stdio::null()));
-    wait_until("it answers", SOON, || fleet[1].control().status().map(drop).map_err(|error| error.to_string()));
+    let daemon = Running::start(
+        command.arg(memberd()).arg("--config").arg(fleet[1].config()).stderr(Stdio::null()),
+    );
+    wait_until("it answers", SOON, || {
+        fleet[1].control().status().map(drop).map_err(|error| error.to_string())
+    });
     daemon.signal(Signal::SIGHUP);
     fleet[1].wait_until_logged(" INFO settings reloaded");
-    fleet[1].wait_until_logged("the keys are a credential, of which systemd takes a copy at a start");
+    fleet[1]
+        .wait_until_logged("the keys are a credential, of which systemd takes a copy at a start");
     let status = String::from_utf8(fleet[1].ctl(&["status"]).stdout).unwrap();
     assert!(status.contains("  keys        805cc896 seals, b37ccaa7 accepted\n"), "{status}");
     let json = String::from_utf8(fleet[1].ctl(&["status", "--json"]).stdout).unwrap();
@@ -242,15 +301,17 @@ fn where_the_keys_are_a_credential_a_reload_says_that_a_restart_takes_in_changed
     assert_eq!(json["keys"], serde_json::json!(["805cc896", "b37ccaa7"]));
 }
 
-/// The three steps of changing a key: taken by all, then used by all, then the old one dropped by all. In the midst of each step, with
-/// half of the members through it, one crashes, another comes, and logs are searched all the time.
+/// The three steps of changing a key: taken by all, then used by all, then the old one dropped by
+/// all. In the midst of each step, with half of the members through it, one crashes, another comes,
+/// and logs are searched all the time.
 #[test]
 fn keys_are_changed_in_three_steps_under_crashes_joins_and_greps_and_nobody_is_missed_or_failed() {
     let mut fleet = sealed(7, "a");
     let mut followers = fleet.follow();
     let mut crashed: Vec<(String, String)> = Vec::new();
     for (step, keys) in ["ab", "ba", "b"].into_iter().enumerate() {
-        let numbers: Vec<usize> = (1..=fleet.daemons().len()).filter(|number| fleet[*number].is_running()).collect();
+        let numbers: Vec<usize> =
+            (1..=fleet.daemons().len()).filter(|number| fleet[*number].is_running()).collect();
         let (first, second) = numbers.split_at(numbers.len() / 2);
         for number in first {
             fleet[*number].set_keys(keys);
@@ -263,7 +324,8 @@ fn keys_are_changed_in_three_steps_under_crashes_joins_and_greps_and_nobody_is_m
         let dead: Vec<&str> = crashed.iter().map(|(name, _)| name.as_str()).collect();
         followers.assert_crash_noticed(&crash.id, crash.at, &dead);
 
-        // A newcomer with the keys of this step, through an introducer that has them or has not yet.
+        // A newcomer with the keys of this step, through an introducer that has them or has not
+        // yet.
         let introducer = if step == 0 { first[0] } else { second[0] };
         let address = fleet[introducer].settings.address.to_string();
         let newcomer = fleet.add();
@@ -286,12 +348,20 @@ fn keys_are_changed_in_three_steps_under_crashes_joins_and_greps_and_nobody_is_m
         fleet.assert_logs_accuse_none_but(&ids);
     }
     for daemon in fleet.running() {
-        assert_eq!((daemon.counter("refused_unknown_key"), daemon.counter("refused_forged")), (0, 0), "{}", daemon.name());
+        assert_eq!(
+            (daemon.counter("refused_unknown_key"), daemon.counter("refused_forged")),
+            (0, 0),
+            "{}",
+            daemon.name()
+        );
     }
     // Who has only the old key is a stranger now.
     fleet.add().set_keys("a");
     let number = fleet.daemons().len();
     fleet[number].start();
     assert!(failed_join(&fleet[number]).contains("compare memberctl key list"));
-    assert_eq!(fleet[1].control().standing(&format!("vm{number}")).unwrap(), None::<(MemberStatus, u64)>);
+    assert_eq!(
+        fleet[1].control().standing(&format!("vm{number}")).unwrap(),
+        None::<(MemberStatus, u64)>
+    );
 }

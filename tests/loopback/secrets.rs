@@ -1,4 +1,5 @@
-//! Where the group's key is not: in no log, in no core dump, and not in memory once it is done with.
+//! Where the group's key is not: in no log, in no core dump, and not in memory once it is done
+//! with.
 
 use memberd_control::keyring::Keyring;
 use memberd_tests::binaries::{memberctl, memberd, mortal};
@@ -16,10 +17,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
-/// Bytes that no two tests share, as a key; and how it would look in a log, in hexadecimal digits of both cases, base64 and as a list.
+/// Bytes that no two tests share, as a key; and how it would look in a log, in hexadecimal digits
+/// of both cases, base64 and as a list.
 fn traces_of(key: &[u8; 32]) -> Vec<String> {
     let digits = |case: fn(&u8) -> String| key.iter().map(case).collect::<String>();
-    let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let letters: Vec<char> =
+        ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
     let base64 = |skipped: usize| {
         let groups = key[skipped..].chunks_exact(3);
         groups.flat_map(|group| {
@@ -28,8 +31,11 @@ fn traces_of(key: &[u8; 32]) -> Vec<String> {
         })
     };
     let list = key[..8].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-    let mut traces =
-        vec![digits(|byte| format!("{byte:02x}"))[..16].to_owned(), digits(|byte| format!("{byte:02X}"))[..16].to_owned(), list];
+    let mut traces = vec![
+        digits(|byte| format!("{byte:02x}"))[..16].to_owned(),
+        digits(|byte| format!("{byte:02X}"))[..16].to_owned(),
+        list,
+    ];
     traces.extend((0..3).map(|skipped| base64(skipped).take(12).collect::<String>()));
     traces
 }
@@ -68,17 +74,23 @@ fn the_key_is_in_no_log() {
 /// core(5): cores are allowed here, whatever their size.
 fn allow_cores() {
     let (_, most) = getrlimit(Resource::RLIMIT_CORE).unwrap();
-    assert!(most > 0, "a limit keeps all processes here from leaving a core: run this where it is higher");
+    assert!(
+        most > 0,
+        "a limit keeps all processes here from leaving a core: run this where it is higher"
+    );
     setrlimit(Resource::RLIMIT_CORE, most, most).unwrap();
 }
 
-/// Has a daemon crash; whether it left a core, by wait(2), and the files of it that are in its directory, where it runs.
+/// Has a daemon crash; whether it left a core, by wait(2), and the files of it that are in its
+/// directory, where it runs.
 fn crash_with_cores(daemon: &mut Daemon) -> (bool, Vec<PathBuf>) {
     daemon.signal(Signal::SIGABRT);
     let ended = daemon.wait_for_end(SOON);
     assert_eq!(ended.signal(), Some(Signal::SIGABRT as i32), "{ended:?}");
     let files = fs::read_dir(daemon.directory()).unwrap().map(|entry| entry.unwrap().path());
-    let cores = files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("core")).collect();
+    let cores = files
+        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("core"))
+        .collect();
     (ended.core_dumped(), cores)
 }
 
@@ -94,17 +106,22 @@ fn a_daemon_with_a_key_leaves_no_core_when_it_crashes_and_one_without_does() {
     assert_eq!(fs::metadata(format!("/proc/{}/mem", fleet[1].pid())).unwrap().uid(), 0);
     assert_eq!(crash_with_cores(&mut fleet[1]), (false, Vec::new()));
 
-    // The same crash without a key, to see that there would have been one, with what the daemon knows.
+    // The same crash without a key, to see that there would have been one, with what the daemon
+    // knows.
     let mut open = Fleet::start(2);
     let known = open.id(2);
     let (dumped, cores) = crash_with_cores(&mut open[1]);
     assert!(dumped, "no process here leaves a core");
-    // Where the system pipes them to a program or keeps them elsewhere, that is all there is to see: core(5).
+    // Where the system pipes them to a program or keeps them elsewhere, that is all there is to
+    // see: core(5).
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     if !pattern.starts_with(['|', '/']) {
         let core = fs::read(cores.first().unwrap()).unwrap();
         let name = known.split('@').next().unwrap();
-        assert!(count(&core, name.as_bytes()) > 0 && core.starts_with(b"\x7fELF"), "{name} is not in the core");
+        assert!(
+            count(&core, name.as_bytes()) > 0 && core.starts_with(b"\x7fELF"),
+            "{name} is not in the core"
+        );
     }
 }
 
@@ -116,9 +133,12 @@ fn no_program_that_reads_or_makes_a_key_leaves_a_core_not_even_before_it_has_the
     let settings = directory.path().join("memberd.toml");
     mkfifo(&settings, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let mut checking = mortal(&memberd(), None);
-    let checking = Running::start(checking.current_dir(&directory).args(["--check", "--config"]).arg(&settings));
+    let checking = Running::start(
+        checking.current_dir(&directory).args(["--check", "--config"]).arg(&settings),
+    );
     let writing = wait_until("it reads", SOON, || {
-        let opened = File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&settings);
+        let opened =
+            File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&settings);
         opened.map_err(|error| error.to_string())
     });
     // It waits for somebody to take the key.
@@ -126,7 +146,8 @@ fn no_program_that_reads_or_makes_a_key_leaves_a_core_not_even_before_it_has_the
     let room = fcntl(&full, FcntlArg::F_GETPIPE_SZ).unwrap();
     (&full).write_all(&vec![0; usize::try_from(room).unwrap()]).unwrap();
     let mut generating = mortal(&memberctl(), None);
-    let generating = Running::start(generating.current_dir(&directory).args(["key", "generate"]).stdout(full));
+    let generating =
+        Running::start(generating.current_dir(&directory).args(["key", "generate"]).stdout(full));
     wait_until("it writes", SOON, || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", generating.pid())).unwrap();
         holds(stat.contains("(memberctl) S "), || stat)
@@ -139,7 +160,8 @@ fn no_program_that_reads_or_makes_a_key_leaves_a_core_not_even_before_it_has_the
     drop(writing);
 }
 
-/// How often these bytes are in what a process has written in its memory: proc(5). As root only; none if this process may not look.
+/// How often these bytes are in what a process has written in its memory: proc(5). As root only;
+/// none if this process may not look.
 fn in_memory(pid: Pid, needle: &[u8]) -> Option<usize> {
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
@@ -168,7 +190,9 @@ fn secrets(line: &str) -> [(&'static str, Vec<u8>); 4] {
     let keyring = Keyring::parse(line).unwrap();
     let [key] = keyring.keys() else { panic!("one key") };
     let digits = line.trim_end().rsplit(':').next().unwrap().to_owned();
-    let bytes = (0..32).map(|place| u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).unwrap()).collect();
+    let bytes = (0..32)
+        .map(|place| u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).unwrap())
+        .collect();
     [
         ("digits", digits.into_bytes()),
         ("key", bytes),
@@ -196,7 +220,11 @@ fn a_key_is_wiped_from_memory_and_what_was_derived_from_it_when_it_is_taken_out_
     // That it can be found when it is there.
     let there = found(&fleet, &old);
     assert!(there[2].1 > Some(0) && there[3].1 > Some(0), "{there:?}");
-    assert_eq!((there[0].1, there[1].1), (Some(0), Some(0)), "the key itself is not needed any more: {there:?}");
+    assert_eq!(
+        (there[0].1, there[1].1),
+        (Some(0), Some(0)),
+        "the key itself is not needed any more: {there:?}"
+    );
     for keys in [format!("{old}{new}"), format!("{new}{old}"), new.clone()] {
         for daemon in fleet.daemons_mut() {
             write(daemon, &keys);
@@ -205,7 +233,8 @@ fn a_key_is_wiped_from_memory_and_what_was_derived_from_it_when_it_is_taken_out_
     }
     let there = found(&fleet, &new);
     assert!(there[2].1 > Some(0) && there[3].1 > Some(0), "{there:?}");
-    // What is under way with the old key ends first. The library for connections does not wipe their secret: SECURITY.md says so.
+    // What is under way with the old key ends first. The library for connections does not wipe
+    // their secret: SECURITY.md says so.
     wait_until("nothing of the old key is left", SOON, || {
         let left = found(&fleet, &old);
         holds(left[..3].iter().all(|(_, found)| *found == Some(0)), || format!("{left:?}"))

@@ -7,7 +7,13 @@ use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// Stops a member for so long, while the others are watched.
-fn stop_for(fleet: &Fleet, number: usize, span: Duration, followers: &mut Followers, may_fail: &[&str]) {
+fn stop_for(
+    fleet: &Fleet,
+    number: usize,
+    span: Duration,
+    followers: &mut Followers,
+    may_fail: &[&str],
+) {
     fleet[number].signal(Signal::SIGSTOP);
     fleet.assert_quiet_for(followers, span, may_fail);
     fleet[number].signal(Signal::SIGCONT);
@@ -35,16 +41,25 @@ fn a_member_that_stands_still_for_ten_seconds_fails_comes_back_by_itself_and_acc
         assert!(daemon.log().failed().contains(&old), "{} did not notice", daemon.name());
     }
     let new = wait_until("vm3 is back in every list under a new incarnation", SOON, || {
-        let ids = fleet.running().map(|daemon| daemon.control().alive()).collect::<Result<Vec<_>, _>>();
+        let ids =
+            fleet.running().map(|daemon| daemon.control().alive()).collect::<Result<Vec<_>, _>>();
         let ids = ids.map_err(|error| error.to_string())?;
-        holds(ids.iter().all(|list| list.len() == 6 && *list == ids[0] && !list.contains(&old)), || format!("{ids:?}"))?;
+        holds(
+            ids.iter().all(|list| list.len() == 6 && *list == ids[0] && !list.contains(&old)),
+            || format!("{ids:?}"),
+        )?;
         ids[0].iter().find(|id| id.starts_with("vm3@")).cloned().ok_or("no vm3".to_owned())
     });
     assert!(new > old, "{new} is younger than {old}");
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[&old]);
     fleet.assert_logs_accuse_none_but(&[&old]);
     for daemon in fleet.daemons() {
-        let blamed = daemon.log().changes().into_iter().filter(|line| line.noticed_by.as_deref() == Some("vm3")).count();
+        let blamed = daemon
+            .log()
+            .changes()
+            .into_iter()
+            .filter(|line| line.noticed_by.as_deref() == Some("vm3"))
+            .count();
         assert_eq!(blamed, 0, "{} says that vm3 noticed failures", daemon.name());
     }
 }
@@ -77,7 +92,9 @@ fn a_crash_is_noticed_while_another_member_stands_still() {
     fleet[5].signal(Signal::SIGCONT);
     wait_until("vm5 has heard of the crash, and is in every list", SOON, || {
         let standing = fleet[5].control().standing("vm2").map_err(|error| error.to_string())?;
-        holds(standing.is_some_and(|(status, _)| status == MemberStatus::Failed), || format!("{standing:?}"))
+        holds(standing.is_some_and(|(status, _)| status == MemberStatus::Failed), || {
+            format!("{standing:?}")
+        })
     });
     fleet.wait_until_whole();
     followers.assert_none_failed_but(&[&crash.id, &stopped]);

@@ -17,7 +17,8 @@ fn failed_start(daemon: &mut Daemon, status: i32) -> Vec<String> {
     said.lines().map(str::to_owned).collect()
 }
 
-/// Starts a second daemon with something of the first, and asserts that it fails, names that, and leaves the first alone.
+/// Starts a second daemon with something of the first, and asserts that it fails, names that, and
+/// leaves the first alone.
 fn assert_second_is_turned_away(share: impl Fn(&Daemon, &mut Daemon) -> String) {
     let mut fleet = Fleet::idle(1);
     fleet.add();
@@ -91,14 +92,18 @@ fn every_bad_setting_is_told_with_file_line_and_key() {
         let said = failed_start(&mut fleet[1], BAD_SETTINGS);
         let place = if key == "nodes" { 3 } else { 4 };
         let expected = format!("{}:{place}: {key}", config.display());
-        assert!(said.iter().any(|line| line.contains(&expected)), "{said:?} is not about {expected}");
+        assert!(
+            said.iter().any(|line| line.contains(&expected)),
+            "{said:?} is not about {expected}"
+        );
     }
 }
 
 #[test]
 fn all_bad_settings_are_told_at_once() {
     let mut fleet = Fleet::new(1);
-    let settings = "[node]\nname = \"vm1\"\naddress = \"127.0.0.1\"\nport = 0\n[logs]\nlevel = \"loud\"\n";
+    let settings =
+        "[node]\nname = \"vm1\"\naddress = \"127.0.0.1\"\nport = 0\n[logs]\nlevel = \"loud\"\n";
     fs::write(fleet[1].config(), settings).unwrap();
     let said = failed_start(&mut fleet[1], BAD_SETTINGS);
     for (line, place) in said.iter().zip([":4: node.port: ", ":6: logs.level: "]) {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 /// What becomes of a file's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
 
-/// A little less than the time for which a daemon gathers changes before it writes them: it writes 485 to 500 ms after the join is written.
+/// A little less than the time for which a daemon gathers changes before it writes them: it writes
+/// 485 to 500 ms after the join is written.
 const NEARLY_GATHERED: Duration = Duration::from_millis(470);
 
 #[test]
@@ -24,29 +25,45 @@ fn the_state_is_whole_and_says_what_was_acknowledged_when_a_daemon_is_killed_at_
     let mut chance = Chance::new(size::seed());
     let mut used = BTreeSet::new();
     for crash in 0..size::kills(60) {
-        let (leaves, is_acknowledged, gathered) = (crash % 2 == 1, crash % 4 > 1, matches!(crash % 20, 16 | 17));
+        let (leaves, is_acknowledged, gathered) =
+            (crash % 2 == 1, crash % 4 > 1, matches!(crash % 20, 16 | 17));
         if gathered {
             wait_until_gathered(&fleet[2]);
         }
-        // Whatever becomes of these: the daemon is killed under them, or as soon as it has said that they are done.
+        // Whatever becomes of these: the daemon is killed under them, or as soon as it has said
+        // that they are done.
         let control = fleet[2].control();
-        let asking = thread::spawn(move || (control.join().ok(), if leaves { control.leave().ok() } else { None }));
-        let (start, moment) = (Instant::now(), Duration::from_micros(u64::try_from(chance.below(40_000)).unwrap()));
+        let asking = thread::spawn(move || {
+            (control.join().ok(), if leaves { control.leave().ok() } else { None })
+        });
+        let (start, moment) =
+            (Instant::now(), Duration::from_micros(u64::try_from(chance.below(40_000)).unwrap()));
         wait_until("the moment has come", stretched(SOON), || {
-            let come = if is_acknowledged { asking.is_finished() } else { start.elapsed() >= moment };
+            let come =
+                if is_acknowledged { asking.is_finished() } else { start.elapsed() >= moment };
             holds(come, || format!("{moment:?}"))
         });
         fleet[2].kill();
         let (joined, left) = asking.join().unwrap();
-        assert!(!is_acknowledged || (joined.is_some() && left.is_some() == leaves), "{joined:?} {left:?}");
+        assert!(
+            !is_acknowledged || (joined.is_some() && left.is_some() == leaves),
+            "{joined:?} {left:?}"
+        );
         fleet[2].start();
         if left.is_some() {
             let status = fleet[2].control().status().unwrap();
             // That it tries to come back would be among the warnings.
-            assert_eq!((status.phase.as_str(), status.warnings), ("out", vec![]), "after kill {crash}, having left");
+            assert_eq!(
+                (status.phase.as_str(), status.warnings),
+                ("out", vec![]),
+                "after kill {crash}, having left"
+            );
         } else if let Some(before) = joined.filter(|_| !leaves) {
             let again = wait_until_member(&fleet[2]);
-            assert!(incarnation(&again) > incarnation(&before), "after kill {crash} {before} came back as {again}");
+            assert!(
+                incarnation(&again) > incarnation(&before),
+                "after kill {crash} {before} came back as {again}"
+            );
         }
         if let Some(id) = fleet[2].control().status().unwrap().id {
             used.insert(incarnation(&id));
@@ -63,16 +80,22 @@ fn the_state_is_whole_and_says_what_was_acknowledged_when_a_daemon_is_killed_at_
     let seen: Vec<u64> = followers
         .seen()
         .iter()
-        .filter(|seen| seen.observer == "vm1" && seen.status == MemberStatus::Alive && seen.id.starts_with("vm2@"))
+        .filter(|seen| {
+            seen.observer == "vm1"
+                && seen.status == MemberStatus::Alive
+                && seen.id.starts_with("vm2@")
+        })
         .map(|seen| incarnation(&seen.id))
         .collect();
     assert!(seen.len() > 1 && seen.is_sorted_by(|earlier, later| earlier < later), "{seen:?}");
 }
 
-/// Waits until a daemon that is in the group is about to write what has changed since it joined; the join itself it has written at once.
+/// Waits until a daemon that is in the group is about to write what has changed since it joined;
+/// the join itself it has written at once.
 fn wait_until_gathered(daemon: &Daemon) {
     daemon.control().join().unwrap();
-    let written = fs::metadata(daemon.settings.state_dir.join("members.cbor")).unwrap().modified().unwrap();
+    let written =
+        fs::metadata(daemon.settings.state_dir.join("members.cbor")).unwrap().modified().unwrap();
     wait_until("changes have been gathered", SOON, || {
         let since = written.elapsed().unwrap();
         holds(since >= NEARLY_GATHERED, || format!("{since:?}"))
@@ -101,10 +124,13 @@ fn a_damaged_state_is_told_moved_aside_and_made_good_by_the_one_before() {
         let crash = fleet.crash(&[2]).remove(0);
         let file = fleet[2].settings.state_dir.join("members.cbor");
         let good = fs::read(&file).unwrap();
-        // A file of its own: if the crash came in the midst of a write, the one before is the very same file still.
+        // A file of its own: if the crash came in the midst of a write, the one before is the very
+        // same file still.
         fs::remove_file(&file).unwrap();
         fs::write(&file, damage(&good)).unwrap();
-        let warned = |text: &str| text.lines().filter(|line| line.contains(" WARN ") && line.contains("damaged")).count();
+        let warned = |text: &str| {
+            text.lines().filter(|line| line.contains(" WARN ") && line.contains("damaged")).count()
+        };
         let before = warned(&fleet[2].log().text());
         fleet[2].start();
         fleet.wait_until_whole();
@@ -126,7 +152,11 @@ fn a_machine_that_lost_all_its_state_starts_as_a_new_one_and_is_let_in_with_a_la
     fleet[2].start();
     assert_eq!(fleet[2].control().status().unwrap().phase, "out");
     let log = fleet[2].log().text();
-    assert_eq!(log.lines().filter(|line| line.contains(" WARN ") && line.contains("damaged")).count(), 2, "{log}");
+    assert_eq!(
+        log.lines().filter(|line| line.contains(" WARN ") && line.contains("damaged")).count(),
+        2,
+        "{log}"
+    );
     let output = fleet[2].ctl(&["join"]);
     assert!(output.status.success(), "{output:?}");
     assert!(incarnation(&fleet.id(2)) > incarnation(&crash.id));

@@ -55,17 +55,25 @@ fn a_grep_asks_only_those_that_have_the_tags() {
     assert!(db.starts_with("vm2:") && db.lines().count() == 1, "{db}");
     let nobody = grep(&["--tag", "zone"]);
     let words = String::from_utf8(nobody.stderr).unwrap();
-    assert_eq!((nobody.status.code(), words.contains("no member to ask has such tags")), (Some(2), true), "{words}");
+    assert_eq!(
+        (nobody.status.code(), words.contains("no member to ask has such tags")),
+        (Some(2), true),
+        "{words}"
+    );
 }
 
 #[test]
 fn long_tags_are_cut_to_fit_a_terminal_and_whole_in_a_pipe() {
     let note = "hired until the end of May, then sold to the highest";
-    let fleet = Fleet::start_with(1, |daemon| daemon.settings.tags = vec![("note", note), ("role", "web")]);
+    let fleet =
+        Fleet::start_with(1, |daemon| daemon.settings.tags = vec![("note", note), ("role", "web")]);
     let piped = String::from_utf8(fleet[1].ctl(&["list", "--tags"]).stdout).unwrap();
     assert!(piped.contains(&format!("note={note} role=web\n")), "{piped}");
     let socket = fleet[1].settings.socket.display();
-    let line = format!("stty rows 24 cols 60; {} --socket {socket} list --tags --color never", memberctl().display());
+    let line = format!(
+        "stty rows 24 cols 60; {} --socket {socket} list --tags --color never",
+        memberctl().display()
+    );
     let mut terminal = Terminal::run(&line, &[]);
     terminal.wait_until_shown("… role=web");
     assert!(terminal.wait().success());

@@ -15,8 +15,13 @@ fn one_screen_is_printed_with_the_whole_ring() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(text.lines().count(), 24, "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    assert!(text.starts_with("vm1  4 alive  1 failed  0 left  list as 3 of 3 neighbours have it\n"), "{text}");
-    for words in ["[vm3]", "# vm", " x", "vm1*", "watched by ", "vm4 failed, noticed by ", " B/s, in "] {
+    assert!(
+        text.starts_with("vm1  4 alive  1 failed  0 left  list as 3 of 3 neighbours have it\n"),
+        "{text}"
+    );
+    for words in
+        ["[vm3]", "# vm", " x", "vm1*", "watched by ", "vm4 failed, noticed by ", " B/s, in "]
+    {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
@@ -26,7 +31,10 @@ fn a_member_that_nobody_knows_cannot_be_selected() {
     let fleet = Fleet::start(1);
     let output = fleet[1].ctl(&["top", "--once", "--member", "vm9"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "memberctl: vm9 is not in the list: see memberctl list --all\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "memberctl: vm9 is not in the list: see memberctl list --all\n"
+    );
 }
 
 #[test]
@@ -34,7 +42,10 @@ fn without_a_terminal_it_says_what_else_there_is() {
     let fleet = Fleet::start(1);
     let output = fleet[1].ctl(&["top"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("top needs a terminal: try memberctl top --once"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("top needs a terminal: try memberctl top --once")
+    );
 }
 
 #[test]
@@ -47,7 +58,10 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
     fleet.join_all();
     fleet.wait_until_whole();
     let socket = fleet[1].settings.socket.display();
-    let line = format!("stty rows 24 cols 80; {} --socket {socket} top --color never", memberctl().display());
+    let line = format!(
+        "stty rows 24 cols 80; {} --socket {socket} top --color never",
+        memberctl().display()
+    );
     let mut terminal = Terminal::run(&line, &[]);
     // Blank cells are jumped over, so single words are looked for.
     terminal.wait_until_shown("CHANGES");

@@ -31,7 +31,8 @@ fn answer(to: SocketAddr, request: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A heartbeat of the next version, with the sender's own entry for news, and with an element that only that version has.
+/// A heartbeat of the next version, with the sender's own entry for news, and with an element that
+/// only that version has.
 fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
     let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
     let number = |number: u64| [&[0x1b][..], &number.to_be_bytes()].concat();
@@ -85,7 +86,8 @@ fn a_request_of_another_version_or_kind_is_told_so() {
     for head in [[PROTOCOL_VERSION + 2, 0], [0, 0], [PROTOCOL_VERSION, 99], [NEXT, 99]] {
         assert_eq!(answer(daemon, &head), told, "{head:?}");
     }
-    // [2, { "Danc": {} }] is understood as far as that it is not known: a reply, with this version's number.
+    // [2, { "Danc": {} }] is understood as far as that it is not known: a reply, with this
+    // version's number.
     let reply = answer(daemon, &[NEXT, 0, 0x82, NEXT, 0xa1, 0x64, b'D', b'a', b'n', b'c', 0xa0]);
     assert!(reply.windows(7).any(|words| words == b"Version"), "{reply:?}");
 }
@@ -94,15 +96,26 @@ fn a_request_of_another_version_or_kind_is_told_so() {
 fn who_joins_a_group_of_another_version_is_told_both() {
     let mut fleet = Fleet::new(2);
     let listener = TcpListener::bind(fleet[2].settings.address).unwrap();
-    // [3, { "Refused": { "Version": { "group": 3 } } }], and what a listener of another version says.
-    let words: &[&[u8]] = &[&[0x82, 3, 0xa1, 0x67], b"Refused", &[0xa1, 0x67], b"Version", &[0xa1, 0x65], b"group", &[3]];
+    // [3, { "Refused": { "Version": { "group": 3 } } }], and what a listener of another version
+    // says.
+    let words: &[&[u8]] = &[
+        &[0x82, 3, 0xa1, 0x67],
+        b"Refused",
+        &[0xa1, 0x67],
+        b"Version",
+        &[0xa1, 0x65],
+        b"group",
+        &[3],
+    ];
     let replies = [framed(words), vec![6, 0, 0, 0]];
     let introducer = thread::spawn(move || {
         for reply in replies {
             let (mut stream, _) = listener.accept().unwrap();
             let mut length = [0; 4];
             stream.read_exact(&mut length).unwrap();
-            stream.read_exact(&mut vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()]).unwrap();
+            stream
+                .read_exact(&mut vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()])
+                .unwrap();
             stream.write_all(&reply).unwrap();
         }
     });

@@ -1,4 +1,5 @@
-//! A machine whose network interface goes down and up, or gets another address, while its daemon runs on.
+//! A machine whose network interface goes down and up, or gets another address, while its daemon
+//! runs on.
 
 use memberd_tests::control::incarnation;
 use memberd_tests::wait::{IN_SOME_LIST, SOON, holds};
@@ -38,7 +39,8 @@ fn assert_failed_in_time(fleet: &Fleet, followers: &mut Followers, break_it: &st
     lost
 }
 
-/// Mends it; all lists are whole again soon, with the machine under a larger incarnation and everybody else under the same.
+/// Mends it; all lists are whole again soon, with the machine under a larger incarnation and
+/// everybody else under the same.
 fn assert_back_by_itself(fleet: &Fleet, followers: &mut Followers, lost: &str, mend: &str) {
     let mended = Instant::now();
     fleet.network().ip(CHANGED, mend);
@@ -61,11 +63,13 @@ fn a_machine_whose_interface_goes_down_is_failed_in_time_and_back_by_itself_when
 fn a_machine_that_loses_its_address_is_failed_in_time_and_back_by_itself_when_it_has_it_again() {
     let Some(fleet) = fleet() else { return };
     let mut followers = followers(&fleet);
-    let lost = assert_failed_in_time(&fleet, &mut followers, "address delete 10.88.0.5/24 dev eth0");
+    let lost =
+        assert_failed_in_time(&fleet, &mut followers, "address delete 10.88.0.5/24 dev eth0");
     assert_back_by_itself(&fleet, &mut followers, &lost, "address add 10.88.0.5/24 dev eth0");
 }
 
-/// What OPERATIONS.md says of a machine that moved: its daemon says so, and is a member under the new address once that is in its settings.
+/// What OPERATIONS.md says of a machine that moved: its daemon says so, and is a member under the
+/// new address once that is in its settings.
 #[test]
 fn a_machine_that_gets_another_address_says_so_and_is_a_member_there_once_its_settings_have_it() {
     let Some(mut fleet) = fleet() else { return };
@@ -74,16 +78,23 @@ fn a_machine_that_gets_another_address_says_so_and_is_a_member_there_once_its_se
     let lost = assert_failed_in_time(&fleet, &mut followers, change);
     fleet[CHANGED].wait_until_logged("10.88.0.5 is no address of this machine any more");
     let warnings = fleet[CHANGED].control().status().unwrap().warnings;
-    assert!(warnings.iter().any(|warning| warning.contains("10.88.0.5 is no address of this machine")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|warning| warning.contains("10.88.0.5 is no address of this machine")),
+        "{warnings:?}"
+    );
 
     fleet[CHANGED].signal(nix::sys::signal::Signal::SIGTERM);
     fleet[CHANGED].wait_for_end(SOON);
-    fleet[CHANGED].settings.address = SocketAddr::new("10.88.0.55".parse().unwrap(), fleet[CHANGED].settings.address.port());
+    fleet[CHANGED].settings.address =
+        SocketAddr::new("10.88.0.55".parse().unwrap(), fleet[CHANGED].settings.address.port());
     fleet[CHANGED].start();
     let joined = fleet[CHANGED].ctl(&["join"]);
     assert!(joined.status.success(), "{joined:?}");
     let ids = fleet.wait_until_whole();
-    let back = ids.iter().find(|id| id.starts_with("vm5@10.88.0.55:")).unwrap_or_else(|| panic!("{ids:?}"));
+    let back = ids
+        .iter()
+        .find(|id| id.starts_with("vm5@10.88.0.55:"))
+        .unwrap_or_else(|| panic!("{ids:?}"));
     assert!(incarnation(back) > incarnation(&lost), "{back} after {lost}");
     wait_until("vm5 is in every list once", SOON, || {
         let all = fleet[1].control().list(true).map_err(|error| error.to_string())?;

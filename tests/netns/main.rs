@@ -1,9 +1,12 @@
-//! Fleets of real daemons, each in a network namespace of its own, around a switch that loses, cuts and heals.
+//! Fleets of real daemons, each in a network namespace of its own, around a switch that loses, cuts
+//! and heals.
 //!
-//! They need root, `ip` (iproute2), `nft` (nftables), `nsenter` and `setpriv` (util-linux). Where one of them is missing every test says so
-//! and passes, but with `CI=true` in the environment it fails.
+//! They need root, `ip` (iproute2), `nft` (nftables), `nsenter` and `setpriv` (util-linux). Where
+//! one of them is missing every test says so and passes, but with `CI=true` in the environment it
+//! fails.
 //!
-//! `cargo build --workspace --bins && cargo test -p memberd-tests --test netns`, as root. The environment makes it longer:
+//! `cargo build --workspace --bins && cargo test -p memberd-tests --test netns`, as root. The
+//! environment makes it longer:
 //!
 //! | variable | default | |
 //! |---|---|---|
@@ -14,7 +17,12 @@
 //!
 //! `make bench-netns` measures all of it at full size beside the simulator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests, and helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests, and helpers of tests"
+)]
 
 mod crashes;
 mod interface;

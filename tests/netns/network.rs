@@ -89,6 +89,8 @@ fn what_a_killed_run_left_is_removed_by_the_next_and_what_lives_is_not() {
     assert!(made.success());
     // Another test may be the next.
     let _next = Network::new(1).unwrap();
-    wait_until("the leftover is gone", SOON, || holds(!Path::new("/run/netns").join(left).exists(), || left.to_owned()));
+    wait_until("the leftover is gone", SOON, || {
+        holds(!Path::new("/run/netns").join(left).exists(), || left.to_owned())
+    });
     assert!(fs::exists(living.namespace(1)).unwrap());
 }

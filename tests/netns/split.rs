@@ -14,7 +14,11 @@ fn a_split_in_halves_heals_by_itself_and_nobody_comes_back_under_an_older_incarn
     fleet.form();
     let healed = split::halves(&fleet, Duration::from_secs(20));
     assert!(healed.whole <= WHOLE, "every list was whole only {:?} after the heal", healed.whole);
-    assert!(healed.renewed <= 10, "{} members took new incarnations, more than one half", healed.renewed);
+    assert!(
+        healed.renewed <= 10,
+        "{} members took new incarnations, more than one half",
+        healed.renewed
+    );
     let mut followers = fleet.follow();
     // Longer than two failure timeouts, so that whatever the split left behind would be seen.
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);

@@ -23,7 +23,8 @@ pub fn memberctl() -> PathBuf {
 fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has an executable");
     // target/debug/deps/loopback-0123456789abcdef
-    let directory = test.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
+    let directory =
+        test.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
     let path = directory.join(name);
     assert!(path.is_file(), "{} is missing: cargo build --workspace --bins", path.display());
     path
@@ -37,9 +38,10 @@ pub fn simulate() -> PathBuf {
     built("examples/simulate")
 }
 
-/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of util-linux, prctl(2) PR_SET_PDEATHSIG),
-/// in a network namespace if one is named. Its process id is the program's own. An interrupt ends it, even if the tests run in the background of a
-/// shell, which has them and all that they start ignore it (`env` of coreutils).
+/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of
+/// util-linux, prctl(2) PR_SET_PDEATHSIG), in a network namespace if one is named. Its process id
+/// is the program's own. An interrupt ends it, even if the tests run in the background of a shell,
+/// which has them and all that they start ignore it (`env` of coreutils).
 pub fn mortal(program: &Path, namespace: Option<&Path>) -> Command {
     let mut command = match namespace {
         Some(namespace) => {

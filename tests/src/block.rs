@@ -24,7 +24,8 @@ impl Block {
             let [a, b, ..] = random.hash_one(attempt).to_ne_bytes();
             let prefix = [127, 64 + a % 64, b];
             // The block is held by listening on its last address, which no daemon is given.
-            let listener = TcpListener::bind((Ipv4Addr::new(127, 64 + a % 64, b, 254), PORT)).ok()?;
+            let listener =
+                TcpListener::bind((Ipv4Addr::new(127, 64 + a % 64, b, 254), PORT)).ok()?;
             Some(Block { prefix, _held: listener })
         });
         free.expect("a free block of loopback addresses")

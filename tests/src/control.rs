@@ -1,7 +1,9 @@
 //! A blocking client of the control socket, for looking often.
 
 use memberd_control::frame::{FrameError, read_frame, write_frame};
-use memberd_control::message::{Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Refusal, Reply, Request, StatusReport};
+use memberd_control::message::{
+    Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Refusal, Reply, Request, StatusReport,
+};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,9 @@ const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// # Panics
 /// When there is none.
 pub fn incarnation(id: &str) -> u64 {
-    id.rsplit_once('/').and_then(|(_, number)| number.parse().ok()).unwrap_or_else(|| panic!("{id} has no incarnation"))
+    id.rsplit_once('/')
+        .and_then(|(_, number)| number.parse().ok())
+        .unwrap_or_else(|| panic!("{id} has no incarnation"))
 }
 
 /// Why there is no answer.
@@ -54,10 +58,17 @@ impl Control {
     ///
     /// # Errors
     /// When the daemon cannot be reached.
-    pub fn ask(&self, request: &Request, patience: Option<Duration>) -> Result<UnixStream, ControlError> {
+    pub fn ask(
+        &self,
+        request: &Request,
+        patience: Option<Duration>,
+    ) -> Result<UnixStream, ControlError> {
         let mut stream = UnixStream::connect(&self.path).map_err(ControlError::Unreachable)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(ControlError::Unreachable)?;
-        write_frame(&mut stream, &Hello { protocol: PROTOCOL_VERSION, program: "memberd-tests".to_owned() })?;
+        write_frame(
+            &mut stream,
+            &Hello { protocol: PROTOCOL_VERSION, program: "memberd-tests".to_owned() },
+        )?;
         let _: Hello = read_frame(&mut stream)?;
         write_frame(&mut stream, request)?;
         stream.set_read_timeout(patience).map_err(ControlError::Unreachable)?;
@@ -96,7 +107,10 @@ impl Control {
     /// When there is no list.
     pub fn standing(&self, name: &str) -> Result<Option<(MemberStatus, u64)>, ControlError> {
         let members = self.list(true)?;
-        let member = members.into_iter().filter(|member| member.name == name).max_by_key(|member| member.incarnation);
+        let member = members
+            .into_iter()
+            .filter(|member| member.name == name)
+            .max_by_key(|member| member.incarnation);
         Ok(member.map(|member| (member.status, member.incarnation)))
     }
 

@@ -1,4 +1,5 @@
-//! A crowd of TCP connections from a machine that belongs to no group, opened and held, and opened again when they are closed.
+//! A crowd of TCP connections from a machine that belongs to no group, opened and held, and opened
+//! again when they are closed.
 
 use crate::namespaces;
 use nix::errno::Errno;
@@ -34,7 +35,8 @@ struct Counts {
 }
 
 impl Crowd {
-    /// Opens so many connections from a network namespace to this address, each of which says nothing.
+    /// Opens so many connections from a network namespace to this address, each of which says
+    /// nothing.
     ///
     /// # Panics
     /// When this process may not have so many descriptors, or there is no such namespace.
@@ -42,7 +44,8 @@ impl Crowd {
         raise_limit(u64::try_from(size).expect("a small number") + OTHERS);
         let (ended, counts) = (Arc::new(AtomicBool::new(false)), Arc::new(Counts::default()));
         let thread = thread::spawn({
-            let (ended, counts, namespace) = (Arc::clone(&ended), Arc::clone(&counts), namespace.to_owned());
+            let (ended, counts, namespace) =
+                (Arc::clone(&ended), Arc::clone(&counts), namespace.to_owned());
             move || namespaces::within(&namespace, || hold(to, size, &ended, &counts))
         });
         Crowd { ended, counts, thread: Some(thread) }
@@ -106,6 +109,7 @@ fn is_open(mut stream: &TcpStream) -> bool {
 fn raise_limit(wanted: u64) {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
     if soft < wanted {
-        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).expect("the right to so many descriptors");
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted))
+            .expect("the right to so many descriptors");
     }
 }

@@ -79,11 +79,20 @@ impl Daemon {
     /// When it runs already, or cannot be started.
     pub fn launch_as_configured(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name());
-        let stderr = OpenOptions::new().create(true).append(true).open(self.stderr_path()).expect("a file for standard error");
+        let stderr = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.stderr_path())
+            .expect("a file for standard error");
         let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
         // Where a core would be left, if it left one.
         command.current_dir(&self.directory);
-        command.arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        command
+            .arg("--config")
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr);
         self.process = Some(Running::start(&mut command));
     }
 
@@ -175,7 +184,8 @@ impl Daemon {
         });
     }
 
-    /// Gives it this keyring, from the next start or reload on. Each digit makes a key: the same digit the same key.
+    /// Gives it this keyring, from the next start or reload on. Each digit makes a key: the same
+    /// digit the same key.
     ///
     /// # Panics
     /// When the file cannot be written.
@@ -202,7 +212,8 @@ impl Daemon {
     /// # Panics
     /// When it does not, within the limit.
     pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
-        let mut process = self.process.take().unwrap_or_else(|| panic!("{} does not run", self.name()));
+        let mut process =
+            self.process.take().unwrap_or_else(|| panic!("{} does not run", self.name()));
         process.wait(limit)
     }
 
@@ -233,14 +244,16 @@ impl Daemon {
         command
     }
 
-    /// A line of sh(1) as it is typed on this daemon's machine, where `memberctl` and `memberd` are in the PATH.
+    /// A line of sh(1) as it is typed on this daemon's machine, where `memberctl` and `memberd` are
+    /// in the PATH.
     ///
     /// # Panics
     /// When the PATH makes no sense.
     pub fn shell(&self, line: &str) -> Command {
         let programs = binaries::memberctl().parent().map(Path::to_owned);
         let path = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(programs.into_iter().chain(env::split_paths(&path))).expect("a PATH that can be added to");
+        let path = env::join_paths(programs.into_iter().chain(env::split_paths(&path)))
+            .expect("a PATH that can be added to");
         let mut command = binaries::mortal(Path::new("/bin/sh"), None);
         command.args(["-c", line]).current_dir(&self.directory).env("PATH", path);
         command.env("MEMBERCTL_SOCKET", &self.settings.socket).env("LC_ALL", "C.UTF-8");

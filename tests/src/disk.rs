@@ -1,4 +1,5 @@
-//! Small disks of a test's own that can be filled and write-protected, in a mount namespace of the test: nothing of them is left behind.
+//! Small disks of a test's own that can be filled and write-protected, in a mount namespace of the
+//! test: nothing of them is left behind.
 
 use crate::left_out;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -8,8 +9,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-/// Does something on a thread that has mounts of its own, with whatever it starts. Where that is not to be had, it is said loudly and
-/// nothing is done; with `CI=true` in the environment that is a failure.
+/// Does something on a thread that has mounts of its own, with whatever it starts. Where that is
+/// not to be had, it is said loudly and nothing is done; with `CI=true` in the environment that is
+/// a failure.
 ///
 /// # Panics
 /// In CI, without the right to mount; and when the work does.
@@ -17,7 +19,9 @@ pub fn apart(work: impl FnOnce() + Send) {
     let done = thread::scope(|scope| {
         let worker = scope.spawn(|| match own_mounts() {
             Ok(()) => work(),
-            Err(error) => left_out(&format!("no mounts of this test's own: {error}; they need root")),
+            Err(error) => {
+                left_out(&format!("no mounts of this test's own: {error}; they need root"));
+            }
         });
         worker.join()
     });
@@ -44,7 +48,8 @@ impl Disk {
     pub fn mount(path: &Path, kib: u32) -> Self {
         fs::create_dir_all(path).expect("a place for the disk");
         let options = format!("size={kib}k,mode=0700");
-        mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).expect("a disk in memory");
+        mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
+            .expect("a disk in memory");
         Disk { path: path.to_owned() }
     }
 
@@ -72,7 +77,8 @@ impl Disk {
         fs::remove_file(self.filler()).expect("the disk was filled");
     }
 
-    /// From now on nothing can be opened for writing, made, renamed or removed, until the guard is dropped. What is open stays open.
+    /// From now on nothing can be opened for writing, made, renamed or removed, until the guard is
+    /// dropped. What is open stays open.
     ///
     /// # Panics
     /// When that cannot be mounted.

@@ -1,4 +1,5 @@
-//! A fleet: daemons `vm1`, `vm2`, ... with addresses of their own, on loopback or in a network, with `vm1` for introducer.
+//! A fleet: daemons `vm1`, `vm2`, ... with addresses of their own, on loopback or in a network,
+//! with `vm1` for introducer.
 
 use crate::block::Block;
 use crate::follow::Followers;
@@ -48,7 +49,8 @@ impl Fleet {
     }
 
     fn on(ground: Ground, n: u8) -> Self {
-        let directory = tempfile::Builder::new().prefix("memberd-").tempdir().expect("a temporary directory");
+        let directory =
+            tempfile::Builder::new().prefix("memberd-").tempdir().expect("a temporary directory");
         let mut fleet = Fleet { daemons: Vec::new(), ground, directory };
         for _ in 0..n {
             fleet.add();
@@ -100,7 +102,10 @@ impl Fleet {
     /// # Panics
     /// When there are more than 250, or than the network has machines.
     pub fn add(&mut self) -> &mut Daemon {
-        let i = u8::try_from(self.daemons.len() + 1).ok().filter(|i| *i <= 250).expect("at most 250 daemons");
+        let i = u8::try_from(self.daemons.len() + 1)
+            .ok()
+            .filter(|i| *i <= 250)
+            .expect("at most 250 daemons");
         let name = format!("vm{i}");
         let directory = self.directory.path().join(&name);
         let mut settings = Settings::new(&directory, &name, self.address(i));
@@ -128,7 +133,9 @@ impl Fleet {
     pub fn network(&self) -> &Network {
         match &self.ground {
             Ground::Network(network) => network,
-            Ground::Loopback(_) => panic!("a fleet on loopback has no network to lose or cut anything"),
+            Ground::Loopback(_) => {
+                panic!("a fleet on loopback has no network to lose or cut anything")
+            }
         }
     }
 
@@ -147,7 +154,8 @@ impl Fleet {
         self.wait_until_whole();
         for number in numbers {
             wait_until("it is a member again", SOON, || {
-                let phase = self[*number].control().status().map_err(|error| error.to_string())?.phase;
+                let phase =
+                    self[*number].control().status().map_err(|error| error.to_string())?.phase;
                 holds(phase == "member", || format!("vm{number} is {phase}"))
             });
         }
@@ -205,7 +213,12 @@ impl Fleet {
     /// # Panics
     /// When it is in none.
     pub fn id(&self, number: usize) -> String {
-        self[number].control().status().expect("a status").id.unwrap_or_else(|| panic!("vm{number} is in no group"))
+        self[number]
+            .control()
+            .status()
+            .expect("a status")
+            .id
+            .unwrap_or_else(|| panic!("vm{number} is in no group"))
     }
 
     /// Waits until every list of the running holds exactly the running, and returns the ids.
@@ -225,25 +238,39 @@ impl Fleet {
         wait_until("all lists hold the running members", limit, || {
             let mut common: Option<Vec<String>> = None;
             for daemon in self.running() {
-                let list = daemon.control().alive().map_err(|error| format!("{}: {error}", daemon.name()))?;
-                let listed: BTreeSet<&str> = list.iter().filter_map(|id| id.split('@').next()).collect();
-                holds(listed == names && list.len() == names.len(), || format!("{} lists {list:?}", daemon.name()))?;
+                let list = daemon
+                    .control()
+                    .alive()
+                    .map_err(|error| format!("{}: {error}", daemon.name()))?;
+                let listed: BTreeSet<&str> =
+                    list.iter().filter_map(|id| id.split('@').next()).collect();
+                holds(listed == names && list.len() == names.len(), || {
+                    format!("{} lists {list:?}", daemon.name())
+                })?;
                 let first = common.get_or_insert_with(|| list.clone());
-                holds(*first == list, || format!("{} lists {list:?}, another {first:?}", daemon.name()))?;
+                holds(*first == list, || {
+                    format!("{} lists {list:?}, another {first:?}", daemon.name())
+                })?;
             }
             common.ok_or("nobody runs".to_owned())
         })
     }
 
-    /// Waits until each of the running has the names of all others in its state directory: what is known survives a crash then.
+    /// Waits until each of the running has the names of all others in its state directory: what is
+    /// known survives a crash then.
     ///
     /// # Panics
     /// When that does not come about.
     pub fn wait_until_remembered(&self) {
         wait_until("all members are in all states on disk", SOON, || {
-            for (daemon, other) in self.running().flat_map(|daemon| self.running().map(move |other| (daemon, other))) {
-                let state = fs::read(daemon.settings.state_dir.join("members.cbor")).unwrap_or_default();
-                let found = state.windows(other.name().len()).any(|window| window == other.name().as_bytes());
+            for (daemon, other) in
+                self.running().flat_map(|daemon| self.running().map(move |other| (daemon, other)))
+            {
+                let state =
+                    fs::read(daemon.settings.state_dir.join("members.cbor")).unwrap_or_default();
+                let found = state
+                    .windows(other.name().len())
+                    .any(|window| window == other.name().as_bytes());
                 holds(found, || format!("{} is not in that of {}", other.name(), daemon.name()))?;
             }
             Ok(())
@@ -264,7 +291,10 @@ impl Fleet {
     /// When one is not in the group.
     pub fn crash(&mut self, numbers: &[usize]) -> Vec<Crash> {
         let ids: Vec<String> = numbers.iter().map(|number| self.id(*number)).collect();
-        let at: Vec<Instant> = numbers.iter().map(|number| self[*number].signal(nix::sys::signal::Signal::SIGKILL)).collect();
+        let at: Vec<Instant> = numbers
+            .iter()
+            .map(|number| self[*number].signal(nix::sys::signal::Signal::SIGKILL))
+            .collect();
         for number in numbers {
             self[*number].wait_for_end(KILLED);
         }
@@ -278,12 +308,18 @@ impl Fleet {
     /// When one does.
     pub fn assert_logs_accuse_none_but(&self, ids: &[&str]) {
         for daemon in &self.daemons {
-            let wrong: Vec<String> = daemon.log().failed().into_iter().filter(|id| !ids.contains(&id.as_str())).collect();
+            let wrong: Vec<String> = daemon
+                .log()
+                .failed()
+                .into_iter()
+                .filter(|id| !ids.contains(&id.as_str()))
+                .collect();
             assert!(wrong.is_empty(), "{} reported live members failed: {wrong:?}", daemon.name());
         }
     }
 
-    /// Watches for so long that nobody reports anybody failed but these ids. For claims that something does not happen.
+    /// Watches for so long that nobody reports anybody failed but these ids. For claims that
+    /// something does not happen.
     ///
     /// # Panics
     /// When somebody does.
@@ -328,7 +364,10 @@ impl Drop for Fleet {
         }
         for daemon in &mut self.daemons {
             if let Some(status) = daemon.ended() {
-                eprintln!("--- {} had ended by itself, or by another's hand: {status}", daemon.name());
+                eprintln!(
+                    "--- {} had ended by itself, or by another's hand: {status}",
+                    daemon.name()
+                );
             }
             let said = daemon.stderr();
             let lines: Vec<&str> = said.lines().collect();

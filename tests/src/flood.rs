@@ -1,4 +1,5 @@
-//! A flood of datagrams from a machine that belongs to no group: so many a second, for as long as it is not stopped.
+//! A flood of datagrams from a machine that belongs to no group: so many a second, for as long as
+//! it is not stopped.
 
 use crate::namespaces;
 use memberd_control::keyring::KeyId;
@@ -10,11 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Datagrams that are handed to the kernel with one call, which cuts them apart (udp(7), `UDP_SEGMENT`): a call for each would take
-/// the processors that the flooded are to have.
+/// Datagrams that are handed to the kernel with one call, which cuts them apart (udp(7),
+/// `UDP_SEGMENT`): a call for each would take the processors that the flooded are to have.
 const BURST: usize = 32;
 
-/// How far a flood may fall behind its rate before it forgives itself the rest: a machine that stood still is not to be drowned afterwards.
+/// How far a flood may fall behind its rate before it forgives itself the rest: a machine that
+/// stood still is not to be drowned afterwards.
 const FORGIVEN: Duration = Duration::from_millis(50);
 
 /// The pause between two looks at the clock.
@@ -25,8 +27,9 @@ const PAUSE: Duration = Duration::from_micros(200);
 pub enum Payload {
     /// Bytes without sense.
     Garbage,
-    /// The right form, a key that the group has and a sender's life that may well be, and a ciphertext without sense: all that someone
-    /// can know who listens. Whether it is forged is only seen when it is opened.
+    /// The right form, a key that the group has and a sender's life that may well be, and a
+    /// ciphertext without sense: all that someone can know who listens. Whether it is forged is
+    /// only seen when it is opened.
     Forged(KeyId),
 }
 
@@ -44,11 +47,20 @@ impl Flood {
     ///
     /// # Panics
     /// When there is no such namespace, or no socket in it.
-    pub fn start(namespace: &Path, to: SocketAddr, payload: Payload, length: usize, rate: u32) -> Self {
+    pub fn start(
+        namespace: &Path,
+        to: SocketAddr,
+        payload: Payload,
+        length: usize,
+        rate: u32,
+    ) -> Self {
         let (ended, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let socket = namespaces::within(namespace, move || UdpSocket::bind(("0.0.0.0", 0)).expect("a socket"));
+        let socket = namespaces::within(namespace, move || {
+            UdpSocket::bind(("0.0.0.0", 0)).expect("a socket")
+        });
         socket.connect(to).expect("a way to the address");
-        setsockopt(&socket, UdpGsoSegment, &i32::try_from(length).expect("a datagram's length")).expect("a kernel of Linux 4.18");
+        setsockopt(&socket, UdpGsoSegment, &i32::try_from(length).expect("a datagram's length"))
+            .expect("a kernel of Linux 4.18");
         let thread = thread::spawn({
             let (ended, sent) = (Arc::clone(&ended), Arc::clone(&sent));
             move || send(&socket, payload, length, f64::from(rate), &ended, &sent)
@@ -77,7 +89,14 @@ impl Drop for Flood {
     }
 }
 
-fn send(socket: &UdpSocket, payload: Payload, length: usize, rate: f64, ended: &AtomicBool, sent: &AtomicU64) {
+fn send(
+    socket: &UdpSocket,
+    payload: Payload,
+    length: usize,
+    rate: f64,
+    ended: &AtomicBool,
+    sent: &AtomicU64,
+) {
     let mut noise = Noise(1);
     let mut burst = vec![0; length * BURST];
     let mut due = Instant::now();
@@ -104,7 +123,8 @@ fn fill(datagram: &mut [u8], payload: Payload, noise: &mut Noise) {
     match payload {
         Payload::Garbage => datagram.copy_within(0..datagram.len() - 8, 8),
         Payload::Forged(KeyId(key)) => {
-            // As in `memberd::seal::datagram`: 1, key id, number; the rest is ciphertext, incarnation and tag.
+            // As in `memberd::seal::datagram`: 1, key id, number; the rest is ciphertext,
+            // incarnation and tag.
             let head = [&[1][..], &key].concat();
             datagram[..head.len()].copy_from_slice(&head);
             datagram[head.len()..head.len() + 8].copy_from_slice(&fresh);

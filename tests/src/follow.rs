@@ -52,9 +52,11 @@ impl Followers {
         let observers = daemons
             .map(|(name, control)| {
                 let stream = control.ask(&Request::Events, None).expect("a stream of events");
-                // The stream has no first word. Who answers a later question has taken in the earlier one.
+                // The stream has no first word. Who answers a later question has taken in the
+                // earlier one.
                 control.status().expect("a status");
-                let (copy, sender, observer) = (stream.try_clone().expect("a copy"), sender.clone(), name.to_owned());
+                let (copy, sender, observer) =
+                    (stream.try_clone().expect("a copy"), sender.clone(), name.to_owned());
                 thread::spawn(move || read(stream, &observer, &sender));
                 (name.to_owned(), copy)
             })
@@ -69,18 +71,25 @@ impl Followers {
     }
 
     /// When each of the observers but the excepted first saw this, if it has.
-    fn first_times(&mut self, id: &str, status: MemberStatus, except: &[&str]) -> Vec<(String, Option<Instant>)> {
+    fn first_times(
+        &mut self,
+        id: &str,
+        status: MemberStatus,
+        except: &[&str],
+    ) -> Vec<(String, Option<Instant>)> {
         self.seen.extend(self.incoming.try_iter());
         let observers = self.observers.iter().filter(|(name, _)| !except.contains(&name.as_str()));
         observers
             .map(|(name, _)| {
-                let of_this = |seen: &&Seen| seen.observer == *name && seen.id == id && seen.status == status;
+                let of_this =
+                    |seen: &&Seen| seen.observer == *name && seen.id == id && seen.status == status;
                 (name.clone(), self.seen.iter().filter(of_this).map(|seen| seen.at).min())
             })
             .collect()
     }
 
-    /// Asserts that a crash at that moment comes into some list within 2 s and into every one of the survivors' within 6 s.
+    /// Asserts that a crash at that moment comes into some list within 2 s and into every one of
+    /// the survivors' within 6 s.
     ///
     /// # Panics
     /// When it does not.
@@ -88,32 +97,52 @@ impl Followers {
         self.time_crash(id, killed, dead).assert_in_time();
     }
 
-    /// Waits until a crash at that moment is in every one of the survivors' lists, and tells how soon.
+    /// Waits until a crash at that moment is in every one of the survivors' lists, and tells how
+    /// soon.
     ///
     /// # Panics
     /// When it is not within 6 s.
     pub fn time_crash(&mut self, id: &str, killed: Instant, dead: &[&str]) -> Noticed {
         let delays = self.assert_in_every_list(id, MemberStatus::Failed, killed, dead);
         let (first, every) = (delays.iter().min().copied(), delays.iter().max().copied());
-        Noticed { id: id.to_owned(), first: first.unwrap_or_default(), every: every.unwrap_or_default() }
+        Noticed {
+            id: id.to_owned(),
+            first: first.unwrap_or_default(),
+            every: every.unwrap_or_default(),
+        }
     }
 
-    /// Asserts that a change since that moment comes into every list within 6 s, and returns after which time it was in each.
+    /// Asserts that a change since that moment comes into every list within 6 s, and returns after
+    /// which time it was in each.
     ///
     /// # Panics
     /// When it does not.
-    pub fn assert_in_every_list(&mut self, id: &str, status: MemberStatus, since: Instant, except: &[&str]) -> Vec<Duration> {
+    pub fn assert_in_every_list(
+        &mut self,
+        id: &str,
+        status: MemberStatus,
+        since: Instant,
+        except: &[&str],
+    ) -> Vec<Duration> {
         let left = IN_EVERY_LIST.saturating_sub(since.elapsed());
-        // Half a second for the news of it to reach this process; the bound itself is checked on the times.
+        // Half a second for the news of it to reach this process; the bound itself is checked on
+        // the times.
         let what = format!("{id} is {status:?} in every list");
         let times = wait_exactly(&what, left + Duration::from_millis(500), || {
             let times = self.first_times(id, status, except);
-            let missing: Vec<&str> = times.iter().filter(|(_, at)| at.is_none()).map(|(name, _)| name.as_str()).collect();
+            let missing: Vec<&str> = times
+                .iter()
+                .filter(|(_, at)| at.is_none())
+                .map(|(name, _)| name.as_str())
+                .collect();
             holds(missing.is_empty(), || format!("not in the lists of {missing:?}"))?;
             Ok(times)
         });
-        let delays: Vec<Duration> =
-            times.iter().filter_map(|(_, at)| *at).map(|at| at.saturating_duration_since(since)).collect();
+        let delays: Vec<Duration> = times
+            .iter()
+            .filter_map(|(_, at)| *at)
+            .map(|at| at.saturating_duration_since(since))
+            .collect();
         let last = delays.iter().max().copied().unwrap_or_default();
         assert!(last <= IN_EVERY_LIST, "{id} was {status:?} in every list after {last:?} only");
         delays
@@ -130,14 +159,16 @@ impl Followers {
     /// # Panics
     /// When somebody did.
     pub fn assert_none_failed_but(&mut self, ids: &[&str]) {
-        let failed = |seen: &&Seen| seen.status == MemberStatus::Failed && !ids.contains(&seen.id.as_str());
+        let failed =
+            |seen: &&Seen| seen.status == MemberStatus::Failed && !ids.contains(&seen.id.as_str());
         let wrong: Vec<&Seen> = self.seen().iter().filter(failed).collect();
         assert!(wrong.is_empty(), "live members were reported failed: {wrong:#?}");
     }
 }
 
 impl Noticed {
-    /// Asserts that it was in some list within 2 s; that it was in every list within 6 s is sure already.
+    /// Asserts that it was in some list within 2 s; that it was in every list within 6 s is sure
+    /// already.
     ///
     /// # Panics
     /// When it was not.
@@ -145,7 +176,8 @@ impl Noticed {
         let Noticed { id, first, every } = self;
         assert!(
             *first <= IN_SOME_LIST,
-            "the crash of {id} was in no list within {IN_SOME_LIST:?}, but after {first:?}, in every after {every:?}"
+            "the crash of {id} was in no list within {IN_SOME_LIST:?}, but after {first:?}, in \
+            every after {every:?}"
         );
     }
 }
@@ -162,7 +194,12 @@ impl Drop for Followers {
 /// Reads until the daemon or the follower goes.
 fn read(mut stream: UnixStream, observer: &str, sender: &Sender<Seen>) {
     while let Ok(Reply::Event(event)) = reply(&mut stream) {
-        let seen = Seen { at: Instant::now(), observer: observer.to_owned(), id: event.member.id, status: event.status };
+        let seen = Seen {
+            at: Instant::now(),
+            observer: observer.to_owned(),
+            id: event.member.id,
+            status: event.status,
+        };
         if sender.send(seen).is_err() {
             return;
         }

@@ -1,8 +1,10 @@
-//! Booted hosts: small Debian machines, each with a real systemd as process 1, its own disk, network and journal, on one machine.
+//! Booted hosts: small Debian machines, each with a real systemd as process 1, its own disk,
+//! network and journal, on one machine.
 //!
-//! Each host is a systemd-nspawn container in a cgroup and a network namespace of its own; a bridge in a further namespace is the
-//! switch, with no way out. Disks are overlays over one base image a release, made once ([`image`]). A plug is pulled by taking
-//! the cable first, so that the kernel says no word for the dead.
+//! Each host is a systemd-nspawn container in a cgroup and a network namespace of its own; a bridge
+//! in a further namespace is the switch, with no way out. Disks are overlays over one base image a
+//! release, made once ([`image`]). A plug is pulled by taking the cable first, so that the kernel
+//! says no word for the dead.
 
 mod cgroup;
 mod held;
@@ -43,12 +45,19 @@ pub fn hindrance() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("booted hosts need root: sudo make hosts".to_owned());
     }
-    let absent = |program: &str| !outside::try_run(Command::new("which").arg(program)).status.success();
-    let missing: Vec<&str> = TOOLS.iter().filter(|(program, _)| absent(program)).map(|(_, package)| *package).collect();
-    if missing.is_empty() { None } else { Some(format!("booted hosts need more: apt-get install {}", missing.join(" "))) }
+    let absent =
+        |program: &str| !outside::try_run(Command::new("which").arg(program)).status.success();
+    let missing: Vec<&str> =
+        TOOLS.iter().filter(|(program, _)| absent(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        None
+    } else {
+        Some(format!("booted hosts need more: apt-get install {}", missing.join(" ")))
+    }
 }
 
-/// The hosts `vm1`, `vm2`, ... at `10.88.0.1`, `10.88.0.2`, ...; all of it is gone when this is dropped.
+/// The hosts `vm1`, `vm2`, ... at `10.88.0.1`, `10.88.0.2`, ...; all of it is gone when this is
+/// dropped.
 #[derive(Debug)]
 pub struct Hosts {
     hosts: Vec<Host>,
@@ -58,8 +67,9 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Boots one host for each release named. On that of the number `accounted`, if not on all, systemd accounts memory and holds services
-    /// to their bounds, where this machine allows it ([`accounting`]).
+    /// Boots one host for each release named. On that of the number `accounted`, if not on all,
+    /// systemd accounts memory and holds services to their bounds, where this machine allows it
+    /// ([`accounting`]).
     ///
     /// # Panics
     /// When one does not come up.
@@ -67,16 +77,30 @@ impl Hosts {
         cgroup::sweep();
         let bases: Vec<PathBuf> = releases.iter().map(|release| image::base(*release)).collect();
         let prefix = format!("{}{}", cgroup::PREFIX, std::process::id());
-        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
+        let directory =
+            tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
         let key = directory.path().join("key");
-        outside::run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
+        outside::run(
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key),
+        );
         let switch = Switch::new(&prefix);
-        let fleet = Fleet { mount: shared_mount(directory.path()), group: Group::top(&prefix), prefix, key };
+        let fleet = Fleet {
+            mount: shared_mount(directory.path()),
+            group: Group::top(&prefix),
+            prefix,
+            key,
+        };
         let layout = |number| {
-            if number == accounted && accounting() == Ok(Accounting::Version1) { Layout::Accounted } else { Layout::Unified }
+            if number == accounted && accounting() == Ok(Accounting::Version1) {
+                Layout::Accounted
+            } else {
+                Layout::Unified
+            }
         };
         let numbered = (1..).zip(&bases);
-        let hosts = numbered.map(|(number, base)| Host::provision(number, base, layout(number), &fleet)).collect();
+        let hosts = numbered
+            .map(|(number, base)| Host::provision(number, base, layout(number), &fleet))
+            .collect();
         let mut hosts = Hosts { hosts, switch, fleet, directory };
         hosts.boot_all();
         hosts
@@ -110,7 +134,8 @@ impl Hosts {
     }
 
     fn host_mut(&mut self, number: usize) -> (&mut Host, &Switch) {
-        let host = self.hosts.get_mut(number - 1).unwrap_or_else(|| panic!("there is no vm{number}"));
+        let host =
+            self.hosts.get_mut(number - 1).unwrap_or_else(|| panic!("there is no vm{number}"));
         (host, &self.switch)
     }
 
@@ -165,7 +190,8 @@ impl Hosts {
     /// # Panics
     /// When it does not freeze.
     pub fn freeze(&self, number: usize) {
-        let others: Vec<usize> = self.hosts.iter().map(Host::number).filter(|other| *other != number).collect();
+        let others: Vec<usize> =
+            self.hosts.iter().map(Host::number).filter(|other| *other != number).collect();
         self.switch.cut(&[number], &others);
         self.host(number).freeze();
     }
@@ -208,8 +234,8 @@ impl Drop for Hosts {
     }
 }
 
-/// All hosts' file systems lie below one shared mount: of private ones each nspawn would keep a copy, and a dead host's disk would
-/// stay in use.
+/// All hosts' file systems lie below one shared mount: of private ones each nspawn would keep a
+/// copy, and a dead host's disk would stay in use.
 fn shared_mount(directory: &Path) -> PathBuf {
     let mount = directory.join("hosts");
     fs::create_dir(&mount).expect("a directory for the hosts");

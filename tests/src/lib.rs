@@ -1,9 +1,14 @@
-//! A harness for fleets of real daemons, on loopback or in a network of namespaces: started, watched and killed from outside, as an operator or a power cut would.
+//! A harness for fleets of real daemons, on loopback or in a network of namespaces: started,
+//! watched and killed from outside, as an operator or a power cut would.
 //!
-//! Nothing here sleeps for a fixed time: whatever is awaited is a condition with a limit ([`wait`]). Every process ends with the
-//! test that started it, however that ends ([`process`]).
+//! Nothing here sleeps for a fixed time: whatever is awaited is a condition with a limit
+//! ([`wait`]). Every process ends with the test that started it, however that ends ([`process`]).
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking, with words that say why")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails its test by panicking, with words that say why"
+)]
 
 pub mod binaries;
 pub mod block;

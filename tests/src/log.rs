@@ -46,7 +46,9 @@ impl Log {
 
     /// All of it; nothing when it is not there yet.
     pub fn text(&self) -> String {
-        fs::read(&self.path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(&self.path)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// The membership changes in it.
@@ -59,7 +61,11 @@ impl Log {
 
     /// The ids of the members that it says failed.
     pub fn failed(&self) -> Vec<String> {
-        self.changes().into_iter().filter(|line| line.change == Change::Failed).map(|line| line.id).collect()
+        self.changes()
+            .into_iter()
+            .filter(|line| line.change == Change::Failed)
+            .map(|line| line.id)
+            .collect()
     }
 }
 
@@ -74,9 +80,11 @@ fn parse(line: &str) -> Option<Line> {
         "left" => Change::Left,
         other => panic!("a member has {other}: {line}"),
     };
-    let mut field = |key: &str| words.next().and_then(|word| word.strip_prefix(key)).map(str::to_owned);
+    let mut field =
+        |key: &str| words.next().and_then(|word| word.strip_prefix(key)).map(str::to_owned);
     let (name, id) = (field("name="), field("id="));
-    let noticed_by = rest.split(' ').find_map(|word| word.strip_prefix("noticed_by=")).map(str::to_owned);
+    let noticed_by =
+        rest.split(' ').find_map(|word| word.strip_prefix("noticed_by=")).map(str::to_owned);
     match (name, id) {
         (Some(name), Some(id)) => Some(Line { change, name, id, noticed_by }),
         _ => panic!("name= and id= do not follow the change: {line}"),
@@ -84,6 +92,9 @@ fn parse(line: &str) -> Option<Line> {
 }
 
 fn is_time(text: &str) -> bool {
-    let shape: String = text.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect();
+    let shape: String = text
+        .chars()
+        .map(|character| if character.is_ascii_digit() { '0' } else { character })
+        .collect();
     shape.starts_with("0000-00-00T00:00:00.000") && shape.ends_with('Z')
 }

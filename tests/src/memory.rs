@@ -1,4 +1,5 @@
-//! A machine with little memory: a control group of a test's own, in which the kernel kills for want of it.
+//! A machine with little memory: a control group of a test's own, in which the kernel kills for
+//! want of it.
 
 use crate::binaries::mortal;
 use crate::control_groups::{hierarchy, unified};
@@ -18,17 +19,21 @@ const PREFIX: &str = "memberd-memory-";
 struct Files {
     /// The bound of memory.
     bound: &'static str,
-    /// That of memory with what is swapped out, and what is written there instead of the bound if that is without; not there where
-    /// the kernel does not count it.
+    /// That of memory with what is swapped out, and what is written there instead of the bound if
+    /// that is without; not there where the kernel does not count it.
     swap: (&'static str, Option<&'static str>),
     /// Has a line that tells how many processes were killed for want of memory.
     kills: &'static str,
 }
 
-const VERSION_1: Files =
-    Files { bound: "memory.limit_in_bytes", swap: ("memory.memsw.limit_in_bytes", None), kills: "memory.oom_control" };
+const VERSION_1: Files = Files {
+    bound: "memory.limit_in_bytes",
+    swap: ("memory.memsw.limit_in_bytes", None),
+    kills: "memory.oom_control",
+};
 
-const VERSION_2: Files = Files { bound: "memory.max", swap: ("memory.swap.max", Some("0")), kills: "memory.events" };
+const VERSION_2: Files =
+    Files { bound: "memory.max", swap: ("memory.swap.max", Some("0")), kills: "memory.events" };
 
 /// A control group with so much memory and no more, removed when dropped.
 #[derive(Debug)]
@@ -38,8 +43,8 @@ pub struct Scarce {
 }
 
 impl Scarce {
-    /// A group in which there are so many bytes of memory. Where there cannot be one that is said loudly, and with `CI=true` in the
-    /// environment it is a failure.
+    /// A group in which there are so many bytes of memory. Where there cannot be one that is said
+    /// loudly, and with `CI=true` in the environment it is a failure.
     ///
     /// # Panics
     /// In CI, when there cannot be one.
@@ -48,7 +53,10 @@ impl Scarce {
             Ok(scarce) => return Some(scarce),
             Err(error) => error,
         };
-        left_out(&format!("no control group with a bound of memory: {error}; that needs root, and cgroups(7) of either version"));
+        left_out(&format!(
+            "no control group with a bound of memory: {error}; that needs root, and cgroups(7) of \
+            either version"
+        ));
         None
     }
 
@@ -66,7 +74,8 @@ impl Scarce {
         Ok(scarce)
     }
 
-    /// Moves a process into the group, as the one that is killed first (`oom_score_adj` in proc(5)).
+    /// Moves a process into the group, as the one that is killed first (`oom_score_adj` in
+    /// proc(5)).
     ///
     /// # Panics
     /// When the process is gone.
@@ -79,7 +88,9 @@ impl Scarce {
     pub fn start_glutton(&self) -> Running {
         // A line that never ends, of which tail(1) keeps all.
         let mut command = mortal(Path::new("sh"), None);
-        command.args(["-c", "echo $$ >\"$1\" && exec tail -n 1 /dev/zero", "sh"]).arg(self.path.join("cgroup.procs"));
+        command
+            .args(["-c", "echo $$ >\"$1\" && exec tail -n 1 /dev/zero", "sh"])
+            .arg(self.path.join("cgroup.procs"));
         Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()))
     }
 
@@ -88,7 +99,8 @@ impl Scarce {
     /// # Panics
     /// When it does not tell, as before Linux 4.13.
     pub fn killed(&self) -> u64 {
-        let text = fs::read_to_string(self.path.join(self.files.kills)).expect("the group is there");
+        let text =
+            fs::read_to_string(self.path.join(self.files.kills)).expect("the group is there");
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok());
         count.unwrap_or_else(|| panic!("no count of kills in {text:?}"))
     }
@@ -106,7 +118,8 @@ fn top() -> io::Result<(PathBuf, Files)> {
     if let Some(top) = hierarchy("memory") {
         return Ok((top, VERSION_1));
     }
-    let top = unified().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no control groups are mounted"))?;
+    let top = unified()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no control groups are mounted"))?;
     fs::write(top.join("cgroup.subtree_control"), "+memory")?;
     Ok((top, VERSION_2))
 }

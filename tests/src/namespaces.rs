@@ -1,4 +1,5 @@
-//! Network namespaces of one owner, removed with it; what a killed owner left behind is swept away by the next.
+//! Network namespaces of one owner, removed with it; what a killed owner left behind is swept away
+//! by the next.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,7 +16,8 @@ use nix::sched::{CloneFlags, setns};
 /// Where ip-netns(8) keeps the names.
 const DIRECTORY: &str = "/run/netns";
 
-/// How the names of all these namespaces begin. Eight hexadecimal digits follow, which are the owner's, and a name.
+/// How the names of all these namespaces begin. Eight hexadecimal digits follow, which are the
+/// owner's, and a name.
 const FAMILY: &str = "memberd-net-";
 
 /// How many digits tell one owner from another.
@@ -46,7 +48,8 @@ pub enum CommandError {
 #[derive(Debug)]
 pub struct Namespaces {
     prefix: String,
-    /// An abstract socket (unix(7)) of the prefix's name: it is bound as long as the owner lives, and no longer.
+    /// An abstract socket (unix(7)) of the prefix's name: it is bound as long as the owner lives,
+    /// and no longer.
     _held: UnixListener,
 }
 
@@ -74,7 +77,8 @@ impl Namespaces {
     /// # Errors
     /// When that needs rights or tools that are not there.
     pub fn add<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), CommandError> {
-        let lines: String = names.into_iter().map(|name| format!("netns add {}\n", self.full(name))).collect();
+        let lines: String =
+            names.into_iter().map(|name| format!("netns add {}\n", self.full(name))).collect();
         feed(Command::new("ip").args(["-batch", "-"]), &lines)
     }
 
@@ -113,14 +117,16 @@ impl Drop for Namespaces {
     }
 }
 
-/// A command that runs its arguments in this namespace, with the same process id (`nsenter` of util-linux).
+/// A command that runs its arguments in this namespace, with the same process id (`nsenter` of
+/// util-linux).
 pub fn enter(namespace: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", namespace.display())).arg("--");
     command
 }
 
-/// Does something in this namespace, on a thread of its own. Sockets that were made there stay there.
+/// Does something in this namespace, on a thread of its own. Sockets that were made there stay
+/// there.
 ///
 /// # Panics
 /// When there is no such namespace, or that panics.
@@ -144,16 +150,28 @@ fn hold(prefix: &str) -> Option<UnixListener> {
 
 /// Removes all namespaces whose owners are dead.
 fn sweep() -> Result<(), CommandError> {
-    let prefixes: BTreeSet<String> = names().iter().filter_map(|name| prefix(name)).map(str::to_owned).collect();
-    // Whoever holds the name of a dead owner may remove what it left, and nobody takes the name meanwhile.
-    prefixes.iter().filter_map(|prefix| Some((prefix, hold(prefix)?))).try_for_each(|(prefix, _held)| remove(prefix))
+    let prefixes: BTreeSet<String> =
+        names().iter().filter_map(|name| prefix(name)).map(str::to_owned).collect();
+    // Whoever holds the name of a dead owner may remove what it left, and nobody takes the name
+    // meanwhile.
+    prefixes
+        .iter()
+        .filter_map(|prefix| Some((prefix, hold(prefix)?)))
+        .try_for_each(|(prefix, _held)| remove(prefix))
 }
 
 fn remove(prefix: &str) -> Result<(), CommandError> {
     let all = names();
-    let lines: String =
-        all.iter().filter(|name| self::prefix(name) == Some(prefix)).map(|name| format!("netns delete {name}\n")).collect();
-    if lines.is_empty() { Ok(()) } else { feed(Command::new("ip").args(["-force", "-batch", "-"]), &lines) }
+    let lines: String = all
+        .iter()
+        .filter(|name| self::prefix(name) == Some(prefix))
+        .map(|name| format!("netns delete {name}\n"))
+        .collect();
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        feed(Command::new("ip").args(["-force", "-batch", "-"]), &lines)
+    }
 }
 
 /// The names of all namespaces of this machine; none when there never were any.
@@ -170,10 +188,14 @@ fn prefix(name: &str) -> Option<&str> {
 
 /// Runs a command with this text on its standard input.
 fn feed(command: &mut Command, text: &str) -> Result<(), CommandError> {
-    let words = [command.get_program()].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy());
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy());
     let program = words.collect::<Vec<_>>().join(" ");
     let mut run = || {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         // One that ends early closes its input; its status and its words say why.
         let _ = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
         child.wait_with_output()

@@ -1,7 +1,9 @@
-//! A network of this test's own: machines' namespaces around one switch, without a way out, that loses, cuts and heals at will.
+//! A network of this test's own: machines' namespaces around one switch, without a way out, that
+//! loses, cuts and heals at will.
 //!
-//! The switch is a bridge in a namespace, each machine a namespace with one cable to it. Networks run side by side with the same
-//! addresses. What is lost or cut is dropped in the switch, in both of UDP and TCP, as in nft(8)'s table below.
+//! The switch is a bridge in a namespace, each machine a namespace with one cable to it. Networks
+//! run side by side with the same addresses. What is lost or cut is dropped in the switch, in both
+//! of UDP and TCP, as in nft(8)'s table below.
 
 use crate::block::PORT;
 use crate::left_out;
@@ -13,7 +15,8 @@ use std::path::PathBuf;
 /// The namespace of the switch.
 const SWITCH: &str = "switch";
 
-/// What the switch does to frames on their way from cable to cable. Cables are named after their machines.
+/// What the switch does to frames on their way from cable to cable. Cables are named after their
+/// machines.
 const RULES: &str = "
 table bridge links {
     set cut { typeof iifname . oifname; }
@@ -50,7 +53,8 @@ impl Network {
         Ok(network)
     }
 
-    /// As [`Network::new`]; where there cannot be one that is said loudly, and with `CI=true` in the environment it is a failure.
+    /// As [`Network::new`]; where there cannot be one that is said loudly, and with `CI=true` in
+    /// the environment it is a failure.
     ///
     /// # Panics
     /// In CI, when there cannot be one.
@@ -61,7 +65,8 @@ impl Network {
         };
         left_out(&format!(
             "no network namespaces: {error}\n  \
-             They need root, iproute2, nftables and util-linux. As root: cargo test -p memberd-tests --test netns"
+             They need root, iproute2, nftables and util-linux. As root: cargo test -p \
+             memberd-tests --test netns"
         ));
         None
     }
@@ -86,11 +91,14 @@ impl Network {
     /// # Panics
     /// When one fails.
     pub fn ip(&self, number: usize, lines: &str) {
-        self.namespaces.ip(&format!("vm{number}"), &format!("{lines}\n")).expect("ip takes these lines");
+        self.namespaces
+            .ip(&format!("vm{number}"), &format!("{lines}\n"))
+            .expect("ip takes these lines");
     }
 
-    /// What the machines have sent so far: bytes and packets, IP headers included and those of Ethernet not. Of a network of one machine,
-    /// which has nobody to send to, what it has sent to itself.
+    /// What the machines have sent so far: bytes and packets, IP headers included and those of
+    /// Ethernet not. Of a network of one machine, which has nobody to send to, what it has sent to
+    /// itself.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -99,7 +107,8 @@ impl Network {
         // loopback_xmit() counts none, veth_xmit() does.
         let ethernet = if alone { 0 } else { 14 };
         let namespace = if alone { self.namespace(1) } else { self.namespaces.path(SWITCH) };
-        let output = enter(&namespace).args(["cat", "/proc/net/dev"]).output().expect("nsenter runs");
+        let output =
+            enter(&namespace).args(["cat", "/proc/net/dev"]).output().expect("nsenter runs");
         let text = String::from_utf8_lossy(&output.stdout);
         let received = |line: &str| {
             let (name, counts) = line.split_once(':')?;
@@ -108,8 +117,12 @@ impl Network {
             Some((name.trim().to_owned(), (bytes.saturating_sub(ethernet * packets), packets)))
         };
         let cables: BTreeMap<String, (u64, u64)> = text.lines().filter_map(received).collect();
-        let names = if alone { vec!["lo".to_owned()] } else { (1..=self.machines).map(machine).collect() };
-        names.iter().map(|name| cables.get(name).copied().expect("a cable to each machine")).collect()
+        let names =
+            if alone { vec!["lo".to_owned()] } else { (1..=self.machines).map(machine).collect() };
+        names
+            .iter()
+            .map(|name| cables.get(name).copied().expect("a cable to each machine"))
+            .collect()
     }
 
     /// From now on so many percent of all frames are lost.
@@ -117,7 +130,10 @@ impl Network {
     /// # Panics
     /// When nft fails.
     pub fn lose(&self, percent: u8) {
-        self.rule(&format!("flush chain bridge links loss\nadd rule bridge links loss numgen random mod 100 < {percent} drop\n"));
+        self.rule(&format!(
+            "flush chain bridge links loss\nadd rule bridge links loss numgen \
+        random mod 100 < {percent} drop\n"
+        ));
     }
 
     /// From now on nothing gets from any of these machines to any of those.
@@ -125,7 +141,9 @@ impl Network {
     /// # Panics
     /// When nft fails, or there are no such machines.
     pub fn cut_one_way(&self, from: &[usize], to: &[usize]) {
-        let pairs = from.iter().flat_map(|from| to.iter().map(move |to| format!("\"vm{from}\" . \"vm{to}\"")));
+        let pairs = from
+            .iter()
+            .flat_map(|from| to.iter().map(move |to| format!("\"vm{from}\" . \"vm{to}\"")));
         let pairs: Vec<String> = pairs.collect();
         self.rule(&format!("add element bridge links cut {{ {} }}\n", pairs.join(", ")));
     }
@@ -151,12 +169,14 @@ impl Network {
         self.namespaces.nft(SWITCH, script).expect("nft takes a rule as it took those before");
     }
 
-    /// Lines of ip(8) that make the bridge and a cable to each machine. Nothing but the daemons is to speak here: no IPv6 link addresses.
+    /// Lines of ip(8) that make the bridge and a cable to each machine. Nothing but the daemons is
+    /// to speak here: no IPv6 link addresses.
     fn switch(&self) -> String {
         let bridge = "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
                       link set br0 addrgenmode none\nlink set br0 up\n";
         let cable = |i| {
-            let (name, hardware, namespace) = (machine(i), hardware(i), self.namespaces.full(&machine(i)));
+            let (name, hardware, namespace) =
+                (machine(i), hardware(i), self.namespaces.full(&machine(i)));
             format!(
                 "link add {name} type veth peer name eth0 address {hardware} netns {namespace}\n\
                  link set {name} addrgenmode none\nlink set {name} master br0 up\n"
@@ -165,16 +185,23 @@ impl Network {
         [bridge.to_owned()].into_iter().chain((1..=self.machines).map(cable)).collect()
     }
 
-    /// Lines of ip(8) that give a machine its address. The others' hardware addresses are told beforehand: the kernel's table of
-    /// learnt ones is shared by all namespaces and too small for many machines (`gc_thresh3` in arp(7)).
+    /// Lines of ip(8) that give a machine its address. The others' hardware addresses are told
+    /// beforehand: the kernel's table of learnt ones is shared by all namespaces and too small for
+    /// many machines (`gc_thresh3` in arp(7)).
     fn host(&self, i: u8) -> String {
         let own = format!(
-            "link set lo up\nlink set eth0 addrgenmode none\naddress add {}/24 dev eth0\nlink set eth0 up\n",
+            "link set lo up\nlink set eth0 addrgenmode none\naddress add {}/24 dev eth0\nlink set \
+            eth0 up\n",
             self.address(i).ip()
         );
         let others = (1..=self.machines).filter(|other| *other != i);
-        let known = others
-            .map(|other| format!("neigh add {} lladdr {} dev eth0 nud permanent\n", self.address(other).ip(), hardware(other)));
+        let known = others.map(|other| {
+            format!(
+                "neigh add {} lladdr {} dev eth0 nud permanent\n",
+                self.address(other).ip(),
+                hardware(other)
+            )
+        });
         [own].into_iter().chain(known).collect()
     }
 }

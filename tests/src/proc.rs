@@ -22,7 +22,10 @@ pub fn resident_kib(pid: Pid) -> u64 {
 
 fn status_kib(pid: Pid, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
-    let value = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_else(|| panic!("no line {what}"));
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix(what))
+        .unwrap_or_else(|| panic!("no line {what}"));
     value.trim().trim_end_matches(" kB").parse().expect("a number of kB")
 }
 
@@ -32,9 +35,15 @@ fn status_kib(pid: Pid, what: &str) -> u64 {
 /// When the process is gone.
 pub fn cpu_ticks(pid: Pid) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
-    // The name in parentheses may hold anything; utime and stime are the 12th and 13th field after it.
+    // The name in parentheses may hold anything; utime and stime are the 12th and 13th field after
+    // it.
     let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number of ticks")).sum()
+    fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
+        .sum()
 }
 
 /// What a process has used since it started, over the threads that it has now.
@@ -59,7 +68,9 @@ pub fn used(pid: Pid) -> Used {
         let time = read("schedstat").split(' ').next().and_then(|time| time.parse::<u64>().ok());
         used.nanoseconds += time.unwrap_or_default();
         let status = read("status");
-        let switches = status.lines().filter_map(|line| line.split_once("ctxt_switches:")?.1.trim().parse::<u64>().ok());
+        let switches = status
+            .lines()
+            .filter_map(|line| line.split_once("ctxt_switches:")?.1.trim().parse::<u64>().ok());
         used.switches += switches.sum::<u64>();
     }
     used
@@ -79,9 +90,11 @@ pub struct Memory {
 /// # Panics
 /// When the process is gone.
 pub fn memory(pid: Pid) -> Memory {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process is there");
+    let text =
+        fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process is there");
     let of = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of smaps_rollup");
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of smaps_rollup");
         line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
     };
     Memory { resident_kib: of("Rss:"), proportional_kib: of("Pss:") }
@@ -104,10 +117,14 @@ pub fn open_files(pid: Pid) -> Vec<PathBuf> {
 pub fn threads_that_give_way(pid: Pid) -> usize {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
     // One that ended meanwhile is none.
-    let stat = |task: std::io::Result<fs::DirEntry>| fs::read_to_string(task.ok()?.path().join("stat")).ok();
+    let stat = |task: std::io::Result<fs::DirEntry>| {
+        fs::read_to_string(task.ok()?.path().join("stat")).ok()
+    };
     // After the name in parentheses the nice value is the 17th field.
-    let nice =
-        |stat: String| stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16).map(|nice| nice == "19"));
+    let nice = |stat: String| {
+        stat.rsplit_once(')')
+            .and_then(|(_, fields)| fields.split_whitespace().nth(16).map(|nice| nice == "19"))
+    };
     tasks.filter_map(stat).filter_map(nice).filter(|gives_way| *gives_way).count()
 }
 
@@ -119,13 +136,15 @@ pub fn has_open(pid: Pid, file: &Path) -> bool {
     open_files(pid).iter().any(|open| open == file)
 }
 
-/// Datagrams that the kernel had no room for, in the network namespace of this process (`RcvbufErrors`).
+/// Datagrams that the kernel had no room for, in the network namespace of this process
+/// (`RcvbufErrors`).
 ///
 /// # Panics
 /// When the process is gone.
 pub fn datagrams_dropped(pid: Pid) -> u64 {
     let snmp = fs::read_to_string(format!("/proc/{pid}/net/snmp")).expect("the process is there");
-    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Udp: ")).map(str::split_whitespace);
+    let mut lines =
+        snmp.lines().filter_map(|line| line.strip_prefix("Udp: ")).map(str::split_whitespace);
     let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
     let found = names.zip(values).find(|(name, _)| *name == "RcvbufErrors");
     found.and_then(|(_, value)| value.parse().ok()).expect("a number of RcvbufErrors")

@@ -21,7 +21,8 @@ impl Running {
     /// # Panics
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Self {
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Running { child }
     }
 
@@ -79,16 +80,21 @@ impl Drop for Running {
 /// # Panics
 /// When it has not ended within the limit.
 pub fn run(command: &mut Command, limit: Duration) -> Output {
-    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut running =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let stdout = running.child().stdout.take().map(collect);
     let stderr = running.child().stderr.take().map(collect);
     let start = Instant::now();
     let status = running.wait(limit);
     let collected = |thread: Option<thread::JoinHandle<Vec<u8>>>| {
-        thread.map(|thread| thread.join().expect("the collecting thread ends well")).unwrap_or_default()
+        thread
+            .map(|thread| thread.join().expect("the collecting thread ends well"))
+            .unwrap_or_default()
     };
     let output = Output { status, stdout: collected(stdout), stderr: collected(stderr) };
-    let within = holds(start.elapsed() <= stretched(limit) * 2, || format!("{command:?} left its output open"));
+    let within = holds(start.elapsed() <= stretched(limit) * 2, || {
+        format!("{command:?} left its output open")
+    });
     within.unwrap_or_else(|words| panic!("{words}"));
     output
 }

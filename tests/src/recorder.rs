@@ -1,4 +1,5 @@
-//! A stranger on the network: records the datagrams of a fleet, and plays them back as if their senders did.
+//! A stranger on the network: records the datagrams of a fleet, and plays them back as if their
+//! senders did.
 //!
 //! Both need raw sockets (raw(7)), which only root has.
 
@@ -37,7 +38,8 @@ pub struct Recorder {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Whether this process may record and play back. If not, that is said loudly; with `CI=true` in the environment it is a failure.
+/// Whether this process may record and play back. If not, that is said loudly; with `CI=true` in
+/// the environment it is a failure.
 ///
 /// # Panics
 /// When it may not, and `CI=true`.
@@ -142,9 +144,12 @@ fn parse(packet: &[u8]) -> Option<Datagram> {
     })
 }
 
-/// With the headers of IPv4 (RFC 791), whose checksum the kernel fills in, and of UDP (RFC 768) without a checksum.
+/// With the headers of IPv4 (RFC 791), whose checksum the kernel fills in, and of UDP (RFC 768)
+/// without a checksum.
 fn to_packet(datagram: &Datagram) -> Vec<u8> {
-    let length = |headers: usize| u16::try_from(datagram.payload.len() + headers).expect("a datagram's length").to_be_bytes();
+    let length = |headers: usize| {
+        u16::try_from(datagram.payload.len() + headers).expect("a datagram's length").to_be_bytes()
+    };
     let mut packet = vec![0x45, 0];
     packet.extend(length(IP + UDP));
     packet.extend([0, 0, 0, 0, 64, 17, 0, 0]);

@@ -32,7 +32,8 @@ impl Section {
     pub fn write(self, path: &Path, text: &str) {
         let document = fs::read_to_string(path).expect("the document");
         let [before, _, after] = self.split(&document);
-        fs::write(path, format!("{before}{}{after}", self.marked(text))).expect("the document can be written");
+        fs::write(path, format!("{before}{}{after}", self.marked(text)))
+            .expect("the document can be written");
     }
 
     fn split(self, document: &str) -> [&str; 3] {

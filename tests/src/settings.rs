@@ -68,7 +68,8 @@ impl Settings {
     pub fn machine(&self) -> String {
         let stem = self.name.trim_end_matches(|character: char| character.is_ascii_digit());
         let digits = self.name.strip_prefix(stem).filter(|digits| !digits.is_empty());
-        self.machine.map_or_else(|| digits.unwrap_or(&self.name).to_owned(), |machine| machine.to_string())
+        self.machine
+            .map_or_else(|| digits.unwrap_or(&self.name).to_owned(), |machine| machine.to_string())
     }
 
     /// As the settings file has it.
@@ -78,7 +79,8 @@ impl Settings {
             let _ = writeln!(text, "machine = {machine}");
         }
         if !self.tags.is_empty() {
-            let tags: Vec<String> = self.tags.iter().map(|(key, value)| format!("{key} = {value:?}")).collect();
+            let tags: Vec<String> =
+                self.tags.iter().map(|(key, value)| format!("{key} = {value:?}")).collect();
             let _ = writeln!(text, "tags = {{ {} }}", tags.join(", "));
         }
         let _ = write!(

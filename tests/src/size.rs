@@ -43,5 +43,7 @@ pub fn kills(default: u32) -> u32 {
 
 fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
     let value = std::env::var(name).ok();
-    value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number that fits")))
+    value.map_or(default, |value| {
+        value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number that fits"))
+    })
 }

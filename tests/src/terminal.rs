@@ -26,7 +26,10 @@ impl Terminal {
     /// When it cannot be started.
     pub fn run(line: &str, environment: &[(&str, &Path)]) -> Self {
         let mut command = mortal(Path::new("script"), None);
-        command.args(["-qec", line, "/dev/null"]).env("TERM", "xterm").envs(environment.iter().copied());
+        command
+            .args(["-qec", line, "/dev/null"])
+            .env("TERM", "xterm")
+            .envs(environment.iter().copied());
         let mut running = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let keys = running.child().stdin.take().expect("a pipe was asked for");
         let mut drawn = running.child().stdout.take().expect("a pipe was asked for");

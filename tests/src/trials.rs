@@ -1,4 +1,5 @@
-//! What a fleet is put through, and what came of it: for tests that assert it and for measurements that print it.
+//! What a fleet is put through, and what came of it: for tests that assert it and for measurements
+//! that print it.
 
 pub mod crashes;
 pub mod introducer;

@@ -12,7 +12,8 @@ pub const IN_EVERY_LIST: Duration = Duration::from_secs(6);
 /// How long to wait for what takes a second or so on an idle machine.
 pub const SOON: Duration = Duration::from_secs(15);
 
-/// How long a process that was killed may take until it is gone: its threads that search are the last to get a processor, also to end.
+/// How long a process that was killed may take until it is gone: its threads that search are the
+/// last to get a processor, also to end.
 pub const KILLED: Duration = Duration::from_secs(60);
 
 /// The pause between two looks at a condition.
@@ -32,8 +33,13 @@ pub fn stretched(limit: Duration) -> Duration {
 /// Waits until the condition holds, and returns what it gave.
 ///
 /// # Panics
-/// When it still does not hold after the (stretched) limit, with what the condition said was missing.
-pub fn wait_until<T>(what: &str, limit: Duration, condition: impl FnMut() -> Result<T, String>) -> T {
+/// When it still does not hold after the (stretched) limit, with what the condition said was
+/// missing.
+pub fn wait_until<T>(
+    what: &str,
+    limit: Duration,
+    condition: impl FnMut() -> Result<T, String>,
+) -> T {
     wait_exactly(what, stretched(limit), condition)
 }
 
@@ -41,7 +47,11 @@ pub fn wait_until<T>(what: &str, limit: Duration, condition: impl FnMut() -> Res
 ///
 /// # Panics
 /// As [`wait_until`].
-pub fn wait_exactly<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Result<T, String>) -> T {
+pub fn wait_exactly<T>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> Result<T, String>,
+) -> T {
     let start = Instant::now();
     loop {
         // Asked before the look, so that the last look is after the limit.

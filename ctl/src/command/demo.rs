@@ -1,5 +1,5 @@
-//! `memberctl demo [--quick]`: a fleet on this machine, a crash, and how long it took the members to notice. All figures are
-//! measured while it runs.
+//! `memberctl demo [--quick]`: a fleet on this machine, a crash, and how long it took the members
+//! to notice. All figures are measured while it runs.
 
 mod fleet;
 mod interrupt;
@@ -62,13 +62,15 @@ impl Demo {
         program::memberd().ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
-                "there is no memberd beside memberctl, in /usr/sbin or in PATH: give it with --memberd PATH",
+                "there is no memberd beside memberctl, in /usr/sbin or in PATH: give it with \
+                --memberd PATH",
             )
         })
     }
 }
 
-/// What the scenes play with. The fleet comes first, so that it is gone before the signals are let go.
+/// What the scenes play with. The fleet comes first, so that it is gone before the signals are let
+/// go.
 struct Stage {
     fleet: Fleet,
     interrupt: Interrupt,
@@ -135,7 +137,8 @@ impl Stage {
         let index = self.fleet.members.len() / 2;
         let others = self.fleet.members.len() - 1;
         let watch = Watch::over(&self.fleet.members)?;
-        // What is to be shown is a crash in the midst of ordinary life, not in the first moments of it.
+        // What is to be shown is a crash in the midst of ordinary life, not in the first moments of
+        // it.
         self.interrupt.pause(SETTLING)?;
         let victim = self.fleet.members.get_mut(index).ok_or_else(out_of_place)?;
         let name = victim.name.clone();
@@ -143,7 +146,12 @@ impl Stage {
         let killed = Instant::now();
         victim.crash()?;
         self.title(&format!("{name} was killed (SIGKILL)"))?;
-        let seen = watch.collect((&name, MemberStatus::Failed), (killed, CHANGE_LIMIT), others, &self.interrupt)?;
+        let seen = watch.collect(
+            (&name, MemberStatus::Failed),
+            (killed, CHANGE_LIMIT),
+            others,
+            &self.interrupt,
+        )?;
         self.arrivals(&seen, others, "failed", Some(("2 s", "6 s")))?;
         self.command("vm1", "list --all")?;
         list::List::plain(true).run(&self.daemon(0)?)?;
@@ -152,7 +160,12 @@ impl Stage {
         self.title(&format!("{name} is started again, and rejoins by itself"))?;
         let begun = Instant::now();
         self.fleet.start(index, &self.interrupt)?;
-        let seen = watch.collect((&name, MemberStatus::Alive), (begun, CHANGE_LIMIT), others, &self.interrupt)?;
+        let seen = watch.collect(
+            (&name, MemberStatus::Alive),
+            (begun, CHANGE_LIMIT),
+            others,
+            &self.interrupt,
+        )?;
         self.arrivals(&seen, others, "alive", None)?;
         self.command("vm1", "list")?;
         list::List::plain(false).run(&self.daemon(0)?)
@@ -167,12 +180,15 @@ impl Stage {
         promised: Option<(&str, &str)>,
     ) -> Result<(), Failure> {
         for (member, after) in seen {
-            self.output.line(&format!("  {member:5} had it {standing} after {}", in_words(*after)))?;
+            self.output
+                .line(&format!("  {member:5} had it {standing} after {}", in_words(*after)))?;
         }
         match (seen.first(), seen.last()) {
             (Some((_, first)), Some((_, last))) if seen.len() == others => {
                 let promise = promised.unwrap_or_default();
-                let within = |words: &str| if words.is_empty() { String::new() } else { format!(" (promised: {words})") };
+                let within = |words: &str| {
+                    if words.is_empty() { String::new() } else { format!(" (promised: {words})") }
+                };
                 let line = format!(
                     "In the first list after {}{}, in the last after {}{}.",
                     in_words(*first),
@@ -185,8 +201,10 @@ impl Stage {
             _ => {
                 let seen = words::count(seen.len() as u64, "member");
                 let limit = in_words(CHANGE_LIMIT);
-                let message =
-                    format!("{seen} of {others} had it {standing} within {limit}: run the demo again on a less busy machine");
+                let message = format!(
+                    "{seen} of {others} had it {standing} within {limit}: run the demo again on a \
+                    less busy machine"
+                );
                 Err(Failure::new(Exit::Failed, message))
             }
         }
@@ -197,16 +215,24 @@ impl Stage {
         if self.quick {
             return Ok(());
         }
-        let own = std::env::current_exe().map_or_else(|_| "memberctl".to_owned(), |path| path.display().to_string());
+        let own = std::env::current_exe()
+            .map_or_else(|_| "memberctl".to_owned(), |path| path.display().to_string());
         self.title("The fleet goes on; try it from another terminal")?;
-        for (index, rest) in
-            [(0, "list"), (1, "status"), (1, "top"), (1, "events"), (2, "leave"), (2, "join"), (0, "grep -n timed.out")]
-        {
+        for (index, rest) in [
+            (0, "list"),
+            (1, "status"),
+            (1, "top"),
+            (1, "events"),
+            (2, "leave"),
+            (2, "join"),
+            (0, "grep -n timed.out"),
+        ] {
             let index = index.min(self.fleet.members.len() - 1);
             let socket = self.daemon(index)?.socket;
             self.output.line(&format!("  {own} --socket {} {rest}", socket.display()))?;
         }
-        self.output.line(&self.output.styled(Style::Bold, "Ctrl-C ends it and removes all its files."))?;
+        self.output
+            .line(&self.output.styled(Style::Bold, "Ctrl-C ends it and removes all its files."))?;
         self.interrupt.wait();
         drop(self.fleet);
         self.output.line("All members are stopped and all files removed.")
@@ -217,10 +243,18 @@ impl Stage {
         let begun = Instant::now();
         for member in &self.fleet.members {
             // One that a busy machine has kept from running may be on its way back into the group.
-            while !matches!(list::members(&member.daemon(), false), Ok(list) if list.len() == size) {
+            while !matches!(list::members(&member.daemon(), false), Ok(list) if list.len() == size)
+            {
                 if begun.elapsed() > CHANGE_LIMIT {
-                    let words = format!("{} does not list all after {}", member.name, in_words(CHANGE_LIMIT));
-                    return Err(Failure::new(Exit::Failed, format!("{words}: run the demo again on a less busy machine")));
+                    let words = format!(
+                        "{} does not list all after {}",
+                        member.name,
+                        in_words(CHANGE_LIMIT)
+                    );
+                    return Err(Failure::new(
+                        Exit::Failed,
+                        format!("{words}: run the demo again on a less busy machine"),
+                    ));
                 }
                 self.interrupt.pause(Duration::from_millis(2))?;
             }

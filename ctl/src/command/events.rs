@@ -29,20 +29,29 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 /// Follows membership changes.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without --since, the last ten changes come first; with --json or --exec, none of the past; with --until, all of it. \
-memberd remembers the last 1024 since it started. If changes that belong to the answer are not known any more, that is said where \
+    after_help = "Without --since, the last ten changes come first; with --json or --exec, none of \
+    the past; with --until, all of it. \
+memberd remembers the last 1024 since it started. If changes that belong to the answer are not \
+known any more, that is said where \
 they would be. What changes while this machine is out of the group is not told.
 
-A time of --since and --until is how long ago (ms, s, m, h, d, w, as 1h30m), now, today, yesterday, 14:00 (of --since the last such), 2026-11-21, \
+A time of --since and --until is how long ago (ms, s, m, h, d, w, as 1h30m), now, today, \
+yesterday, 14:00 (of --since the last such), 2026-11-21, \
 2026-11-21 14:00, 2026-11-21T14:00:00Z or seconds since 1970 (@1763688033).
 
-An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), status (alive, failed or \
-left; not with tagged, which says how the member's tags are now) and member, as list --json has it. One that has missed \
-instead says that changes are missing: those before until, and how many they were where that is known.
+An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), \
+status (alive, failed or \
+left; not with tagged, which says how the member's tags are now) and member, as list --json has \
+it. One that has missed \
+instead says that changes are missing: those before until, and how many they were where that is \
+known.
 
-CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, failed, left or tagged; gap if \
-some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, MEMBERD_TIME, for a \
-failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its environment, and the \
+CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, \
+failed, left or tagged; gap if \
+some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, \
+MEMBERD_TIME, for a \
+failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its \
+environment, and the \
 object of --json on standard input. With --exec, a daemon that goes away is waited for.
 
 Examples:
@@ -56,7 +65,8 @@ pub(crate) struct Events {
     #[arg(long, value_name = "WHEN", value_parser = parse_past_moment)]
     since: Option<u64>,
 
-    /// End with what was before then: now, for the past alone, or another time as with --since; one to come is waited for
+    /// End with what was before then: now, for the past alone, or another time as with --since; one
+    /// to come is waited for
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     until: Option<u64>,
 
@@ -77,12 +87,15 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Tells each change as it happens, until the moment that is asked for, or until the daemon or the reader goes away.
+    /// Tells each change as it happens, until the moment that is asked for, or until the daemon or
+    /// the reader goes away.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
         {
-            return Err(Failure::usage("'--since' is not before '--until': try memberctl events --help"));
+            return Err(Failure::usage(
+                "'--since' is not before '--until': try memberctl events --help",
+            ));
         }
         match &self.exec {
             Some(command) => self.run_commands(command, daemon),
@@ -117,7 +130,8 @@ impl Events {
                     output.line(&line)?;
                 }
                 Told::Missed(missed) => {
-                    let line = format!("{}  {}", words::timestamp(missed.until), missed_in_words(&missed));
+                    let line =
+                        format!("{}  {}", words::timestamp(missed.until), missed_in_words(&missed));
                     let line = output.styled(Style::Yellow, &line);
                     output.line(&line)?;
                 }
@@ -126,7 +140,8 @@ impl Events {
         Ok(())
     }
 
-    /// Hands each change to the command. A daemon that went away is waited for, and asked for what happened since.
+    /// Hands each change to the command. A daemon that went away is waited for, and asked for what
+    /// happened since.
     fn run_commands(&self, command: &str, daemon: &Daemon) -> Result<(), Failure> {
         let mut runner = Runner::start(command.to_owned(), self.exec_timeout);
         let mut resumption = Resumption::new(self.from());
@@ -146,7 +161,12 @@ impl Events {
     }
 
     /// Tries until the daemon is back; says once that it is away.
-    fn ask_again(&self, from: EventsFrom, daemon: &Daemon, failure: &Failure) -> Result<Changes, Failure> {
+    fn ask_again(
+        &self,
+        from: EventsFrom,
+        daemon: &Daemon,
+        failure: &Failure,
+    ) -> Result<Changes, Failure> {
         complain(&format!("{failure}; waiting until it is back"));
         loop {
             std::thread::sleep(RECONNECT_EVERY);
@@ -215,7 +235,9 @@ fn line(output: &Output, event: &EventRecord) -> String {
 /// What is missing before the moment that it names.
 pub(super) fn missed_in_words(missed: &MissedRecord) -> String {
     match missed.count {
-        Some(count) => format!("{} before this were missed: they came too fast", words::count(count, "change")),
+        Some(count) => {
+            format!("{} before this were missed: they came too fast", words::count(count, "change"))
+        }
         None => "memberd does not know the changes before this".to_owned(),
     }
 }

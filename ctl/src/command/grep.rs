@@ -180,8 +180,8 @@ fn parse(arguments: &[OsString]) -> Result<options::Command, Failure> {
     options::parse(arguments, &surroundings).map_err(|wrong| Failure::usage(wrong.to_string()))
 }
 
-/// Clap takes a `--` right after the word `grep` for its own; grep's meaning needs it back. The argument before ours is then not
-/// the word `grep` but the lost one.
+/// Clap takes a `--` right after the word `grep` for its own; grep's meaning needs it back. The
+/// argument before ours is then not the word `grep` but the lost one.
 fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
     let line: Vec<OsString> = std::env::args_os().collect();
     let before = line.len().checked_sub(arguments.len() + 1);
@@ -210,7 +210,9 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
         match reply {
             Reply::GrepMessage { member, text } => screen.complain(&format!("{member}:{text}")),
             Reply::GrepNotice(text) => screen.complain(&text),
-            Reply::GrepProgress { asked, answered, bytes } => screen.progress(asked, answered, bytes),
+            Reply::GrepProgress { asked, answered, bytes } => {
+                screen.progress(asked, answered, bytes);
+            }
             Reply::GrepMember { member, outcome } => {
                 if let Some(words) = tally.count(member, outcome) {
                     screen.complain(&words);
@@ -243,7 +245,11 @@ struct Screen {
 
 impl Screen {
     fn new(request: &GrepRequest, view: View) -> Screen {
-        Screen { printer: Printer::new(request), counts: Counts::new(request, view), progress: Progress::new() }
+        Screen {
+            printer: Printer::new(request),
+            counts: Counts::new(request, view),
+            progress: Progress::new(),
+        }
     }
 
     fn output(&mut self, mut lines: Lines<'_>) -> Result<(), Failure> {

@@ -16,7 +16,8 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
 /// Joins the group.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Join {
-    /// Members to ask, each tried in turn: host:port, an IPv6 address in brackets; without any, the configured introducers
+    /// Members to ask, each tried in turn: host:port, an IPv6 address in brackets; without any, the
+    /// configured introducers
     #[arg(value_name = "HOST:PORT", value_parser = introducer)]
     introducers: Vec<String>,
 }
@@ -30,7 +31,8 @@ impl Join {
                 let how = if already { "already in the group as" } else { "joined as" };
                 let verb = if alive == 1 { "is" } else { "are" };
                 let alive = words::count(alive, "member");
-                Output::new().line(&format!("{how} {}; {alive} {verb} alive", words::printable(&id)))
+                Output::new()
+                    .line(&format!("{how} {}; {alive} {verb} alive", words::printable(&id)))
             }
             _ => Err(out_of_place()),
         }
@@ -39,7 +41,8 @@ impl Join {
 
 /// Checks a `host:port`. Whether the host exists is for the daemon to find out.
 fn introducer(text: &str) -> Result<String, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("the port is missing: host:port, for example vm1:8946")?;
+    let (host, port) =
+        text.rsplit_once(':').ok_or("the port is missing: host:port, for example vm1:8946")?;
     if !port.parse::<u16>().is_ok_and(|port| port != 0) {
         return Err(format!("'{port}' is no port: a number from 1 to 65535"));
     }
@@ -49,13 +52,16 @@ fn introducer(text: &str) -> Result<String, String> {
             .and_then(|address| address.parse::<Ipv6Addr>().ok())
             .map(|_| text.to_owned())
             .ok_or_else(|| format!("'{host}' is no IPv6 address in brackets")),
-        None if host.contains(':') => Err(format!("an IPv6 address needs brackets: [{host}]:{port}")),
+        None if host.contains(':') => {
+            Err(format!("an IPv6 address needs brackets: [{host}]:{port}"))
+        }
         None if is_host_name(host) => Ok(text.to_owned()),
         None => Err(format!("'{host}' is no host name or address")),
     }
 }
 
-/// Letters, digits, hyphens, dots and underscores, as RFC 1123 and practice have it; also fits IPv4 addresses.
+/// Letters, digits, hyphens, dots and underscores, as RFC 1123 and practice have it; also fits IPv4
+/// addresses.
 fn is_host_name(host: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (1..=253).contains(&host.len()) && host.bytes().all(fits) && !host.starts_with(['-', '.'])
@@ -67,7 +73,13 @@ mod tests {
 
     #[test]
     fn hosts_and_addresses_with_a_port_are_taken_as_they_are() {
-        for text in ["vm1:8946", "192.0.2.11:8946", "[2001:db8::1]:8946", "vm-1.example.org:1", "my_host:65535"] {
+        for text in [
+            "vm1:8946",
+            "192.0.2.11:8946",
+            "[2001:db8::1]:8946",
+            "vm-1.example.org:1",
+            "my_host:65535",
+        ] {
             assert_eq!(introducer(text).as_deref(), Ok(text));
         }
     }

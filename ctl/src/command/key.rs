@@ -22,9 +22,11 @@ pub(crate) enum Key {
 impl Key {
     /// Does it.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        // A key is in no core dump, and no other process of this user can look for it: prctl(2), PR_SET_DUMPABLE.
-        set_dumpable(false)
-            .map_err(|error| Failure::new(Exit::Failed, format!("cannot keep the keys out of core dumps: {error}")))?;
+        // A key is in no core dump, and no other process of this user can look for it: prctl(2),
+        // PR_SET_DUMPABLE.
+        set_dumpable(false).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot keep the keys out of core dumps: {error}"))
+        })?;
         match self {
             Key::Generate(generate) => generate.run(),
             Key::List(list) => list.run(),
@@ -33,14 +35,18 @@ impl Key {
 }
 
 /// How a key is changed, for the help text.
-pub(super) const CHANGING: &str = "A keyring is a text file of up to 8 keys, one a line: the first is used, all are accepted. \
+pub(super) const CHANGING: &str =
+    "A keyring is a text file of up to 8 keys, one a line: the first \
+is used, all are accepted. \
 To change a group's key without an outage, do each of these on every member before the next:
 1. add the new key as the last line (memberctl key generate >> FILE), have memberd take it in;
 2. make it the first line, have memberd take it in;
 3. remove the old line, have memberd take it in.
 
-memberd takes it in by systemctl restart memberd, on one member after the other, where the file is a credential of the service \
-(LoadCredential, as in the package): systemd takes a copy of it at a start only. Where security.key_file names the file itself, \
+memberd takes it in by systemctl restart memberd, on one member after the other, where the file is \
+a credential of the service \
+(LoadCredential, as in the package): systemd takes a copy of it at a start only. Where \
+security.key_file names the file itself, \
 systemctl reload memberd is enough. memberctl status names the keys in force.";
 
 /// The keyring of the daemon, unless its settings name another.

@@ -34,15 +34,20 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Shows the list.
 #[derive(Debug, Default, clap::Args)]
 #[command(
-    after_help = "SINCE, and since in json and csv, is when this machine's daemon learned that the member stands so: of those that were \
-members before this machine was, when it joined. So it differs from one machine to another. When the member itself joined is in its \
+    after_help = "SINCE, and since in json and csv, is when this machine's daemon learned that the \
+    member stands so: of those that were \
+members before this machine was, when it joined. So it differs from one machine to another. When \
+the member itself joined is in its \
 incarnation, by its own clock.
 
-An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, failed or left), incarnation and since \
-(both in milliseconds since 1970), this_machine (true or false), for a failed member evidence (accuser, who noticed it, and silent_for, \
+An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, \
+failed or left), incarnation and since \
+(both in milliseconds since 1970), this_machine (true or false), for a failed member evidence \
+(accuser, who noticed it, and silent_for, \
 how many milliseconds before that it was last heard), and tags if it has any.
 
-Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then valid and empty.
+Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then \
+valid and empty.
 
 Examples:
   memberctl list --all --sort since         the newest changes last
@@ -100,7 +105,8 @@ enum Format {
 }
 
 impl Format {
-    /// Whether it is for a program that reads it whole, and wants one of nobody to be as valid as any.
+    /// Whether it is for a program that reads it whole, and wants one of nobody to be as valid as
+    /// any.
     fn is_a_document(self) -> bool {
         !matches!(self, Format::Table | Format::Names)
     }
@@ -115,14 +121,18 @@ impl List {
     /// Prints the list; nothing of it when it did not come whole. One of nobody is a failure.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         if self.port.is_some() && self.format() != Format::PrometheusSd {
-            return Err(Failure::usage("--port is of use with --format prometheus-sd only: try memberctl list --help"));
+            return Err(Failure::usage(
+                "--port is of use with --format prometheus-sd only: try memberctl list --help",
+            ));
         }
         let mut output = Output::with(self.color);
         if self.watch {
             return self.follow(daemon, &mut output);
         }
         let nobody = match self.selection.fetch(daemon, self.for_people(&output)) {
-            Ok(chosen) if chosen.members.is_empty() => Failure::new(Exit::Failed, self.selection.nobody(&chosen)),
+            Ok(chosen) if chosen.members.is_empty() => {
+                Failure::new(Exit::Failed, self.selection.nobody(&chosen))
+            }
             Ok(chosen) => return output.text(&self.shown(&chosen, &output)?),
             Err(Failure::NotInGroup) => Failure::NotInGroup,
             Err(failure) => return Err(failure),
@@ -160,7 +170,9 @@ impl List {
             Format::Names => Ok(names::render(members)),
             Format::Hosts => Ok(hosts::render(members)),
             Format::Ansible => ansible::render(members),
-            Format::PrometheusSd => prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT)),
+            Format::PrometheusSd => {
+                prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT))
+            }
         }
     }
 

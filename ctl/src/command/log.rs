@@ -14,16 +14,21 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
 /// Shows or sets how much is logged.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It lasts until the daemon starts anew or logs.level in its settings changes.")]
+#[command(
+    after_help = "It lasts until the daemon starts anew or logs.level in its settings changes."
+)]
 pub(crate) struct Log {
-    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without it, what is logged now is shown
+    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without
+    /// it, what is logged now is shown
     filter: Option<String>,
 }
 
 impl Log {
     /// Prints what is logged from now on.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, PATIENCE)?.reply()? {
+        match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, PATIENCE)?
+            .reply()?
+        {
             Reply::Log { filter } => Output::new().line(&words::printable(&filter)),
             _ => Err(out_of_place()),
         }

@@ -17,7 +17,14 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
 /// The counters that are shown, each under what it belongs to, in the words for it.
 const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
-    ("heartbeats", &[("sent", "heartbeats_sent"), ("received", "heartbeats_received"), ("lost", "heartbeats_lost")]),
+    (
+        "heartbeats",
+        &[
+            ("sent", "heartbeats_sent"),
+            ("received", "heartbeats_received"),
+            ("lost", "heartbeats_lost"),
+        ],
+    ),
     (
         "datagrams",
         &[
@@ -39,15 +46,19 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
-/// In the place of a pattern that the daemon does not show to who comes by the socket for looking only.
+/// In the place of a pattern that the daemon does not show to who comes by the socket for looking
+/// only.
 const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
 
 /// Shows how the daemon is doing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were lost in the last minute or two, \
-            the smallest delay of its datagrams lately, how its wall clock compares to ours, and whether its list is the same.\n\n\
-            What running greps look for is shown to root and group memberd only; for others it is hidden, in JSON null."
+    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were \
+    lost in the last minute or two, \
+            the smallest delay of its datagrams lately, how its wall clock compares to ours, and \
+            whether its list is the same.\n\n\
+            What running greps look for is shown to root and group memberd only; for others it is \
+            hidden, in JSON null."
 )]
 pub(crate) struct Status {
     /// Print a JSON object
@@ -63,7 +74,11 @@ impl Status {
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let report = fetch(daemon)?;
         let mut output = Output::with(self.color);
-        if self.json { output.object(&json::Status::from(&report)) } else { output.text(&text(&output, &report)) }
+        if self.json {
+            output.object(&json::Status::from(&report))
+        } else {
+            output.text(&text(&output, &report))
+        }
     }
 }
 
@@ -84,13 +99,23 @@ fn text(output: &Output, report: &StatusReport) -> String {
         }
     };
     section("address", vec![words::printable(&report.address)]);
-    section("memberd", vec![format!("{}, up for {}", words::printable(&report.version), words::duration(report.uptime))]);
+    section(
+        "memberd",
+        vec![format!(
+            "{}, up for {}",
+            words::printable(&report.version),
+            words::duration(report.uptime)
+        )],
+    );
     if !report.tags.is_empty() {
         section("tags", vec![words::tags(&report.tags)]);
     }
     if let [first, others @ ..] = report.keys.as_slice() {
         let accepted = others.iter().map(|id| format!(", {} accepted", words::printable(id)));
-        section("keys", vec![format!("{} seals{}", words::printable(first), accepted.collect::<String>())]);
+        section(
+            "keys",
+            vec![format!("{} seals{}", words::printable(first), accepted.collect::<String>())],
+        );
     }
     section("list", vec![list(report)]);
     section("neighbours", neighbours::table(&report.neighbours));
@@ -99,7 +124,11 @@ fn text(output: &Output, report: &StatusReport) -> String {
     }
     section("greps", greps(report));
     for warning in &report.warnings {
-        text += &format!("{}: {}\n", output.styled(Style::Yellow, "warning"), words::printable(warning));
+        text += &format!(
+            "{}: {}\n",
+            output.styled(Style::Yellow, "warning"),
+            words::printable(warning)
+        );
     }
     text
 }
@@ -117,7 +146,10 @@ pub(super) fn headline(report: &StatusReport) -> String {
 /// `9 alive, 1 failed, 0 left; digest 00ff, as all 4 neighbours have it`.
 fn list(report: &StatusReport) -> String {
     let digest = words::printable(&report.digest);
-    let counts = format!("{} alive, {} failed, {} left; digest {digest}", report.alive, report.failed, report.left);
+    let counts = format!(
+        "{} alive, {} failed, {} left; digest {digest}",
+        report.alive, report.failed, report.left
+    );
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
     match report.neighbours.len() {
         0 => counts,
@@ -129,8 +161,12 @@ fn list(report: &StatusReport) -> String {
 
 /// `sent 12, received 34`: those of the counters that the daemon has.
 fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
-    let value = |key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
-    let words: Vec<String> = counters.iter().filter_map(|(words, key)| Some(format!("{words} {}", value(key)?))).collect();
+    let value =
+        |key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
+    let words: Vec<String> = counters
+        .iter()
+        .filter_map(|(words, key)| Some(format!("{words} {}", value(key)?)))
+        .collect();
     if words.is_empty() { "not counted by this memberd".to_owned() } else { words.join(", ") }
 }
 
@@ -140,13 +176,17 @@ fn greps(report: &StatusReport) -> Vec<String> {
     let mut lines: Vec<String> = greps
         .map(|grep| {
             let pattern = grep.pattern.as_ref();
-            let pattern = pattern.map_or(HIDDEN.to_owned(), |pattern| format!("'{}'", words::printable(pattern)));
+            let pattern = pattern
+                .map_or(HIDDEN.to_owned(), |pattern| format!("'{}'", words::printable(pattern)));
             format!("{pattern} for {} so far", words::duration(grep.running_for))
         })
         .collect();
     if report.searches > 0 {
         let verb = if report.searches == 1 { "runs" } else { "run" };
-        lines.push(format!("{} of this machine's logs {verb} here", words::searches(report.searches)));
+        lines.push(format!(
+            "{} of this machine's logs {verb} here",
+            words::searches(report.searches)
+        ));
     }
     lines
 }

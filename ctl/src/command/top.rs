@@ -31,11 +31,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Shows the group, live.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Keys: arrows, or h j k l, select a member; / greps all members' logs, as memberctl grep does; Esc ends that; q quits.
+#[command(after_help = "Keys: arrows, or h j k l, select a member; / greps all members' logs, as \
+    memberctl grep does; Esc ends that; q quits.
 
-The ring shows who watches the member that is selected: those marked #."
-)]
+The ring shows who watches the member that is selected: those marked #.")]
 pub(crate) struct Top {
     /// Print one screen as text, and end
     #[arg(long)]
@@ -64,7 +63,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Size, String> {
-        let number = |text: &str| text.parse::<u16>().ok().filter(|number| (1..=1_000).contains(number));
+        let number =
+            |text: &str| text.parse::<u16>().ok().filter(|number| (1..=1_000).contains(number));
         let (columns, rows) = text.split_once('x').unwrap_or_default();
         match (number(columns), number(rows)) {
             (Some(columns), Some(rows)) => Ok(Size { columns, rows }),
@@ -80,7 +80,9 @@ impl Top {
             return self.print(daemon);
         }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-            return Err(Failure::usage("top needs a terminal: try memberctl top --once, or memberctl list --watch"));
+            return Err(Failure::usage(
+                "top needs a terminal: try memberctl top --once, or memberctl list --watch",
+            ));
         }
         // A daemon that is not there is said in a line, not on a screen.
         let first = self.look(daemon)?;
@@ -102,7 +104,10 @@ impl Top {
         let members = snapshot.group.iter().flat_map(|group| &group.members);
         match &self.member {
             Some(name) if members.into_iter().all(|member| member.name != *name) => {
-                Err(Failure::new(Exit::Failed, format!("{name} is not in the list: see memberctl list --all")))
+                Err(Failure::new(
+                    Exit::Failed,
+                    format!("{name} is not in the list: see memberctl list --all"),
+                ))
             }
             _ => Ok(snapshot),
         }
@@ -144,9 +149,12 @@ impl Top {
         }
         std::thread::sleep(BETWEEN_LOOKS);
         view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
-        let mut terminal = Terminal::new(TestBackend::new(self.size.columns, self.size.rows)).map_err(|error| screen(&error))?;
+        let mut terminal = Terminal::new(TestBackend::new(self.size.columns, self.size.rows))
+            .map_err(|error| screen(&error))?;
         let look = Look::new(false);
-        terminal.draw(|frame| draw::screen(&view, look, frame.area(), frame.buffer_mut())).map_err(|error| screen(&error))?;
+        terminal
+            .draw(|frame| draw::screen(&view, look, frame.area(), frame.buffer_mut()))
+            .map_err(|error| screen(&error))?;
         Output::new().text(&as_text(terminal.backend().buffer()))
     }
 }
@@ -162,5 +170,8 @@ fn as_text(buffer: &Buffer) -> String {
 }
 
 fn screen(error: &impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Failed, format!("cannot draw on this terminal: {error}: try memberctl top --once"))
+    Failure::new(
+        Exit::Failed,
+        format!("cannot draw on this terminal: {error}: try memberctl top --once"),
+    )
 }

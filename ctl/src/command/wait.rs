@@ -1,4 +1,5 @@
-//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: for scripts and rollouts.
+//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: for scripts and
+//! rollouts.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,7 +25,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 #[command(
     group(ArgGroup::new("what").required(true).multiple(true).args(["members", "name"])),
-    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit status 124 when the time is over.
+    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit \
+    status 124 when the time is over.
 
 Examples:
   memberctl wait --members 3 --timeout 30s      until three are up, no more and no less
@@ -49,7 +51,8 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Looks at the list again and again. What can never come about, such as no permission, is not waited for.
+    /// Looks at the list again and again. What can never come about, such as no permission, is not
+    /// waited for.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         // One that stands before the command means the same here.
         let limit = self.limit.or(daemon.timeout).unwrap_or(DEFAULT_LIMIT);
@@ -58,7 +61,9 @@ impl Wait {
             let missing = match list::members(daemon, true) {
                 Ok(members) => self.missing(&members),
                 Err(Failure::NotInGroup) => Some("not in a group".to_owned()),
-                Err(Failure::Stated { exit: Exit::Unreachable | Exit::TimedOut, message }) => Some(message),
+                Err(Failure::Stated { exit: Exit::Unreachable | Exit::TimedOut, message }) => {
+                    Some(message)
+                }
                 Err(failure) => return Err(failure),
             };
             let Some(missing) = missing else { return Ok(()) };
@@ -73,14 +78,18 @@ impl Wait {
 
     /// What is not yet as it should be.
     fn missing(&self, members: &[MemberRecord]) -> Option<String> {
-        let alive = members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
+        let alive =
+            members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
         if let Some(wanted) = self.members.filter(|wanted| *wanted != alive) {
             let verb = if alive == 1 { "is" } else { "are" };
             return Some(format!("{} {verb} up, not {wanted}", words::count(alive, "member")));
         }
         let name = self.name.as_ref()?;
         let wanted = self.status.unwrap_or(MemberStatus::Alive);
-        let newest = members.iter().filter(|member| member.name == *name).max_by_key(|member| member.incarnation);
+        let newest = members
+            .iter()
+            .filter(|member| member.name == *name)
+            .max_by_key(|member| member.incarnation);
         match newest {
             None => Some(format!("{name} is not in the list: see memberctl list --all")),
             Some(member) if member.status != wanted => {
@@ -123,8 +132,14 @@ mod tests {
     fn exactly_so_many_members_are_up() {
         let list = [member("vm1", 1, MemberStatus::Alive), member("vm2", 1, MemberStatus::Failed)];
         assert_eq!(wait(Some(1), None, None).missing(&list), None);
-        assert_eq!(wait(Some(2), None, None).missing(&list).as_deref(), Some("1 member is up, not 2"));
-        assert_eq!(wait(Some(0), None, None).missing(&list).as_deref(), Some("1 member is up, not 0"));
+        assert_eq!(
+            wait(Some(2), None, None).missing(&list).as_deref(),
+            Some("1 member is up, not 2")
+        );
+        assert_eq!(
+            wait(Some(0), None, None).missing(&list).as_deref(),
+            Some("1 member is up, not 0")
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `demo`, with programs in the place of memberd that do not do what they should: whatever happens, nothing is left behind.
+//! `demo`, with programs in the place of memberd that do not do what they should: whatever happens,
+//! nothing is left behind.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
@@ -61,7 +62,10 @@ fn a_program_that_is_not_there_is_named() {
     let place = Place::new("");
     fs::remove_file(place.path("memberd")).unwrap();
     let ended = run(&mut place.demo());
-    ended.failed(1, &format!("cannot start {}: No such file or directory", place.path("memberd").display()));
+    ended.failed(
+        1,
+        &format!("cannot start {}: No such file or directory", place.path("memberd").display()),
+    );
     place.is_clean();
 }
 

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, RefusalKind, Reply, Request};
+use memberd_control::message::{
+    EventsFrom, MemberStatus, MissedRecord, RefusalKind, Reply, Request,
+};
 use serde_json::Value;
 
 use crate::fake::{Daemon, answer, refusal};
@@ -18,22 +20,29 @@ fn tagged(tags: &[(&str, &str)]) -> Reply {
 
 #[test]
 fn each_change_is_a_line_and_a_daemon_that_goes_away_is_status_4() {
-    let ended =
-        Daemon::answering(vec![event(4, MemberStatus::Alive), event(4, MemberStatus::Failed), event(5, MemberStatus::Left)])
-            .run(&["events"]);
+    let ended = Daemon::answering(vec![
+        event(4, MemberStatus::Alive),
+        event(4, MemberStatus::Failed),
+        event(5, MemberStatus::Left),
+    ])
+    .run(&["events"]);
     ended.failed(4, "memberd went away");
     assert_eq!(
         ended.stdout,
         "2025-11-21T01:20:33.123Z  vm4 joined  (vm4@127.0.0.4:8946/1763688033123)\n\
-         2025-11-21T01:20:33.123Z  vm4 failed, noticed by vm2, last heard 1.76 s before  (vm4@127.0.0.4:8946/1763688033123)\n\
+         2025-11-21T01:20:33.123Z  vm4 failed, noticed by vm2, last heard 1.76 s before  \
+         (vm4@127.0.0.4:8946/1763688033123)\n\
          2025-11-21T01:20:33.123Z  vm5 left  (vm5@127.0.0.5:8946/1763688033123)\n"
     );
 }
 
 #[test]
 fn json_is_an_object_a_line_with_a_schema() {
-    let ended = Daemon::answering(vec![event(4, MemberStatus::Alive), event(4, MemberStatus::Failed)]).run(&["events", "--json"]);
-    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended =
+        Daemon::answering(vec![event(4, MemberStatus::Alive), event(4, MemberStatus::Failed)])
+            .run(&["events", "--json"]);
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["schema"], 1);
     assert_eq!(lines[0]["status"], "alive");
@@ -72,7 +81,10 @@ fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
         (&["events", "--json"], EventsFrom::Last(0)),
         (&["events", "--exec", "true"], EventsFrom::Last(0)),
         (&["events", "--since", "2025-11-21T01:20:33.123Z"], EventsFrom::Since(1_763_688_033_123)),
-        (&["events", "--since", "2025-11-21T01:20:33.123Z", "--json"], EventsFrom::Since(1_763_688_033_123)),
+        (
+            &["events", "--since", "2025-11-21T01:20:33.123Z", "--json"],
+            EventsFrom::Since(1_763_688_033_123),
+        ),
     ] {
         let daemon = Daemon::refusing(RefusalKind::Failed, "no");
         daemon.run(line).failed(1, "no");
@@ -92,33 +104,64 @@ fn who_wants_no_more_than_the_past_says_until_when() {
     ] {
         let daemon = Daemon::answering(vec![event(4, MemberStatus::Alive), Reply::Done]);
         let ended = daemon.run(line);
-        assert_eq!((ended.status, ended.stderr.as_str(), ended.stdout.lines().count()), (Some(0), "", 1), "{ended:?}");
+        assert_eq!(
+            (ended.status, ended.stderr.as_str(), ended.stdout.lines().count()),
+            (Some(0), "", 1),
+            "{ended:?}"
+        );
         assert_eq!(daemon.request(), Request::ChangesUntil { from, until }, "{line:?}");
     }
-    let daemon = Daemon::answering(vec![event(4, MemberStatus::Alive), event(5, MemberStatus::Left), Reply::Done]);
+    let daemon = Daemon::answering(vec![
+        event(4, MemberStatus::Alive),
+        event(5, MemberStatus::Left),
+        Reply::Done,
+    ]);
     daemon.run(&["events", "--until", "now", "--exec", "echo $MEMBERD_NAME"]).printed("vm4\nvm5\n");
-    let older = refusal(RefusalKind::Usage, "not a message of this protocol: unknown variant `ChangesUntil`");
-    Daemon::answering(vec![older]).run(&["events", "--until", "now"]).failed(6, "this memberd is older than memberctl");
+    let older = refusal(
+        RefusalKind::Usage,
+        "not a message of this protocol: unknown variant `ChangesUntil`",
+    );
+    Daemon::answering(vec![older])
+        .run(&["events", "--until", "now"])
+        .failed(6, "this memberd is older than memberctl");
 }
 
 #[test]
 fn a_change_of_tags_is_told_as_one_and_never_as_a_join() {
-    let replies = || vec![event(4, MemberStatus::Alive), tagged(&[("role", "db"), ("zone", "a")]), tagged(&[])];
+    let replies = || {
+        vec![event(4, MemberStatus::Alive), tagged(&[("role", "db"), ("zone", "a")]), tagged(&[])]
+    };
     let text = Daemon::answering(replies()).run(&["events"]).stdout;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[1], "2025-11-21T01:20:33.123Z  vm4 tagged, now role=db zone=a  (vm4@127.0.0.4:8946/1763688033123)");
-    assert_eq!(lines[2], "2025-11-21T01:20:33.123Z  vm4 tagged, now without tags  (vm4@127.0.0.4:8946/1763688033123)");
+    assert_eq!(
+        lines[1],
+        "2025-11-21T01:20:33.123Z  vm4 tagged, now role=db zone=a  \
+        (vm4@127.0.0.4:8946/1763688033123)"
+    );
+    assert_eq!(
+        lines[2],
+        "2025-11-21T01:20:33.123Z  vm4 tagged, now without tags  (vm4@127.0.0.4:8946/1763688033123)"
+    );
     let json = Daemon::answering(replies()).run(&["events", "--json"]).stdout;
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["event"], &lines[0]["status"]), (&"joined".into(), &"alive".into()));
-    assert_eq!((&lines[1]["event"], lines[1].get("status")), (&"tagged".into(), None), "nothing that says it has joined");
+    assert_eq!(
+        (&lines[1]["event"], lines[1].get("status")),
+        (&"tagged".into(), None),
+        "nothing that says it has joined"
+    );
     assert_eq!(lines[1]["member"]["tags"], serde_json::json!({"role": "db", "zone": "a"}));
     assert_eq!(lines[2]["member"].get("tags"), None);
 }
 
 #[test]
 fn an_older_daemon_is_asked_for_what_it_knows() {
-    let refused = || answer(vec![refusal(RefusalKind::Usage, "not a message of this protocol: unknown variant `Changes`")]);
+    let refused = || {
+        answer(vec![refusal(
+            RefusalKind::Usage,
+            "not a message of this protocol: unknown variant `Changes`",
+        )])
+    };
     let daemon = Daemon::in_turn(vec![refused(), answer(vec![event(4, MemberStatus::Alive)])]);
     let ended = daemon.run(&["events", "--since", "2025-11-21T01:20:33.123Z"]);
     ended.failed(4, "memberd went away");
@@ -130,18 +173,32 @@ fn an_older_daemon_is_asked_for_what_it_knows() {
 #[test]
 fn a_gap_is_said_where_it_is() {
     let missed = |count| Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count });
-    let replies = || vec![missed(None), event(4, MemberStatus::Alive), missed(Some(3)), event(5, MemberStatus::Left)];
+    let replies = || {
+        vec![
+            missed(None),
+            event(4, MemberStatus::Alive),
+            missed(Some(3)),
+            event(5, MemberStatus::Left),
+        ]
+    };
     let text = Daemon::answering(replies()).run(&["events"]).stdout;
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "2025-11-21T01:20:33.123Z  memberd does not know the changes before this");
-    assert_eq!(lines[2], "2025-11-21T01:20:33.123Z  3 changes before this were missed: they came too fast");
+    assert_eq!(
+        lines[2],
+        "2025-11-21T01:20:33.123Z  3 changes before this were missed: they came too fast"
+    );
     let json = Daemon::answering(replies()).run(&["events", "--json"]).stdout;
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0], serde_json::json!({"schema": 1, "missed": {"until": 1_763_688_033_123_u64, "count": null}}));
+    assert_eq!(
+        lines[0],
+        serde_json::json!({"schema": 1, "missed": {"until": 1_763_688_033_123_u64, "count": null}})
+    );
     assert_eq!(lines[2]["missed"]["count"], 3);
 }
 
-/// Answers with these, and ends with a refusal, after which `--exec` does not wait for a new daemon.
+/// Answers with these, and ends with a refusal, after which `--exec` does not wait for a new
+/// daemon.
 fn telling(mut replies: Vec<Reply>) -> Daemon {
     replies.push(refusal(RefusalKind::Failed, "enough"));
     Daemon::answering(replies)
@@ -150,23 +207,28 @@ fn telling(mut replies: Vec<Reply>) -> Daemon {
 #[test]
 fn exec_runs_the_command_for_each_change_with_all_there_is_to_know() {
     let missed = Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count: None });
-    let command =
-        "echo \"$MEMBERD_EVENT $MEMBERD_NAME $MEMBERD_ADDRESS:$MEMBERD_PORT $MEMBERD_NOTICED_BY $MEMBERD_SILENT_MS\"; cat";
+    let command = "echo \"$MEMBERD_EVENT $MEMBERD_NAME $MEMBERD_ADDRESS:$MEMBERD_PORT \
+    $MEMBERD_NOTICED_BY $MEMBERD_SILENT_MS\"; cat";
     let ended =
-        telling(vec![missed, event(4, MemberStatus::Alive), event(4, MemberStatus::Failed)]).run(&["events", "--exec", command]);
+        telling(vec![missed, event(4, MemberStatus::Alive), event(4, MemberStatus::Failed)])
+            .run(&["events", "--exec", command]);
     ended.failed(1, "enough");
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert!(lines[0].starts_with("gap "), "{lines:?}");
     assert_eq!(lines[2], "joined vm4 127.0.0.4:8946  ");
     assert_eq!(lines[4], "failed vm4 127.0.0.4:8946 vm2 1769");
     let json: Value = serde_json::from_str(lines[5]).unwrap();
-    assert_eq!((&json["schema"], &json["member"]["name"], &json["status"]), (&1.into(), &"vm4".into(), &"failed".into()));
+    assert_eq!(
+        (&json["schema"], &json["member"]["name"], &json["status"]),
+        (&1.into(), &"vm4".into(), &"failed".into())
+    );
 }
 
 #[test]
 fn exec_finds_the_tags_in_its_environment() {
     let changes = vec![tagged(&[("k8s.io-x", "1"), ("role", "web server")])];
-    let command = "echo \"$MEMBERD_EVENT $MEMBERD_NAME [$MEMBERD_TAG_ROLE] [$MEMBERD_TAG_K8S_IO_X] [$MEMBERD_NOTICED_BY]\"";
+    let command = "echo \"$MEMBERD_EVENT $MEMBERD_NAME [$MEMBERD_TAG_ROLE] [$MEMBERD_TAG_K8S_IO_X] \
+    [$MEMBERD_NOTICED_BY]\"";
     let ended = telling(changes).run(&["events", "--exec", command]);
     assert_eq!(ended.stdout, "tagged vm4 [web server] [1] []\n", "{ended:?}");
 }
@@ -177,6 +239,14 @@ fn a_command_that_fails_or_hangs_is_told_and_the_next_one_runs() {
     let changes = [4, 5, 6].map(|number| event(number, MemberStatus::Alive)).to_vec();
     let ended = telling(changes).run(&["events", "--exec-timeout", "1", "--exec", command]);
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), "vm6\n"), "{ended:?}");
-    assert!(ended.stderr.contains("the command for vm4 joined failed: exit status: 3"), "{ended:?}");
-    assert!(ended.stderr.contains("the command for vm5 joined was killed after 1 s: see --exec-timeout"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the command for vm4 joined failed: exit status: 3"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("the command for vm5 joined was killed after 1 s: see --exec-timeout"),
+        "{ended:?}"
+    );
 }

@@ -7,7 +7,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use memberd_control::frame::{REPLY_CAP, encode, read_frame, write_frame};
-use memberd_control::message::{Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
+use memberd_control::message::{
+    Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request,
+};
 use memberd_control::socket::read_only;
 use tempfile::TempDir;
 
@@ -19,7 +21,13 @@ fn without_a_socket_memberd_is_not_running() {
     let directory = TempDir::new().unwrap();
     let path = socket(directory.path());
     let ended = run(memberctl().arg("--socket").arg(&path).arg("list"));
-    ended.failed(4, &format!("memberd is not running here (no socket at {}): systemctl start memberd", path.display()));
+    ended.failed(
+        4,
+        &format!(
+            "memberd is not running here (no socket at {}): systemctl start memberd",
+            path.display()
+        ),
+    );
 }
 
 #[test]
@@ -33,7 +41,8 @@ fn a_socket_that_nobody_listens_at_is_told_from_none() {
     let directory = TempDir::new().unwrap();
     let path = socket(directory.path());
     drop(UnixListener::bind(&path).unwrap());
-    run(memberctl().arg("--socket").arg(&path).arg("leave")).failed(4, "not running any more (nobody listens at");
+    run(memberctl().arg("--socket").arg(&path).arg("leave"))
+        .failed(4, "not running any more (nobody listens at");
 }
 
 #[test]
@@ -42,7 +51,10 @@ fn what_is_no_socket_is_not_taken_for_a_daemon_that_has_ended() {
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     for path in [directory.path(), &file] {
-        let words = format!("memberctl: {} is no socket: give that of memberd with --socket\n", path.display());
+        let words = format!(
+            "memberctl: {} is no socket: give that of memberd with --socket\n",
+            path.display()
+        );
         run(memberctl().arg("--socket").arg(path).arg("list")).failed(4, &words);
     }
 }
@@ -71,7 +83,11 @@ fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
     let daemon = std::thread::spawn(move || {
         let (mut stream, _) = beside.accept().unwrap();
         let _: Hello = read_frame(&mut stream).unwrap();
-        write_frame(&mut stream, &Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() }).unwrap();
+        write_frame(
+            &mut stream,
+            &Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() },
+        )
+        .unwrap();
         let request: Request = read_frame(&mut stream).unwrap();
         write_frame(&mut stream, &Reply::Members(vec![member(1, MemberStatus::Alive)])).unwrap();
         write_frame(&mut stream, &Reply::Done).unwrap();
@@ -80,7 +96,10 @@ fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
 
     let leave = run(as_somebody_else(&directory).arg("--socket").arg(&path).arg("leave"));
     leave.failed(5, "join group memberd");
-    let list = run(as_somebody_else(&directory).arg("--socket").arg(&path).args(["list", "--format", "names"]));
+    let list = run(as_somebody_else(&directory)
+        .arg("--socket")
+        .arg(&path)
+        .args(["list", "--format", "names"]));
     list.printed("vm1\n");
     assert_eq!(daemon.join().unwrap(), Request::List { all: false });
 }
@@ -108,12 +127,18 @@ fn every_kind_of_refusal_has_its_status() {
         (RefusalKind::TimedOut, 124),
     ] {
         for verb in ["join", "leave", "list", "status", "metrics"] {
-            Daemon::refusing(kind, "no, because").run(&[verb]).failed(status, "memberctl: no, because\n");
+            Daemon::refusing(kind, "no, because")
+                .run(&[verb])
+                .failed(status, "memberctl: no, because\n");
         }
         // Refused for its usage, events asks once more, as an older daemon has to be asked.
         let refused = || answer(vec![refusal(kind, "no, because")]);
-        Daemon::in_turn(vec![refused(), refused()]).run(&["events"]).failed(status, "memberctl: no, because\n");
-        Daemon::refusing(kind, "no, because").run(&["grep", "x"]).failed(2, "memberctl: no, because\n");
+        Daemon::in_turn(vec![refused(), refused()])
+            .run(&["events"])
+            .failed(status, "memberctl: no, because\n");
+        Daemon::refusing(kind, "no, because")
+            .run(&["grep", "x"])
+            .failed(2, "memberctl: no, because\n");
     }
 }
 
@@ -134,13 +159,20 @@ fn a_refusal_cannot_send_escape_sequences_or_a_second_line() {
 fn another_protocol_version_names_both() {
     let daemon = || {
         Daemon::new(|client| {
-            let hello = Hello { protocol: PROTOCOL_VERSION + 1, program: "memberd 9.0.0".to_owned() };
+            let hello =
+                Hello { protocol: PROTOCOL_VERSION + 1, program: "memberd 9.0.0".to_owned() };
             client.raw(&encode(&hello).unwrap());
-            client.say(&Reply::Refused(Refusal { kind: RefusalKind::Version, message: "no".to_owned() }));
+            client.say(&Reply::Refused(Refusal {
+                kind: RefusalKind::Version,
+                message: "no".to_owned(),
+            }));
             None
         })
     };
-    daemon().run(&["list"]).failed(6, "the daemon (memberd 9.0.0) speaks control protocol 2, this memberctl 0.1.0 speaks 1");
+    daemon().run(&["list"]).failed(
+        6,
+        "the daemon (memberd 9.0.0) speaks control protocol 2, this memberctl 0.1.0 speaks 1",
+    );
     daemon().run(&["grep", "x"]).failed(2, "speaks control protocol 2");
 }
 
@@ -152,7 +184,8 @@ fn a_daemon_that_goes_away_is_noticed_at_any_point() {
     Daemon::answering(vec![]).run(&["status"]).failed(4, words);
     Daemon::answering(vec![]).run(&["events"]).failed(4, words);
     Daemon::answering(vec![]).run(&["grep", "x"]).failed(2, words);
-    let half_a_list = Daemon::answering(vec![Reply::Members(vec![member(1, MemberStatus::Alive)])]).run(&["list"]);
+    let half_a_list = Daemon::answering(vec![Reply::Members(vec![member(1, MemberStatus::Alive)])])
+        .run(&["list"]);
     half_a_list.failed(4, words);
     assert_eq!(half_a_list.stdout, "");
     Daemon::new(|client| {
@@ -178,7 +211,9 @@ fn an_answer_without_sense_is_an_error_and_no_crash() {
     let words = "memberd's answer makes no sense";
     raw(vec![0, 0, 0, 3, 0xff, 0xff, 0xff]).run(&["list"]).failed(1, words);
     raw(vec![0, 0, 0, 0]).run(&["list"]).failed(1, words);
-    raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).run(&["status"]).failed(1, "at most 1048576 are allowed");
+    raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())
+        .run(&["status"])
+        .failed(1, "at most 1048576 are allowed");
     let too_long = u32::try_from(REPLY_CAP + 1).unwrap().to_be_bytes().to_vec();
     raw(too_long).run(&["grep", "x"]).failed(2, "a message of 1048577 bytes");
     let mut trailing = encode(&Reply::Done).unwrap();
@@ -193,7 +228,9 @@ fn the_answer_to_another_question_is_an_error() {
         let reply = Reply::GrepMessage { member: "vm1".to_owned(), text: "x".to_owned() };
         Daemon::answering(vec![reply]).run(verb).failed(1, "answer to another question");
     }
-    Daemon::answering(vec![Reply::Left { was_member: true }]).run(&["grep", "x"]).failed(2, "answer to another question");
+    Daemon::answering(vec![Reply::Left { was_member: true }])
+        .run(&["grep", "x"])
+        .failed(2, "answer to another question");
 }
 
 #[test]
@@ -218,14 +255,21 @@ fn a_daemon_that_does_not_answer_is_given_up() {
 fn wrong_usage_is_one_line_and_status_2() {
     for (line, words) in [
         (&["flee"][..], "unrecognized subcommand 'flee'"),
-        (&["lst"], "unrecognized subcommand 'lst'; a similar subcommand exists: 'list': try memberctl --help"),
+        (
+            &["lst"],
+            "unrecognized subcommand 'lst'; a similar subcommand exists: 'list': try memberctl \
+            --help",
+        ),
         (&["list", "--tagz"], "a similar argument exists: '--tag"),
         (&["list", "--al"], "unexpected argument '--al'"),
         (&["list", "vm1"], "unexpected argument 'vm1'"),
         (&["join", "vm1"], "the port is missing"),
         (&["join", "2001:db8::1:8946"], "needs brackets"),
         (&["--timeout", "0", "list"], "in no time there is no answer: give more than 0"),
-        (&["--timeout", "soon", "list"], "write seconds, or a number and a unit: 60s, 500ms, 2m or 1h"),
+        (
+            &["--timeout", "soon", "list"],
+            "write seconds, or a number and a unit: 60s, 500ms, 2m or 1h",
+        ),
         (&["--socket"], "a value is required for '--socket <PATH>'"),
         (&["flee"], "try memberctl --help"),
         (&["list", "--al"], "try memberctl list --help"),
@@ -236,8 +280,14 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["demo", "--members", "1"], "a whole number from 2 to 50"),
         (&["events", "--exec", "x", "--exec-timeout", "0"], "from 1s to 1h"),
         (&["events", "--since", "tomorrow"], "invalid time 'tomorrow': write 10m, 2h,"),
-        (&["events", "--since", "10m", "--until", "1h"], "'--since' is not before '--until': try memberctl events --help"),
-        (&["grep", "--nonsense", "x"], "unrecognized option '--nonsense': try memberctl grep --help"),
+        (
+            &["events", "--since", "10m", "--until", "1h"],
+            "'--since' is not before '--until': try memberctl events --help",
+        ),
+        (
+            &["grep", "--nonsense", "x"],
+            "unrecognized option '--nonsense': try memberctl grep --help",
+        ),
     ] {
         run(memberctl().args(line)).failed(2, words);
     }
@@ -254,7 +304,9 @@ fn a_file_that_cannot_be_read_is_no_wrong_usage_that_the_help_could_help_with() 
 /// Every help, by the words that ask for it.
 fn helps(command: &clap::Command, asked: &[String]) -> Vec<(Vec<String>, String)> {
     let own = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let below = command.get_subcommands().flat_map(|command| helps(command, &[asked, &[command.get_name().to_owned()]].concat()));
+    let below = command
+        .get_subcommands()
+        .flat_map(|command| helps(command, &[asked, &[command.get_name().to_owned()]].concat()));
     std::iter::once((asked.to_vec(), own)).chain(below).collect()
 }
 
@@ -262,9 +314,13 @@ fn helps(command: &clap::Command, asked: &[String]) -> Vec<(Vec<String>, String)
 fn what_stands_below_a_help_is_broken_where_the_terminal_ends_and_nowhere_else() {
     for (asked, text) in helps(&::memberctl::command_line(), &[]) {
         let prose = |line: &str| line.starts_with(|first: char| first.is_alphabetic());
-        let broken = text.lines().zip(text.lines().skip(1)).find(|(line, next)| prose(line) && prose(next));
+        let broken =
+            text.lines().zip(text.lines().skip(1)).find(|(line, next)| prose(line) && prose(next));
         // What has columns throughout, as grep's, is for terminals of 80.
-        assert!(broken.is_none() || text.lines().all(|line| line.len() <= 80), "{asked:?}: {broken:?}");
+        assert!(
+            broken.is_none() || text.lines().all(|line| line.len() <= 80),
+            "{asked:?}: {broken:?}"
+        );
     }
 }
 
@@ -285,17 +341,23 @@ fn help_and_version_go_to_standard_output_and_no_command_is_wrong_usage() {
 fn output_that_cannot_be_written_is_an_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let daemon = Daemon::answering(vec![Reply::Left { was_member: true }]);
-    run_into(daemon.command(&["leave"]), full).failed(1, "cannot write to standard output: No space left on device");
+    run_into(daemon.command(&["leave"]), full)
+        .failed(1, "cannot write to standard output: No space left on device");
     for line in [&["--help"][..], &["list", "--help"], &["-V"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = memberctl();
         command.args(line);
-        run_into(command, full).failed(1, "cannot write to standard output: No space left on device");
+        run_into(command, full)
+            .failed(1, "cannot write to standard output: No space left on device");
     }
 }
 
 fn run_into(mut command: Command, stdout: fs::File) -> crate::fake::Ended {
     let child = command.stdout(stdout).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let output = child.wait_with_output().unwrap();
-    crate::fake::Ended { status: output.status.code(), stdout: String::new(), stderr: String::from_utf8(output.stderr).unwrap() }
+    crate::fake::Ended {
+        status: output.status.code(),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
 }

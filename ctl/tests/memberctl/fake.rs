@@ -18,7 +18,10 @@ impl Client {
     pub(crate) fn greet(&mut self) -> Request {
         let hello: Hello = read_frame(&mut self.0).unwrap();
         assert_eq!(hello.protocol, PROTOCOL_VERSION);
-        self.raw(&encode(&Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() }).unwrap());
+        self.raw(
+            &encode(&Hello { protocol: PROTOCOL_VERSION, program: "memberd 0.1.0".to_owned() })
+                .unwrap(),
+        );
         read_frame(&mut self.0).unwrap()
     }
 
@@ -75,7 +78,9 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Serves the client as told. What the script returns is kept for [`Daemon::request`].
-    pub(crate) fn new(script: impl FnOnce(&mut Client) -> Option<Request> + Send + 'static) -> Daemon {
+    pub(crate) fn new(
+        script: impl FnOnce(&mut Client) -> Option<Request> + Send + 'static,
+    ) -> Daemon {
         Daemon::in_turn(vec![Box::new(script)])
     }
 

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use memberd_control::grep::{GrepFiles, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepTotals};
+use memberd_control::grep::{
+    GrepFiles, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepTotals,
+};
 use memberd_control::message::{Reply, Request};
 
 use crate::fake::Daemon;
@@ -17,7 +19,10 @@ fn searched(member: &str, lines: u64, errors: u64) -> Reply {
 }
 
 fn lost(member: &str) -> Reply {
-    Reply::GrepMember { member: member.to_owned(), outcome: GrepOutcome::Lost("no route to host".to_owned()) }
+    Reply::GrepMember {
+        member: member.to_owned(),
+        outcome: GrepOutcome::Lost("no route to host".to_owned()),
+    }
 }
 
 #[test]
@@ -46,7 +51,11 @@ fn the_exit_status_is_greps() {
         let mut replies = members.clone();
         replies.push(Reply::Done);
         let line = [&["grep"], options].concat();
-        assert_eq!(Daemon::answering(replies).run(&line).status, Some(status), "{line:?} {members:?}");
+        assert_eq!(
+            Daemon::answering(replies).run(&line).status,
+            Some(status),
+            "{line:?} {members:?}"
+        );
     }
 }
 
@@ -63,27 +72,46 @@ fn lines_go_out_as_they_are_and_messages_to_standard_error() {
     ])
     .run(&["grep", "x"]);
     assert_eq!(ended.stdout, "vm1:f:a\nvm2:f:b \u{1b}[0m\n");
-    assert_eq!(ended.stderr, "memberctl: vm2:f: Permission denied\nmemberctl: vm4: did not answer: no route to host\n");
+    assert_eq!(
+        ended.stderr,
+        "memberctl: vm2:f: Permission denied\nmemberctl: vm4: did not answer: no route to host\n"
+    );
     assert_eq!(ended.status, Some(3));
 }
 
 #[test]
 fn a_file_that_no_member_offers_is_an_error_and_one_that_some_lack_is_none() {
-    let run = |members: Vec<Reply>| Daemon::answering([members, vec![Reply::Done]].concat()).run(&["grep", "x", "app.log"]);
+    let run = |members: Vec<Reply>| {
+        Daemon::answering([members, vec![Reply::Done]].concat()).run(&["grep", "x", "app.log"])
+    };
     let without_file = |member: &str| Reply::GrepMember {
         member: member.to_owned(),
-        outcome: GrepOutcome::Searched(GrepTotals { unmatched: vec!["app.log".to_owned()], ..GrepTotals::default() }),
+        outcome: GrepOutcome::Searched(GrepTotals {
+            unmatched: vec!["app.log".to_owned()],
+            ..GrepTotals::default()
+        }),
     };
     let nowhere = run(vec![without_file("vm1"), without_file("vm2")]);
     assert_eq!(nowhere.status, Some(2));
-    assert_eq!(nowhere.stderr, "memberctl: app.log: no member offers such a file: see [logs] files in the settings\n");
+    assert_eq!(
+        nowhere.stderr,
+        "memberctl: app.log: no member offers such a file: see [logs] files in the settings\n"
+    );
     let somewhere = run(vec![without_file("vm1"), searched("vm2", 0, 0)]);
     assert_eq!((somewhere.status, somewhere.stderr.as_str()), (Some(1), ""));
 }
 
 #[test]
 fn separators_stand_between_members_only_with_context() {
-    let replies = || vec![output("vm1", "a\n"), output("vm1", "b\n"), output("vm2", "c\n"), searched("vm1", 3, 0), Reply::Done];
+    let replies = || {
+        vec![
+            output("vm1", "a\n"),
+            output("vm1", "b\n"),
+            output("vm2", "c\n"),
+            searched("vm1", 3, 0),
+            Reply::Done,
+        ]
+    };
     for (options, stdout) in [
         (&["x"][..], "a\nb\nc\n"),
         (&["-A1", "x"], "a\nb\n--\nc\n"),
@@ -94,7 +122,13 @@ fn separators_stand_between_members_only_with_context() {
         Daemon::answering(replies()).run(&[&["grep"], options].concat()).printed(stdout);
     }
     // One is enough.
-    let replies = vec![output("vm1", "a\n"), output("vm2", "c\n"), output("vm1", "--\nb\n"), searched("vm1", 3, 0), Reply::Done];
+    let replies = vec![
+        output("vm1", "a\n"),
+        output("vm2", "c\n"),
+        output("vm1", "--\nb\n"),
+        searched("vm1", 3, 0),
+        Reply::Done,
+    ];
     Daemon::answering(replies).run(&["grep", "-A1", "x"]).printed("a\n--\nc\n--\nb\n");
 }
 
@@ -106,8 +140,16 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
         daemon.request()
     };
     let request = GrepRequest {
-        pattern: GrepPattern { patterns: vec![b"ERROR".to_vec()], ignore_case: true, ..GrepPattern::default() },
-        printing: GrepPrinting { line_numbers: true, after_context: Some(3), ..GrepPrinting::default() },
+        pattern: GrepPattern {
+            patterns: vec![b"ERROR".to_vec()],
+            ignore_case: true,
+            ..GrepPattern::default()
+        },
+        printing: GrepPrinting {
+            line_numbers: true,
+            after_context: Some(3),
+            ..GrepPrinting::default()
+        },
         files: GrepFiles { globs: vec!["*.log".to_owned()], ..GrepFiles::default() },
         ..GrepRequest::default()
     };
@@ -189,8 +231,11 @@ fn a_request_that_fits_no_frame_is_wrong_usage() {
 fn help_lists_the_options_and_goes_to_standard_output() {
     let help = crate::fake::run(crate::fake::memberctl().args(["grep", "--help"]));
     assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
-    for words in ["Usage: memberctl grep [OPTION]... PATTERN [FILE]...", "-i, -y, --ignore-case", "Exit status: 0 a line matched"]
-    {
+    for words in [
+        "Usage: memberctl grep [OPTION]... PATTERN [FILE]...",
+        "-i, -y, --ignore-case",
+        "Exit status: 0 a line matched",
+    ] {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
     }
     crate::fake::run(crate::fake::memberctl().args(["grep", "-V"])).printed("memberctl 0.1.0\n");

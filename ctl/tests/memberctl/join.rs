@@ -11,20 +11,29 @@ fn joined(alive: u64, already: bool) -> Daemon {
 
 #[test]
 fn join_says_as_whom_and_among_how_many() {
-    joined(10, false).run(&["join"]).printed("joined as vm3@127.0.0.1:8946/1763688033123; 10 members are alive\n");
-    joined(1, false).run(&["join"]).printed("joined as vm3@127.0.0.1:8946/1763688033123; 1 member is alive\n");
+    joined(10, false)
+        .run(&["join"])
+        .printed("joined as vm3@127.0.0.1:8946/1763688033123; 10 members are alive\n");
+    joined(1, false)
+        .run(&["join"])
+        .printed("joined as vm3@127.0.0.1:8946/1763688033123; 1 member is alive\n");
 }
 
 #[test]
 fn join_may_be_said_twice() {
-    joined(10, true).run(&["join"]).printed("already in the group as vm3@127.0.0.1:8946/1763688033123; 10 members are alive\n");
+    joined(10, true).run(&["join"]).printed(
+        "already in the group as vm3@127.0.0.1:8946/1763688033123; 10 members are alive\n",
+    );
 }
 
 #[test]
 fn join_passes_the_introducers_on() {
     let daemon = joined(2, false);
     daemon.run(&["join", "vm1:8946", "[::1]:8946"]);
-    assert_eq!(daemon.request(), Request::Join { introducers: vec!["vm1:8946".to_owned(), "[::1]:8946".to_owned()] });
+    assert_eq!(
+        daemon.request(),
+        Request::Join { introducers: vec!["vm1:8946".to_owned(), "[::1]:8946".to_owned()] }
+    );
     let daemon = joined(2, false);
     daemon.run(&["join"]);
     assert_eq!(daemon.request(), Request::Join { introducers: vec![] });
@@ -32,6 +41,10 @@ fn join_passes_the_introducers_on() {
 
 #[test]
 fn leave_may_be_said_twice() {
-    Daemon::answering(vec![Reply::Left { was_member: true }]).run(&["leave"]).printed("left the group\n");
-    Daemon::answering(vec![Reply::Left { was_member: false }]).run(&["leave"]).printed("was not in a group\n");
+    Daemon::answering(vec![Reply::Left { was_member: true }])
+        .run(&["leave"])
+        .printed("left the group\n");
+    Daemon::answering(vec![Reply::Left { was_member: false }])
+        .run(&["leave"])
+        .printed("was not in a group\n");
 }

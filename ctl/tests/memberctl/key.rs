@@ -18,12 +18,17 @@ fn a_generated_key_is_kept_from_others_and_listed_by_its_id_alone() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}{}", more.stdout)).unwrap();
     let text = format!("{text}{}", more.stdout);
-    let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# key ")?.split(',').next()).collect();
+    let ids: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# key ")?.split(',').next()).collect();
     let [first, second] = ids.as_slice() else { panic!("two keys in {text}") };
     assert_ne!(first, second);
 
-    run(memberctl().args(["key", "list"]).arg(&path)).printed(&format!("KEY       USE\n{first}  seals\n{second}  accepted\n"));
-    let json = format!("[\n  {{\"id\":\"{first}\",\"use\":\"seals\"}},\n  {{\"id\":\"{second}\",\"use\":\"accepted\"}}\n]\n");
+    run(memberctl().args(["key", "list"]).arg(&path))
+        .printed(&format!("KEY       USE\n{first}  seals\n{second}  accepted\n"));
+    let json = format!(
+        "[\n  {{\"id\":\"{first}\",\"use\":\"seals\"}},\n  \
+        {{\"id\":\"{second}\",\"use\":\"accepted\"}}\n]\n"
+    );
     run(memberctl().args(["key", "list", "--json"]).arg(&path)).printed(&json);
 }
 

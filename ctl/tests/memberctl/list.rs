@@ -9,11 +9,19 @@ use crate::records::member;
 fn listing(members: &[MemberRecord]) -> Daemon {
     // In two parts, as a long list would come.
     let (first, second) = members.split_at(members.len() / 2);
-    Daemon::answering(vec![Reply::Members(first.to_vec()), Reply::Members(second.to_vec()), Reply::Done])
+    Daemon::answering(vec![
+        Reply::Members(first.to_vec()),
+        Reply::Members(second.to_vec()),
+        Reply::Done,
+    ])
 }
 
 fn three() -> Vec<MemberRecord> {
-    vec![member(1, MemberStatus::Alive), member(2, MemberStatus::Failed), member(103, MemberStatus::Left)]
+    vec![
+        member(1, MemberStatus::Alive),
+        member(2, MemberStatus::Failed),
+        member(103, MemberStatus::Left),
+    ]
 }
 
 #[test]
@@ -32,7 +40,8 @@ fn an_ipv6_address_has_brackets_in_text_and_none_in_json() {
     own.address = "2001:db8::1".to_owned();
     let text = listing(&[own.clone()]).run(&["list"]).stdout;
     assert!(text.contains("* vm1   [2001:db8::1]:8946  alive "), "{text}");
-    let json: Value = serde_json::from_str(&listing(&[own]).run(&["list", "--json"]).stdout).unwrap();
+    let json: Value =
+        serde_json::from_str(&listing(&[own]).run(&["list", "--json"]).stdout).unwrap();
     assert_eq!(json[0]["address"], "2001:db8::1");
 }
 
@@ -67,7 +76,8 @@ fn only_all_asks_for_the_gone() {
     }
 }
 
-/// The forms, each with the document that it is of no member: none for people and loops, a valid one for programs.
+/// The forms, each with the document that it is of no member: none for people and loops, a valid
+/// one for programs.
 const OF_NOBODY: [(&str, &str); 7] = [
     ("table", ""),
     ("names", ""),
@@ -82,7 +92,10 @@ const OF_NOBODY: [(&str, &str); 7] = [
 fn a_list_of_nobody_is_negative_and_an_empty_document_for_programs() {
     for (form, document) in OF_NOBODY {
         let ended = listing(&three()).run(&["list", "--all", "--name", "nobody", "--format", form]);
-        ended.failed(1, "memberctl: --name nobody: no member has such a name: see memberctl list --all\n");
+        ended.failed(
+            1,
+            "memberctl: --name nobody: no member has such a name: see memberctl list --all\n",
+        );
         assert_eq!(ended.stdout, document, "{form}");
     }
 }
@@ -90,11 +103,15 @@ fn a_list_of_nobody_is_negative_and_an_empty_document_for_programs() {
 #[test]
 fn outside_a_group_the_document_is_empty_too_beside_the_failure() {
     for (form, document) in OF_NOBODY {
-        let ended = Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--format", form]);
+        let ended =
+            Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--format", form]);
         ended.failed(1, "not in a group: memberctl join");
         assert_eq!(ended.stdout, document, "{form}");
     }
-    assert_eq!(Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--json"]).stdout, "[]\n");
+    assert_eq!(
+        Daemon::refusing(RefusalKind::NotInGroup, "no").run(&["list", "--json"]).stdout,
+        "[]\n"
+    );
 }
 
 #[test]
@@ -102,17 +119,26 @@ fn who_asks_for_the_living_only_is_told_where_the_others_are() {
     let words = "no member that is up matches: memberctl list --all shows the others too";
     listing(&three()).run(&["list", "--name", "vm2"]).failed(1, words);
     listing(&tagged()).run(&["list", "--name", "vm103", "--tag", "role=d-b"]).failed(1, words);
-    listing(&three()).run(&["list", "--status", "failed", "--name", "vm1"]).failed(1, "memberctl: no member matches\n");
+    listing(&three())
+        .run(&["list", "--status", "failed", "--name", "vm1"])
+        .failed(1, "memberctl: no member matches\n");
 }
 
 #[test]
 fn a_name_or_a_tag_that_nobody_has_is_said() {
     let name = "memberctl: --name vm1x: no member has such a name: see memberctl list --all\n";
     let tag = "memberctl: --tag: no member has such tags: see memberctl list --all --tags\n";
-    for line in [&["list", "--name", "vm1x"][..], &["list", "--all", "--name", "vm1x"], &["list", "--name", "vm2,vm1x"]] {
+    for line in [
+        &["list", "--name", "vm1x"][..],
+        &["list", "--all", "--name", "vm1x"],
+        &["list", "--name", "vm2,vm1x"],
+    ] {
         listing(&tagged()).run(line).failed(1, name);
     }
-    for line in [&["list", "--tag", "role=nobody"][..], &["list", "--status", "left", "--tag", "role=web", "--tag", "x"]] {
+    for line in [
+        &["list", "--tag", "role=nobody"][..],
+        &["list", "--status", "left", "--tag", "role=web", "--tag", "x"],
+    ] {
         listing(&tagged()).run(line).failed(1, tag);
     }
     run(memberctl().args(["list", "--name", "vm1,"])).failed(2, "an empty name is nobody's");
@@ -120,7 +146,8 @@ fn a_name_or_a_tag_that_nobody_has_is_said() {
 
 #[test]
 fn a_port_is_of_use_for_prometheus_only() {
-    run(memberctl().args(["list", "--port", "9100"])).failed(2, "--port is of use with --format prometheus-sd only");
+    run(memberctl().args(["list", "--port", "9100"]))
+        .failed(2, "--port is of use with --format prometheus-sd only");
     run(memberctl().args(["list", "--port", "0"])).failed(2, "a whole number from 1 to 65535");
 }
 
@@ -174,7 +201,9 @@ fn any_order_is_to_be_had() {
         member.since = since;
         member.incarnation = 1_000 - since;
     }
-    let sorted = |key: &str| listing(&members).run(&["list", "--all", "--format", "names", "--sort", key]).stdout;
+    let sorted = |key: &str| {
+        listing(&members).run(&["list", "--all", "--format", "names", "--sort", key]).stdout
+    };
     assert_eq!(sorted("since"), "vm2\nvm10\nvm1\nvm3\nvm11\n");
     assert_eq!(sorted("incarnation"), "vm1\nvm10\nvm2\nvm11\nvm3\n");
     assert_eq!(sorted("address"), "vm1\nvm2\nvm10\nvm3\nvm11\n");
@@ -185,23 +214,30 @@ fn csv_has_a_header_and_a_line_for_each() {
     let text = listing(&three()).run(&["list", "--all", "--format", "csv"]).stdout;
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags");
-    assert!(lines[1].starts_with("vm1,127.0.0.1,8946,alive,20") && lines[1].ends_with("/1763688033123,,,"), "{text}");
+    assert!(
+        lines[1].starts_with("vm1,127.0.0.1,8946,alive,20")
+            && lines[1].ends_with("/1763688033123,,,"),
+        "{text}"
+    );
     assert!(lines[2].ends_with("/1763688033123,vm2,1769,"), "{text}");
     assert_eq!(lines.len(), 4);
 }
 
 #[test]
 fn hosts_is_a_block_for_etc_hosts() {
-    listing(&three())
-        .run(&["list", "--all", "--format", "hosts"])
-        .printed("# BEGIN memberd\n127.0.0.1\tvm1\n127.0.0.2\tvm2\n127.0.0.103\tvm103\n# END memberd\n");
+    listing(&three()).run(&["list", "--all", "--format", "hosts"]).printed(
+        "# BEGIN memberd\n127.0.0.1\tvm1\n127.0.0.2\tvm2\n127.0.0.103\tvm103\n# END memberd\n",
+    );
 }
 
 #[test]
 fn ansible_is_an_inventory_with_all_variables() {
     let text = listing(&three()).run(&["list", "--all", "--format", "ansible"]).stdout;
     let json: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["memberd"], serde_json::json!({"children": ["memberd_alive", "memberd_failed", "memberd_left"]}));
+    assert_eq!(
+        json["memberd"],
+        serde_json::json!({"children": ["memberd_alive", "memberd_failed", "memberd_left"]})
+    );
     assert_eq!(json["memberd_failed"], serde_json::json!({"hosts": ["vm2"]}));
     assert_eq!(json["_meta"]["hostvars"]["vm2"]["ansible_host"], "127.0.0.2");
     assert_eq!(json["_meta"]["hostvars"]["vm103"]["memberd_status"], "left");
@@ -209,11 +245,16 @@ fn ansible_is_an_inventory_with_all_variables() {
 
 #[test]
 fn prometheus_sd_has_a_target_for_each() {
-    let text = listing(&three()).run(&["list", "--all", "--format", "prometheus-sd", "--port", "9100"]).stdout;
+    let text = listing(&three())
+        .run(&["list", "--all", "--format", "prometheus-sd", "--port", "9100"])
+        .stdout;
     let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 3);
     assert_eq!(json[0]["targets"], serde_json::json!(["127.0.0.1:9100"]));
-    assert_eq!((&json[0]["labels"]["member"], &json[1]["labels"]["__meta_memberd_status"]), (&"vm1".into(), &"failed".into()));
+    assert_eq!(
+        (&json[0]["labels"]["member"], &json[1]["labels"]["__meta_memberd_status"]),
+        (&"vm1".into(), &"failed".into())
+    );
 }
 
 #[test]
@@ -227,15 +268,21 @@ fn colour_is_there_when_asked_for_and_never_against_the_users_will() {
 fn tagged() -> Vec<MemberRecord> {
     let mut members = three();
     for (member, role) in members.iter_mut().zip(["web", "web", "d-b"]) {
-        member.tags = [("role", role), ("k8s.io", &member.name)].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        member.tags = [("role", role), ("k8s.io", &member.name)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
     }
     members
 }
 
 #[test]
 fn tags_choose_members_and_are_shown_when_asked_for() {
-    listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role=web"]).printed("vm1\nvm2\n");
-    listing(&tagged()).run(&["list", "--all", "--format", "names", "--tag", "role", "--tag", "k8s.io=vm103"]).printed("vm103\n");
+    listing(&tagged())
+        .run(&["list", "--all", "--format", "names", "--tag", "role=web"])
+        .printed("vm1\nvm2\n");
+    listing(&tagged())
+        .run(&["list", "--all", "--format", "names", "--tag", "role", "--tag", "k8s.io=vm103"])
+        .printed("vm103\n");
     let table = listing(&tagged()).run(&["list", "--all", "--tags"]).stdout;
     assert!(table.lines().next().unwrap().ends_with("STATUS  TAGS"), "{table}");
     assert!(table.contains("alive   k8s.io=vm1 role=web\n"), "{table}");
@@ -256,6 +303,9 @@ fn tags_are_in_every_form_for_other_programs() {
     assert_eq!(inventory["tag_role_d_b"], serde_json::json!({"hosts": ["vm103"]}));
     assert_eq!(inventory["_meta"]["hostvars"]["vm2"]["memberd_tags"]["role"], "web");
     let labels = &json("prometheus-sd")[0]["labels"];
-    assert_eq!((&labels["__meta_memberd_tag_role"], &labels["__meta_memberd_tag_k8s_io"]), (&"web".into(), &"vm1".into()));
+    assert_eq!(
+        (&labels["__meta_memberd_tag_role"], &labels["__meta_memberd_tag_k8s_io"]),
+        (&"web".into(), &"vm1".into())
+    );
     assert!(printed("csv").lines().nth(1).unwrap().ends_with(",k8s.io=vm1 role=web"));
 }

@@ -3,7 +3,8 @@
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
 use memberd_control::tags::Tags;
 
-/// A member as listed, of this standing for the last three minutes; the one of machine 1 is the daemon's own.
+/// A member as listed, of this standing for the last three minutes; the one of machine 1 is the
+/// daemon's own.
 pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
     MemberRecord {
         id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
@@ -14,20 +15,27 @@ pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
         incarnation: 1_763_688_033_123,
         this_machine: number == 1,
         since: now() - 200_000,
-        evidence: (status == MemberStatus::Failed).then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
+        evidence: (status == MemberStatus::Failed)
+            .then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
         tags: Tags::new(),
     }
 }
 
 /// That it has come to this standing.
 pub(crate) fn event(number: usize, status: MemberStatus) -> EventRecord {
-    EventRecord { time: 1_763_688_033_123, change: Change::Standing, status, member: member(number, status) }
+    EventRecord {
+        time: 1_763_688_033_123,
+        change: Change::Standing,
+        status,
+        member: member(number, status),
+    }
 }
 
 /// That its tags have changed to these.
 pub(crate) fn tagged(number: usize, tags: &[(&str, &str)]) -> EventRecord {
     let mut event = EventRecord { change: Change::Tags, ..event(number, MemberStatus::Alive) };
-    event.member.tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    event.member.tags =
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     event
 }
 

@@ -27,8 +27,13 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         lost_permille: None,
         ..neighbour("vm3")
     };
-    let counters =
-        [("datagrams_received", 6), ("datagrams_refused", 0), ("datagrams_sent", 7), ("heartbeats_sent", 5), ("stalls", 1)];
+    let counters = [
+        ("datagrams_received", 6),
+        ("datagrams_refused", 0),
+        ("datagrams_sent", 7),
+        ("heartbeats_sent", 5),
+        ("stalls", 1),
+    ];
     let mut report = StatusReport {
         version: "0.1.0".to_owned(),
         phase: "member".to_owned(),
@@ -113,7 +118,12 @@ fn json_is_one_object_with_a_schema() {
 fn a_pattern_that_is_not_shown_is_said_to_be_hidden_with_who_sees_it_and_is_null_in_json() {
     let hidden = || reporting(|report| report.greps[0].pattern = None);
     let shown = hidden().run(&["status"]).stdout;
-    assert!(shown.contains("  greps       pattern hidden (shown to root and group memberd), for 2.50 s so far\n"), "{shown}");
+    assert!(
+        shown.contains(
+            "  greps       pattern hidden (shown to root and group memberd), for 2.50 s so far\n"
+        ),
+        "{shown}"
+    );
     let json: Value = serde_json::from_str(&hidden().run(&["status", "--json"]).stdout).unwrap();
     assert_eq!(json["greps"][0], json!({ "pattern": null, "running_for": 2_500 }));
 }

@@ -1,4 +1,5 @@
-//! Frames: a length of four bytes, most significant first, and that many bytes of CBOR (RFC 8949), which hold one message.
+//! Frames: a length of four bytes, most significant first, and that many bytes of CBOR (RFC 8949),
+//! which hold one message.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -6,7 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::message::{Hello, Reply, Request};
 
-/// The longest body of a [`Hello`] or a [`Request`], in bytes: room for the 64 KiB of patterns that a search may have.
+/// The longest body of a [`Hello`] or a [`Request`], in bytes: room for the 64 KiB of patterns that
+/// a search may have.
 pub const REQUEST_CAP: usize = 80 * 1024;
 
 /// The longest body of a [`Reply`], in bytes.
@@ -15,7 +17,8 @@ pub const REPLY_CAP: usize = 1024 * 1024;
 /// The bytes before a frame's body: its length as a big-endian `u32`.
 pub const HEADER_BYTES: usize = 4;
 
-/// How deep a body may nest. Our messages need five levels or so; what a stranger sends must not use up the stack.
+/// How deep a body may nest. Our messages need five levels or so; what a stranger sends must not
+/// use up the stack.
 const DEPTH_CAP: usize = 32;
 
 /// What can be sent in a frame: one of the three messages of the protocol.
@@ -70,7 +73,8 @@ pub enum FrameError {
 /// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`].
 pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; HEADER_BYTES];
-    ciborium::into_writer(message, &mut frame).map_err(|error| FrameError::Malformed(error.to_string()))?;
+    ciborium::into_writer(message, &mut frame)
+        .map_err(|error| FrameError::Malformed(error.to_string()))?;
     let length = frame.len() - HEADER_BYTES;
     let too_long = FrameError::TooLong { length, cap: M::CAP };
     if length > M::CAP {
@@ -112,11 +116,12 @@ pub fn length(header: [u8; HEADER_BYTES], cap: usize) -> Result<usize, FrameErro
     Ok(length)
 }
 
-/// The memory that is taken for a body before its bytes have come: what a piece of grep's output needs.
+/// The memory that is taken for a body before its bytes have come: what a piece of grep's output
+/// needs.
 const RESERVED: usize = 128 * 1024;
 
-/// Reads one message, blocking. Beyond [`RESERVED`] the memory used grows with the bytes that have come, never with the length that was
-/// announced.
+/// Reads one message, blocking. Beyond [`RESERVED`] the memory used grows with the bytes that have
+/// come, never with the length that was announced.
 ///
 /// # Errors
 /// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
@@ -217,7 +222,8 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_an_error_and_no_stack_overflow() {
-        let nested = |byte: u8| decode::<Hello>(&[&[0xa1, 0x61, b'x'], &vec![byte; 60_000][..]].concat());
+        let nested =
+            |byte: u8| decode::<Hello>(&[&[0xa1, 0x61, b'x'], &vec![byte; 60_000][..]].concat());
         for byte in [0x81, 0x9f, 0xa1, 0xbf, 0xc1, 0xd8, 0x5f, 0x7f] {
             assert!(matches!(nested(byte), Err(FrameError::Malformed(_))), "{byte:x}");
         }

@@ -31,7 +31,8 @@ pub struct GrepMembers {
 /// Which lines are selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepPattern {
-    /// The patterns; a line that matches any of them is selected. None holds a newline. None at all selects nothing.
+    /// The patterns; a line that matches any of them is selected. None holds a newline. None at all
+    /// selects nothing.
     #[serde(with = "lines")]
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
@@ -59,7 +60,8 @@ pub struct GrepFiles {
     pub include: Vec<String>,
     /// `--exclude`: globs over base names, of which none may match.
     pub exclude: Vec<String>,
-    /// `--rotated`: with each file also what was rotated away from it (`.1`, `.2.gz`), in the order it was written.
+    /// `--rotated`: with each file also what was rotated away from it (`.1`, `.2.gz`), in the order
+    /// it was written.
     pub rotated: bool,
     /// `--journal`: each member's journald instead of files.
     pub journal: Option<GrepJournal>,
@@ -93,8 +95,8 @@ pub struct GrepPrinting {
     pub initial_tab: bool,
     /// `-h`: lines without `NAME:FILE:`.
     pub no_names: bool,
-    /// On a terminal: the client asks for aligned names by a 0, and the daemon that it asks makes that the width of the longest name of
-    /// the members it asks, in characters.
+    /// On a terminal: the client asks for aligned names by a 0, and the daemon that it asks makes
+    /// that the width of the longest name of the members it asks, in characters.
     #[serde(default)]
     pub name_width: Option<u8>,
     /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
@@ -149,15 +151,17 @@ impl GrepPrinting {
         self.before_context.is_some() || self.after_context.is_some()
     }
 
-    /// The line between groups of lines, in its colour, as searches print it: it stands between members' lines too. None without context, with `--no-group-separator`, and where no lines of text
-    /// are printed.
+    /// The line between groups of lines, in its colour, as searches print it: it stands between
+    /// members' lines too. None without context, with `--no-group-separator`, and where no lines of
+    /// text are printed.
     pub fn separator(&self) -> Option<Vec<u8>> {
         let lines = matches!(self.what, GrepPrint::Lines | GrepPrint::Matches) && !self.json;
         let text = self.group_separator.as_deref().filter(|_| lines && self.has_context())?;
         let line = match self.colors.as_ref().filter(|colors| !colors.separator.is_empty()) {
             Some(colors) => {
                 let erase: &[u8] = if colors.no_erase { b"" } else { b"\x1b[K" };
-                [b"\x1b[", colors.separator.as_bytes(), b"m", erase, text, b"\x1b[m", erase, b"\n"].concat()
+                [b"\x1b[", colors.separator.as_bytes(), b"m", erase, text, b"\x1b[m", erase, b"\n"]
+                    .concat()
             }
             None => [text, b"\n"].concat(),
         };
@@ -219,7 +223,8 @@ pub enum GrepBinary {
     Skip,
 }
 
-/// The colours of `GREP_COLORS`, as grep(1) has them: the numbers of "select graphic rendition" sequences (`01;31`), digits and semicolons only.
+/// The colours of `GREP_COLORS`, as grep(1) has them: the numbers of "select graphic rendition"
+/// sequences (`01;31`), digits and semicolons only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepColors {
     /// `ms`: matching text in a selected line.
@@ -298,14 +303,21 @@ mod lines {
     use crate::message::serde_bytes_vec;
     use serde::{Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(texts: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
-        let joined: Vec<u8> = texts.iter().flat_map(|text| text.iter().chain(b"\n")).copied().collect();
+    pub(super) fn serialize<S: Serializer>(
+        texts: &[Vec<u8>],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let joined: Vec<u8> =
+            texts.iter().flat_map(|text| text.iter().chain(b"\n")).copied().collect();
         serde_bytes_vec::serialize(&joined, serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Vec<u8>>, D::Error> {
         let joined = serde_bytes_vec::deserialize(deserializer)?;
-        let mut texts: Vec<Vec<u8>> = joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let mut texts: Vec<Vec<u8>> =
+            joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         match texts.pop() {
             Some(rest) if rest.is_empty() => Ok(texts),
             _ => Err(de::Error::custom("a text without its newline")),

@@ -1,8 +1,9 @@
-//! The file of the group's keys: one or several, the first of which is used and all of which are accepted, so that keys can be changed
-//! without an outage.
+//! The file of the group's keys: one or several, the first of which is used and all of which are
+//! accepted, so that keys can be changed without an outage.
 //!
-//! It is text. A line is a key, `memberd-key:` and 64 hexadecimal digits; or a comment, which begins with `#`; or empty. Whoever knows a
-//! key can speak for any member, so a file that others than its owner and group can read, or others than its owner can write, is refused.
+//! It is text. A line is a key, `memberd-key:` and 64 hexadecimal digits; or a comment, which
+//! begins with `#`; or empty. Whoever knows a key can speak for any member, so a file that others
+//! than its owner and group can read, or others than its owner can write, is refused.
 
 mod acl;
 
@@ -29,14 +30,17 @@ const REFUSED_MODE: u32 = 0o027;
 /// The length of a key, in bytes.
 pub const KEY_LENGTH: usize = 32;
 
-/// One of the group's keys. It is wiped when dropped, and is never shown but by [`GroupKey::to_line`].
+/// One of the group's keys. It is wiped when dropped, and is never shown but by
+/// [`GroupKey::to_line`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct GroupKey(Zeroizing<[u8; KEY_LENGTH]>);
 
-/// What is derived from a key. It has one place, which is wiped when it is dropped: whoever moves it, moves the way to it.
+/// What is derived from a key. It has one place, which is wiped when it is dropped: whoever moves
+/// it, moves the way to it.
 pub type Secret = Box<Zeroizing<[u8; KEY_LENGTH]>>;
 
-/// What a key is called in public: a hash of it, by which two files can be compared and from which the key cannot be told.
+/// What a key is called in public: a hash of it, by which two files can be compared and from which
+/// the key cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
 
@@ -63,17 +67,22 @@ impl GroupKey {
         Ok(key)
     }
 
-    /// What it is called in public: the first four bytes of BLAKE3 in key derivation mode with the context `memberd key id 1`.
+    /// What it is called in public: the first four bytes of BLAKE3 in key derivation mode with the
+    /// context `memberd key id 1`.
     pub fn id(&self) -> KeyId {
         let [a, b, c, d, ..] = **self.derive("memberd key id 1");
         KeyId([a, b, c, d])
     }
 
-    /// Another secret, for one purpose only: BLAKE3 in key derivation mode. `context` names the purpose, and is a constant.
+    /// Another secret, for one purpose only: BLAKE3 in key derivation mode. `context` names the
+    /// purpose, and is a constant.
     pub fn derive(&self, context: &'static str) -> Secret {
         // Made in its place, so that no copy is left behind where it came by.
         let mut secret = Secret::default();
-        blake3::Hasher::new_derive_key(context).update(self.0.as_slice()).finalize_xof().fill(secret.as_mut_slice());
+        blake3::Hasher::new_derive_key(context)
+            .update(self.0.as_slice())
+            .finalize_xof()
+            .fill(secret.as_mut_slice());
         secret
     }
 
@@ -84,7 +93,9 @@ impl GroupKey {
         let mut line = Zeroizing::new(String::with_capacity(PREFIX.len() + 2 * KEY_LENGTH + 1));
         line.push_str(PREFIX);
         for byte in self.0.iter() {
-            line.extend([*byte >> 4, *byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+            line.extend(
+                [*byte >> 4, *byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])),
+            );
         }
         line.push('\n');
         line
@@ -96,7 +107,8 @@ impl GroupKey {
 pub enum KeyError {
     /// It does not begin as a key does.
     #[error(
-        "no key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate prints it, or a comment that begins with #"
+        "no key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate \
+        prints it, or a comment that begins with #"
     )]
     NoKey,
     /// What follows is not 64 hexadecimal digits.
@@ -118,7 +130,8 @@ impl FromStr for GroupKey {
         let mut key = GroupKey(Zeroizing::new([0; KEY_LENGTH]));
         for (byte, pair) in key.0.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
             for digit in pair {
-                let value = char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+                let value =
+                    char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
                 *byte = *byte << 4 | value.ok_or(KeyError::Digit)?;
             }
         }
@@ -141,11 +154,15 @@ pub enum KeyringError {
     NoFile,
     /// Too many may read or write it.
     #[error(
-        "its mode is {0:04o}: others than its owner and group must not read it, nor others than its owner write it: chmod 600, or 640 for group memberd"
+        "its mode is {0:04o}: others than its owner and group must not read it, nor others than \
+        its owner write it: chmod 600, or 640 for group memberd"
     )]
     Exposed(u32),
     /// Its access control list lets in others than its owner, its group and who reads it.
-    #[error("its access control list lets other users or groups in: setfacl -b, then chmod 600, or 640 for group memberd")]
+    #[error(
+        "its access control list lets other users or groups in: setfacl -b, then chmod 600, or 640 \
+        for group memberd"
+    )]
     Shared,
     /// It is longer than any keyring.
     #[error("longer than {MOST_BYTES} bytes")]
@@ -208,7 +225,8 @@ impl Keyring {
     /// From the text of a file.
     ///
     /// # Errors
-    /// When a line is wrong, when a key stands in it twice, and when there is none or are more than [`MOST_KEYS`].
+    /// When a line is wrong, when a key stands in it twice, and when there is none or are more than
+    /// [`MOST_KEYS`].
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut keys: Vec<GroupKey> = Vec::with_capacity(MOST_KEYS);
         for (line, text) in (1..).zip(text.lines()) {
@@ -254,7 +272,11 @@ mod tests {
     fn what_is_generated_is_read_and_no_two_are_the_same() {
         let (one, other) = (GroupKey::generate().unwrap(), GroupKey::generate().unwrap());
         assert_ne!(one, other);
-        let text = format!("# ours\n\n{}  {}\r\n# the end", one.to_line().as_str(), other.to_line().trim_end());
+        let text = format!(
+            "# ours\n\n{}  {}\r\n# the end",
+            one.to_line().as_str(),
+            other.to_line().trim_end()
+        );
         assert_eq!(Keyring::parse(&text).unwrap().keys(), [one, other]);
     }
 
@@ -272,14 +294,20 @@ mod tests {
             (String::new(), "no key in it"),
             ("# nothing\n".to_owned(), "no key in it"),
             (format!("\n{secret}"), "line 2: no key: a line is memberd-key:"),
-            (format!("{PREFIX}{secret}"), "line 1: a key is 64 hexadecimal digits, not 60 characters"),
+            (
+                format!("{PREFIX}{secret}"),
+                "line 1: a key is 64 hexadecimal digits, not 60 characters",
+            ),
             (format!("{PREFIX}{secret}wxyz"), "line 1: a key is 64 hexadecimal digits, and one"),
             (format!("{PREFIX}{secret}ää"), "line 1: a key is 64 hexadecimal digits, and one"),
             (format!("{0}\n{0}", line('7')), "line 2: key "),
             ("0123456789".chars().map(|digit| line(digit) + "\n").collect(), "more than 8 keys"),
         ] {
             let told = error(&text);
-            assert!(told.starts_with(words) && !told.contains("5ec5e7"), "{told:?} is not {words:?}");
+            assert!(
+                told.starts_with(words) && !told.contains("5ec5e7"),
+                "{told:?} is not {words:?}"
+            );
         }
     }
 
@@ -301,11 +329,17 @@ mod tests {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             match Keyring::load(&path) {
                 Ok(_) => assert!(accepted, "{mode:o}"),
-                Err(error) => assert!(!accepted && error.to_string().contains(&format!("mode is {mode:04o}")), "{error}"),
+                Err(error) => assert!(
+                    !accepted && error.to_string().contains(&format!("mode is {mode:04o}")),
+                    "{error}"
+                ),
             }
         }
         assert!(matches!(Keyring::load(directory.path()), Err(KeyringError::NoFile)));
-        assert!(matches!(Keyring::load(&directory.path().join("none")), Err(KeyringError::Unreadable(_))));
+        assert!(matches!(
+            Keyring::load(&directory.path().join("none")),
+            Err(KeyringError::Unreadable(_))
+        ));
         let long = directory.path().join("long");
         fs::write(&long, vec![b'#'; MOST_BYTES + 1]).unwrap();
         fs::set_permissions(&long, Permissions::from_mode(0o600)).unwrap();

@@ -48,10 +48,12 @@ pub enum Request {
     Metrics,
     /// The ring, with the gone where they stood.
     Ring,
-    /// Follow as with [`Request::EventsFrom`], changes of tags included. A daemon that does not know this yet refuses it as
-    /// [`RefusalKind::Usage`], and can be asked with [`Request::EventsFrom`]. A client that does not know changes of tags is never told any.
+    /// Follow as with [`Request::EventsFrom`], changes of tags included. A daemon that does not
+    /// know this yet refuses it as [`RefusalKind::Usage`], and can be asked with
+    /// [`Request::EventsFrom`]. A client that does not know changes of tags is never told any.
     Changes(EventsFrom),
-    /// As with [`Request::Changes`], but only those before a moment, and [`Reply::Done`] when it has come: at once if it is past.
+    /// As with [`Request::Changes`], but only those before a moment, and [`Reply::Done`] when it
+    /// has come: at once if it is past.
     ChangesUntil {
         /// Which of the remembered; the newest are those before the moment.
         from: EventsFrom,
@@ -63,15 +65,16 @@ pub enum Request {
 /// Which of the remembered membership changes are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventsFrom {
-    /// All from this moment on, in milliseconds since the Unix epoch. If some of them are not remembered, that is said.
+    /// All from this moment on, in milliseconds since the Unix epoch. If some of them are not
+    /// remembered, that is said.
     Since(u64),
     /// So many of the newest, or as many as are remembered.
     Last(u64),
 }
 
-/// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and then exactly one final kind;
-/// [`Request::Events`], [`Request::EventsFrom`] and [`Request::Changes`] have no final reply but
-/// [`Reply::Refused`].
+/// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and
+/// then exactly one final kind; [`Request::Events`], [`Request::EventsFrom`] and
+/// [`Request::Changes`] have no final reply but [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -94,8 +97,8 @@ pub enum Reply {
     Status(Box<StatusReport>),
     /// Streamed: a membership change.
     Event(EventRecord),
-    /// Streamed: grep output from one member, ready to print: whole lines, or a piece of one that is longer than a frame, whose other pieces
-    /// follow before anything else does.
+    /// Streamed: grep output from one member, ready to print: whole lines, or a piece of one that
+    /// is longer than a frame, whose other pieces follow before anything else does.
     GrepOutput {
         /// The member that they are from.
         member: String,
@@ -103,14 +106,16 @@ pub enum Reply {
         #[serde(with = "serde_bytes_vec")]
         bytes: Vec<u8>,
     },
-    /// Streamed: a message of one member's search for standard error (`FILE: Permission denied`), without newline.
+    /// Streamed: a message of one member's search for standard error (`FILE: Permission denied`),
+    /// without newline.
     GrepMessage {
         /// The member that it is from.
         member: String,
         /// The words.
         text: String,
     },
-    /// Streamed: how far a grep that takes its time has come; every quarter of a second or so, after the first half.
+    /// Streamed: how far a grep that takes its time has come; every quarter of a second or so,
+    /// after the first half.
     GrepProgress {
         /// Members asked, or to be asked.
         asked: u64,
@@ -119,7 +124,8 @@ pub enum Reply {
         /// Bytes searched, on all of them.
         bytes: u64,
     },
-    /// Streamed: a sentence about the group for standard error, such as that a member has joined what `--follow` follows.
+    /// Streamed: a sentence about the group for standard error, such as that a member has joined
+    /// what `--follow` follows.
     GrepNotice(String),
     /// Streamed: one member's search is over.
     GrepMember {
@@ -188,7 +194,8 @@ pub enum MemberStatus {
 
 impl MemberStatus {
     /// All there are.
-    pub const ALL: [MemberStatus; 3] = [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
+    pub const ALL: [MemberStatus; 3] =
+        [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
 
     /// In a word: `alive`, `failed` or `left`.
     pub fn as_str(self) -> &'static str {
@@ -271,7 +278,8 @@ pub struct MissedRecord {
 /// A part of the ring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RingPart {
-    /// How many members watch each: the half rounded up are its successors, the others its predecessors.
+    /// How many members watch each: the half rounded up are its successors, the others its
+    /// predecessors.
     pub max_simultaneous_failures: u8,
     /// The names of the members, as they stand on the ring, the gone where they stood.
     pub names: Vec<String>,
@@ -321,7 +329,8 @@ pub struct StatusReport {
 /// A grep under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningGrep {
-    /// Its patterns, one a line; none over the socket for looking only, since a pattern may hold what not everybody is to see.
+    /// Its patterns, one a line; none over the socket for looking only, since a pattern may hold
+    /// what not everybody is to see.
     pub pattern: Option<String>,
     /// For how long it has run, in milliseconds.
     pub running_for: u64,
@@ -332,7 +341,8 @@ pub struct RunningGrep {
 pub struct NeighbourRecord {
     /// Its name.
     pub name: String,
-    /// Milliseconds since it sent the newest heartbeat that is known here; none when none was heard yet.
+    /// Milliseconds since it sent the newest heartbeat that is known here; none when none was heard
+    /// yet.
     pub heartbeat_age: Option<u64>,
     /// Milliseconds by which its wall clock seems ahead of ours; none while unknown.
     pub clock_offset: Option<i64>,
@@ -344,7 +354,8 @@ pub struct NeighbourRecord {
     pub watches: bool,
     /// The smallest delay of its datagrams lately, in milliseconds; none while unknown.
     pub smallest_delay: Option<u64>,
-    /// How many of a thousand of its heartbeats were lost in the last minute or two; none while unknown.
+    /// How many of a thousand of its heartbeats were lost in the last minute or two; none while
+    /// unknown.
     pub lost_permille: Option<u16>,
 }
 
@@ -357,7 +368,9 @@ pub(crate) mod serde_bytes_vec {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         struct Bytes;
         impl de::Visitor<'_> for Bytes {
             type Value = Vec<u8>;

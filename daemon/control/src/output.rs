@@ -1,10 +1,11 @@
-//! Grep's output in frames, without a copy of it: what stands before the bytes, and where they are. The frames are those of
-//! [`frame`](crate::frame).
+//! Grep's output in frames, without a copy of it: what stands before the bytes, and where they are.
+//! The frames are those of [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode};
 use crate::message::Reply;
 
-/// How a body begins that is a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one and of two pairs, and their keys.
+/// How a body begins that is a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one
+/// and of two pairs, and their keys.
 const BEFORE_MEMBER: &[u8] = b"\xa1\x6aGrepOutput\xa2\x66member";
 
 /// What stands between the member's name and the output.
@@ -14,7 +15,8 @@ const BEFORE_BYTES: &[u8] = b"\x65bytes";
 const BYTES: u8 = 0x40;
 const TEXT: u8 = 0x60;
 
-/// A frame of a [`Reply::GrepOutput`] up to its output, which is `length` bytes and the rest of the frame.
+/// A frame of a [`Reply::GrepOutput`] up to its output, which is `length` bytes and the rest of the
+/// frame.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] when the whole would be longer than a reply may be.
@@ -32,13 +34,15 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     }
     let body = (frame.len() - HEADER_BYTES).saturating_add(length);
     let too_long = FrameError::TooLong { length: body, cap: Reply::CAP };
-    let header = u32::try_from(body).ok().filter(|_| body <= Reply::CAP).ok_or(too_long)?.to_be_bytes();
+    let header =
+        u32::try_from(body).ok().filter(|_| body <= Reply::CAP).ok_or(too_long)?.to_be_bytes();
     frame.iter_mut().zip(header).for_each(|(place, byte)| *place = byte);
     Ok(frame)
 }
 
-/// The member, and where the output begins, in the body of a frame that has so many bytes and begins like this; if it is a
-/// [`Reply::GrepOutput`] written as [`head`] writes it. Any other is for [`decode`](crate::frame::decode).
+/// The member, and where the output begins, in the body of a frame that has so many bytes and
+/// begins like this; if it is a [`Reply::GrepOutput`] written as [`head`] writes it. Any other is
+/// for [`decode`](crate::frame::decode).
 pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
     let (output, rest) = string_length(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
@@ -58,7 +62,9 @@ fn string_length(body: &[u8], major: u8) -> Option<(usize, &[u8])> {
     Some(match first.checked_sub(major)? {
         length @ 0..24 => (usize::from(length), rest),
         24 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        25 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+        25 => rest
+            .split_first_chunk()
+            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
         26 => {
             let (length, rest) = rest.split_first_chunk()?;
             (usize::try_from(u32::from_be_bytes(*length)).ok()?, rest)
@@ -86,14 +92,24 @@ mod tests {
     #[test]
     fn what_is_written_and_read_without_a_copy_is_what_the_encoder_makes() {
         for length in [0, 1, 23, 24, 255, 256, 65_535, 65_536, 300_000] {
-            for member in ["", "vm3", "a name of more than three-and-twenty bytes", &"n".repeat(255), &"ü".repeat(300)] {
+            for member in [
+                "",
+                "vm3",
+                "a name of more than three-and-twenty bytes",
+                &"n".repeat(255),
+                &"ü".repeat(300),
+            ] {
                 let bytes = vec![b'x'; length];
                 let frame = [head(member, length).unwrap(), bytes.clone()].concat();
                 assert_eq!(frame, reply(member, &bytes));
                 let body = &frame[HEADER_BYTES..];
                 assert_eq!(parts(body), Some((member, bytes.as_slice())));
                 let at = body.len() - length;
-                assert_eq!(begin(&body[..at], body.len()), Some((member, at)), "before any output has come");
+                assert_eq!(
+                    begin(&body[..at], body.len()),
+                    Some((member, at)),
+                    "before any output has come"
+                );
             }
         }
     }
@@ -104,7 +120,10 @@ mod tests {
         let body = &frame[HEADER_BYTES..];
         (0..body.len()).for_each(|cut| assert_eq!(parts(&body[..cut]), None));
         assert_eq!(parts(&[body, b"x"].concat()), None);
-        assert_eq!(parts(&encode(&Reply::GrepNotice("x".to_owned())).unwrap()[HEADER_BYTES..]), None);
+        assert_eq!(
+            parts(&encode(&Reply::GrepNotice("x".to_owned())).unwrap()[HEADER_BYTES..]),
+            None
+        );
     }
 
     #[test]

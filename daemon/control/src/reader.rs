@@ -1,14 +1,17 @@
-//! Reads frames one after the other into memory that is used again, each with one call where it is there: the header of the next frame
-//! is read with it. Or only how a frame begins, so that the rest can go elsewhere without a copy of it here.
+//! Reads frames one after the other into memory that is used again, each with one call where it is
+//! there: the header of the next frame is read with it. Or only how a frame begins, so that the
+//! rest can go elsewhere without a copy of it here.
 
 use std::io::{ErrorKind, Read};
 
 use crate::frame::{FrameError, HEADER_BYTES, length};
 
-/// The memory that is taken for a frame before its bytes have come: what a piece of grep's output needs.
+/// The memory that is taken for a frame before its bytes have come: what a piece of grep's output
+/// needs.
 const RESERVED: usize = 256 * 1024 + 1024;
 
-/// How much of a frame is its beginning, in bytes, header included: more than stands before a piece of grep's output.
+/// How much of a frame is its beginning, in bytes, header included: more than stands before a piece
+/// of grep's output.
 const BEGINNING: usize = 512;
 
 /// A reader of frames, blocking.
@@ -43,12 +46,12 @@ impl<R: Read> FrameReader<R> {
         self.filled > self.used
     }
 
-    /// The body of the next frame, of at most `cap` bytes. The memory used grows with the bytes that have come, never with the length
-    /// that was announced.
+    /// The body of the next frame, of at most `cap` bytes. The memory used grows with the bytes
+    /// that have come, never with the length that was announced.
     ///
     /// # Errors
-    /// [`FrameError::TooLong`], [`FrameError::Closed`], [`FrameError::CutShort`]; what the reader returned, a timeout included, as
-    /// [`FrameError::Io`].
+    /// [`FrameError::TooLong`], [`FrameError::Closed`], [`FrameError::CutShort`]; what the reader
+    /// returned, a timeout included, as [`FrameError::Io`].
     pub fn body(&mut self, cap: usize) -> Result<&[u8], FrameError> {
         let end = self.end(cap, HEADER_BYTES)?;
         self.fill(end, end + HEADER_BYTES)?;
@@ -67,18 +70,23 @@ impl<R: Read> FrameReader<R> {
         Ok((self.memory.get(HEADER_BYTES..beginning).unwrap_or_default(), end - HEADER_BYTES))
     }
 
-    /// The body of the next frame as far as it was read, what the rest is read from, and how many bytes that is: those are the caller's
-    /// to take before the frame after it can be read.
+    /// The body of the next frame as far as it was read, what the rest is read from, and how many
+    /// bytes that is: those are the caller's to take before the frame after it can be read.
     ///
     /// # Errors
     /// As [`FrameReader::body`].
     pub fn leave(&mut self, cap: usize) -> Result<(&[u8], &R, usize), FrameError> {
         let end = self.end(cap, HEADER_BYTES)?;
         self.used = end.min(self.filled);
-        Ok((self.memory.get(HEADER_BYTES..self.used).unwrap_or_default(), &self.reader, end - self.used))
+        Ok((
+            self.memory.get(HEADER_BYTES..self.used).unwrap_or_default(),
+            &self.reader,
+            end - self.used,
+        ))
     }
 
-    /// Where the next frame ends in the memory, at whose beginning it is then; up to `most` bytes are read for its header.
+    /// Where the next frame ends in the memory, at whose beginning it is then; up to `most` bytes
+    /// are read for its header.
     fn end(&mut self, cap: usize, most: usize) -> Result<usize, FrameError> {
         self.memory.copy_within(self.used..self.filled, 0);
         self.filled -= std::mem::take(&mut self.used);
@@ -124,8 +132,10 @@ mod tests {
 
     #[test]
     fn frames_come_one_after_the_other_however_their_bytes_come() {
-        let output = |count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] };
-        let replies = [output(3), Reply::Done, output(600_000), output(0), output(70_000), Reply::Done];
+        let output =
+            |count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] };
+        let replies =
+            [output(3), Reply::Done, output(600_000), output(0), output(70_000), Reply::Done];
         let wire: Vec<u8> = replies.iter().flat_map(|reply| encode(reply).unwrap()).collect();
         for at_once in [1, 3, 4, 5, 7, 4096, usize::MAX] {
             let mut reader = FrameReader::new(Slow(&wire, at_once));
@@ -143,7 +153,9 @@ mod tests {
             .map(|count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] })
             .into();
         let wire: Vec<u8> = replies.iter().flat_map(|reply| encode(reply).unwrap()).collect();
-        for (at_once, every) in [1, 3, 7, 511, 512, 4096, usize::MAX].into_iter().flat_map(|at_once| [(at_once, 1), (at_once, 2)])
+        for (at_once, every) in [1, 3, 7, 511, 512, 4096, usize::MAX]
+            .into_iter()
+            .flat_map(|at_once| [(at_once, 1), (at_once, 2)])
         {
             let mut reader = FrameReader::new(Slow(&wire, at_once));
             for (number, reply) in replies.iter().enumerate() {
@@ -169,7 +181,13 @@ mod tests {
     fn an_end_between_frames_is_told_from_an_end_within_one() {
         let frame = encode(&Reply::Done).unwrap();
         for cut in 1..frame.len() {
-            assert!(matches!(FrameReader::new(&frame[..cut]).body(Reply::CAP), Err(FrameError::CutShort)), "{cut}");
+            assert!(
+                matches!(
+                    FrameReader::new(&frame[..cut]).body(Reply::CAP),
+                    Err(FrameError::CutShort)
+                ),
+                "{cut}"
+            );
         }
     }
 
@@ -178,6 +196,9 @@ mod tests {
         let mut reader = FrameReader::new(&b"\x00\x0f\xff\xffabc"[..]);
         assert!(matches!(reader.body(Reply::CAP), Err(FrameError::CutShort)));
         assert!(reader.memory.len() <= RESERVED);
-        assert!(matches!(FrameReader::new(&[0xff; 8][..]).body(Reply::CAP), Err(FrameError::TooLong { .. })));
+        assert!(matches!(
+            FrameReader::new(&[0xff; 8][..]).body(Reply::CAP),
+            Err(FrameError::TooLong { .. })
+        ));
     }
 }

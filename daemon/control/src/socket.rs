@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 pub enum Access {
     /// Everything.
     Full,
-    /// See how the group is, and change nothing: the list, the status without what greps look for, the ring, events and metrics.
+    /// See how the group is, and change nothing: the list, the status without what greps look for,
+    /// the ring, events and metrics.
     ReadOnly,
 }
 
@@ -25,13 +26,15 @@ impl Access {
             | Request::ChangesUntil { .. }
             | Request::Metrics
             | Request::Ring => true,
-            Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => self == Access::Full,
+            Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => {
+                self == Access::Full
+            }
         }
     }
 }
 
-/// The path of the socket for looking only, which lies beside the other: `/run/memberd/control-read.sock` for
-/// `/run/memberd/control.sock`.
+/// The path of the socket for looking only, which lies beside the other:
+/// `/run/memberd/control-read.sock` for `/run/memberd/control.sock`.
 pub fn read_only(socket: &Path) -> PathBuf {
     let mut name: OsString = socket.file_stem().unwrap_or_default().to_owned();
     name.push("-read");
@@ -67,7 +70,10 @@ mod tests {
             Request::Log { filter: None },
         ];
         for request in &changes {
-            assert!(Access::Full.allows(request) && !Access::ReadOnly.allows(request), "{request:?}");
+            assert!(
+                Access::Full.allows(request) && !Access::ReadOnly.allows(request),
+                "{request:?}"
+            );
         }
         let looks = [
             Request::List { all: true },
@@ -80,7 +86,10 @@ mod tests {
             Request::Ring,
         ];
         for request in &looks {
-            assert!(Access::Full.allows(request) && Access::ReadOnly.allows(request), "{request:?}");
+            assert!(
+                Access::Full.allows(request) && Access::ReadOnly.allows(request),
+                "{request:?}"
+            );
         }
     }
 }

@@ -29,14 +29,19 @@ impl FromStr for TagFilter {
             Some((key, value)) => (key, Some(value.to_owned())),
             None => (text, None),
         };
-        if key.is_empty() { Err(TagFilterError) } else { Ok(TagFilter { key: key.to_owned(), value }) }
+        if key.is_empty() {
+            Err(TagFilterError)
+        } else {
+            Ok(TagFilter { key: key.to_owned(), value })
+        }
     }
 }
 
 impl TagFilter {
     /// Whether a member with these tags is wanted.
     pub fn matches(&self, tags: &Tags) -> bool {
-        tags.get(&self.key).is_some_and(|value| self.value.as_ref().is_none_or(|wanted| wanted == value))
+        tags.get(&self.key)
+            .is_some_and(|value| self.value.as_ref().is_none_or(|wanted| wanted == value))
     }
 }
 
@@ -46,9 +51,22 @@ mod tests {
 
     #[test]
     fn a_filter_wants_a_key_with_a_value_or_with_any() {
-        let tags = Tags::from([("role".to_owned(), "web".to_owned()), ("note".to_owned(), "a=b".to_owned())]);
-        for (filter, matches) in [("role=web", true), ("role", true), ("note=a=b", true), ("role=", false), ("zone", false)] {
-            assert_eq!(filter.parse::<TagFilter>().map(|filter| filter.matches(&tags)), Ok(matches), "{filter}");
+        let tags = Tags::from([
+            ("role".to_owned(), "web".to_owned()),
+            ("note".to_owned(), "a=b".to_owned()),
+        ]);
+        for (filter, matches) in [
+            ("role=web", true),
+            ("role", true),
+            ("note=a=b", true),
+            ("role=", false),
+            ("zone", false),
+        ] {
+            assert_eq!(
+                filter.parse::<TagFilter>().map(|filter| filter.matches(&tags)),
+                Ok(matches),
+                "{filter}"
+            );
         }
         assert_eq!("=web".parse::<TagFilter>(), Err(TagFilterError));
     }

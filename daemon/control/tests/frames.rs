@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use memberd_control::frame::{FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame};
+use memberd_control::frame::{
+    FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
+};
 use memberd_control::grep::{
-    GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting,
-    GrepRequest, GrepSyntax, GrepTotals,
+    GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome, GrepPattern,
+    GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
 };
 use memberd_control::message::{
-    Change, EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, Refusal,
-    RefusalKind, Reply, Request, RingPart, RunningGrep, StatusReport,
+    Change, EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus,
+    MissedRecord, NeighbourRecord, Refusal, RefusalKind, Reply, Request, RingPart, RunningGrep,
+    StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
@@ -31,7 +34,10 @@ fn request() -> impl Strategy<Value = Request> {
         any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
         any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
         any::<u64>().prop_map(|last| Request::Changes(EventsFrom::Last(last))),
-        any::<(u64, u64)>().prop_map(|(since, until)| Request::ChangesUntil { from: EventsFrom::Since(since), until }),
+        any::<(u64, u64)>().prop_map(|(since, until)| Request::ChangesUntil {
+            from: EventsFrom::Since(since),
+            until
+        }),
         Just(Request::Metrics),
         Just(Request::Ring),
     ]
@@ -176,7 +182,14 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 fn outcome() -> impl Strategy<Value = GrepOutcome> {
     prop_oneof![
         any::<[u64; 5]>().prop_map(|[files, bytes, lines, errors, milliseconds]| {
-            GrepOutcome::Searched(GrepTotals { files, bytes, lines, errors, milliseconds, unmatched: vec!["*.log".to_owned()] })
+            GrepOutcome::Searched(GrepTotals {
+                files,
+                bytes,
+                lines,
+                errors,
+                milliseconds,
+                unmatched: vec!["*.log".to_owned()],
+            })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
         any::<u64>().prop_map(|failed| GrepOutcome::NotAsked { failed }),
@@ -185,24 +198,46 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined { id, alive, already }),
+        any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
+            id,
+            alive,
+            already
+        }),
         any::<bool>().prop_map(|was_member| Reply::Left { was_member }),
         vec(member(), 0..6).prop_map(Reply::Members),
         status_report().prop_map(|report| Reply::Status(Box::new(report))),
-        (any::<u64>(), prop_oneof![Just(Change::Standing), Just(Change::Tags)], standing(), member())
-            .prop_map(|(time, change, status, member)| Reply::Event(EventRecord { time, change, status, member })),
+        (
+            any::<u64>(),
+            prop_oneof![Just(Change::Standing), Just(Change::Tags)],
+            standing(),
+            member()
+        )
+            .prop_map(|(time, change, status, member)| Reply::Event(EventRecord {
+                time,
+                change,
+                status,
+                member
+            })),
         // Longer than the decoder's own scratch space of 4,096 bytes.
-        (any::<String>(), vec(any::<u8>(), 0..20_000)).prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
+        (any::<String>(), vec(any::<u8>(), 0..20_000))
+            .prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
-        any::<[u64; 3]>().prop_map(|[asked, answered, bytes]| Reply::GrepProgress { asked, answered, bytes }),
+        any::<[u64; 3]>().prop_map(|[asked, answered, bytes]| Reply::GrepProgress {
+            asked,
+            answered,
+            bytes
+        }),
         any::<String>().prop_map(Reply::GrepNotice),
-        (any::<String>(), outcome()).prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
+        (any::<String>(), outcome())
+            .prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),
-        any::<(u64, Option<u64>)>().prop_map(|(until, count)| Reply::EventsMissed(MissedRecord { until, count })),
+        any::<(u64, Option<u64>)>()
+            .prop_map(|(until, count)| Reply::EventsMissed(MissedRecord { until, count })),
         any::<String>().prop_map(Reply::Metrics),
-        any::<(u8, Vec<String>)>()
-            .prop_map(|(max_simultaneous_failures, names)| Reply::Ring(RingPart { max_simultaneous_failures, names })),
+        any::<(u8, Vec<String>)>().prop_map(|(max_simultaneous_failures, names)| Reply::Ring(
+            RingPart { max_simultaneous_failures, names }
+        )),
     ]
 }
 
@@ -223,12 +258,14 @@ fn comes_back<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Result<(
     Ok(())
 }
 
-/// Whatever the bytes are, the functions return; and what they accept is a message that can be sent.
+/// Whatever the bytes are, the functions return; and what they accept is a message that can be
+/// sent.
 fn is_judged(bytes: &[u8]) {
     fn judge<M: Message>(bytes: &[u8]) {
         let _ = read_frame::<M>(&mut &*bytes);
         if let Ok(message) = decode::<M>(bytes) {
-            // May be longer than it came (records can omit fields that are optional), so only: it returns.
+            // May be longer than it came (records can omit fields that are optional), so only: it
+            // returns.
             let _ = encode(&message);
         }
     }

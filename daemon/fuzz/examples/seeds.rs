@@ -1,10 +1,13 @@
-//! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys, patterns and times; and a log to search in.
+//! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys, patterns
+//! and times; and a log to search in.
 
 use memberd::seal::datagram::Sealer;
 use memberd::seal::lives::For;
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
-use memberd_control::grep::{GrepColors, GrepFiles, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals};
+use memberd_control::grep::{
+    GrepColors, GrepFiles, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
+};
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
@@ -18,12 +21,15 @@ fn main() -> io::Result<()> {
     let Conversation { datagrams, request, welcomes } = conversation();
     let mut sealer = Sealer::new(address(2));
     sealer.begin(wire::decode(&datagrams[0]).map_err(io::Error::other)?.incarnation);
-    let sealed = sealer.seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0]).map_err(io::Error::other)?;
+    let sealed = sealer
+        .seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0])
+        .map_err(io::Error::other)?;
     write("sealed_datagram", &[piece(&[], sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();
     write("opened_datagram", &[said.concat()])?;
     write("opened_datagram", &said)?;
-    let framed = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes(), bytes].concat();
+    let framed =
+        |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes(), bytes].concat();
     let mut calls = vec![[&[0], request.as_slice()].concat()];
     calls.extend(welcomes.map(|welcome| [&[1], welcome.as_slice()].concat()));
     for grep in greps() {
@@ -32,13 +38,26 @@ fn main() -> io::Result<()> {
     let done = [&[6], cbor(&GrepTotals::default())?.as_slice()].concat();
     let timed: Vec<u8> = [&[2], &START.to_be_bytes()[..], &5_u32.to_be_bytes(), b"line\n"].concat();
     let part = [&[3], &START.to_be_bytes()[..], b"li"].concat();
-    let answer: [&[u8]; 7] = [b"\x05\0\0\0\0\0\0\x01\0", b"\0a line\n", &timed, &part, b"\x01n", b"\x04a message", &done];
+    let answer: [&[u8]; 7] = [
+        b"\x05\0\0\0\0\0\0\x01\0",
+        b"\0a line\n",
+        &timed,
+        &part,
+        b"\x01n",
+        b"\x04a message",
+        &done,
+    ];
     calls.push([vec![3], answer.map(framed).concat()].concat());
     write("member_call", &calls)?;
     let http = b"\x01GET /metrics?name=x HTTP/1.1\r\nHost: vm1\r\n\r\n".to_vec();
     write(
         "member_stream",
-        &[[&[2], framed(&request).as_slice()].concat(), [&[0], &[1; 53][..]].concat(), vec![8, 0, 17, 1], http],
+        &[
+            [&[2], framed(&request).as_slice()].concat(),
+            [&[0], &[1; 53][..]].concat(),
+            vec![8, 0, 17, 1],
+            http,
+        ],
     )?;
 
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "memberctl".to_owned() };
@@ -51,9 +70,13 @@ fn main() -> io::Result<()> {
         encode(&Reply::Left { was_member: true }),
         encode(&Reply::GrepOutput { member: "vm1".to_owned(), bytes: b"line\n".to_vec() }),
     ];
-    let bodies: Vec<Vec<u8>> = bodies.into_iter().collect::<Result<_, _>>().map_err(io::Error::other)?;
-    let whole: Vec<Vec<u8>> =
-        bodies.iter().map(|frame| frame.get(4..).unwrap_or_default().to_vec()).chain(bodies.clone()).collect();
+    let bodies: Vec<Vec<u8>> =
+        bodies.into_iter().collect::<Result<_, _>>().map_err(io::Error::other)?;
+    let whole: Vec<Vec<u8>> = bodies
+        .iter()
+        .map(|frame| frame.get(4..).unwrap_or_default().to_vec())
+        .chain(bodies.clone())
+        .collect();
     write("control_frame", &whole)?;
 
     let settings = include_str!("../../../packaging/memberd.toml");
@@ -65,18 +88,35 @@ fn main() -> io::Result<()> {
         .join("\n");
     write("settings", &[settings.into(), set.into()])?;
     let member = Remembered { name: "vm2".to_owned(), address: address(2), incarnation: START };
-    let state = State { incarnation: START, in_group: true, members: vec![member] }.to_bytes().map_err(io::Error::other)?;
+    let state = State { incarnation: START, in_group: true, members: vec![member] }
+        .to_bytes()
+        .map_err(io::Error::other)?;
     let body = state.get(40..).unwrap_or_default();
     write("state", &[[&[0], state.as_slice()].concat(), [&[1], body].concat()])?;
     let key = GroupKey::generate()?;
     write("keyring", &[format!("# a key\n\n{}", key.to_line().as_str()).into()])?;
-    let patterns =
-        [r"^\(a*\)b\{1,3\}\1$", r"(foo|ba[[:alpha:]x-z]+)?\<bar\>{2,}", "/var/log/**/*.{log,gz}", r"[]^-[=a=][.-.]]*\w\W\s"];
-    let posix = (0..3).flat_map(|syntax| patterns.map(|pattern| [&[syntax], pattern.as_bytes()].concat()));
-    let perl = [r"(*UCP)(?i)^(\w+)\s(?=\1)(?<!x)a*+$", "(*LIMIT_MATCH=5)(a+)+$\naaaaaaaaaaaaaaaaaaaaaaaab"];
+    let patterns = [
+        r"^\(a*\)b\{1,3\}\1$",
+        r"(foo|ba[[:alpha:]x-z]+)?\<bar\>{2,}",
+        "/var/log/**/*.{log,gz}",
+        r"[]^-[=a=][.-.]]*\w\W\s",
+    ];
+    let posix =
+        (0..3).flat_map(|syntax| patterns.map(|pattern| [&[syntax], pattern.as_bytes()].concat()));
+    let perl = [
+        r"(*UCP)(?i)^(\w+)\s(?=\1)(?<!x)a*+$",
+        "(*LIMIT_MATCH=5)(a+)+$\naaaaaaaaaaaaaaaaaaaaaaaab",
+    ];
     let perl = perl.map(|pattern| [&[3 | 1 << 5], pattern.as_bytes()].concat());
     write("pattern", &posix.chain(perl).collect::<Vec<_>>())?;
-    let moments = ["1h30m", "yesterday", "2026-11-21 14:00", "2026-11-21T01:20:33.123+01:00", "07:15", "@1763688033.5"];
+    let moments = [
+        "1h30m",
+        "yesterday",
+        "2026-11-21 14:00",
+        "2026-11-21T01:20:33.123+01:00",
+        "07:15",
+        "@1763688033.5",
+    ];
     let moments = moments.map(|moment| [&[3], moment.as_bytes()].concat());
     let lines = [[&[0], &START.to_be_bytes()[..], LOG].concat(), [&[2], LOG].concat()];
     write("time", &moments.into_iter().chain(lines).collect::<Vec<_>>())?;
@@ -102,7 +142,11 @@ Nov  1 00:00:00.25 vm1 x
 
 /// What greps ask for: little, and nearly all there is.
 fn greps() -> [GrepRequest; 3] {
-    let pattern = |pattern: &[u8], syntax| GrepPattern { patterns: vec![pattern.to_vec()], syntax, ..GrepPattern::default() };
+    let pattern = |pattern: &[u8], syntax| GrepPattern {
+        patterns: vec![pattern.to_vec()],
+        syntax,
+        ..GrepPattern::default()
+    };
     let colored = GrepPrinting {
         line_numbers: true,
         byte_offsets: true,
@@ -111,12 +155,25 @@ fn greps() -> [GrepRequest; 3] {
         colors: Some(GrepColors::default()),
         ..GrepPrinting::default()
     };
-    let files = GrepFiles { globs: vec!["*.log".to_owned()], since: Some(1_763_688_033_000), ..GrepFiles::default() };
+    let files = GrepFiles {
+        globs: vec!["*.log".to_owned()],
+        since: Some(1_763_688_033_000),
+        ..GrepFiles::default()
+    };
     let by_time = GrepPrinting { by_time: true, json: true, ..GrepPrinting::default() };
     [
         GrepRequest { pattern: pattern(b"a.*b", GrepSyntax::Basic), ..GrepRequest::default() },
-        GrepRequest { pattern: pattern(b"a+|b", GrepSyntax::Extended), printing: colored, ..GrepRequest::default() },
-        GrepRequest { pattern: pattern(b"(?<=a)\\w", GrepSyntax::Perl), files, printing: by_time, ..GrepRequest::default() },
+        GrepRequest {
+            pattern: pattern(b"a+|b", GrepSyntax::Extended),
+            printing: colored,
+            ..GrepRequest::default()
+        },
+        GrepRequest {
+            pattern: pattern(b"(?<=a)\\w", GrepSyntax::Perl),
+            files,
+            printing: by_time,
+            ..GrepRequest::default()
+        },
     ]
 }
 
@@ -138,7 +195,8 @@ struct Conversation {
 
 fn conversation() -> Conversation {
     let (mut one, mut said) = (founder(), Vec::new());
-    let mut two = Node::new(Settings::default(), Name::new("vm2").expect("a name"), address(2), None, 8);
+    let mut two =
+        Node::new(Settings::default(), Name::new("vm2").expect("a name"), address(2), None, 8);
     two.join(at(10), vec![address(1)], Vec::new()).expect("it was out");
     let call = two.poll_call().expect("it asks its introducer");
     let welcome = one.handle_request(at(20), &call.payload);

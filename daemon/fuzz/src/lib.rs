@@ -22,7 +22,10 @@ pub fn address(number: u8) -> SocketAddr {
 
 /// So many milliseconds after the start.
 pub fn at(milliseconds: u64) -> Now {
-    Now { mono: Instant::from_epoch(Duration::from_millis(milliseconds)), wall: WallTime(START + milliseconds) }
+    Now {
+        mono: Instant::from_epoch(Duration::from_millis(milliseconds)),
+        wall: WallTime(START + milliseconds),
+    }
 }
 
 /// A keyring of two keys.
@@ -34,15 +37,16 @@ pub fn keys() -> SealingKeys {
 
 /// `vm1`, which has founded a group.
 pub fn founder() -> Node {
-    let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    let mut node =
+        Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), Vec::new(), Vec::new()).expect("it was out");
     check(&mut node, at(0));
     assert!(node.member().is_some());
     node
 }
 
-/// How far a member's incarnation may be ahead of its wall clock: 366 days, as the protocol has it, and a second for the few of its own lives
-/// that may begin within one millisecond.
+/// How far a member's incarnation may be ahead of its wall clock: 366 days, as the protocol has it,
+/// and a second for the few of its own lives that may begin within one millisecond.
 const MOST_AHEAD: u64 = 366 * 24 * 60 * 60 * 1_000 + 1_000;
 
 /// Takes out all that a node wants done at this time, and checks it.
@@ -57,7 +61,11 @@ pub fn check(node: &mut Node, now: Now) {
     assert!(node.list().iter().count() <= MAX_ENTRIES);
     // Else it would have no larger one to come back with, or not be believed.
     if let Some(itself) = node.member() {
-        assert!(itself.incarnation.0 <= now.wall.0 + MOST_AHEAD, "{itself} is no incarnation at {}", now.wall.0);
+        assert!(
+            itself.incarnation.0 <= now.wall.0 + MOST_AHEAD,
+            "{itself} is no incarnation at {}",
+            now.wall.0
+        );
     }
 }
 
@@ -67,7 +75,8 @@ const TIME_LIMIT: Duration = Duration::from_millis(1);
 /// How often what took too long is tried again: the machine may have been busy.
 const TRIES: usize = 20;
 
-/// Does this with a datagram, and asserts that it takes no more than a millisecond of this thread's time, at least in one of some tries.
+/// Does this with a datagram, and asserts that it takes no more than a millisecond of this thread's
+/// time, at least in one of some tries.
 pub fn in_time<T>(datagram: &[u8], mut read: impl FnMut() -> T) -> T {
     let limit = TIME_LIMIT * u32::try_from(datagram.len() / 1_201 + 1).unwrap_or(u32::MAX);
     let mut least = Duration::MAX;

@@ -1,4 +1,5 @@
-//! Frames of the control socket, from a client and from a daemon, one by one and as memberctl reads them.
+//! Frames of the control socket, from a client and from a daemon, one by one and as memberctl reads
+//! them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +18,8 @@ fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     }
 }
 
-/// Frames one after the other, read whole or left to the caller as their first bytes have it, until there is an error.
+/// Frames one after the other, read whole or left to the caller as their first bytes have it, until
+/// there is an error.
 fn read(bytes: &[u8]) {
     let mut reader = FrameReader::new(bytes);
     while let Ok((beginning, length)) = reader.begin(Reply::CAP) {

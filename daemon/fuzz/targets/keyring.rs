@@ -7,7 +7,8 @@ use memberd_control::keyring::{Keyring, MOST_KEYS};
 fuzz_target!(|text: &str| {
     match Keyring::parse(text) {
         Ok(keyring) => {
-            let again: String = keyring.keys().iter().map(|key| key.to_line().to_string()).collect();
+            let again: String =
+                keyring.keys().iter().map(|key| key.to_line().to_string()).collect();
             assert!((1..=MOST_KEYS).contains(&keyring.keys().len()));
             assert_eq!(Keyring::parse(&again).expect("what it prints it reads"), keyring);
         }

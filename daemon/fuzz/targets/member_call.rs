@@ -1,4 +1,5 @@
-//! What members say to each other over TCP: requests and replies of the protocol, greps, and what answers these.
+//! What members say to each other over TCP: requests and replies of the protocol, greps, and what
+//! answers these.
 //!
 //! The first byte tells which of these it is.
 #![no_main]
@@ -18,13 +19,15 @@ use std::time::Duration;
 use tokio::io::duplex;
 use tokio::runtime::Runtime;
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
+});
 
 /// Of a machine with one small log.
 static SEARCHES: LazyLock<Arc<Searches>> = LazyLock::new(|| {
     assert!(Path::new(SAMPLE_LOG).exists(), "examples/seeds.rs writes {SAMPLE_LOG}");
-    let limits = Limits { search_time: Duration::from_secs(2), search_output: 1 << 20, ..Limits::default() };
+    let limits =
+        Limits { search_time: Duration::from_secs(2), search_output: 1 << 20, ..Limits::default() };
     Arc::new(Searches::new("vm1".to_owned(), Offer::new(&[SAMPLE_LOG]).expect("a path"), limits))
 });
 
@@ -47,7 +50,8 @@ fn ring_request(bytes: &[u8]) {
 }
 
 fn ring_reply(bytes: &[u8]) {
-    let mut node = Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    let mut node =
+        Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
     let call = node.poll_call().expect("it asks its introducer");
     node.handle_reply(at(10), call.id, Ok(bytes));
@@ -67,7 +71,10 @@ async fn grep_request(bytes: &[u8]) {
     let (near, far) = duplex(64 * 1_024);
     let answered = async {
         let mut replies = Replies::new(far);
-        while !matches!(replies.next().await.expect("a reply"), PeerReply::Done(_) | PeerReply::Refused(_)) {}
+        while !matches!(
+            replies.next().await.expect("a reply"),
+            PeerReply::Done(_) | PeerReply::Refused(_)
+        ) {}
     };
     let (served, ()) = tokio::join!(serve(near, request, &SEARCHES), answered);
     // Who asked may have gone before it looks.

@@ -1,4 +1,5 @@
-//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it; and HTTP, where metrics are asked for.
+//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it;
+//! and HTTP, where metrics are asked for.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +21,11 @@ fuzz_target!(|input: &[u8]| {
             let head = http::read_head(&mut plain).await.expect("memory does not break");
             assert!(head.len() <= 9 * 1_024);
             if let Answer::Metrics { with_body } = http::answer(&head) {
-                assert!(head.starts_with(if with_body { b"GET /metrics" } else { b"HEAD /metrics" }));
+                assert!(head.starts_with(if with_body {
+                    b"GET /metrics"
+                } else {
+                    b"HEAD /metrics"
+                }));
             }
             return;
         }

@@ -1,4 +1,5 @@
-//! What a member may say in datagrams, true or not: read, written again, and taken in by a member of a group.
+//! What a member may say in datagrams, true or not: read, written again, and taken in by a member
+//! of a group.
 //!
 //! Of each piece the first byte tells who sends it, the second how much time passes before.
 #![no_main]
@@ -22,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
         node.handle_timeout(at(now));
         check(&mut node, at(now));
     }
-    let itself = node.list().iter().any(|entry| entry.identity.address == address(1) && entry.is_up());
+    let itself =
+        node.list().iter().any(|entry| entry.identity.address == address(1) && entry.is_up());
     assert!(itself || node.member().is_none(), "a member is in its own list");
 });

@@ -1,7 +1,8 @@
 //! Patterns and globs of greps: compiled and held against a line, or refused in words.
 //!
-//! The first byte tells the syntax and the options; a pattern ends with a newline. What backtracks, Perl's patterns and back-references, may
-//! take ten million steps and 16 MiB for a line, for its matches as well as to find out whether it has any.
+//! The first byte tells the syntax and the options; a pattern ends with a newline. What backtracks,
+//! Perl's patterns and back-references, may take ten million steps and 16 MiB for a line, for its
+//! matches as well as to find out whether it has any.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +17,8 @@ struct Nowhere;
 
 impl Output for Nowhere {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        // A match may be empty or not; each comes with a newline of its own and the names before it.
+        // A match may be empty or not; each comes with a newline of its own and the names before
+        // it.
         assert!(bytes.len() <= (LINE + 1) * (LINE + "vm1:log:\n".len()));
         Ok(())
     }
@@ -48,7 +50,8 @@ fuzz_target!(|input: &[u8]| {
         Ok(search) => {
             let mut line = text.split(|byte| *byte == b'\n').next_back().unwrap_or_default();
             line = line.get(..LINE).unwrap_or(line);
-            let totals = search.run_stream("vm1", "log", &mut line, &mut Nowhere, &AtomicBool::new(false));
+            let totals =
+                search.run_stream("vm1", "log", &mut line, &mut Nowhere, &AtomicBool::new(false));
             assert!(totals.lines <= 1 && !totals.interrupted);
         }
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -1,4 +1,5 @@
-//! A stranger's datagrams: none is opened, whatever it says, and to refuse one takes no more than a millisecond.
+//! A stranger's datagrams: none is opened, whatever it says, and to refuse one takes no more than a
+//! millisecond.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

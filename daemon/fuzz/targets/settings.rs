@@ -10,7 +10,12 @@ fuzz_target!(|text: &str| {
         Ok(config) => drop(config.offer().expect("the globs were looked over")),
         Err(error) => {
             assert!(!error.lines.is_empty());
-            assert!(error.lines.iter().all(|line| line.starts_with("m.toml") && !line.contains(char::is_control)));
+            assert!(
+                error
+                    .lines
+                    .iter()
+                    .all(|line| line.starts_with("m.toml") && !line.contains(char::is_control))
+            );
         }
     }
 });

@@ -1,6 +1,8 @@
-//! Times: of lines of logs, of what journalctl prints, and as users write them for `--since` and `--until`.
+//! Times: of lines of logs, of what journalctl prints, and as users write them for `--since` and
+//! `--until`.
 //!
-//! The first byte tells which. Before lines there is when their file was last written, in eight bytes.
+//! The first byte tells which. Before lines there is when their file was last written, in eight
+//! bytes.
 #![no_main]
 
 use jiff::Timestamp;
@@ -23,13 +25,19 @@ const RULES: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 /// The same zone in the format of tzfile(5): no changes in the past.
 static ZONE: LazyLock<Zone> = LazyLock::new(|| {
     let counts = [0, 0, 0, 0, 1, 4].map(u32::to_be_bytes).concat();
-    let part = [b"TZif2", &[0; 15][..], &counts, &3_600_i32.to_be_bytes(), &[0, 0], b"CET\0"].concat();
+    let part =
+        [b"TZif2", &[0; 15][..], &counts, &3_600_i32.to_be_bytes(), &[0, 0], b"CET\0"].concat();
     Zone::of(&[&part[..], &part, b"\n", RULES.as_bytes(), b"\n"].concat()).expect("a zone")
 });
 
 /// Takes every line.
 static ALL: LazyLock<Search> = LazyLock::new(|| {
-    let query = Query { patterns: vec![Vec::new()], no_names: true, binary: Binary::Text, ..Query::default() };
+    let query = Query {
+        patterns: vec![Vec::new()],
+        no_names: true,
+        binary: Binary::Text,
+        ..Query::default()
+    };
     query.compile().expect("a pattern")
 });
 
@@ -43,13 +51,16 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// A line's time does not depend on the lines before it, and is the same when it is printed and read again.
+/// A line's time does not depend on the lines before it, and is the same when it is printed and
+/// read again.
 fn of_lines(modified: i64, lines: &[u8]) {
     let mut times = Times::new(&ZONE, modified);
     for line in lines.split(|byte| *byte == b'\n') {
         let time = in_time(line, || Times::new(&ZONE, modified).of(line));
         assert_eq!(times.of(line), time);
-        let printed = time.and_then(|time| Timestamp::from_millisecond(time).ok()).map(|time| time.to_string());
+        let printed = time
+            .and_then(|time| Timestamp::from_millisecond(time).ok())
+            .map(|time| time.to_string());
         // What has a year of four digits and no sign.
         if let Some(printed) = printed.filter(|printed| !printed.starts_with('-')) {
             assert_eq!(Times::new(&ZONE, modified).of(printed.as_bytes()), time, "{printed}");
@@ -78,7 +89,8 @@ fn of_the_journal(bytes: &[u8]) {
         }
     }
     let mut taken = Taken::default();
-    let totals = ALL.run_stream_by_time("vm1", "journal", &mut &*bytes, &mut taken, &AtomicBool::new(false));
+    let totals =
+        ALL.run_stream_by_time("vm1", "journal", &mut &*bytes, &mut taken, &AtomicBool::new(false));
     let end: &[u8] = if bytes.is_empty() || bytes.ends_with(b"\n") { b"" } else { b"\n" };
     assert_eq!(taken.0, [bytes, end].concat());
     assert_eq!((totals.errors, totals.interrupted), (0, false));

@@ -1,8 +1,12 @@
-//! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of a rumour, and of a list of ten thousand.
+//! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of a
+//! rumour, and of a list of ten thousand.
 //!
 //! `cargo bench -p memberd-ring`
 
-#![allow(clippy::unwrap_used, reason = "a benchmark's members are made up, and a broken one should stop")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark's members are made up, and a broken one should stop"
+)]
 
 use divan::{AllocProfiler, Bencher, black_box};
 use memberd_ring::clock::SentAt;
@@ -24,7 +28,11 @@ fn main() {
 fn member(i: usize) -> Identity {
     let [_, b, c, d] = u32::try_from(i + 1).unwrap().to_be_bytes();
     let address = SocketAddr::from(([10, b, c, d], 8946));
-    Identity { name: Name::new(&format!("vm{i}")).unwrap(), address, incarnation: Incarnation(BEGAN) }
+    Identity {
+        name: Name::new(&format!("vm{i}")).unwrap(),
+        address,
+        incarnation: Incarnation(BEGAN),
+    }
 }
 
 fn list(size: usize) -> List {
@@ -36,7 +44,10 @@ fn list(size: usize) -> List {
 }
 
 fn at(milliseconds: u64) -> Now {
-    Now { mono: Instant::from_epoch(Duration::from_millis(milliseconds)), wall: WallTime(BEGAN + milliseconds) }
+    Now {
+        mono: Instant::from_epoch(Duration::from_millis(milliseconds)),
+        wall: WallTime(BEGAN + milliseconds),
+    }
 }
 
 /// A member of a group, with nothing left to send.

@@ -1,5 +1,5 @@
-//! Plans a fleet: runs a simulated one through crashes, or a split, a mass join or a stall, and reports how soon lists are right and what
-//! it costs.
+//! Plans a fleet: runs a simulated one through crashes, or a split, a mass join or a stall, and
+//! reports how soon lists are right and what it costs.
 //!
 //! `cargo run --release -p memberd-ring --example simulate -- --members 1000 --crash 4 --loss 0.1`
 
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use world::measure::{Measured, Plan, measure, quantile};
 use world::{Network, World};
 
-/// Simulates fleets of memberd in virtual time: the protocol is the daemon's own, the network and the clocks are not.
+/// Simulates fleets of memberd in virtual time: the protocol is the daemon's own, the network and
+/// the clocks are not.
 #[derive(Debug, Parser)]
 struct Options {
     /// How many members
@@ -105,11 +106,19 @@ fn main() {
     let options = Options::parse();
     let began = Instant::now();
     let repairs = if let Some(seconds) = options.split {
-        Some(("after the split healed", repairs(&options, |options, seed| split(options, seconds, seed))))
+        Some((
+            "after the split healed",
+            repairs(&options, |options, seed| split(options, seconds, seed)),
+        ))
     } else if let Some(introducers) = options.join_at_once {
-        Some(("after all began to join", repairs(&options, |options, seed| join_at_once(options, introducers, seed))))
+        Some((
+            "after all began to join",
+            repairs(&options, |options, seed| join_at_once(options, introducers, seed)),
+        ))
     } else {
-        let stalled = options.stall.map(|milliseconds| repairs(&options, |options, seed| stall(options, milliseconds, seed)));
+        let stalled = options.stall.map(|milliseconds| {
+            repairs(&options, |options, seed| stall(options, milliseconds, seed))
+        });
         stalled.map(|repairs| ("after the stalled woke", repairs))
     };
     if let Some((since, repairs)) = repairs {
@@ -121,9 +130,20 @@ fn main() {
     for seed in options.seeds() {
         let (settings, network) = (options.settings(), options.network());
         let idle = Duration::from_secs(options.idle);
-        totals.add(measure(&Plan { members: options.members, crash: options.crash, settings, network, idle, seed }));
+        totals.add(measure(&Plan {
+            members: options.members,
+            crash: options.crash,
+            settings,
+            network,
+            idle,
+            seed,
+        }));
     }
-    if options.json { print_json(&options, &totals) } else { print_report(&options, &totals, began.elapsed()) }
+    if options.json {
+        print_json(&options, &totals);
+    } else {
+        print_report(&options, &totals, began.elapsed());
+    }
 }
 
 /// How lists became whole again.
@@ -140,7 +160,8 @@ struct Repairs {
 /// How long to wait for whole lists.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Runs a story in each round up to the moment from which lists are expected to become whole, and watches them become it.
+/// Runs a story in each round up to the moment from which lists are expected to become whole, and
+/// watches them become it.
 fn repairs(options: &Options, story: impl Fn(&Options, u64) -> World) -> Repairs {
     let mut repairs = Repairs::default();
     for seed in options.seeds() {
@@ -150,8 +171,11 @@ fn repairs(options: &Options, story: impl Fn(&Options, u64) -> World) -> Repairs
         world.run_for(Duration::from_secs(20).saturating_sub(whole));
         repairs.whole.push(whole.as_secs_f64());
         repairs.datagrams += (world.sent - sent) as f64 / options.members as f64;
-        repairs.renewed +=
-            world.seen.iter().filter(|seen| seen.at >= began && matches!(seen.event, Event::Renewed { .. })).count();
+        repairs.renewed += world
+            .seen
+            .iter()
+            .filter(|seen| seen.at >= began && matches!(seen.event, Event::Renewed { .. }))
+            .count();
     }
     repairs
 }
@@ -193,7 +217,8 @@ fn print_repairs(options: &Options, since: &str, repairs: &Repairs, took: Durati
     let datagrams = repairs.datagrams / options.rounds as f64;
     if options.json {
         let times = json!({ "min": at(0), "median": at(50), "p99": at(99), "max": at(100) });
-        let (members, rounds, loss, seed) = (options.members, options.rounds, options.loss, options.seed);
+        let (members, rounds, loss, seed) =
+            (options.members, options.rounds, options.loss, options.seed);
         println!(
             "{}",
             json!({ "schema": 1, "members": members, "rounds": rounds, "loss": loss, "seed": seed, "since": since,
@@ -202,15 +227,30 @@ fn print_repairs(options: &Options, since: &str, repairs: &Repairs, took: Durati
         return;
     }
     println!("{}", title(options));
-    println!("every list whole {since}: min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
-    println!("{:>16}  {} members came back under a new incarnation, in all rounds", "renewed", repairs.renewed);
+    println!(
+        "every list whole {since}: min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s",
+        at(0),
+        at(50),
+        at(99),
+        at(100)
+    );
+    println!(
+        "{:>16}  {} members came back under a new incarnation, in all rounds",
+        "renewed", repairs.renewed
+    );
     println!("{:>16}  {datagrams:.0} datagrams per member in the 20 s after", "cost");
-    println!("{:>16}  seeds {} to {}, {took:.1?}", "repeat with", options.seed, options.seed + options.rounds - 1);
+    println!(
+        "{:>16}  seeds {} to {}, {took:.1?}",
+        "repeat with",
+        options.seed,
+        options.seed + options.rounds - 1
+    );
 }
 
 fn title(options: &Options) -> String {
     format!(
-        "{} members, k = {}, heartbeats every {} ms, timeout {} ms, {} % loss, {} ms delay + {} ms jitter, {} rounds",
+        "{} members, k = {}, heartbeats every {} ms, timeout {} ms, {} % loss, {} ms delay + {} ms \
+        jitter, {} rounds",
         options.members,
         options.monitors,
         options.interval,
@@ -227,25 +267,49 @@ fn print_report(options: &Options, totals: &Measured, took: Duration) {
     if options.crash > 0 {
         print_crashes(totals);
     }
-    println!("{:>16}  {} in {:.1} member-hours", "false failures", totals.false_failures, totals.member_hours);
+    println!(
+        "{:>16}  {} in {:.1} member-hours",
+        "false failures", totals.false_failures, totals.member_hours
+    );
     println!(
         "{:>16}  {:.2} datagrams/s, {:.0} bytes/s with IPv4 and UDP headers, per member",
         "idle",
         totals.datagrams_a_second(),
         totals.bytes_a_second()
     );
-    println!("{:>16}  seeds {} to {}, {took:.1?}", "repeat with", options.seed, options.seed + options.rounds - 1);
+    println!(
+        "{:>16}  seeds {} to {}, {took:.1?}",
+        "repeat with",
+        options.seed,
+        options.seed + options.rounds - 1
+    );
 }
 
 fn print_crashes(totals: &Measured) {
     for (what, values) in [("first list", &totals.first), ("every list", &totals.every)] {
         let at = |percent| quantile(values, percent);
-        println!("{what:>16}  min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s", at(0), at(50), at(99), at(100));
+        println!(
+            "{what:>16}  min {:.3} s  median {:.3} s  p99 {:.3} s  max {:.3} s",
+            at(0),
+            at(50),
+            at(99),
+            at(100)
+        );
     }
-    let gap: Vec<f64> = totals.first.iter().zip(&totals.every).map(|(first, every)| every - first).collect();
-    println!("{:>16}  median {:.0} ms  max {:.0} ms", "first to every", quantile(&gap, 50) * 1e3, quantile(&gap, 100) * 1e3);
+    let gap: Vec<f64> =
+        totals.first.iter().zip(&totals.every).map(|(first, every)| every - first).collect();
+    println!(
+        "{:>16}  median {:.0} ms  max {:.0} ms",
+        "first to every",
+        quantile(&gap, 50) * 1e3,
+        quantile(&gap, 100) * 1e3
+    );
     println!("{:>16}  {} crashes not in every list after 20 s", "missed", totals.missed);
-    println!("{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s", "the crashes", totals.datagrams_of_the_crashes());
+    println!(
+        "{:>16}  {:.1} datagrams per survivor beyond idle, within 20 s",
+        "the crashes",
+        totals.datagrams_of_the_crashes()
+    );
 }
 
 fn print_json(options: &Options, totals: &Measured) {

@@ -1,6 +1,6 @@
-//! Weighs the heartbeat interval: what heartbeats cost against how many live members are reported failed, for how long one may be
-//! stopped, and how soon crashes are seen.
-//! Prints a table in Markdown and draws `plots/interval.svg`.
+//! Weighs the heartbeat interval: what heartbeats cost against how many live members are reported
+//! failed, for how long one may be stopped, and how soon crashes are seen. Prints a table in
+//! Markdown and draws `plots/interval.svg`.
 //!
 //! `cargo run --release -p memberd-ring --example trade`
 
@@ -32,7 +32,8 @@ struct Options {
     plot: PathBuf,
 }
 
-/// The parts lost, and the colours of their lines: dark enough on white, apart for the colour-blind.
+/// The parts lost, and the colours of their lines: dark enough on white, apart for the
+/// colour-blind.
 const LOSSES: [(f64, &str); 3] = [(0.0, "#0072b2"), (0.1, "#b86e00"), (0.3, "#b5267b")];
 
 /// One interval at one loss.
@@ -62,7 +63,8 @@ fn main() -> std::io::Result<()> {
         for (loss, _) in LOSSES {
             let (settings, network) = (settings(interval), Network { loss, ..Network::default() });
             let longest_stop = longest_stop(&options, settings, &network);
-            let row = Row { interval, loss, measured: weigh(&options, settings, &network), longest_stop };
+            let row =
+                Row { interval, loss, measured: weigh(&options, settings, &network), longest_stop };
             print_row(&row);
             rows.push(row);
         }
@@ -79,11 +81,15 @@ fn main() -> std::io::Result<()> {
 }
 
 fn settings(interval: u64) -> Settings {
-    let group = GroupSettings { heartbeat_interval: Duration::from_millis(interval), ..GroupSettings::default() };
+    let group = GroupSettings {
+        heartbeat_interval: Duration::from_millis(interval),
+        ..GroupSettings::default()
+    };
     Settings { group, ..Settings::default() }
 }
 
-/// Stops every member once, each at another moment, and finds the longest stop (in steps of 50 ms) that has nobody reported failed.
+/// Stops every member once, each at another moment, and finds the longest stop (in steps of 50 ms)
+/// that has nobody reported failed.
 fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Duration {
     let fails_nobody = |stop: &Duration| {
         let mut world = World::formed(options.members, 1, settings);
@@ -100,7 +106,14 @@ fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Dur
 }
 
 fn weigh(options: &Options, settings: Settings, network: &Network) -> Measured {
-    let plan = |crash, idle, seed| Plan { members: options.members, crash, settings, network: network.clone(), idle, seed };
+    let plan = |crash, idle, seed| Plan {
+        members: options.members,
+        crash,
+        settings,
+        network: network.clone(),
+        idle,
+        seed,
+    };
     let mut measured = measure(&plan(0, Duration::from_secs(options.idle), 1));
     for seed in 0..options.rounds {
         measured.add(measure(&plan(4, Duration::from_secs(1), seed + 2)));
@@ -160,24 +173,32 @@ fn draw(options: &Options, rows: &[Row]) -> String {
         Panel { title: noticed, top: 500.0, most: 2.0, step: 0.5, value: &worst_first },
     ];
     let mut svg = String::from(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 710\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n\
-         <title>What the heartbeat interval costs and buys</title>\n<rect width=\"700\" height=\"710\" fill=\"#ffffff\"/>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 710\" \
+        font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n\
+         <title>What the heartbeat interval costs and buys</title>\n<rect width=\"700\" \
+         height=\"710\" fill=\"#ffffff\"/>\n",
     );
     let _ = writeln!(
         svg,
-        "<text x=\"{LEFT}\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{} members, k = 4, failure_timeout 1.75 s</text>",
+        "<text x=\"{LEFT}\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{} members, k = 4, \
+        failure_timeout 1.75 s</text>",
         options.members
     );
     let hours: f64 = rows.iter().map(|row| row.measured.member_hours).sum();
     let falsely: usize = rows.iter().map(|row| row.measured.false_failures).sum();
     let _ = writeln!(
         svg,
-        "<text x=\"{LEFT}\" y=\"44\">{falsely} live members reported failed in {hours:.0} member-hours; the default is dashed</text>"
+        "<text x=\"{LEFT}\" y=\"44\">{falsely} live members reported failed in {hours:.0} \
+        member-hours; the default is dashed</text>"
     );
     for panel in &panels {
         draw_panel(&mut svg, panel, rows);
     }
-    let _ = writeln!(svg, "<text x=\"{}\" y=\"695\" text-anchor=\"middle\">heartbeat_interval, ms</text>", LEFT + WIDTH / 2.0);
+    let _ = writeln!(
+        svg,
+        "<text x=\"{}\" y=\"695\" text-anchor=\"middle\">heartbeat_interval, ms</text>",
+        LEFT + WIDTH / 2.0
+    );
     svg.push_str("</svg>\n");
     svg
 }
@@ -190,20 +211,40 @@ fn draw_panel(svg: &mut String, panel: &Panel, rows: &[Row]) {
     while level <= panel.most * 1.001 {
         let (at, label) = (y(level), (level * 1_000.0).round() / 1_000.0);
         let _ = writeln!(svg, "<path d=\"M{LEFT} {at:.1}h{WIDTH}\" stroke=\"#dddddd\"/>");
-        let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>", LEFT - 6.0, at + 4.0);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+            LEFT - 6.0,
+            at + 4.0
+        );
         level += panel.step;
     }
     for interval in (400..=850).step_by(50) {
         let (at, under) = (x(interval), panel.top + HEIGHT + 18.0);
-        let _ = writeln!(svg, "<text x=\"{at:.1}\" y=\"{under}\" text-anchor=\"middle\">{interval}</text>");
+        let _ = writeln!(
+            svg,
+            "<text x=\"{at:.1}\" y=\"{under}\" text-anchor=\"middle\">{interval}</text>"
+        );
     }
-    let _ = writeln!(svg, "<path d=\"M{:.1} {}v{HEIGHT}\" stroke=\"#888888\" stroke-dasharray=\"4 4\"/>", x(600), panel.top);
+    let _ = writeln!(
+        svg,
+        "<path d=\"M{:.1} {}v{HEIGHT}\" stroke=\"#888888\" stroke-dasharray=\"4 4\"/>",
+        x(600),
+        panel.top
+    );
     let mut labels: Vec<f64> = Vec::new();
     for (loss, colour) in LOSSES.iter().rev() {
-        let of_loss: Vec<&Row> = rows.iter().filter(|row| row.loss.total_cmp(loss).is_eq()).collect();
-        let points: Vec<String> =
-            of_loss.iter().map(|row| format!("{:.1},{:.1}", x(row.interval), y((panel.value)(row)))).collect();
-        let _ = writeln!(svg, "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>", points.join(" "));
+        let of_loss: Vec<&Row> =
+            rows.iter().filter(|row| row.loss.total_cmp(loss).is_eq()).collect();
+        let points: Vec<String> = of_loss
+            .iter()
+            .map(|row| format!("{:.1},{:.1}", x(row.interval), y((panel.value)(row))))
+            .collect();
+        let _ = writeln!(
+            svg,
+            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>",
+            points.join(" ")
+        );
         if let Some(last) = of_loss.last() {
             // Labels of lines that end close together are moved apart.
             let mut at = y((panel.value)(last)) + 4.0;

@@ -1,9 +1,11 @@
 //! What one peer's clocks tell about when it sent its heartbeats, in this machine's monotonic time.
 //!
-//! Ageing goes by the peer's monotonic clock relative to the smallest delay lately seen, so a stepped wall clock accuses nobody.
-//! What is constant in the latency is invisible to that; the wall clocks tell it where the two machines' agree. Whether they agree
-//! is known from both directions: a peer tells back the delay that it sees on our heartbeats, and half the difference of the two
-//! is the offset between the clocks (as in NTP, RFC 5905, section 8, with one-way delays taken for equal).
+//! Ageing goes by the peer's monotonic clock relative to the smallest delay lately seen, so a
+//! stepped wall clock accuses nobody. What is constant in the latency is invisible to that; the
+//! wall clocks tell it where the two machines' agree. Whether they agree is known from both
+//! directions: a peer tells back the delay that it sees on our heartbeats, and half the difference
+//! of the two is the offset between the clocks (as in NTP, RFC 5905, section 8, with one-way delays
+//! taken for equal).
 
 use crate::time::{Instant, Now, WallTime, millis};
 use std::time::Duration;
@@ -28,25 +30,29 @@ pub struct SentAt {
 pub enum Agreement {
     /// Within [`AGREEMENT`]: the wall clocks are used.
     Agree,
-    /// The peer's clock is this many milliseconds ahead of ours (behind, if negative): the wall clocks are not used.
+    /// The peer's clock is this many milliseconds ahead of ours (behind, if negative): the wall
+    /// clocks are not used.
     Ahead(i64),
 }
 
 /// The estimate of one peer's clocks.
 #[derive(Debug, Clone, Default)]
 pub struct PeerClock {
-    /// The smallest difference of receipt (ours) and sending (theirs), in milliseconds, lately and before that.
+    /// The smallest difference of receipt (ours) and sending (theirs), in milliseconds, lately and
+    /// before that.
     smallest: Option<i64>,
     smallest_before: Option<i64>,
     window_began: Option<Instant>,
-    /// The delay of the fastest datagram by the wall clocks: the constant latency plus the clocks' offset.
+    /// The delay of the fastest datagram by the wall clocks: the constant latency plus the clocks'
+    /// offset.
     delay: Option<i64>,
     /// What the peer said of our datagrams' delay.
     delay_told: Option<i64>,
 }
 
 impl PeerClock {
-    /// Takes in one datagram and returns when it was sent, on our monotonic clock; never later than `now`.
+    /// Takes in one datagram and returns when it was sent, on our monotonic clock; never later than
+    /// `now`.
     pub fn observe(&mut self, now: Now, sent: SentAt) -> Instant {
         let difference = signed(now.mono.as_millis()) - signed(sent.mono);
         self.roll(now.mono);
@@ -63,7 +69,8 @@ impl PeerClock {
         self.delay_told = Some(delay);
     }
 
-    /// When something with this monotonic send time was sent, on our clock, if the peer has been heard before; never later than `now`.
+    /// When something with this monotonic send time was sent, on our clock, if the peer has been
+    /// heard before; never later than `now`.
     pub fn to_local(&self, now: Instant, sent: u64) -> Option<Instant> {
         let base = match (self.smallest, self.smallest_before) {
             (Some(new), Some(old)) => new.min(old),
@@ -74,7 +81,8 @@ impl PeerClock {
         Some(local.min(now))
     }
 
-    /// Whether something with this monotonic send time would have been sent well after `now`, which nothing is.
+    /// Whether something with this monotonic send time would have been sent well after `now`, which
+    /// nothing is.
     pub fn is_ahead(&self, now: Instant, sent: u64) -> bool {
         let base = [self.smallest, self.smallest_before].into_iter().flatten().min();
         base.is_some_and(|base| signed(sent) + base > signed(now.as_millis()) + AGREEMENT)
@@ -104,8 +112,9 @@ impl PeerClock {
         }
     }
 
-    /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there and back, so that the clocks' offset does
-    /// not count; nothing while the peer has not told the other half.
+    /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there
+    /// and back, so that the clocks' offset does not count; nothing while the peer has not told the
+    /// other half.
     pub fn smallest_delay(&self) -> Option<u64> {
         let there_and_back = self.delay?.saturating_add(self.delay_told?);
         Some(u64::try_from(there_and_back / 2).unwrap_or(0))
@@ -128,7 +137,8 @@ impl PeerClock {
     }
 }
 
-/// The monotonic send time of `now` for a sender whose incarnation began at `born`, and its wall time.
+/// The monotonic send time of `now` for a sender whose incarnation began at `born`, and its wall
+/// time.
 pub fn sent_at(now: Now, born: Instant) -> SentAt {
     SentAt { mono: millis(now.mono.since(born)), wall: now.wall }
 }
@@ -161,7 +171,11 @@ mod tests {
     fn constant_latency_is_charged_when_the_clocks_agree() {
         let mut clock = PeerClock::default();
         clock.told(3_000);
-        assert_eq!(clock.observe(now(10_000), sent(7_000, 0)), ms(7_000), "3 s of latency either way");
+        assert_eq!(
+            clock.observe(now(10_000), sent(7_000, 0)),
+            ms(7_000),
+            "3 s of latency either way"
+        );
         assert_eq!(clock.agreement(), Some(Agreement::Agree));
         assert_eq!(clock.to_local(ms(20_000), 12_500), Some(ms(7_500)));
     }

@@ -1,7 +1,8 @@
-//! Failure detection by heartbeats: when each watched member's newest known heartbeat was sent, and what silence then means.
+//! Failure detection by heartbeats: when each watched member's newest known heartbeat was sent, and
+//! what silence then means.
 //!
-//! The interface is small so that another detector can stand beside this one: targets in, evidence in, findings out, and the moment
-//! at which it wants to be asked again.
+//! The interface is small so that another detector can stand beside this one: targets in, evidence
+//! in, findings out, and the moment at which it wants to be asked again.
 
 use crate::clock::{PeerClock, SentAt};
 use crate::identity::{Incarnation, Name};
@@ -10,12 +11,13 @@ use crate::time::{Instant, Now, millis};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How often a monitor asks again while the heartbeat is still missing. Six rounds fit before `failure_timeout`, so that a live member is
-/// found in spite of 30 % loss, and heartbeats themselves can be fewer.
+/// How often a monitor asks again while the heartbeat is still missing. Six rounds fit before
+/// `failure_timeout`, so that a live member is found in spite of 30 % loss, and heartbeats
+/// themselves can be fewer.
 pub const ASK_AGAIN: Duration = Duration::from_millis(175);
 
-/// For so long before its deadline a sounded member's other monitors are asked as well: most have answered for themselves by then, and one
-/// bad link accuses nobody.
+/// For so long before its deadline a sounded member's other monitors are asked as well: most have
+/// answered for themselves by then, and one bad link accuses nobody.
 const ASK_OTHERS: Duration = Duration::from_millis(525);
 
 /// A member to watch.
@@ -23,7 +25,8 @@ const ASK_OTHERS: Duration = Duration::from_millis(525);
 pub struct Target {
     /// Its incarnation.
     pub incarnation: Incarnation,
-    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the news of it, or it never was.
+    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the
+    /// news of it, or it never was.
     pub newcomer: bool,
 }
 
@@ -85,7 +88,8 @@ impl Watch {
         self.newest.unwrap_or(self.since)
     }
 
-    /// A newcomer that was never heard has an interval less, and so as long as one whose last heartbeat came an interval before it stopped.
+    /// A newcomer that was never heard has an interval less, and so as long as one whose last
+    /// heartbeat came an interval before it stopped.
     fn patience(&self, settings: &GroupSettings) -> Duration {
         if self.newcomer && self.newest.is_none() {
             settings.failure_timeout.saturating_sub(settings.heartbeat_interval)
@@ -98,9 +102,14 @@ impl Watch {
         (self.evidence() + self.patience(settings)).max(self.not_before)
     }
 
-    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for jitter. A newcomer's is due at once.
+    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for
+    /// jitter. A newcomer's is due at once.
     fn missed_at(&self, settings: &GroupSettings) -> Instant {
-        let due = if self.newcomer && self.newest.is_none() { ASK_AGAIN } else { settings.heartbeat_interval.mul_f64(1.2) };
+        let due = if self.newcomer && self.newest.is_none() {
+            ASK_AGAIN
+        } else {
+            settings.heartbeat_interval.mul_f64(1.2)
+        };
         self.evidence() + due
     }
 }
@@ -118,8 +127,9 @@ impl Detector {
         Detector { settings, watches: BTreeMap::new() }
     }
 
-    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any more because the ring moved is
-    /// watched on for a `failure_timeout`, so that no moment is nobody's; one that is not `up` any more is dropped at once.
+    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any
+    /// more because the ring moved is watched on for a `failure_timeout`, so that no moment is
+    /// nobody's; one that is not `up` any more is dropped at once.
     pub fn watch<'a>(
         &mut self,
         targets: impl IntoIterator<Item = (&'a Name, Target)>,
@@ -132,7 +142,9 @@ impl Detector {
         }
         for (name, target) in targets {
             match self.watches.get_mut(name) {
-                Some(watch) if watch.incarnation == target.incarnation => watch.reason = Reason::Target,
+                Some(watch) if watch.incarnation == target.incarnation => {
+                    watch.reason = Reason::Target;
+                }
                 _ => {
                     self.watches.insert(name.clone(), self.new_watch(target, Reason::Target, now));
                 }
@@ -141,9 +153,13 @@ impl Detector {
         self.watches.retain(|name, watch| still_up(name, watch.incarnation));
     }
 
-    /// Sounds members that are not watched: each is asked for a sign of life from now on, and is silent at the deadline if none came. One
-    /// sounding at a time.
-    pub fn sound<'a>(&mut self, members: impl IntoIterator<Item = (&'a Name, Incarnation)>, now: Instant) {
+    /// Sounds members that are not watched: each is asked for a sign of life from now on, and is
+    /// silent at the deadline if none came. One sounding at a time.
+    pub fn sound<'a>(
+        &mut self,
+        members: impl IntoIterator<Item = (&'a Name, Incarnation)>,
+        now: Instant,
+    ) {
         if self.watches.values().any(|watch| watch.reason == Reason::Sounded && !watch.declared) {
             return;
         }
@@ -176,7 +192,9 @@ impl Detector {
 
     /// Takes in a datagram that came straight from a member.
     pub fn heard(&mut self, name: &Name, incarnation: Incarnation, sent: SentAt, now: Now) {
-        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
+        let Some(watch) =
+            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
+        else {
             return;
         };
         let local = watch.clock.observe(now, sent);
@@ -191,11 +209,21 @@ impl Detector {
         }
     }
 
-    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its age there. It can move a deadline,
-    /// never bring it nearer. What is not newer by the member's own clock is no news: else two monitors that ask each other would keep a
-    /// dead member alive, younger by the answer's latency each time.
-    pub fn hearsay(&mut self, name: &Name, incarnation: Incarnation, sent: u64, age: Duration, now: Instant) {
-        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation) else {
+    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its
+    /// age there. It can move a deadline, never bring it nearer. What is not newer by the member's
+    /// own clock is no news: else two monitors that ask each other would keep a dead member alive,
+    /// younger by the answer's latency each time.
+    pub fn hearsay(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        age: Duration,
+        now: Instant,
+    ) {
+        let Some(watch) =
+            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
+        else {
             return;
         };
         if watch.newest_sent >= Some(sent) || watch.clock.is_ahead(now, sent) {
@@ -206,9 +234,14 @@ impl Detector {
         self.note(name, local);
     }
 
-    /// Only the newest counts, so duplicates, replays and reordering do nothing. A sounded member that gave a sign of life is done with.
+    /// Only the newest counts, so duplicates, replays and reordering do nothing. A sounded member
+    /// that gave a sign of life is done with.
     fn note(&mut self, name: &Name, sent: Instant) {
-        let Some(watch) = self.watches.get_mut(name).filter(|watch| watch.newest.is_none_or(|newest| sent > newest)) else {
+        let Some(watch) = self
+            .watches
+            .get_mut(name)
+            .filter(|watch| watch.newest.is_none_or(|newest| sent > newest))
+        else {
             return;
         };
         watch.newest = Some(sent);
@@ -219,15 +252,23 @@ impl Detector {
         }
     }
 
-    /// The newest send time known of a member by its own clock, and its age: what an asking monitor is told.
-    pub fn newest(&self, name: &Name, incarnation: Incarnation, now: Instant) -> Option<(u64, Duration)> {
+    /// The newest send time known of a member by its own clock, and its age: what an asking monitor
+    /// is told.
+    pub fn newest(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> Option<(u64, Duration)> {
         let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
         Some((watch.newest_sent?, now.since(watch.newest?)))
     }
 
     /// Whether this incarnation of the member has been heard by this watch.
     pub fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
-        self.watches.get(name).is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
+        self.watches
+            .get(name)
+            .is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
     }
 
     /// What is known of a watched member's clock.
@@ -245,7 +286,8 @@ impl Detector {
         self.watches.keys()
     }
 
-    /// This machine was stalled: every deadline moves by the stall. After one longer than `failure_timeout` all start anew.
+    /// This machine was stalled: every deadline moves by the stall. After one longer than
+    /// `failure_timeout` all start anew.
     pub fn forgive(&mut self, stall: Duration, now: Instant) {
         for watch in self.watches.values_mut() {
             let moved = watch.deadline(&self.settings) + stall;
@@ -274,7 +316,8 @@ impl Detector {
                 });
             } else if watch.ask_at <= now {
                 watch.ask_at = now + ASK_AGAIN;
-                let alone = watch.reason == Reason::Sounded && now + ASK_OTHERS < watch.deadline(&settings);
+                let alone =
+                    watch.reason == Reason::Sounded && now + ASK_OTHERS < watch.deadline(&settings);
                 let finding = if alone { Finding::Unanswered } else { Finding::Missing };
                 findings.push(finding(name.clone(), watch.incarnation));
             }
@@ -287,7 +330,8 @@ impl Detector {
         self.watches
             .values()
             .flat_map(|watch| {
-                let found = (!watch.declared).then(|| watch.deadline(&self.settings).min(watch.ask_at));
+                let found =
+                    (!watch.declared).then(|| watch.deadline(&self.settings).min(watch.ask_at));
                 let ends = match watch.reason {
                     Reason::Former { until } => Some(until),
                     Reason::Target | Reason::Sounded => None,

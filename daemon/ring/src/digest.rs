@@ -1,8 +1,10 @@
 //! Digests of lists: an order-independent hash and count of the alive.
 
-/// A hash and count of the members that are alive; equal lists have equal digests, whatever the order they were learned in.
+/// A hash and count of the members that are alive; equal lists have equal digests, whatever the
+/// order they were learned in.
 ///
-/// Of two lists that differ, one pair in 2^32 has the same hash by chance, and the difference goes unseen until either changes.
+/// Of two lists that differ, one pair in 2^32 has the same hash by chance, and the difference goes
+/// unseen until either changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
     /// How many members are alive.

@@ -13,10 +13,11 @@ pub enum Event {
     Member(MemberEvent),
     /// A member that is up has changed its tags.
     Tagged(Identity),
-    /// From now on this member speaks under this incarnation. It must be on disk before anything more is sent, so that the next life
-    /// takes a larger one.
+    /// From now on this member speaks under this incarnation. It must be on disk before anything
+    /// more is sent, so that the next life takes a larger one.
     Incarnation(Incarnation),
-    /// The join is done: heartbeats are exchanged with a monitor, so a crash from now on is noticed.
+    /// The join is done: heartbeats are exchanged with a monitor, so a crash from now on is
+    /// noticed.
     JoinDone,
     /// The join failed; the node is out of the group again.
     JoinFailed(JoinError),
@@ -32,14 +33,16 @@ pub enum Event {
         /// The new one.
         new: Incarnation,
     },
-    /// Another machine took this one's name and is the newer of the two: the node has left the group.
+    /// Another machine took this one's name and is the newer of the two: the node has left the
+    /// group.
     Superseded {
         /// The other.
         by: Identity,
     },
     /// The daemon itself did not run for this long; it accuses nobody for that.
     Stalled(Duration),
-    /// A neighbour's wall clock is this many milliseconds ahead of ours (behind, if negative); heartbeats are judged without it.
+    /// A neighbour's wall clock is this many milliseconds ahead of ours (behind, if negative);
+    /// heartbeats are judged without it.
     ClockDisagrees {
         /// The neighbour.
         member: Identity,

@@ -11,7 +11,10 @@ pub struct Name(Arc<str>);
 
 /// A name that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a member name: 1 to 64 letters, digits, '.', '_' or '-', starting with a letter, digit or '_'")]
+#[error(
+    "{0:?} is not a member name: 1 to 64 letters, digits, '.', '_' or '-', starting with a letter, \
+    digit or '_'"
+)]
 pub struct NameError(String);
 
 impl Name {
@@ -50,15 +53,18 @@ impl fmt::Debug for Name {
     }
 }
 
-/// One life of a machine in the group: the millisecond timestamp of its join, always larger than its last.
+/// One life of a machine in the group: the millisecond timestamp of its join, always larger than
+/// its last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
-    /// The largest that can be said in a datagram: its milliseconds since 1970 last until the year 10889.
+    /// The largest that can be said in a datagram: its milliseconds since 1970 last until the year
+    /// 10889.
     pub const MAX: Incarnation = Incarnation((1 << 48) - 1);
 
-    /// As a datagram says it: six bytes, big endian. What is larger than [`Incarnation::MAX`] is said to be that.
+    /// As a datagram says it: six bytes, big endian. What is larger than [`Incarnation::MAX`] is
+    /// said to be that.
     pub fn to_bytes(self) -> [u8; 6] {
         let [_, _, bytes @ ..] = self.min(Incarnation::MAX).0.to_be_bytes();
         bytes
@@ -106,7 +112,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A place on the ring: a hash of address and port, so that neighbours on the ring are not neighbours in the rack.
+/// A place on the ring: a hash of address and port, so that neighbours on the ring are not
+/// neighbours in the rack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub u64);
 
@@ -120,7 +127,8 @@ impl Position {
 }
 
 impl Identity {
-    /// A hash of all three parts and of the tags, equal on every machine; sums of it are list digests.
+    /// A hash of all three parts and of the tags, equal on every machine; sums of it are list
+    /// digests.
     pub fn fingerprint(&self, tags: &VersionedTags) -> u32 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd member 1");
         hash_address(&mut hasher, self.address);
@@ -169,9 +177,11 @@ mod tests {
 
     #[test]
     fn an_incarnation_takes_six_bytes_until_the_year_10889() {
-        for (incarnation, bytes) in
-            [(0, [0; 6]), (1_763_688_033_123, [1, 0x9a, 0xa3, 0xff, 0xab, 0x63]), ((1 << 48) - 1, [255; 6])]
-        {
+        for (incarnation, bytes) in [
+            (0, [0; 6]),
+            (1_763_688_033_123, [1, 0x9a, 0xa3, 0xff, 0xab, 0x63]),
+            ((1 << 48) - 1, [255; 6]),
+        ] {
             assert_eq!(Incarnation(incarnation).to_bytes(), bytes);
             assert_eq!(Incarnation::from_bytes(bytes), Incarnation(incarnation));
         }
@@ -191,6 +201,10 @@ mod tests {
     #[test]
     fn positions_depend_on_address_and_port_only_and_never_change() {
         let position = Position::of("192.0.2.13:8946".parse().unwrap());
-        assert_eq!(position, Position(15_023_522_708_817_662_401), "a fleet of mixed versions shares one ring");
+        assert_eq!(
+            position,
+            Position(15_023_522_708_817_662_401),
+            "a fleet of mixed versions shares one ring"
+        );
     }
 }

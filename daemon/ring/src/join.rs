@@ -1,4 +1,5 @@
-//! What members ask each other over TCP: to be let in, and to exchange whole lists; and a newcomer's round of its introducers.
+//! What members ask each other over TCP: to be let in, and to exchange whole lists; and a
+//! newcomer's round of its introducers.
 
 use crate::identity::{Identity, Incarnation};
 use crate::list::Update;
@@ -46,7 +47,8 @@ pub enum CallReply {
     Welcome {
         /// All that the introducer knows, itself included.
         list: Vec<Update>,
-        /// The largest incarnation that the group knows of the newcomer's name; zero for none. Its own must be larger.
+        /// The largest incarnation that the group knows of the newcomer's name; zero for none. Its
+        /// own must be larger.
         last: u64,
     },
     /// All that the asked member knows.
@@ -62,7 +64,10 @@ pub enum Refusal {
     #[error("it is not in a group itself")]
     NotInGroup,
     /// Another live machine has the name.
-    #[error("the name of {newcomer} is taken by the live member {holder}: give each machine its own [node] name")]
+    #[error(
+        "the name of {newcomer} is taken by the live member {holder}: give each machine its own \
+        [node] name"
+    )]
     NameTaken {
         /// Who asked.
         newcomer: String,
@@ -70,7 +75,10 @@ pub enum Refusal {
         holder: String,
     },
     /// Another live machine has the address.
-    #[error("the address of {newcomer} is taken by the live member {holder}: give each machine its own [node] address and port")]
+    #[error(
+        "the address of {newcomer} is taken by the live member {holder}: give each machine its own \
+        [node] address and port"
+    )]
     AddressTaken {
         /// Who asked.
         newcomer: String,
@@ -94,7 +102,10 @@ pub enum Refusal {
         newcomer: String,
     },
     /// A version of the protocol that is not next to the newcomer's.
-    #[error("it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older, one version at a time")]
+    #[error(
+        "it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older, \
+        one version at a time"
+    )]
     Version {
         /// The group's version.
         group: u8,
@@ -132,7 +143,10 @@ pub enum JoinError {
         refusal: Refusal,
     },
     /// Those who are up have incarnations that are more than a year ahead of this machine's clock.
-    #[error("the members that {introducer} knows are more than a year ahead of this machine's clock: set it")]
+    #[error(
+        "the members that {introducer} knows are more than a year ahead of this machine's clock: \
+        set it"
+    )]
     ClockBehind {
         /// Who let it in.
         introducer: SocketAddr,
@@ -141,7 +155,8 @@ pub enum JoinError {
     #[error("no introducer let this machine in: {}", reasons(.0))]
     NobodyAnswered(Vec<(SocketAddr, String)>),
     /// It was let in, but no member's heartbeat came.
-    #[error("an introducer answered over TCP, but no heartbeat came within {} s: is UDP blocked on the way?", .0.as_secs())]
+    #[error("an introducer answered over TCP, but no heartbeat came within {} s: is UDP blocked on \
+    the way?", .0.as_secs())]
     NoHeartbeat(Duration),
     /// It was told to leave meanwhile.
     #[error("told to leave while joining")]
@@ -152,8 +167,12 @@ fn reasons(failures: &[(SocketAddr, String)]) -> String {
     if failures.is_empty() {
         return "none is known; name one, or list one under [group] introducers".to_owned();
     }
-    let each: Vec<String> = failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
-    format!("{}: have memberd join there, or name a member that is up: memberctl join HOST:PORT", each.join("; "))
+    let each: Vec<String> =
+        failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
+    format!(
+        "{}: have memberd join there, or name a member that is up: memberctl join HOST:PORT",
+        each.join("; ")
+    )
 }
 
 /// A newcomer's round of those who could let it in.
@@ -188,14 +207,24 @@ pub(crate) fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> O
             newcomer.max_simultaneous_failures.to_string(),
             group.max_simultaneous_failures.to_string(),
         ),
-        ("heartbeat_interval", format!("{:?}", newcomer.heartbeat_interval), format!("{:?}", group.heartbeat_interval)),
-        ("failure_timeout", format!("{:?}", newcomer.failure_timeout), format!("{:?}", group.failure_timeout)),
+        (
+            "heartbeat_interval",
+            format!("{:?}", newcomer.heartbeat_interval),
+            format!("{:?}", group.heartbeat_interval),
+        ),
+        (
+            "failure_timeout",
+            format!("{:?}", newcomer.failure_timeout),
+            format!("{:?}", group.failure_timeout),
+        ),
     ];
-    rows.into_iter().find(|(_, newcomer, group)| newcomer != group).map(|(setting, newcomer, group)| Refusal::Settings {
-        setting: setting.to_owned(),
-        newcomer,
-        group,
-    })
+    rows.into_iter().find(|(_, newcomer, group)| newcomer != group).map(
+        |(setting, newcomer, group)| Refusal::Settings {
+            setting: setting.to_owned(),
+            newcomer,
+            group,
+        },
+    )
 }
 
 /// The reply to a newcomer whose name or address a live member has.
@@ -203,7 +232,9 @@ pub(crate) fn conflict(newcomer: &Identity, holder: &Identity) -> Option<Refusal
     let (newcomer_text, holder_text) = (newcomer.to_string(), holder.to_string());
     match (newcomer.name == holder.name, newcomer.address == holder.address) {
         (true, false) => Some(Refusal::NameTaken { newcomer: newcomer_text, holder: holder_text }),
-        (false, true) => Some(Refusal::AddressTaken { newcomer: newcomer_text, holder: holder_text }),
+        (false, true) => {
+            Some(Refusal::AddressTaken { newcomer: newcomer_text, holder: holder_text })
+        }
         (true, true) | (false, false) => None,
     }
 }

@@ -1,10 +1,12 @@
 //! memberd's membership protocol as a pure state machine: no sockets, no threads, no clock.
 //!
-//! [`Node`] is one member. Its owner hands it inputs together with the time ([`Node::handle_datagram`], [`Node::handle_request`],
-//! [`Node::handle_reply`], [`Node::handle_timeout`], [`Node::join`], [`Node::leave`]) and after each of them asks it, in this order,
-//! what happened ([`Node::poll_event`]), what to send ([`Node::poll_transmit`], [`Node::poll_call`]), each until there is no more, and
-//! when to wake it ([`Node::poll_timeout`]). That is the one rule. The same code runs under tokio in `memberd` and under a simulated
-//! network in the tests, where a run is a seed that can be replayed.
+//! [`Node`] is one member. Its owner hands it inputs together with the time
+//! ([`Node::handle_datagram`], [`Node::handle_request`], [`Node::handle_reply`],
+//! [`Node::handle_timeout`], [`Node::join`], [`Node::leave`]) and after each of them asks it, in
+//! this order, what happened ([`Node::poll_event`]), what to send ([`Node::poll_transmit`],
+//! [`Node::poll_call`]), each until there is no more, and when to wake it ([`Node::poll_timeout`]).
+//! That is the one rule. The same code runs under tokio in `memberd` and under a simulated network
+//! in the tests, where a run is a seed that can be replayed.
 //!
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 

@@ -1,5 +1,5 @@
-//! The list of members and its merge law: per machine the largest incarnation wins, within one incarnation `left` beats `failed` beats
-//! `alive`, and then the newer tags win.
+//! The list of members and its merge law: per machine the largest incarnation wins, within one
+//! incarnation `left` beats `failed` beats `alive`, and then the newer tags win.
 
 use crate::digest::Digest;
 use crate::identity::{Identity, Name, Position};
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most entries a list holds, the gone included. At the bound the gone that changed longest ago make room; a list full of the
-/// alive takes no more.
+/// The most entries a list holds, the gone included. At the bound the gone that changed longest ago
+/// make room; a list full of the alive takes no more.
 pub const MAX_ENTRIES: usize = 20_000;
 
 /// Who declared a member failed, and on what.
@@ -19,7 +19,8 @@ pub const MAX_ENTRIES: usize = 20_000;
 pub struct Evidence {
     /// The monitor that declared it.
     pub accuser: Name,
-    /// How long before the accusation the newest heartbeat known to the accuser had been sent, in milliseconds.
+    /// How long before the accusation the newest heartbeat known to the accuser had been sent, in
+    /// milliseconds.
     pub silent_for: u64,
 }
 
@@ -57,8 +58,9 @@ impl Update {
 pub enum Standing {
     /// Up.
     Alive,
-    /// Silent past its deadline, but its monitor (this machine) has heard no other member since either, so the fault may be its own:
-    /// it counts as failed here, and as alive in what the others are told.
+    /// Silent past its deadline, but its monitor (this machine) has heard no other member since
+    /// either, so the fault may be its own: it counts as failed here, and as alive in what the
+    /// others are told.
     Doubted(Evidence),
     /// Declared failed; final for this incarnation.
     Failed(Evidence),
@@ -159,8 +161,9 @@ impl Entry {
         (self.position, &self.identity.name)
     }
 
-    /// The order of the merge law: of two entries of one machine the larger stays. The address only breaks the tie of two machines
-    /// that took one name in the same millisecond. Where all three are equal the greater tags stay, see [`List::merge`].
+    /// The order of the merge law: of two entries of one machine the larger stays. The address only
+    /// breaks the tie of two machines that took one name in the same millisecond. Where all three
+    /// are equal the greater tags stay, see [`List::merge`].
     fn weight(&self) -> (u64, u8, SocketAddr) {
         (self.identity.incarnation.0, self.standing.rank(), self.identity.address)
     }
@@ -175,8 +178,9 @@ pub struct Change {
     pub after: Arc<Entry>,
 }
 
-/// The list of all members that one machine knows of, itself included. A clone shares everything until one of the two changes, and
-/// then still the entries, so that ten thousand simulated members' lists fit into one machine's memory.
+/// The list of all members that one machine knows of, itself included. A clone shares everything
+/// until one of the two changes, and then still the entries, so that ten thousand simulated
+/// members' lists fit into one machine's memory.
 #[derive(Debug, Clone, Default)]
 pub struct List {
     by_name: Arc<Vec<Arc<Entry>>>,
@@ -244,8 +248,8 @@ impl List {
         self.digest
     }
 
-    /// Merges one piece of news. Merging is commutative, associative and idempotent in all but the evidence (the first stays).
-    /// Returns what changed.
+    /// Merges one piece of news. Merging is commutative, associative and idempotent in all but the
+    /// evidence (the first stays). Returns what changed.
     pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name);
         let entry = Entry::new(update, now);
@@ -259,22 +263,24 @@ impl List {
         }
     }
 
-    /// Takes in only the tags of a piece of news, if it is of the same life and standing. Returns what changed.
+    /// Takes in only the tags of a piece of news, if it is of the same life and standing. Returns
+    /// what changed.
     pub fn merge_tags(&mut self, update: &Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name).ok()?;
         let same = self.by_name[index].weight() == Entry::new(update.clone(), now).weight();
         same.then(|| self.tag(index, update.tags.clone())).flatten()
     }
 
-    /// The greater tags stay. How the member stands, doubted or on what evidence failed, is not touched.
+    /// The greater tags stay. How the member stands, doubted or on what evidence failed, is not
+    /// touched.
     fn tag(&mut self, index: usize, tags: VersionedTags) -> Option<Change> {
         let entry = &self.by_name[index];
         let tagged = (tags > entry.tags).then(|| entry.tagged(tags))?;
         Some(self.replace(index, tagged))
     }
 
-    /// Puts a member in, whatever is there of it: for a member that takes over another group's list, and for its own entry. Returns what
-    /// changed, nothing if the list is full of the alive.
+    /// Puts a member in, whatever is there of it: for a member that takes over another group's
+    /// list, and for its own entry. Returns what changed, nothing if the list is full of the alive.
     pub fn set(&mut self, update: Update, now: Instant) -> Option<Change> {
         let entry = Entry::new(update, now);
         match self.name_index(&entry.identity.name) {
@@ -295,7 +301,8 @@ impl List {
     pub fn trust(&mut self, name: &Name, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let trusted = matches!(entry.standing, Standing::Doubted(_)).then(|| entry.standing(Standing::Alive, now))?;
+        let trusted = matches!(entry.standing, Standing::Doubted(_))
+            .then(|| entry.standing(Standing::Alive, now))?;
         Some(self.replace(index, trusted))
     }
 
@@ -310,12 +317,21 @@ impl List {
 
     /// When the next entry is to be forgotten.
     pub fn next_forgetting(&self, age: Duration) -> Option<Instant> {
-        self.by_name.iter().filter(|entry| !entry.is_told_alive()).map(|entry| entry.since + age).min()
+        self.by_name
+            .iter()
+            .filter(|entry| !entry.is_told_alive())
+            .map(|entry| entry.since + age)
+            .min()
     }
 
     /// Forgets the one of the gone that changed longest ago.
     fn make_room(&mut self) -> bool {
-        let oldest = self.by_name.iter().filter(|entry| !entry.is_told_alive()).min_by_key(|entry| entry.since).cloned();
+        let oldest = self
+            .by_name
+            .iter()
+            .filter(|entry| !entry.is_told_alive())
+            .min_by_key(|entry| entry.since)
+            .cloned();
         let Some(oldest) = oldest else { return false };
         Arc::make_mut(&mut self.by_name).retain(|entry| !Arc::ptr_eq(entry, &oldest));
         Arc::make_mut(&mut self.by_position).retain(|entry| !Arc::ptr_eq(entry, &oldest));
@@ -340,10 +356,14 @@ impl List {
 
     fn replace(&mut self, index: usize, entry: Entry) -> Change {
         let after = Arc::new(entry);
-        let before = std::mem::replace(&mut Arc::make_mut(&mut self.by_name)[index], Arc::clone(&after));
-        let place = self.by_position.binary_search_by(|other| other.ring_key().cmp(&before.ring_key()));
+        let before =
+            std::mem::replace(&mut Arc::make_mut(&mut self.by_name)[index], Arc::clone(&after));
+        let place =
+            self.by_position.binary_search_by(|other| other.ring_key().cmp(&before.ring_key()));
         match place {
-            Ok(place) if before.position == after.position => Arc::make_mut(&mut self.by_position)[place] = Arc::clone(&after),
+            Ok(place) if before.position == after.position => {
+                Arc::make_mut(&mut self.by_position)[place] = Arc::clone(&after);
+            }
             Ok(place) => {
                 Arc::make_mut(&mut self.by_position).remove(place);
                 self.insert_on_ring(Arc::clone(&after));

@@ -1,4 +1,5 @@
-//! What members say to each other in datagrams. How it looks in bytes is in `wire.rs` and, byte for byte, in `PROTOCOL.md`.
+//! What members say to each other in datagrams. How it looks in bytes is in `wire.rs` and, byte for
+//! byte, in `PROTOCOL.md`.
 
 use crate::clock::SentAt;
 use crate::digest::Digest;
@@ -6,7 +7,8 @@ use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 use crate::summary::Summary;
 
-/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add 26: 1,200 bytes of UDP payload.
+/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add
+/// 26: 1,200 bytes of UDP payload.
 pub const MAX_DATAGRAM: usize = 1_174;
 
 /// Room that a datagram leaves for news: what else is in a heartbeat never exceeds 86 bytes.
@@ -30,14 +32,17 @@ pub enum Body {
     Heartbeat {
         /// The hash of the sender's list: see [`Digest`].
         hash: u32,
-        /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in milliseconds, if it has heard it.
+        /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in
+        /// milliseconds, if it has heard it.
         delay: Option<i64>,
-        /// News. A sender that has not heard the receiver yet puts its own entry in, so that it need not be known.
+        /// News. A sender that has not heard the receiver yet puts its own entry in, so that it
+        /// need not be known.
         news: Vec<Update>,
     },
     /// This is new, or differs between our lists.
     News(Vec<Update>),
-    /// A heartbeat of this member is missing here: what do you know? The member itself answers with a heartbeat.
+    /// A heartbeat of this member is missing here: what do you know? The member itself answers with
+    /// a heartbeat.
     Ask {
         /// The member.
         name: Name,
@@ -50,7 +55,8 @@ pub enum Body {
         name: Name,
         /// Its incarnation.
         incarnation: Incarnation,
-        /// The send time, by the member's own monotonic clock: milliseconds since its incarnation began.
+        /// The send time, by the member's own monotonic clock: milliseconds since its incarnation
+        /// began.
         sent: u64,
         /// How old that was here when this answer was sent, in milliseconds.
         age: u64,
@@ -61,10 +67,12 @@ pub enum Body {
     Verdict {
         /// The receiver's incarnation that is gone.
         incarnation: Incarnation,
-        /// The sender's list: of two sides that declared each other failed, the one with the smaller digest yields.
+        /// The sender's list: of two sides that declared each other failed, the one with the
+        /// smaller digest yields.
         side: Digest,
     },
-    /// Is anybody there? Said now and then to those that were lost and to introducers that are absent.
+    /// Is anybody there? Said now and then to those that were lost and to introducers that are
+    /// absent.
     Knock {
         /// The sender's name; with address and incarnation it introduces the sender.
         name: Name,
@@ -109,17 +117,21 @@ impl Update {
     pub fn wire_size(&self) -> usize {
         let identity = 1 + 2 + self.identity.name.as_str().len() + 19 + 9;
         let tags = self.tags.told().map_or(0, |tags| {
-            let each = tags.iter().map(|(key, value)| 2 + key.as_str().len() + 2 + value.as_str().len());
+            let each =
+                tags.iter().map(|(key, value)| 2 + key.as_str().len() + 2 + value.as_str().len());
             5 + 1 + each.sum::<usize>()
         });
         match &self.claim {
             Claim::Alive | Claim::Left => identity + 1 + tags,
-            Claim::Failed(evidence) => identity + 1 + 2 + evidence.accuser.as_str().len() + 9 + tags,
+            Claim::Failed(evidence) => {
+                identity + 1 + 2 + evidence.accuser.as_str().len() + 9 + tags
+            }
         }
     }
 }
 
-/// Cuts news into pieces that fit into a datagram each. All begin with the introduction, if there is one.
+/// Cuts news into pieces that fit into a datagram each. All begin with the introduction, if there
+/// is one.
 pub fn pack(news: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
     let mut pieces: Vec<Vec<Update>> = Vec::new();
     let mut room = 0;

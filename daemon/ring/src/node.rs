@@ -1,5 +1,5 @@
-//! The protocol as one state machine: [`Node`]. Inputs go in together with the time; what to send, what happened and when to wake it
-//! are asked of it.
+//! The protocol as one state machine: [`Node`]. Inputs go in together with the time; what to send,
+//! what happened and when to wake it are asked of it.
 
 mod belief;
 mod heal;
@@ -48,8 +48,8 @@ pub struct Transmit {
     pub kind: &'static str,
 }
 
-/// A request to send over TCP. Its reply, or that there is none, is handed to [`Node::handle_reply`] within
-/// [`crate::join::CALL_TIMEOUT`].
+/// A request to send over TCP. Its reply, or that there is none, is handed to
+/// [`Node::handle_reply`] within [`crate::join::CALL_TIMEOUT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Its number.
@@ -113,9 +113,15 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that is out of the group. `last` is the largest incarnation that this machine ever used; `seed` drives every random
-    /// choice.
-    pub fn new(settings: Settings, name: Name, address: SocketAddr, last: Option<Incarnation>, seed: u64) -> Self {
+    /// A node that is out of the group. `last` is the largest incarnation that this machine ever
+    /// used; `seed` drives every random choice.
+    pub fn new(
+        settings: Settings,
+        name: Name,
+        address: SocketAddr,
+        last: Option<Incarnation>,
+        seed: u64,
+    ) -> Self {
         Node {
             settings,
             name,
@@ -147,8 +153,8 @@ impl Node {
         }
     }
 
-    /// A moment that was asked for with [`Node::poll_timeout`] has come. Whatever waits in the socket is to be handed in first, so that
-    /// a stalled machine reads before it judges.
+    /// A moment that was asked for with [`Node::poll_timeout`] has come. Whatever waits in the
+    /// socket is to be handed in first, so that a stalled machine reads before it judges.
     pub fn handle_timeout(&mut self, now: Now) {
         self.notice_stall(now);
         match &self.phase {
@@ -167,8 +173,8 @@ impl Node {
         self.settle(now);
     }
 
-    /// What to send next; its bytes replace those in `payload`, which is best the same buffer each time. Events are to be asked for first:
-    /// see [`Event::Incarnation`].
+    /// What to send next; its bytes replace those in `payload`, which is best the same buffer each
+    /// time. Events are to be asked for first: see [`Event::Incarnation`].
     pub fn poll_transmit(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
         self.outbox.take(payload)
     }
@@ -188,7 +194,8 @@ impl Node {
         self.due
     }
 
-    /// Every input ends here: the ring is laid anew if the list changed, and the next moment is reckoned.
+    /// Every input ends here: the ring is laid anew if the list changed, and the next moment is
+    /// reckoned.
     fn settle(&mut self, now: Now) {
         if self.ring_moved {
             self.ring_moved = false;
@@ -198,7 +205,9 @@ impl Node {
         self.due = match &self.phase {
             Phase::Out => None,
             Phase::Joining(round) => Some(round.next_at),
-            Phase::Greeting { since } => earliest(self.group_timeouts(), Some(*since + joining::GREETING_TIMEOUT)),
+            Phase::Greeting { since } => {
+                earliest(self.group_timeouts(), Some(*since + joining::GREETING_TIMEOUT))
+            }
             Phase::Member => self.group_timeouts(),
             Phase::Leaving(farewell) => earliest(self.group_timeouts(), Some(farewell.next_at())),
         };
@@ -218,7 +227,8 @@ impl Node {
         .min()
     }
 
-    /// Notes the time, and this machine's own lateness: deadlines move by it, and after a long one nobody is accused before there was time to hear.
+    /// Notes the time, and this machine's own lateness: deadlines move by it, and after a long one
+    /// nobody is accused before there was time to hear.
     fn notice_stall(&mut self, now: Now) {
         self.latest_wall = self.latest_wall.max(now.wall);
         let Some(due) = self.due else { return };
@@ -250,7 +260,8 @@ impl Node {
         if to == self.address {
             return;
         }
-        let message = Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
+        let message =
+            Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
         let length = self.outbox.add(to, &message);
         self.counters.count_sent(length);
     }
@@ -284,12 +295,17 @@ impl Node {
     fn changed(&mut self, change: &Change, now: Now) {
         self.ring_moved = true;
         self.last_change = now.mono;
-        self.next_forgetting = self.next_forgetting.min(change.after.since + self.settings.forget_after);
-        let own_restart =
-            |event: &MemberEvent| event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted);
+        self.next_forgetting =
+            self.next_forgetting.min(change.after.since + self.settings.forget_after);
+        let own_restart = |event: &MemberEvent| {
+            event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted)
+        };
         let events = member_events(change).into_iter().filter(|event| !own_restart(event));
         self.events.extend(events.map(Event::Member));
-        if change.before.as_ref().is_some_and(|before| before.is_up() && before.identity == change.after.identity)
+        if change
+            .before
+            .as_ref()
+            .is_some_and(|before| before.is_up() && before.identity == change.after.identity)
             && change.after.is_up()
         {
             self.events.push_back(Event::Tagged(change.after.identity.clone()));
@@ -304,23 +320,30 @@ impl Node {
         let lost: Vec<SocketAddr> = self
             .list
             .iter()
-            .filter(|entry| matches!(entry.standing, Standing::Failed(_)) && now.mono.since(entry.since) >= age)
+            .filter(|entry| {
+                matches!(entry.standing, Standing::Failed(_)) && now.mono.since(entry.since) >= age
+            })
             .map(|entry| entry.identity.address)
             .collect();
         self.healing.remember(lost);
         self.list.forget(age, now.mono);
         let hour = now.mono + Duration::from_secs(3_600);
-        self.next_forgetting = self.list.next_forgetting(age).map_or(hour, |next| next.clamp(now.mono, hour));
+        self.next_forgetting =
+            self.list.next_forgetting(age).map_or(hour, |next| next.clamp(now.mono, hour));
     }
 
     /// Some random members that are up, none of them this one, one of `except`, or twice.
     fn random_members(&mut self, count: usize, except: &BTreeSet<Name>) -> Vec<SocketAddr> {
         let ring = self.list.ring();
         let wanted = count.min(self.list.up().saturating_sub(1));
-        let eligible =
-            |entry: &Entry| entry.is_up() && entry.identity.name != self.name && !except.contains(&entry.identity.name);
+        let eligible = |entry: &Entry| {
+            entry.is_up()
+                && entry.identity.name != self.name
+                && !except.contains(&entry.identity.name)
+        };
         let mut chosen = BTreeSet::new();
-        // A few looks for each; then, in a list of mostly the gone or when nearly all are wanted, from a random place on.
+        // A few looks for each; then, in a list of mostly the gone or when nearly all are wanted,
+        // from a random place on.
         for _ in 0..wanted * 2 {
             if chosen.len() < wanted && wanted * 2 < ring.len() {
                 let entry = &ring[self.rng.random_range(0..ring.len())];
@@ -340,7 +363,8 @@ impl Node {
         chosen.into_iter().collect()
     }
 
-    /// The next incarnation: the wall clock's, but always larger than the last and than what the group knows.
+    /// The next incarnation: the wall clock's, but always larger than the last and than what the
+    /// group knows.
     fn next_incarnation(&self, now: Now, known: Incarnation) -> Incarnation {
         let larger = self.incarnation.max(known).0.saturating_add(1);
         Incarnation(now.wall.0.max(larger))
@@ -358,17 +382,22 @@ fn member_events(change: &Change) -> Vec<MemberEvent> {
     let before_up = change.before.as_ref().filter(|before| before.is_up());
     match &after.standing {
         // Only its tags changed.
-        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => Vec::new(),
+        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
+            Vec::new()
+        }
         Standing::Alive => {
-            let restarted = before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
+            let restarted =
+                before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
             restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()
         }
         Standing::Doubted(evidence) | Standing::Failed(evidence) => {
-            let failed = before_up.map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
+            let failed = before_up
+                .map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
             failed.into_iter().collect()
         }
         Standing::Left => {
-            let known = change.before.as_ref().map(|_| event(&after.identity, MemberEventKind::Left));
+            let known =
+                change.before.as_ref().map(|_| event(&after.identity, MemberEventKind::Left));
             known.into_iter().collect()
         }
     }

@@ -1,4 +1,5 @@
-//! News on its way: what was learned lately, to be passed on to a few others at once and to ride on the next heartbeats.
+//! News on its way: what was learned lately, to be passed on to a few others at once and to ride on
+//! the next heartbeats.
 
 use crate::identity::Name;
 use crate::list::Update;
@@ -16,8 +17,9 @@ pub const FANOUT: usize = 4;
 /// In how many rounds a piece of news is passed on in a group that is too large to tell everyone.
 pub const ROUNDS: u8 = 3;
 
-/// So much news to tell at once, as when a whole fleet starts, is told in one round only: every telling takes many datagrams, most of
-/// what they say is known already, and lists are compared for the rest.
+/// So much news to tell at once, as when a whole fleet starts, is told in one round only: every
+/// telling takes many datagrams, most of what they say is known already, and lists are compared for
+/// the rest.
 const BULK: usize = 200;
 
 /// The least time between two rounds: what is learned meanwhile travels together.
@@ -29,7 +31,8 @@ const RIDING_ROOM: usize = NEWS_ROOM / 2;
 /// How something was learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// This member saw it itself: it declared the failure, or took the leave or the newcomer's word.
+    /// This member saw it itself: it declared the failure, or took the leave or the newcomer's
+    /// word.
     FirstHand,
     /// Another told it.
     Told,
@@ -62,7 +65,14 @@ pub struct Rumours {
 
 impl Rumours {
     /// Takes in a piece of news; an older one about the same member is not told any more.
-    pub fn learn(&mut self, update: Update, source: Source, members: usize, ride: Duration, now: Instant) {
+    pub fn learn(
+        &mut self,
+        update: Update,
+        source: Source,
+        members: usize,
+        ride: Duration,
+        now: Instant,
+    ) {
         let rounds_left = if members <= TELL_EVERYONE_UP_TO { 1 } else { ROUNDS };
         let item = Item { source, rounds_left, rides_until: now + ride, update };
         self.items.insert(item.update.identity.name.clone(), item);
@@ -79,7 +89,9 @@ impl Rumours {
         for item in self.items.values_mut().filter(|item| item.rounds_left > 0) {
             item.rounds_left -= 1;
             match item.source {
-                Source::FirstHand if members <= TELL_EVERYONE_UP_TO => telling.everyone.push(item.update.clone()),
+                Source::FirstHand if members <= TELL_EVERYONE_UP_TO => {
+                    telling.everyone.push(item.update.clone());
+                }
                 Source::FirstHand | Source::Told => telling.few.push(item.update.clone()),
             }
         }

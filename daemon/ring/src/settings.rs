@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The version of the protocol between members. Members of versions that are not next to each other refuse each other at join.
+/// The version of the protocol between members. Members of versions that are not next to each other
+/// refuse each other at join.
 pub const PROTOCOL_VERSION: u8 = 1;
 
 /// Whether what is said in this version is read here: it is this one, or next to it.
@@ -14,10 +15,11 @@ pub fn is_understood(version: u8) -> bool {
 /// What must be the same on every member; compared at join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSettings {
-    /// k: how many members may crash at the same moment without one being missed. Each member has this many monitors.
+    /// k: how many members may crash at the same moment without one being missed. Each member has
+    /// this many monitors.
     pub max_simultaneous_failures: u8,
-    /// How often a member sends its heartbeats. The longest that lets a member be stopped for a whole second, at the worst moment, with
-    /// some time to spare before `failure_timeout`.
+    /// How often a member sends its heartbeats. The longest that lets a member be stopped for a
+    /// whole second, at the worst moment, with some time to spare before `failure_timeout`.
     pub heartbeat_interval: Duration,
     /// A member whose newest known heartbeat was sent longer ago than this has failed.
     pub failure_timeout: Duration,
@@ -57,6 +59,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { group: GroupSettings::default(), forget_after: Duration::from_secs(24 * 60 * 60) }
+        Settings {
+            group: GroupSettings::default(),
+            forget_after: Duration::from_secs(24 * 60 * 60),
+        }
     }
 }

@@ -1,11 +1,13 @@
-//! Tags: what a member says of itself (`role = "web"`), bounded so that its entry and another fit into one datagram.
+//! Tags: what a member says of itself (`role = "web"`), bounded so that its entry and another fit
+//! into one datagram.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The tag that says where a machine stands: members of one zone are spread over the ring, see [`crate::topology`].
+/// The tag that says where a machine stands: members of one zone are spread over the ring, see
+/// [`crate::topology`].
 pub const ZONE: &str = "zone";
 
 /// A tag's key: 1 to 32 lower case letters, digits, `.`, `_` or `-`.
@@ -46,9 +48,14 @@ impl TagKey {
     /// # Errors
     /// When it is empty, too long, or has another character.
     pub fn new(key: &str) -> Result<Self, TagError> {
-        let character = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        let character =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         let fits = (1..=Self::MAX_LENGTH).contains(&key.len()) && key.bytes().all(character);
-        if fits { Ok(TagKey(key.into())) } else { Err(TagError::Key(key.chars().take(80).collect())) }
+        if fits {
+            Ok(TagKey(key.into()))
+        } else {
+            Err(TagError::Key(key.chars().take(80).collect()))
+        }
     }
 
     /// The key as text.
@@ -70,11 +77,15 @@ impl TagValue {
     /// Checks a value.
     ///
     /// # Errors
-    /// When it is too long, or has a character that would not stay on its line: control characters, spaces other than the usual one, and
-    /// marks that turn the direction of writing.
+    /// When it is too long, or has a character that would not stay on its line: control characters,
+    /// spaces other than the usual one, and marks that turn the direction of writing.
     pub fn new(value: &str) -> Result<Self, TagError> {
         let fits = value.len() <= Self::MAX_LENGTH && value.chars().all(is_printable);
-        if fits { Ok(TagValue(value.into())) } else { Err(TagError::Value(value.chars().take(80).collect())) }
+        if fits {
+            Ok(TagValue(value.into()))
+        } else {
+            Err(TagError::Value(value.chars().take(80).collect()))
+        }
     }
 
     /// The value as text.
@@ -143,8 +154,8 @@ impl fmt::Display for Tags {
     }
 }
 
-/// A member's tags, and which of its words these are: within an incarnation it counts each change, and the greater count wins. What was
-/// never tagged has none, which is less than any.
+/// A member's tags, and which of its words these are: within an incarnation it counts each change,
+/// and the greater count wins. What was never tagged has none, which is less than any.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionedTags(Option<Arc<(u32, Tags)>>);
 
@@ -197,8 +208,10 @@ mod tests {
     use super::*;
 
     fn tags(pairs: &[(&str, &str)]) -> Result<Tags, TagError> {
-        let pairs: Result<Vec<_>, TagError> =
-            pairs.iter().map(|(key, value)| Ok((TagKey::new(key)?, TagValue::new(value)?))).collect();
+        let pairs: Result<Vec<_>, TagError> = pairs
+            .iter()
+            .map(|(key, value)| Ok((TagKey::new(key)?, TagValue::new(value)?)))
+            .collect();
         Tags::new(pairs?)
     }
 
@@ -213,7 +226,15 @@ mod tests {
         for good in ["", "web", "eu-west 1", "a=b", "Zürich", &"v".repeat(64)] {
             assert!(TagValue::new(good).is_ok(), "{good}");
         }
-        for bad in ["a\nb", "\t", "\u{1b}[31m", "a\u{2028}b", "a\u{202e}b", &"v".repeat(65), &"ü".repeat(33)] {
+        for bad in [
+            "a\nb",
+            "\t",
+            "\u{1b}[31m",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            &"v".repeat(65),
+            &"ü".repeat(33),
+        ] {
             assert_eq!(TagValue::new(bad), Err(TagError::Value(bad.to_owned())), "{bad}");
         }
     }
@@ -225,8 +246,14 @@ mod tests {
         assert_eq!(tags(&pairs[..16]).map(|tags| tags.len()), Ok(16));
         assert_eq!(tags(&pairs), Err(TagError::TooMany));
         let long = "v".repeat(64);
-        assert!(tags(&[("a", &long), ("b", &long), ("c", &long), ("d", &long[4..])]).is_ok(), "256 bytes");
-        assert_eq!(tags(&[("a", &long), ("b", &long), ("c", &long), ("d", &long[3..])]), Err(TagError::TooLong));
+        assert!(
+            tags(&[("a", &long), ("b", &long), ("c", &long), ("d", &long[4..])]).is_ok(),
+            "256 bytes"
+        );
+        assert_eq!(
+            tags(&[("a", &long), ("b", &long), ("c", &long), ("d", &long[3..])]),
+            Err(TagError::TooLong)
+        );
     }
 
     #[test]
@@ -238,6 +265,12 @@ mod tests {
         assert!(none < web && web < bare && bare < back);
         assert_eq!((none.version(), web.version(), bare.version(), back.version()), (0, 1, 2, 3));
         assert_eq!(VersionedTags::first(Tags::default()), none);
-        assert_eq!(VersionedTags::changed_after(&VersionedTags::new(u32::MAX, Tags::default()), Tags::default()), None);
+        assert_eq!(
+            VersionedTags::changed_after(
+                &VersionedTags::new(u32::MAX, Tags::default()),
+                Tags::default()
+            ),
+            None
+        );
     }
 }

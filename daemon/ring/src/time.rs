@@ -1,9 +1,11 @@
-//! The two kinds of time, which do not convert into each other: a monotonic [`Instant`] to reckon with and a [`WallTime`] to show and compare.
+//! The two kinds of time, which do not convert into each other: a monotonic [`Instant`] to reckon
+//! with and a [`WallTime`] to show and compare.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A moment on this machine's monotonic clock, counted from an epoch that its owner chose. Steps of the wall clock do not move it.
+/// A moment on this machine's monotonic clock, counted from an epoch that its owner chose. Steps of
+/// the wall clock do not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
@@ -42,7 +44,8 @@ impl Sub<Duration> for Instant {
     }
 }
 
-/// Milliseconds since the Unix epoch on some machine's wall clock. It can step either way at any time.
+/// Milliseconds since the Unix epoch on some machine's wall clock. It can step either way at any
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallTime(pub u64);
 

@@ -1,8 +1,9 @@
 //! The ring: who stands next to whom, who sends heartbeats to whom, and who therefore watches whom.
 //!
-//! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors, and watches those whose heartbeats it is
-//! sent: its ceil(k/2) predecessors and floor(k/2) successors. For even k the two are the same members. A group of k + 1 or fewer is
-//! watched all to all. The order is that of the positions, but members that name their zone are spread, see `zones.rs`.
+//! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors, and
+//! watches those whose heartbeats it is sent: its ceil(k/2) predecessors and floor(k/2) successors.
+//! For even k the two are the same members. A group of k + 1 or fewer is watched all to all. The
+//! order is that of the positions, but members that name their zone are spread, see `zones.rs`.
 
 mod zones;
 
@@ -17,7 +18,8 @@ use zones::Way;
 /// Which entries stand on the ring.
 pub type OnRing = fn(&Entry) -> bool;
 
-/// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it need not be up.
+/// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it need
+/// not be up.
 pub fn monitors<'a>(list: &'a List, of: &Name, k: usize, on_ring: OnRing) -> Vec<&'a Arc<Entry>> {
     neighbours(list, of, k.div_ceil(2), k / 2, on_ring)
 }
@@ -27,10 +29,12 @@ pub fn targets<'a>(list: &'a List, of: &Name, k: usize, on_ring: OnRing) -> Vec<
     neighbours(list, of, k / 2, k.div_ceil(2), on_ring)
 }
 
-/// All entries in the order of the ring; one that does not stand on it follows the one before it by position.
+/// All entries in the order of the ring; one that does not stand on it follows the one before it by
+/// position.
 pub fn order(list: &List, on_ring: OnRing) -> Vec<&Arc<Entry>> {
     let ring = list.ring();
-    let Some(first) = ring.iter().position(|entry| on_ring(entry)).filter(|_| list.has_zones()) else {
+    let Some(first) = ring.iter().position(|entry| on_ring(entry)).filter(|_| list.has_zones())
+    else {
         return ring.iter().collect();
     };
     let others = zones::walk(ring, first, ring.len(), Way::Onward, &on_ring);
@@ -43,24 +47,38 @@ pub fn order(list: &List, on_ring: OnRing) -> Vec<&Arc<Entry>> {
     order
 }
 
-fn neighbours<'a>(list: &'a List, of: &Name, successors: usize, predecessors: usize, on_ring: OnRing) -> Vec<&'a Arc<Entry>> {
+fn neighbours<'a>(
+    list: &'a List,
+    of: &Name,
+    successors: usize,
+    predecessors: usize,
+    on_ring: OnRing,
+) -> Vec<&'a Arc<Entry>> {
     let ring = list.ring();
-    let Some(place) = list
-        .get(of)
-        .and_then(|entry| ring.binary_search_by(|other| (other.position, &other.identity.name).cmp(&(entry.position, of))).ok())
-    else {
+    let Some(place) = list.get(of).and_then(|entry| {
+        ring.binary_search_by(|other| {
+            (other.position, &other.identity.name).cmp(&(entry.position, of))
+        })
+        .ok()
+    }) else {
         return Vec::new();
     };
     if !list.has_zones() {
         let after = ring[place + 1..].iter().chain(&ring[..place]);
         let before = after.clone().rev();
         let on_ring = |entry: &&Arc<Entry>| on_ring(entry);
-        return distinct(after.filter(on_ring).take(successors), before.filter(on_ring).take(predecessors));
+        return distinct(
+            after.filter(on_ring).take(successors),
+            before.filter(on_ring).take(predecessors),
+        );
     }
     let stands = |entry: &Entry| on_ring(entry) || entry.identity.name == *of;
     let after = zones::walk(ring, place, successors, Way::Onward, &stands);
     let before = zones::walk(ring, place, predecessors, Way::Back, &stands);
-    distinct(after.into_iter().map(|place| &ring[place]), before.into_iter().map(|place| &ring[place]))
+    distinct(
+        after.into_iter().map(|place| &ring[place]),
+        before.into_iter().map(|place| &ring[place]),
+    )
 }
 
 /// The successors, and the predecessors that are not among them.
@@ -98,7 +116,8 @@ mod tests {
     }
 
     fn names(entries: &[&Arc<Entry>]) -> Vec<Name> {
-        let mut names: Vec<Name> = entries.iter().map(|entry| entry.identity.name.clone()).collect();
+        let mut names: Vec<Name> =
+            entries.iter().map(|entry| entry.identity.name.clone()).collect();
         names.sort();
         names
     }
@@ -129,7 +148,8 @@ mod tests {
                     let mut expected: Vec<Name> = list
                         .iter()
                         .filter(|other| {
-                            names(&monitors(&list, &other.identity.name, k, Entry::is_up)).contains(&me.identity.name)
+                            names(&monitors(&list, &other.identity.name, k, Entry::is_up))
+                                .contains(&me.identity.name)
                         })
                         .map(|other| other.identity.name.clone())
                         .collect();

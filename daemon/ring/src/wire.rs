@@ -1,5 +1,5 @@
-//! Messages as bytes, as `PROTOCOL.md` writes them down: a CBOR (RFC 8949) array, and behind it the sender's incarnation, which sealing
-//! leaves readable.
+//! Messages as bytes, as `PROTOCOL.md` writes them down: a CBOR (RFC 8949) array, and behind it the
+//! sender's incarnation, which sealing leaves readable.
 
 use crate::clock::SentAt;
 use crate::digest::Digest;
@@ -22,7 +22,8 @@ pub enum DecodeError {
     /// Longer than [`MAX_DATAGRAM`].
     #[error("{0} bytes are too long")]
     TooLong(usize),
-    /// Said in a version of the protocol that is not next to this one, or something that only that version has.
+    /// Said in a version of the protocol that is not next to this one, or something that only that
+    /// version has.
     #[error("protocol version {0} is not {PROTOCOL_VERSION}")]
     Version(u8),
     /// Not CBOR, or not in the form of a message.
@@ -36,13 +37,18 @@ pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
     let written = ciborium::into_writer(message, &mut *buffer);
     debug_assert!(written.is_ok(), "writing to memory does not fail");
     buffer.extend_from_slice(&message.incarnation.to_bytes());
-    debug_assert!(buffer.len() - begin <= MAX_DATAGRAM, "{} bytes: {message:?}", buffer.len() - begin);
+    debug_assert!(
+        buffer.len() - begin <= MAX_DATAGRAM,
+        "{} bytes: {message:?}",
+        buffer.len() - begin
+    );
 }
 
 /// Decodes a datagram.
 ///
 /// # Errors
-/// When the bytes are not exactly one message of this version, or of a neighbouring one that says what this one has too. It never panics and allocates no more than a small multiple of their
+/// When the bytes are not exactly one message of this version, or of a neighbouring one that says
+/// what this one has too. It never panics and allocates no more than a small multiple of their
 /// length.
 pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     if bytes.len() > MAX_DATAGRAM {
@@ -51,7 +57,11 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     let (array, incarnation) = bytes.split_last_chunk().ok_or(DecodeError::Malformed)?;
     let incarnation = Incarnation::from_bytes(*incarnation);
     let Said { mono, wall_offset, body } = decode_versioned(array)?;
-    Ok(Message { incarnation, sent: SentAt { mono, wall: wall_time(incarnation, mono, wall_offset) }, body })
+    Ok(Message {
+        incarnation,
+        sent: SentAt { mono, wall: wall_time(incarnation, mono, wall_offset) },
+        body,
+    })
 }
 
 /// Encodes anything behind the protocol's version, for what goes over TCP.
@@ -62,8 +72,9 @@ pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Decodes an array whose first element is the version of the protocol. The versions before and after this one are understood as far
-/// as they say what this one has: elements that they have appended are skipped.
+/// Decodes an array whose first element is the version of the protocol. The versions before and
+/// after this one are understood as far as they say what this one has: elements that they have
+/// appended are skipped.
 ///
 /// # Errors
 /// As [`decode`]'s.
@@ -72,7 +83,9 @@ pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError>
         Ok(Versioned { version, value }) => value.ok_or(DecodeError::Version(version)),
         // Well-formed but not understood: nobody's fault, if it is a neighbour's.
         Err(malformed) => match read::<Skipped>(bytes) {
-            Ok(Versioned { version, .. }) if version != PROTOCOL_VERSION => Err(DecodeError::Version(version)),
+            Ok(Versioned { version, .. }) if version != PROTOCOL_VERSION => {
+                Err(DecodeError::Version(version))
+            }
             _ => Err(malformed),
         },
     }
@@ -80,8 +93,13 @@ pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError>
 
 fn read<T: FromElements>(bytes: &[u8]) -> Result<Versioned<T>, DecodeError> {
     let mut rest = bytes;
-    let versioned: Versioned<T> = ciborium::from_reader(&mut rest).map_err(|_| DecodeError::Malformed)?;
-    if versioned.value.is_some() && !rest.is_empty() { Err(DecodeError::Malformed) } else { Ok(versioned) }
+    let versioned: Versioned<T> =
+        ciborium::from_reader(&mut rest).map_err(|_| DecodeError::Malformed)?;
+    if versioned.value.is_some() && !rest.is_empty() {
+        Err(DecodeError::Malformed)
+    } else {
+        Ok(versioned)
+    }
 }
 
 /// What is made of the elements of an array behind the version.
@@ -116,7 +134,10 @@ impl<'de, T: FromElements> Deserialize<'de> for Versioned<T> {
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
                 formatter.write_str("an array that begins with a version")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Versioned<T>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut elements: A,
+            ) -> Result<Versioned<T>, A::Error> {
                 let version: u8 = next(&mut elements)?;
                 if !is_understood(version) {
                     return Ok(Versioned { version, value: None });
@@ -226,8 +247,14 @@ impl FromElements for Said {
                 age: next(elements)?,
             },
             SUMMARY => Body::Summary(next(elements)?),
-            VERDICT => Body::Verdict { incarnation: Incarnation(next(elements)?), side: digest(elements)? },
-            KNOCK => Body::Knock { name: next(elements)?, settings: next(elements)?, side: digest(elements)? },
+            VERDICT => {
+                Body::Verdict { incarnation: Incarnation(next(elements)?), side: digest(elements)? }
+            }
+            KNOCK => Body::Knock {
+                name: next(elements)?,
+                settings: next(elements)?,
+                side: digest(elements)?,
+            },
             LEAVE => Body::Leave,
             LEAVE_HEARD => Body::LeaveHeard,
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
@@ -240,7 +267,8 @@ fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> 
     Ok(Digest { count: next(elements)?, hash: next(elements)? })
 }
 
-/// The sender's wall clock relative to incarnation plus monotonic time, which is near zero unless a clock was set: two bytes, not nine.
+/// The sender's wall clock relative to incarnation plus monotonic time, which is near zero unless a
+/// clock was set: two bytes, not nine.
 fn wall_offset(incarnation: Incarnation, sent: SentAt) -> i64 {
     let reckoned = incarnation.0.wrapping_add(sent.mono);
     sent.wall.0.wrapping_sub(reckoned).cast_signed()
@@ -281,7 +309,8 @@ impl Serialize for Update {
             Claim::Left => (LEFT, 4),
         };
         let tags = self.tags.told();
-        let mut array = serializer.serialize_seq(Some(fields + if tags.is_some() { 2 } else { 0 }))?;
+        let mut array =
+            serializer.serialize_seq(Some(fields + if tags.is_some() { 2 } else { 0 }))?;
         array.serialize_element(name.as_str())?;
         array.serialize_element(&Bytes(&address_bytes(*address)))?;
         array.serialize_element(&incarnation.0)?;
@@ -313,9 +342,14 @@ impl<'de> Deserialize<'de> for Update {
                 let incarnation = Incarnation(next(elements)?);
                 let claim = match next(elements)? {
                     ALIVE => Claim::Alive,
-                    FAILED => Claim::Failed(Evidence { accuser: next(elements)?, silent_for: next(elements)? }),
+                    FAILED => Claim::Failed(Evidence {
+                        accuser: next(elements)?,
+                        silent_for: next(elements)?,
+                    }),
                     LEFT => Claim::Left,
-                    other => return Err(A::Error::custom(format_args!("no claim is of kind {other}"))),
+                    other => {
+                        return Err(A::Error::custom(format_args!("no claim is of kind {other}")));
+                    }
                 };
                 let tags = match elements.next_element()? {
                     None => VersionedTags::default(),
@@ -349,7 +383,9 @@ impl<'de> Deserialize<'de> for Tags {
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
                     let key = TagKey::new(&key).map_err(A::Error::custom)?;
                     if tags.last().is_some_and(|(last, _)| *last >= key) {
-                        return Err(A::Error::custom("the keys of tags are in order, and each is there once"));
+                        return Err(A::Error::custom(
+                            "the keys of tags are in order, and each is there once",
+                        ));
                     }
                     tags.push((key, TagValue::new(&value).map_err(A::Error::custom)?));
                 }

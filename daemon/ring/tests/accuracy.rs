@@ -1,4 +1,5 @@
-//! Nobody who lives is reported failed: under loss, over bad links, past deaf and stalled members, whatever the clocks say.
+//! Nobody who lives is reported failed: under loss, over bad links, past deaf and stalled members,
+//! whatever the clocks say.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -28,7 +29,10 @@ fn nobody_fails_at(loss: f64, time: Duration, seed: u64) {
     let time = if long() { 3_600 * SECOND } else { time };
     world.run_for(time);
     let each_second = (world.sent - sent) as f64 / SIZE as f64 / time.as_secs_f64();
-    println!("{} % loss, {time:?}, seed {seed}: {each_second:.2} datagrams a second each", loss * 100.0);
+    println!(
+        "{} % loss, {time:?}, seed {seed}: {each_second:.2} datagrams a second each",
+        loss * 100.0
+    );
     assert_eq!(world.failures_since(start), [], "{} % loss", loss * 100.0);
 }
 
@@ -56,7 +60,13 @@ fn at_30_percent_loss_nobody_of_100_fails_in_five_minutes() {
 fn slow_and_doubled_datagrams_make_nobody_fail() {
     for seed in seeds(1..4) {
         let mut world = formed(seed);
-        world.network = Network { loss: 0.05, duplication: 0.05, slow: 0.1, jitter: ms(5), ..Network::default() };
+        world.network = Network {
+            loss: 0.05,
+            duplication: 0.05,
+            slow: 0.1,
+            jitter: ms(5),
+            ..Network::default()
+        };
         let start = world.now;
         world.run_for(120 * SECOND);
         assert_eq!(world.failures_since(start), []);
@@ -110,7 +120,8 @@ fn an_isolated_member_that_comes_home_costs_one_new_incarnation() {
         world.heal();
         world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
         world.run_for(20 * SECOND);
-        let renewals = world.seen.iter().filter(|seen| matches!(seen.event, Event::Incarnation(_))).count();
+        let renewals =
+            world.seen.iter().filter(|seen| matches!(seen.event, Event::Incarnation(_))).count();
         assert_eq!(renewals, 1, "one new incarnation in all");
         assert!((0..SIZE).all(|i| (world.machines[i].last != before[i]) == (i == lone)));
         assert!(world.whole(&world.all_but(&[])));
@@ -139,20 +150,25 @@ fn a_longer_stall_fails_the_stalled_alone_which_accuses_nobody_and_is_back_withi
     for seed in seeds(1..13) {
         let mut world = formed(seed);
         let start = world.now;
-        let (stalled, time) = (5 * seed as usize % SIZE, [2, 4, 10, 60][seed as usize % 4] * SECOND);
+        let (stalled, time) =
+            (5 * seed as usize % SIZE, [2, 4, 10, 60][seed as usize % 4] * SECOND);
         world.run_for(ms(seed * 71));
         world.stop_for(stalled, time);
         world.run_for(time);
         let back = world.run_until_whole(&world.all_but(&[]), 2 * SECOND);
         world.run_for(20 * SECOND);
         for (at, by, failed) in world.failures_since(start) {
-            assert!(failed == name(stalled) && by != stalled, "{at:?}: vm{by} reported {failed}, back after {back:?}");
+            assert!(
+                failed == name(stalled) && by != stalled,
+                "{at:?}: vm{by} reported {failed}, back after {back:?}"
+            );
         }
         assert_eq!(world.node(stalled).counters().accusations, 0);
     }
 }
 
-/// Crashes four members and expects each in some list within 2 s and the least delay, and nobody else failed since the start.
+/// Crashes four members and expects each in some list within 2 s and the least delay, and nobody
+/// else failed since the start.
 fn crashes_are_noticed_and_nobody_else_fails(world: &mut World, start: Duration) {
     let victims = [3, 30, 60, 90];
     let crashed = world.now;
@@ -167,8 +183,10 @@ fn crashes_are_noticed_and_nobody_else_fails(world: &mut World, start: Duration)
         let (first, _) = noticed.unwrap_or_else(|| panic!("vm{victim} is not in every list"));
         assert!(first <= 2 * SECOND + world.network.delay, "vm{victim} after {first:?}");
     }
-    let falsely =
-        world.failures_since(start).into_iter().find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
+    let falsely = world
+        .failures_since(start)
+        .into_iter()
+        .find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
     assert_eq!(falsely, None);
 }
 
@@ -176,7 +194,11 @@ fn crashes_are_noticed_and_nobody_else_fails(world: &mut World, start: Duration)
 fn clocks_that_are_10_s_off_and_drift_by_200_ppm_fail_nobody_and_hide_nobody() {
     for seed in seeds(1..5) {
         let mut world = formed(seed);
-        world.network = Network { delay: ms([1, 50, 300][seed as usize % 3]), jitter: ms(2), ..Network::default() };
+        world.network = Network {
+            delay: ms([1, 50, 300][seed as usize % 3]),
+            jitter: ms(2),
+            ..Network::default()
+        };
         world.run_for(60 * SECOND);
         let start = world.now;
         for i in 0..SIZE {

@@ -1,4 +1,5 @@
-//! Any four simultaneous crashes: every group size, every subset, at several phases of the heartbeat.
+//! Any four simultaneous crashes: every group size, every subset, at several phases of the
+//! heartbeat.
 
 mod world;
 
@@ -11,11 +12,21 @@ const EVERY_LIST: Duration = Duration::from_secs(6);
 fn subsets(size: usize) -> Vec<Vec<usize>> {
     let chosen = |mask: &u32| (0..size).filter(|i| mask & (1 << i) != 0).collect::<Vec<usize>>();
     let masks = 1..1_u32 << size;
-    masks.filter(|mask| mask.count_ones() <= 4 && (mask.count_ones() as usize) < size).map(|mask| chosen(&mask)).collect()
+    masks
+        .filter(|mask| mask.count_ones() <= 4 && (mask.count_ones() as usize) < size)
+        .map(|mask| chosen(&mask))
+        .collect()
 }
 
-/// Crashes these members, each so long after the first, and returns when the first and the last list had each, after its crash.
-fn crash(size: usize, victims: &[usize], phase: Duration, spacing: Duration, seed: u64) -> Vec<(Duration, Duration)> {
+/// Crashes these members, each so long after the first, and returns when the first and the last
+/// list had each, after its crash.
+fn crash(
+    size: usize,
+    victims: &[usize],
+    phase: Duration,
+    spacing: Duration,
+    seed: u64,
+) -> Vec<(Duration, Duration)> {
     let mut world = World::formed(size, seed, Settings::default());
     world.run_for(phase);
     let mut crashed = Vec::new();
@@ -31,17 +42,26 @@ fn crash(size: usize, victims: &[usize], phase: Duration, spacing: Duration, see
         survivors.iter().all(|i| victims.iter().all(|victim| !world.holds_up(*i, *victim)))
     });
     let failures = world.failures_since(since);
-    assert!(failures.iter().all(|(.., failed)| victims.iter().any(|victim| name(*victim) == *failed)), "{told}: {failures:?}");
+    assert!(
+        failures.iter().all(|(.., failed)| victims.iter().any(|victim| name(*victim) == *failed)),
+        "{told}: {failures:?}"
+    );
     let of = |victim: usize, at: Duration| {
-        let seen = failures.iter().filter(|(_, by, failed)| survivors.contains(by) && *failed == name(victim));
+        let seen = failures
+            .iter()
+            .filter(|(_, by, failed)| survivors.contains(by) && *failed == name(victim));
         let times: Vec<Duration> = seen.map(|(seen, ..)| *seen - at).collect();
-        (times.iter().min().copied().unwrap_or(Duration::MAX), times.iter().max().copied().unwrap_or(Duration::MAX))
+        (
+            times.iter().min().copied().unwrap_or(Duration::MAX),
+            times.iter().max().copied().unwrap_or(Duration::MAX),
+        )
     };
     victims.iter().zip(crashed).map(|(victim, at)| of(*victim, at)).collect()
 }
 
 #[test]
-fn any_four_simultaneous_crashes_in_any_group_of_up_to_twelve_are_in_some_list_within_2_s_and_in_all_within_6() {
+fn any_four_simultaneous_crashes_in_any_group_of_up_to_twelve_are_in_some_list_within_2_s_and_in_all_within_6()
+ {
     let (mut runs, mut worst) = (0_u32, (Duration::ZERO, Duration::ZERO));
     for size in 2..=12 {
         for victims in subsets(size) {
@@ -50,15 +70,23 @@ fn any_four_simultaneous_crashes_in_any_group_of_up_to_twelve_are_in_some_list_w
                 if !is_chosen(u64::from(runs)) {
                     continue;
                 }
-                for (first, last) in crash(size, &victims, ms(phase), Duration::ZERO, u64::from(runs)) {
-                    assert!(first <= SOME_LIST && last <= EVERY_LIST, "{size} members, {victims:?}: {first:?}, {last:?}");
+                for (first, last) in
+                    crash(size, &victims, ms(phase), Duration::ZERO, u64::from(runs))
+                {
+                    assert!(
+                        first <= SOME_LIST && last <= EVERY_LIST,
+                        "{size} members, {victims:?}: {first:?}, {last:?}"
+                    );
                     worst = (worst.0.max(first), worst.1.max(last));
                 }
             }
         }
     }
     println!("{runs} runs; worst: some list after {:?}, every list after {:?}", worst.0, worst.1);
-    assert!(worst.0 >= ms(1_000), "a crash cannot be noticed sooner than a heartbeat is missed: the runs crashed nobody");
+    assert!(
+        worst.0 >= ms(1_000),
+        "a crash cannot be noticed sooner than a heartbeat is missed: the runs crashed nobody"
+    );
 }
 
 #[test]
@@ -67,7 +95,10 @@ fn four_crashes_one_after_another_at_any_spacing_are_each_noticed_in_time() {
         for start in (0..10).filter(|start| is_chosen(spacing + *start as u64)) {
             let victims: Vec<usize> = (0..4).map(|i| (start + i * (1 + start % 3)) % 10).collect();
             for (first, last) in crash(10, &victims, ms(50), ms(spacing), spacing + start as u64) {
-                assert!(first <= SOME_LIST && last <= EVERY_LIST, "{spacing} ms apart, {victims:?}: {first:?}, {last:?}");
+                assert!(
+                    first <= SOME_LIST && last <= EVERY_LIST,
+                    "{spacing} ms apart, {victims:?}: {first:?}, {last:?}"
+                );
             }
         }
     }
@@ -82,15 +113,24 @@ fn latency_buys_a_crashed_member_nothing() {
             world.run_for(Duration::from_secs(60) + ms(seed * 90));
             let quiet = world.now;
             assert_eq!(world.failures_since(quiet - Duration::from_secs(30)), [], "{latency} ms");
-            assert!((0..10).all(|i| world.node(i).counters().stalls == 0), "{latency} ms: latency is no stall");
+            assert!(
+                (0..10).all(|i| world.node(i).counters().stalls == 0),
+                "{latency} ms: latency is no stall"
+            );
             for victim in [1, 3, 5, 7] {
                 world.crash(victim);
             }
             world.run_for(EVERY_LIST);
             for victim in [1, 3, 5, 7] {
-                let of_victim = world.failures_since(quiet).into_iter().filter(|(.., failed)| *failed == name(victim));
+                let of_victim = world
+                    .failures_since(quiet)
+                    .into_iter()
+                    .filter(|(.., failed)| *failed == name(victim));
                 let first = of_victim.map(|(at, ..)| at - quiet).min();
-                assert!(first.is_some_and(|first| first <= SOME_LIST), "{latency} ms: vm{victim} after {first:?}");
+                assert!(
+                    first.is_some_and(|first| first <= SOME_LIST),
+                    "{latency} ms: vm{victim} after {first:?}"
+                );
             }
         }
     }
@@ -108,9 +148,15 @@ fn a_latency_that_jumps_to_3_s_at_the_crash_hides_nothing_and_the_group_recovers
         world.network.delay = ms(3_000);
         world.run_for(Duration::from_secs(20));
         for victim in [0, 2, 4, 6] {
-            let of_victim = world.failures_since(crashed).into_iter().filter(|(.., failed)| *failed == name(victim));
+            let of_victim = world
+                .failures_since(crashed)
+                .into_iter()
+                .filter(|(.., failed)| *failed == name(victim));
             let first = of_victim.map(|(at, ..)| at - crashed).min();
-            assert!(first.is_some_and(|first| first <= SOME_LIST), "seed {seed}: vm{victim} after {first:?}");
+            assert!(
+                first.is_some_and(|first| first <= SOME_LIST),
+                "seed {seed}: vm{victim} after {first:?}"
+            );
         }
         world.network.delay = ms(1);
         world.run_until_agreed(&[1, 3, 5, 7, 8, 9], Duration::from_secs(15));

@@ -15,9 +15,16 @@ use memberd_ring::list::{Claim, Evidence, List, Update};
 use std::net::SocketAddr;
 use world::prelude::*;
 
-/// Splits a group for a while by the side that each is on, heals it, and expects every list whole within 5 s, and quiet after that.
-/// Returns the world, to be told of if an expectation fails, and which members renewed themselves.
-fn split_and_heal(size: usize, seed: u64, time: Duration, loss: f64, side: impl Fn(usize) -> u8) -> (World, Vec<bool>) {
+/// Splits a group for a while by the side that each is on, heals it, and expects every list whole
+/// within 5 s, and quiet after that. Returns the world, to be told of if an expectation fails, and
+/// which members renewed themselves.
+fn split_and_heal(
+    size: usize,
+    seed: u64,
+    time: Duration,
+    loss: f64,
+    side: impl Fn(usize) -> u8,
+) -> (World, Vec<bool>) {
     let mut world = World::formed(size, seed, Settings::default());
     world.network = Network { loss, jitter: ms(1), ..Network::default() };
     world.run_for(ms(seed * 83));
@@ -32,7 +39,11 @@ fn split_and_heal(size: usize, seed: u64, time: Duration, loss: f64, side: impl 
     world.heal();
     let all = world.all_but(&[]);
     let took = world.run_until_whole(&all, 5 * SECOND);
-    println!("{size} members, {:?} apart for {time:?}, {} % loss: whole {took:?} after the heal", counts(&sides), loss * 100.0);
+    println!(
+        "{size} members, {:?} apart for {time:?}, {} % loss: whole {took:?} after the heal",
+        counts(&sides),
+        loss * 100.0
+    );
     let healed = world.now;
     world.run_for(20 * SECOND);
     assert_eq!(world.failures_since(healed), []);
@@ -42,7 +53,10 @@ fn split_and_heal(size: usize, seed: u64, time: Duration, loss: f64, side: impl 
 }
 
 fn counts(sides: &[u8]) -> Vec<usize> {
-    (0..4).map(|side| sides.iter().filter(|own| **own == side).count()).filter(|count| *count > 0).collect()
+    (0..4)
+        .map(|side| sides.iter().filter(|own| **own == side).count())
+        .filter(|count| *count > 0)
+        .collect()
 }
 
 /// For how long the network is split with this seed.
@@ -55,7 +69,8 @@ fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
-        let of = |side: usize| renewed.iter().skip(side).step_by(2).filter(|renewed| **renewed).count();
+        let of =
+            |side: usize| renewed.iter().skip(side).step_by(2).filter(|renewed| **renewed).count();
         assert!(of(0) == 0 || of(1) == 0, "only one half renews: {} and {}", of(0), of(1));
     }
 }
@@ -84,7 +99,10 @@ fn one_alone_is_back_5_s_after_a_split_of_10_s_or_10_min_and_renews_itself_alone
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
-        assert!(renewed.iter().enumerate().all(|(i, renewed)| *renewed == (i == 11)), "{renewed:?}");
+        assert!(
+            renewed.iter().enumerate().all(|(i, renewed)| *renewed == (i == 11)),
+            "{renewed:?}"
+        );
     }
 }
 
@@ -92,7 +110,9 @@ fn one_alone_is_back_5_s_after_a_split_of_10_s_or_10_min_and_renews_itself_alone
 fn splits_heal_within_5_s_at_10_percent_loss() {
     for seed in seeds(1..5) {
         let parts = [2, 3, 10, 4][seed as usize % 4];
-        split_and_heal(60, seed, 20 * SECOND, 0.1, |i| (if parts == 10 { usize::from(i % 10 == 0) } else { i % parts }) as u8);
+        split_and_heal(60, seed, 20 * SECOND, 0.1, |i| {
+            (if parts == 10 { usize::from(i % 10 == 0) } else { i % parts }) as u8
+        });
     }
 }
 
@@ -125,7 +145,9 @@ fn a_member_that_missed_a_rumour_agrees_within_2_s() {
         let newcomer = world.add_machine();
         world.start(newcomer, &[ring[1]]);
         let others = world.all_but(&[crashed, uninformed]);
-        let informed = |world: &World| others.iter().all(|i| !world.holds_up(*i, crashed) && world.holds_up(*i, newcomer));
+        let informed = |world: &World| {
+            others.iter().all(|i| !world.holds_up(*i, crashed) && world.holds_up(*i, newcomer))
+        };
         world.run_until(6 * SECOND, "all others know", informed);
         // Until the news rides on no heartbeat any more.
         world.run_for(2 * SECOND);
@@ -138,7 +160,10 @@ fn a_member_that_missed_a_rumour_agrees_within_2_s() {
 /// A list of a whole group in which one entry is another.
 fn list_with(size: usize, changed: Option<Update>, lacks: Option<usize>) -> List {
     let mut list = List::new();
-    for entry in whole_list(size).iter().filter(|entry| lacks.is_none_or(|lacks| entry.identity.name != name(lacks))) {
+    for entry in whole_list(size)
+        .iter()
+        .filter(|entry| lacks.is_none_or(|lacks| entry.identity.name != name(lacks)))
+    {
         list.merge(entry.to_update(), Instant::EPOCH);
     }
     if let Some(update) = changed {
@@ -147,17 +172,29 @@ fn list_with(size: usize, changed: Option<Update>, lacks: Option<usize>) -> List
     list
 }
 
-/// A group in which one member's list is corrupted from the start; it is expected to agree in time, with nobody gone for good.
-fn corrupted_lists_agree(size: usize, seed: u64, what: &str, limit: Duration, holder: usize, corrupted: &List) {
+/// A group in which one member's list is corrupted from the start; it is expected to agree in time,
+/// with nobody gone for good.
+fn corrupted_lists_agree(
+    size: usize,
+    seed: u64,
+    what: &str,
+    limit: Duration,
+    holder: usize,
+    corrupted: &List,
+) {
     let whole = whole_list(size);
-    let mut world =
-        World::assumed(size, seed, Settings::default(), |i| if i == holder { corrupted.clone() } else { whole.clone() });
+    let mut world = World::assumed(size, seed, Settings::default(), |i| {
+        if i == holder { corrupted.clone() } else { whole.clone() }
+    });
     world.corrupted = true;
     let took = world.run_until_whole(&world.all_but(&[]), limit);
     println!("{size} members, {what}: agreed after {took:?}");
     world.run_for(20 * SECOND);
     assert!(world.whole(&world.all_but(&[])), "{what}");
-    let lost = world.seen.iter().find(|seen| matches!(seen.event, Event::Superseded { .. } | Event::JoinFailed(_)));
+    let lost = world
+        .seen
+        .iter()
+        .find(|seen| matches!(seen.event, Event::Superseded { .. } | Event::JoinFailed(_)));
     assert!(lost.is_none(), "{what}: {lost:?}");
 }
 
@@ -169,23 +206,60 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             if holder == subject {
                 continue;
             }
-            let of = |address, incarnation, claim| Update::new(Identity { name: name(subject), address, incarnation }, claim);
+            let of = |address, incarnation, claim| {
+                Update::new(Identity { name: name(subject), address, incarnation }, claim)
+            };
             let (life, soon) = (first_life(), 2 * SECOND);
-            corrupted_lists_agree(size, seed, "a member is missing", soon, holder, &list_with(size, None, Some(subject)));
+            corrupted_lists_agree(
+                size,
+                seed,
+                "a member is missing",
+                soon,
+                holder,
+                &list_with(size, None, Some(subject)),
+            );
             for bit in [0, 5, 20] {
                 let flipped = of(address(subject), Incarnation(life.0 ^ (1 << bit)), Claim::Alive);
                 let what = format!("bit {bit} of an incarnation is wrong");
-                corrupted_lists_agree(size, seed, &what, soon, holder, &list_with(size, Some(flipped), None));
+                corrupted_lists_agree(
+                    size,
+                    seed,
+                    &what,
+                    soon,
+                    holder,
+                    &list_with(size, Some(flipped), None),
+                );
             }
             let evidence = Evidence { accuser: name(holder), silent_for: 1_750 };
             let failed = of(address(subject), life, Claim::Failed(evidence));
-            corrupted_lists_agree(size, seed, "a live member is failed", soon, holder, &list_with(size, Some(failed), None));
+            corrupted_lists_agree(
+                size,
+                seed,
+                "a live member is failed",
+                soon,
+                holder,
+                &list_with(size, Some(failed), None),
+            );
             let left = of(address(subject), life, Claim::Left);
-            corrupted_lists_agree(size, seed, "a live member has left", soon, holder, &list_with(size, Some(left), None));
+            corrupted_lists_agree(
+                size,
+                seed,
+                "a live member has left",
+                soon,
+                holder,
+                &list_with(size, Some(left), None),
+            );
             // Larger than the right one, so that it spreads, and smaller.
             for wrong in [address(size + 7), SocketAddr::from(([9, 9, 9, 9], 8946))] {
                 let elsewhere = of(wrong, life, Claim::Alive);
-                corrupted_lists_agree(size, seed, "an address is wrong", soon, holder, &list_with(size, Some(elsewhere), None));
+                corrupted_lists_agree(
+                    size,
+                    seed,
+                    "an address is wrong",
+                    soon,
+                    holder,
+                    &list_with(size, Some(elsewhere), None),
+                );
             }
         }
     }
@@ -195,9 +269,20 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
 fn a_member_that_never_was_is_gone_from_every_list_within_2_s() {
     for size in [10, 40, 100] {
         for seed in seeds(1..7) {
-            let identity = Identity { name: name(size + 5), address: address(size + 5), incarnation: first_life() };
+            let identity = Identity {
+                name: name(size + 5),
+                address: address(size + 5),
+                incarnation: first_life(),
+            };
             let ghost = list_with(size, Some(Update::new(identity, Claim::Alive)), None);
-            corrupted_lists_agree(size, seed, "there is a member that never was", 2 * SECOND, seed as usize % size, &ghost);
+            corrupted_lists_agree(
+                size,
+                seed,
+                "there is a member that never was",
+                2 * SECOND,
+                seed as usize % size,
+                &ghost,
+            );
         }
     }
 }

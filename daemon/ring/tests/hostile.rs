@@ -27,7 +27,10 @@ fn forge_body(world: &mut World, from: usize, to: usize, body: Body) {
 }
 
 fn claim(member: usize, at: std::net::SocketAddr, incarnation: u64, claim: Claim) -> Update {
-    Update::new(Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) }, claim)
+    Update::new(
+        Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) },
+        claim,
+    )
 }
 
 fn failed() -> Claim {
@@ -48,7 +51,10 @@ fn an_incarnation_that_leaves_no_larger_one_is_not_believed() {
         }
         world.run_for(10 * SECOND);
         world.run_until_agreed(&all(5), SECOND);
-        assert_eq!(world.machines[3].last, before, "nobody believed it, so nobody had to come back");
+        assert_eq!(
+            world.machines[3].last, before,
+            "nobody believed it, so nobody had to come back"
+        );
         assert!(world.node(1).counters().implausible > 0);
     }
 }
@@ -95,7 +101,10 @@ fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
     world.run_for(5 * SECOND);
     world.start(4, &[0]);
     world.run_until_agreed(&all(5), 5 * SECOND);
-    assert!(world.machines[4].last > Some(Incarnation(hour_ahead)), "larger than whoever had the address");
+    assert!(
+        world.machines[4].last > Some(Incarnation(hour_ahead)),
+        "larger than whoever had the address"
+    );
     let joined = world.machines[4].last;
     world.run_for(20 * SECOND);
     assert_eq!(world.machines[4].last, joined);
@@ -105,11 +114,17 @@ fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
 fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
     let mut world = World::formed(5, 9, Settings::default());
     let life = world.machines[3].last.unwrap().0;
-    let news = vec![claim(3, address(50), life + 1, Claim::Alive), claim(77, address(77), life, Claim::Alive)];
+    let news = vec![
+        claim(3, address(50), life + 1, Claim::Alive),
+        claim(77, address(77), life, Claim::Alive),
+    ];
     forge(&mut world, 1, 3, news);
     let node = world.machines[3].node.as_mut().unwrap();
     let events: Vec<Event> = std::iter::from_fn(|| node.poll_event()).collect();
-    assert!(matches!(events.last(), Some(Event::Superseded { .. })), "and nothing after it: {events:?}");
+    assert!(
+        matches!(events.last(), Some(Event::Superseded { .. })),
+        "and nothing after it: {events:?}"
+    );
     assert_eq!(node.list().iter().count(), 0, "who is out has no list");
 }
 
@@ -129,7 +144,11 @@ fn incarnations_that_grow_step_by_step_take_nobody_beyond_what_others_believe() 
         }
     }
     world.run_until_whole(&all(5), 10 * SECOND);
-    assert!(world.machines[3].last < Some(Incarnation(wall + 366 * DAY)), "{:?}", world.machines[3].last);
+    assert!(
+        world.machines[3].last < Some(Incarnation(wall + 366 * DAY)),
+        "{:?}",
+        world.machines[3].last
+    );
 }
 
 #[test]
@@ -139,7 +158,8 @@ fn a_machine_whose_clock_is_years_behind_is_told_so_and_joins_when_it_is_set() {
     world.set_wall_clock(newcomer, -3 * 365 * 24 * 60 * 60 * 1_000);
     world.start(newcomer, &[0]);
     let told = |world: &World| {
-        let told = |event: &Event| matches!(event, Event::JoinFailed(JoinError::ClockBehind { .. }));
+        let told =
+            |event: &Event| matches!(event, Event::JoinFailed(JoinError::ClockBehind { .. }));
         world.seen.iter().any(|seen| seen.by == newcomer && told(&seen.event))
     };
     world.run_until(5 * SECOND, "it is told", told);
@@ -151,7 +171,13 @@ fn a_machine_whose_clock_is_years_behind_is_told_so_and_joins_when_it_is_set() {
 }
 
 /// Makes `to` ask `from` to be let in again, and answers with this welcome before `from` can.
-fn welcome_back(world: &mut World, from: usize, to: usize, between: impl FnOnce(&mut Node, Now), welcome: &CallReply) {
+fn welcome_back(
+    world: &mut World,
+    from: usize,
+    to: usize,
+    between: impl FnOnce(&mut Node, Now),
+    welcome: &CallReply,
+) {
     let incarnation = world.machines[to].last.unwrap();
     let side = world.node(from).list().digest();
     forge_body(world, from, to, Body::Verdict { incarnation, side });
@@ -172,7 +198,10 @@ fn a_welcome_back_with_impossible_incarnations_is_not_taken_over() {
     let node = world.node(3);
     assert!(node.list().get(&name(77)).is_none() && node.counters().implausible > 0);
     let life = node.member().unwrap().incarnation.0;
-    assert!(life > before.0 && life < before.0 + 60_000, "a new life, which the others believe: {life}");
+    assert!(
+        life > before.0 && life < before.0 + 60_000,
+        "a new life, which the others believe: {life}"
+    );
 }
 
 #[test]
@@ -181,12 +210,15 @@ fn who_leaves_does_not_come_back_by_a_welcome_that_was_on_its_way() {
     let life = world.machines[3].last;
     let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
     welcome_back(&mut world, 1, 3, Node::leave, &CallReply::Welcome { list, last: 0 });
-    world.run_until(5 * SECOND, "it has left", |world| world.machines[3].node.is_none() || world.node(3).member().is_none());
+    world.run_until(5 * SECOND, "it has left", |world| {
+        world.machines[3].node.is_none() || world.node(3).member().is_none()
+    });
     assert_eq!(world.machines[3].last, life, "in the life in which it leaves");
     assert_eq!(world.failures_since(Duration::ZERO), Vec::new(), "nobody holds it for failed");
 }
 
-/// What one member may wrongly hold of another: later or the very same life, there or elsewhere, failed or left.
+/// What one member may wrongly hold of another: later or the very same life, there or elsewhere,
+/// failed or left.
 fn wrong_entries(of: usize, life: Incarnation) -> Vec<Update> {
     let elsewhere = "192.0.2.77:9".parse().unwrap();
     let mut entries = Vec::new();
@@ -205,7 +237,9 @@ fn two_that_hold_each_other_for_gone_for_whatever_reason_find_each_other_again()
     for (finder, lost) in [(0, 1), (1, 0)] {
         let life = first_life();
         // Somebody has to knock at the right place.
-        let findable = |entry: &Update| matches!(entry.claim, Claim::Failed(_)) && entry.identity.address == address(lost);
+        let findable = |entry: &Update| {
+            matches!(entry.claim, Claim::Failed(_)) && entry.identity.address == address(lost)
+        };
         for of_lost in wrong_entries(lost, life).into_iter().filter(findable) {
             for of_finder in wrong_entries(finder, life) {
                 let mut world = World::formed(2, 4, Settings::default());
@@ -225,7 +259,8 @@ fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long()
     for seed in seeds(0..6) {
         let mut world = World::formed(5, seed, Settings::default());
         let now = world.clocks(0).wall.0;
-        let ghosts: Vec<Update> = (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
+        let ghosts: Vec<Update> =
+            (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
         let forged = world.now;
         for to in 0..5 {
             for news in pack(&ghosts, None) {
@@ -236,6 +271,11 @@ fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long()
         world.crash(2);
         world.run_until_agreed(&[0, 1, 3, 4], 6 * SECOND);
         println!("seed {seed}: every list right {:?} after the forgery", world.now - forged);
-        assert!(world.failures_since(forged).iter().all(|(.., failed)| ![0, 1, 3, 4].iter().any(|i| *failed == name(*i))));
+        assert!(
+            world
+                .failures_since(forged)
+                .iter()
+                .all(|(.., failed)| ![0, 1, 3, 4].iter().any(|i| *failed == name(*i)))
+        );
     }
 }

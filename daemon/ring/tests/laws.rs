@@ -1,4 +1,5 @@
-//! The laws of the protocol's data, checked over generated cases: the list's merge law, and messages that survive the wire.
+//! The laws of the protocol's data, checked over generated cases: the list's merge law, and
+//! messages that survive the wire.
 
 #![allow(clippy::unwrap_used, reason = "strategies unwrap what they made themselves")]
 
@@ -31,21 +32,25 @@ fn any_claim() -> impl Strategy<Value = Claim> {
     prop_oneof![
         Just(Claim::Alive),
         Just(Claim::Left),
-        (any_name(), any::<u64>()).prop_map(|(accuser, silent_for)| Claim::Failed(Evidence { accuser, silent_for })),
+        (any_name(), any::<u64>())
+            .prop_map(|(accuser, silent_for)| Claim::Failed(Evidence { accuser, silent_for })),
     ]
 }
 
 fn any_update() -> impl Strategy<Value = Update> {
     let identity = (any_name(), any_address(), any::<u64>());
-    (identity, any_claim(), any_tags()).prop_map(|((name, address, incarnation), claim, tags)| Update {
-        identity: Identity { name, address, incarnation: Incarnation(incarnation) },
-        claim,
-        tags,
+    (identity, any_claim(), any_tags()).prop_map(|((name, address, incarnation), claim, tags)| {
+        Update {
+            identity: Identity { name, address, incarnation: Incarnation(incarnation) },
+            claim,
+            tags,
+        }
     })
 }
 
 fn tags<const N: usize>(pairs: [(&str, String); N]) -> Tags {
-    Tags::new(pairs.map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(&value).unwrap()))).unwrap()
+    Tags::new(pairs.map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(&value).unwrap())))
+        .unwrap()
 }
 
 /// From none to as many and as long as there may be.
@@ -53,7 +58,10 @@ fn any_tags() -> impl Strategy<Value = VersionedTags> {
     let tags = btree_map("[a-z0-9_.-]{1,32}", "[ -~äλ]{0,32}", 0..=16).prop_map(|pairs| {
         let mut fitting = Tags::default();
         for count in 0..=pairs.len() {
-            let some = pairs.iter().take(count).map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(value).unwrap()));
+            let some = pairs
+                .iter()
+                .take(count)
+                .map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(value).unwrap()));
             fitting = Tags::new(some).unwrap_or(fitting);
         }
         fitting
@@ -63,60 +71,70 @@ fn any_tags() -> impl Strategy<Value = VersionedTags> {
 
 /// Updates about few machines in few incarnations, so that they collide.
 fn colliding_update() -> impl Strategy<Value = Update> {
-    let tags = (0..3u32, 0..2u8).prop_map(|(version, role)| VersionedTags::new(version, tags([("role", role.to_string())])));
-    (0..4u8, 0..2u8, 1..4u64, any_claim(), tags).prop_map(|(name, address, incarnation, claim, tags)| Update {
-        identity: Identity {
-            name: Name::new(&format!("vm{name}")).unwrap(),
-            address: SocketAddr::from(([192, 0, 2, name * 2 + address], 8946)),
-            incarnation: Incarnation(incarnation),
+    let tags = (0..3u32, 0..2u8).prop_map(|(version, role)| {
+        VersionedTags::new(version, tags([("role", role.to_string())]))
+    });
+    (0..4u8, 0..2u8, 1..4u64, any_claim(), tags).prop_map(
+        |(name, address, incarnation, claim, tags)| Update {
+            identity: Identity {
+                name: Name::new(&format!("vm{name}")).unwrap(),
+                address: SocketAddr::from(([192, 0, 2, name * 2 + address], 8946)),
+                incarnation: Incarnation(incarnation),
+            },
+            claim,
+            tags,
         },
-        claim,
-        tags,
-    })
+    )
 }
 
 fn any_body() -> impl Strategy<Value = Body> {
     let digest = (any::<u32>(), any::<u32>()).prop_map(|(count, hash)| Digest { count, hash });
-    let summary = (0..=8u32).prop_flat_map(|power| vec(any::<u32>(), 1 << power)).prop_map(|buckets| Summary { buckets });
+    let summary = (0..=8u32)
+        .prop_flat_map(|power| vec(any::<u32>(), 1 << power))
+        .prop_map(|buckets| Summary { buckets });
     let name_and_life = || (any_name(), any::<u64>().prop_map(Incarnation));
     prop_oneof![
-        (any::<u32>(), any::<Option<i64>>(), vec(any_update(), 0..3)).prop_map(|(hash, delay, news)| Body::Heartbeat {
-            hash,
-            delay,
-            news
-        }),
+        (any::<u32>(), any::<Option<i64>>(), vec(any_update(), 0..3))
+            .prop_map(|(hash, delay, news)| Body::Heartbeat { hash, delay, news }),
         vec(any_update(), 0..3).prop_map(Body::News),
         name_and_life().prop_map(|(name, incarnation)| Body::Ask { name, incarnation }),
-        (name_and_life(), any::<u64>(), any::<u64>()).prop_map(|((name, incarnation), sent, age)| Body::Answer {
-            name,
-            incarnation,
-            sent,
-            age
-        }),
+        (name_and_life(), any::<u64>(), any::<u64>()).prop_map(
+            |((name, incarnation), sent, age)| Body::Answer { name, incarnation, sent, age }
+        ),
         summary.prop_map(Body::Summary),
-        (any::<u64>(), digest.clone()).prop_map(|(life, side)| Body::Verdict { incarnation: Incarnation(life), side }),
-        (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Knock { name, settings, side }),
+        (any::<u64>(), digest.clone())
+            .prop_map(|(life, side)| Body::Verdict { incarnation: Incarnation(life), side }),
+        (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Knock {
+            name,
+            settings,
+            side
+        }),
         Just(Body::Leave),
         Just(Body::LeaveHeard),
     ]
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
-    (0..=Incarnation::MAX.0, any::<u64>(), any::<u64>(), any_body()).prop_map(|(incarnation, mono, wall, body)| Message {
-        incarnation: Incarnation(incarnation),
-        sent: SentAt { mono, wall: WallTime(wall) },
-        body,
-    })
+    (0..=Incarnation::MAX.0, any::<u64>(), any::<u64>(), any_body()).prop_map(
+        |(incarnation, mono, wall, body)| Message {
+            incarnation: Incarnation(incarnation),
+            sent: SentAt { mono, wall: WallTime(wall) },
+            body,
+        },
+    )
 }
 
-/// What the merge law speaks of: who, how it stands, and its tags; the evidence is the first that came.
+/// What the merge law speaks of: who, how it stands, and its tags; the evidence is the first that
+/// came.
 fn essence(list: &List) -> Vec<(Identity, u8, VersionedTags)> {
     let rank = |claim| match claim {
         Claim::Alive => 0,
         Claim::Failed(_) => 1,
         Claim::Left => 2,
     };
-    list.iter().map(|entry| (entry.identity.clone(), rank(entry.to_update().claim), entry.tags.clone())).collect()
+    list.iter()
+        .map(|entry| (entry.identity.clone(), rank(entry.to_update().claim), entry.tags.clone()))
+        .collect()
 }
 
 fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> List {
@@ -198,7 +216,8 @@ proptest! {
     ) {
         let mut bytes = Vec::new();
         encode(&message, &mut bytes);
-        prop_assert_eq!(decode(&bytes[..cut.index(bytes.len())]), Err(DecodeError::Malformed), "a part is no message");
+        prop_assert_eq!(decode(&bytes[..cut.index(bytes.len())]), Err(DecodeError::Malformed), "a \
+        part is no message");
         bytes.push(0);
         prop_assert_eq!(decode(&bytes), Err(DecodeError::Malformed), "nothing may follow");
         bytes.pop();
@@ -258,19 +277,33 @@ fn address(i: u8) -> SocketAddr {
 }
 
 fn me(i: u8) -> Update {
-    let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address: address(i), incarnation: Incarnation(9) };
+    let identity = Identity {
+        name: Name::new(&format!("vm{i}")).unwrap(),
+        address: address(i),
+        incarnation: Incarnation(9),
+    };
     Update::new(identity, Claim::Alive)
 }
 
 fn now(at: u64) -> Now {
-    Now { mono: Instant::from_epoch(Duration::from_millis(at)), wall: WallTime(1_763_688_000_000 + at) }
+    Now {
+        mono: Instant::from_epoch(Duration::from_millis(at)),
+        wall: WallTime(1_763_688_000_000 + at),
+    }
 }
 
 #[test]
 fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
     let numbered = |i: usize, claim: Claim| {
-        let address = SocketAddr::from(([10, 0, u8::try_from(i >> 8).unwrap(), u8::try_from(i & 255).unwrap()], 8946));
-        let identity = Identity { name: Name::new(&format!("vm{i}")).unwrap(), address, incarnation: Incarnation(9) };
+        let address = SocketAddr::from((
+            [10, 0, u8::try_from(i >> 8).unwrap(), u8::try_from(i & 255).unwrap()],
+            8946,
+        ));
+        let identity = Identity {
+            name: Name::new(&format!("vm{i}")).unwrap(),
+            address,
+            incarnation: Incarnation(9),
+        };
         Update::new(identity, claim)
     };
     let mut list = List::new();
@@ -278,11 +311,20 @@ fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
         let claim = if i == 77 { Claim::Left } else { Claim::Alive };
         assert!(list.set(numbered(i, claim), Instant::EPOCH).is_some());
     }
-    assert!(list.set(numbered(MAX_ENTRIES, Claim::Alive), Instant::EPOCH).is_some(), "the one that left makes room");
+    assert!(
+        list.set(numbered(MAX_ENTRIES, Claim::Alive), Instant::EPOCH).is_some(),
+        "the one that left makes room"
+    );
     assert!(list.get(&Name::new("vm77").unwrap()).is_none());
     let one_more = numbered(MAX_ENTRIES + 1, Claim::Alive);
-    assert!(list.set(one_more.clone(), Instant::EPOCH).is_none() && list.merge(one_more, Instant::EPOCH).is_none());
-    assert!(list.set(numbered(5, Claim::Left), Instant::EPOCH).is_some(), "those that are in it change as before");
+    assert!(
+        list.set(one_more.clone(), Instant::EPOCH).is_none()
+            && list.merge(one_more, Instant::EPOCH).is_none()
+    );
+    assert!(
+        list.set(numbered(5, Claim::Left), Instant::EPOCH).is_some(),
+        "those that are in it change as before"
+    );
     assert_eq!((list.len(), list.up()), (MAX_ENTRIES, MAX_ENTRIES - 1));
 }
 
@@ -320,9 +362,13 @@ fn an_idle_heartbeat_is_the_one_in_the_document() {
     let hexadecimal: String = document[start..]
         .lines()
         .take_while(|line| line.starts_with("    "))
-        .flat_map(|line| line.trim().split("  ").next().unwrap().chars().filter(|c| !c.is_whitespace()))
+        .flat_map(|line| {
+            line.trim().split("  ").next().unwrap().chars().filter(|c| !c.is_whitespace())
+        })
         .collect();
-    let documented: Vec<u8> =
-        (0..hexadecimal.len()).step_by(2).map(|at| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap()).collect();
+    let documented: Vec<u8> = (0..hexadecimal.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap())
+        .collect();
     assert_eq!(documented, bytes);
 }

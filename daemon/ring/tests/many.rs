@@ -1,4 +1,5 @@
-//! More crashes at once than there are monitors: slower, never missed. And flapping members disturb nobody else.
+//! More crashes at once than there are monitors: slower, never missed. And flapping members disturb
+//! nobody else.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -13,10 +14,12 @@ mod world;
 
 use world::prelude::*;
 
-/// Three `failure_timeout`s: one for those that were heard, one for those that the ring then moves on to, and one for all the others.
+/// Three `failure_timeout`s: one for those that were heard, one for those that the ring then moves
+/// on to, and one for all the others.
 const THREE_TIMEOUTS: Duration = Duration::from_millis(3 * 1_750);
 
-/// Crashes so many members of a group at the same moment, neighbours on the ring or not. Returns when every list was right.
+/// Crashes so many members of a group at the same moment, neighbours on the ring or not. Returns
+/// when every list was right.
 fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) -> Duration {
     let mut world = World::formed(size, seed, Settings::default());
     world.network = Network { loss, ..Network::default() };
@@ -36,8 +39,10 @@ fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) 
     let took = world.run_until_whole(&survivors, limit);
     world.run_for(20 * SECOND);
     assert!(world.whole(&survivors));
-    let falsely =
-        world.failures_since(crashed).into_iter().find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
+    let falsely = world
+        .failures_since(crashed)
+        .into_iter()
+        .find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
     assert_eq!(falsely, None, "{count} of {size}");
     took
 }
@@ -45,7 +50,8 @@ fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) 
 #[test]
 fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
     for count in 5..=11 {
-        let slowest = seeds(0..12).map(|seed| crash_many(12, count, seed, 0.0, THREE_TIMEOUTS)).max();
+        let slowest =
+            seeds(0..12).map(|seed| crash_many(12, count, seed, 0.0, THREE_TIMEOUTS)).max();
         println!("{count} of 12: every list right after {slowest:?} at most");
     }
 }
@@ -53,7 +59,8 @@ fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list_after_three_tim
 #[test]
 fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
     for count in [5, 8, 12, 25, 40, 45, 48, 49] {
-        let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, 0.0, THREE_TIMEOUTS)).max();
+        let slowest =
+            seeds(0..6).map(|seed| crash_many(50, count, seed, 0.0, THREE_TIMEOUTS)).max();
         println!("{count} of 50: every list right after {slowest:?} at most");
     }
 }
@@ -62,7 +69,10 @@ fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list_after_three
 fn crashes_of_many_have_nobody_else_failed_at_10_and_30_percent_loss() {
     for (loss, count) in [(0.1, 25), (0.1, 40), (0.3, 12), (0.3, 25), (0.3, 40)] {
         let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, loss, 8 * SECOND)).max();
-        println!("{count} of 50 at {} % loss: every list right after {slowest:?} at most", loss * 100.0);
+        println!(
+            "{count} of 50 at {} % loss: every list right after {slowest:?} at most",
+            loss * 100.0
+        );
     }
 }
 
@@ -85,18 +95,26 @@ fn flapping_members_do_not_slow_what_the_others_learn_of_a_crash() {
                 crashed = world.now;
             }
             for flapper in flapping {
-                if half % 2 == 0 { world.crash(flapper) } else { world.start_remembering(flapper, &[0], &[1, 3]) }
+                if half % 2 == 0 {
+                    world.crash(flapper);
+                } else {
+                    world.start_remembering(flapper, &[0], &[1, 3]);
+                }
             }
             world.run_for(ms(500));
         }
         let mut gone = flapping.to_vec();
         gone.push(victim);
-        let (first, every) = world.noticed(victim, crashed, &world.all_but(&gone)).expect("every list has the crash");
+        let (first, every) = world
+            .noticed(victim, crashed, &world.all_but(&gone))
+            .expect("every list has the crash");
         println!("seed {seed}: first list {first:?}, every list {every:?}");
         assert!(first <= 2 * SECOND && every <= first + ms(250), "{first:?}, {every:?}");
         world.run_until_whole(&world.all_but(&[victim]), 3 * SECOND);
-        let falsely =
-            world.failures_since(began).into_iter().find(|(.., failed)| !gone.iter().any(|gone| name(*gone) == *failed));
+        let falsely = world
+            .failures_since(began)
+            .into_iter()
+            .find(|(.., failed)| !gone.iter().any(|gone| name(*gone) == *failed));
         assert_eq!(falsely, None, "those that run on never fail");
     }
 }

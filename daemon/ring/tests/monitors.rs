@@ -1,4 +1,5 @@
-//! Why four monitors: with three, four simultaneous crashes can hide one of them, and a search finds where; with four, none.
+//! Why four monitors: with three, four simultaneous crashes can hide one of them, and a search
+//! finds where; with four, none.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -30,7 +31,8 @@ impl Case {
 /// When the last of the four was in some list, and in all of them.
 fn noticed(case: &Case, k: u8) -> (Duration, Duration) {
     let group = GroupSettings { max_simultaneous_failures: k, ..GroupSettings::default() };
-    let mut world = World::formed(case.size, case.seed(), Settings { group, ..Settings::default() });
+    let mut world =
+        World::formed(case.size, case.seed(), Settings { group, ..Settings::default() });
     world.run_for(ms(case.phase));
     let crashed = world.now;
     for victim in case.victims {
@@ -40,10 +42,17 @@ fn noticed(case: &Case, k: u8) -> (Duration, Duration) {
     world.run_until(Duration::from_secs(20), "every list right", |world| {
         survivors.iter().all(|i| case.victims.iter().all(|victim| !world.holds_up(*i, *victim)))
     });
-    let times: Vec<_> = case.victims.iter().filter_map(|victim| world.noticed(*victim, crashed, &survivors)).collect();
+    let times: Vec<_> = case
+        .victims
+        .iter()
+        .filter_map(|victim| world.noticed(*victim, crashed, &survivors))
+        .collect();
     assert_eq!(times.len(), 4, "each is in every list");
     let last = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or(Duration::MAX);
-    (last(&mut times.iter().map(|(first, _)| *first)), last(&mut times.iter().map(|(_, every)| *every)))
+    (
+        last(&mut times.iter().map(|(first, _)| *first)),
+        last(&mut times.iter().map(|(_, every)| *every)),
+    )
 }
 
 /// Every four of six to nine members, at two phases of the heartbeat.
@@ -77,15 +86,21 @@ fn three_monitors_miss_one_of_four_simultaneous_crashes_and_four_miss_none() {
         by_four[0]
     );
     let slowest = by_three.iter().max_by_key(|(_, first, _)| *first);
-    let (case, first, every) = slowest.expect("with three monitors every case was noticed in time: four are waste");
+    let (case, first, every) =
+        slowest.expect("with three monitors every case was noticed in time: four are waste");
     println!(
-        "with 3 monitors {} of {} cases are missed: worst, {:?} of {} members crash {} ms in: some list after {first:?}, every list after {every:?}",
+        "with 3 monitors {} of {} cases are missed: worst, {:?} of {} members crash {} ms in: some \
+        list after {first:?}, every list after {every:?}",
         by_three.len(),
         cases().len(),
         case.victims,
         case.size,
         case.phase
     );
-    // A member and its three monitors: nobody is left to miss its heartbeat until the ring has moved and a whole timeout has passed.
-    assert!(*first <= Duration::from_secs(4), "but repaired late: {case:?} after {first:?}, {every:?}");
+    // A member and its three monitors: nobody is left to miss its heartbeat until the ring has
+    // moved and a whole timeout has passed.
+    assert!(
+        *first <= Duration::from_secs(4),
+        "but repaired late: {case:?} after {first:?}, {every:?}"
+    );
 }

@@ -20,11 +20,15 @@ fn an_idle_member_sends_as_much_in_a_group_of_1000_as_in_one_of_10() {
         let (sent, bytes, woken) = (world.sent, world.sent_bytes, world.woken);
         world.run_for(30 * SECOND);
         let each_interval = |count: u64| count as f64 / size as f64 / (30.0 / 0.6);
-        let (per_interval, wakes) = (each_interval(world.sent - sent), each_interval(world.woken - woken));
+        let (per_interval, wakes) =
+            (each_interval(world.sent - sent), each_interval(world.woken - woken));
         println!("{size} members: woken {wakes:.2} times an interval");
         assert!(wakes <= 2.0, "{size} members: woken {wakes} times an interval");
         let on_the_wire = (world.sent_bytes - bytes) as f64 / (world.sent - sent) as f64 + 28.0;
-        println!("{size} members: {per_interval:.2} datagrams each an interval, {on_the_wire:.1} bytes each");
+        println!(
+            "{size} members: {per_interval:.2} datagrams each an interval, {on_the_wire:.1} bytes \
+            each"
+        );
         assert!((per_interval - 4.0).abs() < 0.05, "{size} members: {per_interval}");
         assert!(on_the_wire < 65.0, "{size} members: {on_the_wire} bytes");
     }
@@ -47,11 +51,19 @@ fn four_of_1000_crash(loss: f64, seed: u64) {
     for victim in &victims {
         let noticed = world.noticed(*victim, crashed, &survivors);
         let (first, every) = noticed.unwrap_or_else(|| panic!("vm{victim} is not in every list"));
-        println!("{} % loss, seed {seed}: first list {first:?}, every list {every:?}", loss * 100.0);
-        assert!(first <= 2 * SECOND && every - first <= ms(250), "vm{victim}: first list {first:?}, every list {every:?}");
+        println!(
+            "{} % loss, seed {seed}: first list {first:?}, every list {every:?}",
+            loss * 100.0
+        );
+        assert!(
+            first <= 2 * SECOND && every - first <= ms(250),
+            "vm{victim}: first list {first:?}, every list {every:?}"
+        );
     }
-    let falsely =
-        world.failures_since(crashed).into_iter().find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
+    let falsely = world
+        .failures_since(crashed)
+        .into_iter()
+        .find(|(.., failed)| !victims.iter().any(|victim| name(*victim) == *failed));
     assert_eq!(falsely, None);
 }
 
@@ -82,14 +94,19 @@ fn join_at_once(size: usize, introducers: &[usize], seed: u64) {
     let took = world.run_until_whole(&world.all_but(&[]), SECOND);
     let each = (world.sent - sent) / size as u64;
     println!(
-        "{size} through {introducers:?}: every list whole after {took:?}, {each} datagrams each, at most {} things at once",
+        "{size} through {introducers:?}: every list whole after {took:?}, {each} datagrams each, \
+        at most {} things at once",
         world.most_at_once
     );
     assert!(each <= 300, "{each} datagrams each");
     world.run_for(10 * SECOND);
     assert_eq!(world.failures_since(began), []);
     assert!(world.whole(&world.all_but(&[])));
-    assert!(world.most_at_once <= 2 * size + 200, "{} datagrams and events after one input", world.most_at_once);
+    assert!(
+        world.most_at_once <= 2 * size + 200,
+        "{} datagrams and events after one input",
+        world.most_at_once
+    );
 }
 
 #[test]
@@ -121,7 +138,8 @@ fn rolling_restart(seed: u64, stop: impl Fn(&mut World, usize)) {
     println!("seed {seed}: every list whole {took:?} after the last was started");
     world.run_for(10 * SECOND);
     assert!(world.whole(&world.all_but(&[])));
-    let restarted = |failed: &memberd_ring::Name| failed.as_str()[2..].parse::<usize>().unwrap() % 2 == 0;
+    let restarted =
+        |failed: &memberd_ring::Name| failed.as_str()[2..].parse::<usize>().unwrap() % 2 == 0;
     let falsely = world.failures_since(start).into_iter().find(|(.., failed)| !restarted(failed));
     assert_eq!(falsely, None, "those that run on never fail");
     let gave_up = world.seen.iter().find(|seen| matches!(seen.event, Event::JoinFailed(_)));

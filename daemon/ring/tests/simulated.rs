@@ -1,4 +1,5 @@
-//! Stories of ten members in a simulated network: they join, crash by four, stall, leave, split and heal.
+//! Stories of ten members in a simulated network: they join, crash by four, stall, leave, split and
+//! heal.
 
 mod world;
 
@@ -31,7 +32,9 @@ fn a_join_is_done_only_when_a_crash_one_moment_later_is_noticed() {
         let mut world = World::joined(9, seed);
         world.add_machine();
         world.start(9, &[0]);
-        let done = |world: &World| world.seen.iter().any(|seen| seen.by == 9 && seen.event == Event::JoinDone);
+        let done = |world: &World| {
+            world.seen.iter().any(|seen| seen.by == 9 && seen.event == Event::JoinDone)
+        };
         world.run_until(3 * SECOND, "joined", done);
         world.crash(9);
         let crashed = world.now;
@@ -67,11 +70,21 @@ fn four_crashes_at_once_are_in_some_list_within_2_s_and_in_all_within_6() {
         world.run_until_agreed(&without(10, &victims), 6 * SECOND);
         let failures = world.failures_since(crashed);
         for victim in &victims {
-            let first = failures.iter().filter(|(.., failed)| *failed == name(*victim)).map(|(at, ..)| *at - crashed).min();
-            assert!(first.is_some_and(|first| first <= 2 * SECOND), "seed {seed}: vm{victim} first after {first:?}");
+            let first = failures
+                .iter()
+                .filter(|(.., failed)| *failed == name(*victim))
+                .map(|(at, ..)| *at - crashed)
+                .min();
+            assert!(
+                first.is_some_and(|first| first <= 2 * SECOND),
+                "seed {seed}: vm{victim} first after {first:?}"
+            );
         }
         for (at, by, failed) in failures {
-            assert!(victims.iter().any(|victim| failed == name(*victim)), "seed {seed}: {at:?} vm{by} failed live {failed}");
+            assert!(
+                victims.iter().any(|victim| failed == name(*victim)),
+                "seed {seed}: {at:?} vm{by} failed live {failed}"
+            );
         }
     }
 }
@@ -116,7 +129,11 @@ fn a_member_that_was_killed_and_started_again_is_back_under_a_new_incarnation() 
         world.start_remembering(4, &[], &[7, 8]);
         world.run_until(3 * SECOND, "back", |world| {
             (0..10).all(|i| {
-                world.node(i).list().get(&name(4)).is_some_and(|entry| entry.is_up() && Some(entry.identity.incarnation) > before)
+                world
+                    .node(i)
+                    .list()
+                    .get(&name(4))
+                    .is_some_and(|entry| entry.is_up() && Some(entry.identity.incarnation) > before)
             })
         });
         let back = world.now;
@@ -182,7 +199,9 @@ fn a_stop_of_ten_seconds_fails_that_member_alone_which_then_comes_back_by_itself
 
 #[test]
 fn after_a_split_the_lists_are_whole_again_and_the_smaller_side_renews() {
-    for (seed, small) in [(1, vec![0, 1, 2]), (2, vec![4]), (3, vec![1, 3, 5, 7, 9]), (4, vec![8, 9])] {
+    for (seed, small) in
+        [(1, vec![0, 1, 2]), (2, vec![4]), (3, vec![1, 3, 5, 7, 9]), (4, vec![8, 9])]
+    {
         let mut world = World::joined(10, seed);
         let before: Vec<_> = world.machines.iter().map(|machine| machine.last).collect();
         let sides: Vec<u8> = (0..10).map(|i| u8::from(small.contains(&i))).collect();
@@ -194,7 +213,12 @@ fn after_a_split_the_lists_are_whole_again_and_the_smaller_side_renews() {
         world.run_for(5 * SECOND);
         for (i, before) in before.iter().enumerate().filter(|_| small.len() < 5) {
             let renewed = world.machines[i].last != *before;
-            assert_eq!(renewed, small.contains(&i), "seed {seed}: vm{i} after {took:?}\n{}", world.describe());
+            assert_eq!(
+                renewed,
+                small.contains(&i),
+                "seed {seed}: vm{i} after {took:?}\n{}",
+                world.describe()
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Versions of the protocol beside each other: the next one is understood as far as it says what this one has, those further away are
-//! refused.
+//! Versions of the protocol beside each other: the next one is understood as far as it says what
+//! this one has, those further away are refused.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -14,7 +14,11 @@ use world::prelude::*;
 
 /// The bytes of hexadecimal digits, with remarks behind `#`.
 fn recorded(text: &str) -> Vec<u8> {
-    let words = text.lines().filter_map(|line| line.split('#').next()).flat_map(str::split_whitespace).collect::<String>();
+    let words = text
+        .lines()
+        .filter_map(|line| line.split('#').next())
+        .flat_map(str::split_whitespace)
+        .collect::<String>();
     let digits: Vec<u32> = words.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }
@@ -51,8 +55,10 @@ const NEXT_JOIN: &str = "
                 1b 0000019aa3ffab63
                 00              #   alive
           68 73657474696e6773   #   settings:
-             a4 78 19 6d61785f73696d756c74616e656f75735f6661696c75726573 04     # max_simultaneous_failures: 4
-                72 6865617274626561745f696e74657276616c                         # heartbeat_interval:
+             a4 78 19 6d61785f73696d756c74616e656f75735f6661696c75726573 04     # \
+             max_simultaneous_failures: 4
+                72 6865617274626561745f696e74657276616c                         # \
+                heartbeat_interval:
                    a2 64 73656373 00 65 6e616e6f73 1a 23c34600                  #   600 ms
                 6f 6661696c7572655f74696d656f7574                               # failure_timeout:
                    a2 64 73656373 01 65 6e616e6f73 1a 2cb41780                  #   1.75 s
@@ -77,7 +83,8 @@ fn a_heartbeat_of_the_next_version_is_understood_and_what_it_appends_is_skipped(
 fn what_only_the_next_version_has_is_told_apart_from_rubbish() {
     assert_eq!(wire::decode(&recorded(NEXT_KIND)), Err(DecodeError::Version(2)));
     // In this version's own words the same are faults.
-    let own = |text: &str| [&recorded(text)[..1], &[PROTOCOL_VERSION], &recorded(text)[2..]].concat();
+    let own =
+        |text: &str| [&recorded(text)[..1], &[PROTOCOL_VERSION], &recorded(text)[2..]].concat();
     assert_eq!(wire::decode(&own(NEXT_KIND)), Err(DecodeError::Malformed));
     assert_eq!(wire::decode(&own(NEXT_HEARTBEAT)), Err(DecodeError::Malformed));
     // And cut short or followed by anything it is rubbish in any version.
@@ -106,7 +113,9 @@ fn answer(request: &[u8]) -> CallReply {
 
 #[test]
 fn a_newcomer_of_the_next_version_is_let_in() {
-    let CallReply::Welcome { list, last: 0 } = answer(&recorded(NEXT_JOIN)) else { panic!("not let in") };
+    let CallReply::Welcome { list, last: 0 } = answer(&recorded(NEXT_JOIN)) else {
+        panic!("not let in")
+    };
     assert_eq!(list.len(), 2);
 }
 
@@ -116,17 +125,25 @@ fn a_newcomer_of_a_version_further_away_is_told_both_versions() {
     request[1] = PROTOCOL_VERSION + 2;
     assert_eq!(answer(&request), CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION }));
     let words = Refusal::Version { group: PROTOCOL_VERSION + 2 }.to_string();
-    assert_eq!(words, "it speaks protocol version 3, this daemon 1: upgrade the older, one version at a time");
+    assert_eq!(
+        words,
+        "it speaks protocol version 3, this daemon 1: upgrade the older, one version at a time"
+    );
 }
 
 #[test]
 fn a_request_that_only_the_next_version_has_is_answered_with_this_version() {
-    assert_eq!(answer(&recorded(NEXT_REQUEST)), CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION }));
+    assert_eq!(
+        answer(&recorded(NEXT_REQUEST)),
+        CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION })
+    );
 }
 
 #[test]
 fn a_request_to_join_is_as_recorded() {
-    let CallRequest::Join { newcomer, settings } = wire::decode_versioned(&recorded(NEXT_JOIN)).unwrap() else {
+    let CallRequest::Join { newcomer, settings } =
+        wire::decode_versioned(&recorded(NEXT_JOIN)).unwrap()
+    else {
         panic!("no join")
     };
     assert_eq!(newcomer.identity.to_string(), "vm9@10.0.0.9:8946/1763688033123");
@@ -170,7 +187,10 @@ fn a_fleet_of_two_neighbouring_versions_is_one_group() {
         world.run_until_agreed(&all, 6 * SECOND);
         let since = world.now;
         world.run_for(30 * SECOND);
-        assert!(world.failures_since(since).is_empty(), "nobody is reported failed for its version");
+        assert!(
+            world.failures_since(since).is_empty(),
+            "nobody is reported failed for its version"
+        );
         // One of each dies, one of each leaves.
         world.crash(2);
         world.crash(3);
@@ -182,6 +202,8 @@ fn a_fleet_of_two_neighbouring_versions_is_one_group() {
         world.machines[2].dialect = Some(as_the_next_version_says_it);
         world.start(2, &[0]);
         world.run_until_agreed(&[0, 1, 2, 6, 7, 8], 6 * SECOND);
-        assert!(all.iter().all(|i| world.machines[*i].node.as_ref().is_none_or(|node| node.counters().refused == 0)));
+        assert!(all.iter().all(|i| {
+            world.machines[*i].node.as_ref().is_none_or(|node| node.counters().refused == 0)
+        }));
     }
 }

@@ -1,4 +1,5 @@
-//! Zones: the laws of the spread ring, and in the simulator a whole rack that crashes at once, and tags that change.
+//! Zones: the laws of the spread ring, and in the simulator a whole rack that crashes at once, and
+//! tags that change.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -29,7 +30,8 @@ fn zone(zone: u8) -> Tags {
 
 fn update(i: usize, in_zone: Option<u8>) -> Update {
     let identity = Identity { name: name(i), address: address(i), incarnation: Incarnation(1) };
-    let tags = in_zone.map_or_else(VersionedTags::default, |in_zone| VersionedTags::first(zone(in_zone)));
+    let tags =
+        in_zone.map_or_else(VersionedTags::default, |in_zone| VersionedTags::first(zone(in_zone)));
     Update { identity, claim: Claim::Alive, tags }
 }
 
@@ -64,7 +66,8 @@ fn any_zones(most: usize) -> impl Strategy<Value = Vec<Option<u8>>> {
     })
 }
 
-/// How many of a fleet have no monitor outside of their zone, and how many have all monitors in one zone, whichever.
+/// How many of a fleet have no monitor outside of their zone, and how many have all monitors in one
+/// zone, whichever.
 fn badly_placed(list: &List, size: usize) -> (usize, usize) {
     let zone_of = |name: &Name| list.get(name).unwrap().zone().cloned();
     let zones = |of: usize| -> BTreeSet<_> { monitors(list, of).iter().map(zone_of).collect() };
@@ -160,7 +163,8 @@ fn in_zones(zones: &[u8], seed: u64) -> World {
     world
 }
 
-/// Crashes all of zone 0 at once. Returns when the last of them was in some list, in every list, and how many were late for some list.
+/// Crashes all of zone 0 at once. Returns when the last of them was in some list, in every list,
+/// and how many were late for some list.
 fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
     let rack: Vec<usize> = (0..zones.len()).filter(|i| zones[*i] == 0).collect();
     world.run_for(ms(world.seed * 137 % 600));
@@ -168,18 +172,25 @@ fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
     rack.iter().for_each(|i| world.crash(*i));
     let survivors = world.all_but(&rack);
     world.run_until_whole(&survivors, Duration::from_secs(20));
-    let times: Vec<(Duration, Duration)> =
-        rack.iter().map(|i| world.noticed(*i, crashed, &survivors).expect("it is in every list")).collect();
-    let falsely = world.failures_since(crashed).into_iter().find(|(.., failed)| !rack.iter().any(|i| name(*i) == *failed));
+    let times: Vec<(Duration, Duration)> = rack
+        .iter()
+        .map(|i| world.noticed(*i, crashed, &survivors).expect("it is in every list"))
+        .collect();
+    let falsely = world
+        .failures_since(crashed)
+        .into_iter()
+        .find(|(.., failed)| !rack.iter().any(|i| name(*i) == *failed));
     assert_eq!(falsely, None);
     let late = times.iter().filter(|(first, _)| *first > Duration::from_secs(2)).count();
-    let last = |of: fn(&(Duration, Duration)) -> Duration| times.iter().map(of).max().unwrap_or_default();
+    let last =
+        |of: fn(&(Duration, Duration)) -> Duration| times.iter().map(of).max().unwrap_or_default();
     (last(|times| times.0), last(|times| times.1), late)
 }
 
 /// So many members of each zone, dealt at random.
 fn racks(sizes: &[usize], seed: u64) -> Vec<u8> {
-    let mut zones: Vec<u8> = sizes.iter().enumerate().flat_map(|(zone, size)| vec![zone as u8; *size]).collect();
+    let mut zones: Vec<u8> =
+        sizes.iter().enumerate().flat_map(|(zone, size)| vec![zone as u8; *size]).collect();
     // Any fixed shuffle: which addresses a rack has is not the ring's business.
     let size = zones.len();
     for i in 0..size {
@@ -197,28 +208,41 @@ fn a_whole_rack_that_crashes_at_once_is_in_some_list_within_2_s_and_in_all_withi
             let (first, all, _) = crash_rack(&mut in_zones(&zones, seed), &zones);
             (some, every) = (some.max(first), every.max(all));
         }
-        println!("racks of {sizes:?}, the first crashes: in some list within {some:?}, in every list within {every:?}");
-        assert!(some <= Duration::from_secs(2) && every <= Duration::from_secs(6), "{sizes:?}: {some:?}, {every:?}");
+        println!(
+            "racks of {sizes:?}, the first crashes: in some list within {some:?}, in every list \
+            within {every:?}"
+        );
+        assert!(
+            some <= Duration::from_secs(2) && every <= Duration::from_secs(6),
+            "{sizes:?}: {some:?}, {every:?}"
+        );
     }
 }
 
 #[test]
 fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them_of_none() {
-    for (sizes, fleets) in
-        [(&[10, 10, 10][..], 20), (&[100, 100, 100], 20), (&[150, 150], 20), (&[200, 50, 50], 20), (&[2000, 500, 500], 4)]
-    {
+    for (sizes, fleets) in [
+        (&[10, 10, 10][..], 20),
+        (&[100, 100, 100], 20),
+        (&[150, 150], 20),
+        (&[200, 50, 50], 20),
+        (&[2000, 500, 500], 4),
+    ] {
         let size: usize = sizes.iter().sum();
         let (mut without, mut with) = (0, 0);
         for seed in 0..fleets {
             let zones = racks(sizes, seed);
             let plain = list(&vec![None; size]);
             let rack: BTreeSet<Name> = (0..size).filter(|i| zones[*i] == 0).map(name).collect();
-            let orphans = |list: &List| (0..size).filter(|i| zones[*i] == 0 && monitors(list, *i).is_subset(&rack)).count();
+            let orphans = |list: &List| {
+                (0..size).filter(|i| zones[*i] == 0 && monitors(list, *i).is_subset(&rack)).count()
+            };
             without += orphans(&plain);
             with += orphans(&list(&zones.iter().copied().map(Some).collect::<Vec<_>>()));
         }
         println!(
-            "racks of {sizes:?}, {fleets} fleets: {without} members of the first rack lose all monitors with it; spread, {with}"
+            "racks of {sizes:?}, {fleets} fleets: {without} members of the first rack lose all \
+            monitors with it; spread, {with}"
         );
         assert_eq!(with, 0, "of {without}");
         assert!(without > 0 || size < 100, "the shuffle shows it");
@@ -229,10 +253,15 @@ fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them
 fn the_crash_of_a_rack_of_100_is_late_for_some_without_zones_and_for_none_with_them() {
     let zones = racks(&[100, 100, 100], 3);
     let (first, every, late) = crash_rack(&mut World::formed(300, 3, Settings::default()), &zones);
-    println!("100 of 300 without zones: {late} are late, in some list within {first:?}, in every list within {every:?}");
+    println!(
+        "100 of 300 without zones: {late} are late, in some list within {first:?}, in every list \
+        within {every:?}"
+    );
     assert!(late > 0, "spreading is not needed");
     let (first, every, late) = crash_rack(&mut in_zones(&zones, 3), &zones);
-    println!("100 of 300 in three zones: in some list within {first:?}, in every list within {every:?}");
+    println!(
+        "100 of 300 in three zones: in some list within {first:?}, in every list within {every:?}"
+    );
     assert_eq!(late, 0);
     assert!(every <= Duration::from_secs(6));
 }
@@ -246,17 +275,32 @@ fn tags_that_change_are_in_every_list_soon_in_the_same_incarnation_and_nobody_fa
             let began = world.now;
             let told = |world: &World, of: usize, zone: u8| {
                 (0..size).all(|i| {
-                    world.node(i).list().get(&name(of)).unwrap().zone().is_some_and(|is| is.as_str() == format!("rack{zone}"))
+                    world
+                        .node(i)
+                        .list()
+                        .get(&name(of))
+                        .unwrap()
+                        .zone()
+                        .is_some_and(|is| is.as_str() == format!("rack{zone}"))
                 })
             };
             world.tag(3, &zone(1));
-            let took = world.run_until(Duration::from_secs(3), "the tags in every list", |world| told(world, 3, 1));
+            let took = world.run_until(Duration::from_secs(3), "the tags in every list", |world| {
+                told(world, 3, 1)
+            });
             // All of them at once: the whole ring re-forms.
             (0..size).for_each(|i| world.tag(i, &zone((i % 3) as u8)));
-            let all = world.run_until_at_most_every(ms(10), Duration::from_secs(6), "all tags in every list", |world| {
-                (0..size).all(|i| told(world, i, (i % 3) as u8))
-            });
-            println!("{size} members, {} % loss: one change in every list after {took:?}, all after {all:?}", loss * 100.0);
+            let all = world.run_until_at_most_every(
+                ms(10),
+                Duration::from_secs(6),
+                "all tags in every list",
+                |world| (0..size).all(|i| told(world, i, (i % 3) as u8)),
+            );
+            println!(
+                "{size} members, {} % loss: one change in every list after {took:?}, all after \
+                {all:?}",
+                loss * 100.0
+            );
             world.run_for(Duration::from_secs(15));
             assert_eq!(world.failures_since(began), []);
             for i in 0..size {
@@ -271,14 +315,19 @@ fn tags_that_change_are_in_every_list_soon_in_the_same_incarnation_and_nobody_fa
 #[test]
 fn tags_that_a_member_never_said_are_set_right_by_itself() {
     let whole = whole_list(12);
-    let forged = Update { tags: VersionedTags::new(7, zone(9)), ..whole.get(&name(5)).unwrap().to_update() };
+    let forged =
+        Update { tags: VersionedTags::new(7, zone(9)), ..whole.get(&name(5)).unwrap().to_update() };
     let mut wrong = whole.clone();
     wrong.merge(forged, Instant::EPOCH);
-    let mut world = World::assumed(12, 1, Settings::default(), |i| if i == 2 { wrong.clone() } else { whole.clone() });
+    let mut world = World::assumed(12, 1, Settings::default(), |i| {
+        if i == 2 { wrong.clone() } else { whole.clone() }
+    });
     world.run_until(Duration::from_secs(6), "vm5 has no zone again", |world| {
         (0..12).all(|i| {
             let entry = world.node(i).list().get(&name(5)).unwrap();
-            entry.zone().is_none() && entry.tags.version() == 8 && entry.identity.incarnation == first_life()
+            entry.zone().is_none()
+                && entry.tags.version() == 8
+                && entry.identity.incarnation == first_life()
         })
     });
     assert_eq!(world.failures_since(Duration::ZERO), []);

@@ -1,7 +1,8 @@
 //! Files: what this machine offers, what of it a search wants, and how it is opened.
 //!
-//! Nothing outside the offer can be read, by any path, link or race: the directory that a glob literally begins with is opened as
-//! the administrator wrote it, and everything below by names that `openat2` resolves beneath it without following any link.
+//! Nothing outside the offer can be read, by any path, link or race: the directory that a glob
+//! literally begins with is opened as the administrator wrote it, and everything below by names
+//! that `openat2` resolves beneath it without following any link.
 
 mod beneath;
 mod brace;

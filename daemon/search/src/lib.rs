@@ -1,9 +1,11 @@
 //! One machine's grep: patterns, files, limits.
 //!
-//! A [`Query`] is grep's command line without the files; [`Query::compile`] makes it a [`Search`]. An [`Offer`] is what this
-//! machine lets be read; [`Offer::files`] with a [`Narrow`] gives the files, and [`Search::run`] searches them, to an [`Output`];
-//! [`Search::run_with`] does so by a [`Plan`]: only lines of some time, in the order of time, on so many threads.
-//! [`Search::follow`] searches what is written from now on. All of it blocks, and nothing of it knows a network. What differs from GNU grep, and why, is listed in `README.md`.
+//! A [`Query`] is grep's command line without the files; [`Query::compile`] makes it a [`Search`].
+//! An [`Offer`] is what this machine lets be read; [`Offer::files`] with a [`Narrow`] gives the
+//! files, and [`Search::run`] searches them, to an [`Output`]; [`Search::run_with`] does so by a
+//! [`Plan`]: only lines of some time, in the order of time, on so many threads. [`Search::follow`]
+//! searches what is written from now on. All of it blocks, and nothing of it knows a network. What
+//! differs from GNU grep, and why, is listed in `README.md`.
 
 mod files;
 mod line;

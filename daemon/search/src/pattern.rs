@@ -1,8 +1,10 @@
-//! Patterns: from POSIX's or Perl's text to something that finds lines, and the extents of matches within them.
+//! Patterns: from POSIX's or Perl's text to something that finds lines, and the extents of matches
+//! within them.
 //!
-//! `symbol`, `token` and `parse` read a POSIX pattern into a `tree`. `translate` writes the tree in the syntax of the `regex` crates
-//! for an `automaton`, which is fast. Trees with back-references, which no automaton can follow, are also written for PCRE2 by
-//! `reference`; `backtrack` runs that, and Perl's patterns (`perl`), within limits. `engine` is whichever of them a query needs.
+//! `symbol`, `token` and `parse` read a POSIX pattern into a `tree`. `translate` writes the tree in
+//! the syntax of the `regex` crates for an `automaton`, which is fast. Trees with back-references,
+//! which no automaton can follow, are also written for PCRE2 by `reference`; `backtrack` runs that,
+//! and Perl's patterns (`perl`), within limits. `engine` is whichever of them a query needs.
 
 mod automaton;
 mod backtrack;

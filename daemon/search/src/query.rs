@@ -6,9 +6,11 @@ use crate::print::Colors;
 /// A search as grep's command line has it, but for its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// How large each automaton may be that the patterns are compiled to, in bytes; what is larger is refused. There are a few a pattern.
+    /// How large each automaton may be that the patterns are compiled to, in bytes; what is larger
+    /// is refused. There are a few a pattern.
     pub compiled_bytes: usize,
-    /// The patterns; a line that matches any of them is selected. Each may be several, one a line. None at all matches nothing.
+    /// The patterns; a line that matches any of them is selected. Each may be several, one a line.
+    /// None at all matches nothing.
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
     pub syntax: Syntax,
@@ -34,8 +36,8 @@ pub struct Query {
     pub initial_tab: bool,
     /// `-h`: lines without `MACHINE:FILE:`.
     pub no_names: bool,
-    /// How wide the names of machines are at least, in characters: spaces follow the colon of a shorter one, so that what comes after
-    /// them is aligned.
+    /// How wide the names of machines are at least, in characters: spaces follow the colon of a
+    /// shorter one, so that what comes after them is aligned.
     pub name_width: u8,
     /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
     pub null_after_names: bool,
@@ -53,7 +55,8 @@ pub struct Query {
     pub binary: Binary,
     /// `--color`, with its colours.
     pub colors: Option<Colors>,
-    /// One JSON object a line, in the place of text. Wants [`Query::line_numbers`] too, for them to be in it.
+    /// One JSON object a line, in the place of text. Wants [`Query::line_numbers`] too, for them to
+    /// be in it.
     pub json: bool,
 }
 
@@ -131,7 +134,8 @@ pub enum Print {
     Nothing,
 }
 
-/// What becomes of files that are not text: that hold a NUL byte, or in UTF-8 what is no character in a line to be printed.
+/// What becomes of files that are not text: that hold a NUL byte, or in UTF-8 what is no character
+/// in a line to be printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Binary {
     /// That they match is said, in the place of the lines that are not text.
@@ -162,7 +166,8 @@ impl Query {
     /// Whether it matters where in a line its matches are.
     pub(crate) fn needs_extents(&self) -> bool {
         let colors_matches = self.colors.as_ref().is_some_and(Colors::show_matches);
-        self.print == Print::Matches || (self.print == Print::Lines && (colors_matches || self.json))
+        self.print == Print::Matches
+            || (self.print == Print::Lines && (colors_matches || self.json))
     }
 
     /// Whether no line can be printed or counted, whatever the patterns are.
@@ -170,14 +175,20 @@ impl Query {
         self.max_count == Some(0) && self.print != Print::FilesWithoutMatch
     }
 
-    /// Whether GNU grep would not even open the files: nothing can be selected, and nobody asked for files without matches.
+    /// Whether GNU grep would not even open the files: nothing can be selected, and nobody asked
+    /// for files without matches.
     pub(crate) fn selects_nothing(&self) -> bool {
         let every_line_matches = !self.patterns.is_empty()
-            && self.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n')).all(<[u8]>::is_empty)
+            && self
+                .patterns
+                .iter()
+                .flat_map(|pattern| pattern.split(|byte| *byte == b'\n'))
+                .all(<[u8]>::is_empty)
             && !self.words
             && !self.whole_lines;
-        let nothing =
-            self.max_count == Some(0) || (self.patterns.is_empty() && !self.invert) || (every_line_matches && self.invert);
+        let nothing = self.max_count == Some(0)
+            || (self.patterns.is_empty() && !self.invert)
+            || (every_line_matches && self.invert);
         nothing && self.print != Print::FilesWithoutMatch
     }
 }

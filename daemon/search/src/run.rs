@@ -42,17 +42,25 @@ use threads::{Broken, apart};
 use units::Units;
 use work::Work;
 
-/// How large the parts are in which files are searched side by side. Where a third of the lines are printed, one gives one chunk of output.
+/// How large the parts are in which files are searched side by side. Where a third of the lines are
+/// printed, one gives one chunk of output.
 const BLOCK_BYTES: u64 = 384 * 1024;
 
 impl Search {
     /// Searches `files` as [`Search::run_with`] does, by the default plan.
-    pub fn run(&self, machine: &str, files: &[OfferedFile], output: &mut dyn Output, cancel: &AtomicBool) -> Totals {
+    pub fn run(
+        &self,
+        machine: &str,
+        files: &[OfferedFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
         self.run_with(&Plan::default(), machine, files, output, cancel)
     }
 
-    /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the place of its file names.
-    /// Blocks until done. `cancel` is looked at before every read (64 or 512 KiB), and a stopped `output` ends the run likewise.
+    /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the
+    /// place of its file names. Blocks until done. `cancel` is looked at before every read (64 or
+    /// 512 KiB), and a stopped `output` ends the run likewise.
     pub fn run_with(
         &self,
         plan: &Plan,
@@ -64,10 +72,12 @@ impl Search {
         self.run_in_blocks(Some(BLOCK_BYTES), plan, machine, files, output, cancel)
     }
 
-    /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones included, until cancelled, or
-    /// until nobody takes the output: through rotation, by renaming or by truncation. Only where lines or matches are printed;
-    /// with context among the lines that were written since. A line is searched once it has its end. Numbers of lines count from the
-    /// file's beginning, which is read for it. Looks for what is new every 100 ms, for new files every 500 ms.
+    /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones
+    /// included, until cancelled, or until nobody takes the output: through rotation, by renaming
+    /// or by truncation. Only where lines or matches are printed; with context among the lines that
+    /// were written since. A line is searched once it has its end. Numbers of lines count from the
+    /// file's beginning, which is read for it. Looks for what is new every 100 ms, for new files
+    /// every 500 ms.
     pub fn follow(
         &self,
         plan: &Plan,
@@ -84,7 +94,8 @@ impl Search {
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
-    /// Searches with files cut into blocks of about that size, where they may be; without a size, all as a whole.
+    /// Searches with files cut into blocks of about that size, where they may be; without a size,
+    /// all as a whole.
     fn run_in_blocks(
         &self,
         block_bytes: Option<u64>,

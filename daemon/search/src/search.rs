@@ -39,10 +39,12 @@ pub struct Totals {
 }
 
 impl Query {
-    /// Checks and compiles the patterns. Takes up to a few seconds for the most contrived of them; call it where blocking is fine.
+    /// Checks and compiles the patterns. Takes up to a few seconds for the most contrived of them;
+    /// call it where blocking is fine.
     pub fn compile(&self) -> Result<Search, PatternError> {
         // As GNU grep, which does not look at the patterns then.
-        let patterns = if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
+        let patterns =
+            if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
         let engine = Engine::new(&patterns)?;
         let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
         Ok(Search { query: self.clone(), engine, extents })
@@ -52,7 +54,10 @@ impl Query {
 impl Search {
     pub(crate) fn searcher(&self) -> Searcher {
         let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
-        self.searcher_with_context(context(self.query.before_context), context(self.query.after_context))
+        self.searcher_with_context(
+            context(self.query.before_context),
+            context(self.query.after_context),
+        )
     }
 
     pub(crate) fn searcher_with_context(&self, before: u32, after: u32) -> Searcher {
@@ -63,7 +68,11 @@ impl Search {
             .line_terminator(LineTerminator::byte(self.line_end()))
             .before_context(before as usize)
             .after_context(after as usize)
-            .binary_detection(if takes_nul { BinaryDetection::none() } else { BinaryDetection::convert(0) })
+            .binary_detection(if takes_nul {
+                BinaryDetection::none()
+            } else {
+                BinaryDetection::convert(0)
+            })
             .bom_sniffing(false)
             .heap_limit(Some(MAX_LINE_BYTES))
             .memory_map(MmapChoice::never())
@@ -75,7 +84,8 @@ impl Search {
         self.query.line_end()
     }
 
-    /// The bytes at which a file may be cut: what ends a line, and what becomes a line's end in files that are no text.
+    /// The bytes at which a file may be cut: what ends a line, and what becomes a line's end in
+    /// files that are no text.
     pub(crate) fn line_ends(&self) -> [u8; 2] {
         let line_end = self.line_end();
         [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]
@@ -88,7 +98,11 @@ impl Search {
 
     /// How many lines end in `bytes`, if that matters.
     pub(crate) fn lines_in(&self, bytes: &[u8]) -> u64 {
-        if self.wants_places() { memchr::memchr_iter(self.line_end(), bytes).count() as u64 } else { 0 }
+        if self.wants_places() {
+            memchr::memchr_iter(self.line_end(), bytes).count() as u64
+        } else {
+            0
+        }
     }
 
     /// Whether lines may have others printed with them.
@@ -103,7 +117,10 @@ impl Search {
 
     /// Whether nothing matters of a file after its first selected line.
     pub(crate) fn one_is_enough(&self) -> bool {
-        matches!(self.query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing)
+        matches!(
+            self.query.print,
+            Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing
+        )
     }
 
     /// What is printed as the name of a file: `MACHINE:FILE`.
@@ -131,7 +148,8 @@ impl Search {
         }
         let mut kept = Kept(Vec::new());
         if self.has_context() {
-            let mut printer = Printer::new(&self.query, self.extents.as_ref(), budget, Chunk::new(&mut kept));
+            let mut printer =
+                Printer::new(&self.query, self.extents.as_ref(), budget, Chunk::new(&mut kept));
             printer.note_selected();
             // An output that keeps everything never stops.
             let _ = printer.group_separator().and_then(|()| printer.chunk().flush());

@@ -12,7 +12,8 @@ use stamp::{Clock, Stamp};
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// How many years a date without a year is looked for backwards; leap days may be eight years apart.
+/// How many years a date without a year is looked for backwards; leap days may be eight years
+/// apart.
 const YEARS_BACK: i64 = 8;
 
 /// Reads the times of one file's lines.
@@ -21,7 +22,8 @@ pub struct Times<'z> {
     zone: &'z Zone,
     /// When the file was last written: no line without a year is more than a day later.
     modified: i64,
-    /// The last time that was read, but for the fraction of its second, and the bytes that it was read from.
+    /// The last time that was read, but for the fraction of its second, and the bytes that it was
+    /// read from.
     last: Vec<u8>,
     last_second: i64,
 }
@@ -32,7 +34,8 @@ impl<'z> Times<'z> {
         Times { zone, modified, last: Vec::new(), last_second: 0 }
     }
 
-    /// The time that `line` carries, in milliseconds since the Unix epoch. Only its first 512 bytes are looked at.
+    /// The time that `line` carries, in milliseconds since the Unix epoch. Only its first 512 bytes
+    /// are looked at.
     pub fn of(&mut self, line: &[u8]) -> Option<i64> {
         // Most lines carry the second of the line before them.
         if !self.last.is_empty() && line.starts_with(&self.last) {
@@ -63,7 +66,8 @@ impl<'z> Times<'z> {
         }
     }
 
-    /// The last moment before the file was last written, or less than a day after, that the date and time of `civil` name.
+    /// The last moment before the file was last written, or less than a day after, that the date
+    /// and time of `civil` name.
     fn latest(&self, civil: Civil) -> Option<i64> {
         let newest = self.modified.saturating_add(DAY);
         let year = Civil::of(newest.div_euclid(1000)).year;

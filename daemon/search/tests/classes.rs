@@ -25,21 +25,26 @@ fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
         ignore_case,
         ..Query::default()
     };
-    let characters = |output: Vec<u8>| -> BTreeSet<char> { String::from_utf8(output).unwrap().chars().collect() };
+    let characters = |output: Vec<u8>| -> BTreeSet<char> {
+        String::from_utf8(output).unwrap().chars().collect()
+    };
     let ours = characters(bench.ours(&query).output);
     let theirs = characters(bench.theirs(&query).unwrap().output);
     ours.symmetric_difference(&theirs).copied().collect()
 }
 
-/// Characters whose properties have not changed between the Unicode versions that the two were built with: Latin, and a large block of
-/// Chinese.
+/// Characters whose properties have not changed between the Unicode versions that the two were
+/// built with: Latin, and a large block of Chinese.
 fn is_settled(c: char) -> bool {
     matches!(c, '\0'..'\u{300}' | '\u{4E00}'..='\u{9FFF}')
 }
 
 #[test]
 fn classes_hold_what_they_hold_in_gnu_grep() {
-    for class in ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"] {
+    for class in [
+        "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+        "upper", "xdigit",
+    ] {
         let odd = differences(&format!("^[[:{class}:]]$"), false);
         assert!(!odd.iter().copied().any(is_settled), "[:{class}:] {odd:?}");
         // The rest are characters that newer versions of Unicode have added.

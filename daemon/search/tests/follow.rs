@@ -47,7 +47,13 @@ impl Followed {
     }
 
     fn append(&self, name: &str, text: &str) {
-        OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path(name))
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     }
 
     #[track_caller]
@@ -58,7 +64,8 @@ impl Followed {
     }
 }
 
-/// Follows `x` in all of `*.log`, which begin with `before`, while `test` runs; until it is seen, `ready.log` is written to.
+/// Follows `x` in all of `*.log`, which begin with `before`, while `test` runs; until it is seen,
+/// `ready.log` is written to.
 fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) -> Totals {
     let directory = TempDir::new().unwrap();
     for (name, text) in before {
@@ -71,7 +78,16 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     let followed = Followed { directory, lines };
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| search.follow(&Plan::default(), "m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
+        let thread = scope.spawn(|| {
+            search.follow(
+                &Plan::default(),
+                "m",
+                &offer,
+                &Narrow::default(),
+                &mut Sent(sender),
+                &cancel,
+            )
+        });
         // However the test ends, so does the search.
         let end = Cancel(&cancel);
         while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {
@@ -183,7 +199,8 @@ fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() 
 
 #[test]
 fn context_comes_with_what_was_written_before_and_with_what_is_written_later() {
-    let query = Query { line_numbers: true, before_context: Some(2), after_context: Some(2), ..query() };
+    let query =
+        Query { line_numbers: true, before_context: Some(2), after_context: Some(2), ..query() };
     follow(&query, &[("a.log", "before\n")], |followed| {
         followed.append("a.log", "2\n3\n");
         followed.append("ready.log", "x seen\n");
@@ -227,7 +244,8 @@ fn context_that_is_too_long_to_be_kept_is_left_out_and_that_is_said_once() {
             followed.append("a.log", &format!("x {number}\n"));
             followed.expect(&["--", &line, &line, &format!("x {number}")]);
             if number == 1 {
-                let said = "message a.log: the lines before a match are longer than 256 KiB: those farthest from it are left out";
+                let said = "message a.log: the lines before a match are longer than 256 KiB: those \
+                farthest from it are left out";
                 followed.expect(&[said]);
             }
         }

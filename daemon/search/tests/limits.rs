@@ -8,12 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Plan, Print, Query, Stopped, Syntax, Window,
+    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Plan, Print,
+    Query, Stopped, Syntax, Window,
 };
 use tempfile::TempDir;
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, ..Query::default() }
+    Query {
+        patterns: vec![pattern.as_bytes().to_vec()],
+        syntax: Syntax::Extended,
+        ..Query::default()
+    }
 }
 
 fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
@@ -78,7 +83,9 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
     for ignore_case in [false, true] {
         for pattern in &bombs {
             let started = Instant::now();
-            let error = Query { ignore_case, print: Print::Matches, ..query(pattern) }.compile().unwrap_err();
+            let error = Query { ignore_case, print: Print::Matches, ..query(pattern) }
+                .compile()
+                .unwrap_err();
             assert_eq!(error, PatternError::TooBig, "{}", &pattern[..20]);
             assert!(started.elapsed() < Duration::from_secs(20), "{}", &pattern[..20]);
         }
@@ -94,15 +101,30 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
 #[test]
 fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched() {
     let directory = TempDir::new().unwrap();
-    std::fs::write(directory.path().join("a"), [&[b'a'; 80], b"!\naac\n".as_slice()].concat()).unwrap();
+    std::fs::write(directory.path().join("a"), [&[b'a'; 80], b"!\naac\n".as_slice()].concat())
+        .unwrap();
     std::fs::write(directory.path().join("b"), b"aac\n").unwrap();
-    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap().files(&Narrow::default()).files;
-    for (syntax, pattern) in [(Syntax::Perl, "^(?:a|a)*?[bc]"), (Syntax::Extended, "^(a|aa)*(a|aa)*(a|aa)*(a|aa)*(b|c)()\\4$")] {
+    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()])
+        .unwrap()
+        .files(&Narrow::default())
+        .files;
+    for (syntax, pattern) in [
+        (Syntax::Perl, "^(?:a|a)*?[bc]"),
+        (Syntax::Extended, "^(a|aa)*(a|aa)*(a|aa)*(a|aa)*(b|c)()\\4$"),
+    ] {
         let started = Instant::now();
         let mut probe = probe(|_| Ok(()));
-        let totals = Query { syntax, ..query(pattern) }.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+        let totals = Query { syntax, ..query(pattern) }.compile().unwrap().run(
+            "m1",
+            &files,
+            &mut probe,
+            &AtomicBool::new(false),
+        );
         if syntax == Syntax::Perl {
-            assert_eq!(probe.messages, [format!("{}: exceeded PCRE's backtracking limit", files[0].path().display())]);
+            assert_eq!(
+                probe.messages,
+                [format!("{}: exceeded PCRE's backtracking limit", files[0].path().display())]
+            );
             assert_eq!((totals.errors, totals.lines, totals.files), (1, 1, 2));
         }
         assert!(started.elapsed() < Duration::from_secs(60));
@@ -111,7 +133,9 @@ fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched()
 
 #[test]
 fn a_search_that_backtracks_ends_when_cancelled() {
-    let (_directory, files) = file(|file| file.write_all(&[&[b'a'; 24], b"!\n".as_slice()].concat().repeat(1_000_000)).unwrap());
+    let (_directory, files) = file(|file| {
+        file.write_all(&[&[b'a'; 24], b"!\n".as_slice()].concat().repeat(1_000_000)).unwrap();
+    });
     let cancel = AtomicBool::new(false);
     let search = Query { syntax: Syntax::Perl, ..query("^(?:a|a)*?[bc]") }.compile().unwrap();
     std::thread::scope(|scope| {
@@ -120,7 +144,9 @@ fn a_search_that_backtracks_ends_when_cancelled() {
         let path = std::fs::canonicalize(files[0].path()).unwrap();
         let is_open = || {
             let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
-            descriptors.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok()).any(|open| open == path)
+            descriptors
+                .filter_map(|one| std::fs::read_link(one.ok()?.path()).ok())
+                .any(|open| open == path)
         };
         while !is_open() {
             assert!(!run.is_finished(), "it ended before it was cancelled");
@@ -141,7 +167,8 @@ fn chunks_are_whole_lines_of_about_the_same_size() {
         }
     });
     let mut probe = probe(|_| Ok(()));
-    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals =
+        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
     assert_eq!(totals.lines, 50_000);
     assert!(probe.chunks.len() > 10);
     assert!(probe.chunks.iter().all(|size| *size < 2 * CHUNK_BYTES));
@@ -195,7 +222,13 @@ fn searches_that_share_their_room_for_long_lines_all_come_to_their_end() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut probe = probe(|_| Ok(()));
-                let totals = query("x").compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+                let totals = query("x").compile().unwrap().run_with(
+                    &plan,
+                    "m1",
+                    &files,
+                    &mut probe,
+                    &AtomicBool::new(false),
+                );
                 assert_eq!((totals.lines, totals.errors), (5, 0), "{:?}", probe.messages);
                 assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(CHUNK_BYTES));
             });
@@ -212,8 +245,19 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
         (Query { json: true, ..query("x") }, Plan::default(), "too long for JSON"),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals = query.compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
-        assert_eq!((totals.errors, probe.messages.len(), probe.chunks.len()), (1, 1, 0), "{:?}", probe.messages);
+        let totals = query.compile().unwrap().run_with(
+            &plan,
+            "m1",
+            &files,
+            &mut probe,
+            &AtomicBool::new(false),
+        );
+        assert_eq!(
+            (totals.errors, probe.messages.len(), probe.chunks.len()),
+            (1, 1, 0),
+            "{:?}",
+            probe.messages
+        );
         assert!(probe.messages[0].contains(why), "{}", probe.messages[0]);
     }
 }
@@ -227,7 +271,8 @@ fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
     });
     // NUL bytes count as line ends, as for GNU grep, so that this is searched through to its end.
     let mut holes = probe(|_| Ok(()));
-    let totals = query("foo").compile().unwrap().run("m1", &files, &mut holes, &AtomicBool::new(false));
+    let totals =
+        query("foo").compile().unwrap().run("m1", &files, &mut holes, &AtomicBool::new(false));
     assert_eq!((totals.errors, totals.lines), (0, 1));
 
     let (_directory, files) = file(|file| {
@@ -238,7 +283,8 @@ fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
         }
     });
     let mut long = probe(|_| Ok(()));
-    let totals = query("foo").compile().unwrap().run("m1", &files, &mut long, &AtomicBool::new(false));
+    let totals =
+        query("foo").compile().unwrap().run("m1", &files, &mut long, &AtomicBool::new(false));
     assert_eq!((totals.errors, totals.lines), (1, 1));
     assert_eq!(long.messages.len(), 1);
     assert!(long.messages[0].contains("is longer than 128 MiB"), "{}", long.messages[0]);
@@ -252,7 +298,8 @@ fn a_stopped_output_ends_the_search() {
         }
     });
     let mut probe = probe(|_| Err(Stopped));
-    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals =
+        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
     assert!(totals.interrupted);
     assert_eq!(probe.chunks.len(), 1);
     assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
@@ -288,7 +335,8 @@ fn a_file_that_grows_while_it_is_read_does_not_keep_the_search_alive() {
         growing.write_all(&block).unwrap();
         Ok(())
     });
-    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals =
+        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
     assert!(!totals.interrupted);
     assert!(totals.bytes <= 150_000 + 16 * 1024 * 1024);
     assert_eq!(totals.bytes % 5, 0, "it ends at a line's end");
@@ -305,7 +353,12 @@ fn early_stops_read_no_more_than_they_need() {
         for invert in [false, true] {
             let pattern = if invert { "nowhere" } else { "line" };
             let query = Query { print, invert, max_count: Some(1), ..query(pattern) };
-            let totals = query.compile().unwrap().run("m1", &files, &mut probe(|_| Ok(())), &AtomicBool::new(false));
+            let totals = query.compile().unwrap().run(
+                "m1",
+                &files,
+                &mut probe(|_| Ok(())),
+                &AtomicBool::new(false),
+            );
             assert!(totals.bytes <= 256 * 1024, "{print:?} {invert} {}", totals.bytes);
             assert_eq!(totals.lines, 1);
         }
@@ -315,7 +368,8 @@ fn early_stops_read_no_more_than_they_need() {
 #[test]
 fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
     let seconds = 1_700_000_000..1_700_200_000;
-    let (_directory, files) = file(|file| seconds.for_each(|second| writeln!(file, "{second} line").unwrap()));
+    let (_directory, files) =
+        file(|file| seconds.for_each(|second| writeln!(file, "{second} line").unwrap()));
     let size = std::fs::metadata(files[0].path()).unwrap().len();
     let window = Window { since: Some(0), until: None };
     for (how, query, plan) in [
@@ -325,8 +379,18 @@ fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
         ("by time", query("nowhere"), Plan { by_time: true, ..Plan::default() }),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals = query.compile().unwrap().run_with(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+        let totals = query.compile().unwrap().run_with(
+            &plan,
+            "m1",
+            &files,
+            &mut probe,
+            &AtomicBool::new(false),
+        );
         assert_eq!((totals.bytes, probe.read.iter().sum()), (size, size), "{how}");
-        assert!(probe.read.iter().filter(|bytes| **bytes > 0).count() > 2, "{how}: {:?}", probe.read);
+        assert!(
+            probe.read.iter().filter(|bytes| **bytes > 0).count() > 2,
+            "{how}: {:?}",
+            probe.read
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What may be read, and what may not: links, `..`, FIFOs, and files that change between being listed and being opened.
+//! What may be read, and what may not: links, `..`, FIFOs, and files that change between being
+//! listed and being opened.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -25,12 +26,17 @@ fn tree(files: &[&str]) -> TempDir {
 }
 
 fn found(directory: &TempDir, globs: &[&str], narrow: &[&str]) -> Found {
-    let globs: Vec<String> = globs.iter().map(|glob| format!("{}/{glob}", directory.path().display())).collect();
+    let globs: Vec<String> =
+        globs.iter().map(|glob| format!("{}/{glob}", directory.path().display())).collect();
     Offer::new(&globs).unwrap().files(&Narrow::new(narrow).unwrap())
 }
 
 fn names(directory: &TempDir, found: &Found) -> Vec<String> {
-    found.files.iter().map(|file| file.path().strip_prefix(directory.path()).unwrap().display().to_string()).collect()
+    found
+        .files
+        .iter()
+        .map(|file| file.path().strip_prefix(directory.path()).unwrap().display().to_string())
+        .collect()
 }
 
 fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
@@ -39,7 +45,12 @@ fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
 
 /// What a search for every line prints of what was found.
 fn read(found: &Found) -> (String, Vec<String>) {
-    let query = Query { patterns: vec![Vec::new()], print: Print::Lines, no_names: true, ..Query::default() };
+    let query = Query {
+        patterns: vec![Vec::new()],
+        print: Print::Lines,
+        no_names: true,
+        ..Query::default()
+    };
     let mut gathered = Gathered::default();
     query.compile().unwrap().run("m1", &found.files, &mut gathered, &AtomicBool::new(false));
     (String::from_utf8(gathered.output).unwrap(), gathered.messages)
@@ -48,7 +59,10 @@ fn read(found: &Found) -> (String, Vec<String>) {
 #[test]
 fn files_come_sorted_and_once() {
     let tree = tree(&["b.log", "a.log", "c.txt", "sub/d.log"]);
-    assert_eq!(listed(&tree, &["*.log", "a.*", "{b,a}.log", "sub/d.log"]), ["a.log", "b.log", "sub/d.log"]);
+    assert_eq!(
+        listed(&tree, &["*.log", "a.*", "{b,a}.log", "sub/d.log"]),
+        ["a.log", "b.log", "sub/d.log"]
+    );
 }
 
 #[test]
@@ -86,7 +100,11 @@ fn a_link_that_is_offered_by_name_is_refused_with_a_message() {
     let found = found(&tree, &["current.log"], &[]);
     assert!(found.files.is_empty());
     assert_eq!(found.problems.len(), 1);
-    assert!(found.problems[0].to_string().ends_with("current.log: is, or lies behind, a symbolic link, which is not followed"));
+    assert!(
+        found.problems[0]
+            .to_string()
+            .ends_with("current.log: is, or lies behind, a symbolic link, which is not followed")
+    );
 }
 
 #[test]
@@ -162,7 +180,8 @@ fn narrowing_is_by_base_name_or_by_whole_path() {
 
 #[test]
 fn more_files_than_the_limit_are_cut_in_order_and_said_to_be() {
-    let names: Vec<String> = (0..memberd_search::MAX_FILES + 5).map(|n| format!("{n:05}.log")).collect();
+    let names: Vec<String> =
+        (0..memberd_search::MAX_FILES + 5).map(|n| format!("{n:05}.log")).collect();
     let tree = TempDir::new().unwrap();
     for name in &names {
         std::fs::File::create(tree.path().join(name)).unwrap();
@@ -190,5 +209,8 @@ fn a_file_that_may_not_be_read_is_an_error_in_greps_words() {
 #[test]
 fn a_file_that_fails_while_it_is_read_is_an_error_in_greps_words() {
     let found = Offer::new(&["/proc/self/mem"]).unwrap().files(&Narrow::default());
-    assert_eq!(read(&found), (String::new(), vec!["m1:/proc/self/mem: Input/output error".to_owned()]));
+    assert_eq!(
+        read(&found),
+        (String::new(), vec!["m1:/proc/self/mem: Input/output error".to_owned()])
+    );
 }

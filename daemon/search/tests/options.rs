@@ -1,6 +1,12 @@
-//! The options against GNU grep: formats, counts, context, colours, binary files and exit statuses, over several files at once.
+//! The options against GNU grep: formats, counts, context, colours, binary files and exit statuses,
+//! over several files at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 
@@ -9,7 +15,9 @@ use support::{Bench, assert_none, query_for};
 
 fn bench() -> Bench {
     let long_line = [b"long foo ".as_slice(), &[b'x'; 100_000], b" foo end\nafter\n"].concat();
-    let many: String = (0..300).map(|n| format!("line {n} {}\n", if n % 7 == 0 { "foo" } else { "bar" })).collect();
+    let many: String = (0..300)
+        .map(|n| format!("line {n} {}\n", if n % 7 == 0 { "foo" } else { "bar" }))
+        .collect();
     Bench::new(&[
         ("empty", b""),
         ("none", b"nothing here\nat all\n"),
@@ -38,13 +46,26 @@ fn odd_bench() -> Bench {
     ])
 }
 
-const PRINTS: [Print; 6] =
-    [Print::Lines, Print::Matches, Print::Count, Print::FilesWithMatch, Print::FilesWithoutMatch, Print::Nothing];
+const PRINTS: [Print; 6] = [
+    Print::Lines,
+    Print::Matches,
+    Print::Count,
+    Print::FilesWithMatch,
+    Print::FilesWithoutMatch,
+    Print::Nothing,
+];
 
 /// Every print mode, with and without the other options.
 fn variants() -> Vec<Query> {
-    let contexts =
-        [(None, None), (Some(1), None), (None, Some(1)), (Some(2), Some(2)), (None, Some(3)), (Some(5), None), (Some(0), None)];
+    let contexts = [
+        (None, None),
+        (Some(1), None),
+        (None, Some(1)),
+        (Some(2), Some(2)),
+        (None, Some(3)),
+        (Some(5), None),
+        (Some(0), None),
+    ];
     let mut variants = Vec::new();
     for print in PRINTS {
         for (before_context, after_context) in contexts {
@@ -103,7 +124,11 @@ fn formats() -> Vec<Query> {
 fn compare(bench: &Bench, patterns: &[&str], variants: &[Query]) {
     let mut differences = Vec::new();
     for (number, variant) in variants.iter().enumerate() {
-        let locales = if number % 3 == 0 { &[Characters::Utf8, Characters::Bytes][..] } else { &[Characters::Utf8] };
+        let locales = if number % 3 == 0 {
+            &[Characters::Utf8, Characters::Bytes][..]
+        } else {
+            &[Characters::Utf8]
+        };
         for characters in locales.iter().copied() {
             let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
             let query = Query { patterns, characters, ..variant.clone() };
@@ -134,8 +159,10 @@ fn formats_are_those_of_gnu_grep() {
 
 #[test]
 fn several_and_empty_and_no_patterns_are_as_in_gnu_grep() {
-    let few: Vec<Query> = variants().into_iter().step_by(61).chain(formats().into_iter().step_by(97)).collect();
-    for patterns in [&["foo", "baz"][..], &[""], &["", "foo"], &[], &["foo\nqux"], &["^$"], &["o*"]] {
+    let few: Vec<Query> =
+        variants().into_iter().step_by(61).chain(formats().into_iter().step_by(97)).collect();
+    for patterns in [&["foo", "baz"][..], &[""], &["", "foo"], &[], &["foo\nqux"], &["^$"], &["o*"]]
+    {
         compare(&bench(), patterns, &few);
     }
 }
@@ -149,7 +176,8 @@ fn files_that_are_no_text_are_taken_as_in_gnu_grep() {
             compare(&bench(), &[pattern], &few);
         }
         if binary != Binary::Text {
-            // Context beside lines that are held back as they are no text is among the known differences.
+            // Context beside lines that are held back as they are no text is among the known
+            // differences.
             few.retain(|query| query.before_context.is_none() && query.after_context.is_none());
         }
         for pattern in ["foo", "", "f.o", "^.*$", "[^x]o"] {
@@ -173,7 +201,9 @@ fn lines_that_end_with_nul_bytes_are_as_in_gnu_grep() {
         .chain(formats().into_iter().step_by(37))
         .map(|query| Query { null_data: true, ..query })
         .collect();
-    for pattern in ["foo", "^foo", "foo$", "^$", "r.f", "[^x]f", "\\s", "", "\\(o\\)\\1", "foo.*foo"] {
+    for pattern in
+        ["foo", "^foo", "foo$", "^$", "r.f", "[^x]f", "\\s", "", "\\(o\\)\\1", "foo.*foo"]
+    {
         compare(&bench, &[pattern], &few);
     }
     let plain = Query { null_data: true, ..Query::default() };
@@ -193,7 +223,10 @@ fn lines_that_end_with_nul_bytes_are_as_in_gnu_grep() {
 
 #[test]
 fn colours_are_written_as_gnu_grep_writes_them() {
-    let bench = Bench::new(&[("crlf", b"foo\r\nbar\r\nfoo x fo\r\n"), ("simple", b"foo\nbar\nfoo bar foo\nbaz\nqux\n\nfoo\n")]);
+    let bench = Bench::new(&[
+        ("crlf", b"foo\r\nbar\r\nfoo x fo\r\n"),
+        ("simple", b"foo\nbar\nfoo bar foo\nbaz\nqux\n\nfoo\n"),
+    ]);
     let mut differences = Vec::new();
     for capabilities in [
         "ms=01;32",

@@ -1,4 +1,5 @@
-//! The pattern languages against GNU grep: which lines are selected, which parts of them match, and the words of errors.
+//! The pattern languages against GNU grep: which lines are selected, which parts of them match, and
+//! the words of errors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -15,8 +16,9 @@ const BASIC: &str = include_str!("tables/basic.txt");
 
 const EXTENDED: &str = include_str!("tables/extended.txt");
 
-/// Extended repetitions of nothing, and braces that may be one. GNU grep's two engines disagree on them: one selects the lines,
-/// the other finds the extents for `-o`, `-w` and `-x`. Ours is the meaning that selects the lines.
+/// Extended repetitions of nothing, and braces that may be one. GNU grep's two engines disagree on
+/// them: one selects the lines, the other finds the extents for `-o`, `-w` and `-x`. Ours is the
+/// meaning that selects the lines.
 const REPEATED_NOTHING: &str = include_str!("tables/repeated-nothing.txt");
 
 /// Patterns that one or both languages refuse.
@@ -35,7 +37,8 @@ const REFERENCES: &str = include_str!("tables/references.txt");
 /// Perl's.
 const PERL: &str = include_str!("tables/perl.txt");
 
-/// Patterns with bytes that are part of no character, and patterns of other characters than ASCII's.
+/// Patterns with bytes that are part of no character, and patterns of other characters than
+/// ASCII's.
 const BYTES: &[&[u8]] = &[
     b"\xff",
     b"a\xff",
@@ -61,12 +64,20 @@ const BYTES: &[&[u8]] = &[
 ];
 
 /// Tries every pattern with every option set, in both locales.
-fn compare_all<P: AsRef<[u8]>>(bench: &Bench, patterns: impl IntoIterator<Item = P>, variants: &[Query]) {
+fn compare_all<P: AsRef<[u8]>>(
+    bench: &Bench,
+    patterns: impl IntoIterator<Item = P>,
+    variants: &[Query],
+) {
     let mut differences = Vec::new();
     for pattern in patterns {
         for variant in variants {
             for characters in [Characters::Utf8, Characters::Bytes] {
-                let query = Query { patterns: vec![pattern.as_ref().to_vec()], characters, ..variant.clone() };
+                let query = Query {
+                    patterns: vec![pattern.as_ref().to_vec()],
+                    characters,
+                    ..variant.clone()
+                };
                 if !differs_knowingly(&query) {
                     differences.extend(bench.difference(&query));
                 }
@@ -88,14 +99,21 @@ fn differs_knowingly(query: &Query) -> bool {
     match std::str::from_utf8(&query.patterns[0]).unwrap_or_default() {
         // -w and a pattern that also matches the empty string.
         "**" | "$*" | "[^a]*" => query.words && query.print == Print::Lines,
-        // -i -o and a backslash before an ordinary letter: GNU selects the line and then finds no match in it.
-        "\\d" | "\\n" if query.syntax != Syntax::Perl => query.ignore_case && query.print == Print::Matches,
-        // -i and a range that is not between letters: in the C locale GNU grep's two engines disagree.
+        // -i -o and a backslash before an ordinary letter: GNU selects the line and then finds no
+        // match in it.
+        "\\d" | "\\n" if query.syntax != Syntax::Perl => {
+            query.ignore_case && query.print == Print::Matches
+        }
+        // -i and a range that is not between letters: in the C locale GNU grep's two engines
+        // disagree.
         "[--a]" | "[[.-.]-a]" | "[\\-z]" => !utf8 && query.ignore_case,
         // glibc's C.UTF-8 has no ranges beyond ASCII.
         "[\u{e0}-\u{ff}]" => utf8,
-        // A setting at the beginning of a Perl pattern is in GNU grep's way with -w, a comment in ours with -x.
-        pattern if query.syntax == Syntax::Perl && pattern.starts_with("(*") => query.words && !query.whole_lines,
+        // A setting at the beginning of a Perl pattern is in GNU grep's way with -w, a comment in
+        // ours with -x.
+        pattern if query.syntax == Syntax::Perl && pattern.starts_with("(*") => {
+            query.words && !query.whole_lines
+        }
         pattern if pattern.starts_with("(?x)") => query.whole_lines,
         _ => false,
     }
@@ -158,9 +176,11 @@ fn bytes_match_what_they_match_in_gnu_grep() {
     let bench = Bench::new(&[("odd", odd), ("lines", LINES)]);
     for syntax in [Syntax::Basic, Syntax::Fixed] {
         // Words beside bytes that are no characters are among the known differences.
-        let variants: Vec<Query> = variants(syntax).into_iter().filter(|query| !query.words).collect();
+        let variants: Vec<Query> =
+            variants(syntax).into_iter().filter(|query| !query.words).collect();
         compare_all(&bench, BYTES, &variants);
-        let text: Vec<Query> = variants.into_iter().map(|query| Query { binary: Binary::Text, ..query }).collect();
+        let text: Vec<Query> =
+            variants.into_iter().map(|query| Query { binary: Binary::Text, ..query }).collect();
         compare_all(&bench, BYTES, &text);
     }
 }
@@ -171,6 +191,7 @@ fn patterns_are_refused_in_the_words_of_gnu_grep() {
         compare_all(&bench(), BAD.lines(), &[query(syntax, Print::Lines)]);
     }
     compare_all(&bench(), BAD_PERL.lines(), &[query(Syntax::Perl, Print::Lines)]);
-    let several = Query { patterns: vec![b"a".to_vec(), b"b".to_vec()], ..query(Syntax::Perl, Print::Lines) };
+    let several =
+        Query { patterns: vec![b"a".to_vec(), b"b".to_vec()], ..query(Syntax::Perl, Print::Lines) };
     assert_eq!(bench().difference(&several), None);
 }

@@ -35,13 +35,16 @@ fn extended() -> impl Strategy<Value = String> {
     let expression = leaf.prop_recursive(3, 12, 3, move |inner| {
         let several = prop::collection::vec(inner.clone(), 1..3).prop_map(|parts| parts.concat());
         prop_oneof![
-            (several.clone(), suffix.clone()).prop_map(|(inner, suffix)| format!("({inner}){suffix}")),
-            (several.clone(), several.clone(), suffix.clone()).prop_map(|(a, b, suffix)| format!("({a}|{b}){suffix}")),
+            (several.clone(), suffix.clone())
+                .prop_map(|(inner, suffix)| format!("({inner}){suffix}")),
+            (several.clone(), several.clone(), suffix.clone())
+                .prop_map(|(a, b, suffix)| format!("({a}|{b}){suffix}")),
             (several.clone(), several.clone()).prop_map(|(a, b)| format!("{a}|{b}")),
             several,
         ]
     });
-    (edge.clone(), expression, edge).prop_map(|(start, expression, end)| format!("{start}({expression}){end}"))
+    (edge.clone(), expression, edge)
+        .prop_map(|(start, expression, end)| format!("{start}({expression}){end}"))
 }
 
 /// An extended pattern, of those above, as a basic one.
@@ -57,15 +60,20 @@ fn basic_spelling(extended: &str) -> String {
 
 /// Extended patterns with back-references to one or two groups.
 fn references() -> impl Strategy<Value = String> {
-    let inside = prop::sample::select(vec!["a", "b", ".", "[ab]", "ab", "a*", "a|b", "[^a]", "\\w", "foo", "\u{e9}", "a?b"]);
+    let inside = prop::sample::select(vec![
+        "a", "b", ".", "[ab]", "ab", "a*", "a|b", "[^a]", "\\w", "foo", "\u{e9}", "a?b",
+    ]);
     let between = prop::sample::select(vec!["", "", "b", ".", ".*", " ", "c?", "[ab]*"]);
     let suffix = prop::sample::select(vec!["", "", "", "*", "+", "{2}"]);
     let edge = prop::sample::select(vec!["", "", "", "^", "$", "\\b"]);
     let one = (inside.clone(), between.clone(), suffix.clone())
         .prop_map(|(inside, between, suffix)| format!("({inside}){between}\\1{suffix}"));
-    let two = (inside.clone(), inside, between, suffix)
-        .prop_map(|(first, second, between, suffix)| format!("({first})({second}){between}\\2{suffix}\\1"));
-    (edge.clone(), prop_oneof![one, two], edge).prop_map(|(start, middle, end)| format!("{start}{middle}{end}"))
+    let two =
+        (inside.clone(), inside, between, suffix).prop_map(|(first, second, between, suffix)| {
+            format!("({first})({second}){between}\\2{suffix}\\1")
+        });
+    (edge.clone(), prop_oneof![one, two], edge)
+        .prop_map(|(start, middle, end)| format!("{start}{middle}{end}"))
 }
 
 /// Perl patterns, without the classes that Debian 12's PCRE2 gets wrong (see README.md).
@@ -99,8 +107,13 @@ fn perl() -> impl Strategy<Value = String> {
     let piece = (atom, suffix).prop_map(|(atom, suffix)| match atom {
         // An assertion is not repeated.
         "\\b" | "(?i)B" => atom.to_owned(),
-        _ if atom.starts_with("(?=") || atom.starts_with("(?!") || atom.starts_with("(?<") => atom.to_owned(),
-        _ if atom.len() > 1 && !atom.starts_with(['[', '(', '\\']) || atom.starts_with("(a)\\") || atom.starts_with("\\Q") => {
+        _ if atom.starts_with("(?=") || atom.starts_with("(?!") || atom.starts_with("(?<") => {
+            atom.to_owned()
+        }
+        _ if atom.len() > 1 && !atom.starts_with(['[', '(', '\\'])
+            || atom.starts_with("(a)\\")
+            || atom.starts_with("\\Q") =>
+        {
             format!("(?:{atom}){suffix}")
         }
         _ => format!("{atom}{suffix}"),
@@ -108,14 +121,20 @@ fn perl() -> impl Strategy<Value = String> {
     (edge.clone(), prop::collection::vec(piece, 1..4), edge).prop_map(|(start, pieces, end)| {
         // Only the first pair of parentheses is number 1.
         let middle = pieces.concat();
-        if middle.contains("\\1") && middle.matches("(a").count() > 1 { "a".to_owned() } else { format!("{start}{middle}{end}") }
+        if middle.contains("\\1") && middle.matches("(a").count() > 1 {
+            "a".to_owned()
+        } else {
+            format!("{start}{middle}{end}")
+        }
     })
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
-    let plain = vec!["a", "b", "c", "d", "ab", "foo", "A", "B", "_", " ", "-", "\u{e9}", "1", "\n", "\n"];
+    let plain =
+        vec!["a", "b", "c", "d", "ab", "foo", "A", "B", "_", " ", "-", "\u{e9}", "1", "\n", "\n"];
     let plain = prop::sample::select(plain).prop_map(|word| word.as_bytes().to_vec());
-    let odd = prop::sample::select(vec![&b"\xff"[..], b"\xc3", b"\0", b"\r\n"]).prop_map(<[u8]>::to_vec);
+    let odd =
+        prop::sample::select(vec![&b"\xff"[..], b"\xc3", b"\0", b"\r\n"]).prop_map(<[u8]>::to_vec);
     let word = prop_oneof![40 => plain.clone(), 1 => odd];
     prop_oneof![
         prop::collection::vec(plain, 0..60).prop_map(|words| words.concat()),
@@ -136,11 +155,17 @@ fn query() -> impl Strategy<Value = Query> {
         Print::Nothing,
     ]);
     let patterns = prop_oneof![
-        (Just(Syntax::Basic), prop::collection::vec(extended().prop_map(|pattern| basic_spelling(&pattern)), 1..3)),
+        (
+            Just(Syntax::Basic),
+            prop::collection::vec(extended().prop_map(|pattern| basic_spelling(&pattern)), 1..3)
+        ),
         (Just(Syntax::Extended), prop::collection::vec(extended(), 1..3)),
         (Just(Syntax::Fixed), prop::collection::vec("[abcf_ -]{1,3}", 1..3)),
         (Just(Syntax::Extended), prop::collection::vec(references(), 1..2)),
-        (Just(Syntax::Basic), prop::collection::vec(references().prop_map(|pattern| basic_spelling(&pattern)), 1..3)),
+        (
+            Just(Syntax::Basic),
+            prop::collection::vec(references().prop_map(|pattern| basic_spelling(&pattern)), 1..3)
+        ),
         (Just(Syntax::Perl), prop::collection::vec(perl(), 1..2)),
     ];
     let flags = prop::array::uniform7(any::<bool>());
@@ -148,33 +173,35 @@ fn query() -> impl Strategy<Value = Query> {
     let context = || prop::option::weighted(0.3, 0..3_u32);
     let limits = (prop::option::weighted(0.3, 0..4_u64), context(), context());
     let binary = prop::sample::select(vec![Binary::Report, Binary::Text, Binary::Skip]);
-    (patterns, print, flags, rare, limits, binary).prop_map(|((syntax, patterns), print, flags, rare, limits, binary)| {
-        let [ignore_case, invert, words, line_numbers, color, byte_offsets, bytes] = flags;
-        let [whole_lines, null_data, initial_tab, null_after_names, no_separator] = rare;
-        let separator = if no_separator { None } else { Query::default().group_separator };
-        Query {
-            patterns: patterns.into_iter().map(String::into_bytes).collect(),
-            syntax,
-            characters: if bytes { Characters::Bytes } else { Characters::Utf8 },
-            ignore_case,
-            invert,
-            words,
-            whole_lines,
-            null_data,
-            print,
-            line_numbers,
-            byte_offsets,
-            initial_tab,
-            null_after_names,
-            max_count: limits.0,
-            before_context: limits.1,
-            after_context: limits.2,
-            group_separator: separator,
-            binary,
-            colors: color.then(Colors::default),
-            ..Query::default()
-        }
-    })
+    (patterns, print, flags, rare, limits, binary).prop_map(
+        |((syntax, patterns), print, flags, rare, limits, binary)| {
+            let [ignore_case, invert, words, line_numbers, color, byte_offsets, bytes] = flags;
+            let [whole_lines, null_data, initial_tab, null_after_names, no_separator] = rare;
+            let separator = if no_separator { None } else { Query::default().group_separator };
+            Query {
+                patterns: patterns.into_iter().map(String::into_bytes).collect(),
+                syntax,
+                characters: if bytes { Characters::Bytes } else { Characters::Utf8 },
+                ignore_case,
+                invert,
+                words,
+                whole_lines,
+                null_data,
+                print,
+                line_numbers,
+                byte_offsets,
+                initial_tab,
+                null_after_names,
+                max_count: limits.0,
+                before_context: limits.1,
+                after_context: limits.2,
+                group_separator: separator,
+                binary,
+                colors: color.then(Colors::default),
+                ..Query::default()
+            }
+        },
+    )
 }
 
 /// The differences that README.md lists, where random searches run into them.
@@ -182,20 +209,26 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
     let shows_extents = query.colors.is_some() || query.print == Print::Matches;
     let pattern = query.patterns.concat();
     let has = |piece: &str| pattern.windows(piece.len()).any(|part| part == piece.as_bytes());
-    let has_lengths = ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator)) || query.patterns.len() > 1;
+    let has_lengths =
+        ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator)) || query.patterns.len() > 1;
     let has_edges = query.words || ["\\<", "\\>", "\\b", "\\B"].iter().any(|edge| has(edge));
     let context = query.before_context.is_some() || query.after_context.is_some();
     let prints_lines = matches!(query.print, Print::Lines | Print::Matches);
-    let odd = query.characters == Characters::Utf8 && texts.iter().any(|text| std::str::from_utf8(text).is_err());
+    let odd = query.characters == Characters::Utf8
+        && texts.iter().any(|text| std::str::from_utf8(text).is_err());
     let perl = query.syntax == Syntax::Perl;
     let references = !perl && query.syntax != Syntax::Fixed && has("\\1");
-    // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is seen.
+    // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is
+    // seen.
     let early = !query.null_data
         && query.binary != Binary::Text
-        && texts.iter().any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
+        && texts
+            .iter()
+            .any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
     (query.whole_lines && shows_extents && !perl)
-        // With -w it has its own way with patterns that match the empty string or at several lengths, and with back-references.
+        // With -w it has its own way with patterns that match the empty string or at several
+        // lengths, and with back-references.
         || (query.words && !perl && (references || matches_empty(query) || (shows_extents && has_lengths)))
         // Extents of back-references are the longest there, and the first here.
         || (references && shows_extents)
@@ -210,7 +243,12 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
 
 /// Whether any pattern can match the empty string.
 fn matches_empty(query: &Query) -> bool {
-    let empty = Query { patterns: query.patterns.clone(), syntax: query.syntax, print: Print::Count, ..query_for("") };
+    let empty = Query {
+        patterns: query.patterns.clone(),
+        syntax: query.syntax,
+        print: Print::Count,
+        ..query_for("")
+    };
     Bench::new(&[("empty", b"\n")]).ours(&empty).status == 0
 }
 
@@ -222,7 +260,13 @@ fn configuration() -> ProptestConfig {
         fixed @ RngSeed::Fixed(_) => fixed,
     };
     let cases = configuration.cases.max(1000);
-    ProptestConfig { rng_seed, cases, max_shrink_iters: 1000, failure_persistence: None, ..configuration }
+    ProptestConfig {
+        rng_seed,
+        cases,
+        max_shrink_iters: 1000,
+        failure_persistence: None,
+        ..configuration
+    }
 }
 
 proptest! {

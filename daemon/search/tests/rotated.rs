@@ -24,7 +24,8 @@ fn zstd(text: &[u8]) -> Vec<u8> {
 }
 
 fn xz(text: &[u8], level: u32) -> Vec<u8> {
-    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(level)).unwrap();
+    let mut encoder =
+        lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(level)).unwrap();
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
 }
@@ -44,7 +45,11 @@ fn rotated() -> Narrow {
 }
 
 fn names(found: &Found) -> Vec<&str> {
-    found.files.iter().map(|file| file.path().file_name().and_then(|name| name.to_str()).unwrap()).collect()
+    found
+        .files
+        .iter()
+        .map(|file| file.path().file_name().and_then(|name| name.to_str()).unwrap())
+        .collect()
 }
 
 fn search(query: &Query, found: &Found) -> (String, Vec<String>) {
@@ -73,25 +78,39 @@ fn rotated_files_come_before_theirs_the_oldest_first() {
         "c.log.1",
     ];
     write(&directory, &all.map(|name| (name, content)));
-    let chain = ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
+    let chain =
+        ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
     assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
     assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
     assert_eq!(names(&found(&directory, "*.log", &Narrow::default())), ["a.log", "b.log"]);
-    // Offered themselves, they come once all the same; what has no file that it was rotated away from stands for itself.
-    assert_eq!(names(&found(&directory, "*", &rotated())), [&chain[..], &["b.log", "b.log.old", "c.log.1"]].concat());
+    // Offered themselves, they come once all the same; what has no file that it was rotated away
+    // from stands for itself.
+    assert_eq!(
+        names(&found(&directory, "*", &rotated())),
+        [&chain[..], &["b.log", "b.log.old", "c.log.1"]].concat()
+    );
 }
 
 #[test]
 fn of_a_file_that_is_being_compressed_the_whole_one_is_read() {
     let directory = TempDir::new().unwrap();
-    write(&directory, &[("a.log", b"2\n"), ("a.log.1", b"1\n"), ("a.log.1.gz", &gzip(b"1\n")[..10])]);
-    assert_eq!(search(&every_line(), &found(&directory, "a.log", &rotated())), ("1\n2\n".to_owned(), vec![]));
+    write(
+        &directory,
+        &[("a.log", b"2\n"), ("a.log.1", b"1\n"), ("a.log.1.gz", &gzip(b"1\n")[..10])],
+    );
+    assert_eq!(
+        search(&every_line(), &found(&directory, "a.log", &rotated())),
+        ("1\n2\n".to_owned(), vec![])
+    );
 }
 
 #[test]
 fn narrowing_is_by_the_file_and_excluding_by_each() {
     let directory = TempDir::new().unwrap();
-    write(&directory, &[("a.log", b""), ("a.log.1", b""), ("a.log.2.gz", b""), ("b.log", b""), ("b.log.1", b"")]);
+    write(
+        &directory,
+        &[("a.log", b""), ("a.log.1", b""), ("a.log.2.gz", b""), ("b.log", b""), ("b.log.1", b"")],
+    );
     let narrow = Narrow::new(&["a.log"]).unwrap().rotated(true);
     assert_eq!(names(&found(&directory, "*.log", &narrow)), ["a.log.2.gz", "a.log.1", "a.log"]);
     let narrow = narrow.exclude(&["*.gz"]).unwrap();
@@ -107,7 +126,10 @@ fn only_regular_files_in_the_same_directory_are_taken() {
     symlink(outside.path().join("secret"), directory.path().join("a.log.1")).unwrap();
     std::fs::create_dir(directory.path().join("a.log.2")).unwrap();
     nix::unistd::mkfifo(&directory.path().join("a.log.3"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert_eq!(search(&every_line(), &found(&directory, "a.log", &rotated())), ("a\n".to_owned(), vec![]));
+    assert_eq!(
+        search(&every_line(), &found(&directory, "a.log", &rotated())),
+        ("a\n".to_owned(), vec![])
+    );
 }
 
 #[test]
@@ -124,24 +146,47 @@ fn a_rotated_file_that_becomes_a_link_before_it_is_opened_is_not_read() {
 #[test]
 fn compressed_files_are_searched_as_what_they_decompress_to() {
     let directory = TempDir::new().unwrap();
-    let text: Vec<u8> = (0..50_000).flat_map(|n| format!("line {n} of many\n").into_bytes()).collect();
+    let text: Vec<u8> =
+        (0..50_000).flat_map(|n| format!("line {n} of many\n").into_bytes()).collect();
     // By what they hold, not by their names.
-    write(&directory, &[("a", &text), ("b", &gzip(&text)), ("c", &zstd(&text)), ("d", &xz(&text, 6)), ("e.gz", &text)]);
-    let query = Query { patterns: vec!["9999 ".into()], line_numbers: true, no_names: true, ..Query::default() };
+    write(
+        &directory,
+        &[
+            ("a", &text),
+            ("b", &gzip(&text)),
+            ("c", &zstd(&text)),
+            ("d", &xz(&text, 6)),
+            ("e.gz", &text),
+        ],
+    );
+    let query = Query {
+        patterns: vec!["9999 ".into()],
+        line_numbers: true,
+        no_names: true,
+        ..Query::default()
+    };
     let found = found(&directory, "*", &Narrow::default());
     let (output, messages) = search(&query, &found);
     assert_eq!(messages, [""; 0]);
-    let lines: Vec<String> = [9999, 19_999, 29_999, 39_999, 49_999].map(|n| format!("{}:line {n} of many\n", n + 1)).to_vec();
+    let lines: Vec<String> = [9999, 19_999, 29_999, 39_999, 49_999]
+        .map(|n| format!("{}:line {n} of many\n", n + 1))
+        .to_vec();
     assert_eq!(output, lines.concat().repeat(5));
-    let totals = query.compile().unwrap().run("m1", &found.files, &mut Gathered::default(), &AtomicBool::new(false));
+    let totals = query.compile().unwrap().run(
+        "m1",
+        &found.files,
+        &mut Gathered::default(),
+        &AtomicBool::new(false),
+    );
     assert_eq!((totals.files, totals.bytes), (5, 5 * text.len() as u64));
 }
 
 #[test]
 fn what_cannot_be_decompressed_is_an_error_and_the_rest_goes_on() {
     let directory = TempDir::new().unwrap();
-    let random: Vec<u8> =
-        (0..300_000u64).map(|n| (n.wrapping_mul(n).wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] | 1).collect();
+    let random: Vec<u8> = (0..300_000u64)
+        .map(|n| (n.wrapping_mul(n).wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0] | 1)
+        .collect();
     let whole = gzip(&[b"first\n".as_slice(), &random].concat());
     write(
         &directory,

@@ -1,6 +1,11 @@
 //! The threads of a search: their number and their priority.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::fs;
 use std::num::NonZero;
@@ -33,7 +38,8 @@ fn large() -> (TempDir, Vec<OfferedFile>) {
     (directory, files)
 }
 
-/// The nice value in a file like /proc/self/stat. The name in parentheses may hold anything; it is the 17th field after that.
+/// The nice value in a file like /proc/self/stat. The name in parentheses may hold anything; it is
+/// the 17th field after that.
 fn nice(stat: &str) -> i64 {
     stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()
 }
@@ -48,7 +54,8 @@ fn nice_values(name: &str) -> Vec<i64> {
 fn run(plan: &Plan, look: impl FnOnce()) {
     let (_directory, files) = large();
     let search = Query { patterns: vec!["line".into()], ..Query::default() }.compile().unwrap();
-    let totals = search.run_with(plan, "m1", &files, &mut AtFirst(Some(look)), &AtomicBool::new(false));
+    let totals =
+        search.run_with(plan, "m1", &files, &mut AtFirst(Some(look)), &AtomicBool::new(false));
     assert_eq!(totals.lines, 500_000);
 }
 

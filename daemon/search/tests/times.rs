@@ -5,7 +5,9 @@
 use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Binary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window};
+use memberd_search::{
+    Binary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -50,13 +52,17 @@ fn files(texts: &[(&str, &[u8])]) -> (TempDir, Vec<OfferedFile>) {
     for (name, text) in texts {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
-    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap().files(&Narrow::default()).files;
+    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()])
+        .unwrap()
+        .files(&Narrow::default())
+        .files;
     (directory, files)
 }
 
 fn run(query: &Query, plan: &Plan, files: &[OfferedFile]) -> (Kept, Totals) {
     let mut kept = Kept::default();
-    let totals = query.compile().unwrap().run_with(plan, "m1", files, &mut kept, &AtomicBool::new(false));
+    let totals =
+        query.compile().unwrap().run_with(plan, "m1", files, &mut kept, &AtomicBool::new(false));
     assert!(!totals.interrupted);
     (kept, totals)
 }
@@ -74,19 +80,35 @@ fn since_is_within_and_until_is_not() {
     let (kept, totals) = run(&query("n"), &window(Some(THEN + 3000), Some(THEN + 6000)), &files);
     assert_eq!(kept.output, line(3000, "n3") + &line(4000, "n4") + &line(5000, "n5"));
     assert_eq!(totals.lines, 3);
-    assert_eq!(run(&query("n"), &window(Some(THEN + 9000), None), &files).0.output, line(9000, "n9"));
+    assert_eq!(
+        run(&query("n"), &window(Some(THEN + 9000), None), &files).0.output,
+        line(9000, "n9")
+    );
     assert_eq!(run(&query("n"), &window(None, Some(THEN + 1)), &files).0.output, line(0, "n0"));
     assert_eq!(run(&query("n"), &window(Some(THEN + 9001), None), &files).0.output, "");
 }
 
 #[test]
 fn a_line_without_a_time_belongs_to_the_line_before() {
-    let text = ["head\n", &line(0, "a"), "  at a\n", &line(1000, "b"), "  at b\n", "\n", &line(2000, "c"), "  at c"].concat();
+    let text = [
+        "head\n",
+        &line(0, "a"),
+        "  at a\n",
+        &line(1000, "b"),
+        "  at b\n",
+        "\n",
+        &line(2000, "c"),
+        "  at c",
+    ]
+    .concat();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
     let numbered = Query { line_numbers: true, ..query("at") };
     let (kept, _) = run(&numbered, &window(Some(THEN + 500), Some(THEN + 1500)), &files);
     assert_eq!(kept.output, "5:  at b\n");
-    assert_eq!(run(&query("."), &window(None, Some(THEN + 500)), &files).0.output, line(0, "a") + "  at a\n");
+    assert_eq!(
+        run(&query("."), &window(None, Some(THEN + 500)), &files).0.output,
+        line(0, "a") + "  at a\n"
+    );
     assert_eq!(run(&query("at"), &window(Some(THEN + 1500), None), &files).0.output, "  at c\n");
 }
 
@@ -101,7 +123,8 @@ fn context_does_not_reach_beyond_the_window() {
 
 #[test]
 fn that_no_line_has_a_time_is_said() {
-    let (_directory, files) = files(&[("a", b"no time\n"), ("b", b""), ("c", line(0, "time").as_bytes())]);
+    let (_directory, files) =
+        files(&[("a", b"no time\n"), ("b", b""), ("c", line(0, "time").as_bytes())]);
     let (kept, totals) = run(&query("time"), &window(Some(THEN), None), &files);
     assert_eq!(kept.messages, ["a: no line carries a time that is understood: none is searched"]);
     assert_eq!((kept.output, totals.errors), (line(0, "time"), 0));
@@ -111,10 +134,13 @@ fn that_no_line_has_a_time_is_said() {
 
 #[test]
 fn a_large_ordered_file_is_not_read_but_where_it_matters() {
-    let text: String = (0..200_000).map(|n| line(n * 1000, "a line of some length, so that the file is large")).collect();
+    let text: String = (0..200_000)
+        .map(|n| line(n * 1000, "a line of some length, so that the file is large"))
+        .collect();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
     let numbered = Query { line_numbers: true, ..query("line") };
-    let (kept, totals) = run(&numbered, &window(Some(THEN + 100_000_000), Some(THEN + 100_010_000)), &files);
+    let (kept, totals) =
+        run(&numbered, &window(Some(THEN + 100_000_000), Some(THEN + 100_010_000)), &files);
     assert_eq!(totals.lines, 10);
     assert!(kept.output.starts_with("100001:2026-11-22T05:07:13.000Z"), "{}", kept.output);
     assert!(totals.bytes < 1000, "only what is in the window is searched: {}", totals.bytes);
@@ -122,13 +148,16 @@ fn a_large_ordered_file_is_not_read_but_where_it_matters() {
 
 #[test]
 fn a_file_that_is_not_ordered_is_filtered() {
-    let text: String = (0..20_000i64).map(|n| line((n * 7919) % 20_000 * 1000, &format!("n{n}"))).collect();
+    let text: String =
+        (0..20_000i64).map(|n| line((n * 7919) % 20_000 * 1000, &format!("n{n}"))).collect();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
-    let (_, totals) = run(&query("n"), &window(Some(THEN + 5_000_000), Some(THEN + 6_000_000)), &files);
+    let (_, totals) =
+        run(&query("n"), &window(Some(THEN + 5_000_000), Some(THEN + 6_000_000)), &files);
     assert_eq!(totals.lines, 1000);
 }
 
-/// Lines with their times, hardly out of order, some of them without: `(text, time that it counts as)`.
+/// Lines with their times, hardly out of order, some of them without: `(text, time that it counts
+/// as)`.
 fn log() -> impl Strategy<Value = Vec<(String, Option<i64>)>> {
     let line = (0..200i64, -20_000..20_000i64, 0..300usize, prop::bool::weighted(0.1));
     proptest::collection::vec(line, 1500..4000).prop_map(|lines| {
@@ -212,7 +241,10 @@ fn a_chain_of_rotated_files_is_one_stream_and_time_does_not_go_back() {
     write("a.log", &("still a2\n".to_owned() + &line(4000, "late") + &line(6000, "a3")));
     write("b.log", &(line(1000, "b1") + &line(5500, "b2")));
     let narrow = Narrow::default().rotated(true);
-    let files = Offer::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap().files(&narrow).files;
+    let files = Offer::new(&[directory.path().join("*.log").to_str().unwrap()])
+        .unwrap()
+        .files(&narrow)
+        .files;
     let plan = Plan { by_time: true, ..Plan::default() };
     let (kept, _) = run(&Query { line_numbers: true, ..query("") }, &plan, &files);
     let expected = [
@@ -259,29 +291,53 @@ fn in_the_order_of_time_each_line_comes_with_its_context() {
     let plan = Plan { by_time: true, ..Plan::default() };
     let query = Query { before_context: Some(1), after_context: Some(1), ..query("[ab][257]$") };
     let (kept, totals) = run(&query, &plan, &files);
-    let words: Vec<&str> = separated(&kept).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    let words: Vec<&str> =
+        separated(&kept).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
     assert_eq!(words, ["a1", "a2", "a3", "a4", "a5", "a12", "--", "b6", "b7", "b8"]);
     assert_eq!(totals.lines, 3);
     assert!(kept.timed.is_sorted_by_key(|(time, _)| *time), "{:?}", kept.timed);
     // The context has its line's time: a12 comes long before b6.
-    assert!(kept.timed.contains(&(THEN + 5000, line(4000, "a4") + &line(5000, "a5") + &line(12_000, "a12"))), "{:?}", kept.timed);
+    assert!(
+        kept.timed
+            .contains(&(THEN + 5000, line(4000, "a4") + &line(5000, "a5") + &line(12_000, "a12"))),
+        "{:?}",
+        kept.timed
+    );
 
-    let between = Query { patterns: vec!["[ab][1-8]$".into()], before_context: None, after_context: Some(0), ..query };
-    let words: Vec<&str> =
-        separated(&run(&between, &plan, &files).0).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    let between = Query {
+        patterns: vec!["[ab][1-8]$".into()],
+        before_context: None,
+        after_context: Some(0),
+        ..query
+    };
+    let words: Vec<&str> = separated(&run(&between, &plan, &files).0)
+        .leak()
+        .lines()
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect();
     assert_eq!(words, ["a1", "--", "b1", "--", "a2", "a3", "a4", "a5", "--", "b6", "b7", "b8"]);
 }
 
 #[test]
 fn context_in_the_order_of_time_is_that_of_the_file_across_all_its_parts() {
-    let text: String =
-        (0..9_000).map(|n| line(n * 10, &format!("n{n} {}", if n % 997 < 2 { "here" } else { "there" }))).collect();
+    let text: String = (0..9_000)
+        .map(|n| line(n * 10, &format!("n{n} {}", if n % 997 < 2 { "here" } else { "there" })))
+        .collect();
     assert!(text.len() > 4 * 64 * 1024, "several parts");
     let (_directory, files) = files(&[("a", text.as_bytes())]);
-    for (before, after, max_count) in
-        [(Some(3), Some(2), None), (None, Some(1500), None), (Some(2000), None, None), (Some(1), Some(900), Some(3))]
-    {
-        let query = Query { before_context: before, after_context: after, max_count, line_numbers: true, ..query(" here") };
+    for (before, after, max_count) in [
+        (Some(3), Some(2), None),
+        (None, Some(1500), None),
+        (Some(2000), None, None),
+        (Some(1), Some(900), Some(3)),
+    ] {
+        let query = Query {
+            before_context: before,
+            after_context: after,
+            max_count,
+            line_numbers: true,
+            ..query(" here")
+        };
         let (plain, _) = run(&query, &Plan::default(), &files);
         let (merged, _) = run(&query, &Plan { by_time: true, ..Plan::default() }, &files);
         assert_eq!(separated(&merged), plain.output, "{before:?} {after:?} {max_count:?}");
@@ -294,15 +350,20 @@ fn more_files_than_can_be_open_at_once_are_refused_in_the_order_of_time() {
     let texts: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x\n"[..])).collect();
     let (_directory, files) = files(&texts);
     let (kept, totals) = run(&query("x"), &Plan { by_time: true, ..Plan::default() }, &files);
-    assert_eq!(kept.messages, ["257 files cannot be merged in the order of time, only 256: name fewer"]);
+    assert_eq!(
+        kept.messages,
+        ["257 files cannot be merged in the order of time, only 256: name fewer"]
+    );
     assert_eq!(totals.errors, 1);
 }
 
 #[test]
 fn merged_files_that_are_no_text_are_skipped_when_that_is_asked_for() {
     let texts = [line(1, "n a"), line(2, "n\0 b"), line(3, "n c")];
-    let (_directory, files) =
-        files(&[("binary", (texts[1].clone() + &texts[0]).as_bytes()), ("text", (texts[0].clone() + &texts[2]).as_bytes())]);
+    let (_directory, files) = files(&[
+        ("binary", (texts[1].clone() + &texts[0]).as_bytes()),
+        ("text", (texts[0].clone() + &texts[2]).as_bytes()),
+    ]);
     let plan = Plan { by_time: true, ..Plan::default() };
     let (kept, totals) = run(&Query { binary: Binary::Skip, ..query("n") }, &plan, &files);
     let found: String = kept.timed.iter().map(|(_, lines)| lines.as_str()).collect();

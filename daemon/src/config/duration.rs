@@ -3,27 +3,43 @@
 use std::time::Duration;
 
 /// The units and their milliseconds, the smallest first.
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Reads `500ms`, `1.75s`, `2m`, `24h` or `1d`, exact to the millisecond.
 ///
 /// # Errors
 /// One line that says what is wrong and, when it can be guessed, what to write.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    let number_end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let number_end = text
+        .find(|character: char| !character.is_ascii_digit() && character != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(number_end);
     if !number.is_empty() && unit.is_empty() {
         return Err(format!("{text:?} has no unit: write \"{number}s\""));
     }
     let unit_millis = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, millis)| *millis);
     let (Some(unit_millis), Some((whole, fraction))) = (unit_millis, digits(number)) else {
-        return Err(format!("{text:?} is not a span of time: write a number and ms, s, m, h or d, such as \"500ms\""));
+        return Err(format!(
+            "{text:?} is not a span of time: write a number and ms, s, m, h or d, such as \"500ms\""
+        ));
     };
     let too_long = || format!("{text:?} is too long");
-    let mut millis = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit_millis)).ok_or_else(too_long)?;
+    let mut millis = whole
+        .parse::<u64>()
+        .ok()
+        .and_then(|whole| whole.checked_mul(unit_millis))
+        .ok_or_else(too_long)?;
     if !fraction.is_empty() {
-        let scale = u32::try_from(fraction.len()).ok().and_then(|length| 10_u64.checked_pow(length)).ok_or_else(too_long)?;
-        let part = fraction.parse::<u64>().ok().and_then(|part| part.checked_mul(unit_millis)).ok_or_else(too_long)?;
+        let scale = u32::try_from(fraction.len())
+            .ok()
+            .and_then(|length| 10_u64.checked_pow(length))
+            .ok_or_else(too_long)?;
+        let part = fraction
+            .parse::<u64>()
+            .ok()
+            .and_then(|part| part.checked_mul(unit_millis))
+            .ok_or_else(too_long)?;
         if part % scale != 0 {
             return Err(format!("{text:?} is finer than a millisecond"));
         }
@@ -62,7 +78,8 @@ mod tests {
 
     #[test]
     fn what_is_no_span_is_said() {
-        let example = "is not a span of time: write a number and ms, s, m, h or d, such as \"500ms\"";
+        let example =
+            "is not a span of time: write a number and ms, s, m, h or d, such as \"500ms\"";
         for (text, message) in [
             ("1.75", "\"1.75\" has no unit: write \"1.75s\"".to_owned()),
             ("", format!("\"\" {example}")),

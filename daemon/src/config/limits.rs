@@ -14,7 +14,8 @@ const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_
 const GREPS: RangeInclusive<u16> = 1..=64;
 
 /// The units and their bytes, the smallest first.
-const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+const UNITS: [(&str, u64); 4] =
+    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
     let default = Limits::default();
@@ -22,27 +23,45 @@ pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
     if let (Some(set), Some(time)) = (&raw.search_time, time)
         && !TIMES.contains(&time)
     {
-        problems.add(set, "limits.search_time", format!("{:?} is not between 1s and 24h", set.get_ref()));
+        problems.add(
+            set,
+            "limits.search_time",
+            format!("{:?} is not between 1s and 24h", set.get_ref()),
+        );
     }
-    let output = raw
-        .search_output
-        .as_ref()
-        .and_then(|set| size(set.get_ref()).map_err(|error| problems.add(set, "limits.search_output", error)).ok());
+    let output = raw.search_output.as_ref().and_then(|set| {
+        size(set.get_ref()).map_err(|error| problems.add(set, "limits.search_output", error)).ok()
+    });
     Limits {
-        searches: count(raw.searches.as_ref(), "limits.searches", SEARCHES, problems).unwrap_or(default.searches),
-        search_threads: count(raw.search_threads.as_ref(), "limits.search_threads", THREADS, problems)
-            .and_then(NonZero::new)
-            .unwrap_or(default.search_threads),
+        searches: count(raw.searches.as_ref(), "limits.searches", SEARCHES, problems)
+            .unwrap_or(default.searches),
+        search_threads: count(
+            raw.search_threads.as_ref(),
+            "limits.search_threads",
+            THREADS,
+            problems,
+        )
+        .and_then(NonZero::new)
+        .unwrap_or(default.search_threads),
         search_time: time.unwrap_or(default.search_time),
         search_output: output.unwrap_or(default.search_output),
         greps: count(raw.greps.as_ref(), "limits.greps", GREPS, problems).unwrap_or(default.greps),
     }
 }
 
-fn count(set: Option<&Spanned<u16>>, key: &str, range: RangeInclusive<u16>, problems: &mut Problems) -> Option<usize> {
+fn count(
+    set: Option<&Spanned<u16>>,
+    key: &str,
+    range: RangeInclusive<u16>,
+    problems: &mut Problems,
+) -> Option<usize> {
     let set = set?;
     if !range.contains(set.get_ref()) {
-        problems.add(set, key, format!("{} is not between {} and {}", set.get_ref(), range.start(), range.end()));
+        problems.add(
+            set,
+            key,
+            format!("{} is not between {} and {}", set.get_ref(), range.start(), range.end()),
+        );
     }
     Some(usize::from(*set.get_ref()))
 }
@@ -54,8 +73,12 @@ fn size(text: &str) -> Result<u64, String> {
     let bytes = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes);
     match (number.parse::<u64>(), bytes) {
         (Ok(0), Some(_)) => Err(format!("{text:?} is nothing: give at least \"1KiB\"")),
-        (Ok(number), Some(bytes)) => number.checked_mul(bytes).ok_or_else(|| format!("{text:?} is too much")),
-        _ => Err(format!("{text:?} is no size: write a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\"")),
+        (Ok(number), Some(bytes)) => {
+            number.checked_mul(bytes).ok_or_else(|| format!("{text:?} is too much"))
+        }
+        _ => Err(format!(
+            "{text:?} is no size: write a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\""
+        )),
     }
 }
 
@@ -65,12 +88,21 @@ mod tests {
 
     #[test]
     fn sizes_have_a_unit() {
-        for (text, bytes) in [("1KiB", Ok(1024)), ("64MiB", Ok(64 << 20)), ("16GiB", Ok(16 << 30))] {
+        for (text, bytes) in [("1KiB", Ok(1024)), ("64MiB", Ok(64 << 20)), ("16GiB", Ok(16 << 30))]
+        {
             assert_eq!(size(text), bytes, "{text}");
         }
         for (text, words) in [
-            ("64", "\"64\" is no size: write a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\""),
-            ("1.5GiB", "\"1.5GiB\" is no size: write a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\""),
+            (
+                "64",
+                "\"64\" is no size: write a whole number and KiB, MiB, GiB or TiB, such \
+                as \"64MiB\"",
+            ),
+            (
+                "1.5GiB",
+                "\"1.5GiB\" is no size: write a whole number and KiB, MiB, GiB or TiB, such \
+                as \"64MiB\"",
+            ),
             ("0MiB", "\"0MiB\" is nothing: give at least \"1KiB\""),
             ("99999999999TiB", "\"99999999999TiB\" is too much"),
         ] {

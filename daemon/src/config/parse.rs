@@ -22,11 +22,13 @@ const CREDENTIAL: &str = "group.key";
 const MOST_INTRODUCERS: usize = 64;
 /// A Unix socket's path and its terminating zero fit into 108 bytes: unix(7).
 const LONGEST_SOCKET_PATH: usize = 107;
-/// Leaves room in a path (PATH_MAX of limits.h(0p): 4,096 bytes) for the names of files, and for a backslash before every character.
+/// Leaves room in a path (PATH_MAX of limits.h(0p): 4,096 bytes) for the names of files, and for a
+/// backslash before every character.
 const LONGEST_DIRECTORY: usize = 1024;
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(10);
 const MOST_TIMEOUT: Duration = Duration::from_secs(60);
-const FORGET_AFTER: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
+const FORGET_AFTER: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What is asked of the machine for settings that are left out.
 pub(super) struct System {
@@ -48,14 +50,16 @@ impl Default for System {
     }
 }
 
-/// The address of the default route. Connecting a UDP socket sends nothing; the addresses are for documentation (RFC 5737, RFC 3849).
+/// The address of the default route. Connecting a UDP socket sends nothing; the addresses are for
+/// documentation (RFC 5737, RFC 3849).
 fn default_address() -> Option<IpAddr> {
     let from = |bind: &str, to: &str| {
         let socket = UdpSocket::bind(bind).ok()?;
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
-    from("0.0.0.0:0", "192.0.2.1:9").or_else(|| from("[::]:0", "[2001:db8::1]:9").filter(|ip| !is_link_local(*ip)))
+    from("0.0.0.0:0", "192.0.2.1:9")
+        .or_else(|| from("[::]:0", "[2001:db8::1]:9").filter(|ip| !is_link_local(*ip)))
 }
 
 pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, ConfigError> {
@@ -69,7 +73,8 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let group = group_settings(&raw.group, &mut problems);
     let introducers = introducers(&raw.group, &mut problems);
     let forget_after = forget_after(&raw.group, &mut problems);
-    let state_dir = directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
+    let state_dir =
+        directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
@@ -77,8 +82,17 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let set_address = raw.node.address.as_ref();
     let key_file = key_file(raw.security.key_file, system, &mut problems);
     let credentials = (system.credentials)();
-    let key_is_credential = key_file.as_ref().zip(credentials).is_some_and(|(file, directory)| file.starts_with(directory));
-    let allow_plaintext = allow_plaintext(raw.security.allow_plaintext, key_file.is_some(), set_address, address, &mut problems);
+    let key_is_credential = key_file
+        .as_ref()
+        .zip(credentials)
+        .is_some_and(|(file, directory)| file.starts_with(directory));
+    let allow_plaintext = allow_plaintext(
+        raw.security.allow_plaintext,
+        key_file.is_some(),
+        set_address,
+        address,
+        &mut problems,
+    );
     let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
         (Some(name), Some(address)) if problems.count() == 0 => Ok(Config {
@@ -108,7 +122,9 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
 
 fn node_name(node: &raw::Node, system: &System, problems: &mut Problems) -> Option<Name> {
     if let Some(name) = &node.name {
-        return Name::new(name.get_ref()).map_err(|error| problems.add(name, "node.name", error)).ok();
+        return Name::new(name.get_ref())
+            .map_err(|error| problems.add(name, "node.name", error))
+            .ok();
     }
     let host_name = (system.host_name)();
     let name = host_name.as_deref().and_then(|host_name| Name::new(host_name).ok());
@@ -118,7 +134,10 @@ fn node_name(node: &raw::Node, system: &System, problems: &mut Problems) -> Opti
     name
 }
 
-fn tags(set: Option<&toml::Spanned<BTreeMap<String, toml::Spanned<String>>>>, problems: &mut Problems) -> Tags {
+fn tags(
+    set: Option<&toml::Spanned<BTreeMap<String, toml::Spanned<String>>>>,
+    problems: &mut Problems,
+) -> Tags {
     let Some(set) = set else { return Tags::default() };
     let mut tags = Vec::new();
     for (key, value) in set.get_ref() {
@@ -159,17 +178,24 @@ fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> O
     let Some(set) = &node.address else {
         let address = (system.default_address)();
         if address.is_none() {
-            problems.add_missing("node.address", "not set, and this machine has no default route to take it from: set it");
+            problems.add_missing(
+                "node.address",
+                "not set, and this machine has no default route to take it from: set it",
+            );
         }
         return address.map(|ip| SocketAddr::new(ip, port));
     };
     let problem = match set.get_ref().parse::<IpAddr>() {
         Err(_) => format!("{:?} is no IPv4 or IPv6 address", set.get_ref()),
-        Ok(ip) if ip.is_unspecified() => "the others cannot reach an unspecified address: give the one they reach".to_owned(),
+        Ok(ip) if ip.is_unspecified() => {
+            "the others cannot reach an unspecified address: give the one they reach".to_owned()
+        }
         Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => {
             "no machine of its own has this address".to_owned()
         }
-        Ok(ip) if is_link_local(ip) => "link-local addresses mean something else on each machine".to_owned(),
+        Ok(ip) if is_link_local(ip) => {
+            "link-local addresses mean something else on each machine".to_owned()
+        }
         Ok(ip) => return Some(SocketAddr::new(ip, port)),
     };
     problems.add(set, "node.address", problem);
@@ -186,14 +212,28 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
     if let Some(set) = &group.max_simultaneous_failures {
         settings.max_simultaneous_failures = *set.get_ref();
         if !(1..=16).contains(set.get_ref()) {
-            problems.add(set, "group.max_simultaneous_failures", format!("{} is not between 1 and 16", set.get_ref()));
+            problems.add(
+                set,
+                "group.max_simultaneous_failures",
+                format!("{} is not between 1 and 16", set.get_ref()),
+            );
         }
     }
-    if let Some(interval) = span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", problems) {
+    if let Some(interval) =
+        span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", problems)
+    {
         settings.heartbeat_interval = interval;
     }
-    if let Some(set) = group.heartbeat_interval.as_ref().filter(|_| !INTERVALS.contains(&settings.heartbeat_interval)) {
-        problems.add(set, "group.heartbeat_interval", format!("{:?} is not between 50ms and 10s", set.get_ref()));
+    if let Some(set) = group
+        .heartbeat_interval
+        .as_ref()
+        .filter(|_| !INTERVALS.contains(&settings.heartbeat_interval))
+    {
+        problems.add(
+            set,
+            "group.heartbeat_interval",
+            format!("{:?} is not between 50ms and 10s", set.get_ref()),
+        );
     }
     if let Some(timeout) = span(group.failure_timeout.as_ref(), "group.failure_timeout", problems) {
         settings.failure_timeout = timeout;
@@ -202,7 +242,10 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
     if let Some(set) = group.failure_timeout.as_ref().or(group.heartbeat_interval.as_ref())
         && !(least..=MOST_TIMEOUT).contains(&settings.failure_timeout)
     {
-        let bounds = format!("{:?} is not between twice the heartbeat interval ({least:?}) and 60s", settings.failure_timeout);
+        let bounds = format!(
+            "{:?} is not between twice the heartbeat interval ({least:?}) and 60s",
+            settings.failure_timeout
+        );
         problems.add(set, "group.failure_timeout", bounds);
     }
     settings
@@ -213,8 +256,11 @@ fn introducers(group: &raw::Group, problems: &mut Problems) -> Vec<String> {
     if set.get_ref().len() > MOST_INTRODUCERS {
         problems.add(set, "group.introducers", format!("at most {MOST_INTRODUCERS} can be listed"));
     }
-    for introducer in set.get_ref().iter().filter(|introducer| !is_host_and_port(introducer.get_ref())) {
-        let problem = format!("{:?} is not host:port (IPv6 addresses in brackets)", introducer.get_ref());
+    for introducer in
+        set.get_ref().iter().filter(|introducer| !is_host_and_port(introducer.get_ref()))
+    {
+        let problem =
+            format!("{:?} is not host:port (IPv6 addresses in brackets)", introducer.get_ref());
         problems.add(introducer, "group.introducers", problem);
     }
     texts(set)
@@ -230,9 +276,12 @@ fn is_host_and_port(text: &str) -> bool {
         return true;
     }
     let host = |host: &str| {
-        !host.is_empty() && host.len() <= 253 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        !host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
     };
-    text.rsplit_once(':').is_some_and(|(name, port)| host(name) && port.parse::<u16>().is_ok_and(|port| port != 0))
+    text.rsplit_once(':')
+        .is_some_and(|(name, port)| host(name) && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
@@ -241,7 +290,11 @@ fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
         && !FORGET_AFTER.contains(&age)
     {
         let why = "sooner, late rumours would raise the gone";
-        problems.add(set, "group.forget_after", format!("{:?} is not between 60s and 365d; {why}", set.get_ref()));
+        problems.add(
+            set,
+            "group.forget_after",
+            format!("{:?} is not between 60s and 365d; {why}", set.get_ref()),
+        );
     }
     age.unwrap_or(Settings::default().forget_after)
 }
@@ -254,7 +307,11 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
     if !path.is_absolute() {
         problems.add(&set, key, format!("{path:?} is not absolute"));
     } else if bytes.len() > LONGEST_DIRECTORY {
-        problems.add(&set, key, format!("longer than {LONGEST_DIRECTORY} bytes: take a shorter one"));
+        problems.add(
+            &set,
+            key,
+            format!("longer than {LONGEST_DIRECTORY} bytes: take a shorter one"),
+        );
     } else if bytes.contains(&0) {
         problems.add(&set, key, format!("{path:?} has a NUL byte, which no path has"));
     } else if bytes.split(|byte| *byte == b'/').any(is_dotted) {
@@ -278,9 +335,14 @@ fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
         problems.add(set, "logs.files", format!("with the daemon's own log, {error}"));
     }
     let Some(set) = &logs.level else { return (files, Level::default()) };
-    let level = Level::NAMES.iter().find(|(name, _)| name == set.get_ref()).map(|(_, level)| *level);
+    let level =
+        Level::NAMES.iter().find(|(name, _)| name == set.get_ref()).map(|(_, level)| *level);
     if level.is_none() {
-        problems.add(set, "logs.level", format!("{:?} is none of error, warn, info, debug, trace", set.get_ref()));
+        problems.add(
+            set,
+            "logs.level",
+            format!("{:?} is none of error, warn, info, debug, trace", set.get_ref()),
+        );
     }
     (files, level.unwrap_or_default())
 }
@@ -290,12 +352,17 @@ fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {
     if !set.get_ref().is_absolute() {
         problems.add(&set, "control.socket", format!("{:?} is not absolute", set.get_ref()));
     } else if set.get_ref().as_os_str().len() > LONGEST_SOCKET_PATH {
-        problems.add(&set, "control.socket", format!("longer than {LONGEST_SOCKET_PATH} bytes, which no socket's path can be"));
+        problems.add(
+            &set,
+            "control.socket",
+            format!("longer than {LONGEST_SOCKET_PATH} bytes, which no socket's path can be"),
+        );
     }
     set.into_inner()
 }
 
-/// The file of the group's keys: the one that is set, or the credential that systemd hands over (systemd.exec(5)), or the usual one.
+/// The file of the group's keys: the one that is set, or the credential that systemd hands over
+/// (systemd.exec(5)), or the usual one.
 fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Option<PathBuf> {
     let key = "security.key_file";
     if let Some(set) = set {
@@ -309,7 +376,10 @@ fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Opti
         match (system.exists)(&path) {
             Ok(false) => {}
             Ok(true) => return Some(path),
-            Err(error) => problems.add_missing(key, format!("cannot tell whether there is a key in {}: {error}", path.display())),
+            Err(error) => problems.add_missing(
+                key,
+                format!("cannot tell whether there is a key in {}: {error}", path.display()),
+            ),
         }
     }
     None
@@ -324,9 +394,13 @@ fn allow_plaintext(
     problems: &mut Problems,
 ) -> bool {
     let allow = set.is_some_and(toml::Spanned::into_inner);
-    if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow && !has_key) {
-        let why = "is not a loopback address, and without a key nothing is sealed: put the group's key into \
-                   /etc/memberd/group.key, or for a closed test network set security.allow_plaintext = true";
+    if let Some(address) =
+        address.filter(|address| !address.ip().is_loopback() && !allow && !has_key)
+    {
+        let why = "is not a loopback address, and without a key nothing is sealed: put the group's \
+        key into \
+                   /etc/memberd/group.key, or for a closed test network set \
+                   security.allow_plaintext = true";
         let problem = format!("{} {why}", address.ip());
         match set_address {
             Some(set) => problems.add(set, "node.address", problem),
@@ -340,7 +414,10 @@ fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr
     let set = metrics.listen.as_ref()?;
     let listen = set.get_ref().parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
     if listen.is_none() {
-        let problem = format!("{:?} is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)", set.get_ref());
+        let problem = format!(
+            "{:?} is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)",
+            set.get_ref()
+        );
         problems.add(set, "metrics.listen", problem);
     }
     listen

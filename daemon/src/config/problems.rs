@@ -26,7 +26,12 @@ impl<'a> Problems<'a> {
         self.lines
     }
 
-    pub(super) fn add<T>(&mut self, value: &toml::Spanned<T>, key: &str, what: impl std::fmt::Display) {
+    pub(super) fn add<T>(
+        &mut self,
+        value: &toml::Spanned<T>,
+        key: &str,
+        what: impl std::fmt::Display,
+    ) {
         self.lines.push(self.source.error(Some(value.span().start), Some(key), &what.to_string()));
     }
 
@@ -36,7 +41,11 @@ impl<'a> Problems<'a> {
 }
 
 /// Reads a span of time such as `600ms`; none if it is not set, or wrong.
-pub(super) fn span(set: Option<&toml::Spanned<String>>, key: &str, problems: &mut Problems) -> Option<Duration> {
+pub(super) fn span(
+    set: Option<&toml::Spanned<String>>,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<Duration> {
     let set = set?;
     duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
 }

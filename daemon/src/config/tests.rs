@@ -42,45 +42,76 @@ fn the_machine_is_the_digits_that_end_the_name_or_the_name() {
 #[test]
 fn what_is_wrong_is_told_with_file_line_and_key() {
     let table = [
-        ("[group]\nfailure_timeout = '1.75'", "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\""),
+        (
+            "[group]\nfailure_timeout = '1.75'",
+            "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\"",
+        ),
         (
             "[node]\nname = 'a b'",
-            "m.toml:2: node.name: \"a b\" is not a member name: 1 to 64 letters, digits, '.', '_' or '-', starting with a letter, digit or '_'",
+            "m.toml:2: node.name: \"a b\" is not a member name: 1 to 64 letters, digits, '.', '_' \
+            or '-', starting with a letter, digit or '_'",
         ),
         (
             "[node]\naddress = '0.0.0.0'",
-            "m.toml:2: node.address: the others cannot reach an unspecified address: give the one they reach",
+            "m.toml:2: node.address: the others cannot reach an unspecified address: give the one \
+            they reach",
         ),
         ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is no IPv4 or IPv6 address"),
         ("[node]\nport = 0", "m.toml:2: node.port: 0 is no port: the others have to know it"),
-        ("[group]\nintroducers = ['vm1']", "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)"),
-        ("[group]\nmax_simultaneous_failures = 0", "m.toml:2: group.max_simultaneous_failures: 0 is not between 1 and 16"),
+        (
+            "[group]\nintroducers = ['vm1']",
+            "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)",
+        ),
+        (
+            "[group]\nmax_simultaneous_failures = 0",
+            "m.toml:2: group.max_simultaneous_failures: 0 is not between 1 and 16",
+        ),
         (
             "[group]\nheartbeat_interval = '1s'",
-            "m.toml:2: group.failure_timeout: 1.75s is not between twice the heartbeat interval (2s) and 60s",
+            "m.toml:2: group.failure_timeout: 1.75s is not between twice the heartbeat interval \
+            (2s) and 60s",
         ),
-        ("[logs]\nlevel = 'loud'", "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace"),
+        (
+            "[logs]\nlevel = 'loud'",
+            "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace",
+        ),
         ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
-        ("[paths]\nlog_dir = '/var/../log'", "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or .."),
-        ("[paths]\nlog_dir = \"/a\\u0000\"", "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has"),
+        (
+            "[paths]\nlog_dir = '/var/../log'",
+            "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or ..",
+        ),
+        (
+            "[paths]\nlog_dir = \"/a\\u0000\"",
+            "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has",
+        ),
         (
             "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
             "m.toml:4: group.introducers: \"vm2\" is not host:port (IPv6 addresses in brackets)",
         ),
-        ("[logs]\nfiles = ['/a',\n'b']", "m.toml:3: logs.files: b: not an absolute path: begin it with /"),
+        (
+            "[logs]\nfiles = ['/a',\n'b']",
+            "m.toml:3: logs.files: b: not an absolute path: begin it with /",
+        ),
         (
             "[group]\nforget_after = '999d'",
-            "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late rumours would raise the gone",
+            "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late \
+            rumours would raise the gone",
         ),
         (
             "[node]\naddress = '192.0.2.13'",
-            "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed test network set security.allow_plaintext = true",
+            "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key \
+            nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed \
+            test network set security.allow_plaintext = true",
         ),
         (
             "[metrics]\nlisten = '9946'",
-            "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" (IPv6 addresses in brackets)",
+            "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" \
+            (IPv6 addresses in brackets)",
         ),
-        ("[node]\naddress = 'fe80::1'", "m.toml:2: node.address: link-local addresses mean something else on each machine"),
+        (
+            "[node]\naddress = 'fe80::1'",
+            "m.toml:2: node.address: link-local addresses mean something else on each machine",
+        ),
     ];
     for (text, message) in table {
         assert_eq!(bad(text), message);
@@ -91,19 +122,39 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
 fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
     for (text, message) in [
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
-        ("node.colour = 1", "m.toml:1: node.colour: unknown key: known are name, machine, address, port, tags"),
+        (
+            "node.colour = 1",
+            "m.toml:1: node.colour: unknown key: known are name, machine, address, port, tags",
+        ),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
         (
             "verbose = true",
-            "m.toml:1: verbose: unknown key: known are node, group, paths, logs, limits, control, security, metrics",
+            "m.toml:1: verbose: unknown key: known are node, group, paths, logs, limits, control, \
+            security, metrics",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
-        ("[node]\nport = 'x'", "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535"),
-        ("[node]\nport = 65536", "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to 65535"),
+        (
+            "[node]\nport = 'x'",
+            "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535",
+        ),
+        (
+            "[node]\nport = 65536",
+            "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to \
+            65535",
+        ),
         ("[node]\nmachine = 1.5", "m.toml:2: node.machine: expected a whole number or a string"),
-        ("[group]\nintroducers = 'vm1:1'", "m.toml:2: group.introducers: invalid type: string \"vm1:1\", expected a list"),
-        ("[group]\nintroducers = [\n1]", "m.toml:3: group.introducers: invalid type: integer `1`, expected a string"),
-        ("[paths]\nlog_dir = 1", "m.toml:2: paths.log_dir: invalid type: integer `1`, expected a string"),
+        (
+            "[group]\nintroducers = 'vm1:1'",
+            "m.toml:2: group.introducers: invalid type: string \"vm1:1\", expected a list",
+        ),
+        (
+            "[group]\nintroducers = [\n1]",
+            "m.toml:3: group.introducers: invalid type: integer `1`, expected a string",
+        ),
+        (
+            "[paths]\nlog_dir = 1",
+            "m.toml:2: paths.log_dir: invalid type: integer `1`, expected a string",
+        ),
         ("[node]\nname = 'x'\nname = 'y'", "m.toml:3: duplicate key"),
         ("[node]\nport", "m.toml:2: key with no value, expected `=`"),
     ] {
@@ -121,7 +172,10 @@ fn what_is_good_can_be_offered() {
     );
     let most = |files: usize| format!("[logs]\nfiles = [{}]", "'/a',".repeat(files));
     good(&most(1_023)).offer().unwrap();
-    assert_eq!(bad(&most(1_024)), "m.toml:2: logs.files: with the daemon's own log, more than 1024 globs: give fewer");
+    assert_eq!(
+        bad(&most(1_024)),
+        "m.toml:2: logs.files: with the daemon's own log, more than 1024 globs: give fewer"
+    );
 }
 
 #[test]
@@ -141,19 +195,38 @@ fn without_a_key_only_loopback_is_spoken_to_unless_allowed() {
 #[test]
 fn the_key_file_is_the_one_that_is_set_or_systemds_credential_or_the_usual_one() {
     let key_file = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_file;
-    let systemd = System { credentials: || Some(PathBuf::from("/run/credentials/memberd.service")), ..SYSTEM };
+    let systemd = System {
+        credentials: || Some(PathBuf::from("/run/credentials/memberd.service")),
+        ..SYSTEM
+    };
     assert_eq!(key_file("", &systemd), None, "systemd hands over others");
     let all = System { exists: |_| Ok(true), ..systemd };
     assert_eq!(key_file("[security]\nkey_file = '/x'", &all), Some(PathBuf::from("/x")));
-    assert_eq!(key_file("", &all), Some(PathBuf::from("/run/credentials/memberd.service/group.key")));
+    assert_eq!(
+        key_file("", &all),
+        Some(PathBuf::from("/run/credentials/memberd.service/group.key"))
+    );
     let usual = System { exists: |path| Ok(path == Path::new("/etc/memberd/group.key")), ..all };
-    let is_credential = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_is_credential;
-    assert!(is_credential("", &all) && !is_credential("[security]\nkey_file = '/x'", &all) && !is_credential("", &usual));
+    let is_credential =
+        |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_is_credential;
+    assert!(
+        is_credential("", &all)
+            && !is_credential("[security]\nkey_file = '/x'", &all)
+            && !is_credential("", &usual)
+    );
     assert_eq!(key_file("", &usual), Some(PathBuf::from("/etc/memberd/group.key")));
-    assert_eq!(bad("[security]\nkey_file = 'x'"), "m.toml:2: security.key_file: \"x\" is not absolute");
+    assert_eq!(
+        bad("[security]\nkey_file = 'x'"),
+        "m.toml:2: security.key_file: \"x\" is not absolute"
+    );
     let hidden = System { exists: |_| Err(io::ErrorKind::PermissionDenied.into()), ..SYSTEM };
     let error = parse("m.toml", "", &hidden).unwrap_err().to_string();
-    assert!(error.contains("security.key_file: cannot tell whether there is a key in /etc/memberd/group.key"), "{error}");
+    assert!(
+        error.contains(
+            "security.key_file: cannot tell whether there is a key in /etc/memberd/group.key"
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -172,10 +245,19 @@ fn tags_are_checked_and_change_with_a_reload() {
     let (now, kept) = old.reload(good("[node]\nname = 'a'\ntags = { role = 'db' }"));
     assert_eq!((now.tags.to_string().as_str(), kept), ("role=db", Vec::new()));
     let error = bad("[node]\ntags = { Role = 'web' }");
-    assert_eq!(error, "m.toml:2: node.tags: \"Role\" is not a tag's key: 1 to 32 of a-z, 0-9, '.', '_', '-'");
-    assert!(bad(&format!("[node]\ntags = {{ role = '{}' }}", "x".repeat(65))).contains("is not a tag's value: at most 64 bytes"));
+    assert_eq!(
+        error,
+        "m.toml:2: node.tags: \"Role\" is not a tag's key: 1 to 32 of a-z, 0-9, '.', '_', '-'"
+    );
+    assert!(
+        bad(&format!("[node]\ntags = {{ role = '{}' }}", "x".repeat(65)))
+            .contains("is not a tag's value: at most 64 bytes")
+    );
     let many: Vec<String> = (0..17).map(|i| format!("k{i} = ''")).collect();
-    assert_eq!(bad(&format!("[node]\ntags = {{ {} }}", many.join(", "))), "m.toml:2: node.tags: more than 16 tags");
+    assert_eq!(
+        bad(&format!("[node]\ntags = {{ {} }}", many.join(", "))),
+        "m.toml:2: node.tags: more than 16 tags"
+    );
 }
 
 #[test]
@@ -184,16 +266,30 @@ fn the_shipped_settings_name_every_key_and_are_good() {
     assert_eq!(good(shipped), good(""), "all of it is commented out");
     let uncommented: String = shipped
         .lines()
-        .map(|line| line.strip_prefix("#").filter(|rest| !rest.starts_with(' ') && rest.contains(" = ")).unwrap_or(line))
+        .map(|line| {
+            line.strip_prefix("#")
+                .filter(|rest| !rest.starts_with(' ') && rest.contains(" = "))
+                .unwrap_or(line)
+        })
         .fold(String::new(), |text, line| text + line + "\n");
     let config = good(&uncommented);
     assert_eq!(config.address.to_string(), "192.0.2.13:8946");
-    assert_eq!((config.group, config.forget_after), (good("").group, good("").forget_after), "what is shown is the default");
-    assert_eq!((config.limits, config.journal), (good("").limits, good("").journal), "what is shown is the default");
+    assert_eq!(
+        (config.group, config.forget_after),
+        (good("").group, good("").forget_after),
+        "what is shown is the default"
+    );
+    assert_eq!(
+        (config.limits, config.journal),
+        (good("").limits, good("").journal),
+        "what is shown is the default"
+    );
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
     let shown: BTreeSet<String> = table
         .iter()
-        .flat_map(|(section, keys)| keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}")))
+        .flat_map(|(section, keys)| {
+            keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
+        })
         .collect();
     // What is known, as the errors about unknown keys list it.
     let known = |text: &str| -> Vec<String> {
@@ -215,14 +311,18 @@ fn a_file_that_cannot_be_read_is_told_with_its_path_and_cause() {
     let directory = tempfile::tempdir().unwrap();
     let absent = directory.path().join("none.toml");
     let error = Config::load(&absent).unwrap_err().to_string();
-    assert_eq!(error, format!("{}: cannot be read: No such file or directory (os error 2)", absent.display()));
+    assert_eq!(
+        error,
+        format!("{}: cannot be read: No such file or directory (os error 2)", absent.display())
+    );
     let endless = Config::load(Path::new("/dev/zero")).unwrap_err().to_string();
     assert_eq!(endless, "/dev/zero: cannot be read: longer than 1048576 bytes");
 }
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_the_loader_panic_and_every_error_is_one_line(text in "[\\[\\]a-z_.=\"'0-9\n ,{}#é\u{1b}]{0,200}") {
+    fn no_text_makes_the_loader_panic_and_every_error_is_one_line(text in "[\\[\\]a-z_.=\"'0-9\n \
+    ,{}#é\u{1b}]{0,200}") {
         if let Err(ConfigError { lines }) = parse("m.toml", &text, &SYSTEM) {
             proptest::prop_assert!(lines.iter().all(|line| line.starts_with("m.toml") && !line.contains(char::is_control)));
         }

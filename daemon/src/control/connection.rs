@@ -14,28 +14,40 @@ use tokio::time::timeout;
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
 /// What is said to who would change something by the socket for looking.
-const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, wait): use the control socket, which is for members of group memberd \
+const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
+wait): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
 
 /// Serves one client.
 ///
 /// # Errors
 /// When it breaks the protocol, hangs or goes away; nobody else is harmed by that.
-pub async fn serve_client(stream: UnixStream, door: &Door, context: &Context) -> Result<(), ClientError> {
+pub async fn serve_client(
+    stream: UnixStream,
+    door: &Door,
+    context: &Context,
+) -> Result<(), ClientError> {
     let mut client = Client::new(stream);
     let hello: Hello = timeout(REQUEST_LIMIT, client.read()).await??;
     let program = format!("memberd {}", env!("CARGO_PKG_VERSION"));
     client.write(&Hello { protocol: PROTOCOL_VERSION, program: program.clone() }).await?;
     if hello.protocol != PROTOCOL_VERSION {
         let message = format!(
-            "{} speaks control protocol {}, {program} speaks {PROTOCOL_VERSION}: install the same version of both",
+            "{} speaks control protocol {}, {program} speaks {PROTOCOL_VERSION}: install the same \
+            version of both",
             hello.program, hello.protocol
         );
         return client.send(&Reply::Refused(Refusal { kind: RefusalKind::Version, message })).await;
     }
     let request: Request = match timeout(REQUEST_LIMIT, client.read()).await? {
         Ok(request) => request,
-        Err(error @ ClientError::Frame(FrameError::Malformed(_) | FrameError::TooLong { .. } | FrameError::TrailingBytes(_))) => {
+        Err(
+            error @ ClientError::Frame(
+                FrameError::Malformed(_)
+                | FrameError::TooLong { .. }
+                | FrameError::TrailingBytes(_),
+            ),
+        ) => {
             let refusal = Refusal { kind: RefusalKind::Usage, message: error.to_string() };
             return client.send(&Reply::Refused(refusal)).await;
         }

@@ -3,7 +3,8 @@
 use memberd_control::socket::Access;
 use tokio::sync::Semaphore;
 
-/// How many clients of one socket follow events at the same time: half of all, so that the others are always served.
+/// How many clients of one socket follow events at the same time: half of all, so that the others
+/// are always served.
 pub const FOLLOWERS: usize = 32;
 
 /// One way in. Each has limits of its own, so that whoever may only look keeps nobody else out.

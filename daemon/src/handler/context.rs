@@ -36,12 +36,16 @@ impl Context {
         self.introducers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// What is wrong besides the membership, in words for the status: what the last reload did not take in, and logs that cannot be
-    /// written.
+    /// What is wrong besides the membership, in words for the status: what the last reload did not
+    /// take in, and logs that cannot be written.
     pub fn warnings(&self) -> Vec<String> {
         let what = *self.not_reloaded.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let reload = what
-            .map(|what| format!("the last reload did not take in the {what}, and the old ones stay in force: the log says why"));
+        let reload = what.map(|what| {
+            format!(
+                "the last reload did not take in the {what}, and the old ones stay \
+            in force: the log says why"
+            )
+        });
         reload.into_iter().chain(self.log.troubles()).collect()
     }
 

@@ -13,15 +13,22 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-/// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told everything is told that, and let go.
-pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
+/// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told
+/// everything is told that, and let go.
+pub(super) async fn handle(
+    client: &mut Client,
+    door: &Door,
+    context: &Context,
+) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Standings));
     loop {
         match coming.next(client).await {
             Next::Event(event) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
             Next::Missed(missed) => {
-                let message = format!("{missed} events were missed, since they were read too slowly: follow again");
+                let message = format!(
+                    "{missed} events were missed, since they were read too slowly: follow again"
+                );
                 return client.send(&refused(RefusalKind::Failed, message)).await;
             }
             Next::Ended => return client.send(&ended(Ended)).await,
@@ -30,8 +37,8 @@ pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) 
     }
 }
 
-/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after a gap, once that is said, as long as
-/// the scope says.
+/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after
+/// a gap, once that is said, as long as the scope says.
 pub(super) async fn handle_from(
     from: EventsFrom,
     scope: Scope,
@@ -41,7 +48,9 @@ pub(super) async fn handle_from(
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let followed = context.membership.ask(|reply| Command::Follow { from, scope, reply }).await;
-    let Ok(Followed { past, missed, coming }) = followed else { return client.send(&ended(Ended)).await };
+    let Ok(Followed { past, missed, coming }) = followed else {
+        return client.send(&ended(Ended)).await;
+    };
     if let Some(missed) = missed {
         client.send(&Reply::EventsMissed(missed)).await?;
     }
@@ -97,8 +106,15 @@ enum Next {
 impl Coming {
     fn new(events: Receiver<Arc<EventRecord>>, scope: Scope) -> Coming {
         // Any number of milliseconds fits both clocks.
-        let left = |until| (SystemTime::UNIX_EPOCH + Duration::from_millis(until)).duration_since(SystemTime::now());
-        Coming { events, scope, over: scope.until.map(|until| Instant::now() + left(until).unwrap_or(Duration::ZERO)) }
+        let left = |until| {
+            (SystemTime::UNIX_EPOCH + Duration::from_millis(until))
+                .duration_since(SystemTime::now())
+        };
+        Coming {
+            events,
+            scope,
+            over: scope.until.map(|until| Instant::now() + left(until).unwrap_or(Duration::ZERO)),
+        }
     }
 
     async fn next(&mut self, client: &mut Client) -> Next {
@@ -130,5 +146,8 @@ async fn moment(moment: Option<Instant>) {
 }
 
 fn full() -> Reply {
-    refused(RefusalKind::Failed, format!("{FOLLOWERS} clients follow events already: end one of them"))
+    refused(
+        RefusalKind::Failed,
+        format!("{FOLLOWERS} clients follow events already: end one of them"),
+    )
 }

@@ -22,16 +22,26 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
-pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub(super) async fn handle(
+    request: GrepRequest,
+    client: &mut Client,
+    context: &Context,
+) -> Result<(), ClientError> {
     let Some(_place) = context.greps.enter(&request) else {
-        let message = "too many greps are under way from this machine: end one of them, or raise limits.greps in its settings";
+        let message = "too many greps are under way from this machine: end one of them, or raise \
+        limits.greps in its settings";
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
-    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats do not wait for that.
+    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats
+    // do not wait for that.
     let searches = Arc::clone(&context.searches);
     let (bad, mut request) = match apart(move || (searches.refusal(&request), request)).await {
         Ok(checked) => checked,
-        Err(error) => return client.send(&refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}"))).await,
+        Err(error) => {
+            return client
+                .send(&refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}")))
+                .await;
+        }
     };
     if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
@@ -41,7 +51,8 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let chosen = Selection::new(&request.members).and_then(|selection| Ok((selection.choose(&list)?, selection)));
+    let chosen = Selection::new(&request.members)
+        .and_then(|selection| Ok((selection.choose(&list)?, selection)));
     let (Chosen { up, failed }, selection) = match chosen {
         Ok(chosen) => chosen,
         Err(message) => return client.send(&refused(RefusalKind::Usage, message)).await,
@@ -51,11 +62,14 @@ pub(super) async fn handle(request: GrepRequest, client: &mut Client, context: &
         Err(message) => return client.send(&refused(RefusalKind::Failed, message)).await,
     };
     for (member, failed) in failed {
-        client.send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } }).await?;
+        client
+            .send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } })
+            .await?;
     }
     align(&mut request, &up);
     let Context { caller, searches, membership, .. } = context;
-    let mut search = FanOut::start(caller.clone(), up, &request, searches, selection, membership, held)?;
+    let mut search =
+        FanOut::start(caller.clone(), up, &request, searches, selection, membership, held)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -79,7 +93,11 @@ fn align(request: &mut GrepRequest, members: &[Target]) {
 }
 
 /// A place for each connection of a grep that needs all its members at once; no places for others.
-fn held(request: &GrepRequest, members: usize, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, String> {
+fn held(
+    request: &GrepRequest,
+    members: usize,
+    places: &Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, String> {
     let (option, members) = match (request.printing.by_time, request.files.follow) {
         (true, _) => ("--merge", members),
         (false, true) => ("--follow", members),
@@ -87,13 +105,15 @@ fn held(request: &GrepRequest, members: usize, places: &Arc<Semaphore>) -> Resul
     };
     if members > HELD {
         return Err(format!(
-            "{option} keeps a connection to each member open, to {HELD} at most, and {members} are up: use --on"
+            "{option} keeps a connection to each member open, to {HELD} at most, and {members} are \
+            up: use --on"
         ));
     }
     let wanted = u32::try_from(members).unwrap_or(u32::MAX);
     Arc::clone(places).try_acquire_many_owned(wanted).map_err(|_| {
         format!(
-            "{option} keeps a connection to each member open, and other greps hold most of {HELD} already: end one, or use --on"
+            "{option} keeps a connection to each member open, and other greps hold most of {HELD} \
+            already: end one, or use --on"
         )
     })
 }

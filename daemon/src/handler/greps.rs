@@ -47,7 +47,12 @@ impl Greps {
 
     /// Enters one that begins, unless as many run as may.
     pub(super) fn enter(&self, request: &GrepRequest) -> Option<Entry<'_>> {
-        let patterns: Vec<_> = request.pattern.patterns.iter().map(|pattern| String::from_utf8_lossy(pattern)).collect();
+        let patterns: Vec<_> = request
+            .pattern
+            .patterns
+            .iter()
+            .map(|pattern| String::from_utf8_lossy(pattern))
+            .collect();
         let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
         let mut register = self.register();
         if register.running.len() >= self.limit {
@@ -59,7 +64,8 @@ impl Greps {
         Some(Entry { greps: self, number })
     }
 
-    /// Those that run, the oldest first. What they look for is only for those who may grep themselves.
+    /// Those that run, the oldest first. What they look for is only for those who may grep
+    /// themselves.
     pub(super) fn running(&self, access: Access) -> Vec<RunningGrep> {
         let record = |(pattern, began): &(String, Instant)| RunningGrep {
             pattern: (access == Access::Full).then(|| pattern.clone()),
@@ -71,7 +77,10 @@ impl Greps {
     /// How many there were and are.
     pub fn counts(&self) -> GrepCounts {
         let register = self.register();
-        GrepCounts { started: register.started, running: u64::try_from(register.running.len()).unwrap_or(u64::MAX) }
+        GrepCounts {
+            started: register.started,
+            running: u64::try_from(register.running.len()).unwrap_or(u64::MAX),
+        }
     }
 
     fn register(&self) -> MutexGuard<'_, Register> {

@@ -12,20 +12,30 @@ use memberd_ring::join::{JoinError, Refusal};
 const MOST: usize = 64;
 
 /// Joins the group and answers when heartbeats are exchanged with a monitor.
-pub(super) async fn handle(named: Vec<String>, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub(super) async fn handle(
+    named: Vec<String>,
+    client: &mut Client,
+    context: &Context,
+) -> Result<(), ClientError> {
     let reply = join(named, context).await;
     client.send(&reply).await
 }
 
 async fn join(named: Vec<String>, context: &Context) -> Reply {
     if named.len() > MOST {
-        return refused(RefusalKind::Usage, format!("{} introducers are named; at most {MOST} can be", named.len()));
+        return refused(
+            RefusalKind::Usage,
+            format!("{} introducers are named; at most {MOST} can be", named.len()),
+        );
     }
     let names = if named.is_empty() { context.introducers() } else { named };
     let resolved = resolve(&names, context.caller.address).await;
     if resolved.addresses.is_empty() && !names.is_empty() {
         let problems = resolved.problems.join("; ");
-        return refused(RefusalKind::Failed, format!("{problems}: name a member by its address: memberctl join ADDRESS:PORT"));
+        return refused(
+            RefusalKind::Failed,
+            format!("{problems}: name a member by its address: memberctl join ADDRESS:PORT"),
+        );
     }
     let introducers = resolved.addresses;
     match context.membership.ask(|reply| Command::Join { introducers, reply }).await {
@@ -35,8 +45,10 @@ async fn join(named: Vec<String>, context: &Context) -> Reply {
             already: joined.already,
         },
         Ok(Err(failure)) => {
-            let is_version =
-                matches!(&failure, JoinFailure::Refused(JoinError::Refused { refusal: Refusal::Version { .. }, .. }));
+            let is_version = matches!(
+                &failure,
+                JoinFailure::Refused(JoinError::Refused { refusal: Refusal::Version { .. }, .. })
+            );
             let kind = if is_version { RefusalKind::Version } else { RefusalKind::Failed };
             refused(kind, failure.to_string())
         }

@@ -7,7 +7,11 @@ use crate::membership::Command;
 use memberd_control::message::{MEMBERS_PER_REPLY, MemberStatus, Reply};
 
 /// Sends the list in parts, each made when it is sent.
-pub(super) async fn handle(all: bool, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub(super) async fn handle(
+    all: bool,
+    client: &mut Client,
+    context: &Context,
+) -> Result<(), ClientError> {
     let list = match context.membership.ask(|reply| Command::List { reply }).await {
         Ok(Some(list)) => list,
         Ok(None) => return client.send(&not_in_group()).await,

@@ -7,8 +7,13 @@ use crate::log::Filter;
 use memberd_control::message::{RefusalKind, Reply};
 use tracing::info;
 
-/// Sets what is logged, until the next start or a changed `logs.level`, and answers with what it is now.
-pub(super) async fn handle(filter: Option<String>, client: &mut Client, context: &Context) -> Result<(), ClientError> {
+/// Sets what is logged, until the next start or a changed `logs.level`, and answers with what it is
+/// now.
+pub(super) async fn handle(
+    filter: Option<String>,
+    client: &mut Client,
+    context: &Context,
+) -> Result<(), ClientError> {
     let reply = match filter.map(|filter| filter.parse::<Filter>()).transpose() {
         Ok(Some(filter)) => {
             info!(%filter, "the log filter changes");

@@ -15,7 +15,9 @@ pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(),
     };
     let RingPart { max_simultaneous_failures, names } = ring;
     for part in names.chunks(MEMBERS_PER_REPLY) {
-        client.send(&Reply::Ring(RingPart { max_simultaneous_failures, names: part.to_vec() })).await?;
+        client
+            .send(&Reply::Ring(RingPart { max_simultaneous_failures, names: part.to_vec() }))
+            .await?;
     }
     client.send(&Reply::Done).await
 }

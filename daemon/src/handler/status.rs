@@ -8,11 +8,19 @@ use crate::membership::Command;
 use memberd_control::message::Reply;
 
 /// Sends how this daemon is doing, as far as who comes by this door may know.
-pub(super) async fn handle(client: &mut Client, door: &Door, context: &Context) -> Result<(), ClientError> {
+pub(super) async fn handle(
+    client: &mut Client,
+    door: &Door,
+    context: &Context,
+) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
         Ok(mut report) => {
-            report.keys =
-                context.caller.seal.keys().map(|keys| keys.all().map(|key| key.id.to_string()).collect()).unwrap_or_default();
+            report.keys = context
+                .caller
+                .seal
+                .keys()
+                .map(|keys| keys.all().map(|key| key.id.to_string()).collect())
+                .unwrap_or_default();
             report.greps = context.greps.running(door.access);
             report.searches = context.searches.work().running;
             report.warnings.extend(context.warnings());

@@ -1,16 +1,19 @@
-//! How a membership change is logged: one line with a fixed shape in `machine.i.log`, and fields and a message id in journald.
+//! How a membership change is logged: one line with a fixed shape in `machine.i.log`, and fields
+//! and a message id in journald.
 
 use memberd_ring::list::Entry;
 use memberd_ring::{MemberEvent, MemberEventKind};
 use tracing::info;
 
-/// The message ids of journald (systemd.journal-fields(7)), one a kind, for `journalctl MESSAGE_ID=...`.
+/// The message ids of journald (systemd.journal-fields(7)), one a kind, for `journalctl
+/// MESSAGE_ID=...`.
 const JOINED: &str = "095275bdbc6a4466b0eb9cc32a1b7e33";
 const FAILED: &str = "7f61797190c3421b9f87c97645290419";
 const LEFT: &str = "b927a2a25cf14cb7b8f6029d53890581";
 const TAGGED: &str = "7032c401c2384d5f97a6e32099e5004a";
 
-/// Logs a membership change. What a kind has no value for is left out of the line and of the journal.
+/// Logs a membership change. What a kind has no value for is left out of the line and of the
+/// journal.
 pub fn member_event(event: &MemberEvent) {
     let (kind, message_id, evidence, reason) = match &event.kind {
         MemberEventKind::Joined => ("joined", JOINED, None, None),

@@ -5,8 +5,20 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The parts that can have a level of their own: the modules of this program that log.
-const PARTS: [&str; 12] =
-    ["accept", "control", "daemon", "handler", "keeper", "log", "membership", "metrics", "notify", "peer", "resolve", "seal"];
+const PARTS: [&str; 12] = [
+    "accept",
+    "control",
+    "daemon",
+    "handler",
+    "keeper",
+    "log",
+    "membership",
+    "metrics",
+    "notify",
+    "peer",
+    "resolve",
+    "seal",
+];
 
 /// `info`, or `info,peer=debug`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +47,8 @@ impl From<Level> for Filter {
 impl FromStr for Filter {
     type Err = FilterError;
 
-    /// Reads a level or `PART=LEVEL`, or several with commas between; of two for the same the later counts.
+    /// Reads a level or `PART=LEVEL`, or several with commas between; of two for the same the later
+    /// counts.
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let mut filter = Filter::from(Level::default());
         for directive in text.split(',').map(str::trim) {
@@ -113,7 +126,10 @@ mod tests {
     #[test]
     fn it_is_shown_as_it_is_written_and_the_later_word_counts() {
         assert_eq!(filter("debug").to_string(), "debug");
-        assert_eq!(filter(" warn , peer=debug,seal=trace ").to_string(), "warn,peer=debug,seal=trace");
+        assert_eq!(
+            filter(" warn , peer=debug,seal=trace ").to_string(),
+            "warn,peer=debug,seal=trace"
+        );
         assert_eq!(filter("peer=debug,peer=warn,error").to_string(), "error,peer=warn");
     }
 
@@ -123,12 +139,16 @@ mod tests {
         assert_eq!(error("loud"), "'loud' is no level: error, warn, info, debug or trace");
         assert_eq!(error(""), "'' is no level: error, warn, info, debug or trace");
         assert_eq!(error("peer=loud"), "'loud' is no level: error, warn, info, debug or trace");
-        assert!(error("peers=debug").starts_with("'peers' is no part of memberd: accept, control, "));
+        assert!(
+            error("peers=debug").starts_with("'peers' is no part of memberd: accept, control, ")
+        );
     }
 
     #[test]
     fn the_parts_are_the_modules_that_log() {
-        let modules = include_str!("../lib.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(";"));
+        let modules = include_str!("../lib.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(";"));
         let log = |module: &&str| {
             let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
             logs(&module) || logs(&module.with_extension("rs"))
@@ -140,7 +160,9 @@ mod tests {
     fn logs(path: &Path) -> bool {
         match std::fs::read_dir(path) {
             Ok(below) => below.into_iter().any(|file| logs(&file.unwrap().path())),
-            Err(_) => std::fs::read_to_string(path).is_ok_and(|text| text.contains("use tracing::")),
+            Err(_) => {
+                std::fs::read_to_string(path).is_ok_and(|text| text.contains("use tracing::"))
+            }
         }
     }
 }

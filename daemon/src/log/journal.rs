@@ -1,5 +1,6 @@
-//! journald: entries are told as events once more, to tracing-journald, on the thread that writes. So a journald that hangs holds up
-//! nobody else, and what it gets (systemd.journal-fields(7)) is made in one place.
+//! journald: entries are told as events once more, to tracing-journald, on the thread that writes.
+//! So a journald that hangs holds up nobody else, and what it gets (systemd.journal-fields(7)) is
+//! made in one place.
 
 use super::record::FIELD_END;
 use super::target::Target;
@@ -32,12 +33,15 @@ impl Journal {
             debug: Priority::Debug,
             trace: Priority::Debug,
         };
-        let journald = tracing_journald::layer()?.with_field_prefix(None).with_priority_mappings(priorities);
+        let journald =
+            tracing_journald::layer()?.with_field_prefix(None).with_priority_mappings(priorities);
         Ok(Journal::to(journald.with_syslog_identifier("memberd".to_owned())))
     }
 
     fn to(layer: impl Layer<Registry> + Send + Sync) -> Self {
-        Journal { subscriber: Dispatch::new(tracing_subscriber::registry().with(layer).with(OnlyAgain)) }
+        Journal {
+            subscriber: Dispatch::new(tracing_subscriber::registry().with(layer).with(OnlyAgain)),
+        }
     }
 }
 
@@ -53,12 +57,16 @@ impl Target for Journal {
 
     /// Sends one entry, which ends with the first newline. Whether journald took it is not known.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let length =
+            bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
         let entry = bytes.get(..length).unwrap_or_default().strip_suffix(b"\n").unwrap_or_default();
         let entry = String::from_utf8_lossy(entry);
         let mut fields = entry.split(char::from(FIELD_END));
-        if let (Some(level), Some(words)) = (fields.next().and_then(|level| level.parse().ok()), fields.next()) {
-            let fields: Vec<(&str, &str)> = fields.filter_map(|field| field.split_once('=')).collect();
+        if let (Some(level), Some(words)) =
+            (fields.next().and_then(|level| level.parse().ok()), fields.next())
+        {
+            let fields: Vec<(&str, &str)> =
+                fields.filter_map(|field| field.split_once('=')).collect();
             dispatcher::with_default(&self.subscriber, || tell(level, words, &fields));
         }
         Ok(length)
@@ -67,7 +75,8 @@ impl Target for Journal {
 
 /// Tells an entry. Events have their fields fixed; those without a value are left out.
 fn tell(level: Level, words: &str, fields: &[(&str, &str)]) {
-    let field = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
+    let field =
+        |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
     macro_rules! tell_at {
         ($level:expr) => {
             event!(
@@ -142,7 +151,9 @@ mod tests {
     fn each_entry_is_told_with_its_level_its_words_and_its_fields() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let mut journal = Journal::to(Journald(Arc::clone(&told)));
-        let entries = b"INFO\x1fmember failed name=vm3\x1fmemberd_event=failed\x1fmemberd_name=vm3\x1f\nINFO\x1fmember tagged\x1fmemberd_tags=role=web\x1f\n\
+        let entries = b"INFO\x1fmember failed \
+        name=vm3\x1fmemberd_event=failed\x1fmemberd_name=vm3\x1f\nINFO\x1fmember \
+        tagged\x1fmemberd_tags=role=web\x1f\n\
             ERROR\x1fdisk full\x1f\n";
         let mut written = 0;
         while written < entries.len() {
@@ -151,7 +162,8 @@ mod tests {
         assert_eq!(
             *told.lock().unwrap(),
             [
-                "INFO|message=member failed name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|",
+                "INFO|message=member failed \
+                name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|",
                 "INFO|message=member tagged|memberd_tags=\"role=web\"|",
                 "ERROR|message=disk full|"
             ]

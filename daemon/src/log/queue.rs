@@ -1,4 +1,5 @@
-//! Lines on their way to one target: bounded, and whoever hands one over never waits for the target.
+//! Lines on their way to one target: bounded, and whoever hands one over never waits for the
+//! target.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,12 +77,14 @@ impl Queue {
     /// Waits for something to do. None at the end.
     pub(super) fn take(&self) -> Option<Batch> {
         let idle = |waiting: &mut Waiting| waiting.batch == Batch::default() && !waiting.closed;
-        let mut waiting = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting =
+            self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         let batch = std::mem::take(&mut waiting.batch);
         (batch != Batch::default()).then_some(batch)
     }
 
-    /// Says that a batch is dealt with, how many of its lines were lost over that, and why lines cannot be written, if they cannot.
+    /// Says that a batch is dealt with, how many of its lines were lost over that, and why lines
+    /// cannot be written, if they cannot.
     pub(super) fn done(&self, batch: &Batch, lost: u64, trouble: Option<&String>) {
         let mut waiting = self.lock();
         waiting.trouble = trouble.cloned();
@@ -95,7 +98,10 @@ impl Queue {
         let waiting = self.lock();
         let until = waiting.handed;
         let behind = |waiting: &mut Waiting| waiting.done < until;
-        let waited = self.changed.wait_timeout_while(waiting, limit, behind).unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_timeout_while(waiting, limit, behind)
+            .unwrap_or_else(PoisonError::into_inner);
         !waited.1.timed_out()
     }
 

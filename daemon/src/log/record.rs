@@ -1,5 +1,5 @@
-//! An event as it is written down: as one line, `2026-11-21T01:20:33.123Z INFO member failed name=vm3 id=vm3@192.0.2.13:8946/1763688033123`,
-//! and as an entry of journald.
+//! An event as it is written down: as one line, `2026-11-21T01:20:33.123Z INFO member failed
+//! name=vm3 id=vm3@192.0.2.13:8946/1763688033123`, and as an entry of journald.
 
 use jiff::Timestamp;
 use std::fmt::{self, Write};
@@ -9,10 +9,12 @@ use tracing::{Event, Level};
 /// The prefix of the fields that journald gets, left out in lines.
 const PREFIX: &str = "memberd_";
 
-/// Between the fields of a journal entry, until it is sent; control characters never stand in values.
+/// Between the fields of a journal entry, until it is sent; control characters never stand in
+/// values.
 pub(super) const FIELD_END: u8 = b'\x1f';
 
-/// The longest text of a journal entry, in bytes: the whole is to fit one datagram, of about 200 KiB.
+/// The longest text of a journal entry, in bytes: the whole is to fit one datagram, of about 200
+/// KiB.
 const LONGEST: usize = 32 * 1024;
 
 /// What is written down of an event.
@@ -31,7 +33,12 @@ impl Record {
         let mut parts = Parts::default();
         event.record(&mut parts);
         let Parts { message, fields, journal } = parts;
-        Record { time: Timestamp::now(), level: *event.metadata().level(), words: message + &fields, fields: journal }
+        Record {
+            time: Timestamp::now(),
+            level: *event.metadata().level(),
+            words: message + &fields,
+            fields: journal,
+        }
     }
 
     /// The log's own words about itself.
@@ -47,9 +54,14 @@ impl Record {
         format!("{time} {} {}\n", self.level, self.words)
     }
 
-    /// An entry for journald: level, words and fields, with [`FIELD_END`] after each, and a newline at the end.
+    /// An entry for journald: level, words and fields, with [`FIELD_END`] after each, and a newline
+    /// at the end.
     pub(super) fn journal_entry(&self) -> String {
-        let words = self.words.char_indices().find(|(start, _)| *start > LONGEST).and_then(|(end, _)| self.words.get(..end));
+        let words = self
+            .words
+            .char_indices()
+            .find(|(start, _)| *start > LONGEST)
+            .and_then(|(end, _)| self.words.get(..end));
         let words = words.unwrap_or(&self.words);
         let end = char::from(FIELD_END);
         let mut entry = format!("{}{end}{words}{end}", self.level);
@@ -134,7 +146,10 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Collect {
         fn on_event(&self, event: &Event, _: Context<S>) {
-            let record = Record { time: "2026-11-21T01:20:33.123456Z".parse().unwrap(), ..Record::of(event) };
+            let record = Record {
+                time: "2026-11-21T01:20:33.123456Z".parse().unwrap(),
+                ..Record::of(event)
+            };
             self.1.lock().unwrap().push((self.0)(&record));
         }
     }
@@ -160,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_membership_change_has_the_documented_shape() {
-        let expected = "2026-11-21T01:20:33.123Z INFO member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 \
+        let expected = "2026-11-21T01:20:33.123Z INFO member joined name=vm3 \
+        id=vm3@192.0.2.13:8946/1763688033123 \
                         incarnation=1763688033123\n";
         assert_eq!(lines(|| crate::log::member_event(&joined())), [expected]);
     }
@@ -174,7 +190,8 @@ mod tests {
         assert_eq!(
             logged,
             [
-                "2026-11-21T01:20:33.123Z WARN first\\nsecond path=\"a b\" quote=\"say \\\"x\\\"\\n\" empty=\"\"\n",
+                "2026-11-21T01:20:33.123Z WARN first\\nsecond path=\"a b\" \
+                quote=\"say \\\"x\\\"\\n\" empty=\"\"\n",
                 "2026-11-21T01:20:33.123Z INFO plain number=3 list=\"[1, 2]\"\n",
             ]
         );
@@ -183,7 +200,405 @@ mod tests {
     #[test]
     fn journald_gets_a_membership_change_with_fields_and_the_same_words() {
         let entries = written(Record::journal_entry, || crate::log::member_event(&joined()));
-        let expected = "INFO|member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123|\
+        let expected = "INFO|member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 \
+        incarnation=1763688033123|\
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
+                        \
                         message_id=095275bdbc6a4466b0eb9cc32a1b7e33|memberd_event=joined|memberd_name=vm3|\
                         memberd_id=vm3@192.0.2.13:8946/1763688033123|memberd_incarnation=1763688033123|\n";
         assert_eq!(entries, [expected.replace('|', "\x1f")]);
@@ -191,9 +606,12 @@ mod tests {
 
     #[test]
     fn no_value_ends_a_field_or_an_entry_of_journald() {
-        let entries = written(Record::journal_entry, || error!(memberd_name = "a\nPRIORITY=0\x1fb", "first\nsecond"));
+        let entries = written(Record::journal_entry, || {
+            error!(memberd_name = "a\nPRIORITY=0\x1fb", "first\nsecond");
+        });
         let [entry] = entries.as_slice() else { panic!("{entries:?}") };
-        let fields: Vec<&str> = entry.trim_end_matches('\n').trim_end_matches('\x1f').split('\x1f').collect();
+        let fields: Vec<&str> =
+            entry.trim_end_matches('\n').trim_end_matches('\x1f').split('\x1f').collect();
         let [level, message, name] = fields.as_slice() else { panic!("{fields:?}") };
         assert_eq!(*level, "ERROR");
         assert!(message.starts_with(r"first\nsecond name="), "{message}");

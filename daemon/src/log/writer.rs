@@ -1,5 +1,5 @@
-//! The threads that write to `machine.i.log` and to the console, which is standard error or journald: one each, so that neither waits for
-//! the other, and nobody for them.
+//! The threads that write to `machine.i.log` and to the console, which is standard error or
+//! journald: one each, so that neither waits for the other, and nobody for them.
 
 use super::journal::Journal;
 use super::queue::{Batch, Queue};
@@ -53,15 +53,25 @@ impl Writer {
     /// Starts the threads. The file is opened at once, and again whenever it could not be.
     pub(super) fn start(path: PathBuf, console: Console) -> Self {
         let file = Way::new(Record::line);
-        let to_console = Way::new(if matches!(console, Console::Journal(_)) { Record::journal_entry } else { Record::line });
+        let to_console = Way::new(if matches!(console, Console::Journal(_)) {
+            Record::journal_entry
+        } else {
+            Record::line
+        });
         // So that the file is there from the start.
         file.queue.reopen();
         spawn("log file", Output::new(LogFile::new(path), &file, &to_console));
         match console {
-            Console::StandardError => spawn("log console", Output::new(StandardError, &to_console, &file)),
-            Console::Journal(journal) => spawn("log journal", Output::new(journal, &to_console, &file)),
+            Console::StandardError => {
+                spawn("log console", Output::new(StandardError, &to_console, &file));
+            }
+            Console::Journal(journal) => {
+                spawn("log journal", Output::new(journal, &to_console, &file));
+            }
             #[cfg(test)]
-            Console::Nowhere => spawn("log nowhere", Output::new(super::target::Nowhere, &to_console, &file)),
+            Console::Nowhere => {
+                spawn("log nowhere", Output::new(super::target::Nowhere, &to_console, &file));
+            }
         }
         Writer { file, console: to_console }
     }
@@ -72,15 +82,18 @@ impl Writer {
         self.console.push(record);
     }
 
-    /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under whatever name it has now.
+    /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under
+    /// whatever name it has now.
     pub(super) fn reopen(&self) {
         self.file.queue.reopen();
     }
 
-    /// Waits until all lines so far are written and a reopening asked for is done, but not for a target that hangs.
+    /// Waits until all lines so far are written and a reopening asked for is done, but not for a
+    /// target that hangs.
     pub(super) fn flush(&self) {
         let deadline = Instant::now() + FLUSH_LIMIT;
-        // What hangs cannot be helped, and there is nowhere left to say so. The other target is written meanwhile.
+        // What hangs cannot be helped, and there is nowhere left to say so. The other target is
+        // written meanwhile.
         for queue in [&self.file.queue, &self.console.queue] {
             let _ = queue.flush(deadline.saturating_duration_since(Instant::now()));
         }
@@ -105,12 +118,13 @@ impl Drop for Writer {
 }
 
 fn spawn<T: Target>(name: &str, mut output: Output<T>) {
-    // A thread that cannot be started leaves a queue that nobody empties: its lines are then lost and counted.
+    // A thread that cannot be started leaves a queue that nobody empties: its lines are then lost
+    // and counted.
     let _ = thread::Builder::new().name(name.to_owned()).spawn(move || output.run());
 }
 
-/// One target and what is known of its troubles. They are said once, on the other target; how many lines they cost is said on both,
-/// when it works again.
+/// One target and what is known of its troubles. They are said once, on the other target; how many
+/// lines they cost is said on both, when it works again.
 struct Output<T> {
     target: T,
     own: Way,
@@ -124,7 +138,14 @@ struct Output<T> {
 
 impl<T: Target> Output<T> {
     fn new(target: T, own: &Way, other: &Way) -> Self {
-        Output { target, own: own.clone(), other: other.clone(), trouble: None, untold: 0, torn: false }
+        Output {
+            target,
+            own: own.clone(),
+            other: other.clone(),
+            trouble: None,
+            untold: 0,
+            torn: false,
+        }
     }
 
     fn run(&mut self) {
@@ -137,7 +158,10 @@ impl<T: Target> Output<T> {
         if batch.reopen
             && let Err(error) = self.target.reopen()
         {
-            self.other.push(&Record::notice(Level::ERROR, &format!("cannot open {}: {error}", self.target.name())));
+            self.other.push(&Record::notice(
+                Level::ERROR,
+                &format!("cannot open {}: {error}", self.target.name()),
+            ));
         }
         self.untold += batch.lost;
         let lost = self.write(&batch.text);
@@ -175,7 +199,10 @@ impl<T: Target> Output<T> {
     }
 
     fn trouble(&mut self, error: &std::io::Error) {
-        let words = format!("cannot write to {}: {error}; log lines are lost until it works again", self.target.name());
+        let words = format!(
+            "cannot write to {}: {error}; log lines are lost until it works again",
+            self.target.name()
+        );
         if self.trouble.is_none() {
             self.other.push(&Record::notice(Level::ERROR, &words));
         }
@@ -186,7 +213,11 @@ impl<T: Target> Output<T> {
         if self.trouble.take().is_some() {
             self.other.push(&Record::notice(
                 Level::INFO,
-                &format!("{} is written again, log lines lost: {}", self.target.name(), self.untold),
+                &format!(
+                    "{} is written again, log lines lost: {}",
+                    self.target.name(),
+                    self.untold
+                ),
             ));
         }
         let notice = Record::notice(Level::WARN, &format!("log lines lost here: {}", self.untold));
@@ -240,7 +271,8 @@ mod tests {
         let path = directory.path().join("machine.1.log");
         let writer = Writer::start(path.clone(), Console::Nowhere);
         writer.flush();
-        let rotated: Vec<PathBuf> = (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
+        let rotated: Vec<PathBuf> =
+            (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
         let expected: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -260,7 +292,12 @@ mod tests {
         writer.flush();
         let written: String = rotated.iter().chain([&path]).map(|part| lines(part)).collect();
         assert_eq!(writer.lost(), 0);
-        assert!(written == expected, "every line once and in order, {} bytes of {}", written.len(), expected.len());
+        assert!(
+            written == expected,
+            "every line once and in order, {} bytes of {}",
+            written.len(),
+            expected.len()
+        );
     }
 
     #[test]
@@ -278,11 +315,15 @@ mod tests {
         output.target.room = 1_000;
         log(&mut output, "four\n");
         log(&mut output, "five\n");
-        assert_eq!(words(&output.target.written), ["one", "tw", "four", "WARN log lines lost here: 2", "five"]);
+        assert_eq!(
+            words(&output.target.written),
+            ["one", "tw", "four", "WARN log lines lost here: 2", "five"]
+        );
         assert_eq!(
             words(&other.queue.take().unwrap().text),
             [
-                "ERROR cannot write to disk: no storage space; log lines are lost until it works again",
+                "ERROR cannot write to disk: no storage space; log lines are lost until it works \
+                again",
                 "INFO disk is written again, log lines lost: 2"
             ]
         );
@@ -300,8 +341,8 @@ mod tests {
             output.work(&queue.take().unwrap());
         }
         let said = other.queue.take().unwrap().text;
-        let message =
-            "ERROR cannot write to /dev/full: No space left on device (os error 28); log lines are lost until it works again";
+        let message = "ERROR cannot write to /dev/full: No space left on device (os error 28); log \
+        lines are lost until it works again";
         assert_eq!(words(&said), [message]);
         assert_eq!(queue.lost(), 2);
     }
@@ -310,7 +351,8 @@ mod tests {
     fn what_a_full_queue_lost_is_said_in_the_log_itself() {
         let (own, other) = (Way::new(Record::line), Way::new(Record::line));
         let queue = Arc::clone(&own.queue);
-        let mut output = Output::new(Disk { room: usize::MAX, written: String::new() }, &own, &other);
+        let mut output =
+            Output::new(Disk { room: usize::MAX, written: String::new() }, &own, &other);
         let line = "x".repeat(MOST_BYTES / 2 - 1) + "\n";
         (0..5).for_each(|_| queue.push(&line));
         output.work(&queue.take().unwrap());

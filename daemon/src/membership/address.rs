@@ -3,11 +3,14 @@
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 
-/// What to say if the address is gone: ip(7), `EADDRNOTAVAIL`. Nothing if it is there, or that cannot be found out.
+/// What to say if the address is gone: ip(7), `EADDRNOTAVAIL`. Nothing if it is there, or that
+/// cannot be found out.
 pub(super) fn gone(address: IpAddr) -> Option<String> {
     let error = UdpSocket::bind((address, 0)).err()?;
-    let words =
-        format!("{address} is no address of this machine any more: give it back, or set node.address and restart memberd");
+    let words = format!(
+        "{address} is no address of this machine any more: give it back, or set node.address and \
+        restart memberd"
+    );
     (error.kind() == io::ErrorKind::AddrNotAvailable).then_some(words)
 }
 

@@ -1,4 +1,5 @@
-//! The protocol's calls over TCP, each a small task whose result comes back to the owner of the node.
+//! The protocol's calls over TCP, each a small task whose result comes back to the owner of the
+//! node.
 
 use crate::peer::call::Caller;
 use memberd_ring::Call;
@@ -36,7 +37,8 @@ impl Calls {
         self.ids.insert(task, id);
     }
 
-    /// What became of the next call that ends, in whatever way: the protocol waits for each. Waits for ever while none is under way.
+    /// What became of the next call that ends, in whatever way: the protocol waits for each. Waits
+    /// for ever while none is under way.
     pub(super) async fn next(&mut self) -> (CallId, Reply) {
         loop {
             let (task, reply) = match self.tasks.join_next_with_id().await {
@@ -58,7 +60,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_breaks_off_ends_as_one_without_a_reply() {
-        let mut calls = Calls::new(Caller { address: ([127, 0, 0, 1], 8_946).into(), seal: Seal::plain() });
+        let mut calls =
+            Calls::new(Caller { address: ([127, 0, 0, 1], 8_946).into(), seal: Seal::plain() });
         calls.spawn(CallId(7), async { panic!("a fault") });
         let (id, reply) = calls.next().await;
         assert_eq!(id, CallId(7));

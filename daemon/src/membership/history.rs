@@ -12,7 +12,8 @@ pub(super) const REMEMBERED: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct History {
     events: VecDeque<Arc<EventRecord>>,
-    /// Since when nothing is missing, in milliseconds since the Unix epoch: the daemon's start, or the newest change that made room.
+    /// Since when nothing is missing, in milliseconds since the Unix epoch: the daemon's start, or
+    /// the newest change that made room.
     whole_since: u64,
 }
 
@@ -32,7 +33,11 @@ impl History {
     }
 
     /// Those that are wanted, the oldest first, and what is missing of them.
-    pub(super) fn from(&self, wanted: EventsFrom, scope: Scope) -> (Vec<Arc<EventRecord>>, Option<MissedRecord>) {
+    pub(super) fn from(
+        &self,
+        wanted: EventsFrom,
+        scope: Scope,
+    ) -> (Vec<Arc<EventRecord>>, Option<MissedRecord>) {
         let events = self.events.iter().filter(|event| scope.includes(event));
         match wanted {
             EventsFrom::Last(count) => {
@@ -41,7 +46,8 @@ impl History {
                 (events.skip(others).cloned().collect(), None)
             }
             EventsFrom::Since(moment) => {
-                let known = scope.until.map_or(self.whole_since, |until| until.min(self.whole_since));
+                let known =
+                    scope.until.map_or(self.whole_since, |until| until.min(self.whole_since));
                 let missed = (moment < known).then_some(MissedRecord { until: known, count: None });
                 (events.filter(|event| event.time >= moment).cloned().collect(), missed)
             }
@@ -89,7 +95,10 @@ mod tests {
         let (events, missed) = history.from(EventsFrom::Since(120), EVERYTHING);
         assert_eq!((times(&events), missed), (vec![120, 130], None));
         let (events, missed) = history.from(EventsFrom::Since(99), EVERYTHING);
-        assert_eq!((times(&events), missed), (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None })));
+        assert_eq!(
+            (times(&events), missed),
+            (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None }))
+        );
         assert_eq!(times(&history.from(EventsFrom::Last(2), EVERYTHING).0), [120, 130]);
         assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX), EVERYTHING).0), [110, 120, 130]);
     }
@@ -97,7 +106,9 @@ mod tests {
     #[test]
     fn who_does_not_know_of_tags_is_told_of_the_others_as_many_as_wanted() {
         let mut history = History::new(0);
-        for (time, change) in [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)] {
+        for (time, change) in
+            [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)]
+        {
             history.add(Arc::new(EventRecord { change, ..record(time) }));
         }
         assert_eq!(times(&history.from(EventsFrom::Last(1), STANDINGS).0), [2]);
@@ -111,10 +122,18 @@ mod tests {
         [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
         let until = |until| Scope { until: Some(until), ..EVERYTHING };
         assert_eq!(times(&history.from(EventsFrom::Since(110), until(130)).0), [110, 120]);
-        assert_eq!(times(&history.from(EventsFrom::Last(1), until(130)).0), [120], "the newest of those before");
+        assert_eq!(
+            times(&history.from(EventsFrom::Last(1), until(130)).0),
+            [120],
+            "the newest of those before"
+        );
         assert_eq!(history.from(EventsFrom::Since(100), until(130)).1, None);
         let missed = |moment| Some(MissedRecord { until: moment, count: None });
-        assert_eq!(history.from(EventsFrom::Since(90), until(95)), (Vec::new(), missed(95)), "none of them is known");
+        assert_eq!(
+            history.from(EventsFrom::Since(90), until(95)),
+            (Vec::new(), missed(95)),
+            "none of them is known"
+        );
         assert_eq!(history.from(EventsFrom::Since(90), until(130)).1, missed(100));
     }
 

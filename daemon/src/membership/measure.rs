@@ -7,9 +7,11 @@ use memberd_ring::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, No
 use std::time::Duration;
 
 /// Around the failure timeout, up to the promise for every list.
-const DETECTION: &[Duration] = &milliseconds([500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 6_000]);
+const DETECTION: &[Duration] =
+    &milliseconds([500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 6_000]);
 
-const DISSEMINATION: &[Duration] = &milliseconds([1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 6_000]);
+const DISSEMINATION: &[Duration] =
+    &milliseconds([1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 6_000]);
 
 const LATENESS: &[Duration] = &milliseconds([1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500]);
 
@@ -78,7 +80,13 @@ impl Gauges {
     }
 
     /// Takes in a change of the list of this member, which is in the group since `own`.
-    pub(super) fn note(&mut self, event: &MemberEvent, this: &Name, own: Option<Incarnation>, now: Now) {
+    pub(super) fn note(
+        &mut self,
+        event: &MemberEvent,
+        this: &Name,
+        own: Option<Incarnation>,
+        now: Now,
+    ) {
         match &event.kind {
             MemberEventKind::Joined => {
                 self.events.joined += 1;

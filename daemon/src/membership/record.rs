@@ -8,7 +8,8 @@ use memberd_ring::tags::VersionedTags;
 use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Node, Now};
 use std::sync::Arc;
 
-/// The list as it was at one moment. The entries are shared: that many clients keep one while they read it costs little.
+/// The list as it was at one moment. The entries are shared: that many clients keep one while they
+/// read it costs little.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     entries: Vec<Arc<Entry>>,
@@ -19,7 +20,11 @@ pub struct Snapshot {
 impl Snapshot {
     /// The node's list as it is.
     pub fn new(node: &Node, anchor: Anchor) -> Self {
-        Snapshot { entries: node.list().iter().cloned().collect(), this: node.name().clone(), anchor }
+        Snapshot {
+            entries: node.list().iter().cloned().collect(),
+            this: node.name().clone(),
+            anchor,
+        }
     }
 
     /// All entries, ordered by name.
@@ -32,11 +37,16 @@ impl Snapshot {
 pub fn member_record(entry: &Entry, this: &Name, anchor: Anchor) -> MemberRecord {
     let (status, evidence) = match &entry.standing {
         Standing::Alive => (MemberStatus::Alive, None),
-        Standing::Doubted(evidence) | Standing::Failed(evidence) => (MemberStatus::Failed, Some(evidence)),
+        Standing::Doubted(evidence) | Standing::Failed(evidence) => {
+            (MemberStatus::Failed, Some(evidence))
+        }
         Standing::Left => (MemberStatus::Left, None),
     };
     let tags = tag_record(&entry.tags);
-    MemberRecord { tags, ..record(&entry.identity, this, status, evidence, anchor.wall(entry.since)) }
+    MemberRecord {
+        tags,
+        ..record(&entry.identity, this, status, evidence, anchor.wall(entry.since))
+    }
 }
 
 /// A member's tags.
@@ -62,7 +72,13 @@ pub fn tagged_record(entry: &Entry, this: &Name, anchor: Anchor, now: Now) -> Ev
     EventRecord { time: now.wall.0, change: Change::Tags, status: member.status, member }
 }
 
-fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Option<&Evidence>, since: u64) -> MemberRecord {
+fn record(
+    identity: &Identity,
+    this: &Name,
+    status: MemberStatus,
+    evidence: Option<&Evidence>,
+    since: u64,
+) -> MemberRecord {
     MemberRecord {
         id: identity.to_string(),
         name: identity.name.to_string(),
@@ -72,8 +88,10 @@ fn record(identity: &Identity, this: &Name, status: MemberStatus, evidence: Opti
         incarnation: identity.incarnation.0,
         this_machine: identity.name == *this,
         since,
-        evidence: evidence
-            .map(|evidence| EvidenceRecord { accuser: evidence.accuser.to_string(), silent_for: evidence.silent_for }),
+        evidence: evidence.map(|evidence| EvidenceRecord {
+            accuser: evidence.accuser.to_string(),
+            silent_for: evidence.silent_for,
+        }),
         tags: Tags::new(),
     }
 }
@@ -87,16 +105,26 @@ mod tests {
     #[test]
     fn a_list_that_is_kept_for_a_client_shares_its_entries_with_the_nodes() {
         let now = Now { mono: Instant::EPOCH, wall: WallTime(1_763_688_010_000) };
-        let (name, address) = (|i: u16| Name::new(&format!("vm{i}")).unwrap(), |i: u16| ([10, 0, 0, 1], 1_000 + i).into());
+        let (name, address) = (
+            |i: u16| Name::new(&format!("vm{i}")).unwrap(),
+            |i: u16| ([10, 0, 0, 1], 1_000 + i).into(),
+        );
         let mut list = List::new();
         for i in 0..1_000 {
-            let identity = Identity { name: name(i), address: address(i), incarnation: Incarnation(7) };
+            let identity =
+                Identity { name: name(i), address: address(i), incarnation: Incarnation(7) };
             list.set(Update::new(identity, Claim::Alive), now.mono);
         }
         let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
         node.assume(now, list, Incarnation(7));
         let snapshot = Snapshot::new(&node, Anchor::new(now));
-        assert!(snapshot.entries.iter().zip(node.list().iter()).all(|(ours, nodes)| Arc::ptr_eq(ours, nodes)));
+        assert!(
+            snapshot
+                .entries
+                .iter()
+                .zip(node.list().iter())
+                .all(|(ours, nodes)| Arc::ptr_eq(ours, nodes))
+        );
         let names: Vec<String> = snapshot.records().map(|record| record.name).collect();
         assert!(names.len() == 1_000 && names.is_sorted(), "{names:?}");
     }

@@ -1,4 +1,5 @@
-//! How this daemon is doing: the report behind `memberctl status`, and what is wrong in plain words.
+//! How this daemon is doing: the report behind `memberctl status`, and what is wrong in plain
+//! words.
 
 use super::address;
 use super::traffic::Traffic;
@@ -14,8 +15,9 @@ const MUCH_LOSS: u16 = 100;
 /// For this long after its list last changed, neighbours may well have another.
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
-/// The report. `refusals` are what the seal turned away, by cause; `unwritten` is why the state is not on disk, if it is not. Whoever
-/// asks adds the greps, the keys, what was not reloaded, and the lines that the log lost.
+/// The report. `refusals` are what the seal turned away, by cause; `unwritten` is why the state is
+/// not on disk, if it is not. Whoever asks adds the greps, the keys, what was not reloaded, and the
+/// lines that the log lost.
 pub(super) fn report(
     node: &Node,
     traffic: &Traffic,
@@ -30,16 +32,22 @@ pub(super) fn report(
         u64::try_from(count).unwrap_or(u64::MAX)
     };
     let neighbours = node.neighbours(now.mono);
-    let records: Vec<NeighbourRecord> = neighbours.iter().map(|neighbour| record(neighbour, traffic)).collect();
+    let records: Vec<NeighbourRecord> =
+        neighbours.iter().map(|neighbour| record(neighbour, traffic)).collect();
     let mut warnings = clock_warnings(&neighbours);
     warnings.extend(network_warnings(node, &records, now));
     if trying_to_join && node.phase() != PhaseName::Member {
-        warnings.push("not in the group yet; trying to join: are the introducers up and reachable?".to_owned());
+        warnings.push(
+            "not in the group yet; trying to join: are the introducers up and reachable?"
+                .to_owned(),
+        );
     }
     warnings.extend(address::gone(node.address().ip()));
-    warnings.extend(
-        unwritten.map(|reason| format!("the state cannot be written, so a restart may not know of the last changes: {reason}")),
-    );
+    warnings.extend(unwritten.map(|reason| {
+        format!(
+            "the state cannot be written, so a restart may not know of the last changes: {reason}"
+        )
+    }));
     StatusReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         phase: node.phase().as_str().to_owned(),
@@ -57,7 +65,11 @@ pub(super) fn report(
         greps: Vec::new(),
         searches: 0,
         keys: Vec::new(),
-        tags: node.tags().iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect(),
+        tags: node
+            .tags()
+            .iter()
+            .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
+            .collect(),
     }
 }
 
@@ -74,7 +86,11 @@ fn record(neighbour: &Neighbour, traffic: &Traffic) -> NeighbourRecord {
     }
 }
 
-fn counters(node: &Node, traffic: &Traffic, refusals: &[(&'static str, u64)]) -> Vec<(String, u64)> {
+fn counters(
+    node: &Node,
+    traffic: &Traffic,
+    refusals: &[(&'static str, u64)],
+) -> Vec<(String, u64)> {
     let totals = traffic.totals();
     let heartbeats = |kinds: &super::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
     let own = [
@@ -95,7 +111,8 @@ fn counters(node: &Node, traffic: &Traffic, refusals: &[(&'static str, u64)]) ->
     counters
 }
 
-/// Clocks that disagree. If most neighbours' do, and in the same direction, it is this machine's that is wrong.
+/// Clocks that disagree. If most neighbours' do, and in the same direction, it is this machine's
+/// that is wrong.
 fn clock_warnings(neighbours: &[Neighbour]) -> Vec<String> {
     let skewed: Vec<(&str, i64)> = neighbours
         .iter()
@@ -109,7 +126,10 @@ fn clock_warnings(neighbours: &[Neighbour]) -> Vec<String> {
         let middle = offsets.get(offsets.len() / 2).copied().unwrap_or_default();
         let direction = if middle > 0 { "behind" } else { "ahead of" };
         let most = format!("those of most neighbours ({} of {})", skewed.len(), neighbours.len());
-        return vec![format!("our clock is {} {direction} {most}: set it, see timedatectl", in_seconds(middle))];
+        return vec![format!(
+            "our clock is {} {direction} {most}: set it, see timedatectl",
+            in_seconds(middle)
+        )];
     }
     skewed
         .into_iter()
@@ -127,13 +147,19 @@ fn in_seconds(milliseconds: i64) -> String {
 /// Heartbeats that are lost or stay away, and lists that stay different.
 fn network_warnings(node: &Node, neighbours: &[NeighbourRecord], now: Now) -> Vec<String> {
     let mut warnings = Vec::new();
-    let watched: Vec<&NeighbourRecord> = neighbours.iter().filter(|neighbour| neighbour.watched).collect();
+    let watched: Vec<&NeighbourRecord> =
+        neighbours.iter().filter(|neighbour| neighbour.watched).collect();
     let interval = millis(node.group_settings().heartbeat_interval);
-    let silent = |neighbour: &&&NeighbourRecord| neighbour.heartbeat_age.is_some_and(|age| age > interval * 2);
+    let silent = |neighbour: &&&NeighbourRecord| {
+        neighbour.heartbeat_age.is_some_and(|age| age > interval * 2)
+    };
     match watched.iter().filter(silent).count() {
         0 => {}
-        count if count == watched.len() && count > 1 => warnings
-            .push("no neighbour's heartbeats arrive here: is UDP to our port let in (firewall), are we cut off?".to_owned()),
+        count if count == watched.len() && count > 1 => warnings.push(
+            "no neighbour's heartbeats arrive here: is UDP to our port let in (firewall), \
+            are we cut off?"
+                .to_owned(),
+        ),
         _ => warnings.extend(watched.iter().filter(silent).filter_map(|neighbour| {
             let age = Duration::from_millis(neighbour.heartbeat_age?).as_secs_f64();
             Some(format!("{} has sent no heartbeat for {age:.1} s", neighbour.name))
@@ -164,7 +190,11 @@ mod tests {
     fn neighbour(number: u16, offset: i64) -> Neighbour {
         let name = Name::new(&format!("vm{number}")).unwrap();
         Neighbour {
-            member: Identity { name, address: ([127, 0, 0, 1], number).into(), incarnation: Incarnation(1) },
+            member: Identity {
+                name,
+                address: ([127, 0, 0, 1], number).into(),
+                incarnation: Incarnation(1),
+            },
             heartbeat_age: None,
             clock_offset: Some(offset),
             clock_disagrees: offset.abs() > 250,
@@ -176,7 +206,8 @@ mod tests {
     }
 
     fn warnings(offsets: &[i64]) -> Vec<String> {
-        let neighbours: Vec<Neighbour> = (1..).zip(offsets).map(|(number, offset)| neighbour(number, *offset)).collect();
+        let neighbours: Vec<Neighbour> =
+            (1..).zip(offsets).map(|(number, offset)| neighbour(number, *offset)).collect();
         clock_warnings(&neighbours)
     }
 
@@ -185,14 +216,19 @@ mod tests {
         assert!(warnings(&[0, 2, -3, 100]).is_empty());
         assert_eq!(warnings(&[0, 2, -4_100, 1]), ["the clock of vm3 is 4.1 s behind ours"]);
         assert_eq!(warnings(&[900]), ["the clock of vm1 is 0.9 s ahead of ours"]);
-        let both = ["the clock of vm1 is 9.0 s ahead of ours", "the clock of vm2 is 9.0 s behind ours"];
+        let both =
+            ["the clock of vm1 is 9.0 s ahead of ours", "the clock of vm2 is 9.0 s behind ours"];
         assert_eq!(warnings(&[9_000, -9_000, 0, 0]), both);
     }
 
     #[test]
     fn if_most_clocks_seem_wrong_it_is_ours() {
-        let words =
-            |direction| [format!("our clock is 4.1 s {direction} those of most neighbours (3 of 4): set it, see timedatectl")];
+        let words = |direction| {
+            [format!(
+                "our clock is 4.1 s {direction} those of most neighbours (3 of 4): set it, see \
+                timedatectl"
+            )]
+        };
         assert_eq!(warnings(&[4_100, 4_101, 4_099, 0]), words("behind"));
         assert_eq!(warnings(&[-4_100, -4_101, -4_099, 0]), words("ahead of"));
     }

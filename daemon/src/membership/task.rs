@@ -1,7 +1,8 @@
-//! The task that owns the [`Node`]: datagrams, timers, calls and commands go in; what comes out is carried out.
+//! The task that owns the [`Node`]: datagrams, timers, calls and commands go in; what comes out is
+//! carried out.
 //!
-//! It never waits for a disk (but for a new incarnation, which has to be durable before it is used), for a client or for another
-//! task, since a heartbeat that waits is a false failure.
+//! It never waits for a disk (but for a new incarnation, which has to be durable before it is
+//! used), for a client or for another task, since a heartbeat that waits is a false failure.
 
 mod commands;
 mod events;
@@ -28,13 +29,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
-/// The most datagrams taken in before anything else is looked at. More than the socket's buffer holds of the group's own traffic.
+/// The most datagrams taken in before anything else is looked at. More than the socket's buffer
+/// holds of the group's own traffic.
 const DRAIN: usize = 1_024;
 
 /// How soon a join that is to happen by itself is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// The kind of datagram that goes to whoever may be at an address, see [`memberd_ring::message::Body::kind`].
+/// The kind of datagram that goes to whoever may be at an address, see
+/// [`memberd_ring::message::Body::kind`].
 const KNOCK: &str = "knock";
 
 /// What the task is made of.
@@ -91,10 +94,12 @@ pub struct Membership {
 impl Membership {
     /// The task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
-        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } = parts;
+        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } =
+            parts;
         let started = Instant::now();
         let address = node.address();
-        let (traffic, history) = (Traffic::new(node.group_settings()), History::new(clocks.now().wall.0));
+        let (traffic, history) =
+            (Traffic::new(node.group_settings()), History::new(clocks.now().wall.0));
         Membership {
             node,
             socket,
@@ -127,7 +132,8 @@ impl Membership {
         loop {
             self.carry_out().await;
             let due = self.node.poll_timeout().map(|due| self.clocks.to_tokio(due));
-            let wake = [due, watchdog.due(), self.retry.map(|(at, _)| at)].into_iter().flatten().min();
+            let wake =
+                [due, watchdog.due(), self.retry.map(|(at, _)| at)].into_iter().flatten().min();
             tokio::select! {
                 ready = self.socket.readable() => {
                     if let Err(error) = ready {
@@ -181,7 +187,11 @@ impl Membership {
                 debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 self.traffic.received(&message);
                 let entry = self.node.list().at(from);
-                self.edge.heard(from, message.incarnation, entry.map(|entry| entry.identity.incarnation));
+                self.edge.heard(
+                    from,
+                    message.incarnation,
+                    entry.map(|entry| entry.identity.incarnation),
+                );
                 if entry.is_some_and(|entry| self.node.watches(&entry.identity.name)) {
                     self.traffic.heard(from, &message, now.mono);
                 }
@@ -190,7 +200,8 @@ impl Membership {
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
                 if let Some(times) = self.traffic.refused(error) {
-                    warn!(%from, times, reason = %error, "refused a datagram; further ones are told once a minute");
+                    warn!(%from, times, reason = %error, "refused a datagram; further ones are \
+                    told once a minute");
                 }
             }
         }
@@ -204,12 +215,15 @@ impl Membership {
         }
     }
 
-    /// A lost datagram, as the network loses them too; but where many are not taken by the kernel, somebody should know why.
+    /// A lost datagram, as the network loses them too; but where many are not taken by the kernel,
+    /// somebody should know why.
     fn note_unsent(&mut self, to: SocketAddr, kind: &'static str, error: &io::Error) {
         debug!(%to, kind, %error, "not sent");
         if let Some(times) = self.traffic.unsent() {
-            let reason = address::gone(self.node.address().ip()).unwrap_or_else(|| error.to_string());
-            warn!(%to, times, reason, "datagrams cannot be sent; further ones are told once a minute");
+            let reason =
+                address::gone(self.node.address().ip()).unwrap_or_else(|| error.to_string());
+            warn!(%to, times, reason, "datagrams cannot be sent; further ones are told once a \
+            minute");
         }
     }
 
@@ -225,9 +239,14 @@ impl Membership {
         }
         while let Some(transmit) = self.node.poll_transmit(&mut self.payload) {
             debug!(to = %transmit.to, kind = transmit.kind, bytes = self.payload.len(), "sent");
-            let listed = || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
-            let sealed = self.edge.outgoing(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
-            match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, transmit.to)) {
+            let listed =
+                || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
+            let sealed =
+                self.edge.outgoing(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
+            match sealed
+                .map_err(io::Error::other)
+                .and_then(|bytes| self.socket.try_send_to(bytes, transmit.to))
+            {
                 Ok(_) => self.traffic.sent(transmit.kind),
                 Err(error) => self.note_unsent(transmit.to, transmit.kind, &error),
             }

@@ -1,4 +1,5 @@
-//! A thread of its own for the membership task: a heartbeat waits for nothing else that the daemon does, greps above all.
+//! A thread of its own for the membership task: a heartbeat waits for nothing else that the daemon
+//! does, greps above all.
 
 use super::{Command, Handle, Membership, Parts};
 use crate::keeper::Keeper;
@@ -12,8 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 ///
 /// # Errors
 /// When there is no thread to be had, or the socket cannot be moved to it.
-pub fn start(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> io::Result<oneshot::Receiver<Keeper>> {
-    let runtime = Builder::new_current_thread().enable_all().thread_name("membership-io").build()?;
+pub fn start(
+    parts: Parts,
+    handle: Handle,
+    commands: mpsc::Receiver<Command>,
+) -> io::Result<oneshot::Receiver<Keeper>> {
+    let runtime =
+        Builder::new_current_thread().enable_all().thread_name("membership-io").build()?;
     // The socket wakes the runtime that it was made in.
     let socket = {
         let _within = runtime.enter();

@@ -1,7 +1,9 @@
-//! What came and went in datagrams, by kind; and how many of its neighbours' heartbeats this member has not received.
+//! What came and went in datagrams, by kind; and how many of its neighbours' heartbeats this member
+//! has not received.
 //!
-//! Heartbeats are not numbered, but sent at a fixed interval by their sender's clock, and carry their send time. So a gap of three
-//! intervals between two that came means that two were lost, or not sent by a sender that was stalled.
+//! Heartbeats are not numbered, but sent at a fixed interval by their sender's clock, and carry
+//! their send time. So a gap of three intervals between two that came means that two were lost, or
+//! not sent by a sender that was stalled.
 
 use crate::seal::refusal::Count;
 use memberd_ring::message::{Body, Message};
@@ -106,14 +108,21 @@ impl Traffic {
         self.told.entry(cause).or_default().note(std::time::Instant::now())
     }
 
-    /// A message came from a member that is watched: if it is a heartbeat, those before it that are missing are lost.
+    /// A message came from a member that is watched: if it is a heartbeat, those before it that are
+    /// missing are lost.
     pub(super) fn heard(&mut self, from: SocketAddr, message: &Message, now: Instant) {
         let (Body::Heartbeat { .. }, sent) = (&message.body, message.sent.mono) else { return };
         if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&from) {
             self.peers.clear();
         }
         let incarnation = message.incarnation;
-        let begin = || Peer { incarnation, newest: sent, window_began: now, now: Tally::default(), before: Tally::default() };
+        let begin = || Peer {
+            incarnation,
+            newest: sent,
+            window_began: now,
+            now: Tally::default(),
+            before: Tally::default(),
+        };
         let peer = self.peers.entry(from).or_insert_with(begin);
         let gap = sent.saturating_sub(peer.newest);
         if peer.incarnation != incarnation || gap > self.silence {
@@ -139,10 +148,12 @@ impl Traffic {
         self.peers.clear();
     }
 
-    /// How many of a thousand heartbeats of this member were lost lately; nothing while none were expected.
+    /// How many of a thousand heartbeats of this member were lost lately; nothing while none were
+    /// expected.
     pub(super) fn lost_permille(&self, from: SocketAddr) -> Option<u16> {
         let peer = self.peers.get(&from)?;
-        let (lost, expected) = (peer.now.lost + peer.before.lost, peer.now.expected + peer.before.expected);
+        let (lost, expected) =
+            (peer.now.lost + peer.before.lost, peer.now.expected + peer.before.expected);
         u16::try_from((lost * 1_000).checked_div(expected)?).ok()
     }
 }
@@ -159,7 +170,11 @@ mod tests {
 
     fn heartbeat(sent: u64) -> Message {
         let body = Body::Heartbeat { hash: 0, delay: None, news: Vec::new() };
-        Message { incarnation: Incarnation(1), sent: SentAt { mono: sent, wall: WallTime(0) }, body }
+        Message {
+            incarnation: Incarnation(1),
+            sent: SentAt { mono: sent, wall: WallTime(0) },
+            body,
+        }
     }
 
     fn loss(sent: &[u64]) -> (Option<u16>, u64) {
@@ -187,14 +202,17 @@ mod tests {
         let mut traffic = Traffic::new(GroupSettings::default());
         traffic.heard(from, &heartbeat(1_000), at(1_010));
         traffic.out();
-        [4_000, 4_600].iter().for_each(|sent| traffic.heard(from, &heartbeat(*sent), at(sent + 10)));
+        [4_000, 4_600]
+            .iter()
+            .for_each(|sent| traffic.heard(from, &heartbeat(*sent), at(sent + 10)));
         assert_eq!((traffic.lost_permille(from), traffic.totals().heartbeats_lost), (Some(0), 0));
     }
 
     #[test]
     fn a_pause_of_the_watch_is_no_loss_and_old_loss_is_forgotten() {
         assert_eq!(loss(&[1_000, 60_000, 60_600]), (Some(0), 0));
-        let lossy_at_first: Vec<u64> = [1_000, 2_800].into_iter().chain((0..250).map(|turn| 3_400 + turn * 600)).collect();
+        let lossy_at_first: Vec<u64> =
+            [1_000, 2_800].into_iter().chain((0..250).map(|turn| 3_400 + turn * 600)).collect();
         assert_eq!(loss(&lossy_at_first), (Some(0), 2));
     }
 }

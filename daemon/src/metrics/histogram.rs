@@ -54,8 +54,14 @@ mod tests {
     fn buckets_are_cumulative_and_hold_their_bound() {
         const BOUNDS: &[Duration] = &[Duration::from_millis(10), Duration::from_millis(100)];
         let mut histogram = Histogram::new(BOUNDS);
-        [5, 10, 11, 500].map(Duration::from_millis).into_iter().for_each(|duration| histogram.observe(duration));
+        [5, 10, 11, 500]
+            .map(Duration::from_millis)
+            .into_iter()
+            .for_each(|duration| histogram.observe(duration));
         let counts: Vec<u64> = histogram.buckets().map(|(_, count)| count).collect();
-        assert_eq!((counts, histogram.count(), histogram.sum()), (vec![2, 3], 4, Duration::from_millis(526)));
+        assert_eq!(
+            (counts, histogram.count(), histogram.sum()),
+            (vec![2, 3], 4, Duration::from_millis(526))
+        );
     }
 }

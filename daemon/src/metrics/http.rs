@@ -1,7 +1,8 @@
 //! Answers `GET /metrics` over HTTP/1.1 (RFC 9112), and nothing else.
 //!
-//! One request a connection, a bounded head, no body, a time limit, a few connections at once: of HTTP that is all that a scraper
-//! needs, and less than any server crate brings. It reads nothing but the request's first line.
+//! One request a connection, a bounded head, no body, a time limit, a few connections at once: of
+//! HTTP that is all that a scraper needs, and less than any server crate brings. It reads nothing
+//! but the request's first line.
 
 use super::report;
 use crate::accept::serve_all;
@@ -72,12 +73,15 @@ async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
         Answer::NotFound => ("404 Not Found", "metrics are at /metrics\n".to_owned()),
         Answer::WrongMethod => ("405 Method Not Allowed", "only GET and HEAD\n".to_owned()),
         Answer::BadRequest => ("400 Bad Request", "not an HTTP/1 request\n".to_owned()),
-        Answer::HeadTooLong => ("431 Request Header Fields Too Large", format!("at most {LONGEST_HEAD} bytes\n")),
+        Answer::HeadTooLong => {
+            ("431 Request Header Fields Too Large", format!("at most {LONGEST_HEAD} bytes\n"))
+        }
     };
     let allow = if answer == Answer::WrongMethod { "Allow: GET, HEAD\r\n" } else { "" };
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {METRICS_TYPE}\r\nContent-Length: {length}\r\n{allow}Connection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Type: {METRICS_TYPE}\r\nContent-Length: \
+        {length}\r\n{allow}Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     if answer != (Answer::Metrics { with_body: false }) {
@@ -86,7 +90,8 @@ async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be: 8 KiB, and up to one more.
+/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be: 8
+/// KiB, and up to one more.
 ///
 /// # Errors
 /// When the connection breaks.
@@ -137,7 +142,10 @@ mod tests {
     fn only_the_first_line_counts() {
         let too_long = [b"GET /metrics HTTP/1.1\r\n".as_slice(), &[b'x'; LONGEST_HEAD]].concat();
         for (head, expected) in [
-            (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".as_slice(), Answer::Metrics { with_body: true }),
+            (
+                b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".as_slice(),
+                Answer::Metrics { with_body: true },
+            ),
             (b"GET /metrics?name=x HTTP/1.0\r\n\r\n", Answer::Metrics { with_body: true }),
             (b"HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Metrics { with_body: false }),
             (b"GET / HTTP/1.1\r\n\r\n", Answer::NotFound),

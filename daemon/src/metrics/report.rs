@@ -1,4 +1,5 @@
-//! The document: every metric with its name and what it means. Names follow <https://prometheus.io/docs/practices/naming/>.
+//! The document: every metric with its name and what it means. Names follow
+//! <https://prometheus.io/docs/practices/naming/>.
 
 use super::text::Text;
 use crate::handler::context::Context;
@@ -30,21 +31,32 @@ pub async fn text(context: &Context) -> Result<String, Ended> {
 }
 
 fn membership(text: &mut Text, status: &StatusReport) {
-    text.gauge("memberd_build_info", "The version of this memberd.").labelled("version", &status.version, 1_u64);
-    text.gauge("memberd_uptime_seconds", "For how long this memberd has run.").value(seconds(status.uptime));
-    text.gauge("memberd_in_group", "Whether this memberd is in its group.").value(status.phase == "member");
+    text.gauge("memberd_build_info", "The version of this memberd.").labelled(
+        "version",
+        &status.version,
+        1_u64,
+    );
+    text.gauge("memberd_uptime_seconds", "For how long this memberd has run.")
+        .value(seconds(status.uptime));
+    text.gauge("memberd_in_group", "Whether this memberd is in its group.")
+        .value(status.phase == "member");
     text.gauge("memberd_members", "Members in this memberd's list, by their state.")
         .labelled("state", "alive", status.alive)
         .labelled("state", "failed", status.failed)
         .labelled("state", "left", status.left);
-    text.gauge("memberd_warnings", "What memberctl status warns of now.").value(count(status.warnings.len()));
+    text.gauge("memberd_warnings", "What memberctl status warns of now.")
+        .value(count(status.warnings.len()));
 }
 
 fn neighbours(text: &mut Text, neighbours: &[NeighbourRecord]) {
     let disagreeing = neighbours.iter().filter(|neighbour| !neighbour.agrees).count();
-    text.gauge("memberd_neighbours", "Members that this one exchanges heartbeats with.").value(count(neighbours.len()));
-    text.gauge("memberd_neighbours_disagreeing", "Those of them whose list differed at their last heartbeat.")
-        .value(count(disagreeing));
+    text.gauge("memberd_neighbours", "Members that this one exchanges heartbeats with.")
+        .value(count(neighbours.len()));
+    text.gauge(
+        "memberd_neighbours_disagreeing",
+        "Those of them whose list differed at their last heartbeat.",
+    )
+    .value(count(disagreeing));
     let mut gauge = |name, help, value: fn(&NeighbourRecord) -> Option<f64>| {
         let mut family = text.gauge(name, help);
         for neighbour in neighbours {
@@ -53,19 +65,29 @@ fn neighbours(text: &mut Text, neighbours: &[NeighbourRecord]) {
             }
         }
     };
-    gauge("memberd_neighbour_heartbeat_age_seconds", "How long ago the newest heartbeat known was sent.", |neighbour| {
-        neighbour.heartbeat_age.map(seconds)
-    });
-    gauge("memberd_neighbour_clock_offset_seconds", "By how much a neighbour's wall clock is ahead of ours.", |neighbour| {
-        let offset = neighbour.clock_offset?;
-        Some(seconds(offset.unsigned_abs()).copysign(if offset < 0 { -1.0 } else { 1.0 }))
-    });
-    gauge("memberd_neighbour_delay_seconds", "The smallest delay of a neighbour's datagrams lately.", |neighbour| {
-        neighbour.smallest_delay.map(seconds)
-    });
-    gauge("memberd_neighbour_heartbeat_loss_ratio", "How many of a neighbour's heartbeats were lost lately.", |neighbour| {
-        neighbour.lost_permille.map(|lost| f64::from(lost) / 1_000.0)
-    });
+    gauge(
+        "memberd_neighbour_heartbeat_age_seconds",
+        "How long ago the newest heartbeat known was sent.",
+        |neighbour| neighbour.heartbeat_age.map(seconds),
+    );
+    gauge(
+        "memberd_neighbour_clock_offset_seconds",
+        "By how much a neighbour's wall clock is ahead of ours.",
+        |neighbour| {
+            let offset = neighbour.clock_offset?;
+            Some(seconds(offset.unsigned_abs()).copysign(if offset < 0 { -1.0 } else { 1.0 }))
+        },
+    );
+    gauge(
+        "memberd_neighbour_delay_seconds",
+        "The smallest delay of a neighbour's datagrams lately.",
+        |neighbour| neighbour.smallest_delay.map(seconds),
+    );
+    gauge(
+        "memberd_neighbour_heartbeat_loss_ratio",
+        "How many of a neighbour's heartbeats were lost lately.",
+        |neighbour| neighbour.lost_permille.map(|lost| f64::from(lost) / 1_000.0),
+    );
 }
 
 fn traffic(text: &mut Text, measured: &Measured) {
@@ -73,26 +95,53 @@ fn traffic(text: &mut Text, measured: &Measured) {
     let totals = &measured.traffic;
     let of = |kinds: &crate::membership::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
     text.counter("memberd_heartbeats_sent_total", "Heartbeats sent.").value(of(&totals.sent));
-    text.counter("memberd_heartbeats_received_total", "Heartbeats received.").value(of(&totals.received));
-    text.counter("memberd_heartbeats_lost_total", "Heartbeats of watched members that did not come.")
-        .value(totals.heartbeats_lost);
+    text.counter("memberd_heartbeats_received_total", "Heartbeats received.")
+        .value(of(&totals.received));
+    text.counter(
+        "memberd_heartbeats_lost_total",
+        "Heartbeats of watched members that did not come.",
+    )
+    .value(totals.heartbeats_lost);
     let mut by_kind = |name, help, label: &str, kinds: &crate::membership::ByKind| {
         let mut family = text.counter(name, help);
         for (kind, count) in kinds {
             family.labelled(label, kind, *count);
         }
     };
-    by_kind("memberd_datagrams_sent_total", "Datagrams sent, by what they say.", "kind", &totals.sent);
-    by_kind("memberd_datagrams_received_total", "Datagrams received and understood, by what they say.", "kind", &totals.received);
-    by_kind("memberd_datagrams_refused_total", "Datagrams that were no message, by why not.", "cause", &totals.refused);
-    let mut turned_away =
-        text.counter("memberd_seal_refused_total", "Datagrams and connections that were not sealed by a member, by why not.");
+    by_kind(
+        "memberd_datagrams_sent_total",
+        "Datagrams sent, by what they say.",
+        "kind",
+        &totals.sent,
+    );
+    by_kind(
+        "memberd_datagrams_received_total",
+        "Datagrams received and understood, by what they say.",
+        "kind",
+        &totals.received,
+    );
+    by_kind(
+        "memberd_datagrams_refused_total",
+        "Datagrams that were no message, by why not.",
+        "cause",
+        &totals.refused,
+    );
+    let mut turned_away = text.counter(
+        "memberd_seal_refused_total",
+        "Datagrams and connections that were not sealed by a member, by why not.",
+    );
     for (cause, count) in &measured.refusals {
         turned_away.labelled("cause", cause.trim_start_matches("refused_"), *count);
     }
-    text.counter("memberd_datagrams_unsent_total", "Datagrams that the kernel did not take.").value(totals.unsent);
-    text.counter("memberd_datagram_sent_bytes_total", "Bytes of payload sent in datagrams.").value(bytes_sent);
-    text.counter("memberd_datagram_received_bytes_total", "Bytes of payload received in datagrams.").value(bytes_received);
+    text.counter("memberd_datagrams_unsent_total", "Datagrams that the kernel did not take.")
+        .value(totals.unsent);
+    text.counter("memberd_datagram_sent_bytes_total", "Bytes of payload sent in datagrams.")
+        .value(bytes_sent);
+    text.counter(
+        "memberd_datagram_received_bytes_total",
+        "Bytes of payload received in datagrams.",
+    )
+    .value(bytes_received);
 }
 
 fn protocol(text: &mut Text, measured: &Measured) {
@@ -102,11 +151,22 @@ fn protocol(text: &mut Text, measured: &Measured) {
         .labelled("event", "joined", events.joined)
         .labelled("event", "failed", events.failed)
         .labelled("event", "left", events.left);
-    text.counter("memberd_suspicions_total", "Times that others were asked about a missing heartbeat.").value(suspicions);
-    text.counter("memberd_accusations_total", "Members that this one declared failed.").value(accusations);
-    text.counter("memberd_repairs_total", "Times that another's list was found to differ.").value(repairs);
-    text.counter("memberd_stalls_total", "Times that this memberd was not run for a tenth of a second or more.").value(stalls);
-    text.counter("memberd_implausible_news_total", "Pieces of news that were not believed.").value(implausible);
+    text.counter(
+        "memberd_suspicions_total",
+        "Times that others were asked about a missing heartbeat.",
+    )
+    .value(suspicions);
+    text.counter("memberd_accusations_total", "Members that this one declared failed.")
+        .value(accusations);
+    text.counter("memberd_repairs_total", "Times that another's list was found to differ.")
+        .value(repairs);
+    text.counter(
+        "memberd_stalls_total",
+        "Times that this memberd was not run for a tenth of a second or more.",
+    )
+    .value(stalls);
+    text.counter("memberd_implausible_news_total", "Pieces of news that were not believed.")
+        .value(implausible);
     text.histogram(
         "memberd_detection_seconds",
         "From the newest heartbeat's sending to this memberd's declaring the member failed.",
@@ -125,11 +185,22 @@ fn protocol(text: &mut Text, measured: &Measured) {
 }
 
 fn searches(text: &mut Text, work: Work, greps: GrepCounts) {
-    text.gauge("memberd_greps_running", "Greps that this machine's users have running.").value(greps.running);
-    text.counter("memberd_greps_total", "Greps that this machine's users have started.").value(greps.started);
-    text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.").value(work.running);
-    text.counter("memberd_searches_total", "Searches of this machine's logs that came to their end.").value(work.finished);
-    text.counter("memberd_searched_bytes_total", "Bytes of this machine's logs that those searched.").value(work.bytes);
+    text.gauge("memberd_greps_running", "Greps that this machine's users have running.")
+        .value(greps.running);
+    text.counter("memberd_greps_total", "Greps that this machine's users have started.")
+        .value(greps.started);
+    text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.")
+        .value(work.running);
+    text.counter(
+        "memberd_searches_total",
+        "Searches of this machine's logs that came to their end.",
+    )
+    .value(work.finished);
+    text.counter(
+        "memberd_searched_bytes_total",
+        "Bytes of this machine's logs that those searched.",
+    )
+    .value(work.bytes);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 milliseconds nobody counts them")]

@@ -1,7 +1,8 @@
 //! Prometheus' text format, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 //!
-//! The crate `prometheus-client` writes OpenMetrics instead, which `promtool check metrics` does not take, and wants to own the counters;
-//! here they live where they are counted. The format is small.
+//! The crate `prometheus-client` writes OpenMetrics instead, which `promtool check metrics` does
+//! not take, and wants to own the counters; here they live where they are counted. The format is
+//! small.
 
 use super::histogram::Histogram;
 use std::fmt::Write;
@@ -47,7 +48,10 @@ impl Text {
     }
 
     fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
-        line(&mut self.text, &format!("# HELP {name} {}", help.replace('\\', r"\\").replace('\n', r"\n")));
+        line(
+            &mut self.text,
+            &format!("# HELP {name} {}", help.replace('\\', r"\\").replace('\n', r"\n")),
+        );
         line(&mut self.text, &format!("# TYPE {name} {kind}"));
         Family { text: &mut self.text, name }
     }
@@ -60,8 +64,14 @@ impl Family<'_> {
     }
 
     /// A sample with one label.
-    pub fn labelled(&mut self, label: &str, label_value: &str, value: impl Into<Value>) -> &mut Self {
-        let label_value = label_value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    pub fn labelled(
+        &mut self,
+        label: &str,
+        label_value: &str,
+        value: impl Into<Value>,
+    ) -> &mut Self {
+        let label_value =
+            label_value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
         line(self.text, &format!("{}{{{label}=\"{label_value}\"}} {}", self.name, value.into().0));
         self
     }
@@ -103,7 +113,9 @@ mod tests {
     fn the_document_is_as_the_format_has_it() {
         let mut text = Text::default();
         text.counter("a_total", "All a.").value(7);
-        text.gauge("b_seconds", "Some \\ b.").labelled("of", "x\"y", 0.25).labelled("of", "z", true);
+        text.gauge("b_seconds", "Some \\ b.")
+            .labelled("of", "x\"y", 0.25)
+            .labelled("of", "z", true);
         const BOUNDS: &[Duration] = &[Duration::from_millis(250), Duration::from_secs(1)];
         let mut histogram = Histogram::new(BOUNDS);
         histogram.observe(Duration::from_millis(500));
@@ -111,8 +123,10 @@ mod tests {
         assert_eq!(
             text.finish(),
             "# HELP a_total All a.\n# TYPE a_total counter\na_total 7\n\
-             # HELP b_seconds Some \\\\ b.\n# TYPE b_seconds gauge\nb_seconds{of=\"x\\\"y\"} 0.25\nb_seconds{of=\"z\"} 1\n\
-             # HELP c_seconds C.\n# TYPE c_seconds histogram\nc_seconds_bucket{le=\"0.25\"} 0\nc_seconds_bucket{le=\"1\"} 1\n\
+             # HELP b_seconds Some \\\\ b.\n# TYPE b_seconds gauge\nb_seconds{of=\"x\\\"y\"} \
+             0.25\nb_seconds{of=\"z\"} 1\n\
+             # HELP c_seconds C.\n# TYPE c_seconds histogram\nc_seconds_bucket{le=\"0.25\"} \
+             0\nc_seconds_bucket{le=\"1\"} 1\n\
              c_seconds_bucket{le=\"+Inf\"} 1\nc_seconds_sum 0.5\nc_seconds_count 1\n"
         );
     }

@@ -25,26 +25,42 @@ impl Caller {
     /// Opens a connection and sends the request.
     ///
     /// # Errors
-    /// When there is no connection within `limit`, when the other side turns this one away, or when it breaks.
-    pub async fn open(&self, to: SocketAddr, kind: PeerRequestKind, request: &[u8], limit: Duration) -> io::Result<PeerStream> {
+    /// When there is no connection within `limit`, when the other side turns this one away, or when
+    /// it breaks.
+    pub async fn open(
+        &self,
+        to: SocketAddr,
+        kind: PeerRequestKind,
+        request: &[u8],
+        limit: Duration,
+    ) -> io::Result<PeerStream> {
         let open = async {
             let mut stream = self.connect(to).await?;
             frame::write(&mut stream, &[&[PROTOCOL_VERSION, kind.code()], request]).await?;
             Ok(stream)
         };
-        timeout(limit, open).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")))
+        timeout(limit, open).await.unwrap_or_else(|_| {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))
+        })
     }
 
     /// One request of the membership protocol, and its reply.
     ///
     /// # Errors
     /// When there is no whole reply within `limit`.
-    pub async fn ring(&self, to: SocketAddr, request: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+    pub async fn ring(
+        &self,
+        to: SocketAddr,
+        request: &[u8],
+        limit: Duration,
+    ) -> io::Result<Vec<u8>> {
         let call = async {
             let mut stream = self.open(to, PeerRequestKind::Ring, request, limit).await?;
             frame::read(&mut stream, MAX_CALL).await
         };
-        timeout(limit, call).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no reply in time")))
+        timeout(limit, call)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no reply in time")))
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<PeerStream> {

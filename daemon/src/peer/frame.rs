@@ -10,8 +10,9 @@ const RESERVED: usize = 64 * 1024;
 /// Reads a frame of at most `cap` bytes.
 ///
 /// # Errors
-/// When the connection ends or breaks, with [`io::ErrorKind::InvalidData`] when the frame is longer than `cap`, and with the words of an
-/// [`Alert`] when that is what came: the other side speaks sealed.
+/// When the connection ends or breaks, with [`io::ErrorKind::InvalidData`] when the frame is longer
+/// than `cap`, and with the words of an [`Alert`] when that is what came: the other side speaks
+/// sealed.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin), cap: usize) -> io::Result<Vec<u8>> {
     let length = read_length(stream, cap).await?;
     read_body(stream, length).await
@@ -36,7 +37,10 @@ pub fn length(header: [u8; 4], cap: usize) -> io::Result<usize> {
         if let Some(alert) = Alert::from_first_byte(first) {
             return Err(alert.into());
         }
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is longer than {cap}")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a frame of {length} bytes is longer than {cap}"),
+        ));
     }
     Ok(length)
 }
@@ -45,10 +49,14 @@ pub fn length(header: [u8; 4], cap: usize) -> io::Result<usize> {
 ///
 /// # Errors
 /// As [`read`]'s.
-pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
+pub async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    length: usize,
+) -> io::Result<Vec<u8>> {
     // Beyond that it grows as bytes come, so that a length alone costs little.
     let mut bytes = Vec::with_capacity(length.min(RESERVED));
-    let taken = stream.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await?;
+    let taken =
+        stream.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await?;
     if taken < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -58,14 +66,18 @@ pub async fn read_body(stream: &mut (impl AsyncRead + Unpin), length: usize) -> 
 /// Writes a frame made of some parts, and flushes it.
 ///
 /// # Errors
-/// When the connection breaks, and with [`io::ErrorKind::InvalidInput`] when the parts do not fit into a frame.
+/// When the connection breaks, and with [`io::ErrorKind::InvalidInput`] when the parts do not fit
+/// into a frame.
 pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> io::Result<()> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    let announced = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let announced =
+        u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let header = announced.to_be_bytes();
-    // All but a long last part in one piece, and both with one call: a header by itself would be a packet by itself.
+    // All but a long last part in one piece, and both with one call: a header by itself would be a
+    // packet by itself.
     let (last, before) = parts.split_last().unwrap_or((&(&[] as &[u8]), &[]));
-    let mut head: Vec<u8> = [&header[..]].iter().chain(before).flat_map(|part| part.iter().copied()).collect();
+    let mut head: Vec<u8> =
+        [&header[..]].iter().chain(before).flat_map(|part| part.iter().copied()).collect();
     let mut tail = *last;
     if tail.len() <= 4_096 {
         head.extend_from_slice(std::mem::take(&mut tail));
@@ -78,7 +90,11 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), parts: &[&[u8]]) -> i
 ///
 /// # Errors
 /// When the connection breaks.
-pub async fn write_both(stream: &mut (impl AsyncWrite + Unpin), head: &[u8], tail: &[u8]) -> io::Result<()> {
+pub async fn write_both(
+    stream: &mut (impl AsyncWrite + Unpin),
+    head: &[u8],
+    tail: &[u8],
+) -> io::Result<()> {
     let mut slices = [IoSlice::new(head), IoSlice::new(tail)];
     let mut left = &mut slices[..];
     while !left.is_empty() {

@@ -28,8 +28,8 @@ const CONNECTIONS: usize = 256;
 /// What is turned away here.
 const CONNECTION: &str = "connection";
 
-/// A request up to this many bytes is read without waiting for others. No grep is longer: no client's is longer than [`REQUEST_CAP`],
-/// and the rest is room for what its daemon fills in.
+/// A request up to this many bytes is read without waiting for others. No grep is longer: no
+/// client's is longer than [`REQUEST_CAP`], and the rest is room for what its daemon fills in.
 const SMALL: usize = REQUEST_CAP + 1024;
 
 /// How many larger ones are in memory at once.
@@ -38,8 +38,8 @@ const LARGE_REQUESTS: usize = 4;
 /// How long the handshake may take, the request to arrive, and the reply to be taken.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of what a stranger says is read before it is let go, and for how long: were anything left unread, the connection would be
-/// reset, and it might not read why it was turned away.
+/// How much of what a stranger says is read before it is let go, and for how long: were anything
+/// left unread, the connection would be reset, and it might not read why it was turned away.
 const HEAR_OUT: (u64, Duration) = (64 * 1024, Duration::from_secs(1));
 
 /// What connections are served with.
@@ -76,19 +76,24 @@ struct Request<'l> {
     /// None if it is of no known kind.
     kind: Option<PeerRequestKind>,
     body: Vec<u8>,
-    /// Of large ones, which only the exchange of lists makes, a few are in memory at a time, so that what all connections together hold
-    /// is bounded.
+    /// Of large ones, which only the exchange of lists makes, a few are in memory at a time, so
+    /// that what all connections together hold is bounded.
     _turn: Option<SemaphorePermit<'l>>,
 }
 
-async fn read_request<'l>(stream: &mut PeerStream, large: &'l Semaphore) -> io::Result<Request<'l>> {
+async fn read_request<'l>(
+    stream: &mut PeerStream,
+    large: &'l Semaphore,
+) -> io::Result<Request<'l>> {
     let length = frame::read_length(stream, MAX_CALL + 2).await?;
     let Some(length) = length.checked_sub(2) else { return Err(invalid("no request")) };
-    let (version, kind) = (stream.read_u8().await?, PeerRequestKind::from_code(stream.read_u8().await?));
+    let (version, kind) =
+        (stream.read_u8().await?, PeerRequestKind::from_code(stream.read_u8().await?));
     if kind == Some(PeerRequestKind::Grep) && length > SMALL {
         return Err(invalid("a grep that is longer than any client's"));
     }
-    let _turn = if length > SMALL { Some(large.acquire().await.map_err(io::Error::other)?) } else { None };
+    let _turn =
+        if length > SMALL { Some(large.acquire().await.map_err(io::Error::other)?) } else { None };
     Ok(Request { version, kind, body: frame::read_body(stream, length).await?, _turn })
 }
 
@@ -97,12 +102,19 @@ fn invalid(what: &'static str) -> io::Error {
 }
 
 impl Service {
-    async fn serve(&self, mut stream: TcpStream, from: SocketAddr, large: &Semaphore) -> io::Result<()> {
+    async fn serve(
+        &self,
+        mut stream: TcpStream,
+        from: SocketAddr,
+        large: &Semaphore,
+    ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut stream = match timeout(LIMIT, self.greet(&mut stream)).await {
             Ok(Ok(None)) => PeerStream::Plain(stream),
             Ok(Ok(Some(session))) => PeerStream::sealed(stream, session, &self.seal),
-            Ok(Err(HandshakeError::Refused(refusal))) => return turn_away(stream, refusal, from, self.seal.refusals()).await,
+            Ok(Err(HandshakeError::Refused(refusal))) => {
+                return turn_away(stream, refusal, from, self.seal.refusals()).await;
+            }
             Ok(Err(HandshakeError::Io(error))) => {
                 self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
                 return Err(error);
@@ -112,12 +124,16 @@ impl Service {
                 return Err(late.into());
             }
         };
-        let Request { version, kind, body, _turn } = timeout(LIMIT, read_request(&mut stream, large)).await??;
+        let Request { version, kind, body, _turn } =
+            timeout(LIMIT, read_request(&mut stream, large)).await??;
         match kind.filter(|_| is_understood(version)) {
             // Its turn is over when the reply, which may be as large, is taken.
             Some(PeerRequestKind::Ring) => {
-                let reply =
-                    self.membership.ask(|reply| Command::Request { bytes: body, reply }).await.map_err(io::Error::other)?;
+                let reply = self
+                    .membership
+                    .ask(|reply| Command::Request { bytes: body, reply })
+                    .await
+                    .map_err(io::Error::other)?;
                 timeout(LIMIT, frame::write(&mut stream, &[&reply])).await?
             }
             Some(PeerRequestKind::Grep) => {
@@ -134,7 +150,8 @@ impl Service {
         }
     }
 
-    /// Sees to it that the other side is a member, if this one has keys: what the connection is sealed with, or that nothing is.
+    /// Sees to it that the other side is a member, if this one has keys: what the connection is
+    /// sealed with, or that nothing is.
     async fn greet(&self, stream: &mut TcpStream) -> Result<Option<Session>, HandshakeError> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -149,8 +166,14 @@ impl Service {
     }
 }
 
-/// Counts a stranger and tells it why it is turned away, in this order: who was told finds it counted.
-async fn turn_away<S>(mut stream: S, refusal: Refusal, from: SocketAddr, refusals: &Refusals) -> io::Result<()>
+/// Counts a stranger and tells it why it is turned away, in this order: who was told finds it
+/// counted.
+async fn turn_away<S>(
+    mut stream: S,
+    refusal: Refusal,
+    from: SocketAddr,
+    refusals: &Refusals,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -180,8 +203,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (membership, commands) = Handle::new();
-        let searches = Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
-        tokio::spawn(listen(listener, Service { address, seal: Seal::plain(), membership, searches: Arc::new(searches) }));
+        let searches =
+            Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+        tokio::spawn(listen(
+            listener,
+            Service { address, seal: Seal::plain(), membership, searches: Arc::new(searches) },
+        ));
         (address, commands)
     }
 
@@ -200,7 +227,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_large_requests_a_few_are_in_memory_until_they_are_answered_and_small_ones_pass_by() {
+    async fn of_large_requests_a_few_are_in_memory_until_they_are_answered_and_small_ones_pass_by()
+    {
         let (address, mut commands) = start().await;
         let (large, small) = (vec![0; SMALL + 1], [0; 3]);
         let (mut connections, mut answers) = (Vec::new(), Vec::new());
@@ -222,7 +250,10 @@ mod tests {
         let (address, _commands) = start().await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         let length = u32::try_from(SMALL + 3).unwrap().to_be_bytes();
-        stream.write_all(&[&length[..], &[PROTOCOL_VERSION, PeerRequestKind::Grep.code()]].concat()).await.unwrap();
+        stream
+            .write_all(&[&length[..], &[PROTOCOL_VERSION, PeerRequestKind::Grep.code()]].concat())
+            .await
+            .unwrap();
         let read = timeout(LIMIT / 2, stream.read_u8()).await.expect("it waits for the rest");
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
@@ -232,8 +263,9 @@ mod tests {
         let (mut stranger, near) = duplex(1);
         let refusals = Arc::new(Refusals::default());
         let counting = Arc::clone(&refusals);
-        let turning =
-            tokio::spawn(async move { turn_away(near, Refusal::Sealed, SocketAddr::from(([127, 0, 0, 1], 1)), &counting).await });
+        let turning = tokio::spawn(async move {
+            turn_away(near, Refusal::Sealed, SocketAddr::from(([127, 0, 0, 1], 1)), &counting).await
+        });
         // No more than the first byte of what it is told fits in between.
         assert_eq!(stranger.read_u8().await.unwrap(), Alert::NoKey.to_bytes()[0]);
         assert_eq!(refusals.named().iter().map(|(_, count)| count).sum::<u64>(), 1);

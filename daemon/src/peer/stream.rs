@@ -1,4 +1,5 @@
-//! A connection to another member, sealed or not. A sealed one ends when the key that it was opened with is taken out of the keyring.
+//! A connection to another member, sealed or not. A sealed one ends when the key that it was opened
+//! with is taken out of the keyring.
 
 use crate::seal::Seal;
 use crate::seal::handshake::Session;
@@ -9,7 +10,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection to another member. What is written goes out when it is flushed. One task reads and writes it.
+/// A connection to another member. What is written goes out when it is flushed. One task reads and
+/// writes it.
 pub enum PeerStream {
     /// In the clear: there is no key.
     Plain(TcpStream),
@@ -21,7 +23,10 @@ impl PeerStream {
     /// After the handshake.
     pub fn sealed(stream: TcpStream, session: Session, seal: &Seal) -> Self {
         let withdrawn = Box::pin(seal.withdrawn(session.key));
-        PeerStream::Sealed(Box::new(Keyed { stream: SealedStream::new(stream, session), withdrawn: Some(withdrawn) }))
+        PeerStream::Sealed(Box::new(Keyed {
+            stream: SealedStream::new(stream, session),
+            withdrawn: Some(withdrawn),
+        }))
     }
 }
 
@@ -33,22 +38,35 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    /// The connection, for as long as its key is in the keyring. Whoever waits for it is woken when that ends.
+    /// The connection, for as long as its key is in the keyring. Whoever waits for it is woken when
+    /// that ends.
     fn valid(&mut self, context: &mut Context) -> io::Result<Pin<&mut SealedStream<TcpStream>>> {
-        if self.withdrawn.as_mut().is_some_and(|withdrawn| withdrawn.as_mut().poll(context).is_ready()) {
+        if self
+            .withdrawn
+            .as_mut()
+            .is_some_and(|withdrawn| withdrawn.as_mut().poll(context).is_ready())
+        {
             self.withdrawn = None;
-            // Nor does the kernel send what it still has when this is dropped. If it cannot be told so, that much goes out.
+            // Nor does the kernel send what it still has when this is dropped. If it cannot be told
+            // so, that much goes out.
             let _ = self.stream.get_ref().set_zero_linger();
         }
         match self.withdrawn {
             Some(_) => Ok(Pin::new(&mut self.stream)),
-            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "the key of the connection is no longer in the keyring")),
+            None => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the key of the connection is no longer in the keyring",
+            )),
         }
     }
 }
 
 impl AsyncRead for PeerStream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        buffer: &mut ReadBuf,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_read(context, buffer),
@@ -57,14 +75,22 @@ impl AsyncRead for PeerStream {
 }
 
 impl AsyncWrite for PeerStream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_write(context, bytes),
         }
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context, slices: &[IoSlice]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        slices: &[IoSlice],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             PeerStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             PeerStream::Sealed(keyed) => keyed.valid(context)?.poll_write_vectored(context, slices),

@@ -1,17 +1,19 @@
-//! Sealed datagrams: ChaCha20-Poly1305 (RFC 8439) under a key of the sender's present life, with a number that only grows for nonce.
+//! Sealed datagrams: ChaCha20-Poly1305 (RFC 8439) under a key of the sender's present life, with a
+//! number that only grows for nonce.
 //!
 //! ```text
 //! 0x01 | key id (4) | number (5) | ciphertext of the array | incarnation (6) | tag (16)
 //! ```
 //!
-//! In the clear a datagram is an array and the sender's incarnation ([`memberd_ring::wire`]). The array is encrypted; the incarnation
-//! stays as it is, since the receiver needs it for that.
+//! In the clear a datagram is an array and the sender's incarnation ([`memberd_ring::wire`]). The
+//! array is encrypted; the incarnation stays as it is, since the receiver needs it for that.
 //!
-//! It is for one life of its receiver. One that begins with 0x02 is for whoever lives at its address, and is only a greeting. A greeting
-//! and its answer have no array.
+//! It is for one life of its receiver. One that begins with 0x02 is for whoever lives at its
+//! address, and is only a greeting. A greeting and its answer have no array.
 //!
-//! The key is derived from the group's key, the sender's address and its incarnation. A machine never uses an incarnation twice, and
-//! within one the number never goes back. So no nonce is used twice under one key.
+//! The key is derived from the group's key, the sender's address and its incarnation. A machine
+//! never uses an incarnation twice, and within one the number never goes back. So no nonce is used
+//! twice under one key.
 
 use super::keyring::{SealingKey, SealingKeys};
 use super::lives::{For, OwnLives};
@@ -40,7 +42,8 @@ const OVERHEAD: usize = HEADER + TAG;
 /// The longest sealed datagram, in bytes of UDP payload.
 pub const MAX_SEALED: usize = MAX_DATAGRAM + OVERHEAD;
 
-/// A million datagrams a second last for 12 days, a thousand for 34 years. Whoever has used them up says no more in this life.
+/// A million datagrams a second last for 12 days, a thousand for 34 years. Whoever has used them up
+/// says no more in this life.
 const MOST_NUMBER: u64 = (1 << 40) - 1;
 
 /// Why a datagram cannot be sealed.
@@ -79,20 +82,27 @@ impl Sealer {
         Sealer { own, life: None, sealed: Vec::new() }
     }
 
-    /// A new life begins. `incarnation` is durable on disk, so no later process uses it again. One that is not larger than the present
-    /// one changes nothing: the numbers go on.
+    /// A new life begins. `incarnation` is durable on disk, so no later process uses it again. One
+    /// that is not larger than the present one changes nothing: the numbers go on.
     pub fn begin(&mut self, incarnation: Incarnation) {
         if self.life.is_none_or(|life| life.incarnation < incarnation) {
             self.life = Some(Life { incarnation, next: 0 });
         }
     }
 
-    /// Seals a datagram with the first key, for this life of this receiver only. An empty one answers a greeting; a greeting is for
-    /// anyone there, and says nothing. What is returned is there until the next is sealed.
+    /// Seals a datagram with the first key, for this life of this receiver only. An empty one
+    /// answers a greeting; a greeting is for anyone there, and says nothing. What is returned is
+    /// there until the next is sealed.
     ///
     /// # Errors
     /// When there is no nonce that was never used, or the datagram is not of the present life.
-    pub fn seal(&mut self, keys: &SealingKeys, to: SocketAddr, whom: For, datagram: &[u8]) -> Result<&[u8], CannotSeal> {
+    pub fn seal(
+        &mut self,
+        keys: &SealingKeys,
+        to: SocketAddr,
+        whom: For,
+        datagram: &[u8],
+    ) -> Result<&[u8], CannotSeal> {
         let life = self.life.as_mut().ok_or(CannotSeal::NoLife)?;
         if life.incarnation > Incarnation::MAX || life.next > MOST_NUMBER {
             return Err(CannotSeal::Exhausted);
@@ -102,8 +112,14 @@ impl Sealer {
         if *incarnation != present {
             return Err(CannotSeal::OtherLife);
         }
-        let (first, array) = if whom == For::Anyone { (GREETING, &[][..]) } else { (SEALED, array) };
-        let header = Header { first, key: keys.first().id, number: life.next, incarnation: life.incarnation };
+        let (first, array) =
+            if whom == For::Anyone { (GREETING, &[][..]) } else { (SEALED, array) };
+        let header = Header {
+            first,
+            key: keys.first().id,
+            number: life.next,
+            incarnation: life.incarnation,
+        };
         // Used up, whatever becomes of this datagram.
         life.next += 1;
         let sealed = &mut self.sealed;
@@ -129,7 +145,8 @@ impl Sealer {
 pub enum Opened<'a> {
     /// A datagram, as it was in the clear.
     Said(&'a [u8]),
-    /// This life of its sender wants to know who lives here. It may have wanted so before the present life began.
+    /// This life of its sender wants to know who lives here. It may have wanted so before the
+    /// present life began.
     Greeting(Incarnation),
     /// This life answers a greeting.
     Answer(Incarnation),
@@ -144,7 +161,8 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// For the member at this address, which has not begun a life yet; `last` is the newest one of the processes before this one.
+    /// For the member at this address, which has not begun a life yet; `last` is the newest one of
+    /// the processes before this one.
     pub fn new(own: SocketAddr, last: Option<Incarnation>) -> Self {
         Opener { own, lives: OwnLives::after(last), heard: Heard::default() }
     }
@@ -154,12 +172,19 @@ impl Opener {
         self.lives.begin(incarnation);
     }
 
-    /// Opens a datagram, in place: what is returned is a part of `bytes`. What is refused leaves no trace but in `bytes`.
+    /// Opens a datagram, in place: what is returned is a part of `bytes`. What is refused leaves no
+    /// trace but in `bytes`.
     ///
     /// # Errors
-    /// When it is not sealed, sealed with a key that is not in the keyring, forged (or meant for another member, or sent from another
-    /// address), meant for a life before this process, or was heard already.
-    pub fn open<'a>(&mut self, keys: &SealingKeys, from: SocketAddr, bytes: &'a mut [u8]) -> Result<Opened<'a>, Refusal> {
+    /// When it is not sealed, sealed with a key that is not in the keyring, forged (or meant for
+    /// another member, or sent from another address), meant for a life before this process, or was
+    /// heard already.
+    pub fn open<'a>(
+        &mut self,
+        keys: &SealingKeys,
+        from: SocketAddr,
+        bytes: &'a mut [u8],
+    ) -> Result<Opened<'a>, Refusal> {
         let [SEALED | GREETING, ..] = bytes else { return Err(Refusal::Plain) };
         let (head, rest) = bytes.split_first_chunk_mut().ok_or(Refusal::Forged)?;
         let (datagram, tag) = rest.split_last_chunk_mut::<TAG>().ok_or(Refusal::Forged)?;
@@ -170,14 +195,20 @@ impl Opener {
         // The tag is looked at before the array is touched.
         let mut opens = |whom| {
             let associated = header.associated(own, whom);
-            cipher.decrypt_in_place_detached(&nonce, &associated, array, Tag::from_slice(tag)).is_ok()
+            cipher
+                .decrypt_in_place_detached(&nonce, &associated, array, Tag::from_slice(tag))
+                .is_ok()
         };
         if header.first == GREETING {
             if !opens(For::Anyone) {
                 return Err(Refusal::Forged);
             }
         } else {
-            let life = self.lives.iter().find(|life| opens(For::Life(life.incarnation))).ok_or(Refusal::Forged)?;
+            let life = self
+                .lives
+                .iter()
+                .find(|life| opens(For::Life(life.incarnation)))
+                .ok_or(Refusal::Forged)?;
             if !life.remembered {
                 return Err(Refusal::FormerLife);
             }
@@ -234,7 +265,8 @@ impl Header {
         nonce
     }
 
-    /// What the tag covers beside the ciphertext: this, and the receiver with its life, so that nobody else takes it and nobody later.
+    /// What the tag covers beside the ciphertext: this, and the receiver with its life, so that
+    /// nobody else takes it and nobody later.
     fn associated(&self, receiver: SocketAddr, whom: For) -> [u8; ASSOCIATED] {
         let mut bytes = [0; ASSOCIATED];
         let (header, rest) = bytes.split_at_mut(HEADER);
@@ -251,7 +283,8 @@ impl Header {
 /// Bytes of an address with its port.
 const ADDRESS: usize = 18;
 
-/// Sixteen bytes of address, an IPv4 one mapped into IPv6 (RFC 4291), and two of port, in network order.
+/// Sixteen bytes of address, an IPv4 one mapped into IPv6 (RFC 4291), and two of port, in network
+/// order.
 pub(super) fn address_bytes(address: SocketAddr) -> [u8; ADDRESS] {
     let ip = match address.ip() {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
@@ -306,7 +339,12 @@ mod tests {
     }
 
     /// What the member of this number makes of a datagram that seems to come from that address.
-    fn open(opener: &mut Opener, digits: &str, from: SocketAddr, sealed: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn open(
+        opener: &mut Opener,
+        digits: &str,
+        from: SocketAddr,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
         opener.open(&keys(digits), from, &mut sealed.to_vec()).map(|opened| match opened {
             Opened::Said(datagram) => datagram.to_vec(),
             Opened::Greeting(_) | Opened::Answer(_) => Vec::new(),
@@ -317,10 +355,14 @@ mod tests {
     fn every_key_of_the_keyring_opens_and_the_first_seals() {
         let news = datagram(b"news", 1);
         for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
-            let sealed = sealer(1, 1).seal(&keys(ours), address(2), For::Life(LIFE), &news).unwrap().to_vec();
+            let sealed = sealer(1, 1)
+                .seal(&keys(ours), address(2), For::Life(LIFE), &news)
+                .unwrap()
+                .to_vec();
             assert_eq!(open(&mut opener(2), theirs, address(1), &sealed).unwrap(), news);
         }
-        let sealed = sealer(1, 1).seal(&keys("ab"), address(2), For::Life(LIFE), &news).unwrap().to_vec();
+        let sealed =
+            sealer(1, 1).seal(&keys("ab"), address(2), For::Life(LIFE), &news).unwrap().to_vec();
         let refusal = open(&mut opener(2), "b", address(1), &sealed);
         assert_eq!(refusal, Err(Refusal::UnknownKey(keys("a").first().id)));
     }
@@ -328,24 +370,47 @@ mod tests {
     #[test]
     fn a_datagram_is_taken_once_by_its_receiver_from_its_sender() {
         let news = datagram(b"news", 1);
-        let sealed = sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), &news).unwrap().to_vec();
+        let sealed =
+            sealer(1, 1).seal(&keys("a"), address(2), For::Life(LIFE), &news).unwrap().to_vec();
         let mut receiver = opener(2);
-        assert_eq!(open(&mut receiver, "a", address(3), &sealed), Err(Refusal::Forged), "from another's address");
+        assert_eq!(
+            open(&mut receiver, "a", address(3), &sealed),
+            Err(Refusal::Forged),
+            "from another's address"
+        );
         assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), news);
         assert_eq!(open(&mut receiver, "a", address(1), &sealed), Err(Refusal::Replayed));
-        assert_eq!(open(&mut opener(3), "a", address(1), &sealed), Err(Refusal::Forged), "led to another");
-        assert_eq!(open(&mut opener(1), "a", address(2), &sealed), Err(Refusal::Forged), "sent back");
-        assert_eq!(open(&mut opener(1), "a", address(1), &sealed), Err(Refusal::Forged), "sent back as its own");
+        assert_eq!(
+            open(&mut opener(3), "a", address(1), &sealed),
+            Err(Refusal::Forged),
+            "led to another"
+        );
+        assert_eq!(
+            open(&mut opener(1), "a", address(2), &sealed),
+            Err(Refusal::Forged),
+            "sent back"
+        );
+        assert_eq!(
+            open(&mut opener(1), "a", address(1), &sealed),
+            Err(Refusal::Forged),
+            "sent back as its own"
+        );
     }
 
     #[test]
     fn no_nonce_is_used_twice_whatever_is_begun_and_whichever_key_is_first() {
         let (mut sealer, mut used) = (Sealer::new(address(1)), BTreeSet::new());
-        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::NoLife);
-        for (digits, incarnation) in [("a", 5), ("ab", 5), ("ba", 4), ("a", 5), ("a", 6), ("b", 5), ("ab", 6)] {
+        assert_eq!(
+            sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(),
+            CannotSeal::NoLife
+        );
+        for (digits, incarnation) in
+            [("a", 5), ("ab", 5), ("ba", 4), ("a", 5), ("a", 6), ("b", 5), ("ab", 6)]
+        {
             sealer.begin(Incarnation(incarnation));
             for _ in 0..3 {
-                let sealed = sealer.seal(&keys(digits), address(2), For::Life(LIFE), b"").unwrap().to_vec();
+                let sealed =
+                    sealer.seal(&keys(digits), address(2), For::Life(LIFE), b"").unwrap().to_vec();
                 // Of one key, what follows its id tells the nonce.
                 assert!(used.insert(sealed[..HEADER + INCARNATION].to_vec()));
             }
@@ -357,10 +422,14 @@ mod tests {
         let mut sealer = sealer(1, 5);
         sealer.begin(Incarnation(6));
         for life in [0, 5, 7] {
-            let sealed = sealer.seal(&keys("a"), address(2), For::Life(LIFE), &datagram(b"news", life));
+            let sealed =
+                sealer.seal(&keys("a"), address(2), For::Life(LIFE), &datagram(b"news", life));
             assert_eq!(sealed.unwrap_err(), CannotSeal::OtherLife);
         }
-        let sealed = sealer.seal(&keys("a"), address(2), For::Life(LIFE), &datagram(b"news", 6)).unwrap().to_vec();
+        let sealed = sealer
+            .seal(&keys("a"), address(2), For::Life(LIFE), &datagram(b"news", 6))
+            .unwrap()
+            .to_vec();
         assert_eq!(open(&mut opener(2), "a", address(1), &sealed).unwrap(), datagram(b"news", 6));
     }
 
@@ -371,9 +440,15 @@ mod tests {
         let said = datagram(b"last", Incarnation::MAX.0);
         let last = sealer.seal(&keys("a"), address(2), For::Life(LIFE), &said).unwrap().to_vec();
         assert_eq!(open(&mut opener(2), "a", address(1), &last).unwrap(), said);
-        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::Exhausted);
+        assert_eq!(
+            sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(),
+            CannotSeal::Exhausted
+        );
         sealer.begin(Incarnation(Incarnation::MAX.0 + 1));
-        assert_eq!(sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(), CannotSeal::Exhausted);
+        assert_eq!(
+            sealer.seal(&keys("a"), address(2), For::Life(LIFE), b"").unwrap_err(),
+            CannotSeal::Exhausted
+        );
     }
 
     const SENDER: Incarnation = Incarnation(1_763_688_033_123);
@@ -389,8 +464,10 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_under_100_bytes_on_the_wire() {
-        let sealed =
-            |said: &[u8]| sealer(1, SENDER.0).seal(&keys("a"), address(2), For::Life(LIFE), said).unwrap().len() + IP_UDP;
+        let sealed = |said: &[u8]| {
+            sealer(1, SENDER.0).seal(&keys("a"), address(2), For::Life(LIFE), said).unwrap().len()
+                + IP_UDP
+        };
         assert_eq!((OVERHEAD, MAX_SEALED), (26, 1_200));
         assert_eq!(sealed(&heartbeat(1, 86_400_000, -3)), 75, "the example of PROTOCOL.md");
         // Up for longer than 49 days, a minute of latency and of difference between clocks.
@@ -430,7 +507,10 @@ mod tests {
 
     #[test]
     fn every_bit_of_a_heartbeat_is_guarded() {
-        let sealed = sealer(1, SENDER.0).seal(&keys("a"), address(2), For::Life(LIFE), &heartbeat(1, 600, 0)).unwrap().to_vec();
+        let sealed = sealer(1, SENDER.0)
+            .seal(&keys("a"), address(2), For::Life(LIFE), &heartbeat(1, 600, 0))
+            .unwrap()
+            .to_vec();
         let mut receiver = opener(2);
         for bit in 0..sealed.len() * 8 {
             let mut forged = sealed.clone();
@@ -443,11 +523,17 @@ mod tests {
     #[test]
     fn what_is_forged_costs_little() {
         let (keys, mut receiver) = (keys("abcdef01"), opener(2));
-        let mut forged = sealer(1, 0).seal(&keys, address(2), For::Life(LIFE), &[0; MAX_DATAGRAM]).unwrap().to_vec();
+        let mut forged = sealer(1, 0)
+            .seal(&keys, address(2), For::Life(LIFE), &[0; MAX_DATAGRAM])
+            .unwrap()
+            .to_vec();
         *forged.last_mut().unwrap() ^= 1;
         let start = Instant::now();
         for _ in 0..1_000 {
-            assert_eq!(receiver.open(&keys, address(1), &mut forged.clone()).unwrap_err(), Refusal::Forged);
+            assert_eq!(
+                receiver.open(&keys, address(1), &mut forged.clone()).unwrap_err(),
+                Refusal::Forged
+            );
         }
         let each = start.elapsed() / 1_000;
         println!("{} bytes forged: {each:?} each", forged.len());

@@ -1,4 +1,5 @@
-//! The edge between the UDP socket and the protocol: what comes in is opened, what goes out is sealed, or neither where there is no key.
+//! The edge between the UDP socket and the protocol: what comes in is opened, what goes out is
+//! sealed, or neither where there is no key.
 
 use super::datagram::{CannotSeal, Opened, Opener, Sealer};
 use super::lives::{For, Others};
@@ -8,7 +9,8 @@ use memberd_ring::Incarnation;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How many greetings are answered in a second at most: what was recorded in former days may come in any number.
+/// How many greetings are answered in a second at most: what was recorded in former days may come
+/// in any number.
 const ANSWERS: u32 = 100;
 
 /// The datagrams of one member.
@@ -33,7 +35,8 @@ pub enum Incoming<'a> {
 }
 
 impl Edge {
-    /// For the member at this address; `last` is the newest incarnation of the processes before this one.
+    /// For the member at this address; `last` is the newest incarnation of the processes before
+    /// this one.
     pub fn new(seal: Seal, own: SocketAddr, last: Option<Incarnation>) -> Self {
         Edge {
             seal,
@@ -59,12 +62,15 @@ impl Edge {
         };
         match opened {
             Ok(Opened::Said(datagram)) => Incoming::Said(datagram),
-            // Whoever was greeted answers: what was to be said to it can be, if that was in the present life.
+            // Whoever was greeted answers: what was to be said to it can be, if that was in the
+            // present life.
             Ok(Opened::Answer(sender)) => match self.others.answered(from) {
                 Some(waiting) => self.reply(from, sender, &waiting),
                 None => Incoming::Nothing,
             },
-            Ok(Opened::Greeting(sender)) if self.answers.take(Instant::now()) => self.reply(from, sender, &[]),
+            Ok(Opened::Greeting(sender)) if self.answers.take(Instant::now()) => {
+                self.reply(from, sender, &[])
+            }
             Ok(Opened::Greeting(_)) => Incoming::Nothing,
             Err(refusal) => {
                 self.seal.refusals().note(refusal, "datagram", from);
@@ -80,7 +86,8 @@ impl Edge {
         sealed.map_or(Incoming::Nothing, |sealed| Incoming::Reply(sealed.to_vec()))
     }
 
-    /// A datagram of this sender's life was taken in; its list has that life at the sender's address now.
+    /// A datagram of this sender's life was taken in; its list has that life at the sender's
+    /// address now.
     pub fn heard(&mut self, from: SocketAddr, life: Incarnation, listed: Option<Incarnation>) {
         if self.seal.keys().is_some() {
             self.others.heard(from, life, listed);
@@ -92,8 +99,9 @@ impl Edge {
         self.others.all_is_said();
     }
 
-    /// What is to be sent in the place of what is to be said. `listed` is the receiver's life in the list. At whom this member `knocks`, and
-    /// where it knows of no life, it first sends a greeting, and the bytes when that is answered.
+    /// What is to be sent in the place of what is to be said. `listed` is the receiver's life in
+    /// the list. At whom this member `knocks`, and where it knows of no life, it first sends a
+    /// greeting, and the bytes when that is answered.
     ///
     /// # Errors
     /// When there is no nonce that was never used.
@@ -158,10 +166,13 @@ mod tests {
         edge
     }
 
-    /// What one, in life 10, says to the other, in life 20, or the other to the one. The speaker knows this life from its list.
+    /// What one, in life 10, says to the other, in life 20, or the other to the one. The speaker
+    /// knows this life from its list.
     fn say(edge: &mut Edge, to: u8, listed: Option<u64>, words: &[u8]) -> Vec<u8> {
         let datagram = [words, &Incarnation(if to == 2 { 10 } else { 20 }).to_bytes()].concat();
-        edge.outgoing(address(to), &datagram, words == b"knock", || listed.map(Incarnation)).unwrap().to_vec()
+        edge.outgoing(address(to), &datagram, words == b"knock", || listed.map(Incarnation))
+            .unwrap()
+            .to_vec()
     }
 
     /// What the protocol sees of it, or what is sent back.
@@ -215,8 +226,12 @@ mod tests {
         let news = say(&mut one, 2, Some(20), b"news");
         let recorded = [knock, news];
         assert!(recorded.iter().all(|words| take(&mut other, 1, words).is_ok()), "the first time");
-        assert!(recorded.iter().all(|words| take(&mut other, 1, words) == Err(Vec::new())), "at once");
-        let counted = |edge: &Edge| edge.refusals().filter(|(_, count)| *count > 0).collect::<Vec<_>>();
+        assert!(
+            recorded.iter().all(|words| take(&mut other, 1, words) == Err(Vec::new())),
+            "at once"
+        );
+        let counted =
+            |edge: &Edge| edge.refusals().filter(|(_, count)| *count > 0).collect::<Vec<_>>();
         assert_eq!(counted(&other), [("refused_replayed", 2)]);
         // What answers and then restarts: the knocker says nothing more for that.
         assert_eq!(take(&mut one, 2, &answer), Err(Vec::new()));
@@ -230,7 +245,11 @@ mod tests {
         // A recorded greeting is answered, to the life that sent it, which waits for nothing.
         let answer = take(&mut restarted, 1, &greeting).unwrap_err();
         assert_eq!(take(&mut one, 2, &answer), Err(Vec::new()));
-        assert_eq!(take(&mut member(1, 11, Some(10)), 2, &answer), Err(Vec::new()), "nor does a later one take it");
+        assert_eq!(
+            take(&mut member(1, 11, Some(10)), 2, &answer),
+            Err(Vec::new()),
+            "nor does a later one take it"
+        );
         assert_eq!(take(&mut restarted, 1, &greeting), Err(Vec::new()), "once");
     }
 
@@ -260,7 +279,8 @@ mod tests {
     #[test]
     fn of_many_greetings_a_hundred_a_second_are_answered() {
         let (mut allowance, start) = (Allowance::default(), Instant::now());
-        let answered = |allowance: &mut Allowance, at| (0..1_000).filter(|_| allowance.take(at)).count();
+        let answered =
+            |allowance: &mut Allowance, at| (0..1_000).filter(|_| allowance.take(at)).count();
         assert_eq!(answered(&mut allowance, start), 100);
         assert_eq!(answered(&mut allowance, start + Duration::from_millis(999)), 0);
         assert_eq!(answered(&mut allowance, start + Duration::from_secs(1)), 100);

@@ -1,4 +1,5 @@
-//! How a sealed connection begins: Noise's pattern NNpsk0 (the Noise Protocol Framework, revision 34), by the crate `snow`.
+//! How a sealed connection begins: Noise's pattern NNpsk0 (the Noise Protocol Framework, revision
+//! 34), by the crate `snow`.
 //!
 //! ```text
 //! initiator                                            responder
@@ -7,12 +8,15 @@
 //!   | <== records, see stream ==========================> |
 //! ```
 //!
-//! Neither side has a key of its own: who holds the group's key is a member. Two fresh Diffie-Hellman keys make the connection's, so
-//! that what was recorded stays secret when the group's key becomes known later. `psk0` has the first message say that its sender holds
-//! the key, so a stranger is turned away before anything is reckoned for it. No request is in it, since the first message could be
-//! one that was recorded; the records cannot. So the initiator is known for a member when its first record is opened, and not before.
+//! Neither side has a key of its own: who holds the group's key is a member. Two fresh
+//! Diffie-Hellman keys make the connection's, so that what was recorded stays secret when the
+//! group's key becomes known later. `psk0` has the first message say that its sender holds the key,
+//! so a stranger is turned away before anything is reckoned for it. No request is in it, since the
+//! first message could be one that was recorded; the records cannot. So the initiator is known for
+//! a member when its first record is opened, and not before.
 //!
-//! A responder that turns somebody away says why in four bytes, an [`Alert`]. It is not sealed, and only for people to read.
+//! A responder that turns somebody away says why in four bytes, an [`Alert`]. It is not sealed, and
+//! only for people to read.
 
 use super::SEALED;
 use super::datagram::address_bytes;
@@ -34,8 +38,8 @@ const MESSAGE: usize = 48;
 /// Bytes of the first message: [`SEALED`], the key's id, and Noise's.
 const HELLO: usize = 5 + MESSAGE;
 
-/// What a responder says to one that it turns away. As the length of a frame, which one that speaks in the clear takes it for, it is
-/// longer than any.
+/// What a responder says to one that it turns away. As the length of a frame, which one that speaks
+/// in the clear takes it for, it is longer than any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alert {
     /// Speak sealed.
@@ -51,8 +55,13 @@ pub enum Alert {
 }
 
 impl Alert {
-    const ALL: [(u8, Alert); 5] =
-        [(2, Alert::NotSealed), (3, Alert::UnknownKey), (4, Alert::Forged), (5, Alert::NoKey), (6, Alert::Version)];
+    const ALL: [(u8, Alert); 5] = [
+        (2, Alert::NotSealed),
+        (3, Alert::UnknownKey),
+        (4, Alert::Forged),
+        (5, Alert::NoKey),
+        (6, Alert::Version),
+    ];
 
     /// As bytes.
     pub fn to_bytes(self) -> [u8; 4] {
@@ -69,11 +78,23 @@ impl Alert {
 impl fmt::Display for Alert {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(match self {
-            Alert::NotSealed => "it takes only what is sealed with the group's key: set security.key_file here",
-            Alert::UnknownKey => "it does not have the key that is first in this keyring: compare memberctl key list",
-            Alert::Forged => "it could not open what this daemon sealed: is this its address as the members know it?",
+            Alert::NotSealed => {
+                "it takes only what is sealed with the group's key: set \
+            security.key_file here"
+            }
+            Alert::UnknownKey => {
+                "it does not have the key that is first in this keyring: compare \
+            memberctl key list"
+            }
+            Alert::Forged => {
+                "it could not open what this daemon sealed: is this its address as \
+            the members know it?"
+            }
             Alert::NoKey => "it has no key and speaks in the clear: set security.key_file there",
-            Alert::Version => "it speaks another version of the protocol: upgrade the older, one version at a time",
+            Alert::Version => {
+                "it speaks another version of the protocol: upgrade the older, one \
+            version at a time"
+            }
         })
     }
 }
@@ -85,7 +106,11 @@ impl From<Refusal> for Alert {
             Refusal::Plain => Alert::NotSealed,
             Refusal::Sealed => Alert::NoKey,
             Refusal::UnknownKey(_) => Alert::UnknownKey,
-            Refusal::Forged | Refusal::FormerLife | Refusal::Replayed | Refusal::Broken | Refusal::Late => Alert::Forged,
+            Refusal::Forged
+            | Refusal::FormerLife
+            | Refusal::Replayed
+            | Refusal::Broken
+            | Refusal::Late => Alert::Forged,
         }
     }
 }
@@ -121,8 +146,13 @@ pub struct Session {
 /// Begins a connection to the member at `responder`, with the first key.
 ///
 /// # Errors
-/// When the other side turns this one away (with its [`Alert`] in words), is no member, or the connection breaks.
-pub async fn initiate<S>(stream: &mut S, keys: &SealingKeys, responder: SocketAddr) -> io::Result<Session>
+/// When the other side turns this one away (with its [`Alert`] in words), is no member, or the
+/// connection breaks.
+pub async fn initiate<S>(
+    stream: &mut S,
+    keys: &SealingKeys,
+    responder: SocketAddr,
+) -> io::Result<Session>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -137,33 +167,47 @@ where
 
     let first = stream.read_u8().await?;
     if first != SEALED {
-        return Err(Alert::from_first_byte(first).map_or_else(|| noise_error(snow::Error::Decrypt), io::Error::from));
+        return Err(Alert::from_first_byte(first)
+            .map_or_else(|| noise_error(snow::Error::Decrypt), io::Error::from));
     }
     let mut message = [0; MESSAGE];
     stream.read_exact(&mut message).await?;
     noise.read_message(&message, &mut []).map_err(noise_error)?;
-    Ok(Session { noise: noise.into_transport_mode().map_err(noise_error)?, key: key.id, first: Vec::new() })
+    Ok(Session {
+        noise: noise.into_transport_mode().map_err(noise_error)?,
+        key: key.id,
+        first: Vec::new(),
+    })
 }
 
-/// Answers whoever begins a connection to this member, at `own`, if it holds a key; returns when it has said something that nobody
-/// could have recorded.
+/// Answers whoever begins a connection to this member, at `own`, if it holds a key; returns when it
+/// has said something that nobody could have recorded.
 ///
 /// # Errors
 /// When the other side is no member; and when the connection breaks.
-pub async fn respond<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<Session, HandshakeError>
+pub async fn respond<S>(
+    stream: &mut S,
+    keys: &SealingKeys,
+    own: SocketAddr,
+) -> Result<Session, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut session = answer(stream, keys, own).await?;
-    session.first = read_record(stream, &mut session.noise).await.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => Refusal::Forged.into(),
-        _ => HandshakeError::Io(error),
-    })?;
+    session.first =
+        read_record(stream, &mut session.noise).await.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Refusal::Forged.into(),
+            _ => HandshakeError::Io(error),
+        })?;
     Ok(session)
 }
 
 /// Answers an initiator whose first message is good, but may be one that was recorded.
-pub(super) async fn answer<S>(stream: &mut S, keys: &SealingKeys, own: SocketAddr) -> Result<Session, HandshakeError>
+pub(super) async fn answer<S>(
+    stream: &mut S,
+    keys: &SealingKeys,
+    own: SocketAddr,
+) -> Result<Session, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -179,7 +223,11 @@ where
 }
 
 /// The first message, as the responder takes it.
-fn take(hello: &[u8; HELLO], keys: &SealingKeys, own: SocketAddr) -> Result<(HandshakeState, KeyId), HandshakeError> {
+fn take(
+    hello: &[u8; HELLO],
+    keys: &SealingKeys,
+    own: SocketAddr,
+) -> Result<(HandshakeState, KeyId), HandshakeError> {
     let [SEALED, k0, k1, k2, k3, message @ ..] = hello else { return Err(Refusal::Plain.into()) };
     let id = KeyId([*k0, *k1, *k2, *k3]);
     let key = keys.find(id).ok_or(Refusal::UnknownKey(id))?;
@@ -193,12 +241,16 @@ fn head_bytes(id: KeyId) -> [u8; HELLO - MESSAGE] {
     [SEALED, k0, k1, k2, k3]
 }
 
-/// Both sides begin with the same: the key, and a prologue of what was said before and of the responder's address, so that nobody can
-/// lead a connection that is meant for one member to another.
+/// Both sides begin with the same: the key, and a prologue of what was said before and of the
+/// responder's address, so that nobody can lead a connection that is meant for one member to
+/// another.
 fn state(side: Side, key: &SealingKey, responder: SocketAddr) -> io::Result<HandshakeState> {
     let prologue = [&b"memberd 1"[..], &head_bytes(key.id), &address_bytes(responder)].concat();
     let builder = Builder::new(PATTERN.parse().map_err(noise_error)?);
-    let builder = builder.psk(0, &key.streams).and_then(|builder| builder.prologue(&prologue)).map_err(noise_error)?;
+    let builder = builder
+        .psk(0, &key.streams)
+        .and_then(|builder| builder.prologue(&prologue))
+        .map_err(noise_error)?;
     let state = match side {
         Side::Initiator => builder.build_initiator(),
         Side::Responder => builder.build_responder(),
@@ -215,7 +267,10 @@ enum Side {
 
 fn noise_error(error: snow::Error) -> io::Error {
     match error {
-        snow::Error::Decrypt => io::Error::new(io::ErrorKind::InvalidData, "what came back was not sealed with the group's key"),
+        snow::Error::Decrypt => io::Error::new(
+            io::ErrorKind::InvalidData,
+            "what came back was not sealed with the group's key",
+        ),
         error => io::Error::other(format!("cannot seal the connection: {error}")),
     }
 }
@@ -229,7 +284,8 @@ mod tests {
 
     const OWN: &str = "127.0.0.1:8946";
 
-    /// Both ends of what a handshake of these keyrings comes to, the initiator calling this address.
+    /// Both ends of what a handshake of these keyrings comes to, the initiator calling this
+    /// address.
     async fn shake(
         ours: &str,
         theirs: &str,
@@ -302,7 +358,10 @@ mod tests {
         for bit in 0..hello.len() * 8 {
             let mut forged = hello.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(hear(&forged, &[]).await, Err(HandshakeError::Refused(_))), "bit {bit}");
+            assert!(
+                matches!(hear(&forged, &[]).await, Err(HandshakeError::Refused(_))),
+                "bit {bit}"
+            );
         }
     }
 
@@ -311,7 +370,10 @@ mod tests {
         let hello = hello().await;
         // Who recorded it can begin again, but cannot say anything that is believed.
         for forged in [&[&[0, 20][..], &[7; 20]].concat()[..], &[0, 0], &[0xff; 2]] {
-            assert!(matches!(hear(&hello, forged).await, Err(HandshakeError::Refused(Refusal::Forged))), "{forged:?}");
+            assert!(
+                matches!(hear(&hello, forged).await, Err(HandshakeError::Refused(Refusal::Forged))),
+                "{forged:?}"
+            );
         }
         for broken in [&[][..], &[0], &[0, 20, 7]] {
             assert!(matches!(hear(&hello, broken).await, Err(HandshakeError::Io(_))), "{broken:?}");

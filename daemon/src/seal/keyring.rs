@@ -1,4 +1,5 @@
-//! What is derived from the group's keys: for each key a secret for datagrams and one for connections, so that none serves two ends.
+//! What is derived from the group's keys: for each key a secret for datagrams and one for
+//! connections, so that none serves two ends.
 
 use memberd_control::keyring::{GroupKey, KeyId, Keyring, Secret};
 use std::fmt;
@@ -15,7 +16,11 @@ pub struct SealingKey {
 
 impl From<&GroupKey> for SealingKey {
     fn from(key: &GroupKey) -> Self {
-        SealingKey { id: key.id(), datagrams: key.derive("memberd datagrams 1"), streams: key.derive("memberd streams 1") }
+        SealingKey {
+            id: key.id(),
+            datagrams: key.derive("memberd datagrams 1"),
+            streams: key.derive("memberd streams 1"),
+        }
     }
 }
 

@@ -1,17 +1,20 @@
-//! For which life of a member a datagram is: what was sealed for one life is worth nothing to the next, which cannot remember it.
+//! For which life of a member a datagram is: what was sealed for one life is worth nothing to the
+//! next, which cannot remember it.
 //!
-//! A member knows the others' lives from its list, and from what they say. Where it cannot be sure of one, at those it knocks at, it
-//! first greets whoever lives there, and says what it has to say when that one answers: see [`Others`].
+//! A member knows the others' lives from its list, and from what they say. Where it cannot be sure
+//! of one, at those it knocks at, it first greets whoever lives there, and says what it has to say
+//! when that one answers: see [`Others`].
 
 use memberd_ring::Incarnation;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-/// How many of its own lives a member tries a datagram for. Others learn of a new life within a moment.
+/// How many of its own lives a member tries a datagram for. Others learn of a new life within a
+/// moment.
 const MOST_OWN: usize = 3;
 
-/// How many others are remembered, of each sort. More are at the same moment only in a group that all starts at once; to be forgotten
-/// costs a datagram.
+/// How many others are remembered, of each sort. More are at the same moment only in a group that
+/// all starts at once; to be forgotten costs a datagram.
 const MOST_OTHERS: usize = 1_024;
 
 /// Whom a datagram is for, at its address.
@@ -19,7 +22,8 @@ const MOST_OTHERS: usize = 1_024;
 pub enum For {
     /// This life, and no later one.
     Life(Incarnation),
-    /// Whoever lives there. It says nothing, since it could have been recorded before the receiver's life began.
+    /// Whoever lives there. It says nothing, since it could have been recorded before the
+    /// receiver's life began.
     Anyone,
 }
 
@@ -48,7 +52,11 @@ pub(super) struct OwnLives(Vec<OwnLife>);
 impl OwnLives {
     /// Before the first life of this process; `last` is the newest one of any before it.
     pub(super) fn after(last: Option<Incarnation>) -> Self {
-        OwnLives(last.map(|incarnation| OwnLife { incarnation, remembered: false }).into_iter().collect())
+        OwnLives(
+            last.map(|incarnation| OwnLife { incarnation, remembered: false })
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// A new life begins.
@@ -77,7 +85,12 @@ pub(super) struct Others {
 
 impl Others {
     /// This life spoke, and the list has that one at its address.
-    pub(super) fn heard(&mut self, from: SocketAddr, life: Incarnation, listed: Option<Incarnation>) {
+    pub(super) fn heard(
+        &mut self,
+        from: SocketAddr,
+        life: Incarnation,
+        listed: Option<Incarnation>,
+    ) {
         if listed == Some(life) {
             self.newer.remove(&from);
             self.older.remove(&from);
@@ -94,7 +107,11 @@ impl Others {
     }
 
     /// Who lives at an address, as far as is known.
-    pub(super) fn life(&mut self, at: SocketAddr, listed: Option<Incarnation>) -> Option<Incarnation> {
+    pub(super) fn life(
+        &mut self,
+        at: SocketAddr,
+        listed: Option<Incarnation>,
+    ) -> Option<Incarnation> {
         if let Some(older) = self.older.get(&at) {
             return Some(*older);
         }
@@ -126,11 +143,17 @@ mod tests {
     const AT: &str = "127.0.0.1:1";
 
     fn life(others: &mut Others, listed: u64) -> Option<u64> {
-        others.life(AT.parse().unwrap(), (listed > 0).then_some(Incarnation(listed))).map(|life| life.0)
+        others
+            .life(AT.parse().unwrap(), (listed > 0).then_some(Incarnation(listed)))
+            .map(|life| life.0)
     }
 
     fn heard(others: &mut Others, life: u64, listed: u64) {
-        others.heard(AT.parse().unwrap(), Incarnation(life), (listed > 0).then_some(Incarnation(listed)));
+        others.heard(
+            AT.parse().unwrap(),
+            Incarnation(life),
+            (listed > 0).then_some(Incarnation(listed)),
+        );
     }
 
     #[test]
@@ -170,13 +193,19 @@ mod tests {
             others.heard(at, Incarnation(1), Some(Incarnation(2)));
             others.wait(at, Vec::new());
         }
-        assert!([others.newer.len(), others.older.len(), others.waiting.len()].iter().all(|length| *length <= MOST_OTHERS));
+        assert!(
+            [others.newer.len(), others.older.len(), others.waiting.len()]
+                .iter()
+                .all(|length| *length <= MOST_OTHERS)
+        );
     }
 
     #[test]
     fn a_member_knows_its_last_three_lives_and_which_of_them_this_process_lived() {
         let mut lives = OwnLives::after(Some(Incarnation(5)));
-        let known = |lives: &OwnLives| lives.iter().map(|life| (life.incarnation.0, life.remembered)).collect::<Vec<_>>();
+        let known = |lives: &OwnLives| {
+            lives.iter().map(|life| (life.incarnation.0, life.remembered)).collect::<Vec<_>>()
+        };
         for (begun, expected) in [
             (5, vec![(5, false)]),
             (6, vec![(6, true), (5, false)]),

@@ -1,4 +1,5 @@
-//! What was turned away, and why: counted, and told in the log once a minute for each cause, however much of it comes.
+//! What was turned away, and why: counted, and told in the log once a minute for each cause,
+//! however much of it comes.
 
 use memberd_control::keyring::KeyId;
 use std::net::SocketAddr;
@@ -24,8 +25,12 @@ pub enum Refusal {
     /// Not sealed with the key it names, damaged on the way, or meant for another member.
     #[error("forged, damaged, or not meant for this member")]
     Forged,
-    /// Sealed for a life of this member before this process: recorded and played back, or sent by one that does not know yet.
-    #[error("for a life of this member before its start: played back, or from one that had not heard of the start")]
+    /// Sealed for a life of this member before this process: recorded and played back, or sent by
+    /// one that does not know yet.
+    #[error(
+        "for a life of this member before its start: played back, or from one that had not heard \
+        of the start"
+    )]
     FormerLife,
     /// Heard already: recorded and played back, or doubled by the network.
     #[error("heard already: played back, or doubled by the network")]
@@ -67,7 +72,8 @@ impl Refusal {
         }
     }
 
-    /// Whether it comes up where nothing is wrong: restarts bring the one, and whoever looks whether the port is open the other.
+    /// Whether it comes up where nothing is wrong: restarts bring the one, and whoever looks
+    /// whether the port is open the other.
     fn is_ordinary(self) -> bool {
         matches!(self, Refusal::FormerLife | Refusal::Broken)
     }
@@ -87,7 +93,8 @@ struct Cause {
 }
 
 impl Refusals {
-    /// Counts one, and tells of it unless its cause was told of lately. `what` was turned away is a datagram or a connection.
+    /// Counts one, and tells of it unless its cause was told of lately. `what` was turned away is a
+    /// datagram or a connection.
     pub fn note(&self, refusal: Refusal, what: &'static str, from: SocketAddr) {
         let untold = self.lock().get_mut(refusal.index()).and_then(|cause| {
             cause.last = Some((refusal, what, from));
@@ -98,7 +105,8 @@ impl Refusals {
         }
     }
 
-    /// Tells of all that came since it was last told of and is to be told by now; to be called now and then.
+    /// Tells of all that came since it was last told of and is to be told by now; to be called now
+    /// and then.
     pub fn tell_rest(&self, now: Instant) {
         let mut untold = Vec::new();
         for Cause { count, last } in self.lock().iter_mut() {
@@ -129,7 +137,8 @@ fn tell(refusal: Refusal, what: &'static str, from: SocketAddr, times: u64) {
     if refusal.is_ordinary() {
         debug!(%from, times, reason = %refusal, "refused a {what}");
     } else {
-        warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a minute");
+        warn!(%from, times, reason = %refusal, "refused a {what}; further ones are told once a \
+        minute");
     }
 }
 
@@ -167,7 +176,8 @@ mod tests {
     #[test]
     fn a_cause_is_told_at_once_and_then_once_a_minute_with_all_that_came_meanwhile() {
         let (mut count, start) = (Count::default(), Instant::now());
-        let told: Vec<Option<u64>> = (0..181).map(|second| count.note(start + Duration::from_secs(second))).collect();
+        let told: Vec<Option<u64>> =
+            (0..181).map(|second| count.note(start + Duration::from_secs(second))).collect();
         let expected = |second| match second {
             0 => Some(1),
             60 | 120 | 180 => Some(60),
@@ -184,14 +194,19 @@ mod tests {
         assert_eq!(count.rest(start), None);
         let told: Vec<_> = (0..1_000).filter_map(|_| count.note(start)).collect();
         assert_eq!(told, [1]);
-        assert_eq!([59, 60, 61, 200].map(|seconds| count.rest(after(seconds))), [None, Some(999), None, None]);
+        assert_eq!(
+            [59, 60, 61, 200].map(|seconds| count.rest(after(seconds))),
+            [None, Some(999), None, None]
+        );
         assert_eq!(count.note(after(201)), Some(1));
     }
 
     #[test]
     fn causes_are_counted_apart() {
         let (refusals, from) = (Refusals::default(), "127.0.0.1:1".parse().unwrap());
-        for refusal in [Refusal::Plain, Refusal::UnknownKey(KeyId([0; 4])), Refusal::UnknownKey(KeyId([1; 4]))] {
+        for refusal in
+            [Refusal::Plain, Refusal::UnknownKey(KeyId([0; 4])), Refusal::UnknownKey(KeyId([1; 4]))]
+        {
             refusals.note(refusal, "datagram", from);
         }
         let counted = refusals.named();

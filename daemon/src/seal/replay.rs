@@ -1,4 +1,5 @@
-//! What was heard already: a sliding window for each life of each sender, as IPsec has it (RFC 6479), so that nothing is taken twice.
+//! What was heard already: a sliding window for each life of each sender, as IPsec has it (RFC
+//! 6479), so that nothing is taken twice.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +13,8 @@ const WORDS: usize = 16;
 /// How many numbers behind the newest are still told apart; what is older is refused.
 pub const REACH: u64 = (WORDS as u64 - 1) * WORD;
 
-/// How many lives are remembered. More than a list holds; only what was sealed with the group's key is remembered at all.
+/// How many lives are remembered. More than a list holds; only what was sealed with the group's key
+/// is remembered at all.
 pub const MOST_LIVES: usize = 32_768;
 
 /// The numbers heard of one life. What was sent before the first that was heard counts as heard.
@@ -20,7 +22,8 @@ pub const MOST_LIVES: usize = 32_768;
 pub struct Window {
     first: u64,
     newest: u64,
-    /// A bit for each number; which word it is in is told by its higher bits, modulo the count of words.
+    /// A bit for each number; which word it is in is told by its higher bits, modulo the count of
+    /// words.
     heard: [u64; WORDS],
 }
 
@@ -84,7 +87,8 @@ impl Heard {
         Heard { lives: HashMap::new(), most, taken: 0 }
     }
 
-    /// Takes in the number of a datagram of a sender's incarnation; false if it was heard already, or is too old to tell.
+    /// Takes in the number of a datagram of a sender's incarnation; false if it was heard already,
+    /// or is too old to tell.
     pub fn take(&mut self, from: SocketAddr, incarnation: u64, number: u64) -> bool {
         self.taken += 1;
         let last = self.taken;
@@ -96,7 +100,8 @@ impl Heard {
             let silent = self.lives.iter().min_by_key(|(_, life)| life.last).map(|(key, _)| *key);
             silent.and_then(|key| self.lives.remove(&key));
         }
-        self.lives.insert((from, incarnation), Life { window: Window::beginning_with(number), last });
+        self.lives
+            .insert((from, incarnation), Life { window: Window::beginning_with(number), last });
         true
     }
 }
@@ -130,8 +135,18 @@ mod tests {
     #[test]
     fn numbers_may_come_far_apart_and_up_to_the_last_there_is() {
         let mut window = Window::beginning_with(0);
-        assert!(window.take(1 << 40) && !window.take(1 << 40) && window.take((1 << 40) - 1) && !window.take(1));
-        assert!(window.take(u64::MAX) && !window.take(u64::MAX) && window.take(u64::MAX - 1) && !window.take((1 << 40) + 1));
+        assert!(
+            window.take(1 << 40)
+                && !window.take(1 << 40)
+                && window.take((1 << 40) - 1)
+                && !window.take(1)
+        );
+        assert!(
+            window.take(u64::MAX)
+                && !window.take(u64::MAX)
+                && window.take(u64::MAX - 1)
+                && !window.take((1 << 40) + 1)
+        );
     }
 
     #[test]
@@ -140,7 +155,10 @@ mod tests {
         let mut heard = Heard::of_at_most(2);
         assert!(heard.take(one, 1, 7) && heard.take(other, 1, 7));
         assert!(!heard.take(one, 1, 7) && !heard.take(one, 1, 6) && !heard.take(other, 1, 7));
-        assert!(heard.take(one, 1, 8) && heard.take(one, 2, 7), "a new life has numbers of its own");
+        assert!(
+            heard.take(one, 1, 8) && heard.take(one, 2, 7),
+            "a new life has numbers of its own"
+        );
         assert_eq!(heard.lives.len(), 2);
         assert!(!heard.take(one, 1, 8) && !heard.take(one, 2, 7));
         assert!(heard.take(other, 1, 7), "it was the longest silent");

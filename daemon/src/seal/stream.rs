@@ -1,7 +1,9 @@
-//! A sealed connection once it has begun: records of a big-endian `u16` length and that many bytes of a Noise transport message.
+//! A sealed connection once it has begun: records of a big-endian `u16` length and that many bytes
+//! of a Noise transport message.
 //!
-//! Records are numbered by Noise: none can be taken out, put in, doubled or moved. That the connection ends can be the work of a
-//! stranger, so whoever reads has to know by what was said whether that was all; frames do.
+//! Records are numbered by Noise: none can be taken out, put in, doubled or moved. That the
+//! connection ends can be the work of a stranger, so whoever reads has to know by what was said
+//! whether that was all; frames do.
 
 use super::handshake::Session;
 use snow::TransportState;
@@ -10,7 +12,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 
-/// The most bytes in a record before it is sealed. Less than Noise allows, so that many connections take little memory.
+/// The most bytes in a record before it is sealed. Less than Noise allows, so that many connections
+/// take little memory.
 pub const MOST_PLAIN: usize = 16 * 1024;
 
 const TAG: usize = 16;
@@ -24,7 +27,8 @@ const WRITE_AT: usize = 64 * 1024;
 /// Bytes read ahead.
 const READ_AHEAD: usize = 32 * 1024;
 
-/// A stream whose other end holds one of the group's keys. What is written goes out when it is flushed, or when there is much of it.
+/// A stream whose other end holds one of the group's keys. What is written goes out when it is
+/// flushed, or when there is much of it.
 #[derive(Debug)]
 pub struct SealedStream<S> {
     inner: BufReader<S>,
@@ -75,7 +79,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
             let available = ready!(Pin::new(&mut self.inner).poll_fill_buf(context))?;
             if available.is_empty() {
                 let whole = self.record.is_empty();
-                return Poll::Ready(if whole { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) });
+                return Poll::Ready(if whole {
+                    Ok(false)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                });
             }
             let count = available.len().min(missing);
             self.record.extend(available.iter().take(count));
@@ -85,7 +93,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
 
     fn open(&mut self) -> io::Result<()> {
         self.taken = 0;
-        let opened = open_record(&mut self.noise, self.record.get(2..).unwrap_or_default(), &mut self.opened);
+        let opened = open_record(
+            &mut self.noise,
+            self.record.get(2..).unwrap_or_default(),
+            &mut self.opened,
+        );
         self.record.clear();
         opened
     }
@@ -117,7 +129,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SealedStream<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        buffer: &mut ReadBuf,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // A record may be empty.
         while this.taken >= this.opened.len() {
@@ -134,7 +150,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SealedStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.sealed.len() >= WRITE_AT {
             ready!(this.poll_drain(context))?;
@@ -160,7 +180,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
 }
 
 /// Reads one record, and nothing of what comes after it.
-pub(super) async fn read_record(stream: &mut (impl AsyncRead + Unpin), noise: &mut TransportState) -> io::Result<Vec<u8>> {
+pub(super) async fn read_record(
+    stream: &mut (impl AsyncRead + Unpin),
+    noise: &mut TransportState,
+) -> io::Result<Vec<u8>> {
     let length = usize::from(stream.read_u16().await?);
     if length > MOST_SEALED {
         return Err(too_long());
@@ -175,7 +198,9 @@ pub(super) async fn read_record(stream: &mut (impl AsyncRead + Unpin), noise: &m
 /// Opens a record, without its length.
 fn open_record(noise: &mut TransportState, message: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
     plain.resize(message.len().saturating_sub(TAG), 0);
-    let length = noise.read_message(message, plain).map_err(|_| invalid("a record was not sealed by the other side"))?;
+    let length = noise
+        .read_message(message, plain)
+        .map_err(|_| invalid("a record was not sealed by the other side"))?;
     plain.truncate(length);
     Ok(())
 }
@@ -200,7 +225,8 @@ mod tests {
     async fn sessions() -> (Session, Session) {
         let (mut near, mut far) = duplex(1_024);
         let (keys, own) = (keys("a"), "127.0.0.1:1".parse().unwrap());
-        let (one, other) = tokio::join!(initiate(&mut near, &keys, own), answer(&mut far, &keys, own));
+        let (one, other) =
+            tokio::join!(initiate(&mut near, &keys, own), answer(&mut far, &keys, own));
         (one.unwrap(), other.unwrap())
     }
 

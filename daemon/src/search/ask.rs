@@ -19,7 +19,8 @@ use tokio::time::timeout;
 /// How long a member may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long a member may say nothing; one that searches says so every [`super::serve::WORKING_EVERY`].
+/// How long a member may say nothing; one that searches says so every
+/// [`super::serve::WORKING_EVERY`].
 const SILENCE_LIMIT: Duration = Duration::from_secs(4);
 
 /// One grep's question to all members.
@@ -62,7 +63,8 @@ impl Progress {
 
     /// As the client is told it.
     pub(super) fn reply(&self) -> Reply {
-        let [asked, answered, bytes] = [&self.asked, &self.answered, &self.bytes].map(|count| count.load(Ordering::Relaxed));
+        let [asked, answered, bytes] =
+            [&self.asked, &self.answered, &self.bytes].map(|count| count.load(Ordering::Relaxed));
         Reply::GrepProgress { asked, answered, bytes }
     }
 }
@@ -87,11 +89,17 @@ impl Question {
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub(super) async fn ask(&self, member: &Target) -> io::Result<Answer<'_, impl AsyncRead + Unpin + use<>>> {
+    pub(super) async fn ask(
+        &self,
+        member: &Target,
+    ) -> io::Result<Answer<'_, impl AsyncRead + Unpin + use<>>> {
         let way = if member.address == self.caller.address {
             Way::Here(serve_here(&self.own.searches, self.own.request.clone()))
         } else {
-            let stream = self.caller.open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT).await?;
+            let stream = self
+                .caller
+                .open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT)
+                .await?;
             Way::Network(Replies::new(stream))
         };
         Ok(Answer { question: self, way, bytes: 0 })
@@ -133,7 +141,9 @@ impl<S: AsyncRead + Unpin> Way<S> {
     async fn next(&mut self) -> io::Result<PeerReply> {
         match self {
             Way::Network(replies) => timeout(SILENCE_LIMIT, replies.next()).await?,
-            Way::Here(replies) => replies.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+            Way::Here(replies) => {
+                replies.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+            }
         }
     }
 }
@@ -165,9 +175,9 @@ impl<S: AsyncRead + Unpin> Answer<'_, S> {
 /// Why a member is lost, for a person.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            "the connection ended before its search did".to_owned()
-        }
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => "the connection ended before its search did".to_owned(),
         io::ErrorKind::TimedOut => "no answer in time".to_owned(),
         io::ErrorKind::ConnectionRefused => "memberd does not accept connections there".to_owned(),
         _ => error.to_string(),

@@ -9,7 +9,8 @@ use std::io;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// The most connections that all greps by time and all that follow hold open together: those need all their members at once.
+/// The most connections that all greps by time and all that follow hold open together: those need
+/// all their members at once.
 pub const HELD: usize = 512;
 
 /// Passes on members' output, each line whole.
@@ -17,8 +18,8 @@ pub const HELD: usize = 512;
 pub(super) struct Asking {
     pub(super) question: Arc<Question>,
     line_end: &'static [u8],
-    /// Held by a member whose last piece ended within a line, so that no other's output comes between. True when that member was let
-    /// go before the line's end.
+    /// Held by a member whose last piece ended within a line, so that no other's output comes
+    /// between. True when that member was let go before the line's end.
     turn: Mutex<bool>,
 }
 
@@ -37,7 +38,11 @@ impl Asking {
     }
 
     /// As [`Asking::ask`]; when the connection is there, this is done first.
-    pub(super) async fn ask_then(&self, member: &Target, connected: impl AsyncFnOnce()) -> io::Result<GrepOutcome> {
+    pub(super) async fn ask_then(
+        &self,
+        member: &Target,
+        connected: impl AsyncFnOnce(),
+    ) -> io::Result<GrepOutcome> {
         let mut answer = self.question.ask(member).await?;
         connected().await;
         let mut turn = None;
@@ -59,20 +64,29 @@ impl Asking {
                     turn.take().iter_mut().for_each(|within| **within = false);
                 }
                 PeerReply::Message(text) => {
-                    self.question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?;
+                    self.question
+                        .tell(Reply::GrepMessage { member: member.name.clone(), text })
+                        .await?;
                 }
                 PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
                 PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
                 PeerReply::Working(_) => {}
                 PeerReply::Timed(_) | PeerReply::TimedPart(..) => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "lines with times, which were not asked for"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "lines with times, which were not asked for",
+                    ));
                 }
             }
         }
     }
 
     /// Waits until no other member is within a line, and ends one that was left open.
-    async fn take_turn<'a>(&'a self, member: &Target, turn: &mut Option<MutexGuard<'a, bool>>) -> io::Result<()> {
+    async fn take_turn<'a>(
+        &'a self,
+        member: &Target,
+        turn: &mut Option<MutexGuard<'a, bool>>,
+    ) -> io::Result<()> {
         if turn.is_some() {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Patterns, compiled for a search. Blocks.
 //!
-//! Most are small. The few that are large take turns, so that no number of greps takes the memory which the service is granted.
+//! Most are small. The few that are large take turns, so that no number of greps takes the memory
+//! which the service is granted.
 
 use super::query::query;
 use memberd_control::grep::GrepRequest;
@@ -39,13 +40,18 @@ impl Compiling {
         Compiling { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
     }
 
-    /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may block.
+    /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may
+    /// block.
     pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
         match query(request, SMALL)?.compile() {
             Ok(search) => Ok(Compiled { search, _turn: None }),
             Err(PatternError::TooBig) => {
-                let turn = self.turn().ok_or("the pattern is large, and so are those of other searches: try again later")?;
-                let search = query(request, MAX_COMPILED_BYTES)?.compile().map_err(|error| error.to_string())?;
+                let turn = self.turn().ok_or(
+                    "the pattern is large, and so are those of other searches: try again later",
+                )?;
+                let search = query(request, MAX_COMPILED_BYTES)?
+                    .compile()
+                    .map_err(|error| error.to_string())?;
                 Ok(Compiled { search, _turn: Some(turn) })
             }
             Err(error) => Err(error.to_string()),
@@ -64,7 +70,11 @@ mod tests {
     use memberd_control::grep::{GrepPattern, GrepSyntax};
 
     fn request(pattern: &str) -> GrepRequest {
-        let pattern = GrepPattern { patterns: vec![pattern.into()], syntax: GrepSyntax::Extended, ..GrepPattern::default() };
+        let pattern = GrepPattern {
+            patterns: vec![pattern.into()],
+            syntax: GrepSyntax::Extended,
+            ..GrepPattern::default()
+        };
         GrepRequest { pattern, ..GrepRequest::default() }
     }
 
@@ -73,7 +83,8 @@ mod tests {
         let work = tokio::task::spawn_blocking(|| {
             let compiling = Compiling::new();
             let large = request(r"\w{100}[qz]$");
-            let mut held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| compiling.compile(&large).unwrap()).collect();
+            let mut held: Vec<_> =
+                (0..LARGE_AT_ONCE).map(|_| compiling.compile(&large).unwrap()).collect();
             compiling.compile(&request("error")).unwrap();
             let words = compiling.compile(&large).unwrap_err();
             assert!(words.contains("try again later"), "{words}");
@@ -85,8 +96,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_larger_than_any_may_be_is_refused_in_the_engines_words() {
-        let words =
-            tokio::task::spawn_blocking(|| Compiling::new().compile(&request(r"(\w{200}){100}")).unwrap_err()).await.unwrap();
+        let words = tokio::task::spawn_blocking(|| {
+            Compiling::new().compile(&request(r"(\w{200}){100}")).unwrap_err()
+        })
+        .await
+        .unwrap();
         assert_eq!(words, PatternError::TooBig.to_string());
     }
 }

@@ -1,7 +1,9 @@
-//! Greps all members' logs for a client: asks each over TCP, but for this one, and passes on what comes, as it comes.
+//! Greps all members' logs for a client: asks each over TCP, but for this one, and passes on what
+//! comes, as it comes.
 //!
-//! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow client slows every search, a dead
-//! member holds up nobody, and dropping the [`FanOut`] closes the connections, which ends the searches everywhere.
+//! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow
+//! client slows every search, a dead member holds up nobody, and dropping the [`FanOut`] closes the
+//! connections, which ends the searches everywhere.
 
 use super::Searches;
 use super::ask::{Own, Progress, Question, words};
@@ -21,8 +23,8 @@ use tokio::task::JoinSet;
 /// How many members are asked at once; each costs at most a frame of memory here.
 const AT_ONCE: usize = 64;
 
-/// How many frames wait for the client, besides the one that each member has ready. More would only be memory: whoever reads slowly has
-/// all of them full.
+/// How many frames wait for the client, besides the one that each member has ready. More would only
+/// be memory: whoever reads slowly has all of them full.
 const QUEUE: usize = 2;
 
 /// A grep of all members under way.
@@ -35,8 +37,8 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    /// Starts to ask all of them; `searches` is what searches this machine, and `held` are the places for the connections of a grep that
-    /// needs all its members at once.
+    /// Starts to ask all of them; `searches` is what searches this machine, and `held` are the
+    /// places for the connections of a grep that needs all its members at once.
     ///
     /// # Errors
     /// When the request cannot be encoded, which memory does not do.
@@ -58,20 +60,30 @@ impl FanOut {
         let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
         let asking = |question| Arc::new(Asking::new(question, line_end));
         if request.printing.by_time {
-            let merged = merge(question, members, line_end, request.printing.separator().unwrap_or_default());
+            let merged = merge(
+                question,
+                members,
+                line_end,
+                request.printing.separator().unwrap_or_default(),
+            );
             tasks.spawn(async move {
                 let _held = held;
                 merged.await;
             });
         } else if request.files.follow {
-            tasks.spawn(Following::new(asking(question), selection, membership.clone(), held).run(members));
+            tasks.spawn(
+                Following::new(asking(question), selection, membership.clone(), held).run(members),
+            );
         } else {
             let (asking, slots) = (asking(question), Arc::new(Semaphore::new(AT_ONCE)));
             for member in members {
                 let (asking, slots) = (Arc::clone(&asking), Arc::clone(&slots));
                 tasks.spawn(async move {
                     let Ok(_slot) = slots.acquire().await else { return };
-                    let outcome = asking.ask(&member).await.unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
+                    let outcome = asking
+                        .ask(&member)
+                        .await
+                        .unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
                     asking.question.report(&member.name, outcome).await;
                 });
             }

@@ -1,4 +1,5 @@
-//! `--follow`: asks members for as long as the client stays; those that join are asked too, those that go are let go.
+//! `--follow`: asks members for as long as the client stays; those that join are asked too, those
+//! that go are let go.
 
 use super::ask::words;
 use super::asking::{Asking, HELD};
@@ -41,9 +42,22 @@ struct Followed {
 }
 
 impl Following {
-    /// Follows nobody yet. There are `places` for as many members as are up; those that join later have to find one.
-    pub(super) fn new(asking: Arc<Asking>, selection: Selection, membership: Handle, places: OwnedSemaphorePermit) -> Self {
-        Following { asking, selection, membership, places, followed: HashMap::new(), tasks: JoinSet::new() }
+    /// Follows nobody yet. There are `places` for as many members as are up; those that join later
+    /// have to find one.
+    pub(super) fn new(
+        asking: Arc<Asking>,
+        selection: Selection,
+        membership: Handle,
+        places: OwnedSemaphorePermit,
+    ) -> Self {
+        Following {
+            asking,
+            selection,
+            membership,
+            places,
+            followed: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Follows these, and whoever joins, until it is dropped or the daemon ends.
@@ -54,7 +68,8 @@ impl Following {
         }
         // All that were up have theirs.
         drop(self.places.split(self.places.num_permits()));
-        // What happened between the choice of the members and the following of events is in the list by now.
+        // What happened between the choice of the members and the following of events is in the
+        // list by now.
         self.compare().await;
         loop {
             tokio::select! {
@@ -85,7 +100,10 @@ impl Following {
         match member.status {
             MemberStatus::Alive if !self.selection.wants(member) && followed.is_some() => {
                 self.followed.remove(name);
-                self.notice(format!("{name} has other tags now: its logs are not followed any more")).await;
+                self.notice(format!(
+                    "{name} has other tags now: its logs are not followed any more"
+                ))
+                .await;
             }
             _ if !self.selection.wants(member) => {}
             MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
@@ -96,7 +114,10 @@ impl Following {
                     self.asking.question.progress().note_asked(1);
                     "its logs are followed too".to_owned()
                 } else {
-                    format!("its logs are not followed, since greps keep connections to {HELD} members open already")
+                    format!(
+                        "its logs are not followed, since greps keep connections to {HELD} members \
+                        open already"
+                    )
                 };
                 self.notice(format!("{name} {how}: {followed}")).await;
             }
@@ -115,11 +136,16 @@ impl Following {
         let _ = self.asking.question.tell(Reply::GrepNotice(text)).await;
     }
 
-    /// Follows a member, in the place of what it was before if that is followed still. Tells whether there is a place for it.
+    /// Follows a member, in the place of what it was before if that is followed still. Tells
+    /// whether there is a place for it.
     fn start(&mut self, member: Target) -> bool {
         let former = self.followed.remove(&member.name).map(|former| former.place);
         let place = former.or_else(|| self.places.split(1));
-        let Some(place) = place.or_else(|| Arc::clone(self.places.semaphore()).try_acquire_owned().ok()) else { return false };
+        let Some(place) =
+            place.or_else(|| Arc::clone(self.places.semaphore()).try_acquire_owned().ok())
+        else {
+            return false;
+        };
         let (stop, stopped) = oneshot::channel();
         let asking = Arc::clone(&self.asking);
         let (name, id) = (member.name.clone(), member.id.clone());
@@ -146,14 +172,16 @@ async fn follow(asking: &Asking, member: &Target) {
             .ask_then(member, async || {
                 connected = true;
                 if again {
-                    notice(format!("{name} answers again: its logs are followed from here on")).await;
+                    notice(format!("{name} answers again: its logs are followed from here on"))
+                        .await;
                 }
             })
             .await;
         match ended {
             Ok(outcome) => return asking.question.report(name, outcome).await,
             Err(error) if connected || !again => {
-                let text = format!("{name}: {}: trying again for as long as it is up", words(&error));
+                let text =
+                    format!("{name}: {}: trying again for as long as it is up", words(&error));
                 notice(text).await;
                 pause = Some(RETRY.0);
             }

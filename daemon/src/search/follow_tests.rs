@@ -27,7 +27,11 @@ fn member(name: &str, incarnation: u64, status: MemberStatus) -> MemberRecord {
 }
 
 /// Takes in how a member stands, and gives back what the client is told of it.
-async fn told(following: &mut Following, client: &mut mpsc::Receiver<Reply>, member: MemberRecord) -> String {
+async fn told(
+    following: &mut Following,
+    client: &mut mpsc::Receiver<Reply>,
+    member: MemberRecord,
+) -> String {
     following.take(&member, Change::Standing).await;
     loop {
         match client.recv().await {
@@ -44,9 +48,14 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let places = Arc::new(Semaphore::new(2));
     let (replies, mut client) = mpsc::channel(100);
     let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
-    let searches = Arc::new(Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default()));
+    let searches = Arc::new(Searches::new(
+        "vm1".to_owned(),
+        Offer::new::<&str>(&[]).unwrap(),
+        Limits::default(),
+    ));
     let own = Own { searches, request: GrepRequest::default() };
-    let asking = Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
+    let asking =
+        Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
     let held = Arc::clone(&places).try_acquire_many_owned(1).unwrap();
     let selection = Selection::new(&GrepMembers::default()).unwrap();
     let mut following = Following::new(asking, selection, Handle::new().0, held);
@@ -57,10 +66,18 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let mut told = async |member| told(&mut following, &mut client, member).await;
     assert_eq!(told(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");
     assert_eq!(places.available_permits(), 0);
-    let full = "its logs are not followed, since greps keep connections to 512 members open already";
+    let full =
+        "its logs are not followed, since greps keep connections to 512 members open already";
     assert_eq!(told(member("vm3", 1, alive)).await, format!("vm3 joined: {full}"));
-    assert_eq!(told(member("vm1", 2, alive)).await, "vm1 joined: its logs are followed too", "it takes its own place");
-    assert_eq!(told(member("vm2", 1, failed)).await, "vm2 failed: its logs are not followed any more");
+    assert_eq!(
+        told(member("vm1", 2, alive)).await,
+        "vm1 joined: its logs are followed too",
+        "it takes its own place"
+    );
+    assert_eq!(
+        told(member("vm2", 1, failed)).await,
+        "vm2 failed: its logs are not followed any more"
+    );
     assert_eq!(places.available_permits(), 1);
     assert_eq!(told(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
     assert_eq!(places.available_permits(), 0);

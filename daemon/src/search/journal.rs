@@ -1,4 +1,5 @@
-//! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty environment.
+//! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty
+//! environment.
 
 use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Totals};
@@ -49,7 +50,9 @@ pub(super) fn search(
     let mut command = Command::new(program);
     command.args(arguments(journal, files)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("the journal cannot be read: {}: {error}", program.display()))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("the journal cannot be read: {}: {error}", program.display()))?;
     let pipes = child.stdout.take().zip(child.stderr.take());
     let (pipe, complaints) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
     let mut lines = Lines { pipe, at_end: false };
@@ -58,7 +61,9 @@ pub(super) fn search(
         let watch = scope.spawn(|| running.end_when(cancel));
         let complaint = scope.spawn(|| complaint(complaints));
         let totals = match files.follow {
-            false if by_time => search.run_stream_by_time(machine, NAME, &mut lines, output, cancel),
+            false if by_time => {
+                search.run_stream_by_time(machine, NAME, &mut lines, output, cancel)
+            }
             false => search.run_stream(machine, NAME, &mut lines, output, cancel),
             true => search.follow_stream(machine, NAME, &mut lines, output, cancel),
         };
@@ -74,27 +79,37 @@ pub(super) fn search(
     if failed && !totals.interrupted {
         totals.errors += 1;
         // If nobody takes it, the search is over anyway.
-        let _ = output.message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
+        let _ = output
+            .message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
     }
     Ok(totals)
 }
 
-/// What journalctl is told. Every value stands behind the name of its option, and can be no option itself.
+/// What journalctl is told. Every value stands behind the name of its option, and can be no option
+/// itself.
 fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, String> {
-    let mut arguments: Vec<String> = ["--no-pager", "--quiet", "--utc", "--output=short-iso-precise"].map(str::to_owned).to_vec();
+    let mut arguments: Vec<String> =
+        ["--no-pager", "--quiet", "--utc", "--output=short-iso-precise"]
+            .map(str::to_owned)
+            .to_vec();
     let (most, longest) = UNITS;
     if journal.units.len() > most {
         return Err(format!("-u: more than {most} units: give fewer"));
     }
     let values = journal.units.iter().chain(&journal.priority);
-    if let Some(bad) = values.into_iter().find(|value| value.len() > longest || value.contains(char::is_control)) {
+    if let Some(bad) =
+        values.into_iter().find(|value| value.len() > longest || value.contains(char::is_control))
+    {
         return Err(format!("{bad:?}: neither a unit nor a priority"));
     }
     arguments.extend(journal.units.iter().map(|unit| format!("--unit={unit}")));
     arguments.extend(journal.priority.iter().map(|priority| format!("--priority={priority}")));
     arguments.extend(files.since.map(|since| format!("--since={}", moment(since, 0))));
-    // What journalctl is given is the last microsecond that it prints, not the first that it leaves out.
-    arguments.extend(files.until.map(|until| format!("--until={}", moment(until.saturating_sub(1), 999))));
+    // What journalctl is given is the last microsecond that it prints, not the first that it leaves
+    // out.
+    arguments.extend(
+        files.until.map(|until| format!("--until={}", moment(until.saturating_sub(1), 999))),
+    );
     if files.follow {
         arguments.extend(["--follow", "--lines=0"].map(str::to_owned));
     }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-/// Scripts are written and run one test at a time: what another thread has open for writing cannot be run.
+/// Scripts are written and run one test at a time: what another thread has open for writing cannot
+/// be run.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Fake {
@@ -26,7 +27,10 @@ impl Fake {
     fn new(does: &str) -> Fake {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let fake = Fake { directory: tempfile::tempdir().unwrap(), _turn: turn };
-        let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.arguments\"\nset > \"$0.environment\"\n{does}\n");
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.arguments\"\nset \
+            > \"$0.environment\"\n{does}\n"
+        );
         fs::write(fake.program(), script).unwrap();
         fs::set_permissions(fake.program(), fs::Permissions::from_mode(0o755)).unwrap();
         fake
@@ -41,7 +45,12 @@ impl Fake {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn search(&self, files: &GrepFiles, output: &mut dyn Output, cancel: &AtomicBool) -> Result<Totals, String> {
+    fn search(
+        &self,
+        files: &GrepFiles,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Result<Totals, String> {
         let query = Query { patterns: vec!["error".into()], ..Query::default() };
         let journal = files.journal.clone().unwrap_or_default();
         let asked = Asked { journal: &journal, files, by_time: false };
@@ -89,8 +98,16 @@ fn the_journal_is_searched_as_a_file_of_that_name() {
 #[test]
 fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
     let fake = Fake::new("");
-    let journal = GrepJournal { units: vec!["--vacuum-size=1".to_owned(), "ssh".to_owned()], priority: Some("err".to_owned()) };
-    let files = GrepFiles { journal: Some(journal), since: Some(1_500), until: Some(2_000), ..GrepFiles::default() };
+    let journal = GrepJournal {
+        units: vec!["--vacuum-size=1".to_owned(), "ssh".to_owned()],
+        priority: Some("err".to_owned()),
+    };
+    let files = GrepFiles {
+        journal: Some(journal),
+        since: Some(1_500),
+        until: Some(2_000),
+        ..GrepFiles::default()
+    };
     fake.search(&files, &mut Kept::default(), &AtomicBool::new(false)).unwrap();
     assert_eq!(
         fake.arguments(),
@@ -108,7 +125,10 @@ fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
     );
     let environment = fs::read_to_string(fake.program().with_extension("environment")).unwrap();
     assert!(!environment.contains("HOME=") && !environment.contains("CARGO"), "{environment}");
-    let hostile = GrepFiles { journal: Some(GrepJournal { units: vec!["a\0b".to_owned()], priority: None }), ..files };
+    let hostile = GrepFiles {
+        journal: Some(GrepJournal { units: vec!["a\0b".to_owned()], priority: None }),
+        ..files
+    };
     assert!(
         fake.search(&hostile, &mut Kept::default(), &AtomicBool::new(false))
             .unwrap_err()
@@ -119,13 +139,19 @@ fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
 #[test]
 fn a_search_of_the_journal_is_counted() {
     let fake = Fake::new("echo 'a error'; echo 'b'");
-    let searches = Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+    let searches =
+        Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
     searches.set_journal(Some(fake.program()));
     let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
     let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };
     let request = GrepRequest { pattern, files, ..GrepRequest::default() };
     let (queue, _pieces) = tokio::sync::mpsc::channel(10);
-    let reply = one::search(&searches, &request, Pieces::new(queue, u64::MAX, Arc::default()), &AtomicBool::new(false));
+    let reply = one::search(
+        &searches,
+        &request,
+        Pieces::new(queue, u64::MAX, Arc::default()),
+        &AtomicBool::new(false),
+    );
     assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
     assert_eq!(searches.work(), Work { running: 0, finished: 1, bytes: 10 });
 }
@@ -139,9 +165,14 @@ fn what_journalctl_complains_of_is_an_error_in_its_words() {
     assert_eq!(kept.messages, ["journal: Failed to open the journal"]);
     let absent = Path::new("/nowhere/journalctl");
     let query = Query::default().compile().unwrap();
-    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
-    let error = search(absent, "vm1", &query, asked, &mut kept, &AtomicBool::new(false)).unwrap_err();
-    assert!(error.starts_with("the journal cannot be read: /nowhere/journalctl: No such file"), "{error}");
+    let asked =
+        Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
+    let error =
+        search(absent, "vm1", &query, asked, &mut kept, &AtomicBool::new(false)).unwrap_err();
+    assert!(
+        error.starts_with("the journal cannot be read: /nowhere/journalctl: No such file"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -153,7 +184,9 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
     let cancel = AtomicBool::new(false);
     let started = Instant::now();
     thread::scope(|scope| {
-        let searching = scope.spawn(|| fake.search(&files, &mut Kept { told: Some(told), ..Kept::default() }, &cancel));
+        let searching = scope.spawn(|| {
+            fake.search(&files, &mut Kept { told: Some(told), ..Kept::default() }, &cancel)
+        });
         assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), "vm1:journal:one error\n");
         cancel.store(true, Ordering::Relaxed);
         assert!(searching.join().unwrap().unwrap().interrupted);
@@ -162,10 +195,12 @@ fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
     assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--lines=0".to_owned()]));
 }
 
-/// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its output; then it waits for ever.
+/// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its
+/// output; then it waits for ever.
 fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (String, Totals) {
     let fake = Fake::new(&format!(
-        "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; exec /bin/sleep 1000"
+        "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; \
+        exec /bin/sleep 1000"
     ));
     let files = GrepFiles { follow: true, ..GrepFiles::default() };
     let compiled = query.compile().unwrap();
@@ -175,9 +210,17 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
     let totals = thread::scope(|scope| {
         let searching = scope.spawn(|| {
             let asked = Asked { journal: &GrepJournal::default(), files: &files, by_time: false };
-            search(&fake.program(), "vm1", &compiled, asked, &mut Kept { told: Some(told), ..Kept::default() }, &cancel)
+            search(
+                &fake.program(),
+                "vm1",
+                &compiled,
+                asked,
+                &mut Kept { told: Some(told), ..Kept::default() },
+                &cancel,
+            )
         });
-        // A search that waits longer than this for what it should have is cancelled, and what was heard tells.
+        // A search that waits longer than this for what it should have is cancelled, and what was
+        // heard tells.
         let patience = Duration::from_secs(10);
         while let Ok(more) = hears.recv_timeout(patience) {
             heard.push_str(&more);
@@ -196,12 +239,25 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
 
 #[test]
 fn numbers_go_on_in_a_journal_that_is_followed() {
-    let query = Query { patterns: vec!["error".into()], line_numbers: true, byte_offsets: true, ..Query::default() };
+    let query = Query {
+        patterns: vec!["error".into()],
+        line_numbers: true,
+        byte_offsets: true,
+        ..Query::default()
+    };
     let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
     assert_eq!(heard, "vm1:journal:2:4:error two\nvm1:journal:4:20:last error\n");
-    let query = Query { patterns: vec!["error".into()], line_numbers: true, json: true, ..Query::default() };
+    let query = Query {
+        patterns: vec!["error".into()],
+        line_numbers: true,
+        json: true,
+        ..Query::default()
+    };
     let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
-    let places: Vec<_> = heard.lines().map(|line| (line.contains("\"line\":2,"), line.contains("\"offset\":4,"))).collect();
+    let places: Vec<_> = heard
+        .lines()
+        .map(|line| (line.contains("\"line\":2,"), line.contains("\"offset\":4,")))
+        .collect();
     assert_eq!(places, [(true, true), (false, false)], "{heard}");
     assert!(heard.contains("\"line\":4,") && heard.contains("\"offset\":20,"), "{heard}");
 }
@@ -215,15 +271,18 @@ fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
         after_context: Some(1),
         ..Query::default()
     };
-    let (heard, _) = followed(&query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
-    let expected = "vm1:journal:1:one error\nvm1:journal-2-two\n--\nvm1:journal-4-four\nvm1:journal:5:last error\n";
+    let (heard, _) =
+        followed(&query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
+    let expected = "vm1:journal:1:one \
+    error\nvm1:journal-2-two\n--\nvm1:journal-4-four\nvm1:journal:5:last error\n";
     assert_eq!(heard, expected);
 }
 
 #[test]
 fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
     let query = Query { patterns: vec!["error".into()], max_count: Some(2), ..Query::default() };
-    let (heard, totals) = followed(&query, "one error\\n", "two error\\nthree error\\n", "one error\n");
+    let (heard, totals) =
+        followed(&query, "one error\\n", "two error\\nthree error\\n", "one error\n");
     assert_eq!(heard, "vm1:journal:one error\nvm1:journal:two error\n");
     assert_eq!((totals.lines, totals.errors, totals.interrupted), (2, 0, false));
 }
@@ -231,9 +290,21 @@ fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
 #[test]
 fn a_search_that_has_enough_ends_journalctl() {
     let fake = Fake::new("while :; do echo error; done");
-    let query = Query { patterns: vec!["error".into()], print: memberd_search::Print::Nothing, ..Query::default() };
-    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
-    let search = search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut Kept::default(), &AtomicBool::new(false));
+    let query = Query {
+        patterns: vec!["error".into()],
+        print: memberd_search::Print::Nothing,
+        ..Query::default()
+    };
+    let asked =
+        Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
+    let search = search(
+        &fake.program(),
+        "vm1",
+        &query.compile().unwrap(),
+        asked,
+        &mut Kept::default(),
+        &AtomicBool::new(false),
+    );
     assert_eq!(search.unwrap().errors, 0);
 }
 
@@ -247,15 +318,26 @@ fn a_journal_that_is_merged_has_the_time_of_each_line() {
          echo '1970-01-01T00:00:03.000000+00:00 vm1 b[2]: the last error'",
     );
     let query = Query { patterns: vec!["error".into()], line_numbers: true, ..Query::default() };
-    let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
+    let asked =
+        Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
     let mut kept = Kept::default();
-    let totals = search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut kept, &AtomicBool::new(false)).unwrap();
+    let totals = search(
+        &fake.program(),
+        "vm1",
+        &query.compile().unwrap(),
+        asked,
+        &mut kept,
+        &AtomicBool::new(false),
+    )
+    .unwrap();
     assert_eq!((totals.files, totals.lines, totals.errors), (1, 4, 0));
     let (times, lines): (Vec<i64>, Vec<String>) = kept.times.into_iter().unzip();
     assert_eq!(times, [1_000, 2_123, 3_000]);
     assert!(lines[0].starts_with("vm1:journal:1:1970-01-01T00:00:01.000500"), "{lines:?}");
     assert!(
-        lines[1].starts_with("vm1:journal:3: ") && lines[1].contains("\nvm1:journal:4:") && lines[1].ends_with("late\n"),
+        lines[1].starts_with("vm1:journal:3: ")
+            && lines[1].contains("\nvm1:journal:4:")
+            && lines[1].ends_with("late\n"),
         "{lines:?}"
     );
     assert!(lines[2].ends_with("the last error\n"), "{lines:?}");
@@ -264,14 +346,23 @@ fn a_journal_that_is_merged_has_the_time_of_each_line() {
 #[test]
 fn a_journal_of_many_parts_is_merged_to_its_end_and_no_further_than_wanted() {
     let fake = Fake::new(
-        "i=0; while [ $i -lt 5000 ]; do echo \"1970-01-01T00:00:00.$(printf %06d $i)+00:00 vm1 a[1]: error $i\"; i=$((i + 1)); done",
+        "i=0; while [ $i -lt 5000 ]; do echo \"1970-01-01T00:00:00.$(printf %06d $i)+00:00 vm1 \
+        a[1]: error $i\"; i=$((i + 1)); done",
     );
     for (most, expected) in [(None, 5_000), (Some(2_000), 2_000)] {
         let query = Query { patterns: vec!["error".into()], max_count: most, ..Query::default() };
-        let asked = Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
+        let asked =
+            Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
         let mut kept = Kept::default();
-        let totals =
-            search(&fake.program(), "vm1", &query.compile().unwrap(), asked, &mut kept, &AtomicBool::new(false)).unwrap();
+        let totals = search(
+            &fake.program(),
+            "vm1",
+            &query.compile().unwrap(),
+            asked,
+            &mut kept,
+            &AtomicBool::new(false),
+        )
+        .unwrap();
         assert_eq!((totals.lines, totals.errors), (expected, 0));
         assert!(kept.times.is_sorted_by_key(|(time, _)| *time));
         let lines: usize = kept.times.iter().map(|(_, lines)| lines.lines().count()).sum();

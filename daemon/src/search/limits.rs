@@ -6,12 +6,13 @@ use std::time::Duration;
 /// Bounds on the searches of this machine, and on the greps that begin here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Searches at once, for whichever member; further ones wait a few seconds, and are refused then. As many again may follow.
+    /// Searches at once, for whichever member; further ones wait a few seconds, and are refused
+    /// then. As many again may follow.
     pub searches: usize,
     /// On how many threads one search runs.
     pub search_threads: NonZero<usize>,
-    /// How long one search may take, the waiting for a slow reader included. One that follows may go on. A reader that has not taken
-    /// what is left 10 s after that is given up.
+    /// How long one search may take, the waiting for a slow reader included. One that follows may
+    /// go on. A reader that has not taken what is left 10 s after that is given up.
     pub search_time: Duration,
     /// How many bytes one search may return.
     pub search_output: u64,

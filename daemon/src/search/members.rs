@@ -39,7 +39,8 @@ pub struct Selection {
 pub struct Chosen {
     /// Those that are up.
     pub up: Vec<Target>,
-    /// The names of those that failed, and when: milliseconds since the Unix epoch. Those that left are not missed.
+    /// The names of those that failed, and when: milliseconds since the Unix epoch. Those that left
+    /// are not missed.
     pub failed: Vec<(String, u64)>,
 }
 
@@ -65,14 +66,16 @@ impl Selection {
     /// Whether the grep is for this member.
     pub fn wants(&self, member: &MemberRecord) -> bool {
         let name = &member.name;
-        let named = self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name);
+        let named =
+            self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name);
         named && self.tags.iter().all(|tag| tag.matches(&member.tags))
     }
 
     /// Chooses from the list.
     ///
     /// # Errors
-    /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one line.
+    /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one
+    /// line.
     pub fn choose(&self, list: &[MemberRecord]) -> Result<Chosen, String> {
         let there = || list.iter().filter(|member| member.status != MemberStatus::Left);
         if let Some(on) = &self.on {
@@ -82,19 +85,28 @@ impl Selection {
                     *matched = true;
                 }
             }
-            if let Some((glob, _)) = self.written.iter().zip(matched).find(|(_, matched)| !matched) {
-                return Err(format!("--on {glob}: no member has such a name: see memberctl list --all"));
+            if let Some((glob, _)) = self.written.iter().zip(matched).find(|(_, matched)| !matched)
+            {
+                return Err(format!(
+                    "--on {glob}: no member has such a name: see memberctl list --all"
+                ));
             }
         }
         let wanted: Vec<&MemberRecord> = there().filter(|member| self.wants(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
-            return Err("--tag: no member to ask has such tags: see memberctl list --tags".to_owned());
+            return Err(
+                "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
+            );
         }
         if wanted.is_empty() {
             return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
         }
         Ok(Chosen {
-            up: wanted.iter().filter(|member| member.status == MemberStatus::Alive).filter_map(|member| target(member)).collect(),
+            up: wanted
+                .iter()
+                .filter(|member| member.status == MemberStatus::Alive)
+                .filter_map(|member| target(member))
+                .collect(),
             failed: wanted
                 .iter()
                 .filter(|member| member.status == MemberStatus::Failed)
@@ -107,7 +119,11 @@ impl Selection {
 /// Where a listed member is asked. Every record has an address: it was made of one.
 pub fn target(member: &MemberRecord) -> Option<Target> {
     let address = member.address.parse::<IpAddr>().ok()?;
-    Some(Target { id: member.id.clone(), name: member.name.clone(), address: SocketAddr::new(address, member.port) })
+    Some(Target {
+        id: member.id.clone(),
+        name: member.name.clone(),
+        address: SocketAddr::new(address, member.port),
+    })
 }
 
 fn globs(option: &str, globs: &[String]) -> Result<GlobSet, String> {
@@ -152,7 +168,12 @@ mod tests {
 
     fn choose(on: &[&str], not_on: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
-        let chosen = Selection::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?.choose(&list())?;
+        let chosen = Selection::new(&GrepMembers {
+            on: owned(on),
+            not_on: owned(not_on),
+            tags: Vec::new(),
+        })?
+        .choose(&list())?;
         let up = chosen.up.into_iter().map(|target| target.name).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
@@ -185,8 +206,12 @@ mod tests {
         }
         let choose = |tags: &[&str]| {
             let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-            let chosen = Selection::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
-            Ok::<_, String>((chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(), chosen.failed.len()))
+            let chosen =
+                Selection::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
+            Ok::<_, String>((
+                chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(),
+                chosen.failed.len(),
+            ))
         };
         assert_eq!(choose(&["zone=b"]), Ok((names(&["web1"]), 1)));
         assert_eq!(choose(&["zone", "role=db"]), Ok((names(&["db1"]), 0)));
@@ -196,9 +221,18 @@ mod tests {
 
     #[test]
     fn a_glob_that_matches_nobody_is_named() {
-        assert_eq!(choose(&["db1", "vm*"], &[]), Err("--on vm*: no member has such a name: see memberctl list --all".to_owned()));
-        assert_eq!(choose(&["web3"], &[]), Err("--on web3: no member has such a name: see memberctl list --all".to_owned()));
-        assert_eq!(choose(&[], &["*"]), Err("--not-on leaves no member to ask: see memberctl list".to_owned()));
+        assert_eq!(
+            choose(&["db1", "vm*"], &[]),
+            Err("--on vm*: no member has such a name: see memberctl list --all".to_owned())
+        );
+        assert_eq!(
+            choose(&["web3"], &[]),
+            Err("--on web3: no member has such a name: see memberctl list --all".to_owned())
+        );
+        assert_eq!(
+            choose(&[], &["*"]),
+            Err("--not-on leaves no member to ask: see memberctl list".to_owned())
+        );
         assert!(choose(&["[a"], &[]).unwrap_err().starts_with("--on [a: "));
         assert!(choose(&[], &[&"x".repeat(1_000)]).unwrap_err().starts_with("--not-on: "));
     }

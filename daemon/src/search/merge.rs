@@ -1,10 +1,11 @@
 //! `--merge`: all members' lines in the order of time.
 //!
-//! Each member sends its own lines in that order; what is held of each is a frame or two, and the next line is the earliest of those
-//! at the front. So a member that has nothing at the front yet is waited for, until it has, is done, or is lost.
+//! Each member sends its own lines in that order; what is held of each is a frame or two, and the
+//! next line is the earliest of those at the front. So a member that has nothing at the front yet
+//! is waited for, until it has, is done, or is lost.
 //!
-//! With context, members mark where groups of lines begin by lines of no bytes; what separates them is written here, since here it is
-//! known which lines come after which.
+//! With context, members mark where groups of lines begin by lines of no bytes; what separates them
+//! is written here, since here it is known which lines come after which.
 
 use super::ask::{Question, words};
 use super::members::Target;
@@ -22,8 +23,14 @@ use tokio::task::JoinSet;
 /// How many bytes of merged lines go to the client at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Asks all members and passes their lines on in the order of time, `separator` between groups of them.
-pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_end: &'static [u8], separator: Vec<u8>) {
+/// Asks all members and passes their lines on in the order of time, `separator` between groups of
+/// them.
+pub(super) async fn merge(
+    question: Arc<Question>,
+    members: Vec<Target>,
+    line_end: &'static [u8],
+    separator: Vec<u8>,
+) {
     // Dropped with this, the tasks end.
     let mut tasks = JoinSet::new();
     let mut sources = Vec::with_capacity(members.len());
@@ -33,7 +40,9 @@ pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_en
         sources.push(Source { frames, front: Front::Lines(TimedLines::default()) });
         let question = Arc::clone(&question);
         tasks.spawn(async move {
-            let outcome = read(&question, &member, &sender).await.unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
+            let outcome = read(&question, &member, &sender)
+                .await
+                .unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
             drop(sender);
             question.report(&member.name, outcome).await;
         });
@@ -46,14 +55,22 @@ pub(super) async fn merge(question: Arc<Question>, members: Vec<Target>, line_en
 }
 
 /// Reads a member's answer to its end.
-async fn read(question: &Question, member: &Target, frames: &mpsc::Sender<PeerReply>) -> io::Result<GrepOutcome> {
+async fn read(
+    question: &Question,
+    member: &Target,
+    frames: &mpsc::Sender<PeerReply>,
+) -> io::Result<GrepOutcome> {
     let mut answer = question.ask(member).await?;
     loop {
         match answer.next().await? {
-            PeerReply::Message(text) => question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?,
+            PeerReply::Message(text) => {
+                question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?;
+            }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
-            frame => frames.send(frame).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?,
+            frame => {
+                frames.send(frame).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            }
         }
     }
 }
@@ -156,7 +173,8 @@ impl Merger {
         if self.out.len() >= CHUNK_BYTES { self.flush().await } else { Ok(()) }
     }
 
-    /// Lines of the source of this index come: separates them from those that they do not follow on.
+    /// Lines of the source of this index come: separates them from those that they do not follow
+    /// on.
     fn separate(&mut self, index: usize) {
         if self.last != Last::Nothing && self.last != Last::Of(index) {
             self.out.extend_from_slice(&self.separator);
@@ -183,8 +201,8 @@ impl Merger {
         }
     }
 
-    /// Waits until there is something at the front, and tells its time; none when there is no more. What was printed is sent before
-    /// anything is waited for.
+    /// Waits until there is something at the front, and tells its time; none when there is no more.
+    /// What was printed is sent before anything is waited for.
     async fn refill(&mut self, source: &mut Source) -> io::Result<Option<i64>> {
         loop {
             let frame = match source.frames.try_recv() {

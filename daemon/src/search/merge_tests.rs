@@ -35,7 +35,10 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
                 }
             });
         }
-        Merger::new(question, b"\n", separator.as_bytes().to_vec()).run(&mut sources).await.unwrap();
+        Merger::new(question, b"\n", separator.as_bytes().to_vec())
+            .run(&mut sources)
+            .await
+            .unwrap();
         let mut bytes = Vec::new();
         while let Ok(reply) = client.try_recv() {
             let Reply::GrepOutput { bytes: part, .. } = reply else { panic!("{reply:?}") };
@@ -65,7 +68,10 @@ fn lines_come_in_the_order_of_time_and_equal_ones_in_that_of_the_members() {
 #[test]
 fn groups_are_separated_where_a_mark_is_and_where_another_members_lines_are_between() {
     let members = vec![
-        vec![timed(&[(1, ""), (1, "a1\n"), (1, "a1+1\n"), (4, "a4\n"), (4, "a4+1\n")]), timed(&[(6, ""), (6, "a6\n")])],
+        vec![
+            timed(&[(1, ""), (1, "a1\n"), (1, "a1+1\n"), (4, "a4\n"), (4, "a4+1\n")]),
+            timed(&[(6, ""), (6, "a6\n")]),
+        ],
         vec![timed(&[(4, ""), (4, "b4\n")]), timed(&[(5, "b5\n")])],
     ];
     assert_eq!(merged_with("--\n", members), "a1\na1+1\na4\na4+1\n--\nb4\nb5\n--\na6\n");
@@ -78,8 +84,17 @@ fn groups_are_separated_where_a_mark_is_and_where_another_members_lines_are_betw
 #[test]
 fn a_long_line_stays_whole_and_one_that_is_cut_off_is_ended() {
     let part = |text: &str| PeerReply::Part(text.as_bytes().to_vec());
-    let long = vec![PeerReply::TimedPart(2, b"lo".to_vec()), part("n"), PeerReply::Lines(b"g\n".to_vec()), timed(&[(4, "a4\n")])];
-    let cut = vec![timed(&[(1, "b1\n"), (3, "b3\n")]), PeerReply::TimedPart(5, b"cu".to_vec()), part("t")];
+    let long = vec![
+        PeerReply::TimedPart(2, b"lo".to_vec()),
+        part("n"),
+        PeerReply::Lines(b"g\n".to_vec()),
+        timed(&[(4, "a4\n")]),
+    ];
+    let cut = vec![
+        timed(&[(1, "b1\n"), (3, "b3\n")]),
+        PeerReply::TimedPart(5, b"cu".to_vec()),
+        part("t"),
+    ];
     assert_eq!(merged(vec![long, cut]), "b1\nlong\nb3\na4\ncut\n");
 }
 

@@ -8,18 +8,44 @@ use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Totals, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
-pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pieces, cancel: &AtomicBool) -> PeerReply {
-    let compiled = searches.compiled.compile(request).and_then(|compiled| Ok((compiled, narrow(request)?)));
+pub(super) fn search(
+    searches: &Searches,
+    request: &GrepRequest,
+    mut output: Pieces,
+    cancel: &AtomicBool,
+) -> PeerReply {
+    let compiled =
+        searches.compiled.compile(request).and_then(|compiled| Ok((compiled, narrow(request)?)));
     let searched = compiled.and_then(|(compiled, narrow)| match &request.files.journal {
         Some(journal) => {
-            let program = searches.journal().ok_or("its settings do not offer its journal: set logs.journal there")?;
-            let asked = journal::Asked { journal, files: &request.files, by_time: request.printing.by_time };
-            let totals = journal::search(&program, &searches.machine, &compiled.search, asked, &mut output, cancel)?;
+            let program = searches
+                .journal()
+                .ok_or("its settings do not offer its journal: set logs.journal there")?;
+            let asked = journal::Asked {
+                journal,
+                files: &request.files,
+                by_time: request.printing.by_time,
+            };
+            let totals = journal::search(
+                &program,
+                &searches.machine,
+                &compiled.search,
+                asked,
+                &mut output,
+                cancel,
+            )?;
             Ok((totals, Vec::new()))
         }
         None if request.files.follow => {
             let plan = plan(searches, request);
-            let totals = compiled.search.follow(&plan, &searches.machine, &searches.offer(), &narrow, &mut output, cancel);
+            let totals = compiled.search.follow(
+                &plan,
+                &searches.machine,
+                &searches.offer(),
+                &narrow,
+                &mut output,
+                cancel,
+            );
             Ok((totals, Vec::new()))
         }
         None => Ok(files(searches, request, &compiled.search, &narrow, &mut output, cancel)),
@@ -30,7 +56,9 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
     match searched {
         _ if output.is_over() => {
             let limit = searches.limits.search_output;
-            PeerReply::Refused(format!("it found more than {limit} bytes, its limits.search_output"))
+            PeerReply::Refused(format!(
+                "it found more than {limit} bytes, its limits.search_output"
+            ))
         }
         Ok((totals, _)) if totals.interrupted => broken_off(),
         Ok((totals, unmatched)) => {
@@ -43,7 +71,9 @@ pub(super) fn search(searches: &Searches, request: &GrepRequest, mut output: Pie
                 unmatched,
             };
             // If nobody takes the last lines, nobody takes the totals either.
-            output.flush().map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
+            output
+                .flush()
+                .map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
         }
         Err(reason) => PeerReply::Refused(reason),
     }
@@ -74,9 +104,12 @@ fn files(
     if found.cut {
         problems += 1;
         // If nobody takes it, the search ends at once.
-        let _ = output.message(format!("more than {MAX_FILES} files match: the first of them are searched; name fewer"));
+        let _ = output.message(format!(
+            "more than {MAX_FILES} files match: the first of them are searched; name fewer"
+        ));
     }
-    let totals = search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
+    let totals =
+        search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
     (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
 }
 

@@ -1,4 +1,5 @@
-//! A search's end of the queue to the connection: cuts output into pieces, gathers timed lines, and keeps to the limit.
+//! A search's end of the queue to the connection: cuts output into pieces, gathers timed lines, and
+//! keeps to the limit.
 
 use super::reply::{MAX_PIECE, PeerReply};
 use super::timed::TimedLines;
@@ -8,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How many bytes of timed lines are gathered before they are sent. The asking member holds a few times as many for each member.
+/// How many bytes of timed lines are gathered before they are sent. The asking member holds a few
+/// times as many for each member.
 const TIMED_BYTES: usize = 16 * 1024;
 
 /// How long timed lines wait for more.
@@ -26,8 +28,19 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// For at most so many bytes of output; what was read is added to `searched`.
-    pub(super) fn new(queue: mpsc::Sender<PeerReply>, limit: u64, searched: Arc<AtomicU64>) -> Self {
-        Pieces { queue, timed: TimedLines::default(), handed_on: None, left: limit, over: false, searched }
+    pub(super) fn new(
+        queue: mpsc::Sender<PeerReply>,
+        limit: u64,
+        searched: Arc<AtomicU64>,
+    ) -> Self {
+        Pieces {
+            queue,
+            timed: TimedLines::default(),
+            handed_on: None,
+            left: limit,
+            over: false,
+            searched,
+        }
     }
 
     /// Whether the search was stopped for having found more than it may return.
@@ -95,7 +108,11 @@ impl Output for Pieces {
         }
         self.timed.push(milliseconds, bytes);
         // The first line of all does not wait.
-        if self.handed_on.is_none() || self.timed.len() >= TIMED_BYTES { self.flush() } else { Ok(()) }
+        if self.handed_on.is_none() || self.timed.len() >= TIMED_BYTES {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
@@ -149,7 +166,9 @@ mod tests {
         let times: Vec<Vec<i64>> = replies
             .into_iter()
             .map(|reply| match reply {
-                PeerReply::Timed(mut lines) => std::iter::from_fn(|| lines.next().map(|(time, _)| time)).collect(),
+                PeerReply::Timed(mut lines) => {
+                    std::iter::from_fn(|| lines.next().map(|(time, _)| time)).collect()
+                }
                 other => panic!("{other:?}"),
             })
             .collect();

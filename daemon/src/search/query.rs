@@ -1,7 +1,8 @@
 //! A request as the search engine takes it.
 
 use memberd_control::grep::{
-    GrepBinary, GrepCharacters, GrepColors, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax,
+    GrepBinary, GrepCharacters, GrepColors, GrepPattern, GrepPrint, GrepPrinting, GrepRequest,
+    GrepSyntax,
 };
 use memberd_search::{Binary, Characters, Colors, Print, Query, Sgr, Syntax};
 
@@ -10,7 +11,16 @@ use memberd_search::{Binary, Characters, Colors, Print, Query, Sgr, Syntax};
 /// # Errors
 /// When what should be colours is anything else.
 pub(super) fn query(request: &GrepRequest, compiled_bytes: usize) -> Result<Query, String> {
-    let GrepPattern { patterns, syntax, characters, ignore_case, invert, words, whole_lines, null_data } = &request.pattern;
+    let GrepPattern {
+        patterns,
+        syntax,
+        characters,
+        ignore_case,
+        invert,
+        words,
+        whole_lines,
+        null_data,
+    } = &request.pattern;
     let printing = &request.printing;
     Ok(Query {
         compiled_bytes,
@@ -65,7 +75,9 @@ fn print(printing: &GrepPrinting) -> Print {
 
 /// Checked here as well: the request may come from another program than memberctl.
 fn colors(colors: &GrepColors) -> Result<Colors, String> {
-    let sgr = |numbers: &String| Sgr::new(numbers).ok_or("a colour is not made of a few digits and semicolons");
+    let sgr = |numbers: &String| {
+        Sgr::new(numbers).ok_or("a colour is not made of a few digits and semicolons")
+    };
     Ok(Colors {
         selected_match: sgr(&colors.selected_match)?,
         context_match: sgr(&colors.context_match)?,
@@ -90,15 +102,23 @@ mod tests {
     fn a_request_for_nothing_special_is_a_query_for_nothing_special() {
         assert_eq!(query(&GrepRequest::default(), MAX_COMPILED_BYTES), Ok(Query::default()));
         let colors = Some(GrepColors::default());
-        let colored = GrepRequest { printing: GrepPrinting { colors, ..GrepPrinting::default() }, ..GrepRequest::default() };
-        assert_eq!(query(&colored, MAX_COMPILED_BYTES).map(|query| query.colors), Ok(Some(Colors::default())));
+        let colored = GrepRequest {
+            printing: GrepPrinting { colors, ..GrepPrinting::default() },
+            ..GrepRequest::default()
+        };
+        assert_eq!(
+            query(&colored, MAX_COMPILED_BYTES).map(|query| query.colors),
+            Ok(Some(Colors::default()))
+        );
     }
 
     #[test]
     fn nothing_but_colours_is_taken_for_colours() {
         let odd = GrepColors { separator: "1m\u{1b}[2J".to_owned(), ..GrepColors::default() };
-        let request =
-            GrepRequest { printing: GrepPrinting { colors: Some(odd), ..GrepPrinting::default() }, ..GrepRequest::default() };
+        let request = GrepRequest {
+            printing: GrepPrinting { colors: Some(odd), ..GrepPrinting::default() },
+            ..GrepRequest::default()
+        };
         assert!(query(&request, MAX_COMPILED_BYTES).is_err());
     }
 
@@ -121,11 +141,14 @@ mod tests {
     fn what_separates_members_is_what_separates_groups_of_lines() {
         let context = GrepPrinting { after_context: Some(0), ..GrepPrinting::default() };
         let colors = |separator: &str, no_erase| {
-            let colors = GrepColors { separator: separator.to_owned(), no_erase, ..GrepColors::default() };
+            let colors =
+                GrepColors { separator: separator.to_owned(), no_erase, ..GrepColors::default() };
             GrepPrinting { colors: Some(colors), ..context.clone() }
         };
-        let separator =
-            |separator: Option<&[u8]>| GrepPrinting { group_separator: separator.map(<[u8]>::to_vec), ..context.clone() };
+        let separator = |separator: Option<&[u8]>| GrepPrinting {
+            group_separator: separator.map(<[u8]>::to_vec),
+            ..context.clone()
+        };
         let what = |what| GrepPrinting { what, ..context.clone() };
         let table = [
             GrepPrinting::default(),
@@ -147,13 +170,25 @@ mod tests {
             let request = GrepRequest { pattern, printing, ..GrepRequest::default() };
             let search = query(&request, MAX_COMPILED_BYTES).unwrap().compile().unwrap();
             let mut kept = Kept::default();
-            search.run_stream("vm1", "f", &mut &b"x\n\n\nx\n"[..], &mut kept, &AtomicBool::new(false));
+            search.run_stream(
+                "vm1",
+                "f",
+                &mut &b"x\n\n\nx\n"[..],
+                &mut kept,
+                &AtomicBool::new(false),
+            );
             let lines: Vec<&[u8]> = kept.0.split_inclusive(|byte| *byte == b'\n').collect();
-            // What precedes the second line with an x is the context that it has, and before that the separator.
+            // What precedes the second line with an x is the context that it has, and before that
+            // the separator.
             let between = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
             let context = usize::from(request.printing.before_context == Some(1));
             let between = between.get(..between.len() - context).unwrap_or_default().concat();
-            assert_eq!(between, request.printing.separator().unwrap_or_default(), "{:?}", request.printing);
+            assert_eq!(
+                between,
+                request.printing.separator().unwrap_or_default(),
+                "{:?}",
+                request.printing
+            );
         }
     }
 }

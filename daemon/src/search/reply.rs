@@ -31,8 +31,8 @@ pub enum PeerReply {
     Part(Vec<u8>),
     /// Whole lines, each with its time, in the order of time.
     Timed(TimedLines),
-    /// The first piece of a line with its time, in milliseconds since the Unix epoch: the others follow as [`PeerReply::Part`] and,
-    /// for the last, [`PeerReply::Lines`].
+    /// The first piece of a line with its time, in milliseconds since the Unix epoch: the others
+    /// follow as [`PeerReply::Part`] and, for the last, [`PeerReply::Lines`].
     TimedPart(i64, Vec<u8>),
     /// A message for standard error.
     Message(String),
@@ -83,7 +83,9 @@ impl PeerReply {
                 let bytes = body.as_slice().try_into().map_err(|_| malformed())?;
                 Ok(PeerReply::Working(u64::from_be_bytes(bytes)))
             }
-            DONE => ciborium::from_reader(body.as_slice()).map(PeerReply::Done).map_err(|_| malformed()),
+            DONE => {
+                ciborium::from_reader(body.as_slice()).map(PeerReply::Done).map_err(|_| malformed())
+            }
             REFUSED => Ok(PeerReply::Refused(String::from_utf8_lossy(&body).into_owned())),
             _ => Err(malformed()),
         }
@@ -107,10 +109,12 @@ impl<S: AsyncRead + Unpin> Replies<S> {
     /// Reads the next one. Not to be gone on with when this was dropped before it was done.
     ///
     /// # Errors
-    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came is none.
+    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came
+    /// is none.
     pub async fn next(&mut self) -> io::Result<PeerReply> {
         fill(&mut self.stream, &mut self.ahead, BEGINNING - 1, BEGINNING).await?;
-        let length = frame::length(self.ahead.first_chunk().copied().unwrap_or_default(), MAX_FRAME)?;
+        let length =
+            frame::length(self.ahead.first_chunk().copied().unwrap_or_default(), MAX_FRAME)?;
         let body = length.checked_sub(1).ok_or_else(malformed)?;
         fill(&mut self.stream, &mut self.ahead, BEGINNING, BEGINNING).await?;
         let kind = self.ahead.last().copied().unwrap_or_default();
@@ -127,7 +131,12 @@ impl<S: AsyncRead + Unpin> Replies<S> {
 const BEGINNING: usize = 4 + 1;
 
 /// Reads until there are `least` bytes, and no more than `most`, for which there is room.
-async fn fill(stream: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>, least: usize, most: usize) -> io::Result<()> {
+async fn fill(
+    stream: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+    least: usize,
+    most: usize,
+) -> io::Result<()> {
     while bytes.len() < least {
         let left = u64::try_from(most - bytes.len()).unwrap_or(u64::MAX);
         if (&mut *stream).take(left).read_buf(bytes).await? == 0 {

@@ -1,7 +1,8 @@
-//! Searches this machine's logs for another member, or for this daemon itself, and streams what is found.
+//! Searches this machine's logs for another member, or for this daemon itself, and streams what is
+//! found.
 //!
-//! The search runs on a thread of its own and hands its output over a short queue, so a slow reader slows the search, and memory is
-//! bounded whatever is found. It ends when the connection does.
+//! The search runs on a thread of its own and hands its output over a short queue, so a slow reader
+//! slows the search, and memory is bounded whatever is found. It ends when the connection does.
 
 use super::Searches;
 use super::apart::apart;
@@ -27,15 +28,20 @@ const SLOT_LIMIT: Duration = Duration::from_secs(5);
 /// How often a search says that it goes on.
 pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 
-/// How long who asked may take for what is left and the last words, once a search has taken as long as it may. One that reads nothing
-/// would keep its connection for ever.
+/// How long who asked may take for what is left and the last words, once a search has taken as long
+/// as it may. One that reads nothing would keep its connection for ever.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Answers one request.
 ///
 /// # Errors
-/// When the connection breaks, or nobody reads the answer in time; the search has ended then, or is about to.
-pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send, request: GrepRequest, searches: &Arc<Searches>) -> io::Result<()> {
+/// When the connection breaks, or nobody reads the answer in time; the search has ended then, or is
+/// about to.
+pub async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send,
+    request: GrepRequest,
+    searches: &Arc<Searches>,
+) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searches, &request);
     tokio::select! {
@@ -50,7 +56,10 @@ fn time_limit(searches: &Searches, request: &GrepRequest) -> Option<Instant> {
 }
 
 /// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
-pub(super) fn serve_here(searches: &Arc<Searches>, request: GrepRequest) -> mpsc::Receiver<PeerReply> {
+pub(super) fn serve_here(
+    searches: &Arc<Searches>,
+    request: GrepRequest,
+) -> mpsc::Receiver<PeerReply> {
     let (sender, replies) = mpsc::channel(1);
     let searches = Arc::clone(searches);
     tokio::spawn(async move {
@@ -79,7 +88,8 @@ impl Taker for mpsc::Sender<PeerReply> {
     }
 }
 
-/// Searches, and sends all replies until the last; ends, with the search, when who asked has `gone`.
+/// Searches, and sends all replies until the last; ends, with the search, when who asked has
+/// `gone`.
 async fn answer(
     searches: &Arc<Searches>,
     request: GrepRequest,
@@ -110,7 +120,8 @@ async fn answer(
             }
             () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
-        // A reader that has gone makes this fail; one that is slow makes it wait, and the search with it.
+        // A reader that has gone makes this fail; one that is slow makes it wait, and the search
+        // with it.
         let mut sending = pin!(taker.send(reply));
         loop {
             tokio::select! {
@@ -125,7 +136,10 @@ async fn answer(
         }
     }
     let last = match search.await.map_err(io::Error::other)? {
-        _ if over => PeerReply::Refused(format!("it took longer than {:?}, its limits.search_time", searches.limits.search_time)),
+        _ if over => PeerReply::Refused(format!(
+            "it took longer than {:?}, its limits.search_time",
+            searches.limits.search_time
+        )),
         last => last,
     };
     tokio::select! {
@@ -171,7 +185,8 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
     let _ = reader.read_u8().await;
 }
 
-/// Runs the search on a thread of its own, and returns the last reply. One that is cancelled before it has begun does not begin.
+/// Runs the search on a thread of its own, and returns the last reply. One that is cancelled before
+/// it has begun does not begin.
 async fn run(
     searches: Arc<Searches>,
     request: GrepRequest,
@@ -200,7 +215,9 @@ async fn run(
         drop(slot);
         reply
     });
-    ended.await.unwrap_or_else(|error| PeerReply::Refused(format!("no search there: {error}; see that machine's log")))
+    ended.await.unwrap_or_else(|error| {
+        PeerReply::Refused(format!("no search there: {error}; see that machine's log"))
+    })
 }
 
 async fn slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
@@ -223,7 +240,13 @@ mod tests {
         let searches = searches();
         let _taken = Arc::clone(&searches.slots).try_acquire_owned().unwrap();
         let (queue, pieces) = mpsc::channel(QUEUE);
-        let search = run(Arc::clone(&searches), GrepRequest::default(), queue, Arc::default(), Arc::default());
+        let search = run(
+            Arc::clone(&searches),
+            GrepRequest::default(),
+            queue,
+            Arc::default(),
+            Arc::default(),
+        );
         drop(pieces);
         timeout(SLOT_LIMIT / 2, search).await.unwrap();
     }

@@ -3,7 +3,8 @@
 /// The bytes before a line: its time and its length, both big-endian.
 const HEADER_BYTES: usize = 8 + 4;
 
-/// Lines, each with its time in milliseconds since the Unix epoch. Written at the end, read from the front.
+/// Lines, each with its time in milliseconds since the Unix epoch. Written at the end, read from
+/// the front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimedLines {
     bytes: Vec<u8>,
@@ -11,7 +12,8 @@ pub struct TimedLines {
 }
 
 impl TimedLines {
-    /// Adds a line, its newline included. One of 4 GiB or more is cut: callers send those in pieces.
+    /// Adds a line, its newline included. One of 4 GiB or more is cut: callers send those in
+    /// pieces.
     pub fn push(&mut self, time: i64, line: &[u8]) {
         let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&time.to_be_bytes());
@@ -89,7 +91,11 @@ mod tests {
         let mut written = TimedLines::default();
         written.push(1, b"abc\n");
         for length in 1..written.len() {
-            assert_eq!(TimedLines::from_bytes(written.as_bytes()[..length].to_vec()), None, "{length}");
+            assert_eq!(
+                TimedLines::from_bytes(written.as_bytes()[..length].to_vec()),
+                None,
+                "{length}"
+            );
         }
     }
 }

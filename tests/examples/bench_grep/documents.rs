@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const SECTION: Section = Section("<!-- written by make bench-grep -->\n");
 
 /// The rows that the README shows.
-const SHOWN: [&str; 4] = ["rare literal, `-c`", "1 % regex, `-c`", "1 % literal, `-i -c`", "30 %, printed"];
+const SHOWN: [&str; 4] =
+    ["rare literal, `-c`", "1 % regex, `-c`", "1 % literal, `-i -c`", "30 %, printed"];
 
 /// Both documents, and what stands in the section of each.
 pub(crate) fn documents(results: &Results) -> [(PathBuf, String); 2] {
@@ -28,42 +29,60 @@ pub(crate) fn update(results: &Results) {
 fn shown(results: &Results) -> String {
     let mut rows = String::new();
     for row in results.ten.iter().filter(|row| SHOWN.contains(&row.what.as_str())) {
-        line(&mut rows, &row.what, &[row.grep, row.rg, row.memberctl].map(|time| format!("{time:.0}")));
+        line(
+            &mut rows,
+            &row.what,
+            &[row.grep, row.rg, row.memberctl].map(|time| format!("{time:.0}")),
+        );
     }
     let cores = results.cores;
-    format!("| | GNU grep | ripgrep, {cores} threads | `memberctl grep` |\n|---|---|---|---|\n{rows}")
+    format!(
+        "| | GNU grep | ripgrep, {cores} threads | `memberctl grep` |\n|---|---|---|---|\n{rows}"
+    )
 }
 
 /// All tables.
 pub(crate) fn all(results: &Results) -> String {
     let cores = results.cores;
     let mut text = format!(
-        "{}\n\nOne log:\n\n| | GNU grep | rg -j1 | engine, 1 thread | engine, {cores} threads | memberctl, 1 thread | memberctl, \
+        "{}\n\nOne log:\n\n| | GNU grep | rg -j1 | engine, 1 thread | engine, {cores} threads | \
+        memberctl, 1 thread | memberctl, \
          {cores} threads | to rg -j1 |\n|---|---|---|---|---|---|---|---|\n",
         results.conditions,
     );
     for row in &results.one {
         let before = [row.grep, row.rg, row.engine_one_thread, row.engine].map(tenths);
-        let ours =
-            [row.memberctl_one_thread.map_or("-".to_owned(), tenths), tenths(row.memberctl), ratio(row.memberctl / row.rg)];
+        let ours = [
+            row.memberctl_one_thread.map_or("-".to_owned(), tenths),
+            tenths(row.memberctl),
+            ratio(row.memberctl / row.rg),
+        ];
         line(&mut text, &row.what, &[&before[..], &ours].concat());
     }
     let _ = write!(
         text,
-        "\nTen logs, one on each of ten members on this machine:\n\n| | GNU grep | rg -j{cores} | engine, 1 thread | engine, {cores} \
+        "\nTen logs, one on each of ten members on this machine:\n\n| | GNU grep | rg -j{cores} | \
+        engine, 1 thread | engine, {cores} \
          threads | memberctl, 10 members | to rg -j{cores} |\n|---|---|---|---|---|---|---|\n",
     );
     for row in &results.ten {
         let times = [row.grep, row.rg, row.engine_one_thread, row.engine, row.memberctl];
-        line(&mut text, &row.what, &[&times.map(tenths)[..], &[ratio(row.memberctl / row.rg)]].concat());
+        line(
+            &mut text,
+            &row.what,
+            &[&times.map(tenths)[..], &[ratio(row.memberctl / row.rg)]].concat(),
+        );
     }
     gain(results, &mut text);
     processor(results, &mut text);
-    let Others { little, first_line, memberd_mib, memberd_ten_greps_mib, memberctl_mib } = &results.others;
+    let Others { little, first_line, memberd_mib, memberd_ten_greps_mib, memberctl_mib } =
+        &results.others;
     let _ = write!(
         text,
-        "\nA rare pattern over ten members that have little to read: {little:.1} ms.\nThe first of 30 % of the lines of ten members: after \
-         {first_line:.1} ms.\nResident at most, in MiB: memberd {memberd_mib}, with ten greps at once {memberd_ten_greps_mib}{}.\n\n{}",
+        "\nA rare pattern over ten members that have little to read: {little:.1} ms.\nThe first of \
+        30 % of the lines of ten members: after \
+         {first_line:.1} ms.\nResident at most, in MiB: memberd {memberd_mib}, with ten greps at \
+         once {memberd_ten_greps_mib}{}.\n\n{}",
         memberctl_mib.map_or(String::new(), |mib| format!("; memberctl {mib}")),
         aims(results)
     );
@@ -77,12 +96,21 @@ fn gain(results: &Results, text: &mut String) {
     let cores = results.cores;
     let _ = write!(
         text,
-        "\nWhat more threads gain on one log: medians, and on how many cores the threads were, on average:\n\n| | rg | engine, 1 thread \
+        "\nWhat more threads gain on one log: medians, and on how many cores the threads were, on \
+        average:\n\n| | rg | engine, 1 thread \
          | engine, {cores} threads | gain | to rg | cores |\n|---|---|---|---|---|---|---|\n",
     );
     for row in &results.gain {
-        let ratios = [ratio(row.all_threads / row.one_thread), ratio(row.all_threads / row.rg), tenths(row.cores)];
-        line(text, &row.what, &[&[row.rg, row.one_thread, row.all_threads].map(tenths)[..], &ratios].concat());
+        let ratios = [
+            ratio(row.all_threads / row.one_thread),
+            ratio(row.all_threads / row.rg),
+            tenths(row.cores),
+        ];
+        line(
+            text,
+            &row.what,
+            &[&[row.rg, row.one_thread, row.all_threads].map(tenths)[..], &ratios].concat(),
+        );
     }
 }
 
@@ -90,12 +118,15 @@ fn processor(results: &Results, text: &mut String) {
     if results.processor.is_empty() {
         return;
     }
-    *text += "\nProcessor time of a search of the ten members, means, the reader of the pipe not counted; \"asking\" is what the member that \
-             asks takes more than the others:\n\n| | rg | searching and sending | asking | memberctl | all | to rg \
+    *text += "\nProcessor time of a search of the ten members, means, the reader of the pipe not \
+    counted; \"asking\" is what the member that \
+             asks takes more than the others:\n\n| | rg | searching and sending | asking | \
+             memberctl | all | to rg \
              |\n|---|---|---|---|---|---|---|\n";
     for row in &results.processor {
         let all = row.searching + row.asking + row.memberctl;
-        let times = [row.rg, row.searching, row.asking, row.memberctl, all].map(|time| format!("{time:.0}"));
+        let times = [row.rg, row.searching, row.asking, row.memberctl, all]
+            .map(|time| format!("{time:.0}"));
         line(text, &row.what, &[&times[..], &[ratio(all / row.rg)]].concat());
     }
 }
@@ -104,9 +135,19 @@ fn processor(results: &Results, text: &mut String) {
 fn aims(results: &Results) -> String {
     let cores = results.cores;
     let counted = results.one.iter().filter(|row| row.counts);
-    let more = worst(&mut counted.filter_map(|row| Some((row.memberctl_one_thread? - row.rg, row.what.as_str()))));
-    let split = worst(&mut results.gain.iter().map(|row| (row.all_threads / row.rg, row.what.as_str())));
-    let ten = worst(&mut results.ten.iter().filter(|row| row.counts).map(|row| (row.memberctl / row.rg, row.what.as_str())));
+    let more = worst(
+        &mut counted
+            .filter_map(|row| Some((row.memberctl_one_thread? - row.rg, row.what.as_str()))),
+    );
+    let split =
+        worst(&mut results.gain.iter().map(|row| (row.all_threads / row.rg, row.what.as_str())));
+    let ten = worst(
+        &mut results
+            .ten
+            .iter()
+            .filter(|row| row.counts)
+            .map(|row| (row.memberctl / row.rg, row.what.as_str())),
+    );
     let many = results.ten.iter().filter(|row| !row.counts && row.what.starts_with("30 %"));
     let many = worst(&mut many.map(|row| (row.memberctl / row.rg, row.what.as_str())));
     let one_to_grep = results.one.iter().map(|row| (row.memberctl / row.grep, row.what.as_str()));
@@ -161,7 +202,11 @@ mod tests {
     fn the_documents_show_the_results_that_are_kept() {
         for (path, text) in documents(&Results::read()) {
             let shown = SECTION.read(&path);
-            assert!(shown == text, "{} is another: run the example bench_grep with --render", path.display());
+            assert!(
+                shown == text,
+                "{} is another: run the example bench_grep with --render",
+                path.display()
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ const SEED: u64 = 20_261_121;
 
 /// Writes a log: about 1 % of its lines have `ERROR`, 30 % `GET /api/`, a few a rare word.
 pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
-    const WORDS: [&str; 8] = ["alpha", "bravo", "delta", "hotel", "kilo", "oscar", "sierra", "tango"];
+    const WORDS: [&str; 8] =
+        ["alpha", "bravo", "delta", "hotel", "kilo", "oscar", "sierra", "tango"];
     let mut state = SEED ^ (number << 32);
     let mut random = move |below: u64| {
         // xorshift64*: the same numbers everywhere.
@@ -24,7 +25,10 @@ pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
     let mut line = String::new();
     for at in 0_u64.. {
         let second = at / 5;
-        let (level, path) = (if random(100) == 0 { "ERROR" } else { "INFO" }, if random(10) < 3 { "/api/" } else { "/static/" });
+        let (level, path) = (
+            if random(100) == 0 { "ERROR" } else { "INFO" },
+            if random(10) < 3 { "/api/" } else { "/static/" },
+        );
         let end = match random(100) {
             0 => "status=503 upstream gave up: timeout",
             1..20 => "status=304 not modified since the last time",
@@ -32,7 +36,8 @@ pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
         };
         line.clear();
         line.push_str(&format!(
-            "2026-11-{:02}T{:02}:{:02}:{:02}.{:03}Z {level} worker-{} request={:016x} GET {path}{} {end} in {} ms",
+            "2026-11-{:02}T{:02}:{:02}:{:02}.{:03}Z {level} worker-{} request={:016x} GET {path}{} \
+            {end} in {} ms",
             1 + second / 86_400,
             second / 3600 % 24,
             second / 60 % 60,

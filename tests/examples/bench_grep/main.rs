@@ -1,8 +1,10 @@
-//! Measures searches: GNU grep, ripgrep, the engine in process, and `memberctl grep` of one member and of ten, over the same logs.
-//! Keeps the results beside this source, and writes the tables of BENCH.md and of the README. Says on standard error how far it is.
+//! Measures searches: GNU grep, ripgrep, the engine in process, and `memberctl grep` of one member
+//! and of ten, over the same logs. Keeps the results beside this source, and writes the tables of
+//! BENCH.md and of the README. Says on standard error how far it is.
 //!
-//! `make bench-grep`; or, after `cargo build --release --bins`, `cargo run --release -p memberd-tests --example bench_grep`, with
-//! `-- --only TEXT` for some rows, which are printed and not kept, or `-- --render` for the documents alone.
+//! `make bench-grep`; or, after `cargo build --release --bins`, `cargo run --release -p
+//! memberd-tests --example bench_grep`, with `-- --only TEXT` for some rows, which are printed and
+//! not kept, or `-- --render` for the documents alone.
 
 #![allow(
     clippy::print_stdout,
@@ -48,7 +50,11 @@ const CASES: [Case; 9] = [
     Case { what: "rare literal, `-c`", options: &["-c", "-F"], pattern: "quagga-0042" },
     Case { what: "1 % literal, `-c`", options: &["-c", "-F"], pattern: "ERROR" },
     Case { what: "30 % literal, `-c`", options: &["-c", "-F"], pattern: "GET /api/" },
-    Case { what: "1 % regex, `-c`", options: &["-c", "-E"], pattern: "status=5[0-9]{2} .* (timeout|refused)" },
+    Case {
+        what: "1 % regex, `-c`",
+        options: &["-c", "-E"],
+        pattern: "status=5[0-9]{2} .* (timeout|refused)",
+    },
     Case { what: "1 % literal, `-i -c`", options: &["-c", "-i", "-F"], pattern: "error" },
     Case { what: "rare, printed", options: &["-F"], pattern: "quagga-0042" },
     Case { what: "1 %, printed", options: &["-F"], pattern: "ERROR" },
@@ -63,7 +69,12 @@ impl Case {
 
     /// `memberctl`'s arguments.
     fn ours(&self) -> Vec<&'static str> {
-        ["grep", "-h"].iter().chain(self.options).chain([&self.pattern, &"bench.log"]).copied().collect()
+        ["grep", "-h"]
+            .iter()
+            .chain(self.options)
+            .chain([&self.pattern, &"bench.log"])
+            .copied()
+            .collect()
     }
 }
 
@@ -84,8 +95,10 @@ fn main() {
     if options.render {
         return documents::update(&Results::read());
     }
-    let cases: Vec<&Case> =
-        CASES.iter().filter(|case| options.only.as_ref().is_none_or(|only| case.what.contains(only))).collect();
+    let cases: Vec<&Case> = CASES
+        .iter()
+        .filter(|case| options.only.as_ref().is_none_or(|only| case.what.contains(only)))
+        .collect();
     let bench = Bench::new();
     let results = bench.measure(&cases);
     println!("{}", documents::all(&results));
@@ -118,17 +131,23 @@ impl Bench {
             daemon.settings.limits = vec!["search_threads = 1"];
         });
         let (one, ten) = (Fleet::start_with(1, write), Fleet::start_with(LOGS, write));
-        let logs = ten.daemons().iter().map(|daemon| daemon.directory().join("bench.log")).collect();
+        let logs =
+            ten.daemons().iter().map(|daemon| daemon.directory().join("bench.log")).collect();
         Bench { cores: available_parallelism().map_or(1, NonZero::get), single, one, ten, logs }
     }
 
     /// All of it.
     fn measure(&self, cases: &[&Case]) -> Results {
         let conditions = format!(
-            "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load before: {}; {}; {}",
+            "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load \
+            before: {}; {}; {}",
             LOG_BYTES / 1_000_000,
             self.cores,
-            fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("?"),
+            fs::read_to_string("/proc/loadavg")
+                .unwrap_or_default()
+                .split(' ')
+                .next()
+                .unwrap_or("?"),
             version("grep"),
             version("rg"),
         );
@@ -217,7 +236,12 @@ impl Bench {
                 *sum += processor_of_programs() - before;
             }
         }
-        let used: Vec<Duration> = self.ticks().iter().zip(before).map(|(after, before)| of_ticks(after - before)).collect();
+        let used: Vec<Duration> = self
+            .ticks()
+            .iter()
+            .zip(before)
+            .map(|(after, before)| of_ticks(after - before))
+            .collect();
         let (first, others) = used.split_first().expect("members");
         let each = others.iter().sum::<Duration>() / u32::try_from(others.len()).expect("a few");
         let mean = |time: Duration| milliseconds(time / u32::try_from(ROUNDS).expect("a few"));
@@ -237,13 +261,18 @@ impl Bench {
 
     fn others(&self) -> Others {
         eprintln!("the rest");
-        let median_of = |measure: &dyn Fn() -> Duration| median((0..ROUNDS).map(|_| measure()).collect());
-        let little = median_of(&|| run(&mut self.ten[1].memberctl(&["grep", "member joined name=vm7", "machine.*.log"])));
+        let median_of =
+            |measure: &dyn Fn() -> Duration| median((0..ROUNDS).map(|_| measure()).collect());
+        let little = median_of(&|| {
+            run(&mut self.ten[1].memberctl(&["grep", "member joined name=vm7", "machine.*.log"]))
+        });
         let many = ["grep", "-F", "GET /api/", "bench.log"];
         let first_line = median_of(&|| until_first(&mut self.ten[1].memberctl(&many)));
         let memberd_mib = peak(&self.one);
         let memberctl_kib = thread::scope(|scope| {
-            let greps: Vec<_> = (0..10).map(|_| scope.spawn(|| watched(&mut self.one[1].memberctl(&many)).1)).collect();
+            let greps: Vec<_> = (0..10)
+                .map(|_| scope.spawn(|| watched(&mut self.one[1].memberctl(&many)).1))
+                .collect();
             greps.into_iter().map(|grep| grep.join().expect("a grep")).max().unwrap_or_default()
         });
         Others {
@@ -256,13 +285,22 @@ impl Bench {
     }
 }
 
-fn row(case: &Case, [grep, rg, engine_one_thread, engine, memberctl]: [f64; 5], memberctl_one_thread: Option<f64>) -> Row {
+fn row(
+    case: &Case,
+    [grep, rg, engine_one_thread, engine, memberctl]: [f64; 5],
+    memberctl_one_thread: Option<f64>,
+) -> Row {
     let (what, counts) = (case.what.to_owned(), case.counts());
     Row { what, counts, grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl }
 }
 
-/// Medians of each, all of them measured in turn, so that a busy moment of the machine is everybody's.
-fn in_turn<const N: usize>(case: &Case, rounds: usize, measured: &mut [&mut dyn FnMut() -> Duration; N]) -> [f64; N] {
+/// Medians of each, all of them measured in turn, so that a busy moment of the machine is
+/// everybody's.
+fn in_turn<const N: usize>(
+    case: &Case,
+    rounds: usize,
+    measured: &mut [&mut dyn FnMut() -> Duration; N],
+) -> [f64; N] {
     eprintln!("{}", case.what);
     let mut times = [const { Vec::new() }; N];
     for _ in 0..rounds {
@@ -274,7 +312,12 @@ fn in_turn<const N: usize>(case: &Case, rounds: usize, measured: &mut [&mut dyn 
 }
 
 fn peak(fleet: &Fleet) -> u64 {
-    fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid()) / 1024).max().unwrap_or_default()
+    fleet
+        .daemons()
+        .iter()
+        .map(|daemon| proc::peak_kib(daemon.pid()) / 1024)
+        .max()
+        .unwrap_or_default()
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {

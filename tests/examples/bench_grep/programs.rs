@@ -44,7 +44,8 @@ pub(crate) fn run(command: &mut Command) -> Duration {
 /// The same, and the most memory that it was seen to have while it printed, in KiB.
 pub(crate) fn watched(command: &mut Command) -> (Duration, u64) {
     let started = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it starts");
     let mut buffer = vec![0; 64 * 1024];
     let mut out = child.stdout.take().expect("a pipe");
     let (mut since, mut peak) = (LOOK_EVERY, 0);
@@ -126,6 +127,7 @@ impl Output for Nowhere {
 
 /// The first line of what a program says of its version.
 pub(crate) fn version(program: &str) -> String {
-    let output = Command::new(program).arg("--version").output().expect("GNU grep and ripgrep in PATH");
+    let output =
+        Command::new(program).arg("--version").output().expect("GNU grep and ripgrep in PATH");
     String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,8 @@
-//! Measures fleets of real daemons, each in a network namespace of its own, beside the simulator: crashes, loss, splits, the introducer's absence, and rest.
+//! Measures fleets of real daemons, each in a network namespace of its own, beside the simulator:
+//! crashes, loss, splits, the introducer's absence, and rest.
 //!
-//! `make bench-netns`, as root: about twenty minutes. `NETNS_ROUNDS`, `NETNS_SECONDS` and `NETNS_MEMBERS` in the environment make it shorter.
+//! `make bench-netns`, as root: about twenty minutes. `NETNS_ROUNDS`, `NETNS_SECONDS` and
+//! `NETNS_MEMBERS` in the environment make it shorter.
 
 #![allow(
     clippy::print_stdout,
@@ -70,8 +72,13 @@ fn formed(members: u8) -> Result<Fleet, CommandError> {
 fn crash(members: u8) -> Result<(), CommandError> {
     let rounds = size::rounds(ROUNDS);
     let real = crashes::rounds(&mut formed(members)?, rounds);
-    let simulation = Simulation::of(members).number("crash", crashes::AT_ONCE).number("rounds", rounds).run();
-    crash_rows(&format!("{members} members, {rounds} rounds of {} `SIGKILL`s at once", crashes::AT_ONCE), &real, &simulation);
+    let simulation =
+        Simulation::of(members).number("crash", crashes::AT_ONCE).number("rounds", rounds).run();
+    crash_rows(
+        &format!("{members} members, {rounds} rounds of {} `SIGKILL`s at once", crashes::AT_ONCE),
+        &real,
+        &simulation,
+    );
     Ok(())
 }
 
@@ -79,7 +86,11 @@ fn crash_rows(what: &str, real: &Crashes, simulation: &Simulation) {
     let (first, every) = real.noticed.iter().map(|noticed| (noticed.first, noticed.every)).unzip();
     row(&format!("{what}: first list"), &spread(first), &simulation.times("first_list_seconds"));
     row("every list", &spread(every), &simulation.times("every_list_seconds"));
-    row("live members reported failed", &real.false_failures.to_string(), &simulation.count("false_failures"));
+    row(
+        "live members reported failed",
+        &real.false_failures.to_string(),
+        &simulation.count("false_failures"),
+    );
 }
 
 fn lose(members: u8, percent: u8) -> Result<(), CommandError> {
@@ -99,7 +110,11 @@ fn lose(members: u8, percent: u8) -> Result<(), CommandError> {
         &quiet.count("false_failures"),
     );
     row("datagrams, bytes a second, each", &table::cost(&watched.cost), &quiet.cost());
-    crash_rows(&format!("{what}, {rounds} rounds of {} `SIGKILL`s at once", crashes::AT_ONCE), &real, &crashes);
+    crash_rows(
+        &format!("{what}, {rounds} rounds of {} `SIGKILL`s at once", crashes::AT_ONCE),
+        &real,
+        &crashes,
+    );
     Ok(())
 }
 
@@ -108,10 +123,12 @@ fn split_in_halves(members: u8) -> Result<(), CommandError> {
     let (rounds, simulated) = (FEW_ROUNDS.min(size::rounds(ROUNDS)), size::rounds(ROUNDS));
     let real: Vec<split::Healed> = (0..rounds).map(|_| split::halves(&fleet, SPLIT)).collect();
     let seconds = usize::try_from(SPLIT.as_secs()).expect("a short time");
-    let simulation = Simulation::of(members).number("rounds", simulated).number("split", seconds).run();
+    let simulation =
+        Simulation::of(members).number("rounds", simulated).number("split", seconds).run();
     row(
         &format!(
-            "{members} members, {rounds} times ({simulated} simulated) split in halves for {seconds} s: every list whole after the heal"
+            "{members} members, {rounds} times ({simulated} simulated) split in halves for \
+            {seconds} s: every list whole after the heal"
         ),
         &spread(real.iter().map(|healed| healed.whole).collect()),
         &simulation.times("every_list_whole_seconds"),
@@ -124,9 +141,13 @@ fn split_in_halves(members: u8) -> Result<(), CommandError> {
 fn lose_the_introducer(members: u8) -> Result<(), CommandError> {
     let mut fleet = formed(members)?;
     let rounds = FEW_ROUNDS.min(size::rounds(ROUNDS));
-    let real: Vec<introducer::Absence> = (0..rounds).map(|_| introducer::absence(&mut fleet, |_| ())).collect();
+    let real: Vec<introducer::Absence> =
+        (0..rounds).map(|_| introducer::absence(&mut fleet, |_| ())).collect();
     row(
-        &format!("{members} members, {rounds} times the introducer killed and started: every list whole after its start"),
+        &format!(
+            "{members} members, {rounds} times the introducer killed and started: every list whole \
+            after its start"
+        ),
         &spread(real.iter().map(|absence| absence.back).collect()),
         "",
     );
@@ -138,14 +159,22 @@ fn stay_at_rest(members: u8) -> Result<(), CommandError> {
     rest::calm();
     let real = rest::cost(&fleet, span);
     let seconds = usize::try_from(span.as_secs()).expect("a span that was given in seconds");
-    let simulation = Simulation::of(members).number("crash", 0).number("rounds", 1).number("idle", seconds).run();
+    let simulation = Simulation::of(members)
+        .number("crash", 0)
+        .number("rounds", 1)
+        .number("idle", seconds)
+        .run();
     row(
         &format!("{members} members at rest, {seconds} s: datagrams, bytes a second, each"),
         &table::cost(&real),
         &simulation.cost(),
     );
     let percent = |part: f64| format!("{:.3} %", part * 100.0);
-    row("of one processor, each: mean, worst", &format!("{}, {}", percent(real.processor), percent(real.processor_worst)), "");
+    row(
+        "of one processor, each: mean, worst",
+        &format!("{}, {}", percent(real.processor), percent(real.processor_worst)),
+        "",
+    );
     row("resident at most, of any", &format!("{:.1} MiB", real.peak_kib as f64 / 1_024.0), "");
     Ok(())
 }

@@ -6,7 +6,8 @@ use memberd_tests::trials::rest::Rest;
 use serde_json::Value;
 use std::process::Command;
 
-/// Milliseconds that a datagram takes in the simulator: none, as good as in a switch of this machine.
+/// Milliseconds that a datagram takes in the simulator: none, as good as in a switch of this
+/// machine.
 const DELAY: &str = "0";
 
 /// A simulation to be run.
@@ -40,7 +41,8 @@ impl Simulation {
 
     /// Datagrams and bytes.
     pub(crate) fn cost(&self) -> String {
-        let [datagrams, bytes] = ["idle_datagrams_per_second", "idle_bytes_per_second"].map(|key| number(&self.report[key]));
+        let [datagrams, bytes] = ["idle_datagrams_per_second", "idle_bytes_per_second"]
+            .map(|key| number(&self.report[key]));
         table::cost(&Rest { datagrams, bytes, ..Rest::default() })
     }
 }
@@ -63,7 +65,11 @@ impl Plan {
         let output = self.command.output().expect("the simulator runs");
         let report = serde_json::from_slice(&output.stdout);
         let said = String::from_utf8_lossy(&output.stderr);
-        Simulation { report: report.unwrap_or_else(|error| panic!("{:?} gave no report ({error}): {said}", self.command)) }
+        Simulation {
+            report: report.unwrap_or_else(|error| {
+                panic!("{:?} gave no report ({error}): {said}", self.command)
+            }),
+        }
     }
 }
 

@@ -66,7 +66,8 @@ impl Program {
         }
     }
 
-    /// The command that runs it there. Its log comes from the pipe that is standard output and standard error both.
+    /// The command that runs it there. Its log comes from the pipe that is standard output and
+    /// standard error both.
     pub(crate) fn command(self, place: &Place) -> Command {
         fs::create_dir_all(place.offered()).expect("a directory for the agent");
         let mut command = match self {
@@ -112,7 +113,8 @@ fn number(name: &str) -> Option<usize> {
 }
 
 fn memberd(place: &Place) -> Command {
-    let mut settings = Settings::new(&place.directory, &format!("vm{}", place.number), place.address);
+    let mut settings =
+        Settings::new(&place.directory, &format!("vm{}", place.number), place.address);
     settings.introducers = vec![place.introducer.to_string()];
     settings.join_on_start = true;
     settings.files = vec![format!("{}/*.log", place.offered().display())];

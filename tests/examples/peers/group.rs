@@ -77,7 +77,10 @@ impl<'a> Group<'a> {
             said: channel(),
             last_change: Instant::now(),
             false_failures: Vec::new(),
-            directory: tempfile::Builder::new().prefix("memberd-peers-").tempdir().expect("a temporary directory"),
+            directory: tempfile::Builder::new()
+                .prefix("memberd-peers-")
+                .tempdir()
+                .expect("a temporary directory"),
         }
     }
 
@@ -263,9 +266,14 @@ impl<'a> Group<'a> {
         self.last_change
     }
 
-    /// From this moment until every list was as it is now, in seconds; infinite if one is not whole.
+    /// From this moment until every list was as it is now, in seconds; infinite if one is not
+    /// whole.
     pub(crate) fn whole_after(&self, since: Instant) -> f64 {
-        if self.is_whole() { self.last_change.saturating_duration_since(since).as_secs_f64() } else { f64::INFINITY }
+        if self.is_whole() {
+            self.last_change.saturating_duration_since(since).as_secs_f64()
+        } else {
+            f64::INFINITY
+        }
     }
 
     /// Since when each of the others that run does not list this one; nothing for one that does.
@@ -279,11 +287,16 @@ impl<'a> Group<'a> {
         self.gone_from(subject).iter().all(Option::is_some)
     }
 
-    /// From this moment until the first and until every list of the others was without this one; infinite where that has not come.
+    /// From this moment until the first and until every list of the others was without this one;
+    /// infinite where that has not come.
     pub(crate) fn noticed(&self, subject: usize, since: Instant) -> (f64, f64) {
-        let seconds = |at: Option<Instant>| at.map_or(f64::INFINITY, |at| at.saturating_duration_since(since).as_secs_f64());
+        let seconds = |at: Option<Instant>| {
+            at.map_or(f64::INFINITY, |at| at.saturating_duration_since(since).as_secs_f64())
+        };
         let times = self.gone_from(subject).into_iter().map(seconds);
-        times.fold((f64::INFINITY, 0.0), |(first, every), time| (f64::min(first, time), f64::max(every, time)))
+        times.fold((f64::INFINITY, 0.0), |(first, every), time| {
+            (f64::min(first, time), f64::max(every, time))
+        })
     }
 
     /// The live members that were said to have failed, since this was last asked.
@@ -304,7 +317,13 @@ fn small(number: usize) -> u8 {
 }
 
 /// Reads a log to its end.
-fn follow(log: Box<dyn Read + Send>, program: Program, observer: usize, life: u32, sender: &Sender<Said>) {
+fn follow(
+    log: Box<dyn Read + Send>,
+    program: Program,
+    observer: usize,
+    life: u32,
+    sender: &Sender<Said>,
+) {
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let at = Instant::now();
         if let Some((change, subject)) = program.heard(&line)
@@ -320,7 +339,10 @@ fn follow(log: Box<dyn Read + Send>, program: Program, observer: usize, life: u3
 pub(crate) struct InVain;
 
 /// Waits until this holds for every group.
-pub(crate) fn until(groups: &mut [Group], holds: impl Fn(usize, &Group) -> bool) -> Result<(), InVain> {
+pub(crate) fn until(
+    groups: &mut [Group],
+    holds: impl Fn(usize, &Group) -> bool,
+) -> Result<(), InVain> {
     let start = Instant::now();
     loop {
         groups.iter_mut().for_each(Group::look);
@@ -337,5 +359,7 @@ pub(crate) fn until(groups: &mut [Group], holds: impl Fn(usize, &Group) -> bool)
 /// Waits until all lists have been whole, and unchanged, for so long.
 pub(crate) fn until_whole(groups: &mut [Group], quiet: Duration) -> Result<(), InVain> {
     let start = Instant::now();
-    until(groups, |_, group| group.is_whole() && group.last_change().elapsed() >= quiet && start.elapsed() >= quiet)
+    until(groups, |_, group| {
+        group.is_whole() && group.last_change().elapsed() >= quiet && start.elapsed() >= quiet
+    })
 }

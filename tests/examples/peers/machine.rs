@@ -35,26 +35,41 @@ pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
         std::env::split_paths(&path).any(|directory| directory.join(tool).is_file())
             || Path::new("/usr/sbin").join(tool).is_file()
     };
-    let missing: Vec<&str> = TOOLS.iter().filter(|(tool, _)| needed(tool) && !found(tool)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = TOOLS
+        .iter()
+        .filter(|(tool, _)| needed(tool) && !found(tool))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("apt-get install {}", missing.join(" "))) }
 }
 
 /// How everything is measured, a sentence each.
 pub(crate) const METHOD: [&str; 4] = [
     "memberd beside Serf, in turn on one machine.",
-    "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either side where not said.",
-    "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to join once a second, its least.",
-    "An agent's list is what its log says, read from a pipe; a crash's time is just before kill(2).",
+    "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either \
+    side where not said.",
+    "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to \
+    join once a second, its least.",
+    "An agent's list is what its log says, read from a pipe; a crash's time is just before \
+    kill(2).",
 ];
 
 /// The run that begins now: on what and with what it measures.
 pub(crate) fn run(options: &Options) -> Run {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let groups: Vec<String> =
-        options.agents.iter().map(|agents| format!("{} of {agents}", options.side_by_side(*agents))).collect();
+    let groups: Vec<String> = options
+        .agents
+        .iter()
+        .map(|agents| format!("{} of {agents}", options.side_by_side(*agents)))
+        .collect();
     let conditions = vec![
-        format!("{}{}, Serf {}", said(Command::new(binaries::memberd()).arg("--version")), commit(), serf()),
+        format!(
+            "{}{}, Serf {}",
+            said(Command::new(binaries::memberd()).arg("--version")),
+            commit(),
+            serf()
+        ),
         format!("{cores} cores, Linux {}", kernel.split('-').next().unwrap_or_default().trim()),
         format!("{} rounds in all", options.rounds),
         format!("groups side by side {}", groups.join(", ")),
@@ -69,8 +84,14 @@ pub(crate) fn run(options: &Options) -> Run {
 
 /// What the working tree is at, if git knows.
 fn commit() -> String {
-    let commit =
-        said(Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--exclude=*"]));
+    let commit = said(Command::new("git").args([
+        "-C",
+        env!("CARGO_MANIFEST_DIR"),
+        "describe",
+        "--always",
+        "--dirty",
+        "--exclude=*",
+    ]));
     if commit.is_empty() { commit } else { format!(" ({commit})") }
 }
 
@@ -82,7 +103,8 @@ pub(crate) fn load() -> String {
 
 /// Its own word is that of the library it was built with; the package's is the release.
 fn serf() -> String {
-    let package = said(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", "serf"]));
+    let package =
+        said(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", "serf"]));
     if package.is_empty() { said(Command::new("serf").arg("version")) } else { package }
 }
 

@@ -1,10 +1,13 @@
-//! Measures memberd beside Serf, in turn on this machine, in network namespaces of its own: a table, raw results and plots.
+//! Measures memberd beside Serf, in turn on this machine, in network namespaces of its own: a
+//! table, raw results and plots.
 //!
-//! `make bench-peers`, as root. `make bench-peers PEERS="--rounds 2 --agents 10"` is a short one; `--help` says what else there is.
+//! `make bench-peers`, as root. `make bench-peers PEERS="--rounds 2 --agents 10"` is a short one;
+//! `--help` says what else there is.
 //!
-//! An agent's list is what its own log says of it: memberd's `member joined`, `failed`, `left`, Serf's `EventMemberJoin`, `Failed`, `Leave`.
-//! Both write their logs to a pipe, from which this process reads, so both pay the same for being watched; a line's time is when it was
-//! read, a crash's time the one just before kill(2).
+//! An agent's list is what its own log says of it: memberd's `member joined`, `failed`, `left`,
+//! Serf's `EventMemberJoin`, `Failed`, `Leave`. Both write their logs to a pipe, from which this
+//! process reads, so both pay the same for being watched; a line's time is when it was read, a
+//! crash's time the one just before kill(2).
 
 #![allow(
     clippy::print_stdout,
@@ -48,9 +51,16 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("{}", options.plan());
-    let mut bench = Bench { results: Results::to_add_to(&options), ends: Instant::now() + options.limit(), options };
+    let mut bench = Bench {
+        results: Results::to_add_to(&options),
+        ends: Instant::now() + options.limit(),
+        options,
+    };
     // What is soon measured and tells much comes first.
-    bench.attempt(&Subject::new(Row::Search, rows::search::MACHINES, Program::Memberd), |bench, _| rows::search::measure(bench));
+    bench.attempt(
+        &Subject::new(Row::Search, rows::search::MACHINES, Program::Memberd),
+        |bench, _| rows::search::measure(bench),
+    );
     rows::growth::measure(&mut bench);
     for agents in bench.options.sizes() {
         bench.beside_serf(agents);
@@ -70,7 +80,8 @@ struct Bench {
     ends: Instant,
 }
 
-/// Measures a row on a stage. In vain: the lists were not whole in time, so there is no more to measure.
+/// Measures a row on a stage. In vain: the lists were not whole in time, so there is no more to
+/// measure.
 type Measured = fn(&mut Bench, &Subject, &mut Stage) -> Result<(), InVain>;
 
 /// The rows that groups go through one after the other, and the programs that do.
@@ -86,8 +97,9 @@ const ON_STAGE: [(Row, Measured); 6] = [
 impl Bench {
     /// All rows that one size of groups has.
     fn beside_serf(&mut self, agents: u8) {
-        let networks: Vec<Network> =
-            (0..self.options.side_by_side(agents)).map(|_| Network::new(agents).expect("network namespaces")).collect();
+        let networks: Vec<Network> = (0..self.options.side_by_side(agents))
+            .map(|_| Network::new(agents).expect("network namespaces"))
+            .collect();
         let programs = self.options.programs.clone();
         for program in programs.iter().filter(|program| **program != Program::SerfLocal) {
             self.attempt(&Subject::new(Row::Start, agents, *program), |bench, of| {
@@ -99,7 +111,9 @@ impl Bench {
             let mut stage = Stage::new(&networks, program);
             for (row, measure) in ON_STAGE {
                 if self.options.has(row, agents, program)
-                    && !self.attempt(&Subject::new(row, agents, program), |bench, of| measure(bench, of, &mut stage))
+                    && !self.attempt(&Subject::new(row, agents, program), |bench, of| {
+                        measure(bench, of, &mut stage)
+                    })
                 {
                     stage.clear();
                 }
@@ -107,13 +121,19 @@ impl Bench {
         }
     }
 
-    /// Measures a row if it is wanted. One that goes wrong is reported, and the others go on. Whether it was measured to its end.
-    fn attempt(&mut self, of: &Subject, measure: impl FnOnce(&mut Bench, &Subject) -> Result<(), InVain>) -> bool {
+    /// Measures a row if it is wanted. One that goes wrong is reported, and the others go on.
+    /// Whether it was measured to its end.
+    fn attempt(
+        &mut self,
+        of: &Subject,
+        measure: impl FnOnce(&mut Bench, &Subject) -> Result<(), InVain>,
+    ) -> bool {
         if !self.options.wants(of.row) {
             return true;
         }
         if self.is_over() {
-            self.results.fail(of, "there was no time left for it: --minutes, or --rows in another run");
+            self.results
+                .fail(of, "there was no time left for it: --minutes, or --rows in another run");
             return true;
         }
         let start = Instant::now();
@@ -126,7 +146,10 @@ impl Bench {
             }
             Err(panic) => {
                 let words = panic.downcast_ref::<String>().map(String::as_str);
-                self.results.fail(of, words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default());
+                self.results.fail(
+                    of,
+                    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default(),
+                );
                 "FAILED"
             }
         };
@@ -141,7 +164,8 @@ impl Bench {
         Instant::now() >= self.ends
     }
 
-    /// The rounds of so many groups side by side that make up the wanted number, as long as there is time; one at least.
+    /// The rounds of so many groups side by side that make up the wanted number, as long as there
+    /// is time; one at least.
     fn rounds(&self, groups: usize) -> impl Iterator<Item = usize> + use<> {
         let (rounds, ends) = (self.options.rounds.div_ceil(groups.max(1)), self.ends);
         (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)

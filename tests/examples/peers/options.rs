@@ -17,13 +17,15 @@ pub(crate) struct Options {
     /// Sizes of the groups
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100], value_parser = clap::value_parser!(u8).range(5..=250))]
     pub(crate) agents: Vec<u8>,
-    /// Which rows; all by default. They take the place of what earlier runs have of them, and are added to the rest
+    /// Which rows; all by default. They take the place of what earlier runs have of them, and are
+    /// added to the rest
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
     /// Which programs
     #[arg(long, value_delimiter = ',', default_values_t = [Program::Memberd, Program::Serf, Program::SerfLocal], value_enum)]
     pub(crate) programs: Vec<Program>,
-    /// How many agents run at once at most: groups of a size run side by side, so that each round has several
+    /// How many agents run at once at most: groups of a size run side by side, so that each round
+    /// has several
     #[arg(long, default_value_t = 200)]
     at_once: usize,
     /// The largest group that is stopped, split and loses its introducer
@@ -56,7 +58,8 @@ pub(crate) struct Options {
     /// Whose section "Beside Serf" is written, if the results are where they are by default
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))]
     pub(crate) readme: PathBuf,
-    /// Measures nothing: the table, the plots and the README are made of the raw results that are there
+    /// Measures nothing: the table, the plots and the README are made of the raw results that are
+    /// there
     #[arg(long)]
     pub(crate) render: bool,
 }
@@ -98,7 +101,8 @@ impl Options {
         if wanted { self.agents.clone() } else { Vec::new() }
     }
 
-    /// Whether groups of this size and program go through this row: few are disturbed, and of profile local only what it is for is told.
+    /// Whether groups of this size and program go through this row: few are disturbed, and of
+    /// profile local only what it is for is told.
     pub(crate) fn has(&self, row: Row, agents: u8, program: Program) -> bool {
         let disturbs = matches!(row, Row::Stop | Row::Split | Row::Introducer);
         let local = matches!(row, Row::Crash | Row::Rest);
@@ -149,9 +153,17 @@ impl Options {
             say(format!("{row:?}"), seconds);
         }
         for agents in self.sizes() {
-            say(format!("{agents} agents, {} groups side by side", self.side_by_side(agents)), self.seconds(agents));
+            say(
+                format!("{agents} agents, {} groups side by side", self.side_by_side(agents)),
+                self.seconds(agents),
+            );
         }
-        let _ = write!(text, "in all about {} min; no round begins after {} min", sum.div_ceil(60), self.minutes);
+        let _ = write!(
+            text,
+            "in all about {} min; no round begins after {} min",
+            sum.div_ceil(60),
+            self.minutes
+        );
         text
     }
 

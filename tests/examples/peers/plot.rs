@@ -4,7 +4,8 @@ use crate::results::{Record, Results};
 use std::fmt::Write as _;
 
 /// Programs, and the colours of their bars: dark enough on white, apart for the colour-blind.
-const SERIES: [(&str, &str); 3] = [("memberd", "#0072b2"), ("Serf", "#b86e00"), ("Serf, profile local", "#b5267b")];
+const SERIES: [(&str, &str); 3] =
+    [("memberd", "#0072b2"), ("Serf", "#b86e00"), ("Serf, profile local", "#b5267b")];
 
 const LEFT: f64 = 250.0;
 const WIDTH: f64 = 380.0;
@@ -12,7 +13,11 @@ const BAR: f64 = 15.0;
 
 /// A plot: its file, its title, and the beginnings of what it shows.
 const PLOTS: [(&str, &str, &[&str]); 4] = [
-    ("crashes.svg", "Until a crash is noticed: median, and worst as a line", &["one crash: ", "four crashes at once: "]),
+    (
+        "crashes.svg",
+        "Until a crash is noticed: median, and worst as a line",
+        &["one crash: ", "four crashes at once: "],
+    ),
     ("rest-bytes.svg", "Bytes sent at rest, each", &["at rest, each: bytes"]),
     ("rest-processor.svg", "Processor time at rest, each", &["at rest, each: processor"]),
     ("rest-memory.svg", "Memory at rest, each", &["at rest, each: memory"]),
@@ -21,11 +26,17 @@ const PLOTS: [(&str, &str, &[&str]); 4] = [
 /// All of them that there are results for, with the names of their files.
 pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
     let drawn = PLOTS.iter().map(|(name, title, begins)| {
-        let shown: Vec<&Record> =
-            results.records.iter().filter(|record| begins.iter().any(|begin| record.what.starts_with(begin))).collect();
+        let shown: Vec<&Record> = results
+            .records
+            .iter()
+            .filter(|record| begins.iter().any(|begin| record.what.starts_with(begin)))
+            .collect();
         (*name, shown, *title)
     });
-    drawn.filter(|(_, shown, _)| !shown.is_empty()).map(|(name, shown, title)| (name, draw(title, &shown))).collect()
+    drawn
+        .filter(|(_, shown, _)| !shown.is_empty())
+        .map(|(name, shown, title)| (name, draw(title, &shown)))
+        .collect()
 }
 
 fn draw(title: &str, records: &[&Record]) -> String {
@@ -36,14 +47,26 @@ fn draw(title: &str, records: &[&Record]) -> String {
         }
     }
     groups.sort_unstable();
-    let most = records.iter().map(|record| record.worst()).filter(|worst| worst.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
+    let most = records
+        .iter()
+        .map(|record| record.worst())
+        .filter(|worst| worst.is_finite())
+        .fold(f64::MIN_POSITIVE, f64::max);
     let mut body = String::new();
     let mut top = 66.0;
     for (what, agents) in groups {
         let of_this = |program: &str| {
-            records.iter().find(move |record| record.what == what && record.of.agents == agents && record.of.program == program)
+            records.iter().find(move |record| {
+                record.what == what && record.of.agents == agents && record.of.program == program
+            })
         };
-        let _ = writeln!(body, "<text x=\"12\" y=\"{:.0}\">{} agents, {}</text>", top + 12.0, agents, short(what));
+        let _ = writeln!(
+            body,
+            "<text x=\"12\" y=\"{:.0}\">{} agents, {}</text>",
+            top + 12.0,
+            agents,
+            short(what)
+        );
         for (program, colour) in SERIES {
             let Some(record) = of_this(program) else { continue };
             bar(&mut body, record, colour, top, WIDTH / most);
@@ -52,13 +75,17 @@ fn draw(title: &str, records: &[&Record]) -> String {
         top += 9.0;
     }
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 {top:.0}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 {top:.0}\" \
+        font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n\
          <title>{title}</title>\n<rect width=\"760\" height=\"{top:.0}\" fill=\"#ffffff\"/>\n\
          <text x=\"12\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{title}</text>\n"
     );
     for (index, (program, colour)) in SERIES.iter().enumerate() {
         let x = 12.0 + index as f64 * 110.0;
-        let _ = writeln!(svg, "<rect x=\"{x}\" y=\"36\" width=\"12\" height=\"12\" fill=\"{colour}\"/>");
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{x}\" y=\"36\" width=\"12\" height=\"12\" fill=\"{colour}\"/>"
+        );
         let _ = writeln!(svg, "<text x=\"{}\" y=\"46\">{program}</text>", x + 17.0);
     }
     svg + &body + "</svg>\n"
@@ -77,8 +104,22 @@ fn bar(body: &mut String, record: &Record, colour: &str, top: f64, scale: f64) {
     let length = |value: f64| (value * scale).min(WIDTH);
     let (typical, worst) = (length(record.typical()), length(record.worst()));
     let middle = top + BAR / 2.0;
-    let _ = writeln!(body, "<rect x=\"{LEFT}\" y=\"{top:.1}\" width=\"{typical:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>");
-    let _ = writeln!(body, "<path d=\"M{:.1} {middle:.1}H{:.1}\" stroke=\"{colour}\"/>", LEFT + typical, LEFT + worst);
+    let _ = writeln!(
+        body,
+        "<rect x=\"{LEFT}\" y=\"{top:.1}\" width=\"{typical:.1}\" height=\"{BAR}\" \
+        fill=\"{colour}\"/>"
+    );
+    let _ = writeln!(
+        body,
+        "<path d=\"M{:.1} {middle:.1}H{:.1}\" stroke=\"{colour}\"/>",
+        LEFT + typical,
+        LEFT + worst
+    );
     let label = record.measure.show(record.typical());
-    let _ = writeln!(body, "<text x=\"{:.1}\" y=\"{:.1}\">{label}</text>", LEFT + worst + 6.0, middle + 4.0);
+    let _ = writeln!(
+        body,
+        "<text x=\"{:.1}\" y=\"{:.1}\">{label}</text>",
+        LEFT + worst + 6.0,
+        middle + 4.0
+    );
 }

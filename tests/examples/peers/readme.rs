@@ -23,18 +23,26 @@ const SHOWN: [&str; 9] = [
 /// What stands there.
 pub(crate) fn section(results: &Results) -> String {
     let of_serf = || results.records.iter().filter(|record| record.of.program == "Serf");
-    let largest_of = |what: &str| of_serf().filter(|record| record.what == what).map(|record| record.of.agents).max();
+    let largest_of = |what: &str| {
+        of_serf().filter(|record| record.what == what).map(|record| record.of.agents).max()
+    };
     let wanted = |record: &Record| {
-        SHOWN.iter().any(|begin| record.what.starts_with(begin)) && largest_of(&record.what) == Some(record.of.agents)
+        SHOWN.iter().any(|begin| record.what.starts_with(begin))
+            && largest_of(&record.what) == Some(record.of.agents)
     };
     let worse = table::worse(results);
-    let worse = if worse.is_empty() { "nothing that was measured".to_owned() } else { worse.join("; ") };
+    let worse =
+        if worse.is_empty() { "nothing that was measured".to_owned() } else { worse.join("; ") };
     let parts = [
         (
             "Median, worst; the ratio is Serf's median by memberd's, so above 1 memberd is ahead.",
-            table::beside_serf(results, wanted).map(|table| format!("{table}\nWorse than Serf with its defaults: {worse}.\n")),
+            table::beside_serf(results, wanted)
+                .map(|table| format!("{table}\nWorse than Serf with its defaults: {worse}.\n")),
         ),
-        ("One search over ten machines' logs, until its first and its last line:", table::searches(results)),
+        (
+            "One search over ten machines' logs, until its first and its last line:",
+            table::searches(results),
+        ),
         ("What each of many on one machine costs:", table::growth(results)),
     ];
     let mut text = format!("{}\n", table::conditions(results).join("\n"));

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// All that was measured, in one run or in several: each adds to what is there, and replaces what it measures anew.
+/// All that was measured, in one run or in several: each adds to what is there, and replaces what
+/// it measures anew.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Results {
     /// The runs that anything here comes from, and at last the one that is under way.
@@ -103,9 +104,11 @@ impl Subject {
         Subject { row, agents: agents.into(), program: program.name().to_owned() }
     }
 
-    /// Whether a result of this one takes the place of one of the other. Loss is measured in groups of one size.
+    /// Whether a result of this one takes the place of one of the other. Loss is measured in groups
+    /// of one size.
     fn replaces(&self, other: &Subject) -> bool {
-        (self.row, &self.program) == (other.row, &other.program) && (self.agents == other.agents || self.row == Row::Loss)
+        (self.row, &self.program) == (other.row, &other.program)
+            && (self.agents == other.agents || self.row == Row::Loss)
     }
 }
 
@@ -121,7 +124,11 @@ impl Record {
         match self.measure {
             Measure::Total | Measure::Share => self.samples.iter().sum(),
             // Of an even number, between the two in the middle.
-            _ => (self.at(self.samples.len().saturating_sub(1) / 2) + self.at(self.samples.len() / 2)) / 2.0,
+            _ => {
+                (self.at(self.samples.len().saturating_sub(1) / 2)
+                    + self.at(self.samples.len() / 2))
+                    / 2.0
+            }
         }
     }
 
@@ -163,7 +170,8 @@ impl Results {
     /// # Panics
     /// When it cannot be read.
     pub(crate) fn read(directory: &Path) -> Self {
-        let text = fs::read(directory.join("results.json")).expect("raw results, of `make bench-peers`");
+        let text =
+            fs::read(directory.join("results.json")).expect("raw results, of `make bench-peers`");
         serde_json::from_slice(&text).expect("raw results as they are written")
     }
 
@@ -175,7 +183,13 @@ impl Results {
         match self.records.iter_mut().find(|record| record.of == *of && record.what == what) {
             Some(record) => record.samples.extend(samples),
             None => {
-                self.records.push(Record { what: what.to_owned(), of: of.clone(), measure, samples: samples.collect(), run });
+                self.records.push(Record {
+                    what: what.to_owned(),
+                    of: of.clone(),
+                    measure,
+                    samples: samples.collect(),
+                    run,
+                });
             }
         }
     }
@@ -217,12 +231,19 @@ impl Results {
 
     /// The cell of a program, if it was measured.
     pub(crate) fn find(&self, what: &str, agents: usize, program: &str) -> Option<&Record> {
-        let is_it = |record: &&Record| record.what == what && record.of.agents == agents && record.of.program == program;
+        let is_it = |record: &&Record| {
+            record.what == what && record.of.agents == agents && record.of.program == program
+        };
         self.records.iter().find(is_it)
     }
 
     /// Whose lists were not whole in time.
-    pub(crate) fn find_never_whole(&self, row: Row, agents: usize, program: &str) -> Option<&NeverWhole> {
+    pub(crate) fn find_never_whole(
+        &self,
+        row: Row,
+        agents: usize,
+        program: &str,
+    ) -> Option<&NeverWhole> {
         let of = Subject { row, agents, program: program.to_owned() };
         self.never_whole.iter().find(|group| group.of == of)
     }
@@ -232,9 +253,15 @@ impl Results {
     /// # Panics
     /// When that cannot be written.
     pub(crate) fn write(&self, options: &Options) {
-        let kept = Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
-        let text = serde_json::to_string(&kept).expect("results as JSON").replace("},{", "},\n{").replace("],\"", "],\n\"");
-        let write = |name: &str, text: &str| fs::write(options.directory.join(name), text).expect("room for the results");
+        let kept =
+            Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
+        let text = serde_json::to_string(&kept)
+            .expect("results as JSON")
+            .replace("},{", "},\n{")
+            .replace("],\"", "],\n\"");
+        let write = |name: &str, text: &str| {
+            fs::write(options.directory.join(name), text).expect("room for the results");
+        };
         fs::create_dir_all(&options.directory).expect("a directory for the results");
         write("results.json", &(text + "\n"));
         write("table.md", &table::all(self));
@@ -277,20 +304,30 @@ mod tests {
         let mut results = begun(results, "second");
         results.add(&serf(Row::Crash, 100), Measure::Seconds, "one crash: first list", &[9.0]);
         results.add(&serf(Row::Loss, 50), Measure::Total, "10 % lost", &[1.0]);
-        let runs: Vec<(&str, usize)> = results.records.iter().map(|record| (record.run.as_str(), record.of.agents)).collect();
+        let runs: Vec<(&str, usize)> =
+            results.records.iter().map(|record| (record.run.as_str(), record.of.agents)).collect();
         assert_eq!(runs, [("first", 10), ("second", 100), ("second", 50)]);
         assert!(results.never_whole.is_empty());
         let mut results = begun(results, "third");
         results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[6.0]);
-        assert_eq!(results.telling_runs().iter().map(|run| run.began.as_str()).collect::<Vec<_>>(), ["second", "third"]);
+        assert_eq!(
+            results.telling_runs().iter().map(|run| run.began.as_str()).collect::<Vec<_>>(),
+            ["second", "third"]
+        );
     }
 
     #[test]
     fn what_was_waited_for_in_vain_is_in_the_file_and_in_the_cell() {
         let mut results = begun(Results::default(), "first");
-        results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: every list", &[5.0, f64::INFINITY, 6.0]);
+        results.add(
+            &serf(Row::Crash, 10),
+            Measure::Seconds,
+            "one crash: every list",
+            &[5.0, f64::INFINITY, 6.0],
+        );
         results.add(&serf(Row::Split, 10), Measure::Seconds, "split", &[f64::INFINITY]);
-        let read: Results = serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
+        let read: Results =
+            serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
         let cells: Vec<String> = read.records.iter().map(Record::cell).collect();
         assert_eq!(cells, ["6.00 s, never in 90 s", "never in 90 s"]);
     }

@@ -13,7 +13,8 @@ pub(crate) mod stop;
 
 use std::time::Duration;
 
-/// So long waits the n-th group or round, out of one: spread evenly, so that neither program's timers are met at one phase only.
+/// So long waits the n-th group or round, out of one: spread evenly, so that neither program's
+/// timers are met at one phase only.
 fn phase(n: usize) -> Duration {
     const GOLDEN_RATIO: f64 = 0.618_033_988_75;
     Duration::from_secs(1).mul_f64((n as f64 * GOLDEN_RATIO).fract())

@@ -1,4 +1,5 @@
-//! Whole groups of one program side by side, formed when they are needed, and anew after something went wrong.
+//! Whole groups of one program side by side, formed when they are needed, and anew after something
+//! went wrong.
 
 use crate::agent::Program;
 use crate::group::{Group, InVain, until_whole};
@@ -30,7 +31,8 @@ impl<'a> Stage<'a> {
         self.networks.len()
     }
 
-    /// The groups, whole. They are formed one after the other, since many at once would want more than the machine has.
+    /// The groups, whole. They are formed one after the other, since many at once would want more
+    /// than the machine has.
     pub(crate) fn groups(&mut self) -> Result<&mut [Group<'a>], InVain> {
         if self.groups.is_empty() {
             for network in self.networks {

@@ -16,11 +16,18 @@ pub(crate) fn all(results: &Results) -> String {
     for condition in conditions(results) {
         let _ = writeln!(text, "- {condition}");
     }
-    text.push_str("- Cells are median, worst. A ratio is Serf's median by memberd's: above 1 memberd is ahead.\n");
+    text.push_str(
+        "- Cells are median, worst. A ratio is Serf's median by memberd's: above 1 \
+    memberd is ahead.\n",
+    );
     let worse = worse(results);
     let worse = if worse.is_empty() { "nothing".to_owned() } else { worse.join("; ") };
     let parts = [
-        ("", beside_serf(results, |_| true).map(|table| format!("{table}\nWorse than Serf: {worse}.\n"))),
+        (
+            "",
+            beside_serf(results, |_| true)
+                .map(|table| format!("{table}\nWorse than Serf: {worse}.\n")),
+        ),
         ("## Searching ten machines' logs\n\n", searches(results)),
         ("## As the group grows, all on one machine\n\n", growth(results)),
     ];
@@ -38,22 +45,31 @@ pub(crate) fn all(results: &Results) -> String {
 /// How it was measured, and what each run was, a sentence each.
 pub(crate) fn conditions(results: &Results) -> Vec<String> {
     let runs = results.telling_runs();
-    let head = |index: usize| if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
+    let head =
+        |index: usize| if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
     let runs = runs.iter().enumerate();
-    let runs = runs.map(|(index, run)| format!("{}{}: {}.", head(index), run.began, run.conditions.join("; ")));
+    let runs = runs.map(|(index, run)| {
+        format!("{}{}: {}.", head(index), run.began, run.conditions.join("; "))
+    });
     METHOD.iter().map(|sentence| (*sentence).to_owned()).chain(runs).collect()
 }
 
 /// The rows that one chooses by what they say and the number of agents.
 pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -> Option<String> {
-    let mut table = Table::new(results, &["", "agents", "memberd", "Serf", "Serf, profile local", "ratio"]);
-    let chosen =
-        lines(results).into_iter().filter(|line| results.records.iter().any(|record| line.is_of(record) && wanted(record)));
+    let mut table =
+        Table::new(results, &["", "agents", "memberd", "Serf", "Serf, profile local", "ratio"]);
+    let chosen = lines(results)
+        .into_iter()
+        .filter(|line| results.records.iter().any(|record| line.is_of(record) && wanted(record)));
     for line in chosen {
         let mut runs = Vec::new();
         let mut cell = |program: Program| line.cell(results, program.name(), &mut runs);
-        let (own, serf, local) = (cell(Program::Memberd), cell(Program::Serf), cell(Program::SerfLocal));
-        table.line(&runs, &[line.what, &line.agents.to_string(), &own, &serf, &local, &ratio(results, &line)]);
+        let (own, serf, local) =
+            (cell(Program::Memberd), cell(Program::Serf), cell(Program::SerfLocal));
+        table.line(
+            &runs,
+            &[line.what, &line.agents.to_string(), &own, &serf, &local, &ratio(results, &line)],
+        );
     }
     table.text()
 }
@@ -77,10 +93,12 @@ impl<'a> Table<'a> {
 
     /// A line whose cells come from these runs.
     fn line(&mut self, runs: &[&str], cells: &[&str]) {
-        let mut numbers: Vec<usize> = runs.iter().filter_map(|run| self.runs.iter().position(|known| known == run)).collect();
+        let mut numbers: Vec<usize> =
+            runs.iter().filter_map(|run| self.runs.iter().position(|known| known == run)).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let numbers: Vec<String> = numbers.into_iter().map(|number| (number + 1).to_string()).collect();
+        let numbers: Vec<String> =
+            numbers.into_iter().map(|number| (number + 1).to_string()).collect();
         self.cells(cells, &numbers.join(", "));
         self.lines += 1;
     }
@@ -127,7 +145,10 @@ impl Line<'_> {
         runs.extend(record.map(|record| record.run.as_str()));
         runs.extend(never_whole.map(|group| group.run.as_str()));
         let never = format!("never whole in {} s", LIMIT.as_secs());
-        match (record.filter(|record| never_whole.is_none() || !record.samples.is_empty()), never_whole) {
+        match (
+            record.filter(|record| never_whole.is_none() || !record.samples.is_empty()),
+            never_whole,
+        ) {
             (Some(record), Some(_)) => format!("{}, then {never}", record.cell()),
             (Some(record), None) => record.cell(),
             (None, Some(_)) => never,
@@ -136,10 +157,12 @@ impl Line<'_> {
     }
 }
 
-/// The lines that have both programs, ordered as they were first measured, sizes of one thing together.
+/// The lines that have both programs, ordered as they were first measured, sizes of one thing
+/// together.
 fn lines(results: &Results) -> Vec<Line<'_>> {
     let beside = |record: &&Record| {
-        [MEMBERD, SERF].contains(&record.of.program.as_str()) && !matches!(record.of.row, Row::Search | Row::Growth)
+        [MEMBERD, SERF].contains(&record.of.program.as_str())
+            && !matches!(record.of.row, Row::Search | Row::Growth)
     };
     let mut things: Vec<(Row, &str)> = Vec::new();
     for record in results.records.iter().filter(beside) {
@@ -150,8 +173,12 @@ fn lines(results: &Results) -> Vec<Line<'_>> {
     things.sort_by_key(|(row, _)| *row);
     let mut lines: Vec<Line> = Vec::new();
     for (row, what) in things {
-        let mut sizes: Vec<usize> =
-            results.records.iter().filter(|record| record.what == what).map(|record| record.of.agents).collect();
+        let mut sizes: Vec<usize> = results
+            .records
+            .iter()
+            .filter(|record| record.what == what)
+            .map(|record| record.of.agents)
+            .collect();
         sizes.sort_unstable();
         sizes.dedup();
         lines.extend(sizes.into_iter().map(|agents| Line { row, what, agents }));
@@ -163,8 +190,12 @@ fn lines(results: &Results) -> Vec<Line<'_>> {
 fn ratio(results: &Results, line: &Line) -> String {
     let typical = |program| results.find(line.what, line.agents, program).map(Record::typical);
     match (typical(MEMBERD), typical(SERF)) {
-        (Some(own), Some(serf)) if serf.is_infinite() && own.is_finite() => format!("> {:.1}", LIMIT.as_secs_f64() / own),
-        (Some(own), Some(serf)) if (serf / own).is_finite() && serf / own > 0.0 => format!("{:.1}", serf / own),
+        (Some(own), Some(serf)) if serf.is_infinite() && own.is_finite() => {
+            format!("> {:.1}", LIMIT.as_secs_f64() / own)
+        }
+        (Some(own), Some(serf)) if (serf / own).is_finite() && serf / own > 0.0 => {
+            format!("{:.1}", serf / own)
+        }
         _ => String::new(),
     }
 }
@@ -176,14 +207,23 @@ pub(crate) fn worse(results: &Results) -> Vec<String> {
         let own = results.find(line.what, line.agents, MEMBERD);
         let never_whole = results.find_never_whole(line.row, line.agents, MEMBERD).is_some();
         let is_worse = never_whole || own.is_some_and(|own| own.typical() > serf.typical() * 1.1);
-        let own = if never_whole { "not measured to the end: never whole".to_owned() } else { shown(own?) };
-        is_worse.then(|| format!("{}, {} agents ({own} to {})", line.what, line.agents, shown(serf)))
+        let own = if never_whole {
+            "not measured to the end: never whole".to_owned()
+        } else {
+            shown(own?)
+        };
+        is_worse
+            .then(|| format!("{}, {} agents ({own} to {})", line.what, line.agents, shown(serf)))
     });
     pairs.collect()
 }
 
 fn shown(record: &Record) -> String {
-    if record.measure == Measure::Share { record.cell() } else { record.measure.show(record.typical()) }
+    if record.measure == Measure::Share {
+        record.cell()
+    } else {
+        record.measure.show(record.typical())
+    }
 }
 
 /// Searches: a column for each tool.
@@ -201,9 +241,14 @@ pub(crate) fn searches(results: &Results) -> Option<String> {
     }
     let mut table = Table::new(results, &[&[""], &tools[..]].concat());
     for what in things {
-        let records: Vec<Option<&Record>> =
-            tools.iter().map(|tool| of_search().find(|record| record.what == what && record.of.program == *tool)).collect();
-        let cells: Vec<String> = records.iter().map(|record| record.map_or_else(String::new, Record::cell)).collect();
+        let records: Vec<Option<&Record>> = tools
+            .iter()
+            .map(|tool| {
+                of_search().find(|record| record.what == what && record.of.program == *tool)
+            })
+            .collect();
+        let cells: Vec<String> =
+            records.iter().map(|record| record.map_or_else(String::new, Record::cell)).collect();
         table.line_of(&records, what.trim_start_matches("search, "), &cells);
     }
     table.text()
@@ -213,20 +258,27 @@ pub(crate) fn searches(results: &Results) -> Option<String> {
 pub(crate) fn growth(results: &Results) -> Option<String> {
     let of_growth = || results.records.iter().filter(|record| record.of.row == Row::Growth);
     let never = || results.never_whole.iter().filter(|group| group.of.row == Row::Growth);
-    let mut sizes: Vec<usize> = of_growth().map(|record| record.of.agents).chain(never().map(|group| group.of.agents)).collect();
+    let mut sizes: Vec<usize> = of_growth()
+        .map(|record| record.of.agents)
+        .chain(never().map(|group| group.of.agents))
+        .collect();
     sizes.sort_unstable();
     sizes.dedup();
     let heads: Vec<String> = sizes.iter().map(|size| format!("{size} agents")).collect();
-    let heads: Vec<&str> = ["memberd"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+    let heads: Vec<&str> =
+        ["memberd"].into_iter().chain(heads.iter().map(String::as_str)).collect();
     let mut table = Table::new(results, &heads);
     let mut things: Vec<&str> = of_growth().map(|record| record.what.as_str()).collect();
     let mut seen = std::collections::BTreeSet::new();
     things.retain(|what| seen.insert(*what));
     for what in things {
-        let records: Vec<Option<&Record>> = sizes.iter().map(|size| results.find(what, *size, MEMBERD)).collect();
+        let records: Vec<Option<&Record>> =
+            sizes.iter().map(|size| results.find(what, *size, MEMBERD)).collect();
         let cell = |(size, record): (&usize, &Option<&Record>)| match record {
             Some(record) => record.measure.show(record.typical()),
-            None => results.find_never_whole(Row::Growth, *size, MEMBERD).map_or_else(String::new, |_| "never whole".to_owned()),
+            None => results
+                .find_never_whole(Row::Growth, *size, MEMBERD)
+                .map_or_else(String::new, |_| "never whole".to_owned()),
         };
         let cells: Vec<String> = sizes.iter().zip(&records).map(cell).collect();
         table.line_of(&records, what.trim_start_matches("growth, "), &cells);

@@ -1,4 +1,5 @@
-//! The cgroup of a fleet and those of its hosts: the list of all processes that belong to it, to be frozen and killed.
+//! The cgroup of a fleet and those of its hosts: the list of all processes that belong to it, to be
+//! frozen and killed.
 
 use crate::control_groups::{hierarchy, unified};
 use crate::wait::{SOON, holds};
@@ -12,8 +13,9 @@ use super::outside;
 /// What names of groups, namespaces and machines begin with; the process id of the test follows.
 pub(super) const PREFIX: &str = "mbhosts";
 
-/// The hierarchies of version 1 that a host's systemd takes over if they are there: its own, and those of two controllers. Not that of
-/// processor time: all hosts together would get as much as one process beside them.
+/// The hierarchies of version 1 that a host's systemd takes over if they are there: its own, and
+/// those of two controllers. Not that of processor time: all hosts together would get as much as
+/// one process beside them.
 const OTHERS: [&str; 3] = ["name=systemd", MEMORY, "pids"];
 
 /// The controller that accounts memory.
@@ -36,7 +38,8 @@ impl Group {
         Group { unified, others: OTHERS.into_iter().filter_map(hierarchy).collect() }
     }
 
-    /// A new group at the top, in which hosts account memory if this machine does in the unified hierarchy.
+    /// A new group at the top, in which hosts account memory if this machine does in the unified
+    /// hierarchy.
     pub(super) fn top(name: &str) -> Self {
         let root = Group::root();
         let group = root.child(name);
@@ -46,11 +49,13 @@ impl Group {
         group
     }
 
-    /// Gives controllers on to the groups below, with `+`, or with `-` does not: only then it can have processes of its own.
+    /// Gives controllers on to the groups below, with `+`, or with `-` does not: only then it can
+    /// have processes of its own.
     fn delegate(&self, sign: char) {
         if accounting() == Ok(Accounting::Version2) {
             let controllers = DELEGATED.map(|controller| format!("{sign}{controller}")).join(" ");
-            fs::write(self.path("cgroup.subtree_control"), controllers).expect("a group whose controllers can be given on");
+            fs::write(self.path("cgroup.subtree_control"), controllers)
+                .expect("a group whose controllers can be given on");
         }
     }
 
@@ -74,7 +79,8 @@ impl Group {
         let mut command = outside::clean("sh");
         command.args([
             "-c",
-            "set -e; for group; do shift; [ \"$group\" = -- ] && break; echo $$ >\"$group\"/cgroup.procs; done; exec \"$@\"",
+            "set -e; for group; do shift; [ \"$group\" = -- ] && break; echo $$ \
+            >\"$group\"/cgroup.procs; done; exec \"$@\"",
             "sh",
         ]);
         command.args(self.all()).arg("--").args(words);
@@ -91,7 +97,8 @@ impl Group {
         kill(&self.unified);
     }
 
-    /// Removes the groups below, which a host left behind: the kernel would remember that they were killed.
+    /// Removes the groups below, which a host left behind: the kernel would remember that they were
+    /// killed.
     pub(super) fn empty(&self) {
         for path in self.all() {
             remove_below(path);
@@ -108,10 +115,12 @@ impl Group {
     }
 }
 
-/// The control groups with which a host's systemd accounts memory and holds services to their bounds.
+/// The control groups with which a host's systemd accounts memory and holds services to their
+/// bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accounting {
-    /// Those of version 1, which a host has to be given by its own layout of groups, as only systemd up to 255 takes it over.
+    /// Those of version 1, which a host has to be given by its own layout of groups, as only
+    /// systemd up to 255 takes it over.
     Version1,
     /// The unified hierarchy, as on a machine with a systemd of its own.
     Version2,
@@ -125,11 +134,15 @@ pub fn accounting() -> Result<Accounting, String> {
     if hierarchy(MEMORY).is_some() {
         return Ok(Accounting::Version1);
     }
-    let controllers = unified().and_then(|top| fs::read_to_string(top.join("cgroup.controllers")).ok()).unwrap_or_default();
+    let controllers = unified()
+        .and_then(|top| fs::read_to_string(top.join("cgroup.controllers")).ok())
+        .unwrap_or_default();
     if controllers.split_whitespace().any(|controller| controller == MEMORY) {
         return Ok(Accounting::Version2);
     }
-    Err("no control groups with a memory controller on this machine: what systemd accounts is not known".to_owned())
+    Err("no control groups with a memory controller on this machine: what systemd accounts is not \
+    known"
+        .to_owned())
 }
 
 fn remove_below(path: &Path) {
@@ -163,7 +176,9 @@ pub(super) fn sweep() {
         left.remove();
     }
     let namespaces = outside::run(Command::new("ip").args(["netns", "list"]));
-    for name in namespaces.lines().filter_map(|line| line.split(' ').next()).filter(|name| dead(name)) {
+    for name in
+        namespaces.lines().filter_map(|line| line.split(' ').next()).filter(|name| dead(name))
+    {
         outside::run(Command::new("ip").args(["netns", "delete", name]));
     }
     let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");

@@ -19,7 +19,8 @@ impl Held {
     /// # Panics
     /// When there is none of that name, or it does not stop.
     pub fn thread(process: Pid, name: &str) -> Self {
-        let thread = find(process, name).unwrap_or_else(|| panic!("process {process} has no thread {name}"));
+        let thread =
+            find(process, name).unwrap_or_else(|| panic!("process {process} has no thread {name}"));
         ptrace::seize(thread, ptrace::Options::empty()).expect("the thread can be traced");
         let held = Held(thread);
         ptrace::interrupt(thread).expect("the thread can be stopped");
@@ -30,20 +31,24 @@ impl Held {
         held
     }
 
-    /// Waits until its process was killed. Only then does the parent of that hear of the end: whoever traces a thread is told first.
+    /// Waits until its process was killed. Only then does the parent of that hear of the end:
+    /// whoever traces a thread is told first.
     ///
     /// # Panics
     /// When that is not within the limit.
     pub fn wait_until_killed(self, limit: Duration) {
         wait_until(&format!("thread {} is killed", self.0), limit, || {
             let status = self.status();
-            holds(matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)), || format!("{status:?}"))
+            holds(matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)), || {
+                format!("{status:?}")
+            })
         });
     }
 
     /// What has happened to it since it was last asked.
     fn status(&self) -> WaitStatus {
-        waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)).expect("a traced thread can be waited for")
+        waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))
+            .expect("a traced thread can be waited for")
     }
 }
 
@@ -56,7 +61,9 @@ impl Drop for Held {
 
 fn find(process: Pid, name: &str) -> Option<Pid> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
-    let named = |path: &std::path::Path| fs::read_to_string(path.join("comm")).is_ok_and(|found| found.trim_end() == name);
+    let named = |path: &std::path::Path| {
+        fs::read_to_string(path.join("comm")).is_ok_and(|found| found.trim_end() == name)
+    };
     let thread = threads.map(|thread| thread.path()).find(|path| named(path))?;
     thread.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)
 }

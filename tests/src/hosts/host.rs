@@ -1,4 +1,5 @@
-//! One host: provisioned, booted, operated from inside as its administrator would, and switched off in all ways there are.
+//! One host: provisioned, booted, operated from inside as its administrator would, and switched off
+//! in all ways there are.
 
 use super::cgroup::Group;
 use super::held::Held;
@@ -39,7 +40,8 @@ pub struct Host {
 /// How a host's control groups are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// One hierarchy, as Debian has it. Memory and tasks are accounted and bounded if it has controllers on this machine.
+    /// One hierarchy, as Debian has it. Memory and tasks are accounted and bounded if it has
+    /// controllers on this machine.
     Unified,
     /// That of version 1, with controllers.
     Accounted,
@@ -82,18 +84,44 @@ impl Host {
             fs::create_dir_all(directory.join(part)).expect("a directory for the host");
         }
         let part = |name: &str| directory.join(name).display().to_string();
-        let layers = format!("lowerdir={},upperdir={},workdir={}", base.display(), part("upper"), part("work"));
-        outside::run(Command::new("mount").args(["-t", "overlay", "overlay", "-o", &layers]).arg(directory.join("root")));
+        let layers = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            base.display(),
+            part("upper"),
+            part("work")
+        );
+        outside::run(
+            Command::new("mount")
+                .args(["-t", "overlay", "overlay", "-o", &layers])
+                .arg(directory.join("root")),
+        );
         let machine = format!("{prefix}-{name}");
         let group = group.child(&name);
-        let host = Host { number, namespace: machine.clone(), machine, directory, group, layout, power: None, name };
+        let host = Host {
+            number,
+            namespace: machine.clone(),
+            machine,
+            directory,
+            group,
+            layout,
+            power: None,
+            name,
+        };
         host.write("etc/hostname", &format!("{}\n", host.name));
         let hosts: String = (1..=20).map(|i| format!("10.88.0.{i} vm{i}\n")).collect();
         host.write("etc/hosts", &format!("127.0.0.1 localhost\n{hosts}"));
-        host.write("etc/machine-id", &format!("{:032x}\n", 0x6d62_0000_0000_0000_u64 + number as u64));
-        host.write("root/.ssh/authorized_keys", &fs::read_to_string(key.with_extension("pub")).expect("the public key"));
+        host.write(
+            "etc/machine-id",
+            &format!("{:032x}\n", 0x6d62_0000_0000_0000_u64 + number as u64),
+        );
+        host.write(
+            "root/.ssh/authorized_keys",
+            &fs::read_to_string(key.with_extension("pub")).expect("the public key"),
+        );
         let host_key = host.root().join("etc/ssh/ssh_host_ed25519_key");
-        outside::run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(host_key));
+        outside::run(
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(host_key),
+        );
         host
     }
 
@@ -132,7 +160,12 @@ impl Host {
         assert!(self.power.is_none(), "{} is on", self.name);
         self.group.empty();
         switch.plug_in(&self.name, self.number);
-        let environment = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network"];
+        let environment = [
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network",
+        ];
         let nspawn = [
             "SYSTEMD_NSPAWN_LOCK=0",
             "systemd-nspawn",
@@ -153,11 +186,19 @@ impl Host {
             format!("--hostname={}", self.name),
             format!("--network-namespace-path=/run/netns/{}", self.namespace),
         ];
-        let words = environment.into_iter().chain(self.layout.variable()).chain(nspawn).map(str::to_owned);
+        let words =
+            environment.into_iter().chain(self.layout.variable()).chain(nspawn).map(str::to_owned);
         let words: Vec<String> = words.chain(own).collect();
-        let console = || File::options().create(true).append(true).open(self.directory.join("console")).expect("a console");
+        let console = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(self.directory.join("console"))
+                .expect("a console")
+        };
         let mut command = self.group.command(&words);
-        let nspawn = Running::start(command.stdin(Stdio::null()).stdout(console()).stderr(console()));
+        let nspawn =
+            Running::start(command.stdin(Stdio::null()).stdout(console()).stderr(console()));
         let leader = wait_until(&format!("{} has a process 1", self.name), BOOT, || {
             self.find_process("init.scope", 1).ok_or_else(|| self.console())
         });
@@ -178,16 +219,21 @@ impl Host {
         });
     }
 
-    /// nspawn mounts the controllers so that they can only be read. systemd looks for them when it begins.
+    /// nspawn mounts the controllers so that they can only be read. systemd looks for them when it
+    /// begins.
     fn take_controllers(&self) {
-        self.shell("for controller in pids memory; do mount -o remount,bind,rw \"/sys/fs/cgroup/$controller\"; done");
+        self.shell(
+            "for controller in pids memory; do mount -o \
+        remount,bind,rw \"/sys/fs/cgroup/$controller\"; done",
+        );
         self.run(&["systemctl", "daemon-reexec"]);
         self.wait_until_up();
     }
 
     /// The process of one of its units that has this number inside, as seen from outside.
     fn find_process(&self, unit: &str, inside: u32) -> Option<u32> {
-        let processes = fs::read_to_string(self.group.path(&format!("payload/{unit}/cgroup.procs"))).ok()?;
+        let processes =
+            fs::read_to_string(self.group.path(&format!("payload/{unit}/cgroup.procs"))).ok()?;
         processes.lines().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let inner = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
@@ -202,7 +248,8 @@ impl Host {
     /// A command inside, as root, not yet started. It freezes and dies with the host.
     pub fn command(&self, words: &[&str]) -> Command {
         let leader = self.leader().to_string();
-        let enter = ["nsenter", "-t", &leader, "-m", "-u", "-i", "-n", "-p", "-C", "-T", "-r", "-w", "--"];
+        let enter =
+            ["nsenter", "-t", &leader, "-m", "-u", "-i", "-n", "-p", "-C", "-T", "-r", "-w", "--"];
         let words: Vec<String> = enter.iter().chain(words).map(|word| (*word).to_owned()).collect();
         self.group.child("exec").command(&words)
     }
@@ -222,7 +269,12 @@ impl Host {
     pub fn run(&self, words: &[&str]) -> String {
         let output = self.try_run(words);
         let (stdout, stderr) = outside::text(&output);
-        assert!(output.status.success(), "on {} {words:?} ended with {}: {stdout}{stderr}", self.name, output.status);
+        assert!(
+            output.status.success(),
+            "on {} {words:?} ended with {}: {stdout}{stderr}",
+            self.name,
+            output.status
+        );
         stdout
     }
 
@@ -258,12 +310,22 @@ impl Host {
     /// # Panics
     /// When that fails.
     pub fn write_inside(&self, path: &str, text: &str) {
-        self.run(&["sh", "-euc", "mkdir -p \"$(dirname \"$1\")\"; printf %s \"$2\" >\"$1\"", "sh", path, text]);
+        self.run(&[
+            "sh",
+            "-euc",
+            "mkdir -p \"$(dirname \"$1\")\"; printf %s \"$2\" >\"$1\"",
+            "sh",
+            path,
+            text,
+        ]);
     }
 
     /// The daemon's control socket, reached from outside.
     pub fn control(&self) -> Control {
-        Control::new(&PathBuf::from(format!("/proc/{}/root/run/memberd/control.sock", self.leader())))
+        Control::new(&PathBuf::from(format!(
+            "/proc/{}/root/run/memberd/control.sock",
+            self.leader()
+        )))
     }
 
     /// The daemon's process id, as the host's own systemd has it.
@@ -283,7 +345,9 @@ impl Host {
 
     /// A property of memberd.service.
     pub fn show(&self, property: &str) -> String {
-        self.run(&["systemctl", "show", "--value", "-p", property, "memberd.service"]).trim().to_owned()
+        self.run(&["systemctl", "show", "--value", "-p", property, "memberd.service"])
+            .trim()
+            .to_owned()
     }
 
     /// Restarts it from inside.
@@ -291,7 +355,13 @@ impl Host {
         self.run(&["systemctl", "--no-block", "reboot"]);
         let Some(mut power) = self.power.take() else { return };
         let status = power.nspawn.wait(BOOT);
-        assert_eq!(status.code(), Some(REBOOT), "{} does not ask for a reboot: {}", self.name, self.console());
+        assert_eq!(
+            status.code(),
+            Some(REBOOT),
+            "{} does not ask for a reboot: {}",
+            self.name,
+            self.console()
+        );
         switch.unplug(&[self.number]);
         switch.forget(&self.name);
         self.boot(switch);
@@ -331,16 +401,19 @@ impl Host {
     pub(super) fn tell_what_happened(&self) {
         let journal = self.root().join("var/log/journal");
         let mut command = Command::new("journalctl");
-        command.args(["--no-pager", "-q", "-n", "25", "-o", "short-precise", "-u", "memberd*", "-D"]).arg(journal);
+        command
+            .args(["--no-pager", "-q", "-n", "25", "-o", "short-precise", "-u", "memberd*", "-D"])
+            .arg(journal);
         let (lines, _) = outside::text(&outside::try_run(&mut command));
         eprintln!("---- journal of {}\n{lines}", self.name);
     }
 
     pub(super) fn clean_up(&mut self) {
         self.power = None;
-        for command in
-            [Command::new("ip").args(["netns", "delete", &self.namespace]), Command::new("umount").arg("--lazy").arg(self.root())]
-        {
+        for command in [
+            Command::new("ip").args(["netns", "delete", &self.namespace]),
+            Command::new("umount").arg("--lazy").arg(self.root()),
+        ] {
             // The test is over; what is left is swept away by the next.
             let _ = outside::try_run(command);
         }

@@ -8,7 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What every host has beside a minimal Debian: what memberd and the tests need. The hosts never reach a network.
+/// What every host has beside a minimal Debian: what memberd and the tests need. The hosts never
+/// reach a network.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,procps,openssh-server,python3,python3-apt,\
                         logrotate,nftables,libfaketime,netcat-openbsd";
 
@@ -43,8 +44,11 @@ pub fn base(release: Release) -> PathBuf {
     let directory = cache().join(format!("{}-{:016x}", release.name(), hasher.finish()));
     if !directory.is_dir() {
         // Another test may be at it.
-        let lock = File::create(directory.with_extension("lock")).expect("a lock beside the images");
-        let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error).expect("the images' lock");
+        let lock =
+            File::create(directory.with_extension("lock")).expect("a lock beside the images");
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive)
+            .map_err(|(_, error)| error)
+            .expect("the images' lock");
         if !directory.is_dir() {
             make(release, &directory);
         }
@@ -54,7 +58,8 @@ pub fn base(release: Release) -> PathBuf {
 
 /// Outside of the sources, so that a fresh clone finds them.
 fn cache() -> PathBuf {
-    let directory = env::var_os("MEMBERD_TEST_CACHE").map_or_else(|| PathBuf::from("/var/cache/memberd-tests"), PathBuf::from);
+    let directory = env::var_os("MEMBERD_TEST_CACHE")
+        .map_or_else(|| PathBuf::from("/var/cache/memberd-tests"), PathBuf::from);
     fs::create_dir_all(&directory).expect("a directory for the images");
     directory
 }
@@ -66,7 +71,9 @@ fn make(release: Release, directory: &Path) {
         fs::remove_dir_all(&half).expect("a half-made image can be removed");
     }
     let mut command = Command::new("mmdebstrap");
-    command.args(["--quiet", "--mode=root", "--variant=minbase"]).arg(format!("--include={PACKAGES}"));
+    command
+        .args(["--quiet", "--mode=root", "--variant=minbase"])
+        .arg(format!("--include={PACKAGES}"));
     outside::run(command.arg(release.name()).arg(&half).arg(mirror()));
     let write = |path: &str, text: &str| {
         let path = half.join(path);
@@ -76,18 +83,38 @@ fn make(release: Release, directory: &Path) {
     // One of its own for each host.
     write("etc/machine-id", "");
     write("etc/resolv.conf", "");
-    write("etc/systemd/journald.conf.d/tests.conf", "[Journal]\nStorage=persistent\nSystemMaxUse=64M\n");
-    outside::run(Command::new("sh").args(["-c", "rm -f \"$1\"/etc/ssh/ssh_host_*", "sh"]).arg(&half));
+    write(
+        "etc/systemd/journald.conf.d/tests.conf",
+        "[Journal]\nStorage=persistent\nSystemMaxUse=64M\n",
+    );
+    outside::run(
+        Command::new("sh").args(["-c", "rm -f \"$1\"/etc/ssh/ssh_host_*", "sh"]).arg(&half),
+    );
     let root = format!("--root={}", half.display());
-    outside::run(Command::new("systemctl").arg(root).args(["--quiet", "mask", "console-getty.service", "getty@.service"]));
+    outside::run(Command::new("systemctl").arg(root).args([
+        "--quiet",
+        "mask",
+        "console-getty.service",
+        "getty@.service",
+    ]));
     fs::rename(&half, directory).expect("the image can be put in its place");
 }
 
 /// Where this machine's own apt gets Debian from.
 fn mirror() -> String {
     let mut command = Command::new("apt-get");
-    command.args(["indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages", "Origin: Debian"]);
+    command.args([
+        "indextargets",
+        "--format",
+        "$(CODENAME) $(REPO_URI)",
+        "Created-By: Packages",
+        "Origin: Debian",
+    ]);
     let targets = outside::run(&mut command);
-    let main = |line: &str| line.split_once(' ').filter(|(codename, _)| !codename.contains('-')).map(|(_, uri)| uri.to_owned());
+    let main = |line: &str| {
+        line.split_once(' ')
+            .filter(|(codename, _)| !codename.contains('-'))
+            .map(|(_, uri)| uri.to_owned())
+    };
     targets.lines().find_map(main).expect("a Debian mirror among apt's sources: run apt-get update")
 }

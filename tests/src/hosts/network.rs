@@ -6,10 +6,12 @@ use std::process::Command;
 /// Rules on the switch: the names are those of its ports.
 const FILTER: &str = "table bridge fleet {
   set cut { typeof iifname . oifname; }
-  chain links { type filter hook forward priority filter; policy accept; iifname . oifname @cut counter drop; }
+  chain links { type filter hook forward priority filter; policy accept; iifname . oifname @cut \
+  counter drop; }
 }";
 
-/// A bridge in a namespace of its own, without a way out, and a namespace beside it from which the hosts are managed.
+/// A bridge in a namespace of its own, without a way out, and a namespace beside it from which the
+/// hosts are managed.
 #[derive(Debug)]
 pub(super) struct Switch {
     prefix: String,
@@ -19,7 +21,19 @@ impl Switch {
     pub(super) fn new(prefix: &str) -> Self {
         let switch = Switch { prefix: prefix.to_owned() };
         ip(&["netns", "add", &switch.name()]);
-        switch.ip(&["link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"]);
+        switch.ip(&[
+            "link",
+            "add",
+            "br0",
+            "type",
+            "bridge",
+            "stp_state",
+            "0",
+            "forward_delay",
+            "0",
+            "mcast_snooping",
+            "0",
+        ]);
         switch.ip(&["link", "set", "br0", "up"]);
         let nft = ["netns", "exec", &switch.name(), "nft", FILTER];
         outside::run(Command::new("ip").args(nft));
@@ -46,7 +60,10 @@ impl Switch {
         ip(&["netns", "add", &namespace]);
         // The same address after each boot spares the neighbours a wrong entry in their tables.
         let hardware = format!("02:00:0a:58:00:{number:02x}");
-        self.ip(&["link", "add", host, "type", "veth", "peer", "name", "eth0", "address", &hardware, "netns", &namespace]);
+        self.ip(&[
+            "link", "add", host, "type", "veth", "peer", "name", "eth0", "address", &hardware,
+            "netns", &namespace,
+        ]);
         self.ip(&["link", "set", host, "master", "br0", "up"]);
         ip(&["-n", &namespace, "link", "set", "lo", "up"]);
         ip(&["-n", &namespace, "addr", "add", &format!("10.88.0.{number}/24"), "dev", "eth0"]);
@@ -66,7 +83,9 @@ impl Switch {
     }
 
     pub(super) fn cut(&self, one: &[usize], other: &[usize]) {
-        let pairs = one.iter().flat_map(|a| other.iter().map(move |b| format!("\"vm{a}\" . \"vm{b}\", \"vm{b}\" . \"vm{a}\"")));
+        let pairs = one.iter().flat_map(|a| {
+            other.iter().map(move |b| format!("\"vm{a}\" . \"vm{b}\", \"vm{b}\" . \"vm{a}\""))
+        });
         let pairs: Vec<String> = pairs.collect();
         self.nft(&format!("add element bridge fleet cut {{ {} }}", pairs.join(", ")));
     }

@@ -35,6 +35,10 @@ pub fn run(command: &mut Command) -> String {
 /// A program in an environment that says nothing of this machine.
 pub fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("LANG", "C.UTF-8")]);
+    command.env_clear().envs([
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("LANG", "C.UTF-8"),
+    ]);
     command
 }

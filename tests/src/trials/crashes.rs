@@ -38,7 +38,8 @@ impl Crashes {
     }
 }
 
-/// Whom the n-th round hits: ring neighbours, which is the hardest case, and members drawn at random, by turns.
+/// Whom the n-th round hits: ring neighbours, which is the hardest case, and members drawn at
+/// random, by turns.
 pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
     let mut ring = fleet.ring();
     if round.is_multiple_of(2) {
@@ -52,8 +53,8 @@ pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
     ring
 }
 
-/// How long the n-th round waits on, so that the rounds are spread evenly over the time between two heartbeats: they would all come
-/// soon after one otherwise, since whoever starts sends at once.
+/// How long the n-th round waits on, so that the rounds are spread evenly over the time between two
+/// heartbeats: they would all come soon after one otherwise, since whoever starts sends at once.
 pub(super) fn phase(round: usize) -> Duration {
     const GOLDEN_RATIO: f64 = 0.618_033_988_75;
     GroupSettings::default().heartbeat_interval.mul_f64((round as f64 * GOLDEN_RATIO).fract())
@@ -67,8 +68,10 @@ pub fn crash(fleet: &mut Fleet, numbers: &[usize]) -> Crashes {
     let mut followers = fleet.follow();
     let crashes = fleet.crash(numbers);
     let dead: Vec<&str> = crashes.iter().map(|crash| crash.name.as_str()).collect();
-    let noticed: Vec<Noticed> = crashes.iter().map(|crash| followers.time_crash(&crash.id, crash.at, &dead)).collect();
-    let wrong = followers.failed().iter().filter(|id| crashes.iter().all(|crash| crash.id != **id)).count();
+    let noticed: Vec<Noticed> =
+        crashes.iter().map(|crash| followers.time_crash(&crash.id, crash.at, &dead)).collect();
+    let wrong =
+        followers.failed().iter().filter(|id| crashes.iter().all(|crash| crash.id != **id)).count();
     Crashes { noticed, false_failures: wrong }
 }
 

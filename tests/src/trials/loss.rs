@@ -5,7 +5,8 @@ use super::rest::{self, Rest};
 use crate::Fleet;
 use std::time::Duration;
 
-/// At least: longer than any timeout of the protocol. By then the loss has taken effect in all that members know of each other.
+/// At least: longer than any timeout of the protocol. By then the loss has taken effect in all that
+/// members know of each other.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// What came of watching a fleet in which nobody dies.
@@ -17,7 +18,8 @@ pub struct Watched {
     pub cost: Rest,
 }
 
-/// Watches a whole fleet for so long while its network loses so many percent of all frames. The loss stays.
+/// Watches a whole fleet for so long while its network loses so many percent of all frames. The
+/// loss stays.
 ///
 /// # Panics
 /// When a daemon does not answer.
@@ -28,7 +30,8 @@ pub fn watch(fleet: &Fleet, percent: u8, span: Duration) -> Watched {
     Watched { false_failures: followers.failed().len(), cost }
 }
 
-/// So many rounds of four crashes at once under such a loss. It is lifted while the dead are started again, and in the end.
+/// So many rounds of four crashes at once under such a loss. It is lifted while the dead are
+/// started again, and in the end.
 ///
 /// # Panics
 /// When a crash is not in every list within 6 s, or the fleet does not become whole between rounds.

@@ -40,8 +40,9 @@ pub fn cost(fleet: &Fleet, span: Duration) -> Rest {
     pass(span);
     let seconds = start.elapsed().as_secs_f64();
     let after: Vec<Counts> = fleet.running().map(Counts::of).collect();
-    let spent =
-        |what: fn(&Counts) -> f64| before.iter().zip(&after).map(move |(before, after)| (what(after) - what(before)) / seconds);
+    let spent = |what: fn(&Counts) -> f64| {
+        before.iter().zip(&after).map(move |(before, after)| (what(after) - what(before)) / seconds)
+    };
     let mean = |what| spent(what).sum::<f64>() / before.len() as f64;
     let datagrams = mean(|counts| counts.datagrams);
     Rest {
@@ -49,7 +50,11 @@ pub fn cost(fleet: &Fleet, span: Duration) -> Rest {
         bytes: mean(|counts| counts.bytes) + HEADERS * datagrams,
         processor: mean(|counts| counts.processor),
         processor_worst: spent(|counts| counts.processor).fold(0.0, f64::max),
-        peak_kib: fleet.running().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default(),
+        peak_kib: fleet
+            .running()
+            .map(|daemon| proc::peak_kib(daemon.pid()))
+            .max()
+            .unwrap_or_default(),
     }
 }
 
@@ -76,5 +81,7 @@ impl Counts {
 /// Lets time pass: what is measured or set up here is a time.
 pub(super) fn pass(span: Duration) {
     let start = Instant::now();
-    wait_until("the time is over", span + SOON, || holds(start.elapsed() >= span, || format!("{:?} so far", start.elapsed())));
+    wait_until("the time is over", span + SOON, || {
+        holds(start.elapsed() >= span, || format!("{:?} so far", start.elapsed()))
+    });
 }

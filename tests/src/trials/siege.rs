@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How many members there are. Each is watched by four, so there are some that do not watch the pressed one.
+/// How many members there are. Each is watched by four, so there are some that do not watch the
+/// pressed one.
 pub const MEMBERS: u8 = 8;
 
 /// The machine beside them, that is no member.
@@ -17,13 +18,15 @@ pub const STRANGER: u8 = MEMBERS + 1;
 /// The pressed member.
 pub const PRESSED: usize = 1;
 
-/// How long it may take until nothing is left of it: searches give way to all else that a machine does, also when they end.
+/// How long it may take until nothing is left of it: searches give way to all else that a machine
+/// does, also when they end.
 const RECOVERED: Duration = Duration::from_secs(60);
 
 /// What came of it.
 #[derive(Debug)]
 pub struct Withstood {
-    /// How soon the crashes meanwhile were noticed: first that of the pressed member's neighbour on the ring, then of one far from it.
+    /// How soon the crashes meanwhile were noticed: first that of the pressed member's neighbour on
+    /// the ring, then of one far from it.
     pub noticed: [Noticed; 2],
     /// The most memory that the pressed member ever had resident, in KiB.
     pub peak_kib: u64,
@@ -37,7 +40,8 @@ pub struct Withstood {
     pub recovered: Duration,
 }
 
-/// A fleet with a stranger beside it, each daemon prepared before it starts; none where there are no network namespaces.
+/// A fleet with a stranger beside it, each daemon prepared before it starts; none where there are
+/// no network namespaces.
 pub fn fleet(prepare: impl FnMut(&mut Daemon)) -> Option<Fleet> {
     let mut fleet = Fleet::within(Network::if_possible(STRANGER)?, MEMBERS);
     fleet.daemons_mut().iter_mut().for_each(prepare);
@@ -52,16 +56,17 @@ pub fn fleet(prepare: impl FnMut(&mut Daemon)) -> Option<Fleet> {
 pub fn memory_max_kib() -> u64 {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/memberd.service");
     let unit = fs::read_to_string(unit).expect("the unit");
-    let mebibytes = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('M'));
+    let mebibytes =
+        unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('M'));
     mebibytes.and_then(|number| number.parse::<u64>().ok()).expect("MemoryMax= in MiB") * 1_024
 }
 
-/// Presses the member for so long, and lets two others crash meanwhile. `press` begins it and returns what goes on until it is dropped;
-/// `look` sees that at the end.
+/// Presses the member for so long, and lets two others crash meanwhile. `press` begins it and
+/// returns what goes on until it is dropped; `look` sees that at the end.
 ///
 /// # Panics
-/// When a live member is reported failed, a crash is not noticed in time, memory grows beyond what the service is granted, or something
-/// does not recover by itself.
+/// When a live member is reported failed, a crash is not noticed in time, memory grows beyond what
+/// the service is granted, or something does not recover by itself.
 pub fn withstand<T>(
     fleet: &mut Fleet,
     span: Duration,
@@ -94,7 +99,11 @@ pub fn withstand<T>(
     followers.assert_none_failed_but(&ids);
     noticed.iter().for_each(Noticed::assert_in_time);
     let peak_kib = proc::peak_kib(fleet[PRESSED].pid());
-    assert!(peak_kib < memory_max_kib(), "{peak_kib} KiB, of {} that it is granted", memory_max_kib());
+    assert!(
+        peak_kib < memory_max_kib(),
+        "{peak_kib} KiB, of {} that it is granted",
+        memory_max_kib()
+    );
     Withstood {
         noticed,
         peak_kib,
@@ -113,7 +122,8 @@ fn victims(fleet: &Fleet) -> [usize; 2] {
     [ring[1], ring[ring.len() / 2]]
 }
 
-/// Waits until lists are whole, a grep is answered by all that run, and no descriptor is open that was not.
+/// Waits until lists are whole, a grep is answered by all that run, and no descriptor is open that
+/// was not.
 fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
     fleet.wait_until_whole();
     let members = fleet.running().count();

@@ -1,4 +1,5 @@
-//! A fleet that is put through everything, by a seed: crashes, leaves, joins, splits, floods and greps. After each all lists are the truth.
+//! A fleet that is put through everything, by a seed: crashes, leaves, joins, splits, floods and
+//! greps. After each all lists are the truth.
 
 use super::rest::pass;
 use super::siege::memory_max_kib;
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 /// The members that are never stopped: what they hold at the end they have gathered all along.
 const STEADY: usize = 2;
 
-/// The most that are down at a time, and that go down at once: as many as `max_simultaneous_failures` has by default.
+/// The most that are down at a time, and that go down at once: as many as
+/// `max_simultaneous_failures` has by default.
 const MOST_DOWN: usize = 8;
 const MOST_AT_ONCE: usize = 4;
 
@@ -27,7 +29,8 @@ const RATE: u32 = 20_000;
 /// The second after which all lists still are the truth.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// By how much the memory of a steady member may be larger at the end, in KiB: its history, and what the allocator keeps.
+/// By how much the memory of a steady member may be larger at the end, in KiB: its history, and
+/// what the allocator keeps.
 const GROWTH_KIB: u64 = 8 * 1_024;
 
 /// What came of it.
@@ -59,29 +62,42 @@ impl Down {
 /// Puts a whole fleet through everything for so long. The last machine of its network is no member.
 ///
 /// # Panics
-/// When a list is not the truth, a live member is reported failed, a crash is not noticed in time, or something is held for good.
+/// When a list is not the truth, a live member is reported failed, a crash is not noticed in time,
+/// or something is held for good.
 pub fn soak(fleet: &mut Fleet, seed: u64, span: Duration) -> Soaked {
-    let (mut chance, mut soaked, mut down) = (Chance::new(seed), Soaked::default(), Down::default());
+    let (mut chance, mut soaked, mut down) =
+        (Chance::new(seed), Soaked::default(), Down::default());
     let before: Vec<_> = (1..=STEADY).map(|number| held(fleet, number)).collect();
     let start = Instant::now();
     while start.elapsed() < span {
         let what = step(fleet, &mut chance, &mut down, &mut soaked);
         check(fleet);
         soaked.steps += 1;
-        println!("{:7.1} s  step {}: {what}; {} up", start.elapsed().as_secs_f64(), soaked.steps, fleet.running().count());
+        println!(
+            "{:7.1} s  step {}: {what}; {} up",
+            start.elapsed().as_secs_f64(),
+            soaked.steps,
+            fleet.running().count()
+        );
     }
     bring_back(fleet, &mut down);
     check(fleet);
     for (number, (kib, open)) in (1..=STEADY).zip(before) {
         let name = format!("vm{number}");
-        let (kib_after, open_after) = wait_until(&format!("{name} holds no more than before"), SOON, || {
-            let after = held(fleet, number);
-            holds(after.1 <= open && after.0 <= kib + GROWTH_KIB, || format!("{open} descriptors, {kib} KiB before: {after:?}"))?;
-            Ok(after)
-        });
+        let (kib_after, open_after) =
+            wait_until(&format!("{name} holds no more than before"), SOON, || {
+                let after = held(fleet, number);
+                holds(after.1 <= open && after.0 <= kib + GROWTH_KIB, || {
+                    format!("{open} descriptors, {kib} KiB before: {after:?}")
+                })?;
+                Ok(after)
+            });
         soaked.resident_kib.push([kib, kib_after]);
         soaked.descriptors.push([open, open_after]);
-        assert!(proc::peak_kib(fleet[number].pid()) < memory_max_kib(), "{name} took more than it is granted");
+        assert!(
+            proc::peak_kib(fleet[number].pid()) < memory_max_kib(),
+            "{name} took more than it is granted"
+        );
     }
     soaked
 }
@@ -97,7 +113,8 @@ fn check(fleet: &Fleet) {
     let before = fleet.wait_until_whole();
     pass(QUIET);
     let after = wait_exactly("all lists are still the truth", Duration::ZERO, || {
-        let lists: Result<Vec<_>, _> = fleet.running().map(|daemon| daemon.control().alive()).collect();
+        let lists: Result<Vec<_>, _> =
+            fleet.running().map(|daemon| daemon.control().alive()).collect();
         let lists = lists.map_err(|error| error.to_string())?;
         holds(lists.windows(2).all(|pair| pair[0] == pair[1]), || format!("{lists:?}"))?;
         lists.into_iter().next().ok_or("nobody runs".to_owned())
@@ -106,7 +123,8 @@ fn check(fleet: &Fleet) {
 }
 
 fn step(fleet: &mut Fleet, chance: &mut Chance, down: &mut Down, soaked: &mut Soaked) -> String {
-    let stoppable: Vec<usize> = fleet.running_numbers().into_iter().filter(|number| *number > STEADY).collect();
+    let stoppable: Vec<usize> =
+        fleet.running_numbers().into_iter().filter(|number| *number > STEADY).collect();
     let room = (MOST_DOWN - down.count()).min(MOST_AT_ONCE);
     match chance.below(6) {
         0 | 1 if room > 0 => {
@@ -125,11 +143,15 @@ fn crash(fleet: &mut Fleet, victims: Vec<usize>, down: &mut Down, soaked: &mut S
     let mut followers = fleet.follow();
     let crashes = fleet.crash(&victims);
     let dead: Vec<&str> = crashes.iter().map(|crash| crash.name.as_str()).collect();
-    let noticed: Vec<Noticed> = crashes.iter().map(|crash| followers.time_crash(&crash.id, crash.at, &dead)).collect();
+    let noticed: Vec<Noticed> =
+        crashes.iter().map(|crash| followers.time_crash(&crash.id, crash.at, &dead)).collect();
     noticed.iter().for_each(Noticed::assert_in_time);
-    followers.assert_none_failed_but(&crashes.iter().map(|crash| crash.id.as_str()).collect::<Vec<_>>());
-    let words =
-        format!("vm{victims:?} crashed, in some list after {:.2?}", noticed.iter().map(|crash| crash.first).collect::<Vec<_>>());
+    followers
+        .assert_none_failed_but(&crashes.iter().map(|crash| crash.id.as_str()).collect::<Vec<_>>());
+    let words = format!(
+        "vm{victims:?} crashed, in some list after {:.2?}",
+        noticed.iter().map(|crash| crash.first).collect::<Vec<_>>()
+    );
     down.crashed.extend(victims);
     soaked.noticed.extend(noticed);
     words
@@ -153,7 +175,10 @@ fn bring_back(fleet: &mut Fleet, down: &mut Down) -> String {
     crashed.iter().chain(&left).for_each(|number| fleet[*number].launch());
     crashed.iter().chain(&left).for_each(|number| fleet[*number].wait_until_it_answers());
     for number in &left {
-        fleet[*number].control().join().unwrap_or_else(|error| panic!("vm{number} could not join: {error}"));
+        fleet[*number]
+            .control()
+            .join()
+            .unwrap_or_else(|error| panic!("vm{number} could not join: {error}"));
     }
     fleet.wait_until_whole();
     followers.assert_none_failed_but(&[]);
@@ -176,7 +201,8 @@ fn flood(fleet: &Fleet, number: usize) -> String {
     let mut followers = fleet.follow();
     let network = fleet.network();
     let stranger = network.namespace(network.machines());
-    let flood = Flood::start(&stranger, fleet[number].settings.address, Payload::Garbage, 100, RATE);
+    let flood =
+        Flood::start(&stranger, fleet[number].settings.address, Payload::Garbage, 100, RATE);
     pass(FLOOD);
     let sent = flood.sent();
     drop(flood);

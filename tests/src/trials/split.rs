@@ -18,7 +18,8 @@ pub struct Healed {
 /// Splits a whole fleet in halves for so long, and heals it.
 ///
 /// # Panics
-/// When the halves do not lose sight of each other, the lists do not become whole, or in any list an incarnation was followed by an older one.
+/// When the halves do not lose sight of each other, the lists do not become whole, or in any list
+/// an incarnation was followed by an older one.
 pub fn halves(fleet: &Fleet, span: Duration) -> Healed {
     let before: BTreeSet<String> = fleet.wait_until_whole().into_iter().collect();
     let mut followers = fleet.follow();
@@ -28,11 +29,16 @@ pub fn halves(fleet: &Fleet, span: Duration) -> Healed {
     let start = Instant::now();
     wait_until("each half lists itself alone, and the split has lasted", span + SOON, || {
         holds(start.elapsed() >= span, || format!("{:?} so far", start.elapsed()))?;
-        for (half, number) in [one, other].into_iter().flat_map(|half| half.iter().map(move |number| (half, *number))) {
+        for (half, number) in
+            [one, other].into_iter().flat_map(|half| half.iter().map(move |number| (half, *number)))
+        {
             let alive = fleet[number].control().alive().map_err(|error| error.to_string())?;
-            let names: BTreeSet<&str> = alive.iter().filter_map(|id| id.split('@').next()).collect();
+            let names: BTreeSet<&str> =
+                alive.iter().filter_map(|id| id.split('@').next()).collect();
             let expected: Vec<String> = half.iter().map(|number| format!("vm{number}")).collect();
-            holds(names == expected.iter().map(String::as_str).collect(), || format!("vm{number} lists {alive:?}"))?;
+            holds(names == expected.iter().map(String::as_str).collect(), || {
+                format!("vm{number} lists {alive:?}")
+            })?;
         }
         Ok(())
     });
@@ -50,7 +56,10 @@ fn assert_only_forward(seen: &[Seen]) {
     for Seen { observer, id, status, .. } in seen {
         let (name, incarnation) = parts(id);
         let known = newest.entry((observer, name)).or_insert(incarnation);
-        assert!(incarnation >= *known, "{observer} heard that {id} is {status:?} after it knew of {known}");
+        assert!(
+            incarnation >= *known,
+            "{observer} heard that {id} is {status:?} after it knew of {known}"
+        );
         *known = incarnation;
     }
 }

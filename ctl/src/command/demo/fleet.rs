@@ -1,4 +1,5 @@
-//! A fleet of real daemons on this machine's loopback addresses. Whatever happens, it is gone when its [`Fleet`] is.
+//! A fleet of real daemons on this machine's loopback addresses. Whatever happens, it is gone when
+//! its [`Fleet`] is.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
@@ -60,8 +61,10 @@ pub(super) struct Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        // All are told before any is waited for. What has ended already, or was removed, is as it should be.
-        let mut processes: Vec<&mut Child> = self.members.iter_mut().filter_map(|member| member.process.as_mut()).collect();
+        // All are told before any is waited for. What has ended already, or was removed, is as it
+        // should be.
+        let mut processes: Vec<&mut Child> =
+            self.members.iter_mut().filter_map(|member| member.process.as_mut()).collect();
         for process in &mut processes {
             let _ = process.kill();
         }
@@ -80,7 +83,10 @@ impl Fleet {
         let mut fleet = Fleet { members: Vec::new(), directory, port, program };
         for (number, place) in (1..=size).zip(places) {
             let member = fleet.lay_out(number, place).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot write below {}: {error}", fleet.directory.display()))
+                Failure::new(
+                    Exit::Failed,
+                    format!("cannot write below {}: {error}", fleet.directory.display()),
+                )
             })?;
             fleet.members.push(member);
         }
@@ -126,7 +132,9 @@ impl Member {
     pub(super) fn crash(&mut self) -> Result<(), Failure> {
         if let Some(mut process) = self.process.take() {
             let killed = process.kill().and_then(|()| process.wait());
-            killed.map_err(|error| Failure::new(Exit::Failed, format!("cannot kill {}: {error}", self.name)))?;
+            killed.map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot kill {}: {error}", self.name))
+            })?;
         }
         Ok(())
     }
@@ -135,9 +143,11 @@ impl Member {
         self.directory.join(name)
     }
 
-    /// Its settings. A JSON string is a TOML string as well, whatever the directory's name has in it.
+    /// Its settings. A JSON string is a TOML string as well, whatever the directory's name has in
+    /// it.
     fn settings(&self, number: u8, port: u16) -> String {
-        let quoted = |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();
+        let quoted =
+            |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();
         format!(
             "[node]\nname = \"{}\"\naddress = \"{}\"\nport = {port}\n\n\
              [group]\nintroducers = [\"{}:{port}\"]\n\n\
@@ -156,12 +166,19 @@ impl Member {
 
     fn start(&mut self, program: &Path) -> Result<(), Failure> {
         let cannot = |error: std::io::Error| {
-            Failure::new(Exit::Failed, format!("cannot start {}: {error}: give another with --memberd", program.display()))
+            Failure::new(
+                Exit::Failed,
+                format!("cannot start {}: {error}: give another with --memberd", program.display()),
+            )
         };
         for name in ["state", "log"] {
             fs::create_dir_all(self.file(name)).map_err(cannot)?;
         }
-        let output = File::options().create(true).append(true).open(self.file("memberd.log")).map_err(cannot)?;
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(self.file("memberd.log"))
+            .map_err(cannot)?;
         let mut command = Command::new(program);
         command.arg("--config").arg(self.file("memberd.toml"));
         // Its own process group: Ctrl-C is for the demo to hear, which then ends all of them.
@@ -175,7 +192,10 @@ impl Member {
         let patience = Patience::For(ANSWER_LIMIT);
         let begun = Instant::now();
         loop {
-            if Connection::ask(&self.daemon(), &Request::Status, patience).and_then(|mut asked| asked.reply()).is_ok() {
+            if Connection::ask(&self.daemon(), &Request::Status, patience)
+                .and_then(|mut asked| asked.reply())
+                .is_ok()
+            {
                 return Ok(());
             }
             let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
@@ -183,7 +203,9 @@ impl Member {
                 return Err(self.failed(&format!("ended by itself ({status})")));
             }
             if begun.elapsed() > READY_LIMIT {
-                return Err(self.failed(&format!("was not ready after {} s", READY_LIMIT.as_secs())));
+                return Err(
+                    self.failed(&format!("was not ready after {} s", READY_LIMIT.as_secs()))
+                );
             }
             interrupt.pause(Duration::from_millis(5))?;
         }
@@ -196,7 +218,10 @@ impl Member {
         for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
             crate::exit::complain(&format!("{} said: {line}", self.name));
         }
-        Failure::new(Exit::Failed, format!("the memberd of {} {how}: see what it said above", self.name))
+        Failure::new(
+            Exit::Failed,
+            format!("the memberd of {} {how}: see what it said above", self.name),
+        )
     }
 }
 
@@ -209,16 +234,20 @@ pub(super) fn address(number: u8) -> Ipv4Addr {
 fn free_places(size: u8) -> Result<(u16, Vec<Place>), Failure> {
     // After the usual port those that the kernel says are free on the first address.
     let proposed = || TcpListener::bind((address(1), 0))?.local_addr().map(|local| local.port());
-    let ports = std::iter::once(USUAL_PORT).chain(std::iter::repeat_with(proposed).take(PORTS_TRIED).flatten());
+    let ports = std::iter::once(USUAL_PORT)
+        .chain(std::iter::repeat_with(proposed).take(PORTS_TRIED).flatten());
     let mut free = ports.filter_map(|port| Some((port, take_places(port, size).ok()?)));
     free.next().ok_or_else(|| {
-        let message = "found no port that is free on all loopback addresses: ask for fewer --members";
+        let message =
+            "found no port that is free on all loopback addresses: ask for fewer --members";
         Failure::new(Exit::Failed, message)
     })
 }
 
 fn take_places(port: u16, size: u8) -> std::io::Result<Vec<Place>> {
-    let take = |host| Ok(Place { _tcp: TcpListener::bind((host, port))?, _udp: UdpSocket::bind((host, port))? });
+    let take = |host| {
+        Ok(Place { _tcp: TcpListener::bind((host, port))?, _udp: UdpSocket::bind((host, port))? })
+    };
     (1..=size).map(address).map(take).collect()
 }
 
@@ -226,16 +255,21 @@ fn take_places(port: u16, size: u8) -> std::io::Result<Vec<Place>> {
 fn fresh_directory() -> Result<PathBuf, Failure> {
     let parent = std::env::temp_dir();
     let process = std::process::id();
-    let mut attempts = (0..100).map(|attempt| parent.join(format!("memberd-demo-{process}-{attempt}")));
+    let mut attempts =
+        (0..100).map(|attempt| parent.join(format!("memberd-demo-{process}-{attempt}")));
     let created = attempts.find_map(|path| match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
         created => Some(created.map(|()| path)),
     });
     match created {
         Some(Ok(path)) => Ok(path),
-        Some(Err(error)) => {
-            Err(Failure::new(Exit::Failed, format!("cannot create a directory in {}: {error}: set TMPDIR", parent.display())))
-        }
-        None => Err(Failure::new(Exit::Failed, format!("{} is full of old demos: remove them", parent.display()))),
+        Some(Err(error)) => Err(Failure::new(
+            Exit::Failed,
+            format!("cannot create a directory in {}: {error}: set TMPDIR", parent.display()),
+        )),
+        None => Err(Failure::new(
+            Exit::Failed,
+            format!("{} is full of old demos: remove them", parent.display()),
+        )),
     }
 }

@@ -13,11 +13,16 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    /// From here on the signals that end a program only tell. Has to be called before other threads are started, since they
-    /// take over which signals are held back; programs that are started do not (std starts them with none).
+    /// From here on the signals that end a program only tell. Has to be called before other threads
+    /// are started, since they take over which signals are held back; programs that are started do
+    /// not (std starts them with none).
     pub(super) fn hold_back() -> Result<Interrupt, Failure> {
-        let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
-        held.thread_block().map_err(|error| Failure::new(Exit::Failed, format!("cannot hold back signals: {error}")))?;
+        let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT]
+            .into_iter()
+            .collect();
+        held.thread_block().map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot hold back signals: {error}"))
+        })?;
         let (sender, signals) = channel();
         std::thread::spawn(move || {
             // Ends when nobody asks any more; until then each signal is one message.
@@ -37,9 +42,10 @@ impl Interrupt {
     pub(super) fn pause(&self, time: Duration) -> Result<(), Failure> {
         match self.signals.recv_timeout(time) {
             Err(RecvTimeoutError::Timeout) => Ok(()),
-            Ok(_) | Err(RecvTimeoutError::Disconnected) => {
-                Err(Failure::new(Exit::Failed, "the demo was interrupted; its members are stopped and its files removed"))
-            }
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => Err(Failure::new(
+                Exit::Failed,
+                "the demo was interrupted; its members are stopped and its files removed",
+            )),
         }
     }
 

@@ -13,7 +13,8 @@ const PACE: u64 = 350;
 /// The one line that only some members have.
 pub(super) const RARE: &str = "deadlock detected";
 
-/// The log of the member of this number, its last line written at `now` (milliseconds since the Unix epoch).
+/// The log of the member of this number, its last line written at `now` (milliseconds since the
+/// Unix epoch).
 pub(super) fn log(number: u64, now: u64) -> String {
     let mut dice = Dice(number);
     let mut log = String::new();
@@ -22,7 +23,9 @@ pub(super) fn log(number: u64, now: u64) -> String {
         time += dice.below(2 * PACE);
         let text = match line {
             // Late in the logs of every third member.
-            3700 if number % 3 == 1 => format!("ERROR db      {RARE}, transaction rolled back table=orders"),
+            3700 if number % 3 == 1 => {
+                format!("ERROR db      {RARE}, transaction rolled back table=orders")
+            }
             _ => text(&mut dice),
         };
         // Writing to a string does not fail.
@@ -41,18 +44,25 @@ fn text(dice: &mut Dice) -> String {
         880..950 => format!("INFO  http    POST {path} 303 client={client} took={took}ms"),
         950..985 => format!("WARN  db      slow query took={}ms table=orders", took * 20),
         985..993 => format!("WARN  http    GET {path} 429 client={client} too many requests"),
-        993..997 => format!("ERROR http    POST {path} 502 client={client} upstream timed out after 5000ms"),
-        _ => format!("ERROR payment card refused code={} client={client}", dice.pick(&["05", "51", "54"])),
+        993..997 => {
+            format!("ERROR http    POST {path} 502 client={client} upstream timed out after 5000ms")
+        }
+        _ => format!(
+            "ERROR payment card refused code={} client={client}",
+            dice.pick(&["05", "51", "54"])
+        ),
     }
 }
 
-/// Numbers that look random enough for a log (a linear congruential generator with Knuth's MMIX constants).
+/// Numbers that look random enough for a log (a linear congruential generator with Knuth's MMIX
+/// constants).
 struct Dice(u64);
 
 impl Dice {
     /// A number from 0 to `bound` - 1.
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound.max(1)
     }
 

@@ -14,7 +14,8 @@ use crate::exit::{Exit, Failure};
 /// How often an interruption is looked for while waiting.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// When the lists are asked as well: a member that had to come back into the group has taken the change over without an event.
+/// When the lists are asked as well: a member that had to come back into the group has taken the
+/// change over without an event.
 const ASK_AFTER: Duration = Duration::from_secs(4);
 
 /// A change that arrived at one member.
@@ -35,7 +36,8 @@ impl Watch {
     pub(super) fn over(members: &[Member]) -> Result<Watch, Failure> {
         let (sender, arrivals) = channel();
         for member in members {
-            let connection = Connection::ask(&member.daemon(), &Request::Events, Patience::Endless)?;
+            let connection =
+                Connection::ask(&member.daemon(), &Request::Events, Patience::Endless)?;
             let (name, sender) = (member.name.clone(), sender.clone());
             std::thread::spawn(move || follow(connection, &name, &sender));
         }
@@ -43,8 +45,8 @@ impl Watch {
         Ok(Watch { arrivals, daemons })
     }
 
-    /// Waits until a member is seen in this standing by so many others, or until the limit has passed. Returns who saw it and how
-    /// long after `start`, in the order of arrival.
+    /// Waits until a member is seen in this standing by so many others, or until the limit has
+    /// passed. Returns who saw it and how long after `start`, in the order of arrival.
     pub(super) fn collect(
         &self,
         (name, status): (&str, MemberStatus),
@@ -56,16 +58,25 @@ impl Watch {
         while seen.len() < number && start.elapsed() < limit {
             match self.arrivals.recv_timeout(LOOK) {
                 Ok(Arrival { at, member, event }) => {
-                    let wanted = event.status == status && event.member.name == name && member != name && at >= start;
+                    let wanted = event.status == status
+                        && event.member.name == name
+                        && member != name
+                        && at >= start;
                     if wanted && seen.iter().all(|(other, _)| *other != member) {
                         seen.push((member, at - start));
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if start.elapsed() > ASK_AFTER => {
-                    let missing =
-                        |(member, _): &&(String, Daemon)| *member != name && seen.iter().all(|(other, _)| other != member);
-                    let listed = self.daemons.iter().filter(missing).filter(|(_, daemon)| lists(daemon, name, status));
-                    let late: Vec<_> = listed.map(|(member, _)| (member.clone(), start.elapsed())).collect();
+                    let missing = |(member, _): &&(String, Daemon)| {
+                        *member != name && seen.iter().all(|(other, _)| other != member)
+                    };
+                    let listed = self
+                        .daemons
+                        .iter()
+                        .filter(missing)
+                        .filter(|(_, daemon)| lists(daemon, name, status));
+                    let late: Vec<_> =
+                        listed.map(|(member, _)| (member.clone(), start.elapsed())).collect();
                     seen.extend(late);
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -38,7 +38,8 @@ impl Runner {
         Runner { queue: Some(queue), thread: Some(thread), missed: 0 }
     }
 
-    /// Hands over a change. When too many wait, it is missed; the next that is not is preceded by how many were.
+    /// Hands over a change. When too many wait, it is missed; the next that is not is preceded by
+    /// how many were.
     pub(super) fn hand(&mut self, told: Told) -> Result<(), Failure> {
         let until = match &told {
             Told::Event(event) => event.time,
@@ -53,7 +54,9 @@ impl Runner {
             self.missed = 0;
         }
         if !self.offer(told)? {
-            complain(&format!("{QUEUE} changes wait for the command already: the next ones are missed"));
+            complain(&format!(
+                "{QUEUE} changes wait for the command already: the next ones are missed"
+            ));
             self.missed = 1;
         }
         Ok(())
@@ -64,9 +67,10 @@ impl Runner {
         match self.queue.as_ref().map(|queue| queue.try_send(told)) {
             Some(Ok(())) => Ok(true),
             Some(Err(TrySendError::Full(_))) => Ok(false),
-            Some(Err(TrySendError::Disconnected(_))) | None => {
-                Err(Failure::new(Exit::Failed, "the commands cannot be run any more: run memberctl again"))
-            }
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(Failure::new(
+                Exit::Failed,
+                "the commands cannot be run any more: run memberctl again",
+            )),
         }
     }
 }
@@ -98,7 +102,8 @@ fn run(command: &str, limit: Duration, told: &Told) -> Result<(), String> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).envs(environment(told)).stdin(Stdio::piped());
     // Its own process group, so that what it has started ends with it.
-    let mut child = shell.process_group(0).spawn().map_err(|error| format!("was not run: {error}"))?;
+    let mut child =
+        shell.process_group(0).spawn().map_err(|error| format!("was not run: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // Less than a pipe holds; a command need not read it.
         let _ = stdin.write_all(json.as_bytes());
@@ -118,7 +123,10 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
                     let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
                 }
                 let _ = child.wait();
-                return Err(format!("was killed after {} s: see --exec-timeout", limit.as_secs_f32()));
+                return Err(format!(
+                    "was killed after {} s: see --exec-timeout",
+                    limit.as_secs_f32()
+                ));
             }
             Ok(None) => std::thread::sleep(pause),
             Err(error) => return Err(format!("cannot be waited for: {error}")),
@@ -142,7 +150,11 @@ fn environment(told: &Told) -> Vec<(String, String)> {
     .collect::<Vec<_>>();
     if let Told::Event(event) = told {
         let tags = event.member.tags.iter();
-        variables.extend(tags.map(|(key, value)| (format!("MEMBERD_TAG_{}", word(key)), words::printable(value))));
+        variables.extend(
+            tags.map(|(key, value)| {
+                (format!("MEMBERD_TAG_{}", word(key)), words::printable(value))
+            }),
+        );
     }
     variables
 }

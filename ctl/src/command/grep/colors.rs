@@ -10,15 +10,17 @@ impl Capabilities {
     /// From `GREP_COLORS`, and the older `GREP_COLOR` for matches.
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Capabilities {
         let mut capabilities = Capabilities::default();
-        if let Some(color) = variable("GREP_COLOR").filter(|color| !color.is_empty() && is_color(color)) {
+        if let Some(color) =
+            variable("GREP_COLOR").filter(|color| !color.is_empty() && is_color(color))
+        {
             capabilities.matches(&color);
         }
         capabilities.parse(&variable("GREP_COLORS").unwrap_or_default());
         capabilities
     }
 
-    /// `name=value:name:...`. Unknown names are passed over; at the first value that is no colour the rest is left alone, so that
-    /// nothing else can reach the terminal.
+    /// `name=value:name:...`. Unknown names are passed over; at the first value that is no colour
+    /// the rest is left alone, so that nothing else can reach the terminal.
     fn parse(&mut self, text: &str) {
         for capability in text.split(':') {
             match capability.split_once('=') {
@@ -107,7 +109,10 @@ mod tests {
         for text in ["fn=1\u{1b}[2J:ln=9", "=1:ln=9", "fn=red:ln=9", "fn=1=2:ln=9"] {
             assert_eq!(read(text, ""), GrepColors::default(), "{text:?}");
         }
-        assert_eq!(read("fn=1:ln=x:se=2", ""), GrepColors { file_name: "1".to_owned(), ..GrepColors::default() });
+        assert_eq!(
+            read("fn=1:ln=x:se=2", ""),
+            GrepColors { file_name: "1".to_owned(), ..GrepColors::default() }
+        );
         assert_eq!(read("", "1m"), GrepColors::default());
     }
 }

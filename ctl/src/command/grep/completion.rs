@@ -1,4 +1,5 @@
-//! grep's options as the shells' completions are made of. grep's own table reads the command line; this is what it looks like from outside.
+//! grep's options as the shells' completions are made of. grep's own table reads the command line;
+//! this is what it looks like from outside.
 
 use clap::{Arg, ArgAction, ValueHint};
 
@@ -8,12 +9,19 @@ use super::flags::{Argument, Flag, GREPS, OURS};
 /// The command with all options that it takes.
 pub(crate) fn command() -> clap::Command {
     let options = GREPS.iter().chain(OURS);
-    let args = options.filter(|entry| !matches!(entry.0, Flag::Refused(_))).map(|(_, letters, names, argument)| {
-        let long = names.first().copied();
-        let arg = Arg::new(long.unwrap_or(letters)).long(long).help(long.and_then(explanation));
-        let arg = arg.short(letters.chars().next()).visible_short_aliases(letters.chars().skip(1));
-        with_value(arg.visible_aliases(names.iter().skip(1).copied()), long.unwrap_or_default(), *argument)
-    });
+    let args = options.filter(|entry| !matches!(entry.0, Flag::Refused(_))).map(
+        |(_, letters, names, argument)| {
+            let long = names.first().copied();
+            let arg = Arg::new(long.unwrap_or(letters)).long(long).help(long.and_then(explanation));
+            let arg =
+                arg.short(letters.chars().next()).visible_short_aliases(letters.chars().skip(1));
+            with_value(
+                arg.visible_aliases(names.iter().skip(1).copied()),
+                long.unwrap_or_default(),
+                *argument,
+            )
+        },
+    );
     let operands = [Arg::new("PATTERN"), Arg::new("FILE").num_args(0..)];
     clap::Command::new("grep").disable_help_flag(true).args(args).args(operands)
 }
@@ -39,8 +47,11 @@ const EXPLANATIONS: usize = 28;
 
 /// What the help says of an option in the option's own line.
 fn explanation(long: &str) -> Option<&'static str> {
-    let is_long = |word: &str| word.split(['=', '[']).next().and_then(|word| word.strip_prefix("--")) == Some(long);
+    let is_long = |word: &str| {
+        word.split(['=', '[']).next().and_then(|word| word.strip_prefix("--")) == Some(long)
+    };
     let lines = HELP.lines().filter_map(|line| line.split_at_checked(EXPLANATIONS));
-    let (_, words) = lines.into_iter().find(|(options, _)| options.split([' ', ',']).any(is_long))?;
+    let (_, words) =
+        lines.into_iter().find(|(options, _)| options.split([' ', ',']).any(is_long))?;
     Some(words.trim_end_matches([',', ';', ':']))
 }

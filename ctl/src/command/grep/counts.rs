@@ -22,8 +22,16 @@ pub(super) struct Counts {
 
 impl Counts {
     /// None when nothing is to be added up.
-    pub(super) fn new(request: &GrepRequest, View { count_by: by, total, .. }: View) -> Option<Counts> {
-        (by.is_some() || total).then(|| Counts { by, total, named: !request.printing.no_names, files: BTreeMap::new() })
+    pub(super) fn new(
+        request: &GrepRequest,
+        View { count_by: by, total, .. }: View,
+    ) -> Option<Counts> {
+        (by.is_some() || total).then(|| Counts {
+            by,
+            total,
+            named: !request.printing.no_names,
+            files: BTreeMap::new(),
+        })
     }
 
     /// Whether the members' own counts are printed as they come.
@@ -42,8 +50,9 @@ impl Counts {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (path, count, after) = first(member, rest)
-                .ok_or_else(|| Failure::new(Exit::Failed, format!("{member} sent what is no count of lines")))?;
+            let (path, count, after) = first(member, rest).ok_or_else(|| {
+                Failure::new(Exit::Failed, format!("{member} sent what is no count of lines"))
+            })?;
             *self.files.entry(path.to_vec()).or_default() += count;
             rest = after;
         }
@@ -65,8 +74,14 @@ impl Counts {
         });
         let by_member: BTreeMap<&str, u64> = searched.collect();
         match self.by {
-            Some(CountBy::Member) => by_member.iter().for_each(|(name, count)| line(name.as_bytes(), *count, &mut lines)),
-            Some(CountBy::File) => self.files.iter().for_each(|(path, count)| line(path, *count, &mut lines)),
+            Some(CountBy::Member) => {
+                by_member
+                    .iter()
+                    .for_each(|(name, count)| line(name.as_bytes(), *count, &mut lines));
+            }
+            Some(CountBy::File) => {
+                self.files.iter().for_each(|(path, count)| line(path, *count, &mut lines));
+            }
             None => {}
         }
         if self.total {
@@ -86,7 +101,8 @@ fn line(name: &[u8], count: u64, lines: &mut Vec<u8>) {
     lines.extend_from_slice(format!("{count}\n").as_bytes());
 }
 
-/// The first count of a member's: its path, the count, and what follows. The name ends with a NUL byte, or else with a colon.
+/// The first count of a member's: its path, the count, and what follows. The name ends with a NUL
+/// byte, or else with a colon.
 fn first<'b>(member: &str, bytes: &'b [u8]) -> Option<(&'b [u8], u64, &'b [u8])> {
     let bytes = bytes.strip_prefix(member.as_bytes())?.strip_prefix(b":")?;
     let place = |bytes: &[u8], byte| bytes.iter().position(|other| *other == byte);
@@ -134,7 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_no_count_is_refused() {
-        for bytes in [&b"vm2:/a:1\n"[..], b"vm1:/a:1", b"vm1:/a:x\n", b"vm1:/a", b"vm1:/a\x00", b"\n"] {
+        for bytes in
+            [&b"vm2:/a:1\n"[..], b"vm1:/a:1", b"vm1:/a:x\n", b"vm1:/a", b"vm1:/a\x00", b"\n"]
+        {
             assert!(counts(Some(CountBy::File), false).take("vm1", bytes).is_err(), "{bytes:?}");
         }
     }

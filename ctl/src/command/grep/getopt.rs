@@ -44,13 +44,16 @@ fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<
     let written = format!("--{full}");
     let value = match (argument, value) {
         (Bare, Some(_)) => return Err(format!("option '{written}' doesn't allow an argument")),
-        (Required, None) => Some(rest.next().ok_or_else(|| format!("option '{written}' requires an argument"))?),
+        (Required, None) => {
+            Some(rest.next().ok_or_else(|| format!("option '{written}' requires an argument"))?)
+        }
         (_, value) => value,
     };
     Ok(Piece::Option(*option, written, value))
 }
 
-/// The entry of a long name: the one of just that name, or else the only one of grep's that begins so.
+/// The entry of a long name: the one of just that name, or else the only one of grep's that begins
+/// so.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let names = || GREPS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
     let ours = OURS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
@@ -60,16 +63,24 @@ fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let candidates: Vec<_> = names().filter(|(long, _)| long.starts_with(name)).collect();
     match candidates.as_slice() {
         [] => Err(format!("unrecognized option '--{name}'")),
-        [first, others @ ..] if others.iter().all(|other| std::ptr::eq(other.1, first.1)) => Ok(*first),
+        [first, others @ ..] if others.iter().all(|other| std::ptr::eq(other.1, first.1)) => {
+            Ok(*first)
+        }
         _ => {
-            let list: Vec<String> = candidates.iter().map(|(long, _)| format!("'--{long}'")).collect();
+            let list: Vec<String> =
+                candidates.iter().map(|(long, _)| format!("'--{long}'")).collect();
             Err(format!("option '--{name}' is ambiguous; possibilities: {}", list.join(" ")))
         }
     }
 }
 
-/// `inA3`: options without an argument, and at the end perhaps one with its argument, which may also be the next one on the line.
-fn short_options(cluster: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>, pieces: &mut Vec<Piece>) -> Result<(), String> {
+/// `inA3`: options without an argument, and at the end perhaps one with its argument, which may
+/// also be the next one on the line.
+fn short_options(
+    cluster: &[u8],
+    rest: &mut impl Iterator<Item = Vec<u8>>,
+    pieces: &mut Vec<Piece>,
+) -> Result<(), String> {
     let mut cluster = cluster;
     while let [letter, after @ ..] = cluster {
         if letter.is_ascii_digit() {
@@ -80,8 +91,11 @@ fn short_options(cluster: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>, piece
             continue;
         }
         let name = first_character(cluster);
-        let (option, _, _, argument) =
-            GREPS.iter().chain(OURS).find(|entry| entry.1.contains(name)).ok_or_else(|| format!("invalid option -- '{name}'"))?;
+        let (option, _, _, argument) = GREPS
+            .iter()
+            .chain(OURS)
+            .find(|entry| entry.1.contains(name))
+            .ok_or_else(|| format!("invalid option -- '{name}'"))?;
         let written = format!("-{name}");
         if *argument == Bare {
             pieces.push(Piece::Option(*option, written, None));

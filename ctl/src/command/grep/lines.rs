@@ -19,7 +19,11 @@ pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 /// In grep's words, when it cannot be read.
 pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let shown = String::from_utf8_lossy(name);
-    let read = if name == b"-" { read(io::stdin().lock()) } else { File::open(OsStr::from_bytes(name)).and_then(read) };
+    let read = if name == b"-" {
+        read(io::stdin().lock())
+    } else {
+        File::open(OsStr::from_bytes(name)).and_then(read)
+    };
     let bytes = read.map_err(|error| format!("{shown}: {}", reason(&error)))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("{shown}: longer than {MAX_FILE_BYTES} bytes"));

@@ -2,11 +2,15 @@
 
 use memberd_control::grep::GrepCharacters;
 
-/// What bytes stand for: in `C` and `POSIX`, and in locales with another encoding than UTF-8, each is a character.
+/// What bytes stand for: in `C` and `POSIX`, and in locales with another encoding than UTF-8, each
+/// is a character.
 ///
 /// Whether this machine has the locale is not looked at: it is the members that search.
 pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepCharacters {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| variable(name)).find(|value| !value.is_empty());
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(|name| variable(name))
+        .find(|value| !value.is_empty());
     match set.as_deref() {
         None | Some("C" | "POSIX") => GrepCharacters::Bytes,
         Some(locale) => match encoding(locale) {
@@ -21,7 +25,13 @@ pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepChara
 fn encoding(locale: &str) -> Option<String> {
     let name = locale.split('@').next().unwrap_or_default();
     let (_, encoding) = name.split_once('.')?;
-    Some(encoding.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect())
+    Some(
+        encoding
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -45,7 +55,9 @@ mod tests {
             ("C", "C.UTF-8", "C.UTF-8", GrepCharacters::Bytes),
         ] {
             let variable = |name: &str| {
-                let value = [("LC_ALL", all), ("LC_CTYPE", kind), ("LANG", lang)].into_iter().find(|(known, _)| *known == name);
+                let value = [("LC_ALL", all), ("LC_CTYPE", kind), ("LANG", lang)]
+                    .into_iter()
+                    .find(|(known, _)| *known == name);
                 value.map(|(_, value)| value.to_owned())
             };
             assert_eq!(characters(variable), expected, "{all:?} {kind:?} {lang:?}");

@@ -47,7 +47,8 @@ impl From<String> for Wrong {
 pub(super) struct Surroundings {
     /// Whether colour is wanted where it is left to us.
     pub(super) terminal: bool,
-    /// Whether names are aligned where they can be: for a person, whose terminal standard output is.
+    /// Whether names are aligned where they can be: for a person, whose terminal standard output
+    /// is.
     pub(super) aligned: bool,
     /// The locale's characters.
     pub(super) characters: GrepCharacters,
@@ -60,7 +61,12 @@ impl Surroundings {
     pub(super) fn here(terminal: bool) -> Surroundings {
         let variable = |name: &str| std::env::var(name).ok();
         let aligned = std::io::stdout().is_terminal();
-        Surroundings { terminal, aligned, characters: locale::characters(variable), colors: Capabilities::read(variable) }
+        Surroundings {
+            terminal,
+            aligned,
+            characters: locale::characters(variable),
+            colors: Capabilities::read(variable),
+        }
     }
 }
 
@@ -103,19 +109,27 @@ impl Options {
             Piece::Operand(operand) => self.operands.push(operand),
             Piece::Digits(digits) => self.around = Some(context(&digits)?),
             Piece::Option(Flag::Refused(reason), written, _) => {
-                return Err(format!("option '{written}' is not supported by memberctl: {reason}").into());
+                return Err(
+                    format!("option '{written}' is not supported by memberctl: {reason}").into()
+                );
             }
             Piece::Option(Flag::Basic, ..) => self.set_syntax(GrepSyntax::Basic)?,
             Piece::Option(Flag::Extended, ..) => self.set_syntax(GrepSyntax::Extended)?,
             Piece::Option(Flag::Fixed, ..) => self.set_syntax(GrepSyntax::Fixed)?,
             Piece::Option(Flag::Perl, ..) => self.set_syntax(GrepSyntax::Perl)?,
-            Piece::Option(Flag::Pattern, _, Some(value)) => self.patterns().extend(lines::of_text(&value)),
+            Piece::Option(Flag::Pattern, _, Some(value)) => {
+                self.patterns().extend(lines::of_text(&value));
+            }
             Piece::Option(Flag::PatternFile, _, Some(value)) => {
                 let read = lines::of_file(&value).map_err(Wrong::File)?;
                 self.patterns().extend(read);
             }
-            Piece::Option(Flag::GroupSeparator, _, Some(value)) => self.request.printing.group_separator = Some(value),
-            Piece::Option(Flag::Ours(option), _, value) => self.ours.take(option, value.map(text).transpose()?)?,
+            Piece::Option(Flag::GroupSeparator, _, Some(value)) => {
+                self.request.printing.group_separator = Some(value);
+            }
+            Piece::Option(Flag::Ours(option), _, value) => {
+                self.ours.take(option, value.map(text).transpose()?)?;
+            }
             Piece::Option(flag, _, Some(value)) => self.take_value(flag, &text(value)?)?,
             Piece::Option(flag, _, None) => self.take_flag(flag),
         }
@@ -124,7 +138,10 @@ impl Options {
 
     /// A later one counts, but Perl's go with no other.
     fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
-        if self.syntax.is_some_and(|before| (before == GrepSyntax::Perl) != (syntax == GrepSyntax::Perl)) {
+        if self
+            .syntax
+            .is_some_and(|before| (before == GrepSyntax::Perl) != (syntax == GrepSyntax::Perl))
+        {
             return Err("conflicting matchers specified".to_owned());
         }
         self.syntax = Some(syntax);
@@ -162,7 +179,8 @@ impl Options {
             Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
-            // The first holds anyway, the next were seen to before, the others never come without a value.
+            // The first holds anyway, the next were seen to before, the others never come without a
+            // value.
             Flag::Granted
             | Flag::Refused(_)
             | Flag::Ours(_)
@@ -248,7 +266,8 @@ impl Options {
 
 /// An argument that must be text: numbers, words and globs.
 fn text(argument: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(argument).map_err(|error| format!("{}: not valid UTF-8", String::from_utf8_lossy(error.as_bytes())))
+    String::from_utf8(argument)
+        .map_err(|error| format!("{}: not valid UTF-8", String::from_utf8_lossy(error.as_bytes())))
 }
 
 /// `--binary-files=TYPE`
@@ -279,7 +298,8 @@ fn context(text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("{text}: invalid context length argument"))
 }
 
-/// A number as strtoimax(3) takes it, without anything after it; what is out of range becomes the nearest there is.
+/// A number as strtoimax(3) takes it, without anything after it; what is out of range becomes the
+/// nearest there is.
 fn number(text: &str) -> Option<i64> {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text.strip_prefix('-') {

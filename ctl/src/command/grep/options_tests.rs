@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax};
+use memberd_control::grep::{
+    GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax,
+};
 
 use super::super::flags::{Flag, GREPS, OURS};
 use super::{Command, Surroundings, Wrong};
@@ -34,7 +36,10 @@ fn search(line: &[&str]) -> GrepRequest {
 
 fn request(patterns: &[&str], change: impl FnOnce(&mut GrepRequest)) -> GrepRequest {
     let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
-    let mut request = GrepRequest { pattern: GrepPattern { patterns, ..GrepPattern::default() }, ..GrepRequest::default() };
+    let mut request = GrepRequest {
+        pattern: GrepPattern { patterns, ..GrepPattern::default() },
+        ..GrepRequest::default()
+    };
     change(&mut request);
     request
 }
@@ -88,7 +93,9 @@ fn each_option_asks_for_what_grep_means_by_it() {
         (&["--group-separator=XX", "p"], |r| r.printing.group_separator = Some(b"XX".to_vec())),
         (&["--group-separator", "", "p"], |r| r.printing.group_separator = Some(vec![])),
         (&["--no-group-separator", "p"], |r| r.printing.group_separator = None),
-        (&["--include=*.log", "--include", "x", "p"], |r| r.files.include = vec!["*.log".to_owned(), "x".to_owned()]),
+        (&["--include=*.log", "--include", "x", "p"], |r| {
+            r.files.include = vec!["*.log".to_owned(), "x".to_owned()];
+        }),
         (&["--exclude=*.log", "p"], |r| r.files.exclude = vec!["*.log".to_owned()]),
         (&["-A0", "p"], |r| r.printing.after_context = Some(0)),
     ];
@@ -131,7 +138,11 @@ fn context_comes_from_the_particular_option_and_else_from_the_general_one() {
         (&["-A", "99999999999999999999", "p"], None, Some(u32::MAX)),
     ] {
         let request = search(line);
-        assert_eq!((request.printing.before_context, request.printing.after_context), (before, after), "{line:?}");
+        assert_eq!(
+            (request.printing.before_context, request.printing.after_context),
+            (before, after),
+            "{line:?}"
+        );
     }
 }
 
@@ -153,7 +164,11 @@ fn patterns_come_from_options_or_the_first_operand_and_are_split_at_newlines() {
         (&["p", "-"], &["p"], &["-"]),
     ] {
         let request = search(line);
-        assert_eq!(request.pattern.patterns, patterns.iter().map(|pattern| pattern.as_bytes()).collect::<Vec<_>>(), "{line:?}");
+        assert_eq!(
+            request.pattern.patterns,
+            patterns.iter().map(|pattern| pattern.as_bytes()).collect::<Vec<_>>(),
+            "{line:?}"
+        );
         assert_eq!(request.files.globs, files, "{line:?}");
     }
 }
@@ -217,7 +232,10 @@ fn what_is_wrong_is_said_in_greps_words() {
         (&["-ik", "p"], "invalid option -- 'k'"),
         (&["-é", "p"], "invalid option -- 'é'"),
         (&["--foo", "p"], "unrecognized option '--foo'"),
-        (&["--co", "p"], "option '--co' is ambiguous; possibilities: '--context' '--color' '--colour' '--count'"),
+        (
+            &["--co", "p"],
+            "option '--co' is ambiguous; possibilities: '--context' '--color' '--colour' '--count'",
+        ),
         (&["--count=3", "p"], "option '--count' doesn't allow an argument"),
         (&["--regexp"], "option '--regexp' requires an argument"),
         (&["-e"], "option requires an argument -- 'e'"),
@@ -237,10 +255,18 @@ fn what_is_wrong_is_said_in_greps_words() {
 #[test]
 fn perls_patterns_go_with_no_others_and_there_is_only_one() {
     for line in [&["-P", "-E", "p"][..], &["-F", "-P", "p"], &["-PG", "p"]] {
-        assert_eq!(parse(&arguments(line), false), Err("conflicting matchers specified".to_owned()), "{line:?}");
+        assert_eq!(
+            parse(&arguments(line), false),
+            Err("conflicting matchers specified".to_owned()),
+            "{line:?}"
+        );
     }
     for line in [&["-P", "-e", "a", "-e", "b"][..], &["-P", "a\nb"]] {
-        assert_eq!(parse(&arguments(line), false), Err("the -P option only supports a single pattern".to_owned()), "{line:?}");
+        assert_eq!(
+            parse(&arguments(line), false),
+            Err("the -P option only supports a single pattern".to_owned()),
+            "{line:?}"
+        );
     }
 }
 
@@ -253,7 +279,10 @@ fn patterns_come_from_files_as_well() {
         path.to_str().unwrap().to_owned()
     };
     let (patterns, empty) = (file("patterns", b"a\n\xff\n"), file("empty", b""));
-    assert_eq!(search(&["-f", &patterns, "-e", "b", "f"]).pattern.patterns, [&b"a"[..], b"\xff", b"b"]);
+    assert_eq!(
+        search(&["-f", &patterns, "-e", "b", "f"]).pattern.patterns,
+        [&b"a"[..], b"\xff", b"b"]
+    );
     assert_eq!(search(&[&format!("--file={empty}"), "f"]).pattern.patterns, Vec::<Vec<u8>>::new());
     let globs = file("globs", b"*.gz\nx\n");
     assert_eq!(search(&["--exclude-from", &globs, "p"]).files.exclude, ["*.gz", "x"]);
@@ -272,7 +301,10 @@ fn what_would_mean_nothing_is_refused_by_name() {
         (&["-X", "egrep", "p"], "-X"),
     ] {
         let words = parse(&arguments(line), false).unwrap_err();
-        assert!(words.starts_with(&format!("option '{name}' is not supported by memberctl: ")), "{line:?} {words}");
+        assert!(
+            words.starts_with(&format!("option '{name}' is not supported by memberctl: ")),
+            "{line:?} {words}"
+        );
     }
 }
 
@@ -286,8 +318,11 @@ fn a_pattern_may_be_any_bytes_and_a_file_must_be_text() {
 
 #[test]
 fn the_locale_goes_with_the_patterns() {
-    let surroundings = Surroundings { characters: GrepCharacters::Bytes, ..Surroundings::default() };
-    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else { panic!("no search") };
+    let surroundings =
+        Surroundings { characters: GrepCharacters::Bytes, ..Surroundings::default() };
+    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else {
+        panic!("no search")
+    };
     assert_eq!(request.pattern.characters, GrepCharacters::Bytes);
 }
 
@@ -300,9 +335,13 @@ fn names_are_aligned_on_a_terminal_unless_programs_read_them() {
             other => panic!("{line:?}: {other:?}"),
         }
     };
-    for line in
-        [&["x"][..], &["-n", "-c", "x"], &["--merge", "x"], &["--count-by", "member", "x"], &["-A1", "--color=always", "x"]]
-    {
+    for line in [
+        &["x"][..],
+        &["-n", "-c", "x"],
+        &["--merge", "x"],
+        &["--count-by", "member", "x"],
+        &["-A1", "--color=always", "x"],
+    ] {
         assert_eq!((width(line, true), width(line, false)), (Some(0), None), "{line:?}");
     }
     for line in [&["-h", "x"][..], &["-Z", "x"], &["--json", "x"], &["--count-by", "file", "x"]] {
@@ -312,15 +351,25 @@ fn names_are_aligned_on_a_terminal_unless_programs_read_them() {
 
 #[test]
 fn the_help_and_with_it_the_manual_name_every_option() {
-    let words: Vec<&str> = crate::command::grep::HELP.split([' ', '\n', ',', '=', '[', ']', ';', '.', ':', '(', ')']).collect();
-    // What is refused, and the second names that grep keeps for old scripts, its own help leaves out as well.
+    let words: Vec<&str> = crate::command::grep::HELP
+        .split([' ', '\n', ',', '=', '[', ']', ';', '.', ':', '(', ')'])
+        .collect();
+    // What is refused, and the second names that grep keeps for old scripts, its own help leaves
+    // out as well.
     let silent = ["--fixed-regexp", "--colour", "--unix-byte-offsets"];
     for (flag, letters, names, _) in GREPS.iter().chain(OURS) {
         if matches!(flag, Flag::Refused(_)) {
             continue;
         }
-        for option in letters.chars().map(|letter| format!("-{letter}")).chain(names.iter().map(|name| format!("--{name}"))) {
-            assert!(words.contains(&option.as_str()) || silent.contains(&option.as_str()), "{option}");
+        for option in letters
+            .chars()
+            .map(|letter| format!("-{letter}"))
+            .chain(names.iter().map(|name| format!("--{name}")))
+        {
+            assert!(
+                words.contains(&option.as_str()) || silent.contains(&option.as_str()),
+                "{option}"
+            );
         }
     }
 }

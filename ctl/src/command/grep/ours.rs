@@ -56,7 +56,11 @@ impl Ours {
         match option {
             Our::On => self.on.extend(globs("--on", &value)?),
             Our::NotOn => self.not_on.extend(globs("--not-on", &value)?),
-            Our::Tag => self.tags.push(value.parse().map_err(|error: TagFilterError| format!("option '--tag': {error}"))?),
+            Our::Tag => self.tags.push(
+                value
+                    .parse()
+                    .map_err(|error: TagFilterError| format!("option '--tag': {error}"))?,
+            ),
             Our::Rotated => self.rotated = true,
             Our::Since => self.since = Some(value),
             Our::Until => self.until = Some(value),
@@ -70,7 +74,11 @@ impl Ours {
                 self.view.count_by = Some(match value.as_str() {
                     "member" => CountBy::Member,
                     "file" => CountBy::File,
-                    _ => return Err(format!("invalid argument '{value}' for '--count-by': member or file")),
+                    _ => {
+                        return Err(format!(
+                            "invalid argument '{value}' for '--count-by': member or file"
+                        ));
+                    }
                 });
             }
             Our::Total => self.view.total = true,
@@ -85,7 +93,9 @@ impl Ours {
     /// When two options do not go together, or a time is none.
     pub(super) fn apply(self, request: &mut GrepRequest, now: &Zoned) -> Result<View, String> {
         if self.view.count_by.is_some() {
-            if request.printing.what != GrepPrint::Lines && request.printing.what != GrepPrint::Count {
+            if request.printing.what != GrepPrint::Lines
+                && request.printing.what != GrepPrint::Count
+            {
                 return Err(apart("--count-by", what(request)));
             }
             request.printing.what = GrepPrint::Count;
@@ -105,7 +115,8 @@ impl Ours {
         }
         request.printing.by_time = self.merge;
         self.check(request)?;
-        request.files.journal = self.journal.then_some(GrepJournal { units: self.units, priority: self.priority });
+        request.files.journal =
+            self.journal.then_some(GrepJournal { units: self.units, priority: self.priority });
         // File names may hold anything but a NUL byte, so that counts can be told from them.
         request.printing.null_after_names |= self.view.count_by == Some(CountBy::File);
         Ok(self.view)
@@ -115,9 +126,12 @@ impl Ours {
     fn check(&self, request: &GrepRequest) -> Result<(), String> {
         let GrepRequest { files, printing, .. } = request;
         let what = what(request);
-        let first = |options: &[(bool, &'static str)]| options.iter().find(|(given, _)| *given).map(|(_, option)| *option);
+        let first = |options: &[(bool, &'static str)]| {
+            options.iter().find(|(given, _)| *given).map(|(_, option)| *option)
+        };
         let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
-        let counted = first(&[(self.view.count_by.is_some(), "--count-by"), (self.view.total, "--total")]);
+        let counted =
+            first(&[(self.view.count_by.is_some(), "--count-by"), (self.view.total, "--total")]);
         let against = |option: &str, others: &[Option<&str>]| match others.iter().flatten().next() {
             Some(other) => Err(apart(option, other)),
             None => Ok(()),
@@ -137,7 +151,10 @@ impl Ours {
                 &[
                     given(!files.globs.is_empty(), "FILE"),
                     given(self.rotated, "--rotated"),
-                    given(narrowed, if files.include.is_empty() { "--exclude" } else { "--include" }),
+                    given(
+                        narrowed,
+                        if files.include.is_empty() { "--exclude" } else { "--include" },
+                    ),
                 ],
             )?;
         }
@@ -171,10 +188,15 @@ impl Ours {
             )?;
         }
         if self.view.count_by.is_some() {
-            against("--count-by", &[given(printing.no_names, "-h"), given(printing.null_after_names, "-Z")])?;
+            against(
+                "--count-by",
+                &[given(printing.no_names, "-h"), given(printing.null_after_names, "-Z")],
+            )?;
         }
         match (files.since, files.until) {
-            (Some(since), Some(until)) if since >= until => Err("'--since' is not before '--until'".to_owned()),
+            (Some(since), Some(until)) if since >= until => {
+                Err("'--since' is not before '--until'".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -207,13 +229,17 @@ fn globs(option: &str, text: &str) -> Result<Vec<String>, String> {
 
 /// What journalctl(1) takes: a level of syslog by name or number, or two of them with `..` between.
 fn priority(text: String) -> Result<String, String> {
-    const LEVELS: [&str; 16] =
-        ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "0", "1", "2", "3", "4", "5", "6", "7"];
+    const LEVELS: [&str; 16] = [
+        "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "0", "1", "2", "3",
+        "4", "5", "6", "7",
+    ];
     let known = match text.split_once("..") {
         Some((from, to)) => LEVELS.contains(&from) && LEVELS.contains(&to),
         None => LEVELS.contains(&text.as_str()),
     };
-    known.then_some(()).ok_or_else(|| format!("invalid priority '{text}': one of {}, or FROM..TO", LEVELS[..8].join(", ")))?;
+    known.then_some(()).ok_or_else(|| {
+        format!("invalid priority '{text}': one of {}, or FROM..TO", LEVELS[..8].join(", "))
+    })?;
     Ok(text)
 }
 

@@ -34,24 +34,39 @@ fn each_option_asks_for_one_thing() {
         (&["--rotated", "x"], |r, _| r.files.rotated),
         (&["--follow", "x"], |r, _| r.files.follow),
         (&["--merge", "x"], |r, _| r.printing.by_time),
-        (&["--merge", "-o", "--since", "1h", "x"], |r, _| r.printing.by_time && r.files.since.is_some()),
-        (&["--merge", "-C2", "x"], |r, _| r.printing.by_time && r.printing.after_context == Some(2)),
-        (&["--follow", "-A", "3", "-i", "x"], |r, _| r.files.follow && r.printing.after_context == Some(3)),
+        (&["--merge", "-o", "--since", "1h", "x"], |r, _| {
+            r.printing.by_time && r.files.since.is_some()
+        }),
+        (&["--merge", "-C2", "x"], |r, _| {
+            r.printing.by_time && r.printing.after_context == Some(2)
+        }),
+        (&["--follow", "-A", "3", "-i", "x"], |r, _| {
+            r.files.follow && r.printing.after_context == Some(3)
+        }),
         (&["--json", "x"], |r, _| r.printing.json),
         (&["--json", "--color=always", "x"], |r, _| r.printing.json && r.printing.colors.is_none()),
         (&["--json", "-c", "x"], |r, _| r.printing.json && r.printing.what == GrepPrint::Count),
-        (&["--since", "@5", "--until", "@6.5", "x"], |r, _| (r.files.since, r.files.until) == (Some(5_000), Some(6_500))),
+        (&["--since", "@5", "--until", "@6.5", "x"], |r, _| {
+            (r.files.since, r.files.until) == (Some(5_000), Some(6_500))
+        }),
         (&["--journal", "--merge", "x"], |r, _| r.files.journal.is_some() && r.printing.by_time),
         (&["--journal", "x"], |r, _| r.files.journal == Some(GrepJournal::default())),
         (&["--follow", "--journal", "-m1", "-A1", "x"], |r, _| {
-            r.files.follow && r.files.journal.is_some() && r.printing.max_count == Some(1) && r.printing.after_context == Some(1)
+            r.files.follow
+                && r.files.journal.is_some()
+                && r.printing.max_count == Some(1)
+                && r.printing.after_context == Some(1)
         }),
         (&["x", "-u", "a.service", "-ub", "-perr", "--journal"], |r, _| {
             let units = vec!["a.service".to_owned(), "b".to_owned()];
             r.files.journal == Some(GrepJournal { units, priority: Some("err".to_owned()) })
         }),
-        (&["--count-by", "member", "x"], |r, v| r.printing.what == GrepPrint::Count && v.count_by == Some(CountBy::Member)),
-        (&["-c", "--count-by=file", "x"], |r, v| r.printing.null_after_names && v.count_by == Some(CountBy::File)),
+        (&["--count-by", "member", "x"], |r, v| {
+            r.printing.what == GrepPrint::Count && v.count_by == Some(CountBy::Member)
+        }),
+        (&["-c", "--count-by=file", "x"], |r, v| {
+            r.printing.null_after_names && v.count_by == Some(CountBy::File)
+        }),
         (&["-c", "--total", "x"], |_, v| v.total),
         (&["--count-by", "member", "--total", "x"], |_, v| v.total),
         (&["--stats", "x"], |_, v| v.stats),
@@ -87,22 +102,35 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         (&["-p", "err", "x"], "option '-p' needs '--journal'"),
         (
             &["-p", "loud", "--journal", "x"],
-            "invalid priority 'loud': one of emerg, alert, crit, err, warning, notice, info, debug, or FROM..TO",
+            "invalid priority 'loud': one of emerg, alert, crit, err, warning, notice, info, \
+            debug, or FROM..TO",
         ),
         (&["--journal", "x", "a.log"], "option '--journal' cannot be combined with 'FILE'"),
-        (&["--journal", "--rotated", "x"], "option '--journal' cannot be combined with '--rotated'"),
+        (
+            &["--journal", "--rotated", "x"],
+            "option '--journal' cannot be combined with '--rotated'",
+        ),
         (&["--merge", "--follow", "x"], "option '--merge' cannot be combined with '--follow'"),
         (&["--merge", "-c", "x"], "option '--merge' cannot be combined with '-c'"),
         (&["--merge", "-q", "x"], "option '--merge' cannot be combined with '-q'"),
         (&["--follow", "-c", "x"], "option '--follow' cannot be combined with '-c'"),
         (&["--follow", "-l", "x"], "option '--follow' cannot be combined with '-l'"),
         (&["--follow", "-q", "x"], "option '--follow' cannot be combined with '-q'"),
-        (&["--journal", "--merge", "--follow", "x"], "option '--merge' cannot be combined with '--follow'"),
-        (&["--follow", "--since", "1h", "x"], "option '--follow' cannot be combined with '--since'"),
+        (
+            &["--journal", "--merge", "--follow", "x"],
+            "option '--merge' cannot be combined with '--follow'",
+        ),
+        (
+            &["--follow", "--since", "1h", "x"],
+            "option '--follow' cannot be combined with '--since'",
+        ),
         (&["--follow", "--stats", "x"], "option '--follow' cannot be combined with '--stats'"),
         (&["--json", "-o", "x"], "option '--json' cannot be combined with '-o'"),
         (&["--json", "-h", "x"], "option '--json' cannot be combined with '-h'"),
-        (&["--json", "--count-by", "file", "x"], "option '--json' cannot be combined with '--count-by'"),
+        (
+            &["--json", "--count-by", "file", "x"],
+            "option '--json' cannot be combined with '--count-by'",
+        ),
         (&["--json", "-c", "--total", "x"], "option '--json' cannot be combined with '--total'"),
         (&["--count-by", "day", "x"], "invalid argument 'day' for '--count-by': member or file"),
         (&["--count-by", "file", "-l", "x"], "option '--count-by' cannot be combined with '-l'"),

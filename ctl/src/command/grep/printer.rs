@@ -5,7 +5,8 @@ use memberd_control::grep::GrepRequest;
 use crate::exit::Failure;
 use crate::output::{Output, Pipe};
 
-/// Passes the members' lines on, with a separator where the output goes over from one to another among context.
+/// Passes the members' lines on, with a separator where the output goes over from one to another
+/// among context.
 pub(super) struct Printer {
     output: Output,
     separator: Option<Vec<u8>>,

@@ -53,7 +53,11 @@ impl Drop for Progress {
 }
 
 fn line(asked: u64, answered: u64, bytes: u64) -> String {
-    format!("{answered} of {} answered, {} searched", words::count(asked, "member"), words::size(bytes))
+    format!(
+        "{answered} of {} answered, {} searched",
+        words::count(asked, "member"),
+        words::size(bytes)
+    )
 }
 
 #[cfg(test)]

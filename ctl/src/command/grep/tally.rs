@@ -37,9 +37,10 @@ impl Tally {
                 self.lost = true;
                 Some(format!("{member}: did not answer: {why}"))
             }
-            GrepOutcome::NotAsked { failed } => {
-                Some(format!("{member} failed {}: its logs are not searched", words::ago(*failed, words::now())))
-            }
+            GrepOutcome::NotAsked { failed } => Some(format!(
+                "{member} failed {}: its logs are not searched",
+                words::ago(*failed, words::now())
+            )),
         };
         self.members.push((member, outcome));
         words
@@ -55,18 +56,22 @@ impl Tally {
         self.matched
     }
 
-    /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines differ.
+    /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines
+    /// differ.
     pub(super) fn check_files(&mut self) -> Vec<String> {
         if !self.answered || self.lost {
             return Vec::new();
         }
         self.errors |= !self.nowhere.is_empty();
-        let words = |file| format!("{file}: no member offers such a file: see [logs] files in the settings");
+        let words = |file| {
+            format!("{file}: no member offers such a file: see [logs] files in the settings")
+        };
         self.nowhere.iter().map(words).collect()
     }
 
-    /// As GNU grep 3.8 has it, `-L` included: 0 is for a selected line, not for a name that was printed. Members that were not asked,
-    /// being dead, change nothing, unless there was nobody else to ask.
+    /// As GNU grep 3.8 has it, `-L` included: 0 is for a selected line, not for a name that was
+    /// printed. Members that were not asked, being dead, change nothing, unless there was nobody
+    /// else to ask.
     pub(super) fn status(&self, quiet: bool) -> Status {
         let nobody = !self.members.is_empty() && !self.answered;
         match self {

@@ -37,7 +37,8 @@ struct Member<'a> {
     answered: bool,
     #[serde(flatten)]
     searched: Searched,
-    /// Why it did not answer, or since when, in milliseconds since the Unix epoch, it is known to have failed.
+    /// Why it did not answer, or since when, in milliseconds since the Unix epoch, it is known to
+    /// have failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,8 @@ impl From<&GrepTotals> for Searched {
 
 /// The last object of `--json`, on one line.
 pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failure> {
-    let mut members: Vec<Member<'_>> = members.iter().map(|(name, outcome)| member(name, outcome)).collect();
+    let mut members: Vec<Member<'_>> =
+        members.iter().map(|(name, outcome)| member(name, outcome)).collect();
     members.sort_by_key(|member| member.member);
     let count = |which: fn(&&Member<'_>) -> bool| members.iter().filter(which).map(|_| 1).sum();
     json::text(&Totals {
@@ -69,7 +71,8 @@ pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failur
 
 /// The lines of `--stats`.
 pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
-    let mut members: Vec<Member<'_>> = members.iter().map(|(name, outcome)| member(name, outcome)).collect();
+    let mut members: Vec<Member<'_>> =
+        members.iter().map(|(name, outcome)| member(name, outcome)).collect();
     members.sort_by_key(|member| member.member);
     let answered = || members.iter().filter(|member| member.answered);
     let words = |name: &str, searched: Searched| {
@@ -82,16 +85,29 @@ pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
         )
     };
     let each = answered().map(|member| words(member.member, member.searched));
-    let all = format!("{} of {}", answered().count(), words::count(members.iter().map(|_| 1).sum(), "member"));
+    let all = format!(
+        "{} of {}",
+        answered().count(),
+        words::count(members.iter().map(|_| 1).sum(), "member")
+    );
     each.chain([words(&all, sum(answered().map(|member| member.searched)))]).collect()
 }
 
 fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {
-    let none = Member { member: name, asked: true, answered: false, searched: Searched::default(), lost: None, failed_at: None };
+    let none = Member {
+        member: name,
+        asked: true,
+        answered: false,
+        searched: Searched::default(),
+        lost: None,
+        failed_at: None,
+    };
     match outcome {
         GrepOutcome::Searched(totals) => Member { answered: true, searched: totals.into(), ..none },
         GrepOutcome::Lost(why) => Member { lost: Some(why), ..none },
-        GrepOutcome::NotAsked { failed } => Member { asked: false, failed_at: Some(*failed), ..none },
+        GrepOutcome::NotAsked { failed } => {
+            Member { asked: false, failed_at: Some(*failed), ..none }
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use crate::words;
 /// Makes a key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Generate {
-    /// A new file for it, which only its owner can read; without one the key goes to standard output
+    /// A new file for it, which only its owner can read; without one the key goes to standard
+    /// output
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -22,12 +23,16 @@ pub(crate) struct Generate {
 impl Generate {
     /// Writes a comment with the key's id, and the key.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::new(Exit::Failed, format!("cannot get random numbers: {error}"));
+        let failed = |error: io::Error| {
+            Failure::new(Exit::Failed, format!("cannot get random numbers: {error}"))
+        };
         let key = GroupKey::generate().map_err(failed)?;
         let comment = format!("# key {}, made {}\n", key.id(), words::timestamp(words::now()));
         let line = key.to_line();
         match &self.file {
-            Some(path) => write_new(path, &[&comment, &line]).map_err(|error| unwritten(path, &error)),
+            Some(path) => {
+                write_new(path, &[&comment, &line]).map_err(|error| unwritten(path, &error))
+            }
             None => {
                 let mut output = Output::new();
                 output.bytes(comment.as_bytes())?;
@@ -48,9 +53,10 @@ fn write_new(path: &Path, parts: &[&str]) -> io::Result<()> {
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Failed, format!("{path} exists already: to add a key to it, memberctl key generate >> {path}"))
-        }
+        ErrorKind::AlreadyExists => Failure::new(
+            Exit::Failed,
+            format!("{path} exists already: to add a key to it, memberctl key generate >> {path}"),
+        ),
         _ => Failure::new(Exit::Failed, format!("cannot write {path}: {error}")),
     }
 }

@@ -1,4 +1,5 @@
-//! `--format ansible`: what a dynamic inventory script answers to `--list`, with all variables, so that it is asked only once.
+//! `--format ansible`: what a dynamic inventory script answers to `--list`, with all variables, so
+//! that it is asked only once.
 //!
 //! <https://docs.ansible.com/ansible/latest/dev_guide/developing_inventory.html>
 
@@ -11,7 +12,8 @@ use serde::Serialize;
 use crate::exit::Failure;
 use crate::json;
 
-/// The group `memberd`, which has a group for each standing below it, a group `tag_KEY_VALUE` for each tag, and the variables of each host.
+/// The group `memberd`, which has a group for each standing below it, a group `tag_KEY_VALUE` for
+/// each tag, and the variables of each host.
 #[derive(Serialize)]
 struct Inventory<'a> {
     _meta: Meta<'a>,
@@ -69,7 +71,11 @@ pub(super) fn render(members: &[MemberRecord]) -> Result<String, Failure> {
     let children = groups.keys().cloned().collect();
     for member in members {
         for (key, value) in &member.tags {
-            groups.entry(format!("tag_{}_{}", word(key), word(value))).or_default().hosts.push(&member.name);
+            groups
+                .entry(format!("tag_{}_{}", word(key), word(value)))
+                .or_default()
+                .hosts
+                .push(&member.name);
         }
     }
     groups.insert("memberd".to_owned(), Group { hosts: Vec::new(), children });

@@ -1,4 +1,5 @@
-//! `--format hosts`: a block for /etc/hosts, hosts(5), between marks by which a script finds and replaces it.
+//! `--format hosts`: a block for /etc/hosts, hosts(5), between marks by which a script finds and
+//! replaces it.
 
 use memberd_control::message::MemberRecord;
 
@@ -8,6 +9,8 @@ use crate::words::printable;
 pub(super) fn render(members: &[MemberRecord]) -> String {
     // A name with a space in it would be two.
     let one_word = |text: &str| printable(text).replace(char::is_whitespace, "?");
-    let lines = members.iter().map(|member| format!("{}\t{}\n", one_word(&member.address), one_word(&member.name)));
+    let lines = members
+        .iter()
+        .map(|member| format!("{}\t{}\n", one_word(&member.address), one_word(&member.name)));
     format!("# BEGIN memberd\n{}# END memberd\n", lines.collect::<String>())
 }

@@ -1,4 +1,5 @@
-//! `--format prometheus-sd`: a document for Prometheus' `file_sd_configs`, a target for each member.
+//! `--format prometheus-sd`: a document for Prometheus' `file_sd_configs`, a target for each
+//! member.
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>
 

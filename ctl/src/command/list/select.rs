@@ -111,7 +111,8 @@ impl Selection {
         let narrowed = !self.name.is_empty() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
         let all = super::members(daemon, self.all || gone_wanted || narrowed || whole)?;
-        let (mut members, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|member| self.wants(member));
+        let (mut members, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|member| self.wants(member));
         members.sort_by(|one, other| {
             alive_first(one)
                 .cmp(&alive_first(other))
@@ -123,7 +124,8 @@ impl Selection {
 
     /// That nobody is as wanted, in words.
     pub(super) fn nobody(&self, Chosen { others, .. }: &Chosen) -> String {
-        let unknown = |glob: &&String| !others.iter().any(|member| glob::matches(glob, &member.name));
+        let unknown =
+            |glob: &&String| !others.iter().any(|member| glob::matches(glob, &member.name));
         if let Some(glob) = self.globs().find(unknown) {
             return format!("--name {glob}: no member has such a name: see memberctl list --all");
         }
@@ -133,18 +135,25 @@ impl Selection {
         }
         match self.all || !self.status.is_empty() {
             true => "no member matches".to_owned(),
-            false => "no member that is up matches: memberctl list --all shows the others too".to_owned(),
+            false => {
+                "no member that is up matches: memberctl list --all shows the others too".to_owned()
+            }
         }
     }
 
     /// How many would be shown with `--all`, in words.
     pub(super) fn not_shown(&self, Chosen { others, .. }: &Chosen) -> Option<String> {
         let gone = |standing: Standing| {
-            let count = others.iter().filter(|member| standing.is(member.status) && self.describes(member)).count();
+            let count = others
+                .iter()
+                .filter(|member| standing.is(member.status) && self.describes(member))
+                .count();
             (count > 0).then(|| format!("{count} {}", standing.status().as_str()))
         };
-        let gone: Vec<String> = [Standing::Failed, Standing::Left].into_iter().filter_map(gone).collect();
-        (self.status.is_empty() && !gone.is_empty()).then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))
+        let gone: Vec<String> =
+            [Standing::Failed, Standing::Left].into_iter().filter_map(gone).collect();
+        (self.status.is_empty() && !gone.is_empty())
+            .then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))
     }
 
     fn globs(&self) -> impl Iterator<Item = &String> {
@@ -161,7 +170,8 @@ impl Selection {
 
     /// Whether its name and its tags are as wanted.
     fn describes(&self, member: &MemberRecord) -> bool {
-        let name = self.name.is_empty() || self.globs().any(|wanted| glob::matches(wanted, &member.name));
+        let name =
+            self.name.is_empty() || self.globs().any(|wanted| glob::matches(wanted, &member.name));
         name && self.tag.iter().all(|tag| tag.matches(&member.tags))
     }
 }
@@ -190,7 +200,8 @@ fn by_name(one: &MemberRecord, other: &MemberRecord) -> Ordering {
     natural(&one.name, &other.name)
 }
 
-/// Compares names as people count: runs of digits by their value, `vm2` before `vm10`; leading zeros decide last.
+/// Compares names as people count: runs of digits by their value, `vm2` before `vm10`; leading
+/// zeros decide last.
 pub(crate) fn natural(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one, other);
     while !left.is_empty() && !right.is_empty() {
@@ -210,7 +221,8 @@ pub(crate) fn natural(one: &str, other: &str) -> Ordering {
 /// The first run of digits or of other characters, and the rest.
 fn run(text: &str) -> (&str, &str) {
     let digits = text.starts_with(|first: char| first.is_ascii_digit());
-    let end = text.find(|character: char| character.is_ascii_digit() != digits).unwrap_or(text.len());
+    let end =
+        text.find(|character: char| character.is_ascii_digit() != digits).unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -225,7 +237,10 @@ mod tests {
 
     #[test]
     fn numbers_in_names_are_ordered_by_their_value() {
-        let ordered = ["1", "9a", "010", "db", "db-2", "db-10", "vm", "vm01", "vm1", "vm2", "vm10", "vm10b2", "vm10b11", "wm"];
+        let ordered = [
+            "1", "9a", "010", "db", "db-2", "db-10", "vm", "vm01", "vm1", "vm2", "vm10", "vm10b2",
+            "vm10b11", "wm",
+        ];
         let mut shuffled = ordered;
         shuffled.reverse();
         shuffled.sort_by(|one, other| natural(one, other));

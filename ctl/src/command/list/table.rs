@@ -9,17 +9,25 @@ use crate::words;
 /// How many columns tags take at least, however narrow the terminal is.
 const LEAST_TAGS: usize = 12;
 
-/// The members, a line each, under titles; the own machine is marked. With their tags, or else since when they stand so.
+/// The members, a line each, under titles; the own machine is marked. With their tags, or else
+/// since when they stand so.
 pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> String {
     let now = words::now();
     let names: Vec<String> = members.iter().map(|member| words::printable(&member.name)).collect();
-    let addresses: Vec<String> = members.iter().map(|member| socket_address(&member.address, member.port)).collect();
+    let addresses: Vec<String> =
+        members.iter().map(|member| socket_address(&member.address, member.port)).collect();
     let name_width = width("NAME", &names);
     let address_width = width("ADDRESS", &addresses);
 
-    let titles =
-        format!("  {:name_width$}  {:address_width$}  STATUS  {}", "NAME", "ADDRESS", if tags { "TAGS" } else { "SINCE" });
-    let room = output.columns().map(|columns| columns.saturating_sub(titles.len() - "TAGS".len()).max(LEAST_TAGS));
+    let titles = format!(
+        "  {:name_width$}  {:address_width$}  STATUS  {}",
+        "NAME",
+        "ADDRESS",
+        if tags { "TAGS" } else { "SINCE" }
+    );
+    let room = output
+        .columns()
+        .map(|columns| columns.saturating_sub(titles.len() - "TAGS".len()).max(LEAST_TAGS));
     let mut text = output.styled(Style::Bold, &titles) + "\n";
     for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
         let own = if member.this_machine { '*' } else { ' ' };

@@ -14,13 +14,19 @@ pub(crate) fn table(neighbours: &[NeighbourRecord]) -> Vec<String> {
     }
     let mut neighbours: Vec<&NeighbourRecord> = neighbours.iter().collect();
     neighbours.sort_by(|one, other| natural(&one.name, &other.name));
-    let rows: Vec<[String; 6]> = std::iter::once(TITLES.map(str::to_owned)).chain(neighbours.into_iter().map(row)).collect();
+    let rows: Vec<[String; 6]> =
+        std::iter::once(TITLES.map(str::to_owned)).chain(neighbours.into_iter().map(row)).collect();
     let widths: [usize; 6] = std::array::from_fn(|column| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     });
     rows.iter()
         .map(|row| {
-            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            let cells: Vec<String> =
+                row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             cells.join("  ").trim_end().to_owned()
         })
         .collect()
@@ -35,11 +41,15 @@ fn row(neighbour: &NeighbourRecord) -> [String; 6] {
     });
     [
         words::printable(&neighbour.name),
-        neighbour.heartbeat_age.map_or_else(|| "never".to_owned(), |age| format!("{} ago", words::duration(age))),
-        neighbour.lost_permille.map_or_else(unknown, |lost| format!("{}.{} %", lost / 10, lost % 10)),
         neighbour
-            .smallest_delay
-            .map_or_else(unknown, |delay| if delay == 0 { "< 1 ms".to_owned() } else { words::duration(delay) }),
+            .heartbeat_age
+            .map_or_else(|| "never".to_owned(), |age| format!("{} ago", words::duration(age))),
+        neighbour
+            .lost_permille
+            .map_or_else(unknown, |lost| format!("{}.{} %", lost / 10, lost % 10)),
+        neighbour.smallest_delay.map_or_else(unknown, |delay| {
+            if delay == 0 { "< 1 ms".to_owned() } else { words::duration(delay) }
+        }),
         clock,
         if neighbour.agrees { "same" } else { "differs" }.to_owned(),
     ]

@@ -1,4 +1,5 @@
-//! The screen: a line about the daemon, the ring beside the member that is selected, changes and a grep, and the keys.
+//! The screen: a line about the daemon, the ring beside the member that is selected, changes and a
+//! grep, and the keys.
 
 use memberd_control::message::{Change, MemberStatus, StatusReport};
 use ratatui::buffer::Buffer;
@@ -21,7 +22,11 @@ const WORDS_WIDTH: u16 = 50;
 
 /// Draws everything.
 pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
-    let below = if area.height >= LEAST_HEIGHT { area.height * 3 / 8 } else { area.height.saturating_sub(2) };
+    let below = if area.height >= LEAST_HEIGHT {
+        area.height * 3 / 8
+    } else {
+        area.height.saturating_sub(2)
+    };
     let [head, middle, legend, lower, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(0),
@@ -31,9 +36,13 @@ pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     ])
     .areas(area);
     let words = (area.width / 2).max(WORDS_WIDTH.min(area.width * 5 / 8));
-    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(words)]).spacing(1).areas(middle);
+    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(words)])
+        .spacing(1)
+        .areas(middle);
     Paragraph::new(headline(view, look)).render(head, buffer);
-    let [_, circle, _] = Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(left);
+    let [_, circle, _] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
+            .areas(left);
     ring::draw(view, look, circle, buffer);
     Paragraph::new(Line::styled(ring::LEGEND, look.faint())).render(legend, buffer);
     Paragraph::new(details(view, look)).render(right, buffer);
@@ -52,13 +61,21 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
     }
     let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
-    let style = |status: MemberStatus, count: u64| if count > 0 { look.standing(status) } else { look.faint() };
+    let style = |status: MemberStatus, count: u64| {
+        if count > 0 { look.standing(status) } else { look.faint() }
+    };
     Line::from(vec![
         name,
         Span::styled(format!("{} alive", report.alive), style(MemberStatus::Alive, report.alive)),
-        Span::styled(format!("  {} failed", report.failed), style(MemberStatus::Failed, report.failed)),
+        Span::styled(
+            format!("  {} failed", report.failed),
+            style(MemberStatus::Failed, report.failed),
+        ),
         Span::styled(format!("  {} left", report.left), look.faint()),
-        Span::raw(format!("  list as {agreeing} of {} neighbours have it", report.neighbours.len())),
+        Span::raw(format!(
+            "  list as {agreeing} of {} neighbours have it",
+            report.neighbours.len()
+        )),
     ])
 }
 
@@ -71,7 +88,10 @@ fn details<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
         lines.extend(heartbeats(report, look));
         lines.extend(view.rates.map(|rates| Line::raw(traffic(rates))));
         let warnings = report.warnings.iter();
-        lines.extend(warnings.map(|warning| Line::styled(format!("! {}", printable(warning)), look.warning())));
+        lines.extend(
+            warnings
+                .map(|warning| Line::styled(format!("! {}", printable(warning)), look.warning())),
+        );
     }
     lines
 }
@@ -86,13 +106,19 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
     };
     let since = format!(" {verb} {}", words::ago(member.since, words::now()));
     let mut lines = vec![
-        Line::from(vec![name, Span::styled(since, look.standing(member.status)), Span::raw(format!(", port {}", member.port))]),
+        Line::from(vec![
+            name,
+            Span::styled(since, look.standing(member.status)),
+            Span::raw(format!(", port {}", member.port)),
+        ]),
         Line::raw(format!("at {}", printable(&member.address))),
     ];
     match &member.evidence {
         Some(evidence) => lines.push(Line::raw(words::evidence(evidence))),
         None if member.status == MemberStatus::Alive => {
-            let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(" ")) };
+            let names = |names: Vec<&str>| {
+                if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(" ")) }
+            };
             lines.push(Line::from(vec![
                 Span::raw("watched by "),
                 Span::styled(names(view.monitors(&member.name)), look.monitor()),
@@ -106,7 +132,8 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
 
 fn heartbeats<'a>(report: &StatusReport, look: Look) -> Vec<Line<'a>> {
     let rows = status::neighbours::table(&report.neighbours);
-    let styled = |(index, row)| if index == 0 { Line::styled(row, look.title()) } else { Line::raw(row) };
+    let styled =
+        |(index, row)| if index == 0 { Line::styled(row, look.title()) } else { Line::raw(row) };
     rows.into_iter().enumerate().map(styled).collect()
 }
 
@@ -118,7 +145,8 @@ fn traffic(rates: Rates) -> String {
 /// Changes, and the grep if there is one.
 fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let share = if view.found.is_some() { 40 } else { 100 };
-    let [changes, found] = Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
+    let [changes, found] =
+        Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
     let lines = view.changes.iter().map(|told| change(told, look)).collect();
     pane(Line::styled("CHANGES", look.title()), lines, changes, buffer);
     if let Some(Found { line, lines, state, .. }) = &view.found {
@@ -127,7 +155,12 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
             Span::raw(printable(line)),
             Span::styled(format!("  {state}"), look.faint()),
         ];
-        pane(Line::from(title), lines.iter().map(|line| Line::raw(line.clone())).collect(), found, buffer);
+        pane(
+            Line::from(title),
+            lines.iter().map(|line| Line::raw(line.clone())).collect(),
+            found,
+            buffer,
+        );
     }
 }
 
@@ -146,9 +179,10 @@ fn change<'a>(told: &Told, look: Look) -> Line<'a> {
                 Span::raw(events::detail(event)),
             ])
         }
-        Told::Missed(missed) => {
-            Line::from(vec![time(missed.until), Span::styled(events::missed_in_words(missed), look.warning())])
-        }
+        Told::Missed(missed) => Line::from(vec![
+            time(missed.until),
+            Span::styled(events::missed_in_words(missed), look.warning()),
+        ]),
     }
 }
 
@@ -173,7 +207,9 @@ fn footer<'a>(view: &View, look: Look) -> Line<'a> {
             Span::raw(printable(line)),
             Span::styled(" ", look.selected()),
         ]),
-        None if view.found.is_some() => Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", look.faint()),
+        None if view.found.is_some() => {
+            Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", look.faint())
+        }
         None => Line::styled("arrows select  / grep all logs  q quits", look.faint()),
     }
 }

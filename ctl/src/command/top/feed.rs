@@ -1,4 +1,5 @@
-//! Where the screen's contents come from: threads that ask the daemon, follow its events, and read keys, all into one bounded queue.
+//! Where the screen's contents come from: threads that ask the daemon, follow its events, and read
+//! keys, all into one bounded queue.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -67,11 +68,13 @@ pub(super) struct Group {
 #[derive(Clone, Copy)]
 pub(super) struct Signals(SigSet);
 
-/// From here on the signals that end a program are inputs, so that the terminal is always put right. To be called before other threads are
-/// started.
+/// From here on the signals that end a program are inputs, so that the terminal is always put
+/// right. To be called before other threads are started.
 pub(super) fn hold_back_signals() -> Result<Signals, Failure> {
     let held: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
-    held.thread_block().map_err(|error| Failure::new(Exit::Failed, format!("cannot hold back signals: {error}")))?;
+    held.thread_block().map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot hold back signals: {error}"))
+    })?;
     Ok(Signals(held))
 }
 
@@ -85,7 +88,8 @@ impl Feed {
     /// Starts the threads. They end with the program.
     pub(super) fn start(daemon: Daemon, signals: Signals) -> Feed {
         let (sender, inputs) = sync_channel(QUEUE);
-        let (asking, following, keys, ending) = (sender.clone(), sender.clone(), sender.clone(), sender.clone());
+        let (asking, following, keys, ending) =
+            (sender.clone(), sender.clone(), sender.clone(), sender.clone());
         let events_of = daemon.clone();
         thread::spawn(move || ask(&daemon, &asking));
         thread::spawn(move || follow(&events_of, &following));
@@ -116,23 +120,32 @@ pub(super) fn look(daemon: &Daemon) -> Result<Snapshot, Failure> {
 }
 
 fn group(daemon: &Daemon) -> Result<Group, Failure> {
-    let outside = |failure: Failure| if matches!(failure, Failure::NotInGroup) { Ok(()) } else { Err(failure) };
-    let members = list::members(daemon, true).or_else(|failure| outside(failure).map(|()| Vec::new()))?;
+    let outside = |failure: Failure| {
+        if matches!(failure, Failure::NotInGroup) { Ok(()) } else { Err(failure) }
+    };
+    let members =
+        list::members(daemon, true).or_else(|failure| outside(failure).map(|()| Vec::new()))?;
     let nobody = || RingPart { max_simultaneous_failures: 0, names: Vec::new() };
     let ring = ring(daemon).or_else(|failure| outside(failure).map(|()| nobody()))?;
     Ok(Group { members, ring })
 }
 
-/// As [`look`], but the list, which is long in a large group, only if it may have changed since `known`.
+/// As [`look`], but the list, which is long in a large group, only if it may have changed since
+/// `known`.
 fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
     let report = status::fetch(daemon)?;
-    let state = Some((report.id.clone(), report.digest.clone(), [report.alive, report.failed, report.left]));
+    let state = Some((
+        report.id.clone(),
+        report.digest.clone(),
+        [report.alive, report.failed, report.left],
+    ));
     let group = if *known == state { None } else { Some(group(daemon)?) };
     *known = state;
     Ok(Snapshot { report, group })
 }
 
-/// By what a list is known to be the same: who asks, its digest, and how many are in which standing.
+/// By what a list is known to be the same: who asks, its digest, and how many are in which
+/// standing.
 type ListState = (Option<String>, String, [u64; 3]);
 
 fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
@@ -152,7 +165,8 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 
 /// The newest changes that the daemon remembers.
 pub(super) fn past(daemon: &Daemon) -> Result<Vec<Told>, Failure> {
-    let mut changes = Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), words::now(), PATIENCE)?;
+    let mut changes =
+        Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), words::now(), PATIENCE)?;
     let mut past = Vec::new();
     while let Some(told) = changes.next()? {
         past.push(told);

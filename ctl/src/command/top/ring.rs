@@ -11,7 +11,8 @@ use super::look::Look;
 use super::view::View;
 
 /// What the marks mean, for the line below.
-pub(super) const LEGEND: &str = "o alive  # alive and watches the [selected]  x failed  - left  * this machine";
+pub(super) const LEGEND: &str =
+    "o alive  # alive and watches the [selected]  x failed  - left  * this machine";
 
 /// One member's place on the screen.
 struct Place<'view> {
@@ -48,10 +49,18 @@ fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>>
     let monitors = selected.map(|name| view.monitors(name)).unwrap_or_default();
     let members = view.ring();
     let count = members.len();
-    let longest = view.ring().map(|member| member.name.chars().count()).max().unwrap_or(0).min(usize::from(area.width / 4));
+    let longest = view
+        .ring()
+        .map(|member| member.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(usize::from(area.width / 4));
     // Names stand on both sides.
     let margin = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(area.width / 3);
-    let (radius_x, radius_y) = (f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0, f64::from(area.height - 1) / 2.0);
+    let (radius_x, radius_y) = (
+        f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0,
+        f64::from(area.height - 1) / 2.0,
+    );
     members
         .enumerate()
         .map(|(index, member)| {
@@ -75,7 +84,11 @@ fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>>
 
 /// To the nearest cell; halves go up the screen, whatever the last digit of a sine is.
 fn rounded(distance: f64) -> u16 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the area, whose sides are u16")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the area, whose sides are u16"
+    )]
     let cells = (distance - 0.001).round() as u16;
     cells
 }
@@ -107,12 +120,19 @@ fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
     let own = if place.member.this_machine { "*" } else { "" };
     let name = if place.selected { format!("[{name}]{own}") } else { format!("{name}{own}") };
     let Ok(width) = u16::try_from(name.chars().count()) else { return };
-    let begin = if place.right { place.x.saturating_add(2) } else { place.x.saturating_sub(width + 1) };
-    let fits = begin >= area.x && begin.saturating_add(width) <= area.right() && (place.right || place.x > width);
+    let begin =
+        if place.right { place.x.saturating_add(2) } else { place.x.saturating_sub(width + 1) };
+    let fits = begin >= area.x
+        && begin.saturating_add(width) <= area.right()
+        && (place.right || place.x > width);
     // One cell more on the far side, so that names do not run together.
-    let (from, to) =
-        if place.right { (place.x + 1, begin + width) } else { (begin.saturating_sub(1), place.x.saturating_sub(1)) };
-    let free = (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "));
+    let (from, to) = if place.right {
+        (place.x + 1, begin + width)
+    } else {
+        (begin.saturating_sub(1), place.x.saturating_sub(1))
+    };
+    let free =
+        (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "));
     if fits && free {
         let style = if place.selected { look.title() } else { place.style };
         buffer.set_string(begin, place.y, name, style);

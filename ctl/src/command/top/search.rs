@@ -21,12 +21,18 @@ pub(super) struct Search {
 
 impl Search {
     /// Starts to grep for what the user typed: a pattern, or options and a pattern.
-    pub(super) fn start(daemon: &Daemon, line: &str, sender: SyncSender<Input>) -> Result<Search, String> {
-        let program = std::env::current_exe().map_err(|error| format!("cannot find memberctl: {error}"))?;
+    pub(super) fn start(
+        daemon: &Daemon,
+        line: &str,
+        sender: SyncSender<Input>,
+    ) -> Result<Search, String> {
+        let program =
+            std::env::current_exe().map_err(|error| format!("cannot find memberctl: {error}"))?;
         let mut command = Command::new(program);
         command.arg("--socket").arg(&daemon.socket).arg("grep").args(arguments(line));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("cannot start memberctl: {error}"))?;
+        let mut child =
+            command.spawn().map_err(|error| format!("cannot start memberctl: {error}"))?;
         let number = u64::from(child.id());
         let pipes = (child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
@@ -110,7 +116,15 @@ mod tests {
     fn the_rest_of_a_line_that_is_too_long_is_left_out() {
         let longest = usize::try_from(LONGEST_LINE).unwrap();
         let of = |length: usize| "x".repeat(length);
-        let text = [of(longest - 1), of(longest), of(longest + 1), of(1 << 20), "next".to_owned(), of(longest + 1)].join("\n");
+        let text = [
+            of(longest - 1),
+            of(longest),
+            of(longest + 1),
+            of(1 << 20),
+            "next".to_owned(),
+            of(longest + 1),
+        ]
+        .join("\n");
         let (sender, found) = sync_channel(1_000);
         pass_on(text.as_bytes(), 7, &sender);
         drop(sender);
@@ -119,6 +133,16 @@ mod tests {
             other => panic!("{other:?}"),
         });
         let lines: Vec<String> = lines.collect();
-        assert_eq!(lines, [of(longest - 1), of(longest), of(longest), of(longest), "next".to_owned(), of(longest)]);
+        assert_eq!(
+            lines,
+            [
+                of(longest - 1),
+                of(longest),
+                of(longest),
+                of(longest),
+                "next".to_owned(),
+                of(longest)
+            ]
+        );
     }
 }

@@ -3,7 +3,9 @@
 #[path = "../../../tests/memberctl/records.rs"]
 mod records;
 
-use memberd_control::message::{MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RingPart, StatusReport};
+use memberd_control::message::{
+    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RingPart, StatusReport,
+};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -55,7 +57,10 @@ fn snapshot(uptime: u64, sent: u64) -> Input {
     let members: Vec<MemberRecord> = (1..=8).map(|number| member(number, status(number))).collect();
     let names = members.iter().map(|member| member.name.clone()).collect();
     let ring = RingPart { max_simultaneous_failures: 4, names };
-    Input::Snapshot(Box::new(Snapshot { report: report(uptime, sent), group: Some(Group { members, ring }) }))
+    Input::Snapshot(Box::new(Snapshot {
+        report: report(uptime, sent),
+        group: Some(Group { members, ring }),
+    }))
 }
 
 fn view() -> View {
@@ -80,7 +85,8 @@ fn press(view: &mut View, code: KeyCode) -> Action {
 }
 
 fn type_in(view: &mut View, text: &str) {
-    text.chars().for_each(|character| assert_eq!(press(view, KeyCode::Char(character)), Action::None));
+    text.chars()
+        .for_each(|character| assert_eq!(press(view, KeyCode::Char(character)), Action::None));
 }
 
 #[test]
@@ -117,7 +123,9 @@ arrows select  / grep all logs  q quits
 
 #[test]
 fn without_colour_there_is_none() {
-    let colored = |buffer: &Buffer| buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset);
+    let colored = |buffer: &Buffer| {
+        buffer.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
+    };
     assert!(!colored(&screen(&view(), 80, 24, false)));
     assert!(colored(&screen(&view(), 80, 24, true)));
 }
@@ -148,7 +156,10 @@ fn the_arrows_go_around_the_ring_and_its_monitors_go_with_them() {
     assert_eq!(view.monitors("vm3"), ["vm5", "vm6", "vm2", "vm1"]);
     press(&mut view, KeyCode::Char('l'));
     let text = as_text(&screen(&view, 80, 24, false));
-    assert!(text.contains("[vm4] failed 3 min ago, port 8946") && text.contains("noticed by vm2"), "{text}");
+    assert!(
+        text.contains("[vm4] failed 3 min ago, port 8946") && text.contains("noticed by vm2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -156,7 +167,10 @@ fn a_grep_is_typed_started_and_ended() {
     let mut view = view();
     type_in(&mut view, "/timed outt");
     press(&mut view, KeyCode::Backspace);
-    assert!(as_text(&screen(&view, 80, 24, false)).contains("grep (a pattern, or options first): timed out"));
+    assert!(
+        as_text(&screen(&view, 80, 24, false))
+            .contains("grep (a pattern, or options first): timed out")
+    );
     assert_eq!(press(&mut view, KeyCode::Enter), Action::Search("timed out".to_owned()));
     assert!(as_text(&screen(&view, 80, 24, false)).contains("GREP timed out  searching"));
     assert_eq!(press(&mut view, KeyCode::Esc), Action::EndSearch);
@@ -175,11 +189,20 @@ fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
     assert!(as_text(&screen(&view, 80, 24, false)).starts_with("memberd is not running\n"));
     view.take(snapshot(500, 3));
     let text = as_text(&screen(&view, 80, 24, false));
-    assert!(text.starts_with("vm1  7 alive") && !text.contains("B/s"), "no rates over a restart: {text}");
+    assert!(
+        text.starts_with("vm1  7 alive") && !text.contains("B/s"),
+        "no rates over a restart: {text}"
+    );
     let out = StatusReport { phase: "out".to_owned(), id: None, ..report(900, 3) };
     let ring = RingPart { max_simultaneous_failures: 0, names: Vec::new() };
-    view.take(Input::Snapshot(Box::new(Snapshot { report: out, group: Some(Group { members: Vec::new(), ring }) })));
-    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1 is not in a group: memberctl join\n"));
+    view.take(Input::Snapshot(Box::new(Snapshot {
+        report: out,
+        group: Some(Group { members: Vec::new(), ring }),
+    })));
+    assert!(
+        as_text(&screen(&view, 80, 24, false))
+            .starts_with("vm1 is not in a group: memberctl join\n")
+    );
 }
 
 #[test]
@@ -199,14 +222,22 @@ fn changes_that_are_missing_are_a_line_where_they_would_be() {
 fn a_large_group_shows_every_failure() {
     let mut view = View::new(None);
     let status = |number| if number % 97 == 0 { MemberStatus::Failed } else { MemberStatus::Alive };
-    let mut members: Vec<MemberRecord> = (1..=1_000).map(|number| member(number, status(number))).collect();
+    let mut members: Vec<MemberRecord> =
+        (1..=1_000).map(|number| member(number, status(number))).collect();
     members.sort_by(|one, other| one.name.cmp(&other.name));
     let names = members.iter().map(|member| member.name.clone()).collect();
     let ring = RingPart { max_simultaneous_failures: 4, names };
-    view.take(Input::Snapshot(Box::new(Snapshot { report: report(1, 1), group: Some(Group { members, ring }) })));
+    view.take(Input::Snapshot(Box::new(Snapshot {
+        report: report(1, 1),
+        group: Some(Group { members, ring }),
+    })));
     let text = as_text(&screen(&view, 120, 50, false));
-    assert_eq!(text.lines().take(30).map(|line| line.matches(" vm").count()).max().map(|most| most > 0), Some(true));
-    let crosses = text.lines().take(30).flat_map(str::chars).filter(|character| *character == 'x').count();
+    assert_eq!(
+        text.lines().take(30).map(|line| line.matches(" vm").count()).max().map(|most| most > 0),
+        Some(true)
+    );
+    let crosses =
+        text.lines().take(30).flat_map(str::chars).filter(|character| *character == 'x').count();
     assert!(crosses >= 8, "{crosses} crosses\n{text}");
 }
 

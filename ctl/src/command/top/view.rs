@@ -73,7 +73,9 @@ impl View {
         match input {
             Input::Snapshot(snapshot) => self.renew(*snapshot),
             Input::Lost(why) => self.lost = Some(why),
-            Input::Told(told) => push(&mut self.changes, told, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX)),
+            Input::Told(told) => {
+                push(&mut self.changes, told, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX));
+            }
             Input::Key(key) => return self.key(key),
             Input::Found(number, line) => {
                 if let Some(found) = self.found_by(number) {
@@ -121,7 +123,8 @@ impl View {
     }
 
     fn regroup(&mut self, Group { members, ring }: Group) {
-        let place = |name: &String| members.binary_search_by(|member| member.name.as_str().cmp(name)).ok();
+        let place =
+            |name: &String| members.binary_search_by(|member| member.name.as_str().cmp(name)).ok();
         self.ring = ring.names.iter().filter_map(place).collect();
         self.k = usize::from(ring.max_simultaneous_failures);
         self.members = members;
@@ -133,7 +136,11 @@ impl View {
 
     /// The members in the order of the ring.
     pub(super) fn ring(&self) -> impl ExactSizeIterator<Item = &MemberRecord> {
-        self.ring.iter().filter_map(|place| self.members.get(*place)).collect::<Vec<_>>().into_iter()
+        self.ring
+            .iter()
+            .filter_map(|place| self.members.get(*place))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The member that is selected.
@@ -142,7 +149,8 @@ impl View {
         self.members.iter().find(|member| member.name == *name)
     }
 
-    /// The names of those that watch a member: of the alive on the ring its next ones, the half rounded up, and the rest from before it.
+    /// The names of those that watch a member: of the alive on the ring its next ones, the half
+    /// rounded up, and the rest from before it.
     pub(super) fn monitors(&self, name: &str) -> Vec<&str> {
         self.around(name, self.k.div_ceil(2), self.k / 2)
     }
@@ -154,9 +162,15 @@ impl View {
 
     fn around(&self, name: &str, after: usize, before: usize) -> Vec<&str> {
         let ring: Vec<&MemberRecord> = self.ring().collect();
-        let Some(place) = ring.iter().position(|member| member.name == name) else { return Vec::new() };
+        let Some(place) = ring.iter().position(|member| member.name == name) else {
+            return Vec::new();
+        };
         let (ahead, behind) = ring.split_at(place);
-        let others = behind.iter().skip(1).chain(ahead).filter(|member| member.status == MemberStatus::Alive);
+        let others = behind
+            .iter()
+            .skip(1)
+            .chain(ahead)
+            .filter(|member| member.status == MemberStatus::Alive);
         let others: Vec<&str> = others.map(|member| member.name.as_str()).collect();
         let mut around: Vec<&str> = others.iter().copied().take(after).collect();
         for name in others.iter().rev().copied().take(before) {
@@ -180,8 +194,12 @@ impl View {
     fn pressed(&mut self, code: KeyCode) -> Action {
         match code {
             KeyCode::Char('q') => return Action::Quit,
-            KeyCode::Down | KeyCode::Right | KeyCode::Tab | KeyCode::Char('j' | 'l') => self.select(1),
-            KeyCode::Up | KeyCode::Left | KeyCode::BackTab | KeyCode::Char('k' | 'h') => self.select(-1),
+            KeyCode::Down | KeyCode::Right | KeyCode::Tab | KeyCode::Char('j' | 'l') => {
+                self.select(1);
+            }
+            KeyCode::Up | KeyCode::Left | KeyCode::BackTab | KeyCode::Char('k' | 'h') => {
+                self.select(-1);
+            }
             KeyCode::Char('/') => self.typing = Some(String::new()),
             KeyCode::Esc if self.found.take().is_some() => return Action::EndSearch,
             _ => {}
@@ -195,7 +213,8 @@ impl View {
             KeyCode::Enter if line.trim().is_empty() => return Action::None,
             KeyCode::Enter => {
                 let state = "searching".to_owned();
-                self.found = Some(Found { line: line.clone(), number: None, lines: VecDeque::new(), state });
+                self.found =
+                    Some(Found { line: line.clone(), number: None, lines: VecDeque::new(), state });
                 return Action::Search(line);
             }
             KeyCode::Backspace => drop(line.pop()),
@@ -209,9 +228,14 @@ impl View {
     /// Selects the next on the ring, or the one before.
     fn select(&mut self, step: isize) {
         let names: Vec<&str> = self.ring().map(|member| member.name.as_str()).collect();
-        let place = self.selected.as_ref().and_then(|selected| names.iter().position(|name| name == selected));
+        let place = self
+            .selected
+            .as_ref()
+            .and_then(|selected| names.iter().position(|name| name == selected));
         let count = isize::try_from(names.len()).unwrap_or(isize::MAX);
-        let next = place.and_then(|place| isize::try_from(place).ok()?.checked_add(step)?.checked_rem_euclid(count));
+        let next = place.and_then(|place| {
+            isize::try_from(place).ok()?.checked_add(step)?.checked_rem_euclid(count)
+        });
         let next = next.map_or(0, isize::unsigned_abs);
         self.selected = names.get(next).map(|name| (*name).to_owned()).or(self.selected.take());
     }
@@ -228,10 +252,15 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
 /// From two reports; nothing when the daemon was restarted between them.
 fn rates(before: &StatusReport, now: &StatusReport) -> Option<Rates> {
     let passed = now.uptime.checked_sub(before.uptime).filter(|passed| *passed > 0)?;
-    let count = |report: &StatusReport, key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
+    let count = |report: &StatusReport, key: &str| {
+        report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count)
+    };
     let rate = |key: &str| {
         let more = count(now, key)?.checked_sub(count(before, key)?)?;
-        #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 nobody looks at the last digit")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "beyond 2^53 nobody looks at the last digit"
+        )]
         Some(more as f64 * 1_000.0 / passed as f64)
     };
     Some(Rates {

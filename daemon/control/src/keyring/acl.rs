@@ -1,4 +1,5 @@
-//! Whom a file's access control list lets in beside its owner and group: acl(5), in the form in which the kernel hands it over.
+//! Whom a file's access control list lets in beside its owner and group: acl(5), in the form in
+//! which the kernel hands it over.
 
 use rustix::fs::fgetxattr;
 use rustix::io::Errno;
@@ -17,8 +18,9 @@ const USER: u16 = 0x02;
 const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 
-/// Whether the list, if there is one, gives anything to a group that it names, or to a user that it names and that is not this
-/// process's own. systemd gives a credential to its service by such an entry for the service's user.
+/// Whether the list, if there is one, gives anything to a group that it names, or to a user that it
+/// names and that is not this process's own. systemd gives a credential to its service by such an
+/// entry for the service's user.
 ///
 /// # Errors
 /// When the list cannot be read.
@@ -33,16 +35,25 @@ pub(super) fn lets_others_in(file: &File) -> io::Result<bool> {
     }
 }
 
-/// After a version of four bytes, entries of a tag, permissions, and a user or group, all little-endian: `linux/posix_acl_xattr.h`.
+/// After a version of four bytes, entries of a tag, permissions, and a user or group, all
+/// little-endian: `linux/posix_acl_xattr.h`.
 fn gives_to_others(list: &[u8], own: u32) -> bool {
     let (entries, _) = list.get(4..).unwrap_or_default().as_chunks::<8>();
     let entries = || {
         entries.iter().map(|[t0, t1, p0, p1, id @ ..]| {
-            (u16::from_le_bytes([*t0, *t1]), u16::from_le_bytes([*p0, *p1]), u32::from_le_bytes(*id))
+            (
+                u16::from_le_bytes([*t0, *t1]),
+                u16::from_le_bytes([*p0, *p1]),
+                u32::from_le_bytes(*id),
+            )
         })
     };
-    let mask = entries().find(|(tag, ..)| *tag == MASK).map_or(u16::MAX, |(_, permissions, _)| permissions);
-    entries().any(|(tag, permissions, id)| permissions & mask != 0 && (tag == GROUP || tag == USER && id != own))
+    let mask = entries()
+        .find(|(tag, ..)| *tag == MASK)
+        .map_or(u16::MAX, |(_, permissions, _)| permissions);
+    entries().any(|(tag, permissions, id)| {
+        permissions & mask != 0 && (tag == GROUP || tag == USER && id != own)
+    })
 }
 
 #[cfg(test)]
@@ -58,7 +69,11 @@ mod tests {
         let entry = |(tag, permissions, id): &(u16, u16, u32)| {
             [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
         };
-        [2_u32.to_le_bytes().to_vec()].into_iter().chain(entries.iter().map(entry)).collect::<Vec<_>>().concat()
+        [2_u32.to_le_bytes().to_vec()]
+            .into_iter()
+            .chain(entries.iter().map(entry))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     #[test]
@@ -67,7 +82,10 @@ mod tests {
             (vec![OWNER, OWNERS_GROUP, OTHER], false),
             (vec![OWNER, (USER, 4, 7), OWNERS_GROUP, (MASK, 4, u32::MAX), OTHER], false),
             (vec![OWNER, (USER, 4, 8), OWNERS_GROUP, (MASK, 4, u32::MAX), OTHER], true),
-            (vec![OWNER, (USER, 4, 7), (USER, 4, 8), OWNERS_GROUP, (MASK, 4, u32::MAX), OTHER], true),
+            (
+                vec![OWNER, (USER, 4, 7), (USER, 4, 8), OWNERS_GROUP, (MASK, 4, u32::MAX), OTHER],
+                true,
+            ),
             (vec![OWNER, (USER, 4, 8), OWNERS_GROUP, (MASK, 0, u32::MAX), OTHER], false),
             (vec![OWNER, OWNERS_GROUP, (GROUP, 4, 7), (MASK, 4, u32::MAX), OTHER], true),
         ] {
@@ -88,8 +106,14 @@ mod tests {
             match fsetxattr(&file, NAME, &bytes, XattrFlags::empty()) {
                 Ok(()) => assert_eq!(lets_others_in(&file).unwrap(), others),
                 Err(error) => {
-                    assert!(error == Errno::OPNOTSUPP && std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{error}");
-                    return eprintln!("LEFT OUT: the directory for temporary files has no access control lists");
+                    assert!(
+                        error == Errno::OPNOTSUPP
+                            && std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+                        "{error}"
+                    );
+                    return eprintln!(
+                        "LEFT OUT: the directory for temporary files has no access control lists"
+                    );
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Healing: knocking at the lost, telling those that are gone here, and coming back after having been declared failed.
+//! Healing: knocking at the lost, telling those that are gone here, and coming back after having
+//! been declared failed.
 
 use super::{MAX_ACQUAINTANCES, Node, Phase};
 use crate::digest::Digest;
@@ -15,7 +16,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How often all members together knock: each waits this long times the number of members between two knocks.
+/// How often all members together knock: each waits this long times the number of members between
+/// two knocks.
 const FLEET_KNOCK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often one member knocks at most.
@@ -69,7 +71,11 @@ impl Healing {
     }
 
     /// A group with other settings is reported once for each address.
-    pub(super) fn note_other_settings(&mut self, address: SocketAddr, events: &mut VecDeque<Event>) {
+    pub(super) fn note_other_settings(
+        &mut self,
+        address: SocketAddr,
+        events: &mut VecDeque<Event>,
+    ) {
         if self.other_settings.len() < MAX_ACQUAINTANCES && self.other_settings.insert(address) {
             events.push_back(Event::OtherSettings { address });
         }
@@ -101,21 +107,30 @@ impl Node {
 
     /// Asks whether anybody is there: a member answers with a heartbeat that introduces it.
     pub(super) fn knock(&mut self, to: SocketAddr, now: Now) {
-        let body = Body::Knock { name: self.name.clone(), settings: self.settings.group.fingerprint(), side: self.list.digest() };
+        let body = Body::Knock {
+            name: self.name.clone(),
+            settings: self.settings.group.fingerprint(),
+            side: self.list.digest(),
+        };
         self.send(to, body, now);
     }
 
-    /// Where members may be that this one has lost: the failed, absent introducers, and acquaintances that are not in the list.
+    /// Where members may be that this one has lost: the failed, absent introducers, and
+    /// acquaintances that are not in the list.
     fn lost(&self) -> Vec<SocketAddr> {
-        let failed = self.list.iter().filter(|entry| matches!(entry.standing, Standing::Failed(_) | Standing::Doubted(_)));
-        let absent = self
-            .healing
-            .introducers
+        let failed = self
+            .list
             .iter()
-            .chain(&self.healing.acquaintances)
-            .copied()
-            .filter(|address| *address != self.address && self.list.at(*address).is_none_or(|entry| !entry.is_up()));
-        let lost: BTreeSet<SocketAddr> = failed.map(|entry| entry.identity.address).chain(absent).collect();
+            .filter(|entry| matches!(entry.standing, Standing::Failed(_) | Standing::Doubted(_)));
+        let absent =
+            self.healing.introducers.iter().chain(&self.healing.acquaintances).copied().filter(
+                |address| {
+                    *address != self.address
+                        && self.list.at(*address).is_none_or(|entry| !entry.is_up())
+                },
+            );
+        let lost: BTreeSet<SocketAddr> =
+            failed.map(|entry| entry.identity.address).chain(absent).collect();
         lost.into_iter().collect()
     }
 
@@ -124,9 +139,11 @@ impl Node {
         self.send(to, Body::Verdict { incarnation, side: self.list.digest() }, now);
     }
 
-    /// Somebody, in the life `theirs`, holds this member for gone. If each holds the very life of the other for failed, the group was
-    /// split, and the smaller side yields: its members come back one by one, and the larger side keeps its incarnations. Else this
-    /// member comes back through it: it is up here and right, or what is held here is of another life, by which it could not be told.
+    /// Somebody, in the life `theirs`, holds this member for gone. If each holds the very life of
+    /// the other for failed, the group was split, and the smaller side yields: its members come
+    /// back one by one, and the larger side keeps its incarnations. Else this member comes back
+    /// through it: it is up here and right, or what is held here is of another life, by which it
+    /// could not be told.
     pub(super) fn hear_verdict(
         &mut self,
         from: SocketAddr,
@@ -163,8 +180,16 @@ impl Node {
     }
 
     /// Whether a reply was to the call by which this member comes back; if so, it is taken in.
-    pub(super) fn finish_renewal(&mut self, id: CallId, reply: Option<&CallReply>, now: Now) -> bool {
-        let Some((_, incarnation)) = self.healing.renewal.take_if(|(renewal, _)| *renewal == id) else { return false };
+    pub(super) fn finish_renewal(
+        &mut self,
+        id: CallId,
+        reply: Option<&CallReply>,
+        now: Now,
+    ) -> bool {
+        let Some((_, incarnation)) = self.healing.renewal.take_if(|(renewal, _)| *renewal == id)
+        else {
+            return false;
+        };
         // Without a welcome the next verdict starts another attempt.
         if let Some(CallReply::Welcome { list, last }) = reply {
             let old = self.incarnation;
@@ -181,7 +206,8 @@ impl Node {
         true
     }
 
-    /// Comes back without asking: others hold this very life for being elsewhere, and only it can know better.
+    /// Comes back without asking: others hold this very life for being elsewhere, and only it can
+    /// know better.
     pub(super) fn renew_alone(&mut self, now: Now) {
         if now.mono < self.healing.next_renewal {
             return;
@@ -201,8 +227,9 @@ impl Node {
         self.go_out();
     }
 
-    /// Takes over the list of another side. What it says of equal incarnations counts more than what was believed here, but for leaves:
-    /// whom this side lost is up there, or will be declared there.
+    /// Takes over the list of another side. What it says of equal incarnations counts more than
+    /// what was believed here, but for leaves: whom this side lost is up there, or will be declared
+    /// there.
     pub(super) fn take_over(&mut self, theirs: &[Update], now: Now) {
         for update in theirs {
             if update.identity.name == self.name {
@@ -223,7 +250,11 @@ impl Node {
                 };
                 newer || same && settled
             });
-            let change = if keeps { self.list.merge_tags(update, now.mono) } else { self.list.set(update.clone(), now.mono) };
+            let change = if keeps {
+                self.list.merge_tags(update, now.mono)
+            } else {
+                self.list.set(update.clone(), now.mono)
+            };
             if let Some(change) = change {
                 self.changed(&change, now);
             }
@@ -239,8 +270,10 @@ impl Node {
 
     /// After a change of sides the former companions are told, so that they follow at once.
     fn tell_companions(&mut self, companions: Vec<(SocketAddr, Incarnation)>, now: Now) {
-        let mut left_behind: Vec<(SocketAddr, Incarnation)> =
-            companions.into_iter().filter(|(address, incarnation)| self.holds_failed(*address, *incarnation)).collect();
+        let mut left_behind: Vec<(SocketAddr, Incarnation)> = companions
+            .into_iter()
+            .filter(|(address, incarnation)| self.holds_failed(*address, *incarnation))
+            .collect();
         if left_behind.len() > TELL_EVERYONE_UP_TO {
             left_behind = left_behind.sample(&mut self.rng, TELL_COMPANIONS).copied().collect();
         }

@@ -11,7 +11,8 @@ use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// For this long after its list last changed a member also compares lists with random members beyond its ring neighbours.
+/// For this long after its list last changed a member also compares lists with random members
+/// beyond its ring neighbours.
 const COMPARE_AFTER_CHANGE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// For this long after its life began a member's news introduces it.
@@ -21,7 +22,8 @@ const INTRODUCES_ITSELF: std::time::Duration = std::time::Duration::from_secs(10
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     pub(super) next_at: Instant,
-    /// Those that watch this member, and, until the moment given, those that did until the ring moved.
+    /// Those that watch this member, and, until the moment given, those that did until the ring
+    /// moved.
     recipients: BTreeMap<Name, Recipient>,
 }
 
@@ -41,7 +43,10 @@ impl Default for Heartbeats {
 impl Heartbeats {
     /// Those that watch this member now.
     pub(super) fn monitors(&self) -> impl Iterator<Item = &Name> {
-        self.recipients.iter().filter(|(_, recipient)| recipient.until.is_none()).map(|(name, _)| name)
+        self.recipients
+            .iter()
+            .filter(|(_, recipient)| recipient.until.is_none())
+            .map(|(name, _)| name)
     }
 
     /// Makes every monitor a new one, to be greeted as the ring is laid.
@@ -51,29 +56,38 @@ impl Heartbeats {
 }
 
 impl Node {
-    /// Starts sending heartbeats, at a random phase so that a fleet started at once does not send in step.
+    /// Starts sending heartbeats, at a random phase so that a fleet started at once does not send
+    /// in step.
     pub(super) fn start_heartbeats(&mut self, now: Now) {
         let interval = self.settings.group.heartbeat_interval;
         self.heartbeats = Heartbeats::default();
         self.heartbeats.next_at = now.mono + interval.mul_f64(self.rng.random::<f64>());
     }
 
-    /// Reckons monitors and targets anew. A new monitor hears from us at once; a former one is sent heartbeats for as long as it may
-    /// still watch, and a while more, since it may learn later than we that the ring has moved.
+    /// Reckons monitors and targets anew. A new monitor hears from us at once; a former one is sent
+    /// heartbeats for as long as it may still watch, and a while more, since it may learn later
+    /// than we that the ring has moved.
     ///
-    /// While this machine doubts members it stands on two rings, with and without them: they may be right to think themselves alive.
+    /// While this machine doubts members it stands on two rings, with and without them: they may be
+    /// right to think themselves alive.
     pub(super) fn lay_ring(&mut self, now: Now) {
         if !self.in_group() {
             return;
         }
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let rings: &[topology::OnRing] =
-            if self.suspicions.any_doubt() { &[Entry::is_up, Entry::is_told_alive] } else { &[Entry::is_up] };
+        let rings: &[topology::OnRing] = if self.suspicions.any_doubt() {
+            &[Entry::is_up, Entry::is_told_alive]
+        } else {
+            &[Entry::is_up]
+        };
         let mut monitors = BTreeMap::new();
         let mut targets = BTreeMap::new();
         for on_ring in rings {
             for entry in topology::monitors(&self.list, &self.name, k, *on_ring) {
-                monitors.insert(entry.identity.name.clone(), (entry.identity.incarnation, entry.identity.address));
+                monitors.insert(
+                    entry.identity.name.clone(),
+                    (entry.identity.incarnation, entry.identity.address),
+                );
             }
             for entry in topology::targets(&self.list, &self.name, k, *on_ring) {
                 targets.insert(entry.identity.name.clone(), self.target(entry, now.mono));
@@ -81,9 +95,15 @@ impl Node {
         }
         let list = &self.list;
         let still_up = |name: &Name, incarnation: Incarnation| {
-            list.get(name).is_some_and(|entry| entry.is_told_alive() && entry.identity.incarnation == incarnation)
+            list.get(name).is_some_and(|entry| {
+                entry.is_told_alive() && entry.identity.incarnation == incarnation
+            })
         };
-        self.detector.watch(targets.iter().map(|(name, target)| (name, *target)), still_up, now.mono);
+        self.detector.watch(
+            targets.iter().map(|(name, target)| (name, *target)),
+            still_up,
+            now.mono,
+        );
         self.skewed.retain(|name, _| self.detector.clock(name).is_some());
         let linger = now.mono + self.settings.group.failure_timeout * 2;
         for recipient in self.heartbeats.recipients.values_mut() {
@@ -92,7 +112,10 @@ impl Node {
         self.heartbeats.recipients.retain(|name, recipient| still_up(name, recipient.incarnation));
         let mut new = Vec::new();
         for (name, (incarnation, address)) in monitors {
-            let known = self.heartbeats.recipients.insert(name.clone(), Recipient { incarnation, address, until: None });
+            let known = self
+                .heartbeats
+                .recipients
+                .insert(name.clone(), Recipient { incarnation, address, until: None });
             if known.is_none() {
                 new.push(name);
             }
@@ -102,7 +125,8 @@ impl Node {
         }
     }
 
-    /// A member that came into the list just now is a newcomer, but not if this member is one itself and took the whole list over.
+    /// A member that came into the list just now is a newcomer, but not if this member is one
+    /// itself and took the whole list over.
     fn target(&self, entry: &Entry, now: Instant) -> Target {
         let lately = now.since(entry.since) < self.settings.group.heartbeat_interval;
         let newcomer = lately && entry.since > self.born;
@@ -116,7 +140,9 @@ impl Node {
         let interval = self.settings.group.heartbeat_interval;
         let next = self.heartbeats.next_at + interval;
         self.heartbeats.next_at = if next > now.mono { next } else { now.mono + interval };
-        self.heartbeats.recipients.retain(|_, recipient| recipient.until.is_none_or(|until| now.mono < until));
+        self.heartbeats
+            .recipients
+            .retain(|_, recipient| recipient.until.is_none_or(|until| now.mono < until));
         if matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
@@ -127,7 +153,9 @@ impl Node {
             let body = self.heartbeat_for(name, recipient.incarnation, &riding);
             self.send(recipient.address, body, now);
         }
-        if now.mono.since(self.last_change) < COMPARE_AFTER_CHANGE && self.list.up() > recipients.len() + 1 {
+        if now.mono.since(self.last_change) < COMPARE_AFTER_CHANGE
+            && self.list.up() > recipients.len() + 1
+        {
             let except: BTreeSet<Name> = recipients.keys().cloned().collect();
             for address in self.random_members(1, &except) {
                 self.send(address, self.plain_heartbeat(riding.clone()), now);
@@ -151,7 +179,9 @@ impl Node {
 
     fn heartbeat_for(&self, name: &Name, incarnation: Incarnation, riding: &[Update]) -> Body {
         let mut news = riding.to_vec();
-        if !self.detector.has_heard(name, incarnation) && !news.iter().any(|update| update.identity.name == self.name) {
+        if !self.detector.has_heard(name, incarnation)
+            && !news.iter().any(|update| update.identity.name == self.name)
+        {
             news.push(self.introduction());
         }
         let delay = self.detector.clock(name).and_then(crate::clock::PeerClock::delay);
@@ -174,10 +204,11 @@ impl Node {
         }
     }
 
-    /// Sends news in as many datagrams as it takes. A member that has just joined introduces itself in each, or those that do not know it
-    /// yet would believe none of it.
+    /// Sends news in as many datagrams as it takes. A member that has just joined introduces itself
+    /// in each, or those that do not know it yet would believe none of it.
     pub(super) fn send_news(&mut self, to: &[SocketAddr], news: &[Update], now: Now) {
-        let introduction = (now.mono.since(self.born) < INTRODUCES_ITSELF).then(|| self.introduction());
+        let introduction =
+            (now.mono.since(self.born) < INTRODUCES_ITSELF).then(|| self.introduction());
         for piece in pack(news, introduction.as_ref()) {
             for address in to {
                 self.send(*address, Body::News(piece.clone()), now);

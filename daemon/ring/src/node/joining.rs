@@ -1,11 +1,13 @@
-//! Joining: asking the introducers, taking the list over, announcing oneself; and letting others in.
+//! Joining: asking the introducers, taking the list over, announcing oneself; and letting others
+//! in.
 
 use super::{Node, Phase, heartbeat, leaving, suspect};
 use crate::detector::Detector;
 use crate::event::Event;
 use crate::identity::{Incarnation, Name};
 use crate::join::{
-    CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, NEXT_INTRODUCER_AFTER, Refusal, Round, conflict, disagreement,
+    CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, NEXT_INTRODUCER_AFTER, Refusal, Round,
+    conflict, disagreement,
 };
 use crate::list::{Claim, List, Update};
 use crate::rumour::{Rumours, Source};
@@ -29,17 +31,25 @@ const ASK_REMEMBERED: usize = 8;
 pub struct NotOut;
 
 impl Node {
-    /// Starts to join. `remembered` are the addresses of members of former days, which are asked first; then the introducers are. One
-    /// that has no introducers, or is among them itself, founds the group when nobody answers.
+    /// Starts to join. `remembered` are the addresses of members of former days, which are asked
+    /// first; then the introducers are. One that has no introducers, or is among them itself,
+    /// founds the group when nobody answers.
     ///
     /// While it is joining already, the introducers are asked as well.
     ///
     /// # Errors
     /// When the node is in the group, or on its way out.
-    pub fn join(&mut self, now: Now, introducers: Vec<SocketAddr>, remembered: Vec<SocketAddr>) -> Result<(), NotOut> {
+    pub fn join(
+        &mut self,
+        now: Now,
+        introducers: Vec<SocketAddr>,
+        remembered: Vec<SocketAddr>,
+    ) -> Result<(), NotOut> {
         if let Phase::Joining(round) = &mut self.phase {
             // Told again while it is trying: these are asked as well.
-            let new = introducers.into_iter().filter(|address| *address != self.address && !round.queue.contains(address));
+            let new = introducers
+                .into_iter()
+                .filter(|address| *address != self.address && !round.queue.contains(address));
             let new: Vec<SocketAddr> = new.collect();
             round.queue.extend(new);
             round.next_at = now.mono;
@@ -77,7 +87,8 @@ impl Node {
         self.healing.set_introducers(introducers);
     }
 
-    /// Asks the next introducer when its turn has come, and founds the group or gives up when all have failed.
+    /// Asks the next introducer when its turn has come, and founds the group or gives up when all
+    /// have failed.
     pub(super) fn continue_joining(&mut self, now: Now) {
         let newcomer = self.introduction();
         let settings = self.settings.group;
@@ -147,7 +158,11 @@ impl Node {
                 if self.is_behind(&list, now) {
                     self.fail_joining(JoinError::ClockBehind { introducer });
                 } else {
-                    self.enter(own.max(self.next_incarnation(now, self.believed(last, now))), &list, now);
+                    self.enter(
+                        own.max(self.next_incarnation(now, self.believed(last, now))),
+                        &list,
+                        now,
+                    );
                 }
                 return;
             }
@@ -179,8 +194,8 @@ impl Node {
         }
     }
 
-    /// Makes the node a member of a group that is already formed and knows it under this incarnation: how simulations of large groups
-    /// and benchmarks begin.
+    /// Makes the node a member of a group that is already formed and knows it under this
+    /// incarnation: how simulations of large groups and benchmarks begin.
     pub fn assume(&mut self, now: Now, list: List, incarnation: Incarnation) {
         self.phase = Phase::Member;
         self.list = list;
@@ -193,7 +208,8 @@ impl Node {
         self.settle(now);
     }
 
-    /// Starts a new life. Everything sent from now on is sent by it, and everyone it watches has to be heard by it.
+    /// Starts a new life. Everything sent from now on is sent by it, and everyone it watches has to
+    /// be heard by it.
     pub(super) fn begin_incarnation(&mut self, incarnation: Incarnation, now: Now) {
         self.detector = Detector::new(self.settings.group);
         // What the former life did not come to say is not said in its name any more.
@@ -217,9 +233,12 @@ impl Node {
         self.tell_rumours_if_due(now);
     }
 
-    /// The first heartbeat of a member that this one watches ends the join: it is in a monitor's list.
+    /// The first heartbeat of a member that this one watches ends the join: it is in a monitor's
+    /// list.
     pub(super) fn finish_greeting(&mut self, name: &Name, incarnation: Incarnation) {
-        if matches!(self.phase, Phase::Greeting { .. }) && self.detector.has_heard(name, incarnation) {
+        if matches!(self.phase, Phase::Greeting { .. })
+            && self.detector.has_heard(name, incarnation)
+        {
             self.phase = Phase::Member;
             self.events.push_back(Event::JoinDone);
         }
@@ -253,10 +272,18 @@ impl Node {
     pub fn handle_request(&mut self, now: Now, bytes: &[u8]) -> Vec<u8> {
         self.notice_stall(now);
         let reply = match wire::decode_versioned::<CallRequest>(bytes) {
-            Err(DecodeError::Version(_)) => CallReply::Refused(Refusal::Version { group: crate::settings::PROTOCOL_VERSION }),
-            Err(DecodeError::Malformed | DecodeError::TooLong(_)) => CallReply::Refused(Refusal::Malformed),
-            Ok(_) if !matches!(self.phase, Phase::Greeting { .. } | Phase::Member) => CallReply::Refused(Refusal::NotInGroup),
-            Ok(CallRequest::Join { newcomer, settings }) => self.introduce(&newcomer, &settings, now),
+            Err(DecodeError::Version(_)) => {
+                CallReply::Refused(Refusal::Version { group: crate::settings::PROTOCOL_VERSION })
+            }
+            Err(DecodeError::Malformed | DecodeError::TooLong(_)) => {
+                CallReply::Refused(Refusal::Malformed)
+            }
+            Ok(_) if !matches!(self.phase, Phase::Greeting { .. } | Phase::Member) => {
+                CallReply::Refused(Refusal::NotInGroup)
+            }
+            Ok(CallRequest::Join { newcomer, settings }) => {
+                self.introduce(&newcomer, &settings, now)
+            }
             Ok(CallRequest::Exchange { sender, list }) => self.exchange(&sender, &list, now),
         };
         self.settle(now);
@@ -266,11 +293,17 @@ impl Node {
     /// Lets a newcomer in, or says why not. Nothing changes here: the newcomer announces itself.
     fn introduce(&self, newcomer: &Update, settings: &GroupSettings, now: Now) -> CallReply {
         let identity = &newcomer.identity;
-        let known = || self.list.get(&identity.name).into_iter().chain(self.list.at(identity.address));
+        let known =
+            || self.list.get(&identity.name).into_iter().chain(self.list.at(identity.address));
         let refusal = disagreement(&self.settings.group, settings)
-            .or_else(|| known().filter(|entry| entry.is_up()).find_map(|holder| conflict(identity, &holder.identity)))
             .or_else(|| {
-                (!self.is_plausible(identity.incarnation, now)).then(|| Refusal::ClockAhead { newcomer: identity.to_string() })
+                known()
+                    .filter(|entry| entry.is_up())
+                    .find_map(|holder| conflict(identity, &holder.identity))
+            })
+            .or_else(|| {
+                (!self.is_plausible(identity.incarnation, now))
+                    .then(|| Refusal::ClockAhead { newcomer: identity.to_string() })
             });
         match refusal {
             Some(refusal) => CallReply::Refused(refusal),
@@ -283,8 +316,10 @@ impl Node {
     }
 
     fn exchange(&mut self, sender: &Update, list: &[Update], now: Now) -> CallReply {
-        let believed =
-            self.list.get(&sender.identity.name).is_some_and(|entry| entry.identity == sender.identity && entry.is_told_alive());
+        let believed = self
+            .list
+            .get(&sender.identity.name)
+            .is_some_and(|entry| entry.identity == sender.identity && entry.is_told_alive());
         if !believed || sender.claim != Claim::Alive {
             return CallReply::Refused(Refusal::NotInGroup);
         }

@@ -38,7 +38,8 @@ impl Farewell {
 }
 
 impl Node {
-    /// Starts to leave the group. An [`Event::LeaveDone`] follows, at once if the node is not in it.
+    /// Starts to leave the group. An [`Event::LeaveDone`] follows, at once if the node is not in
+    /// it.
     pub fn leave(&mut self, now: Now) {
         self.notice_stall(now);
         match self.phase {
@@ -76,7 +77,10 @@ impl Node {
 
     fn farewell_addresses(&mut self) -> Vec<SocketAddr> {
         let monitors: BTreeSet<Name> = self.heartbeats.monitors().cloned().collect();
-        let addresses = monitors.iter().filter_map(|name| Some(self.list.get(name)?.identity.address)).collect::<Vec<_>>();
+        let addresses = monitors
+            .iter()
+            .filter_map(|name| Some(self.list.get(name)?.identity.address))
+            .collect::<Vec<_>>();
         addresses.into_iter().chain(self.random_members(TELL_MORE, &monitors)).collect()
     }
 

@@ -1,4 +1,5 @@
-//! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that a member at rest allocates nothing.
+//! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that
+//! a member at rest allocates nothing.
 
 use super::Transmit;
 use crate::message::Message;
@@ -58,7 +59,11 @@ mod tests {
     use crate::time::WallTime;
 
     fn message(number: u64) -> Message {
-        Message { incarnation: Incarnation(number), sent: SentAt { mono: number, wall: WallTime(number) }, body: Body::Leave }
+        Message {
+            incarnation: Incarnation(number),
+            sent: SentAt { mono: number, wall: WallTime(number) },
+            body: Body::Leave,
+        }
     }
 
     #[test]

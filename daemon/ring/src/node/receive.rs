@@ -37,7 +37,12 @@ impl Node {
     ///
     /// # Errors
     /// When the bytes are no message of this version; nothing has changed then.
-    pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<Message, DecodeError> {
+    pub fn handle_datagram(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<Message, DecodeError> {
         self.notice_stall(now);
         let decoded = wire::decode(bytes).inspect_err(|_| self.counters.refused += 1);
         if let Ok(message) = &decoded {
@@ -69,7 +74,9 @@ impl Node {
 
     fn attribute(&self, from: SocketAddr, message: &Message) -> Sender {
         match self.list.at(from) {
-            Some(entry) if entry.identity.incarnation == message.incarnation && entry.is_told_alive() => {
+            Some(entry)
+                if entry.identity.incarnation == message.incarnation && entry.is_told_alive() =>
+            {
                 Sender::Member(entry.identity.name.clone())
             }
             Some(entry) if entry.identity.incarnation >= message.incarnation => Sender::Gone,
@@ -77,14 +84,23 @@ impl Node {
         }
     }
 
-    /// A stranger that introduces itself becomes a member. One whose name a newer machine has is told so.
+    /// A stranger that introduces itself becomes a member. One whose name a newer machine has is
+    /// told so.
     fn meet(&mut self, from: SocketAddr, message: &Message, now: Now) -> Option<Name> {
         let introduces = |update: &&Update| {
-            update.claim == Claim::Alive && update.identity.address == from && update.identity.incarnation == message.incarnation
+            update.claim == Claim::Alive
+                && update.identity.address == from
+                && update.identity.incarnation == message.incarnation
         };
         let introduction = match &message.body {
-            Body::Knock { name, settings, .. } if *settings == self.settings.group.fingerprint() => {
-                let identity = Identity { name: name.clone(), address: from, incarnation: message.incarnation };
+            Body::Knock { name, settings, .. }
+                if *settings == self.settings.group.fingerprint() =>
+            {
+                let identity = Identity {
+                    name: name.clone(),
+                    address: from,
+                    incarnation: message.incarnation,
+                };
                 Update::new(identity, Claim::Alive)
             }
             Body::Knock { .. } => {
@@ -106,8 +122,8 @@ impl Node {
         }
         let (update, gone) = (holder.to_update(), !holder.is_told_alive());
         self.send(from, Body::News(vec![update]), now);
-        // It may hold this member for gone and not believe the news; that it is gone here it can look into, and what it then says of this
-        // member is to be heard from where it really is.
+        // It may hold this member for gone and not believe the news; that it is gone here it can
+        // look into, and what it then says of this member is to be heard from where it really is.
         if gone {
             self.healing.remember([from]);
         }
@@ -115,8 +131,9 @@ impl Node {
         None
     }
 
-    /// A member whose new life is not known yet is asked about its old one, which makes it introduce itself. Whoever sends heartbeats or asks
-    /// from where nobody is known is knocked at, for the same reason: its entry is missing here, or has another address.
+    /// A member whose new life is not known yet is asked about its old one, which makes it
+    /// introduce itself. Whoever sends heartbeats or asks from where nobody is known is knocked at,
+    /// for the same reason: its entry is missing here, or has another address.
     fn ask_who(&mut self, from: SocketAddr, body: &Body, now: Now) {
         if let Some(entry) = self.list.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
@@ -148,7 +165,13 @@ impl Node {
             Body::News(_) | Body::Verdict { .. } => {}
             Body::Ask { name, incarnation } => self.answer(name, *incarnation, from, now),
             Body::Answer { name, incarnation, sent, age } => {
-                self.detector.hearsay(name, *incarnation, *sent, Duration::from_millis(*age), now.mono);
+                self.detector.hearsay(
+                    name,
+                    *incarnation,
+                    *sent,
+                    Duration::from_millis(*age),
+                    now.mono,
+                );
             }
             Body::Summary(summary) => self.send_difference(summary, from, now),
             Body::Knock { .. } => {
@@ -156,7 +179,8 @@ impl Node {
                 self.send(from, self.plain_heartbeat(news), now);
             }
             Body::Leave => {
-                if let Some(update) = self.list.get(name).map(|entry| entry.with_claim(Claim::Left)) {
+                if let Some(update) = self.list.get(name).map(|entry| entry.with_claim(Claim::Left))
+                {
                     self.take_news(&update, Source::FirstHand, from, now);
                 }
                 self.send(from, Body::LeaveHeard, now);
@@ -165,9 +189,15 @@ impl Node {
         }
     }
 
-    /// News about others is merged; news about this very member may mean that it has to come back, or to give way: after that it is out,
-    /// and takes nothing in any more.
-    pub(super) fn take_news(&mut self, update: &Update, source: Source, from: SocketAddr, now: Now) {
+    /// News about others is merged; news about this very member may mean that it has to come back,
+    /// or to give way: after that it is out, and takes nothing in any more.
+    pub(super) fn take_news(
+        &mut self,
+        update: &Update,
+        source: Source,
+        from: SocketAddr,
+        now: Now,
+    ) {
         if !self.in_group() {
             return;
         }
@@ -191,24 +221,34 @@ impl Node {
         if alive_elsewhere && identity.incarnation > self.incarnation {
             self.give_way(identity.clone());
         } else if alive_elsewhere {
-            // The very same life cannot be elsewhere. Where the right entry does not win by itself, a larger incarnation does.
+            // The very same life cannot be elsewhere. Where the right entry does not win by itself,
+            // a larger incarnation does.
             if identity.address > self.address {
                 self.renew_alone(now);
             }
         } else {
-            // Even at another address: where no such machine is, that entry fails soon, and this one is let in again.
+            // Even at another address: where no such machine is, that entry fails soon, and this
+            // one is let in again.
             self.renew_through(from, identity.incarnation, now);
         }
     }
 
-    /// Reports a neighbour's wall clock once when it has not agreed with ours for a while, and once when it agrees again. A change of the
-    /// latency looks like a wrong clock until both sides have seen it.
+    /// Reports a neighbour's wall clock once when it has not agreed with ours for a while, and once
+    /// when it agrees again. A change of the latency looks like a wrong clock until both sides have
+    /// seen it.
     fn watch_clock(&mut self, name: &Name, now: Now) {
-        let Some(agreement) = self.detector.clock(name).and_then(crate::clock::PeerClock::agreement) else { return };
+        let Some(agreement) =
+            self.detector.clock(name).and_then(crate::clock::PeerClock::agreement)
+        else {
+            return;
+        };
         let Some(member) = self.list.get(name).map(|entry| entry.identity.clone()) else { return };
         match agreement {
             Agreement::Ahead(ahead) => {
-                let skew = self.skewed.entry(name.clone()).or_insert(Skew { since: now.mono, reported: false });
+                let skew = self
+                    .skewed
+                    .entry(name.clone())
+                    .or_insert(Skew { since: now.mono, reported: false });
                 if !skew.reported && now.mono.since(skew.since) >= REPORT_SKEW_AFTER {
                     skew.reported = true;
                     self.events.push_back(Event::ClockDisagrees { member, ahead });
@@ -224,8 +264,9 @@ impl Node {
 
     /// Whether a member, in this very life, counts as failed in this list.
     pub(super) fn holds_failed(&self, address: SocketAddr, incarnation: Incarnation) -> bool {
-        self.list
-            .at(address)
-            .is_some_and(|entry| entry.identity.incarnation == incarnation && matches!(entry.standing, Standing::Failed(_)))
+        self.list.at(address).is_some_and(|entry| {
+            entry.identity.incarnation == incarnation
+                && matches!(entry.standing, Standing::Failed(_))
+        })
     }
 }

@@ -43,7 +43,8 @@ impl Repairs {
 }
 
 impl Node {
-    /// Takes in the hash of another's list. A difference that news on its way does not explain is looked into.
+    /// Takes in the hash of another's list. A difference that news on its way does not explain is
+    /// looked into.
     pub(super) fn compare(&mut self, name: &Name, address: SocketAddr, hash: u32, now: Now) {
         if self.repairs.peers.len() >= MAX_PEERS && !self.repairs.peers.contains_key(name) {
             self.repairs.peers.clear();
@@ -51,7 +52,11 @@ impl Node {
         let interval = self.settings.group.heartbeat_interval;
         let quiet = now.mono.since(self.last_change) >= NEWS_TRAVELS;
         let same = hash == self.list.digest().hash;
-        let peer = self.repairs.peers.entry(name.clone()).or_insert(Peer { differed: 0, compared_at: None });
+        let peer = self
+            .repairs
+            .peers
+            .entry(name.clone())
+            .or_insert(Peer { differed: 0, compared_at: None });
         if same {
             peer.differed = 0;
             return;
@@ -66,16 +71,20 @@ impl Node {
         }
     }
 
-    /// Another's list in brief: it is sent what ours has in the buckets that differ, or the lists are exchanged whole.
+    /// Another's list in brief: it is sent what ours has in the buckets that differ, or the lists
+    /// are exchanged whole.
     pub(super) fn send_difference(&mut self, theirs: &Summary, to: SocketAddr, now: Now) {
         let buckets = theirs.buckets.len();
         let differing = Summary::with_buckets(&self.list, buckets).differing(theirs);
-        let differs = |update: &Update| differing.get(bucket(&update.identity, buckets)).copied().unwrap_or(false);
+        let differs = |update: &Update| {
+            differing.get(bucket(&update.identity, buckets)).copied().unwrap_or(false)
+        };
         let news: Vec<Update> = self.certain().filter(differs).collect();
         if pack(&news, None).len() <= MOST_DATAGRAMS {
             self.send_news(&[to], &news, now);
         } else if self.repairs.exchange.is_none() {
-            let request = CallRequest::Exchange { sender: self.introduction(), list: self.whole_list() };
+            let request =
+                CallRequest::Exchange { sender: self.introduction(), list: self.whole_list() };
             self.repairs.exchange = Some(self.call(to, &request));
         }
     }

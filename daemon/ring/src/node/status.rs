@@ -156,7 +156,8 @@ impl Node {
 
     /// Those that it watches or that watch it.
     pub fn neighbours(&self, now: Instant) -> Vec<Neighbour> {
-        let names: BTreeSet<&Name> = self.heartbeats.monitors().chain(self.detector.watched()).collect();
+        let names: BTreeSet<&Name> =
+            self.heartbeats.monitors().chain(self.detector.watched()).collect();
         let entries = names.into_iter().filter_map(|name| self.list.get(name));
         entries
             .map(|entry| {

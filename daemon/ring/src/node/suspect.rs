@@ -1,4 +1,5 @@
-//! Suspicion: asking the other monitors at the first missed heartbeat, declaring at the deadline, and doubting oneself first.
+//! Suspicion: asking the other monitors at the first missed heartbeat, declaring at the deadline,
+//! and doubting oneself first.
 
 use super::Node;
 use crate::detector::Finding;
@@ -12,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many members, the nearest on the ring, are sounded when one that was never heard is silent past its deadline: more than k are
-/// gone at once, and to wait for the ring to move on by k at a time would take a `failure_timeout` for each step.
+/// How many members, the nearest on the ring, are sounded when one that was never heard is silent
+/// past its deadline: more than k are gone at once, and to wait for the ring to move on by k at a
+/// time would take a `failure_timeout` for each step.
 const SOUNDED: usize = 128;
 
 /// What is needed to doubt.
@@ -40,7 +42,8 @@ impl Suspicions {
         }
     }
 
-    /// A member was heard. Whoever is doubted has a while more: if the fault was this machine's, they are about to be heard as well.
+    /// A member was heard. Whoever is doubted has a while more: if the fault was this machine's,
+    /// they are about to be heard as well.
     fn note_heard(&mut self, name: &Name, declare_at: Instant, now: Instant) {
         let [latest, other] = &mut self.heard;
         if latest.as_ref().is_some_and(|(heard, _)| heard != name) {
@@ -80,8 +83,9 @@ impl Node {
                 Finding::Missing(name, incarnation) => self.ask_about(&name, incarnation, now),
                 Finding::Unanswered(name, incarnation) => self.ask(&name, incarnation, now),
                 Finding::Silent { name, incarnation, silent_for, suspected, ever_heard } => {
-                    let stands =
-                        self.list.get(&name).is_some_and(|entry| entry.is_up() && entry.identity.incarnation == incarnation);
+                    let stands = self.list.get(&name).is_some_and(|entry| {
+                        entry.is_up() && entry.identity.incarnation == incarnation
+                    });
                     if stands {
                         self.accuse(&name, silent_for, suspected, now);
                         gap |= !ever_heard;
@@ -91,16 +95,22 @@ impl Node {
         }
         if gap {
             let nearest = topology::targets(&self.list, &self.name, SOUNDED, Entry::is_up);
-            self.detector.sound(nearest.iter().map(|entry| (&entry.identity.name, entry.identity.incarnation)), now.mono);
+            self.detector.sound(
+                nearest.iter().map(|entry| (&entry.identity.name, entry.identity.incarnation)),
+                now.mono,
+            );
         }
         self.declare_lasting_doubts(now);
     }
 
-    /// At a missed heartbeat the member itself and its other monitors are asked; an answer can move the deadline, silence cannot.
+    /// At a missed heartbeat the member itself and its other monitors are asked; an answer can move
+    /// the deadline, silence cannot.
     fn ask_about(&mut self, name: &Name, incarnation: Incarnation, now: Now) {
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let others: Vec<SocketAddr> =
-            topology::monitors(&self.list, name, k, Entry::is_up).into_iter().map(|entry| entry.identity.address).collect();
+        let others: Vec<SocketAddr> = topology::monitors(&self.list, name, k, Entry::is_up)
+            .into_iter()
+            .map(|entry| entry.identity.address)
+            .collect();
         self.counters.suspicions += 1;
         for address in others {
             self.send(address, Body::Ask { name: name.clone(), incarnation }, now);
@@ -110,13 +120,16 @@ impl Node {
 
     /// Asks a member for a sign of life.
     fn ask(&mut self, name: &Name, incarnation: Incarnation, now: Now) {
-        if let Some(entry) = self.list.get(name).filter(|entry| entry.identity.incarnation == incarnation) {
+        if let Some(entry) =
+            self.list.get(name).filter(|entry| entry.identity.incarnation == incarnation)
+        {
             let address = entry.identity.address;
             self.send(address, Body::Ask { name: name.clone(), incarnation }, now);
         }
     }
 
-    /// The deadline has passed. Without a sign that this machine can hear at all, the member is only doubted.
+    /// The deadline has passed. Without a sign that this machine can hear at all, the member is
+    /// only doubted.
     fn accuse(&mut self, name: &Name, silent_for: u64, suspected: Instant, now: Now) {
         let evidence = Evidence { accuser: self.name.clone(), silent_for };
         let two_of_us = self.list.digest().count <= 2;
@@ -137,8 +150,9 @@ impl Node {
         }
     }
 
-    /// Doubts that have lasted although another member was heard meanwhile: those about this member's own charges are right. The others
-    /// came from the ring moving on while nobody was heard; they are other members' charges, and if they are gone, those say so.
+    /// Doubts that have lasted although another member was heard meanwhile: those about this
+    /// member's own charges are right. The others came from the ring moving on while nobody was
+    /// heard; they are other members' charges, and if they are gone, those say so.
     fn declare_lasting_doubts(&mut self, now: Now) {
         let lasting: Vec<Name> = self
             .suspicions
@@ -151,10 +165,11 @@ impl Node {
             return;
         }
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let charges: BTreeSet<Name> = topology::targets(&self.list, &self.name, k, Entry::is_told_alive)
-            .into_iter()
-            .map(|entry| entry.identity.name.clone())
-            .collect();
+        let charges: BTreeSet<Name> =
+            topology::targets(&self.list, &self.name, k, Entry::is_told_alive)
+                .into_iter()
+                .map(|entry| entry.identity.name.clone())
+                .collect();
         for name in lasting {
             self.suspicions.doubted.remove(&name);
             let standing = self.list.get(&name).map(|entry| entry.standing.clone());
@@ -168,22 +183,33 @@ impl Node {
         }
     }
 
-    /// Doubts about members that are not doubted in the list any more (declared by others, back, or gone) end.
+    /// Doubts about members that are not doubted in the list any more (declared by others, back, or
+    /// gone) end.
     pub(super) fn drop_settled_doubts(&mut self) {
         let list = &self.list;
-        self.suspicions
-            .doubted
-            .retain(|name, _| list.get(name).is_some_and(|entry| matches!(entry.standing, Standing::Doubted(_))));
+        self.suspicions.doubted.retain(|name, _| {
+            list.get(name).is_some_and(|entry| matches!(entry.standing, Standing::Doubted(_)))
+        });
     }
 
-    /// Another monitor asks about a member: the member itself answers with a heartbeat, whoever knows its end with that, and its
-    /// other monitors with the newest send time.
-    pub(super) fn answer(&mut self, name: &Name, incarnation: Incarnation, to: SocketAddr, now: Now) {
+    /// Another monitor asks about a member: the member itself answers with a heartbeat, whoever
+    /// knows its end with that, and its other monitors with the newest send time.
+    pub(super) fn answer(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        to: SocketAddr,
+        now: Now,
+    ) {
         if *name == self.name {
             if incarnation == self.incarnation {
                 let asker = self.list.at(to).map(|entry| entry.identity.name.clone());
                 let delay = asker.and_then(|asker| self.detector.clock(&asker)?.delay());
-                self.send(to, Body::Heartbeat { hash: self.list.digest().hash, delay, news: Vec::new() }, now);
+                self.send(
+                    to,
+                    Body::Heartbeat { hash: self.list.digest().hash, delay, news: Vec::new() },
+                    now,
+                );
             } else {
                 self.send(to, Body::News(vec![self.introduction()]), now);
             }
@@ -194,7 +220,11 @@ impl Node {
             let update = entry.to_update();
             self.send(to, Body::News(vec![update]), now);
         } else if let Some((sent, age)) = self.detector.newest(name, incarnation, now.mono) {
-            self.send(to, Body::Answer { name: name.clone(), incarnation, sent, age: millis(age) }, now);
+            self.send(
+                to,
+                Body::Answer { name: name.clone(), incarnation, sent, age: millis(age) },
+                now,
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! This member's own tags: changed while it is in the group, without a new incarnation, and set right where others hold wrong ones.
+//! This member's own tags: changed while it is in the group, without a new incarnation, and set
+//! right where others hold wrong ones.
 
 use super::Node;
 use crate::rumour::Source;
@@ -15,7 +16,9 @@ impl Node {
 
     /// What this member says of itself from now on. The others are told, if it is in the group.
     pub fn set_tags(&mut self, now: Now, tags: Tags) {
-        if self.tags.told().is_none_or(Tags::is_empty) && tags.is_empty() || self.tags.told() == Some(&tags) {
+        if self.tags.told().is_none_or(Tags::is_empty) && tags.is_empty()
+            || self.tags.told() == Some(&tags)
+        {
             return;
         }
         self.change_tags(&self.tags.clone(), tags, now);
@@ -27,7 +30,8 @@ impl Node {
         self.tags.told().cloned().unwrap_or_default()
     }
 
-    /// Others hold tags of this very life. If they would win over its own, those are said again, and win.
+    /// Others hold tags of this very life. If they would win over its own, those are said again,
+    /// and win.
     pub(super) fn correct_tags(&mut self, theirs: &VersionedTags, now: Now) {
         if *theirs > self.tags {
             self.change_tags(theirs, self.tags(), now);
@@ -43,9 +47,16 @@ impl Node {
                 self.changed(&change, now);
             }
             let ride = self.settings.group.heartbeat_interval * 2;
-            self.rumours.learn(self.introduction(), Source::FirstHand, self.list.up(), ride, now.mono);
+            self.rumours.learn(
+                self.introduction(),
+                Source::FirstHand,
+                self.list.up(),
+                ride,
+                now.mono,
+            );
         } else {
-            // No member changes its tags four thousand million times: somebody lied. In another life it counts anew.
+            // No member changes its tags four thousand million times: somebody lied. In another
+            // life it counts anew.
             self.tags = VersionedTags::first(tags);
             self.renew_alone(now);
         }

@@ -1,10 +1,13 @@
-//! Zones on the ring: members of one zone, which may fail together, are spread, so that no zone's end takes all monitors of a member.
+//! Zones on the ring: members of one zone, which may fail together, are spread, so that no zone's
+//! end takes all monitors of a member.
 //!
-//! The ring of positions is cut into cells, and within a cell each zone's members are dealt evenly over the cell's places, the largest
-//! zone first, each zone in the order of its positions. A cell is all members whose positions begin with the same bits. One of more than
-//! [`LARGEST`] members is halved by the next bit in any case; a smaller one as long as both halves have [`SMALLEST`] members and no zone
-//! has more than half of either. So the order depends on nothing but who stands on the ring, a member that comes or goes moves others in
-//! its own cell only, and where all are of one zone, or none names its zone, the order is that of the positions.
+//! The ring of positions is cut into cells, and within a cell each zone's members are dealt evenly
+//! over the cell's places, the largest zone first, each zone in the order of its positions. A cell
+//! is all members whose positions begin with the same bits. One of more than [`LARGEST`] members is
+//! halved by the next bit in any case; a smaller one as long as both halves have [`SMALLEST`]
+//! members and no zone has more than half of either. So the order depends on nothing but who stands
+//! on the ring, a member that comes or goes moves others in its own cell only, and where all are of
+//! one zone, or none names its zone, the order is that of the positions.
 
 use crate::identity::Position;
 use crate::list::Entry;
@@ -33,8 +36,15 @@ struct Cell {
     order: Vec<usize>,
 }
 
-/// Up to `wanted` members that stand on the ring next to the one at `place`, the nearest first. That one must stand on it.
-pub(super) fn walk(ring: &[Arc<Entry>], place: usize, wanted: usize, way: Way, stands: &impl Fn(&Entry) -> bool) -> Vec<usize> {
+/// Up to `wanted` members that stand on the ring next to the one at `place`, the nearest first.
+/// That one must stand on it.
+pub(super) fn walk(
+    ring: &[Arc<Entry>],
+    place: usize,
+    wanted: usize,
+    way: Way,
+    stands: &impl Fn(&Entry) -> bool,
+) -> Vec<usize> {
     let home = Cell::at(ring, place, stands);
     let (mut before, mut after): (Vec<usize>, Vec<usize>) = {
         let mut halves = home.order.split(|member| *member == place).map(<[usize]>::to_vec);
@@ -59,7 +69,12 @@ pub(super) fn walk(ring: &[Arc<Entry>], place: usize, wanted: usize, way: Way, s
 }
 
 /// The next place on the way round at which somebody stands; the same one if nobody else does.
-fn next_place(ring: &[Arc<Entry>], place: usize, way: Way, stands: &impl Fn(&Entry) -> bool) -> usize {
+fn next_place(
+    ring: &[Arc<Entry>],
+    place: usize,
+    way: Way,
+    stands: &impl Fn(&Entry) -> bool,
+) -> usize {
     let mut onward = (place + 1..ring.len()).chain(0..place);
     let is_taken = |place: &usize| ring.get(*place).is_some_and(|entry| stands(entry));
     match way {
@@ -84,7 +99,8 @@ impl Cell {
         members.extend(after);
         let mut members = members.as_slice();
         while bits < u64::BITS {
-            let (low, high) = members.split_at(members.partition_point(|member| bit(ring[*member].position, bits) == 0));
+            let (low, high) = members
+                .split_at(members.partition_point(|member| bit(ring[*member].position, bits) == 0));
             if !(is_mixed(ring, low) && is_mixed(ring, high)) {
                 break;
             }
@@ -108,8 +124,8 @@ fn bit(position: Position, index: u32) -> u64 {
     position.0 >> (u64::BITS - 1 - index) & 1
 }
 
-/// The places of those that stand beside the one at `place` and whose positions share so many bits with its own: those before it, the
-/// nearest first, and those after it.
+/// The places of those that stand beside the one at `place` and whose positions share so many bits
+/// with its own: those before it, the nearest first, and those after it.
 fn beside(
     ring: &[Arc<Entry>],
     place: usize,
@@ -123,8 +139,14 @@ fn beside(
     (before, (place + 1..ring.len()).take_while(shared).filter(standing))
 }
 
-/// Whether so many bits leave more than [`LARGEST`] members together; looks at no more than twice as many.
-fn is_too_large(ring: &[Arc<Entry>], place: usize, bits: u32, stands: &impl Fn(&Entry) -> bool) -> bool {
+/// Whether so many bits leave more than [`LARGEST`] members together; looks at no more than twice
+/// as many.
+fn is_too_large(
+    ring: &[Arc<Entry>],
+    place: usize,
+    bits: u32,
+    stands: &impl Fn(&Entry) -> bool,
+) -> bool {
     let (before, after) = beside(ring, place, bits, stands);
     1 + before.take(LARGEST).count() + after.take(LARGEST).count() > LARGEST
 }
@@ -135,7 +157,8 @@ fn is_mixed(ring: &[Arc<Entry>], members: &[usize]) -> bool {
     members.len() >= SMALLEST && most <= members.len().div_ceil(2)
 }
 
-/// The members of each zone in the order of positions, the largest zone first. Those that name none are a zone too.
+/// The members of each zone in the order of positions, the largest zone first. Those that name none
+/// are a zone too.
 fn by_zone(ring: &[Arc<Entry>], members: &[usize]) -> Vec<Vec<usize>> {
     let mut zones = BTreeMap::new();
     for member in members {
@@ -151,10 +174,12 @@ fn by_zone(ring: &[Arc<Entry>], members: &[usize]) -> Vec<Vec<usize>> {
 fn spread(ring: &[Arc<Entry>], members: &[usize]) -> Vec<usize> {
     let mut order = vec![None; members.len()];
     for zone in by_zone(ring, members) {
-        let mut free: Vec<&mut Option<usize>> = order.iter_mut().filter(|place| place.is_none()).collect();
+        let mut free: Vec<&mut Option<usize>> =
+            order.iter_mut().filter(|place| place.is_none()).collect();
         let (places, count) = (free.len(), zone.len());
         for (rank, member) in zone.into_iter().enumerate() {
-            // In the middle of the rank's share of the places: less than all of them, and another for each rank.
+            // In the middle of the rank's share of the places: less than all of them, and another
+            // for each rank.
             *free[(2 * rank + 1) * places / (2 * count)] = Some(member);
         }
     }

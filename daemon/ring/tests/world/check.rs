@@ -12,7 +12,8 @@ use std::time::Duration;
 /// How often lists are looked at.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Once all lists have been equal for so long, nobody watches or is sent heartbeats from former days any more.
+/// Once all lists have been equal for so long, nobody watches or is sent heartbeats from former
+/// days any more.
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// What was seen at the last look.
@@ -37,12 +38,15 @@ impl World {
             let (life, list) = (node.member().map(|member| member.incarnation), node.list());
             // A list shares what it holds with its clone until it changes.
             let before = self.checks.lists[i].as_ref();
-            if before.is_some_and(|(lived, before)| *lived == life && before.ring().as_ptr() == list.ring().as_ptr()) {
+            if before.is_some_and(|(lived, before)| {
+                *lived == life && before.ring().as_ptr() == list.ring().as_ptr()
+            }) {
                 continue;
             }
             changed = true;
             self.check_list(i, list);
-            if let Some((_, before)) = before.filter(|(lived, _)| lived.is_some() && *lived == life) {
+            if let Some((_, before)) = before.filter(|(lived, _)| lived.is_some() && *lived == life)
+            {
                 check_history(i, before, list);
             }
             self.checks.lists[i] = Some((life, list.clone()));
@@ -50,30 +54,53 @@ impl World {
         self.check_ring(changed);
     }
 
-    /// One entry for each name, one member up at an address, counts and digests that are those of the entries, and no life that was never lived.
+    /// One entry for each name, one member up at an address, counts and digests that are those of
+    /// the entries, and no life that was never lived.
     fn check_list(&self, i: usize, list: &List) {
         let names: Vec<&Name> = list.iter().map(|entry| &entry.identity.name).collect();
-        assert!(names.is_sorted_by(|one, other| one < other), "vm{i} holds a name twice: {names:?}");
+        assert!(
+            names.is_sorted_by(|one, other| one < other),
+            "vm{i} holds a name twice: {names:?}"
+        );
         let ring = list.ring();
-        assert!(ring.len() == list.len() && ring.is_sorted_by_key(|entry| entry.position), "vm{i}'s ring is not its list");
+        assert!(
+            ring.len() == list.len() && ring.is_sorted_by_key(|entry| entry.position),
+            "vm{i}'s ring is not its list"
+        );
         let told: Vec<&Arc<Entry>> = list.iter().filter(|entry| entry.is_told_alive()).collect();
         let hash = told.iter().fold(0_u32, |sum, entry| sum.wrapping_add(entry.fingerprint()));
-        assert_eq!(list.digest(), Digest { count: told.len() as u32, hash }, "vm{i}'s digest is not its list's");
+        assert_eq!(
+            list.digest(),
+            Digest { count: told.len() as u32, hash },
+            "vm{i}'s digest is not its list's"
+        );
         assert_eq!(list.up(), list.iter().filter(|entry| entry.is_up()).count(), "vm{i} miscounts");
         for entry in list.iter().filter(|_| !self.corrupted) {
-            let last = self.index(entry.identity.address).and_then(|index| self.machines[index].last);
-            assert!(last >= Some(entry.identity.incarnation), "vm{i} holds {:?}, who never lived", entry.identity);
+            let last =
+                self.index(entry.identity.address).and_then(|index| self.machines[index].last);
+            assert!(
+                last >= Some(entry.identity.incarnation),
+                "vm{i} holds {:?}, who never lived",
+                entry.identity
+            );
         }
     }
 
-    /// When all lists have been equal for a while, everyone exchanges heartbeats with just those that the ring gives it.
+    /// When all lists have been equal for a while, everyone exchanges heartbeats with just those
+    /// that the ring gives it.
     fn check_ring(&mut self, changed: bool) {
-        let nodes =
-            || self.machines.iter().filter_map(|machine| machine.node.as_ref()).filter(|node| node.phase() != PhaseName::Out);
+        let nodes = || {
+            self.machines
+                .iter()
+                .filter_map(|machine| machine.node.as_ref())
+                .filter(|node| node.phase() != PhaseName::Out)
+        };
         let digest = nodes().next().map(|node| node.list().digest());
         let agree = |digest: Digest| {
             nodes().all(|node| {
-                node.phase() == PhaseName::Member && node.list().digest() == digest && node.list().up() == digest.count as usize
+                node.phase() == PhaseName::Member
+                    && node.list().digest() == digest
+                    && node.list().up() == digest.count as usize
             })
         };
         let since = match (self.checks.agreed, digest.filter(|digest| agree(*digest))) {
@@ -92,17 +119,27 @@ impl World {
         }
         let k = usize::from(self.settings.group.max_simultaneous_failures);
         for (i, machine) in self.machines.iter().enumerate() {
-            let Some(node) = machine.node.as_ref().filter(|node| node.phase() == PhaseName::Member) else { continue };
+            let Some(node) = machine.node.as_ref().filter(|node| node.phase() == PhaseName::Member)
+            else {
+                continue;
+            };
             let (list, own) = (node.list(), node.name());
-            let (monitors, targets) =
-                (topology::monitors(list, own, k, Entry::is_up), topology::targets(list, own, k, Entry::is_up));
+            let (monitors, targets) = (
+                topology::monitors(list, own, k, Entry::is_up),
+                topology::targets(list, own, k, Entry::is_up),
+            );
             for monitor in &monitors {
                 let theirs = topology::targets(list, &monitor.identity.name, k, Entry::is_up);
-                assert!(theirs.iter().any(|entry| entry.identity.name == *own), "{monitor:?} does not watch vm{i}");
+                assert!(
+                    theirs.iter().any(|entry| entry.identity.name == *own),
+                    "{monitor:?} does not watch vm{i}"
+                );
             }
-            let due: BTreeSet<&Name> = monitors.iter().chain(&targets).map(|entry| &entry.identity.name).collect();
+            let due: BTreeSet<&Name> =
+                monitors.iter().chain(&targets).map(|entry| &entry.identity.name).collect();
             let neighbours = node.neighbours(self.clocks(i).mono);
-            let actual: BTreeSet<&Name> = neighbours.iter().map(|neighbour| &neighbour.member.name).collect();
+            let actual: BTreeSet<&Name> =
+                neighbours.iter().map(|neighbour| &neighbour.member.name).collect();
             assert_eq!(actual, due, "vm{i}'s neighbours are not those of the ring");
         }
     }
@@ -111,10 +148,13 @@ impl World {
 /// Within one life of the observer no incarnation grows smaller, and none that is gone comes back.
 fn check_history(i: usize, before: &List, after: &List) {
     for old in before.iter() {
-        let Some(new) = after.get(&old.identity.name) else { panic!("vm{i} forgot {:?}", old.identity) };
+        let Some(new) = after.get(&old.identity.name) else {
+            panic!("vm{i} forgot {:?}", old.identity)
+        };
         let (was, is) = (old.identity.incarnation, new.identity.incarnation);
         let raised = is == was && !old.is_told_alive() && new.is_told_alive();
-        let resigned = is == was && old.standing == Standing::Left && new.standing != Standing::Left;
+        let resigned =
+            is == was && old.standing == Standing::Left && new.standing != Standing::Left;
         assert!(is >= was && !raised && !resigned, "vm{i} held {old:?} and then {new:?}");
     }
 }

@@ -19,9 +19,14 @@ impl Rate {
         self.gained + (now - self.since).as_secs_f64() * f64::from(self.drift) * 1e-6
     }
 
-    /// How long this span of the machine's own time takes in true time; no shorter, so that nobody is woken too early.
+    /// How long this span of the machine's own time takes in true time; no shorter, so that nobody
+    /// is woken too early.
     pub(super) fn true_time(&self, span: Duration) -> Duration {
-        if self.drift == 0 { span } else { span.div_f64(1.0 + f64::from(self.drift) * 1e-6) + Duration::from_nanos(1_000) }
+        if self.drift == 0 {
+            span
+        } else {
+            span.div_f64(1.0 + f64::from(self.drift) * 1e-6) + Duration::from_nanos(1_000)
+        }
     }
 }
 
@@ -38,7 +43,8 @@ impl World {
         Now { mono: Instant::from_epoch(mono), wall: WallTime(wall) }
     }
 
-    /// From now on both clocks of a machine are so many parts per million too fast (too slow, if negative).
+    /// From now on both clocks of a machine are so many parts per million too fast (too slow, if
+    /// negative).
     pub fn drift(&mut self, i: usize, parts_per_million: i32) {
         let gained = self.machines[i].rate.gained(self.now);
         self.machines[i].rate = Rate { drift: parts_per_million, since: self.now, gained };

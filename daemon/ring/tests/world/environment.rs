@@ -1,8 +1,10 @@
 //! What the environment chooses of the tests and stories:
 //!
-//! - `MEMBERD_RING_SEED=7` runs only what has this seed, of every test that goes through seeds; a failed run prints its own;
+//! - `MEMBERD_RING_SEED=7` runs only what has this seed, of every test that goes through seeds; a
+//!   failed run prints its own;
 //! - `MEMBERD_RING_SEEDS=200` goes through all seeds below 200, where a test otherwise takes a few;
-//! - `MEMBERD_RING_LONG=1` runs an hour instead of minutes, and splits of ten minutes with every seed.
+//! - `MEMBERD_RING_LONG=1` runs an hour instead of minutes, and splits of ten minutes with every
+//!   seed.
 
 /// The variable that picks one seed.
 pub(super) const SEED: &str = "MEMBERD_RING_SEED";

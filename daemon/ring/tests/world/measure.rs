@@ -33,11 +33,13 @@ pub struct Measured {
     /// How many live members were reported failed, in how many hours that members lived together.
     pub false_failures: usize,
     pub member_hours: f64,
-    /// Seconds that members idled together, and what they sent meanwhile; bytes with IPv4 and UDP headers.
+    /// Seconds that members idled together, and what they sent meanwhile; bytes with IPv4 and UDP
+    /// headers.
     idle_seconds: f64,
     idle_datagrams: f64,
     idle_bytes: f64,
-    /// Datagrams of the survivors after the crashes beyond what they would have sent idle, and how many survivors there were.
+    /// Datagrams of the survivors after the crashes beyond what they would have sent idle, and how
+    /// many survivors there were.
     event_datagrams: f64,
     survivors: f64,
 }
@@ -112,7 +114,8 @@ pub fn measure(plan: &Plan) -> Measured {
     measured.member_hours = members * (world.now - from).as_secs_f64() / 3_600.0;
     let idle_until = from + idle;
     let gone: BTreeSet<Name> = victims.iter().map(|victim| name(*victim)).collect();
-    let is_false = |(at, _, failed): &(Duration, usize, Name)| *at < idle_until || !gone.contains(failed);
+    let is_false =
+        |(at, _, failed): &(Duration, usize, Name)| *at < idle_until || !gone.contains(failed);
     let mut last_reported: Vec<(Name, Duration)> = Vec::new();
     for (at, _, failed) in world.failures_since(from).into_iter().filter(is_false) {
         // What is reported of one member within 10 s is one failure, seen by many.

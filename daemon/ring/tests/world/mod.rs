@@ -1,6 +1,8 @@
-//! A simulated network of members: deterministic, seeded, in virtual time. It runs the very `Node` that memberd runs.
+//! A simulated network of members: deterministic, seeded, in virtual time. It runs the very `Node`
+//! that memberd runs.
 //!
-//! One seed draws every delay, loss and phase, so a run can be replayed. Members are numbered; member `i` is named `vm{i}`.
+//! One seed draws every delay, loss and phase, so a run can be replayed. Members are numbered;
+//! member `i` is named `vm{i}`.
 
 #![allow(dead_code, unreachable_pub, reason = "each test and example uses its part of the world")]
 #![allow(
@@ -26,7 +28,9 @@ pub use network::Network;
 
 use memberd_ring::join::CallId;
 use memberd_ring::list::{Claim, List, Update};
-use memberd_ring::{Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings, Tags};
+use memberd_ring::{
+    Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings, Tags,
+};
 use queue::Planned;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -230,7 +234,12 @@ impl World {
     }
 
     /// A world whose members begin with these lists, as if they had been a group for a while.
-    pub fn assumed(size: usize, seed: u64, settings: Settings, list: impl Fn(usize) -> List) -> Self {
+    pub fn assumed(
+        size: usize,
+        seed: u64,
+        settings: Settings,
+        list: impl Fn(usize) -> List,
+    ) -> Self {
         let mut world = World::with(size, seed, settings);
         for i in 0..size {
             let (now, seed) = (world.clocks(i), world.rng.random());
@@ -261,7 +270,10 @@ impl World {
         let (now, seed) = (self.clocks(i), self.rng.random());
         let machine = &mut self.machines[i];
         assert!(machine.node.is_none(), "vm{i} runs already");
-        self.notes.push((self.now, format!("vm{i} starts, introducers {introducers:?}, remembered {remembered:?}")));
+        self.notes.push((
+            self.now,
+            format!("vm{i} starts, introducers {introducers:?}, remembered {remembered:?}"),
+        ));
         machine.life += 1;
         let mut node = Node::new(self.settings, name(i), machine.address, machine.last, seed);
         let addresses = |of: &[usize]| of.iter().map(|i| address(*i)).collect();
@@ -306,7 +318,9 @@ impl World {
     /// Runs until the lists of all these members hold exactly them.
     pub fn run_until_agreed(&mut self, members: &[usize], limit: Duration) -> Duration {
         let names: BTreeSet<Name> = members.iter().map(|i| name(*i)).collect();
-        self.run_until(limit, "all lists equal", |world| members.iter().all(|i| world.up_in_list(*i) == names))
+        self.run_until(limit, "all lists equal", |world| {
+            members.iter().all(|i| world.up_in_list(*i) == names)
+        })
     }
 
     /// The names that are up in a member's list.
@@ -322,7 +336,10 @@ impl World {
 
     /// Whether an incarnation is up in a member's list.
     pub fn holds_up(&self, i: usize, member: usize) -> bool {
-        self.machines[i].node.as_ref().is_some_and(|node| node.list().get(&name(member)).is_some_and(|entry| entry.is_up()))
+        self.machines[i]
+            .node
+            .as_ref()
+            .is_some_and(|node| node.list().get(&name(member)).is_some_and(|entry| entry.is_up()))
     }
 
     /// Everybody but these.
@@ -332,37 +349,56 @@ impl World {
 
     /// The members in the order of the ring, as member `i` sees it.
     pub fn ring(&self, i: usize) -> Vec<usize> {
-        self.node(i).list().ring().iter().filter_map(|entry| self.index(entry.identity.address)).collect()
+        self.node(i)
+            .list()
+            .ring()
+            .iter()
+            .filter_map(|entry| self.index(entry.identity.address))
+            .collect()
     }
 
-    /// How long after a moment a member was failed in the first and in the last of these members' lists, if it is in all.
-    pub fn noticed(&self, member: usize, since: Duration, survivors: &[usize]) -> Option<(Duration, Duration)> {
+    /// How long after a moment a member was failed in the first and in the last of these members'
+    /// lists, if it is in all.
+    pub fn noticed(
+        &self,
+        member: usize,
+        since: Duration,
+        survivors: &[usize],
+    ) -> Option<(Duration, Duration)> {
         let mut first_by = BTreeMap::new();
         for (at, by, failed) in self.failures_since(since) {
             if failed == name(member) {
                 first_by.entry(by).or_insert(at - since);
             }
         }
-        let times: Option<Vec<Duration>> = survivors.iter().map(|survivor| first_by.get(survivor).copied()).collect();
+        let times: Option<Vec<Duration>> =
+            survivors.iter().map(|survivor| first_by.get(survivor).copied()).collect();
         let times = times?;
         Some((times.iter().min().copied()?, times.iter().max().copied()?))
     }
 
     /// Whether these members' lists hold exactly them, each in the life that it lives.
     pub fn whole(&self, members: &[usize]) -> bool {
-        let identity =
-            |i: usize| self.machines[i].last.map(|incarnation| Identity { name: name(i), address: address(i), incarnation });
+        let identity = |i: usize| {
+            self.machines[i].last.map(|incarnation| Identity {
+                name: name(i),
+                address: address(i),
+                incarnation,
+            })
+        };
         let living: BTreeSet<Identity> = members.iter().filter_map(|i| identity(*i)).collect();
         members.iter().all(|i| {
             let list = self.machines[*i].node.as_ref().map(Node::list);
             list.is_some_and(|list| {
                 let up = list.iter().filter(|entry| entry.is_up());
-                list.up() == living.len() && up.into_iter().all(|entry| living.contains(&entry.identity))
+                list.up() == living.len()
+                    && up.into_iter().all(|entry| living.contains(&entry.identity))
             })
         })
     }
 
-    /// Runs until these members' lists hold exactly them, each in the life that it lives. Returns how long that took.
+    /// Runs until these members' lists hold exactly them, each in the life that it lives. Returns
+    /// how long that took.
     pub fn run_until_whole(&mut self, members: &[usize], limit: Duration) -> Duration {
         self.run_until_at_most_every(ms(2), limit, "every list whole", |world| world.whole(members))
     }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The slow datagrams' delay on top is at least this, has a Pareto distribution of shape [`SLOW_SHAPE`], and ends at [`SLOW_MOST`].
+/// The slow datagrams' delay on top is at least this, has a Pareto distribution of shape
+/// [`SLOW_SHAPE`], and ends at [`SLOW_MOST`].
 const SLOW_LEAST: Duration = Duration::from_millis(20);
 const SLOW_SHAPE: f64 = 1.2;
 const SLOW_MOST: Duration = Duration::from_secs(3);
@@ -22,15 +23,23 @@ pub struct Network {
     pub duplication: f64,
     /// The least delay.
     pub delay: Duration,
-    /// The mean of a delay on top that is exponentially distributed, so that datagrams overtake each other.
+    /// The mean of a delay on top that is exponentially distributed, so that datagrams overtake
+    /// each other.
     pub jitter: Duration,
-    /// The part of the datagrams whose delay has a long tail on top: 20 ms at least, a third of them over 50 ms, up to 3 s.
+    /// The part of the datagrams whose delay has a long tail on top: 20 ms at least, a third of
+    /// them over 50 ms, up to 3 s.
     pub slow: f64,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Network { loss: 0.0, duplication: 0.0, delay: Duration::from_millis(1), jitter: Duration::ZERO, slow: 0.0 }
+        Network {
+            loss: 0.0,
+            duplication: 0.0,
+            delay: Duration::from_millis(1),
+            jitter: Duration::ZERO,
+            slow: 0.0,
+        }
     }
 }
 
@@ -86,7 +95,8 @@ impl World {
         };
     }
 
-    /// Sets the part of the datagrams from one machine to another that is lost, beside what is lost anyway.
+    /// Sets the part of the datagrams from one machine to another that is lost, beside what is lost
+    /// anyway.
     pub fn set_link_loss(&mut self, from: usize, to: usize, loss: f64) {
         self.note(format!("vm{from} to vm{to}: {} % loss", loss * 100.0));
         self.cuts.links.insert((from, to), loss);
@@ -97,13 +107,18 @@ impl World {
         if self.cuts.apart(from, to) || self.cuts.deaf.contains(&to) {
             return;
         }
-        if !self.cuts.uninformed.is_empty() && self.cuts.uninformed.contains(&to) && carries_news(bytes) {
+        if !self.cuts.uninformed.is_empty()
+            && self.cuts.uninformed.contains(&to)
+            && carries_news(bytes)
+        {
             return;
         }
         let link = self.cuts.links.get(&(from, to)).copied().unwrap_or(0.0);
-        let doubled = self.network.duplication > 0.0 && self.rng.random_bool(self.network.duplication);
+        let doubled =
+            self.network.duplication > 0.0 && self.rng.random_bool(self.network.duplication);
         for _ in 0..1 + u8::from(doubled) {
-            let lost = |rng: &mut rand::rngs::SmallRng, loss: f64| loss > 0.0 && rng.random_bool(loss);
+            let lost =
+                |rng: &mut rand::rngs::SmallRng, loss: f64| loss > 0.0 && rng.random_bool(loss);
             if !lost(&mut self.rng, self.network.loss) && !lost(&mut self.rng, link) {
                 let at = self.now + self.delay();
                 self.at(at, Happening::Datagram { to, from: address(from), bytes: bytes.to_vec() });

@@ -15,7 +15,12 @@ impl World {
     }
 
     /// Runs until a condition holds and returns how long that took.
-    pub fn run_until(&mut self, limit: Duration, what: &str, mut holds: impl FnMut(&World) -> bool) -> Duration {
+    pub fn run_until(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut holds: impl FnMut(&World) -> bool,
+    ) -> Duration {
         let (start, end) = (self.now, self.now + limit);
         while !holds(self) {
             if !self.step(end) {
@@ -58,7 +63,9 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         let member = match &happening {
-            Happening::Datagram { to, .. } | Happening::Request { to, .. } | Happening::Reply { to, .. } => *to,
+            Happening::Datagram { to, .. }
+            | Happening::Request { to, .. }
+            | Happening::Reply { to, .. } => *to,
             Happening::Wake { member, .. } | Happening::Resume { member } => *member,
         };
         if self.machines[member].stopped_until > self.now {
@@ -70,8 +77,10 @@ impl World {
         } else {
             // A woken process drains its sockets before it looks at its timers.
             let waiting = std::mem::take(&mut self.machines[member].inbox);
-            let (wakes, rest): (Vec<_>, Vec<_>) =
-                waiting.into_iter().chain([happening]).partition(|happening| matches!(happening, Happening::Wake { .. }));
+            let (wakes, rest): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .chain([happening])
+                .partition(|happening| matches!(happening, Happening::Wake { .. }));
             for happening in rest.into_iter().chain(wakes) {
                 self.handle(happening);
             }
@@ -133,7 +142,10 @@ impl World {
         while let Some(event) = node.poll_event() {
             asked_for += 1;
             if let Event::Incarnation(incarnation) = event {
-                assert!(self.machines[i].last < Some(incarnation), "vm{i}'s incarnation did not grow");
+                assert!(
+                    self.machines[i].last < Some(incarnation),
+                    "vm{i}'s incarnation did not grow"
+                );
                 self.machines[i].last = Some(incarnation);
             }
             self.seen.push(Seen { at: self.now, by: i, event });
@@ -143,7 +155,10 @@ impl World {
             asked_for += 1;
             assert!(payload.len() <= MAX_DATAGRAM, "{} of {} bytes", transmit.kind, payload.len());
             let present = self.machines[i].last.map(Incarnation::to_bytes);
-            assert!(present.is_some_and(|present| payload.ends_with(&present)), "vm{i} speaks in the name of a former life");
+            assert!(
+                present.is_some_and(|present| payload.ends_with(&present)),
+                "vm{i} speaks in the name of a former life"
+            );
             self.sent += 1;
             self.sent_bytes += payload.len() as u64;
             match self.machines[i].dialect {

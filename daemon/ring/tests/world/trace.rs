@@ -1,4 +1,5 @@
-//! What a failed run prints: who holds whom up, what was done and seen last, the seed, and the command that runs it again.
+//! What a failed run prints: who holds whom up, what was done and seen last, the seed, and the
+//! command that runs it again.
 
 use super::environment::SEED;
 use super::{Seen, World};
@@ -35,11 +36,18 @@ impl World {
         for (i, machine) in self.machines.iter().enumerate().take(MEMBERS) {
             let phase = machine.node.as_ref().map_or("down", |node| node.phase().as_str());
             let up = self.up_in_list(i);
-            let names: Vec<&str> = up.iter().take(MEMBERS).map(memberd_ring::Name::as_str).collect();
+            let names: Vec<&str> =
+                up.iter().take(MEMBERS).map(memberd_ring::Name::as_str).collect();
             let last = machine.last.map_or(0, |last| last.0);
-            let _ = writeln!(text, "vm{i} {phase}, incarnation {last}, {} up: {}", up.len(), names.join(" "));
+            let _ = writeln!(
+                text,
+                "vm{i} {phase}, incarnation {last}, {} up: {}",
+                up.len(),
+                names.join(" ")
+            );
         }
-        let mut moments: Vec<(Duration, String)> = self.notes.iter().map(|(at, what)| (*at, format!("--- {what}"))).collect();
+        let mut moments: Vec<(Duration, String)> =
+            self.notes.iter().map(|(at, what)| (*at, format!("--- {what}"))).collect();
         moments.extend(self.seen_in_brief());
         moments.sort_by_key(|(at, _)| *at);
         for (at, what) in &moments[moments.len().saturating_sub(MOMENTS)..] {
@@ -48,7 +56,8 @@ impl World {
         text
     }
 
-    /// What was seen; of what many saw of one member, who saw it first, how many did, and when the last.
+    /// What was seen; of what many saw of one member, who saw it first, how many did, and when the
+    /// last.
     fn seen_in_brief(&self) -> impl Iterator<Item = (Duration, String)> {
         let mut sights: Vec<Sight> = Vec::new();
         let mut latest: BTreeMap<String, usize> = BTreeMap::new();
@@ -57,7 +66,10 @@ impl World {
                 Event::Member(event) => (format!("{:?} {:?}", event.member, event.kind), true),
                 other => (format!("{other:?}"), false),
             };
-            let known = latest.get(&what).filter(|index| shared && *at - sights[**index].last < SAME_SIGHT).copied();
+            let known = latest
+                .get(&what)
+                .filter(|index| shared && *at - sights[**index].last < SAME_SIGHT)
+                .copied();
             if let Some(index) = known {
                 sights[index].last = *at;
                 sights[index].lists += 1;
@@ -67,7 +79,11 @@ impl World {
             }
         }
         sights.into_iter().map(|Sight { first, last, by, lists, what }| {
-            let more = if lists > 1 { format!(" ({lists} lists, until {:.4})", last.as_secs_f64()) } else { String::new() };
+            let more = if lists > 1 {
+                format!(" ({lists} lists, until {:.4})", last.as_secs_f64())
+            } else {
+                String::new()
+            };
             (first, format!("vm{by}: {what}{more}"))
         })
     }
@@ -80,11 +96,16 @@ impl World {
         match std::thread::current().name() {
             Some(test) if test != "main" => {
                 let binary = program.rsplit_once('-').map_or(program, |(binary, _)| binary);
-                format!("{SEED}={seed} cargo test -p memberd-ring --test {binary} -- --exact {test}")
+                format!(
+                    "{SEED}={seed} cargo test -p memberd-ring --test {binary} -- --exact {test}"
+                )
             }
             _ => {
                 let arguments: Vec<String> = std::env::args().skip(1).collect();
-                format!("cargo run --release -p memberd-ring --example {program} -- {} # seed {seed}", arguments.join(" "))
+                format!(
+                    "cargo run --release -p memberd-ring --example {program} -- {} # seed {seed}",
+                    arguments.join(" ")
+                )
             }
         }
     }

@@ -1,6 +1,8 @@
-//! Opening below a directory by names that cannot lead out of it: `openat2(2)`, or the same step by step where that is refused.
+//! Opening below a directory by names that cannot lead out of it: `openat2(2)`, or the same step by
+//! step where that is refused.
 //!
-//! systemd refuses `openat2` to a service with `RestrictSUIDSGID=`, since a filter cannot look at its flags (systemd.exec(5)).
+//! systemd refuses `openat2` to a service with `RestrictSUIDSGID=`, since a filter cannot look at
+//! its flags (systemd.exec(5)).
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,8 +17,13 @@ use nix::sys::stat::Mode;
 /// Opens what lies at `below`: no component of it may be a link, `..` or absolute.
 ///
 /// # Errors
-/// As `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`: ELOOP for a link, EXDEV for a way out.
-pub(super) fn open_beneath(directory: BorrowedFd, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+/// As `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`: ELOOP for a link, EXDEV for a way
+/// out.
+pub(super) fn open_beneath(
+    directory: BorrowedFd,
+    below: &Path,
+    flags: OFlag,
+) -> io::Result<OwnedFd> {
     match at_once(directory, below, flags) {
         Err(Errno::ENOSYS) => Ok(step_by_step(directory, below, flags)?),
         opened => Ok(opened?),
@@ -24,12 +31,15 @@ pub(super) fn open_beneath(directory: BorrowedFd, below: &Path, flags: OFlag) ->
 }
 
 fn at_once(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let resolve = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_SYMLINKS
+        | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
     openat2(directory, below, how)
 }
 
-/// Each component by itself, in the directory that was opened before it, so nothing that is renamed meanwhile leads elsewhere.
+/// Each component by itself, in the directory that was opened before it, so nothing that is renamed
+/// meanwhile leads elsewhere.
 fn step_by_step(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     let mut components = below.components().peekable();
     let mut reached: Option<OwnedFd> = None;
@@ -37,11 +47,14 @@ fn step_by_step(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Resul
         let name = match component {
             Component::Normal(name) => name,
             Component::CurDir => OsStr::new("."),
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(Errno::EXDEV),
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Err(Errno::EXDEV);
+            }
         };
         let flags = if components.peek().is_none() { flags } else { OFlag::O_PATH };
         let from = reached.as_ref().map_or(directory, AsFd::as_fd);
-        let opened = openat(from, name, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+        let opened =
+            openat(from, name, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
         reached = Some(not_a_link(opened)?);
     }
     reached.ok_or(Errno::ENOENT)
@@ -50,7 +63,9 @@ fn step_by_step(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Resul
 /// With `O_PATH` a link itself can be opened.
 fn not_a_link(opened: OwnedFd) -> nix::Result<OwnedFd> {
     let file = File::from(opened);
-    let found = file.metadata().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let found = file
+        .metadata()
+        .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
     if found.is_symlink() { Err(Errno::ELOOP) } else { Ok(file.into()) }
 }
 
@@ -72,8 +87,12 @@ mod tests {
         symlink("file", path("root/inner")).unwrap();
         symlink("a", path("root/folder")).unwrap();
         let root = File::open(path("root")).unwrap();
-        let identity = |opened: nix::Result<OwnedFd>| opened.map(|opened| File::from(opened).metadata().unwrap().ino());
-        for flags in [OFlag::O_RDONLY, OFlag::O_PATH, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY] {
+        let identity = |opened: nix::Result<OwnedFd>| {
+            opened.map(|opened| File::from(opened).metadata().unwrap().ino())
+        };
+        for flags in
+            [OFlag::O_RDONLY, OFlag::O_PATH, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY]
+        {
             for below in [
                 "file",
                 "a/b/file",
@@ -89,10 +108,14 @@ mod tests {
                 "../outside",
                 "/etc",
             ] {
-                let [one, other] = [at_once, step_by_step].map(|open| identity(open(root.as_fd(), Path::new(below), flags)));
+                let [one, other] = [at_once, step_by_step]
+                    .map(|open| identity(open(root.as_fd(), Path::new(below), flags)));
                 assert_eq!(one, other, "{below} {flags:?}");
             }
-            assert_eq!(step_by_step(root.as_fd(), Path::new("folder/b"), flags).unwrap_err(), Errno::ELOOP);
+            assert_eq!(
+                step_by_step(root.as_fd(), Path::new("folder/b"), flags).unwrap_err(),
+                Errno::ELOOP
+            );
         }
     }
 }

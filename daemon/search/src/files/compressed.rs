@@ -1,4 +1,5 @@
-//! Compressed files: recognised by how they begin, decompressed in process, within bounds of memory and size.
+//! Compressed files: recognised by how they begin, decompressed in process, within bounds of memory
+//! and size.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -7,7 +8,8 @@ use std::os::unix::fs::FileExt as _;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
-/// The most memory, as a power of two, that a file may ask for to be decompressed: 16 MiB. That is what xz -7 and zstd -19 take.
+/// The most memory, as a power of two, that a file may ask for to be decompressed: 16 MiB. That is
+/// what xz -7 and zstd -19 take.
 const WINDOW_LOG: u32 = 24;
 
 /// What a file may always decompress to, in bytes.
@@ -40,7 +42,8 @@ pub(crate) enum DecompressError {
     Damaged(String),
     #[error("cannot be decompressed: it needs more than {} MiB of memory", (1 << WINDOW_LOG) / (1024 * 1024))]
     TooMuchMemory,
-    #[error("decompresses to more than {} MiB, which is over {MAX_RATIO} times its size: the rest was not searched", .0 / (1024 * 1024))]
+    #[error("decompresses to more than {} MiB, which is over {MAX_RATIO} times its size: the rest \
+    was not searched", .0 / (1024 * 1024))]
     Bomb(u64),
 }
 
@@ -65,7 +68,9 @@ impl Compression {
             [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
-            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y'] => Some(Compression::Bzip2),
+            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y'] => {
+                Some(Compression::Bzip2)
+            }
             [0x04, 0x22, 0x4d, 0x18, ..] => Some(Compression::Lz4),
             _ => None,
         })
@@ -76,7 +81,9 @@ impl Compression {
         let file = BufReader::with_capacity(READ_BYTES, file);
         let inner: Box<dyn Read> = match self {
             Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
-            Compression::Xz => Box::new(XzReader::new_mem_limit(file, true, (1 << WINDOW_LOG) / 1024 + 1024)),
+            Compression::Xz => {
+                Box::new(XzReader::new_mem_limit(file, true, (1 << WINDOW_LOG) / 1024 + 1024))
+            }
             Compression::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(file)?;
                 decoder.window_log_max(WINDOW_LOG)?;
@@ -134,7 +141,9 @@ mod tests {
         io::Seek::rewind(&mut file).unwrap();
         let compression = Compression::of(&file).unwrap().expect("compressed");
         let mut out = Vec::new();
-        let result = compression.decompress(file, bytes.len() as u64).and_then(|mut reader| reader.read_to_end(&mut out));
+        let result = compression
+            .decompress(file, bytes.len() as u64)
+            .and_then(|mut reader| reader.read_to_end(&mut out));
         (out, result.err().map(|error| error.to_string()))
     }
 
@@ -146,9 +155,15 @@ mod tests {
 
     #[test]
     fn several_streams_in_one_file_are_one_text() {
-        assert_eq!(decompressed(&[gzip(b"a\n"), gzip(b"b\n")].concat()), (b"a\nb\n".to_vec(), None));
+        assert_eq!(
+            decompressed(&[gzip(b"a\n"), gzip(b"b\n")].concat()),
+            (b"a\nb\n".to_vec(), None)
+        );
         let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
-        assert_eq!(decompressed(&[zstd(b"a\n"), zstd(b"b\n")].concat()), (b"a\nb\n".to_vec(), None));
+        assert_eq!(
+            decompressed(&[zstd(b"a\n"), zstd(b"b\n")].concat()),
+            (b"a\nb\n".to_vec(), None)
+        );
     }
 
     #[test]
@@ -179,7 +194,10 @@ mod tests {
         encoder.window_log(26).unwrap();
         encoder.write_all(&vec![b'x'; 1000]).unwrap();
         let (_, error) = decompressed(&encoder.finish().unwrap());
-        assert_eq!(error.as_deref(), Some("cannot be decompressed: it needs more than 16 MiB of memory"));
+        assert_eq!(
+            error.as_deref(),
+            Some("cannot be decompressed: it needs more than 16 MiB of memory")
+        );
     }
 
     #[test]

@@ -20,8 +20,13 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The entries of the directory `below` the root, `.` and `..` left out, for as long as `may_go_on`, asked before each.
-pub(crate) fn entries(root: &Root, below: &Path, mut may_go_on: impl FnMut() -> bool) -> io::Result<Vec<(OsString, Kind)>> {
+/// The entries of the directory `below` the root, `.` and `..` left out, for as long as
+/// `may_go_on`, asked before each.
+pub(crate) fn entries(
+    root: &Root,
+    below: &Path,
+    mut may_go_on: impl FnMut() -> bool,
+) -> io::Result<Vec<(OsString, Kind)>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
     let mut directory = Dir::from_fd(root.open_below(below, flags)?)?;
     let mut entries = Vec::new();
@@ -47,7 +52,9 @@ pub(crate) fn entries(root: &Root, below: &Path, mut may_go_on: impl FnMut() -> 
 }
 
 fn kind(root: &Root, below: &Path) -> Kind {
-    let metadata = root.open_below(below, OFlag::O_PATH).and_then(|descriptor| File::from(descriptor).metadata());
+    let metadata = root
+        .open_below(below, OFlag::O_PATH)
+        .and_then(|descriptor| File::from(descriptor).metadata());
     match metadata {
         Ok(metadata) if metadata.is_file() => Kind::File,
         Ok(metadata) if metadata.is_dir() => Kind::Directory,

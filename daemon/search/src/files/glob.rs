@@ -47,8 +47,12 @@ impl OfferGlob {
         }
         let literal = names.iter().take(names.len() - 1).take_while(|name| !has_meta(name)).count();
         let (root, rest) = names.split_at(literal);
-        let components = rest.iter().map(|name| Component::parse(name, written)).collect::<Result<_, _>>()?;
-        Ok(OfferGlob { root: std::iter::once("/").chain(root.iter().copied()).collect(), components })
+        let components =
+            rest.iter().map(|name| Component::parse(name, written)).collect::<Result<_, _>>()?;
+        Ok(OfferGlob {
+            root: std::iter::once("/").chain(root.iter().copied()).collect(),
+            components,
+        })
     }
 }
 
@@ -57,7 +61,10 @@ impl Component {
         Ok(if name == "**" {
             Component::AnyDepth
         } else if has_meta(name) {
-            Component::Matching { matcher: compile(name, written)?, dot_files: name.starts_with('.') }
+            Component::Matching {
+                matcher: compile(name, written)?,
+                dot_files: name.starts_with('.'),
+            }
         } else {
             Component::Name(name.to_owned())
         })
@@ -77,7 +84,10 @@ pub(crate) fn compile(glob: &str, written: &str) -> Result<GlobMatcher, GlobErro
         .backslash_escape(true)
         .build()
         .map(|glob| glob.compile_matcher())
-        .map_err(|error| GlobError::Syntax { glob: written.to_owned(), reason: error.kind().to_string() })
+        .map_err(|error| GlobError::Syntax {
+            glob: written.to_owned(),
+            reason: error.kind().to_string(),
+        })
 }
 
 fn check_length(glob: &str) -> Result<(), GlobError> {

@@ -1,4 +1,5 @@
-//! Which of the offered files a search wants: the user's FILE arguments, `--include` and `--exclude`.
+//! Which of the offered files a search wants: the user's FILE arguments, `--include` and
+//! `--exclude`.
 
 use std::path::Path;
 
@@ -28,8 +29,8 @@ struct NarrowGlob {
 }
 
 impl Narrow {
-    /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. One without `/` is held against a file's base
-    /// name, one with `/` against its whole path.
+    /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. One without `/`
+    /// is held against a file's base name, one with `/` against its whole path.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Narrow, GlobError> {
         Ok(Narrow { globs: parse(globs)?, ..Narrow::default() })
     }
@@ -70,7 +71,11 @@ fn parse<S: AsRef<str>>(globs: &[S]) -> Result<Vec<NarrowGlob>, GlobError> {
 
 impl NarrowGlob {
     fn parse(written: &str) -> Result<NarrowGlob, GlobError> {
-        Ok(NarrowGlob { written: written.to_owned(), matcher: compile(written, written)?, whole_path: written.contains('/') })
+        Ok(NarrowGlob {
+            written: written.to_owned(),
+            matcher: compile(written, written)?,
+            whole_path: written.contains('/'),
+        })
     }
 
     fn matches(&self, path: &Path) -> bool {
@@ -90,7 +95,8 @@ impl Tracker<'_> {
     /// Whether the file at `path` is wanted.
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
         let include = &self.narrow.include;
-        let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path))) && !self.excludes(path);
+        let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
+            && !self.excludes(path);
         let mut wanted = self.narrow.globs.is_empty();
         for (glob, matched) in self.narrow.globs.iter().zip(&mut self.matched) {
             if glob.matches(path) {
@@ -108,7 +114,13 @@ impl Tracker<'_> {
 
     /// The globs that matched no file, as written.
     pub(crate) fn unmatched(self) -> Vec<String> {
-        self.narrow.globs.iter().zip(self.matched).filter(|(_, matched)| !matched).map(|(glob, _)| glob.written.clone()).collect()
+        self.narrow
+            .globs
+            .iter()
+            .zip(self.matched)
+            .filter(|(_, matched)| !matched)
+            .map(|(glob, _)| glob.written.clone())
+            .collect()
     }
 }
 
@@ -144,7 +156,12 @@ mod tests {
 
     #[test]
     fn include_and_exclude_narrow_further() {
-        let narrow = Narrow::new(&["/var/**"]).unwrap().include(&["*.log", "x"]).unwrap().exclude(&["b*"]).unwrap();
+        let narrow = Narrow::new(&["/var/**"])
+            .unwrap()
+            .include(&["*.log", "x"])
+            .unwrap()
+            .exclude(&["b*"])
+            .unwrap();
         let mut tracker = narrow.tracker();
         assert!(tracker.wants(Path::new("/var/a.log")) && tracker.wants(Path::new("/var/x")));
         assert!(!tracker.wants(Path::new("/var/b.log")) && !tracker.wants(Path::new("/var/a.txt")));

@@ -39,7 +39,8 @@ pub struct Found {
     pub problems: Vec<Problem>,
     /// The FILE globs that matched no offered file, as written.
     pub unmatched: Vec<String>,
-    /// Whether there are more than [`MAX_FILES`] files, or too many directory entries to look at them all; then files are missing.
+    /// Whether there are more than [`MAX_FILES`] files, or too many directory entries to look at
+    /// them all; then files are missing.
     pub cut: bool,
 }
 
@@ -54,8 +55,9 @@ pub struct Problem {
 }
 
 impl Offer {
-    /// Parses absolute globs: `*`, `?`, `[...]` and `{a,b}` as in a shell, where `*` crosses no `/` and hidden files must be named
-    /// with their dot; `**` is any number of directories, up to 16. A glob without any of these is one file.
+    /// Parses absolute globs: `*`, `?`, `[...]` and `{a,b}` as in a shell, where `*` crosses no `/`
+    /// and hidden files must be named with their dot; `**` is any number of directories, up to 16.
+    /// A glob without any of these is one file.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Offer, GlobError> {
         let mut parsed = Vec::new();
         for glob in globs {
@@ -84,8 +86,17 @@ impl Offer {
         for glob in &self.globs {
             walk(glob, &mut collector);
         }
-        let files = if narrow.wants_rotated() { collector.chains() } else { collector.files.into_values().collect() };
-        Found { files, problems: collector.problems, unmatched: collector.tracker.unmatched(), cut: collector.cut }
+        let files = if narrow.wants_rotated() {
+            collector.chains()
+        } else {
+            collector.files.into_values().collect()
+        };
+        Found {
+            files,
+            problems: collector.problems,
+            unmatched: collector.tracker.unmatched(),
+            cut: collector.cut,
+        }
     }
 }
 
@@ -116,7 +127,8 @@ impl Collector<'_> {
                 }
             }
         }
-        // A file that others were rotated away from is no rotated one itself, though it may be named like one.
+        // A file that others were rotated away from is no rotated one itself, though it may be
+        // named like one.
         let origins: BTreeSet<PathBuf> = chains.keys().cloned().collect();
         for chain in chains.values_mut() {
             chain.retain(|(_, _, rotated)| !origins.contains(rotated.path()));
@@ -127,7 +139,9 @@ impl Collector<'_> {
         let mut files = Vec::new();
         for (path, file) in live {
             let mut chain = chains.remove(&path).unwrap_or_default();
-            chain.sort_by(|(age, compressed, _), (other, also, _)| (age, compressed).cmp(&(other, also)));
+            chain.sort_by(|(age, compressed, _), (other, also, _)| {
+                (age, compressed).cmp(&(other, also))
+            });
             // While a file is being compressed, it is there twice.
             chain.dedup_by(|(age, ..), (kept, ..)| age == kept);
             files.extend(chain.into_iter().map(|(_, _, rotated)| rotated));
@@ -141,7 +155,10 @@ impl Collector<'_> {
     /// The regular files in the directory of a file, those left out that are excluded.
     fn siblings(&mut self, file: &OfferedFile) -> Vec<OfferedFile> {
         match file.siblings(|| self.may_go_on()) {
-            Ok(siblings) => siblings.into_iter().filter(|sibling| !self.tracker.excludes(sibling.path())).collect(),
+            Ok(siblings) => siblings
+                .into_iter()
+                .filter(|sibling| !self.tracker.excludes(sibling.path()))
+                .collect(),
             Err(error) => {
                 if !is_missing(&error) {
                     self.problem(file.directory().to_owned(), reason(&error));

@@ -46,7 +46,8 @@ impl OfferedFile {
         &self.path
     }
 
-    /// The path of the file that this was rotated away from, or its own: the same for all files of a chain.
+    /// The path of the file that this was rotated away from, or its own: the same for all files of
+    /// a chain.
     pub(crate) fn origin(&self) -> &Path {
         &self.origin
     }
@@ -61,15 +62,19 @@ impl OfferedFile {
         OfferedFile { origin: origin.to_owned(), ..self.clone() }
     }
 
-    /// The regular files that lie beside it, itself included. `may_go_on` is asked before each directory entry.
+    /// The regular files that lie beside it, itself included. `may_go_on` is asked before each
+    /// directory entry.
     pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<OfferedFile>> {
         let directory = self.below.parent().unwrap_or(Path::new(""));
         let entries = directory::entries(&self.root, directory, may_go_on)?;
         let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
-        Ok(files.map(|(name, _)| OfferedFile::new(Arc::clone(&self.root), directory.join(name))).collect())
+        Ok(files
+            .map(|(name, _)| OfferedFile::new(Arc::clone(&self.root), directory.join(name)))
+            .collect())
     }
 
-    /// Which file it is, whatever its name: device and inode. None when it is gone or is no regular file any more.
+    /// Which file it is, whatever its name: device and inode. None when it is gone or is no regular
+    /// file any more.
     pub(crate) fn identity(&self) -> io::Result<Option<(u64, u64)>> {
         match self.root.open_below(&self.below, OFlag::O_PATH) {
             Ok(descriptor) => {
@@ -81,8 +86,8 @@ impl OfferedFile {
         }
     }
 
-    /// Opens it for reading. None when it is gone or is no regular file, or has become a link: whatever was put in its place is
-    /// not offered.
+    /// Opens it for reading. None when it is gone or is no regular file, or has become a link:
+    /// whatever was put in its place is not offered.
     ///
     /// Never blocks on a FIFO or a device, and never makes a terminal the controlling one.
     pub(crate) fn open(&self) -> io::Result<Option<Opened>> {
@@ -93,19 +98,22 @@ impl OfferedFile {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        let modified = metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
+        let modified =
+            metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
         let identity = (metadata.dev(), metadata.ino());
         Ok(metadata.is_file().then_some(Opened { file, size: metadata.len(), modified, identity }))
     }
 }
 
-/// Whether an error means that at the path there is nothing that could be offered: nothing at all, a link, a socket.
+/// Whether an error means that at the path there is nothing that could be offered: nothing at all,
+/// a link, a socket.
 fn is_not_offered(error: &io::Error) -> bool {
     let missing = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EXDEV, Errno::ENXIO];
     error.raw_os_error().is_some_and(|number| missing.contains(&Errno::from_raw(number)))
 }
 
-/// What is the matter with a file that the offer names literally; none when it is fine, or not there.
+/// What is the matter with a file that the offer names literally; none when it is fine, or not
+/// there.
 pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String> {
     match root.open_below(below, OFlag::O_PATH) {
         Ok(descriptor) => {
@@ -123,7 +131,9 @@ pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String>
         }
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
-            Some(Errno::ELOOP) => Err("is, or lies behind, a symbolic link, which is not followed".to_owned()),
+            Some(Errno::ELOOP) => {
+                Err("is, or lies behind, a symbolic link, which is not followed".to_owned())
+            }
             _ => Err(reason(&error)),
         },
     }

@@ -1,4 +1,5 @@
-//! Which files were rotated away from which: `x.log.1`, `x.log.2.gz`, `x.log-20261121.zst`, `x-20261121.log`.
+//! Which files were rotated away from which: `x.log.1`, `x.log.2.gz`, `x.log-20261121.zst`,
+//! `x-20261121.log`.
 
 use std::cmp::Reverse;
 use std::os::unix::ffi::OsStrExt as _;
@@ -18,7 +19,8 @@ pub(crate) struct Rotated {
     pub(crate) compressed: bool,
 }
 
-/// When a file was rotated away, as far as its name tells. Names with dates come before names with numbers.
+/// When a file was rotated away, as far as its name tells. Names with dates come before names with
+/// numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Age {
     /// Its date (logrotate's `dateext`), as it is written.
@@ -27,10 +29,13 @@ pub(crate) enum Age {
     Numbered(Reverse<u32>),
 }
 
-/// Reads a file's name: as rotated away from a file without its tag at the end (`x.log.1`), or before its extension (`x.1.log`).
+/// Reads a file's name: as rotated away from a file without its tag at the end (`x.log.1`), or
+/// before its extension (`x.1.log`).
 pub(crate) fn parse(name: &[u8]) -> Vec<Rotated> {
-    let (plain, compressed) =
-        COMPRESSED.iter().find_map(|ending| name.strip_suffix(*ending)).map_or((name, false), |plain| (plain, true));
+    let (plain, compressed) = COMPRESSED
+        .iter()
+        .find_map(|ending| name.strip_suffix(*ending))
+        .map_or((name, false), |plain| (plain, true));
     let mut found = Vec::new();
     if let Some((stem, age)) = split_tag(plain) {
         found.push(Rotated { from: stem.to_vec(), age, compressed });
@@ -49,12 +54,14 @@ pub(crate) fn parse(name: &[u8]) -> Vec<Rotated> {
 pub(crate) fn is_rotated_of(path: &Path, origin: &Path) -> bool {
     let (Some(name), Some(from)) = (path.file_name(), origin.file_name()) else { return false };
     let rotated = parse(name.as_bytes());
-    path.parent() == origin.parent() && rotated.iter().any(|rotated| rotated.from == from.as_bytes())
+    path.parent() == origin.parent()
+        && rotated.iter().any(|rotated| rotated.from == from.as_bytes())
 }
 
 /// Splits a name before the `.` or `-` that is followed by a number or a date up to the name's end.
 fn split_tag(name: &[u8]) -> Option<(&[u8], Age)> {
-    let separators = name.iter().enumerate().skip(1).filter(|(_, byte)| matches!(byte, b'.' | b'-'));
+    let separators =
+        name.iter().enumerate().skip(1).filter(|(_, byte)| matches!(byte, b'.' | b'-'));
     separators.map(|(at, _)| at).find_map(|at| {
         let (stem, tag) = name.split_at_checked(at)?;
         let (separator, tag) = tag.split_first()?;
@@ -62,15 +69,18 @@ fn split_tag(name: &[u8]) -> Option<(&[u8], Age)> {
     })
 }
 
-/// Reads a number of up to five digits after a `.`, or a date: eight digits, or four, two and two, and perhaps a time after it.
+/// Reads a number of up to five digits after a `.`, or a date: eight digits, or four, two and two,
+/// and perhaps a time after it.
 fn age(separator: u8, tag: &[u8]) -> Option<Age> {
     let digits = tag.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if separator == b'.' && digits == tag.len() && (1..=5).contains(&digits) {
         let number = std::str::from_utf8(tag).ok()?.parse().ok()?;
         return Some(Age::Numbered(Reverse(number)));
     }
-    let dashed = digits == 4 && tag.get(4) == Some(&b'-') && tag.get(7) == Some(&b'-') && tag.len() >= 10;
-    let is_date = (digits >= 8 || dashed) && tag.iter().all(|byte| byte.is_ascii_digit() || b"-_:.T".contains(byte));
+    let dashed =
+        digits == 4 && tag.get(4) == Some(&b'-') && tag.get(7) == Some(&b'-') && tag.len() >= 10;
+    let is_date = (digits >= 8 || dashed)
+        && tag.iter().all(|byte| byte.is_ascii_digit() || b"-_:.T".contains(byte));
     is_date.then(|| Age::Dated(tag.to_vec()))
 }
 
@@ -79,7 +89,10 @@ mod tests {
     use super::*;
 
     fn from(name: &str) -> Vec<(String, Age, bool)> {
-        parse(name.as_bytes()).into_iter().map(|r| (String::from_utf8(r.from).unwrap(), r.age, r.compressed)).collect()
+        parse(name.as_bytes())
+            .into_iter()
+            .map(|r| (String::from_utf8(r.from).unwrap(), r.age, r.compressed))
+            .collect()
     }
 
     fn numbered(number: u32) -> Age {
@@ -95,8 +108,14 @@ mod tests {
         assert_eq!(from("syslog.1"), [("syslog".to_owned(), numbered(1), false)]);
         assert_eq!(from("a.log.12.gz"), [("a.log".to_owned(), numbered(12), true)]);
         assert_eq!(from("a.log-20261121"), [("a.log".to_owned(), dated("20261121"), false)]);
-        assert_eq!(from("a.log-20261121-1763688033.zst"), [("a.log".to_owned(), dated("20261121-1763688033"), true)]);
-        assert_eq!(from("a-b.log-2026-11-21.xz"), [("a-b.log".to_owned(), dated("2026-11-21"), true)]);
+        assert_eq!(
+            from("a.log-20261121-1763688033.zst"),
+            [("a.log".to_owned(), dated("20261121-1763688033"), true)]
+        );
+        assert_eq!(
+            from("a-b.log-2026-11-21.xz"),
+            [("a-b.log".to_owned(), dated("2026-11-21"), true)]
+        );
         assert_eq!(from("a.1.log.gz"), [("a.log".to_owned(), numbered(1), true)]);
         assert_eq!(from("a-20261121.log"), [("a.log".to_owned(), dated("20261121"), false)]);
         assert_eq!(from("machine.3.log.1"), [("machine.3.log".to_owned(), numbered(1), false)]);
@@ -104,17 +123,33 @@ mod tests {
 
     #[test]
     fn other_names_are_no_rotated_files() {
-        for name in ["syslog", "a.log", "a.gz", "a.log.old", ".1", "a.123456", "a-1", "a-2026", "a.log.gz", ""] {
+        for name in [
+            "syslog",
+            "a.log",
+            "a.gz",
+            "a.log.old",
+            ".1",
+            "a.123456",
+            "a-1",
+            "a-2026",
+            "a.log.gz",
+            "",
+        ] {
             assert_eq!(from(name), [], "{name}");
         }
-        // As the live log of machine 3 is named, this may also be one of `machine.log`: it is so only where there is such a file.
+        // As the live log of machine 3 is named, this may also be one of `machine.log`: it is so
+        // only where there is such a file.
         assert_eq!(from("machine.3.log"), [("machine.log".to_owned(), numbered(3), false)]);
     }
 
     #[test]
     fn the_order_is_that_of_writing() {
-        let mut ages = [numbered(1), dated("20261122"), numbered(10), dated("20261121"), numbered(2)];
+        let mut ages =
+            [numbered(1), dated("20261122"), numbered(10), dated("20261121"), numbered(2)];
         ages.sort();
-        assert_eq!(ages, [dated("20261121"), dated("20261122"), numbered(10), numbered(2), numbered(1)]);
+        assert_eq!(
+            ages,
+            [dated("20261121"), dated("20261122"), numbered(10), numbered(2), numbered(1)]
+        );
     }
 }

@@ -41,7 +41,8 @@ struct Walk<'v> {
 }
 
 impl Walk<'_> {
-    /// Matches `components` against what lies in the directory `below` the root; `depth` is how deep `**` went already.
+    /// Matches `components` against what lies in the directory `below` the root; `depth` is how
+    /// deep `**` went already.
     fn below(&mut self, below: &Path, components: &[Component], depth: usize) {
         let Some((component, rest)) = components.split_first() else {
             return;
@@ -92,7 +93,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The entries of a directory, `.` and `..` left out. The list is bounded by the visitor's patience.
+    /// The entries of a directory, `.` and `..` left out. The list is bounded by the visitor's
+    /// patience.
     fn entries(&mut self, below: &Path) -> Vec<(OsString, Kind)> {
         if !self.visitor.may_go_on() {
             return Vec::new();
@@ -112,5 +114,8 @@ impl Walk<'_> {
 /// Whether an error only says that there is no such directory (any more), or that it is a link.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     use nix::errno::Errno;
-    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
+    )
 }

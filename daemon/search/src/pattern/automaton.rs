@@ -1,4 +1,5 @@
-//! An automaton: ripgrep's matcher over what the patterns were translated to, set up so that its fast path is taken.
+//! An automaton: ripgrep's matcher over what the patterns were translated to, set up so that its
+//! fast path is taken.
 
 use grep_regex::{ErrorKind, RegexMatcher, RegexMatcherBuilder};
 use regex_syntax::hir::Hir;
@@ -7,8 +8,9 @@ use super::error::PatternError;
 use super::patterns::Settings;
 use crate::query::Characters;
 
-/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it, slower. Every thread of every search
-/// may have several: all of them together are to fit into the memory that the service is granted.
+/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it,
+/// slower. Every thread of every search may have several: all of them together are to fit into the
+/// memory that the service is granted.
 pub(crate) const CACHE_LIMIT: usize = 1024 * 1024;
 
 /// How deep the translation may nest: a few levels for each of the parser's.

@@ -1,6 +1,8 @@
-//! Patterns that no automaton can follow: PCRE2's interpreter, within limits of steps, memory and time.
+//! Patterns that no automaton can follow: PCRE2's interpreter, within limits of steps, memory and
+//! time.
 //!
-//! It has no just-in-time compiler here: the service may not have memory that is both writable and executable.
+//! It has no just-in-time compiler here: the service may not have memory that is both writable and
+//! executable.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,13 +16,15 @@ use super::patterns::Settings;
 use super::perl;
 use crate::query::Characters;
 
-/// How long the lines of one search may keep the interpreter busy, lines that take less than [`SLOW_LINE`] not counted.
+/// How long the lines of one search may keep the interpreter busy, lines that take less than
+/// [`SLOW_LINE`] not counted.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// From here on, the time that a line takes is counted.
 const SLOW_LINE: Duration = Duration::from_millis(1);
 
-/// Why a line could not be held against a pattern. The words are GNU grep's where it has such a limit.
+/// Why a line could not be held against a pattern. The words are GNU grep's where it has such a
+/// limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MatchFailure {
     #[error("exceeded PCRE's backtracking limit")]
@@ -85,19 +89,28 @@ impl Backtracker {
     pub(crate) fn posix(expression: &str, settings: Settings) -> Result<Backtracker, PatternError> {
         /// PCRE2_ERROR_PATTERN_TOO_LARGE and PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP of pcre2.h.
         const TOO_BIG: [i32; 2] = [120, 119];
-        compile(&format!("{}{expression}", Limits::default()), settings).map_err(|error| match error.code() {
-            code if TOO_BIG.contains(&code) => PatternError::TooBig,
-            _ => PatternError::Engine(words(&error)),
-        })
+        compile(&format!("{}{expression}", Limits::default()), settings).map_err(
+            |error| match error.code() {
+                code if TOO_BIG.contains(&code) => PatternError::TooBig,
+                _ => PatternError::Engine(words(&error)),
+            },
+        )
     }
 
     /// Compiles a Perl pattern.
     pub(crate) fn perl(pattern: &[u8], settings: Settings) -> Result<Backtracker, PatternError> {
-        compile(&perl::write(pattern, settings)?, settings).map_err(|error| PatternError::Perl(words(&error)))
+        compile(&perl::write(pattern, settings)?, settings)
+            .map_err(|error| PatternError::Perl(words(&error)))
     }
 
-    /// The first match in `line` that starts at `from` or later, by Perl's rule: the first alternative that fits, not the longest.
-    pub(crate) fn find_at(&self, line: &[u8], from: usize, budget: &Budget<'_>) -> Result<Option<Range<usize>>, MatchFailure> {
+    /// The first match in `line` that starts at `from` or later, by Perl's rule: the first
+    /// alternative that fits, not the longest.
+    pub(crate) fn find_at(
+        &self,
+        line: &[u8],
+        from: usize,
+        budget: &Budget<'_>,
+    ) -> Result<Option<Range<usize>>, MatchFailure> {
         budget.check()?;
         let started = Instant::now();
         let found = self.0.find_at(line, from);

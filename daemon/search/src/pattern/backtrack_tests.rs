@@ -32,11 +32,20 @@ fn a_pattern_that_explodes_is_stopped() {
 #[test]
 fn a_pattern_can_lower_the_limits_and_cannot_raise_them() {
     let line = [b'a'; 60];
-    for start in ["(*LIMIT_MATCH=4000000000)", "(*LIMIT_MATCH=100)", "(*UTF)(*LIMIT_MATCH=4000000000)"] {
-        assert_eq!(find(&perl(&format!("{start}{EXPLOSIVE}")), &line), Err(MatchFailure::Steps), "{start}");
+    for start in
+        ["(*LIMIT_MATCH=4000000000)", "(*LIMIT_MATCH=100)", "(*UTF)(*LIMIT_MATCH=4000000000)"]
+    {
+        assert_eq!(
+            find(&perl(&format!("{start}{EXPLOSIVE}")), &line),
+            Err(MatchFailure::Steps),
+            "{start}"
+        );
     }
     let started = Instant::now();
-    assert_eq!(find(&perl(&format!("(*LIMIT_MATCH=100){EXPLOSIVE}")), &line), Err(MatchFailure::Steps));
+    assert_eq!(
+        find(&perl(&format!("(*LIMIT_MATCH=100){EXPLOSIVE}")), &line),
+        Err(MatchFailure::Steps)
+    );
     assert!(started.elapsed() < Duration::from_millis(50));
 }
 
@@ -45,7 +54,11 @@ fn the_memory_for_a_match_is_limited_whatever_the_pattern_says() {
     let line = vec![b'a'; 8 * 1024 * 1024];
     for start in ["", "(*LIMIT_HEAP=4000000)"] {
         assert_eq!(find(&perl(&format!("{start}^(a|b)*+$")), &line[..1000]), Ok(Some(0..1000)));
-        assert_eq!(find(&perl(&format!("{start}^(a|b)*$")), &line), Err(MatchFailure::Memory), "{start}");
+        assert_eq!(
+            find(&perl(&format!("{start}^(a|b)*$")), &line),
+            Err(MatchFailure::Memory),
+            "{start}"
+        );
     }
 }
 
@@ -73,7 +86,9 @@ fn the_time_of_all_threads_together_is_limited() {
     let cancel = AtomicBool::new(false);
     let budget = Budget::new(&cancel);
     let spend = |threads: u32| {
-        std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(|| budget.spend(TIME_LIMIT / 4)))));
+        std::thread::scope(|scope| {
+            (0..threads).for_each(|_| drop(scope.spawn(|| budget.spend(TIME_LIMIT / 4))));
+        });
     };
     spend(3);
     assert!(!budget.is_spent() && perl("a").find_at(b"a", 0, &budget).is_ok());
@@ -81,7 +96,9 @@ fn the_time_of_all_threads_together_is_limited() {
     assert!(budget.is_spent());
     std::thread::scope(|scope| {
         let others = [(); 2].map(|()| scope.spawn(|| perl("a").find_at(b"a", 0, &budget)));
-        others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), Err(MatchFailure::Time)));
+        others
+            .into_iter()
+            .for_each(|other| assert_eq!(other.join().unwrap(), Err(MatchFailure::Time)));
     });
 }
 
@@ -98,7 +115,10 @@ fn only_ascii_has_classes_unless_the_pattern_asks_for_more() {
 fn bytes_that_are_no_characters_match_only_where_bytes_are_characters() {
     assert_eq!(find(&perl("b.*"), b"ab\xffcb\n"), Ok(Some(1..2)));
     assert_eq!(perl_in(Characters::Utf8, b"\xff").unwrap_err(), PatternError::PerlNotUtf8);
-    assert_eq!(find(&perl_in(Characters::Bytes, b"a[\xfe\xff]").unwrap(), b"xa\xff"), Ok(Some(1..3)));
+    assert_eq!(
+        find(&perl_in(Characters::Bytes, b"a[\xfe\xff]").unwrap(), b"xa\xff"),
+        Ok(Some(1..3))
+    );
 }
 
 #[test]

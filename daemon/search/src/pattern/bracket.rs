@@ -1,4 +1,5 @@
-//! Bracket expressions as POSIX has them (XBD 9.3.5): a backslash, `&&`, `--` and an inner `[` are characters.
+//! Bracket expressions as POSIX has them (XBD 9.3.5): a backslash, `&&`, `--` and an inner `[` are
+//! characters.
 
 use super::error::PatternError;
 use super::symbol::Symbol::{self, Byte, Character};
@@ -37,7 +38,11 @@ pub(crate) fn parse(inside: &[Symbol]) -> Result<(Set, &[Symbol]), PatternError>
         }
         let (start, after) = element(rest)?;
         if matches!(start, Element::Hyphen) && !first && after.first() != Some(&Character(']')) {
-            return Err(if after.is_empty() { PatternError::UnmatchedBracket } else { PatternError::InvalidRangeEnd });
+            return Err(if after.is_empty() {
+                PatternError::UnmatchedBracket
+            } else {
+                PatternError::InvalidRangeEnd
+            });
         }
         first = false;
         rest = match after {
@@ -69,7 +74,9 @@ fn single(element: &Element) -> Option<SetItem> {
 
 fn range(start: &Element, end: &Element) -> Result<SetItem, PatternError> {
     match (single(start), single(end)) {
-        (Some(SetItem::Range(start, _)), Some(SetItem::Range(end, _))) if start <= end => Ok(SetItem::Range(start, end)),
+        (Some(SetItem::Range(start, _)), Some(SetItem::Range(end, _))) if start <= end => {
+            Ok(SetItem::Range(start, end))
+        }
         _ => Err(PatternError::InvalidRangeEnd),
     }
 }
@@ -88,12 +95,17 @@ fn element(rest: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
 /// `[:name:]`, `[.c.]` or `[=c=]`, from after its opening.
 fn named(kind: char, inside: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
     let closing = [Character(kind), Character(']')];
-    let end = inside.windows(2).take(MAX_NAME + 1).position(|pair| pair == closing).ok_or(PatternError::UnmatchedBracket)?;
+    let end = inside
+        .windows(2)
+        .take(MAX_NAME + 1)
+        .position(|pair| pair == closing)
+        .ok_or(PatternError::UnmatchedBracket)?;
     let (name, rest) = inside.split_at(end);
     let after = rest.get(2..).unwrap_or_default();
     let element = match (kind, name) {
         (':', name) => Element::Class(class(&text(name))?),
-        // The locale has no collating elements of more than one character, and no two that are equal.
+        // The locale has no collating elements of more than one character, and no two that are
+        // equal.
         (_, [Character(c)]) => Element::Character(*c),
         _ => return Err(PatternError::InvalidCollation),
     };

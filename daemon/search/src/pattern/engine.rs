@@ -1,4 +1,5 @@
-//! The engine that a query's patterns need: an automaton, PCRE2, or the one to find candidates for the other.
+//! The engine that a query's patterns need: an automaton, PCRE2, or the one to find candidates for
+//! the other.
 
 use grep_matcher::{ByteSet, LineMatchKind, LineTerminator, Match, Matcher, NoCaptures};
 
@@ -24,8 +25,8 @@ pub(crate) enum Engine {
     Perl(Backtracker),
 }
 
-/// Back-references: an automaton that knows them only as copies of their groups finds the lines that may match, at full speed, and
-/// each of these is looked at again.
+/// Back-references: an automaton that knows them only as copies of their groups finds the lines
+/// that may match, at full speed, and each of these is looked at again.
 #[derive(Debug, Clone)]
 pub(crate) struct References {
     /// Matches every line that any pattern matches, and perhaps more.
@@ -73,17 +74,22 @@ impl Engine {
     }
 }
 
-fn automaton<'n>(nodes: impl IntoIterator<Item = &'n Node>, settings: Settings) -> Result<Automaton, PatternError> {
+fn automaton<'n>(
+    nodes: impl IntoIterator<Item = &'n Node>,
+    settings: Settings,
+) -> Result<Automaton, PatternError> {
     Automaton::new(translate::translate(nodes, settings)?, settings)
 }
 
 impl References {
     fn new(nodes: &[Node], settings: Settings) -> Result<References, PatternError> {
-        let (references, plain): (Vec<&Node>, Vec<&Node>) = nodes.iter().partition(|node| node.has_reference());
+        let (references, plain): (Vec<&Node>, Vec<&Node>) =
+            nodes.iter().partition(|node| node.has_reference());
         if references.len() > MAX_REFERENCES {
             return Err(PatternError::TooBig);
         }
-        let compile = |node: &&Node| Backtracker::posix(&reference::write(node, settings)?, settings);
+        let compile =
+            |node: &&Node| Backtracker::posix(&reference::write(node, settings)?, settings);
         Ok(References {
             candidates: automaton(nodes, settings)?,
             plain: if plain.is_empty() { None } else { Some(automaton(plain, settings)?) },
@@ -110,7 +116,8 @@ impl Matcher for LineMatcher<'_> {
 
     fn find_at(&self, line: &[u8], at: usize) -> Result<Option<Match>, MatchFailure> {
         let (automaton, others) = self.engine.parts();
-        let found = automaton.and_then(|automaton| infallible(automaton.matcher().find_at(line, at)));
+        let found =
+            automaton.and_then(|automaton| infallible(automaton.matcher().find_at(line, at)));
         if found.is_some() {
             return Ok(found);
         }
@@ -130,12 +137,19 @@ impl Matcher for LineMatcher<'_> {
         if let Engine::Automaton(automaton) = self.engine {
             return Ok(infallible(automaton.matcher().shortest_match_at(line, at)));
         }
-        let candidate = self.engine.automaton().is_none_or(|automaton| infallible(automaton.matcher().is_match_at(line, at)));
+        let candidate = self
+            .engine
+            .automaton()
+            .is_none_or(|automaton| infallible(automaton.matcher().is_match_at(line, at)));
         if candidate { Ok(self.find_at(line, at)?.map(|found| found.end())) } else { Ok(None) }
     }
 
     fn non_matching_bytes(&self) -> Option<&ByteSet> {
-        self.engine.automaton().filter(|automaton| !automaton.null_data())?.matcher().non_matching_bytes()
+        self.engine
+            .automaton()
+            .filter(|automaton| !automaton.null_data())?
+            .matcher()
+            .non_matching_bytes()
     }
 
     fn line_terminator(&self) -> Option<LineTerminator> {

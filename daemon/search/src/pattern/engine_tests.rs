@@ -6,7 +6,11 @@ use super::*;
 use crate::query::{Query, Syntax};
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, ..Query::default() }
+    Query {
+        patterns: vec![pattern.as_bytes().to_vec()],
+        syntax: Syntax::Extended,
+        ..Query::default()
+    }
 }
 
 fn engine(query: &Query) -> Engine {
@@ -23,7 +27,10 @@ fn only_patterns_that_need_it_are_matched_by_backtracking() {
     assert!(matches!(engine(&query("(a)b")), Engine::Automaton(_)));
     assert!(matches!(engine(&query("(a)\\1")), Engine::References(_)));
     assert!(matches!(engine(&Query { syntax: Syntax::Perl, ..query("a") }), Engine::Perl(_)));
-    assert!(matches!(engine(&Query { syntax: Syntax::Fixed, ..query("(a)\\1") }), Engine::Automaton(_)));
+    assert!(matches!(
+        engine(&Query { syntax: Syntax::Fixed, ..query("(a)\\1") }),
+        Engine::Automaton(_)
+    ));
 }
 
 #[test]

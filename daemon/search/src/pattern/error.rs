@@ -1,6 +1,7 @@
 //! What can be wrong with a pattern, in the words of GNU grep.
 
-/// Why a pattern was refused. The words up to [`PatternError::TooBig`] are those that GNU grep uses.
+/// Why a pattern was refused. The words up to [`PatternError::TooBig`] are those that GNU grep
+/// uses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
@@ -40,7 +41,8 @@ pub enum PatternError {
     /// A `[` at the end of the pattern.
     #[error("Invalid regular expression")]
     InvalidPattern,
-    /// More than the limits allow (README.md lists them): of the pattern, of a repetition, of what it compiles to.
+    /// More than the limits allow (README.md lists them): of the pattern, of a repetition, of what
+    /// it compiles to.
     #[error("Regular expression too big")]
     TooBig,
     /// The patterns together are longer than the limit in bytes.

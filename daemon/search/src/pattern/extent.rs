@@ -1,7 +1,9 @@
-//! Where matches begin and end within a line, by POSIX's rule: the leftmost, and of those the longest.
+//! Where matches begin and end within a line, by POSIX's rule: the leftmost, and of those the
+//! longest.
 //!
-//! The matcher knows the leftmost start, but its end is that of the first alternative which fits. So the end comes from one
-//! more search, anchored at the start, on an automaton that follows every alternative to its last match.
+//! The matcher knows the leftmost start, but its end is that of the first alternative which fits.
+//! So the end comes from one more search, anchored at the start, on an automaton that follows every
+//! alternative to its last match.
 
 use std::ops::Range;
 
@@ -21,7 +23,8 @@ use super::error::PatternError;
 #[derive(Debug)]
 pub(crate) struct Extents {
     automaton: Option<AutomatonExtents>,
-    /// Patterns with back-references, and Perl's: their extents are PCRE2's, which are not always the longest.
+    /// Patterns with back-references, and Perl's: their extents are PCRE2's, which are not always
+    /// the longest.
     others: Vec<Backtracker>,
 }
 
@@ -48,16 +51,22 @@ impl Extents {
     /// Compiles the automata. Fails with [`PatternError::TooBig`].
     pub(crate) fn new(engine: &Engine) -> Result<Extents, PatternError> {
         let (automaton, others) = engine.parts();
-        Ok(Extents { automaton: automaton.map(AutomatonExtents::new).transpose()?, others: others.to_vec() })
+        Ok(Extents {
+            automaton: automaton.map(AutomatonExtents::new).transpose()?,
+            others: others.to_vec(),
+        })
     }
 
     /// Makes what [`Extents::next`] writes to.
     pub(crate) fn cache(&self) -> ExtentsCache {
         let longest = self.automaton.as_ref().and_then(|automaton| automaton.longest.as_ref());
-        ExtentsCache(longest.map(|longest| (longest.fast.create_cache(), longest.sure.create_cache())))
+        ExtentsCache(
+            longest.map(|longest| (longest.fast.create_cache(), longest.sure.create_cache())),
+        )
     }
 
-    /// The first match in `line` that starts at `from` or later, and of those the longest. It may be empty.
+    /// The first match in `line` that starts at `from` or later, and of those the longest. It may
+    /// be empty.
     pub(crate) fn next(
         &self,
         cache: &mut ExtentsCache,
@@ -65,10 +74,13 @@ impl Extents {
         line: &[u8],
         from: usize,
     ) -> Result<Option<Range<usize>>, MatchFailure> {
-        let mut best = self.automaton.as_ref().and_then(|automaton| automaton.next(cache, line, from));
+        let mut best =
+            self.automaton.as_ref().and_then(|automaton| automaton.next(cache, line, from));
         for other in &self.others {
             let found = other.find_at(line, from, budget)?;
-            let better = |found: &Range<usize>, best: &Range<usize>| (found.start, best.end) < (best.start, found.end);
+            let better = |found: &Range<usize>, best: &Range<usize>| {
+                (found.start, best.end) < (best.start, found.end)
+            };
             if let Some(found) = found
                 && best.as_ref().is_none_or(|best| better(&found, best))
             {
@@ -83,11 +95,12 @@ impl AutomatonExtents {
     fn new(automaton: &Automaton) -> Result<AutomatonExtents, PatternError> {
         let hir = automaton.hir()?;
         let lengths = hir.properties();
-        let longest = if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
-            None
-        } else {
-            Some(Longest::new(&hir, automaton.compiled_bytes())?)
-        };
+        let longest =
+            if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
+                None
+            } else {
+                Some(Longest::new(&hir, automaton.compiled_bytes())?)
+            };
         Ok(AutomatonExtents { automaton: automaton.clone(), longest })
     }
 
@@ -105,7 +118,12 @@ impl AutomatonExtents {
 impl Longest {
     fn new(hir: &regex_syntax::hir::Hir, compiled_bytes: usize) -> Result<Longest, PatternError> {
         let nfa = thompson::Compiler::new()
-            .configure(NFA::config().utf8(false).nfa_size_limit(Some(compiled_bytes)).which_captures(WhichCaptures::Implicit))
+            .configure(
+                NFA::config()
+                    .utf8(false)
+                    .nfa_size_limit(Some(compiled_bytes))
+                    .which_captures(WhichCaptures::Implicit),
+            )
             .build_from_hir(hir)
             .map_err(|error| match error.size_limit() {
                 Some(_) => PatternError::TooBig,
@@ -130,7 +148,12 @@ impl Longest {
     }
 
     /// Where the longest match that starts at `start` ends.
-    fn end(&self, (fast, sure): &mut (dfa::Cache, pikevm::Cache), line: &[u8], start: usize) -> Option<usize> {
+    fn end(
+        &self,
+        (fast, sure): &mut (dfa::Cache, pikevm::Cache),
+        line: &[u8],
+        start: usize,
+    ) -> Option<usize> {
         let input = Input::new(line).range(start..).anchored(Anchored::Yes);
         match self.fast.try_search_fwd(fast, &input) {
             Ok(found) => found.map(|found| found.offset()),

@@ -11,7 +11,12 @@ fn extents(query: &Query) -> Extents {
 }
 
 fn all(pattern: &str, words: bool, line: &[u8]) -> Vec<(usize, usize)> {
-    let query = Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, words, ..Query::default() };
+    let query = Query {
+        patterns: vec![pattern.as_bytes().to_vec()],
+        syntax: Syntax::Extended,
+        words,
+        ..Query::default()
+    };
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
     let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
     let mut found = Vec::new();
@@ -63,7 +68,10 @@ fn a_pattern_of_one_length_needs_no_second_search() {
 
 #[test]
 fn of_patterns_with_back_references_and_without_the_longest_at_the_leftmost_start_wins() {
-    let query = Query { patterns: vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()], ..Query::default() };
+    let query = Query {
+        patterns: vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()],
+        ..Query::default()
+    };
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
     let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
     let mut next = |from| extents.next(&mut cache, &budget, b"-abab xx", from).unwrap();

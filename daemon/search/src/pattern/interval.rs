@@ -18,9 +18,12 @@ enum Number {
     Nonsense,
 }
 
-/// Parses what follows the opening brace, and gives the bounds and what is left after the closing one. None when extended
-/// patterns take the brace as a character, as in `a{x`.
-pub(crate) fn parse(language: Language, inside: &[Symbol]) -> Result<Option<(Bounds, &[Symbol])>, PatternError> {
+/// Parses what follows the opening brace, and gives the bounds and what is left after the closing
+/// one. None when extended patterns take the brace as a character, as in `a{x`.
+pub(crate) fn parse(
+    language: Language,
+    inside: &[Symbol],
+) -> Result<Option<(Bounds, &[Symbol])>, PatternError> {
     let (first, stop, rest) = number(language, inside);
     let least = match first {
         Number::Absent if stop == Some(Token::Character(',')) => Number::Given(0),
@@ -48,7 +51,8 @@ pub(crate) fn parse(language: Language, inside: &[Symbol]) -> Result<Option<(Bou
     Ok(Some(((least, most), rest)))
 }
 
-/// A number, the token that it ended at (a comma, the closing brace, or the pattern's end), and what is left after that.
+/// A number, the token that it ended at (a comma, the closing brace, or the pattern's end), and
+/// what is left after that.
 fn number(language: Language, mut rest: &[Symbol]) -> (Number, Option<Token>, &[Symbol]) {
     let mut number = Number::Absent;
     while let Ok(Some((token, length))) = first_token(language, rest) {

@@ -14,7 +14,8 @@ pub(crate) const MAX_NESTING: usize = 100;
 
 /// Parses one pattern, which holds no newline.
 pub(crate) fn parse(language: Language, pattern: &[Symbol]) -> Result<Node, PatternError> {
-    let mut parser = Parser { language, rest: pattern, groups_opened: 0, groups_closed: [false; 10] };
+    let mut parser =
+        Parser { language, rest: pattern, groups_opened: 0, groups_closed: [false; 10] };
     let node = parser.alternation(0)?;
     match parser.peek()? {
         None => Ok(node),
@@ -85,7 +86,11 @@ impl Parser<'_> {
             pieces.push(self.repeated(atom, depth)?);
             let repeated = self.rest.len() < before;
             // GNU takes a `)` right after a repetition of nothing as a character.
-            if self.extended() && repeats_nothing && repeated && self.peek()? == Some(Token::CloseGroup) {
+            if self.extended()
+                && repeats_nothing
+                && repeated
+                && self.peek()? == Some(Token::CloseGroup)
+            {
                 self.skip()?;
                 pieces.push(self.repeated(Node::Literal(')'), depth)?);
             }
@@ -118,7 +123,9 @@ impl Parser<'_> {
             }
             Token::Caret if first || self.extended() => Node::Anchor(Anchor::LineStart),
             Token::Caret => Node::Literal('^'),
-            Token::Dollar if self.extended() || self.branch_ends_here() => Node::Anchor(Anchor::LineEnd),
+            Token::Dollar if self.extended() || self.branch_ends_here() => {
+                Node::Anchor(Anchor::LineEnd)
+            }
             Token::Dollar => Node::Literal('$'),
             Token::Star => Node::Literal('*'),
             Token::Plus => Node::Literal('+'),
@@ -201,7 +208,8 @@ impl Parser<'_> {
         })
     }
 
-    /// Takes the interval that is next; none, and nothing taken, when it is no interval but characters.
+    /// Takes the interval that is next; none, and nothing taken, when it is no interval but
+    /// characters.
     fn interval(&mut self) -> Result<Option<interval::Bounds>, PatternError> {
         let opening = if self.extended() { 1 } else { 2 };
         let inside = self.rest.get(opening..).unwrap_or_default();
@@ -221,7 +229,9 @@ impl Parser<'_> {
 fn repeat(node: Node, least: u32, most: Option<u32>) -> (Node, bool) {
     match node {
         Node::Empty => (Node::Empty, false),
-        Node::Repeat { node, least: inner_least @ (0 | 1), most: None } if matches!((least, most), (0 | 1, None | Some(1))) => {
+        Node::Repeat { node, least: inner_least @ (0 | 1), most: None }
+            if matches!((least, most), (0 | 1, None | Some(1))) =>
+        {
             let least = least.min(inner_least);
             (Node::Repeat { node, least, most: None }, false)
         }

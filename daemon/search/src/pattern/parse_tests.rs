@@ -62,10 +62,16 @@ fn a_star_is_a_character_where_a_basic_pattern_begins() {
 #[test]
 fn anchors_of_basic_patterns_stand_only_at_the_ends() {
     assert_eq!(basic("a^b$c"), literals("a^b$c"));
-    let anchored = Node::Sequence(vec![Node::Anchor(Anchor::LineStart), literals("a"), Node::Anchor(Anchor::LineEnd)]);
+    let anchored = Node::Sequence(vec![
+        Node::Anchor(Anchor::LineStart),
+        literals("a"),
+        Node::Anchor(Anchor::LineEnd),
+    ]);
     assert_eq!(basic("\\(^a$\\)"), group(anchored.clone()));
     assert_eq!(extended("^a$"), anchored);
-    assert!(matches!(extended("a^b"), Node::Sequence(nodes) if nodes[1] == Node::Anchor(Anchor::LineStart)));
+    assert!(
+        matches!(extended("a^b"), Node::Sequence(nodes) if nodes[1] == Node::Anchor(Anchor::LineStart))
+    );
 }
 
 #[test]
@@ -87,7 +93,9 @@ fn stacked_repetitions_collapse_where_they_mean_one() {
 
 #[test]
 fn back_references_name_groups_that_are_closed() {
-    assert!(matches!(basic("\\(a\\)\\1"), Node::Sequence(nodes) if nodes[1] == Node::BackReference(1)));
+    assert!(
+        matches!(basic("\\(a\\)\\1"), Node::Sequence(nodes) if nodes[1] == Node::BackReference(1))
+    );
     for pattern in ["\\1", "\\(a\\1\\)", "\\(a\\)\\2", "\\(a\\)\\|\\1"] {
         assert_eq!(read(Language::Basic, pattern), Err(PatternError::InvalidBackReference));
     }
@@ -101,7 +109,8 @@ fn a_group_of_any_branch_may_be_named_after_the_branches() {
 
 #[test]
 fn a_byte_that_is_part_of_no_character_stands_for_itself_and_is_in_no_set() {
-    let read = |pattern: &[u8]| parse(Language::Basic, &symbols(Characters::Utf8, pattern)).unwrap();
+    let read =
+        |pattern: &[u8]| parse(Language::Basic, &symbols(Characters::Utf8, pattern)).unwrap();
     assert_eq!(read(b"\xff"), Node::Byte(0xff));
     assert_eq!(read(b"\\\xff"), Node::Byte(0xff));
     let Node::Set(set) = read(b"[\xffa]") else { panic!("no set") };

@@ -35,7 +35,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn of(query: &Query) -> Settings {
-        let Query { compiled_bytes, characters, ignore_case, words, whole_lines, null_data, .. } = *query;
+        let Query {
+            compiled_bytes, characters, ignore_case, words, whole_lines, null_data, ..
+        } = *query;
         Settings { compiled_bytes, characters, ignore_case, words, whole_lines, null_data }
     }
 }
@@ -43,19 +45,28 @@ impl Settings {
 impl Patterns {
     /// Parses them all: what is wrong with any of them is an error.
     pub(crate) fn parse(query: &Query) -> Result<Patterns, PatternError> {
-        if query.patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>() > MAX_PATTERN_BYTES + 1 {
+        if query.patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>()
+            > MAX_PATTERN_BYTES + 1
+        {
             return Err(PatternError::TooLong { limit: MAX_PATTERN_BYTES });
         }
-        let mut lines = query.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
+        let mut lines =
+            query.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
         let symbols = |line| symbols(query.characters, line);
         let language = match query.syntax {
-            Syntax::Basic => {
-                Alternatives::Posix(lines.map(|line| parse::parse(Language::Basic, &symbols(line))).collect::<Result<_, _>>()?)
+            Syntax::Basic => Alternatives::Posix(
+                lines
+                    .map(|line| parse::parse(Language::Basic, &symbols(line)))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Syntax::Extended => Alternatives::Posix(
+                lines
+                    .map(|line| parse::parse(Language::Extended, &symbols(line)))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Syntax::Fixed => {
+                Alternatives::Posix(lines.map(|line| literal(&symbols(line))).collect())
             }
-            Syntax::Extended => {
-                Alternatives::Posix(lines.map(|line| parse::parse(Language::Extended, &symbols(line))).collect::<Result<_, _>>()?)
-            }
-            Syntax::Fixed => Alternatives::Posix(lines.map(|line| literal(&symbols(line))).collect()),
             Syntax::Perl => match (lines.next(), lines.next()) {
                 (None, _) => Alternatives::Posix(Vec::new()),
                 (Some(only), None) => Alternatives::Perl(only.to_vec()),

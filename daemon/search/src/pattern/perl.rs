@@ -1,11 +1,13 @@
-//! From a Perl pattern as it is written to what PCRE2 is given, so that it means what `grep -P` means by it.
+//! From a Perl pattern as it is written to what PCRE2 is given, so that it means what `grep -P`
+//! means by it.
 
 use super::error::PatternError;
 use super::limits::Limits;
 use super::patterns::Settings;
 use crate::query::Characters;
 
-/// What may stand only at the beginning of a pattern, after `(*`: PCRE2's own list, but for the limits.
+/// What may stand only at the beginning of a pattern, after `(*`: PCRE2's own list, but for the
+/// limits.
 const STARTING_ITEMS: &[&str] = &[
     "UTF",
     "UCP",
@@ -27,12 +29,14 @@ const STARTING_ITEMS: &[&str] = &[
     "BSR_UNICODE",
 ];
 
-/// The pattern for PCRE2, `-w` and `-x` included. In UTF-8 only ASCII's characters have classes, unless it begins with `(*UCP)`.
+/// The pattern for PCRE2, `-w` and `-x` included. In UTF-8 only ASCII's characters have classes,
+/// unless it begins with `(*UCP)`.
 pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, PatternError> {
     let text = match (std::str::from_utf8(pattern), settings.characters) {
         (Ok(text), _) => text.to_owned(),
         (Err(_), Characters::Utf8) => return Err(PatternError::PerlNotUtf8),
-        // Without UTF-8, PCRE2 takes the bytes of valid text as they are; the others are spelled out.
+        // Without UTF-8, PCRE2 takes the bytes of valid text as they are; the others are spelled
+        // out.
         (Err(_), Characters::Bytes) => spelled_out(pattern),
     };
     let (start, body) = Start::split(&text);
@@ -59,7 +63,9 @@ impl Start {
     fn split(pattern: &str) -> (Start, &str) {
         let mut start = Start { items: String::new(), limits: Limits::default() };
         let mut rest = pattern;
-        while let Some((item, after)) = rest.strip_prefix("(*").and_then(|inside| inside.split_once(')')) {
+        while let Some((item, after)) =
+            rest.strip_prefix("(*").and_then(|inside| inside.split_once(')'))
+        {
             if !start.take(item) {
                 break;
             }
@@ -126,7 +132,12 @@ mod tests {
 
     #[test]
     fn what_is_no_starting_item_stays_in_the_pattern_where_it_sets_nothing() {
-        for pattern in ["(*FAIL)|a", "(*LIMIT_MATCH=x)", "(*LIMIT_MATCH=99999999999)a", "(*UTF8)(*LIMIT_MATCH=5)"] {
+        for pattern in [
+            "(*FAIL)|a",
+            "(*LIMIT_MATCH=x)",
+            "(*LIMIT_MATCH=99999999999)a",
+            "(*UTF8)(*LIMIT_MATCH=5)",
+        ] {
             assert!(written(pattern).ends_with(&format!("(?a){pattern}")), "{pattern}");
         }
     }

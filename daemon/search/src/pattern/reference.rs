@@ -9,7 +9,8 @@ use super::translate::{self, repetition};
 use super::tree::{Anchor, Node, Set, SetItem};
 use crate::query::Characters;
 
-/// The pattern, `-w` and `-x` included, for an engine that ignores case throughout if the settings say so.
+/// The pattern, `-w` and `-x` included, for an engine that ignores case throughout if the settings
+/// say so.
 pub(crate) fn write(node: &Node, settings: Settings) -> Result<String, PatternError> {
     let mut writer = Writer { settings, out: String::new() };
     writer.node(node)?;

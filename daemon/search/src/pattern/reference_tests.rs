@@ -13,7 +13,11 @@ fn written(query: &Query) -> String {
 }
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.as_bytes().to_vec()], syntax: Syntax::Extended, ..Query::default() }
+    Query {
+        patterns: vec![pattern.as_bytes().to_vec()],
+        syntax: Syntax::Extended,
+        ..Query::default()
+    }
 }
 
 #[test]
@@ -37,7 +41,10 @@ fn words_and_whole_lines_are_part_of_the_pattern() {
 
 #[test]
 fn every_class_is_one_that_pcre2_knows() {
-    for name in ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"] {
+    for name in [
+        "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+        "upper", "xdigit",
+    ] {
         for characters in [Characters::Utf8, Characters::Bytes] {
             for pattern in [format!("[[:{name}:]]"), format!("[^[:{name}:]a]")] {
                 let query = Query { characters, ..query(&pattern) };

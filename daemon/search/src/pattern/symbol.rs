@@ -5,7 +5,8 @@ use crate::query::Characters;
 /// One character of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol {
-    /// In UTF-8 a character; in the C locale a byte, the character of the same number (U+0000 to U+00FF).
+    /// In UTF-8 a character; in the C locale a byte, the character of the same number (U+0000 to
+    /// U+00FF).
     Character(char),
     /// In UTF-8 a byte that is part of no character. It stands for itself, and is in no set.
     Byte(u8),
@@ -14,7 +15,9 @@ pub(crate) enum Symbol {
 /// Takes a pattern apart.
 pub(crate) fn symbols(characters: Characters, pattern: &[u8]) -> Vec<Symbol> {
     match characters {
-        Characters::Bytes => pattern.iter().map(|byte| Symbol::Character(char::from(*byte))).collect(),
+        Characters::Bytes => {
+            pattern.iter().map(|byte| Symbol::Character(char::from(*byte))).collect()
+        }
         Characters::Utf8 => pattern
             .utf8_chunks()
             .flat_map(|chunk| {

@@ -1,4 +1,5 @@
-//! The words of the two POSIX pattern languages: where basic and extended differ in spelling, they differ here.
+//! The words of the two POSIX pattern languages: where basic and extended differ in spelling, they
+//! differ here.
 
 use super::error::PatternError;
 use super::symbol::Symbol::{self, Byte, Character};
@@ -42,7 +43,10 @@ pub(crate) enum Token {
 }
 
 /// The token that `rest` begins with and how many characters it takes; none at the end.
-pub(crate) fn first_token(language: Language, rest: &[Symbol]) -> Result<Option<(Token, usize)>, PatternError> {
+pub(crate) fn first_token(
+    language: Language,
+    rest: &[Symbol],
+) -> Result<Option<(Token, usize)>, PatternError> {
     Ok(match *rest {
         [] => None,
         [Character('\\')] => return Err(PatternError::TrailingBackslash),

@@ -8,17 +8,25 @@ use super::patterns::Settings;
 use super::tree::{Anchor, CharacterClass, Node, Set, SetItem};
 use crate::query::Characters;
 
-/// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together: each is hundreds of ranges.
+/// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together: each is
+/// hundreds of ranges.
 const MAX_CLASSES: usize = 500;
 
-/// How long a translation may become, in bytes, before a back-reference is no longer written as a copy of its group.
+/// How long a translation may become, in bytes, before a back-reference is no longer written as a
+/// copy of its group.
 const MAX_COPIED: usize = 256 * 1024;
 
-/// Any of the patterns as one expression, `-w` and `-x` included, for an engine that ignores case throughout if the settings say so.
+/// Any of the patterns as one expression, `-w` and `-x` included, for an engine that ignores case
+/// throughout if the settings say so.
 ///
-/// A back-reference is written as a copy of its group: what that matches is more than what it should.
-pub(crate) fn translate<'n>(nodes: impl IntoIterator<Item = &'n Node>, settings: Settings) -> Result<String, PatternError> {
-    let mut translator = Translator { settings, out: String::new(), classes: 0, groups: Vec::new(), copying: false };
+/// A back-reference is written as a copy of its group: what that matches is more than what it
+/// should.
+pub(crate) fn translate<'n>(
+    nodes: impl IntoIterator<Item = &'n Node>,
+    settings: Settings,
+) -> Result<String, PatternError> {
+    let mut translator =
+        Translator { settings, out: String::new(), classes: 0, groups: Vec::new(), copying: false };
     for node in nodes {
         if !translator.out.is_empty() {
             translator.out.push('|');
@@ -43,7 +51,8 @@ pub(crate) fn translate<'n>(nodes: impl IntoIterator<Item = &'n Node>, settings:
     })
 }
 
-/// The start and the end of a line: with `-z` a line is searched by itself, as newlines in it are characters.
+/// The start and the end of a line: with `-z` a line is searched by itself, as newlines in it are
+/// characters.
 fn line_edges(settings: Settings) -> (&'static str, &'static str) {
     if settings.null_data { (r"\A", r"\z") } else { ("(?m:^)", "(?m:$)") }
 }
@@ -51,13 +60,20 @@ fn line_edges(settings: Settings) -> (&'static str, &'static str) {
 /// Without regard to case GNU takes upper and lower for letters of any kind.
 pub(crate) fn folded_class(settings: Settings, named: CharacterClass) -> CharacterClass {
     match named {
-        CharacterClass::Upper | CharacterClass::Lower if settings.ignore_case => CharacterClass::Alpha,
+        CharacterClass::Upper | CharacterClass::Lower if settings.ignore_case => {
+            CharacterClass::Alpha
+        }
         _ => named,
     }
 }
 
-/// Without regard to case GNU takes a range to be between the capitals of its ends, though not in the C locale.
-pub(crate) fn folded_range(settings: Settings, first: char, last: char) -> Result<(char, char), PatternError> {
+/// Without regard to case GNU takes a range to be between the capitals of its ends, though not in
+/// the C locale.
+pub(crate) fn folded_range(
+    settings: Settings,
+    first: char,
+    last: char,
+) -> Result<(char, char), PatternError> {
     if !settings.ignore_case || settings.characters == Characters::Bytes || first == last {
         return Ok((first, last));
     }
@@ -75,7 +91,8 @@ struct Translator<'n> {
     classes: usize,
     /// The groups of the pattern, in the order in which they open.
     groups: Vec<&'n Node>,
-    /// Whether a group is being copied: what it matched once need not stand at such a place again, so it has no anchors.
+    /// Whether a group is being copied: what it matched once need not stand at such a place again,
+    /// so it has no anchors.
     copying: bool,
 }
 

@@ -52,7 +52,11 @@ fn extended_patterns_are_translated() {
         ("a{1,2}{3}", "(?:a{1,2}){3,3}"),
         ("a)b}", r"a\)b\}"),
     ] {
-        assert_eq!(translated(Syntax::Extended, &[pattern]), format!("(?:{expected})"), "{pattern}");
+        assert_eq!(
+            translated(Syntax::Extended, &[pattern]),
+            format!("(?:{expected})"),
+            "{pattern}"
+        );
     }
 }
 
@@ -97,8 +101,10 @@ fn without_a_pattern_nothing_matches() {
 
 #[test]
 fn in_the_c_locale_a_byte_is_a_character() {
-    let bytes =
-        |pattern: &str| expression(&Query { characters: Characters::Bytes, ..query(Syntax::Extended, &[pattern]) }).unwrap();
+    let bytes = |pattern: &str| {
+        expression(&Query { characters: Characters::Bytes, ..query(Syntax::Extended, &[pattern]) })
+            .unwrap()
+    };
     assert_eq!(bytes("\u{e9}?"), r"(?:\xC3\xA9?)");
     assert_eq!(bytes("[\u{e9}]"), r"(?:[\xC3\xA9])");
     assert_eq!(bytes("\\w"), r"(?:[0-9A-Za-z\x5F])");
@@ -119,7 +125,11 @@ fn a_back_reference_is_a_copy_of_its_group_without_anchors() {
         ("(a)(\\1b)\\2", "a(?:(?:a)b)(?:(?:a)b)"),
         ("(a)\\1*", "a(?:(?:a))*"),
     ] {
-        assert_eq!(translated(Syntax::Extended, &[pattern]), format!("(?:{expected})"), "{pattern}");
+        assert_eq!(
+            translated(Syntax::Extended, &[pattern]),
+            format!("(?:{expected})"),
+            "{pattern}"
+        );
     }
 }
 
@@ -135,10 +145,17 @@ fn copies_of_copies_end_where_they_would_grow_without_bound() {
 
 #[test]
 fn every_class_is_one_that_the_engine_knows() {
-    for name in ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"] {
+    for name in [
+        "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+        "upper", "xdigit",
+    ] {
         for ignore_case in [false, true] {
             for characters in [Characters::Utf8, Characters::Bytes] {
-                let query = Query { ignore_case, characters, ..query(Syntax::Basic, &[&format!("[[:{name}:]]")]) };
+                let query = Query {
+                    ignore_case,
+                    characters,
+                    ..query(Syntax::Basic, &[&format!("[[:{name}:]]")])
+                };
                 let settings = Patterns::parse(&query).unwrap().settings;
                 assert!(Automaton::new(expression(&query).unwrap(), settings).is_ok(), "{name}");
             }
@@ -149,6 +166,9 @@ fn every_class_is_one_that_the_engine_knows() {
 #[test]
 fn what_is_wrong_with_any_line_of_any_pattern_is_said() {
     for patterns in [&["a", "b\n[c"][..], &["\\(a\\)\\1\n[c"]] {
-        assert_eq!(expression(&query(Syntax::Basic, patterns)), Err(PatternError::UnmatchedBracket));
+        assert_eq!(
+            expression(&query(Syntax::Basic, patterns)),
+            Err(PatternError::UnmatchedBracket)
+        );
     }
 }

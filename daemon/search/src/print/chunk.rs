@@ -1,5 +1,5 @@
-//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they have waited long enough. The first
-//! of a search does not wait.
+//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they
+//! have waited long enough. The first of a search does not wait.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,13 @@ pub(crate) struct Chunk<'o> {
 
 impl<'o> Chunk<'o> {
     pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
-        Chunk { output, bytes: Vec::with_capacity(ROOM), handed_on: None, is_in_line: false, stopped: false }
+        Chunk {
+            output,
+            bytes: Vec::with_capacity(ROOM),
+            handed_on: None,
+            is_in_line: false,
+            stopped: false,
+        }
     }
 
     /// Where the next line is written to. End it with [`Chunk::end_line`].
@@ -38,7 +44,8 @@ impl<'o> Chunk<'o> {
         if self.bytes.len() >= CHUNK_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
     }
 
-    /// Writes text into a line that was begun. A long one goes in parts, so that it is not held twice.
+    /// Writes text into a line that was begun. A long one goes in parts, so that it is not held
+    /// twice.
     pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Stopped> {
         if text.len() <= LONG_LINE_BYTES {
             self.bytes.extend_from_slice(text);
@@ -58,7 +65,8 @@ impl<'o> Chunk<'o> {
         self.hand_on(bytes, true)
     }
 
-    /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or short ones.
+    /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or
+    /// short ones.
     pub(crate) fn make_room(&mut self, length: usize) -> Result<(), Stopped> {
         if length >= CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
@@ -96,7 +104,8 @@ impl<'o> Chunk<'o> {
         self.note(result)
     }
 
-    /// Takes what there is, for another to hand on: few lines as a copy, so that they do not hold the room of many.
+    /// Takes what there is, for another to hand on: few lines as a copy, so that they do not hold
+    /// the room of many.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         if self.bytes.len() >= ROOM / 4 {
             return std::mem::replace(&mut self.bytes, Vec::with_capacity(ROOM));

@@ -1,6 +1,7 @@
 //! The colours of GNU grep's `GREP_COLORS`, written as it writes them.
 
-/// The numbers of a terminal's "select graphic rendition" sequence, such as `01;31`; empty for no colour.
+/// The numbers of a terminal's "select graphic rendition" sequence, such as `01;31`; empty for no
+/// colour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sgr(String);
 
@@ -8,7 +9,8 @@ impl Sgr {
     /// The most characters that one may have.
     pub const MAX_LENGTH: usize = 64;
 
-    /// None but for digits and semicolons, so that nothing else can reach the terminal, up to [`Sgr::MAX_LENGTH`] of them.
+    /// None but for digits and semicolons, so that nothing else can reach the terminal, up to
+    /// [`Sgr::MAX_LENGTH`] of them.
     pub fn new(numbers: &str) -> Option<Sgr> {
         let plain = numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
         (plain && numbers.len() <= Sgr::MAX_LENGTH).then(|| Sgr(numbers.to_owned()))
@@ -88,7 +90,12 @@ impl Colors {
 }
 
 /// Appends `text`, in the colour that `which` picks if there are colours.
-pub(crate) fn write(colors: Option<&Colors>, which: impl Fn(&Colors) -> &Sgr, text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write(
+    colors: Option<&Colors>,
+    which: impl Fn(&Colors) -> &Sgr,
+    text: &[u8],
+    out: &mut Vec<u8>,
+) {
     match colors {
         Some(colors) => {
             colors.begin(which(colors), out);

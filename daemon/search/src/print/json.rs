@@ -1,4 +1,5 @@
-//! Lines, counts and names as JSON, one object a line. Programs rely on its shape: `schema` is the number of that.
+//! Lines, counts and names as JSON, one object a line. Programs rely on its shape: `schema` is the
+//! number of that.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -11,7 +12,8 @@ use crate::time::{Times, Zone};
 #[derive(Debug)]
 pub(crate) struct Json {
     zone: Zone,
-    /// When the run began, in milliseconds since the Unix epoch: no line without a year is a day later.
+    /// When the run began, in milliseconds since the Unix epoch: no line without a year is a day
+    /// later.
     now: i64,
 }
 
@@ -22,7 +24,14 @@ impl Json {
     }
 
     /// Appends a line of the file `name` (`MACHINE:FILE`), `text` being it without its end.
-    pub(crate) fn line(&self, name: &[u8], line: &Line<'_>, text: &[u8], matches: &[Range<usize>], out: &mut Vec<u8>) {
+    pub(crate) fn line(
+        &self,
+        name: &[u8],
+        line: &Line<'_>,
+        text: &[u8],
+        matches: &[Range<usize>],
+        out: &mut Vec<u8>,
+    ) {
         head(if line.role == Role::Selected { "match" } else { "context" }, name, out);
         if let Some(number) = line.number {
             field("line", number, out);
@@ -98,7 +107,8 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for place in 0..4 {
-            let digit = DIGITS.get((bits >> (18 - 6 * place)) as usize & 63).copied().unwrap_or_default();
+            let digit =
+                DIGITS.get((bits >> (18 - 6 * place)) as usize & 63).copied().unwrap_or_default();
             out.push(if place <= group.len() { digit } else { b'=' });
         }
     }
@@ -132,7 +142,8 @@ mod tests {
 
     #[test]
     fn what_is_no_text_comes_in_base64() {
-        let field = |text: &[u8]| printed(text, &[]).split_once("\"offset\":99,").unwrap().1.to_owned();
+        let field =
+            |text: &[u8]| printed(text, &[]).split_once("\"offset\":99,").unwrap().1.to_owned();
         assert_eq!(field(b"\xff"), "\"bytes\":\"/w==\",\"submatches\":[]}\n");
         assert_eq!(field(b"\xffab"), "\"bytes\":\"/2Fi\",\"submatches\":[]}\n");
         assert_eq!(field(b"\xffa"), "\"bytes\":\"/2E=\",\"submatches\":[]}\n");

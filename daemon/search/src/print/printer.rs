@@ -8,7 +8,8 @@ use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::{Binary, Characters, Print, Query};
 
-/// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the memory a line takes.
+/// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the
+/// memory a line takes.
 const MAX_COLORED_LINE: usize = 1024 * 1024;
 
 /// Why a line was not printed.
@@ -43,7 +44,8 @@ pub(crate) struct Printer<'o, 's> {
     json: Option<Json>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
-    /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one more than that.
+    /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one
+    /// more than that.
     width: usize,
     /// Whether any line was selected before, in any file: then groups with context are separated.
     used: bool,
@@ -52,10 +54,25 @@ pub(crate) struct Printer<'o, 's> {
 }
 
 impl<'o, 's> Printer<'o, 's> {
-    pub(crate) fn new(query: &'s Query, extents: Option<&'s Extents>, budget: &'s Budget<'s>, chunk: Chunk<'o>) -> Self {
+    pub(crate) fn new(
+        query: &'s Query,
+        extents: Option<&'s Extents>,
+        budget: &'s Budget<'s>,
+        chunk: Chunk<'o>,
+    ) -> Self {
         let extents = extents.map(|extents| (extents, extents.cache()));
         let json = query.json.then(Json::new);
-        Printer { query, extents, budget, chunk, json, name: Vec::new(), width: 0, used: false, marks_groups: false }
+        Printer {
+            query,
+            extents,
+            budget,
+            chunk,
+            json,
+            name: Vec::new(),
+            width: 0,
+            used: false,
+            marks_groups: false,
+        }
     }
 
     /// From here on, groups of lines are not separated, but marked where they begin.
@@ -82,7 +99,9 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// The `--` between groups of lines with context; nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
-        let Some(separator) = self.query.group_separator.as_ref().filter(|_| self.used && self.json.is_none()) else {
+        let Some(separator) =
+            self.query.group_separator.as_ref().filter(|_| self.used && self.json.is_none())
+        else {
             return Ok(());
         };
         if self.marks_groups {
@@ -94,7 +113,8 @@ impl<'o, 's> Printer<'o, 's> {
         self.chunk.end_line()
     }
 
-    /// Prints a line, or with `-o` the matches in it. Tells whether it could: not where it is no text, and only text is printed.
+    /// Prints a line, or with `-o` the matches in it. Tells whether it could: not where it is no
+    /// text, and only text is printed.
     pub(crate) fn line(&mut self, line: &Line<'_>) -> Result<bool, PrintError> {
         let text = line.bytes.strip_suffix(&[self.query.line_end()]).unwrap_or(line.bytes);
         // With -v it is the context that has the matches.
@@ -135,7 +155,12 @@ impl<'o, 's> Printer<'o, 's> {
     }
 
     /// `--json`: a line with where its matches are, empty ones left out.
-    fn json_line(&mut self, line: &Line<'_>, text: &[u8], has_matches: bool) -> Result<bool, PrintError> {
+    fn json_line(
+        &mut self,
+        line: &Line<'_>,
+        text: &[u8],
+        has_matches: bool,
+    ) -> Result<bool, PrintError> {
         if text.len() > MAX_JSON_LINE {
             return Err(PrintError::TooLongForJson);
         }
@@ -178,7 +203,12 @@ impl<'o, 's> Printer<'o, 's> {
             let out = self.chunk.line();
             head(self.query, &self.name, self.width, &part, false, out);
             if self.query.colors.is_some() && matched.len() <= MAX_COLORED_LINE {
-                color::write(self.query.colors.as_ref(), |colors| match_color(colors, line.role), matched, out);
+                color::write(
+                    self.query.colors.as_ref(),
+                    |colors| match_color(colors, line.role),
+                    matched,
+                    out,
+                );
             } else {
                 self.chunk.text(matched)?;
             }
@@ -251,15 +281,24 @@ fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, 
     }
     digits.fill(b' ');
     if query.byte_offsets {
-        color::write(colors, |colors| &colors.byte_offset, padded(line.offset, width, &mut digits), out);
+        color::write(
+            colors,
+            |colors| &colors.byte_offset,
+            padded(line.offset, width, &mut digits),
+            out,
+        );
         color::write(colors, |colors| &colors.separator, separator, out);
     }
-    if query.initial_tab && !empty && (!query.no_names || line.number.is_some() || query.byte_offsets) {
+    if query.initial_tab
+        && !empty
+        && (!query.no_names || line.number.is_some() || query.byte_offsets)
+    {
         out.push(b'\t');
     }
 }
 
-/// Appends `text` in the colour of its line, and with its matches in theirs if there is what finds them.
+/// Appends `text` in the colour of its line, and with its matches in theirs if there is what finds
+/// them.
 fn colored(
     query: &Query,
     finder: &mut Option<(&Extents, ExtentsCache)>,

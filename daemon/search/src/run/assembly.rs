@@ -53,9 +53,18 @@ impl<'o, 's> Assembly<'o, 's> {
         budget: &'s Budget<'s>,
         output: &'o mut dyn Output,
     ) -> Assembly<'o, 's> {
-        let printer = Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
+        let printer =
+            Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
         let separator = search.separator(budget);
-        Assembly { search, machine, printer, totals: Totals::default(), file: Gathered::default(), separator, used: false }
+        Assembly {
+            search,
+            machine,
+            printer,
+            totals: Totals::default(),
+            file: Gathered::default(),
+            separator,
+            used: false,
+        }
     }
 
     pub(crate) fn totals(self) -> Totals {
@@ -105,7 +114,12 @@ impl<'o, 's> Assembly<'o, 's> {
     }
 
     /// A part of `file` is searched.
-    pub(crate) fn part(&mut self, file: &OfferedFile, is_last: bool, mut outcome: Outcome) -> Result<Next, Stopped> {
+    pub(crate) fn part(
+        &mut self,
+        file: &OfferedFile,
+        is_last: bool,
+        mut outcome: Outcome,
+    ) -> Result<Next, Stopped> {
         let lines = std::mem::take(&mut outcome.lines);
         if !lines.is_empty() {
             self.lines(lines)?;
@@ -163,12 +177,15 @@ impl<'o, 's> Assembly<'o, 's> {
     /// Prints what comes after a file's lines.
     fn finish(&mut self, file: &OfferedFile, gathered: &Gathered) -> Result<(), Stopped> {
         self.printer.set_file(self.search.name(self.machine, file), 0);
-        self.used |= gathered.printed || (self.search.query.prints_lines() && gathered.selected > 0);
+        self.used |=
+            gathered.printed || (self.search.query.prints_lines() && gathered.selected > 0);
         match self.search.query.print {
             Print::Count => self.printer.count(gathered.selected),
             Print::FilesWithMatch if gathered.selected > 0 => self.printer.file_name(),
             Print::FilesWithoutMatch if gathered.selected == 0 => self.printer.file_name(),
-            _ if gathered.binary_matches => self.message(format!("{}: binary file matches", file.path().display())),
+            _ if gathered.binary_matches => {
+                self.message(format!("{}: binary file matches", file.path().display()))
+            }
             _ => Ok(()),
         }
     }

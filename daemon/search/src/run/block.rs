@@ -10,10 +10,12 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use super::long_lines::{Claim, TooLong};
 use crate::line::MAX_LINE_BYTES;
 
-/// Where pages begin in memory. A read into memory that does not lie to pages as the file does can take several times as long.
+/// Where pages begin in memory. A read into memory that does not lie to pages as the file does can
+/// take several times as long.
 const PAGE: usize = 4096;
 
-/// How much is read with a block, for the end of the line that goes beyond it. The next block's reader reads it again, so it is little.
+/// How much is read with a block, for the end of the line that goes beyond it. The next block's
+/// reader reads it again, so it is little.
 const AHEAD: u64 = PAGE as u64;
 
 /// How much more is read at once when that line does not end there.
@@ -43,10 +45,19 @@ struct Counted {
 impl Blocks {
     pub(crate) fn new(file: File, size: u64, block_bytes: u64, line_ends: [u8; 2]) -> Blocks {
         let (counted, counted_more) = (Mutex::default(), Condvar::new());
-        Blocks { file, size, block_bytes, line_ends, last: AtomicU64::new(u64::MAX), counted, counted_more }
+        Blocks {
+            file,
+            size,
+            block_bytes,
+            line_ends,
+            last: AtomicU64::new(u64::MAX),
+            counted,
+            counted_more,
+        }
     }
 
-    /// Nothing of the file is wanted after a block. Those before it still are: they may be why the file does not match.
+    /// Nothing of the file is wanted after a block. Those before it still are: they may be why the
+    /// file does not match.
     pub(crate) fn end_with(&self, index: u64) {
         self.last.fetch_min(index, Ordering::Relaxed);
     }
@@ -66,12 +77,18 @@ impl Blocks {
         self.size.div_ceil(self.block_bytes)
     }
 
-    /// Reads a block's lines into `buffer`, and tells where the first begins in the file. The last line may have no end.
+    /// Reads a block's lines into `buffer`, and tells where the first begins in the file. The last
+    /// line may have no end.
     ///
     /// # Errors
-    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`], or long while there is no room for it. Then the lines before are
-    /// in `buffer`.
-    pub(crate) fn read(&self, index: u64, buffer: &mut Buffer, claim: &mut Claim<'_>) -> io::Result<u64> {
+    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`], or long while there is no
+    /// room for it. Then the lines before are in `buffer`.
+    pub(crate) fn read(
+        &self,
+        index: u64,
+        buffer: &mut Buffer,
+        claim: &mut Claim<'_>,
+    ) -> io::Result<u64> {
         let result = self.read_lines(index, buffer, claim);
         if result.is_err() {
             let [one, other] = self.line_ends;
@@ -80,7 +97,12 @@ impl Blocks {
         result
     }
 
-    fn read_lines(&self, index: u64, buffer: &mut Buffer, claim: &mut Claim<'_>) -> io::Result<u64> {
+    fn read_lines(
+        &self,
+        index: u64,
+        buffer: &mut Buffer,
+        claim: &mut Claim<'_>,
+    ) -> io::Result<u64> {
         buffer.clear();
         let from = index * self.block_bytes;
         let upto = (from + self.block_bytes).min(self.size);
@@ -89,9 +111,11 @@ impl Blocks {
         // It is less where the file was truncated.
         let block = usize::try_from(upto.min(end) - from).unwrap_or(usize::MAX);
         // A line that ends with the block's last byte is the last one, and none begins there.
-        let (before, after) = buffer.bytes().split_at_checked(block.saturating_sub(1)).unwrap_or_default();
+        let (before, after) =
+            buffer.bytes().split_at_checked(block.saturating_sub(1)).unwrap_or_default();
         let last = self.line_end(after);
-        let first = if self.begins_line(from)? { Some(0) } else { self.line_end(before).map(|at| at + 1) };
+        let first =
+            if self.begins_line(from)? { Some(0) } else { self.line_end(before).map(|at| at + 1) };
         let Some(first) = first.filter(|first| *first < block) else {
             buffer.clear();
             return Ok(from);
@@ -130,15 +154,18 @@ impl Blocks {
     fn begins_line(&self, at: u64) -> io::Result<bool> {
         let Some(before) = at.checked_sub(1) else { return Ok(true) };
         let mut byte = [0];
-        self.file.read_exact_at(&mut byte, before).map(|()| self.line_end(&byte).is_some()).or_else(|error| match error.kind() {
-            // It was truncated.
-            io::ErrorKind::UnexpectedEof => Ok(false),
-            _ => Err(error),
-        })
+        self.file.read_exact_at(&mut byte, before).map(|()| self.line_end(&byte).is_some()).or_else(
+            |error| match error.kind() {
+                // It was truncated.
+                io::ErrorKind::UnexpectedEof => Ok(false),
+                _ => Err(error),
+            },
+        )
     }
 
-    /// Tells how many lines a block has, and returns how many there are before it: waits until the blocks before are counted, which
-    /// are being read by then. Call it for every block that is begun, as others wait for it.
+    /// Tells how many lines a block has, and returns how many there are before it: waits until the
+    /// blocks before are counted, which are being read by then. Call it for every block that is
+    /// begun, as others wait for it.
     pub(crate) fn count_lines(&self, index: u64, lines: u64) -> u64 {
         // Nothing that can panic is done while it is held.
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +178,8 @@ impl Blocks {
     }
 }
 
-/// Bytes read from a file, in memory that lies to pages as the file does if reading begins at a page.
+/// Bytes read from a file, in memory that lies to pages as the file does if reading begins at a
+/// page.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,

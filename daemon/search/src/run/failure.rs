@@ -27,7 +27,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// For an error while reading. Those of the searcher itself have no number: its buffer would have to grow past the limit.
+    /// For an error while reading. Those of the searcher itself have no number: its buffer would
+    /// have to grow past the limit.
     pub(crate) fn reading(error: &io::Error) -> Failure {
         let own = error.get_ref().filter(|own| own.is::<DecompressError>() || own.is::<TooLong>());
         Failure::Unread(match own {
@@ -39,24 +40,38 @@ impl Failure {
 
     /// For what kept a line from being held against the patterns, in its words.
     pub(crate) fn matching(words: String) -> Failure {
-        if words == MatchFailure::Time.to_string() { Failure::Spent } else { Failure::Unmatched(words) }
+        if words == MatchFailure::Time.to_string() {
+            Failure::Spent
+        } else {
+            Failure::Unmatched(words)
+        }
     }
 
     /// Whether it counts as an error.
     pub(crate) fn is_error(&self) -> bool {
-        matches!(self, Failure::Unopened(_) | Failure::Unread(_) | Failure::Unmatched(_) | Failure::Spent)
+        matches!(
+            self,
+            Failure::Unopened(_) | Failure::Unread(_) | Failure::Unmatched(_) | Failure::Spent
+        )
     }
 
     /// What is said of it, if anything, with the file's path.
     pub(crate) fn words(&self, path: impl fmt::Display) -> Option<String> {
         match self {
             Failure::Gone => None,
-            Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => Some(format!("{path}: {reason}")),
+            Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => {
+                Some(format!("{path}: {reason}"))
+            }
             Failure::Spent => Some(format!("{path}: {}", MatchFailure::Time)),
-            Failure::Undated => Some(format!("{path}: no line carries a time that is understood: none is searched")),
+            Failure::Undated => {
+                Some(format!("{path}: no line carries a time that is understood: none is searched"))
+            }
             Failure::Cut => {
                 let limit = MAX_HELD_BYTES / 1024;
-                Some(format!("{path}: the lines before a match are longer than {limit} KiB: those farthest from it are left out"))
+                Some(format!(
+                    "{path}: the lines before a match are longer than {limit} KiB: those farthest \
+                    from it are left out"
+                ))
             }
         }
     }

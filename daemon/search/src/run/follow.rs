@@ -1,8 +1,9 @@
 //! What is written to files from now on.
 //!
-//! Files are known by device and inode, not by name: one that is renamed is read on under the name by which it was found, and the
-//! one that takes its place is new. One that is gone, or is not offered under its new name, is read on for a while, as whoever
-//! writes it may not know yet. A file that is shorter than before, or does not have before the end what it had, was truncated.
+//! Files are known by device and inode, not by name: one that is renamed is read on under the name
+//! by which it was found, and the one that takes its place is new. One that is gone, or is not
+//! offered under its new name, is read on for a while, as whoever writes it may not know yet. A
+//! file that is shorter than before, or does not have before the end what it had, was truncated.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,13 +37,19 @@ const EVERY: Duration = Duration::from_millis(100);
 /// After how many looks at the files their names are looked at as well.
 const LOOKS_PER_SCAN: u32 = 5;
 
-/// How long a file is read on that is not there any more under a name that is offered, after something was last written to it.
+/// How long a file is read on that is not there any more under a name that is offered, after
+/// something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Follows what `offer` and `narrow` give, until cancelled or stopped.
 pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Piece>) {
     let mut output = Sent(found);
-    let printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+    let printer = Printer::new(
+        &work.search.query,
+        work.search.extents.as_ref(),
+        work.budget,
+        Chunk::new(&mut output),
+    );
     let mut follow = Follow {
         work,
         printer: RefCell::new(printer),
@@ -101,7 +108,8 @@ impl Follow<'_> {
         }
     }
 
-    /// Looks at which files there are. At first they are followed from their ends, later ones from their beginnings.
+    /// Looks at which files there are. At first they are followed from their ends, later ones from
+    /// their beginnings.
     fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
         let found = offer.files(narrow);
         for problem in found.problems {
@@ -121,7 +129,10 @@ impl Follow<'_> {
         }
         for file in new {
             if self.files.len() >= MAX_FOLLOWED {
-                self.tell(file.path(), &format!("{MAX_FOLLOWED} files are followed already: name fewer"))?;
+                self.tell(
+                    file.path(),
+                    &format!("{MAX_FOLLOWED} files are followed already: name fewer"),
+                )?;
                 break;
             }
             // What is rotated away by copying was read under its own name.
@@ -131,15 +142,22 @@ impl Follow<'_> {
         }
         let now = Instant::now();
         for (identity, followed) in &mut self.files {
-            followed.gone = if there.contains(identity) { None } else { followed.gone.or(Some(now)) };
+            followed.gone =
+                if there.contains(identity) { None } else { followed.gone.or(Some(now)) };
         }
         self.end_the_gone()
     }
 
     /// Ends files that are gone for long enough; their last line needs no end.
     fn end_the_gone(&mut self) -> Result<(), Stopped> {
-        let gone = |followed: &Followed| followed.gone.is_some_and(|since| since.elapsed() >= GRACE);
-        let ended: Vec<_> = self.files.iter().filter(|(_, followed)| gone(followed)).map(|(identity, _)| *identity).collect();
+        let gone =
+            |followed: &Followed| followed.gone.is_some_and(|since| since.elapsed() >= GRACE);
+        let ended: Vec<_> = self
+            .files
+            .iter()
+            .filter(|(_, followed)| gone(followed))
+            .map(|(identity, _)| *identity)
+            .collect();
         for identity in ended {
             if let Some(mut followed) = self.files.remove(&identity) {
                 self.read(&mut followed, true)?;
@@ -174,7 +192,8 @@ impl Follow<'_> {
         result
     }
 
-    /// Searches what was written to a file. `is_last`: it gets no more, so that its last line needs no end.
+    /// Searches what was written to a file. `is_last`: it gets no more, so that its last line needs
+    /// no end.
     fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let result = followed.lines(&mut buffer, self.work.search.line_end(), is_last);
@@ -198,15 +217,24 @@ impl Follow<'_> {
         let size = Before { bytes: lines.len() as u64, lines: search.lines_in(lines) };
         self.totals.bytes += size.bytes;
         // Its size is not known in the end.
-        self.printer.borrow_mut().set_file(search.name(self.work.machine, &followed.file), u64::MAX);
+        self.printer
+            .borrow_mut()
+            .set_file(search.name(self.work.machine, &followed.file), u64::MAX);
         // It goes on for ever, so each look has all of it.
         self.work.budget.renew();
         if self.printed != Some(followed.opened.identity) {
             followed.so_far.set_apart();
         }
-        let (done, selected, printed) = (Cell::new(false), followed.so_far.selected, followed.so_far.printed_up_to());
+        let (done, selected, printed) =
+            (Cell::new(false), followed.so_far.selected, followed.so_far.printed_up_to());
         let (told, cut) = (followed.so_far.binary_matches, followed.so_far.is_cut);
-        let mut sink = PartSink::new(&search.query, &self.printer, &done, &followed.places, &mut followed.so_far);
+        let mut sink = PartSink::new(
+            &search.query,
+            &self.printer,
+            &done,
+            &followed.places,
+            &mut followed.so_far,
+        );
         let ended = self.in_memory.search(lines, &mut sink);
         let ended = sink.finish(ended, lines);
         // A NUL byte may have taken back what was selected.

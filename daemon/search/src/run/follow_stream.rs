@@ -1,4 +1,5 @@
-//! Searches what a reader gives as soon as it gives it, such as the output of a command that goes on for ever.
+//! Searches what a reader gives as soon as it gives it, such as the output of a command that goes
+//! on for ever.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
@@ -19,9 +20,10 @@ use crate::search::{Search, Totals};
 const READ_BYTES: usize = 64 * 1024;
 
 impl Search {
-    /// Searches what `reader` gives, each line once it has its end, until it ends or nothing more of it is wanted, and prints it as of a
-    /// file of that name, which begins with what the reader gives first. Only where lines or matches are printed. Blocks as long as the
-    /// reader does; `cancel` is looked at after every read.
+    /// Searches what `reader` gives, each line once it has its end, until it ends or nothing more
+    /// of it is wanted, and prints it as of a file of that name, which begins with what the reader
+    /// gives first. Only where lines or matches are printed. Blocks as long as the reader does;
+    /// `cancel` is looked at after every read.
     pub fn follow_stream(
         &self,
         machine: &str,
@@ -31,9 +33,16 @@ impl Search {
         cancel: &AtomicBool,
     ) -> Totals {
         let totals = Totals { files: 1, ..Totals::default() };
-        self.print_stream(machine, name, output, cancel, totals, |search, printer, budget, totals| {
-            search.follow_lines(name, reader, printer, budget, cancel, totals)
-        })
+        self.print_stream(
+            machine,
+            name,
+            output,
+            cancel,
+            totals,
+            |search, printer, budget, totals| {
+                search.follow_lines(name, reader, printer, budget, cancel, totals)
+            },
+        )
     }
 
     fn follow_lines<'s>(
@@ -97,8 +106,8 @@ struct Fresh {
 }
 
 impl Fresh {
-    /// The next whole lines, as many as there are, and at least one; nothing at the reader's end. A line that is too long to be waited
-    /// for comes in pieces, and the last one needs no end.
+    /// The next whole lines, as many as there are, and at least one; nothing at the reader's end. A
+    /// line that is too long to be waited for comes in pieces, and the last one needs no end.
     ///
     /// # Errors
     /// When reading fails.
@@ -152,7 +161,11 @@ mod tests {
 
     fn lines(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut reader, mut fresh) = (InPieces(pieces), Fresh::default());
-        std::iter::from_fn(|| Some(fresh.lines(&mut reader, b'\n').unwrap().to_vec()).filter(|lines| !lines.is_empty())).collect()
+        std::iter::from_fn(|| {
+            Some(fresh.lines(&mut reader, b'\n').unwrap().to_vec())
+                .filter(|lines| !lines.is_empty())
+        })
+        .collect()
     }
 
     #[test]

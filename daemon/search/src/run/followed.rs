@@ -12,13 +12,16 @@ use super::source::count_lines;
 use crate::files::{Compression, OfferedFile, Opened};
 use crate::search::Search;
 
-/// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it were a line.
+/// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it
+/// were a line.
 pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
 
-/// How much of a file is read at each look, in bytes, so that a busy one does not keep the others waiting.
+/// How much of a file is read at each look, in bytes, so that a busy one does not keep the others
+/// waiting.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many bytes before the place that was read up to are remembered, to tell that a file was truncated and has grown since.
+/// How many bytes before the place that was read up to are remembered, to tell that a file was
+/// truncated and has grown since.
 const REMEMBERED: usize = 64;
 
 /// A file that is followed.
@@ -57,7 +60,11 @@ impl Followed {
         }
         let line_end = search.line_end();
         let position = if from_end { last_line(&opened, line_end)? } else { 0 };
-        let lines = if search.wants_places() { count_lines(&opened.file, position, line_end, cancel)? } else { 0 };
+        let lines = if search.wants_places() {
+            count_lines(&opened.file, position, line_end, cancel)?
+        } else {
+            0
+        };
         let mut followed = Followed {
             file: file.clone(),
             size: position,
@@ -74,7 +81,12 @@ impl Followed {
     }
 
     /// Reads whole lines that were written since, into `buffer`.
-    pub(crate) fn lines(&mut self, buffer: &mut Buffer, line_end: u8, is_last: bool) -> io::Result<()> {
+    pub(crate) fn lines(
+        &mut self,
+        buffer: &mut Buffer,
+        line_end: u8,
+        is_last: bool,
+    ) -> io::Result<()> {
         buffer.clear();
         let size = self.opened.file.metadata()?.len();
         if size == self.size && !is_last {
@@ -135,7 +147,8 @@ impl Followed {
     }
 }
 
-/// Where the last line begins that has no end yet; a file's end, if its last line has one. A line that is too long is let go.
+/// Where the last line begins that has no end yet; a file's end, if its last line has one. A line
+/// that is too long is let go.
 fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
     let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
     let mut buffer = Buffer::default();

@@ -6,8 +6,8 @@ use super::sink::Ended;
 use crate::pattern::{Budget, Engine};
 use crate::search::Search;
 
-/// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files does, which the engine's own for
-/// memory does not. Context is the sink's affair.
+/// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files
+/// does, which the engine's own for memory does not. Context is the sink's affair.
 #[derive(Debug)]
 pub(crate) struct InMemory<'s> {
     search: &'s Search,
@@ -18,22 +18,34 @@ pub(crate) struct InMemory<'s> {
 }
 
 impl<'s> InMemory<'s> {
-    pub(crate) fn new(search: &'s Search, engine: &'s Engine, budget: &'s Budget<'s>) -> InMemory<'s> {
+    pub(crate) fn new(
+        search: &'s Search,
+        engine: &'s Engine,
+        budget: &'s Budget<'s>,
+    ) -> InMemory<'s> {
         let mut searcher = search.searcher_with_context(0, 0);
         let detection = searcher.binary_detection().clone();
         searcher.set_binary_detection(BinaryDetection::none());
         InMemory { search, engine, budget, searcher, detection }
     }
 
-    /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends in them.
-    pub(crate) fn search<S: Sink<Error = Ended>>(&mut self, lines: &mut [u8], sink: &mut S) -> Result<(), Ended> {
+    /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends
+    /// in them.
+    pub(crate) fn search<S: Sink<Error = Ended>>(
+        &mut self,
+        lines: &mut [u8],
+        sink: &mut S,
+    ) -> Result<(), Ended> {
         if let Some(byte) = self.detection.convert_byte()
             && let Some(at) = memchr::memchr(byte, lines)
         {
             if !sink.binary_data(&self.searcher, at as u64)? {
                 return Ok(());
             }
-            lines.iter_mut().filter(|one| **one == byte).for_each(|one| *one = self.search.line_end());
+            lines
+                .iter_mut()
+                .filter(|one| **one == byte)
+                .for_each(|one| *one = self.search.line_end());
         }
         if let Some(byte) = self.detection.quit_byte()
             && let Some(at) = memchr::memchr(byte, lines)

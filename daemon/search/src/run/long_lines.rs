@@ -1,5 +1,5 @@
-//! Room for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever is searched at once, all searches
-//! that share the room have one long line at a time.
+//! Room for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever
+//! is searched at once, all searches that share the room have one long line at a time.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,14 +31,18 @@ struct Shared {
 /// Why a file's rest is not searched, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooLong {
-    #[error("a line, with its context, is longer than {} MiB: the rest of the file was not searched", MAX_LINE_BYTES / MEBIBYTE)]
+    #[error("a line, with its context, is longer than {} MiB: the rest of the file was not \
+    searched", MAX_LINE_BYTES / MEBIBYTE)]
     Anyway,
-    #[error("a line is longer than {} MiB, too long for an order of time: the rest of the file was not searched", LONG_LINE_BYTES / MEBIBYTE)]
+    #[error("a line is longer than {} MiB, too long for an order of time: the rest of the file was \
+    not searched", LONG_LINE_BYTES / MEBIBYTE)]
     ByTime,
-    #[error("a line is longer than {} MiB, too long for JSON: the rest of the file was not searched", MAX_JSON_LINE / MEBIBYTE)]
+    #[error("a line is longer than {} MiB, too long for JSON: the rest of the file was not \
+    searched", MAX_JSON_LINE / MEBIBYTE)]
     AsJson,
     #[error(
-        "a line is longer than {} MiB, and so is one of another search, for {} s: the rest of the file was not searched",
+        "a line is longer than {} MiB, and so is one of another search, for {} s: the rest of the \
+        file was not searched",
         LONG_LINE_BYTES / MEBIBYTE,
         PATIENCE.as_secs()
     )]
@@ -63,7 +67,12 @@ impl LongLines {
             if since.elapsed() >= patience {
                 return Err(TooLong::Now.into());
             }
-            taken = self.0.given_back.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            taken = self
+                .0
+                .given_back
+                .wait_timeout(taken, LOOK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         *taken = true;
         Ok(Room(self.clone()))
@@ -81,7 +90,8 @@ impl Drop for Room {
     }
 }
 
-/// What a unit of a search asks for when it comes upon a long line. It has the room until it is dropped.
+/// What a unit of a search asks for when it comes upon a long line. It has the room until it is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Claim<'w> {
     lines: &'w LongLines,
@@ -92,7 +102,11 @@ pub(crate) struct Claim<'w> {
 }
 
 impl<'w> Claim<'w> {
-    pub(crate) fn new(lines: &'w LongLines, cancel: &'w AtomicBool, turn: Receiver<()>) -> Claim<'w> {
+    pub(crate) fn new(
+        lines: &'w LongLines,
+        cancel: &'w AtomicBool,
+        turn: Receiver<()>,
+    ) -> Claim<'w> {
         Claim { lines, cancel, turn, room: None }
     }
 
@@ -101,8 +115,9 @@ impl<'w> Claim<'w> {
         self.room.is_some()
     }
 
-    /// To be called with how much there is of the line that is being read. If that is much, waits for the unit's turn and for the room:
-    /// with the room before its turn, it could be what a unit before it waits for.
+    /// To be called with how much there is of the line that is being read. If that is much, waits
+    /// for the unit's turn and for the room: with the room before its turn, it could be what a unit
+    /// before it waits for.
     ///
     /// # Errors
     /// When that takes too long, or the search is over.
@@ -137,7 +152,10 @@ mod tests {
     fn who_waits_for_room_can_be_cancelled() {
         let lines = LongLines::default();
         let _room = lines.take(PATIENCE, &RUNNING).unwrap();
-        assert_eq!(lines.take(PATIENCE, &AtomicBool::new(true)).unwrap_err().to_string(), "cancelled");
+        assert_eq!(
+            lines.take(PATIENCE, &AtomicBool::new(true)).unwrap_err().to_string(),
+            "cancelled"
+        );
     }
 
     #[test]
@@ -152,6 +170,9 @@ mod tests {
         assert!(claim.is_made());
         let (turn, waiting) = sync_channel(1);
         drop(turn);
-        assert!(Claim::new(&lines, &cancel, waiting).line_of(LONG_LINE_BYTES + 1).is_err(), "nobody takes the output");
+        assert!(
+            Claim::new(&lines, &cancel, waiting).line_of(LONG_LINE_BYTES + 1).is_err(),
+            "nobody takes the output"
+        );
     }
 }

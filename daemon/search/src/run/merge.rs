@@ -1,10 +1,12 @@
 //! The lines of many files in the order of time.
 //!
-//! Each file, with what was rotated away from it before it, is a stream that is searched a part at a time; of all streams the line
-//! with the earliest time comes next. So only one part's lines of each stream are held in memory.
+//! Each file, with what was rotated away from it before it, is a stream that is searched a part at
+//! a time; of all streams the line with the earliest time comes next. So only one part's lines of
+//! each stream are held in memory.
 //!
-//! With context, each line comes with that of its own which no line before it has brought along, and has taken its time over to it.
-//! Where lines of a file do not follow on each other, or another file's are between, there is a mark: no bytes at all.
+//! With context, each line comes with that of its own which no line before it has brought along,
+//! and has taken its time over to it. Where lines of a file do not follow on each other, or another
+//! file's are between, there is a mark: no bytes at all.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -38,18 +40,27 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches all files of `work` and sends what is found in the order of time.
 pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
-    let chains: Vec<&[OfferedFile]> = work.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
+    let chains: Vec<&[OfferedFile]> =
+        work.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
     if chains.len() > MAX_STREAMS {
         totals.errors = 1;
-        let text = format!("{} files cannot be merged in the order of time, only {MAX_STREAMS}: name fewer", chains.len());
+        let text = format!(
+            "{} files cannot be merged in the order of time, only {MAX_STREAMS}: name fewer",
+            chains.len()
+        );
         // If nobody takes it, nobody takes the totals either.
         let _ = found.send(Piece::Message(text));
     } else {
         let zone = Zone::local();
         let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
         let mut output = &captured;
-        let mut printer = Printer::new(&work.search.query, work.search.extents.as_ref(), work.budget, Chunk::new(&mut output));
+        let mut printer = Printer::new(
+            &work.search.query,
+            work.search.extents.as_ref(),
+            work.budget,
+            Chunk::new(&mut output),
+        );
         printer.mark_groups();
         let mut merge = Merge {
             work,
@@ -125,7 +136,12 @@ impl<'m> Merge<'m> {
     fn run(&mut self, chains: &[&'m [OfferedFile]]) -> Result<(), Stopped> {
         let mut streams: Vec<Stream<'m>> = chains
             .iter()
-            .map(|files| Stream { files: files.iter(), current: None, found: VecDeque::new(), last: NO_TIME })
+            .map(|files| Stream {
+                files: files.iter(),
+                current: None,
+                found: VecDeque::new(),
+                last: NO_TIME,
+            })
             .collect();
         // The earliest line first; of several, that of the first file.
         let (mut next, mut last) = (BinaryHeap::new(), None);
@@ -146,7 +162,8 @@ impl<'m> Merge<'m> {
         self.hand_on()
     }
 
-    /// The time of a stream's first line that is not sent; none at its end. Searches as far as it must.
+    /// The time of a stream's first line that is not sent; none at its end. Searches as far as it
+    /// must.
     fn first(&mut self, stream: &mut Stream<'m>) -> Result<Option<i64>, Stopped> {
         loop {
             if let Some((time, _)) = stream.found.front() {
@@ -167,9 +184,13 @@ impl<'m> Merge<'m> {
                     stream.last = current.times.last();
                     stream.found.append(&mut self.captured.lines.borrow_mut());
                     if !more {
-                        let ended = stream.current.take().filter(|ended| ended.so_far.binary_matches);
+                        let ended =
+                            stream.current.take().filter(|ended| ended.so_far.binary_matches);
                         ended.map_or(Ok(()), |ended| {
-                            self.message(format!("{}: binary file matches", ended.file.path().display()))
+                            self.message(format!(
+                                "{}: binary file matches",
+                                ended.file.path().display()
+                            ))
                         })?;
                     }
                 }
@@ -188,7 +209,15 @@ impl<'m> Merge<'m> {
             let Some(opened) = opened else { return Ok(None) };
             let times = Times::new(self.zone, opened.modified);
             let compression = Compression::of(&opened.file)?;
-            let source = Source::open(opened, compression, search, plan.window, self.zone, Rc::clone(&places), cancel)?;
+            let source = Source::open(
+                opened,
+                compression,
+                search,
+                plan.window,
+                self.zone,
+                Rc::clone(&places),
+                cancel,
+            )?;
             Ok(Some((source, times)))
         });
         match opened {
@@ -225,10 +254,24 @@ impl<'m> Merge<'m> {
         let size = Before { bytes: part.len() as u64, lines: search.lines_in(part) };
         self.totals.bytes += size.bytes;
         self.captured.found.send(Piece::Read(size.bytes)).map_err(|_| Stopped)?;
-        self.printer.borrow_mut().set_file(search.name(self.work.machine, current.file), current.source.size);
-        let (done, before, cut) = (Cell::new(false), current.so_far.selected, current.so_far.is_cut);
-        let lines = PartSink::new(&search.query, &self.printer, &done, &current.places, &mut current.so_far);
-        let mut sink = TimedSink { lines, printer: &self.printer, times: &mut current.times, now: &self.captured.now };
+        self.printer
+            .borrow_mut()
+            .set_file(search.name(self.work.machine, current.file), current.source.size);
+        let (done, before, cut) =
+            (Cell::new(false), current.so_far.selected, current.so_far.is_cut);
+        let lines = PartSink::new(
+            &search.query,
+            &self.printer,
+            &done,
+            &current.places,
+            &mut current.so_far,
+        );
+        let mut sink = TimedSink {
+            lines,
+            printer: &self.printer,
+            times: &mut current.times,
+            now: &self.captured.now,
+        };
         let ended = self.in_memory.search(part, &mut sink);
         let ended = sink.lines.finish(ended, part);
         self.printer.borrow_mut().chunk().flush()?;
@@ -246,7 +289,9 @@ impl<'m> Merge<'m> {
                 self.fail(current.file, &Failure::reading(&error))?;
                 return Ok(false);
             }
-            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => return Err(Stopped),
+            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => {
+                return Err(Stopped);
+            }
             Err(Ended::Match(words)) => {
                 let failure = Failure::matching(words);
                 self.spent |= failure == Failure::Spent;

@@ -1,4 +1,5 @@
-//! Searches a file in parts as if it were one: counts go on, and lines have their context across the parts' borders.
+//! Searches a file in parts as if it were one: counts go on, and lines have their context across
+//! the parts' borders.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,7 +12,8 @@ use crate::line::{Line, Role};
 use crate::print::Printer;
 use crate::query::Query;
 
-/// How many bytes of lines are kept that may be context of one to come. Of more, those farthest from it are left out.
+/// How many bytes of lines are kept that may be context of one to come. Of more, those farthest
+/// from it are left out.
 pub(crate) const MAX_HELD_BYTES: usize = 256 * 1024;
 
 /// What is known of a file whose parts are searched one after the other.
@@ -92,7 +94,8 @@ pub(crate) struct PartSink<'r, 'o, 's> {
     done: &'r Cell<bool>,
     /// How much context is wanted.
     wanted: (u32, u32),
-    /// Up to where in the part lines were looked at, and the number in it of the line that begins there.
+    /// Up to where in the part lines were looked at, and the number in it of the line that begins
+    /// there.
     seen: usize,
     number: u64,
 }
@@ -105,14 +108,18 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
         places: &'r Places,
         so_far: &'r mut SoFar,
     ) -> Self {
-        let lines = LineSink::new(query, printer, done, places).going_on(so_far.selected, so_far.binary, so_far.printed_up_to);
+        let lines = LineSink::new(query, printer, done, places).going_on(
+            so_far.selected,
+            so_far.binary,
+            so_far.printed_up_to,
+        );
         let wanted = |lines: Option<u32>| lines.filter(|_| query.prints_lines()).unwrap_or(0);
         let wanted = (wanted(query.before_context), wanted(query.after_context));
         PartSink { query, lines, so_far, done, wanted, seen: 0, number: 1 }
     }
 
-    /// Takes the lines up to `upto` of the part: prints those that are context of one before, and keeps those that may be of one to
-    /// come.
+    /// Takes the lines up to `upto` of the part: prints those that are context of one before, and
+    /// keeps those that may be of one to come.
     pub(crate) fn pass(&mut self, part: &[u8], upto: usize) -> Result<(), Ended> {
         let line_end = self.query.line_end();
         while self.so_far.after > 0
@@ -120,7 +127,11 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
         {
             let end = memchr::memchr(line_end, rest).map_or(rest.len(), |end| end + 1);
             self.so_far.after -= 1;
-            self.lines.print_context(rest.get(..end).unwrap_or_default(), self.numbered(), self.seen as u64)?;
+            self.lines.print_context(
+                rest.get(..end).unwrap_or_default(),
+                self.numbered(),
+                self.seen as u64,
+            )?;
             self.seen += end;
             self.number += 1;
         }
@@ -137,7 +148,9 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
         let rest = part.get(self.seen..upto).unwrap_or_default();
         if wanted > 0 && !rest.is_empty() {
             let without_end = rest.strip_suffix(&[line_end]).unwrap_or(rest);
-            let start = memchr::memrchr_iter(line_end, without_end).nth(wanted - 1).map_or(0, |end| end + 1);
+            let start = memchr::memrchr_iter(line_end, without_end)
+                .nth(wanted - 1)
+                .map_or(0, |end| end + 1);
             let (skipped, kept) = rest.split_at(start);
             self.skip(skipped);
             for line in kept.split_inclusive(|byte| *byte == line_end) {
@@ -163,9 +176,11 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
         self.query.line_numbers.then_some(self.number)
     }
 
-    /// The part was searched, with this result: prints the context in its rest, and notes what was found.
+    /// The part was searched, with this result: prints the context in its rest, and notes what was
+    /// found.
     pub(crate) fn finish(mut self, searched: Result<(), Ended>, part: &[u8]) -> Result<(), Ended> {
-        let finished = searched.and_then(|()| if self.done.get() { Ok(()) } else { self.pass(part, part.len()) });
+        let finished = searched
+            .and_then(|()| if self.done.get() { Ok(()) } else { self.pass(part, part.len()) });
         self.so_far.selected = self.lines.selected();
         self.so_far.binary = self.lines.is_binary();
         self.so_far.binary_matches |= self.lines.binary_matches();

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 /// How many gaps are kept for a sink that has not come to them: more than a searcher reads ahead.
 const MAX_AHEAD: usize = 128 * 1024;
 
-/// What lies before a place of the searched bytes in their file, beyond the searched bytes themselves.
+/// What lies before a place of the searched bytes in their file, beyond the searched bytes
+/// themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Before {
     /// Lines of the file that were left out.
@@ -15,13 +16,15 @@ pub(crate) struct Before {
     pub(crate) bytes: u64,
 }
 
-/// The gaps of what is searched: told by the reader that leaves them out, asked for by the sink, both from the beginning to the end.
+/// The gaps of what is searched: told by the reader that leaves them out, asked for by the sink,
+/// both from the beginning to the end.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// The gaps ahead, and where they are in the searched bytes.
     ahead: RefCell<VecDeque<(u64, Before)>>,
     current: Cell<Before>,
-    /// What was searched before, in parts, of each of which the places count from its own beginning.
+    /// What was searched before, in parts, of each of which the places count from its own
+    /// beginning.
     searched: Cell<Before>,
 }
 
@@ -51,11 +54,14 @@ impl Places {
         self.searched.set(Before { lines: lines + part.lines, bytes: bytes + part.bytes });
     }
 
-    /// What is before the part that is searched, and was left out before `at` in it. Never ask for an earlier place than before.
+    /// What is before the part that is searched, and was left out before `at` in it. Never ask for
+    /// an earlier place than before.
     pub(crate) fn before(&self, at: u64) -> Before {
         let searched = self.searched.get();
         let mut ahead = self.ahead.borrow_mut();
-        while let Some((_, before)) = ahead.front().copied().filter(|(gap, _)| *gap <= searched.bytes + at) {
+        while let Some((_, before)) =
+            ahead.front().copied().filter(|(gap, _)| *gap <= searched.bytes + at)
+        {
             ahead.pop_front();
             self.current.set(before);
         }

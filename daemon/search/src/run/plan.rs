@@ -10,11 +10,12 @@ use super::long_lines::LongLines;
 pub struct Plan {
     /// Only lines of this time.
     pub window: Window,
-    /// The lines of all files in the order of time, to [`Output::timed`](crate::Output::timed). Only where lines or matches are
-    /// printed; each with the context that no line before it has brought along.
+    /// The lines of all files in the order of time, to [`Output::timed`](crate::Output::timed).
+    /// Only where lines or matches are printed; each with the context that no line before it has
+    /// brought along.
     pub by_time: bool,
-    /// On how many threads files, and the parts of large ones, are searched side by side, at the priority of the caller's. The output
-    /// is the same for any number.
+    /// On how many threads files, and the parts of large ones, are searched side by side, at the
+    /// priority of the caller's. The output is the same for any number.
     pub threads: NonZero<usize>,
     /// The room for lines longer than 4 MiB, to be shared by all searches of a process.
     pub long_lines: LongLines,
@@ -24,12 +25,18 @@ impl Default for Plan {
     /// All lines, file after file, on as many threads as the machine has cores.
     fn default() -> Self {
         let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Plan { window: Window::default(), by_time: false, threads, long_lines: LongLines::default() }
+        Plan {
+            window: Window::default(),
+            by_time: false,
+            threads,
+            long_lines: LongLines::default(),
+        }
     }
 }
 
-/// A time from which and a time up to which lines are searched, in milliseconds since the Unix epoch. A line without a time of its
-/// own belongs to the line before it; lines before the first time of a file belong to no window but the unbounded one.
+/// A time from which and a time up to which lines are searched, in milliseconds since the Unix
+/// epoch. A line without a time of its own belongs to the line before it; lines before the first
+/// time of a file belong to no window but the unbounded one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
     /// The first millisecond that is in it.
@@ -46,6 +53,7 @@ impl Window {
 
     /// Whether a line of this time is in it.
     pub fn contains(&self, milliseconds: i64) -> bool {
-        self.since.is_none_or(|since| milliseconds >= since) && self.until.is_none_or(|until| milliseconds < until)
+        self.since.is_none_or(|since| milliseconds >= since)
+            && self.until.is_none_or(|until| milliseconds < until)
     }
 }

@@ -37,12 +37,15 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
-    /// Appends lines of a time that is not before the last; or no bytes at all, which mark the beginning of a group.
+    /// Appends lines of a time that is not before the last; or no bytes at all, which mark the
+    /// beginning of a group.
     pub(crate) fn push(&mut self, milliseconds: i64, lines: &[u8]) {
         self.bytes.extend_from_slice(lines);
         let after_mark = std::mem::replace(&mut self.is_marked, lines.is_empty());
         match self.times.last_mut() {
-            Some((end, time)) if *time == milliseconds && !after_mark && !lines.is_empty() => *end = self.bytes.len(),
+            Some((end, time)) if *time == milliseconds && !after_mark && !lines.is_empty() => {
+                *end = self.bytes.len();
+            }
             _ => self.times.push((self.bytes.len(), milliseconds)),
         }
     }

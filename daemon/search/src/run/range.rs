@@ -11,7 +11,8 @@ use crate::time::Times;
 /// Smaller files are read from end to end.
 pub(crate) const MIN_BYTES: u64 = 256 * 1024;
 
-/// How far lines of an ordered file may be out of order, in milliseconds: those that several threads write often are a little.
+/// How far lines of an ordered file may be out of order, in milliseconds: those that several
+/// threads write often are a little.
 pub(crate) const SLACK: i64 = 60_000;
 
 /// At how many places a file is looked at to tell whether it is ordered.
@@ -23,7 +24,8 @@ const CLOSE: u64 = 64 * 1024;
 /// How far a line with a time is looked for.
 const PATIENCE: usize = 1024 * 1024;
 
-/// Where the lines of a window are in a file. All four places are where lines begin, or the file's end.
+/// Where the lines of a window are in a file. All four places are where lines begin, or the file's
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     /// Outside of this there are none.
@@ -32,12 +34,18 @@ pub(crate) struct Part {
     pub(crate) sure: Range<u64>,
 }
 
-/// Finds the part of a file, of `size` bytes, that holds a window. None when the file is small, or not ordered, or has long
-/// stretches without times: then it must be read as a whole.
+/// Finds the part of a file, of `size` bytes, that holds a window. None when the file is small, or
+/// not ordered, or has long stretches without times: then it must be read as a whole.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn find(file: &File, size: u64, line_end: u8, window: Window, times: &mut Times<'_>) -> io::Result<Option<Part>> {
+pub(crate) fn find(
+    file: &File,
+    size: u64,
+    line_end: u8,
+    window: Window,
+    times: &mut Times<'_>,
+) -> io::Result<Option<Part>> {
     if size < MIN_BYTES {
         return Ok(None);
     }
@@ -75,7 +83,8 @@ impl Probe<'_, '_> {
     fn is_ordered(&mut self) -> io::Result<bool> {
         let mut last = i64::MIN;
         for sample in 0..=SAMPLES {
-            // At the very end no line begins any more. The file is longer than that: it has MIN_BYTES.
+            // At the very end no line begins any more. The file is longer than that: it has
+            // MIN_BYTES.
             let before = if sample == SAMPLES { CLOSE } else { 0 };
             match self.line_at(self.size * sample / SAMPLES - before)? {
                 Some(line) if line.time >= last.saturating_sub(SLACK) => last = last.max(line.time),
@@ -85,8 +94,8 @@ impl Probe<'_, '_> {
         Ok(true)
     }
 
-    /// Encloses where the lines of `time` and later begin: at the start of what is returned, or before it, lines are earlier; at
-    /// its end, later. Without a time, it is at `open`.
+    /// Encloses where the lines of `time` and later begin: at the start of what is returned, or
+    /// before it, lines are earlier; at its end, later. Without a time, it is at `open`.
     fn bound(&mut self, time: Option<i64>, open: u64) -> io::Result<Range<u64>> {
         let Some(time) = time else { return Ok(open..open) };
         let (mut low, mut high) = (0, self.size);
@@ -128,7 +137,9 @@ impl Probe<'_, '_> {
                 if end.is_none() && !is_end && line.len() < Times::REACH {
                     break;
                 }
-                if let Some(time) = self.times.of(line.get(..end.unwrap_or(line.len())).unwrap_or_default()) {
+                if let Some(time) =
+                    self.times.of(line.get(..end.unwrap_or(line.len())).unwrap_or_default())
+                {
                     return Ok(Some(Dated { start: base + from as u64, time }));
                 }
                 start = end.map(|end| from + end + 1);

@@ -1,4 +1,5 @@
-//! Reads a file on behalf of the searcher: within its bounds, and no longer than anybody wants the results.
+//! Reads a file on behalf of the searcher: within its bounds, and no longer than anybody wants the
+//! results.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
@@ -10,7 +11,8 @@ use crate::print::Printer;
 /// How many bytes past its size at opening a file is read, while it grows.
 pub(crate) const GROWTH_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// A file's bytes, up to a limit. Between reads, results that have waited are handed on and the cancel flag is looked at.
+/// A file's bytes, up to a limit. Between reads, results that have waited are handed on and the
+/// cancel flag is looked at.
 pub(crate) struct BoundedReader<'r, 'o, 's, R> {
     file: R,
     printer: &'r RefCell<Printer<'o, 's>>,
@@ -24,7 +26,8 @@ pub(crate) struct BoundedReader<'r, 'o, 's, R> {
 }
 
 impl<'r, 'o, 's, R: Read> BoundedReader<'r, 'o, 's, R> {
-    /// Reads at most [`GROWTH_LIMIT`] more than `size` bytes; if it comes so far, up to a line's end.
+    /// Reads at most [`GROWTH_LIMIT`] more than `size` bytes; if it comes so far, up to a line's
+    /// end.
     pub(crate) fn new(
         file: R,
         size: u64,
@@ -34,7 +37,15 @@ impl<'r, 'o, 's, R: Read> BoundedReader<'r, 'o, 's, R> {
         done: &'r Cell<bool>,
         bytes: &'r mut u64,
     ) -> Self {
-        BoundedReader { file, printer, cancel, done, left: size.saturating_add(GROWTH_LIMIT), line_end, bytes }
+        BoundedReader {
+            file,
+            printer,
+            cancel,
+            done,
+            left: size.saturating_add(GROWTH_LIMIT),
+            line_end,
+            bytes,
+        }
     }
 }
 
@@ -46,7 +57,8 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         if self.done.get() {
             return Ok(0);
         }
-        // The printer is not in use here: the searcher reads between its calls to the sink, never within one.
+        // The printer is not in use here: the searcher reads between its calls to the sink, never
+        // within one.
         self.printer.borrow_mut().chunk().flush_if_late().map_err(io::Error::other)?;
         let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let Some(part) = buffer.get_mut(..wanted).filter(|part| !part.is_empty()) else {

@@ -54,7 +54,8 @@ impl SinkError for Ended {
 pub(crate) struct LineSink<'r, 'o, 's> {
     query: &'s Query,
     printer: &'r RefCell<Printer<'o, 's>>,
-    /// Set once nothing more of the file is wanted: with -v the searcher goes on although it was told, so its reader looks too.
+    /// Set once nothing more of the file is wanted: with -v the searcher goes on although it was
+    /// told, so its reader looks too.
     done: &'r Cell<bool>,
     /// Where in the file the lines are that are found.
     places: &'r Places,
@@ -73,7 +74,12 @@ pub(crate) struct LineSink<'r, 'o, 's> {
 }
 
 impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
-    pub(crate) fn new(query: &'s Query, printer: &'r RefCell<Printer<'o, 's>>, done: &'r Cell<bool>, places: &'r Places) -> Self {
+    pub(crate) fn new(
+        query: &'s Query,
+        printer: &'r RefCell<Printer<'o, 's>>,
+        done: &'r Cell<bool>,
+        places: &'r Places,
+    ) -> Self {
         LineSink {
             query,
             printer,
@@ -88,7 +94,8 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         }
     }
 
-    /// Goes on in a file of which a part was searched before, with what was found there, and up to where it was printed.
+    /// Goes on in a file of which a part was searched before, with what was found there, and up to
+    /// where it was printed.
     pub(crate) fn going_on(self, selected: u64, binary: bool, printed_up_to: Option<u64>) -> Self {
         LineSink { selected, binary, printed_up_to, ..self }
     }
@@ -98,7 +105,8 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.binary
     }
 
-    /// The number and the place of a line in its file, from those in what is searched. Ask in order.
+    /// The number and the place of a line in its file, from those in what is searched. Ask in
+    /// order.
     pub(crate) fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
         let before = self.places.before(at);
         (number.map(|number| number + before.lines), at + before.bytes)
@@ -130,7 +138,12 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
     }
 
     /// Prints a line as context, its place being that in what is searched.
-    pub(crate) fn print_context(&mut self, bytes: &[u8], number: Option<u64>, at: u64) -> Result<(), Ended> {
+    pub(crate) fn print_context(
+        &mut self,
+        bytes: &[u8],
+        number: Option<u64>,
+        at: u64,
+    ) -> Result<(), Ended> {
         let (number, offset) = self.place(number, at);
         self.print_context_at(&Line { bytes, number, offset, role: Role::Context })
     }
@@ -153,7 +166,8 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         Ok(())
     }
 
-    /// Prints one of the context lines that follow the last selected line, and tells whether there are more to come.
+    /// Prints one of the context lines that follow the last selected line, and tells whether there
+    /// are more to come.
     fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, Ended> {
         self.last_context = Some(left - 1);
         self.print(line)?;

@@ -14,8 +14,8 @@ use crate::files::{Compression, Opened};
 use crate::search::Search;
 use crate::time::{Times, Zone};
 
-/// How long before a window's beginning a file must have been written last to be left unread, in milliseconds: its lines may carry
-/// another zone's time.
+/// How long before a window's beginning a file must have been written last to be left unread, in
+/// milliseconds: its lines may carry another zone's time.
 const LONG_AGO: i64 = 24 * 60 * 60 * 1000;
 
 /// How much is read at once to count lines.
@@ -82,11 +82,23 @@ impl<'r> Source<'r> {
             Some(_) => None,
         };
         let reader = match part {
-            None => WindowReader::new(content(file, size, compression)?, window, times, line_end, places, cancel),
+            None => WindowReader::new(
+                content(file, size, compression)?,
+                window,
+                times,
+                line_end,
+                places,
+                cancel,
+            ),
             Some(part) => {
                 let start = part.possible.start;
-                let lines = if search.wants_places() { count_lines(&file, start, line_end, cancel)? } else { 0 };
-                let reader: Box<dyn Read> = Box::new(Part { file, at: start, end: part.possible.end });
+                let lines = if search.wants_places() {
+                    count_lines(&file, start, line_end, cancel)?
+                } else {
+                    0
+                };
+                let reader: Box<dyn Read> =
+                    Box::new(Part { file, at: start, end: part.possible.end });
                 WindowReader::new(reader, window, times, line_end, places, cancel)
                     .beginning(Before { lines, bytes: start }, part.sure)
             }
@@ -95,7 +107,11 @@ impl<'r> Source<'r> {
     }
 }
 
-fn content<'r>(file: File, size: u64, compression: Option<Compression>) -> io::Result<Box<dyn Read + 'r>> {
+fn content<'r>(
+    file: File,
+    size: u64,
+    compression: Option<Compression>,
+) -> io::Result<Box<dyn Read + 'r>> {
     Ok(match compression {
         None => Box::new(file),
         Some(compression) => Box::new(compression.decompress(file, size)?),
@@ -119,7 +135,12 @@ impl Read for Part {
 }
 
 /// How many lines end in a file before `upto`.
-pub(crate) fn count_lines(file: &File, upto: u64, line_end: u8, cancel: &AtomicBool) -> io::Result<u64> {
+pub(crate) fn count_lines(
+    file: &File,
+    upto: u64,
+    line_end: u8,
+    cancel: &AtomicBool,
+) -> io::Result<u64> {
     let mut part = Part { file: file.try_clone()?, at: 0, end: upto };
     let mut buffer = vec![0; COUNT_BYTES];
     let mut lines = 0;
@@ -128,7 +149,8 @@ pub(crate) fn count_lines(file: &File, upto: u64, line_end: u8, cancel: &AtomicB
         if read == 0 {
             break;
         }
-        lines += memchr::memchr_iter(line_end, buffer.get(..read).unwrap_or_default()).count() as u64;
+        lines +=
+            memchr::memchr_iter(line_end, buffer.get(..read).unwrap_or_default()).count() as u64;
     }
     Ok(lines)
 }

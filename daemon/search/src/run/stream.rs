@@ -21,8 +21,9 @@ use crate::search::{Search, Totals};
 use crate::time::{Times, Zone};
 
 impl Search {
-    /// Searches what `reader` gives until it ends, and prints it as of a file of that name. Blocks as long as the reader does; what was
-    /// found is handed on before. `cancel` is looked at before every read.
+    /// Searches what `reader` gives until it ends, and prints it as of a file of that name. Blocks
+    /// as long as the reader does; what was found is handed on before. `cancel` is looked at before
+    /// every read.
     pub fn run_stream(
         &self,
         machine: &str,
@@ -31,13 +32,21 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        self.print_stream(machine, name, output, cancel, Totals::default(), |search, printer, budget, totals| {
-            search.stream(name, reader, printer, budget, cancel, totals)
-        })
+        self.print_stream(
+            machine,
+            name,
+            output,
+            cancel,
+            Totals::default(),
+            |search, printer, budget, totals| {
+                search.stream(name, reader, printer, budget, cancel, totals)
+            },
+        )
     }
 
-    /// As [`Search::run_stream`], each line with its time, to [`Output::timed`]. The lines are in the order of time already, but for
-    /// some that are a little late: those count as of the time of the line before. Only where lines or matches are printed.
+    /// As [`Search::run_stream`], each line with its time, to [`Output::timed`]. The lines are in
+    /// the order of time already, but for some that are a little late: those count as of the time
+    /// of the line before. Only where lines or matches are printed.
     pub fn run_stream_by_time(
         &self,
         machine: &str,
@@ -49,13 +58,21 @@ impl Search {
         let now = Cell::new(NO_TIME);
         let mut timed = Timed { now: &now, output };
         let totals = Totals { files: 1, ..Totals::default() };
-        self.print_stream(machine, name, &mut timed, cancel, totals, |search, printer, budget, totals| {
-            printer.borrow_mut().mark_groups();
-            search.stream_by_time(name, reader, (printer, &now), budget, cancel, totals)
-        })
+        self.print_stream(
+            machine,
+            name,
+            &mut timed,
+            cancel,
+            totals,
+            |search, printer, budget, totals| {
+                printer.borrow_mut().mark_groups();
+                search.stream_by_time(name, reader, (printer, &now), budget, cancel, totals)
+            },
+        )
     }
 
-    /// Has a stream searched, unless nothing is selected of any, with what prints it as of a file of that name; `totals` are added to.
+    /// Has a stream searched, unless nothing is selected of any, with what prints it as of a file
+    /// of that name; `totals` are added to.
     pub(super) fn print_stream(
         &self,
         machine: &str,
@@ -63,11 +80,17 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
         mut totals: Totals,
-        work: impl for<'s> FnOnce(&'s Self, &RefCell<Printer<'_, 's>>, &'s Budget<'s>, &mut Totals) -> Result<(), Stopped>,
+        work: impl for<'s> FnOnce(
+            &'s Self,
+            &RefCell<Printer<'_, 's>>,
+            &'s Budget<'s>,
+            &mut Totals,
+        ) -> Result<(), Stopped>,
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
-        let mut printer = Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
+        let mut printer =
+            Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
         printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
         let printer = RefCell::new(printer);
         let done = match self.query.selects_nothing() {
@@ -135,7 +158,15 @@ impl Search {
         let done = Cell::new(false);
         let places = Places::default();
         let mut sink = LineSink::new(&self.query, printer, &done, &places);
-        let reader = BoundedReader::new(reader, u64::MAX, self.line_end(), printer, cancel, &done, &mut totals.bytes);
+        let reader = BoundedReader::new(
+            reader,
+            u64::MAX,
+            self.line_end(),
+            printer,
+            cancel,
+            &done,
+            &mut totals.bytes,
+        );
         let ended = self.searcher().search_reader(self.engine.matcher(budget), reader, &mut sink);
         let (selected, binary) = (sink.selected(), sink.binary_matches());
         totals.lines = selected;

@@ -92,7 +92,13 @@ fn a_long_line_is_not_searched_while_there_is_another() {
     let (tell, told) = channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let totals = query.compile().unwrap().run_with(&plan, "m", &files, &mut Told(tell), &AtomicBool::new(false));
+            let totals = query.compile().unwrap().run_with(
+                &plan,
+                "m",
+                &files,
+                &mut Told(tell),
+                &AtomicBool::new(false),
+            );
             assert_eq!((totals.lines, totals.errors), (short.len() as u64 / 2 + 1, 0));
         });
         let mut came = 0;
@@ -101,16 +107,25 @@ fn a_long_line_is_not_searched_while_there_is_another() {
         }
         assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "nothing of the long line");
         drop(another);
-        assert_eq!(came + told.iter().map(|bytes| bytes.len()).sum::<usize>(), short.len() + 5_000_001);
+        assert_eq!(
+            came + told.iter().map(|bytes| bytes.len()).sum::<usize>(),
+            short.len() + 5_000_001
+        );
     });
 }
 
 /// What a search prints and counts.
-fn run(query: &Query, files: &[OfferedFile], threads: usize, block_bytes: Option<u64>) -> (Kept, Totals) {
+fn run(
+    query: &Query,
+    files: &[OfferedFile],
+    threads: usize,
+    block_bytes: Option<u64>,
+) -> (Kept, Totals) {
     let search = query.compile().unwrap();
     let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
     let mut kept = Kept::default();
-    let totals = search.run_in_blocks(block_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
+    let totals =
+        search.run_in_blocks(block_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
     (kept, Totals { elapsed: Duration::ZERO, ..totals })
 }
 
@@ -138,38 +153,54 @@ fn any_query() -> impl Strategy<Value = Query> {
         (Syntax::Perl, "(*LIMIT_MATCH=4)a.*c"),
     ];
     let flags = any::<[bool; 6]>();
-    let binary = prop_oneof![2 => Just(Binary::Report), 1 => Just(Binary::Text), 1 => Just(Binary::Skip)];
-    (prop::sample::select(patterns), print, flags, binary, (context(), context()), max_count).prop_map(
-        |((syntax, pattern), print, flags, binary, (before_context, after_context), max_count)| {
-            let [line_numbers, byte_offsets, initial_tab, invert, no_names, color] = flags;
-            Query {
-                patterns: vec![pattern.into()],
-                syntax,
+    let binary =
+        prop_oneof![2 => Just(Binary::Report), 1 => Just(Binary::Text), 1 => Just(Binary::Skip)];
+    (prop::sample::select(patterns), print, flags, binary, (context(), context()), max_count)
+        .prop_map(
+            |(
+                (syntax, pattern),
                 print,
-                line_numbers,
-                byte_offsets,
-                initial_tab,
-                invert,
-                no_names,
+                flags,
                 binary,
-                colors: color.then(Colors::default),
-                before_context,
-                after_context,
+                (before_context, after_context),
                 max_count,
-                ..Query::default()
-            }
-        },
-    )
+            )| {
+                let [line_numbers, byte_offsets, initial_tab, invert, no_names, color] = flags;
+                Query {
+                    patterns: vec![pattern.into()],
+                    syntax,
+                    print,
+                    line_numbers,
+                    byte_offsets,
+                    initial_tab,
+                    invert,
+                    no_names,
+                    binary,
+                    colors: color.then(Colors::default),
+                    before_context,
+                    after_context,
+                    max_count,
+                    ..Query::default()
+                }
+            },
+        )
 }
 
 /// What is found is the same in blocks and in whole files.
-fn is_the_same_in_blocks(query: &Query, texts: &[Vec<u8>], threads: usize, block_bytes: u64) -> Result<(), TestCaseError> {
+fn is_the_same_in_blocks(
+    query: &Query,
+    texts: &[Vec<u8>],
+    threads: usize,
+    block_bytes: u64,
+) -> Result<(), TestCaseError> {
     let (_directory, files) = write(texts);
     let (expected, totals) = run(query, &files, 1, None);
     let (output, in_blocks) = run(query, &files, threads, Some(block_bytes));
     prop_assert_eq!(output, expected);
     // One that needs no more than one line, or gives a file up, may have read more or less.
-    let stops = matches!(query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing) || totals.errors > 0;
+    let stops =
+        matches!(query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing)
+            || totals.errors > 0;
     let without_bytes = |totals: Totals| if stops { Totals { bytes: 0, ..totals } } else { totals };
     prop_assert_eq!(without_bytes(in_blocks), without_bytes(totals));
     Ok(())
@@ -212,8 +243,8 @@ proptest! {
         let query = Query { print, colors: None, ..query };
         let (_directory, files) = write(&[text]);
         let (expected, totals) = run(&query, &files, 1, None);
-        // Before a line that takes too long, context of one before it is left out; and -o -v prints nothing but what stands between
-        // groups, which has no time.
+        // Before a line that takes too long, context of one before it is left out; and -o -v prints
+        // nothing but what stands between groups, which has no time.
         prop_assume!(totals.errors == 0 && !(query.invert && query.print == Print::Matches));
         let plan = Plan { by_time: true, ..Plan::default() };
         let mut merged = Merged::default();
@@ -222,7 +253,8 @@ proptest! {
         prop_assert_eq!(by_time.lines, totals.lines);
     }
 
-    /// Which lines before a NUL byte are printed depends on the size of the blocks, but not on the threads.
+    /// Which lines before a NUL byte are printed depends on the size of the blocks, but not on the
+    /// threads.
     #[test]
     fn the_number_of_threads_changes_nothing_for_binary_files(
         query in any_query(),

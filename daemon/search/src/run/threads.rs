@@ -1,9 +1,10 @@
 //! Searches files, and the parts of large ones, side by side, and gives what is found in order.
 //!
-//! Threads take one unit after the other. Each unit has a short queue of its own for what is found in it; the queues stand in line,
-//! and the caller's thread empties the first. So the output is that of one thread, the first unit's lines are on their way while the
-//! others are searched, and what is held in memory is bounded: a thread whose queue is full waits for its turn, and none takes a
-//! new unit while too many stand in line.
+//! Threads take one unit after the other. Each unit has a short queue of its own for what is found
+//! in it; the queues stand in line, and the caller's thread empties the first. So the output is
+//! that of one thread, the first unit's lines are on their way while the others are searched, and
+//! what is held in memory is bounded: a thread whose queue is full waits for its turn, and none
+//! takes a new unit while too many stand in line.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,11 +24,13 @@ use crate::output::{Output, Stopped};
 use crate::search::Totals;
 use crate::time::Zone;
 
-/// How many pieces of output a unit may be ahead of its turn. With output of a third of what is searched, that is all of a block's; more
-/// would only be memory where output is more than its reader takes.
+/// How many pieces of output a unit may be ahead of its turn. With output of a third of what is
+/// searched, that is all of a block's; more would only be memory where output is more than its
+/// reader takes.
 const PIECES: usize = 2;
 
-/// How long the thread with the output sleeps while nothing comes, before it sees whether something has waited.
+/// How long the thread with the output sleeps while nothing comes, before it sees whether something
+/// has waited.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A unit that is being searched: its place in the line.
@@ -76,7 +79,11 @@ impl From<Stopped> for Broken {
 
 impl Work<'_> {
     /// Searches all units, and gives what is found to `assembly`.
-    pub(crate) fn run(&self, units: Units<'_>, assembly: &mut Assembly<'_, '_>) -> Result<(), Broken> {
+    pub(crate) fn run(
+        &self,
+        units: Units<'_>,
+        assembly: &mut Assembly<'_, '_>,
+    ) -> Result<(), Broken> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(Broken::Stopped);
         }
@@ -99,7 +106,11 @@ impl Work<'_> {
     }
 
     /// Empties the queues in order.
-    fn gather(&self, line: &Receiver<InLine>, assembly: &mut Assembly<'_, '_>) -> Result<(), Broken> {
+    fn gather(
+        &self,
+        line: &Receiver<InLine>,
+        assembly: &mut Assembly<'_, '_>,
+    ) -> Result<(), Broken> {
         while let Some(InLine { file, is_last, blocks, pieces, turn }) = next(line, assembly)? {
             let Some(file) = self.files.get(file) else { break };
             // It may be done, and not care.
@@ -134,7 +145,10 @@ impl Work<'_> {
 }
 
 /// Does `work` on a thread of its own, and hands on what it finds; it ends with [`Piece::End`].
-pub(crate) fn apart(output: &mut dyn Output, work: impl FnOnce(&SyncSender<Piece>) + Send) -> Totals {
+pub(crate) fn apart(
+    output: &mut dyn Output,
+    work: impl FnOnce(&SyncSender<Piece>) + Send,
+) -> Totals {
     let stopped = Totals { interrupted: true, ..Totals::default() };
     let (sender, pieces) = sync_channel(PIECES);
     std::thread::scope(|scope| {
@@ -223,8 +237,15 @@ impl<'w> Shared<'w> {
 ///
 /// # Errors
 /// The system's words when there can be no more threads.
-pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> Result<(), String> {
-    Builder::new().name("search".to_owned()).spawn_scoped(scope, work).map(drop).map_err(|error| reason(&error))
+pub(crate) fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<(), String> {
+    Builder::new()
+        .name("search".to_owned())
+        .spawn_scoped(scope, work)
+        .map(drop)
+        .map_err(|error| reason(&error))
 }
 
 /// The next item of a queue, none at its end. While it waits, what was found before is handed on.

@@ -10,7 +10,8 @@ use crate::output::NO_TIME;
 use crate::print::Printer;
 use crate::time::Times;
 
-/// The times of one file's lines: a line without one has that of the line before it, and none is before an earlier line's.
+/// The times of one file's lines: a line without one has that of the line before it, and none is
+/// before an earlier line's.
 pub(crate) struct LineTimes<'z> {
     times: Times<'z>,
     line_end: u8,
@@ -39,7 +40,8 @@ impl<'z> LineTimes<'z> {
         loop {
             let line = part.get(upto..).unwrap_or_default();
             let line = line.get(..Times::REACH).unwrap_or(line);
-            let line = memchr::memchr(self.line_end, line).map_or(line, |end| line.get(..end).unwrap_or_default());
+            let line = memchr::memchr(self.line_end, line)
+                .map_or(line, |end| line.get(..end).unwrap_or_default());
             if let Some(time) = self.times.of(line) {
                 self.last = self.last.max(time);
                 break;
@@ -66,8 +68,8 @@ impl<'z> LineTimes<'z> {
     }
 }
 
-/// A sink that hands on what was printed whenever the time changes, having told by `now` which time it is that was printed. Context
-/// has the time of the line that it is printed with.
+/// A sink that hands on what was printed whenever the time changes, having told by `now` which time
+/// it is that was printed. Context has the time of the line that it is printed with.
 pub(crate) struct TimedSink<'t, 'r, 'o, 's, 'z> {
     pub(crate) lines: PartSink<'r, 'o, 's>,
     pub(crate) printer: &'r RefCell<Printer<'o, 's>>,

@@ -50,7 +50,11 @@ pub(crate) struct Units<'f> {
 }
 
 impl<'f> Units<'f> {
-    pub(crate) fn new(files: &'f [OfferedFile], block_bytes: Option<u64>, line_ends: [u8; 2]) -> Units<'f> {
+    pub(crate) fn new(
+        files: &'f [OfferedFile],
+        block_bytes: Option<u64>,
+        line_ends: [u8; 2],
+    ) -> Units<'f> {
         Units { files, next: 0, blocks: None, block_bytes, line_ends }
     }
 

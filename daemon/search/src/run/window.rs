@@ -12,7 +12,8 @@ use crate::time::Times;
 /// How much is looked at at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// A file's lines within a window. A line without a time belongs to the line before it; those before the first time are left out.
+/// A file's lines within a window. A line without a time belongs to the line before it; those
+/// before the first time are left out.
 pub(crate) struct WindowReader<'r, R> {
     file: R,
     window: Window,
@@ -69,8 +70,8 @@ impl<'r, R: Read> WindowReader<'r, R> {
         }
     }
 
-    /// Reading begins in the middle of the file, before which so much was left out; and in the part `sure` of the file all lines
-    /// are in the window.
+    /// Reading begins in the middle of the file, before which so much was left out; and in the part
+    /// `sure` of the file all lines are in the window.
     pub(crate) fn beginning(mut self, left_out: Before, sure: Range<u64>) -> Self {
         self.at = left_out.bytes;
         self.left_out = left_out;
@@ -97,8 +98,9 @@ impl<'r, R: Read> WindowReader<'r, R> {
         Ok(read > 0)
     }
 
-    /// Looks at as many of the unseen lines as have the same verdict, and hands them on or leaves them out. Lines of which too
-    /// little is there to tell wait for more, if there is more. Tells whether it could look at any.
+    /// Looks at as many of the unseen lines as have the same verdict, and hands them on or leaves
+    /// them out. Lines of which too little is there to tell wait for more, if there is more. Tells
+    /// whether it could look at any.
     fn look(&mut self, is_all: bool) -> bool {
         let start = self.unseen.start;
         let mut verdict = None;
@@ -118,7 +120,10 @@ impl<'r, R: Read> WindowReader<'r, R> {
             self.passed += seen.len() as u64;
             self.passing = seen;
         } else if verdict == Some(false) {
-            let lines = self.buffer.get(seen.clone()).map_or(0, |seen| memchr::memchr_iter(self.line_end, seen).count());
+            let lines = self
+                .buffer
+                .get(seen.clone())
+                .map_or(0, |seen| memchr::memchr_iter(self.line_end, seen).count());
             self.left_out.bytes += seen.len() as u64;
             self.left_out.lines += lines as u64;
             self.places.gap(self.passed, self.left_out);
@@ -126,7 +131,8 @@ impl<'r, R: Read> WindowReader<'r, R> {
         verdict.is_some()
     }
 
-    /// Whether the line that begins at what is unseen is in the window; none when more of it must be read to tell.
+    /// Whether the line that begins at what is unseen is in the window; none when more of it must
+    /// be read to tell.
     fn judge(&mut self, is_all: bool) -> Option<bool> {
         if self.sure.contains(&self.at) {
             self.dated = true;
@@ -148,7 +154,8 @@ impl<'r, R: Read> WindowReader<'r, R> {
     fn step(&mut self) {
         let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
         let length = if self.sure.contains(&self.at) {
-            usize::try_from(self.sure.end - self.at).map_or(unseen.len(), |sure| sure.min(unseen.len()))
+            usize::try_from(self.sure.end - self.at)
+                .map_or(unseen.len(), |sure| sure.min(unseen.len()))
         } else {
             memchr::memchr(self.line_end, unseen).map_or(unseen.len(), |end| end + 1)
         };

@@ -56,10 +56,17 @@ pub(crate) struct Worker<'w> {
 }
 
 impl<'w> Worker<'w> {
-    pub(crate) fn new(work: &'w Work<'w>, engine: &'w Engine, zone: &'w Zone, output: &'w mut dyn Output) -> Worker<'w> {
+    pub(crate) fn new(
+        work: &'w Work<'w>,
+        engine: &'w Engine,
+        zone: &'w Zone,
+        output: &'w mut dyn Output,
+    ) -> Worker<'w> {
         let Work { search, budget, .. } = *work;
-        let mut printer = Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
-        // Whether anything was printed before is not known here: who gathers the output takes the first separator away.
+        let mut printer =
+            Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
+        // Whether anything was printed before is not known here: who gathers the output takes the
+        // first separator away.
         printer.note_selected();
         let printer = RefCell::new(printer);
         let searcher = search.searcher();
@@ -67,13 +74,23 @@ impl<'w> Worker<'w> {
         Worker { work, engine, zone, printer, searcher, in_memory, buffer: Buffer::default() }
     }
 
-    /// Searches a unit, `file` being the one that it is of. `turn` tells when all units before are done.
-    pub(crate) fn unit(&mut self, file: &OfferedFile, unit: Unit, turn: Receiver<()>) -> Result<Outcome, Stopped> {
+    /// Searches a unit, `file` being the one that it is of. `turn` tells when all units before are
+    /// done.
+    pub(crate) fn unit(
+        &mut self,
+        file: &OfferedFile,
+        unit: Unit,
+        turn: Receiver<()>,
+    ) -> Result<Outcome, Stopped> {
         let mut claim = Claim::new(&self.work.plan.long_lines, self.work.cancel, turn);
         let mut outcome = match unit.part {
             Part::Gone => Outcome { failure: Some(Failure::Gone), ..Outcome::default() },
-            Part::Failed(reason) => Outcome { failure: Some(Failure::Unopened(reason)), ..Outcome::default() },
-            Part::Whole(opened, compression) => self.whole(file, opened, compression, &mut claim)?,
+            Part::Failed(reason) => {
+                Outcome { failure: Some(Failure::Unopened(reason)), ..Outcome::default() }
+            }
+            Part::Whole(opened, compression) => {
+                self.whole(file, opened, compression, &mut claim)?
+            }
             Part::Block(blocks, index) => self.block(file, &blocks, index, &mut claim)?,
         };
         outcome.lines = self.printer.borrow_mut().chunk().take();
@@ -85,20 +102,28 @@ impl<'w> Worker<'w> {
         self.printer.borrow_mut().set_file(self.work.search.name(self.work.machine, file), size);
     }
 
-    fn block(&mut self, file: &OfferedFile, blocks: &Blocks, index: u64, claim: &mut Claim<'_>) -> Result<Outcome, Stopped> {
+    fn block(
+        &mut self,
+        file: &OfferedFile,
+        blocks: &Blocks,
+        index: u64,
+        claim: &mut Claim<'_>,
+    ) -> Result<Outcome, Stopped> {
         let Work { search, cancel, .. } = *self.work;
         self.set_file(file, blocks.size());
         let mut buffer = std::mem::take(&mut self.buffer);
         let over = !blocks.is_wanted(index) || cancel.load(Ordering::Relaxed);
         let read = if over { Ok(0) } else { blocks.read(index, &mut buffer, claim) };
-        let (bytes, failure) = read.map_or_else(|error| (0, Some(Failure::reading(&error))), |bytes| (bytes, None));
+        let (bytes, failure) =
+            read.map_or_else(|error| (0, Some(Failure::reading(&error))), |bytes| (bytes, None));
         let mut before = Before { lines: 0, bytes };
         if search.wants_places() {
             before.lines = blocks.count_lines(index, search.lines_in(buffer.bytes()));
         }
         let result = self.lines(buffer.bytes_mut(), before);
         // What went wrong among the lines that could be read comes before what could not.
-        let result = result.map(|outcome| Outcome { failure: outcome.failure.or(failure), ..outcome });
+        let result =
+            result.map(|outcome| Outcome { failure: outcome.failure.or(failure), ..outcome });
         buffer.clear();
         self.buffer = buffer;
         if let Ok(outcome) = &result
@@ -129,7 +154,15 @@ impl<'w> Worker<'w> {
     ) -> Result<Outcome, Stopped> {
         let Work { search, plan, cancel, budget, .. } = *self.work;
         let places = Rc::new(Places::default());
-        let mut source = match Source::open(opened, compression, search, plan.window, self.zone, Rc::clone(&places), cancel) {
+        let mut source = match Source::open(
+            opened,
+            compression,
+            search,
+            plan.window,
+            self.zone,
+            Rc::clone(&places),
+            cancel,
+        ) {
             Ok(source) => source,
             Err(error) => return self.with_end(Outcome::default(), Err(Ended::Read(error))),
         };
@@ -138,7 +171,15 @@ impl<'w> Worker<'w> {
         let mut bytes = 0;
         let mut sink = LineSink::new(&search.query, &self.printer, &done, &places);
         let line_end = search.line_end();
-        let reader = BoundedReader::new(&mut source.reader, source.size, line_end, &self.printer, cancel, &done, &mut bytes);
+        let reader = BoundedReader::new(
+            &mut source.reader,
+            source.size,
+            line_end,
+            &self.printer,
+            cancel,
+            &done,
+            &mut bytes,
+        );
         let reader = ClaimingReader::new(reader, line_end, claim);
         let ended = self.searcher.search_reader(self.engine.matcher(budget), reader, &mut sink);
         if claim.is_made() {
@@ -146,7 +187,8 @@ impl<'w> Worker<'w> {
             self.searcher = search.searcher();
         }
         let undated = ended.is_ok() && source.reader.is_undated();
-        let outcome = Outcome { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
+        let outcome =
+            Outcome { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
         self.with_end(outcome, ended)
     }
 
@@ -158,8 +200,12 @@ impl<'w> Worker<'w> {
         match ended {
             Ok(()) => Ok(outcome),
             Err(Ended::Stopped) => Err(Stopped),
-            Err(Ended::Read(error)) => Ok(Outcome { failure: Some(Failure::reading(&error)), ..outcome }),
-            Err(Ended::Match(words)) => Ok(Outcome { failure: Some(Failure::matching(words)), ..outcome }),
+            Err(Ended::Read(error)) => {
+                Ok(Outcome { failure: Some(Failure::reading(&error)), ..outcome })
+            }
+            Err(Ended::Match(words)) => {
+                Ok(Outcome { failure: Some(Failure::matching(words)), ..outcome })
+            }
         }
     }
 }

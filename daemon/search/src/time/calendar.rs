@@ -13,10 +13,13 @@ pub(crate) struct Civil {
 }
 
 impl Civil {
-    /// Seconds from the Unix epoch, as if the time were in UTC. None when there is no such date or time.
+    /// Seconds from the Unix epoch, as if the time were in UTC. None when there is no such date or
+    /// time.
     pub(crate) fn seconds(self) -> Option<i64> {
         let Civil { year, month, day, hour, minute, second } = self;
-        let real = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day) && (1..=9999).contains(&year);
+        let real = (1..=12).contains(&month)
+            && (1..=days_in(year, month)).contains(&day)
+            && (1..=9999).contains(&year);
         if !real || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
@@ -29,7 +32,8 @@ impl Civil {
         let days = seconds.div_euclid(86_400);
         let of_day = seconds.rem_euclid(86_400);
         let small = |number: i64| u8::try_from(number).unwrap_or_default();
-        // Years that begin in March, so that the leap day is the last; 400 of them have the same number of days.
+        // Years that begin in March, so that the leap day is the last; 400 of them have the same
+        // number of days.
         let days = days + 719_468;
         let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
         let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

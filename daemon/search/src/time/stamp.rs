@@ -11,7 +11,8 @@ pub(crate) struct Stamp {
     pub(crate) milliseconds: i64,
     /// Where the seconds end in the line.
     pub(crate) end: usize,
-    /// Whether a line that begins with the same bytes, up to `end`, with a fraction or a blank after them, carries the same second.
+    /// Whether a line that begins with the same bytes, up to `end`, with a fraction or a blank
+    /// after them, carries the same second.
     pub(crate) repeats: bool,
 }
 
@@ -28,11 +29,14 @@ pub(crate) enum Clock {
     WithoutYear(Civil),
 }
 
-const MONTHS: [&[u8; 3]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
 
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
 
-/// Reads the time that a line begins with, after a priority (`<34>`) or a bracket, or that Apache and nginx write in brackets.
+/// Reads the time that a line begins with, after a priority (`<34>`) or a bracket, or that Apache
+/// and nginx write in brackets.
 pub(crate) fn parse(line: &[u8]) -> Option<Stamp> {
     let mut text = Text { line, at: 0 };
     text.skip_priority();
@@ -46,8 +50,8 @@ pub(crate) fn parse(line: &[u8]) -> Option<Stamp> {
     found.or_else(|| access_log(line))
 }
 
-/// `2026-11-21T01:20:33.123Z` (RFC 3339), with a blank for the `T`, a comma for the point, without the zone or with a blank before
-/// it; `2026/11/21 01:20:33`.
+/// `2026-11-21T01:20:33.123Z` (RFC 3339), with a blank for the `T`, a comma for the point, without
+/// the zone or with a blank before it; `2026/11/21 01:20:33`.
 fn dashed_or_slashed(mut text: Text<'_>) -> Option<Stamp> {
     let year = text.number(4)?;
     let separator = text.next().filter(|byte| matches!(byte, b'-' | b'/'))?;
@@ -56,7 +60,8 @@ fn dashed_or_slashed(mut text: Text<'_>) -> Option<Stamp> {
     let day = text.number(2)?;
     text.next().filter(|byte| matches!(byte, b'T' | b't' | b' ' | b'_'))?;
     let (hour, minute, second) = text.time_of_day()?;
-    let civil = Civil { year: i64::from(year), month: small(month), day: small(day), hour, minute, second };
+    let civil =
+        Civil { year: i64::from(year), month: small(month), day: small(day), hour, minute, second };
     let end = text.at;
     let milliseconds = text.fraction();
     let offset = text.offset();
@@ -64,7 +69,8 @@ fn dashed_or_slashed(mut text: Text<'_>) -> Option<Stamp> {
     Some(Stamp { clock, milliseconds, end, repeats: offset.is_none() })
 }
 
-/// `Nov 21 01:20:33` (syslog, journald), `Sat Nov 21 01:20:33.123456 2026` (ctime, Apache's error log).
+/// `Nov 21 01:20:33` (syslog, journald), `Sat Nov 21 01:20:33.123456 2026` (ctime, Apache's error
+/// log).
 fn named_month(mut text: Text<'_>) -> Option<Stamp> {
     let weekday = text.three().filter(|name| WEEKDAYS.contains(name)).is_some();
     if weekday {
@@ -130,8 +136,9 @@ fn access_log(line: &[u8]) -> Option<Stamp> {
     })
 }
 
-/// The milliseconds of a fraction at the beginning of `rest`, 0 without one, if what follows is no zone and no further digit: so
-/// that what came before it stands for the same second wherever it is found.
+/// The milliseconds of a fraction at the beginning of `rest`, 0 without one, if what follows is no
+/// zone and no further digit: so that what came before it stands for the same second wherever it is
+/// found.
 pub(crate) fn fraction_before_zone(rest: &[u8]) -> Option<i64> {
     let mut text = Text { line: rest, at: 0 };
     let milliseconds = text.fraction();
@@ -179,7 +186,9 @@ impl<'l> Text<'l> {
     fn number(&mut self, digits: usize) -> Option<u32> {
         let text = self.line.get(self.at..self.at + digits)?;
         self.at += digits;
-        text.iter().try_fold(0u32, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+        text.iter().try_fold(0u32, |number, byte| {
+            byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+        })
     }
 
     /// One digit or two.
@@ -211,11 +220,13 @@ impl<'l> Text<'l> {
         ends.then_some((small(hour), small(minute), small(second)))
     }
 
-    /// The milliseconds of `.123456` or `,123`; 0 when there is no fraction. A point without digits is none of the time, but ends a
-    /// sentence, and is not taken.
+    /// The milliseconds of `.123456` or `,123`; 0 when there is no fraction. A point without digits
+    /// is none of the time, but ends a sentence, and is not taken.
     fn fraction(&mut self) -> i64 {
         let digits = match self.peek() {
-            Some(b'.' | b',') => self.rest().iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count(),
+            Some(b'.' | b',') => {
+                self.rest().iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count()
+            }
             _ => 0,
         };
         if digits == 0 {
@@ -231,12 +242,15 @@ impl<'l> Text<'l> {
         }
     }
 
-    /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east of UTC. Nothing is taken when there is none.
+    /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east of UTC. Nothing is taken when
+    /// there is none.
     fn offset(&mut self) -> Option<i32> {
         let mut text = *self;
         let blank = text.take(b' ');
         let sign = match text.next()? {
-            b'Z' | b'z' if !blank && !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric()) => {
+            b'Z' | b'z'
+                if !blank && !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric()) =>
+            {
                 *self = text;
                 return Some(0);
             }

@@ -15,7 +15,10 @@ pub struct Zone(TimeZone);
 impl Zone {
     /// This machine's; UTC when it says none, or none that can be read.
     pub fn local() -> Zone {
-        std::fs::read(LOCALTIME).ok().and_then(|rules| Zone::of(&rules)).unwrap_or(Zone(TimeZone::UTC))
+        std::fs::read(LOCALTIME)
+            .ok()
+            .and_then(|rules| Zone::of(&rules))
+            .unwrap_or(Zone(TimeZone::UTC))
     }
 
     /// The one of these rules, in the format of tzfile(5); none if they are not.
@@ -23,8 +26,8 @@ impl Zone {
         TimeZone::tzif("local", rules).ok().map(Zone)
     }
 
-    /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. Of two such moments, when the clock is set
-    /// back, the first. None when there is no such date.
+    /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. Of two such
+    /// moments, when the clock is set back, the first. None when there is no such date.
     pub(crate) fn milliseconds(&self, civil: Civil) -> Option<i64> {
         let utc = civil.seconds()?;
         if self.0 == TimeZone::UTC {
@@ -33,8 +36,16 @@ impl Zone {
         let Civil { year, month, day, hour, minute, second } = civil;
         let small = |number: u8| i8::try_from(number).ok();
         let second = small(second.min(59))?;
-        let civil =
-            DateTime::new(i16::try_from(year).ok()?, small(month)?, small(day)?, small(hour)?, small(minute)?, second, 0).ok()?;
+        let civil = DateTime::new(
+            i16::try_from(year).ok()?,
+            small(month)?,
+            small(day)?,
+            small(hour)?,
+            small(minute)?,
+            second,
+            0,
+        )
+        .ok()?;
         Some(self.0.to_ambiguous_timestamp(civil).compatible().ok()?.as_millisecond())
     }
 }

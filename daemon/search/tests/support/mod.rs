@@ -1,6 +1,10 @@
 //! Runs GNU grep and this crate over the same files and compares what they print, byte for byte.
 
-#![allow(unreachable_pub, dead_code, reason = "shared by several test programs, each with its own needs")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "shared by several test programs, each with its own needs"
+)]
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -31,7 +35,12 @@ impl Outcome {
             .map(|line| line.escape_ascii().to_string())
             .take(5)
             .collect();
-        format!("status {}, {} bytes, {:?}, only here: {extra:#?}", self.status, self.output.len(), self.messages)
+        format!(
+            "status {}, {} bytes, {:?}, only here: {extra:#?}",
+            self.status,
+            self.output.len(),
+            self.messages
+        )
     }
 }
 
@@ -42,7 +51,8 @@ pub struct Bench {
     files: Vec<PathBuf>,
 }
 
-/// The name of the machine, for grep the link `m1:` that leads to the root, so that its file names are ours.
+/// The name of the machine, for grep the link `m1:` that leads to the root, so that its file names
+/// are ours.
 const MACHINE: &str = "m1";
 
 impl Bench {
@@ -60,8 +70,8 @@ impl Bench {
         Bench { directory, offer, files: paths }
     }
 
-    /// What GNU grep does, in the C locale where bytes are characters; none when it is not done within 20 s, which for some patterns
-    /// it never is.
+    /// What GNU grep does, in the C locale where bytes are characters; none when it is not done
+    /// within 20 s, which for some patterns it never is.
     pub fn theirs(&self, query: &Query) -> Option<Outcome> {
         self.theirs_with(query, None)
     }
@@ -79,9 +89,14 @@ impl Bench {
         for path in &self.files {
             command.arg(format!("{MACHINE}:{}", path.display()));
         }
-        let result = command.output().expect("timeout (GNU coreutils) is needed in PATH for these tests");
+        let result =
+            command.output().expect("timeout (GNU coreutils) is needed in PATH for these tests");
         let status = result.status.code().unwrap();
-        assert!(status <= 124, "GNU grep is needed in PATH for these tests: {:?}", result.stderr.escape_ascii());
+        assert!(
+            status <= 124,
+            "GNU grep is needed in PATH for these tests: {:?}",
+            result.stderr.escape_ascii()
+        );
         if status == 124 {
             return None;
         }
@@ -98,7 +113,11 @@ impl Bench {
         let search = match query.compile() {
             Ok(search) => search,
             Err(error) => {
-                return Outcome { output: Vec::new(), messages: vec![error.to_string()], status: 2 };
+                return Outcome {
+                    output: Vec::new(),
+                    messages: vec![error.to_string()],
+                    status: 2,
+                };
             }
         };
         let files = self.offer.files(&Narrow::default()).files;
@@ -143,7 +162,12 @@ static CASES: AtomicUsize = AtomicUsize::new(0);
 /// Fails if there were differences, and says how many searches this program has compared.
 pub fn assert_none(differences: &[String]) {
     eprintln!("{} searches were compared with GNU grep's", CASES.load(Ordering::Relaxed));
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 /// A query for one pattern.
@@ -185,11 +209,19 @@ pub fn arguments(query: &Query) -> Vec<OsString> {
     flag(query.colors.is_some(), "--color=always");
     flag(query.group_separator.is_none(), "--no-group-separator");
     let separator = query.group_separator.as_ref().filter(|separator| *separator != b"--");
-    let separator = separator.map(|separator| [b"--group-separator=", separator.as_slice()].concat());
+    let separator =
+        separator.map(|separator| [b"--group-separator=", separator.as_slice()].concat());
     arguments.extend(separator.map(|option| OsStr::from_bytes(&option).to_owned()));
-    let numbers =
-        [("-m", query.max_count), ("-B", query.before_context.map(u64::from)), ("-A", query.after_context.map(u64::from))];
-    arguments.extend(numbers.iter().filter_map(|(option, number)| number.map(|number| format!("{option}{number}").into())));
+    let numbers = [
+        ("-m", query.max_count),
+        ("-B", query.before_context.map(u64::from)),
+        ("-A", query.after_context.map(u64::from)),
+    ];
+    arguments.extend(
+        numbers
+            .iter()
+            .filter_map(|(option, number)| number.map(|number| format!("{option}{number}").into())),
+    );
     if query.patterns.is_empty() {
         arguments.push("-f/dev/null".into());
     }

@@ -21,7 +21,8 @@ impl Membership {
             Command::Leave { reply } => self.leave(reply, now).await,
             Command::List { reply } => {
                 self.anchor.keep(now);
-                let _ = reply.send(self.node.member().map(|_| Snapshot::new(&self.node, self.anchor)));
+                let _ =
+                    reply.send(self.node.member().map(|_| Snapshot::new(&self.node, self.anchor)));
             }
             Command::Status { reply } => {
                 let _ = reply.send(Box::new(self.status(now)));
@@ -38,7 +39,11 @@ impl Membership {
             }
             Command::Up { reply } => {
                 let up = |node: &Node| -> Vec<Identity> {
-                    node.list().iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.clone()).collect()
+                    node.list()
+                        .iter()
+                        .filter(|entry| entry.is_up())
+                        .map(|entry| entry.identity.clone())
+                        .collect()
                 };
                 let _ = reply.send(self.node.member().map(|_| up(&self.node)));
             }
@@ -55,10 +60,19 @@ impl Membership {
         }
     }
 
-    fn join(&mut self, introducers: Vec<SocketAddr>, reply: oneshot::Sender<Result<Joined, JoinFailure>>, now: Now) {
+    fn join(
+        &mut self,
+        introducers: Vec<SocketAddr>,
+        reply: oneshot::Sender<Result<Joined, JoinFailure>>,
+        now: Now,
+    ) {
         match self.node.phase() {
             PhaseName::Member => {
-                let joined = self.node.member().map(|id| Joined { id, up: self.node.list().up(), already: true });
+                let joined = self.node.member().map(|id| Joined {
+                    id,
+                    up: self.node.list().up(),
+                    already: true,
+                });
                 let _ = reply.send(joined.ok_or(JoinFailure::Busy));
             }
             PhaseName::Out => {
@@ -66,7 +80,8 @@ impl Membership {
                 // The phase was looked at.
                 let _ = self.node.join(now, introducers, Vec::new());
             }
-            // Its own try is under way: these introducers are asked as well, and the answer is what becomes of it.
+            // Its own try is under way: these introducers are asked as well, and the answer is what
+            // becomes of it.
             PhaseName::Joining if self.joining.is_none() => {
                 self.joining = Some(reply);
                 // Refused only if it has just been let in; then it is answered all the same.
@@ -85,7 +100,8 @@ impl Membership {
             self.keeper.make_durable().await;
             let _ = reply.send(false);
         } else {
-            if let Some(id) = self.node.member().filter(|_| self.node.phase() == PhaseName::Member) {
+            if let Some(id) = self.node.member().filter(|_| self.node.phase() == PhaseName::Member)
+            {
                 info!(%id, "leaves the group");
             }
             self.leaving.push(reply);
@@ -94,7 +110,9 @@ impl Membership {
     }
 
     pub(super) fn join_by_itself_if_due(&mut self) {
-        let Some((at, _)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now()) else { return };
+        let Some((at, _)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now()) else {
+            return;
+        };
         // What becomes of this try sets the time of the next; until then this is only a bound.
         *at = Instant::now() + RETRY.1;
         if self.node.phase() == PhaseName::Out {
@@ -102,14 +120,26 @@ impl Membership {
             let part = self.remembered.len().min(8);
             self.remembered.rotate_left(part);
             // The phase was looked at.
-            let _ = self.node.join(self.clocks.now(), self.introducers.clone(), self.remembered.clone());
+            let _ = self.node.join(
+                self.clocks.now(),
+                self.introducers.clone(),
+                self.remembered.clone(),
+            );
         }
     }
 
     fn status(&self, now: Now) -> StatusReport {
         let refusals: Vec<_> = self.edge.refusals().collect();
         let (uptime, unwritten) = (self.started.elapsed(), self.keeper.trouble());
-        status::report(&self.node, &self.traffic, &refusals, uptime, now, self.retry.is_some(), unwritten)
+        status::report(
+            &self.node,
+            &self.traffic,
+            &refusals,
+            uptime,
+            now,
+            self.retry.is_some(),
+            unwritten,
+        )
     }
 
     fn measured(&self, now: Now) -> Measured {
@@ -128,7 +158,10 @@ impl Membership {
     fn ring(&self) -> RingPart {
         RingPart {
             max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
-            names: order(self.node.list(), Entry::is_up).iter().map(|entry| entry.identity.name.to_string()).collect(),
+            names: order(self.node.list(), Entry::is_up)
+                .iter()
+                .map(|entry| entry.identity.name.to_string())
+                .collect(),
         }
     }
 }

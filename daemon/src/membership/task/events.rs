@@ -1,4 +1,5 @@
-//! What follows from an event of the node: it is logged, kept, measured, told to those who follow, and answers those who wait.
+//! What follows from an event of the node: it is logged, kept, measured, told to those who follow,
+//! and answers those who wait.
 
 use super::{Membership, RETRY};
 use crate::log;
@@ -36,7 +37,8 @@ impl Membership {
                 }
             }
             Event::Incarnation(incarnation) => {
-                // From the first word that is said under it on, a crash is to be followed by a rejoin.
+                // From the first word that is said under it on, a crash is to be followed by a
+                // rejoin.
                 self.keeper.keep_incarnation(incarnation);
                 self.keep(true);
                 self.keeper.make_durable().await;
@@ -46,28 +48,36 @@ impl Membership {
             Event::JoinFailed(error) => self.join_failed(error),
             Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
             Event::Renewed { old, new } => {
-                warn!(%old, %new, "was declared failed by the others; back under a new incarnation");
+                warn!(%old, %new, "was declared failed by the others; back under a new \
+                incarnation");
             }
             Event::Superseded { by } => {
-                error!(%by, "another machine has this one's name; trying to come back: give each machine its own [node] name");
+                error!(%by, "another machine has this one's name; trying to come back: give each \
+                machine its own [node] name");
                 self.end_join(Err(JoinFailure::Superseded(by.to_string())));
-                // If the other really lives this one is refused; if it does not, it is back as soon as that is known.
+                // If the other really lives this one is refused; if it does not, it is back as soon
+                // as that is known.
                 self.retry = Some((Instant::now() + RETRY.0, RETRY.0));
                 notify::status(&self.status_line());
             }
             Event::Stalled(stall) => warn!(
                 milliseconds = millis(stall),
-                "this daemon was not run for longer than the failure timeout; nobody is accused for that"
+                "this daemon was not run for longer than the failure timeout; nobody is accused \
+                for that"
             ),
             Event::ClockDisagrees { member, ahead } => warn!(
                 name = %member.name,
                 ahead_ms = ahead,
-                "the wall clock of a neighbour disagrees with ours; heartbeats are judged without it"
+                "the wall clock of a neighbour disagrees with ours; heartbeats are judged without \
+                it"
             ),
-            Event::ClockAgrees { member } => info!(name = %member.name, "the wall clock of a neighbour agrees with ours again"),
+            Event::ClockAgrees { member } => {
+                info!(name = %member.name, "the wall clock of a neighbour agrees with ours again");
+            }
             Event::OtherSettings { address } => warn!(
                 %address,
-                "a group with other settings is reached at this address; k, heartbeat interval and failure timeout must agree to merge"
+                "a group with other settings is reached at this address; k, heartbeat interval and \
+                failure timeout must agree to merge"
             ),
         }
     }
@@ -120,10 +130,14 @@ impl Membership {
 
     async fn leave_done(&mut self, acknowledged: bool) {
         if !acknowledged {
-            warn!("left the group, but no member acknowledged it: the others will report this one failed");
+            warn!(
+                "left the group, but no member acknowledged it: the others will report this one \
+                failed"
+            );
         }
         self.traffic.out();
-        // Whoever is told that the leave is done can rely on it: a crash is not followed by a rejoin.
+        // Whoever is told that the leave is done can rely on it: a crash is not followed by a
+        // rejoin.
         self.keep(false);
         self.keeper.make_durable().await;
         notify::status(&self.status_line());

@@ -27,16 +27,23 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
             }
             bench.results.add(of, Measure::Seconds, &format!("{what}: first list"), &first);
             bench.results.add(of, Measure::Seconds, &format!("{what}: every list"), &every);
-            bench.results.add(of, Measure::Total, &format!("{what}: reports that a live agent failed"), &[wrong]);
+            bench.results.add(
+                of,
+                Measure::Total,
+                &format!("{what}: reports that a live agent failed"),
+                &[wrong],
+            );
             until_whole(groups, QUIET)?;
         }
     }
     Ok(())
 }
 
-/// Kills so many in each group, and waits until all others have noticed, though not for ever. When, and whom.
+/// Kills so many in each group, and waits until all others have noticed, though not for ever. When,
+/// and whom.
 fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<usize>)> {
-    let mut order: Vec<(Duration, usize)> = (0..groups.len()).map(|index| (phase(round * groups.len() + index), index)).collect();
+    let mut order: Vec<(Duration, usize)> =
+        (0..groups.len()).map(|index| (phase(round * groups.len() + index), index)).collect();
     order.sort_unstable();
     let start = Instant::now();
     let mut crashed = vec![(start, Vec::new()); groups.len()];
@@ -50,11 +57,14 @@ fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<
         crashed[index] = (at, victims);
     }
     // Whoever has not noticed by then never does, in what is reported.
-    let _ = until(groups, |index, group| crashed[index].1.iter().all(|victim| group.all_noticed(*victim)));
+    let _ = until(groups, |index, group| {
+        crashed[index].1.iter().all(|victim| group.all_noticed(*victim))
+    });
     crashed
 }
 
-/// Neighbours on the ring by turns, for memberd: that is its hardest case. Serf draws by lot whom it probes, so any are as good as others.
+/// Neighbours on the ring by turns, for memberd: that is its hardest case. Serf draws by lot whom
+/// it probes, so any are as good as others.
 fn victims(group: &Group, turn: usize, count: usize) -> Vec<usize> {
     let mut numbers = group.any_others(turn);
     if group.program() == Program::Memberd && turn.is_multiple_of(2) {

@@ -27,8 +27,17 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
             })
             .collect();
         let outcome = until_whole(groups, QUIET);
-        let times: Vec<f64> = groups.iter().zip(&started).map(|(group, started)| group.whole_after(*started)).collect();
-        bench.results.add(of, Measure::Seconds, "the introducer back after a crash: every list", &times);
+        let times: Vec<f64> = groups
+            .iter()
+            .zip(&started)
+            .map(|(group, started)| group.whole_after(*started))
+            .collect();
+        bench.results.add(
+            of,
+            Measure::Seconds,
+            "the introducer back after a crash: every list",
+            &times,
+        );
         if outcome.is_err() {
             stage.clear();
         }

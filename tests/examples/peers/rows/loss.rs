@@ -1,4 +1,5 @@
-//! Networks that lose 10, 25 and 40 % of all packets, of UDP and TCP: who is reported failed alive, and how soon real crashes are noticed.
+//! Networks that lose 10, 25 and 40 % of all packets, of UDP and TCP: who is reported failed alive,
+//! and how soon real crashes are noticed.
 
 use crate::group::{Group, InVain, until};
 use crate::options::Row;
@@ -22,7 +23,8 @@ fn parts() -> impl Iterator<Item = f64> {
 
 pub(crate) fn measure(bench: &mut Bench) {
     let agents = bench.options.loss_agents;
-    let networks: Vec<Network> = LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
+    let networks: Vec<Network> =
+        LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
     for program in bench.options.programs.clone() {
         bench.attempt(&Subject::new(Row::Loss, agents, program), |bench, of| {
             networks.iter().for_each(Network::heal);
@@ -52,19 +54,42 @@ fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Ve
     pass(span.saturating_sub(start.elapsed()));
     let wrong: Vec<_> = groups.iter_mut().map(Group::false_failures).collect();
     // Whoever has not noticed by then never does, in what is reported.
-    let _ =
-        until(&mut groups, |group, lists| crashes.iter().all(|(index, _, victim)| *index != group || lists.all_noticed(*victim)));
+    let _ = until(&mut groups, |group, lists| {
+        crashes.iter().all(|(index, _, victim)| *index != group || lists.all_noticed(*victim))
+    });
     for (index, percent) in LOSSES.into_iter().enumerate() {
         let what = format!("{percent} % lost for {} s", Duration::as_secs(&span));
         let failed: BTreeSet<usize> = wrong[index].iter().map(|wrong| wrong.subject).collect();
-        let lists: BTreeSet<(usize, usize)> = wrong[index].iter().map(|wrong| (wrong.observer, wrong.subject)).collect();
-        bench.results.add(of, Measure::Total, &format!("{what}: live agents reported failed"), &[failed.len() as f64]);
-        bench.results.add(of, Measure::Total, &format!("{what}: wrong entries in lists"), &[lists.len() as f64]);
+        let lists: BTreeSet<(usize, usize)> =
+            wrong[index].iter().map(|wrong| (wrong.observer, wrong.subject)).collect();
+        bench.results.add(
+            of,
+            Measure::Total,
+            &format!("{what}: live agents reported failed"),
+            &[failed.len() as f64],
+        );
+        bench.results.add(
+            of,
+            Measure::Total,
+            &format!("{what}: wrong entries in lists"),
+            &[lists.len() as f64],
+        );
         let of_this = crashes.iter().filter(|(group, ..)| *group == index);
-        let times: Vec<(f64, f64)> = of_this.map(|(_, at, victim)| groups[index].noticed(*victim, *at)).collect();
+        let times: Vec<(f64, f64)> =
+            of_this.map(|(_, at, victim)| groups[index].noticed(*victim, *at)).collect();
         let (first, every): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
-        bench.results.add(of, Measure::Seconds, &format!("{what}: real crashes, first list"), &first);
-        bench.results.add(of, Measure::Seconds, &format!("{what}: real crashes, every list"), &every);
+        bench.results.add(
+            of,
+            Measure::Seconds,
+            &format!("{what}: real crashes, first list"),
+            &first,
+        );
+        bench.results.add(
+            of,
+            Measure::Seconds,
+            &format!("{what}: real crashes, every list"),
+            &every,
+        );
     }
     networks.iter().for_each(Network::heal);
 }

@@ -1,4 +1,5 @@
-//! What an agent costs while nothing happens: frames and bytes on its cable, processor time, wake-ups, memory.
+//! What an agent costs while nothing happens: frames and bytes on its cable, processor time,
+//! wake-ups, memory.
 
 use crate::agent::Program;
 use crate::group::{Group, InVain};
@@ -17,11 +18,31 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
     pass(CALM);
     let spent = spend(groups, span);
     bench.results.add(of, Measure::PerSecond, "at rest, each: packets sent", &spent.packets);
-    bench.results.add(of, Measure::BytesPerSecond, "at rest, each: bytes sent, IP headers included", &spent.bytes);
-    bench.results.add(of, Measure::MillisecondsPerSecond, "at rest, each: processor time", &spent.processor);
+    bench.results.add(
+        of,
+        Measure::BytesPerSecond,
+        "at rest, each: bytes sent, IP headers included",
+        &spent.bytes,
+    );
+    bench.results.add(
+        of,
+        Measure::MillisecondsPerSecond,
+        "at rest, each: processor time",
+        &spent.processor,
+    );
     bench.results.add(of, Measure::PerSecond, "at rest, each: wake-ups", &spent.wake_ups);
-    bench.results.add(of, Measure::Mebibytes, "at rest, each: memory, proportional (PSS)", &spent.proportional);
-    bench.results.add(of, Measure::Mebibytes, "at rest, each: memory, resident (RSS)", &spent.resident);
+    bench.results.add(
+        of,
+        Measure::Mebibytes,
+        "at rest, each: memory, proportional (PSS)",
+        &spent.proportional,
+    );
+    bench.results.add(
+        of,
+        Measure::Mebibytes,
+        "at rest, each: memory, resident (RSS)",
+        &spent.resident,
+    );
     if groups[0].size() == 10 && program != Program::SerfLocal {
         let network = groups[0].network();
         stage.clear();

@@ -1,4 +1,5 @@
-//! One search over the logs of ten machines: `memberctl grep` beside clush, pdsh and ssh, which run grep there.
+//! One search over the logs of ten machines: `memberctl grep` beside clush, pdsh and ssh, which run
+//! grep there.
 
 use crate::Bench;
 use crate::agent::Program;
@@ -44,9 +45,15 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
                 first.push(one);
                 last.push(all);
             }
-            let of = Subject { row: Row::Search, agents: MACHINES.into(), program: tool.to_owned() };
+            let of =
+                Subject { row: Row::Search, agents: MACHINES.into(), program: tool.to_owned() };
             let mut add = |line: &str, times: &[f64]| {
-                bench.results.add(&of, Measure::Seconds, &format!("search, {what}: {line} line"), times);
+                bench.results.add(
+                    &of,
+                    Measure::Seconds,
+                    &format!("search, {what}: {line} line"),
+                    times,
+                );
             };
             add("first", &first);
             add("last", &last);
@@ -61,12 +68,25 @@ type Make = fn(&Group, &Shells, &[&str]) -> Command;
 const TOOLS: [(&str, Make); 5] = [
     ("memberctl grep", |group, _, arguments| {
         let mut command = Command::new(binaries::memberctl());
-        command.arg("--socket").arg(group.place(1).socket()).arg("grep").args(arguments).arg("shop.log");
+        command
+            .arg("--socket")
+            .arg(group.place(1).socket())
+            .arg("grep")
+            .args(arguments)
+            .arg("shop.log");
         command
     }),
     ("clush", |_, shells, arguments| {
         let mut command = shells.enter("clush");
-        command.args(["-q", "-L", "-o", &shells.options(false), "-w", &shells.hosts(","), &remote(arguments)]);
+        command.args([
+            "-q",
+            "-L",
+            "-o",
+            &shells.options(false),
+            "-w",
+            &shells.hosts(","),
+            &remote(arguments),
+        ]);
         command
     }),
     ("pdsh", |_, shells, arguments| {
@@ -107,9 +127,15 @@ impl Drop for Shells {
 
 impl Shells {
     fn start(group: &Group) -> Self {
-        let directory = tempfile::Builder::new().prefix("memberd-ssh-").tempdir().expect("a temporary directory");
+        let directory = tempfile::Builder::new()
+            .prefix("memberd-ssh-")
+            .tempdir()
+            .expect("a temporary directory");
         let key = directory.path().join("key");
-        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status();
         assert!(made.is_ok_and(|status| status.success()), "ssh-keygen makes a key");
         // sshd wants it there.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
@@ -118,16 +144,32 @@ impl Shells {
         for number in group.numbers() {
             let place = group.place(number);
             let config = directory.path().join(format!("sshd{number}"));
-            fs::write(&config, sshd(directory.path(), &place.address.ip().to_string(), &place.offered())).expect("a file");
+            fs::write(
+                &config,
+                sshd(directory.path(), &place.address.ip().to_string(), &place.offered()),
+            )
+            .expect("a file");
             let mut command = binaries::mortal(Path::new("/usr/sbin/sshd"), Some(&place.namespace));
-            running.push(Running::start(command.arg("-D").arg("-f").arg(config).stderr(Stdio::null())));
+            running.push(Running::start(
+                command.arg("-D").arg("-f").arg(config).stderr(Stdio::null()),
+            ));
             addresses.push(place.address.ip().to_string());
         }
-        let shells = Shells { directory, client: group.place(1).namespace, addresses, _running: running };
+        let shells =
+            Shells { directory, client: group.place(1).namespace, addresses, _running: running };
         for address in &shells.addresses {
-            let answers = || shells.enter("ssh").args(shells.options(false).split(' ')).args([address.as_str(), "true"]).status();
+            let answers = || {
+                shells
+                    .enter("ssh")
+                    .args(shells.options(false).split(' '))
+                    .args([address.as_str(), "true"])
+                    .status()
+            };
             memberd_tests::wait_until("sshd answers", crate::group::LIMIT, || {
-                answers().is_ok_and(|status| status.success()).then_some(()).ok_or(format!("{address} does not"))
+                answers()
+                    .is_ok_and(|status| status.success())
+                    .then_some(())
+                    .ok_or(format!("{address} does not"))
             });
         }
         shells
@@ -142,9 +184,15 @@ impl Shells {
 
     fn options(&self, kept: bool) -> String {
         let directory = self.directory.path().display();
-        let control =
-            if kept { format!(" -oControlMaster=auto -oControlPath={directory}/%h -oControlPersist=60") } else { String::new() };
-        format!("-F none -i {directory}/key -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null -oLogLevel=ERROR{control}")
+        let control = if kept {
+            format!(" -oControlMaster=auto -oControlPath={directory}/%h -oControlPersist=60")
+        } else {
+            String::new()
+        };
+        format!(
+            "-F none -i {directory}/key -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null \
+            -oLogLevel=ERROR{control}"
+        )
     }
 
     fn hosts(&self, between: &str) -> String {
@@ -155,7 +203,12 @@ impl Shells {
     fn at_once(&self, kept: bool, arguments: &[&str]) -> Command {
         let mut script = String::new();
         for address in &self.addresses {
-            let _ = write!(script, "ssh {} {address} '{}' | sed 's/^/{address}: /' & ", self.options(kept), remote(arguments));
+            let _ = write!(
+                script,
+                "ssh {} {address} '{}' | sed 's/^/{address}: /' & ",
+                self.options(kept),
+                remote(arguments)
+            );
         }
         let mut command = self.enter("sh");
         command.args(["-c", &format!("{script}wait")]);
@@ -166,8 +219,10 @@ impl Shells {
 fn sshd(directory: &Path, address: &str, offered: &Path) -> String {
     let directory = directory.display();
     format!(
-        "ListenAddress {address}\nHostKey {directory}/key\nAuthorizedKeysFile {directory}/key.pub\nStrictModes no\nUsePAM no\n\
-         PidFile none\nPermitRootLogin prohibit-password\nMaxStartups 100\nUseDNS no\nSetEnv LOG={}/shop.log\n",
+        "ListenAddress {address}\nHostKey {directory}/key\nAuthorizedKeysFile \
+        {directory}/key.pub\nStrictModes no\nUsePAM no\n\
+         PidFile none\nPermitRootLogin prohibit-password\nMaxStartups 100\nUseDNS no\nSetEnv \
+         LOG={}/shop.log\n",
         offered.display()
     )
 }
@@ -175,7 +230,8 @@ fn sshd(directory: &Path, address: &str, offered: &Path) -> String {
 /// Until the first bytes of output came, and until the end of it, in seconds.
 fn run(command: &mut Command) -> (f64, f64) {
     let started = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let (mut out, mut buffer) = (child.stdout.take().expect("a pipe"), vec![0; 65_536]);
     let mut first = None;
     while out.read(&mut buffer).expect("output") > 0 {
@@ -194,11 +250,13 @@ fn write_log(directory: &Path, number: usize, megabytes: usize) {
     let (mut random, mut written) = (number as u64, 0);
     let lines = megabytes * 1_000_000 / 100;
     for line in 0..lines {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let level = if line % 100 == 50 { "ERROR" } else { "INFO " };
         let word = if line == lines / 2 { "quagga-0042" } else { "zebra" };
         let text = format!(
-            "2026-11-21T08:{:02}:{:02}.{:03}Z {level} shop order={:016x} user={word} took={} ms GET /api/cart status=200",
+            "2026-11-21T08:{:02}:{:02}.{:03}Z {level} shop order={:016x} user={word} took={} ms \
+            GET /api/cart status=200",
             line / 60_000 % 60,
             line / 1_000 % 60,
             line % 1_000,

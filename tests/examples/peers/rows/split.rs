@@ -27,7 +27,12 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
         let outcome = until_whole(groups, QUIET);
         let times: Vec<f64> = groups.iter().map(|group| group.whole_after(healed)).collect();
         groups.iter_mut().for_each(|group| drop(group.false_failures()));
-        bench.results.add(of, Measure::Seconds, "split in halves for 20 s: every list after the heal", &times);
+        bench.results.add(
+            of,
+            Measure::Seconds,
+            "split in halves for 20 s: every list after the heal",
+            &times,
+        );
         if outcome.is_err() {
             stage.clear();
         }

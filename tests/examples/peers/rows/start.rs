@@ -14,7 +14,12 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, network: &Network, progra
         let start = Instant::now();
         group.start_all();
         let outcome = until_whole(std::slice::from_mut(&mut group), Duration::ZERO);
-        bench.results.add(of, Measure::Seconds, "all start at once: every list", &[group.whole_after(start)]);
+        bench.results.add(
+            of,
+            Measure::Seconds,
+            "all start at once: every list",
+            &[group.whole_after(start)],
+        );
         if outcome.is_err() {
             // Once says it, and there is more to measure.
             return;

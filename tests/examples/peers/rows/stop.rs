@@ -1,4 +1,5 @@
-//! One agent is stopped (SIGSTOP) for 1, 3 and 10 s: what the others say of it, and what it says of them.
+//! One agent is stopped (SIGSTOP) for 1, 3 and 10 s: what the others say of it, and what it says of
+//! them.
 
 use super::phase;
 use crate::group::{Group, InVain, until_whole};
@@ -16,9 +17,14 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
     for seconds in [1, 3, 10] {
         for round in bench.rounds(groups.len()) {
             pass(phase(round));
-            let stopped: Vec<usize> = (0..groups.len()).map(|index| groups[index].any_others(round + index)[0]).collect();
+            let stopped: Vec<usize> =
+                (0..groups.len()).map(|index| groups[index].any_others(round + index)[0]).collect();
             let signal = |groups: &mut [Group], signal| -> Vec<_> {
-                groups.iter_mut().zip(&stopped).map(|(group, number)| group.signal(*number, signal)).collect()
+                groups
+                    .iter_mut()
+                    .zip(&stopped)
+                    .map(|(group, number)| group.signal(*number, signal))
+                    .collect()
             };
             signal(groups, Signal::SIGSTOP);
             pass(Duration::from_secs(seconds));
@@ -36,8 +42,18 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
             }
             let what = format!("one stopped for {seconds} s");
             bench.results.add(of, Measure::Share, &format!("{what}: reported failed"), &reported);
-            bench.results.add(of, Measure::Total, &format!("{what}: reports that others failed"), &[accused]);
-            bench.results.add(of, Measure::Seconds, &format!("{what}: if reported, back in every list after its end"), &back);
+            bench.results.add(
+                of,
+                Measure::Total,
+                &format!("{what}: reports that others failed"),
+                &[accused],
+            );
+            bench.results.add(
+                of,
+                Measure::Seconds,
+                &format!("{what}: if reported, back in every list after its end"),
+                &back,
+            );
             outcome?;
         }
     }
