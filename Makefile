@@ -32,12 +32,12 @@ bench:
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-tests --example grep_load
-	cargo run --release --locked -p memberd-ring --example simulate -- --members 1000
+	cargo run --release --locked -p memberd-membership --example simulate -- --members 1000
 
 # Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
 bench-netns:
 	cargo build --release --locked --bins
-	cargo build --release --locked -p memberd-ring --example simulate
+	cargo build --release --locked -p memberd-membership --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
 
 # memberd beside Serf, in network namespaces: the README's table and plots. As root; three quarters of an hour. With clustershell, nftables, openssh-server, pdsh

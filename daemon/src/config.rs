@@ -14,7 +14,7 @@ use crate::seal::keyring::SealingKeys;
 use crate::search::journal::JOURNALCTL;
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
-use memberd_ring::{GroupSettings, Name, Tags};
+use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{GlobError, Offer};
 use std::fmt;
 use std::fs::File;

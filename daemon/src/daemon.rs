@@ -25,7 +25,7 @@ use crate::time::Clocks;
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use memberd_control::socket::Access;
-use memberd_ring::{Incarnation, Node, Settings};
+use memberd_membership::{Incarnation, Node, Settings};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;

@@ -1,7 +1,7 @@
 //! Keeps the state on disk up to date without the protocol loop waiting for the disk.
 
 use crate::state::{Remembered, State, StateDir, StateError};
-use memberd_ring::{Identity, Incarnation};
+use memberd_membership::{Identity, Incarnation};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;

@@ -2,8 +2,8 @@
 //! greps over its logs.
 //!
 //! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the
-//! crate `memberd-ring`) and drives it over UDP; `peer` is the TCP side; `seal` keeps strangers out
-//! of both; `control` and `handler` serve `memberctl`; `search` greps.
+//! crate `memberd-membership`) and drives it over UDP; `peer` is the TCP side; `seal` keeps
+//! strangers out of both; `control` and `handler` serve `memberctl`; `search` greps.
 
 pub mod accept;
 pub mod config;

@@ -1,5 +1,5 @@
 //! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's
-//! [`memberd_ring::Node`], on a thread of its own.
+//! [`memberd_membership::Node`], on a thread of its own.
 
 mod address;
 mod calls;
@@ -19,8 +19,8 @@ pub use traffic::{ByKind, Totals};
 use memberd_control::message::{
     Change, EventRecord, EventsFrom, MissedRecord, RingPart, StatusReport,
 };
-use memberd_ring::join::JoinError;
-use memberd_ring::{Identity, Tags};
+use memberd_membership::join::JoinError;
+use memberd_membership::{Identity, Tags};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};

@@ -4,8 +4,8 @@
 //! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by
 //! [`datagram`], for one life of their receiver ([`lives`]), which takes each once ([`replay`]);
 //! connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away. What it all
-//! looks like on the wire, and why a nonce is never used twice, is in `daemon/ring/PROTOCOL.md`;
-//! what it protects from, in `SECURITY.md` beside that.
+//! looks like on the wire, and why a nonce is never used twice, is in
+//! `daemon/membership/PROTOCOL.md`; what it protects from, in `SECURITY.md` beside that.
 
 pub mod datagram;
 pub mod edge;

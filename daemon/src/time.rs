@@ -1,7 +1,7 @@
 //! This machine's two clocks, as the protocol takes them.
 
-use memberd_ring::time::millis;
-use memberd_ring::{Instant, Now, WallTime};
+use memberd_membership::time::millis;
+use memberd_membership::{Instant, Now, WallTime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The monotonic clock counted from the daemon's start, and the wall clock.

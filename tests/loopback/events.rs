@@ -2,10 +2,10 @@
 
 use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, Reply, Request};
 use memberd_control::socket::read_only;
-use memberd_ring::clock::SentAt;
-use memberd_ring::list::{Claim, Update};
-use memberd_ring::message::{Body, Message};
-use memberd_ring::{Identity, Incarnation, Name, WallTime, wire};
+use memberd_membership::clock::SentAt;
+use memberd_membership::list::{Claim, Update};
+use memberd_membership::message::{Body, Message};
+use memberd_membership::{Identity, Incarnation, Name, WallTime, wire};
 use memberd_tests::control::reply;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds, stretched};

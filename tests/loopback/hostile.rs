@@ -3,7 +3,7 @@
 
 use memberd_control::frame::encode;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Request};
-use memberd_ring::{Instant as Mono, Name, Node, Now, Settings, WallTime};
+use memberd_membership::{Instant as Mono, Name, Node, Now, Settings, WallTime};
 use memberd_tests::proc::peak_kib;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, Followers};

@@ -184,8 +184,8 @@ fn documents() -> Vec<(PathBuf, String)> {
         "README.md",
         "packaging/OPERATIONS.md",
         "packaging/ansible/README.md",
-        "daemon/ring/PROTOCOL.md",
-        "daemon/ring/SECURITY.md",
+        "daemon/membership/PROTOCOL.md",
+        "daemon/membership/SECURITY.md",
         "daemon/search/README.md",
         "daemon/search/BENCH.md",
         "daemon/fuzz/README.md",
@@ -229,7 +229,7 @@ fn every_target_example_and_file_that_a_document_names_is_there() {
             }
             if let Some((_, example)) = line.split_once(" --example ") {
                 let example = example.split_whitespace().next().unwrap_or_default();
-                let places = ["daemon/ring/examples", "daemon/examples", "tests/examples"]
+                let places = ["daemon/membership/examples", "daemon/examples", "tests/examples"]
                     .map(|place| repository().join(place));
                 assert!(
                     places.iter().any(|place| place.join(format!("{example}.rs")).exists()),

@@ -30,7 +30,7 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
-/// The simulator, an example of `memberd-ring`.
+/// The simulator, an example of `memberd-membership`.
 ///
 /// # Panics
 /// When it was not built.

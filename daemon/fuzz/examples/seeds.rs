@@ -11,7 +11,7 @@ use memberd_control::grep::{
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
-use memberd_ring::{Incarnation, Name, Node, Settings, wire};
+use memberd_membership::{Incarnation, Name, Node, Settings, wire};
 use serde::Serialize;
 use std::fs;
 use std::io;

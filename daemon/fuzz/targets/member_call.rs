@@ -11,7 +11,7 @@ use memberd::search::reply::{PeerReply, Replies};
 use memberd::search::serve::serve;
 use memberd_control::grep::GrepRequest;
 use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder};
-use memberd_ring::{Name, Node, Settings};
+use memberd_membership::{Name, Node, Settings};
 use memberd_search::Offer;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

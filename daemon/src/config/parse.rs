@@ -5,7 +5,7 @@ use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, limits};
 use crate::log::Level;
-use memberd_ring::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
+use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::Offer;
 use std::collections::BTreeMap;
 use std::io;

@@ -6,7 +6,7 @@ use crate::control::client::{Client, ClientError};
 use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
 use memberd_control::message::{RefusalKind, Reply};
-use memberd_ring::join::{JoinError, Refusal};
+use memberd_membership::join::{JoinError, Refusal};
 
 /// The most introducers that can be named.
 const MOST: usize = 64;

@@ -114,7 +114,7 @@ mod tests {
             ("memberd::peer::listener", Level::Debug),
             ("memberd::peer", Level::Debug),
             ("memberd::membership::task", Level::Info),
-            ("memberd_ring::node", Level::Info),
+            ("memberd_membership::node", Level::Info),
             ("mio::poll", Level::Warn),
         ] {
             assert_eq!(filter.level_of(module), level, "{module}");

@@ -164,13 +164,16 @@ mod tests {
         written(Record::line, log)
     }
 
-    fn joined() -> memberd_ring::MemberEvent {
-        let member = memberd_ring::Identity {
-            name: memberd_ring::Name::new("vm3").unwrap(),
+    fn joined() -> memberd_membership::MemberEvent {
+        let member = memberd_membership::Identity {
+            name: memberd_membership::Name::new("vm3").unwrap(),
             address: "192.0.2.13:8946".parse().unwrap(),
-            incarnation: memberd_ring::Incarnation(1_763_688_033_123),
+            incarnation: memberd_membership::Incarnation(1_763_688_033_123),
         };
-        memberd_ring::MemberEvent { member, kind: memberd_ring::MemberEventKind::Joined }
+        memberd_membership::MemberEvent {
+            member,
+            kind: memberd_membership::MemberEventKind::Joined,
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! node.
 
 use crate::peer::call::Caller;
-use memberd_ring::Call;
-use memberd_ring::join::{CALL_TIMEOUT, CallId};
+use memberd_membership::Call;
+use memberd_membership::join::{CALL_TIMEOUT, CallId};
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 

@@ -3,7 +3,7 @@
 use super::traffic::Totals;
 use crate::metrics::histogram::Histogram;
 use memberd_control::message::StatusReport;
-use memberd_ring::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
+use memberd_membership::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
 use std::time::Duration;
 
 /// Around the failure timeout, up to the promise for every list.

@@ -3,9 +3,9 @@
 use crate::time::Anchor;
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
 use memberd_control::tags::Tags;
-use memberd_ring::list::{Entry, Evidence, Standing};
-use memberd_ring::tags::VersionedTags;
-use memberd_ring::{Identity, MemberEvent, MemberEventKind, Name, Node, Now};
+use memberd_membership::list::{Entry, Evidence, Standing};
+use memberd_membership::tags::VersionedTags;
+use memberd_membership::{Identity, MemberEvent, MemberEventKind, Name, Node, Now};
 use std::sync::Arc;
 
 /// The list as it was at one moment. The entries are shared: that many clients keep one while they
@@ -99,8 +99,8 @@ fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_ring::list::{Claim, List, Update};
-    use memberd_ring::{Incarnation, Instant, Settings, WallTime};
+    use memberd_membership::list::{Claim, List, Update};
+    use memberd_membership::{Incarnation, Instant, Settings, WallTime};
 
     #[test]
     fn a_list_that_is_kept_for_a_client_shares_its_entries_with_the_nodes() {

@@ -4,9 +4,9 @@
 use super::address;
 use super::traffic::Traffic;
 use memberd_control::message::{NeighbourRecord, StatusReport};
-use memberd_ring::list::Standing;
-use memberd_ring::node::{Neighbour, PhaseName};
-use memberd_ring::{Node, Now, time::millis};
+use memberd_membership::list::Standing;
+use memberd_membership::node::{Neighbour, PhaseName};
+use memberd_membership::{Node, Now, time::millis};
 use std::time::Duration;
 
 /// Loss is worth a word from here on: three times what a bad but usable network has.
@@ -185,7 +185,7 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourRecord], now: Now) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_ring::{Identity, Incarnation, Name};
+    use memberd_membership::{Identity, Incarnation, Name};
 
     fn neighbour(number: u16, offset: i64) -> Neighbour {
         let name = Name::new(&format!("vm{number}")).unwrap();

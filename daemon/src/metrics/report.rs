@@ -7,7 +7,7 @@ use crate::handler::greps::GrepCounts;
 use crate::membership::{Command, Ended, Measured};
 use crate::search::Work;
 use memberd_control::message::{NeighbourRecord, StatusReport};
-use memberd_ring::Counters;
+use memberd_membership::Counters;
 
 /// All that is measured, now.
 ///

@@ -5,8 +5,8 @@
 //! 0x01 | key id (4) | number (5) | ciphertext of the array | incarnation (6) | tag (16)
 //! ```
 //!
-//! In the clear a datagram is an array and the sender's incarnation ([`memberd_ring::wire`]). The
-//! array is encrypted; the incarnation stays as it is, since the receiver needs it for that.
+//! In the clear a datagram is an array and the sender's incarnation ([`memberd_membership::wire`]).
+//! The array is encrypted; the incarnation stays as it is, since the receiver needs it for that.
 //!
 //! It is for one life of its receiver. One that begins with 0x02 is for whoever lives at its
 //! address, and is only a greeting. A greeting and its answer have no array.
@@ -23,8 +23,8 @@ use super::{GREETING, SEALED};
 use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
 use memberd_control::keyring::KeyId;
-use memberd_ring::Incarnation;
-use memberd_ring::message::MAX_DATAGRAM;
+use memberd_membership::Incarnation;
+use memberd_membership::message::MAX_DATAGRAM;
 use std::net::{IpAddr, SocketAddr};
 use zeroize::Zeroizing;
 
@@ -303,9 +303,9 @@ const ASSOCIATED: usize = HEADER + INCARNATION + ADDRESS + 8;
 mod tests {
     use super::*;
     use crate::seal::tests::keys;
-    use memberd_ring::clock::SentAt;
-    use memberd_ring::message::{Body, Message};
-    use memberd_ring::{WallTime, wire};
+    use memberd_membership::clock::SentAt;
+    use memberd_membership::message::{Body, Message};
+    use memberd_membership::{WallTime, wire};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::time::Instant;

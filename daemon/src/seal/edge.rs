@@ -5,7 +5,7 @@ use super::datagram::{CannotSeal, Opened, Opener, Sealer};
 use super::lives::{For, Others};
 use super::refusal::Refusal;
 use super::{GREETING, SEALED, Seal};
-use memberd_ring::Incarnation;
+use memberd_membership::Incarnation;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

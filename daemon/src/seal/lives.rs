@@ -5,7 +5,7 @@
 //! of one, at those it knocks at, it first greets whoever lives there, and says what it has to say
 //! when that one answers: see [`Others`].
 
-use memberd_ring::Incarnation;
+use memberd_membership::Incarnation;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 const SOURCES: [&str; 11] = [
     "daemon/Cargo.toml",
     "daemon/src",
-    "daemon/ring/src",
+    "daemon/membership/src",
     "daemon/search/src",
     "daemon/control/src",
     "ctl/src",

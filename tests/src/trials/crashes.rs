@@ -3,7 +3,7 @@
 use super::rest;
 use crate::Fleet;
 use crate::follow::Noticed;
-use memberd_ring::GroupSettings;
+use memberd_membership::GroupSettings;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 

@@ -6,10 +6,10 @@
 mod world;
 
 use ciborium::Value;
-use memberd_ring::join::{CallReply, CallRequest, Refusal};
-use memberd_ring::message::{Body, Message};
-use memberd_ring::settings::PROTOCOL_VERSION;
-use memberd_ring::wire::{self, DecodeError};
+use memberd_membership::join::{CallReply, CallRequest, Refusal};
+use memberd_membership::message::{Body, Message};
+use memberd_membership::settings::PROTOCOL_VERSION;
+use memberd_membership::wire::{self, DecodeError};
 use world::prelude::*;
 
 /// The bytes of hexadecimal digits, with remarks behind `#`.

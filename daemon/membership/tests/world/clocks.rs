@@ -1,7 +1,7 @@
 //! The machines' clocks, and how they err.
 
 use super::{EPOCH_WALL, Machine, World};
-use memberd_ring::{Instant, Now, WallTime};
+use memberd_membership::{Instant, Now, WallTime};
 use std::time::Duration;
 
 /// How fast a machine's two clocks run.

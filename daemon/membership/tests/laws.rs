@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "strategies unwrap what they made themselves")]
 
-use memberd_ring::clock::SentAt;
-use memberd_ring::digest::Digest;
-use memberd_ring::join::{CallReply, CallRequest};
-use memberd_ring::list::{Claim, Evidence, List, MAX_ENTRIES, Update};
-use memberd_ring::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
-use memberd_ring::summary::Summary;
-use memberd_ring::tags::{TagKey, TagValue, Tags, VersionedTags};
-use memberd_ring::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
-use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
+use memberd_membership::clock::SentAt;
+use memberd_membership::digest::Digest;
+use memberd_membership::join::{CallReply, CallRequest};
+use memberd_membership::list::{Claim, Evidence, List, MAX_ENTRIES, Update};
+use memberd_membership::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
+use memberd_membership::summary::Summary;
+use memberd_membership::tags::{TagKey, TagValue, Tags, VersionedTags};
+use memberd_membership::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
+use memberd_membership::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! What a fleet costs and how soon it notices crashes: for the examples.
 
 use super::{Network, World, name};
-use memberd_ring::{Name, Settings};
+use memberd_membership::{Name, Settings};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};

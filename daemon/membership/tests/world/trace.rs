@@ -3,7 +3,7 @@
 
 use super::environment::SEED;
 use super::{Seen, World};
-use memberd_ring::Event;
+use memberd_membership::Event;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl World {
             let phase = machine.node.as_ref().map_or("down", |node| node.phase().as_str());
             let up = self.up_in_list(i);
             let names: Vec<&str> =
-                up.iter().take(MEMBERS).map(memberd_ring::Name::as_str).collect();
+                up.iter().take(MEMBERS).map(memberd_membership::Name::as_str).collect();
             let last = machine.last.map_or(0, |last| last.0);
             let _ = writeln!(
                 text,
@@ -97,13 +97,13 @@ impl World {
             Some(test) if test != "main" => {
                 let binary = program.rsplit_once('-').map_or(program, |(binary, _)| binary);
                 format!(
-                    "{SEED}={seed} cargo test -p memberd-ring --test {binary} -- --exact {test}"
+                    "{SEED}={seed} cargo test -p memberd-membership --test {binary} -- --exact {test}"
                 )
             }
             _ => {
                 let arguments: Vec<String> = std::env::args().skip(1).collect();
                 format!(
-                    "cargo run --release -p memberd-ring --example {program} -- {} # seed {seed}",
+                    "cargo run --release -p memberd-membership --example {program} -- {} # seed {seed}",
                     arguments.join(" ")
                 )
             }

@@ -2,9 +2,9 @@
 
 use super::queue::Planned;
 use super::{Happening, Seen, World};
-use memberd_ring::join::CALL_TIMEOUT;
-use memberd_ring::message::MAX_DATAGRAM;
-use memberd_ring::{Call, Event, Incarnation};
+use memberd_membership::join::CALL_TIMEOUT;
+use memberd_membership::message::MAX_DATAGRAM;
+use memberd_membership::{Call, Event, Incarnation};
 use std::time::Duration;
 
 impl World {

@@ -4,11 +4,11 @@
 
 mod world;
 
-use memberd_ring::clock::SentAt;
-use memberd_ring::join::{CallReply, JoinError};
-use memberd_ring::list::{Claim, Evidence, Update};
-use memberd_ring::message::{Body, Message, pack};
-use memberd_ring::{Node, Now, wire};
+use memberd_membership::clock::SentAt;
+use memberd_membership::join::{CallReply, JoinError};
+use memberd_membership::list::{Claim, Evidence, Update};
+use memberd_membership::message::{Body, Message, pack};
+use memberd_membership::{Node, Now, wire};
 use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.

@@ -26,9 +26,9 @@ mod trace;
 
 pub use network::Network;
 
-use memberd_ring::join::CallId;
-use memberd_ring::list::{Claim, List, Update};
-use memberd_ring::{
+use memberd_membership::join::CallId;
+use memberd_membership::list::{Claim, List, Update};
+use memberd_membership::{
     Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings, Tags,
 };
 use queue::Planned;

@@ -1,7 +1,7 @@
 //! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of a
 //! rumour, and of a list of ten thousand.
 //!
-//! `cargo bench -p memberd-ring`
+//! `cargo bench -p memberd-membership`
 
 #![allow(
     clippy::unwrap_used,
@@ -9,10 +9,12 @@
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use memberd_ring::clock::SentAt;
-use memberd_ring::list::{Claim, List, Update};
-use memberd_ring::message::{Body, MAX_DATAGRAM, Message};
-use memberd_ring::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime, wire};
+use memberd_membership::clock::SentAt;
+use memberd_membership::list::{Claim, List, Update};
+use memberd_membership::message::{Body, MAX_DATAGRAM, Message};
+use memberd_membership::{
+    Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime, wire,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! What must hold at every moment, checked each 100 ms of virtual time while a world runs.
 
 use super::World;
-use memberd_ring::digest::Digest;
-use memberd_ring::list::{Entry, List, Standing};
-use memberd_ring::node::PhaseName;
-use memberd_ring::{Incarnation, Name, topology};
+use memberd_membership::digest::Digest;
+use memberd_membership::list::{Entry, List, Standing};
+use memberd_membership::node::PhaseName;
+use memberd_membership::{Incarnation, Name, topology};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 
 pub use super::environment::{is_chosen, long, seeds};
 pub use super::{Network, World, address, first_life, ms, name, whole_list};
-pub use memberd_ring::{Event, GroupSettings, Identity, Incarnation, Instant, Settings};
+pub use memberd_membership::{Event, GroupSettings, Identity, Incarnation, Instant, Settings};
 pub use std::time::Duration;
 
 pub const SECOND: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! The network between the machines: what it loses, doubles, delays and cuts.
 
 use super::{Happening, World, address};
-use memberd_ring::message::Body;
-use memberd_ring::wire;
+use memberd_membership::message::Body;
+use memberd_membership::wire;
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

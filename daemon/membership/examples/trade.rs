@@ -2,13 +2,13 @@
 //! failed, for how long one may be stopped, and how soon crashes are seen. Prints a table in
 //! Markdown and draws `plots/interval.svg`.
 //!
-//! `cargo run --release -p memberd-ring --example trade`
+//! `cargo run --release -p memberd-membership --example trade`
 
 #[path = "../tests/world/mod.rs"]
 mod world;
 
 use clap::Parser;
-use memberd_ring::{GroupSettings, Settings};
+use memberd_membership::{GroupSettings, Settings};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;

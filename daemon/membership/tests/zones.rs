@@ -12,10 +12,10 @@
 
 mod world;
 
-use memberd_ring::list::{Claim, Entry, List, Update};
-use memberd_ring::tags::VersionedTags;
-use memberd_ring::topology::{self, LARGEST};
-use memberd_ring::{Identity, Incarnation, Instant, Name, TagKey, TagValue, Tags};
+use memberd_membership::list::{Claim, Entry, List, Update};
+use memberd_membership::tags::VersionedTags;
+use memberd_membership::topology::{self, LARGEST};
+use memberd_membership::{Identity, Incarnation, Instant, Name, TagKey, TagValue, Tags};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

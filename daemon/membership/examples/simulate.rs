@@ -1,13 +1,14 @@
 //! Plans a fleet: runs a simulated one through crashes, or a split, a mass join or a stall, and
 //! reports how soon lists are right and what it costs.
 //!
-//! `cargo run --release -p memberd-ring --example simulate -- --members 1000 --crash 4 --loss 0.1`
+//! `cargo run --release -p memberd-membership --example simulate -- --members 1000 --crash 4 --loss
+//! 0.1`
 
 #[path = "../tests/world/mod.rs"]
 mod world;
 
 use clap::Parser;
-use memberd_ring::{Event, GroupSettings, Settings};
+use memberd_membership::{Event, GroupSettings, Settings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use world::measure::{Measured, Plan, measure, quantile};
