@@ -8,12 +8,16 @@
 //! differs from GNU grep, and why, is listed in `README.md`.
 
 mod files;
+mod follow;
 mod line;
+mod merge;
 mod output;
 mod pattern;
 mod print;
 mod query;
 mod run;
+mod scan;
+mod schedule;
 mod search;
 mod time;
 
@@ -23,6 +27,7 @@ pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use print::{Colors, Sgr};
 pub use query::{Binary, Characters, Print, Query, Syntax};
-pub use run::{LongLines, Plan, Window};
+pub use scan::LongLines;
+pub use schedule::{Plan, Window};
 pub use search::{Search, Totals};
 pub use time::{Times, Zone};

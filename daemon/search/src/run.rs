@@ -1,50 +1,19 @@
 //! Runs a compiled query over files.
 
-mod assembly;
-mod block;
-mod failure;
-mod follow;
-mod follow_stream;
-mod followed;
-mod in_memory;
-mod long_lines;
-mod merge;
-mod part_sink;
-mod parts;
-mod places;
-mod plan;
-mod queue;
-mod range;
-mod reader;
-mod sink;
-mod source;
-mod stream;
-#[cfg(test)]
-mod tests;
-mod threads;
-mod timed;
-mod units;
-mod window;
-mod work;
-mod worker;
-
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::files::{Narrow, Offer, OfferedFile};
+use crate::follow::follow;
+use crate::merge::merge;
 use crate::output::Output;
 use crate::pattern::Budget;
+use crate::schedule::{Assembly, Broken, Plan, Units, Work, apart, no_thread};
 use crate::search::{Search, Totals};
-use assembly::Assembly;
-pub use long_lines::LongLines;
-pub use plan::{Plan, Window};
-use threads::{Broken, apart};
-use units::Units;
-use work::Work;
 
 /// How large the parts are in which files are searched side by side. Where a third of the lines are
 /// printed, one gives one chunk of output.
-const BLOCK_BYTES: u64 = 384 * 1024;
+pub(crate) const BLOCK_BYTES: u64 = 384 * 1024;
 
 impl Search {
     /// Searches `files` as [`Search::run_with`] does, by the default plan.
@@ -90,13 +59,13 @@ impl Search {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let work = Work { search: self, plan, machine, files: &[], cancel, budget: &budget };
-        let totals = apart(output, |found| follow::follow(&work, offer, narrow, found));
+        let totals = apart(output, |found| follow(&work, offer, narrow, found));
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
     /// Searches with files cut into blocks of about that size, where they may be; without a size,
     /// all as a whole.
-    fn run_in_blocks(
+    pub(crate) fn run_in_blocks(
         &self,
         block_bytes: Option<u64>,
         plan: &Plan,
@@ -110,7 +79,7 @@ impl Search {
         let files = if self.query.selects_nothing() { &[] } else { files };
         let work = Work { search: self, plan, machine, files, cancel, budget: &budget };
         if plan.by_time && self.query.prints_lines() {
-            let totals = apart(output, |found| merge::merge(&work, found));
+            let totals = apart(output, |found| merge(&work, found));
             return Totals { elapsed: started.elapsed(), ..totals };
         }
         let block_bytes = block_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());
@@ -120,7 +89,7 @@ impl Search {
         let interrupted = match done {
             Ok(()) => false,
             Err(Broken::Stopped) => true,
-            Err(Broken::NoThread(reason)) => assembly.broken(&threads::no_thread(&reason)).is_err(),
+            Err(Broken::NoThread(reason)) => assembly.broken(&no_thread(&reason)).is_err(),
         };
         Totals { interrupted, elapsed: started.elapsed(), ..assembly.totals() }
     }

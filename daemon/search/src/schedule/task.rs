@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::block::Blocks;
 use crate::files::{Compression, OfferedFile, Opened, reason};
+use crate::scan::Blocks;
 
 /// A part of the work.
 #[derive(Debug)]

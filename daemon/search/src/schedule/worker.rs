@@ -7,20 +7,16 @@ use std::sync::mpsc::Receiver;
 
 use grep_searcher::Searcher;
 
-use super::block::{Blocks, Buffer};
-use super::failure::Failure;
-use super::in_memory::InMemory;
-use super::long_lines::Claim;
-use super::places::{Before, Places};
-use super::reader::{BoundedReader, ClaimingReader};
-use super::sink::{Ended, LineSink};
-use super::source::Source;
-use super::units::{Part, Unit};
-use super::work::Work;
+use super::job::Work;
+use super::task::{Part, Unit};
 use crate::files::{Compression, OfferedFile, Opened};
 use crate::output::{Output, Stopped};
 use crate::pattern::Engine;
 use crate::print::{Chunk, Printer};
+use crate::scan::{
+    Before, Blocks, BoundedReader, Buffer, Claim, ClaimingReader, Ended, Failure, InMemory,
+    LineSink, Places, Source,
+};
 use crate::time::Zone;
 
 /// What was found in a unit.

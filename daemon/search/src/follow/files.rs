@@ -14,18 +14,12 @@ use std::sync::mpsc::SyncSender;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::block::Buffer;
-use super::failure::Failure;
-use super::followed::Followed;
-use super::in_memory::InMemory;
-use super::part_sink::PartSink;
-use super::places::Before;
-use super::queue::Piece;
-use super::sink::Ended;
-use super::work::Work;
+use super::file::Followed;
 use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
 use crate::output::{Output, Stopped};
 use crate::print::{Chunk, Printer};
+use crate::scan::{Before, Buffer, Ended, Failure, InMemory, PartSink};
+use crate::schedule::{Piece, Work};
 use crate::search::Totals;
 
 /// The most files that are followed at once: so many are open.

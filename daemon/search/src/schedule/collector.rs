@@ -1,12 +1,12 @@
 //! Puts together what the parts of files gave, in order: counts, names, messages and separators.
 
-use super::failure::Failure;
 use super::worker::Outcome;
 use crate::files::OfferedFile;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
 use crate::query::{Binary, Print};
+use crate::scan::Failure;
 use crate::search::{Search, Totals};
 
 /// Whether there is more to do.

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
-use super::plan::Window;
+use crate::schedule::Window;
 use crate::time::Times;
 
 /// Smaller files are read from end to end.

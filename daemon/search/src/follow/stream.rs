@@ -5,15 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::failure::Failure;
-use super::followed::MAX_FOLLOWED_LINE;
-use super::in_memory::InMemory;
-use super::part_sink::{PartSink, SoFar};
-use super::places::{Before, Places};
-use super::sink::Ended;
+use super::file::MAX_FOLLOWED_LINE;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::Printer;
+use crate::scan::{Before, Ended, Failure, InMemory, PartSink, Places, SoFar};
 use crate::search::{Search, Totals};
 
 /// How much is read at once.

@@ -6,11 +6,11 @@ use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::places::{Before, Places};
-use super::plan::Window;
-use super::range;
-use super::window::WindowReader;
+use super::positions::{Before, Places};
+use super::time_range;
+use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened};
+use crate::schedule::Window;
 use crate::search::Search;
 use crate::time::{Times, Zone};
 
@@ -78,7 +78,7 @@ impl<'r> Source<'r> {
         let line_end = search.line_end();
         let mut times = Times::new(zone, modified);
         let part = match compression {
-            None => range::find(&file, size, line_end, window, &mut times)?,
+            None => time_range::find(&file, size, line_end, window, &mut times)?,
             Some(_) => None,
         };
         let reader = match part {

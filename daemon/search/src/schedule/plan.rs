@@ -1,9 +1,8 @@
 //! How a search is run: over which time, in which order, and with how much effort.
 
+use crate::scan::LongLines;
 use std::num::NonZero;
 use std::thread::available_parallelism;
-
-use super::long_lines::LongLines;
 
 /// How a run goes about its files.
 #[derive(Debug, Clone)]

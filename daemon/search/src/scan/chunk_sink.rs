@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
-use super::places::Places;
-use super::sink::{Ended, LineSink};
+use super::line_sink::{Ended, LineSink};
+use super::positions::Places;
 use crate::line::{Line, Role};
 use crate::print::Printer;
 use crate::query::Query;

@@ -8,11 +8,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{BLOCK_BYTES, Plan, Totals};
+use super::Plan;
 use crate::files::{Narrow, Offer, OfferedFile};
 use crate::output::{Output, Stopped};
 use crate::print::Colors;
 use crate::query::{Binary, Print, Query, Syntax};
+use crate::run::BLOCK_BYTES;
+use crate::search::Totals;
 
 /// Everything that came, in order.
 #[derive(Default, Debug, PartialEq, Eq)]

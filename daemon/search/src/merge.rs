@@ -16,19 +16,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use super::failure::Failure;
-use super::in_memory::InMemory;
-use super::part_sink::{PartSink, SoFar};
-use super::parts::Parts;
-use super::places::{Before, Places};
-use super::queue::{Piece, Timed};
-use super::sink::Ended;
-use super::source::Source;
-use super::timed::{LineTimes, TimedSink};
-use super::work::Work;
 use crate::files::{Compression, OfferedFile};
 use crate::output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
 use crate::print::{Chunk, Printer};
+use crate::scan::{
+    Before, Ended, Failure, InMemory, LineTimes, PartSink, Parts, Places, SoFar, Source, TimedSink,
+};
+use crate::schedule::{Piece, Timed, Work};
 use crate::search::Totals;
 use crate::time::{Times, Zone};
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
+use super::bounded_reader::GROWTH_LIMIT;
 use super::long_lines::TooLong;
-use super::reader::GROWTH_LIMIT;
 use crate::line::LONG_LINE_BYTES;
 
 /// How much is read at once.

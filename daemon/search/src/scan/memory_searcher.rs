@@ -2,7 +2,7 @@
 
 use grep_searcher::{BinaryDetection, Searcher, Sink};
 
-use super::sink::Ended;
+use super::line_sink::Ended;
 use crate::pattern::{Budget, Engine};
 use crate::search::Search;
 

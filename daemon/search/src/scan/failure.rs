@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
+use super::chunk_sink::MAX_HELD_BYTES;
 use super::long_lines::TooLong;
-use super::part_sink::MAX_HELD_BYTES;
 use crate::files::{DecompressError, reason};
 use crate::pattern::MatchFailure;
 

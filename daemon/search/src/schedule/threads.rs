@@ -13,14 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 use std::time::Duration;
 
-use super::assembly::{Assembly, Next};
-use super::block::Blocks;
-use super::queue::{Piece, Queue};
-use super::units::{Unit, Units};
-use super::work::Work;
+use super::collector::{Assembly, Next};
+use super::event::{Piece, Queue};
+use super::job::Work;
+use super::task::{Unit, Units};
 use super::worker::Worker;
 use crate::files::reason;
 use crate::output::{Output, Stopped};
+use crate::scan::Blocks;
 use crate::search::Totals;
 use crate::time::Zone;
 

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
-use super::part_sink::PartSink;
-use super::sink::Ended;
+use super::chunk_sink::PartSink;
+use super::line_sink::Ended;
 use crate::output::NO_TIME;
 use crate::print::Printer;
 use crate::time::Times;

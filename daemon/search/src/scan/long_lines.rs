@@ -56,7 +56,7 @@ impl From<TooLong> for io::Error {
 }
 
 impl LongLines {
-    pub(super) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Room> {
+    pub(crate) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Room> {
         let since = Instant::now();
         // Whoever panicked with the lock has left what it guards as it was.
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +81,7 @@ impl LongLines {
 
 /// The room, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Room(LongLines);
+pub(crate) struct Room(LongLines);
 
 impl Drop for Room {
     fn drop(&mut self) {

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::bounded_reader::BoundedReader;
+use super::chunk_reader::Parts;
+use super::chunk_sink::{PartSink, SoFar};
 use super::failure::Failure;
-use super::in_memory::InMemory;
-use super::part_sink::{PartSink, SoFar};
-use super::parts::Parts;
-use super::places::{Before, Places};
-use super::reader::BoundedReader;
-use super::sink::{Ended, LineSink};
-use super::timed::{LineTimes, TimedSink};
+use super::line_sink::{Ended, LineSink};
+use super::line_times::{LineTimes, TimedSink};
+use super::memory_searcher::InMemory;
+use super::positions::{Before, Places};
 use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{Chunk, Printer};
@@ -73,7 +73,7 @@ impl Search {
 
     /// Has a stream searched, unless nothing is selected of any, with what prints it as of a file
     /// of that name; `totals` are added to.
-    pub(super) fn print_stream(
+    pub(crate) fn print_stream(
         &self,
         machine: &str,
         name: &str,
@@ -174,7 +174,7 @@ impl Search {
     }
 
     /// Prints what comes at a stream's end, and says what ended it too early.
-    pub(super) fn end(
+    pub(crate) fn end(
         &self,
         name: &str,
         ended: Result<(), Ended>,

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::places::{Before, Places};
-use super::plan::Window;
+use super::positions::{Before, Places};
+use crate::schedule::Window;
 use crate::time::Times;
 
 /// How much is looked at at once.

@@ -5,11 +5,8 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::block::Buffer;
-use super::part_sink::SoFar;
-use super::places::{Before, Places};
-use super::source::count_lines;
 use crate::files::{Compression, OfferedFile, Opened};
+use crate::scan::{Before, Buffer, Places, SoFar, count_lines};
 use crate::search::Search;
 
 /// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it

@@ -1,0 +1,29 @@
+//! Searches the text of one file: opens it, reads it within bounds, and finds the lines in it.
+
+mod bounded_reader;
+mod chunk_reader;
+mod chunk_sink;
+mod chunked_file;
+mod failure;
+mod line_sink;
+mod line_times;
+mod long_lines;
+mod memory_searcher;
+mod positions;
+mod source;
+mod stream;
+mod time_range;
+mod window_reader;
+
+pub(crate) use bounded_reader::{BoundedReader, ClaimingReader};
+pub(crate) use chunk_reader::Parts;
+pub(crate) use chunk_sink::{PartSink, SoFar};
+pub(crate) use chunked_file::{Blocks, Buffer};
+pub(crate) use failure::Failure;
+pub(crate) use line_sink::{Ended, LineSink};
+pub(crate) use line_times::{LineTimes, TimedSink};
+pub(crate) use long_lines::Claim;
+pub use long_lines::LongLines;
+pub(crate) use memory_searcher::InMemory;
+pub(crate) use positions::{Before, Places};
+pub(crate) use source::{Source, count_lines};
