@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod connection;
+pub mod convert;
 pub mod door;
 pub mod server;
 pub mod socket;

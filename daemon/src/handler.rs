@@ -18,6 +18,7 @@ use crate::control::door::Door;
 use crate::membership::{Kinds, Scope};
 use context::Context;
 use memberd_control::message::Request;
+use memberd_membership::WallTime;
 
 /// Carries out a request that is allowed.
 ///
@@ -38,14 +39,13 @@ pub async fn handle(
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
         Request::EventsFrom(from) => {
-            events::handle_from(from, Scope::endless(Kinds::Standings), client, door, context).await
+            events::handle_from(from, Scope::endless(Kinds::Liveness), client, door, context).await
         }
         Request::Changes(from) => {
-            events::handle_from(from, Scope::endless(Kinds::Everything), client, door, context)
-                .await
+            events::handle_from(from, Scope::endless(Kinds::All), client, door, context).await
         }
         Request::ChangesUntil { from, until } => {
-            let scope = Scope { kinds: Kinds::Everything, until: Some(until) };
+            let scope = Scope { kinds: Kinds::All, until: Some(WallTime(until)) };
             events::handle_from(from, scope, client, door, context).await
         }
         Request::Metrics => metrics::handle(client, context).await,

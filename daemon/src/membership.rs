@@ -5,22 +5,21 @@ mod address;
 mod calls;
 mod history;
 mod measure;
-mod record;
+mod member;
 mod status;
 mod task;
 pub mod thread;
 mod traffic;
 
+pub use history::{Begin, Past};
 pub use measure::{Events, Measured};
-pub use record::{Snapshot, event_record, member_record, tag_record, tagged_record};
+pub use member::{ChangeKind, Liveness, Member, MemberChange, Snapshot};
+pub use status::{NeighbourStatus, Ring, Status};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_control::message::{
-    Change, EventRecord, EventsFrom, MissedRecord, RingPart, StatusReport,
-};
 use memberd_membership::join::JoinError;
-use memberd_membership::{Identity, Tags};
+use memberd_membership::{Identity, Tags, WallTime};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -29,7 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub const COMMANDS: usize = 64;
 
 /// How many membership changes a follower may lag behind.
-pub const EVENTS: usize = 1_024;
+pub const CHANGES: usize = 1_024;
 
 /// A request to the task.
 #[derive(Debug)]
@@ -54,12 +53,12 @@ pub enum Command {
     /// How it is doing.
     Status {
         /// The report.
-        reply: oneshot::Sender<Box<StatusReport>>,
+        reply: oneshot::Sender<Box<Status>>,
     },
     /// The ring; none when not in a group.
     Ring {
-        /// All of it, in one part.
-        reply: oneshot::Sender<Option<RingPart>>,
+        /// All of it.
+        reply: oneshot::Sender<Option<Ring>>,
     },
     /// All that is measured.
     Measure {
@@ -69,7 +68,7 @@ pub enum Command {
     /// Some of the remembered membership changes, and those to come.
     Follow {
         /// Which of the remembered.
-        from: EventsFrom,
+        from: Begin,
         /// Which of all changes.
         scope: Scope,
         /// They, and the rest as it happens.
@@ -122,22 +121,22 @@ pub enum JoinFailure {
     Superseded(String),
 }
 
-/// Which changes a follower is told.
+/// Which changes a follower wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     /// Of which kinds.
     pub kinds: Kinds,
-    /// Those before this moment, in milliseconds since the Unix epoch; none is for ever.
-    pub until: Option<u64>,
+    /// Those before this moment; without one there is no end.
+    pub until: Option<WallTime>,
 }
 
 /// Kinds of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinds {
-    /// Who joins, fails and leaves.
-    Standings,
+    /// Members that join, fail and leave.
+    Liveness,
     /// All.
-    Everything,
+    All,
 }
 
 impl Scope {
@@ -146,30 +145,28 @@ impl Scope {
         Scope { kinds, until: None }
     }
 
-    /// Whether this change is told.
-    pub fn includes(self, event: &EventRecord) -> bool {
-        let kind = self.kinds == Kinds::Everything || event.change == Change::Standing;
-        kind && self.until.is_none_or(|until| event.time < until)
+    /// Whether this change is one of them.
+    pub fn includes(self, change: &MemberChange) -> bool {
+        let kind = self.kinds == Kinds::All || change.kind == ChangeKind::Liveness;
+        kind && self.until.is_none_or(|until| change.at < until)
     }
 }
 
 /// Membership changes without a gap between those of the past and those to come.
 #[derive(Debug)]
 pub struct Followed {
-    /// Those that are remembered, the oldest first.
-    pub past: Vec<Arc<EventRecord>>,
-    /// What of the past was wanted and is not remembered.
-    pub missed: Option<MissedRecord>,
-    /// The others, as they happen, of all kinds.
-    pub coming: broadcast::Receiver<Arc<EventRecord>>,
+    /// What is remembered of the past.
+    pub past: Past,
+    /// The changes to come, of all kinds.
+    pub coming: broadcast::Receiver<Arc<MemberChange>>,
 }
 
 /// The way to the task; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    /// Shared, and so small: there is room for all of [`EVENTS`] from the start.
-    events: broadcast::Sender<Arc<EventRecord>>,
+    /// Shared, and so small: room for all of [`CHANGES`] is taken from the start.
+    changes: broadcast::Sender<Arc<MemberChange>>,
 }
 
 /// The task has ended: the daemon is shutting down.
@@ -181,8 +178,8 @@ impl Handle {
     /// A handle, and the ends that the task needs.
     pub fn new() -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        let (events, _) = broadcast::channel(EVENTS);
-        (Handle { commands, events }, receiver)
+        let (changes, _) = broadcast::channel(CHANGES);
+        (Handle { commands, changes }, receiver)
     }
 
     /// Sends a command that has a reply, and waits for it.
@@ -207,12 +204,12 @@ impl Handle {
     }
 
     /// Follows the membership changes from now on, of all kinds.
-    pub fn follow(&self) -> broadcast::Receiver<Arc<EventRecord>> {
-        self.events.subscribe()
+    pub fn follow(&self) -> broadcast::Receiver<Arc<MemberChange>> {
+        self.changes.subscribe()
     }
 
-    fn publish(&self, event: Arc<EventRecord>) {
+    fn publish(&self, change: Arc<MemberChange>) {
         // Nobody may be following.
-        let _ = self.events.send(event);
+        let _ = self.changes.send(change);
     }
 }

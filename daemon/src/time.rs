@@ -34,8 +34,8 @@ impl Clocks {
 #[derive(Debug, Clone, Copy)]
 pub struct Anchor(Now);
 
-/// So many milliseconds the two clocks may drift apart before the wall clock counts as set.
-const DRIFT: u64 = 20;
+/// The two clocks may drift this far apart before the wall clock counts as set.
+const DRIFT_MS: u64 = 20;
 
 impl Anchor {
     /// Both clocks as they are now.
@@ -45,15 +45,16 @@ impl Anchor {
 
     /// Takes the clocks as they are now, if the wall clock was set.
     pub fn keep(&mut self, now: Now) {
-        if self.wall(now.mono).abs_diff(now.wall.0) > DRIFT {
+        if self.wall(now.mono).0.abs_diff(now.wall.0) > DRIFT_MS {
             *self = Anchor(now);
         }
     }
 
-    /// A moment in milliseconds since 1970.
-    pub fn wall(&self, moment: Instant) -> u64 {
+    /// A moment in the wall clock's time; one before 1970 is 1970.
+    pub fn wall(&self, moment: Instant) -> WallTime {
         let Now { mono, wall } = self.0;
-        (wall.0 + millis(moment.since(mono))).saturating_sub(millis(mono.since(moment)))
+        let later_ms = wall.0 + millis(moment.since(mono));
+        WallTime(later_ms.saturating_sub(millis(mono.since(moment))))
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
             assert_eq!(anchor.wall(moment), first);
         }
         anchor.keep(now(9_000_000, 1_763_688_019_000 + 3_600_000));
-        assert!(anchor.wall(moment).abs_diff(first + 3_600_000) <= 1);
-        assert_eq!(Anchor::new(now(9_000_000, 0)).wall(moment), 0, "before 1970 is 1970");
+        assert!(anchor.wall(moment).0.abs_diff(first.0 + 3_600_000) <= 1);
+        assert_eq!(Anchor::new(now(9_000_000, 0)).wall(moment), WallTime(0), "before 1970 is 1970");
     }
 }

@@ -3,9 +3,11 @@
 use super::context::Context;
 use super::refusal::{ended, refused};
 use crate::control::client::{Client, ClientError};
+use crate::control::convert::event_record;
 use crate::control::door::{Door, FOLLOWERS};
-use crate::membership::{Command, Ended, Followed, Kinds, Scope};
-use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, RefusalKind, Reply};
+use crate::membership::{Begin, Command, Ended, Followed, Kinds, MemberChange, Scope};
+use memberd_control::message::{EventsFrom, MissedRecord, RefusalKind, Reply};
+use memberd_membership::WallTime;
 use std::future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,10 +23,10 @@ pub(super) async fn handle(
     context: &Context,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
-    let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Standings));
+    let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Liveness));
     loop {
         match coming.next(client).await {
-            Next::Event(event) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
+            Next::Change(change) => client.send(&Reply::Event(event_record(&change))).await?,
             Next::Missed(missed) => {
                 let message = format!(
                     "{missed} events were missed, since they were read too slowly: follow again"
@@ -47,15 +49,19 @@ pub(super) async fn handle_from(
     context: &Context,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
+    let from = match from {
+        EventsFrom::Since(moment) => Begin::Since(WallTime(moment)),
+        EventsFrom::Last(count) => Begin::Last(count),
+    };
     let followed = context.membership.ask(|reply| Command::Follow { from, scope, reply }).await;
-    let Ok(Followed { past, missed, coming }) = followed else {
+    let Ok(Followed { past, coming }) = followed else {
         return client.send(&ended(Ended)).await;
     };
-    if let Some(missed) = missed {
-        client.send(&Reply::EventsMissed(missed)).await?;
+    if let Some(until) = past.missed_until {
+        client.send(&missed(until, None)).await?;
     }
-    for event in past {
-        client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?;
+    for change in past.changes {
+        client.send(&Reply::Event(event_record(&change))).await?;
     }
     let mut coming = Coming::new(coming, scope);
     let mut missing = None;
@@ -63,16 +69,16 @@ pub(super) async fn handle_from(
         let next = coming.next(client).await;
         // Where the gap ends, once that is known.
         let until = match &next {
-            Next::Event(event) => Some(event.time),
+            Next::Change(change) => Some(change.at),
             Next::Over => scope.until,
             Next::Missed(_) | Next::Ended | Next::ClientGone => None,
         };
         if let (Some(until), Some(count)) = (until, missing) {
-            client.send(&Reply::EventsMissed(MissedRecord { until, count: Some(count) })).await?;
+            client.send(&missed(until, Some(count))).await?;
             missing = None;
         }
         match next {
-            Next::Event(event) => client.send(&Reply::Event(Arc::unwrap_or_clone(event))).await?,
+            Next::Change(change) => client.send(&Reply::Event(event_record(&change))).await?,
             Next::Missed(count) => missing = Some(missing.unwrap_or(0) + count),
             Next::Over => return client.send(&Reply::Done).await,
             Next::Ended => return client.send(&ended(Ended)).await,
@@ -83,7 +89,7 @@ pub(super) async fn handle_from(
 
 /// The changes of a scope, as they happen.
 struct Coming {
-    events: Receiver<Arc<EventRecord>>,
+    changes: Receiver<Arc<MemberChange>>,
     scope: Scope,
     /// When the moment up to which they are wanted has come.
     over: Option<Instant>,
@@ -92,7 +98,7 @@ struct Coming {
 /// What comes next.
 enum Next {
     /// A change.
-    Event(Arc<EventRecord>),
+    Change(Arc<MemberChange>),
     /// So many changes did not fit into the queue.
     Missed(u64),
     /// No more are wanted.
@@ -104,31 +110,31 @@ enum Next {
 }
 
 impl Coming {
-    fn new(events: Receiver<Arc<EventRecord>>, scope: Scope) -> Coming {
+    fn new(changes: Receiver<Arc<MemberChange>>, scope: Scope) -> Coming {
         // Any number of milliseconds fits both clocks.
-        let left = |until| {
+        let left = |WallTime(until): WallTime| {
             (SystemTime::UNIX_EPOCH + Duration::from_millis(until))
                 .duration_since(SystemTime::now())
         };
         Coming {
-            events,
+            changes,
             scope,
             over: scope.until.map(|until| Instant::now() + left(until).unwrap_or(Duration::ZERO)),
         }
     }
 
     async fn next(&mut self, client: &mut Client) -> Next {
-        let Coming { events, scope, over } = self;
+        let Coming { changes, scope, over } = self;
         loop {
-            let event = tokio::select! {
+            let change = tokio::select! {
                 // What has happened is told before the end.
                 biased;
-                event = events.recv() => event,
+                change = changes.recv() => change,
                 () = moment(*over) => return Next::Over,
                 () = client.gone() => return Next::ClientGone,
             };
-            match event {
-                Ok(event) if scope.includes(&event) => return Next::Event(event),
+            match change {
+                Ok(change) if scope.includes(&change) => return Next::Change(change),
                 Ok(_) => {}
                 Err(RecvError::Lagged(count)) => return Next::Missed(count),
                 Err(RecvError::Closed) => return Next::Ended,
@@ -143,6 +149,11 @@ async fn moment(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => future::pending().await,
     }
+}
+
+/// Says that changes before this moment are missing: how many, if that is known.
+fn missed(until: WallTime, count: Option<u64>) -> Reply {
+    Reply::EventsMissed(MissedRecord { until: until.0, count })
 }
 
 fn full() -> Reply {

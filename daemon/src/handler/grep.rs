@@ -47,7 +47,7 @@ pub(super) async fn handle(
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }
     let list = match context.membership.ask(|reply| Command::List { reply }).await {
-        Ok(Some(list)) => list.records().collect::<Vec<_>>(),
+        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };

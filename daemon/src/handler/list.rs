@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::refusal::{ended, not_in_group};
 use crate::control::client::{Client, ClientError};
-use crate::membership::Command;
-use memberd_control::message::{MEMBERS_PER_REPLY, MemberStatus, Reply};
+use crate::control::convert::member_record;
+use crate::membership::{Command, Liveness};
+use memberd_control::message::{MEMBERS_PER_REPLY, Reply};
 
 /// Sends the list in parts, each made when it is sent.
 pub(super) async fn handle(
@@ -17,7 +18,10 @@ pub(super) async fn handle(
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let mut records = list.records().filter(|record| all || record.status == MemberStatus::Alive);
+    let mut records = list
+        .members()
+        .filter(|member| all || member.liveness == Liveness::Alive)
+        .map(|member| member_record(&member));
     loop {
         let part: Vec<_> = records.by_ref().take(MEMBERS_PER_REPLY).collect();
         if part.is_empty() {

@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::refusal::{ended, not_in_group};
 use crate::control::client::{Client, ClientError};
+use crate::control::convert::ring_parts;
 use crate::membership::Command;
-use memberd_control::message::{MEMBERS_PER_REPLY, Reply, RingPart};
+use memberd_control::message::{MEMBERS_PER_REPLY, Reply};
 
 /// Sends the names of all members in the order of the ring, in parts.
 pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
@@ -13,11 +14,8 @@ pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(),
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let RingPart { max_simultaneous_failures, names } = ring;
-    for part in names.chunks(MEMBERS_PER_REPLY) {
-        client
-            .send(&Reply::Ring(RingPart { max_simultaneous_failures, names: part.to_vec() }))
-            .await?;
+    for part in ring_parts(&ring, MEMBERS_PER_REPLY) {
+        client.send(&Reply::Ring(part)).await?;
     }
     client.send(&Reply::Done).await
 }

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::refusal::ended;
 use crate::control::client::{Client, ClientError};
+use crate::control::convert::status_report;
 use crate::control::door::Door;
 use crate::membership::Command;
 use memberd_control::message::Reply;
@@ -14,7 +15,8 @@ pub(super) async fn handle(
     context: &Context,
 ) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Status { reply }).await {
-        Ok(mut report) => {
+        Ok(status) => {
+            let mut report = status_report(&status);
             report.keys = context
                 .caller
                 .seal
@@ -26,7 +28,7 @@ pub(super) async fn handle(
             report.warnings.extend(context.warnings());
             report.counters.push(("log_lines_lost".to_owned(), context.log.lost_lines()));
             report.counters.sort();
-            Reply::Status(report)
+            Reply::Status(Box::new(report))
         }
         Err(error) => ended(error),
     };

@@ -1,7 +1,7 @@
-//! The membership changes of the recent past, for those who begin to follow later.
+//! The membership changes of the recent past, for followers that begin later.
 
-use super::Scope;
-use memberd_control::message::{EventRecord, EventsFrom, MissedRecord};
+use super::{MemberChange, Scope};
+use memberd_membership::WallTime;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -11,45 +11,58 @@ pub(super) const REMEMBERED: usize = 1_024;
 /// The newest changes, as this daemon saw them.
 #[derive(Debug)]
 pub(super) struct History {
-    events: VecDeque<Arc<EventRecord>>,
-    /// Since when nothing is missing, in milliseconds since the Unix epoch: the daemon's start, or
-    /// the newest change that made room.
-    whole_since: u64,
+    changes: VecDeque<Arc<MemberChange>>,
+    /// Since when nothing is missing: the daemon's start, or the newest change that made room.
+    whole_since: WallTime,
+}
+
+/// Where a follower begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// With the first change at this moment or later.
+    Since(WallTime),
+    /// With the newest changes: this many of them, or as many as are remembered.
+    Last(u64),
+}
+
+/// What is remembered of the changes that a follower wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The changes, the oldest first.
+    pub changes: Vec<Arc<MemberChange>>,
+    /// If older changes were wanted and are not remembered: all from this moment on are here.
+    pub missed_until: Option<WallTime>,
 }
 
 impl History {
     /// Begins with nothing, at this moment.
-    pub(super) fn new(now: u64) -> Self {
-        History { events: VecDeque::new(), whole_since: now }
+    pub(super) fn new(now: WallTime) -> Self {
+        History { changes: VecDeque::new(), whole_since: now }
     }
 
-    pub(super) fn add(&mut self, event: Arc<EventRecord>) {
-        if self.events.len() == REMEMBERED
-            && let Some(oldest) = self.events.pop_front()
+    pub(super) fn add(&mut self, change: Arc<MemberChange>) {
+        if self.changes.len() == REMEMBERED
+            && let Some(oldest) = self.changes.pop_front()
         {
-            self.whole_since = oldest.time.saturating_add(1);
+            self.whole_since = WallTime(oldest.at.0.saturating_add(1));
         }
-        self.events.push_back(event);
+        self.changes.push_back(change);
     }
 
-    /// Those that are wanted, the oldest first, and what is missing of them.
-    pub(super) fn from(
-        &self,
-        wanted: EventsFrom,
-        scope: Scope,
-    ) -> (Vec<Arc<EventRecord>>, Option<MissedRecord>) {
-        let events = self.events.iter().filter(|event| scope.includes(event));
-        match wanted {
-            EventsFrom::Last(count) => {
+    /// The changes of a scope, and whether some of them are missing.
+    pub(super) fn from(&self, begin: Begin, scope: Scope) -> Past {
+        let wanted = self.changes.iter().filter(|change| scope.includes(change));
+        match begin {
+            Begin::Last(count) => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
-                let others = events.clone().count().saturating_sub(count);
-                (events.skip(others).cloned().collect(), None)
+                let older = wanted.clone().count().saturating_sub(count);
+                Past { changes: wanted.skip(older).cloned().collect(), missed_until: None }
             }
-            EventsFrom::Since(moment) => {
+            Begin::Since(moment) => {
                 let known =
                     scope.until.map_or(self.whole_since, |until| until.min(self.whole_since));
-                let missed = (moment < known).then_some(MissedRecord { until: known, count: None });
-                (events.filter(|event| event.time >= moment).cloned().collect(), missed)
+                let changes = wanted.filter(|change| change.at >= moment).cloned().collect();
+                Past { changes, missed_until: (moment < known).then_some(known) }
             }
         }
     }
@@ -58,93 +71,96 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::Kinds;
-    use memberd_control::message::{Change, MemberRecord, MemberStatus};
+    use crate::membership::{ChangeKind, Kinds, Liveness, Member};
+    use memberd_membership::tags::VersionedTags;
+    use memberd_membership::{Identity, Incarnation, Name};
 
-    fn event(time: u64) -> Arc<EventRecord> {
-        Arc::new(record(time))
-    }
-
-    fn record(time: u64) -> EventRecord {
-        let member = MemberRecord {
-            id: String::new(),
-            name: String::new(),
-            address: String::new(),
-            port: 1,
-            status: MemberStatus::Alive,
-            incarnation: 1,
-            this_machine: false,
-            since: time,
-            evidence: None,
-            tags: memberd_control::tags::Tags::new(),
+    fn change(at: u64, kind: ChangeKind) -> Arc<MemberChange> {
+        let identity = Identity {
+            name: Name::new("vm1").unwrap(),
+            address: ([127, 0, 0, 1], 1).into(),
+            incarnation: Incarnation(1),
         };
-        EventRecord { time, change: Change::Standing, status: MemberStatus::Alive, member }
+        let member = Member {
+            identity,
+            liveness: Liveness::Alive,
+            since: WallTime(at),
+            tags: VersionedTags::default(),
+            this_machine: false,
+        };
+        Arc::new(MemberChange { at: WallTime(at), kind, member })
     }
 
-    const EVERYTHING: Scope = Scope { kinds: Kinds::Everything, until: None };
-    const STANDINGS: Scope = Scope { kinds: Kinds::Standings, until: None };
+    fn history(start: u64, times: impl IntoIterator<Item = u64>) -> History {
+        let mut history = History::new(WallTime(start));
+        times.into_iter().for_each(|at| history.add(change(at, ChangeKind::Liveness)));
+        history
+    }
 
-    fn times(events: &[Arc<EventRecord>]) -> Vec<u64> {
-        events.iter().map(|event| event.time).collect()
+    const ALL: Scope = Scope { kinds: Kinds::All, until: None };
+    const LIVENESS: Scope = Scope { kinds: Kinds::Liveness, until: None };
+
+    fn until(until: u64) -> Scope {
+        Scope { until: Some(WallTime(until)), ..ALL }
+    }
+
+    fn since(moment: u64) -> Begin {
+        Begin::Since(WallTime(moment))
+    }
+
+    fn times(past: &Past) -> Vec<u64> {
+        past.changes.iter().map(|change| change.at.0).collect()
+    }
+
+    fn missed_until(past: &Past) -> Option<u64> {
+        past.missed_until.map(|until| until.0)
+    }
+
+    /// What happened before the daemon's start is missing.
+    #[test]
+    fn the_past_begins_at_a_moment_or_with_the_newest() {
+        let history = history(100, [110, 120, 130]);
+        let past = history.from(since(120), ALL);
+        assert_eq!(times(&past), [120, 130]);
+        assert_eq!(missed_until(&past), None);
+        let past = history.from(since(99), ALL);
+        assert_eq!(times(&past), [110, 120, 130]);
+        assert_eq!(missed_until(&past), Some(100));
+        assert_eq!(times(&history.from(Begin::Last(2), ALL)), [120, 130]);
+        assert_eq!(times(&history.from(Begin::Last(u64::MAX), ALL)), [110, 120, 130]);
+    }
+
+    /// A client that does not know of changed tags still gets as many changes as it wants.
+    #[test]
+    fn changes_of_tags_are_left_out_before_counting() {
+        let mut history = history(0, [1, 2]);
+        [3, 4].into_iter().for_each(|at| history.add(change(at, ChangeKind::Tags)));
+        assert_eq!(times(&history.from(Begin::Last(1), LIVENESS)), [2]);
+        assert_eq!(times(&history.from(since(2), LIVENESS)), [2]);
+        assert_eq!(times(&history.from(since(2), ALL)), [2, 3, 4]);
     }
 
     #[test]
-    fn the_past_is_told_from_a_moment_on_and_what_was_before_the_start_is_missing() {
-        let mut history = History::new(100);
-        [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(120), EVERYTHING);
-        assert_eq!((times(&events), missed), (vec![120, 130], None));
-        let (events, missed) = history.from(EventsFrom::Since(99), EVERYTHING);
-        assert_eq!(
-            (times(&events), missed),
-            (vec![110, 120, 130], Some(MissedRecord { until: 100, count: None }))
-        );
-        assert_eq!(times(&history.from(EventsFrom::Last(2), EVERYTHING).0), [120, 130]);
-        assert_eq!(times(&history.from(EventsFrom::Last(u64::MAX), EVERYTHING).0), [110, 120, 130]);
-    }
-
-    #[test]
-    fn who_does_not_know_of_tags_is_told_of_the_others_as_many_as_wanted() {
-        let mut history = History::new(0);
-        for (time, change) in
-            [(1, Change::Standing), (2, Change::Standing), (3, Change::Tags), (4, Change::Tags)]
-        {
-            history.add(Arc::new(EventRecord { change, ..record(time) }));
-        }
-        assert_eq!(times(&history.from(EventsFrom::Last(1), STANDINGS).0), [2]);
-        assert_eq!(times(&history.from(EventsFrom::Since(2), STANDINGS).0), [2]);
-        assert_eq!(times(&history.from(EventsFrom::Since(2), EVERYTHING).0), [2, 3, 4]);
-    }
-
-    #[test]
-    fn who_wants_no_more_than_the_past_is_told_what_was_before_a_moment() {
-        let mut history = History::new(100);
-        [110, 120, 130].map(event).into_iter().for_each(|event| history.add(event));
-        let until = |until| Scope { until: Some(until), ..EVERYTHING };
-        assert_eq!(times(&history.from(EventsFrom::Since(110), until(130)).0), [110, 120]);
-        assert_eq!(
-            times(&history.from(EventsFrom::Last(1), until(130)).0),
-            [120],
-            "the newest of those before"
-        );
-        assert_eq!(history.from(EventsFrom::Since(100), until(130)).1, None);
-        let missed = |moment| Some(MissedRecord { until: moment, count: None });
-        assert_eq!(
-            history.from(EventsFrom::Since(90), until(95)),
-            (Vec::new(), missed(95)),
-            "none of them is known"
-        );
-        assert_eq!(history.from(EventsFrom::Since(90), until(130)).1, missed(100));
+    fn the_past_ends_at_a_moment() {
+        let history = history(100, [110, 120, 130]);
+        assert_eq!(times(&history.from(since(110), until(130))), [110, 120]);
+        let newest_before = history.from(Begin::Last(1), until(130));
+        assert_eq!(times(&newest_before), [120]);
+        assert_eq!(missed_until(&history.from(since(100), until(130))), None);
+        let nothing_known = history.from(since(90), until(95));
+        let nothing = Past { changes: Vec::new(), missed_until: Some(WallTime(95)) };
+        assert_eq!(nothing_known, nothing);
+        assert_eq!(missed_until(&history.from(since(90), until(130))), Some(100));
     }
 
     #[test]
     fn it_is_bounded_and_says_what_made_room() {
-        let mut history = History::new(0);
         let count = REMEMBERED as u64 + 5;
-        (1..=count).map(event).for_each(|event| history.add(event));
-        let (events, missed) = history.from(EventsFrom::Since(1), EVERYTHING);
-        assert_eq!(events.len(), REMEMBERED);
-        assert_eq!((events[0].time, missed.map(|missed| missed.until)), (6, Some(6)));
-        assert_eq!(history.from(EventsFrom::Since(6), EVERYTHING).1, None);
+        let history = history(0, 1..=count);
+        let past = history.from(since(1), ALL);
+        assert_eq!(past.changes.len(), REMEMBERED);
+        assert_eq!(past.changes[0].at, WallTime(6));
+        assert_eq!(missed_until(&past), Some(6));
+        assert_eq!(missed_until(&history.from(since(6), ALL)), None);
     }
 }

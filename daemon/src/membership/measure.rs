@@ -1,8 +1,8 @@
 //! What the owner of the node measures beside what the node counts.
 
+use super::status::Status;
 use super::traffic::Totals;
 use crate::metrics::histogram::Histogram;
-use memberd_control::message::StatusReport;
 use memberd_membership::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const fn milliseconds<const N: usize>(counts: [u64; N]) -> [Duration; N] {
 #[derive(Debug)]
 pub struct Measured {
     /// What `memberctl status` shows.
-    pub status: StatusReport,
+    pub status: Status,
     /// What the node counted.
     pub counters: Counters,
     /// Datagrams by kind.

@@ -1,121 +1,158 @@
-//! How this daemon is doing: the report behind `memberctl status`, and what is wrong in plain
-//! words.
+//! How the membership is doing, and what is wrong, in plain words: the part of `memberctl status`
+//! that the owner of the node knows.
 
 use super::address;
 use super::traffic::Traffic;
-use memberd_control::message::{NeighbourRecord, StatusReport};
 use memberd_membership::list::Standing;
 use memberd_membership::node::{Neighbour, PhaseName};
-use memberd_membership::{Node, Now, time::millis};
+use memberd_membership::{Identity, Name, Node, Now, Tags};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Loss is worth a word from here on: three times what a bad but usable network has.
-const MUCH_LOSS: u16 = 100;
+/// A loss from here on is worth a warning: three times what a bad but usable network has.
+const MUCH_LOSS_PERMILLE: u16 = 100;
 
 /// For this long after its list last changed, neighbours may well have another.
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
-/// The report. `refusals` are what the seal turned away, by cause; `unwritten` is why the state is
-/// not on disk, if it is not. Whoever asks adds the greps, the keys, what was not reloaded, and the
-/// lines that the log lost.
-pub(super) fn report(
-    node: &Node,
-    traffic: &Traffic,
-    refusals: &[(&'static str, u64)],
-    uptime: Duration,
-    now: Now,
-    trying_to_join: bool,
-    unwritten: Option<String>,
-) -> StatusReport {
-    let standing = |wanted: fn(&Standing) -> bool| {
-        let count = node.list().iter().filter(|entry| wanted(&entry.standing)).count();
-        u64::try_from(count).unwrap_or(u64::MAX)
-    };
-    let neighbours = node.neighbours(now.mono);
-    let records: Vec<NeighbourRecord> =
-        neighbours.iter().map(|neighbour| record(neighbour, traffic)).collect();
-    let mut warnings = clock_warnings(&neighbours);
-    warnings.extend(network_warnings(node, &records, now));
-    if trying_to_join && node.phase() != PhaseName::Member {
-        warnings.push(
-            "not in the group yet; trying to join: are the introducers up and reachable?"
-                .to_owned(),
-        );
-    }
-    warnings.extend(address::gone(node.address().ip()));
-    warnings.extend(unwritten.map(|reason| {
-        format!(
-            "the state cannot be written, so a restart may not know of the last changes: {reason}"
-        )
-    }));
-    StatusReport {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        phase: node.phase().as_str().to_owned(),
-        name: node.name().to_string(),
-        address: node.address().to_string(),
-        id: node.member().map(|id| id.to_string()),
-        uptime: millis(uptime),
-        alive: standing(|standing| matches!(standing, Standing::Alive)),
-        failed: standing(|standing| matches!(standing, Standing::Failed(_) | Standing::Doubted(_))),
-        left: standing(|standing| matches!(standing, Standing::Left)),
-        digest: format!("{:08x}", node.list().digest().hash),
-        neighbours: records,
-        counters: counters(node, traffic, refusals),
-        warnings,
-        greps: Vec::new(),
-        searches: 0,
-        keys: Vec::new(),
-        tags: node
-            .tags()
-            .iter()
-            .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
-            .collect(),
-    }
+/// How the membership is doing.
+#[derive(Debug)]
+pub struct Status {
+    /// Whether this member is in its group.
+    pub phase: PhaseName,
+    /// This member's name.
+    pub name: Name,
+    /// This member's address.
+    pub address: SocketAddr,
+    /// This member's identity while it is in the group.
+    pub id: Option<Identity>,
+    /// How long the membership task has run.
+    pub uptime: Duration,
+    /// Members that are alive, this one included.
+    pub alive: u64,
+    /// Members that failed.
+    pub failed: u64,
+    /// Members that left.
+    pub left: u64,
+    /// The hash of the list of the alive, the same on every member at rest.
+    pub list_hash: u32,
+    /// Each member that this one watches, or that watches it.
+    pub neighbours: Vec<NeighbourStatus>,
+    /// Counters since the start, by name.
+    pub counters: Vec<(&'static str, u64)>,
+    /// What is wrong, one line each.
+    pub warnings: Vec<String>,
+    /// This member's own tags.
+    pub tags: Tags,
 }
 
-fn record(neighbour: &Neighbour, traffic: &Traffic) -> NeighbourRecord {
-    NeighbourRecord {
-        name: neighbour.member.name.to_string(),
-        heartbeat_age: neighbour.heartbeat_age.map(millis),
-        clock_offset: neighbour.clock_offset,
-        agrees: neighbour.agrees,
-        watched: neighbour.watched,
-        watches: neighbour.watches,
-        smallest_delay: neighbour.smallest_delay,
-        lost_permille: traffic.lost_permille(neighbour.member.address),
-    }
+/// How a neighbour is doing.
+#[derive(Debug)]
+pub struct NeighbourStatus {
+    /// What the node knows of it.
+    pub neighbour: Neighbour,
+    /// How many of a thousand of its heartbeats were lost lately; none while unknown.
+    pub lost_permille: Option<u16>,
 }
 
-fn counters(
-    node: &Node,
-    traffic: &Traffic,
-    refusals: &[(&'static str, u64)],
-) -> Vec<(String, u64)> {
-    let totals = traffic.totals();
-    let heartbeats = |kinds: &super::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
-    let own = [
-        ("datagrams_unsent", totals.unsent),
-        ("heartbeats_lost", totals.heartbeats_lost),
-        ("heartbeats_received", heartbeats(&totals.received)),
-        ("heartbeats_sent", heartbeats(&totals.sent)),
-    ];
-    let mut counters: Vec<(String, u64)> = node
-        .counters()
-        .named()
-        .into_iter()
-        .chain(own)
-        .chain(refusals.iter().copied())
-        .map(|(name, count)| (name.to_owned(), count))
-        .collect();
-    counters.sort();
-    counters
+/// The members as they stand on the ring.
+#[derive(Debug)]
+pub struct Ring {
+    /// How many members watch each.
+    pub max_simultaneous_failures: u8,
+    /// The names of the members in the order of the ring.
+    pub names: Vec<Name>,
+}
+
+/// What a [`Status`] is made of.
+pub(super) struct Sources<'t> {
+    pub(super) node: &'t Node,
+    pub(super) traffic: &'t Traffic,
+    /// What the seal refused, by cause.
+    pub(super) refusals: &'t [(&'static str, u64)],
+    pub(super) uptime: Duration,
+    pub(super) now: Now,
+    /// Whether the daemon goes on trying to join.
+    pub(super) trying_to_join: bool,
+    /// Why the state is not on disk, if it is not.
+    pub(super) unwritten: Option<String>,
+}
+
+impl Sources<'_> {
+    pub(super) fn status(self) -> Status {
+        let node = self.node;
+        let count = |wanted: fn(&Standing) -> bool| {
+            let count = node.list().iter().filter(|entry| wanted(&entry.standing)).count();
+            u64::try_from(count).unwrap_or(u64::MAX)
+        };
+        let neighbours = self.neighbours();
+        Status {
+            phase: node.phase(),
+            name: node.name().clone(),
+            address: node.address(),
+            id: node.member(),
+            uptime: self.uptime,
+            alive: count(|standing| matches!(standing, Standing::Alive)),
+            failed: count(|standing| {
+                matches!(standing, Standing::Failed(_) | Standing::Doubted(_))
+            }),
+            left: count(|standing| matches!(standing, Standing::Left)),
+            list_hash: node.list().digest().hash,
+            counters: self.counters(),
+            tags: node.tags(),
+            warnings: self.warnings(&neighbours),
+            neighbours,
+        }
+    }
+
+    fn neighbours(&self) -> Vec<NeighbourStatus> {
+        let status = |neighbour: Neighbour| NeighbourStatus {
+            lost_permille: self.traffic.lost_permille(neighbour.member.address),
+            neighbour,
+        };
+        self.node.neighbours(self.now.mono).into_iter().map(status).collect()
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let totals = self.traffic.totals();
+        let heartbeats = |kinds: &super::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
+        let own = [
+            ("datagrams_unsent", totals.unsent),
+            ("heartbeats_lost", totals.heartbeats_lost),
+            ("heartbeats_received", heartbeats(&totals.received)),
+            ("heartbeats_sent", heartbeats(&totals.sent)),
+        ];
+        let refusals = self.refusals.iter().copied();
+        self.node.counters().named().into_iter().chain(own).chain(refusals).collect()
+    }
+
+    fn warnings(&self, neighbours: &[NeighbourStatus]) -> Vec<String> {
+        let node = self.node;
+        let mut warnings = clock_warnings(neighbours);
+        warnings.extend(network_warnings(node, neighbours, self.now));
+        if self.trying_to_join && node.phase() != PhaseName::Member {
+            warnings.push(
+                "not in the group yet; trying to join: are the introducers up and reachable?"
+                    .to_owned(),
+            );
+        }
+        warnings.extend(address::gone(node.address().ip()));
+        warnings.extend(self.unwritten.as_ref().map(|reason| {
+            format!(
+                "the state cannot be written, so a restart may not know of the last changes: \
+                {reason}"
+            )
+        }));
+        warnings
+    }
 }
 
 /// Clocks that disagree. If most neighbours' do, and in the same direction, it is this machine's
 /// that is wrong.
-fn clock_warnings(neighbours: &[Neighbour]) -> Vec<String> {
+fn clock_warnings(neighbours: &[NeighbourStatus]) -> Vec<String> {
     let skewed: Vec<(&str, i64)> = neighbours
         .iter()
+        .map(|status| &status.neighbour)
         .filter(|neighbour| neighbour.clock_disagrees)
         .filter_map(|neighbour| Some((neighbour.member.name.as_str(), neighbour.clock_offset?)))
         .collect();
@@ -145,36 +182,40 @@ fn in_seconds(milliseconds: i64) -> String {
 }
 
 /// Heartbeats that are lost or stay away, and lists that stay different.
-fn network_warnings(node: &Node, neighbours: &[NeighbourRecord], now: Now) -> Vec<String> {
+fn network_warnings(node: &Node, neighbours: &[NeighbourStatus], now: Now) -> Vec<String> {
     let mut warnings = Vec::new();
-    let watched: Vec<&NeighbourRecord> =
-        neighbours.iter().filter(|neighbour| neighbour.watched).collect();
-    let interval = millis(node.group_settings().heartbeat_interval);
-    let silent = |neighbour: &&&NeighbourRecord| {
-        neighbour.heartbeat_age.is_some_and(|age| age > interval * 2)
-    };
-    match watched.iter().filter(silent).count() {
-        0 => {}
-        count if count == watched.len() && count > 1 => warnings.push(
+    let watched: Vec<&NeighbourStatus> =
+        neighbours.iter().filter(|status| status.neighbour.watched).collect();
+    let limit = node.group_settings().heartbeat_interval * 2;
+    let silent: Vec<(&Name, Duration)> = watched
+        .iter()
+        .map(|status| &status.neighbour)
+        .filter_map(|neighbour| Some((&neighbour.member.name, neighbour.heartbeat_age?)))
+        .filter(|(_, age)| *age > limit)
+        .collect();
+    if silent.len() == watched.len() && silent.len() > 1 {
+        warnings.push(
             "no neighbour's heartbeats arrive here: is UDP to our port let in (firewall), \
             are we cut off?"
                 .to_owned(),
-        ),
-        _ => warnings.extend(watched.iter().filter(silent).filter_map(|neighbour| {
-            let age = Duration::from_millis(neighbour.heartbeat_age?).as_secs_f64();
-            Some(format!("{} has sent no heartbeat for {age:.1} s", neighbour.name))
-        })),
+        );
+    } else {
+        warnings.extend(silent.iter().map(|(name, age)| {
+            format!("{name} has sent no heartbeat for {:.1} s", age.as_secs_f64())
+        }));
     }
-    warnings.extend(watched.iter().filter_map(|neighbour| {
-        let lost = neighbour.lost_permille.filter(|lost| *lost >= MUCH_LOSS)?;
-        Some(format!("{} % of the heartbeats of {} are lost on the way", lost / 10, neighbour.name))
+    warnings.extend(watched.iter().filter_map(|status| {
+        let lost = status.lost_permille.filter(|lost| *lost >= MUCH_LOSS_PERMILLE)?;
+        let name = &status.neighbour.member.name;
+        Some(format!("{} % of the heartbeats of {name} are lost on the way", lost / 10))
     }));
     let newest = node.list().iter().map(|entry| entry.since).max();
     let settled = newest.is_some_and(|newest| now.mono.since(newest) > LISTS_SETTLE);
     let differing: Vec<&str> = watched
         .iter()
+        .map(|status| &status.neighbour)
         .filter(|neighbour| settled && !neighbour.agrees && neighbour.heartbeat_age.is_some())
-        .map(|neighbour| neighbour.name.as_str())
+        .map(|neighbour| neighbour.member.name.as_str())
         .collect();
     if !differing.is_empty() {
         warnings.push(format!("another list than ours have {}", differing.join(", ")));
@@ -185,7 +226,7 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourRecord], now: Now) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::{Identity, Incarnation, Name};
+    use memberd_membership::Incarnation;
 
     fn neighbour(number: u16, offset: i64) -> Neighbour {
         let name = Name::new(&format!("vm{number}")).unwrap();
@@ -206,8 +247,11 @@ mod tests {
     }
 
     fn warnings(offsets: &[i64]) -> Vec<String> {
-        let neighbours: Vec<Neighbour> =
-            (1..).zip(offsets).map(|(number, offset)| neighbour(number, *offset)).collect();
+        let status = |(number, offset): (u16, &i64)| NeighbourStatus {
+            neighbour: neighbour(number, *offset),
+            lost_permille: None,
+        };
+        let neighbours: Vec<NeighbourStatus> = (1..).zip(offsets).map(status).collect();
         clock_warnings(&neighbours)
     }
 

@@ -99,7 +99,7 @@ impl Membership {
         let started = Instant::now();
         let address = node.address();
         let (traffic, history) =
-            (Traffic::new(node.group_settings()), History::new(clocks.now().wall.0));
+            (Traffic::new(node.group_settings()), History::new(clocks.now().wall));
         Membership {
             node,
             socket,

@@ -4,10 +4,11 @@
 use super::text::Text;
 use crate::handler::context::Context;
 use crate::handler::greps::GrepCounts;
-use crate::membership::{Command, Ended, Measured};
+use crate::membership::{Command, Ended, Measured, NeighbourStatus, Status};
 use crate::search::Work;
-use memberd_control::message::{NeighbourRecord, StatusReport};
 use memberd_membership::Counters;
+use memberd_membership::node::PhaseName;
+use memberd_membership::time::millis;
 
 /// All that is measured, now.
 ///
@@ -30,16 +31,16 @@ pub async fn text(context: &Context) -> Result<String, Ended> {
     Ok(text.finish())
 }
 
-fn membership(text: &mut Text, status: &StatusReport) {
+fn membership(text: &mut Text, status: &Status) {
     text.gauge("memberd_build_info", "The version of this memberd.").labelled(
         "version",
-        &status.version,
+        env!("CARGO_PKG_VERSION"),
         1_u64,
     );
     text.gauge("memberd_uptime_seconds", "For how long this memberd has run.")
-        .value(seconds(status.uptime));
+        .value(seconds(millis(status.uptime)));
     text.gauge("memberd_in_group", "Whether this memberd is in its group.")
-        .value(status.phase == "member");
+        .value(status.phase == PhaseName::Member);
     text.gauge("memberd_members", "Members in this memberd's list, by their state.")
         .labelled("state", "alive", status.alive)
         .labelled("state", "failed", status.failed)
@@ -48,8 +49,8 @@ fn membership(text: &mut Text, status: &StatusReport) {
         .value(count(status.warnings.len()));
 }
 
-fn neighbours(text: &mut Text, neighbours: &[NeighbourRecord]) {
-    let disagreeing = neighbours.iter().filter(|neighbour| !neighbour.agrees).count();
+fn neighbours(text: &mut Text, neighbours: &[NeighbourStatus]) {
+    let disagreeing = neighbours.iter().filter(|status| !status.neighbour.agrees).count();
     text.gauge("memberd_neighbours", "Members that this one exchanges heartbeats with.")
         .value(count(neighbours.len()));
     text.gauge(
@@ -57,36 +58,36 @@ fn neighbours(text: &mut Text, neighbours: &[NeighbourRecord]) {
         "Those of them whose list differed at their last heartbeat.",
     )
     .value(count(disagreeing));
-    let mut gauge = |name, help, value: fn(&NeighbourRecord) -> Option<f64>| {
+    let mut gauge = |name, help, value: fn(&NeighbourStatus) -> Option<f64>| {
         let mut family = text.gauge(name, help);
-        for neighbour in neighbours {
-            if let Some(value) = value(neighbour) {
-                family.labelled("neighbour", &neighbour.name, value);
+        for status in neighbours {
+            if let Some(value) = value(status) {
+                family.labelled("neighbour", status.neighbour.member.name.as_str(), value);
             }
         }
     };
     gauge(
         "memberd_neighbour_heartbeat_age_seconds",
         "How long ago the newest heartbeat known was sent.",
-        |neighbour| neighbour.heartbeat_age.map(seconds),
+        |status| status.neighbour.heartbeat_age.map(millis).map(seconds),
     );
     gauge(
         "memberd_neighbour_clock_offset_seconds",
         "By how much a neighbour's wall clock is ahead of ours.",
-        |neighbour| {
-            let offset = neighbour.clock_offset?;
+        |status| {
+            let offset = status.neighbour.clock_offset?;
             Some(seconds(offset.unsigned_abs()).copysign(if offset < 0 { -1.0 } else { 1.0 }))
         },
     );
     gauge(
         "memberd_neighbour_delay_seconds",
         "The smallest delay of a neighbour's datagrams lately.",
-        |neighbour| neighbour.smallest_delay.map(seconds),
+        |status| status.neighbour.smallest_delay.map(seconds),
     );
     gauge(
         "memberd_neighbour_heartbeat_loss_ratio",
         "How many of a neighbour's heartbeats were lost lately.",
-        |neighbour| neighbour.lost_permille.map(|lost| f64::from(lost) / 1_000.0),
+        |status| status.lost_permille.map(|lost| f64::from(lost) / 1_000.0),
     );
 }
 

@@ -3,9 +3,10 @@
 
 use super::ask::words;
 use super::asking::{Asking, HELD};
-use super::members::{Selection, Target, target};
-use crate::membership::{Command, Handle};
-use memberd_control::message::{Change, MemberRecord, MemberStatus, Reply};
+use super::members::{Selection, Target};
+use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
+use memberd_control::message::Reply;
+use memberd_membership::{Identity, Name};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +27,14 @@ pub(super) struct Following {
     /// A place for each member that is not yet followed.
     places: OwnedSemaphorePermit,
     /// By name.
-    followed: HashMap<String, Followed>,
+    followed: HashMap<Name, Followed>,
     tasks: JoinSet<()>,
 }
 
 /// A member that is followed, until it is dropped.
 #[derive(Debug)]
 struct Followed {
-    /// Its identity.
-    id: String,
+    identity: Identity,
     /// One of those for connections that are held open. Others may have it afterwards.
     place: OwnedSemaphorePermit,
     /// Dropped, it ends the following.
@@ -62,7 +62,7 @@ impl Following {
 
     /// Follows these, and whoever joins, until it is dropped or the daemon ends.
     pub(super) async fn run(mut self, members: Vec<Target>) {
-        let mut events = self.membership.follow();
+        let mut changes = self.membership.follow();
         for member in members {
             self.start(member);
         }
@@ -73,8 +73,8 @@ impl Following {
         self.compare().await;
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    Ok(event) => self.take(&event.member, event.change).await,
+                change = changes.recv() => match change {
+                    Ok(change) => self.take(&change.member, change.kind).await,
                     Err(RecvError::Lagged(_)) => self.compare().await,
                     Err(RecvError::Closed) => return,
                 },
@@ -87,18 +87,18 @@ impl Following {
     /// Takes in the whole list.
     async fn compare(&mut self) {
         if let Ok(Some(list)) = self.membership.ask(|reply| Command::List { reply }).await {
-            for member in list.records() {
-                self.take(&member, Change::Standing).await;
+            for member in list.members() {
+                self.take(&member, ChangeKind::Liveness).await;
             }
         }
     }
 
     /// Takes in how a member stands and what has changed, which may be known already.
-    async fn take(&mut self, member: &MemberRecord, change: Change) {
-        let name = &member.name;
-        let followed = self.followed.get(name).map(|followed| followed.id.as_str());
-        match member.status {
-            MemberStatus::Alive if !self.selection.wants(member) && followed.is_some() => {
+    async fn take(&mut self, member: &Member, change: ChangeKind) {
+        let name = &member.identity.name;
+        let followed = self.followed.get(name).map(|followed| &followed.identity);
+        match member.liveness {
+            Liveness::Alive if !self.selection.wants(member) && followed.is_some() => {
                 self.followed.remove(name);
                 self.notice(format!(
                     "{name} has other tags now: its logs are not followed any more"
@@ -106,11 +106,10 @@ impl Following {
                 .await;
             }
             _ if !self.selection.wants(member) => {}
-            MemberStatus::Alive if followed == Some(member.id.as_str()) => {}
-            MemberStatus::Alive => {
-                let Some(target) = target(member) else { return };
-                let how = if change == Change::Tags { "has such tags now" } else { "joined" };
-                let followed = if self.start(target) {
+            Liveness::Alive if followed == Some(&member.identity) => {}
+            Liveness::Alive => {
+                let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };
+                let followed = if self.start(member.into()) {
                     self.asking.question.progress().note_asked(1);
                     "its logs are followed too".to_owned()
                 } else {
@@ -121,13 +120,13 @@ impl Following {
                 };
                 self.notice(format!("{name} {how}: {followed}")).await;
             }
-            MemberStatus::Failed | MemberStatus::Left if followed == Some(member.id.as_str()) => {
+            Liveness::Failed(_) | Liveness::Left if followed == Some(&member.identity) => {
                 self.followed.remove(name);
-                let how = if member.status == MemberStatus::Left { "left" } else { "failed" };
+                let how = if member.liveness == Liveness::Left { "left" } else { "failed" };
                 self.notice(format!("{name} {how}: its logs are not followed any more")).await;
             }
             // Late news of a former incarnation.
-            MemberStatus::Failed | MemberStatus::Left => {}
+            Liveness::Failed(_) | Liveness::Left => {}
         }
     }
 
@@ -139,7 +138,7 @@ impl Following {
     /// Follows a member, in the place of what it was before if that is followed still. Tells
     /// whether there is a place for it.
     fn start(&mut self, member: Target) -> bool {
-        let former = self.followed.remove(&member.name).map(|former| former.place);
+        let former = self.followed.remove(&member.identity.name).map(|former| former.place);
         let place = former.or_else(|| self.places.split(1));
         let Some(place) =
             place.or_else(|| Arc::clone(self.places.semaphore()).try_acquire_owned().ok())
@@ -148,14 +147,14 @@ impl Following {
         };
         let (stop, stopped) = oneshot::channel();
         let asking = Arc::clone(&self.asking);
-        let (name, id) = (member.name.clone(), member.id.clone());
+        let identity = member.identity.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = follow(&asking, &member) => {}
                 _ = stopped => asking.question.progress().note_answered(),
             }
         });
-        self.followed.insert(name, Followed { id, place, _stop: stop });
+        self.followed.insert(identity.name.clone(), Followed { identity, place, _stop: stop });
         true
     }
 }

@@ -7,22 +7,22 @@ use super::*;
 use crate::peer::call::Caller;
 use crate::seal::Seal;
 use memberd_control::grep::{GrepMembers, GrepRequest};
-use memberd_control::tags::Tags;
+use memberd_membership::tags::VersionedTags;
+use memberd_membership::{Incarnation, WallTime};
 use memberd_search::Offer;
 use tokio::sync::{Semaphore, mpsc};
 
-fn member(name: &str, incarnation: u64, status: MemberStatus) -> MemberRecord {
-    MemberRecord {
-        id: format!("{name}@127.0.0.1:2/{incarnation}"),
-        name: name.to_owned(),
-        address: "127.0.0.1".to_owned(),
-        port: 2,
-        status,
-        incarnation,
+fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
+    Member {
+        identity: Identity {
+            name: Name::new(name).unwrap(),
+            address: ([127, 0, 0, 1], 2).into(),
+            incarnation: Incarnation(incarnation),
+        },
+        liveness: liveness.clone(),
+        since: WallTime(0),
+        tags: VersionedTags::default(),
         this_machine: false,
-        since: 0,
-        evidence: None,
-        tags: Tags::new(),
     }
 }
 
@@ -30,9 +30,9 @@ fn member(name: &str, incarnation: u64, status: MemberStatus) -> MemberRecord {
 async fn told(
     following: &mut Following,
     client: &mut mpsc::Receiver<Reply>,
-    member: MemberRecord,
+    member: Member,
 ) -> String {
-    following.take(&member, Change::Standing).await;
+    following.take(&member, ChangeKind::Liveness).await;
     loop {
         match client.recv().await {
             // That nobody answers is told in between.
@@ -59,9 +59,9 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let held = Arc::clone(&places).try_acquire_many_owned(1).unwrap();
     let selection = Selection::new(&GrepMembers::default()).unwrap();
     let mut following = Following::new(asking, selection, Handle::new().0, held);
-    let (alive, failed) = (MemberStatus::Alive, MemberStatus::Failed);
+    let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 
-    assert!(following.start(target(&member("vm1", 1, alive)).unwrap()));
+    assert!(following.start(Target::from(&member("vm1", 1, alive))));
     assert_eq!(places.available_permits(), 1, "that of those that were up was taken before");
     let mut told = async |member| told(&mut following, &mut client, member).await;
     assert_eq!(told(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");

@@ -1,10 +1,12 @@
 //! Which members a grep is for: `--on`, `--not-on` and `--tag` over the list.
 
+use crate::membership::{Liveness, Member};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use memberd_control::grep::GrepMembers;
-use memberd_control::message::{MemberRecord, MemberStatus};
 use memberd_control::tags::TagFilter;
-use std::net::{IpAddr, SocketAddr};
+use memberd_membership::Identity;
+use memberd_membership::tags::VersionedTags;
+use std::net::SocketAddr;
 
 /// The most globs of either kind.
 const MAX_GLOBS: usize = 1_000;
@@ -15,8 +17,8 @@ const MAX_GLOB_BYTES: usize = 256;
 /// A member that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Its identity, as the list has it.
-    pub id: String,
+    /// Its identity.
+    pub identity: Identity,
     /// Its name.
     pub name: String,
     /// Where it listens.
@@ -64,11 +66,11 @@ impl Selection {
     }
 
     /// Whether the grep is for this member.
-    pub fn wants(&self, member: &MemberRecord) -> bool {
-        let name = &member.name;
+    pub fn wants(&self, member: &Member) -> bool {
+        let name = member.identity.name.as_str();
         let named =
             self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name);
-        named && self.tags.iter().all(|tag| tag.matches(&member.tags))
+        named && self.tags.iter().all(|tag| has_tag(&member.tags, tag))
     }
 
     /// Chooses from the list.
@@ -76,11 +78,11 @@ impl Selection {
     /// # Errors
     /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one
     /// line.
-    pub fn choose(&self, list: &[MemberRecord]) -> Result<Chosen, String> {
-        let there = || list.iter().filter(|member| member.status != MemberStatus::Left);
+    pub fn choose(&self, list: &[Member]) -> Result<Chosen, String> {
+        let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
         if let Some(on) = &self.on {
             let mut matched = vec![false; self.written.len()];
-            for index in there().flat_map(|member| on.matches(&member.name)) {
+            for index in there().flat_map(|member| on.matches(member.identity.name.as_str())) {
                 if let Some(matched) = matched.get_mut(index) {
                     *matched = true;
                 }
@@ -92,7 +94,7 @@ impl Selection {
                 ));
             }
         }
-        let wanted: Vec<&MemberRecord> = there().filter(|member| self.wants(member)).collect();
+        let wanted: Vec<&Member> = there().filter(|member| self.wants(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
             return Err(
                 "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
@@ -104,26 +106,29 @@ impl Selection {
         Ok(Chosen {
             up: wanted
                 .iter()
-                .filter(|member| member.status == MemberStatus::Alive)
-                .filter_map(|member| target(member))
+                .filter(|member| member.liveness == Liveness::Alive)
+                .map(|member| Target::from(*member))
                 .collect(),
             failed: wanted
                 .iter()
-                .filter(|member| member.status == MemberStatus::Failed)
-                .map(|member| (member.name.clone(), member.since))
+                .filter(|member| matches!(member.liveness, Liveness::Failed(_)))
+                .map(|member| (member.identity.name.to_string(), member.since.0))
                 .collect(),
         })
     }
 }
 
-/// Where a listed member is asked. Every record has an address: it was made of one.
-pub fn target(member: &MemberRecord) -> Option<Target> {
-    let address = member.address.parse::<IpAddr>().ok()?;
-    Some(Target {
-        id: member.id.clone(),
-        name: member.name.clone(),
-        address: SocketAddr::new(address, member.port),
-    })
+impl From<&Member> for Target {
+    fn from(member: &Member) -> Self {
+        let identity = member.identity.clone();
+        Target { name: identity.name.to_string(), address: identity.address, identity }
+    }
+}
+
+/// Whether one of these tags is as the filter wants it.
+fn has_tag(tags: &VersionedTags, filter: &TagFilter) -> bool {
+    tags.get(&filter.key)
+        .is_some_and(|value| filter.value.as_ref().is_none_or(|wanted| wanted == value.as_str()))
 }
 
 fn globs(option: &str, globs: &[String]) -> Result<GlobSet, String> {
@@ -144,25 +149,25 @@ fn globs(option: &str, globs: &[String]) -> Result<GlobSet, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memberd_membership::{Incarnation, Name, TagKey, TagValue, Tags, WallTime};
 
-    fn list() -> Vec<MemberRecord> {
-        let member = |name: &str, status| MemberRecord {
-            id: format!("{name}@127.0.0.1:8946/1"),
-            name: name.to_owned(),
-            address: "127.0.0.1".to_owned(),
-            port: 8946,
-            status,
-            incarnation: 1,
+    fn list() -> Vec<Member> {
+        let member = |name: &str, liveness| Member {
+            identity: Identity {
+                name: Name::new(name).unwrap(),
+                address: ([127, 0, 0, 1], 8946).into(),
+                incarnation: Incarnation(1),
+            },
+            liveness,
+            since: WallTime(7),
+            tags: VersionedTags::default(),
             this_machine: false,
-            since: 7,
-            evidence: None,
-            tags: memberd_control::tags::Tags::new(),
         };
         vec![
-            member("db1", MemberStatus::Alive),
-            member("web1", MemberStatus::Alive),
-            member("web2", MemberStatus::Failed),
-            member("web3", MemberStatus::Left),
+            member("db1", Liveness::Alive),
+            member("web1", Liveness::Alive),
+            member("web2", Liveness::Failed(None)),
+            member("web3", Liveness::Left),
         ]
     }
 
@@ -201,8 +206,10 @@ mod tests {
     fn members_are_chosen_by_their_tags_of_which_they_must_have_all() {
         let mut list = list();
         for (member, zone) in list.iter_mut().zip(["a", "b", "b"]) {
-            let tags = [("role", &member.name[..2]), ("zone", zone)];
-            member.tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+            let role = &member.identity.name.as_str()[..2];
+            let tags = [("role", role), ("zone", zone)]
+                .map(|(key, value)| (TagKey::new(key).unwrap(), TagValue::new(value).unwrap()));
+            member.tags = VersionedTags::first(Tags::new(tags).unwrap());
         }
         let choose = |tags: &[&str]| {
             let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();

@@ -2,8 +2,8 @@
 
 use super::{Membership, RETRY};
 use crate::membership::measure::Measured;
-use crate::membership::{Command, Followed, JoinFailure, Joined, Snapshot, status};
-use memberd_control::message::{RingPart, StatusReport};
+use crate::membership::status::Sources;
+use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
 use memberd_membership::list::Entry;
 use memberd_membership::node::PhaseName;
 use memberd_membership::topology::order;
@@ -34,8 +34,8 @@ impl Membership {
                 let _ = reply.send(Box::new(self.measured(now)));
             }
             Command::Follow { from, scope, reply } => {
-                let (past, missed) = self.history.from(from, scope);
-                let _ = reply.send(Followed { past, missed, coming: self.handle.follow() });
+                let past = self.history.from(from, scope);
+                let _ = reply.send(Followed { past, coming: self.handle.follow() });
             }
             Command::Up { reply } => {
                 let up = |node: &Node| -> Vec<Identity> {
@@ -128,18 +128,18 @@ impl Membership {
         }
     }
 
-    fn status(&self, now: Now) -> StatusReport {
+    fn status(&self, now: Now) -> Status {
         let refusals: Vec<_> = self.edge.refusals().collect();
-        let (uptime, unwritten) = (self.started.elapsed(), self.keeper.trouble());
-        status::report(
-            &self.node,
-            &self.traffic,
-            &refusals,
-            uptime,
+        let sources = Sources {
+            node: &self.node,
+            traffic: &self.traffic,
+            refusals: &refusals,
+            uptime: self.started.elapsed(),
             now,
-            self.retry.is_some(),
-            unwritten,
-        )
+            trying_to_join: self.retry.is_some(),
+            unwritten: self.keeper.trouble(),
+        };
+        sources.status()
     }
 
     fn measured(&self, now: Now) -> Measured {
@@ -155,13 +155,11 @@ impl Membership {
         }
     }
 
-    fn ring(&self) -> RingPart {
-        RingPart {
+    fn ring(&self) -> Ring {
+        let members = order(self.node.list(), Entry::is_up);
+        Ring {
             max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
-            names: order(self.node.list(), Entry::is_up)
-                .iter()
-                .map(|entry| entry.identity.name.to_string())
-                .collect(),
+            names: members.iter().map(|entry| entry.identity.name.clone()).collect(),
         }
     }
 }

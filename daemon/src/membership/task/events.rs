@@ -3,10 +3,8 @@
 
 use super::{Membership, RETRY};
 use crate::log;
-use crate::membership::record::{event_record, tag_record, tagged_record};
-use crate::membership::{JoinFailure, Joined};
+use crate::membership::{JoinFailure, Joined, MemberChange};
 use crate::notify;
-use memberd_control::message::EventRecord;
 use memberd_membership::Event;
 use memberd_membership::join::JoinError;
 use memberd_membership::list::Standing;
@@ -23,17 +21,16 @@ impl Membership {
                 log::member_event(&event);
                 let own = self.node.member().map(|id| id.incarnation);
                 self.gauges.note(&event, self.node.name(), own, now);
-                let mut record = event_record(&event, self.node.name(), now);
-                if let Some(entry) = self.node.list().get(&event.member.name) {
-                    record.member.tags = tag_record(&entry.tags);
-                }
-                self.tell(record);
+                let entry = self.node.list().get(&event.member.name);
+                let tags = entry.map(|entry| entry.tags.clone()).unwrap_or_default();
+                self.publish(MemberChange::of_liveness(event, tags, self.node.name(), now));
                 self.list_changed = true;
             }
             Event::Tagged(id) => {
                 if let Some(entry) = self.node.list().get(&id.name) {
                     log::member_tagged(entry);
-                    self.tell(tagged_record(entry, self.node.name(), self.anchor, now));
+                    let (this, anchor) = (self.node.name(), self.anchor);
+                    self.publish(MemberChange::of_tags(entry, this, anchor, now));
                 }
             }
             Event::Incarnation(incarnation) => {
@@ -82,11 +79,11 @@ impl Membership {
         }
     }
 
-    /// Tells a change to those who follow, now and later.
-    fn tell(&mut self, event: EventRecord) {
-        let event = Arc::new(event);
-        self.history.add(Arc::clone(&event));
-        self.handle.publish(event);
+    /// Hands a change to those who follow now, and remembers it for those who begin later.
+    fn publish(&mut self, change: MemberChange) {
+        let change = Arc::new(change);
+        self.history.add(Arc::clone(&change));
+        self.handle.publish(change);
     }
 
     fn join_done(&mut self) {

@@ -1,0 +1,169 @@
+//! Members and their changes, as the rest of the daemon sees them. What a client is told of them is
+//! made in [`crate::control::convert`].
+
+use crate::time::Anchor;
+use memberd_membership::list::{Entry, Evidence, Standing};
+use memberd_membership::tags::VersionedTags;
+use memberd_membership::{Identity, MemberEvent, MemberEventKind, Name, Node, Now, WallTime};
+use std::sync::Arc;
+
+/// A member at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name, address and incarnation.
+    pub identity: Identity,
+    /// Whether it is up.
+    pub liveness: Liveness,
+    /// When its liveness last changed, as this daemon saw it.
+    pub since: WallTime,
+    /// Its tags.
+    pub tags: VersionedTags,
+    /// Whether it is this daemon's own member.
+    pub this_machine: bool,
+}
+
+/// Whether a member is up, and how it went if it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Liveness {
+    /// It is up.
+    Alive,
+    /// It failed. There is no evidence if only its quick return gave the failure away.
+    Failed(Option<Evidence>),
+    /// It left.
+    Left,
+}
+
+/// A change of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberChange {
+    /// When this daemon saw it.
+    pub at: WallTime,
+    /// What has changed.
+    pub kind: ChangeKind,
+    /// The member, as it is since then.
+    pub member: Member,
+}
+
+/// What of a member has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// Its liveness: it joined, failed or left.
+    Liveness,
+    /// Its tags.
+    Tags,
+}
+
+impl From<&Standing> for Liveness {
+    fn from(standing: &Standing) -> Self {
+        match standing {
+            Standing::Alive => Liveness::Alive,
+            Standing::Doubted(evidence) | Standing::Failed(evidence) => {
+                Liveness::Failed(Some(evidence.clone()))
+            }
+            Standing::Left => Liveness::Left,
+        }
+    }
+}
+
+impl From<MemberEventKind> for Liveness {
+    fn from(kind: MemberEventKind) -> Self {
+        match kind {
+            MemberEventKind::Joined => Liveness::Alive,
+            MemberEventKind::Failed(evidence) => Liveness::Failed(Some(evidence)),
+            MemberEventKind::Restarted => Liveness::Failed(None),
+            MemberEventKind::Left => Liveness::Left,
+        }
+    }
+}
+
+impl Member {
+    /// The member of an entry; `this` is the machine's own name.
+    pub fn new(entry: &Entry, this: &Name, anchor: Anchor) -> Self {
+        Member {
+            identity: entry.identity.clone(),
+            liveness: Liveness::from(&entry.standing),
+            since: anchor.wall(entry.since),
+            tags: entry.tags.clone(),
+            this_machine: entry.identity.name == *this,
+        }
+    }
+}
+
+impl MemberChange {
+    /// A change of a member's liveness, now; the event does not carry the member's tags.
+    pub fn of_liveness(event: MemberEvent, tags: VersionedTags, this: &Name, now: Now) -> Self {
+        let member = Member {
+            this_machine: event.member.name == *this,
+            identity: event.member,
+            liveness: event.kind.into(),
+            since: now.wall,
+            tags,
+        };
+        MemberChange { at: now.wall, kind: ChangeKind::Liveness, member }
+    }
+
+    /// A change of a member's tags, now, to those that its entry has.
+    pub fn of_tags(entry: &Entry, this: &Name, anchor: Anchor, now: Now) -> Self {
+        let member = Member::new(entry, this, anchor);
+        MemberChange { at: now.wall, kind: ChangeKind::Tags, member }
+    }
+}
+
+/// The list as it was at one moment. It shares the entries with the node, so a client that reads
+/// slowly costs little memory.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    entries: Vec<Arc<Entry>>,
+    this: Name,
+    anchor: Anchor,
+}
+
+impl Snapshot {
+    /// The node's list as it is.
+    pub fn new(node: &Node, anchor: Anchor) -> Self {
+        Snapshot {
+            entries: node.list().iter().cloned().collect(),
+            this: node.name().clone(),
+            anchor,
+        }
+    }
+
+    /// All members, ordered by name.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        self.entries.iter().map(|entry| Member::new(entry, &self.this, self.anchor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_membership::list::{Claim, List, Update};
+    use memberd_membership::{Incarnation, Instant, Settings};
+
+    #[test]
+    fn a_snapshot_shares_its_entries_with_the_node() {
+        let now = Now { mono: Instant::EPOCH, wall: WallTime(1_763_688_010_000) };
+        let (name, address) = (
+            |i: u16| Name::new(&format!("vm{i}")).unwrap(),
+            |i: u16| ([10, 0, 0, 1], 1_000 + i).into(),
+        );
+        let mut list = List::new();
+        for i in 0..1_000 {
+            let identity =
+                Identity { name: name(i), address: address(i), incarnation: Incarnation(7) };
+            list.set(Update::new(identity, Claim::Alive), now.mono);
+        }
+        let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
+        node.assume(now, list, Incarnation(7));
+        let snapshot = Snapshot::new(&node, Anchor::new(now));
+        assert!(
+            snapshot
+                .entries
+                .iter()
+                .zip(node.list().iter())
+                .all(|(ours, nodes)| Arc::ptr_eq(ours, nodes))
+        );
+        let names: Vec<Name> = snapshot.members().map(|member| member.identity.name).collect();
+        assert!(names.len() == 1_000 && names.is_sorted(), "{names:?}");
+    }
+}
