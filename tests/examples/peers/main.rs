@@ -19,11 +19,11 @@
 )]
 
 mod agent;
+mod benchmarks;
 mod group;
 mod machine;
 mod options;
 mod plot;
-mod readme;
 mod results;
 mod rows;
 mod stage;
@@ -182,11 +182,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_shows_what_the_committed_results_say() {
+    fn the_page_shows_what_the_committed_results_say() {
         let options = Options::parse_from(["bench_peers"]);
         let results = options.results();
         assert!(
-            readme::SECTION.read(&options.readme) == readme::section(&results),
+            benchmarks::SECTION.read(&options.benchmarks) == benchmarks::section(&results),
             "make bench-peers PEERS=--render writes it anew"
         );
         let table = std::fs::read_to_string(options.directory.join("table.md")).unwrap();

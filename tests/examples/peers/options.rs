@@ -57,7 +57,7 @@ pub(crate) struct Options {
     pub(crate) directory: PathBuf,
     /// Whose section "Beside Serf" is written, if the results are where they are by default
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))]
-    pub(crate) readme: PathBuf,
+    pub(crate) benchmarks: PathBuf,
     /// Measures nothing: the table, the plots and the README are made of the raw results that are
     /// there
     #[arg(long)]
@@ -132,7 +132,7 @@ impl Options {
     }
 
     /// Whether the README shows these results.
-    pub(crate) fn is_for_the_readme(&self) -> bool {
+    pub(crate) fn is_for_the_benchmarks(&self) -> bool {
         self.directory.ends_with("examples/peers/results")
     }
 

@@ -3,7 +3,7 @@
 use crate::agent::Program;
 use crate::group::LIMIT;
 use crate::options::{Options, Row};
-use crate::{machine, plot, readme, table};
+use crate::{benchmarks, machine, plot, table};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fs;
 use std::path::Path;
@@ -268,8 +268,8 @@ impl Results {
         for (name, svg) in plot::all(self) {
             write(name, &svg);
         }
-        if options.is_for_the_readme() {
-            readme::SECTION.write(&options.readme, &readme::section(self));
+        if options.is_for_the_benchmarks() {
+            benchmarks::SECTION.write(&options.benchmarks, &benchmarks::section(self));
         }
     }
 }
