@@ -1,105 +1,122 @@
-# The few commands worth remembering.
+# The commands of the project. `make help` lists them.
 
-# Where cargo keeps the sources of the dependencies.
+# The place where cargo keeps the sources of the dependencies.
 CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
-# Programs do not tell where they were built; and their relocations are packed, which saves a third of a mebibyte of memory.
-demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/memberd --remap-path-prefix=$(CARGO_REGISTRY)=/crates -Clink-arg=-Wl,-z,pack-relative-relocs
+# Release builds do not reveal the directory that they were built in. Their relocations are packed,
+# which saves a third of a mebibyte of memory.
+demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = \
+	--remap-path-prefix=$(CURDIR)=/memberd \
+	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
+	-Clink-arg=-Wl,-z,pack-relative-relocs
 
-# A fleet of seven real daemons on this machine, to look at and to try.
-demo:
+demo: ## Start seven real daemons on this machine, crash one, and leave the rest to you.
 	cargo build --release --locked --bins
 	target/release/memberctl demo
 
-# Every test there is: formatting, lints, laws, the simulated network, fleets of real daemons (some as root only).
-test:
+help: ## List every target with its purpose.
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Root is needed for the fleets in network namespaces and on booted hosts. Without it the tests skip
+# them and say so.
+test: ## Run every check and test: format, lints, dependencies, simulations, fleets of daemons.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(MAKE) deny
 	cargo build --workspace --locked --bins
-	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then $(MAKE) deb && $(MAKE) package-again; fi
+	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then \
+		$(MAKE) deb && $(MAKE) package-again; \
+	fi
 	cargo test --workspace --locked
 
-# What the dependencies may be (deny.toml); and what is known against them, where the database of that can be had.
-deny:
-	if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
-	else echo "!!! LEFT OUT: what the dependencies may be, without cargo-deny" >&2; [ -z "$$CI" ]; fi
-	if command -v cargo-deny >/dev/null && timeout 60 cargo deny fetch db; then cargo deny --locked check advisories; \
-	else echo "!!! LEFT OUT: what is known against the dependencies, as its database cannot be had" >&2; fi
+# deny.toml has the rules. Advisories are checked only where their database can be fetched.
+deny: ## Check the licenses, sources and known faults of the dependencies.
+	if command -v cargo-deny >/dev/null; then \
+		cargo deny --locked check bans licenses sources; \
+	else \
+		echo "!!! LEFT OUT: the rules for dependencies, without cargo-deny" >&2; [ -z "$$CI" ]; \
+	fi
+	if command -v cargo-deny >/dev/null && timeout 60 cargo deny fetch db; then \
+		cargo deny --locked check advisories; \
+	else \
+		echo "!!! LEFT OUT: the advisories, as their database cannot be fetched" >&2; \
+	fi
 
-# Ten real daemons, measured, at rest and while they are grepped; and what a thousand simulated ones do.
-bench:
+bench: ## Measure ten real daemons, at rest and under greps, and a thousand simulated ones.
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example measure
 	cargo run --release --locked -p memberd-tests --example grep_load
 	cargo run --release --locked -p memberd-membership --example simulate -- --members 1000
 
-# Up to a hundred real daemons in network namespaces, beside the simulator. As root; twenty minutes.
-bench-netns:
+bench-netns: ## Measure up to a hundred daemons in network namespaces. Root; twenty minutes.
 	cargo build --release --locked --bins
 	cargo build --release --locked -p memberd-membership --example simulate
 	cargo run --release --locked -p memberd-tests --example netns
 
-# memberd beside Serf, in network namespaces: the README's table and plots. As root; three quarters of an hour. With clustershell, nftables, openssh-server, pdsh
-# and serf of Debian. `make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"` is a short one, PEERS="--rows search,growth"
-# measures these rows anew and keeps the rest; PEERS=--help.
-bench-peers:
+# Writes the tables of tests/BENCHMARKS.md and the plots of the README. It needs the packages
+# clustershell, nftables, openssh-server, pdsh and serf of Debian. Options go into PEERS:
+#   make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"    a short run
+#   make bench-peers PEERS="--rows search,growth"    measure these rows and keep the others
+#   make bench-peers PEERS=--help
+bench-peers: ## Measure memberd beside Serf in network namespaces. Root; three quarters of an hour.
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)
 
-# Searches beside GNU grep and ripgrep (`cargo install ripgrep --locked`), both in PATH; takes some minutes, and 1.3 GB below TMPDIR.
-# Writes the tables of BENCH.md and of the README. `make bench-grep GREP="--only '30 %'"` prints some rows; GREP=--help.
-bench-grep:
+# Writes the tables of daemon/search/BENCH.md and tests/BENCHMARKS.md. It needs GNU grep and ripgrep
+# (`cargo install ripgrep --locked`) in PATH, and 1.3 GB below TMPDIR. Options go into GREP:
+#   make bench-grep GREP="--only '30 %'"    print some rows
+#   make bench-grep GREP=--help
+bench-grep: ## Measure searches beside GNU grep and ripgrep. Some minutes.
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_grep -- $(GREP)
 
-# Whatever reads bytes from outside, fuzzed: each target for SECONDS, two at a time; 100 minutes by default.
+# Two targets run at a time, each for SECONDS.
 fuzz: SECONDS = 1200
-fuzz:
+fuzz: ## Fuzz every parser of untrusted input. 100 minutes, or less with SECONDS=.
 	daemon/fuzz/run $(SECONDS)
 
-# Floods of a minute each with their figures, a thousand kills at random moments, and twenty members put through everything for half an
-# hour. As root. SEED=, SOAK_SECONDS=, FLOOD_SECONDS= and KILLS= on the command line say otherwise.
+# A flood lasts a minute. A thousand kills fall at random moments. Twenty members go through
+# everything for half an hour. SEED=, SOAK_SECONDS=, FLOOD_SECONDS= and KILLS= change that.
 soak: export SOAK_SECONDS ?= 1800
 soak: export FLOOD_SECONDS ?= 60
 soak: export KILLS ?= 1000
-soak:
+soak: ## Run the floods, the kills and the long story of twenty members. Root.
 	cargo build --release --locked --bins
 	cargo test --release --locked -p memberd-tests --test floods -- --nocapture --test-threads=1
 	cargo test --release --locked -p memberd-tests --test loopback killed_at_any_moment -- --nocapture
 
-# The Debian package, target/debian/memberd_*.deb, for Debian 12 and later: programs, units, settings, manual, completions.
-# The same sources give the same bytes, wherever they lie: `make reproducible`. Needs cargo-deb and dpkg-dev.
-deb:
+# The package has the programs, units, settings, manual and completions. It is for Debian 12 and
+# later. The same sources give the same bytes anywhere: see `reproducible`.
+deb: ## Build the Debian package, target/debian/memberd_*.deb. Needs cargo-deb and dpkg-dev.
 	cargo build --release --locked --bins
 	$(MAKE) package
 
-# The same without the compilation, to the directory PACKAGE. The time in it is the changelog's.
+# The package goes to the directory PACKAGE. Its times are that of the changelog.
 package: PACKAGE = target/debian
-deb package: export SOURCE_DATE_EPOCH = $(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
-package:
+deb package: export SOURCE_DATE_EPOCH = \
+	$(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
+package: ## Put the Debian package together from programs that are already compiled.
 	env -u RUSTFLAGS cargo run --locked -p memberd --example documents -- target/documents
 	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
 	cargo deb --quiet --package memberd --no-build --locked --output $(PACKAGE)/
 
-# Put together once more, at another time and under another umask, time zone and locale, the package is the same to the byte. The programs
-# in it are the same files: that compiling gives the same ones anywhere takes two release builds, `make reproducible`.
-package-again:
+# Time, umask, time zone and locale differ in the second run. The programs are the same files:
+# `reproducible` compiles them twice as well.
+package-again: ## Put the package together a second time and compare every byte.
 	rm -rf target/again && mkdir -p target/again && cp target/debian/memberd_*.deb target/again
 	umask 077 && TZ=Pacific/Kiritimati LC_ALL=C $(MAKE) package
 	cmp target/again/memberd_*.deb target/debian/memberd_*.deb
 	mv target/again/memberd_*.deb target/debian
 
-# The package twice, all of it compiled in two places by cargos of two homes, is one. What is committed; two release builds take a while.
-reproducible: deb
+# The second build runs in another place, with a cargo of another home, from what is committed.
+reproducible: deb ## Build the package in two places and compare them. Two release builds.
 	packaging/reproducible target/debian
 
-# The package on eight booted hosts, in network namespaces: needs root, and says what else. Five minutes.
-hosts: deb
+hosts: deb ## Test the package on eight booted hosts in network namespaces. Root; five minutes.
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1
 
-# The same, and what was typed on the first of them and printed goes to the README.
-transcript: export TRANSCRIPT = $(CURDIR)/README.md
-transcript: hosts
+transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
+transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo test deny bench bench-netns bench-peers bench-grep fuzz soak deb package package-again reproducible hosts transcript
+.PHONY: demo help test deny bench bench-netns bench-peers bench-grep fuzz soak deb package \
+	package-again reproducible hosts transcript

@@ -18,7 +18,7 @@ pub(crate) fn install(host: &Host, package: &Package) -> String {
 }
 
 pub(crate) fn first(hosts: &Hosts, package: &Package, transcript: &mut Transcript) {
-    // The README shows the first of them.
+    // packaging/INSTALL.md shows the first of them.
     for (number, transcript) in BY_HAND.into_iter().zip([transcript, &mut Transcript::default()]) {
         let host = hosts.host(number);
         host.push(package.path(), "/root/memberd_0.1.0_amd64.deb");

@@ -124,6 +124,6 @@ fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
     });
     story("a purge leaves nothing", || packages::purged(&hosts));
     story("a machine is added and removed", || rollout::added_and_removed(&hosts, &package));
-    transcript.into_readme();
+    transcript.into_page();
     eprintln!("all of it: {:.1} s", start.elapsed().as_secs_f32());
 }

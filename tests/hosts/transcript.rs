@@ -1,5 +1,5 @@
-//! What an administrator types on a host and reads there: printed by the test, and shown by the
-//! README.
+//! What an administrator types on a host and reads there. The test prints it, and
+//! `packaging/INSTALL.md` shows it.
 
 use memberd_tests::hosts::Host;
 use memberd_tests::section::Section;
@@ -7,11 +7,11 @@ use std::env;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Where it stands.
+/// Where the transcript is.
 const SECTION: Section = Section("<!-- written by make transcript -->\n");
 
-/// The README of the sources.
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+/// The page of the sources.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/INSTALL.md");
 
 /// All of it so far.
 #[derive(Debug, Default)]
@@ -44,18 +44,18 @@ impl Transcript {
         let _ = writeln!(self.0, "\n{words}\n");
     }
 
-    /// The README has it: it is written there if `TRANSCRIPT` says where (`make transcript`), and
-    /// else the README is asked whether the same was typed. What is printed has times in it.
-    pub(crate) fn into_readme(self) {
+    /// Writes the transcript to the page that `TRANSCRIPT` names (`make transcript`). Without that
+    /// variable, checks that the page shows the same typed lines: the output has times in it.
+    pub(crate) fn into_page(self) {
         let path = env::var_os("TRANSCRIPT");
         if let Some(path) = path {
             SECTION.write(Path::new(&path), &format!("```\n{}```\n", self.0));
         } else {
-            let shown = SECTION.read(Path::new(README));
+            let shown = SECTION.read(Path::new(PAGE));
             assert_eq!(
                 typed(&shown),
                 typed(&self.0),
-                "the README shows something else: make transcript writes it anew"
+                "the page shows something else: make transcript writes it anew"
             );
         }
     }

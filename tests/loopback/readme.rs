@@ -1,5 +1,5 @@
-//! The README: what it says is typed works, and shows what it says; and whatever it and the other
-//! documents name is there.
+//! The README and the page about memberctl: what they type works and prints what they show. All
+//! documents name only what exists.
 
 use crate::manual::{LIMIT, Typed, compared, typed, words};
 use memberd_tests::wait::{SOON, holds};
@@ -16,6 +16,11 @@ fn repository() -> PathBuf {
 
 fn readme() -> String {
     fs::read_to_string(repository().join("README.md")).unwrap()
+}
+
+/// The page that shows memberctl at work.
+fn usage() -> String {
+    fs::read_to_string(repository().join("ctl/README.md")).unwrap()
 }
 
 /// The fenced block of this language, none or another, that begins with a line that holds these
@@ -62,11 +67,11 @@ fn the_demo_shows_the_session_of_the_readme() {
 }
 
 #[test]
-fn the_screen_of_the_readme_is_that_of_top() {
+fn the_screen_of_the_page_is_that_of_top() {
     let fleet = Fleet::start(10);
     let screen: Vec<String> =
         said(&fleet[2], fleet[2].directory(), "memberctl top --once").lines().map(words).collect();
-    let shown = block(&readme(), "", "list as 4 of 4 neighbours have it");
+    let shown = block(&usage(), "", "list as 4 of 4 neighbours have it");
     let fixed = |line: &&String| {
         ["NAME ", "o alive", "CHANGES", "arrows"]
             .iter()
@@ -80,7 +85,7 @@ fn the_screen_of_the_readme_is_that_of_top() {
     }
 }
 
-/// A shop's log with the lines that the README searches for: one of an hour ago, some of the last
+/// A shop's log with the lines that the page searches for: one of an hour ago, some of the last
 /// minutes.
 fn offer_shop_log(daemon: &mut Daemon) {
     let mut log = daemon.offer("shop.log");
@@ -106,9 +111,9 @@ fn offer_shop_log(daemon: &mut Daemon) {
 }
 
 #[test]
-fn the_searches_of_the_readme_find_what_it_shows() {
+fn the_searches_of_the_page_find_what_it_shows() {
     let mut fleet = Fleet::start_with(5, offer_shop_log);
-    let searches = session(&block(&readme(), "", "memberctl grep --since"), "vm1$ ");
+    let searches = session(&block(&usage(), "", "memberctl grep --since"), "vm1$ ");
     assert!(searches.len() > 3, "{searches:?}");
     for Typed { line, shown } in searches {
         if shown.iter().any(|line| line.contains("vm4 failed")) {
@@ -130,7 +135,7 @@ fn the_searches_of_the_readme_find_what_it_shows() {
 }
 
 #[test]
-fn every_command_of_the_readme_works() {
+fn every_command_of_the_page_works() {
     let mut fleet =
         Fleet::start_with(7, |daemon| daemon.settings.tags = vec![("role", "web"), ("zone", "a")]);
     fleet.crash(&[4]);
@@ -139,7 +144,7 @@ fn every_command_of_the_readme_works() {
         holds(!fleet[2].log().failed().is_empty(), || "not yet".to_owned())
     });
     let directory = tempfile::tempdir().unwrap();
-    let commands = session(&block(&readme(), "console", "memberctl key generate"), "$ ");
+    let commands = session(&block(&usage(), "console", "memberctl key generate"), "$ ");
     assert!(commands.len() > 15, "{commands:?}");
     for Typed { line, .. } in commands {
         let command = line.split('#').next().unwrap_or_default().trim();
@@ -164,10 +169,10 @@ fn every_command_of_the_readme_works() {
 }
 
 #[test]
-fn the_settings_that_the_readme_shows_are_good() {
+fn the_settings_that_the_page_shows_are_good() {
     let fleet = Fleet::new(1);
     let key = fleet[1].directory().join("group.key");
-    let settings = block(&readme(), "toml", "/etc/memberd/memberd.toml").join("\n");
+    let settings = block(&usage(), "toml", "/etc/memberd/memberd.toml").join("\n");
     let settings = format!("{settings}\n[security]\nkey_file = \"{}\"\n", key.display());
     fs::write(fleet[1].directory().join("readme.toml"), settings).unwrap();
     let printed = said(
@@ -182,6 +187,9 @@ fn the_settings_that_the_readme_shows_are_good() {
 fn documents() -> Vec<(PathBuf, String)> {
     let named = [
         "README.md",
+        "ctl/README.md",
+        "tests/BENCHMARKS.md",
+        "packaging/INSTALL.md",
         "packaging/OPERATIONS.md",
         "packaging/ansible/README.md",
         "daemon/membership/PROTOCOL.md",
@@ -247,6 +255,21 @@ fn every_target_example_and_file_that_a_document_names_is_there() {
         }
     }
     assert!(seen.0 > 10 && seen.1 > 2 && seen.2 > 15, "{seen:?}");
+}
+
+#[test]
+fn make_help_has_a_sentence_for_every_target() {
+    let makefile = fs::read_to_string(repository().join("Makefile")).unwrap();
+    let makefile = makefile.replace("\\\n", " ");
+    let (_, targets) = makefile.split_once(".PHONY:").unwrap();
+    for target in targets.lines().next().unwrap().split_whitespace() {
+        let begin = format!("{target}: ");
+        let sentence = makefile
+            .lines()
+            .filter(|line| line.starts_with(&begin))
+            .find_map(|line| line.split_once("## "));
+        assert!(sentence.is_some_and(|(_, text)| text.ends_with('.')), "no help for {target}");
+    }
 }
 
 #[test]

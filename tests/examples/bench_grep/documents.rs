@@ -1,21 +1,24 @@
-//! The tables of BENCH.md and of the README, made of the results.
+//! Makes the tables of `daemon/search/BENCH.md` and `tests/BENCHMARKS.md` from the results.
 
 use crate::results::{Others, Results};
 use memberd_tests::section::Section;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where they stand.
+/// Where the tables are.
 const SECTION: Section = Section("<!-- written by make bench-grep -->\n");
 
-/// The rows that the README shows.
+/// The rows that the benchmarks page shows.
 const SHOWN: [&str; 4] =
     ["rare literal, `-c`", "1 % regex, `-c`", "1 % literal, `-i -c`", "30 %, printed"];
 
 /// Both documents, and what stands in the section of each.
 pub(crate) fn documents(results: &Results) -> [(PathBuf, String); 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    [(root.join("daemon/search/BENCH.md"), all(results)), (root.join("README.md"), shown(results))]
+    [
+        (root.join("daemon/search/BENCH.md"), all(results)),
+        (root.join("tests/BENCHMARKS.md"), shown(results)),
+    ]
 }
 
 /// Writes both anew where they stand.
@@ -25,7 +28,7 @@ pub(crate) fn update(results: &Results) {
     }
 }
 
-/// The README's table.
+/// The table of the benchmarks page.
 fn shown(results: &Results) -> String {
     let mut rows = String::new();
     for row in results.ten.iter().filter(|row| SHOWN.contains(&row.what.as_str())) {

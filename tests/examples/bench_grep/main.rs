@@ -1,6 +1,6 @@
 //! Measures searches: GNU grep, ripgrep, the engine in process, and `memberctl grep` of one member
 //! and of ten, over the same logs. Keeps the results beside this source, and writes the tables of
-//! BENCH.md and of the README. Says on standard error how far it is.
+//! `daemon/search/BENCH.md` and `tests/BENCHMARKS.md`. Shows its progress on standard error.
 //!
 //! `make bench-grep`; or, after `cargo build --release --bins`, `cargo run --release -p
 //! memberd-tests --example bench_grep`, with `-- --only TEXT` for some rows, which are printed and

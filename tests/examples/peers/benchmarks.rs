@@ -1,13 +1,13 @@
-//! The README's section "Beside Serf", made of the results.
+//! Makes the section "Beside Serf" of `tests/BENCHMARKS.md` from the results.
 
 use crate::results::{Record, Results};
 use crate::table;
 use memberd_tests::section::Section;
 
-/// Where it stands.
+/// Where the section is.
 pub(crate) const SECTION: Section = Section("<!-- written by make bench-peers -->\n");
 
-/// What the README shows of all rows: how they begin.
+/// The beginnings of the rows that the page shows.
 const SHOWN: [&str; 9] = [
     "all start at once",
     "one crash",
@@ -20,7 +20,7 @@ const SHOWN: [&str; 9] = [
     "the introducer back",
 ];
 
-/// What stands there.
+/// The text of the section.
 pub(crate) fn section(results: &Results) -> String {
     let of_serf = || results.records.iter().filter(|record| record.of.program == "Serf");
     let largest_of = |what: &str| {

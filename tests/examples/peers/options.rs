@@ -55,10 +55,10 @@ pub(crate) struct Options {
     /// Where raw results, the table and plots go
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results"))]
     pub(crate) directory: PathBuf,
-    /// Whose section "Beside Serf" is written, if the results are where they are by default
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))]
+    /// The page whose section "Beside Serf" is written, if the results are in the default place
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
     pub(crate) benchmarks: PathBuf,
-    /// Measures nothing: the table, the plots and the README are made of the raw results that are
+    /// Measures nothing: makes the table, the plots and the page from the raw results that are
     /// there
     #[arg(long)]
     pub(crate) render: bool,
@@ -131,7 +131,7 @@ impl Options {
         Results::read(&self.directory)
     }
 
-    /// Whether the README shows these results.
+    /// Whether the benchmarks page shows these results.
     pub(crate) fn is_for_the_benchmarks(&self) -> bool {
         self.directory.ends_with("examples/peers/results")
     }
