@@ -4,6 +4,7 @@
 pub mod client;
 pub mod connection;
 pub mod convert;
-pub mod door;
+pub mod permissions;
+pub mod refusal;
 pub mod server;
 pub mod socket;

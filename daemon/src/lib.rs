@@ -3,15 +3,14 @@
 //!
 //! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the
 //! crate `memberd-membership`) and drives it over UDP; `peer` is the TCP side; `seal` keeps
-//! strangers out of both; `control` and `handler` serve `memberctl`; `search` greps.
+//! strangers out of both; `control` and `dispatch` serve `memberctl`; `search` greps.
 
 pub mod accept;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod dispatch;
 pub mod exit;
-pub mod handler;
-pub mod keeper;
 pub mod log;
 pub mod membership;
 pub mod metrics;
@@ -21,5 +20,6 @@ pub mod peer;
 pub mod resolve;
 pub mod seal;
 pub mod search;
+pub mod services;
 pub mod state;
 pub mod time;

@@ -5,6 +5,10 @@
 
 mod event;
 mod filter;
+/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+pub mod handlers {
+    pub mod log;
+}
 mod journal;
 mod queue;
 mod record;

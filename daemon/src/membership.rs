@@ -3,6 +3,15 @@
 
 mod address;
 mod calls;
+/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+pub mod handlers {
+    pub mod events;
+    pub mod join;
+    pub mod leave;
+    pub mod list;
+    pub mod ring;
+    pub mod status;
+}
 mod history;
 mod measure;
 mod member;

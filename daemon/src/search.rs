@@ -7,6 +7,11 @@ pub mod asking;
 mod compiled;
 pub mod fan_out;
 mod follow;
+pub mod greps;
+/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+pub mod handlers {
+    pub mod grep;
+}
 pub mod journal;
 pub mod limits;
 pub mod members;

@@ -6,6 +6,8 @@
 //! What this machine must not forget, its incarnation and whether it was in the group, is always in
 //! both generations.
 
+pub mod writer;
+
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -1,9 +1,9 @@
 //! One control client: hello, one request, its replies.
 
 use super::client::{Client, ClientError};
-use super::door::Door;
-use crate::handler::context::Context;
-use crate::handler::handle;
+use super::permissions::Door;
+use crate::dispatch::handle;
+use crate::services::Context;
 use memberd_control::frame::FrameError;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Accepts clients.
 
 use super::connection::serve_client;
-use super::door::Door;
+use super::permissions::Door;
 use crate::accept::serve_all;
-use crate::handler::context::Context;
+use crate::services::Context;
 use memberd_control::socket::Access;
 use std::sync::Arc;
 use tokio::net::UnixListener;

@@ -5,12 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The parts that can have a level of their own: the modules of this program that log.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 11] = [
     "accept",
     "control",
     "daemon",
-    "handler",
-    "keeper",
     "log",
     "membership",
     "metrics",
@@ -18,6 +16,7 @@ const PARTS: [&str; 12] = [
     "peer",
     "resolve",
     "seal",
+    "state",
 ];
 
 /// `info`, or `info,peer=debug`.

@@ -2,7 +2,7 @@
 //! does, greps above all.
 
 use super::{Command, Handle, Membership, Parts};
-use crate::keeper::Keeper;
+use crate::state::writer::Keeper;
 use std::io;
 use std::thread;
 use tokio::net::UdpSocket;

@@ -6,7 +6,7 @@
 
 use super::report;
 use crate::accept::serve_all;
-use crate::handler::context::Context;
+use crate::services::Context;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

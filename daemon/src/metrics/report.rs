@@ -2,10 +2,10 @@
 //! <https://prometheus.io/docs/practices/naming/>.
 
 use super::text::Text;
-use crate::handler::context::Context;
-use crate::handler::greps::GrepCounts;
 use crate::membership::{Command, Ended, Measured, NeighbourStatus, Status};
 use crate::search::Work;
+use crate::search::greps::GrepCounts;
+use crate::services::Context;
 use memberd_membership::Counters;
 use memberd_membership::node::PhaseName;
 use memberd_membership::time::millis;

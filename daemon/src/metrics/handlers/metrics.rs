@@ -1,13 +1,13 @@
 //! `memberctl metrics`.
 
-use super::context::Context;
-use super::refusal::ended;
 use crate::control::client::{Client, ClientError};
+use crate::control::refusal::ended;
 use crate::metrics::report;
+use crate::services::Context;
 use memberd_control::message::Reply;
 
 /// Sends what is measured.
-pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub(crate) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
     let reply = match report::text(context).await {
         Ok(text) => Reply::Metrics(text),
         Err(error) => ended(error),

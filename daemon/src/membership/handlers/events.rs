@@ -1,11 +1,11 @@
 //! `memberctl events`.
 
-use super::context::Context;
-use super::refusal::{ended, refused};
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::event_record;
-use crate::control::door::{Door, FOLLOWERS};
+use crate::control::permissions::{Door, FOLLOWERS};
+use crate::control::refusal::{ended, refused};
 use crate::membership::{Begin, Command, Ended, Followed, Kinds, MemberChange, Scope};
+use crate::services::Context;
 use memberd_control::message::{EventsFrom, MissedRecord, RefusalKind, Reply};
 use memberd_membership::WallTime;
 use std::future;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 /// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told
 /// everything is told that, and let go.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     client: &mut Client,
     door: &Door,
     context: &Context,
@@ -41,7 +41,7 @@ pub(super) async fn handle(
 
 /// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after
 /// a gap, once that is said, as long as the scope says.
-pub(super) async fn handle_from(
+pub(crate) async fn handle_from(
     from: EventsFrom,
     scope: Scope,
     client: &mut Client,

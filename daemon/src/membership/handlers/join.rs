@@ -1,10 +1,10 @@
 //! `memberctl join`.
 
-use super::context::Context;
-use super::refusal::{ended, refused};
 use crate::control::client::{Client, ClientError};
+use crate::control::refusal::{ended, refused};
 use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
+use crate::services::Context;
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::join::{JoinError, Refusal};
 
@@ -12,7 +12,7 @@ use memberd_membership::join::{JoinError, Refusal};
 const MOST: usize = 64;
 
 /// Joins the group and answers when heartbeats are exchanged with a monitor.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     named: Vec<String>,
     client: &mut Client,
     context: &Context,

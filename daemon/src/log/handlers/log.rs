@@ -1,15 +1,15 @@
 //! `memberctl log`.
 
-use super::context::Context;
-use super::refusal::refused;
 use crate::control::client::{Client, ClientError};
+use crate::control::refusal::refused;
 use crate::log::Filter;
+use crate::services::Context;
 use memberd_control::message::{RefusalKind, Reply};
 use tracing::info;
 
 /// Sets what is logged, until the next start or a changed `logs.level`, and answers with what it is
 /// now.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     filter: Option<String>,
     client: &mut Client,
     context: &Context,

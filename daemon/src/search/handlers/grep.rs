@@ -1,13 +1,13 @@
 //! `memberctl grep`.
 
-use super::context::Context;
-use super::refusal::{ended, not_in_group, refused};
 use crate::control::client::{Client, ClientError};
+use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
 use crate::search::apart::apart;
 use crate::search::asking::HELD;
 use crate::search::fan_out::FanOut;
 use crate::search::members::{Chosen, Selection, Target};
+use crate::services::Context;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     request: GrepRequest,
     client: &mut Client,
     context: &Context,

@@ -1,22 +1,13 @@
 //! What the daemon does for a control client: one file a verb, of the same name as memberctl's.
 
-pub mod context;
-mod events;
-mod grep;
-pub mod greps;
-mod join;
-mod leave;
-mod list;
-mod log;
-mod metrics;
-mod refusal;
-mod ring;
-mod status;
-
 use crate::control::client::{Client, ClientError};
-use crate::control::door::Door;
+use crate::control::permissions::Door;
+use crate::log::handlers::log;
+use crate::membership::handlers::{events, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
-use context::Context;
+use crate::metrics::handlers::metrics;
+use crate::search::handlers::grep;
+use crate::services::Context;
 use memberd_control::message::Request;
 use memberd_membership::WallTime;
 

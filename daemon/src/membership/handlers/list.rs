@@ -1,14 +1,14 @@
 //! `memberctl list`.
 
-use super::context::Context;
-use super::refusal::{ended, not_in_group};
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::member_record;
+use crate::control::refusal::{ended, not_in_group};
 use crate::membership::{Command, Liveness};
+use crate::services::Context;
 use memberd_control::message::{MEMBERS_PER_REPLY, Reply};
 
 /// Sends the list in parts, each made when it is sent.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     all: bool,
     client: &mut Client,
     context: &Context,

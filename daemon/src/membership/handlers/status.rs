@@ -1,15 +1,15 @@
 //! `memberctl status`.
 
-use super::context::Context;
-use super::refusal::ended;
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::status_report;
-use crate::control::door::Door;
+use crate::control::permissions::Door;
+use crate::control::refusal::ended;
 use crate::membership::Command;
+use crate::services::Context;
 use memberd_control::message::Reply;
 
 /// Sends how this daemon is doing, as far as who comes by this door may know.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     client: &mut Client,
     door: &Door,
     context: &Context,

@@ -34,7 +34,7 @@ struct Register {
 
 /// Held for as long as a grep runs.
 #[derive(Debug)]
-pub(super) struct Entry<'greps> {
+pub(crate) struct Entry<'greps> {
     greps: &'greps Greps,
     number: u64,
 }
@@ -46,7 +46,7 @@ impl Greps {
     }
 
     /// Enters one that begins, unless as many run as may.
-    pub(super) fn enter(&self, request: &GrepRequest) -> Option<Entry<'_>> {
+    pub(crate) fn enter(&self, request: &GrepRequest) -> Option<Entry<'_>> {
         let patterns: Vec<_> = request
             .pattern
             .patterns
@@ -66,7 +66,7 @@ impl Greps {
 
     /// Those that run, the oldest first. What they look for is only for those who may grep
     /// themselves.
-    pub(super) fn running(&self, access: Access) -> Vec<RunningGrep> {
+    pub(crate) fn running(&self, access: Access) -> Vec<RunningGrep> {
         let record = |(pattern, began): &(String, Instant)| RunningGrep {
             pattern: (access == Access::Full).then(|| pattern.clone()),
             running_for: memberd_membership::time::millis(began.elapsed()),

@@ -1,10 +1,10 @@
 //! What requests are carried out with.
 
-use super::greps::Greps;
 use crate::log::Log;
 use crate::membership::Handle;
 use crate::peer::call::Caller;
 use crate::search::Searches;
+use crate::search::greps::Greps;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 

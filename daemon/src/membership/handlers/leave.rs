@@ -1,13 +1,13 @@
 //! `memberctl leave`.
 
-use super::context::Context;
-use super::refusal::ended;
 use crate::control::client::{Client, ClientError};
+use crate::control::refusal::ended;
 use crate::membership::Command;
+use crate::services::Context;
 use memberd_control::message::Reply;
 
 /// Leaves the group and answers when a member has acknowledged it.
-pub(super) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
+pub(crate) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
     let reply = match context.membership.ask(|reply| Command::Leave { reply }).await {
         Ok(was_member) => Reply::Left { was_member },
         Err(error) => ended(error),
