@@ -23,7 +23,7 @@ mod time;
 
 pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
 pub use line::MAX_LINE_BYTES;
-pub use output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
+pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use print::{Colors, Sgr};
 pub use query::{Binary, Characters, Print, Query, Syntax};

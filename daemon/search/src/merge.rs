@@ -17,12 +17,13 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use crate::files::{Compression, OfferedFile};
-use crate::output::{CHUNK_BYTES, NO_TIME, Output, Stopped};
-use crate::print::{Chunk, Printer};
+use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
+use crate::print::{OutputBuffer, Printer};
 use crate::scan::{
-    Before, Ended, Failure, InMemory, LineTimes, PartSink, Parts, Places, SoFar, Source, TimedSink,
+    ChunkReader, ChunkSink, Failure, FileProgress, LineTimes, MemorySearcher, Positions, ScanError,
+    Source, TextSize, TimedSink,
 };
-use crate::schedule::{Piece, Timed, Work};
+use crate::schedule::{Event, Job, TimedLines};
 use crate::search::Totals;
 use crate::time::{Times, Zone};
 
@@ -33,9 +34,9 @@ pub(crate) const MAX_STREAMS: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches all files of `work` and sends what is found in the order of time.
-pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
+pub(crate) fn merge(job: &Job<'_>, found: &SyncSender<Event>) {
     let chains: Vec<&[OfferedFile]> =
-        work.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
+        job.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
     if chains.len() > MAX_STREAMS {
         totals.errors = 1;
@@ -44,25 +45,25 @@ pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
             chains.len()
         );
         // If nobody takes it, nobody takes the totals either.
-        let _ = found.send(Piece::Message(text));
+        let _ = found.send(Event::Message(text));
     } else {
         let zone = Zone::local();
-        let captured = Captured { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
+        let captured = CapturedOutput { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
         let mut output = &captured;
         let mut printer = Printer::new(
-            &work.search.query,
-            work.search.extents.as_ref(),
-            work.budget,
-            Chunk::new(&mut output),
+            &job.search.query,
+            job.search.extents.as_ref(),
+            job.budget,
+            OutputBuffer::new(&mut output),
         );
         printer.mark_groups();
         let mut merge = Merge {
-            work,
+            job,
             zone: &zone,
             captured: &captured,
             printer: RefCell::new(printer),
-            in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
-            batch: Timed::default(),
+            memory: MemorySearcher::new(job.search, &job.search.engine, job.budget),
+            batch: TimedLines::default(),
             handed_on: Instant::now(),
             spent: false,
             totals,
@@ -72,31 +73,31 @@ pub(crate) fn merge(work: &Work<'_>, found: &SyncSender<Piece>) {
         totals.interrupted = done.is_err();
     }
     // Nobody may be waiting any more.
-    let _ = found.send(Piece::End(totals));
+    let _ = found.send(Event::End(totals));
 }
 
 /// Takes what is printed, with the time that it is printed for.
-struct Captured<'c> {
+struct CapturedOutput<'c> {
     now: Cell<i64>,
     lines: RefCell<VecDeque<(i64, Vec<u8>)>>,
-    found: &'c SyncSender<Piece>,
+    found: &'c SyncSender<Event>,
 }
 
-impl Output for &Captured<'_> {
+impl Output for &CapturedOutput<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.lines.borrow_mut().push_back((self.now.get(), bytes));
         Ok(())
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
-        self.found.send(Piece::Message(text)).map_err(|_| Stopped)
+        self.found.send(Event::Message(text)).map_err(|_| Stopped)
     }
 }
 
 /// A file and what was rotated away from it, the oldest first.
-struct Stream<'m> {
+struct LogStream<'m> {
     files: std::slice::Iter<'m, OfferedFile>,
-    current: Option<Current<'m>>,
+    current: Option<OpenFile<'m>>,
     /// What was found and is not sent yet.
     found: VecDeque<(i64, Vec<u8>)>,
     /// The time of the last line looked at.
@@ -104,22 +105,22 @@ struct Stream<'m> {
 }
 
 /// A file that is being searched.
-struct Current<'m> {
+struct OpenFile<'m> {
     file: &'m OfferedFile,
     source: Source<'m>,
-    parts: Parts,
-    places: Rc<Places>,
+    parts: ChunkReader,
+    positions: Rc<Positions>,
     times: LineTimes<'m>,
-    so_far: SoFar,
+    progress: FileProgress,
 }
 
 struct Merge<'m> {
-    work: &'m Work<'m>,
+    job: &'m Job<'m>,
     zone: &'m Zone,
-    captured: &'m Captured<'m>,
+    captured: &'m CapturedOutput<'m>,
     printer: RefCell<Printer<'m, 'm>>,
-    in_memory: InMemory<'m>,
-    batch: Timed,
+    memory: MemorySearcher<'m>,
+    batch: TimedLines,
     handed_on: Instant,
     /// Backtracking has taken all its time: nothing more is searched.
     spent: bool,
@@ -128,9 +129,9 @@ struct Merge<'m> {
 
 impl<'m> Merge<'m> {
     fn run(&mut self, chains: &[&'m [OfferedFile]]) -> Result<(), Stopped> {
-        let mut streams: Vec<Stream<'m>> = chains
+        let mut streams: Vec<LogStream<'m>> = chains
             .iter()
-            .map(|files| Stream {
+            .map(|files| LogStream {
                 files: files.iter(),
                 current: None,
                 found: VecDeque::new(),
@@ -145,7 +146,7 @@ impl<'m> Merge<'m> {
         while let Some(Reverse((time, at))) = next.pop() {
             let Some(stream) = streams.get_mut(at) else { continue };
             if let Some((_, lines)) = stream.found.pop_front() {
-                if self.work.search.has_context() && last.replace(at) != Some(at) {
+                if self.job.search.has_context() && last.replace(at) != Some(at) {
                     // The lines of another file are another group.
                     self.send(time, b"")?;
                 }
@@ -158,12 +159,12 @@ impl<'m> Merge<'m> {
 
     /// The time of a stream's first line that is not sent; none at its end. Searches as far as it
     /// must.
-    fn first(&mut self, stream: &mut Stream<'m>) -> Result<Option<i64>, Stopped> {
+    fn first(&mut self, stream: &mut LogStream<'m>) -> Result<Option<i64>, Stopped> {
         loop {
             if let Some((time, _)) = stream.found.front() {
                 return Ok(Some(*time));
             }
-            if self.work.cancel.load(Ordering::Relaxed) {
+            if self.job.cancel.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
             if self.spent {
@@ -179,7 +180,7 @@ impl<'m> Merge<'m> {
                     stream.found.append(&mut self.captured.lines.borrow_mut());
                     if !more {
                         let ended =
-                            stream.current.take().filter(|ended| ended.so_far.binary_matches);
+                            stream.current.take().filter(|ended| ended.progress.binary_matches);
                         ended.map_or(Ok(()), |ended| {
                             self.message(format!(
                                 "{}: binary file matches",
@@ -196,9 +197,9 @@ impl<'m> Merge<'m> {
         }
     }
 
-    fn open(&mut self, file: &'m OfferedFile, last: i64) -> Result<Option<Current<'m>>, Stopped> {
-        let Work { search, plan, cancel, .. } = *self.work;
-        let places = Rc::new(Places::default());
+    fn open(&mut self, file: &'m OfferedFile, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
+        let Job { search, plan, cancel, .. } = *self.job;
+        let positions = Rc::new(Positions::default());
         let opened = file.open().and_then(|opened| {
             let Some(opened) = opened else { return Ok(None) };
             let times = Times::new(self.zone, opened.modified);
@@ -209,7 +210,7 @@ impl<'m> Merge<'m> {
                 search,
                 plan.window,
                 self.zone,
-                Rc::clone(&places),
+                Rc::clone(&positions),
                 cancel,
             )?;
             Ok(Some((source, times)))
@@ -219,16 +220,23 @@ impl<'m> Merge<'m> {
             Ok(Some((source, times))) => {
                 self.totals.files += 1;
                 let times = LineTimes::new(times, search.line_end(), last);
-                let parts = Parts::new(source.size, search.line_end());
-                Ok(Some(Current { file, source, parts, places, times, so_far: SoFar::default() }))
+                let parts = ChunkReader::new(source.size, search.line_end());
+                Ok(Some(OpenFile {
+                    file,
+                    source,
+                    parts,
+                    positions,
+                    times,
+                    progress: FileProgress::default(),
+                }))
             }
             Err(error) => self.fail(file, &Failure::reading(&error)).map(|()| None),
         }
     }
 
     /// Searches the next part of a file; false when it was the last, or no more is wanted.
-    fn search_part(&mut self, current: &mut Current<'m>) -> Result<bool, Stopped> {
-        let search = self.work.search;
+    fn search_part(&mut self, current: &mut OpenFile<'m>) -> Result<bool, Stopped> {
+        let search = self.job.search;
         let part = match current.parts.next(&mut current.source.reader) {
             Ok(Some(part)) => part,
             Ok(None) => {
@@ -238,27 +246,27 @@ impl<'m> Merge<'m> {
                 return Ok(false);
             }
             Err(error) => {
-                if self.work.cancel.load(Ordering::Relaxed) {
+                if self.job.cancel.load(Ordering::Relaxed) {
                     return Err(Stopped);
                 }
                 self.fail(current.file, &Failure::reading(&error))?;
                 return Ok(false);
             }
         };
-        let size = Before { bytes: part.len() as u64, lines: search.lines_in(part) };
+        let size = TextSize { bytes: part.len() as u64, lines: search.lines_in(part) };
         self.totals.bytes += size.bytes;
-        self.captured.found.send(Piece::Read(size.bytes)).map_err(|_| Stopped)?;
+        self.captured.found.send(Event::Read(size.bytes)).map_err(|_| Stopped)?;
         self.printer
             .borrow_mut()
-            .set_file(search.name(self.work.machine, current.file), current.source.size);
+            .set_file(search.name(self.job.machine, current.file), current.source.size);
         let (done, before, cut) =
-            (Cell::new(false), current.so_far.selected, current.so_far.is_cut);
-        let lines = PartSink::new(
+            (Cell::new(false), current.progress.selected, current.progress.is_cut);
+        let lines = ChunkSink::new(
             &search.query,
             &self.printer,
             &done,
-            &current.places,
-            &mut current.so_far,
+            &current.positions,
+            &mut current.progress,
         );
         let mut sink = TimedSink {
             lines,
@@ -266,27 +274,27 @@ impl<'m> Merge<'m> {
             times: &mut current.times,
             now: &self.captured.now,
         };
-        let ended = self.in_memory.search(part, &mut sink);
+        let ended = self.memory.search(part, &mut sink);
         let ended = sink.lines.finish(ended, part);
-        self.printer.borrow_mut().chunk().flush()?;
+        self.printer.borrow_mut().out().flush()?;
         // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - before + current.so_far.selected;
+        self.totals.lines = self.totals.lines - before + current.progress.selected;
         current.times.go_on(part);
-        current.places.go_on(size);
-        if current.so_far.is_cut && !cut {
+        current.positions.go_on(size);
+        if current.progress.is_cut && !cut {
             self.fail(current.file, &Failure::Cut)?;
         }
         match ended {
             Ok(()) => {}
-            Err(Ended::Stopped) => return Err(Stopped),
-            Err(Ended::Read(error)) => {
+            Err(ScanError::Stopped) => return Err(Stopped),
+            Err(ScanError::Read(error)) => {
                 self.fail(current.file, &Failure::reading(&error))?;
                 return Ok(false);
             }
-            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => {
+            Err(ScanError::Match(_)) if self.job.cancel.load(Ordering::Relaxed) => {
                 return Err(Stopped);
             }
-            Err(Ended::Match(words)) => {
+            Err(ScanError::Match(words)) => {
                 let failure = Failure::matching(words);
                 self.spent |= failure == Failure::Spent;
                 self.fail(current.file, &failure)?;
@@ -300,20 +308,20 @@ impl<'m> Merge<'m> {
     fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.words(file.path().display()) {
-            Some(words) if !self.work.search.query.no_messages => self.message(words),
+            Some(words) if !self.job.search.query.no_messages => self.message(words),
             _ => Ok(()),
         }
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.hand_on()?;
-        self.captured.found.send(Piece::Message(text)).map_err(|_| Stopped)
+        self.captured.found.send(Event::Message(text)).map_err(|_| Stopped)
     }
 
     /// Sends lines once they are many, or have waited.
     fn send(&mut self, time: i64, lines: &[u8]) -> Result<(), Stopped> {
         self.batch.push(time, lines);
-        if self.batch.len() >= CHUNK_BYTES { self.hand_on() } else { Ok(()) }
+        if self.batch.len() >= OUTPUT_BYTES { self.hand_on() } else { Ok(()) }
     }
 
     fn hand_on(&mut self) -> Result<(), Stopped> {
@@ -321,6 +329,9 @@ impl<'m> Merge<'m> {
         if self.batch.len() == 0 {
             return Ok(());
         }
-        self.captured.found.send(Piece::Timed(std::mem::take(&mut self.batch))).map_err(|_| Stopped)
+        self.captured
+            .found
+            .send(Event::TimedLines(std::mem::take(&mut self.batch)))
+            .map_err(|_| Stopped)
     }
 }

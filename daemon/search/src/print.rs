@@ -1,10 +1,10 @@
 //! Printing: the bytes that GNU grep would print.
 
-mod chunk;
 mod color;
 mod json;
+mod output_buffer;
 mod printer;
 
-pub(crate) use chunk::Chunk;
 pub use color::{Colors, Sgr};
+pub(crate) use output_buffer::OutputBuffer;
 pub(crate) use printer::{PrintError, Printer};

@@ -8,12 +8,14 @@ use crate::follow::follow;
 use crate::merge::merge;
 use crate::output::Output;
 use crate::pattern::Budget;
-use crate::schedule::{Assembly, Broken, Plan, Units, Work, apart, no_thread};
+use crate::schedule::{
+    Collector, Job, Plan, RunError, TaskQueue, no_thread_message, run_on_thread,
+};
 use crate::search::{Search, Totals};
 
 /// How large the parts are in which files are searched side by side. Where a third of the lines are
 /// printed, one gives one chunk of output.
-pub(crate) const BLOCK_BYTES: u64 = 384 * 1024;
+pub(crate) const CHUNK_BYTES: u64 = 384 * 1024;
 
 impl Search {
     /// Searches `files` as [`Search::run_with`] does, by the default plan.
@@ -28,7 +30,7 @@ impl Search {
     }
 
     /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the
-    /// place of its file names. Blocks until done. `cancel` is looked at before every read (64 or
+    /// place of its file names. ChunkedFile until done. `cancel` is looked at before every read (64 or
     /// 512 KiB), and a stopped `output` ends the run likewise.
     pub fn run_with(
         &self,
@@ -38,7 +40,7 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        self.run_in_blocks(Some(BLOCK_BYTES), plan, machine, files, output, cancel)
+        self.run_in_blocks(Some(CHUNK_BYTES), plan, machine, files, output, cancel)
     }
 
     /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones
@@ -58,8 +60,8 @@ impl Search {
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
-        let work = Work { search: self, plan, machine, files: &[], cancel, budget: &budget };
-        let totals = apart(output, |found| follow(&work, offer, narrow, found));
+        let job = Job { search: self, plan, machine, files: &[], cancel, budget: &budget };
+        let totals = run_on_thread(output, |found| follow(&job, offer, narrow, found));
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
@@ -67,7 +69,7 @@ impl Search {
     /// all as a whole.
     pub(crate) fn run_in_blocks(
         &self,
-        block_bytes: Option<u64>,
+        chunk_bytes: Option<u64>,
         plan: &Plan,
         machine: &str,
         files: &[OfferedFile],
@@ -77,20 +79,22 @@ impl Search {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let files = if self.query.selects_nothing() { &[] } else { files };
-        let work = Work { search: self, plan, machine, files, cancel, budget: &budget };
+        let job = Job { search: self, plan, machine, files, cancel, budget: &budget };
         if plan.by_time && self.query.prints_lines() {
-            let totals = apart(output, |found| merge(&work, found));
+            let totals = run_on_thread(output, |found| merge(&job, found));
             return Totals { elapsed: started.elapsed(), ..totals };
         }
-        let block_bytes = block_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());
-        let units = Units::new(files, block_bytes, self.line_ends());
-        let mut assembly = Assembly::new(self, machine, &budget, output);
-        let done = work.run(units, &mut assembly);
+        let chunk_bytes = chunk_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());
+        let tasks = TaskQueue::new(files, chunk_bytes, self.line_ends());
+        let mut collector = Collector::new(self, machine, &budget, output);
+        let done = job.run(tasks, &mut collector);
         let interrupted = match done {
             Ok(()) => false,
-            Err(Broken::Stopped) => true,
-            Err(Broken::NoThread(reason)) => assembly.broken(&no_thread(&reason)).is_err(),
+            Err(RunError::Stopped) => true,
+            Err(RunError::NoThread(reason)) => {
+                collector.broken(&no_thread_message(&reason)).is_err()
+            }
         };
-        Totals { interrupted, elapsed: started.elapsed(), ..assembly.totals() }
+        Totals { interrupted, elapsed: started.elapsed(), ..collector.totals() }
     }
 }

@@ -10,9 +10,9 @@ mod tests;
 mod threads;
 mod worker;
 
-pub(crate) use collector::Assembly;
-pub(crate) use event::{Piece, Timed};
-pub(crate) use job::Work;
+pub(crate) use collector::Collector;
+pub(crate) use event::{Event, TimedLines};
+pub(crate) use job::Job;
 pub use plan::{Plan, Window};
-pub(crate) use task::Units;
-pub(crate) use threads::{Broken, apart, no_thread};
+pub(crate) use task::TaskQueue;
+pub(crate) use threads::{RunError, no_thread_message, run_on_thread};

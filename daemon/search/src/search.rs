@@ -10,7 +10,7 @@ use crate::files::OfferedFile;
 use crate::line::MAX_LINE_BYTES;
 use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
-use crate::print::{Chunk, Printer};
+use crate::print::{OutputBuffer, Printer};
 use crate::query::{Binary, Print, Query};
 
 /// A compiled query. It can run any number of times, on several threads at once.
@@ -64,7 +64,7 @@ impl Search {
         let takes_nul = self.query.null_data || self.query.binary == Binary::Text;
         SearcherBuilder::new()
             .invert_match(self.query.invert)
-            .line_number(self.wants_places())
+            .line_number(self.wants_positions())
             .line_terminator(LineTerminator::byte(self.line_end()))
             .before_context(before as usize)
             .after_context(after as usize)
@@ -92,13 +92,13 @@ impl Search {
     }
 
     /// Whether it matters where in its file a line is.
-    pub(crate) fn wants_places(&self) -> bool {
+    pub(crate) fn wants_positions(&self) -> bool {
         self.query.line_numbers && self.query.prints_lines()
     }
 
     /// How many lines end in `bytes`, if that matters.
     pub(crate) fn lines_in(&self, bytes: &[u8]) -> u64 {
-        if self.wants_places() {
+        if self.wants_positions() {
             memchr::memchr_iter(self.line_end(), bytes).count() as u64
         } else {
             0
@@ -148,11 +148,15 @@ impl Search {
         }
         let mut kept = Kept(Vec::new());
         if self.has_context() {
-            let mut printer =
-                Printer::new(&self.query, self.extents.as_ref(), budget, Chunk::new(&mut kept));
+            let mut printer = Printer::new(
+                &self.query,
+                self.extents.as_ref(),
+                budget,
+                OutputBuffer::new(&mut kept),
+            );
             printer.note_selected();
             // An output that keeps everything never stops.
-            let _ = printer.group_separator().and_then(|()| printer.chunk().flush());
+            let _ = printer.group_separator().and_then(|()| printer.out().flush());
         }
         kept.0
     }

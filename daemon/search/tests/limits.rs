@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    CHUNK_BYTES, MAX_LINE_BYTES, Narrow, Offer, OfferedFile, Output, PatternError, Plan, Print,
+    MAX_LINE_BYTES, Narrow, OUTPUT_BYTES, Offer, OfferedFile, Output, PatternError, Plan, Print,
     Query, Stopped, Syntax, Window,
 };
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl<F: FnMut(usize) -> Result<(), Stopped>> Output for Probe<F> {
         (self.react)(self.chunks.len())
     }
 
-    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.parts += 1;
         self.chunks.push(bytes.len());
         (self.react)(self.chunks.len())
@@ -171,7 +171,7 @@ fn chunks_are_whole_lines_of_about_the_same_size() {
         query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
     assert_eq!(totals.lines, 50_000);
     assert!(probe.chunks.len() > 10);
-    assert!(probe.chunks.iter().all(|size| *size < 2 * CHUNK_BYTES));
+    assert!(probe.chunks.iter().all(|size| *size < 2 * OUTPUT_BYTES));
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn a_long_line_comes_in_parts_that_are_no_larger_than_other_chunks() {
         let query = Query { no_names: true, print, ..query(".*foo") };
         query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
         assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 5_000_004 + 10);
-        assert_eq!(probe.parts, 5_000_003_usize.div_ceil(CHUNK_BYTES));
-        assert!(probe.chunks.iter().all(|size| *size <= CHUNK_BYTES), "{:?}", probe.chunks);
+        assert_eq!(probe.parts, 5_000_003_usize.div_ceil(OUTPUT_BYTES));
+        assert!(probe.chunks.iter().all(|size| *size <= OUTPUT_BYTES), "{:?}", probe.chunks);
     }
 }
 
@@ -230,7 +230,7 @@ fn searches_that_share_their_room_for_long_lines_all_come_to_their_end() {
                     &AtomicBool::new(false),
                 );
                 assert_eq!((totals.lines, totals.errors), (5, 0), "{:?}", probe.messages);
-                assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(CHUNK_BYTES));
+                assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(OUTPUT_BYTES));
             });
         }
     });

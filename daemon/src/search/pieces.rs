@@ -89,7 +89,7 @@ impl Output for Pieces {
         self.rest(bytes.chunks(MAX_PIECE))
     }
 
-    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
         bytes.chunks(MAX_PIECE).try_for_each(|piece| self.send(PeerReply::Part(piece.to_vec())))
     }

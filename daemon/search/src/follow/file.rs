@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::files::{Compression, OfferedFile, Opened};
-use crate::scan::{Before, Buffer, Places, SoFar, count_lines};
+use crate::scan::{FileProgress, PageBuffer, Positions, TextSize, count_lines};
 use crate::search::Search;
 
 /// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it
@@ -32,8 +32,8 @@ pub(crate) struct Followed {
     size: u64,
     /// The bytes before `position`.
     before: Vec<u8>,
-    pub(crate) places: Places,
-    pub(crate) so_far: SoFar,
+    pub(crate) positions: Positions,
+    pub(crate) progress: FileProgress,
     /// Nothing more of it is wanted.
     pub(crate) over: bool,
     /// Since when it is not there any more, and nothing was written to it.
@@ -57,7 +57,7 @@ impl Followed {
         }
         let line_end = search.line_end();
         let position = if from_end { last_line(&opened, line_end)? } else { 0 };
-        let lines = if search.wants_places() {
+        let lines = if search.wants_positions() {
             count_lines(&opened.file, position, line_end, cancel)?
         } else {
             0
@@ -68,8 +68,8 @@ impl Followed {
             opened,
             position,
             before: Vec::new(),
-            places: Places::starting(Before { lines, bytes: position }),
-            so_far: SoFar::default(),
+            positions: Positions::starting(TextSize { lines, bytes: position }),
+            progress: FileProgress::default(),
             over: false,
             gone: None,
         };
@@ -80,7 +80,7 @@ impl Followed {
     /// Reads whole lines that were written since, into `buffer`.
     pub(crate) fn lines(
         &mut self,
-        buffer: &mut Buffer,
+        buffer: &mut PageBuffer,
         line_end: u8,
         is_last: bool,
     ) -> io::Result<()> {
@@ -117,10 +117,10 @@ impl Followed {
     /// It was truncated.
     fn start_again(&mut self) {
         self.position = 0;
-        self.places = Places::default();
+        self.positions = Positions::default();
         // It may be text now.
-        self.over &= !self.so_far.binary;
-        self.so_far.start_again();
+        self.over &= !self.progress.binary;
+        self.progress.start_again();
     }
 
     fn remember(&mut self) -> io::Result<()> {
@@ -148,7 +148,7 @@ impl Followed {
 /// that is too long is let go.
 fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
     let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
-    let mut buffer = Buffer::default();
+    let mut buffer = PageBuffer::default();
     buffer.clear();
     buffer.read(&opened.file, from..opened.size)?;
     let end = memchr::memrchr(line_end, buffer.bytes()).map(|end| end as u64 + 1);

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use super::file::Followed;
 use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
 use crate::output::{Output, Stopped};
-use crate::print::{Chunk, Printer};
-use crate::scan::{Before, Buffer, Ended, Failure, InMemory, PartSink};
-use crate::schedule::{Piece, Work};
+use crate::print::{OutputBuffer, Printer};
+use crate::scan::{ChunkSink, Failure, MemorySearcher, PageBuffer, ScanError, TextSize};
+use crate::schedule::{Event, Job};
 use crate::search::Totals;
 
 /// The most files that are followed at once: so many are open.
@@ -36,19 +36,19 @@ const LOOKS_PER_SCAN: u32 = 5;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Follows what `offer` and `narrow` give, until cancelled or stopped.
-pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Piece>) {
+pub(crate) fn follow(job: &Job<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Event>) {
     let mut output = Sent(found);
     let printer = Printer::new(
-        &work.search.query,
-        work.search.extents.as_ref(),
-        work.budget,
-        Chunk::new(&mut output),
+        &job.search.query,
+        job.search.extents.as_ref(),
+        job.budget,
+        OutputBuffer::new(&mut output),
     );
     let mut follow = Follow {
-        work,
+        job,
         printer: RefCell::new(printer),
-        in_memory: InMemory::new(work.search, &work.search.engine, work.budget),
-        buffer: Buffer::default(),
+        memory: MemorySearcher::new(job.search, &job.search.engine, job.budget),
+        buffer: PageBuffer::default(),
         files: BTreeMap::new(),
         printed: None,
         told: BTreeSet::new(),
@@ -58,27 +58,27 @@ pub(crate) fn follow(work: &Work<'_>, offer: &Offer, narrow: &Narrow, found: &Sy
     let Err(Stopped) = follow.run(offer, narrow);
     let totals = Totals { interrupted: true, ..follow.totals };
     // Nobody may be waiting any more.
-    let _ = found.send(Piece::End(totals));
+    let _ = found.send(Event::End(totals));
 }
 
 /// The output of the thread that follows.
-struct Sent<'s>(&'s SyncSender<Piece>);
+struct Sent<'s>(&'s SyncSender<Event>);
 
 impl Output for Sent<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        self.0.send(Piece::Lines(bytes)).map_err(|_| Stopped)
+        self.0.send(Event::Lines(bytes)).map_err(|_| Stopped)
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
-        self.0.send(Piece::Message(text)).map_err(|_| Stopped)
+        self.0.send(Event::Message(text)).map_err(|_| Stopped)
     }
 }
 
 struct Follow<'f> {
-    work: &'f Work<'f>,
+    job: &'f Job<'f>,
     printer: RefCell<Printer<'f, 'f>>,
-    in_memory: InMemory<'f>,
-    buffer: Buffer,
+    memory: MemorySearcher<'f>,
+    buffer: PageBuffer,
     files: BTreeMap<(u64, u64), Followed>,
     /// The file of which something was printed last.
     printed: Option<(u64, u64)>,
@@ -92,7 +92,7 @@ impl Follow<'_> {
         self.scan(offer, narrow, true)?;
         loop {
             for _ in 0..LOOKS_PER_SCAN {
-                if self.work.cancel.load(Ordering::Relaxed) {
+                if self.job.cancel.load(Ordering::Relaxed) {
                     return Err(Stopped);
                 }
                 sleep(EVERY);
@@ -161,7 +161,7 @@ impl Follow<'_> {
     }
 
     fn begin(&mut self, file: &OfferedFile, at_end: bool) -> Result<(), Stopped> {
-        let Work { search, cancel, .. } = *self.work;
+        let Job { search, cancel, .. } = *self.job;
         let followed = match file.open() {
             Ok(Some(opened)) => Followed::begin(file, opened, at_end, search, cancel),
             Ok(None) => Ok(None),
@@ -190,7 +190,7 @@ impl Follow<'_> {
     /// no end.
     fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let result = followed.lines(&mut buffer, self.work.search.line_end(), is_last);
+        let result = followed.lines(&mut buffer, self.job.search.line_end(), is_last);
         let searched = match result {
             Ok(()) => self.search(followed, buffer.bytes_mut()),
             Err(error) => {
@@ -207,52 +207,50 @@ impl Follow<'_> {
         if followed.over || lines.is_empty() {
             return Ok(());
         }
-        let search = self.work.search;
-        let size = Before { bytes: lines.len() as u64, lines: search.lines_in(lines) };
+        let search = self.job.search;
+        let size = TextSize { bytes: lines.len() as u64, lines: search.lines_in(lines) };
         self.totals.bytes += size.bytes;
         // Its size is not known in the end.
-        self.printer
-            .borrow_mut()
-            .set_file(search.name(self.work.machine, &followed.file), u64::MAX);
+        self.printer.borrow_mut().set_file(search.name(self.job.machine, &followed.file), u64::MAX);
         // It goes on for ever, so each look has all of it.
-        self.work.budget.renew();
+        self.job.budget.renew();
         if self.printed != Some(followed.opened.identity) {
-            followed.so_far.set_apart();
+            followed.progress.start_group();
         }
         let (done, selected, printed) =
-            (Cell::new(false), followed.so_far.selected, followed.so_far.printed_up_to());
-        let (told, cut) = (followed.so_far.binary_matches, followed.so_far.is_cut);
-        let mut sink = PartSink::new(
+            (Cell::new(false), followed.progress.selected, followed.progress.printed_up_to());
+        let (told, cut) = (followed.progress.binary_matches, followed.progress.is_cut);
+        let mut sink = ChunkSink::new(
             &search.query,
             &self.printer,
             &done,
-            &followed.places,
-            &mut followed.so_far,
+            &followed.positions,
+            &mut followed.progress,
         );
-        let ended = self.in_memory.search(lines, &mut sink);
+        let ended = self.memory.search(lines, &mut sink);
         let ended = sink.finish(ended, lines);
         // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - selected + followed.so_far.selected;
-        followed.places.go_on(size);
-        let first = followed.so_far.binary_matches && !told;
+        self.totals.lines = self.totals.lines - selected + followed.progress.selected;
+        followed.positions.go_on(size);
+        let first = followed.progress.binary_matches && !told;
         followed.over = done.get();
-        if followed.so_far.printed_up_to() != printed {
+        if followed.progress.printed_up_to() != printed {
             self.printed = Some(followed.opened.identity);
         }
-        self.printer.borrow_mut().chunk().flush()?;
-        if followed.so_far.is_cut && !cut {
+        self.printer.borrow_mut().out().flush()?;
+        if followed.progress.is_cut && !cut {
             self.say(&followed.file, &Failure::Cut)?;
         }
         match ended {
             Ok(()) if first => {
                 let text = format!("{}: binary file matches", followed.file.path().display());
-                self.printer.borrow_mut().chunk().message(text)
+                self.printer.borrow_mut().out().message(text)
             }
             Ok(()) => Ok(()),
-            Err(Ended::Stopped) => Err(Stopped),
-            Err(Ended::Read(error)) => self.fail(&followed.file, &Failure::reading(&error)),
-            Err(Ended::Match(_)) if self.work.cancel.load(Ordering::Relaxed) => Err(Stopped),
-            Err(Ended::Match(words)) => {
+            Err(ScanError::Stopped) => Err(Stopped),
+            Err(ScanError::Read(error)) => self.fail(&followed.file, &Failure::reading(&error)),
+            Err(ScanError::Match(_)) if self.job.cancel.load(Ordering::Relaxed) => Err(Stopped),
+            Err(ScanError::Match(words)) => {
                 followed.over = true;
                 self.fail(&followed.file, &Failure::matching(words))
             }
@@ -265,10 +263,10 @@ impl Follow<'_> {
             return Ok(());
         }
         self.totals.errors += 1;
-        if self.work.search.query.no_messages {
+        if self.job.search.query.no_messages {
             return Ok(());
         }
-        self.printer.borrow_mut().chunk().message(format!("{}: {reason}", path.display()))
+        self.printer.borrow_mut().out().message(format!("{}: {reason}", path.display()))
     }
 
     fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
@@ -278,7 +276,7 @@ impl Follow<'_> {
 
     fn say(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         match failure.words(file.path().display()) {
-            Some(words) => self.printer.borrow_mut().chunk().message(words),
+            Some(words) => self.printer.borrow_mut().out().message(words),
             None => Ok(()),
         }
     }

@@ -9,7 +9,9 @@ use super::file::MAX_FOLLOWED_LINE;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::Printer;
-use crate::scan::{Before, Ended, Failure, InMemory, PartSink, Places, SoFar};
+use crate::scan::{
+    ChunkSink, Failure, FileProgress, MemorySearcher, Positions, ScanError, TextSize,
+};
 use crate::search::{Search, Totals};
 
 /// How much is read at once.
@@ -18,7 +20,7 @@ const READ_BYTES: usize = 64 * 1024;
 impl Search {
     /// Searches what `reader` gives, each line once it has its end, until it ends or nothing more
     /// of it is wanted, and prints it as of a file of that name, which begins with what the reader
-    /// gives first. Only where lines or matches are printed. Blocks as long as the reader does;
+    /// gives first. Only where lines or matches are printed. ChunkedFile as long as the reader does;
     /// `cancel` is looked at after every read.
     pub fn follow_stream(
         &self,
@@ -50,10 +52,10 @@ impl Search {
         cancel: &AtomicBool,
         totals: &mut Totals,
     ) -> Result<(), Stopped> {
-        let mut in_memory = InMemory::new(self, &self.engine, budget);
+        let mut memory = MemorySearcher::new(self, &self.engine, budget);
         let mut fresh = Fresh::default();
-        let (places, done) = (Places::default(), Cell::new(false));
-        let mut so_far = SoFar::default();
+        let (positions, done) = (Positions::default(), Cell::new(false));
+        let mut progress = FileProgress::default();
         let mut ended = Ok(());
         while ended.is_ok() && !done.get() {
             let read = fresh.lines(reader, self.line_end());
@@ -64,28 +66,28 @@ impl Search {
                 Ok([]) => break,
                 Ok(lines) => lines,
                 Err(error) => {
-                    ended = Err(Ended::Read(error));
+                    ended = Err(ScanError::Read(error));
                     break;
                 }
             };
-            let size = Before { bytes: lines.len() as u64, lines: self.lines_in(lines) };
+            let size = TextSize { bytes: lines.len() as u64, lines: self.lines_in(lines) };
             totals.bytes += size.bytes;
             // It goes on for ever, so what comes at once has all of it.
             budget.renew();
-            let (told, cut) = (so_far.binary_matches, so_far.is_cut);
-            let mut sink = PartSink::new(&self.query, printer, &done, &places, &mut so_far);
-            ended = in_memory.search(lines, &mut sink);
+            let (told, cut) = (progress.binary_matches, progress.is_cut);
+            let mut sink = ChunkSink::new(&self.query, printer, &done, &positions, &mut progress);
+            ended = memory.search(lines, &mut sink);
             ended = sink.finish(ended, lines);
-            totals.lines = so_far.selected;
-            places.go_on(size);
+            totals.lines = progress.selected;
+            positions.go_on(size);
             let mut printer = printer.borrow_mut();
-            printer.chunk().flush()?;
-            printer.chunk().note_read(size.bytes)?;
-            if so_far.is_cut && !cut {
-                Failure::Cut.words(name).map_or(Ok(()), |words| printer.chunk().message(words))?;
+            printer.out().flush()?;
+            printer.out().note_read(size.bytes)?;
+            if progress.is_cut && !cut {
+                Failure::Cut.words(name).map_or(Ok(()), |words| printer.out().message(words))?;
             }
-            if so_far.binary_matches && !told {
-                printer.chunk().message(format!("{name}: binary file matches"))?;
+            if progress.binary_matches && !told {
+                printer.out().message(format!("{name}: binary file matches"))?;
             }
         }
         // That it is no text was said when it came.
@@ -155,8 +157,8 @@ mod tests {
         }
     }
 
-    fn lines(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
-        let (mut reader, mut fresh) = (InPieces(pieces), Fresh::default());
+    fn lines(events: &[&[u8]]) -> Vec<Vec<u8>> {
+        let (mut reader, mut fresh) = (InPieces(events), Fresh::default());
         std::iter::from_fn(|| {
             Some(fresh.lines(&mut reader, b'\n').unwrap().to_vec())
                 .filter(|lines| !lines.is_empty())
@@ -174,8 +176,8 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_to_be_waited_for_comes_in_pieces() {
         let part = vec![b'x'; READ_BYTES];
-        let pieces = [vec![part.as_slice(); 17], vec![b"\nnext\n"]].concat();
-        let lengths: Vec<usize> = lines(&pieces).iter().map(Vec::len).collect();
+        let events = [vec![part.as_slice(); 17], vec![b"\nnext\n"]].concat();
+        let lengths: Vec<usize> = lines(&events).iter().map(Vec::len).collect();
         assert_eq!(lengths, [MAX_FOLLOWED_LINE, READ_BYTES + 6]);
     }
 }

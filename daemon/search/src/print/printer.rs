@@ -1,8 +1,8 @@
 //! Lines, counts and names in GNU grep's format.
 
-use super::chunk::Chunk;
 use super::color;
 use super::json::Json;
+use super::output_buffer::OutputBuffer;
 use crate::line::{Line, MAX_JSON_LINE, Role};
 use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
@@ -40,7 +40,7 @@ pub(crate) struct Printer<'o, 's> {
     query: &'s Query,
     extents: Option<(&'s Extents, ExtentsCache)>,
     budget: &'s Budget<'s>,
-    chunk: Chunk<'o>,
+    out: OutputBuffer<'o>,
     json: Option<Json>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
@@ -58,7 +58,7 @@ impl<'o, 's> Printer<'o, 's> {
         query: &'s Query,
         extents: Option<&'s Extents>,
         budget: &'s Budget<'s>,
-        chunk: Chunk<'o>,
+        out: OutputBuffer<'o>,
     ) -> Self {
         let extents = extents.map(|extents| (extents, extents.cache()));
         let json = query.json.then(Json::new);
@@ -66,7 +66,7 @@ impl<'o, 's> Printer<'o, 's> {
             query,
             extents,
             budget,
-            chunk,
+            out,
             json,
             name: Vec::new(),
             width: 0,
@@ -88,8 +88,8 @@ impl<'o, 's> Printer<'o, 's> {
     }
 
     /// The chunk that the lines go through.
-    pub(crate) fn chunk(&mut self) -> &mut Chunk<'o> {
-        &mut self.chunk
+    pub(crate) fn out(&mut self) -> &mut OutputBuffer<'o> {
+        &mut self.out
     }
 
     /// A line was selected, whether it is printed or not.
@@ -105,12 +105,12 @@ impl<'o, 's> Printer<'o, 's> {
             return Ok(());
         };
         if self.marks_groups {
-            return self.chunk.mark();
+            return self.out.mark();
         }
-        let out = self.chunk.line();
+        let out = self.out.line();
         color::write(self.query.colors.as_ref(), |colors| &colors.separator, separator, out);
         out.push(b'\n');
-        self.chunk.end_line()
+        self.out.end_line()
     }
 
     /// Prints a line, or with `-o` the matches in it. Tells whether it could: not where it is no
@@ -128,8 +128,8 @@ impl<'o, 's> Printer<'o, 's> {
         if !self.is_printable(text) {
             return Ok(false);
         }
-        self.chunk.make_room(text.len())?;
-        let out = self.chunk.line();
+        self.out.make_room(text.len())?;
+        let out = self.out.line();
         let start = out.len();
         head(self.query, &self.name, self.width, line, text.is_empty(), out);
         if self.query.colors.is_some() && text.len() <= MAX_COLORED_LINE {
@@ -139,10 +139,10 @@ impl<'o, 's> Printer<'o, 's> {
                 return Err(failure.into());
             }
         } else {
-            self.chunk.text(text)?;
+            self.out.text(text)?;
         }
-        self.chunk.line().push(self.query.line_end());
-        self.chunk.end_line()?;
+        self.out.line().push(self.query.line_end());
+        self.out.end_line()?;
         Ok(true)
     }
 
@@ -174,11 +174,11 @@ impl<'o, 's> Printer<'o, 's> {
             at = found.end + usize::from(found.is_empty());
             matches.extend((!found.is_empty()).then_some(found));
         }
-        self.chunk.make_room(text.len())?;
+        self.out.make_room(text.len())?;
         if let Some(json) = &self.json {
-            json.line(&self.name, line, text, &matches, self.chunk.line());
+            json.line(&self.name, line, text, &matches, self.out.line());
         }
-        self.chunk.end_line()?;
+        self.out.end_line()?;
         Ok(true)
     }
 
@@ -199,8 +199,8 @@ impl<'o, 's> Printer<'o, 's> {
             if !self.is_printable(matched) {
                 return Ok(false);
             }
-            self.chunk.make_room(matched.len())?;
-            let out = self.chunk.line();
+            self.out.make_room(matched.len())?;
+            let out = self.out.line();
             head(self.query, &self.name, self.width, &part, false, out);
             if self.query.colors.is_some() && matched.len() <= MAX_COLORED_LINE {
                 color::write(
@@ -210,39 +210,39 @@ impl<'o, 's> Printer<'o, 's> {
                     out,
                 );
             } else {
-                self.chunk.text(matched)?;
+                self.out.text(matched)?;
             }
-            self.chunk.line().push(self.query.line_end());
-            self.chunk.end_line()?;
+            self.out.line().push(self.query.line_end());
+            self.out.end_line()?;
         }
         Ok(true)
     }
 
     /// `-c`
     pub(crate) fn count(&mut self, count: u64) -> Result<(), Stopped> {
-        let out = self.chunk.line();
+        let out = self.out.line();
         if self.json.is_some() {
             Json::count(&self.name, count, out);
-            return self.chunk.end_line();
+            return self.out.end_line();
         }
         if !self.query.no_names {
             name(self.query, &self.name, b":", out);
         }
         out.extend_from_slice(count.to_string().as_bytes());
         out.push(b'\n');
-        self.chunk.end_line()
+        self.out.end_line()
     }
 
     /// `-l` and `-L`
     pub(crate) fn file_name(&mut self) -> Result<(), Stopped> {
-        let out = self.chunk.line();
+        let out = self.out.line();
         if self.json.is_some() {
             Json::file(&self.name, out);
-            return self.chunk.end_line();
+            return self.out.end_line();
         }
         color::write(self.query.colors.as_ref(), |colors| &colors.file_name, &self.name, out);
         out.push(if self.query.null_after_names { 0 } else { b'\n' });
-        self.chunk.end_line()
+        self.out.end_line()
     }
 }
 

@@ -59,7 +59,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         }
         // The printer is not in use here: the searcher reads between its calls to the sink, never
         // within one.
-        self.printer.borrow_mut().chunk().flush_if_late().map_err(io::Error::other)?;
+        self.printer.borrow_mut().out().flush_if_late().map_err(io::Error::other)?;
         let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let Some(part) = buffer.get_mut(..wanted).filter(|part| !part.is_empty()) else {
             return Ok(0);
@@ -72,7 +72,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
             read = cut.map_or(read, |at| at + 1);
         }
         *self.bytes += read as u64;
-        self.printer.borrow_mut().chunk().note_read(read as u64).map_err(io::Error::other)?;
+        self.printer.borrow_mut().out().note_read(read as u64).map_err(io::Error::other)?;
         Ok(read)
     }
 }

@@ -11,7 +11,7 @@ const PART_BYTES: usize = 64 * 1024;
 
 /// The parts of one file.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct ChunkReader {
     buffer: Vec<u8>,
     /// How much of the buffer was handed out as a part.
     used: usize,
@@ -20,10 +20,15 @@ pub(crate) struct Parts {
     line_end: u8,
 }
 
-impl Parts {
+impl ChunkReader {
     /// Of a file of about `size` bytes, and what is added to it meanwhile, up to a limit.
-    pub(crate) fn new(size: u64, line_end: u8) -> Parts {
-        Parts { buffer: Vec::new(), used: 0, left: size.saturating_add(GROWTH_LIMIT), line_end }
+    pub(crate) fn new(size: u64, line_end: u8) -> ChunkReader {
+        ChunkReader {
+            buffer: Vec::new(),
+            used: 0,
+            left: size.saturating_add(GROWTH_LIMIT),
+            line_end,
+        }
     }
 
     /// The next part, in which only the file's last line may have no end; none at the end.

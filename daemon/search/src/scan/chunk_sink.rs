@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
-use super::line_sink::{Ended, LineSink};
-use super::positions::Places;
+use super::line_sink::{LineSink, ScanError};
+use super::positions::Positions;
 use crate::line::{Line, Role};
 use crate::print::Printer;
 use crate::query::Query;
@@ -18,7 +18,7 @@ pub(crate) const MAX_HELD_BYTES: usize = 256 * 1024;
 
 /// What is known of a file whose parts are searched one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct SoFar {
+pub(crate) struct FileProgress {
     /// Lines selected.
     pub(crate) selected: u64,
     /// A NUL byte was seen: lines are not printed from there on.
@@ -33,29 +33,33 @@ pub(crate) struct SoFar {
     after: u32,
     /// `-m` is reached: only this context is wanted.
     is_full: bool,
-    before: Held,
+    before: HeldLines,
 }
 
-impl SoFar {
+impl FileProgress {
     /// Up to where in the file lines were printed, if any were.
     pub(crate) fn printed_up_to(&self) -> Option<u64> {
         self.printed_up_to
     }
 
     /// Something else was printed since: whatever comes next is a group of its own.
-    pub(crate) fn set_apart(&mut self) {
+    pub(crate) fn start_group(&mut self) {
         self.printed_up_to = None;
     }
 
     /// The file begins again, with other lines.
     pub(crate) fn start_again(&mut self) {
-        *self = SoFar { selected: self.selected, is_full: self.is_full, ..SoFar::default() };
+        *self = FileProgress {
+            selected: self.selected,
+            is_full: self.is_full,
+            ..FileProgress::default()
+        };
     }
 }
 
 /// The last lines that were not printed.
 #[derive(Debug, Default)]
-struct Held {
+struct HeldLines {
     lines: VecDeque<HeldLine>,
     bytes: usize,
     is_cut: bool,
@@ -68,7 +72,7 @@ struct HeldLine {
     offset: u64,
 }
 
-impl Held {
+impl HeldLines {
     fn push(&mut self, line: HeldLine, most: usize) {
         self.bytes += line.bytes.len();
         self.lines.push_back(line);
@@ -81,16 +85,16 @@ impl Held {
         self.is_cut &= self.lines.len() < most;
     }
 
-    fn take(&mut self) -> Held {
+    fn take(&mut self) -> HeldLines {
         std::mem::take(self)
     }
 }
 
-/// The sink for one part of a file. Ask it for nothing after [`PartSink::finish`].
-pub(crate) struct PartSink<'r, 'o, 's> {
+/// The sink for one part of a file. Ask it for nothing after [`ChunkSink::finish`].
+pub(crate) struct ChunkSink<'r, 'o, 's> {
     query: &'s Query,
     lines: LineSink<'r, 'o, 's>,
-    so_far: &'r mut SoFar,
+    progress: &'r mut FileProgress,
     done: &'r Cell<bool>,
     /// How much context is wanted.
     wanted: (u32, u32),
@@ -100,33 +104,33 @@ pub(crate) struct PartSink<'r, 'o, 's> {
     number: u64,
 }
 
-impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
+impl<'r, 'o, 's> ChunkSink<'r, 'o, 's> {
     pub(crate) fn new(
         query: &'s Query,
         printer: &'r RefCell<Printer<'o, 's>>,
         done: &'r Cell<bool>,
-        places: &'r Places,
-        so_far: &'r mut SoFar,
+        positions: &'r Positions,
+        progress: &'r mut FileProgress,
     ) -> Self {
-        let lines = LineSink::new(query, printer, done, places).going_on(
-            so_far.selected,
-            so_far.binary,
-            so_far.printed_up_to,
+        let lines = LineSink::new(query, printer, done, positions).going_on(
+            progress.selected,
+            progress.binary,
+            progress.printed_up_to,
         );
         let wanted = |lines: Option<u32>| lines.filter(|_| query.prints_lines()).unwrap_or(0);
         let wanted = (wanted(query.before_context), wanted(query.after_context));
-        PartSink { query, lines, so_far, done, wanted, seen: 0, number: 1 }
+        ChunkSink { query, lines, progress, done, wanted, seen: 0, number: 1 }
     }
 
     /// Takes the lines up to `upto` of the part: prints those that are context of one before, and
     /// keeps those that may be of one to come.
-    pub(crate) fn pass(&mut self, part: &[u8], upto: usize) -> Result<(), Ended> {
+    pub(crate) fn pass(&mut self, part: &[u8], upto: usize) -> Result<(), ScanError> {
         let line_end = self.query.line_end();
-        while self.so_far.after > 0
+        while self.progress.after > 0
             && let Some(rest) = part.get(self.seen..upto).filter(|rest| !rest.is_empty())
         {
             let end = memchr::memchr(line_end, rest).map_or(rest.len(), |end| end + 1);
-            self.so_far.after -= 1;
+            self.progress.after -= 1;
             self.lines.print_context(
                 rest.get(..end).unwrap_or_default(),
                 self.numbered(),
@@ -135,7 +139,7 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
             self.seen += end;
             self.number += 1;
         }
-        if self.so_far.is_full && self.so_far.after == 0 {
+        if self.progress.is_full && self.progress.after == 0 {
             self.done.set(true);
         }
         self.keep(part, upto);
@@ -155,7 +159,9 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
             self.skip(skipped);
             for line in kept.split_inclusive(|byte| *byte == line_end) {
                 let (number, offset) = self.lines.place(self.numbered(), self.seen as u64);
-                self.so_far.before.push(HeldLine { bytes: line.to_vec(), number, offset }, wanted);
+                self.progress
+                    .before
+                    .push(HeldLine { bytes: line.to_vec(), number, offset }, wanted);
                 self.seen += line.len();
                 self.number += 1;
             }
@@ -178,33 +184,37 @@ impl<'r, 'o, 's> PartSink<'r, 'o, 's> {
 
     /// The part was searched, with this result: prints the context in its rest, and notes what was
     /// found.
-    pub(crate) fn finish(mut self, searched: Result<(), Ended>, part: &[u8]) -> Result<(), Ended> {
+    pub(crate) fn finish(
+        mut self,
+        searched: Result<(), ScanError>,
+        part: &[u8],
+    ) -> Result<(), ScanError> {
         let finished = searched
             .and_then(|()| if self.done.get() { Ok(()) } else { self.pass(part, part.len()) });
-        self.so_far.selected = self.lines.selected();
-        self.so_far.binary = self.lines.is_binary();
-        self.so_far.binary_matches |= self.lines.binary_matches();
-        self.so_far.printed_up_to = self.lines.printed_up_to();
+        self.progress.selected = self.lines.selected();
+        self.progress.binary = self.lines.is_binary();
+        self.progress.binary_matches |= self.lines.binary_matches();
+        self.progress.printed_up_to = self.lines.printed_up_to();
         finished
     }
 }
 
-impl Sink for PartSink<'_, '_, '_> {
-    type Error = Ended;
+impl Sink for ChunkSink<'_, '_, '_> {
+    type Error = ScanError;
 
-    fn begin(&mut self, searcher: &Searcher) -> Result<bool, Ended> {
+    fn begin(&mut self, searcher: &Searcher) -> Result<bool, ScanError> {
         self.lines.begin(searcher)
     }
 
-    fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Ended> {
+    fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
         let line = found.bytes_range_in_buffer();
         self.pass(found.buffer(), line.start)?;
-        if self.so_far.is_full || self.done.get() {
+        if self.progress.is_full || self.done.get() {
             // What else matches is context like the lines around it.
             return Ok(false);
         }
-        let before = self.so_far.before.take();
-        self.so_far.is_cut |= before.is_cut;
+        let before = self.progress.before.take();
+        self.progress.is_cut |= before.is_cut;
         for line in &before.lines {
             self.lines.print_context_at(&Line {
                 bytes: &line.bytes,
@@ -214,18 +224,18 @@ impl Sink for PartSink<'_, '_, '_> {
             })?;
         }
         let more = self.lines.matched(searcher, found)?;
-        (self.seen, self.so_far.after) = (line.end, self.wanted.1);
+        (self.seen, self.progress.after) = (line.end, self.wanted.1);
         self.number += 1;
-        self.so_far.is_full = self.lines.has_last_context();
-        Ok(more && !self.so_far.is_full)
+        self.progress.is_full = self.lines.has_last_context();
+        Ok(more && !self.progress.is_full)
     }
 
-    fn context(&mut self, _: &Searcher, _: &SinkContext<'_>) -> Result<bool, Ended> {
+    fn context(&mut self, _: &Searcher, _: &SinkContext<'_>) -> Result<bool, ScanError> {
         // Searchers of parts are asked for none.
         Ok(true)
     }
 
-    fn binary_data(&mut self, searcher: &Searcher, at: u64) -> Result<bool, Ended> {
+    fn binary_data(&mut self, searcher: &Searcher, at: u64) -> Result<bool, ScanError> {
         self.lines.binary_data(searcher, at)
     }
 }

@@ -1,4 +1,4 @@
-//! Blocks: a large file cut at line ends into parts that can be searched side by side.
+//! ChunkedFile: a large file cut at line ends into parts that can be searched side by side.
 
 use std::fs::File;
 use std::io;
@@ -23,10 +23,10 @@ const STEP: usize = 64 * 1024;
 
 /// A file as blocks of about the same size. A line belongs to the block in which it begins.
 #[derive(Debug)]
-pub(crate) struct Blocks {
+pub(crate) struct ChunkedFile {
     file: File,
     size: u64,
-    block_bytes: u64,
+    chunk_bytes: u64,
     /// The bytes that end a line, or will be made to.
     line_ends: [u8; 2],
     /// The block after which nothing of the file is wanted.
@@ -42,13 +42,13 @@ struct Counted {
     lines: u64,
 }
 
-impl Blocks {
-    pub(crate) fn new(file: File, size: u64, block_bytes: u64, line_ends: [u8; 2]) -> Blocks {
+impl ChunkedFile {
+    pub(crate) fn new(file: File, size: u64, chunk_bytes: u64, line_ends: [u8; 2]) -> ChunkedFile {
         let (counted, counted_more) = (Mutex::default(), Condvar::new());
-        Blocks {
+        ChunkedFile {
             file,
             size,
-            block_bytes,
+            chunk_bytes,
             line_ends,
             last: AtomicU64::new(u64::MAX),
             counted,
@@ -74,7 +74,7 @@ impl Blocks {
 
     /// How many blocks there are.
     pub(crate) fn count(&self) -> u64 {
-        self.size.div_ceil(self.block_bytes)
+        self.size.div_ceil(self.chunk_bytes)
     }
 
     /// Reads a block's lines into `buffer`, and tells where the first begins in the file. The last
@@ -86,7 +86,7 @@ impl Blocks {
     pub(crate) fn read(
         &self,
         index: u64,
-        buffer: &mut Buffer,
+        buffer: &mut PageBuffer,
         claim: &mut Claim<'_>,
     ) -> io::Result<u64> {
         let result = self.read_lines(index, buffer, claim);
@@ -100,12 +100,12 @@ impl Blocks {
     fn read_lines(
         &self,
         index: u64,
-        buffer: &mut Buffer,
+        buffer: &mut PageBuffer,
         claim: &mut Claim<'_>,
     ) -> io::Result<u64> {
         buffer.clear();
-        let from = index * self.block_bytes;
-        let upto = (from + self.block_bytes).min(self.size);
+        let from = index * self.chunk_bytes;
+        let upto = (from + self.chunk_bytes).min(self.size);
         buffer.read(&self.file, from..upto + AHEAD)?;
         let mut end = from + buffer.len() as u64;
         // It is less where the file was truncated.
@@ -181,13 +181,13 @@ impl Blocks {
 /// Bytes read from a file, in memory that lies to pages as the file does if reading begins at a
 /// page.
 #[derive(Debug, Default)]
-pub(crate) struct Buffer {
+pub(crate) struct PageBuffer {
     memory: Vec<u8>,
     /// Which part of `memory` is in use.
     used: Range<usize>,
 }
 
-impl Buffer {
+impl PageBuffer {
     /// Empties it, and gives back memory that only a long line needed.
     pub(crate) fn clear(&mut self) {
         if self.memory.len() > 16 * STEP {

@@ -6,7 +6,7 @@ use std::io;
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
 use super::long_lines::TooLong;
-use super::positions::Places;
+use super::positions::Positions;
 use crate::line::{Line, Role};
 use crate::output::Stopped;
 use crate::print::{PrintError, Printer};
@@ -14,7 +14,7 @@ use crate::query::{Binary, Print, Query};
 
 /// Why the search of a file ended early.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum ScanError {
     /// The output wants no more.
     Stopped,
     /// Reading failed, or the reader was cancelled.
@@ -23,30 +23,30 @@ pub(crate) enum Ended {
     Match(String),
 }
 
-impl From<Stopped> for Ended {
-    fn from(_: Stopped) -> Ended {
-        Ended::Stopped
+impl From<Stopped> for ScanError {
+    fn from(_: Stopped) -> ScanError {
+        ScanError::Stopped
     }
 }
 
-impl From<PrintError> for Ended {
-    fn from(error: PrintError) -> Ended {
+impl From<PrintError> for ScanError {
+    fn from(error: PrintError) -> ScanError {
         match error {
-            PrintError::Stopped => Ended::Stopped,
-            PrintError::Match(failure) => Ended::Match(failure.to_string()),
-            PrintError::TooLongForJson => Ended::Read(TooLong::AsJson.into()),
+            PrintError::Stopped => ScanError::Stopped,
+            PrintError::Match(failure) => ScanError::Match(failure.to_string()),
+            PrintError::TooLongForJson => ScanError::Read(TooLong::AsJson.into()),
         }
     }
 }
 
-impl SinkError for Ended {
+impl SinkError for ScanError {
     /// The searcher passes on what the matcher says.
-    fn error_message<T: std::fmt::Display>(message: T) -> Ended {
-        Ended::Match(message.to_string())
+    fn error_message<T: std::fmt::Display>(message: T) -> ScanError {
+        ScanError::Match(message.to_string())
     }
 
-    fn error_io(error: io::Error) -> Ended {
-        Ended::Read(error)
+    fn error_io(error: io::Error) -> ScanError {
+        ScanError::Read(error)
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct LineSink<'r, 'o, 's> {
     /// told, so its reader looks too.
     done: &'r Cell<bool>,
     /// Where in the file the lines are that are found.
-    places: &'r Places,
+    positions: &'r Positions,
     /// Lines selected so far.
     selected: u64,
     /// Whether lines may have others printed with them, and separators between their groups.
@@ -78,13 +78,13 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         query: &'s Query,
         printer: &'r RefCell<Printer<'o, 's>>,
         done: &'r Cell<bool>,
-        places: &'r Places,
+        positions: &'r Positions,
     ) -> Self {
         LineSink {
             query,
             printer,
             done,
-            places,
+            positions,
             selected: 0,
             with_context: query.has_context(),
             printed_up_to: None,
@@ -108,7 +108,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
     /// The number and the place of a line in its file, from those in what is searched. Ask in
     /// order.
     pub(crate) fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
-        let before = self.places.before(at);
+        let before = self.positions.before(at);
         (number.map(|number| number + before.lines), at + before.bytes)
     }
 
@@ -143,17 +143,17 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         bytes: &[u8],
         number: Option<u64>,
         at: u64,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), ScanError> {
         let (number, offset) = self.place(number, at);
         self.print_context_at(&Line { bytes, number, offset, role: Role::Context })
     }
 
     /// Prints a line as context, its place being that in its file.
-    pub(crate) fn print_context_at(&mut self, line: &Line<'_>) -> Result<(), Ended> {
+    pub(crate) fn print_context_at(&mut self, line: &Line<'_>) -> Result<(), ScanError> {
         if self.binary { Ok(()) } else { self.print(line) }
     }
 
-    fn print(&mut self, line: &Line<'_>) -> Result<(), Ended> {
+    fn print(&mut self, line: &Line<'_>) -> Result<(), ScanError> {
         let mut printer = self.printer.borrow_mut();
         if self.with_context && self.printed_up_to != Some(line.offset) {
             printer.group_separator()?;
@@ -168,14 +168,14 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
 
     /// Prints one of the context lines that follow the last selected line, and tells whether there
     /// are more to come.
-    fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, Ended> {
+    fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, ScanError> {
         self.last_context = Some(left - 1);
         self.print(line)?;
         Ok(left > 1)
     }
 
     /// A line was selected; tells whether to go on.
-    fn select(&mut self, line: &Line<'_>) -> Result<bool, Ended> {
+    fn select(&mut self, line: &Line<'_>) -> Result<bool, ScanError> {
         self.selected += 1;
         let prints = self.query.prints_lines();
         if prints && self.binary {
@@ -200,13 +200,13 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
 }
 
 impl Sink for LineSink<'_, '_, '_> {
-    type Error = Ended;
+    type Error = ScanError;
 
-    fn begin(&mut self, _: &Searcher) -> Result<bool, Ended> {
+    fn begin(&mut self, _: &Searcher) -> Result<bool, ScanError> {
         Ok(self.query.max_count != Some(0))
     }
 
-    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Ended> {
+    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
         if self.done.get() {
             return Ok(false);
         }
@@ -220,7 +220,7 @@ impl Sink for LineSink<'_, '_, '_> {
         Ok(more)
     }
 
-    fn context(&mut self, _: &Searcher, context: &SinkContext<'_>) -> Result<bool, Ended> {
+    fn context(&mut self, _: &Searcher, context: &SinkContext<'_>) -> Result<bool, ScanError> {
         if self.done.get() {
             return Ok(false);
         }
@@ -238,7 +238,7 @@ impl Sink for LineSink<'_, '_, '_> {
         Ok(more)
     }
 
-    fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, Ended> {
+    fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, ScanError> {
         self.binary = true;
         if self.query.binary == Binary::Skip {
             // What was selected before does not count either.

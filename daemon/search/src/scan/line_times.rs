@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
-use super::chunk_sink::PartSink;
-use super::line_sink::Ended;
+use super::chunk_sink::ChunkSink;
+use super::line_sink::ScanError;
 use crate::output::NO_TIME;
 use crate::print::Printer;
 use crate::time::Times;
@@ -71,37 +71,41 @@ impl<'z> LineTimes<'z> {
 /// A sink that hands on what was printed whenever the time changes, having told by `now` which time
 /// it is that was printed. Context has the time of the line that it is printed with.
 pub(crate) struct TimedSink<'t, 'r, 'o, 's, 'z> {
-    pub(crate) lines: PartSink<'r, 'o, 's>,
+    pub(crate) lines: ChunkSink<'r, 'o, 's>,
     pub(crate) printer: &'r RefCell<Printer<'o, 's>>,
     pub(crate) times: &'t mut LineTimes<'z>,
     pub(crate) now: &'t Cell<i64>,
 }
 
 impl Sink for TimedSink<'_, '_, '_, '_, '_> {
-    type Error = Ended;
+    type Error = ScanError;
 
-    fn begin(&mut self, searcher: &Searcher) -> Result<bool, Ended> {
+    fn begin(&mut self, searcher: &Searcher) -> Result<bool, ScanError> {
         self.now.set(self.times.selected);
         self.lines.begin(searcher)
     }
 
-    fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Ended> {
+    fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
         let start = found.bytes_range_in_buffer().start;
         self.lines.pass(found.buffer(), start)?;
         let time = self.times.at(found.buffer(), start);
         if time != self.now.get() {
-            self.printer.borrow_mut().chunk().flush()?;
+            self.printer.borrow_mut().out().flush()?;
             self.now.set(time);
             self.times.selected = time;
         }
         self.lines.matched(searcher, found)
     }
 
-    fn context(&mut self, searcher: &Searcher, context: &SinkContext<'_>) -> Result<bool, Ended> {
+    fn context(
+        &mut self,
+        searcher: &Searcher,
+        context: &SinkContext<'_>,
+    ) -> Result<bool, ScanError> {
         self.lines.context(searcher, context)
     }
 
-    fn binary_data(&mut self, searcher: &Searcher, at: u64) -> Result<bool, Ended> {
+    fn binary_data(&mut self, searcher: &Searcher, at: u64) -> Result<bool, ScanError> {
         self.lines.binary_data(searcher, at)
     }
 }

@@ -1,4 +1,4 @@
-//! Room for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever
+//! Permit for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever
 //! is searched at once, all searches that share the room have one long line at a time.
 
 use std::io;
@@ -56,7 +56,7 @@ impl From<TooLong> for io::Error {
 }
 
 impl LongLines {
-    pub(crate) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Room> {
+    pub(crate) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Permit> {
         let since = Instant::now();
         // Whoever panicked with the lock has left what it guards as it was.
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,15 +75,15 @@ impl LongLines {
                 .0;
         }
         *taken = true;
-        Ok(Room(self.clone()))
+        Ok(Permit(self.clone()))
     }
 }
 
 /// The room, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Room(LongLines);
+pub(crate) struct Permit(LongLines);
 
-impl Drop for Room {
+impl Drop for Permit {
     fn drop(&mut self) {
         *self.0.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.0.0.given_back.notify_one();
@@ -98,7 +98,7 @@ pub(crate) struct Claim<'w> {
     cancel: &'w AtomicBool,
     /// Tells when the output of all units before is on its way.
     turn: Receiver<()>,
-    room: Option<Room>,
+    room: Option<Permit>,
 }
 
 impl<'w> Claim<'w> {

@@ -2,14 +2,14 @@
 
 use grep_searcher::{BinaryDetection, Searcher, Sink};
 
-use super::line_sink::Ended;
+use super::line_sink::ScanError;
 use crate::pattern::{Budget, Engine};
 use crate::search::Search;
 
 /// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files
 /// does, which the engine's own for memory does not. Context is the sink's affair.
 #[derive(Debug)]
-pub(crate) struct InMemory<'s> {
+pub(crate) struct MemorySearcher<'s> {
     search: &'s Search,
     engine: &'s Engine,
     budget: &'s Budget<'s>,
@@ -17,25 +17,25 @@ pub(crate) struct InMemory<'s> {
     detection: BinaryDetection,
 }
 
-impl<'s> InMemory<'s> {
+impl<'s> MemorySearcher<'s> {
     pub(crate) fn new(
         search: &'s Search,
         engine: &'s Engine,
         budget: &'s Budget<'s>,
-    ) -> InMemory<'s> {
+    ) -> MemorySearcher<'s> {
         let mut searcher = search.searcher_with_context(0, 0);
         let detection = searcher.binary_detection().clone();
         searcher.set_binary_detection(BinaryDetection::none());
-        InMemory { search, engine, budget, searcher, detection }
+        MemorySearcher { search, engine, budget, searcher, detection }
     }
 
     /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends
     /// in them.
-    pub(crate) fn search<S: Sink<Error = Ended>>(
+    pub(crate) fn search<S: Sink<Error = ScanError>>(
         &mut self,
         lines: &mut [u8],
         sink: &mut S,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), ScanError> {
         if let Some(byte) = self.detection.convert_byte()
             && let Some(at) = memchr::memchr(byte, lines)
         {

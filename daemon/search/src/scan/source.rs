@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::positions::{Before, Places};
+use super::positions::{Positions, TextSize};
 use super::time_range;
 use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened};
@@ -23,31 +23,31 @@ const COUNT_BYTES: usize = 64 * 1024;
 
 /// A file to be read from its beginning to its end.
 pub(crate) struct Source<'r> {
-    pub(crate) reader: Text<'r>,
+    pub(crate) reader: SourceReader<'r>,
     /// How many bytes there are to be expected; more than that, if it is not known.
     pub(crate) size: u64,
 }
 
 /// What is read.
-pub(crate) enum Text<'r> {
+pub(crate) enum SourceReader<'r> {
     /// All of it.
     Whole(Box<dyn Read + 'r>),
     /// What lies in a window.
     Window(Box<WindowReader<'r, Box<dyn Read + 'r>>>),
 }
 
-impl Text<'_> {
+impl SourceReader<'_> {
     /// Whether only lines of a window were wanted, and none has a time.
     pub(crate) fn is_undated(&self) -> bool {
-        matches!(self, Text::Window(reader) if reader.is_undated())
+        matches!(self, SourceReader::Window(reader) if reader.is_undated())
     }
 }
 
-impl Read for Text<'_> {
+impl Read for SourceReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Text::Whole(reader) => reader.read(buffer),
-            Text::Window(reader) => reader.read(buffer),
+            SourceReader::Whole(reader) => reader.read(buffer),
+            SourceReader::Window(reader) => reader.read(buffer),
         }
     }
 }
@@ -63,12 +63,12 @@ impl<'r> Source<'r> {
         search: &Search,
         window: Window,
         zone: &'r Zone,
-        places: Rc<Places>,
+        positions: Rc<Positions>,
         cancel: &'r AtomicBool,
     ) -> io::Result<Source<'r>> {
         let Opened { file, size, modified, .. } = opened;
         let size_to_expect = if compression.is_some() { u64::MAX } else { size };
-        let whole = |reader| Source { reader: Text::Whole(reader), size: size_to_expect };
+        let whole = |reader| Source { reader: SourceReader::Whole(reader), size: size_to_expect };
         if window.is_unbounded() {
             return Ok(whole(content(file, size, compression)?));
         }
@@ -87,23 +87,23 @@ impl<'r> Source<'r> {
                 window,
                 times,
                 line_end,
-                places,
+                positions,
                 cancel,
             ),
             Some(part) => {
                 let start = part.possible.start;
-                let lines = if search.wants_places() {
+                let lines = if search.wants_positions() {
                     count_lines(&file, start, line_end, cancel)?
                 } else {
                     0
                 };
                 let reader: Box<dyn Read> =
-                    Box::new(Part { file, at: start, end: part.possible.end });
-                WindowReader::new(reader, window, times, line_end, places, cancel)
-                    .beginning(Before { lines, bytes: start }, part.sure)
+                    Box::new(Section { file, at: start, end: part.possible.end });
+                WindowReader::new(reader, window, times, line_end, positions, cancel)
+                    .beginning(TextSize { lines, bytes: start }, part.sure)
             }
         };
-        Ok(Source { reader: Text::Window(Box::new(reader)), size: size_to_expect })
+        Ok(Source { reader: SourceReader::Window(Box::new(reader)), size: size_to_expect })
     }
 }
 
@@ -119,13 +119,13 @@ fn content<'r>(
 }
 
 /// A part of a file.
-struct Part {
+struct Section {
     file: File,
     at: u64,
     end: u64,
 }
 
-impl Read for Part {
+impl Read for Section {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.file.read_at(buffer.get_mut(..left).unwrap_or_default(), self.at)?;
@@ -141,7 +141,7 @@ pub(crate) fn count_lines(
     line_end: u8,
     cancel: &AtomicBool,
 ) -> io::Result<u64> {
-    let mut part = Part { file: file.try_clone()?, at: 0, end: upto };
+    let mut part = Section { file: file.try_clone()?, at: 0, end: upto };
     let mut buffer = vec![0; COUNT_BYTES];
     let mut lines = 0;
     while !cancel.load(Ordering::Relaxed) {

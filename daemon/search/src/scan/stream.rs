@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::bounded_reader::BoundedReader;
-use super::chunk_reader::Parts;
-use super::chunk_sink::{PartSink, SoFar};
+use super::chunk_reader::ChunkReader;
+use super::chunk_sink::{ChunkSink, FileProgress};
 use super::failure::Failure;
-use super::line_sink::{Ended, LineSink};
+use super::line_sink::{LineSink, ScanError};
 use super::line_times::{LineTimes, TimedSink};
-use super::memory_searcher::InMemory;
-use super::positions::{Before, Places};
+use super::memory_searcher::MemorySearcher;
+use super::positions::{Positions, TextSize};
 use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
-use crate::print::{Chunk, Printer};
+use crate::print::{OutputBuffer, Printer};
 use crate::query::Print;
 use crate::search::{Search, Totals};
 use crate::time::{Times, Zone};
 
 impl Search {
-    /// Searches what `reader` gives until it ends, and prints it as of a file of that name. Blocks
+    /// Searches what `reader` gives until it ends, and prints it as of a file of that name. ChunkedFile
     /// as long as the reader does; what was found is handed on before. `cancel` is looked at before
     /// every read.
     pub fn run_stream(
@@ -56,7 +56,7 @@ impl Search {
         cancel: &AtomicBool,
     ) -> Totals {
         let now = Cell::new(NO_TIME);
-        let mut timed = Timed { now: &now, output };
+        let mut timed = TimedOutput { now: &now, output };
         let totals = Totals { files: 1, ..Totals::default() };
         self.print_stream(
             machine,
@@ -90,14 +90,14 @@ impl Search {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let mut printer =
-            Printer::new(&self.query, self.extents.as_ref(), &budget, Chunk::new(output));
+            Printer::new(&self.query, self.extents.as_ref(), &budget, OutputBuffer::new(output));
         printer.set_file(self.named(machine, name.as_bytes()), u64::MAX);
         let printer = RefCell::new(printer);
         let done = match self.query.selects_nothing() {
             true => Ok(()),
             false => work(self, &printer, &budget, &mut totals),
         };
-        totals.interrupted = done.and_then(|()| printer.borrow_mut().chunk().flush()).is_err();
+        totals.interrupted = done.and_then(|()| printer.borrow_mut().out().flush()).is_err();
         totals.elapsed = started.elapsed();
         totals
     }
@@ -111,11 +111,11 @@ impl Search {
         cancel: &AtomicBool,
         totals: &mut Totals,
     ) -> Result<(), Stopped> {
-        let mut in_memory = InMemory::new(self, &self.engine, budget);
-        let mut parts = Parts::new(u64::MAX, self.line_end());
-        let (zone, places, done) = (Zone::local(), Places::default(), Cell::new(false));
+        let mut memory = MemorySearcher::new(self, &self.engine, budget);
+        let mut parts = ChunkReader::new(u64::MAX, self.line_end());
+        let (zone, positions, done) = (Zone::local(), Positions::default(), Cell::new(false));
         let mut times = LineTimes::new(Times::new(&zone, i64::MAX), self.line_end(), NO_TIME);
-        let mut so_far = SoFar::default();
+        let mut progress = FileProgress::default();
         let mut ended = Ok(());
         while ended.is_ok() && !done.get() {
             if cancel.load(Ordering::Relaxed) {
@@ -125,24 +125,24 @@ impl Search {
                 Ok(Some(part)) => part,
                 Ok(None) => break,
                 Err(error) => {
-                    ended = Err(Ended::Read(error));
+                    ended = Err(ScanError::Read(error));
                     break;
                 }
             };
-            let size = Before { bytes: part.len() as u64, lines: self.lines_in(part) };
+            let size = TextSize { bytes: part.len() as u64, lines: self.lines_in(part) };
             totals.bytes += size.bytes;
-            let lines = PartSink::new(&self.query, printer, &done, &places, &mut so_far);
+            let lines = ChunkSink::new(&self.query, printer, &done, &positions, &mut progress);
             let mut sink = TimedSink { lines, printer, times: &mut times, now };
-            ended = in_memory.search(part, &mut sink);
+            ended = memory.search(part, &mut sink);
             ended = sink.lines.finish(ended, part);
-            totals.lines = so_far.selected;
+            totals.lines = progress.selected;
             let mut printer = printer.borrow_mut();
-            printer.chunk().flush()?;
-            printer.chunk().note_read(size.bytes)?;
+            printer.out().flush()?;
+            printer.out().note_read(size.bytes)?;
             times.go_on(part);
-            places.go_on(size);
+            positions.go_on(size);
         }
-        self.end(name, ended, so_far.binary_matches, &mut printer.borrow_mut(), cancel, totals)
+        self.end(name, ended, progress.binary_matches, &mut printer.borrow_mut(), cancel, totals)
     }
 
     fn stream<'s>(
@@ -156,8 +156,8 @@ impl Search {
     ) -> Result<(), Stopped> {
         totals.files = 1;
         let done = Cell::new(false);
-        let places = Places::default();
-        let mut sink = LineSink::new(&self.query, printer, &done, &places);
+        let positions = Positions::default();
+        let mut sink = LineSink::new(&self.query, printer, &done, &positions);
         let reader = BoundedReader::new(
             reader,
             u64::MAX,
@@ -177,26 +177,26 @@ impl Search {
     pub(crate) fn end(
         &self,
         name: &str,
-        ended: Result<(), Ended>,
+        ended: Result<(), ScanError>,
         binary: bool,
         printer: &mut Printer<'_, '_>,
         cancel: &AtomicBool,
         totals: &mut Totals,
     ) -> Result<(), Stopped> {
-        if printer.chunk().stopped() || cancel.load(Ordering::Relaxed) {
+        if printer.out().stopped() || cancel.load(Ordering::Relaxed) {
             return Err(Stopped);
         }
         match ended {
             Ok(()) => {}
-            Err(Ended::Stopped) => return Err(Stopped),
-            Err(Ended::Match(words)) => {
+            Err(ScanError::Stopped) => return Err(Stopped),
+            Err(ScanError::Match(words)) => {
                 totals.errors = 1;
-                printer.chunk().message(format!("{name}: {words}"))?;
+                printer.out().message(format!("{name}: {words}"))?;
             }
-            Err(Ended::Read(error)) => {
+            Err(ScanError::Read(error)) => {
                 totals.errors = 1;
                 if let Failure::Unread(reason) = Failure::reading(&error) {
-                    printer.chunk().message(format!("{name}: {reason}"))?;
+                    printer.out().message(format!("{name}: {reason}"))?;
                 }
             }
         }
@@ -204,19 +204,19 @@ impl Search {
             Print::Count => printer.count(totals.lines),
             Print::FilesWithMatch if totals.lines > 0 => printer.file_name(),
             Print::FilesWithoutMatch if totals.lines == 0 => printer.file_name(),
-            _ if binary => printer.chunk().message(format!("{name}: binary file matches")),
+            _ if binary => printer.out().message(format!("{name}: binary file matches")),
             _ => Ok(()),
         }
     }
 }
 
 /// Hands on what is printed with the time that it is printed for.
-struct Timed<'t> {
+struct TimedOutput<'t> {
     now: &'t Cell<i64>,
     output: &'t mut dyn Output,
 }
 
-impl Output for Timed<'_> {
+impl Output for TimedOutput<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.output.timed(self.now.get(), &bytes)
     }

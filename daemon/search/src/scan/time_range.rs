@@ -27,7 +27,7 @@ const PATIENCE: usize = 1024 * 1024;
 /// Where the lines of a window are in a file. All four places are where lines begin, or the file's
 /// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct TimeRange {
     /// Outside of this there are none.
     pub(crate) possible: Range<u64>,
     /// In this there are no others.
@@ -45,7 +45,7 @@ pub(crate) fn find(
     line_end: u8,
     window: Window,
     times: &mut Times<'_>,
-) -> io::Result<Option<Part>> {
+) -> io::Result<Option<TimeRange>> {
     if size < MIN_BYTES {
         return Ok(None);
     }
@@ -59,7 +59,10 @@ pub(crate) fn find(
     let sure_first = probe.bound(since(SLACK), 0)?.end;
     let sure_last = probe.bound(until(-SLACK), size)?.start;
     let last = probe.bound(until(SLACK), size)?.end;
-    Ok(Some(Part { possible: first..last.max(first), sure: sure_first..sure_last.max(sure_first) }))
+    Ok(Some(TimeRange {
+        possible: first..last.max(first),
+        sure: sure_first..sure_last.max(sure_first),
+    }))
 }
 
 /// Looks at single places of a file.

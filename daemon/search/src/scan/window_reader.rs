@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::positions::{Before, Places};
+use super::positions::{Positions, TextSize};
 use crate::schedule::Window;
 use crate::time::Times;
 
@@ -19,7 +19,7 @@ pub(crate) struct WindowReader<'r, R> {
     window: Window,
     times: Times<'r>,
     line_end: u8,
-    places: Rc<Places>,
+    positions: Rc<Positions>,
     cancel: &'r AtomicBool,
     /// Where in the file lines are in the window for sure, and need not be looked at.
     sure: Range<u64>,
@@ -36,7 +36,7 @@ pub(crate) struct WindowReader<'r, R> {
     inside: bool,
     /// What was handed on, and what was left out.
     passed: u64,
-    left_out: Before,
+    left_out: TextSize,
     /// Whether any line had a time.
     dated: bool,
 }
@@ -47,7 +47,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
         window: Window,
         times: Times<'r>,
         line_end: u8,
-        places: Rc<Places>,
+        positions: Rc<Positions>,
         cancel: &'r AtomicBool,
     ) -> Self {
         WindowReader {
@@ -55,7 +55,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
             window,
             times,
             line_end,
-            places,
+            positions,
             cancel,
             sure: 0..0,
             buffer: vec![0; BUFFER_BYTES],
@@ -65,18 +65,18 @@ impl<'r, R: Read> WindowReader<'r, R> {
             within_line: false,
             inside: false,
             passed: 0,
-            left_out: Before::default(),
+            left_out: TextSize::default(),
             dated: false,
         }
     }
 
     /// Reading begins in the middle of the file, before which so much was left out; and in the part
     /// `sure` of the file all lines are in the window.
-    pub(crate) fn beginning(mut self, left_out: Before, sure: Range<u64>) -> Self {
+    pub(crate) fn beginning(mut self, left_out: TextSize, sure: Range<u64>) -> Self {
         self.at = left_out.bytes;
         self.left_out = left_out;
         self.sure = sure;
-        self.places.gap(0, left_out);
+        self.positions.gap(0, left_out);
         self
     }
 
@@ -126,7 +126,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
                 .map_or(0, |seen| memchr::memchr_iter(self.line_end, seen).count());
             self.left_out.bytes += seen.len() as u64;
             self.left_out.lines += lines as u64;
-            self.places.gap(self.passed, self.left_out);
+            self.positions.gap(self.passed, self.left_out);
         }
         verdict.is_some()
     }

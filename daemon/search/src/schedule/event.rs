@@ -3,32 +3,32 @@
 use std::cell::RefCell;
 use std::sync::mpsc::SyncSender;
 
-use super::worker::Outcome;
+use super::worker::TaskResult;
 use crate::output::{Output, Stopped};
 use crate::search::Totals;
 
 /// What a searching thread has for the output, in order.
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(crate) enum Event {
     /// Whole lines.
     Lines(Vec<u8>),
     /// A part of a long line, but for its last.
-    Part(Vec<u8>),
+    LinePart(Vec<u8>),
     /// Whole lines with their times.
-    Timed(Timed),
+    TimedLines(TimedLines),
     /// So many more bytes were read, of a unit that is not done.
     Read(u64),
     /// A message.
     Message(String),
     /// The unit is searched.
-    Done(Outcome),
+    Done(TaskResult),
     /// All is searched.
     End(Totals),
 }
 
 /// Whole lines in the order of time.
 #[derive(Debug, Default)]
-pub(crate) struct Timed {
+pub(crate) struct TimedLines {
     bytes: Vec<u8>,
     /// Up to where in `bytes` lines have which time.
     times: Vec<(usize, i64)>,
@@ -36,7 +36,7 @@ pub(crate) struct Timed {
     is_marked: bool,
 }
 
-impl Timed {
+impl TimedLines {
     /// Appends lines of a time that is not before the last; or no bytes at all, which mark the
     /// beginning of a group.
     pub(crate) fn push(&mut self, milliseconds: i64, lines: &[u8]) {
@@ -67,10 +67,10 @@ impl Timed {
 }
 
 /// An output at the other end of a bounded queue. Which queue may change from unit to unit.
-pub(crate) struct Queue<'q>(pub(crate) &'q RefCell<Option<SyncSender<Piece>>>);
+pub(crate) struct EventSink<'q>(pub(crate) &'q RefCell<Option<SyncSender<Event>>>);
 
-impl Queue<'_> {
-    fn send(&self, piece: Piece) -> Result<(), Stopped> {
+impl EventSink<'_> {
+    fn send(&self, piece: Event) -> Result<(), Stopped> {
         match &*self.0.borrow() {
             Some(queue) => queue.send(piece).map_err(|_| Stopped),
             None => Err(Stopped),
@@ -78,20 +78,20 @@ impl Queue<'_> {
     }
 }
 
-impl Output for Queue<'_> {
+impl Output for EventSink<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        self.send(Piece::Lines(bytes))
+        self.send(Event::Lines(bytes))
     }
 
-    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        self.send(Piece::Part(bytes))
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.send(Event::LinePart(bytes))
     }
 
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
-        self.send(Piece::Read(bytes))
+        self.send(Event::Read(bytes))
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
-        self.send(Piece::Message(text))
+        self.send(Event::Message(text))
     }
 }

@@ -8,7 +8,7 @@ use crate::pattern::Budget;
 use crate::search::Search;
 
 /// A search of some files, by a plan.
-pub(crate) struct Work<'w> {
+pub(crate) struct Job<'w> {
     pub(crate) search: &'w Search,
     pub(crate) plan: &'w Plan,
     pub(crate) machine: &'w str,

@@ -13,7 +13,7 @@ use crate::files::{Narrow, Offer, OfferedFile};
 use crate::output::{Output, Stopped};
 use crate::print::Colors;
 use crate::query::{Binary, Print, Query, Syntax};
-use crate::run::BLOCK_BYTES;
+use crate::run::CHUNK_BYTES;
 use crate::search::Totals;
 
 /// Everything that came, in order.
@@ -27,7 +27,7 @@ struct Kept {
 #[derive(Default)]
 struct Merged {
     kept: Kept,
-    apart: bool,
+    run_on_thread: bool,
 }
 
 impl Output for Merged {
@@ -36,10 +36,13 @@ impl Output for Merged {
     }
 
     fn timed(&mut self, _: i64, bytes: &[u8]) -> Result<(), Stopped> {
-        if !bytes.is_empty() && std::mem::take(&mut self.apart) && !self.kept.output.is_empty() {
+        if !bytes.is_empty()
+            && std::mem::take(&mut self.run_on_thread)
+            && !self.kept.output.is_empty()
+        {
             self.kept.output.extend(b"--\n");
         }
-        self.apart |= bytes.is_empty();
+        self.run_on_thread |= bytes.is_empty();
         self.kept.output.extend(bytes);
         Ok(())
     }
@@ -86,7 +89,7 @@ impl Output for Told {
 
 #[test]
 fn a_long_line_is_not_searched_while_there_is_another() {
-    let short = b"x\n".repeat(usize::try_from(BLOCK_BYTES).unwrap() / 2);
+    let short = b"x\n".repeat(usize::try_from(CHUNK_BYTES).unwrap() / 2);
     let (_directory, files) = write(&[[short.clone(), vec![b'x'; 5_000_000]].concat()]);
     let query = Query { patterns: vec![b"x".to_vec()], no_names: true, ..Query::default() };
     let plan = Plan::default();
@@ -121,13 +124,13 @@ fn run(
     query: &Query,
     files: &[OfferedFile],
     threads: usize,
-    block_bytes: Option<u64>,
+    chunk_bytes: Option<u64>,
 ) -> (Kept, Totals) {
     let search = query.compile().unwrap();
     let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
     let mut kept = Kept::default();
     let totals =
-        search.run_in_blocks(block_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
+        search.run_in_blocks(chunk_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
     (kept, Totals { elapsed: Duration::ZERO, ..totals })
 }
 
@@ -193,11 +196,11 @@ fn is_the_same_in_blocks(
     query: &Query,
     texts: &[Vec<u8>],
     threads: usize,
-    block_bytes: u64,
+    chunk_bytes: u64,
 ) -> Result<(), TestCaseError> {
     let (_directory, files) = write(texts);
     let (expected, totals) = run(query, &files, 1, None);
-    let (output, in_blocks) = run(query, &files, threads, Some(block_bytes));
+    let (output, in_blocks) = run(query, &files, threads, Some(chunk_bytes));
     prop_assert_eq!(output, expected);
     // One that needs no more than one line, or gives a file up, may have read more or less.
     let stops =
@@ -220,9 +223,9 @@ proptest! {
         query in any_query(),
         texts in proptest::collection::vec(any_text("(?-u:([abc]{0,5}\n|[abc\\xff]{0,5}\n){0,40}[abc]{0,5})"), 1..4),
         threads in 1..5usize,
-        block_bytes in 1..40u64,
+        chunk_bytes in 1..40u64,
     ) {
-        is_the_same_in_blocks(&query, &texts, threads, block_bytes)?;
+        is_the_same_in_blocks(&query, &texts, threads, chunk_bytes)?;
     }
 
     #[test]
@@ -230,9 +233,9 @@ proptest! {
         query in any_query(),
         texts in proptest::collection::vec(any_text("([abc\n]{0,5}\x00){0,40}[abc\n]{0,5}"), 1..4),
         threads in 1..5usize,
-        block_bytes in 1..40u64,
+        chunk_bytes in 1..40u64,
     ) {
-        is_the_same_in_blocks(&Query { null_data: true, ..query }, &texts, threads, block_bytes)?;
+        is_the_same_in_blocks(&Query { null_data: true, ..query }, &texts, threads, chunk_bytes)?;
     }
 
     /// Lines without times keep their order.
@@ -245,7 +248,7 @@ proptest! {
         let query = Query { print, colors: None, ..query };
         let (_directory, files) = write(&[text]);
         let (expected, totals) = run(&query, &files, 1, None);
-        // Before a line that takes too long, context of one before it is left out; and -o -v prints
+        // TextSize a line that takes too long, context of one before it is left out; and -o -v prints
         // nothing but what stands between groups, which has no time.
         prop_assume!(totals.errors == 0 && !(query.invert && query.print == Print::Matches));
         let plan = Plan { by_time: true, ..Plan::default() };
@@ -262,16 +265,16 @@ proptest! {
         query in any_query(),
         texts in proptest::collection::vec(any_text("([abc]{0,5}[\n\x00]){0,40}"), 1..4),
         threads in 2..5usize,
-        block_bytes in 1..40u64,
+        chunk_bytes in 1..40u64,
     ) {
         let (_directory, files) = write(&texts);
-        let (expected, totals) = run(&query, &files, 1, Some(block_bytes));
-        let (output, side_by_side) = run(&query, &files, threads, Some(block_bytes));
+        let (expected, totals) = run(&query, &files, 1, Some(chunk_bytes));
+        let (output, side_by_side) = run(&query, &files, threads, Some(chunk_bytes));
         prop_assert_eq!(output, expected);
         prop_assert_eq!(side_by_side.lines, totals.lines);
         // Counts do not depend on the blocks either.
         if !matches!(query.print, Print::Lines | Print::Matches) && query.binary != Binary::Skip && totals.errors == 0 {
-            prop_assert_eq!(run(&query, &files, 1, None).0, run(&query, &files, threads, Some(block_bytes)).0);
+            prop_assert_eq!(run(&query, &files, 1, None).0, run(&query, &files, threads, Some(chunk_bytes)).0);
         }
     }
 }

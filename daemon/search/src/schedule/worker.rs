@@ -7,21 +7,21 @@ use std::sync::mpsc::Receiver;
 
 use grep_searcher::Searcher;
 
-use super::job::Work;
-use super::task::{Part, Unit};
+use super::job::Job;
+use super::task::{Task, TaskInput};
 use crate::files::{Compression, OfferedFile, Opened};
 use crate::output::{Output, Stopped};
 use crate::pattern::Engine;
-use crate::print::{Chunk, Printer};
+use crate::print::{OutputBuffer, Printer};
 use crate::scan::{
-    Before, Blocks, BoundedReader, Buffer, Claim, ClaimingReader, Ended, Failure, InMemory,
-    LineSink, Places, Source,
+    BoundedReader, ChunkedFile, Claim, ClaimingReader, Failure, LineSink, MemorySearcher,
+    PageBuffer, Positions, ScanError, Source, TextSize,
 };
 use crate::time::Zone;
 
 /// What was found in a unit.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct TaskResult {
     /// The lines that were printed last, and not handed on yet.
     pub(crate) lines: Vec<u8>,
     /// Lines selected.
@@ -40,90 +40,92 @@ pub(crate) struct Outcome {
 
 /// What one thread needs to search.
 pub(crate) struct Worker<'w> {
-    work: &'w Work<'w>,
+    job: &'w Job<'w>,
     engine: &'w Engine,
     zone: &'w Zone,
     printer: RefCell<Printer<'w, 'w>>,
     /// For whole files.
     searcher: Searcher,
     /// For blocks.
-    in_memory: InMemory<'w>,
-    buffer: Buffer,
+    memory: MemorySearcher<'w>,
+    buffer: PageBuffer,
 }
 
 impl<'w> Worker<'w> {
     pub(crate) fn new(
-        work: &'w Work<'w>,
+        job: &'w Job<'w>,
         engine: &'w Engine,
         zone: &'w Zone,
         output: &'w mut dyn Output,
     ) -> Worker<'w> {
-        let Work { search, budget, .. } = *work;
+        let Job { search, budget, .. } = *job;
         let mut printer =
-            Printer::new(&search.query, search.extents.as_ref(), budget, Chunk::new(output));
+            Printer::new(&search.query, search.extents.as_ref(), budget, OutputBuffer::new(output));
         // Whether anything was printed before is not known here: who gathers the output takes the
         // first separator away.
         printer.note_selected();
         let printer = RefCell::new(printer);
         let searcher = search.searcher();
-        let in_memory = InMemory::new(search, engine, budget);
-        Worker { work, engine, zone, printer, searcher, in_memory, buffer: Buffer::default() }
+        let memory = MemorySearcher::new(search, engine, budget);
+        Worker { job, engine, zone, printer, searcher, memory, buffer: PageBuffer::default() }
     }
 
     /// Searches a unit, `file` being the one that it is of. `turn` tells when all units before are
     /// done.
-    pub(crate) fn unit(
+    pub(crate) fn task(
         &mut self,
         file: &OfferedFile,
-        unit: Unit,
+        task: Task,
         turn: Receiver<()>,
-    ) -> Result<Outcome, Stopped> {
-        let mut claim = Claim::new(&self.work.plan.long_lines, self.work.cancel, turn);
-        let mut outcome = match unit.part {
-            Part::Gone => Outcome { failure: Some(Failure::Gone), ..Outcome::default() },
-            Part::Failed(reason) => {
-                Outcome { failure: Some(Failure::Unopened(reason)), ..Outcome::default() }
+    ) -> Result<TaskResult, Stopped> {
+        let mut claim = Claim::new(&self.job.plan.long_lines, self.job.cancel, turn);
+        let mut result = match task.input {
+            TaskInput::Missing => {
+                TaskResult { failure: Some(Failure::Gone), ..TaskResult::default() }
             }
-            Part::Whole(opened, compression) => {
+            TaskInput::Failed(reason) => {
+                TaskResult { failure: Some(Failure::Unopened(reason)), ..TaskResult::default() }
+            }
+            TaskInput::File(opened, compression) => {
                 self.whole(file, opened, compression, &mut claim)?
             }
-            Part::Block(blocks, index) => self.block(file, &blocks, index, &mut claim)?,
+            TaskInput::Chunk(blocks, index) => self.block(file, &blocks, index, &mut claim)?,
         };
-        outcome.lines = self.printer.borrow_mut().chunk().take();
-        Ok(outcome)
+        result.lines = self.printer.borrow_mut().out().take();
+        Ok(result)
     }
 
     /// From here on, lines are of this file, which has `size` bytes.
     fn set_file(&mut self, file: &OfferedFile, size: u64) {
-        self.printer.borrow_mut().set_file(self.work.search.name(self.work.machine, file), size);
+        self.printer.borrow_mut().set_file(self.job.search.name(self.job.machine, file), size);
     }
 
     fn block(
         &mut self,
         file: &OfferedFile,
-        blocks: &Blocks,
+        blocks: &ChunkedFile,
         index: u64,
         claim: &mut Claim<'_>,
-    ) -> Result<Outcome, Stopped> {
-        let Work { search, cancel, .. } = *self.work;
+    ) -> Result<TaskResult, Stopped> {
+        let Job { search, cancel, .. } = *self.job;
         self.set_file(file, blocks.size());
         let mut buffer = std::mem::take(&mut self.buffer);
         let over = !blocks.is_wanted(index) || cancel.load(Ordering::Relaxed);
         let read = if over { Ok(0) } else { blocks.read(index, &mut buffer, claim) };
         let (bytes, failure) =
             read.map_or_else(|error| (0, Some(Failure::reading(&error))), |bytes| (bytes, None));
-        let mut before = Before { lines: 0, bytes };
-        if search.wants_places() {
+        let mut before = TextSize { lines: 0, bytes };
+        if search.wants_positions() {
             before.lines = blocks.count_lines(index, search.lines_in(buffer.bytes()));
         }
         let result = self.lines(buffer.bytes_mut(), before);
         // What went wrong among the lines that could be read comes before what could not.
         let result =
-            result.map(|outcome| Outcome { failure: outcome.failure.or(failure), ..outcome });
+            result.map(|result| TaskResult { failure: result.failure.or(failure), ..result });
         buffer.clear();
         self.buffer = buffer;
-        if let Ok(outcome) = &result
-            && outcome.selected > 0
+        if let Ok(result) = &result
+            && result.selected > 0
             && search.one_is_enough()
         {
             blocks.end_with(index);
@@ -131,14 +133,14 @@ impl<'w> Worker<'w> {
         result
     }
 
-    fn lines(&mut self, lines: &mut [u8], before: Before) -> Result<Outcome, Stopped> {
+    fn lines(&mut self, lines: &mut [u8], before: TextSize) -> Result<TaskResult, Stopped> {
         let bytes = lines.len() as u64;
-        let places = Places::starting(before);
+        let positions = Positions::starting(before);
         let done = Cell::new(false);
-        let mut sink = LineSink::new(&self.work.search.query, &self.printer, &done, &places);
-        let ended = self.in_memory.search(lines, &mut sink);
-        let outcome = Outcome { bytes, ..found(&sink) };
-        self.with_end(outcome, ended)
+        let mut sink = LineSink::new(&self.job.search.query, &self.printer, &done, &positions);
+        let ended = self.memory.search(lines, &mut sink);
+        let result = TaskResult { bytes, ..found(&sink) };
+        self.with_end(result, ended)
     }
 
     fn whole(
@@ -147,25 +149,25 @@ impl<'w> Worker<'w> {
         opened: Opened,
         compression: Option<Compression>,
         claim: &mut Claim<'_>,
-    ) -> Result<Outcome, Stopped> {
-        let Work { search, plan, cancel, budget, .. } = *self.work;
-        let places = Rc::new(Places::default());
+    ) -> Result<TaskResult, Stopped> {
+        let Job { search, plan, cancel, budget, .. } = *self.job;
+        let positions = Rc::new(Positions::default());
         let mut source = match Source::open(
             opened,
             compression,
             search,
             plan.window,
             self.zone,
-            Rc::clone(&places),
+            Rc::clone(&positions),
             cancel,
         ) {
             Ok(source) => source,
-            Err(error) => return self.with_end(Outcome::default(), Err(Ended::Read(error))),
+            Err(error) => return self.with_end(TaskResult::default(), Err(ScanError::Read(error))),
         };
         self.set_file(file, source.size);
         let done = Cell::new(false);
         let mut bytes = 0;
-        let mut sink = LineSink::new(&search.query, &self.printer, &done, &places);
+        let mut sink = LineSink::new(&search.query, &self.printer, &done, &positions);
         let line_end = search.line_end();
         let reader = BoundedReader::new(
             &mut source.reader,
@@ -183,36 +185,40 @@ impl<'w> Worker<'w> {
             self.searcher = search.searcher();
         }
         let undated = ended.is_ok() && source.reader.is_undated();
-        let outcome =
-            Outcome { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
-        self.with_end(outcome, ended)
+        let result =
+            TaskResult { bytes, failure: undated.then_some(Failure::Undated), ..found(&sink) };
+        self.with_end(result, ended)
     }
 
     /// What was found, with how the search ended.
-    fn with_end(&self, outcome: Outcome, ended: Result<(), Ended>) -> Result<Outcome, Stopped> {
-        if self.printer.borrow_mut().chunk().stopped() || self.work.cancel.load(Ordering::Relaxed) {
+    fn with_end(
+        &self,
+        result: TaskResult,
+        ended: Result<(), ScanError>,
+    ) -> Result<TaskResult, Stopped> {
+        if self.printer.borrow_mut().out().stopped() || self.job.cancel.load(Ordering::Relaxed) {
             return Err(Stopped);
         }
         match ended {
-            Ok(()) => Ok(outcome),
-            Err(Ended::Stopped) => Err(Stopped),
-            Err(Ended::Read(error)) => {
-                Ok(Outcome { failure: Some(Failure::reading(&error)), ..outcome })
+            Ok(()) => Ok(result),
+            Err(ScanError::Stopped) => Err(Stopped),
+            Err(ScanError::Read(error)) => {
+                Ok(TaskResult { failure: Some(Failure::reading(&error)), ..result })
             }
-            Err(Ended::Match(words)) => {
-                Ok(Outcome { failure: Some(Failure::matching(words)), ..outcome })
+            Err(ScanError::Match(words)) => {
+                Ok(TaskResult { failure: Some(Failure::matching(words)), ..result })
             }
         }
     }
 }
 
 /// What a sink has of a unit.
-fn found(sink: &LineSink<'_, '_, '_>) -> Outcome {
-    Outcome {
+fn found(sink: &LineSink<'_, '_, '_>) -> TaskResult {
+    TaskResult {
         selected: sink.selected(),
         binary: sink.is_binary(),
         binary_matches: sink.binary_matches(),
         over: sink.is_over(),
-        ..Outcome::default()
+        ..TaskResult::default()
     }
 }

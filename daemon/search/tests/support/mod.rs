@@ -246,7 +246,7 @@ impl Output for Gathered {
         Ok(())
     }
 
-    fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.output.extend(bytes);
         Ok(())
     }

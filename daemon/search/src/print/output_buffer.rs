@@ -4,16 +4,16 @@
 use std::time::{Duration, Instant};
 
 use crate::line::LONG_LINE_BYTES;
-use crate::output::{CHUNK_BYTES, Output, Stopped};
+use crate::output::{OUTPUT_BYTES, Output, Stopped};
 
 /// How long found lines wait for more while the search goes on.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How much room there is for a chunk and the line that fills it.
-const ROOM: usize = CHUNK_BYTES + 8 * 1024;
+const ROOM: usize = OUTPUT_BYTES + 8 * 1024;
 
 /// A buffer in front of an [`Output`]. Once that has stopped, so has this.
-pub(crate) struct Chunk<'o> {
+pub(crate) struct OutputBuffer<'o> {
     output: &'o mut dyn Output,
     bytes: Vec<u8>,
     /// When output was last handed on, if any was.
@@ -23,9 +23,9 @@ pub(crate) struct Chunk<'o> {
     stopped: bool,
 }
 
-impl<'o> Chunk<'o> {
-    pub(crate) fn new(output: &'o mut dyn Output) -> Chunk<'o> {
-        Chunk {
+impl<'o> OutputBuffer<'o> {
+    pub(crate) fn new(output: &'o mut dyn Output) -> OutputBuffer<'o> {
+        OutputBuffer {
             output,
             bytes: Vec::with_capacity(ROOM),
             handed_on: None,
@@ -34,14 +34,14 @@ impl<'o> Chunk<'o> {
         }
     }
 
-    /// Where the next line is written to. End it with [`Chunk::end_line`].
+    /// Where the next line is written to. End it with [`OutputBuffer::end_line`].
     pub(crate) fn line(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// A line was written, its newline included: hands on what there is if that is a chunk.
     pub(crate) fn end_line(&mut self) -> Result<(), Stopped> {
-        if self.bytes.len() >= CHUNK_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
+        if self.bytes.len() >= OUTPUT_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
     }
 
     /// Writes text into a line that was begun. A long one goes in parts, so that it is not held
@@ -51,16 +51,16 @@ impl<'o> Chunk<'o> {
             self.bytes.extend_from_slice(text);
             return Ok(());
         }
-        for part in text.chunks(CHUNK_BYTES) {
+        for part in text.chunks(OUTPUT_BYTES) {
             self.bytes.extend_from_slice(part);
             let part = self.take();
-            self.part(part)?;
+            self.line_part(part)?;
         }
         Ok(())
     }
 
     /// A part of a line, but for its last, after what there is.
-    pub(crate) fn part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+    pub(crate) fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.flush()?;
         self.hand_on(bytes, true)
     }
@@ -68,12 +68,12 @@ impl<'o> Chunk<'o> {
     /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or
     /// short ones.
     pub(crate) fn make_room(&mut self, length: usize) -> Result<(), Stopped> {
-        if length >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+        if length >= OUTPUT_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Whole lines that were gathered elsewhere: many of them are handed on as they are.
     pub(crate) fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        if bytes.len() >= CHUNK_BYTES / 2 {
+        if bytes.len() >= OUTPUT_BYTES / 2 {
             self.flush()?;
             return self.hand_on(bytes, false);
         }
@@ -93,7 +93,8 @@ impl<'o> Chunk<'o> {
     fn hand_on(&mut self, bytes: Vec<u8>, is_in_line: bool) -> Result<(), Stopped> {
         (self.handed_on, self.is_in_line) = (Some(Instant::now()), is_in_line);
         self.check()?;
-        let result = if is_in_line { self.output.part(bytes) } else { self.output.lines(bytes) };
+        let result =
+            if is_in_line { self.output.line_part(bytes) } else { self.output.lines(bytes) };
         self.note(result)
     }
 
