@@ -6,8 +6,9 @@ use memberd_tests::{Fleet, Network, size};
 
 const MEMBERS: u8 = 20;
 
+/// Twenty members go through everything, and all lists agree after every quiet second.
 #[test]
-fn twenty_members_put_through_everything_agree_after_every_quiet_second() {
+fn twenty_members_agree_after_each_step_of_the_soak() {
     let _alone = alone();
     let Some(network) = Network::if_possible(MEMBERS + 1) else { return };
     let seed = size::seed();

@@ -24,8 +24,9 @@ fn lintian_has_neither_errors_nor_warnings() {
     }
 }
 
+/// The package has every file that belongs to a daemon, and a manual page for each subcommand.
 #[test]
-fn the_package_has_all_that_belongs_to_a_daemon_and_a_page_for_each_subcommand() {
+fn the_package_has_every_file_that_belongs_to_a_daemon() {
     let Some(package) = or_left_out(Package::built()) else { return };
     let listed = outside::run(Command::new("dpkg-deb").arg("--contents").arg(package.path()));
     let has = |path: &str| {
@@ -72,7 +73,7 @@ fn the_package_has_all_that_belongs_to_a_daemon_and_a_page_for_each_subcommand()
 
 /// Of all that Ansible's people ask for, the strictest profile.
 #[test]
-fn ansible_lint_has_nothing_to_say_of_the_role_and_the_playbooks() {
+fn ansible_lint_finds_nothing_in_the_role_and_the_playbooks() {
     if !tools::is_there("ansible-lint", "ansible-lint") {
         return;
     }

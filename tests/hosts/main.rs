@@ -65,7 +65,7 @@ fn or_left_out<T>(needed: Result<T, String>) -> Option<T> {
 }
 
 #[test]
-fn a_fleet_of_booted_hosts_lives_through_what_happens_to_machines() {
+fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     let Some(package) = or_left_out(hindrance().map_or_else(Package::built, Err)) else { return };
     let start = Instant::now();
     let mut hosts = Hosts::boot(&RELEASES, memory::ACCOUNTED);

@@ -28,8 +28,9 @@ fn a_second_machine_of_one_name_is_refused_and_both_are_named() {
     assert_eq!(fleet[1].control().alive().unwrap(), before, "the first is not disturbed");
 }
 
+/// A second machine at the address of a live member is refused until that member has failed.
 #[test]
-fn a_second_machine_at_the_address_of_a_live_member_is_refused_until_that_has_failed() {
+fn a_second_machine_at_one_address_is_refused() {
     let mut fleet = Fleet::start(3);
     let crash = fleet.crash(&[2]).remove(0);
     // For the others vm2 is still alive when its address is taken.
@@ -47,8 +48,9 @@ fn a_second_machine_at_the_address_of_a_live_member_is_refused_until_that_has_fa
     fleet.wait_until_whole();
 }
 
+/// The refusal names both values.
 #[test]
-fn a_machine_with_other_group_settings_is_refused_and_both_values_are_named() {
+fn a_machine_with_other_group_settings_is_refused() {
     for (line, key, ours, theirs) in [
         ("failure_timeout = \"3210ms\"", "failure_timeout", "3.21", "1.75"),
         ("max_simultaneous_failures = 7", "max_simultaneous_failures", "7", "4"),

@@ -18,8 +18,9 @@ fn failed(output: &Output, status: i32, words: &str) {
     assert!(said.contains(words), "{said}");
 }
 
+/// Clients of the read-only socket see everything and change nothing.
 #[test]
-fn who_comes_by_the_socket_for_looking_sees_everything_and_changes_nothing() {
+fn clients_of_the_read_only_socket_change_nothing() {
     let mut fleet = Fleet::start(2);
     let full = fleet[1].settings.socket.clone();
     let looking = read_only(&full);
@@ -75,7 +76,7 @@ fn settings_are_checked_by_the_daemons_own_loader() {
 }
 
 #[test]
-fn wait_returns_when_the_list_is_as_asked_for_and_gives_up_in_time() {
+fn wait_ends_when_the_list_is_as_asked_for_or_time_is_up() {
     let mut fleet = Fleet::start(3);
     assert!(fleet[1].ctl(&["wait", "--members", "3", "--timeout", "5s"]).status.success());
     fleet[3].kill();

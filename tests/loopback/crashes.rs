@@ -36,26 +36,29 @@ fn assert_promises_hold(fleet: &mut Fleet, numbers: &[usize]) {
 }
 
 #[test]
-fn a_crash_is_in_some_list_within_two_seconds_and_in_every_list_within_six() {
+fn a_crash_is_in_some_list_in_2_s_and_in_every_list_in_6() {
     let mut fleet = Fleet::start(10);
     assert_promises_hold(&mut fleet, &[6]);
 }
 
+/// Each crash is in some list within 2 s and in every list within 6 s.
 #[test]
-fn four_ring_neighbours_that_crash_at_once_are_all_noticed_in_time() {
+fn four_ring_neighbours_that_crash_at_once_are_all_noticed() {
     let mut fleet = Fleet::start(10);
     let ring = fleet.ring();
     assert_promises_hold(&mut fleet, &ring[3..7]);
 }
 
+/// This is a group of three, so one member is left to notice both crashes.
 #[test]
-fn a_monitor_and_the_member_that_it_watches_crash_at_once_in_a_group_of_three() {
+fn a_monitor_and_the_member_it_watches_crash_at_once() {
     let mut fleet = Fleet::start(3);
     assert_promises_hold(&mut fleet, &[2, 3]);
 }
 
+/// Members crash one after another until one is left, and each crash is noticed in time.
 #[test]
-fn crashes_one_after_another_down_to_a_group_of_one_are_all_noticed_in_time() {
+fn crashes_down_to_a_group_of_one_are_all_noticed() {
     let mut fleet = Fleet::start(4);
     for number in [4, 2, 3] {
         let mut followers = fleet.follow();

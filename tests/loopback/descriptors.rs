@@ -31,8 +31,10 @@ fn soft_limit(daemon: &Daemon) -> String {
     line.split_whitespace().next().unwrap().to_owned()
 }
 
+/// A daemon that has no file descriptors left stays a member, notices a crash, and recovers by
+/// itself.
 #[test]
-fn a_member_without_descriptors_stays_one_notices_a_crash_and_recovers_by_itself() {
+fn a_member_without_descriptors_recovers_by_itself() {
     let mut fleet = Fleet::start_with(5, |daemon| daemon.set_keys("a"));
     let usual = soft_limit(&fleet[2]);
     let mut followers = fleet.follow();
@@ -65,8 +67,9 @@ fn a_member_without_descriptors_stays_one_notices_a_crash_and_recovers_by_itself
     followers.assert_none_failed_but(&[&crash.id]);
 }
 
+/// A stranger takes the last file descriptors again and again. The log has one line about it.
 #[test]
-fn a_stranger_that_takes_the_last_descriptors_again_and_again_makes_one_line() {
+fn a_stranger_that_takes_all_descriptors_makes_one_line() {
     let fleet = Fleet::start_with(2, |daemon| daemon.set_keys("a"));
     let open = open_files(fleet[1].pid()).len();
     limit_descriptors(&fleet[1], &(open + 4).to_string());

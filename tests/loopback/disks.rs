@@ -105,17 +105,18 @@ fn state_cannot_be_written<T>(
     assert_none_failed_but(&mut followers, &accused);
 }
 
+/// A restart finds the last state that was written, and it is whole.
 #[test]
-fn a_full_disk_for_the_state_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole()
-{
+fn a_full_disk_for_the_state_costs_no_member_its_place() {
     disk::apart(|| {
         state_cannot_be_written("No space left on device", Disk::fill, |disk, ()| disk.free());
     });
 }
 
+/// The directory becomes read-only while the daemon runs. A restart finds the last state that was
+/// written, and it is whole.
 #[test]
-fn a_state_directory_that_becomes_read_only_costs_no_member_its_place_and_a_restart_finds_what_was_written_whole()
- {
+fn a_read_only_state_directory_costs_no_member_its_place() {
     disk::apart(|| {
         state_cannot_be_written("Read-only file system", Disk::protect, |_, protected| {
             drop(protected);
@@ -123,8 +124,9 @@ fn a_state_directory_that_becomes_read_only_costs_no_member_its_place_and_a_rest
     });
 }
 
+/// The daemon reports it and uses the generation before.
 #[test]
-fn a_damaged_state_that_cannot_be_moved_aside_is_told_and_the_one_before_is_used() {
+fn a_damaged_state_that_cannot_be_moved_aside_is_reported() {
     disk::apart(|| {
         let mut fleet = Fleet::new(2);
         let disk = Disk::mount(&fleet[2].settings.state_dir, KIB);
@@ -178,8 +180,10 @@ fn said_lost(log: &str) -> u64 {
         .sum()
 }
 
+/// The log is rotated while its disk is full. Only lines that the daemon counts as lost are
+/// missing.
 #[test]
-fn rotation_while_the_disk_for_the_log_is_full_loses_no_line_but_those_that_are_counted() {
+fn rotation_on_a_full_disk_loses_only_counted_lines() {
     disk::apart(|| {
         let mut fleet = Fleet::new(4);
         fleet[2].settings.level = "debug";
@@ -244,8 +248,10 @@ fn rotation_while_the_disk_for_the_log_is_full_loses_no_line_but_those_that_are_
     });
 }
 
+/// The report goes to standard error. The log is written as soon as the directory can be written
+/// to.
 #[test]
-fn a_log_directory_that_is_read_only_is_told_once_on_standard_error_and_written_when_it_can_be() {
+fn a_read_only_log_directory_is_reported_once() {
     disk::apart(|| {
         let mut fleet = Fleet::new(3);
         let disk = Disk::mount(&fleet[2].settings.log_dir, KIB);

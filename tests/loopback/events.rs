@@ -120,7 +120,7 @@ fn timestamp(milliseconds: u64) -> String {
 }
 
 #[test]
-fn a_change_of_tags_is_told_to_who_knows_of_them_and_to_nobody_else() {
+fn changes_of_tags_go_only_to_clients_that_know_of_them() {
     let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.tags = vec![("role", "web")]);
     let ask = |request| fleet[1].control().ask(&request, Some(SOON)).unwrap();
     let mut older = [ask(Request::Events), ask(Request::EventsFrom(EventsFrom::Last(0)))];
@@ -165,8 +165,9 @@ fn hook(daemon: &Daemon, output: &Path) -> Command {
     daemon.memberctl(&["events", "--since", "1h", "--exec", &command])
 }
 
+/// It is run also after a restart of the daemon.
 #[test]
-fn a_command_is_run_for_each_change_and_outlives_a_restart_of_the_daemon() {
+fn a_command_is_run_for_each_change() {
     let mut fleet = Fleet::start(3);
     let output = fleet[1].directory().join("hook");
     let mut memberctl =
@@ -193,8 +194,9 @@ fn a_command_is_run_for_each_change_and_outlives_a_restart_of_the_daemon() {
     assert_eq!(memberctl.ended(), None);
 }
 
+/// The status shows the greps that run. Only clients that may grep see what the greps look for.
 #[test]
-fn the_greps_that_run_are_in_the_status_and_what_they_look_for_is_for_those_who_may_grep() {
+fn the_status_shows_patterns_only_to_those_who_may_grep() {
     let mut fleet = Fleet::new(1);
     let pipe = fleet[1].directory().join("endless.log");
     let file = fleet[1].offer("endless.log");
@@ -271,7 +273,7 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
 }
 
 #[test]
-fn a_follower_that_reads_too_slowly_is_told_how_many_changes_it_missed() {
+fn a_slow_follower_learns_how_many_changes_it_missed() {
     const GHOSTS: u64 = 3_000;
     let fleet = Fleet::start(1);
     let mut stream =

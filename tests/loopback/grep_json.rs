@@ -79,7 +79,7 @@ fn every_line_is_an_object_and_the_last_has_the_totals() {
 }
 
 #[test]
-fn counts_and_names_are_objects_too_and_merged_lines_keep_their_order() {
+fn counts_and_names_are_objects_and_merged_lines_keep_order() {
     let fleet = Fleet::start_with(2, offer);
     let run = |options: &[&str]| {
         let mut objects =
@@ -101,7 +101,7 @@ fn counts_and_names_are_objects_too_and_merged_lines_keep_their_order() {
 }
 
 #[test]
-fn objects_come_as_they_are_found_and_the_totals_tell_all_of_every_member() {
+fn objects_come_as_found_and_totals_cover_every_member() {
     let fleet = Fleet::start_with(3, offer);
     fleet[3].signal(Signal::SIGSTOP);
     let mut command = fleet[1].memberctl(&["grep", "--json", "error", "a.log"]);

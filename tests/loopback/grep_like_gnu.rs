@@ -117,8 +117,9 @@ fn difference(daemon: &Daemon, line: &str, locale: &str, colors: &str) -> Option
     })
 }
 
+/// Each command line is tried in both locales.
 #[test]
-fn every_command_line_does_what_it_does_with_gnu_grep_in_both_locales() {
+fn every_command_line_does_what_it_does_with_gnu_grep() {
     let fleet = Fleet::start_with(1, prepare);
     let lines: Vec<&str> =
         LINES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();

@@ -32,8 +32,9 @@ fn wait_until_it_searches(daemon: &Daemon) {
     });
 }
 
+/// memberctl names the member whose search was stopped.
 #[test]
-fn a_search_that_returns_too_much_is_stopped_and_the_member_named() {
+fn a_search_that_returns_too_much_is_stopped() {
     let fleet = Fleet::start_with(3, |daemon| {
         offer_lines(daemon, 20_000);
         if daemon.name() == "vm2" {
@@ -89,8 +90,9 @@ fn member_request(pattern: &str) -> Vec<u8> {
     [&u32::try_from(request.len()).unwrap().to_be_bytes(), request.as_slice()].concat()
 }
 
+/// It is dropped soon after its search has taken as long as it may.
 #[test]
-fn who_asks_and_reads_nothing_is_let_go_soon_after_the_search_has_taken_as_long_as_it_may() {
+fn a_client_that_reads_nothing_is_dropped() {
     let fleet = Fleet::start_with(2, |daemon| {
         offer_lines(daemon, 200_000);
         daemon.settings.limits = vec!["search_time = \"1s\""];
@@ -119,8 +121,9 @@ fn connections(pid: Pid, from: SocketAddr) -> usize {
         .count()
 }
 
+/// They wait for a while first.
 #[test]
-fn more_searches_than_a_machine_allows_are_refused_after_a_while() {
+fn more_searches_than_a_machine_allows_are_refused() {
     let fleet = Fleet::start_with(2, |daemon| {
         offer_lines(daemon, 200_000);
         if daemon.name() == "vm2" {

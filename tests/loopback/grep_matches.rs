@@ -177,8 +177,9 @@ fn a_file_glob_narrows_a_search_to_the_files_that_it_matches() {
     assert!(one.lines().count() == 1 && one.starts_with(&format!("vm2:{whole_path}:")), "{one}");
 }
 
+/// The member's own log is part of it.
 #[test]
-fn without_files_everything_offered_is_searched_and_the_own_log_is_part_of_it() {
+fn without_files_everything_offered_is_searched() {
     let fleet = Fleet::start_with(3, write_files);
     let output = fleet[1].ctl(&["grep", "-c", ""]);
     let lines = text(&output.stdout);
@@ -217,8 +218,9 @@ fn a_member_without_such_a_file_is_no_error() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
+/// GNU grep treats a missing file in the same way.
 #[test]
-fn a_file_glob_that_matches_nowhere_is_an_error_as_a_missing_file_is_for_grep() {
+fn a_file_glob_that_matches_nowhere_is_an_error() {
     let fleet = Fleet::start_with(2, write_files);
     let output = fleet[1].ctl(&["grep", "error", "nowhere.txt"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -226,8 +228,9 @@ fn a_file_glob_that_matches_nowhere_is_an_error_as_a_missing_file_is_for_grep() 
     assert!(output.stdout.is_empty(), "{output:?}");
 }
 
+/// The matches of the other glob are printed all the same.
 #[test]
-fn a_file_glob_that_matches_nowhere_is_an_error_beside_one_that_does_and_the_rest_is_printed() {
+fn one_file_glob_of_two_that_matches_nowhere_is_an_error() {
     let fleet = Fleet::start_with(2, write_files);
     let output = fleet[1].ctl(&["grep", "-c", "error", "access.txt", "nowhere.txt"]);
     assert_eq!(text(&output.stdout).lines().count(), 2, "{output:?}");

@@ -65,8 +65,9 @@ fn only_the_members_that_are_named_are_asked() {
     }
 }
 
+/// memberctl says once that the dead are not asked.
 #[test]
-fn the_dead_are_not_asked_and_that_is_said_once_and_those_that_left_are_not_missed() {
+fn the_dead_are_not_asked_and_those_that_left_not_missed() {
     let mut fleet = Fleet::start_with(5, offer_needles);
     fleet[5].control().leave().unwrap();
     fleet[5].kill();
@@ -135,7 +136,7 @@ fn stats_say_what_was_searched_on_standard_error() {
 }
 
 #[test]
-fn a_member_that_fell_silent_but_is_not_dead_yet_makes_the_status_3() {
+fn a_silent_member_that_has_not_failed_makes_the_status_3() {
     let fleet = Fleet::start_with(3, offer_needles);
     fleet[3].signal(nix::sys::signal::Signal::SIGSTOP);
     let output = fleet[1].ctl(&["grep", "--count-by", "member", "needle", "*.txt"]);

@@ -83,7 +83,7 @@ fn merged_lines_of_all_members_come_in_the_order_of_time() {
 }
 
 #[test]
-fn merged_lines_bring_their_context_along_and_groups_are_separated() {
+fn merged_lines_bring_context_and_groups_are_separated() {
     let fleet = Fleet::start_with(2, |daemon| {
         let number = number(daemon);
         let mut file = daemon.offer("a.log");
@@ -111,7 +111,7 @@ fn merged_lines_bring_their_context_along_and_groups_are_separated() {
 }
 
 #[test]
-fn a_member_that_hangs_holds_merged_lines_up_for_a_bounded_time_only() {
+fn a_hanging_member_delays_merged_lines_for_a_bounded_time() {
     let fleet = Fleet::start_with(3, |daemon| {
         let number = number(daemon);
         let mut file = daemon.offer("a.log");
@@ -156,8 +156,9 @@ fn write_until_it_comes(daemon: &Daemon, lines: &Receiver<String>) {
     });
 }
 
+/// memberctl also says which members come and go.
 #[test]
-fn lines_come_as_they_are_written_and_members_that_come_and_go_are_said() {
+fn followed_lines_come_as_they_are_written() {
     let mut fleet = Fleet::start_with(3, |daemon| drop(daemon.offer("live.log")));
     write(&fleet[1], "an error of before");
     let (memberctl, stdout, stderr) = grep(&fleet, &["--follow", "error", "live.log"]);
@@ -213,7 +214,7 @@ fn a_member_is_followed_for_as_long_as_it_has_the_tags() {
 }
 
 #[test]
-fn followed_lines_come_with_their_context_even_where_that_is_written_later() {
+fn followed_lines_come_with_context_that_is_written_later() {
     let fleet = Fleet::start_with(2, |daemon| drop(daemon.offer("live.log")));
     let (memberctl, stdout, _stderr) =
         grep(&fleet, &["--follow", "-h", "-n", "-A", "2", "-i", "ERROR", "live.log"]);

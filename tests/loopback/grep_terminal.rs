@@ -66,8 +66,9 @@ impl Terminal {
     }
 }
 
+/// It is gone from the terminal when the grep ends.
 #[test]
-fn how_far_a_grep_has_come_is_shown_while_it_takes_long_and_gone_when_it_ends() {
+fn progress_is_shown_while_a_grep_takes_long() {
     let fleet = Fleet::start_with(3, offer_needle);
     fleet[3].signal(Signal::SIGSTOP);
     let mut terminal = Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false);
@@ -81,7 +82,7 @@ fn how_far_a_grep_has_come_is_shown_while_it_takes_long_and_gone_when_it_ends() 
 }
 
 #[test]
-fn how_far_a_grep_has_come_is_taken_away_before_more_lines_are_printed() {
+fn progress_is_removed_before_more_lines_are_printed() {
     let fleet = Fleet::start_with(3, offer_needle);
     fleet[3].signal(Signal::SIGSTOP);
     let mut terminal = Terminal::grep(&fleet, &["needle", "a.txt"], true);
@@ -139,8 +140,9 @@ fn seen(written: &str) -> Vec<String> {
     lines
 }
 
+/// On a terminal the longest name gives the width.
 #[test]
-fn lines_are_aligned_by_the_longest_name_on_a_terminal_and_exact_in_a_pipe() {
+fn lines_are_aligned_on_a_terminal_and_exact_in_a_pipe() {
     let fleet = Fleet::start_with(3, |daemon| {
         offer_needle(daemon);
         if daemon.name() == "vm2" {

@@ -72,8 +72,9 @@ fn wait_until_none_searches(fleet: &Fleet) {
     });
 }
 
+/// The status is 3, and the output of the other members is complete.
 #[test]
-fn a_member_that_dies_in_mid_search_is_named_with_status_3_and_the_rest_is_complete() {
+fn a_member_that_dies_in_mid_search_is_named() {
     let lines = 200_000;
     let mut fleet = Fleet::start_with(4, |daemon| offer_big(daemon, lines));
     let (mut memberctl, stdout) = grep(&fleet, &["needle", BIG]);
@@ -96,8 +97,9 @@ fn a_member_that_dies_in_mid_search_is_named_with_status_3_and_the_rest_is_compl
     assert!(said.contains("vm3"), "{said}");
 }
 
+/// The output of the other members comes at once.
 #[test]
-fn a_member_that_hangs_is_named_within_a_bound_and_the_rest_comes_at_once() {
+fn a_member_that_hangs_is_named_within_a_bound() {
     let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 1_000));
     fleet[4].signal(Signal::SIGSTOP);
     let start = Instant::now();
@@ -119,8 +121,9 @@ fn a_member_that_hangs_is_named_within_a_bound_and_the_rest_comes_at_once() {
     assert!(said.lines().count() == 1 && said.contains("vm4"), "{said}");
 }
 
+/// It costs no member its place either.
 #[test]
-fn a_hundred_megabytes_of_matches_and_a_slow_reader_cost_no_memory_and_no_member() {
+fn a_slow_reader_of_100_mb_of_matches_costs_no_memory() {
     let lines = 250_000;
     let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, lines));
     let mut followers = fleet.follow();
@@ -155,8 +158,9 @@ fn a_hundred_megabytes_of_matches_and_a_slow_reader_cost_no_memory_and_no_member
     followers.assert_none_failed_but(&[]);
 }
 
+/// memberctl passes lines on unread where standard output is a pipe.
 #[test]
-fn lines_are_the_same_in_a_pipe_where_memberctl_does_not_look_at_them_and_in_a_file() {
+fn lines_are_the_same_in_a_pipe_and_in_a_file() {
     let lines = 20_000;
     let fleet = Fleet::start_with(2, |daemon| offer_big(daemon, lines));
     let (mut memberctl, stdout) = grep(&fleet, &["needle", BIG]);
@@ -178,8 +182,9 @@ fn lines_are_the_same_in_a_pipe_where_memberctl_does_not_look_at_them_and_in_a_f
     assert_eq!(filed.len(), 2 * lines);
 }
 
+/// Only the member that has the line holds it in memory.
 #[test]
-fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_alone() {
+fn a_line_of_100_mb_is_counted_and_printed_to_the_byte() {
     let (length, blocks) = (100_000_000, 10_000);
     let needle = "needle at the end";
     let fleet = Fleet::start_with(2, |daemon| {
@@ -225,9 +230,9 @@ fn a_line_of_100_mb_is_counted_and_printed_to_the_byte_and_held_by_its_member_al
     assert!(searching < 2 * length / 1024, "the member that searches has taken {searching} KiB");
 }
 
+/// Ten greps of ten members leave memberd below 64 MiB and each memberctl below 32 MiB.
 #[test]
-fn ten_greps_of_ten_members_whose_readers_wait_leave_memberd_below_64_mib_and_each_memberctl_below_32()
- {
+fn ten_greps_whose_readers_wait_stay_within_bounds() {
     let lines = 50_000;
     let fleet = Fleet::start_with(10, |daemon| offer_big(daemon, lines));
     let before: Vec<u64> = fleet.daemons().iter().map(|daemon| peak_kib(daemon.pid())).collect();

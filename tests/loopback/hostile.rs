@@ -112,8 +112,9 @@ fn cut_oversized_and_senseless_requests_over_tcp_change_nothing() {
     assert_unharmed(&mut fleet, &mut followers, peak);
 }
 
+/// The requests are cut off, too large, or make no sense.
 #[test]
-fn cut_oversized_and_senseless_requests_at_the_control_socket_change_nothing() {
+fn bad_requests_at_the_control_socket_change_nothing() {
     let mut fleet = Fleet::start(4);
     let mut followers = fleet.follow();
     let peak = peak_kib(fleet[1].pid());
@@ -152,8 +153,9 @@ fn a_client_of_another_version_is_told_both_versions() {
     );
 }
 
+/// There are two hundred of them.
 #[test]
-fn two_hundred_idle_connections_and_silent_control_clients_hold_up_nobody() {
+fn idle_connections_and_silent_clients_delay_nobody() {
     let mut fleet = Fleet::start(4);
     let mut followers = fleet.follow();
     let peak = peak_kib(fleet[1].pid());
@@ -169,7 +171,7 @@ fn two_hundred_idle_connections_and_silent_control_clients_hold_up_nobody() {
 }
 
 #[test]
-fn more_connections_than_are_served_at_once_keep_no_crash_from_being_noticed() {
+fn more_connections_than_are_served_hide_no_crash() {
     let mut fleet = Fleet::start(4);
     let mut followers = fleet.follow();
     let address = fleet[1].settings.address;

@@ -6,8 +6,9 @@ use memberd_tests::{Fleet, wait_until};
 use std::fs;
 use std::time::Instant;
 
+/// The group is whole again when the introducer comes back.
 #[test]
-fn without_its_introducer_a_group_goes_on_and_is_whole_when_it_comes_back() {
+fn a_group_goes_on_without_its_introducer() {
     let mut fleet = Fleet::start(6);
     fleet.wait_until_remembered();
     fleet.add().start();
@@ -67,7 +68,7 @@ fn without_its_introducer_a_group_goes_on_and_is_whole_when_it_comes_back() {
 }
 
 #[test]
-fn an_introducer_that_comes_back_with_an_empty_disk_is_found_by_the_others() {
+fn an_introducer_that_lost_its_disk_is_found_by_the_others() {
     let mut fleet = Fleet::start(5);
     let mut followers = fleet.follow();
     let crash = fleet.crash(&[1]).remove(0);

@@ -18,7 +18,7 @@ fn assert_as_documented(id: &str, name: &str, address: &str) {
 }
 
 #[test]
-fn ten_members_that_join_one_after_another_are_each_in_every_list_at_once() {
+fn ten_members_that_join_in_turn_are_in_every_list_at_once() {
     let fleet = Fleet::idle(10);
     let mut followers = fleet.follow();
     for number in 1..=10 {
@@ -106,7 +106,7 @@ fn the_list_as_json_has_the_documented_fields() {
 }
 
 #[test]
-fn a_member_that_joins_again_is_told_that_it_is_in_the_group_already() {
+fn a_member_that_joins_again_learns_that_it_is_a_member() {
     let fleet = Fleet::start(2);
     let id = fleet.id(2);
     let output = fleet[2].ctl(&["join"]);
@@ -116,7 +116,7 @@ fn a_member_that_joins_again_is_told_that_it_is_in_the_group_already() {
 }
 
 #[test]
-fn members_with_ipv6_addresses_find_each_other_and_notice_a_crash() {
+fn members_with_ipv6_addresses_notice_a_crash() {
     // There is one loopback address only, so the ports differ; all are held until all are known.
     let held: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("[::1]:0").unwrap()).collect();
     let addresses: Vec<SocketAddr> =

@@ -56,8 +56,9 @@ fn connections_to(member: &Daemon) -> usize {
         .count()
 }
 
+/// The other members go on.
 #[test]
-fn who_has_only_the_old_key_loses_what_it_had_open_and_the_others_go_on() {
+fn a_member_with_only_the_old_key_loses_its_connections() {
     let mut fleet = Fleet::start_with(3, |daemon| {
         daemon.set_keys("a");
         drop(daemon.offer("live.log"));

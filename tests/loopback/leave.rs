@@ -39,7 +39,7 @@ fn assert_left_and_never_failed(fleet: &Fleet, id: &str) {
 }
 
 #[test]
-fn a_member_that_leaves_is_left_in_every_list_and_failed_in_none() {
+fn a_member_that_leaves_is_left_in_all_lists_failed_in_none() {
     let fleet = Fleet::start(10);
     let (id, mut followers) = (fleet.id(7), fleet.follow());
     let start = Instant::now();
@@ -57,7 +57,7 @@ fn a_member_that_leaves_is_left_in_every_list_and_failed_in_none() {
 }
 
 #[test]
-fn a_daemon_that_is_terminated_leaves_and_ends_within_five_seconds() {
+fn a_daemon_that_is_terminated_leaves_and_ends_within_5_s() {
     let mut fleet = Fleet::start(10);
     let (id, mut followers) = (fleet.id(4), fleet.follow());
     let start = fleet[4].signal(Signal::SIGTERM);
@@ -69,8 +69,9 @@ fn a_daemon_that_is_terminated_leaves_and_ends_within_five_seconds() {
     assert_left_and_never_failed(&fleet, &id);
 }
 
+/// Its state and its log hang, and no member hears it. It ends in time all the same.
 #[test]
-fn a_daemon_whose_disk_and_log_hang_and_whom_nobody_hears_ends_within_five_seconds_all_the_same() {
+fn a_daemon_with_hanging_disks_ends_within_5_s() {
     let fifo = |path: &Path| mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let mut logs = Vec::new();
     let mut fleet = Fleet::start_with(2, |daemon| {
@@ -100,8 +101,9 @@ fn a_daemon_whose_disk_and_log_hang_and_whom_nobody_hears_ends_within_five_secon
     assert!(said.contains("the state was not written in time"), "{said}");
 }
 
+/// No member accuses another.
 #[test]
-fn a_whole_fleet_that_is_terminated_at_once_ends_within_five_seconds_and_accuses_nobody() {
+fn a_fleet_that_is_terminated_at_once_ends_within_5_s() {
     let mut fleet = Fleet::start(6);
     let start = Instant::now();
     for daemon in fleet.daemons() {
@@ -115,8 +117,9 @@ fn a_whole_fleet_that_is_terminated_at_once_ends_within_five_seconds_and_accuses
     fleet.assert_logs_accuse_none_but(&[]);
 }
 
+/// It joins under a new incarnation.
 #[test]
-fn who_left_stays_out_until_it_joins_again_under_a_new_incarnation() {
+fn a_member_that_left_stays_out_until_it_joins_again() {
     let mut fleet = Fleet::start(3);
     let before = fleet.id(3);
     fleet[3].ctl(&["leave"]);

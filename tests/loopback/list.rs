@@ -12,8 +12,9 @@ use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::thread;
 
+/// The watch ends with its daemon.
 #[test]
-fn a_watched_list_comes_again_when_it_has_changed_and_ends_with_its_daemon() {
+fn a_watched_list_is_printed_again_when_it_changes() {
     let mut fleet = Fleet::start(3);
     let mut command = fleet[1].memberctl(&["list", "--watch", "--format", "names"]);
     let mut memberctl =
@@ -32,7 +33,7 @@ fn a_watched_list_comes_again_when_it_has_changed_and_ends_with_its_daemon() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_a_watch_of_a_list_that_does_not_change() {
+fn a_reader_that_goes_away_ends_a_watch_without_changes() {
     let fleet = Fleet::start(1);
     let mut command = fleet[1].memberctl(&["list", "--watch", "--format", "names"]);
     let mut memberctl = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));

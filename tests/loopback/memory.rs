@@ -39,9 +39,9 @@ fn run_out_of_memory(daemon: &mut Daemon, scarce: &Scarce) -> Instant {
     alive
 }
 
+/// The others list it as failed in time. It comes back with the state that it had on disk.
 #[test]
-fn a_daemon_that_is_killed_for_want_of_memory_is_failed_in_time_and_comes_back_by_what_it_had_on_disk()
- {
+fn a_daemon_killed_for_want_of_memory_fails_and_returns() {
     let Some(scarce) = Scarce::if_possible(MEMORY) else { return };
     let mut fleet = Fleet::start_with(5, |daemon| daemon.set_keys("a"));
     fleet.wait_until_remembered();

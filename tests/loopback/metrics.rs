@@ -196,7 +196,7 @@ fn alerts_and_dashboard_name_only_metrics_that_there_are() {
 }
 
 #[test]
-fn a_real_prometheus_scrapes_the_fleet_and_raises_an_alert_at_a_crash() {
+fn a_real_prometheus_raises_an_alert_at_a_crash() {
     if !tools::is_there("prometheus", "prometheus") {
         return;
     }

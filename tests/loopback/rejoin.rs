@@ -4,8 +4,9 @@ use memberd_tests::control::incarnation;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 
+/// It has a larger incarnation.
 #[test]
-fn a_killed_daemon_that_is_started_again_rejoins_by_itself_with_a_larger_incarnation() {
+fn a_killed_daemon_that_is_started_again_rejoins_by_itself() {
     let mut fleet = Fleet::start(5);
     fleet.wait_until_remembered();
     let mut followers = fleet.follow();
@@ -23,8 +24,9 @@ fn a_killed_daemon_that_is_started_again_rejoins_by_itself_with_a_larger_incarna
     followers.assert_none_failed_but(&[&crash.id]);
 }
 
+/// It has a new incarnation although no member noticed the crash.
 #[test]
-fn a_daemon_that_is_back_before_its_crash_was_noticed_is_a_new_member_nevertheless() {
+fn a_daemon_back_before_its_crash_was_noticed_is_new() {
     let mut fleet = Fleet::start(5);
     fleet.wait_until_remembered();
     let mut followers = fleet.follow();
@@ -58,8 +60,9 @@ fn a_whole_fleet_that_lost_its_power_finds_itself_again() {
     }
 }
 
+/// It is killed as soon as the join is confirmed.
 #[test]
-fn a_daemon_that_is_killed_as_soon_as_its_join_is_confirmed_rejoins_by_itself() {
+fn a_daemon_killed_right_after_its_join_rejoins_by_itself() {
     let mut fleet = Fleet::idle(2);
     fleet[1].control().join().unwrap();
     let id = fleet[2].control().join().unwrap();
@@ -72,8 +75,9 @@ fn a_daemon_that_is_killed_as_soon_as_its_join_is_confirmed_rejoins_by_itself() 
     assert!(incarnation(&new) > incarnation(&id));
 }
 
+/// It is killed as soon as the leave is confirmed.
 #[test]
-fn a_daemon_that_is_killed_as_soon_as_its_leave_is_confirmed_stays_out() {
+fn a_daemon_killed_right_after_its_leave_stays_out() {
     let mut fleet = Fleet::start(2);
     assert!(fleet[2].control().leave().unwrap(), "it was a member");
     fleet[2].kill();

@@ -28,7 +28,7 @@ fn after_a_rotation_new_lines_go_to_the_new_file() {
 }
 
 #[test]
-fn files_that_are_offered_by_a_reload_can_be_grepped_and_others_no_more() {
+fn a_reload_changes_which_files_can_be_grepped() {
     let mut fleet = Fleet::start_with(2, |daemon| {
         writeln!(daemon.offer("old.txt"), "needle").unwrap();
     });
@@ -67,8 +67,9 @@ fn the_level_changes_with_a_reload_and_changes_back() {
     assert!(!after.contains(" DEBUG "), "{after}");
 }
 
+/// The log has the error.
 #[test]
-fn a_broken_settings_file_changes_nothing_and_is_told_in_the_log() {
+fn a_broken_settings_file_changes_nothing_but_the_log() {
     let fleet = Fleet::start_with(2, |daemon| {
         writeln!(daemon.offer("old.txt"), "needle").unwrap();
     });
@@ -87,8 +88,9 @@ fn a_broken_settings_file_changes_nothing_and_is_told_in_the_log() {
     assert_eq!(fleet.wait_until_whole(), before);
 }
 
+/// The log names it.
 #[test]
-fn a_setting_that_needs_a_restart_is_told_by_name_and_does_not_change() {
+fn a_setting_that_needs_a_restart_does_not_change() {
     let mut fleet = Fleet::start(2);
     fleet[2].settings.machine = Some(77);
     let log = fleet[2].settings.log_dir.join("machine.2.log");

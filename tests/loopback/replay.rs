@@ -23,9 +23,10 @@ fn is_at(daemon: &Daemon, address: std::net::SocketAddrV4) -> bool {
     daemon.settings.address == SocketAddr::V4(address)
 }
 
+/// No datagram of members can be read, and a heartbeat has less than 100 bytes.
 #[test]
-fn nothing_that_members_say_is_readable_and_a_heartbeat_is_under_100_bytes() {
-    if !is_permitted("nothing_that_members_say_is_readable_and_a_heartbeat_is_under_100_bytes") {
+fn sealed_datagrams_are_unreadable_and_under_100_bytes() {
+    if !is_permitted("sealed_datagrams_are_unreadable_and_under_100_bytes") {
         return;
     }
     let mut fleet = Fleet::new(4);
@@ -284,8 +285,9 @@ fn recorded_hello(fleet: &mut Fleet, of: usize, to: usize) -> [u8; 53] {
     hello
 }
 
+/// The recorded beginning of a connection is counted and logged.
 #[test]
-fn a_recorded_beginning_of_a_connection_comes_to_nothing_and_is_counted_and_told() {
+fn a_replayed_handshake_comes_to_nothing() {
     let mut fleet = sealed(1);
     fleet.add().set_keys("a");
     fleet[2].start();

@@ -70,7 +70,7 @@ fn a_fleet_with_a_key_joins_notices_a_crash_and_greps() {
 
 /// It knows of nobody, and nobody knows its new life: they knock.
 #[test]
-fn a_sealed_introducer_that_comes_back_with_an_empty_disk_is_found_by_the_others() {
+fn a_sealed_introducer_that_lost_its_disk_is_found() {
     let mut fleet = sealed(4, "a");
     fleet.crash(&[1]);
     fs::remove_dir_all(&fleet[1].settings.state_dir).unwrap();
@@ -127,8 +127,9 @@ fn who_has_a_key_is_told_that_the_group_has_none() {
     fleet[1].wait_until_logged("reason=\"sealed, and this daemon has no key");
 }
 
+/// The log has one line for each cause.
 #[test]
-fn what_strangers_send_is_counted_and_told_in_one_line_for_each_cause() {
+fn datagrams_of_strangers_are_counted_and_logged_once() {
     let fleet = sealed(3, "a");
     let mut followers = fleet.follow();
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -172,8 +173,9 @@ fn what_strangers_send_is_counted_and_told_in_one_line_for_each_cause() {
     followers.assert_none_failed_but(&[]);
 }
 
+/// They fail, break off, or come to nothing.
 #[test]
-fn handshakes_that_fail_break_off_or_come_to_nothing_are_counted_by_cause() {
+fn failed_handshakes_are_counted_by_cause() {
     let fleet = sealed(2, "a");
     let key = fleet[1].settings.key_file.clone().unwrap();
     let listed = fleet[1].ctl(&["key", "list", &key.display().to_string()]);
@@ -255,8 +257,9 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     assert!(!warning(&fleet[2]));
 }
 
+/// A file that is no key file does so too.
 #[test]
-fn a_key_file_that_others_can_read_or_that_is_none_ends_the_start() {
+fn a_key_file_that_is_readable_by_others_ends_the_start() {
     let mut fleet = Fleet::new(1);
     fleet[1].set_keys("a");
     let path = fleet[1].settings.key_file.clone().unwrap();
@@ -276,8 +279,9 @@ fn a_key_file_that_others_can_read_or_that_is_none_ends_the_start() {
     assert!(fleet[1].stderr().contains(&format!("{}: No such file", path.display())));
 }
 
+/// The keys are a credential of systemd here.
 #[test]
-fn where_the_keys_are_a_credential_a_reload_says_that_a_restart_takes_in_changed_ones() {
+fn a_reload_says_that_changed_credentials_need_a_restart() {
     let mut fleet = Fleet::new(1);
     fleet[1].set_keys("ab");
     fleet[1].settings.key_file = None;
@@ -305,7 +309,7 @@ fn where_the_keys_are_a_credential_a_reload_says_that_a_restart_takes_in_changed
 /// all. In the midst of each step, with half of the members through it, one crashes, another comes,
 /// and logs are searched all the time.
 #[test]
-fn keys_are_changed_in_three_steps_under_crashes_joins_and_greps_and_nobody_is_missed_or_failed() {
+fn keys_are_changed_in_three_steps_without_an_outage() {
     let mut fleet = sealed(7, "a");
     let mut followers = fleet.follow();
     let mut crashed: Vec<(String, String)> = Vec::new();

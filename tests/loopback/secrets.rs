@@ -98,8 +98,9 @@ fn count(haystack: &[u8], needle: &[u8]) -> usize {
     haystack.windows(needle.len()).filter(|window| window == &needle).count()
 }
 
+/// A daemon without a key leaves one.
 #[test]
-fn a_daemon_with_a_key_leaves_no_core_when_it_crashes_and_one_without_does() {
+fn a_daemon_with_a_key_leaves_no_core_when_it_crashes() {
     allow_cores();
     let mut fleet = Fleet::start_with(2, |daemon| daemon.set_keys("a"));
     // As root this holds of every process; of others only where dumps are forbidden: proc(5).
@@ -125,8 +126,9 @@ fn a_daemon_with_a_key_leaves_no_core_when_it_crashes_and_one_without_does() {
     }
 }
 
+/// This holds even before the program has the key.
 #[test]
-fn no_program_that_reads_or_makes_a_key_leaves_a_core_not_even_before_it_has_the_key() {
+fn no_program_that_handles_a_key_leaves_a_core() {
     allow_cores();
     let directory = tempfile::tempdir().unwrap();
     // It waits for settings, which come before the key.
@@ -201,8 +203,9 @@ fn secrets(line: &str) -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
+/// So is everything that was derived from it.
 #[test]
-fn a_key_is_wiped_from_memory_and_what_was_derived_from_it_when_it_is_taken_out_of_the_keyring() {
+fn a_key_that_leaves_the_keyring_is_wiped_from_memory() {
     let (old, new) = (line(1), line(2));
     let write = |daemon: &mut Daemon, lines: &str| {
         daemon.set_keys("0");

@@ -19,8 +19,9 @@ fn stop_for(
     fleet[number].signal(Signal::SIGCONT);
 }
 
+/// A member that stands still for a second is not failed, and it fails no other.
 #[test]
-fn a_member_that_stands_still_for_a_second_is_not_failed_and_fails_nobody() {
+fn a_stall_of_1_s_fails_nobody() {
     let fleet = Fleet::start(6);
     let before = fleet.wait_until_whole();
     let mut followers = fleet.follow();
@@ -31,8 +32,9 @@ fn a_member_that_stands_still_for_a_second_is_not_failed_and_fails_nobody() {
     fleet.assert_logs_accuse_none_but(&[]);
 }
 
+/// It comes back by itself and accuses nobody.
 #[test]
-fn a_member_that_stands_still_for_ten_seconds_fails_comes_back_by_itself_and_accuses_nobody() {
+fn a_member_that_stalls_for_10_s_fails_and_comes_back() {
     let fleet = Fleet::start(6);
     let old = fleet.id(3);
     let mut followers = fleet.follow();
@@ -65,7 +67,7 @@ fn a_member_that_stands_still_for_ten_seconds_fails_comes_back_by_itself_and_acc
 }
 
 #[test]
-fn four_neighbours_that_stand_still_for_a_second_at_once_are_not_failed() {
+fn four_neighbours_that_stall_for_1_s_are_not_failed() {
     let fleet = Fleet::start(8);
     let before = fleet.wait_until_whole();
     let mut followers = fleet.follow();

@@ -112,8 +112,9 @@ fn all_bad_settings_are_told_at_once() {
     assert_eq!(said.len(), 2, "{said:?}");
 }
 
+/// The file is missing, or it is no TOML.
 #[test]
-fn a_settings_file_that_is_missing_or_no_toml_is_told_with_its_name() {
+fn an_unreadable_settings_file_is_reported_by_name() {
     let mut fleet = Fleet::new(2);
     let config = fleet[1].config().display().to_string();
     let said = failed_start(&mut fleet[1], BAD_SETTINGS);
@@ -125,8 +126,9 @@ fn a_settings_file_that_is_missing_or_no_toml_is_told_with_its_name() {
     assert!(said.len() == 1 && said[0].contains(&format!("{}:2", config.display())), "{said:?}");
 }
 
+/// It belongs to another machine, or it is not a loopback address and there is no key.
 #[test]
-fn an_address_of_another_machine_or_off_loopback_without_a_key_is_refused() {
+fn an_address_that_is_not_allowed_is_refused() {
     let mut fleet = Fleet::new(1);
     fs::write(fleet[1].config(), "[node]\nname = \"vm1\"\naddress = \"192.0.2.1\"\n").unwrap();
     let said = failed_start(&mut fleet[1], BAD_SETTINGS);

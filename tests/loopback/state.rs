@@ -17,8 +17,9 @@ type Damage = fn(&[u8]) -> Vec<u8>;
 /// 485 to 500 ms after the join is written.
 const NEARLY_GATHERED: Duration = Duration::from_millis(470);
 
+/// It also has everything that was acknowledged.
 #[test]
-fn the_state_is_whole_and_says_what_was_acknowledged_when_a_daemon_is_killed_at_any_moment() {
+fn the_state_is_whole_when_a_daemon_is_killed_at_any_moment() {
     let mut fleet = Fleet::idle(2);
     fleet[1].control().join().unwrap();
     let mut followers = fleet.follow();
@@ -110,8 +111,9 @@ fn wait_until_member(daemon: &Daemon) -> String {
     })
 }
 
+/// The daemon moves it aside and uses the generation before.
 #[test]
-fn a_damaged_state_is_told_moved_aside_and_made_good_by_the_one_before() {
+fn a_damaged_state_is_reported_and_replaced() {
     let garbage: [Damage; 4] = [
         |_| Vec::new(),
         |good| good[..good.len() / 2].to_vec(),
@@ -141,8 +143,9 @@ fn a_damaged_state_is_told_moved_aside_and_made_good_by_the_one_before() {
     }
 }
 
+/// It gets a larger incarnation.
 #[test]
-fn a_machine_that_lost_all_its_state_starts_as_a_new_one_and_is_let_in_with_a_larger_incarnation() {
+fn a_machine_that_lost_its_state_joins_as_a_new_one() {
     let mut fleet = Fleet::start(2);
     fleet.wait_until_remembered();
     let crash = fleet.crash(&[2]).remove(0);

@@ -13,8 +13,9 @@ fn listed(fleet: &Fleet, by: usize, options: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().replace('\n', " ")
 }
 
+/// The incarnation stays the same.
 #[test]
-fn tags_that_a_reload_changes_are_in_every_list_soon_and_the_incarnation_stays() {
+fn tags_that_a_reload_changes_are_in_every_list_soon() {
     let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = vec![("role", "web")]);
     for by in 1..=4 {
         wait_until("all are tagged", SOON, || {

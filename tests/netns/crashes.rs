@@ -13,11 +13,11 @@ fn rounds_of_four_crashes_are_noticed_in_time(members: u8) {
 }
 
 #[test]
-fn four_of_ten_that_crash_at_once_are_noticed_in_time_round_after_round() {
+fn four_of_ten_that_crash_at_once_are_noticed_in_time() {
     rounds_of_four_crashes_are_noticed_in_time(10);
 }
 
 #[test]
-fn four_of_fifty_that_crash_at_once_are_noticed_in_time_round_after_round() {
+fn four_of_fifty_that_crash_at_once_are_noticed_in_time() {
     rounds_of_four_crashes_are_noticed_in_time(50);
 }

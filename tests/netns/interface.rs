@@ -51,16 +51,18 @@ fn assert_back_by_itself(fleet: &Fleet, followers: &mut Followers, lost: &str, m
     fleet.assert_quiet_for(followers, IN_SOME_LIST, &[lost]);
 }
 
+/// It fails in time, and it comes back by itself when the interface is up.
 #[test]
-fn a_machine_whose_interface_goes_down_is_failed_in_time_and_back_by_itself_when_it_is_up() {
+fn a_machine_whose_interface_goes_down_fails_and_returns() {
     let Some(fleet) = fleet() else { return };
     let mut followers = followers(&fleet);
     let lost = assert_failed_in_time(&fleet, &mut followers, "link set eth0 down");
     assert_back_by_itself(&fleet, &mut followers, &lost, "link set eth0 up");
 }
 
+/// It fails in time, and it comes back by itself when it has the address again.
 #[test]
-fn a_machine_that_loses_its_address_is_failed_in_time_and_back_by_itself_when_it_has_it_again() {
+fn a_machine_that_loses_its_address_fails_and_returns() {
     let Some(fleet) = fleet() else { return };
     let mut followers = followers(&fleet);
     let lost =
@@ -71,7 +73,7 @@ fn a_machine_that_loses_its_address_is_failed_in_time_and_back_by_itself_when_it
 /// What OPERATIONS.md says of a machine that moved: its daemon says so, and is a member under the
 /// new address once that is in its settings.
 #[test]
-fn a_machine_that_gets_another_address_says_so_and_is_a_member_there_once_its_settings_have_it() {
+fn a_machine_with_a_new_address_joins_once_it_is_set() {
     let Some(mut fleet) = fleet() else { return };
     let mut followers = followers(&fleet);
     let change = "address delete 10.88.0.5/24 dev eth0\naddress add 10.88.0.55/24 dev eth0\n";

@@ -3,8 +3,9 @@
 use memberd_tests::trials::introducer;
 use memberd_tests::{Fleet, Network};
 
+/// The lists are whole when the introducer is back.
 #[test]
-fn without_its_introducer_a_group_goes_on_and_the_lists_are_whole_when_it_is_back() {
+fn a_group_goes_on_without_its_introducer() {
     let Some(network) = Network::if_possible(11) else { return };
     let mut fleet = Fleet::within(network, 10);
     fleet.form();

@@ -6,8 +6,9 @@ use std::time::Duration;
 /// Longer than two failure timeouts, so that whatever comes of a fault is seen.
 const WATCHED: Duration = Duration::from_secs(5);
 
+/// The links carry one way, or not at all.
 #[test]
-fn links_between_neighbours_that_carry_one_way_or_not_at_all_fail_nobody() {
+fn broken_links_between_neighbours_fail_nobody() {
     let Some(network) = Network::if_possible(8) else { return };
     let mut fleet = Fleet::within(network, 8);
     fleet.form();
@@ -22,7 +23,7 @@ fn links_between_neighbours_that_carry_one_way_or_not_at_all_fail_nobody() {
 }
 
 #[test]
-fn a_machine_that_hears_nothing_has_nobody_failed_in_the_lists_of_the_others() {
+fn a_deaf_machine_fails_nobody_in_the_lists_of_the_others() {
     let Some(network) = Network::if_possible(8) else { return };
     let mut fleet = Fleet::within(network, 8);
     fleet.form();

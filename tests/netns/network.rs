@@ -27,7 +27,7 @@ fn arrivals(from: &UdpSocket, to: &UdpSocket) -> usize {
 }
 
 #[test]
-fn what_is_cut_one_way_goes_the_other_way_and_what_is_healed_goes_both() {
+fn a_cut_one_way_leaves_the_other_way_and_a_heal_mends_both() {
     let Some(network) = Network::if_possible(3) else { return };
     let [one, two, three] = [1, 2, 3].map(|i| socket(&network, i));
     assert_eq!(arrivals(&one, &two), 100);
@@ -52,7 +52,7 @@ fn what_is_to_be_lost_is_lost() {
 }
 
 #[test]
-fn networks_side_by_side_have_the_same_addresses_and_do_not_hear_each_other() {
+fn networks_with_the_same_addresses_do_not_hear_each_other() {
     let Some(network) = Network::if_possible(2) else { return };
     let other = Network::new(2).unwrap();
     let (here, there) = (socket(&network, 1), socket(&other, 1));
@@ -82,7 +82,7 @@ fn a_network_is_gone_with_its_owner_also_after_a_panic() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_the_next_and_what_lives_is_not() {
+fn the_next_run_removes_only_what_a_killed_run_left() {
     let Some(living) = Network::if_possible(1) else { return };
     let left = "memberd-net-0badcafe-vm1";
     let made = Command::new("ip").args(["netns", "add", left]).status().unwrap();

@@ -7,8 +7,9 @@ use memberd_tests::{Fleet, Network, size};
 /// twice as large when not optimised.
 const MOST_KIB: u64 = if cfg!(debug_assertions) { 20 * 1_024 } else { 8 * 1_024 };
 
+/// It also sends few datagrams.
 #[test]
-fn a_member_at_rest_takes_few_datagrams_little_time_and_little_memory() {
+fn a_member_at_rest_takes_little_time_and_memory() {
     let members = size::members_at_rest(30);
     let Some(network) = Network::if_possible(members) else { return };
     let mut fleet = Fleet::within(network, members);

@@ -7,8 +7,9 @@ use std::time::Duration;
 /// How soon after the heal every list is whole again.
 const WHOLE: Duration = Duration::from_secs(5);
 
+/// Nobody comes back under an older incarnation.
 #[test]
-fn a_split_in_halves_heals_by_itself_and_nobody_comes_back_under_an_older_incarnation() {
+fn a_split_in_halves_heals_by_itself() {
     let Some(network) = Network::if_possible(20) else { return };
     let mut fleet = Fleet::within(network, 20);
     fleet.form();

@@ -293,8 +293,10 @@ mod tests {
         Subject::new(row, agents, Program::Serf)
     }
 
+    /// A run replaces the rows that it measures. The other rows stay, with the run that they come
+    /// from.
     #[test]
-    fn a_run_replaces_what_it_measures_and_keeps_the_rest_with_the_run_it_comes_from() {
+    fn a_run_replaces_only_the_rows_that_it_measures() {
         let mut results = begun(Results::default(), "first");
         results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[5.0]);
         results.add(&serf(Row::Crash, 10), Measure::Seconds, "one crash: first list", &[7.0]);
