@@ -41,8 +41,8 @@ fn alone() -> UnixListener {
 }
 
 fn print(what: &str, withstood: &Withstood) {
-    let Withstood { noticed, peak_kib, processor, dropped, descriptors: [before, most], recovered } =
-        withstood;
+    let Withstood { noticed, peak_kib, processor, dropped, descriptors, recovered } = withstood;
+    let [before, most] = descriptors;
     let times = noticed.each_ref().map(|noticed| {
         format!("{:.2} s, {:.2} s", noticed.first.as_secs_f64(), noticed.every.as_secs_f64())
     });

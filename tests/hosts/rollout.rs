@@ -27,7 +27,8 @@ fn inventory(hosts: &Hosts, package: &Package, numbers: &[usize], removed: &[usi
             .collect()
     };
     let text = format!(
-        "[memberd]\n{}[memberd_removed]\n{}[all:vars]\nansible_user=root\nansible_ssh_private_key_file={}\nmemberd_deb={}\n",
+        "[memberd]\n{}[memberd_removed]\n{}[all:vars]\nansible_user=root\n\
+         ansible_ssh_private_key_file={}\nmemberd_deb={}\n",
         lines(numbers),
         lines(removed),
         hosts.ssh_key().display(),
@@ -125,8 +126,12 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
     let said = try_play(hosts, "site.yml", &["-e", bad]).unwrap_err();
     assert!(said.contains("nonsense") && said.contains("failed to validate"), "{said}");
     assert!(followers.seen().is_empty(), "bad settings have done something");
-    let good = r#"{"memberd_serial": 1, "memberd_log_files": ["/var/log/dpkg.log"], "memberd_log_journal": true}"#;
-    play(hosts, &["-e", good]);
+    let good = serde_json::json!({
+        "memberd_serial": 1,
+        "memberd_log_files": ["/var/log/dpkg.log"],
+        "memberd_log_journal": true,
+    });
+    play(hosts, &["-e", &good.to_string()]);
     wait_until_whole(hosts, &ALL);
     followers.assert_none_failed_but(&[]);
     let found = hosts.host(1).run(&["memberctl", "grep", "-l", "memberd", "/var/log/dpkg.log"]);

@@ -41,7 +41,12 @@ fn every_line_is_an_object_and_the_last_has_the_totals() {
     let path = fleet[2].directory().join("a.log");
     let of_vm2: Vec<Value> =
         objects.into_iter().filter(|object| object["member"] == "vm2").collect();
-    let common = |kind: &str, line: u64, offset: u64| json!({ "schema": 1, "type": kind, "member": "vm2", "file": path, "line": line, "offset": offset });
+    let common = |kind: &str, line: u64, offset: u64| {
+        json!({
+            "schema": 1, "type": kind, "member": "vm2", "file": path,
+            "line": line, "offset": offset,
+        })
+    };
     let first = json!({
         "time": 1_795_224_033_123_u64,
         "text": "2026-11-21T01:20:33.123Z an error, an ärror",
@@ -134,7 +139,9 @@ fn objects_come_as_found_and_totals_cover_every_member() {
     let why = totals["members"][2]["lost"].take();
     assert!(why.as_str().is_some_and(|why| !why.is_empty()), "{why}");
     let member = |name: &str| {
-        let searched = json!({ "files": 1, "bytes": TEXT.len(), "lines": 2, "errors": 0, "milliseconds": null });
+        let searched = json!({
+            "files": 1, "bytes": TEXT.len(), "lines": 2, "errors": 0, "milliseconds": null,
+        });
         with(json!({ "member": name, "asked": true, "answered": true }), &searched)
     };
     let lost = json!({ "answered": false, "files": 0, "bytes": 0, "lines": 0, "lost": null });

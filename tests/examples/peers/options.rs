@@ -15,14 +15,24 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10)]
     pub(crate) rounds: usize,
     /// Sizes of the groups
-    #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100], value_parser = clap::value_parser!(u8).range(5..=250))]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [10, 50, 100],
+        value_parser = clap::value_parser!(u8).range(5..=250)
+    )]
     pub(crate) agents: Vec<u8>,
     /// Which rows; all by default. They take the place of what earlier runs have of them, and are
     /// added to the rest
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
     /// Which programs
-    #[arg(long, value_delimiter = ',', default_values_t = [Program::Memberd, Program::Serf, Program::SerfLocal], value_enum)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [Program::Memberd, Program::Serf, Program::SerfLocal],
+        value_enum
+    )]
     pub(crate) programs: Vec<Program>,
     /// How many agents run at once at most: groups of a size run side by side, so that each round
     /// has several

@@ -10,8 +10,9 @@ use std::process::Command;
 
 /// What every host has beside a minimal Debian: what memberd and the tests need. The hosts never
 /// reach a network.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,procps,openssh-server,python3,python3-apt,\
-                        logrotate,nftables,libfaketime,netcat-openbsd";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,procps,\
+                        openssh-server,python3,python3-apt,logrotate,nftables,libfaketime,\
+                        netcat-openbsd";
 
 /// Goes up when something below changes.
 const EDITION: u32 = 1;
