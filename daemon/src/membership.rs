@@ -27,8 +27,7 @@ pub use status::{NeighbourStatus, Ring, Status};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_membership::join::JoinError;
-use memberd_membership::{Identity, Tags, WallTime};
+use memberd_membership::{Identity, JoinError, Tags, WallTime};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};

@@ -1,7 +1,6 @@
 //! This machine's two clocks, as the protocol takes them.
 
-use memberd_membership::time::millis;
-use memberd_membership::{Instant, Now, WallTime};
+use memberd_membership::{Instant, Now, WallTime, millis};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The monotonic clock counted from the daemon's start, and the wall clock.

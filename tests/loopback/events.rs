@@ -2,10 +2,9 @@
 
 use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, Reply, Request};
 use memberd_control::socket::read_only;
-use memberd_membership::clock::SentAt;
-use memberd_membership::list::{Claim, Update};
-use memberd_membership::message::{Body, Message};
-use memberd_membership::{Identity, Incarnation, Name, WallTime, wire};
+use memberd_membership::{
+    Body, Claim, Identity, Incarnation, Message, Name, SentAt, Update, WallTime, wire,
+};
 use memberd_tests::control::reply;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds, stretched};

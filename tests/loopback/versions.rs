@@ -1,7 +1,7 @@
 //! A daemon beside members of other versions of the protocol, which are played by hand.
 
 use memberd_control::message::MemberStatus;
-use memberd_membership::settings::PROTOCOL_VERSION;
+use memberd_membership::PROTOCOL_VERSION;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
 use std::io::{Read, Write};

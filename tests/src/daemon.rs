@@ -7,7 +7,7 @@ use crate::process::{self, Running};
 use crate::settings::Settings;
 use crate::wait::{KILLED, SOON, holds};
 use crate::wait_until;
-use memberd_membership::identity::Position;
+use memberd_membership::Position;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::env;

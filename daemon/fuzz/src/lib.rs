@@ -2,9 +2,7 @@
 
 use memberd::seal::keyring::SealingKeys;
 use memberd_control::keyring::Keyring;
-use memberd_membership::list::MAX_ENTRIES;
-use memberd_membership::message::MAX_DATAGRAM;
-use memberd_membership::{Instant, Name, Node, Now, Settings, WallTime, wire};
+use memberd_membership::{MAX_ENTRIES, MAX_DATAGRAM, Instant, Name, Node, Now, Settings, WallTime, wire};
 use rustix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use memberd::metrics::http::{self, Answer};
 use memberd::peer::frame;
 use memberd::seal::handshake::{initiate, respond};
 use memberd_fuzz::{address, keys};
-use memberd_membership::join::MAX_CALL;
+use memberd_membership::{MAX_CALL};
 use std::sync::LazyLock;
 use tokio::io::{AsyncWriteExt, duplex};
 

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use memberd::seal::datagram::Opener;
 use memberd_fuzz::{START, address, in_time, keys, pieces};
-use memberd_membership::Incarnation;
+use memberd_membership::{Incarnation};
 use std::sync::LazyLock;
 
 fuzz_target!(|input: &[u8]| {

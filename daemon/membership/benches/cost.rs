@@ -9,11 +9,9 @@
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use memberd_membership::clock::SentAt;
-use memberd_membership::list::{Claim, List, Update};
-use memberd_membership::message::{Body, MAX_DATAGRAM, Message};
 use memberd_membership::{
-    Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime, wire,
+    Body, Claim, Identity, Incarnation, Instant, List, MAX_DATAGRAM, Message, Name, Node, Now,
+    SentAt, Settings, Update, WallTime, wire,
 };
 use std::net::SocketAddr;
 use std::time::Duration;

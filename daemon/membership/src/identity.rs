@@ -1,6 +1,6 @@
 //! Who a member is: name, address and incarnation, and where it stands on the ring.
 
-use crate::tags::VersionedTags;
+use crate::list::tags::VersionedTags;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub const MAX_CALL: usize = 10 << 20;
 
 /// How long a newcomer waits for one introducer before it asks the next as well.
-pub const NEXT_INTRODUCER_AFTER: Duration = Duration::from_millis(300);
+pub(crate) const NEXT_INTRODUCER_AFTER: Duration = Duration::from_millis(300);
 
 /// A call that failed is answered for by its maker within this time.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);

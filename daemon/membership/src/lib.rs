@@ -10,26 +10,29 @@
 //!
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 
-pub mod clock;
-pub mod detector;
-pub mod digest;
-pub mod event;
-pub mod identity;
-pub mod join;
-pub mod list;
-pub mod message;
-pub mod node;
-pub mod rumour;
-pub mod settings;
-pub mod summary;
-pub mod tags;
-pub mod time;
-pub mod topology;
+mod detector;
+mod event;
+mod gossip;
+mod identity;
+mod join;
+mod list;
+mod message;
+mod node;
+mod outbox;
+pub mod ring;
+mod settings;
+mod time;
 pub mod wire;
 
+pub use detector::peer_clock::SentAt;
 pub use event::{Event, MemberEvent, MemberEventKind};
-pub use identity::{Identity, Incarnation, Name};
-pub use node::{Call, Counters, Node, Transmit};
-pub use settings::{GroupSettings, Settings};
-pub use tags::{TagKey, TagValue, Tags};
-pub use time::{Instant, Now, WallTime};
+pub use gossip::anti_entropy::digest::Digest;
+pub use gossip::anti_entropy::summary::Summary;
+pub use identity::{Identity, Incarnation, Name, NameError, Position};
+pub use join::{CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, MAX_CALL, Refusal};
+pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
+pub use list::{Change, Claim, Entry, Evidence, List, MAX_ENTRIES, Standing, Update};
+pub use message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
+pub use node::{Call, Counters, Neighbour, Node, NotOut, PhaseName, STALL, Transmit};
+pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
+pub use time::{Instant, Now, WallTime, millis};

@@ -1,9 +1,11 @@
 //! The list of members and its merge law: per machine the largest incarnation wins, within one
 //! incarnation `left` beats `failed` beats `alive`, and then the newer tags win.
 
-use crate::digest::Digest;
+pub(crate) mod tags;
+
+use crate::gossip::anti_entropy::digest::Digest;
 use crate::identity::{Identity, Name, Position};
-use crate::tags::{TagValue, VersionedTags, ZONE};
+use crate::list::tags::{TagValue, VersionedTags, ZONE};
 use crate::time::Instant;
 use std::cmp::Ordering;
 use std::net::SocketAddr;

@@ -1,11 +1,11 @@
 //! What members say to each other in datagrams. How it looks in bytes is in `wire.rs` and, byte for
 //! byte, in `PROTOCOL.md`.
 
-use crate::clock::SentAt;
-use crate::digest::Digest;
+use crate::detector::peer_clock::SentAt;
+use crate::gossip::anti_entropy::digest::Digest;
+use crate::gossip::anti_entropy::summary::Summary;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
-use crate::summary::Summary;
 
 /// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add
 /// 26: 1,200 bytes of UDP payload.

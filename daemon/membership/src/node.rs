@@ -6,25 +6,26 @@ mod heal;
 mod heartbeat;
 mod joining;
 mod leaving;
-mod outbox;
 mod receive;
 mod repair;
 mod status;
 mod suspect;
 mod tagging;
 
+pub use joining::NotOut;
 pub use status::{Counters, Neighbour, PhaseName};
 
-use crate::clock::sent_at;
-use crate::detector::Detector;
+use crate::detector::heartbeat::Detector;
+use crate::detector::peer_clock::sent_at;
 use crate::event::{Event, MemberEvent, MemberEventKind};
+use crate::gossip::broadcast::{Rumours, Source};
 use crate::identity::{Identity, Incarnation, Name};
 use crate::join::{CallId, CallRequest, Round};
+use crate::list::tags::VersionedTags;
 use crate::list::{Change, Claim, Entry, List, Standing, Update};
 use crate::message::{Body, Message};
-use crate::rumour::{Rumours, Source};
+use crate::outbox::Outbox;
 use crate::settings::Settings;
-use crate::tags::VersionedTags;
 use crate::time::{Instant, Now, WallTime};
 use crate::wire;
 use rand::rngs::SmallRng;
@@ -107,7 +108,7 @@ pub struct Node {
     due: Option<Instant>,
     /// When that was reckoned: what was due before then is not late.
     settled_at: Instant,
-    outbox: outbox::Outbox,
+    outbox: Outbox,
     calls: VecDeque<Call>,
     events: VecDeque<Event>,
 }
@@ -147,7 +148,7 @@ impl Node {
             next_forgetting: Instant::EPOCH,
             due: None,
             settled_at: Instant::EPOCH,
-            outbox: outbox::Outbox::default(),
+            outbox: Outbox::default(),
             calls: VecDeque::new(),
             events: VecDeque::new(),
         }

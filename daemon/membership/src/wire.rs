@@ -1,14 +1,14 @@
 //! Messages as bytes, as `PROTOCOL.md` writes them down: a CBOR (RFC 8949) array, and behind it the
 //! sender's incarnation, which sealing leaves readable.
 
-use crate::clock::SentAt;
-use crate::digest::Digest;
+use crate::detector::peer_clock::SentAt;
+use crate::gossip::anti_entropy::digest::Digest;
+use crate::gossip::anti_entropy::summary::{MAX_BUCKETS, Summary};
 use crate::identity::{Identity, Incarnation, Name};
+use crate::list::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::list::{Claim, Evidence, Update};
 use crate::message::{Body, MAX_DATAGRAM, Message};
 use crate::settings::{PROTOCOL_VERSION, is_understood};
-use crate::summary::{MAX_BUCKETS, Summary};
-use crate::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::time::WallTime;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;

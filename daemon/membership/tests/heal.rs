@@ -11,7 +11,7 @@
 
 mod world;
 
-use memberd_membership::list::{Claim, Evidence, List, Update};
+use memberd_membership::{Claim, Evidence, List, Update};
 use std::net::SocketAddr;
 use world::prelude::*;
 

@@ -4,11 +4,9 @@
 
 mod world;
 
-use memberd_membership::clock::SentAt;
-use memberd_membership::join::{CallReply, JoinError};
-use memberd_membership::list::{Claim, Evidence, Update};
-use memberd_membership::message::{Body, Message, pack};
-use memberd_membership::{Node, Now, wire};
+use memberd_membership::{
+    Body, CallReply, Claim, Evidence, JoinError, Message, Node, Now, SentAt, Update, pack, wire,
+};
 use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.

@@ -3,15 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "strategies unwrap what they made themselves")]
 
-use memberd_membership::clock::SentAt;
-use memberd_membership::digest::Digest;
-use memberd_membership::join::{CallReply, CallRequest};
-use memberd_membership::list::{Claim, Evidence, List, MAX_ENTRIES, Update};
-use memberd_membership::message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
-use memberd_membership::summary::Summary;
-use memberd_membership::tags::{TagKey, TagValue, Tags, VersionedTags};
-use memberd_membership::wire::{DecodeError, decode, decode_versioned, encode, encode_versioned};
-use memberd_membership::{Identity, Incarnation, Instant, Name, Node, Now, Settings, WallTime};
+use memberd_membership::{
+    Body, CallReply, CallRequest, Claim, Digest, Evidence, Identity, Incarnation, Instant, List,
+    MAX_DATAGRAM, MAX_ENTRIES, Message, NEWS_ROOM, Name, Node, Now, SentAt, Settings, Summary,
+    TagKey, TagValue, Tags, Update, VersionedTags, WallTime, pack, wire::DecodeError, wire::decode,
+    wire::decode_versioned, wire::encode, wire::encode_versioned,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use std::net::SocketAddr;

@@ -6,10 +6,9 @@
 mod world;
 
 use ciborium::Value;
-use memberd_membership::join::{CallReply, CallRequest, Refusal};
-use memberd_membership::message::{Body, Message};
-use memberd_membership::settings::PROTOCOL_VERSION;
-use memberd_membership::wire::{self, DecodeError};
+use memberd_membership::{
+    Body, CallReply, CallRequest, Message, PROTOCOL_VERSION, Refusal, wire, wire::DecodeError,
+};
 use world::prelude::*;
 
 /// The bytes of hexadecimal digits, with remarks behind `#`.

@@ -12,10 +12,10 @@
 
 mod world;
 
-use memberd_membership::list::{Claim, Entry, List, Update};
-use memberd_membership::tags::VersionedTags;
-use memberd_membership::topology::{self, LARGEST};
-use memberd_membership::{Identity, Incarnation, Instant, Name, TagKey, TagValue, Tags};
+use memberd_membership::{
+    Claim, Entry, Identity, Incarnation, Instant, List, Name, TagKey, TagValue, Tags, Update,
+    VersionedTags, ring, ring::LARGEST,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ fn list(zones: &[Option<u8>]) -> List {
 }
 
 fn monitors(list: &List, of: usize) -> BTreeSet<Name> {
-    let monitors = topology::monitors(list, &name(of), K, Entry::is_up);
+    let monitors = ring::monitors(list, &name(of), K, Entry::is_up);
     monitors.into_iter().map(|entry| entry.identity.name.clone()).collect()
 }
 
@@ -91,27 +91,27 @@ proptest! {
         for k in [1, 3, 4] {
             let watching: Vec<(&Name, BTreeSet<&Name>)> = list.iter().filter(|entry| entry.is_up()).map(|entry| {
                 let name = &entry.identity.name;
-                (name, topology::monitors(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect())
+                (name, ring::monitors(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect())
             }).collect();
             for (name, monitors) in &watching {
                 prop_assert_eq!(monitors.len(), k.min(up.len() - 1));
                 prop_assert!(!monitors.contains(name));
                 let targets: BTreeSet<&Name> =
-                    topology::targets(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect();
+                    ring::targets(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect();
                 let expected: BTreeSet<&Name> =
                     watching.iter().filter(|(_, monitors)| monitors.contains(name)).map(|(other, _)| *other).collect();
                 prop_assert_eq!(targets, expected);
             }
         }
         // The ring that is drawn is the ring that watches.
-        let order = topology::order(&list, Entry::is_up);
+        let order = ring::order(&list, Entry::is_up);
         prop_assert_eq!(order.len(), size);
         let order: Vec<&Name> = order.into_iter().filter(|entry| entry.is_up()).map(|entry| &entry.identity.name).collect();
         prop_assert_eq!(order.len(), up.len());
         for (place, name) in order.iter().enumerate().filter(|_| order.len() > K) {
             let near = [1, 2, order.len() - 1, order.len() - 2].map(|step| order[(place + step) % order.len()].clone());
             let monitors: BTreeSet<Name> =
-                topology::monitors(&list, name, K, Entry::is_up).into_iter().map(|entry| entry.identity.name.clone()).collect();
+                ring::monitors(&list, name, K, Entry::is_up).into_iter().map(|entry| entry.identity.name.clone()).collect();
             prop_assert_eq!(monitors, BTreeSet::from(near));
         }
     }

@@ -9,9 +9,7 @@ use memberd_control::message::{
     StatusReport,
 };
 use memberd_control::tags::Tags;
-use memberd_membership::list::Evidence;
-use memberd_membership::time::millis;
-use memberd_membership::{TagKey, TagValue};
+use memberd_membership::{Evidence, TagKey, TagValue, millis};
 
 /// A member of the list.
 pub fn member_record(member: &Member) -> MemberRecord {
@@ -113,8 +111,9 @@ fn tag_record<'t>(tags: impl Iterator<Item = (&'t TagKey, &'t TagValue)>) -> Tag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::tags::VersionedTags;
-    use memberd_membership::{Identity, Incarnation, Name, Tags as OwnTags, WallTime};
+    use memberd_membership::{
+        Identity, Incarnation, Name, Tags as OwnTags, VersionedTags, WallTime,
+    };
 
     fn member(liveness: Liveness) -> Member {
         let tag = (TagKey::new("role").unwrap(), TagValue::new("web").unwrap());

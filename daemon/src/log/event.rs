@@ -1,8 +1,7 @@
 //! How a membership change is logged: one line with a fixed shape in `machine.i.log`, and fields
 //! and a message id in journald.
 
-use memberd_membership::list::Entry;
-use memberd_membership::{MemberEvent, MemberEventKind};
+use memberd_membership::{Entry, MemberEvent, MemberEventKind};
 use tracing::info;
 
 /// The message ids of journald (systemd.journal-fields(7)), one a kind, for `journalctl

@@ -2,8 +2,7 @@
 //! node.
 
 use crate::peer::call::Caller;
-use memberd_membership::Call;
-use memberd_membership::join::{CALL_TIMEOUT, CallId};
+use memberd_membership::{CALL_TIMEOUT, Call, CallId};
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 

@@ -72,8 +72,7 @@ impl History {
 mod tests {
     use super::*;
     use crate::membership::{ChangeKind, Kinds, Liveness, Member};
-    use memberd_membership::tags::VersionedTags;
-    use memberd_membership::{Identity, Incarnation, Name};
+    use memberd_membership::{Identity, Incarnation, Name, VersionedTags};
 
     fn change(at: u64, kind: ChangeKind) -> Arc<MemberChange> {
         let identity = Identity {

@@ -2,9 +2,10 @@
 //! made in [`crate::control::convert`].
 
 use crate::time::Anchor;
-use memberd_membership::list::{Entry, Evidence, Standing};
-use memberd_membership::tags::VersionedTags;
-use memberd_membership::{Identity, MemberEvent, MemberEventKind, Name, Node, Now, WallTime};
+use memberd_membership::{
+    Entry, Evidence, Identity, MemberEvent, MemberEventKind, Name, Node, Now, Standing,
+    VersionedTags, WallTime,
+};
 use std::sync::Arc;
 
 /// A member at one moment.
@@ -137,8 +138,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::list::{Claim, List, Update};
-    use memberd_membership::{Incarnation, Instant, Settings};
+    use memberd_membership::{Claim, Incarnation, Instant, List, Settings, Update};
 
     #[test]
     fn a_snapshot_shares_its_entries_with_the_node() {

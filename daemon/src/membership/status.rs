@@ -3,9 +3,7 @@
 
 use super::address;
 use super::traffic::Traffic;
-use memberd_membership::list::Standing;
-use memberd_membership::node::{Neighbour, PhaseName};
-use memberd_membership::{Identity, Name, Node, Now, Tags};
+use memberd_membership::{Identity, Name, Neighbour, Node, Now, PhaseName, Standing, Tags};
 use std::net::SocketAddr;
 use std::time::Duration;
 

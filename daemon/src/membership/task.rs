@@ -19,8 +19,7 @@ use crate::seal::datagram::MAX_SEALED;
 use crate::seal::edge::{Edge, Incoming};
 use crate::state::writer::Keeper;
 use crate::time::{Anchor, Clocks};
-use memberd_membership::Node;
-use memberd_membership::node::PhaseName;
+use memberd_membership::{Node, PhaseName};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,7 +36,7 @@ const DRAIN: usize = 1_024;
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// The kind of datagram that goes to whoever may be at an address, see
-/// [`memberd_membership::message::Body::kind`].
+/// [`memberd_membership::Body::kind`].
 const KNOCK: &str = "knock";
 
 /// What the task is made of.

@@ -6,9 +6,9 @@
 //! not sent by a sender that was stalled.
 
 use crate::seal::refusal::Count;
-use memberd_membership::message::{Body, Message};
-use memberd_membership::wire::DecodeError;
-use memberd_membership::{GroupSettings, Incarnation, Instant, time::millis};
+use memberd_membership::{
+    Body, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
+};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -161,8 +161,7 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::WallTime;
-    use memberd_membership::clock::SentAt;
+    use memberd_membership::{SentAt, WallTime};
 
     fn at(milliseconds: u64) -> Instant {
         Instant::from_epoch(Duration::from_millis(milliseconds))

@@ -6,9 +6,7 @@ use crate::membership::{Command, Ended, Measured, NeighbourStatus, Status};
 use crate::search::Work;
 use crate::search::greps::GrepCounts;
 use crate::services::Context;
-use memberd_membership::Counters;
-use memberd_membership::node::PhaseName;
-use memberd_membership::time::millis;
+use memberd_membership::{Counters, PhaseName, millis};
 
 /// All that is measured, now.
 ///

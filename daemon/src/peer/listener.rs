@@ -10,8 +10,7 @@ use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
 use memberd_control::frame::REQUEST_CAP;
-use memberd_membership::join::MAX_CALL;
-use memberd_membership::settings::is_understood;
+use memberd_membership::{MAX_CALL, is_understood};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -193,7 +192,7 @@ where
 mod tests {
     use super::*;
     use crate::search::limits::Limits;
-    use memberd_membership::settings::PROTOCOL_VERSION;
+    use memberd_membership::PROTOCOL_VERSION;
     use memberd_search::Offer;
     use tokio::io::duplex;
     use tokio::sync::{mpsc, oneshot};

@@ -23,8 +23,7 @@ use super::{GREETING, SEALED};
 use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
 use memberd_control::keyring::KeyId;
-use memberd_membership::Incarnation;
-use memberd_membership::message::MAX_DATAGRAM;
+use memberd_membership::{Incarnation, MAX_DATAGRAM};
 use std::net::{IpAddr, SocketAddr};
 use zeroize::Zeroizing;
 
@@ -303,9 +302,7 @@ const ASSOCIATED: usize = HEADER + INCARNATION + ADDRESS + 8;
 mod tests {
     use super::*;
     use crate::seal::tests::keys;
-    use memberd_membership::clock::SentAt;
-    use memberd_membership::message::{Body, Message};
-    use memberd_membership::{WallTime, wire};
+    use memberd_membership::{Body, Message, SentAt, WallTime, wire};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::time::Instant;

@@ -7,8 +7,7 @@ use super::*;
 use crate::peer::call::Caller;
 use crate::seal::Seal;
 use memberd_control::grep::{GrepMembers, GrepRequest};
-use memberd_membership::tags::VersionedTags;
-use memberd_membership::{Incarnation, WallTime};
+use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::Offer;
 use tokio::sync::{Semaphore, mpsc};
 

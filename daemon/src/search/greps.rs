@@ -69,7 +69,7 @@ impl Greps {
     pub(crate) fn running(&self, access: Access) -> Vec<RunningGrep> {
         let record = |(pattern, began): &(String, Instant)| RunningGrep {
             pattern: (access == Access::Full).then(|| pattern.clone()),
-            running_for: memberd_membership::time::millis(began.elapsed()),
+            running_for: memberd_membership::millis(began.elapsed()),
         };
         self.register().running.values().map(record).collect()
     }

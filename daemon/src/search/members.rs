@@ -4,8 +4,7 @@ use crate::membership::{Liveness, Member};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use memberd_control::grep::GrepMembers;
 use memberd_control::tags::TagFilter;
-use memberd_membership::Identity;
-use memberd_membership::tags::VersionedTags;
+use memberd_membership::{Identity, VersionedTags};
 use std::net::SocketAddr;
 
 /// The most globs of either kind.

@@ -67,7 +67,7 @@ pub(super) fn search(
                 bytes: totals.bytes,
                 lines: totals.lines,
                 errors: totals.errors,
-                milliseconds: memberd_membership::time::millis(totals.elapsed),
+                milliseconds: memberd_membership::millis(totals.elapsed),
                 unmatched,
             };
             // If nobody takes the last lines, nobody takes the totals either.

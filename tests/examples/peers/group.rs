@@ -2,7 +2,7 @@
 
 use crate::agent::{Change, Place, Program};
 use crate::pass;
-use memberd_membership::identity::Position;
+use memberd_membership::Position;
 use memberd_tests::Network;
 use memberd_tests::process::Running;
 use nix::sys::signal::Signal;

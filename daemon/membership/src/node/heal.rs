@@ -2,13 +2,13 @@
 //! been declared failed.
 
 use super::{MAX_ACQUAINTANCES, Node, Phase};
-use crate::digest::Digest;
 use crate::event::Event;
+use crate::gossip::anti_entropy::digest::Digest;
+use crate::gossip::broadcast::{Rumours, TELL_EVERYONE_UP_TO};
 use crate::identity::{Identity, Incarnation};
 use crate::join::{CallId, CallReply, CallRequest};
 use crate::list::{Claim, Standing, Update};
 use crate::message::Body;
-use crate::rumour::{Rumours, TELL_EVERYONE_UP_TO};
 use crate::time::{Instant, Now};
 use rand::RngExt;
 use rand::seq::IndexedRandom;

@@ -1,12 +1,12 @@
 //! Heartbeats and news: who gets them, and when.
 
 use super::{Node, Phase};
-use crate::detector::Target;
+use crate::detector::heartbeat::Target;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Entry, Update};
 use crate::message::{Body, pack};
+use crate::ring;
 use crate::time::{Instant, Now};
-use crate::topology;
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -75,7 +75,7 @@ impl Node {
             return;
         }
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let rings: &[topology::OnRing] = if self.suspicions.any_doubt() {
+        let rings: &[ring::OnRing] = if self.suspicions.any_doubt() {
             &[Entry::is_up, Entry::is_told_alive]
         } else {
             &[Entry::is_up]
@@ -83,13 +83,13 @@ impl Node {
         let mut monitors = BTreeMap::new();
         let mut targets = BTreeMap::new();
         for on_ring in rings {
-            for entry in topology::monitors(&self.list, &self.name, k, *on_ring) {
+            for entry in ring::monitors(&self.list, &self.name, k, *on_ring) {
                 monitors.insert(
                     entry.identity.name.clone(),
                     (entry.identity.incarnation, entry.identity.address),
                 );
             }
-            for entry in topology::targets(&self.list, &self.name, k, *on_ring) {
+            for entry in ring::targets(&self.list, &self.name, k, *on_ring) {
                 targets.insert(entry.identity.name.clone(), self.target(entry, now.mono));
             }
         }
@@ -184,7 +184,8 @@ impl Node {
         {
             news.push(self.introduction());
         }
-        let delay = self.detector.clock(name).and_then(crate::clock::PeerClock::delay);
+        let delay =
+            self.detector.clock(name).and_then(crate::detector::peer_clock::PeerClock::delay);
         Body::Heartbeat { hash: self.list.digest().hash, delay, news }
     }
 
@@ -199,7 +200,7 @@ impl Node {
             self.send_news(&everyone, &telling.everyone, now);
         }
         if !telling.few.is_empty() {
-            let few = self.random_members(crate::rumour::FANOUT, &BTreeSet::new());
+            let few = self.random_members(crate::gossip::broadcast::FANOUT, &BTreeSet::new());
             self.send_news(&few, &telling.few, now);
         }
     }

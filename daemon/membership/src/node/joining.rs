@@ -2,17 +2,17 @@
 //! in.
 
 use super::{Node, Phase, heartbeat, leaving, suspect};
-use crate::detector::Detector;
+use crate::detector::heartbeat::Detector;
 use crate::event::Event;
+use crate::gossip::broadcast::{Rumours, Source};
 use crate::identity::{Incarnation, Name};
 use crate::join::{
     CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, NEXT_INTRODUCER_AFTER, Refusal, Round,
     conflict, disagreement,
 };
+use crate::list::tags::VersionedTags;
 use crate::list::{Claim, List, Update};
-use crate::rumour::{Rumours, Source};
 use crate::settings::GroupSettings;
-use crate::tags::VersionedTags;
 use crate::time::{Instant, Now};
 use crate::wire::{self, DecodeError};
 use std::collections::BTreeMap;

@@ -1,12 +1,12 @@
 //! Datagrams in: who sent them, whether they are believed, and what follows.
 
 use super::{Node, Phase};
-use crate::clock::Agreement;
+use crate::detector::peer_clock::Agreement;
 use crate::event::Event;
+use crate::gossip::broadcast::Source;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Standing, Update};
 use crate::message::{Body, Message};
-use crate::rumour::Source;
 use crate::time::{Instant, Now};
 use crate::wire::{self, DecodeError};
 use std::net::SocketAddr;
@@ -238,7 +238,7 @@ impl Node {
     /// seen it.
     fn watch_clock(&mut self, name: &Name, now: Now) {
         let Some(agreement) =
-            self.detector.clock(name).and_then(crate::clock::PeerClock::agreement)
+            self.detector.clock(name).and_then(crate::detector::peer_clock::PeerClock::agreement)
         else {
             return;
         };

@@ -1,11 +1,11 @@
 //! Repair: neighbours whose digests differ exchange what differs.
 
 use super::Node;
+use crate::gossip::anti_entropy::summary::{Summary, bucket};
 use crate::identity::Name;
 use crate::join::{CallId, CallRequest};
 use crate::list::{Entry, Standing, Update};
 use crate::message::{Body, pack};
-use crate::summary::{Summary, bucket};
 use crate::time::{Instant, Now};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -166,12 +166,13 @@ impl Node {
                 Neighbour {
                     member: entry.identity.clone(),
                     heartbeat_age: self.detector.age(name, now),
-                    clock_offset: clock.and_then(crate::clock::PeerClock::offset),
+                    clock_offset: clock.and_then(crate::detector::peer_clock::PeerClock::offset),
                     clock_disagrees: self.skewed.get(name).is_some_and(|skew| skew.reported),
                     agrees: self.repairs.agrees(name),
                     watched: clock.is_some(),
                     watches: self.heartbeats.monitors().any(|monitor| monitor == name),
-                    smallest_delay: clock.and_then(crate::clock::PeerClock::smallest_delay),
+                    smallest_delay: clock
+                        .and_then(crate::detector::peer_clock::PeerClock::smallest_delay),
                 }
             })
             .collect()

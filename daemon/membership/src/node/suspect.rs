@@ -2,13 +2,13 @@
 //! and doubting oneself first.
 
 use super::Node;
-use crate::detector::Finding;
+use crate::detector::heartbeat::Finding;
+use crate::gossip::broadcast::Source;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Entry, Evidence, Standing};
 use crate::message::Body;
-use crate::rumour::Source;
+use crate::ring;
 use crate::time::{Instant, Now, millis};
-use crate::topology;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -94,7 +94,7 @@ impl Node {
             }
         }
         if gap {
-            let nearest = topology::targets(&self.list, &self.name, SOUNDED, Entry::is_up);
+            let nearest = ring::targets(&self.list, &self.name, SOUNDED, Entry::is_up);
             self.detector.sound(
                 nearest.iter().map(|entry| (&entry.identity.name, entry.identity.incarnation)),
                 now.mono,
@@ -107,7 +107,7 @@ impl Node {
     /// the deadline, silence cannot.
     fn ask_about(&mut self, name: &Name, incarnation: Incarnation, now: Now) {
         let k = usize::from(self.settings.group.max_simultaneous_failures);
-        let others: Vec<SocketAddr> = topology::monitors(&self.list, name, k, Entry::is_up)
+        let others: Vec<SocketAddr> = ring::monitors(&self.list, name, k, Entry::is_up)
             .into_iter()
             .map(|entry| entry.identity.address)
             .collect();
@@ -166,7 +166,7 @@ impl Node {
         }
         let k = usize::from(self.settings.group.max_simultaneous_failures);
         let charges: BTreeSet<Name> =
-            topology::targets(&self.list, &self.name, k, Entry::is_told_alive)
+            ring::targets(&self.list, &self.name, k, Entry::is_told_alive)
                 .into_iter()
                 .map(|entry| entry.identity.name.clone())
                 .collect();

@@ -2,8 +2,8 @@
 //! right where others hold wrong ones.
 
 use super::Node;
-use crate::rumour::Source;
-use crate::tags::{Tags, VersionedTags};
+use crate::gossip::broadcast::Source;
+use crate::list::tags::{Tags, VersionedTags};
 use crate::time::Now;
 
 impl Node {

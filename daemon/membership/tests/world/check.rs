@@ -1,10 +1,7 @@
 //! What must hold at every moment, checked each 100 ms of virtual time while a world runs.
 
 use super::World;
-use memberd_membership::digest::Digest;
-use memberd_membership::list::{Entry, List, Standing};
-use memberd_membership::node::PhaseName;
-use memberd_membership::{Incarnation, Name, topology};
+use memberd_membership::{Digest, Entry, Incarnation, List, Name, PhaseName, Standing, ring};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,11 +122,11 @@ impl World {
             };
             let (list, own) = (node.list(), node.name());
             let (monitors, targets) = (
-                topology::monitors(list, own, k, Entry::is_up),
-                topology::targets(list, own, k, Entry::is_up),
+                ring::monitors(list, own, k, Entry::is_up),
+                ring::targets(list, own, k, Entry::is_up),
             );
             for monitor in &monitors {
-                let theirs = topology::targets(list, &monitor.identity.name, k, Entry::is_up);
+                let theirs = ring::targets(list, &monitor.identity.name, k, Entry::is_up);
                 assert!(
                     theirs.iter().any(|entry| entry.identity.name == *own),
                     "{monitor:?} does not watch vm{i}"

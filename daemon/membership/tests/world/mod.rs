@@ -26,10 +26,9 @@ mod trace;
 
 pub use network::Network;
 
-use memberd_membership::join::CallId;
-use memberd_membership::list::{Claim, List, Update};
 use memberd_membership::{
-    Event, Identity, Incarnation, Instant, MemberEventKind, Name, Node, Settings, Tags,
+    CallId, Claim, Event, Identity, Incarnation, Instant, List, MemberEventKind, Name, Node,
+    Settings, Tags, Update,
 };
 use queue::Planned;
 use rand::rngs::SmallRng;

@@ -1,8 +1,7 @@
 //! The network between the machines: what it loses, doubles, delays and cuts.
 
 use super::{Happening, World, address};
-use memberd_membership::message::Body;
-use memberd_membership::wire;
+use memberd_membership::{Body, wire};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -2,9 +2,7 @@
 
 use super::queue::Planned;
 use super::{Happening, Seen, World};
-use memberd_membership::join::CALL_TIMEOUT;
-use memberd_membership::message::MAX_DATAGRAM;
-use memberd_membership::{Call, Event, Incarnation};
+use memberd_membership::{CALL_TIMEOUT, Call, Event, Incarnation, MAX_DATAGRAM};
 use std::time::Duration;
 
 impl World {

@@ -6,7 +6,7 @@ use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
 use crate::services::Context;
 use memberd_control::message::{RefusalKind, Reply};
-use memberd_membership::join::{JoinError, Refusal};
+use memberd_membership::{JoinError, Refusal};
 
 /// The most introducers that can be named.
 const MOST: usize = 64;

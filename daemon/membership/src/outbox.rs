@@ -1,8 +1,8 @@
 //! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that
 //! a member at rest allocates nothing.
 
-use super::Transmit;
 use crate::message::Message;
+use crate::node::Transmit;
 use crate::wire;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 const KEPT: usize = 4_096;
 
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     bytes: Vec<u8>,
     /// How many of the bytes have been taken.
     taken: usize,
@@ -21,7 +21,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Adds a datagram, and returns its length.
-    pub(super) fn add(&mut self, to: SocketAddr, message: &Message) -> usize {
+    pub(crate) fn add(&mut self, to: SocketAddr, message: &Message) -> usize {
         let begin = self.bytes.len();
         wire::encode(message, &mut self.bytes);
         let length = self.bytes.len() - begin;
@@ -30,12 +30,12 @@ impl Outbox {
     }
 
     /// Drops what waits.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Outbox::default();
     }
 
     /// Takes the oldest; its bytes replace those in `payload`.
-    pub(super) fn take(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
+    pub(crate) fn take(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
         payload.clear();
         let (transmit, length) = self.waiting.pop_front()?;
         payload.extend(self.bytes.iter().skip(self.taken).take(length));
@@ -53,7 +53,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SentAt;
+    use crate::detector::peer_clock::SentAt;
     use crate::identity::Incarnation;
     use crate::message::Body;
     use crate::time::WallTime;

@@ -4,7 +4,7 @@ use crate::identity::Identity;
 use crate::list::List;
 
 /// The most buckets of a [`Summary`].
-pub const MAX_BUCKETS: usize = 256;
+pub(crate) const MAX_BUCKETS: usize = 256;
 
 /// A list in brief: its members in buckets by the hash of their name and address, and for each
 /// bucket the sum of its alive members' fingerprints.
@@ -40,7 +40,7 @@ impl Summary {
 
 /// The bucket of a member: by its name alone, so that both lists look for a machine in the same
 /// place.
-pub fn bucket(identity: &Identity, buckets: usize) -> usize {
+pub(crate) fn bucket(identity: &Identity, buckets: usize) -> usize {
     // FNV-1a; blake3 would be waste for a choice of bucket.
     let hash = identity.name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

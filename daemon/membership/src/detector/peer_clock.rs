@@ -11,10 +11,10 @@ use crate::time::{Instant, Now, WallTime, millis};
 use std::time::Duration;
 
 /// Wall clocks that differ by more than this do not agree.
-pub const AGREEMENT: i64 = 250;
+pub(crate) const AGREEMENT: i64 = 250;
 
 /// For how long the smallest delay is remembered: this long at least, twice as long at most.
-pub const WINDOW: Duration = Duration::from_secs(20);
+pub(crate) const WINDOW: Duration = Duration::from_secs(20);
 
 /// When something was sent, on its sender's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct SentAt {
 
 /// How two machines' wall clocks compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Agreement {
+pub(crate) enum Agreement {
     /// Within [`AGREEMENT`]: the wall clocks are used.
     Agree,
     /// The peer's clock is this many milliseconds ahead of ours (behind, if negative): the wall
@@ -37,7 +37,7 @@ pub enum Agreement {
 
 /// The estimate of one peer's clocks.
 #[derive(Debug, Clone, Default)]
-pub struct PeerClock {
+pub(crate) struct PeerClock {
     /// The smallest difference of receipt (ours) and sending (theirs), in milliseconds, lately and
     /// before that.
     smallest: Option<i64>,
@@ -53,7 +53,7 @@ pub struct PeerClock {
 impl PeerClock {
     /// Takes in one datagram and returns when it was sent, on our monotonic clock; never later than
     /// `now`.
-    pub fn observe(&mut self, now: Now, sent: SentAt) -> Instant {
+    pub(crate) fn observe(&mut self, now: Now, sent: SentAt) -> Instant {
         let difference = signed(now.mono.as_millis()) - signed(sent.mono);
         self.roll(now.mono);
         let smallest = self.smallest.map_or(difference, |smallest| smallest.min(difference));
@@ -65,13 +65,13 @@ impl PeerClock {
     }
 
     /// Takes in what the peer says of the delay of our datagrams.
-    pub fn told(&mut self, delay: i64) {
+    pub(crate) fn told(&mut self, delay: i64) {
         self.delay_told = Some(delay);
     }
 
     /// When something with this monotonic send time was sent, on our clock, if the peer has been
     /// heard before; never later than `now`.
-    pub fn to_local(&self, now: Instant, sent: u64) -> Option<Instant> {
+    pub(crate) fn to_local(&self, now: Instant, sent: u64) -> Option<Instant> {
         let base = match (self.smallest, self.smallest_before) {
             (Some(new), Some(old)) => new.min(old),
             (new, old) => new.or(old)?,
@@ -83,18 +83,18 @@ impl PeerClock {
 
     /// Whether something with this monotonic send time would have been sent well after `now`, which
     /// nothing is.
-    pub fn is_ahead(&self, now: Instant, sent: u64) -> bool {
+    pub(crate) fn is_ahead(&self, now: Instant, sent: u64) -> bool {
         let base = [self.smallest, self.smallest_before].into_iter().flatten().min();
         base.is_some_and(|base| signed(sent) + base > signed(now.as_millis()) + AGREEMENT)
     }
 
     /// The delay that we see on the peer's datagrams by the wall clocks, to be told to it.
-    pub fn delay(&self) -> Option<i64> {
+    pub(crate) fn delay(&self) -> Option<i64> {
         self.delay
     }
 
     /// How the wall clocks compare; nothing while the peer has not been heard.
-    pub fn agreement(&self) -> Option<Agreement> {
+    pub(crate) fn agreement(&self) -> Option<Agreement> {
         let delay = self.delay?;
         let ahead = match self.delay_told {
             Some(told) => told.saturating_sub(delay) / 2,
@@ -104,7 +104,7 @@ impl PeerClock {
     }
 
     /// By how many milliseconds the peer's wall clock is ahead of ours, as well as it is known.
-    pub fn offset(&self) -> Option<i64> {
+    pub(crate) fn offset(&self) -> Option<i64> {
         match (self.agreement()?, self.delay, self.delay_told) {
             (Agreement::Ahead(ahead), _, _) => Some(ahead),
             (Agreement::Agree, Some(delay), Some(told)) => Some(told.saturating_sub(delay) / 2),
@@ -115,7 +115,7 @@ impl PeerClock {
     /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there
     /// and back, so that the clocks' offset does not count; nothing while the peer has not told the
     /// other half.
-    pub fn smallest_delay(&self) -> Option<u64> {
+    pub(crate) fn smallest_delay(&self) -> Option<u64> {
         let there_and_back = self.delay?.saturating_add(self.delay_told?);
         Some(u64::try_from(there_and_back / 2).unwrap_or(0))
     }
@@ -139,7 +139,7 @@ impl PeerClock {
 
 /// The monotonic send time of `now` for a sender whose incarnation began at `born`, and its wall
 /// time.
-pub fn sent_at(now: Now, born: Instant) -> SentAt {
+pub(crate) fn sent_at(now: Now, born: Instant) -> SentAt {
     SentAt { mono: millis(now.mono.since(born)), wall: now.wall }
 }
 

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Up to this many members, whoever learns something first-hand tells everyone directly.
-pub const TELL_EVERYONE_UP_TO: usize = 64;
+pub(crate) const TELL_EVERYONE_UP_TO: usize = 64;
 
 /// How many random members are told in each round.
-pub const FANOUT: usize = 4;
+pub(crate) const FANOUT: usize = 4;
 
 /// In how many rounds a piece of news is passed on in a group that is too large to tell everyone.
-pub const ROUNDS: u8 = 3;
+pub(crate) const ROUNDS: u8 = 3;
 
 /// So much news to tell at once, as when a whole fleet starts, is told in one round only: every
 /// telling takes many datagrams, most of what they say is known already, and lists are compared for
@@ -23,14 +23,14 @@ pub const ROUNDS: u8 = 3;
 const BULK: usize = 200;
 
 /// The least time between two rounds: what is learned meanwhile travels together.
-pub const ROUND_GAP: Duration = Duration::from_millis(25);
+pub(crate) const ROUND_GAP: Duration = Duration::from_millis(25);
 
 /// The most bytes of news that ride on a heartbeat.
 const RIDING_ROOM: usize = NEWS_ROOM / 2;
 
 /// How something was learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// This member saw it itself: it declared the failure, or took the leave or the newcomer's
     /// word.
     FirstHand,
@@ -48,7 +48,7 @@ struct Item {
 
 /// News to be told in one round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Telling {
+pub(crate) struct Telling {
     /// To all members.
     pub everyone: Vec<Update>,
     /// To [`FANOUT`] random ones.
@@ -57,7 +57,7 @@ pub struct Telling {
 
 /// The news of one member.
 #[derive(Debug, Clone, Default)]
-pub struct Rumours {
+pub(crate) struct Rumours {
     items: BTreeMap<Name, Item>,
     next_round: Option<Instant>,
     last_round: Option<Instant>,
@@ -65,7 +65,7 @@ pub struct Rumours {
 
 impl Rumours {
     /// Takes in a piece of news; an older one about the same member is not told any more.
-    pub fn learn(
+    pub(crate) fn learn(
         &mut self,
         update: Update,
         source: Source,
@@ -81,7 +81,7 @@ impl Rumours {
     }
 
     /// What is to be told now, if a round is due.
-    pub fn round(&mut self, members: usize, now: Instant) -> Option<Telling> {
+    pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Telling> {
         self.next_round.filter(|next| *next <= now)?;
         self.last_round = Some(now);
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
@@ -104,7 +104,7 @@ impl Rumours {
     }
 
     /// The news that rides on heartbeats now, as much of it as there is room for.
-    pub fn riding(&mut self, now: Instant) -> Vec<Update> {
+    pub(crate) fn riding(&mut self, now: Instant) -> Vec<Update> {
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
         let mut room = RIDING_ROOM;
         let mut riding = Vec::new();
@@ -117,17 +117,7 @@ impl Rumours {
     }
 
     /// When the next round is due.
-    pub fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         self.next_round
-    }
-
-    /// How many pieces of news are on their way.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 }
