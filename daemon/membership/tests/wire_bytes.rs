@@ -1,0 +1,213 @@
+//! The bytes of every datagram and every call, recorded: members of other builds read them, so no
+//! change of the code may change them.
+
+#![allow(clippy::unwrap_used, reason = "the test makes its own valid values")]
+
+use memberd_membership::{
+    Body, CallReply, CallRequest, Claim, Digest, Evidence, GroupSettings, Identity, Incarnation,
+    Message, Name, Refusal, SentAt, Summary, TagKey, TagValue, Tags, Update, VersionedTags,
+    WallTime, wire,
+};
+
+const INCARNATION: Incarnation = Incarnation(1_763_688_033_123);
+
+fn name(name: &str) -> Name {
+    Name::new(name).unwrap()
+}
+
+fn update(address: &str, claim: Claim, tags: VersionedTags) -> Update {
+    let identity =
+        Identity { name: name("vm3"), address: address.parse().unwrap(), incarnation: INCARNATION };
+    Update { identity, claim, tags }
+}
+
+/// One update of each form.
+fn updates() -> Vec<Update> {
+    let pair = (TagKey::new("zone").unwrap(), TagValue::new("a").unwrap());
+    let tags = VersionedTags::new(2, Tags::new([pair]).unwrap());
+    let evidence = Evidence { accuser: name("vm2"), silent_for: 1_760 };
+    vec![
+        update("192.0.2.13:8946", Claim::Alive, tags),
+        update("[2001:db8::d]:8946", Claim::Failed(evidence), VersionedTags::default()),
+        update("192.0.2.13:8946", Claim::Left, VersionedTags::default()),
+    ]
+}
+
+fn datagram(body: Body) -> Vec<u8> {
+    let sent = SentAt { mono: 86_400_000, wall: WallTime(INCARNATION.0 + 86_400_000 - 3) };
+    let mut bytes = Vec::new();
+    wire::encode(&Message { incarnation: INCARNATION, sent, body }, &mut bytes);
+    bytes
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Compares bytes with what was recorded, which may be written in several pieces.
+fn assert_bytes(what: &str, bytes: &[u8], recorded: &[&str]) {
+    assert_eq!(hexadecimal(bytes), recorded.concat(), "{what}");
+}
+
+#[test]
+fn datagrams_about_the_list_keep_their_bytes() {
+    let digest = Digest { count: 5, hash: 0xdead_beef };
+    let heartbeat = Body::Heartbeat { hash: 7, delay: Some(-2), news: updates() };
+    assert_bytes(
+        "heartbeat",
+        &datagram(heartbeat),
+        &[
+            "8701001a05265c00220721838663766d3346c000020d22f21b0000019aa3ffab630002a1",
+            "647a6f6e6561618663766d335220010db800000000000000000000000d22f21b0000019a",
+            "a3ffab630163766d321906e08463766d3346c000020d22f21b0000019aa3ffab6302019a",
+            "a3ffab63",
+        ],
+    );
+    assert_bytes(
+        "news",
+        &datagram(Body::News(updates())),
+        &[
+            "8501011a05265c0022838663766d3346c000020d22f21b0000019aa3ffab630002a1647a",
+            "6f6e6561618663766d335220010db800000000000000000000000d22f21b0000019aa3ff",
+            "ab630163766d321906e08463766d3346c000020d22f21b0000019aa3ffab6302019aa3ff",
+            "ab63",
+        ],
+    );
+    let summary = Summary { buckets: vec![1, 0x0203_0405] };
+    assert_bytes(
+        "summary",
+        &datagram(Body::Summary(summary)),
+        &["8501041a05265c0022480000000102030405019aa3ffab63"],
+    );
+    let knock = Body::Knock { name: name("vm9"), settings: 3, side: digest };
+    assert_bytes(
+        "knock",
+        &datagram(knock),
+        &["8801061a05265c002263766d3903051adeadbeef019aa3ffab63"],
+    );
+}
+
+#[test]
+fn datagrams_about_one_member_keep_their_bytes() {
+    let digest = Digest { count: 5, hash: 0xdead_beef };
+    let ask = Body::Ask { name: name("vm3"), incarnation: INCARNATION };
+    assert_bytes(
+        "ask",
+        &datagram(ask),
+        &["8601021a05265c002263766d331b0000019aa3ffab63019aa3ffab63"],
+    );
+    let answer = Body::Answer { name: name("vm3"), incarnation: INCARNATION, sent: 9, age: 300 };
+    assert_bytes(
+        "answer",
+        &datagram(answer),
+        &["8801031a05265c002263766d331b0000019aa3ffab630919012c019aa3ffab63"],
+    );
+    let verdict = Body::Verdict { incarnation: INCARNATION, side: digest };
+    assert_bytes(
+        "verdict",
+        &datagram(verdict),
+        &["8701051a05265c00221b0000019aa3ffab63051adeadbeef019aa3ffab63"],
+    );
+    assert_bytes("leave", &datagram(Body::Leave), &["8401071a05265c0022019aa3ffab63"]);
+    assert_bytes("leave heard", &datagram(Body::LeaveHeard), &["8401081a05265c0022019aa3ffab63"]);
+}
+
+#[test]
+fn requests_between_members_keep_their_bytes() {
+    let mut all = updates();
+    let first = all.remove(0);
+    let join = CallRequest::Join { newcomer: first.clone(), settings: GroupSettings::default() };
+    assert_bytes(
+        "join",
+        &wire::encode_versioned(&join),
+        &[
+            "8201a1644a6f696ea2686e6577636f6d65728663766d3346c000020d22f21b0000019aa3",
+            "ffab630002a1647a6f6e6561616873657474696e6773a378196d61785f73696d756c7461",
+            "6e656f75735f6661696c7572657304726865617274626561745f696e74657276616ca264",
+            "7365637300656e616e6f731a23c346006f6661696c7572655f74696d656f7574a2647365",
+            "637301656e616e6f731a2cb41780",
+        ],
+    );
+    let exchange = CallRequest::Exchange { sender: first, list: all };
+    assert_bytes(
+        "exchange",
+        &wire::encode_versioned(&exchange),
+        &[
+            "8201a16845786368616e6765a26673656e6465728663766d3346c000020d22f21b000001",
+            "9aa3ffab630002a1647a6f6e656161646c697374828663766d335220010db80000000000",
+            "0000000000000d22f21b0000019aa3ffab630163766d321906e08463766d3346c000020d",
+            "22f21b0000019aa3ffab6302",
+        ],
+    );
+}
+
+#[test]
+fn replies_between_members_keep_their_bytes() {
+    let welcome = CallReply::Welcome { list: updates(), last: 77 };
+    assert_bytes(
+        "welcome",
+        &wire::encode_versioned(&welcome),
+        &[
+            "8201a16757656c636f6d65a2646c697374838663766d3346c000020d22f21b0000019aa3",
+            "ffab630002a1647a6f6e6561618663766d335220010db800000000000000000000000d22",
+            "f21b0000019aa3ffab630163766d321906e08463766d3346c000020d22f21b0000019aa3",
+            "ffab6302646c617374184d",
+        ],
+    );
+    assert_bytes(
+        "list",
+        &wire::encode_versioned(&CallReply::List(updates())),
+        &[
+            "8201a1644c697374838663766d3346c000020d22f21b0000019aa3ffab630002a1647a6f",
+            "6e6561618663766d335220010db800000000000000000000000d22f21b0000019aa3ffab",
+            "630163766d321906e08463766d3346c000020d22f21b0000019aa3ffab6302",
+        ],
+    );
+    let (newcomer, holder) = ("vm3".to_owned(), "vm4".to_owned());
+    let refusals: [(Refusal, &[&str]); 7] = [
+        (Refusal::NotInGroup, &["8201a167526566757365646a4e6f74496e47726f7570"]),
+        (
+            Refusal::NameTaken { newcomer: newcomer.clone(), holder: holder.clone() },
+            &[
+                "8201a16752656675736564a1694e616d6554616b656ea2686e6577636f6d657263766d33",
+                "66686f6c64657263766d34",
+            ],
+        ),
+        (
+            Refusal::AddressTaken { newcomer: newcomer.clone(), holder },
+            &[
+                "8201a16752656675736564a16c4164647265737354616b656ea2686e6577636f6d657263",
+                "766d3366686f6c64657263766d34",
+            ],
+        ),
+        (
+            Refusal::Settings {
+                setting: "k".to_owned(),
+                newcomer: "4".to_owned(),
+                group: "5".to_owned(),
+            },
+            &[
+                "8201a16752656675736564a16853657474696e6773a36773657474696e67616b686e6577",
+                "636f6d657261346567726f75706135",
+            ],
+        ),
+        (
+            Refusal::ClockAhead { newcomer },
+            &["8201a16752656675736564a16a436c6f636b4168656164a1686e6577636f6d657263766d", "33"],
+        ),
+        (
+            Refusal::Version { group: 2 },
+            &["8201a16752656675736564a16756657273696f6ea16567726f757002"],
+        ),
+        (Refusal::Malformed, &["8201a16752656675736564694d616c666f726d6564"]),
+    ];
+    for (refusal, recorded) in refusals {
+        let what = format!("{refusal:?}");
+        assert_bytes(&what, &wire::encode_versioned(&CallReply::Refused(refusal)), recorded);
+    }
+}
+
+#[test]
+fn the_fingerprint_of_the_default_settings_is_fixed() {
+    assert_eq!(GroupSettings::default().fingerprint(), 2_652_485_389);
+}
