@@ -1,15 +1,26 @@
 //! The changes that the daemon tells: those that it remembers, and the others as they happen.
 
-use memberd_control::message::{EventRecord, EventsFrom, MissedRecord, Reply, Request};
+use memberd_control::message::{Change, EventRecord, EventsFrom, MissedRecord, Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
+use crate::{format, json};
 
 /// What is told: a change, or that some are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     Event(Box<EventRecord>),
     Missed(MissedRecord),
+}
+
+impl Told {
+    /// As a line of `--json`.
+    pub(crate) fn json(&self) -> Result<String, Failure> {
+        match self {
+            Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
+            Told::Missed(missed) => json::object(&json::Missed::from(missed)),
+        }
+    }
 }
 
 /// A connection on which they come.
@@ -94,6 +105,30 @@ fn told(reply: Reply) -> Result<Option<Told>, Failure> {
     }
 }
 
+/// What else there is to say: who noticed a failure, how the tags are now.
+pub(crate) fn detail(event: &EventRecord) -> String {
+    let tags = &event.member.tags;
+    match (event.change, &event.member.evidence) {
+        (Change::Tags, _) if tags.is_empty() => ", now without tags".to_owned(),
+        (Change::Tags, _) => format!(", now {}", format::tags(tags)),
+        (Change::Standing, Some(evidence)) => format!(", {}", format::evidence(evidence)),
+        (Change::Standing, None) => String::new(),
+    }
+}
+
+/// What is missing before the moment that it names.
+pub(crate) fn missed_in_words(missed: &MissedRecord) -> String {
+    match missed.count {
+        Some(count) => {
+            format!(
+                "{} before this were missed: they came too fast",
+                format::count(count, "change")
+            )
+        }
+        None => "memberd does not know the changes before this".to_owned(),
+    }
+}
+
 /// Goes on where a lost connection ended: no change is told twice, and none is left out that the
 /// daemon knows.
 #[derive(Debug)]
@@ -141,7 +176,7 @@ impl Resumption {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_control::message::{Change, MemberRecord, MemberStatus};
+    use memberd_control::message::{MemberRecord, MemberStatus};
     use memberd_control::tags::Tags;
 
     fn told(number: u64, time: u64) -> Told {

@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::exit::{Exit, Failure};
+use crate::format;
 use crate::output::Pipe;
-use crate::words;
 
 /// How long the daemon may take for its greeting.
 const GREETING: Duration = Duration::from_secs(10);
@@ -163,7 +163,7 @@ impl Connection {
                 "the daemon ({}) speaks control protocol {}, this memberctl {} speaks \
                 {PROTOCOL_VERSION}: install one version \
                  of both, then systemctl restart memberd",
-                words::printable(&hello.program),
+                format::printable(&hello.program),
                 hello.protocol,
                 env!("CARGO_PKG_VERSION"),
             ),
@@ -233,7 +233,7 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
 
 /// A span of time in which an answer can come.
 fn limit(text: &str) -> Result<Duration, String> {
-    match words::span(text)? {
+    match format::span(text)? {
         Duration::ZERO => Err("in no time there is no answer: give more than 0".to_owned()),
         limit => Ok(limit),
     }

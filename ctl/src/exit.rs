@@ -2,7 +2,7 @@
 
 use memberd_control::message::{Refusal, RefusalKind};
 
-use crate::words;
+use crate::format;
 
 /// The exit statuses of every command but grep. They never change: scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,5 +91,5 @@ impl From<Refusal> for Failure {
 /// Writes one line on standard error. When even that is impossible there is nobody left to tell.
 pub(crate) fn complain(line: &str) {
     use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "memberctl: {}", words::printable(line));
+    let _ = writeln!(std::io::stderr(), "memberctl: {}", format::printable(line));
 }

@@ -11,7 +11,7 @@ use memberd_control::tags::Tags;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
-use crate::words;
+use crate::format;
 
 /// What JSON objects that are not elements of an array say about their shape.
 const SCHEMA: u32 = 1;
@@ -83,7 +83,7 @@ impl<'a> From<&'a EventRecord> for Event<'a> {
         let status = (event.change == Change::Standing).then_some(event.status);
         Event {
             time: event.time,
-            event: words::verb(event),
+            event: format::verb(event),
             status,
             member: (&event.member).into(),
         }

@@ -4,12 +4,14 @@ mod changes;
 mod command;
 mod connection;
 mod exit;
+mod format;
 mod glob;
 mod json;
+mod members;
 mod moment;
 mod output;
 mod program;
-mod words;
+mod report;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -18,7 +18,7 @@ use super::{grep, list};
 use crate::connection::{Daemon, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Style};
-use crate::{program, words};
+use crate::{format, members, program};
 
 /// How long every list may take to have a change. The promise is 6 s.
 const CHANGE_LIMIT: Duration = Duration::from_secs(20);
@@ -34,7 +34,7 @@ pub(crate) struct Demo {
     quick: bool,
 
     /// How many members
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = words::number(2..=50_u8))]
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = format::number(2..=50_u8))]
     members: u8,
 
     /// The daemon's program; without it, the one beside memberctl, in /usr/sbin or in PATH
@@ -83,7 +83,7 @@ impl Stage {
     fn gather(&mut self) -> Result<(), Failure> {
         let size = self.fleet.members.len();
         let place = self.fleet.directory.display().to_string();
-        self.title(&format!("A fleet of {}", words::count(size as u64, "member")))?;
+        self.title(&format!("A fleet of {}", format::count(size as u64, "member")))?;
         let last = fleet::address(u8::try_from(size).unwrap_or(u8::MAX));
         let hosts = format!("{} to {last}, port {}", fleet::address(1), self.fleet.port);
         self.output.line(&format!("Each is a process of its own, on {hosts}; files in {place}"))?;
@@ -199,7 +199,7 @@ impl Stage {
                 self.output.line(&self.output.styled(Style::Green, &line))
             }
             _ => {
-                let seen = words::count(seen.len() as u64, "member");
+                let seen = format::count(seen.len() as u64, "member");
                 let limit = in_words(CHANGE_LIMIT);
                 let message = format!(
                     "{seen} of {others} had it {standing} within {limit}: run the demo again on a \
@@ -243,7 +243,7 @@ impl Stage {
         let begun = Instant::now();
         for member in &self.fleet.members {
             // One that a busy machine has kept from running may be on its way back into the group.
-            while !matches!(list::members(&member.daemon(), false), Ok(list) if list.len() == size)
+            while !matches!(members::fetch(&member.daemon(), false), Ok(list) if list.len() == size)
             {
                 if begun.elapsed() > CHANGE_LIMIT {
                     let words = format!(
@@ -284,5 +284,5 @@ impl Stage {
 }
 
 fn in_words(time: Duration) -> String {
-    words::duration(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    format::duration(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

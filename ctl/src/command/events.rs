@@ -6,16 +6,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::Zoned;
-use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus, MissedRecord};
+use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus};
 
 use self::exec::Runner;
-use crate::changes::{Changes, Resumption, Told};
+use crate::changes::{self, Changes, Resumption, Told};
 use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
-use crate::json;
+use crate::format;
 use crate::moment::{moment, past_moment};
 use crate::output::{ColorChoice, Output, Style};
-use crate::words;
 
 /// How many changes of the past are shown to a person who does not say since when.
 const SHOWN: u64 = 10;
@@ -124,14 +123,17 @@ impl Events {
         let mut output = Output::with(self.color);
         while let Some(told) = changes.next_while_read()? {
             match told {
-                told if self.json => output.text(&json(&told)?)?,
+                told if self.json => output.text(&told.json()?)?,
                 Told::Event(event) => {
                     let line = line(&output, &event);
                     output.line(&line)?;
                 }
                 Told::Missed(missed) => {
-                    let line =
-                        format!("{}  {}", words::timestamp(missed.until), missed_in_words(&missed));
+                    let line = format!(
+                        "{}  {}",
+                        format::timestamp(missed.until),
+                        changes::missed_in_words(&missed)
+                    );
                     let line = output.styled(Style::Yellow, &line);
                     output.line(&line)?;
                 }
@@ -152,7 +154,7 @@ impl Events {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
                 Err(failure) if failure.exit() == Exit::Unreachable => {
-                    resumption.lost(words::now());
+                    resumption.lost(format::now());
                     changes = self.ask_again(resumption.from(), daemon, &failure)?;
                 }
                 Err(failure) => return Err(failure),
@@ -180,7 +182,7 @@ impl Events {
 
 /// A command's time limit.
 fn parse_limit(text: &str) -> Result<Duration, String> {
-    match words::span(text)? {
+    match format::span(text)? {
         limit if EXEC_LIMITS.contains(&limit) => Ok(limit),
         _ => Err("from 1s to 1h".to_owned()),
     }
@@ -200,44 +202,15 @@ fn since_1970(moment: i64) -> u64 {
     u64::try_from(moment).unwrap_or(0)
 }
 
-/// As a line of `--json`.
-fn json(told: &Told) -> Result<String, Failure> {
-    match told {
-        Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
-        Told::Missed(missed) => json::object(&json::Missed::from(missed)),
-    }
-}
-
-/// What else there is to say: who noticed a failure, how the tags are now.
-pub(super) fn detail(event: &EventRecord) -> String {
-    let tags = &event.member.tags;
-    match (event.change, &event.member.evidence) {
-        (Change::Tags, _) if tags.is_empty() => ", now without tags".to_owned(),
-        (Change::Tags, _) => format!(", now {}", words::tags(tags)),
-        (Change::Standing, Some(evidence)) => format!(", {}", words::evidence(evidence)),
-        (Change::Standing, None) => String::new(),
-    }
-}
-
 fn line(output: &Output, event: &EventRecord) -> String {
     let style = match (event.change, event.status) {
         (Change::Standing, MemberStatus::Alive) => Style::Green,
         (Change::Standing, MemberStatus::Failed) => Style::Red,
         (Change::Standing, MemberStatus::Left) | (Change::Tags, _) => Style::Dim,
     };
-    let time = output.styled(Style::Dim, &words::timestamp(event.time));
-    let name = words::printable(&event.member.name);
-    let verb = output.styled(style, words::verb(event));
-    let id = words::printable(&event.member.id);
-    format!("{time}  {name} {verb}{}  ({id})", detail(event))
-}
-
-/// What is missing before the moment that it names.
-pub(super) fn missed_in_words(missed: &MissedRecord) -> String {
-    match missed.count {
-        Some(count) => {
-            format!("{} before this were missed: they came too fast", words::count(count, "change"))
-        }
-        None => "memberd does not know the changes before this".to_owned(),
-    }
+    let time = output.styled(Style::Dim, &format::timestamp(event.time));
+    let name = format::printable(&event.member.name);
+    let verb = output.styled(style, format::verb(event));
+    let id = format::printable(&event.member.id);
+    format!("{time}  {name} {verb}{}  ({id})", changes::detail(event))
 }

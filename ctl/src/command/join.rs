@@ -7,8 +7,8 @@ use memberd_control::message::{Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::Failure;
+use crate::format;
 use crate::output::Output;
-use crate::words;
 
 /// How long a join may take: it tries each introducer in turn, and waits for the first heartbeats.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
@@ -30,9 +30,9 @@ impl Join {
             Reply::Joined { id, alive, already } => {
                 let how = if already { "already in the group as" } else { "joined as" };
                 let verb = if alive == 1 { "is" } else { "are" };
-                let alive = words::count(alive, "member");
+                let alive = format::count(alive, "member");
                 Output::new()
-                    .line(&format!("{how} {}; {alive} {verb} alive", words::printable(&id)))
+                    .line(&format!("{how} {}; {alive} {verb} alive", format::printable(&id)))
             }
             _ => Err(out_of_place()),
         }

@@ -12,21 +12,13 @@ mod table;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use memberd_control::message::{MemberRecord, Reply, Request};
-
-pub(super) use self::select::natural;
+use memberd_control::message::MemberRecord;
 
 use self::select::{Chosen, Selection};
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
+use crate::format;
 use crate::output::{ColorChoice, Output, Style};
-use crate::words;
-
-/// How long the daemon may take for its list.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
-
-/// More members than this are no group but a mistake.
-const MEMBERS_CAP: usize = 1_000_000;
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +65,7 @@ pub(crate) struct List {
     tags: bool,
 
     /// The port of the targets of --format prometheus-sd [default: 9946]
-    #[arg(long, value_name = "PORT", value_parser = words::number(1..=u16::MAX))]
+    #[arg(long, value_name = "PORT", value_parser = format::number(1..=u16::MAX))]
     port: Option<u16>,
 
     /// Go on and show the list anew: on a terminal every second, else whenever it has changed
@@ -193,27 +185,8 @@ impl List {
     }
 }
 
-/// Fetches the whole list, ordered by name as the daemon has it.
-pub(super) fn members(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Failure> {
-    let mut connection = Connection::ask(daemon, &Request::List { all }, PATIENCE)?;
-    let mut members = Vec::new();
-    loop {
-        match connection.reply()? {
-            Reply::Members(part) if members.len() + part.len() <= MEMBERS_CAP => {
-                members.extend(part);
-            }
-            Reply::Members(_) => {
-                let message = format!("memberd lists more than {MEMBERS_CAP} members: restart it");
-                return Err(Failure::new(Exit::Failed, message));
-            }
-            Reply::Done => return Ok(members),
-            _ => return Err(out_of_place()),
-        }
-    }
-}
-
 /// `address:port`, an IPv6 address in brackets.
 fn socket_address(address: &str, port: u16) -> String {
-    let host = words::printable(address);
+    let host = format::printable(address);
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -6,8 +6,8 @@ use memberd_control::message::{Reply, Request};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::Failure;
+use crate::format;
 use crate::output::Output;
-use crate::words;
 
 /// How long the daemon may take.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
@@ -29,7 +29,7 @@ impl Log {
         match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, PATIENCE)?
             .reply()?
         {
-            Reply::Log { filter } => Output::new().line(&words::printable(&filter)),
+            Reply::Log { filter } => Output::new().line(&format::printable(&filter)),
             _ => Err(out_of_place()),
         }
     }

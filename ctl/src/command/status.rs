@@ -1,19 +1,13 @@
 //! `memberctl status [--json]`.
 
-pub(super) mod neighbours;
+use memberd_control::message::StatusReport;
 
-use std::time::Duration;
-
-use memberd_control::message::{Reply, Request, StatusReport};
-
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::Daemon;
 use crate::exit::Failure;
+use crate::format;
 use crate::json;
 use crate::output::{ColorChoice, Output, Style};
-use crate::words;
-
-/// How long the daemon may take for its report.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+use crate::report::{self, neighbours};
 
 /// The counters that are shown, each under what it belongs to, in the words for it.
 const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
@@ -72,7 +66,7 @@ pub(crate) struct Status {
 impl Status {
     /// Prints the report. A daemon outside any group is well too.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let report = fetch(daemon)?;
+        let report = report::fetch(daemon)?;
         let mut output = Output::with(self.color);
         if self.json {
             output.object(&json::Status::from(&report))
@@ -82,39 +76,31 @@ impl Status {
     }
 }
 
-/// Asks the daemon for its report.
-pub(super) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
-    match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
-        Reply::Status(report) => Ok(*report),
-        _ => Err(out_of_place()),
-    }
-}
-
 fn text(output: &Output, report: &StatusReport) -> String {
-    let mut text = output.styled(Style::Bold, &headline(report)) + "\n";
+    let mut text = output.styled(Style::Bold, &report::headline(report)) + "\n";
     let mut section = |title: &str, lines: Vec<String>| {
         for (index, line) in lines.into_iter().enumerate() {
             let title = if index == 0 { title } else { "" };
             text += &format!("  {title:10}  {line}\n");
         }
     };
-    section("address", vec![words::printable(&report.address)]);
+    section("address", vec![format::printable(&report.address)]);
     section(
         "memberd",
         vec![format!(
             "{}, up for {}",
-            words::printable(&report.version),
-            words::duration(report.uptime)
+            format::printable(&report.version),
+            format::duration(report.uptime)
         )],
     );
     if !report.tags.is_empty() {
-        section("tags", vec![words::tags(&report.tags)]);
+        section("tags", vec![format::tags(&report.tags)]);
     }
     if let [first, others @ ..] = report.keys.as_slice() {
-        let accepted = others.iter().map(|id| format!(", {} accepted", words::printable(id)));
+        let accepted = others.iter().map(|id| format!(", {} accepted", format::printable(id)));
         section(
             "keys",
-            vec![format!("{} seals{}", words::printable(first), accepted.collect::<String>())],
+            vec![format!("{} seals{}", format::printable(first), accepted.collect::<String>())],
         );
     }
     section("list", vec![list(report)]);
@@ -127,25 +113,15 @@ fn text(output: &Output, report: &StatusReport) -> String {
         text += &format!(
             "{}: {}\n",
             output.styled(Style::Yellow, "warning"),
-            words::printable(warning)
+            format::printable(warning)
         );
     }
     text
 }
 
-/// What the daemon is to the group.
-pub(super) fn headline(report: &StatusReport) -> String {
-    let name = words::printable(&report.name);
-    match (report.phase.as_str(), &report.id) {
-        ("out", _) => format!("{name} is not in a group: memberctl join"),
-        ("member", Some(id)) => format!("{name} is a member, {}", words::printable(id)),
-        (phase, _) => format!("{name} is {}", words::printable(phase)),
-    }
-}
-
 /// `9 alive, 1 failed, 0 left; digest 00ff, as all 4 neighbours have it`.
 fn list(report: &StatusReport) -> String {
-    let digest = words::printable(&report.digest);
+    let digest = format::printable(&report.digest);
     let counts = format!(
         "{} alive, {} failed, {} left; digest {digest}",
         report.alive, report.failed, report.left
@@ -177,15 +153,15 @@ fn greps(report: &StatusReport) -> Vec<String> {
         .map(|grep| {
             let pattern = grep.pattern.as_ref();
             let pattern = pattern
-                .map_or(HIDDEN.to_owned(), |pattern| format!("'{}'", words::printable(pattern)));
-            format!("{pattern} for {} so far", words::duration(grep.running_for))
+                .map_or(HIDDEN.to_owned(), |pattern| format!("'{}'", format::printable(pattern)));
+            format!("{pattern} for {} so far", format::duration(grep.running_for))
         })
         .collect();
     if report.searches > 0 {
         let verb = if report.searches == 1 { "runs" } else { "run" };
         lines.push(format!(
             "{} of this machine's logs {verb} here",
-            words::searches(report.searches)
+            format::searches(report.searches)
         ));
     }
     lines

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
 
-use super::list;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
-use crate::words;
+use crate::format;
+use crate::members;
 
 /// How long to wait unless the user says.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ Examples:
 )]
 pub(crate) struct Wait {
     /// Exactly so many members are up
-    #[arg(long, value_name = "N", value_parser = words::number(0..=MOST))]
+    #[arg(long, value_name = "N", value_parser = format::number(0..=MOST))]
     members: Option<u64>,
 
     /// The member that --status is about; without --status, it is up
@@ -46,7 +46,7 @@ pub(crate) struct Wait {
     status: Option<MemberStatus>,
 
     /// How long to wait at most: seconds, or with a unit, as 500ms or 2m [default: 60s]
-    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = words::span)]
+    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = format::span)]
     limit: Option<Duration>,
 }
 
@@ -58,7 +58,7 @@ impl Wait {
         let limit = self.limit.or(daemon.timeout).unwrap_or(DEFAULT_LIMIT);
         let end = Instant::now() + limit;
         loop {
-            let missing = match list::members(daemon, true) {
+            let missing = match members::fetch(daemon, true) {
                 Ok(members) => self.missing(&members),
                 Err(Failure::NotInGroup) => Some("not in a group".to_owned()),
                 Err(Failure::Stated { exit: Exit::Unreachable | Exit::TimedOut, message }) => {
@@ -69,7 +69,7 @@ impl Wait {
             let Some(missing) = missing else { return Ok(()) };
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let limit = words::duration(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+                let limit = format::duration(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
                 return Err(Failure::new(Exit::TimedOut, format!("after {limit}: {missing}")));
             }
             sleep(PAUSE.min(left));
@@ -82,7 +82,7 @@ impl Wait {
             members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
         if let Some(wanted) = self.members.filter(|wanted| *wanted != alive) {
             let verb = if alive == 1 { "is" } else { "are" };
-            return Some(format!("{} {verb} up, not {wanted}", words::count(alive, "member")));
+            return Some(format!("{} {verb} up, not {wanted}", format::count(alive, "member")));
         }
         let name = self.name.as_ref()?;
         let wanted = self.status.unwrap_or(MemberStatus::Alive);

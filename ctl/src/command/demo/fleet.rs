@@ -16,7 +16,7 @@ use super::interrupt::Interrupt;
 use super::logs;
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
-use crate::words;
+use crate::format;
 
 /// How long a daemon may take to serve its control socket.
 const READY_LIMIT: Duration = Duration::from_secs(30);
@@ -105,7 +105,7 @@ impl Fleet {
         let name = format!("vm{number}");
         let directory = self.directory.join(&name);
         fs::create_dir(&directory)?;
-        fs::write(directory.join("shop.log"), logs::log(number.into(), words::now()))?;
+        fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
         let member = Member { name, directory, place: Some(place), process: None };
         fs::write(member.file("memberd.toml"), member.settings(number, self.port))?;
         Ok(member)

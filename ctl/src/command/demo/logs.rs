@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::words;
+use crate::format;
 
 /// How many lines each log has.
 const LINES: u64 = 4000;
@@ -29,7 +29,7 @@ pub(super) fn log(number: u64, now: u64) -> String {
             _ => text(&mut dice),
         };
         // Writing to a string does not fail.
-        let _ = writeln!(log, "{} {text}", words::timestamp(time.min(now)));
+        let _ = writeln!(log, "{} {text}", format::timestamp(time.min(now)));
     }
     log
 }

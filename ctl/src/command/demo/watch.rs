@@ -7,9 +7,9 @@ use memberd_control::message::{EventRecord, MemberStatus, Reply, Request};
 
 use super::fleet::Member;
 use super::interrupt::Interrupt;
-use crate::command::list;
 use crate::connection::{Connection, Daemon, Patience};
 use crate::exit::{Exit, Failure};
+use crate::members;
 
 /// How often an interruption is looked for while waiting.
 const LOOK: Duration = Duration::from_millis(50);
@@ -94,7 +94,7 @@ impl Watch {
 
 /// Whether a member's list has it so. One that does not answer has not.
 fn lists(daemon: &Daemon, name: &str, status: MemberStatus) -> bool {
-    let members = list::members(daemon, true).unwrap_or_default();
+    let members = members::fetch(daemon, true).unwrap_or_default();
     members
         .iter()
         .filter(|member| member.name == name)

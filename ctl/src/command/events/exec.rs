@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::changes::Told;
 use crate::exit::{Exit, Failure, complain};
-use crate::words;
+use crate::format;
 
 /// How many changes wait for the command at most.
 const QUEUE: usize = 1_024;
@@ -89,7 +89,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
     for told in waiting {
         if let Err(words) = run(command, limit, &told) {
             let about = match &told {
-                Told::Event(event) => format!("{} {}", event.member.name, words::verb(event)),
+                Told::Event(event) => format!("{} {}", event.member.name, format::verb(event)),
                 Told::Missed(_) => "a gap".to_owned(),
             };
             complain(&format!("the command for {about} {words}"));
@@ -98,7 +98,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
 }
 
 fn run(command: &str, limit: Duration, told: &Told) -> Result<(), String> {
-    let json = super::json(told).map_err(|failure| format!("was not run: {failure}"))?;
+    let json = told.json().map_err(|failure| format!("was not run: {failure}"))?;
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).envs(environment(told)).stdin(Stdio::piped());
     // Its own process group, so that what it has started ends with it.
@@ -141,7 +141,7 @@ fn environment(told: &Told) -> Vec<(String, String)> {
         Told::Event(event) => of_event(event),
         Told::Missed(missed) => vec![
             ("EVENT", "gap".to_owned()),
-            ("TIME", words::timestamp(missed.until)),
+            ("TIME", format::timestamp(missed.until)),
             ("MISSED", missed.count.map(|count| count.to_string()).unwrap_or_default()),
         ],
     }
@@ -152,7 +152,7 @@ fn environment(told: &Told) -> Vec<(String, String)> {
         let tags = event.member.tags.iter();
         variables.extend(
             tags.map(|(key, value)| {
-                (format!("MEMBERD_TAG_{}", word(key)), words::printable(value))
+                (format!("MEMBERD_TAG_{}", word(key)), format::printable(value))
             }),
         );
     }
@@ -162,16 +162,16 @@ fn environment(told: &Told) -> Vec<(String, String)> {
 fn of_event(event: &EventRecord) -> Vec<(&'static str, String)> {
     let member = &event.member;
     let mut variables = vec![
-        ("EVENT", words::verb(event).to_owned()),
-        ("TIME", words::timestamp(event.time)),
-        ("NAME", words::printable(&member.name)),
-        ("ID", words::printable(&member.id)),
-        ("ADDRESS", words::printable(&member.address)),
+        ("EVENT", format::verb(event).to_owned()),
+        ("TIME", format::timestamp(event.time)),
+        ("NAME", format::printable(&member.name)),
+        ("ID", format::printable(&member.id)),
+        ("ADDRESS", format::printable(&member.address)),
         ("PORT", member.port.to_string()),
         ("INCARNATION", member.incarnation.to_string()),
     ];
     if let Some(evidence) = &member.evidence {
-        variables.push(("NOTICED_BY", words::printable(&evidence.accuser)));
+        variables.push(("NOTICED_BY", format::printable(&evidence.accuser)));
         variables.push(("SILENT_MS", evidence.silent_for.to_string()));
     }
     variables

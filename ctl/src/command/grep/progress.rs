@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::words;
+use crate::format;
 
 /// A line on standard error that comes and goes; nothing where standard error is no terminal.
 pub(super) struct Progress {
@@ -55,8 +55,8 @@ impl Drop for Progress {
 fn line(asked: u64, answered: u64, bytes: u64) -> String {
     format!(
         "{answered} of {} answered, {} searched",
-        words::count(asked, "member"),
-        words::size(bytes)
+        format::count(asked, "member"),
+        format::size(bytes)
     )
 }
 

@@ -3,7 +3,7 @@
 use memberd_control::grep::GrepOutcome;
 
 use super::Status;
-use crate::words;
+use crate::format;
 
 /// What the members reported so far.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Tally {
             }
             GrepOutcome::NotAsked { failed } => Some(format!(
                 "{member} failed {}: its logs are not searched",
-                words::ago(*failed, words::now())
+                format::ago(*failed, format::now())
             )),
         };
         self.members.push((member, outcome));

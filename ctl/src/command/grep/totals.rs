@@ -4,8 +4,8 @@ use memberd_control::grep::{GrepOutcome, GrepTotals};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::format;
 use crate::json;
-use crate::words;
 
 /// The last object. Users rely on its shape. Times are in milliseconds.
 #[derive(Serialize)]
@@ -78,17 +78,17 @@ pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
     let words = |name: &str, searched: Searched| {
         format!(
             "{name}: {} in {}, {} searched in {}",
-            words::count(searched.lines, "line"),
-            words::count(searched.files, "file"),
-            words::size(searched.bytes),
-            words::duration(searched.milliseconds)
+            format::count(searched.lines, "line"),
+            format::count(searched.files, "file"),
+            format::size(searched.bytes),
+            format::duration(searched.milliseconds)
         )
     };
     let each = answered().map(|member| words(member.member, member.searched));
     let all = format!(
         "{} of {}",
         answered().count(),
-        words::count(members.iter().map(|_| 1).sum(), "member")
+        format::count(members.iter().map(|_| 1).sum(), "member")
     );
     each.chain([words(&all, sum(answered().map(|member| member.searched)))]).collect()
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use memberd_control::keyring::GroupKey;
 
 use crate::exit::{Exit, Failure};
+use crate::format;
 use crate::output::Output;
-use crate::words;
 
 /// Makes a key.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ impl Generate {
             Failure::new(Exit::Failed, format!("cannot get random numbers: {error}"))
         };
         let key = GroupKey::generate().map_err(failed)?;
-        let comment = format!("# key {}, made {}\n", key.id(), words::timestamp(words::now()));
+        let comment = format!("# key {}, made {}\n", key.id(), format::timestamp(format::now()));
         let line = key.to_line();
         match &self.file {
             Some(path) => {

@@ -2,7 +2,7 @@
 
 use memberd_control::message::MemberRecord;
 
-use crate::words::{printable, tags, timestamp};
+use crate::format::{printable, tags, timestamp};
 
 const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n";
 

@@ -3,7 +3,7 @@
 
 use memberd_control::message::MemberRecord;
 
-use crate::words::printable;
+use crate::format::printable;
 
 /// An address and its name a line.
 pub(super) fn render(members: &[MemberRecord]) -> String {

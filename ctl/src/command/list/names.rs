@@ -2,7 +2,7 @@
 
 use memberd_control::message::MemberRecord;
 
-use crate::words::printable;
+use crate::format::printable;
 
 /// A name a line.
 pub(super) fn render(members: &[MemberRecord]) -> String {

@@ -10,6 +10,7 @@ use memberd_control::tags::TagFilter;
 use crate::connection::Daemon;
 use crate::exit::Failure;
 use crate::glob;
+use crate::members::{self, natural};
 
 /// The members that are wanted.
 #[derive(Debug, Default, clap::Args)]
@@ -110,7 +111,7 @@ impl Selection {
         // The gone as well where it may have to be said who is not there.
         let narrowed = !self.name.is_empty() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
-        let all = super::members(daemon, self.all || gone_wanted || narrowed || whole)?;
+        let all = members::fetch(daemon, self.all || gone_wanted || narrowed || whole)?;
         let (mut members, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|member| self.wants(member));
         members.sort_by(|one, other| {
@@ -198,54 +199,4 @@ fn place(member: &MemberRecord) -> (Option<std::net::IpAddr>, u16) {
 
 fn by_name(one: &MemberRecord, other: &MemberRecord) -> Ordering {
     natural(&one.name, &other.name)
-}
-
-/// Compares names as people count: runs of digits by their value, `vm2` before `vm10`; leading
-/// zeros decide last.
-pub(crate) fn natural(one: &str, other: &str) -> Ordering {
-    let (mut left, mut right) = (one, other);
-    while !left.is_empty() && !right.is_empty() {
-        let ((left_run, left_rest), (right_run, right_rest)) = (run(left), run(right));
-        let order = match (number(left_run), number(right_run)) {
-            (Some(left), Some(right)) => left.len().cmp(&right.len()).then_with(|| left.cmp(right)),
-            _ => left_run.cmp(right_run),
-        };
-        if order.is_ne() {
-            return order;
-        }
-        (left, right) = (left_rest, right_rest);
-    }
-    left.len().cmp(&right.len()).then_with(|| one.cmp(other))
-}
-
-/// The first run of digits or of other characters, and the rest.
-fn run(text: &str) -> (&str, &str) {
-    let digits = text.starts_with(|first: char| first.is_ascii_digit());
-    let end =
-        text.find(|character: char| character.is_ascii_digit() != digits).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-/// A run of digits without its leading zeros.
-fn number(run: &str) -> Option<&str> {
-    run.starts_with(|first: char| first.is_ascii_digit()).then(|| run.trim_start_matches('0'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::natural;
-
-    #[test]
-    fn numbers_in_names_are_ordered_by_their_value() {
-        let ordered = [
-            "1", "9a", "010", "db", "db-2", "db-10", "vm", "vm01", "vm1", "vm2", "vm10", "vm10b2",
-            "vm10b11", "wm",
-        ];
-        let mut shuffled = ordered;
-        shuffled.reverse();
-        shuffled.sort_by(|one, other| natural(one, other));
-        assert_eq!(shuffled, ordered);
-        let longer = ["x99999999999999999999999998", "x99999999999999999999999999"];
-        assert!(natural(longer[0], longer[1]).is_lt());
-    }
 }

@@ -3,8 +3,8 @@
 use memberd_control::message::{MemberRecord, MemberStatus};
 
 use super::socket_address;
+use crate::format;
 use crate::output::{Output, Style};
-use crate::words;
 
 /// How many columns tags take at least, however narrow the terminal is.
 const LEAST_TAGS: usize = 12;
@@ -12,8 +12,8 @@ const LEAST_TAGS: usize = 12;
 /// The members, a line each, under titles; the own machine is marked. With their tags, or else
 /// since when they stand so.
 pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> String {
-    let now = words::now();
-    let names: Vec<String> = members.iter().map(|member| words::printable(&member.name)).collect();
+    let now = format::now();
+    let names: Vec<String> = members.iter().map(|member| format::printable(&member.name)).collect();
     let addresses: Vec<String> =
         members.iter().map(|member| socket_address(&member.address, member.port)).collect();
     let name_width = width("NAME", &names);
@@ -33,8 +33,8 @@ pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> S
         let own = if member.this_machine { '*' } else { ' ' };
         let status = output.styled(style(member.status), &format!("{:6}", member.status.as_str()));
         let last = match (tags, room) {
-            (true, Some(room)) => words::tags_within(room, &member.tags),
-            (true, None) => words::tags(&member.tags),
+            (true, Some(room)) => format::tags_within(room, &member.tags),
+            (true, None) => format::tags(&member.tags),
             (false, _) => since(member, now),
         };
         let line = format!("{own} {name:name_width$}  {address:address_width$}  {status}  {last}");
@@ -50,9 +50,9 @@ fn width(title: &str, column: &[String]) -> usize {
 
 /// When the member came to its standing, and for a failed one on what evidence.
 fn since(member: &MemberRecord, now: u64) -> String {
-    let ago = words::ago(member.since, now);
+    let ago = format::ago(member.since, now);
     match &member.evidence {
-        Some(evidence) => format!("{ago}, {}", words::evidence(evidence)),
+        Some(evidence) => format!("{ago}, {}", format::evidence(evidence)),
         None => ago,
     }
 }

@@ -10,9 +10,9 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::look::Look;
 use super::ring;
 use super::view::{Found, Rates, View};
-use crate::changes::Told;
-use crate::command::{events, status};
-use crate::words::{self, printable};
+use crate::changes::{self, Told};
+use crate::format::{self, printable};
+use crate::report::{self, neighbours};
 
 /// Below this the ring is left out.
 const LEAST_HEIGHT: u16 = 12;
@@ -57,7 +57,7 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
     }
     let Some(report) = &view.report else { return Line::raw("asking memberd") };
     if report.phase != "member" {
-        return Line::styled(status::headline(report), look.warning());
+        return Line::styled(report::headline(report), look.warning());
     }
     let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
@@ -104,7 +104,7 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
         MemberStatus::Failed => "failed",
         MemberStatus::Left => "left",
     };
-    let since = format!(" {verb} {}", words::ago(member.since, words::now()));
+    let since = format!(" {verb} {}", format::ago(member.since, format::now()));
     let mut lines = vec![
         Line::from(vec![
             name,
@@ -114,7 +114,7 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
         Line::raw(format!("at {}", printable(&member.address))),
     ];
     match &member.evidence {
-        Some(evidence) => lines.push(Line::raw(words::evidence(evidence))),
+        Some(evidence) => lines.push(Line::raw(format::evidence(evidence))),
         None if member.status == MemberStatus::Alive => {
             let names = |names: Vec<&str>| {
                 if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(" ")) }
@@ -131,7 +131,7 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
 }
 
 fn heartbeats<'a>(report: &StatusReport, look: Look) -> Vec<Line<'a>> {
-    let rows = status::neighbours::table(&report.neighbours);
+    let rows = neighbours::table(&report.neighbours);
     let styled =
         |(index, row)| if index == 0 { Line::styled(row, look.title()) } else { Line::raw(row) };
     rows.into_iter().enumerate().map(styled).collect()
@@ -175,13 +175,13 @@ fn change<'a>(told: &Told, look: Look) -> Line<'a> {
             Line::from(vec![
                 time(event.time),
                 Span::raw(format!("{} ", printable(&event.member.name))),
-                Span::styled(words::verb(event), style),
-                Span::raw(events::detail(event)),
+                Span::styled(format::verb(event), style),
+                Span::raw(changes::detail(event)),
             ])
         }
         Told::Missed(missed) => Line::from(vec![
             time(missed.until),
-            Span::styled(events::missed_in_words(missed), look.warning()),
+            Span::styled(changes::missed_in_words(missed), look.warning()),
         ]),
     }
 }
@@ -196,7 +196,7 @@ fn pane(title: Line, lines: Vec<Line>, area: Rect, buffer: &mut Buffer) {
 
 /// `01:20:33`, in UTC as the logs have it.
 fn time_of_day(milliseconds: u64) -> String {
-    let timestamp = words::timestamp(milliseconds);
+    let timestamp = format::timestamp(milliseconds);
     timestamp.get(11..19).unwrap_or(&timestamp).to_owned()
 }
 

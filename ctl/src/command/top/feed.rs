@@ -10,10 +10,9 @@ use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
 use crate::changes::{Changes, Resumption, Told};
-use crate::command::{list, status};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
-use crate::words;
+use crate::{format, members, report};
 
 /// How many of the latest changes are asked for, and kept.
 pub(super) const EVENTS_KEPT: u64 = 100;
@@ -115,7 +114,7 @@ impl Feed {
 
 /// Asks the daemon for everything once.
 pub(super) fn look(daemon: &Daemon) -> Result<Snapshot, Failure> {
-    let report = status::fetch(daemon)?;
+    let report = report::fetch(daemon)?;
     Ok(Snapshot { report, group: Some(group(daemon)?) })
 }
 
@@ -124,7 +123,7 @@ fn group(daemon: &Daemon) -> Result<Group, Failure> {
         if matches!(failure, Failure::NotInGroup) { Ok(()) } else { Err(failure) }
     };
     let members =
-        list::members(daemon, true).or_else(|failure| outside(failure).map(|()| Vec::new()))?;
+        members::fetch(daemon, true).or_else(|failure| outside(failure).map(|()| Vec::new()))?;
     let nobody = || RingPart { max_simultaneous_failures: 0, names: Vec::new() };
     let ring = ring(daemon).or_else(|failure| outside(failure).map(|()| nobody()))?;
     Ok(Group { members, ring })
@@ -133,7 +132,7 @@ fn group(daemon: &Daemon) -> Result<Group, Failure> {
 /// As [`look`], but the list, which is long in a large group, only if it may have changed since
 /// `known`.
 fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
-    let report = status::fetch(daemon)?;
+    let report = report::fetch(daemon)?;
     let state = Some((
         report.id.clone(),
         report.digest.clone(),
@@ -166,7 +165,7 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 /// The newest changes that the daemon remembers.
 pub(super) fn past(daemon: &Daemon) -> Result<Vec<Told>, Failure> {
     let mut changes =
-        Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), words::now(), PATIENCE)?;
+        Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), format::now(), PATIENCE)?;
     let mut past = Vec::new();
     while let Some(told) = changes.next()? {
         past.push(told);

@@ -116,7 +116,7 @@ fn importance(place: &Place) -> u8 {
 
 /// Writes the name beside the mark, if all of it has room there.
 fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
-    let name = crate::words::printable(&place.member.name);
+    let name = crate::format::printable(&place.member.name);
     let own = if place.member.this_machine { "*" } else { "" };
     let name = if place.selected { format!("[{name}]{own}") } else { format!("{name}{own}") };
     let Ok(width) = u16::try_from(name.chars().count()) else { return };

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::feed::Input;
 use crate::connection::Daemon;
-use crate::words;
+use crate::format;
 
 /// The longest line that is taken, in bytes; the rest of it is left out.
 const LONGEST_LINE: u64 = 4_096;
@@ -94,7 +94,7 @@ fn pass_on(pipe: impl Read, number: u64, sender: &SyncSender<Input>) {
         if !line.ends_with(b"\n") && reader.skip_until(b'\n').is_err() {
             return;
         }
-        let text = words::printable(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        let text = format::printable(String::from_utf8_lossy(&line).trim_end_matches('\n'));
         if sender.send(Input::Found(number, text)).is_err() {
             return;
         }

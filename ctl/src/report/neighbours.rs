@@ -2,8 +2,8 @@
 
 use memberd_control::message::NeighbourRecord;
 
-use crate::command::list::natural;
-use crate::words;
+use crate::format;
+use crate::members::natural;
 
 const TITLES: [&str; 6] = ["NAME", "LAST SENT", "LOST", "DELAY", "CLOCK", "LIST"];
 
@@ -36,19 +36,19 @@ fn row(neighbour: &NeighbourRecord) -> [String; 6] {
     let unknown = || "-".to_owned();
     let clock = neighbour.clock_offset.map_or_else(unknown, |offset| match offset {
         0 => "as ours".to_owned(),
-        offset if offset < 0 => format!("{} behind", words::duration(offset.unsigned_abs())),
-        offset => format!("{} ahead", words::duration(offset.unsigned_abs())),
+        offset if offset < 0 => format!("{} behind", format::duration(offset.unsigned_abs())),
+        offset => format!("{} ahead", format::duration(offset.unsigned_abs())),
     });
     [
-        words::printable(&neighbour.name),
+        format::printable(&neighbour.name),
         neighbour
             .heartbeat_age
-            .map_or_else(|| "never".to_owned(), |age| format!("{} ago", words::duration(age))),
+            .map_or_else(|| "never".to_owned(), |age| format!("{} ago", format::duration(age))),
         neighbour
             .lost_permille
             .map_or_else(unknown, |lost| format!("{}.{} %", lost / 10, lost % 10)),
         neighbour.smallest_delay.map_or_else(unknown, |delay| {
-            if delay == 0 { "< 1 ms".to_owned() } else { words::duration(delay) }
+            if delay == 0 { "< 1 ms".to_owned() } else { format::duration(delay) }
         }),
         clock,
         if neighbour.agrees { "same" } else { "differs" }.to_owned(),

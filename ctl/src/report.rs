@@ -1,0 +1,32 @@
+//! A daemon's status report, for `status` and `top`: fetched, and in words.
+
+pub(crate) mod neighbours;
+
+use std::time::Duration;
+
+use memberd_control::message::{Reply, Request, StatusReport};
+
+use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::exit::Failure;
+use crate::format;
+
+/// How long the daemon may take for its report.
+const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+
+/// Asks the daemon for its report.
+pub(crate) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
+    match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
+        Reply::Status(report) => Ok(*report),
+        _ => Err(out_of_place()),
+    }
+}
+
+/// What the daemon is to the group.
+pub(crate) fn headline(report: &StatusReport) -> String {
+    let name = format::printable(&report.name);
+    match (report.phase.as_str(), &report.id) {
+        ("out", _) => format!("{name} is not in a group: memberctl join"),
+        ("member", Some(id)) => format!("{name} is a member, {}", format::printable(id)),
+        (phase, _) => format!("{name} is {}", format::printable(phase)),
+    }
+}
