@@ -1,111 +1,113 @@
-//! The changes that the daemon tells: those that it remembers, and the others as they happen.
+//! The membership changes that the daemon sends: those it remembers, and then those to come.
 
-use memberd_control::message::{Change, EventRecord, EventsFrom, MissedRecord, Reply, Request};
+use memberd_control::message::{
+    Change, ChangeKinds, EventRecord, EventsFrom, Follow, MissedRecord, Reply, Request,
+};
 
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::{format, json};
 
-/// What is told: a change, or that some are missing.
+/// A change, or the note that some changes are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Update {
     Event(Box<EventRecord>),
     Missed(MissedRecord),
 }
 
-impl Told {
-    /// As a line of `--json`.
+impl Update {
+    /// The update as a line of `--json`.
     pub(crate) fn json(&self) -> Result<String, Failure> {
         match self {
-            Told::Event(event) => json::object(&json::Event::from(event.as_ref())),
-            Told::Missed(missed) => json::object(&json::Missed::from(missed)),
+            Update::Event(event) => json::object(&json::Event::from(event.as_ref())),
+            Update::Missed(missed) => json::object(&json::Missed::from(missed)),
         }
     }
 }
 
-/// A connection on which they come.
+/// A connection on which changes arrive.
 #[derive(Debug)]
 pub(crate) struct Changes {
     connection: Connection,
-    /// What is to be done if the daemon is older and does not understand the request; taken with
-    /// its first answer.
-    otherwise: Option<Otherwise>,
+    /// What was asked, until the first reply: an older daemon refuses it, and is asked otherwise.
+    asked: Option<Asked>,
 }
 
-/// What helps with an older daemon.
+/// A request to follow changes.
 #[derive(Debug)]
-enum Otherwise {
-    /// One that knows no changes of tags can be asked in another way.
-    Ask(Daemon, EventsFrom, Patience),
-    /// One that does not know how to end cannot.
-    GiveUp,
+struct Asked {
+    daemon: Daemon,
+    follow: Follow,
+    patience: Patience,
 }
 
 impl Changes {
-    /// Asks for them.
+    /// Asks for changes of all kinds. With `until`, in milliseconds since the Unix epoch, only those
+    /// before that moment are sent, and they end when it has come.
     pub(crate) fn follow(
         daemon: &Daemon,
         from: EventsFrom,
+        until: Option<u64>,
         patience: Patience,
     ) -> Result<Changes, Failure> {
-        let connection = Connection::ask(daemon, &Request::Changes(from), patience)?;
-        Ok(Changes { connection, otherwise: Some(Otherwise::Ask(daemon.clone(), from, patience)) })
+        let follow = Follow { from, kinds: ChangeKinds::All, until };
+        let asked = Asked { daemon: daemon.clone(), follow, patience };
+        Ok(Changes { connection: asked.connect()?, asked: Some(asked) })
     }
 
-    /// Asks for those before a moment, in milliseconds since the Unix epoch. They end when it has
-    /// come.
-    pub(crate) fn until(
-        daemon: &Daemon,
-        from: EventsFrom,
-        until: u64,
-        patience: Patience,
-    ) -> Result<Changes, Failure> {
-        let connection = Connection::ask(daemon, &Request::ChangesUntil { from, until }, patience)?;
-        Ok(Changes { connection, otherwise: Some(Otherwise::GiveUp) })
-    }
-
-    /// The next one; none when there are no more to come.
-    pub(crate) fn next(&mut self) -> Result<Option<Told>, Failure> {
+    /// The next update; none after the last one.
+    pub(crate) fn next(&mut self) -> Result<Option<Update>, Failure> {
         self.next_by(Connection::reply)
     }
 
     /// As [`Changes::next`], but ends with [`Failure::OutputClosed`] when the reader of standard
     /// output goes away.
-    pub(crate) fn next_while_read(&mut self) -> Result<Option<Told>, Failure> {
+    pub(crate) fn next_while_read(&mut self) -> Result<Option<Update>, Failure> {
         self.next_by(Connection::reply_while_read)
     }
 
     fn next_by(
         &mut self,
         reply: impl Fn(&mut Connection) -> Result<Reply, Failure>,
-    ) -> Result<Option<Told>, Failure> {
-        match (reply(&mut self.connection), self.otherwise.take()) {
-            (Err(failure), Some(otherwise)) if failure.exit() == Exit::Usage => match otherwise {
-                Otherwise::Ask(daemon, from, patience) => {
-                    self.connection =
-                        Connection::ask(&daemon, &Request::EventsFrom(from), patience)?;
-                    told(reply(&mut self.connection)?)
-                }
-                Otherwise::GiveUp => Err(Failure::new(
-                    Exit::Version,
-                    "this memberd is older than memberctl: systemctl restart memberd",
-                )),
-            },
-            (reply, _) => told(reply?),
-        }
+    ) -> Result<Option<Update>, Failure> {
+        let first = match (reply(&mut self.connection), self.asked.take()) {
+            (Err(failure), Some(asked)) if failure.exit() == Exit::Usage => {
+                self.connection = asked.for_older_daemon()?.connect()?;
+                reply(&mut self.connection)
+            }
+            (reply, _) => reply,
+        };
+        update(first?)
     }
 }
 
-fn told(reply: Reply) -> Result<Option<Told>, Failure> {
+impl Asked {
+    fn connect(&self) -> Result<Connection, Failure> {
+        Connection::ask(&self.daemon, &Request::Follow(self.follow), self.patience)
+    }
+
+    /// The request in a form that an older daemon understands.
+    fn for_older_daemon(self) -> Result<Asked, Failure> {
+        let older = || {
+            Failure::new(
+                Exit::Version,
+                "this memberd is older than memberctl: systemctl restart memberd",
+            )
+        };
+        Ok(Asked { follow: self.follow.for_older_daemon().ok_or_else(older)?, ..self })
+    }
+}
+
+fn update(reply: Reply) -> Result<Option<Update>, Failure> {
     match reply {
-        Reply::Event(event) => Ok(Some(Told::Event(Box::new(event)))),
-        Reply::EventsMissed(missed) => Ok(Some(Told::Missed(missed))),
+        Reply::Event(event) => Ok(Some(Update::Event(Box::new(event)))),
+        Reply::EventsMissed(missed) => Ok(Some(Update::Missed(missed))),
         Reply::Done => Ok(None),
         _ => Err(out_of_place()),
     }
 }
 
-/// What else there is to say: who noticed a failure, how the tags are now.
+/// What follows the verb of a change: who noticed a failure, or the tags as they are now.
 pub(crate) fn detail(event: &EventRecord) -> String {
     let tags = &event.member.tags;
     match (event.change, &event.member.evidence) {
@@ -116,56 +118,54 @@ pub(crate) fn detail(event: &EventRecord) -> String {
     }
 }
 
-/// What is missing before the moment that it names.
-pub(crate) fn missed_in_words(missed: &MissedRecord) -> String {
+/// A sentence about a gap, to be printed after the moment at which the gap ends.
+pub(crate) fn describe_gap(missed: &MissedRecord) -> String {
     match missed.count {
         Some(count) => {
-            format!(
-                "{} before this were missed: they came too fast",
-                format::count(count, "change")
-            )
+            let changes = format::count(count, "change");
+            format!("{changes} before this were missed: they came too fast")
         }
         None => "memberd does not know the changes before this".to_owned(),
     }
 }
 
-/// Goes on where a lost connection ended: no change is told twice, and none is left out that the
-/// daemon knows.
+/// Where the next connection continues after one was lost. No change is reported twice, and none
+/// is left out that the daemon remembers.
 #[derive(Debug)]
 pub(crate) struct Resumption {
     from: EventsFrom,
-    /// Those of the newest moment. The next connection tells them again, since there may be others
-    /// of it.
+    /// The changes of the newest moment. The next connection sends them again, since others may
+    /// have happened at the same moment.
     newest: Vec<EventRecord>,
 }
 
 impl Resumption {
-    /// The first connection begins with these.
+    /// The first connection begins here.
     pub(crate) fn new(from: EventsFrom) -> Resumption {
         Resumption { from, newest: Vec::new() }
     }
 
-    /// With what the next connection has to begin.
+    /// Where the next connection has to begin.
     pub(crate) fn from(&self) -> EventsFrom {
         self.from
     }
 
-    /// Notes what was told. Whether it is new: not what the connection before has told.
-    pub(crate) fn is_new(&mut self, told: &Told) -> bool {
-        match told {
-            Told::Event(event) if self.newest.contains(event) => return false,
-            Told::Event(event) => {
+    /// Notes an update, and returns whether it is new: the last connection has not sent it.
+    pub(crate) fn is_new(&mut self, update: &Update) -> bool {
+        match update {
+            Update::Event(event) if self.newest.contains(event) => return false,
+            Update::Event(event) => {
                 self.newest.retain(|other| other.time == event.time);
                 self.newest.push(event.as_ref().clone());
                 self.from = EventsFrom::Since(event.time);
             }
-            Told::Missed(missed) => self.from = EventsFrom::Since(missed.until),
+            Update::Missed(missed) => self.from = EventsFrom::Since(missed.until),
         }
         true
     }
 
-    /// The connection was lost at this moment, in milliseconds since the Unix epoch: if none of the
-    /// past is wanted, what happens from now on still is.
+    /// Notes that the connection was lost at this moment, in milliseconds since the Unix epoch. A
+    /// client that wants nothing of the past still wants what happens from then on.
     pub(crate) fn lost(&mut self, now: u64) {
         if self.from == EventsFrom::Last(0) {
             self.from = EventsFrom::Since(now);
@@ -179,7 +179,7 @@ mod tests {
     use memberd_control::message::{MemberRecord, MemberStatus};
     use memberd_control::tags::Tags;
 
-    fn told(number: u64, time: u64) -> Told {
+    fn failed(number: u64, time: u64) -> Update {
         let status = MemberStatus::Failed;
         let member = MemberRecord {
             id: format!("vm{number}@127.0.0.1:8946/1"),
@@ -193,35 +193,37 @@ mod tests {
             evidence: None,
             tags: Tags::new(),
         };
-        Told::Event(Box::new(EventRecord { time, change: Change::Standing, status, member }))
+        Update::Event(Box::new(EventRecord { time, change: Change::Standing, status, member }))
     }
 
+    /// After a reconnect the daemon sends the newest moment again.
     #[test]
-    fn of_changes_of_one_moment_those_are_told_that_were_not_before_the_connection_was_lost() {
+    fn of_one_moment_only_the_unseen_changes_are_new() {
         let mut resumption = Resumption::new(EventsFrom::Last(100));
         assert!(
-            resumption.is_new(&told(1, 10))
-                && resumption.is_new(&told(2, 20))
-                && resumption.is_new(&told(3, 20))
+            resumption.is_new(&failed(1, 10))
+                && resumption.is_new(&failed(2, 20))
+                && resumption.is_new(&failed(3, 20))
         );
         resumption.lost(50);
         assert_eq!(resumption.from(), EventsFrom::Since(20));
-        let again = [told(2, 20), told(3, 20), told(4, 20), told(5, 30)]
-            .map(|told| resumption.is_new(&told));
+        let again = [failed(2, 20), failed(3, 20), failed(4, 20), failed(5, 30)]
+            .map(|update| resumption.is_new(&update));
         assert_eq!(again, [false, false, true, true]);
         assert_eq!(resumption.from(), EventsFrom::Since(30));
     }
 
     #[test]
-    fn a_gap_is_told_once() {
+    fn a_gap_is_reported_once() {
         let mut resumption = Resumption::new(EventsFrom::Last(100));
-        assert!(resumption.is_new(&told(1, 10)));
-        assert!(resumption.is_new(&Told::Missed(MissedRecord { until: 40, count: None })));
+        assert!(resumption.is_new(&failed(1, 10)));
+        assert!(resumption.is_new(&Update::Missed(MissedRecord { until: 40, count: None })));
         assert_eq!(resumption.from(), EventsFrom::Since(40));
     }
 
+    /// A client that wants nothing of the past wants what happens from the loss on.
     #[test]
-    fn who_wants_nothing_of_the_past_wants_what_happens_while_the_connection_is_lost() {
+    fn changes_while_the_connection_is_lost_are_wanted() {
         let mut resumption = Resumption::new(EventsFrom::Last(0));
         resumption.lost(50);
         assert_eq!(resumption.from(), EventsFrom::Since(50));

@@ -21,41 +21,41 @@ use clap::Subcommand;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 
-/// What is to be done.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Join the group, through the configured introducers or those given
+    /// Join the group through the configured introducers, or through those given
     Join(join::Join),
     /// Leave the group
     Leave,
     /// List the members that are up, for people or for other programs
     List(list::List),
-    /// Show how the local daemon is doing
+    /// Show the state of the local daemon
     Status(status::Status),
     /// Follow membership changes as they happen, or run a command for each
     Events(events::Events),
-    /// Print what the local daemon measures, in Prometheus' text format
+    /// Print the metrics of the local daemon in Prometheus' text format
     Metrics,
     /// Watch the group on one screen
     Top(top::Top),
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
-    /// Make and list the group's keys; works on files, without a daemon
+    /// Generate and list the group's keys, in files and without a daemon
     #[command(subcommand, after_help = key::CHANGING)]
     Key(key::Key),
-    /// Watch a fleet of real daemons on this machine find a crash
+    /// Start a fleet on this machine, and watch it detect a crash
     Demo(demo::Demo),
-    /// Look settings over, as the daemon does when it starts
+    /// Check the settings as the daemon does when it starts
     Check(check::Check),
-    /// Wait until the list is as it should be
+    /// Wait until the list has the given members
     Wait(wait::Wait),
-    /// Show or set how much the daemon logs
+    /// Show or set the level of the daemon's log
     Log(log::Log),
 }
 
 impl Command {
-    /// Does it, says on standard error what failed, and returns the exit status.
+    /// Runs the command, prints on standard error what failed, and returns the exit status.
     pub(crate) fn run(&self, daemon: &Daemon) -> ExitCode {
         let done = match self {
             Command::Join(join) => join.run(daemon),
@@ -72,11 +72,11 @@ impl Command {
             Command::Wait(wait) => wait.run(daemon),
             Command::Log(log) => log.run(daemon),
         };
-        ExitCode::from(done.map_or_else(|failure| ended(&failure), |()| Exit::Done) as u8)
+        ExitCode::from(done.map_or_else(|failure| report(&failure), |()| Exit::Done) as u8)
     }
 }
 
-fn ended(failure: &Failure) -> Exit {
+fn report(failure: &Failure) -> Exit {
     failure.report();
     failure.exit()
 }

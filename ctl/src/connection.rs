@@ -1,4 +1,4 @@
-//! The connection to the daemon: opened, greeted, asked once, and read to the end.
+//! One connection to the daemon: it carries one request, and then the replies.
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
@@ -15,14 +15,15 @@ use memberd_control::socket::{Access, read_only};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::arguments;
 use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::output::Pipe;
 
-/// How long the daemon may take for its greeting.
-const GREETING: Duration = Duration::from_secs(10);
+/// How long the daemon may take for its hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the daemon is, and how long to wait for it: what the options before the command say.
+/// Where the daemon is, and how long to wait for it. These options stand before the command.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Daemon {
     /// The daemon's control socket
@@ -35,48 +36,48 @@ pub(crate) struct Daemon {
     )]
     pub(crate) socket: PathBuf,
 
-    /// How long to wait for an answer: seconds, or with a unit, as 500ms or 2m; 60s for join and
-    /// leave, 10s for list and status unless given; grep and events wait as long as it takes
-    #[arg(long, value_name = "TIME", value_parser = limit)]
+    /// How long to wait for a reply: seconds, or a number with a unit, such as 500ms or 2m. The
+    /// default is 60s for join and leave, and 10s for list and status; grep and events wait forever
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
 }
 
 /// How long a command waits for the next reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// So long, where the user did not say.
+    /// This long, unless --timeout says otherwise.
     For(Duration),
-    /// As long as it takes.
+    /// Forever.
     Endless,
 }
 
 /// A reply to a grep.
 #[derive(Debug)]
 pub(crate) enum Found<'c> {
-    /// A member's output, most of which is still to be read.
+    /// A member's output, most of which has not been read yet.
     Lines(Lines<'c>),
     /// Any other reply.
     Reply(Reply),
 }
 
-/// A member's output. To be taken in one of two ways.
+/// A member's output, which is either read here or passed on.
 #[derive(Debug)]
 pub(crate) struct Lines<'c> {
-    /// The member that it is from.
+    /// The name of the member that sent it.
     pub(crate) member: String,
-    /// In the next frame, from this place in its body on.
+    /// The output begins at the offset `at` in the body of the next frame.
     frames: &'c mut FrameReader<UnixStream>,
     at: usize,
 }
 
 impl<'c> Lines<'c> {
-    /// Reads them.
+    /// Reads the lines.
     pub(crate) fn read(self) -> Result<&'c [u8], Failure> {
         let body = self.frames.body(Reply::CAP).map_err(broken)?;
         Ok(body.get(self.at..).unwrap_or_default())
     }
 
-    /// Passes them on as they come.
+    /// Passes the lines on to a pipe as they arrive.
     pub(crate) fn pass_on(self, pipe: &mut Pipe) -> Result<(), Failure> {
         let (begun, socket, left) = self.frames.leave(Reply::CAP).map_err(broken)?;
         match pipe.pass_on(begun.get(self.at..).unwrap_or_default(), socket, left)? {
@@ -93,7 +94,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, exchanges greetings, and sends the request.
+    /// Connects, exchanges hellos, and sends the request.
     pub(crate) fn ask(
         daemon: &Daemon,
         request: &Request,
@@ -105,14 +106,15 @@ impl Connection {
             Patience::Endless => None,
             Patience::For(usual) => Some(daemon.timeout.unwrap_or(usual)),
         };
-        connection.wait_at_most(Some(patience.map_or(GREETING, |limit| limit.min(GREETING))))?;
+        connection
+            .wait_at_most(Some(patience.map_or(HELLO_TIMEOUT, |limit| limit.min(HELLO_TIMEOUT))))?;
         connection.greet()?;
         connection.wait_at_most(patience)?;
         connection.send(request)?;
         Ok(connection)
     }
 
-    /// The next reply. A refusal is a failure; so is an end before the final reply.
+    /// The next reply. A refusal is a failure, and so is an end before the final reply.
     pub(crate) fn reply(&mut self) -> Result<Reply, Failure> {
         match self.read()? {
             Reply::Refused(refusal) => Err(refusal.into()),
@@ -120,9 +122,8 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::reply`], but ends at once with [`Failure::OutputClosed`] when the reader of
-    /// standard output goes away while nothing is there to be written: what `| head` and `| less`
-    /// need.
+    /// As [`Connection::reply`], but ends with [`Failure::OutputClosed`] as soon as the reader of
+    /// standard output goes away. `| head` and `| less` need this while no reply arrives.
     pub(crate) fn reply_while_read(&mut self) -> Result<Reply, Failure> {
         self.wait_for_either_end()?;
         self.reply()
@@ -161,8 +162,7 @@ impl Connection {
             Exit::Version,
             format!(
                 "the daemon ({}) speaks control protocol {}, this memberctl {} speaks \
-                {PROTOCOL_VERSION}: install one version \
-                 of both, then systemctl restart memberd",
+                {PROTOCOL_VERSION}: install one version of both, then systemctl restart memberd",
                 format::printable(&hello.program),
                 hello.protocol,
                 env!("CARGO_PKG_VERSION"),
@@ -172,7 +172,7 @@ impl Connection {
 
     fn send(&mut self, message: &impl Message) -> Result<(), Failure> {
         match write_frame(self.frames.get_mut(), message) {
-            // A daemon that hung up has often said why: reading tells.
+            // A daemon that hung up has often sent the reason, which is still to be read.
             Err(FrameError::Io(error)) if hung_up(&error) => Ok(()),
             Err(FrameError::TooLong { length, cap }) => Err(Failure::usage(format!(
                 "the request is too long ({length} bytes, at most {cap}): give fewer or shorter \
@@ -194,7 +194,7 @@ impl Connection {
             .map_err(|error| broken(FrameError::Io(error)))
     }
 
-    /// Waits until something came, or the reader of standard output has gone.
+    /// Waits until the daemon has sent something, or the reader of standard output is gone.
     fn wait_for_either_end(&self) -> Result<(), Failure> {
         if self.frames.has_begun() {
             return Ok(());
@@ -220,8 +220,8 @@ impl Connection {
     }
 }
 
-/// Opens the socket for everything. Who may not is let in by the one beside it, if the request only
-/// looks.
+/// Opens the socket. Clients without write permission can use the read-only socket beside it, for
+/// requests that change nothing.
 fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
     UnixStream::connect(path).or_else(|error| {
         let looking =
@@ -231,19 +231,19 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
     })
 }
 
-/// A span of time in which an answer can come.
-fn limit(text: &str) -> Result<Duration, String> {
-    match format::span(text)? {
-        Duration::ZERO => Err("in no time there is no answer: give more than 0".to_owned()),
-        limit => Ok(limit),
+/// A time limit that is not zero.
+fn timeout(text: &str) -> Result<Duration, String> {
+    match arguments::duration(text)? {
+        Duration::ZERO => Err("the timeout must be greater than 0".to_owned()),
+        timeout => Ok(timeout),
     }
 }
 
-/// A reply that does not belong to the request.
+/// The failure for a reply that does not belong to the request.
 pub(crate) fn out_of_place() -> Failure {
     Failure::new(
         Exit::Failed,
-        "memberd gave an answer to another question: systemctl restart memberd, and report this",
+        "unexpected reply from memberd: systemctl restart memberd, and report this",
     )
 }
 
@@ -251,13 +251,13 @@ fn hung_up(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-/// Whether a path is that of a socket, whoever listens there. Connecting to a file or a directory
-/// is refused as to a socket that was left.
+/// Whether there is a socket at this path. connect(2) refuses a file or a directory with the same
+/// error as a socket on which nobody listens.
 fn is_socket(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
-/// Why there is no connection, in words that differ where the remedy does.
+/// Describes why there is no connection. The text differs where the remedy does.
 fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
     let shown = path.display();
     match error.kind() {
@@ -267,7 +267,7 @@ fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
         ),
         ErrorKind::ConnectionRefused if !is_socket(path) => Failure::new(
             Exit::Unreachable,
-            format!("{shown} is no socket: give that of memberd with --socket"),
+            format!("{shown} is not a socket: give that of memberd with --socket"),
         ),
         ErrorKind::ConnectionRefused => Failure::new(
             Exit::Unreachable,
@@ -293,12 +293,12 @@ fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
-/// Why the conversation ended, in words.
+/// Describes why the connection ended.
 fn broken(error: FrameError) -> Failure {
     let vanished = || {
         Failure::new(
             Exit::Unreachable,
-            "memberd went away before it had answered: systemctl status memberd",
+            "memberd went away before it answered: systemctl status memberd",
         )
     };
     match error {

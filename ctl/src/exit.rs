@@ -1,41 +1,41 @@
-//! How a command ends: the exit statuses, and the one line that says why.
+//! How a command ends: its exit status, and the line on standard error that says why.
 
 use memberd_control::message::{Refusal, RefusalKind};
 
 use crate::format;
 
-/// The exit statuses of every command but grep. They never change: scripts rely on them.
+/// The exit statuses of every command but grep. They never change, since scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// Done, or nothing had to be done.
     Done = 0,
-    /// It could not be done.
+    /// It failed.
     Failed = 1,
-    /// Wrong usage.
+    /// The command line is wrong.
     Usage = 2,
-    /// The daemon cannot be reached, or went away.
+    /// The daemon cannot be reached, or has closed the connection.
     Unreachable = 4,
-    /// The caller may not do that.
+    /// The caller has no permission.
     NotPermitted = 5,
     /// The daemon speaks another version of the control protocol.
     Version = 6,
-    /// The time limit passed, as in timeout(1).
+    /// The time limit has passed, as in timeout(1).
     TimedOut = 124,
 }
 
-/// Why a command did not end well.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Whoever read standard output has had enough. This counts as success.
+    /// The reader of standard output has closed it. This counts as success.
     #[error("standard output was closed")]
     OutputClosed,
     /// The daemon is not in a group, and the command needs one.
     #[error("not in a group: memberctl join")]
     NotInGroup,
-    /// Another program has failed, and has said why on standard error.
-    #[error("see what was said above")]
-    Said,
+    /// Another program has failed, and has printed why on standard error.
+    #[error("details were printed above")]
+    Reported,
     /// Anything else.
     #[error("{message}")]
     Stated {
@@ -52,7 +52,7 @@ impl Failure {
         Failure::Stated { exit, message: message.into() }
     }
 
-    /// Wrong usage.
+    /// Wrong usage, with its line.
     pub(crate) fn usage(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Usage, message)
     }
@@ -61,14 +61,14 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::OutputClosed => Exit::Done,
-            Failure::NotInGroup | Failure::Said => Exit::Failed,
+            Failure::NotInGroup | Failure::Reported => Exit::Failed,
             Failure::Stated { exit, .. } => *exit,
         }
     }
 
-    /// Writes the line on standard error, unless there is nothing to say.
+    /// Prints the line on standard error, if there is one.
     pub(crate) fn report(&self) {
-        if !matches!(self, Failure::OutputClosed | Failure::Said) {
+        if !matches!(self, Failure::OutputClosed | Failure::Reported) {
             complain(&self.to_string());
         }
     }
@@ -88,7 +88,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// Writes one line on standard error. When even that is impossible there is nobody left to tell.
+/// Prints one line on standard error. An error is ignored, since there is no place to report it.
 pub(crate) fn complain(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "memberctl: {}", format::printable(line));

@@ -1,9 +1,6 @@
-//! Times, durations and strangers' texts in words for people.
+//! Formats times, durations, numbers and foreign texts for people.
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberStatus};
@@ -14,7 +11,7 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A duration in one unit: `850 ms`, `1.76 s`, `12 s`, `3 min`, `2 h`, `5 days`. Rounded down.
+/// A duration in one unit, rounded down: `850 ms`, `1.76 s`, `12 s`, `3 min`, `2 h`, `5 days`.
 pub(crate) fn duration(milliseconds: u64) -> String {
     match milliseconds {
         0..SECOND => format!("{milliseconds} ms"),
@@ -29,37 +26,8 @@ pub(crate) fn duration(milliseconds: u64) -> String {
     }
 }
 
-/// A span of time as it is typed: seconds, or a number with a unit, at most seven days.
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let unit: u64 = match text.get(digits.len()..) {
-        Some("ms") => 1,
-        Some("s" | "") => 1_000,
-        Some("m" | "min") => 60_000,
-        Some("h") => 3_600_000,
-        _ => return Err("write seconds, or a number and a unit: 60s, 500ms, 2m or 1h".to_owned()),
-    };
-    let milliseconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    let most = 7 * 24 * 3_600_000;
-    milliseconds
-        .filter(|milliseconds| *milliseconds <= most)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "a whole number of at most seven days".to_owned())
-}
-
-/// A whole number of a range, as it is typed.
-pub(crate) fn number<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
-where
-    N: FromStr + PartialOrd + Display + Clone,
-{
-    move |text| {
-        let wrong = || format!("a whole number from {} to {}", range.start(), range.end());
-        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(wrong)
-    }
-}
-
-/// How long ago a moment was, both in milliseconds since the Unix epoch: `3 min ago`. Less than a
-/// second, or a moment ahead of this clock, is `just now`.
+/// How long ago a moment was: `3 min ago`. Both are in milliseconds since the Unix epoch. Less than
+/// a second, or a moment ahead of this clock, is `just now`.
 pub(crate) fn ago(then: u64, now: u64) -> String {
     match now.saturating_sub(then) {
         0..SECOND => "just now".to_owned(),
@@ -68,15 +36,15 @@ pub(crate) fn ago(then: u64, now: u64) -> String {
     }
 }
 
-/// This machine's wall clock, in milliseconds since the Unix epoch.
+/// The time of this machine's wall clock, in milliseconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A moment in milliseconds since the Unix epoch as RFC 3339 in UTC, as the logs have it:
-/// `2026-11-21T01:20:33.123Z`.
+/// A moment as RFC 3339 in UTC, as in the logs: `2026-11-21T01:20:33.123Z`. The moment is in
+/// milliseconds since the Unix epoch.
 pub(crate) fn timestamp(milliseconds: u64) -> String {
     i64::try_from(milliseconds)
         .ok()
@@ -84,7 +52,7 @@ pub(crate) fn timestamp(milliseconds: u64) -> String {
         .map_or_else(|| format!("{milliseconds} ms"), |moment| format!("{moment:.3}"))
 }
 
-/// What an accusation rests on: `noticed by vm2, last heard 1.76 s before`.
+/// The evidence of a failure: `noticed by vm2, last heard 1.76 s before`.
 pub(crate) fn evidence(evidence: &EvidenceRecord) -> String {
     format!(
         "noticed by {}, last heard {} before",
@@ -101,7 +69,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     }
 }
 
-/// So many searches.
+/// A number of searches: `1 search`, `2 searches`.
 pub(crate) fn searches(number: u64) -> String {
     match number {
         1 => "1 search".to_owned(),
@@ -109,7 +77,7 @@ pub(crate) fn searches(number: u64) -> String {
     }
 }
 
-/// A size in one unit of a power of ten: `850 B`, `1.2 kB`, `60 MB`. Rounded down.
+/// A size in one unit of a power of ten, rounded down: `850 B`, `1.2 kB`, `60 MB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     let mut unit = "B";
@@ -133,8 +101,8 @@ pub(crate) fn tags(tags: &Tags) -> String {
     each.join(" ")
 }
 
-/// Tags in so many columns: the longest values are cut, so that all keys are seen; if that does not
-/// do, the end is cut.
+/// Tags in at most this many columns. The longest values are cut first, so that all keys stay
+/// visible. If that is not enough, the end is cut.
 pub(crate) fn tags_within(columns: usize, tags: &Tags) -> String {
     let limited = |limit: usize| -> String {
         let each: Vec<String> = tags
@@ -148,7 +116,7 @@ pub(crate) fn tags_within(columns: usize, tags: &Tags) -> String {
     (1..=longest).rev().map(limited).find(fits).unwrap_or_else(|| cut(&limited(1), columns))
 }
 
-/// A text of at most so many characters, the last an ellipsis if it is cut.
+/// A text of at most this many characters. If it is cut, the last one is an ellipsis.
 fn cut(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
@@ -156,8 +124,8 @@ fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// A text from elsewhere, fit for a terminal: control characters (escape sequences, newlines)
-/// become `?`.
+/// A foreign text, made safe for a terminal: control characters (escape sequences, newlines) become
+/// `?`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -168,7 +136,7 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// What happened, in the word that the log has for it.
+/// The verb that the log uses for a change.
 pub(crate) fn verb(event: &EventRecord) -> &'static str {
     match (event.change, event.status) {
         (Change::Tags, _) => "tagged",
@@ -205,29 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn times_have_a_unit_or_are_seconds() {
-        assert_eq!(span("60s"), Ok(Duration::from_secs(60)));
-        assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(span("60"), Ok(Duration::from_secs(60)));
-        for text in ["", "s", "-1s", "1.5s", "1w", "169h", "99999999999999999999h"] {
-            assert!(span(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_number_is_whole_and_in_its_range() {
-        assert_eq!(number(2..=50_u8)("50"), Ok(50));
-        for text in ["", "1", "51", "999", "-2", "2.5", "x"] {
-            assert_eq!(
-                number(2..=50_u8)(text),
-                Err("a whole number from 2 to 50".to_owned()),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
     fn sizes_have_one_unit_and_are_rounded_down() {
         for (bytes, words) in [
             (0, "0 B"),
@@ -242,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_so_long_ago_and_one_ahead_is_now() {
+    fn formats_elapsed_time_and_clamps_the_future() {
         assert_eq!(ago(1_000, 1_999), "just now");
         assert_eq!(ago(1_000, 2_500), "1 s ago");
         assert_eq!(ago(0, 185_000), "3 min ago");
@@ -256,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_are_too_long_lose_the_ends_of_the_longest_values_first() {
+    fn too_long_tags_lose_the_ends_of_the_longest_values() {
         let all = Tags::from(
             [("note", "hired until May"), ("role", "web"), ("zone", "rack-a")]
                 .map(|(key, value)| (key.into(), value.into())),

@@ -1,15 +1,16 @@
-//! memberctl: talks to the local memberd.
+//! memberctl, a client of the local memberd.
 
+mod arguments;
 mod changes;
 mod command;
 mod connection;
 mod exit;
 mod format;
-mod glob;
 mod json;
 mod members;
 mod moment;
 mod output;
+mod process;
 mod program;
 mod report;
 
@@ -23,18 +24,17 @@ use crate::command::Command;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 
-/// Talks to the local memberd: join and leave the group, list its members, search their logs
-#[derive(Debug, Parser)]
-#[command(name = "memberctl", version, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit status: 0 done, 1 could not be done or nobody listed, 2 wrong usage, 4 \
-    memberd \
-not reachable, 5 not permitted, 6 protocol versions differ, 124 timed out. That of \
-grep is grep's: 0 a line matched, 1 none did, 2 an error, 3 a member did not answer.
+/// What stands below the help.
+const AFTER_HELP: &str = "\
+Exit status: 0 done, 1 failed or nobody listed, 2 wrong usage, 4 memberd not reachable, \
+5 not permitted, 6 protocol versions differ, 124 timed out. The status of grep is that of \
+GNU grep: 0 a line matched, 1 none did, 2 an error occurred; and 3 a member did not answer.
 
-Begin with memberctl status, list and top. There are examples in the help of \
-each command and in the manual."
-)]
+Start with memberctl status, list and top. The help of each command and the manual have examples.";
+
+/// Join and leave the group, list its members, and search their logs
+#[derive(Debug, Parser)]
+#[command(name = "memberctl", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
     daemon: Daemon,
@@ -43,7 +43,7 @@ struct Cli {
     command: Command,
 }
 
-/// The whole program.
+/// Runs the program, and returns its exit status.
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(&cli.daemon),
@@ -51,12 +51,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line, of which the manual pages are made.
+/// The command line, from which the manual pages are generated.
 pub fn command_line() -> clap::Command {
     Cli::command()
 }
 
-/// The command line with all of grep's options, of which the shells' completions are made.
+/// The command line with all of grep's options, from which the shells' completions are generated.
 /// Arguments that are members' names have the hint `Hostname`.
 pub fn completed_line() -> clap::Command {
     let about = |grep: &clap::Command| grep.get_about().cloned();
@@ -65,7 +65,7 @@ pub fn completed_line() -> clap::Command {
     })
 }
 
-/// Help and version go out as they are; of a usage error only what is wrong, in one line.
+/// Prints help and version as clap has them, and a usage error in one line.
 fn misunderstood(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let printed = error.print().and_then(|()| std::io::stdout().flush());
@@ -84,14 +84,14 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
         text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let complaint = complaint.join(" ");
     let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
-    // What may have been meant.
+    // What the user may have meant.
     let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: a similar "));
     let tip = tip.map(|tip| format!("; a similar {tip}")).unwrap_or_default();
     Failure::usage(format!("{complaint}{tip}: try {} --help", asked_for())).report();
     ExitCode::from(Exit::Usage as u8)
 }
 
-/// The command whose help is the one to read: memberctl with the subcommands that the line names.
+/// The command whose help the user needs: memberctl with the subcommands of the command line.
 fn asked_for() -> String {
     let line = Cli::command();
     let (mut command, mut words) = (&line, line.get_name().to_owned());

@@ -1,24 +1,15 @@
-//! Moments as users write them, for `--since` and `--until`.
+//! Moments as users write them for `--since` and `--until`.
 
 use jiff::civil::{DateTime, Time};
 use jiff::{Timestamp, Zoned};
-
-/// The units of a span and their milliseconds, the smallest first.
-const UNITS: [(&str, i64); 6] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-    ("w", 7 * 86_400_000),
-];
+use memberd_control::duration;
 
 /// Reads a moment, in milliseconds since the Unix epoch: how long ago (`10m`, `1h30m`), `now`,
 /// `today`, `yesterday`, RFC 3339, a date or time in the zone of `now` (`2026-11-21`, `2026-11-21
 /// 14:00`, `14:00`), or seconds since the epoch (`@1763688033`).
 ///
 /// # Errors
-/// When it is none of these, in one line.
+/// When the text has none of these forms, in one line.
 pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
     let midnight = |days: i64| {
         let day = now.date().saturating_add(jiff::Span::new().days(days));
@@ -38,10 +29,10 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
     })
 }
 
-/// Reads a moment that is past: a time of day that is still to come is yesterday's.
+/// Reads a moment of the past. A time of day that is still to come means yesterday's.
 ///
 /// # Errors
-/// When it is none, or still to come, in one line.
+/// When the text is no moment, or one that is still to come, in one line.
 pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
     let (found, present) = (moment(text, now)?, now.timestamp().as_millisecond());
     if found <= present {
@@ -57,19 +48,8 @@ pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
 
 /// `1h30m`
 fn ago(text: &str, now: &Zoned) -> Option<i64> {
-    let mut rest = text;
-    let mut span = 0_i64;
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit())?;
-        let (number, after) = rest.split_at(digits);
-        let letters =
-            after.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        span = span.checked_add(number.parse::<i64>().ok()?.checked_mul(*milliseconds)?)?;
-        rest = after;
-    }
-    if text.is_empty() { None } else { now.timestamp().as_millisecond().checked_sub(span) }
+    let ago_ms = i64::try_from(duration::parse(text).ok()?.as_millis()).ok()?;
+    now.timestamp().as_millisecond().checked_sub(ago_ms)
 }
 
 /// `@1763688033` or `@1763688033.5`
@@ -85,7 +65,7 @@ fn epoch(text: &str) -> Option<i64> {
 }
 
 fn written(text: &str, now: &Zoned) -> Option<i64> {
-    // With digits and a colon at least: jiff reads much more, such as 2026 or 14.
+    // jiff reads much more, such as 2026 or 14, which could mean anything here.
     if !text.contains(':') && text.matches('-').count() != 2 {
         return None;
     }
@@ -112,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_past_time_of_day_is_the_last_such_and_no_day_to_come_is_past() {
+    fn a_time_of_day_is_the_last_one_and_the_future_is_refused() {
         let read = |text| {
             past_moment(text, &now())
                 .map(|found| Timestamp::from_millisecond(found).unwrap().to_string())
@@ -133,6 +113,8 @@ mod tests {
             ("now", "2026-11-21T08:30:15.250Z"),
             ("10m", "2026-11-21T08:20:15.250Z"),
             ("1h30m", "2026-11-21T07:00:15.250Z"),
+            ("1.5h", "2026-11-21T07:00:15.250Z"),
+            ("30m1h", "2026-11-21T07:00:15.250Z"),
             ("90s", "2026-11-21T08:28:45.250Z"),
             ("250ms", "2026-11-21T08:30:15.000Z"),
             ("2d", "2026-11-19T08:30:15.250Z"),
@@ -156,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_said() {
+    fn other_texts_are_refused_with_examples() {
         for text in [
             "",
             "10",

@@ -1,4 +1,4 @@
-//! Standard output: locked once, a closed pipe told from other errors, and modest colour.
+//! Standard output: it is locked once, a closed pipe is no error, and colour is optional.
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, StdoutLock, Write};
@@ -10,16 +10,17 @@ use clap::ValueEnum;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ratatui::crossterm::terminal;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
-/// How much a pipe holds that much is written to, in bytes: the most that Linux lets everybody have
-/// (pipe(7)).
+/// The size of a pipe that carries much output, in bytes. Linux allows every user this much:
+/// pipe(7).
 const PIPE_BYTES: i32 = 1 << 20;
 
-/// Whether colour is wanted where the user did not say: on a terminal that has it, unless
-/// `NO_COLOR` is set (no-color.org).
+/// Whether colour is the default: on a terminal that has colours, unless `NO_COLOR` is set
+/// (no-color.org).
 pub(crate) fn color_by_default() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     std::io::stdout().is_terminal()
@@ -30,7 +31,7 @@ pub(crate) fn color_by_default() -> bool {
 /// The option for colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct ColorChoice {
-    /// Whether to use colour
+    /// When to use colour
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
 }
@@ -41,7 +42,7 @@ enum Color {
     /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
-    /// In any case
+    /// Always
     Always,
     /// Never
     Never,
@@ -63,13 +64,13 @@ impl ColorChoice {
 pub(crate) enum Style {
     /// Headings.
     Bold,
-    /// What is less important.
+    /// Text of less importance.
     Dim,
-    /// What is well.
+    /// What is in order.
     Green,
     /// What is wrong.
     Red,
-    /// What wants attention.
+    /// What needs attention.
     Yellow,
 }
 
@@ -85,44 +86,41 @@ impl Style {
     }
 }
 
-/// Standard output, held for as long as the command runs.
+/// Standard output, locked for as long as the command runs.
 pub(crate) struct Output {
     stdout: StdoutLock<'static>,
     color: bool,
 }
 
 impl Output {
-    /// Takes standard output, with colour where it is usual.
+    /// Locks standard output, with colour where that is the default.
     pub(crate) fn new() -> Output {
         Output::with(ColorChoice::default())
     }
 
-    /// Takes standard output, with colour as the user says.
+    /// Locks standard output, with colour as the user chose.
     pub(crate) fn with(color: ColorChoice) -> Output {
         Output { stdout: std::io::stdout().lock(), color: color.wanted() }
     }
 
-    /// Whether somebody looks on.
+    /// Whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.stdout.is_terminal()
     }
 
-    /// How many columns the terminal has; none where nobody looks on, or it does not say.
+    /// The terminal's width in columns; none when it is no terminal, or its width is unknown.
     pub(crate) fn columns(&self) -> Option<usize> {
-        let size = self
-            .is_terminal()
-            .then(|| rustix::termios::tcgetwinsize(&self.stdout).ok())
-            .flatten()?;
-        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        let (columns, _) = self.is_terminal().then(|| terminal::size().ok()).flatten()?;
+        Some(usize::from(columns)).filter(|columns| *columns > 0)
     }
 
-    /// Empties the terminal's screen and begins at its top (ECMA-48, CUP and ED).
+    /// Clears the terminal's screen and moves to its top (ECMA-48, CUP and ED).
     pub(crate) fn clear_screen(&mut self) -> Result<(), Failure> {
         self.bytes(b"\x1b[H\x1b[2J")
     }
 
-    /// The pipe that it is, if it is one. Makes room in it, so that this end and its reader take
-    /// turns less often; one for which the system has no more room stays as it is.
+    /// The pipe behind standard output, if it is one. It is enlarged, so that this process and the
+    /// reader take turns less often. If the system refuses that, the size stays.
     pub(crate) fn wide_pipe(&self) -> Option<Pipe> {
         let size = fcntl(&self.stdout, FcntlArg::F_GETPIPE_SZ).ok()?;
         if size < PIPE_BYTES {
@@ -131,7 +129,7 @@ impl Output {
         self.stdout.as_fd().try_clone_to_owned().ok().map(|pipe| Pipe(pipe.into()))
     }
 
-    /// Lets time pass; ends with [`Failure::OutputClosed`] as soon as the reader has gone.
+    /// Waits for this long. Ends with [`Failure::OutputClosed`] as soon as the reader is gone.
     pub(crate) fn pause(&self, time: Duration) -> Result<(), Failure> {
         let mut reader = [PollFd::new(self.stdout.as_fd(), PollFlags::empty())];
         let milliseconds = u16::try_from(time.as_millis()).unwrap_or(u16::MAX);
@@ -142,7 +140,7 @@ impl Output {
         }
     }
 
-    /// A text in a style, where colour is wanted.
+    /// The text in this style, if colour is wanted.
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
         match self.color {
             true => format!("\x1b[{}m{text}\x1b[0m", style.parameters()),
@@ -150,43 +148,43 @@ impl Output {
         }
     }
 
-    /// Writes a line and sends it off.
+    /// Writes a line, and flushes.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
         self.bytes(line.as_bytes())?;
         self.bytes(b"\n")?;
         self.flush()
     }
 
-    /// Writes whole lines and sends them off.
+    /// Writes whole lines, and flushes.
     pub(crate) fn text(&mut self, lines: &str) -> Result<(), Failure> {
         self.bytes(lines.as_bytes())?;
         self.flush()
     }
 
-    /// Writes one JSON object on a line of its own, with its `schema`, and sends it off.
+    /// Writes a JSON object with its `schema` on one line, and flushes.
     pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
         self.text(&crate::json::object(object)?)
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.stdout.write_all(bytes).map_err(|error| lost(&error))
     }
 
-    /// Sends off what was written.
+    /// Flushes what was written.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stdout.flush().map_err(|error| lost(&error))
     }
 }
 
-/// A pipe that is standard output. What [`Output`] was given must have been sent off before.
+/// The pipe behind standard output. [`Output`] must be flushed before this is used.
 #[derive(Debug)]
 pub(crate) struct Pipe(File);
 
 impl Pipe {
-    /// Sends off these bytes and so many more that come by a socket, which go without a copy of
-    /// them here (splice(2)): that is how the standard library copies on Linux. Tells how many did
-    /// not come, as the socket's other end was closed before.
+    /// Writes these bytes, and then `more` bytes that arrive on the socket. The standard library
+    /// moves the latter with splice(2), without a copy here. Returns how many bytes are missing,
+    /// because the socket's other end was closed first.
     pub(crate) fn pass_on(
         &mut self,
         bytes: &[u8],
@@ -202,7 +200,7 @@ impl Pipe {
     }
 }
 
-/// Why what was written has not arrived.
+/// The failure for an error of writing.
 pub(crate) fn lost(error: &std::io::Error) -> Failure {
     if error.kind() == ErrorKind::BrokenPipe {
         return Failure::OutputClosed;
@@ -220,7 +218,7 @@ mod tests {
     use std::os::fd::OwnedFd;
 
     #[test]
-    fn what_comes_by_a_socket_goes_into_the_pipe_and_what_does_not_come_is_told() {
+    fn bytes_of_a_socket_are_passed_on_and_missing_ones_counted() {
         let ((mut reader, pipe), (socket, mut other)) =
             (pipe().unwrap(), UnixStream::pair().unwrap());
         let mut pipe = Pipe(OwnedFd::from(pipe).into());
@@ -235,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_whose_reader_has_gone_is_output_that_was_closed() {
+    fn a_pipe_without_a_reader_is_closed_output() {
         let ((reader, pipe), (socket, mut other)) = (pipe().unwrap(), UnixStream::pair().unwrap());
         let mut pipe = Pipe(OwnedFd::from(pipe).into());
         drop(reader);

@@ -1,6 +1,5 @@
 //! The settings: read, checked, and only then used.
 
-mod duration;
 mod limits;
 mod parse;
 mod problems;

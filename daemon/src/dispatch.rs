@@ -8,7 +8,7 @@ use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::search::handlers::grep;
 use crate::services::Context;
-use memberd_control::message::Request;
+use memberd_control::message::{ChangeKinds, Follow, Request};
 use memberd_membership::WallTime;
 
 /// Carries out a request that is allowed.
@@ -29,14 +29,12 @@ pub async fn handle(
         Request::Events => events::handle(client, door, context).await,
         Request::Log { filter } => log::handle(filter, client, context).await,
         Request::Grep(request) => grep::handle(*request, client, context).await,
-        Request::EventsFrom(from) => {
-            events::handle_from(from, Scope::endless(Kinds::Liveness), client, door, context).await
-        }
-        Request::Changes(from) => {
-            events::handle_from(from, Scope::endless(Kinds::All), client, door, context).await
-        }
-        Request::ChangesUntil { from, until } => {
-            let scope = Scope { kinds: Kinds::All, until: Some(WallTime(until)) };
+        Request::Follow(Follow { from, kinds, until }) => {
+            let kinds = match kinds {
+                ChangeKinds::Liveness => Kinds::Liveness,
+                ChangeKinds::All => Kinds::All,
+            };
+            let scope = Scope { kinds, until: until.map(WallTime) };
             events::handle_from(from, scope, client, door, context).await
         }
         Request::Metrics => metrics::handle(client, context).await,

@@ -1,6 +1,8 @@
 //! Membership changes as they are told: the past first, gaps said, commands run.
 
-use memberd_control::message::{EventsFrom, MemberStatus, MissedRecord, Reply, Request};
+use memberd_control::message::{
+    ChangeKinds, EventsFrom, Follow, MemberStatus, MissedRecord, Reply, Request,
+};
 use memberd_control::socket::read_only;
 use memberd_membership::{
     Body, Claim, Identity, Incarnation, Message, Name, SentAt, Update, WallTime, wire,
@@ -118,11 +120,16 @@ fn timestamp(milliseconds: u64) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Follows changes of standing, without an end.
+fn standings(from: EventsFrom) -> Request {
+    Request::Follow(Follow { from, kinds: ChangeKinds::Liveness, until: None })
+}
+
 #[test]
 fn changes_of_tags_go_only_to_clients_that_know_of_them() {
     let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.tags = vec![("role", "web")]);
     let ask = |request| fleet[1].control().ask(&request, Some(SOON)).unwrap();
-    let mut older = [ask(Request::Events), ask(Request::EventsFrom(EventsFrom::Last(0)))];
+    let mut older = [ask(Request::Events), ask(standings(EventsFrom::Last(0)))];
     // Whoever is answered now follows already.
     fleet[1].control().status().unwrap();
     fleet[2].settings.tags = vec![("role", "db"), ("zone", "a")];
@@ -275,8 +282,7 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
 fn a_slow_follower_learns_how_many_changes_it_missed() {
     const GHOSTS: u64 = 3_000;
     let fleet = Fleet::start(1);
-    let mut stream =
-        fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Last(0)), Some(SOON)).unwrap();
+    let mut stream = fleet[1].control().ask(&standings(EventsFrom::Last(0)), Some(SOON)).unwrap();
     tell_of_ghosts(&fleet[1], GHOSTS);
     let (mut told, mut missed) = (0, 0);
     while told + missed < GHOSTS {
@@ -288,8 +294,7 @@ fn a_slow_follower_learns_how_many_changes_it_missed() {
     }
     assert!(missed > 0 && told > 1_000, "told {told}, missed {missed}");
     // And whoever comes later is told what is not remembered.
-    let mut stream =
-        fleet[1].control().ask(&Request::EventsFrom(EventsFrom::Since(1)), Some(SOON)).unwrap();
+    let mut stream = fleet[1].control().ask(&standings(EventsFrom::Since(1)), Some(SOON)).unwrap();
     let first = reply(&mut stream).unwrap();
     assert!(matches!(first, Reply::EventsMissed(MissedRecord { count: None, .. })), "{first:?}");
 }

@@ -1,4 +1,4 @@
-//! `memberctl check [FILE]`.
+//! `memberctl check [FILE]`: has memberd check its settings.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,30 +6,30 @@ use std::process::Command;
 use crate::exit::{Exit, Failure};
 use crate::program;
 
-/// Has the daemon's own loader look settings over.
+/// Checks settings with the daemon's own loader.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 the settings are good, 1 they are not. What is wrong is said with \
-    file, line and key."
+    after_help = "Exit status: 0 the settings are good, 1 they are not. Each problem is printed \
+    with its file, line and key."
 )]
 pub(crate) struct Check {
-    /// The settings
+    /// The settings file
     #[arg(default_value = "/etc/memberd/memberd.toml")]
     file: PathBuf,
 }
 
 impl Check {
-    /// Runs `memberd --check`, whose words are the answer.
+    /// Runs `memberd --check`, which prints what is wrong.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Some(program) = program::memberd() else {
             return Err(Failure::new(
                 Exit::Failed,
-                "there is no memberd beside memberctl, in /usr/sbin or in PATH: install it",
+                "found no memberd beside memberctl, in /usr/sbin or in PATH: install it",
             ));
         };
         match Command::new(&program).arg("--check").arg("--config").arg(&self.file).status() {
             Ok(status) if status.success() => Ok(()),
-            Ok(_) => Err(Failure::Said),
+            Ok(_) => Err(Failure::Reported),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
                 format!("cannot start {}: {error}: install it again", program.display()),

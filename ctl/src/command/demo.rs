@@ -1,5 +1,5 @@
-//! `memberctl demo [--quick]`: a fleet on this machine, a crash, and how long it took the members
-//! to notice. All figures are measured while it runs.
+//! `memberctl demo [--quick]`: starts a fleet on this machine, crashes a member, and measures how
+//! long the others take to notice. All figures are measured while it runs.
 
 mod fleet;
 mod interrupt;
@@ -15,35 +15,36 @@ use self::fleet::Fleet;
 use self::interrupt::Interrupt;
 use self::watch::Watch;
 use super::{grep, list};
+use crate::arguments;
 use crate::connection::{Daemon, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Style};
 use crate::{format, members, program};
 
-/// How long every list may take to have a change. The promise is 6 s.
+/// How long a change may take to reach every list. The promise is 6 s.
 const CHANGE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long the fleet lives before the crash.
+/// How long the fleet runs before the crash.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// Shows a fleet.
+/// Shows a fleet at work.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// End at once after the last scene instead of leaving the fleet running
+    /// Exit after the last scene instead of leaving the fleet running
     #[arg(long)]
     quick: bool,
 
-    /// How many members
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = format::number(2..=50_u8))]
+    /// The number of members
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = arguments::number(2..=50_u8))]
     members: u8,
 
-    /// The daemon's program; without it, the one beside memberctl, in /usr/sbin or in PATH
+    /// The program memberd; without it, the one beside memberctl, in /usr/sbin or in PATH
     #[arg(long, value_name = "PATH")]
     memberd: Option<PathBuf>,
 }
 
 impl Demo {
-    /// Plays the scenes. The fleet is gone afterwards, however it ends.
+    /// Plays the scenes. Afterwards the fleet is gone, whatever the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let interrupt = Interrupt::hold_back()?;
         let fleet = Fleet::prepare(self.program()?, self.members)?;
@@ -62,15 +63,15 @@ impl Demo {
         program::memberd().ok_or_else(|| {
             Failure::new(
                 Exit::Failed,
-                "there is no memberd beside memberctl, in /usr/sbin or in PATH: give it with \
+                "found no memberd beside memberctl, in /usr/sbin or in PATH: give it with \
                 --memberd PATH",
             )
         })
     }
 }
 
-/// What the scenes play with. The fleet comes first, so that it is gone before the signals are let
-/// go.
+/// What the scenes use. The fleet is the first field, so that it is dropped before signals are no
+/// longer blocked.
 struct Stage {
     fleet: Fleet,
     interrupt: Interrupt,
@@ -79,7 +80,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Starts the daemons and has them join.
+    /// Starts the daemons, and lets them join.
     fn gather(&mut self) -> Result<(), Failure> {
         let size = self.fleet.members.len();
         let place = self.fleet.directory.display().to_string();
@@ -103,14 +104,14 @@ impl Stage {
         let complete = begun.elapsed();
         self.output.line(&format!(
             "Started in {}, joined one after the other in {}, in every list after {}.",
-            in_words(started),
-            in_words(joined),
-            in_words(complete)
+            elapsed(started),
+            elapsed(joined),
+            elapsed(complete)
         ))
     }
 
     fn look(&mut self) -> Result<(), Failure> {
-        self.title("The list, as vm1 has it")?;
+        self.title("The list of vm1")?;
         self.command("vm1", "list")?;
         list::List::plain(false).run(&self.daemon(0)?)?;
         self.breathe()
@@ -128,17 +129,16 @@ impl Stage {
     fn grep(&mut self, arguments: &[&str]) -> Result<(), Failure> {
         let begun = Instant::now();
         grep::run_line(&self.daemon(0)?, arguments)?;
-        let line = format!("({})", in_words(begun.elapsed()));
+        let line = format!("({})", elapsed(begun.elapsed()));
         self.output.line(&self.output.styled(Style::Dim, &line))
     }
 
-    /// Kills the member in the middle, shows when the others had it, and lets it come back.
+    /// Kills the member in the middle, shows when the others noticed, and starts it again.
     fn crash_and_return(&mut self) -> Result<(), Failure> {
         let index = self.fleet.members.len() / 2;
         let others = self.fleet.members.len() - 1;
         let watch = Watch::over(&self.fleet.members)?;
-        // What is to be shown is a crash in the midst of ordinary life, not in the first moments of
-        // it.
+        // The demo shows a crash during normal operation, and not during the start.
         self.interrupt.pause(SETTLING)?;
         let victim = self.fleet.members.get_mut(index).ok_or_else(out_of_place)?;
         let name = victim.name.clone();
@@ -171,7 +171,7 @@ impl Stage {
         list::List::plain(false).run(&self.daemon(0)?)
     }
 
-    /// Shows who had the change when, the first and the last with what is promised for them.
+    /// Prints when each member had the change, and compares the first and the last with the promise.
     fn arrivals(
         &mut self,
         seen: &[(String, Duration)],
@@ -181,26 +181,26 @@ impl Stage {
     ) -> Result<(), Failure> {
         for (member, after) in seen {
             self.output
-                .line(&format!("  {member:5} had it {standing} after {}", in_words(*after)))?;
+                .line(&format!("  {member:5} had it {standing} after {}", elapsed(*after)))?;
         }
         match (seen.first(), seen.last()) {
             (Some((_, first)), Some((_, last))) if seen.len() == others => {
                 let promise = promised.unwrap_or_default();
-                let within = |words: &str| {
-                    if words.is_empty() { String::new() } else { format!(" (promised: {words})") }
+                let within = |limit: &str| {
+                    if limit.is_empty() { String::new() } else { format!(" (promised: {limit})") }
                 };
                 let line = format!(
                     "In the first list after {}{}, in the last after {}{}.",
-                    in_words(*first),
+                    elapsed(*first),
                     within(promise.0),
-                    in_words(*last),
+                    elapsed(*last),
                     within(promise.1)
                 );
                 self.output.line(&self.output.styled(Style::Green, &line))
             }
             _ => {
                 let seen = format::count(seen.len() as u64, "member");
-                let limit = in_words(CHANGE_LIMIT);
+                let limit = elapsed(CHANGE_LIMIT);
                 let message = format!(
                     "{seen} of {others} had it {standing} within {limit}: run the demo again on a \
                     less busy machine"
@@ -210,14 +210,14 @@ impl Stage {
         }
     }
 
-    /// Says what to try, and waits for Ctrl-C, unless it has to be quick.
+    /// Prints what to try, and waits for Ctrl-C, unless `--quick` was given.
     fn close(mut self) -> Result<(), Failure> {
         if self.quick {
             return Ok(());
         }
         let own = std::env::current_exe()
             .map_or_else(|_| "memberctl".to_owned(), |path| path.display().to_string());
-        self.title("The fleet goes on; try it from another terminal")?;
+        self.title("The fleet keeps running; try it from another terminal")?;
         for (index, rest) in [
             (0, "list"),
             (1, "status"),
@@ -232,28 +232,28 @@ impl Stage {
             self.output.line(&format!("  {own} --socket {} {rest}", socket.display()))?;
         }
         self.output
-            .line(&self.output.styled(Style::Bold, "Ctrl-C ends it and removes all its files."))?;
+            .line(&self.output.styled(Style::Bold, "Ctrl-C stops it and removes all its files."))?;
         self.interrupt.wait();
         drop(self.fleet);
         self.output.line("All members are stopped and all files removed.")
     }
 
-    /// Waits until every member lists so many.
+    /// Waits until every member's list has this many members.
     fn everyone_lists(&self, size: usize) -> Result<(), Failure> {
         let begun = Instant::now();
         for member in &self.fleet.members {
-            // One that a busy machine has kept from running may be on its way back into the group.
+            // On a busy machine a member may have been declared failed, and be rejoining.
             while !matches!(members::fetch(&member.daemon(), false), Ok(list) if list.len() == size)
             {
                 if begun.elapsed() > CHANGE_LIMIT {
-                    let words = format!(
+                    let problem = format!(
                         "{} does not list all after {}",
                         member.name,
-                        in_words(CHANGE_LIMIT)
+                        elapsed(CHANGE_LIMIT)
                     );
                     return Err(Failure::new(
                         Exit::Failed,
-                        format!("{words}: run the demo again on a less busy machine"),
+                        format!("{problem}: run the demo again on a less busy machine"),
                     ));
                 }
                 self.interrupt.pause(Duration::from_millis(2))?;
@@ -271,18 +271,18 @@ impl Stage {
         self.output.line(&format!("\n{title}"))
     }
 
-    /// Shows what would be typed on a member's machine.
+    /// Prints what a user would type on a member's machine.
     fn command(&mut self, member: &str, rest: &str) -> Result<(), Failure> {
         let prompt = self.output.styled(Style::Dim, &format!("{member}$"));
         self.output.line(&format!("{prompt} memberctl {rest}"))
     }
 
-    /// Gives the reader a moment.
+    /// Gives the reader time.
     fn breathe(&self) -> Result<(), Failure> {
         self.interrupt.pause(if self.quick { Duration::ZERO } else { Duration::from_millis(1500) })
     }
 }
 
-fn in_words(time: Duration) -> String {
+fn elapsed(time: Duration) -> String {
     format::duration(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

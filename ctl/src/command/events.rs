@@ -1,4 +1,4 @@
-//! `memberctl events`: membership changes as they happen, some of the past first.
+//! `memberctl events`: prints membership changes as they happen, or runs a command for each.
 
 mod exec;
 
@@ -9,63 +9,59 @@ use jiff::Zoned;
 use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus};
 
 use self::exec::Runner;
-use crate::changes::{self, Changes, Resumption, Told};
+use crate::arguments;
+use crate::changes::{self, Changes, Resumption, Update};
 use crate::connection::{Daemon, Patience};
 use crate::exit::{Exit, Failure, complain};
 use crate::format;
 use crate::moment::{moment, past_moment};
 use crate::output::{ColorChoice, Output, Style};
 
-/// How many changes of the past are shown to a person who does not say since when.
+/// How many changes of the past are printed without `--since`.
 const SHOWN: u64 = 10;
 
-/// How long the command of `--exec` may be allowed to take.
+/// The time limits that the command of `--exec` may have.
 const EXEC_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
-/// How often a lost daemon is tried again for `--exec`.
+/// The pause between two attempts to reach a lost daemon for `--exec`.
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
-/// Follows membership changes.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Without --since, the last ten changes come first; with --json or --exec, none of \
-    the past; with --until, all of it. \
-memberd remembers the last 1024 since it started. If changes that belong to the answer are not \
-known any more, that is said where \
-they would be. What changes while this machine is out of the group is not told.
+/// What stands below the help.
+const DETAILS: &str = "\
+Without --since the last ten changes come first; with --json or --exec none of the past; with \
+--until all of it. memberd remembers the last 1024 changes since it started. A gap in the changes \
+is reported where it is. Changes that happen while this machine is out of the group are not known.
 
-A time of --since and --until is how long ago (ms, s, m, h, d, w, as 1h30m), now, today, \
-yesterday, 14:00 (of --since the last such), 2026-11-21, \
-2026-11-21 14:00, 2026-11-21T14:00:00Z or seconds since 1970 (@1763688033).
+A time of --since and --until is a duration before now (ms, s, m, h, d, w, such as 1h30m), now, \
+today, yesterday, 14:00 (for --since the last one), 2026-11-21, 2026-11-21 14:00, \
+2026-11-21T14:00:00Z or seconds since 1970 (@1763688033).
 
 An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), \
-status (alive, failed or \
-left; not with tagged, which says how the member's tags are now) and member, as list --json has \
-it. One that has missed \
-instead says that changes are missing: those before until, and how many they were where that is \
-known.
+status (alive, failed or left) and member, as list --json has it. An object with event tagged has \
+no status; it has the member's new tags. An object with missed reports a gap: the changes before \
+until are missing, and count is their number, if that is known.
 
-CMD is run by /bin/sh, once for each change, one at a time. It finds MEMBERD_EVENT (joined, \
-failed, left or tagged; gap if \
-some were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION, \
-MEMBERD_TIME, for a \
-failure MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS, and for each tag one as MEMBERD_TAG_ROLE in its \
-environment, and the \
-object of --json on standard input. With --exec, a daemon that goes away is waited for.
+/bin/sh runs CMD once for each change, one at a time. Its environment has MEMBERD_EVENT (joined, \
+failed, left or tagged; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, \
+MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has MEMBERD_NOTICED_BY and \
+MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The object of --json is on \
+standard input. With --exec, memberctl waits for a daemon that goes away to come back.
 
 Examples:
   memberctl events --since 1h               all of the last hour, then what happens
   memberctl events --since 1h --until now   all of the last hour, and no more
   memberctl events --since 2026-11-21T01:20:00Z --json
-  memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'"
-)]
+  memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'";
+
+/// Follows membership changes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DETAILS)]
 pub(crate) struct Events {
-    /// Begin with what is remembered since then: 10m, 2h, today, 14:00 and more, see below
+    /// Start with the remembered changes since this time: 10m, 2h, today, 14:00 and more, see below
     #[arg(long, value_name = "WHEN", value_parser = parse_past_moment)]
     since: Option<u64>,
 
-    /// End with what was before then: now, for the past alone, or another time as with --since; one
-    /// to come is waited for
+    /// Print only changes before this time, as in --since, or now; a time to come is waited for
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     until: Option<u64>,
 
@@ -77,8 +73,9 @@ pub(crate) struct Events {
     #[arg(long, value_name = "CMD", conflicts_with = "json")]
     exec: Option<String>,
 
-    /// How long the command may take before it is killed: seconds, or with a unit, up to 1h
-    #[arg(long, value_name = "TIME", default_value = "30s", requires = "exec", value_parser = parse_limit)]
+    /// How long the command may run before it is killed: seconds, or with a unit, up to 1h
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    #[arg(requires = "exec", value_parser = parse_limit)]
     exec_timeout: Duration,
 
     #[command(flatten)]
@@ -86,8 +83,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Tells each change as it happens, until the moment that is asked for, or until the daemon or
-    /// the reader goes away.
+    /// Reports each change as it happens, until the given moment, or until the daemon or the reader
+    /// goes away.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
@@ -112,27 +109,24 @@ impl Events {
     }
 
     fn ask(&self, from: EventsFrom, daemon: &Daemon) -> Result<Changes, Failure> {
-        match self.until {
-            Some(until) => Changes::until(daemon, from, until, Patience::Endless),
-            None => Changes::follow(daemon, from, Patience::Endless),
-        }
+        Changes::follow(daemon, from, self.until, Patience::Endless)
     }
 
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut changes = self.ask(self.from(), daemon)?;
         let mut output = Output::with(self.color);
-        while let Some(told) = changes.next_while_read()? {
-            match told {
-                told if self.json => output.text(&told.json()?)?,
-                Told::Event(event) => {
+        while let Some(update) = changes.next_while_read()? {
+            match update {
+                update if self.json => output.text(&update.json()?)?,
+                Update::Event(event) => {
                     let line = line(&output, &event);
                     output.line(&line)?;
                 }
-                Told::Missed(missed) => {
+                Update::Missed(missed) => {
                     let line = format!(
                         "{}  {}",
                         format::timestamp(missed.until),
-                        changes::missed_in_words(&missed)
+                        changes::describe_gap(&missed)
                     );
                     let line = output.styled(Style::Yellow, &line);
                     output.line(&line)?;
@@ -142,15 +136,15 @@ impl Events {
         Ok(())
     }
 
-    /// Hands each change to the command. A daemon that went away is waited for, and asked for what
-    /// happened since.
+    /// Runs the command for each change. After the daemon was lost, this waits for it, and asks for
+    /// the changes since then.
     fn run_commands(&self, command: &str, daemon: &Daemon) -> Result<(), Failure> {
         let mut runner = Runner::start(command.to_owned(), self.exec_timeout);
         let mut resumption = Resumption::new(self.from());
         let mut changes = self.ask(resumption.from(), daemon)?;
         loop {
             match changes.next() {
-                Ok(Some(told)) if resumption.is_new(&told) => runner.hand(told)?,
+                Ok(Some(update)) if resumption.is_new(&update) => runner.hand(update)?,
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
                 Err(failure) if failure.exit() == Exit::Unreachable => {
@@ -162,7 +156,7 @@ impl Events {
         }
     }
 
-    /// Tries until the daemon is back; says once that it is away.
+    /// Reports that the daemon is lost, and tries until it is back.
     fn ask_again(
         &self,
         from: EventsFrom,
@@ -180,20 +174,20 @@ impl Events {
     }
 }
 
-/// A command's time limit.
+/// A time limit for the command.
 fn parse_limit(text: &str) -> Result<Duration, String> {
-    match format::span(text)? {
+    match arguments::duration(text)? {
         limit if EXEC_LIMITS.contains(&limit) => Ok(limit),
         _ => Err("from 1s to 1h".to_owned()),
     }
 }
 
-/// A moment, in milliseconds since the Unix epoch; one before it counts as its begin.
+/// A moment, in milliseconds since the Unix epoch. A moment before the epoch counts as the epoch.
 fn parse_moment(text: &str) -> Result<u64, String> {
     moment(text, &Zoned::now()).map(since_1970)
 }
 
-/// The same of one that is past.
+/// As [`parse_moment`], but a moment of the past.
 fn parse_past_moment(text: &str) -> Result<u64, String> {
     past_moment(text, &Zoned::now()).map(since_1970)
 }

@@ -1,4 +1,4 @@
-//! `memberctl grep [OPTIONS] PATTERN [FILE...]`.
+//! `memberctl grep [OPTIONS] PATTERN [FILE...]`: sends the request, and prints the replies.
 
 mod colors;
 pub(crate) mod completion;
@@ -32,92 +32,96 @@ use progress::Progress;
 use tally::Tally;
 
 const HELP: &str = "\
-Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over what each
-member offers: machine.i.log and what its configuration lists; without any, all
-of it. Ctrl-C stops the search on every member.
+Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over the files
+that each member offers: machine.i.log, and what its settings list. Without a
+FILE, all of them are searched. Ctrl-C stops the search on every member.
 
 Patterns:
-  -G, --basic-regexp        PATTERN is a basic regular expression (as without)
+  -G, --basic-regexp        PATTERN is a basic regular expression (default)
   -E, --extended-regexp     PATTERN is an extended regular expression
-  -F, --fixed-strings       PATTERN is a plain string
+  -F, --fixed-strings       PATTERN is a string
   -P, --perl-regexp         PATTERN is a Perl regular expression; only one
-  -e, --regexp=PATTERN      search for PATTERN, also several
-  -f, --file=FILE           take patterns, one a line, from FILE on this machine
-  -i, -y, --ignore-case     take upper and lower case for the same
-      --no-ignore-case      do not (as without)
-  -v, --invert-match        select the lines that do not match
-  -w, --word-regexp         match whole words only
-  -x, --line-regexp         match whole lines only
-  -z, --null-data           lines end with a NUL byte, not with a newline
+  -e, --regexp=PATTERN      use PATTERN for matching; can be given several times
+  -f, --file=FILE           take patterns from FILE on this machine, one a line
+  -i, -y, --ignore-case     ignore case distinctions in patterns and data
+      --no-ignore-case      do not ignore case distinctions (default)
+  -v, --invert-match        select non-matching lines
+  -w, --word-regexp         match only whole words
+  -x, --line-regexp         match only whole lines
+  -z, --null-data           a data line ends in 0 byte, not newline
 
 Files:
-  -a, --text                take files that are not text for text
-  -I                        they do not match
-      --binary-files=TYPE   binary (say that they match), text, or without-match
-      --include=GLOB        of the files, only those with such a base name
-      --exclude=GLOB        none with such a base name
-      --exclude-from=FILE   take such globs, one a line, from FILE
-  -s, --no-messages         no messages about files that cannot be read
-  -m, --max-count=NUM       stop after NUM selected lines, for each file
+  -a, --text                equivalent to --binary-files=text
+  -I                        equivalent to --binary-files=without-match
+      --binary-files=TYPE   assume that binary files are TYPE;
+                            TYPE is binary, text, or without-match
+      --include=GLOB        search only files whose base name matches GLOB
+      --exclude=GLOB        skip files whose base name matches GLOB
+      --exclude-from=FILE   skip files that match any glob from FILE
+  -s, --no-messages         suppress error messages about files
+  -m, --max-count=NUM       stop after NUM selected lines in each file
 
 Output:
-  -c, --count               print how many lines were selected, for each file
-  -l, --files-with-matches  print the names of files with a selected line
-  -L, --files-without-match print the names of files without one
-  -o, --only-matching       print the matching parts of lines only
-  -q, --quiet, --silent     print nothing; the first match ends the search
-  -n, --line-number         print line numbers
-  -b, --byte-offset         print where the line begins in the file, in bytes
-  -h, --no-filename         print lines without NAME:FILE:
-  -H, --with-filename       print them with it (as without)
-  -T, --initial-tab         align the text with a tab
-  -Z, --null                print a NUL byte after NAME:FILE
-  -A, --after-context=NUM   print NUM lines after a match too
-  -B, --before-context=NUM  print NUM lines before a match too
-  -C, -NUM, --context=NUM   print NUM lines on both sides
-      --group-separator=SEP print SEP, not --, between groups of such lines
-      --no-group-separator  print nothing between them
-      --color[=WHEN]        mark the matches as GREP_COLORS says: always, never,
-                            or auto (on a terminal, unless NO_COLOR is set)
-      --line-buffered       print lines as they come (as without)
-  -U, --binary              leave carriage returns alone (as without)
+  -c, --count               print only a count of selected lines per file
+  -l, --files-with-matches  print only names of files with selected lines
+  -L, --files-without-match print only names of files with no selected lines
+  -o, --only-matching       show only nonempty parts of lines that match
+  -q, --quiet, --silent     suppress all normal output; stop at the first match
+  -n, --line-number         print line number with output lines
+  -b, --byte-offset         print the byte offset with output lines
+  -h, --no-filename         suppress the prefix NAME:FILE: on output
+  -H, --with-filename       print NAME:FILE: with output lines (default)
+  -T, --initial-tab         make tabs line up
+  -Z, --null                print 0 byte after NAME:FILE
+  -A, --after-context=NUM   print NUM lines of trailing context
+  -B, --before-context=NUM  print NUM lines of leading context
+  -C, -NUM, --context=NUM   print NUM lines of output context
+      --group-separator=SEP print SEP, not --, between groups with context
+      --no-group-separator  do not print a separator between such groups
+      --color[=WHEN]        highlight the matching strings as GREP_COLORS says;
+                            WHEN is always, never, or auto (on a terminal,
+                            unless NO_COLOR is set)
+      --line-buffered       flush output on every line (default)
+  -U, --binary              do not strip CR characters at EOL (default)
 
-Over a fleet:
-      --on=GLOB[,GLOB]...   ask only the members of such names
-      --not-on=GLOB[,...]   ask none of such names
-      --tag=KEY[=VALUE]     ask only those with this tag; of several, with all
-      --rotated             with each file also what was rotated away from it
-      --since=T, --until=T  only lines of that time: 10m, 2h, 1w, yesterday,
-                            14:00 (of --since the last such), 2026-11-21 14:00,
-                            @1763688033, or as in RFC 3339
-      --merge               print all members' lines in the order of time
+Members and time:
+      --on=GLOB[,GLOB]...   ask only members whose name matches
+      --not-on=GLOB[,...]   do not ask members whose name matches
+      --tag=KEY[=VALUE]     ask only members with this tag; of several, with all
+      --rotated             also search the rotated files of each file
+      --since=T, --until=T  search only lines of that time: 10m, 2h, 1w,
+                            yesterday, 14:00 (for --since the last one),
+                            2026-11-21 14:00, @1763688033, or RFC 3339
+      --merge               print the lines of all members in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
-      --journal             search the journal, not files
-  -u, --unit=UNIT           of the journal, only this unit; also several
-  -p, --priority=PRIORITY   of the journal, only this and what is more severe,
-                            as journalctl has them
-      --count-by=WHAT       one count for each member, or for each file over all
-      --total               with -c, a last line with the sum
-      --json                one JSON object a line, the last with the totals
-      --stats               what was searched, and how long it took, on stderr
-      --help                print this help
-  -V, --version             print the version
+      --journal             search the journal instead of files
+  -u, --unit=UNIT           search only this unit of the journal;
+                            can be given several times
+  -p, --priority=PRIORITY   search only this priority of the journal and higher
+                            ones, as journalctl does
+      --count-by=WHAT       print one count per member, or per file over all
+      --total               with -c, print the sum as a last line
+      --json                print one JSON object a line, the last with totals
+      --stats               print on standard error what was searched, and how
+                            long it took
+      --help                display this help text and exit
+  -V, --version             display version information and exit
 
-Bytes are characters as LC_ALL, LC_CTYPE and LANG say: UTF-8, or in the C
-locale each byte is one. On a terminal, spaces after the colon of shorter names
-of members align what follows; not in a pipe, nor with -h, -Z or --json.
+LC_ALL, LC_CTYPE and LANG say what a character is: UTF-8, or in the C locale one
+byte. On a terminal, spaces after shorter members' names align what follows.
+Pipes, -h, -Z and --json get no such spaces.
 
-Exit status: 0 a line matched, 1 none did, 2 an error (bad pattern, a file that
-cannot be read, memberd not reachable), 3 no such error but a member did not
-answer. One that is known to have failed is named, and changes no status, unless
-nobody else was to be asked.";
+Exit status: 0 a line matched, 1 none did, 2 an error occurred (bad pattern, a
+file that cannot be read, memberd not reachable), 3 a member did not answer, and
+no error occurred. A member that is known to have failed is named. It changes
+the status only if no other member was to be asked.";
 
 /// Searches the logs of all members.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "memberctl grep [OPTION]... PATTERN [FILE]...", after_help = HELP)]
 pub(crate) struct Grep {
-    /// Options, patterns and files, as grep has them.
+    /// Options, patterns and files, as grep takes them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     arguments: Vec<OsString>,
 }
@@ -128,22 +132,22 @@ pub(crate) struct Grep {
 enum Status {
     /// A line matched.
     Matched = 0,
-    /// None did.
+    /// No line matched.
     Unmatched = 1,
-    /// The search went wrong, if only in one file.
+    /// The search failed, perhaps in one file only.
     Trouble = 2,
     /// A member did not answer.
     Lost = 3,
 }
 
 impl Grep {
-    /// Searches, says on standard error what failed, and returns grep's exit status.
+    /// Searches, prints on standard error what failed, and returns grep's exit status.
     pub(super) fn run(&self, daemon: &Daemon) -> ExitCode {
         let status = self.command(daemon).unwrap_or_else(|failure| {
             failure.report();
             match failure {
                 Failure::OutputClosed => Status::Matched,
-                Failure::NotInGroup | Failure::Said | Failure::Stated { .. } => Status::Trouble,
+                Failure::NotInGroup | Failure::Reported | Failure::Stated { .. } => Status::Trouble,
             }
         });
         ExitCode::from(status as u8)
@@ -166,7 +170,7 @@ impl Grep {
     }
 }
 
-/// Searches as this command line asks, whatever comes of it: the demo's scene.
+/// Searches as this command line asks, and ignores the status. The demo uses this.
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     match parse(&arguments)? {
@@ -180,8 +184,8 @@ fn parse(arguments: &[OsString]) -> Result<options::Command, Failure> {
     options::parse(arguments, &surroundings).map_err(|wrong| Failure::usage(wrong.to_string()))
 }
 
-/// Clap takes a `--` right after the word `grep` for its own; grep's meaning needs it back. The
-/// argument before ours is then not the word `grep` but the lost one.
+/// Clap swallows a `--` right after the word `grep`, which grep needs. If it did, then the
+/// argument before ours is not the word `grep` but the lost `--`.
 fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
     let line: Vec<OsString> = std::env::args_os().collect();
     let before = line.len().checked_sub(arguments.len() + 1);
@@ -191,7 +195,7 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Asks the daemon, and passes on what the members say as it comes.
+/// Asks the daemon, and prints what the members send as it arrives.
 fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Status, Failure> {
     let quiet = request.printing.what == GrepPrint::Nothing;
     let json = request.printing.json;
@@ -199,7 +203,7 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
     let mut tally = Tally::new(request.files.globs.clone());
     let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
     loop {
-        // Who asks for no output does not mind when nobody reads it.
+        // A client that prints nothing need not watch whether somebody reads.
         let reply = match connection.found(!quiet)? {
             Found::Lines(lines) => {
                 screen.output(lines)?;
@@ -236,7 +240,7 @@ fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Stat
     Ok(tally.status(quiet))
 }
 
-/// Standard output and standard error, as one on a terminal.
+/// Standard output and standard error, which share a terminal.
 struct Screen {
     printer: Printer,
     counts: Option<Counts>,
@@ -278,7 +282,7 @@ impl Screen {
         self.progress.show(asked, answered, bytes);
     }
 
-    /// Prints what is known only at the end.
+    /// Prints the counts, which are known only at the end.
     fn end(&mut self, tally: &Tally) -> Result<(), Failure> {
         self.progress.clear();
         match &self.counts {

@@ -1,4 +1,4 @@
-//! `memberctl list`: who is in the group, for people and for other programs.
+//! `memberctl list`: prints the members for people and for other programs.
 
 mod ansible;
 mod csv;
@@ -15,39 +15,39 @@ use clap::ValueEnum;
 use memberd_control::message::MemberRecord;
 
 use self::select::{Chosen, Selection};
+use crate::arguments;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::output::{ColorChoice, Output, Style};
 
-/// How often `--watch` looks.
+/// The pause between two fetches of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// Shows the list.
-#[derive(Debug, Default, clap::Args)]
-#[command(
-    after_help = "SINCE, and since in json and csv, is when this machine's daemon learned that the \
-    member stands so: of those that were \
-members before this machine was, when it joined. So it differs from one machine to another. When \
-the member itself joined is in its \
-incarnation, by its own clock.
+/// What stands below the help.
+const DETAILS: &str = "\
+SINCE, and since in json and csv, is when this machine's daemon learned of the member's status. It \
+differs from one machine to another. For members that were there before this machine, it is when \
+this machine joined. The incarnation says when the member itself joined, by its own clock.
 
 An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, \
-failed or left), incarnation and since \
-(both in milliseconds since 1970), this_machine (true or false), for a failed member evidence \
-(accuser, who noticed it, and silent_for, \
-how many milliseconds before that it was last heard), and tags if it has any.
+failed or left), incarnation and since (both in milliseconds since 1970) and this_machine (true or \
+false). A failed member has evidence: accuser is who noticed the failure, and silent_for is how \
+many milliseconds before that the member was last heard. tags is there if the member has any.
 
-Exit status 1 when no member is as wanted; json, csv, hosts, ansible and prometheus-sd are then \
-valid and empty.
+Exit status 1 if no member matches. Then json, csv, hosts, ansible and prometheus-sd are valid and \
+empty.
 
 Examples:
   memberctl list --all --sort since         the newest changes last
   memberctl list --format hosts             a block for /etc/hosts
-  memberctl list --tag role=web --tag zone  those of that role whose zone is set
+  memberctl list --tag role=web --tag zone  members of that role whose zone is set
   memberctl list --format names | xargs -I{} ssh {} uptime
-  memberctl list --tag role=web --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json"
-)]
+  memberctl list --tag role=web --format prometheus-sd --port 9100 > /etc/prometheus/fleet.json";
+
+/// Shows the list.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = DETAILS)]
 pub(crate) struct List {
     #[command(flatten)]
     selection: Selection,
@@ -56,19 +56,19 @@ pub(crate) struct List {
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
-    /// In which form
+    /// The format of the list
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     format: Format,
 
-    /// Show in the table what each says of itself, in the place of since when
+    /// Show each member's tags in the table instead of SINCE
     #[arg(long, conflicts_with_all = ["json", "format"])]
     tags: bool,
 
     /// The port of the targets of --format prometheus-sd [default: 9946]
-    #[arg(long, value_name = "PORT", value_parser = format::number(1..=u16::MAX))]
+    #[arg(long, value_name = "PORT", value_parser = arguments::number(1..=u16::MAX))]
     port: Option<u16>,
 
-    /// Go on and show the list anew: on a terminal every second, else whenever it has changed
+    /// Keep showing the list: on a terminal every second, else whenever it has changed
     #[arg(long)]
     watch: bool,
 
@@ -76,7 +76,7 @@ pub(crate) struct List {
     color: ColorChoice,
 }
 
-/// The forms of the list. One file each.
+/// The formats of the list. Each has its own file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// An aligned table for people
@@ -86,7 +86,7 @@ enum Format {
     Json,
     /// Comma-separated values with a header (RFC 4180)
     Csv,
-    /// A name a line
+    /// One name a line
     Names,
     /// A block for /etc/hosts
     Hosts,
@@ -97,8 +97,7 @@ enum Format {
 }
 
 impl Format {
-    /// Whether it is for a program that reads it whole, and wants one of nobody to be as valid as
-    /// any.
+    /// Whether a program reads it as a whole. A list of nobody is then printed as a valid document.
     fn is_a_document(self) -> bool {
         !matches!(self, Format::Table | Format::Names)
     }
@@ -110,11 +109,12 @@ impl List {
         List { selection: Selection::of(all), ..List::default() }
     }
 
-    /// Prints the list; nothing of it when it did not come whole. One of nobody is a failure.
+    /// Prints the list. Nothing is printed unless the list is complete. A list of nobody is a
+    /// failure.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         if self.port.is_some() && self.format() != Format::PrometheusSd {
             return Err(Failure::usage(
-                "--port is of use with --format prometheus-sd only: try memberctl list --help",
+                "--port needs --format prometheus-sd: try memberctl list --help",
             ));
         }
         let mut output = Output::with(self.color);
@@ -135,12 +135,12 @@ impl List {
         Err(nobody)
     }
 
-    /// Whether it is a table on a terminal.
+    /// Whether the output is a table on a terminal.
     fn for_people(&self, output: &Output) -> bool {
         self.format() == Format::Table && output.is_terminal()
     }
 
-    /// The members, and for people how many are not shown.
+    /// The list as printed. On a terminal it says how many members are not shown.
     fn shown(&self, chosen: &Chosen, output: &Output) -> Result<String, Failure> {
         let mut text = self.render(&chosen.members, output)?;
         if let Some(words) = self.selection.not_shown(chosen).filter(|_| self.for_people(output)) {
@@ -168,7 +168,7 @@ impl List {
         }
     }
 
-    /// Shows the list again and again, until the daemon or the reader goes away.
+    /// Prints the list again and again, until the daemon or the reader goes away.
     fn follow(&self, daemon: &Daemon, output: &mut Output) -> Result<(), Failure> {
         let mut shown = None;
         loop {

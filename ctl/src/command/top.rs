@@ -1,4 +1,4 @@
-//! `memberctl top`: the group on one screen, live.
+//! `memberctl top`: shows the group on one screen, live or once.
 
 mod draw;
 mod feed;
@@ -26,25 +26,25 @@ use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 use crate::output::{ColorChoice, Output};
 
-/// Between the two looks of `--once`, since rates take two.
+/// The pause between the two reports of `--once`, from which rates are computed.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Shows the group, live.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Keys: arrows, or h j k l, select a member; / greps all members' logs, as \
-    memberctl grep does; Esc ends that; q quits.
+#[command(after_help = "Keys: arrows, or h j k l, select a member; / searches all members' logs, \
+    as memberctl grep does; Esc ends the search; q quits.
 
-The ring shows who watches the member that is selected: those marked #.")]
+On the ring, members marked # watch the selected member.")]
 pub(crate) struct Top {
-    /// Print one screen as text, and end
+    /// Print one screen as text, and exit
     #[arg(long)]
     once: bool,
 
-    /// How large the screen of --once is
+    /// The size of the screen of --once
     #[arg(long, value_name = "COLUMNSxROWS", default_value = "80x24", requires = "once")]
     size: Size,
 
-    /// The member to select; without it, this machine
+    /// The member to select; without this option, this machine
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname)]
     member: Option<String>,
 
@@ -52,7 +52,7 @@ pub(crate) struct Top {
     color: ColorChoice,
 }
 
-/// Of a screen.
+/// The size of a screen, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size {
     columns: u16,
@@ -74,7 +74,7 @@ impl FromStr for Size {
 }
 
 impl Top {
-    /// Shows the group until the user has seen enough.
+    /// Shows the group until the user quits.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         if self.once {
             return self.print(daemon);
@@ -84,7 +84,7 @@ impl Top {
                 "top needs a terminal: try memberctl top --once, or memberctl list --watch",
             ));
         }
-        // A daemon that is not there is said in a line, not on a screen.
+        // If the daemon cannot be reached, that is one line on standard error, and no screen.
         let first = self.look(daemon)?;
         let signals = feed::hold_back_signals()?;
         let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
@@ -98,7 +98,7 @@ impl Top {
         shown.and(restored)
     }
 
-    /// The first look, in which the member to select has to be.
+    /// The first snapshot, which must contain the member to select.
     fn look(&self, daemon: &Daemon) -> Result<feed::Snapshot, Failure> {
         let snapshot = feed::look(daemon)?;
         let members = snapshot.group.iter().flat_map(|group| &group.members);
@@ -133,7 +133,7 @@ impl Top {
                 Action::Quit => return Ok(()),
                 Action::EndSearch => search = None,
                 Action::Search(line) => {
-                    // The former one is ended before the next begins.
+                    // The last search ends before the next one begins.
                     drop(search.take());
                     search = view.searching(Search::start(daemon, &line, feed.sender()));
                 }
@@ -144,8 +144,8 @@ impl Top {
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut view = View::new(self.member.clone());
         view.take(Input::Snapshot(Box::new(self.look(daemon)?)));
-        for told in feed::past(daemon)? {
-            view.take(Input::Told(told));
+        for update in feed::past(daemon)? {
+            view.take(Input::Update(update));
         }
         std::thread::sleep(BETWEEN_LOOKS);
         view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
@@ -159,7 +159,7 @@ impl Top {
     }
 }
 
-/// The characters of a screen, without the spaces at the lines' ends.
+/// The characters of a screen, without spaces at the ends of lines.
 fn as_text(buffer: &Buffer) -> String {
     let width = usize::from(buffer.area.width).max(1);
     let lines = buffer.content.chunks(width).map(|cells| {

@@ -1,5 +1,5 @@
-//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: for scripts and
-//! rollouts.
+//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: waits until the
+//! list is so, for scripts and rollouts.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,54 +7,55 @@ use std::time::{Duration, Instant};
 use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
 
+use crate::arguments;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::members;
 
-/// How long to wait unless the user says.
+/// How long to wait unless the user chose a time.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 
-/// More members than this are not waited for.
+/// The largest number of members to wait for.
 const MOST: u64 = 1_000_000;
 
-/// The pause between two looks at the list.
+/// The pause between two fetches of the list.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Waits until all that is asked for is so.
+/// Waits until the list has the given members.
 #[derive(Debug, clap::Args)]
 #[command(
     group(ArgGroup::new("what").required(true).multiple(true).args(["members", "name"])),
-    after_help = "A daemon that does not run yet, or is in no group yet, is waited for too. Exit \
-    status 124 when the time is over.
+    after_help = "wait also waits for a daemon that does not run yet, or is in no group yet. Exit \
+    status 124 if the time has passed.
 
 Examples:
-  memberctl wait --members 3 --timeout 30s      until three are up, no more and no less
-  memberctl wait --name vm4 --status failed     until that is known here"
+  memberctl wait --members 3 --timeout 30s      until exactly three are up
+  memberctl wait --name vm4 --status failed     until this machine knows that"
 )]
 pub(crate) struct Wait {
-    /// Exactly so many members are up
-    #[arg(long, value_name = "N", value_parser = format::number(0..=MOST))]
+    /// Wait until exactly this many members are up
+    #[arg(long, value_name = "N", value_parser = arguments::number(0..=MOST))]
     members: Option<u64>,
 
-    /// The member that --status is about; without --status, it is up
+    /// Wait until this member has the status of --status; without --status, until it is up
     #[arg(long, value_hint = ValueHint::Hostname)]
     name: Option<String>,
 
-    /// alive, failed or left
+    /// The status to wait for: alive, failed or left
     #[arg(long, requires = "name", value_parser = status)]
     status: Option<MemberStatus>,
 
-    /// How long to wait at most: seconds, or with a unit, as 500ms or 2m [default: 60s]
-    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = format::span)]
+    /// How long to wait: seconds, or a number with a unit, such as 500ms or 2m [default: 60s]
+    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = arguments::duration)]
     limit: Option<Duration>,
 }
 
 impl Wait {
-    /// Looks at the list again and again. What can never come about, such as no permission, is not
-    /// waited for.
+    /// Fetches the list again and again. It does not wait if that can never succeed, for example
+    /// without permission.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        // One that stands before the command means the same here.
+        // A --timeout before the command has the same meaning here.
         let limit = self.limit.or(daemon.timeout).unwrap_or(DEFAULT_LIMIT);
         let end = Instant::now() + limit;
         loop {
@@ -76,7 +77,7 @@ impl Wait {
         }
     }
 
-    /// What is not yet as it should be.
+    /// Describes what is still missing; none if nothing is.
     fn missing(&self, members: &[MemberRecord]) -> Option<String> {
         let alive =
             members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_so_many_members_are_up() {
+    fn counts_the_members_that_are_up() {
         let list = [member("vm1", 1, MemberStatus::Alive), member("vm2", 1, MemberStatus::Failed)];
         assert_eq!(wait(Some(1), None, None).missing(&list), None);
         assert_eq!(
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_members_newest_life_counts() {
+    fn the_newest_incarnation_of_a_member_counts() {
         let list = [member("vm1", 1, MemberStatus::Failed), member("vm1", 2, MemberStatus::Alive)];
         assert_eq!(wait(None, Some("vm1"), None).missing(&list), None);
         let missing = wait(None, Some("vm1"), Some(MemberStatus::Failed)).missing(&list);

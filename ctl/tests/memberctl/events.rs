@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use memberd_control::message::{
-    EventsFrom, MemberStatus, MissedRecord, RefusalKind, Reply, Request,
+    ChangeKinds, EventsFrom, Follow, MemberStatus, MissedRecord, RefusalKind, Reply, Request,
 };
 use serde_json::Value;
 
@@ -14,12 +14,16 @@ fn event(number: usize, status: MemberStatus) -> Reply {
     Reply::Event(records::event(number, status))
 }
 
+fn following(from: EventsFrom, kinds: ChangeKinds, until: Option<u64>) -> Request {
+    Request::Follow(Follow { from, kinds, until })
+}
+
 fn tagged(tags: &[(&str, &str)]) -> Reply {
     Reply::Event(records::tagged(4, tags))
 }
 
 #[test]
-fn each_change_is_a_line_and_a_daemon_that_goes_away_is_status_4() {
+fn each_change_is_a_line_and_a_lost_daemon_is_status_4() {
     let ended = Daemon::answering(vec![
         event(4, MemberStatus::Alive),
         event(4, MemberStatus::Failed),
@@ -52,7 +56,7 @@ fn json_is_an_object_a_line_with_a_schema() {
 }
 
 #[test]
-fn a_line_comes_at_once_and_a_reader_that_has_had_enough_ends_it_well() {
+fn a_line_comes_at_once_and_a_closed_reader_ends_it_well() {
     let daemon = Daemon::new(|client| {
         let request = client.greet();
         client.say(&event(4, MemberStatus::Alive));
@@ -75,7 +79,7 @@ fn a_line_comes_at_once_and_a_reader_that_has_had_enough_ends_it_well() {
 }
 
 #[test]
-fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
+fn people_get_some_of_the_past_and_programs_what_they_ask() {
     for (line, from) in [
         (&["events"][..], EventsFrom::Last(10)),
         (&["events", "--json"], EventsFrom::Last(0)),
@@ -88,7 +92,7 @@ fn a_person_sees_some_of_the_past_first_and_a_program_what_it_asks_for() {
     ] {
         let daemon = Daemon::refusing(RefusalKind::Failed, "no");
         daemon.run(line).failed(1, "no");
-        assert_eq!(daemon.request(), Request::Changes(from), "{line:?}");
+        assert_eq!(daemon.request(), following(from, ChangeKinds::All, None), "{line:?}");
     }
 }
 
@@ -109,7 +113,7 @@ fn who_wants_no_more_than_the_past_says_until_when() {
             (Some(0), "", 1),
             "{ended:?}"
         );
-        assert_eq!(daemon.request(), Request::ChangesUntil { from, until }, "{line:?}");
+        assert_eq!(daemon.request(), following(from, ChangeKinds::All, Some(until)), "{line:?}");
     }
     let daemon = Daemon::answering(vec![
         event(4, MemberStatus::Alive),
@@ -166,7 +170,8 @@ fn an_older_daemon_is_asked_for_what_it_knows() {
     let ended = daemon.run(&["events", "--since", "2025-11-21T01:20:33.123Z"]);
     ended.failed(4, "memberd went away");
     assert!(ended.stdout.contains("vm4 joined"), "{ended:?}");
-    assert_eq!(daemon.request(), Request::EventsFrom(EventsFrom::Since(1_763_688_033_123)));
+    let from = EventsFrom::Since(1_763_688_033_123);
+    assert_eq!(daemon.request(), following(from, ChangeKinds::Liveness, None));
     Daemon::in_turn(vec![refused(), refused()]).run(&["events"]).failed(2, "unknown variant");
 }
 
@@ -205,7 +210,7 @@ fn telling(mut replies: Vec<Reply>) -> Daemon {
 }
 
 #[test]
-fn exec_runs_the_command_for_each_change_with_all_there_is_to_know() {
+fn exec_runs_the_command_for_each_change_with_its_details() {
     let missed = Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count: None });
     let command = "echo \"$MEMBERD_EVENT $MEMBERD_NAME $MEMBERD_ADDRESS:$MEMBERD_PORT \
     $MEMBERD_NOTICED_BY $MEMBERD_SILENT_MS\"; cat";

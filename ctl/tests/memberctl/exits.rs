@@ -52,7 +52,7 @@ fn what_is_no_socket_is_not_taken_for_a_daemon_that_has_ended() {
     fs::write(&file, "").unwrap();
     for path in [directory.path(), &file] {
         let words = format!(
-            "memberctl: {} is no socket: give that of memberd with --socket\n",
+            "memberctl: {} is not a socket: give that of memberd with --socket\n",
             path.display()
         );
         run(memberctl().arg("--socket").arg(path).arg("list")).failed(4, &words);
@@ -178,7 +178,7 @@ fn another_protocol_version_names_both() {
 
 #[test]
 fn a_daemon_that_goes_away_is_noticed_at_any_point() {
-    let words = "memberd went away before it had answered";
+    let words = "memberd went away before it answered";
     Daemon::new(|_| None).run(&["join"]).failed(4, words);
     Daemon::answering(vec![]).run(&["join"]).failed(4, words);
     Daemon::answering(vec![]).run(&["status"]).failed(4, words);
@@ -226,11 +226,11 @@ fn an_answer_without_sense_is_an_error_and_no_crash() {
 fn the_answer_to_another_question_is_an_error() {
     for verb in [&["join"][..], &["leave"], &["list"], &["status"], &["events"]] {
         let reply = Reply::GrepMessage { member: "vm1".to_owned(), text: "x".to_owned() };
-        Daemon::answering(vec![reply]).run(verb).failed(1, "answer to another question");
+        Daemon::answering(vec![reply]).run(verb).failed(1, "unexpected reply from memberd");
     }
     Daemon::answering(vec![Reply::Left { was_member: true }])
         .run(&["grep", "x"])
-        .failed(2, "answer to another question");
+        .failed(2, "unexpected reply from memberd");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["list", "vm1"], "unexpected argument 'vm1'"),
         (&["join", "vm1"], "the port is missing"),
         (&["join", "2001:db8::1:8946"], "needs brackets"),
-        (&["--timeout", "0", "list"], "in no time there is no answer: give more than 0"),
+        (&["--timeout", "0", "list"], "the timeout must be greater than 0"),
         (
             &["--timeout", "soon", "list"],
             "write seconds, or a number and a unit: 60s, 500ms, 2m or 1h",
@@ -294,7 +294,7 @@ fn wrong_usage_is_one_line_and_status_2() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_no_wrong_usage_that_the_help_could_help_with() {
+fn an_unreadable_file_does_not_refer_to_the_help() {
     let words = "memberctl: /no/such: No such file or directory\n";
     for line in [&["grep", "-f", "/no/such"][..], &["grep", "--exclude-from=/no/such", "x"]] {
         run(memberctl().args(line)).failed(2, words);
@@ -311,7 +311,7 @@ fn helps(command: &clap::Command, asked: &[String]) -> Vec<(Vec<String>, String)
 }
 
 #[test]
-fn what_stands_below_a_help_is_broken_where_the_terminal_ends_and_nowhere_else() {
+fn paragraphs_of_a_help_are_lines_that_the_terminal_breaks() {
     for (asked, text) in helps(&::memberctl::command_line(), &[]) {
         let prose = |line: &str| line.starts_with(|first: char| first.is_alphabetic());
         let broken =
@@ -325,7 +325,7 @@ fn what_stands_below_a_help_is_broken_where_the_terminal_ends_and_nowhere_else()
 }
 
 #[test]
-fn help_and_version_go_to_standard_output_and_no_command_is_wrong_usage() {
+fn help_and_version_go_to_stdout_and_no_command_is_usage() {
     run(memberctl().arg("-V")).printed("memberctl 0.1.0\n");
     let help = run(memberctl().arg("--help"));
     assert_eq!(help.status, Some(0));

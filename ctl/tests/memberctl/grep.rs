@@ -80,7 +80,7 @@ fn lines_go_out_as_they_are_and_messages_to_standard_error() {
 }
 
 #[test]
-fn a_file_that_no_member_offers_is_an_error_and_one_that_some_lack_is_none() {
+fn only_a_file_that_no_member_offers_is_an_error() {
     let run = |members: Vec<Reply>| {
         Daemon::answering([members, vec![Reply::Done]].concat()).run(&["grep", "x", "app.log"])
     };

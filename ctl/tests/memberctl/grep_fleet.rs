@@ -30,7 +30,7 @@ fn run(options: &[&str], mut replies: Vec<Reply>) -> Ended {
 }
 
 #[test]
-fn the_dead_are_said_and_change_the_status_only_when_nobody_else_was_asked() {
+fn failed_members_change_the_status_only_when_all_failed() {
     let words = "memberctl: vm4 failed 3 min ago: its logs are not searched\n";
     for (others, status) in
         [(vec![searched("vm1", 1)], 0), (vec![searched("vm1", 0)], 1), (vec![], 3)]
@@ -41,7 +41,7 @@ fn the_dead_are_said_and_change_the_status_only_when_nobody_else_was_asked() {
 }
 
 #[test]
-fn notices_go_to_standard_error_and_progress_is_shown_on_terminals_only() {
+fn notices_go_to_standard_error_progress_to_terminals_only() {
     let progress = Reply::GrepProgress { asked: 3, answered: 1, bytes: 5 };
     let ended = run(
         &[],
@@ -71,7 +71,7 @@ fn counts_are_added_up_here() {
     let none = run(&["--count-by", "member"], vec![searched("vm1", 0)]);
     assert_eq!((none.status, none.stdout.as_str()), (Some(1), "vm1:0\n"));
     run(&["--count-by", "file"], vec![output("vm1", "what is this\n")])
-        .failed(2, "vm1 sent what is no count of lines");
+        .failed(2, "vm1 sent counts in an unknown form");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::fake::{memberctl, run};
 
 #[test]
-fn a_generated_key_is_kept_from_others_and_listed_by_its_id_alone() {
+fn a_new_key_is_private_and_listed_only_by_its_id() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("group.key");
     run(memberctl().args(["key", "generate"]).arg(&path)).printed("");
@@ -43,7 +43,7 @@ fn no_keyring_is_overwritten() {
 }
 
 #[test]
-fn a_keyring_that_is_absent_bad_or_open_to_others_is_told_in_one_line() {
+fn an_absent_bad_or_exposed_keyring_is_one_line() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("group.key");
     let list = || run(memberctl().args(["key", "list"]).arg(&path));

@@ -89,7 +89,7 @@ const OF_NOBODY: [(&str, &str); 7] = [
 ];
 
 #[test]
-fn a_list_of_nobody_is_negative_and_an_empty_document_for_programs() {
+fn a_list_of_nobody_is_status_1_and_an_empty_document() {
     for (form, document) in OF_NOBODY {
         let ended = listing(&three()).run(&["list", "--all", "--name", "nobody", "--format", form]);
         ended.failed(
@@ -141,13 +141,16 @@ fn a_name_or_a_tag_that_nobody_has_is_said() {
     ] {
         listing(&tagged()).run(line).failed(1, tag);
     }
-    run(memberctl().args(["list", "--name", "vm1,"])).failed(2, "an empty name is nobody's");
+    run(memberctl().args(["list", "--name", "vm1,"]))
+        .failed(2, "a name is empty: write GLOB[,GLOB]...");
+    run(memberctl().args(["list", "--name", "[a"]))
+        .failed(2, "[a: unclosed character class; missing ']'");
 }
 
 #[test]
 fn a_port_is_of_use_for_prometheus_only() {
     run(memberctl().args(["list", "--port", "9100"]))
-        .failed(2, "--port is of use with --format prometheus-sd only");
+        .failed(2, "--port needs --format prometheus-sd");
     run(memberctl().args(["list", "--port", "0"])).failed(2, "a whole number from 1 to 65535");
 }
 
@@ -258,7 +261,7 @@ fn prometheus_sd_has_a_target_for_each() {
 }
 
 #[test]
-fn colour_is_there_when_asked_for_and_never_against_the_users_will() {
+fn colour_follows_the_option() {
     let coloured = |line: &[&str]| listing(&three()).run(line).stdout.contains("\u{1b}[");
     assert!(coloured(&["list", "--color", "always"]));
     assert!(!coloured(&["list", "--color", "never"]));

@@ -115,7 +115,7 @@ fn json_is_one_object_with_a_schema() {
 }
 
 #[test]
-fn a_pattern_that_is_not_shown_is_said_to_be_hidden_with_who_sees_it_and_is_null_in_json() {
+fn a_hidden_pattern_says_who_may_see_it_and_is_null_in_json() {
     let hidden = || reporting(|report| report.greps[0].pattern = None);
     let shown = hidden().run(&["status"]).stdout;
     assert!(

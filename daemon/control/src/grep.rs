@@ -300,7 +300,7 @@ pub struct GrepTotals {
 
 /// Texts without newlines as one CBOR byte string, a newline after each.
 mod lines {
-    use crate::message::serde_bytes_vec;
+    use crate::bytes;
     use serde::{Deserializer, Serializer, de};
 
     pub(super) fn serialize<S: Serializer>(
@@ -309,13 +309,13 @@ mod lines {
     ) -> Result<S::Ok, S::Error> {
         let joined: Vec<u8> =
             texts.iter().flat_map(|text| text.iter().chain(b"\n")).copied().collect();
-        serde_bytes_vec::serialize(&joined, serializer)
+        bytes::serialize(&joined, serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Vec<u8>>, D::Error> {
-        let joined = serde_bytes_vec::deserialize(deserializer)?;
+        let joined = bytes::deserialize(deserializer)?;
         let mut texts: Vec<Vec<u8>> =
             joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         match texts.pop() {

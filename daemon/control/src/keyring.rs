@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_its_line_and_the_secret_is_not_repeated() {
+    fn errors_name_the_line_and_never_repeat_the_secret() {
         let secret = "5ec5e7".repeat(10);
         for (text, words) in [
             (String::new(), "no key in it"),
@@ -350,7 +350,7 @@ mod tests {
     fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
 
     #[test]
-    fn a_key_its_line_and_what_is_derived_from_it_are_wiped_when_dropped() {
+    fn a_key_its_line_and_derived_secrets_are_wiped_on_drop() {
         let key = GroupKey::generate().unwrap();
         is_wiped(&key.0);
         is_wiped(&key.to_line());
@@ -359,7 +359,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_keyring_or_an_error_of_one_line(text in "(memberd-key:)?[0-9a-fA-F#\\PC\n]{0,80}") {
+        fn any_text_is_a_keyring_or_an_error_of_one_line(
+            text in "(memberd-key:)?[0-9a-fA-F#\\PC\n]{0,80}",
+        ) {
             if let Err(error) = Keyring::parse(&text) {
                 prop_assert!(!error.to_string().contains('\n'));
             }

@@ -31,10 +31,13 @@
 //!
 //! There are two sockets: what a caller may do follows from the one it came by, see [`socket`].
 
+mod bytes;
+pub mod duration;
 pub mod frame;
 pub mod grep;
 pub mod keyring;
 pub mod message;
+pub mod name_globs;
 pub mod output;
 pub mod reader;
 pub mod socket;

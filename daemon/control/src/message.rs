@@ -1,6 +1,10 @@
 //! What is said over the control socket: requests, replies, and the records in them.
 
-use crate::grep::{GrepOutcome, GrepRequest};
+mod request;
+
+pub use self::request::{ChangeKinds, EventsFrom, Follow, Request};
+
+use crate::grep::GrepOutcome;
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
@@ -16,65 +20,9 @@ pub struct Hello {
     pub program: String,
 }
 
-/// The one thing a client asks of the daemon on a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Request {
-    /// Join the group through these introducers (`host:port`); none means the configured ones.
-    Join {
-        /// Where to ask, each tried in turn.
-        introducers: Vec<String>,
-    },
-    /// Leave the group.
-    Leave,
-    /// The list: the alive, or the gone as well.
-    List {
-        /// Whether failed and left members are wanted too.
-        all: bool,
-    },
-    /// How this daemon is doing.
-    Status,
-    /// Follow who joins, fails and leaves until the client closes the connection.
-    Events,
-    /// Search the logs of all alive members.
-    Grep(Box<GrepRequest>),
-    /// What the daemon logs from now on.
-    Log {
-        /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
-        filter: Option<String>,
-    },
-    /// Follow as with [`Request::Events`], some of what the daemon remembers first.
-    EventsFrom(EventsFrom),
-    /// What the daemon measures, in Prometheus' text format.
-    Metrics,
-    /// The ring, with the gone where they stood.
-    Ring,
-    /// Follow as with [`Request::EventsFrom`], changes of tags included. A daemon that does not
-    /// know this yet refuses it as [`RefusalKind::Usage`], and can be asked with
-    /// [`Request::EventsFrom`]. A client that does not know changes of tags is never told any.
-    Changes(EventsFrom),
-    /// As with [`Request::Changes`], but only those before a moment, and [`Reply::Done`] when it
-    /// has come: at once if it is past.
-    ChangesUntil {
-        /// Which of the remembered; the newest are those before the moment.
-        from: EventsFrom,
-        /// In milliseconds since the Unix epoch, by the daemon's clock.
-        until: u64,
-    },
-}
-
-/// Which of the remembered membership changes are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EventsFrom {
-    /// All from this moment on, in milliseconds since the Unix epoch. If some of them are not
-    /// remembered, that is said.
-    Since(u64),
-    /// So many of the newest, or as many as are remembered.
-    Last(u64),
-}
-
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and
-/// then exactly one final kind; [`Request::Events`], [`Request::EventsFrom`] and
-/// [`Request::Changes`] have no final reply but [`Reply::Refused`].
+/// then exactly one final kind; [`Request::Events`] and a [`Request::Follow`] without an end have no
+/// final reply but [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -103,7 +51,7 @@ pub enum Reply {
         /// The member that they are from.
         member: String,
         /// The lines, newlines included.
-        #[serde(with = "serde_bytes_vec")]
+        #[serde(with = "crate::bytes")]
         bytes: Vec<u8>,
     },
     /// Streamed: a message of one member's search for standard error (`FILE: Permission denied`),
@@ -262,7 +210,7 @@ pub enum Change {
     /// Its standing.
     #[default]
     Standing,
-    /// Its tags. Only who asks with [`Request::Changes`] is told.
+    /// Its tags. Only a client that asks for [`ChangeKinds::All`] receives this.
     Tags,
 }
 
@@ -357,33 +305,4 @@ pub struct NeighbourRecord {
     /// How many of a thousand of its heartbeats were lost in the last minute or two; none while
     /// unknown.
     pub lost_permille: Option<u16>,
-}
-
-/// `Vec<u8>` as a CBOR byte string (serde's default is an array of numbers).
-pub(crate) mod serde_bytes_vec {
-    use serde::{Deserializer, Serializer, de};
-    use std::fmt;
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<u8>, D::Error> {
-        struct Bytes;
-        impl de::Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("a byte string")
-            }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-                Ok(bytes)
-            }
-        }
-        deserializer.deserialize_byte_buf(Bytes)
-    }
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_and_read_without_a_copy_is_what_the_encoder_makes() {
+    fn the_bytes_without_a_copy_are_those_of_the_encoder() {
         for length in [0, 1, 23, 24, 255, 256, 65_535, 65_536, 300_000] {
             for member in [
                 "",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn other_replies_and_output_cut_short_or_gone_on_with_are_left_to_the_decoder() {
+    fn other_replies_and_wrong_lengths_are_left_to_the_decoder() {
         let frame = reply("vm3", b"line\n");
         let body = &frame[HEADER_BYTES..];
         (0..body.len()).for_each(|cut| assert_eq!(parts(&body[..cut]), None));

@@ -21,9 +21,7 @@ impl Access {
             Request::List { .. }
             | Request::Status
             | Request::Events
-            | Request::EventsFrom(_)
-            | Request::Changes(_)
-            | Request::ChangesUntil { .. }
+            | Request::Follow(_)
             | Request::Metrics
             | Request::Ring => true,
             Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => {
@@ -48,7 +46,7 @@ pub fn read_only(socket: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::EventsFrom;
+    use crate::message::{ChangeKinds, EventsFrom, Follow};
 
     #[test]
     fn the_socket_for_looking_lies_beside_the_other() {
@@ -75,13 +73,14 @@ mod tests {
                 "{request:?}"
             );
         }
+        let follow = |kinds, until| Follow { from: EventsFrom::Last(1), kinds, until };
         let looks = [
             Request::List { all: true },
             Request::Status,
             Request::Events,
-            Request::EventsFrom(EventsFrom::Last(1)),
-            Request::Changes(EventsFrom::Last(1)),
-            Request::ChangesUntil { from: EventsFrom::Last(1), until: 1 },
+            Request::Follow(follow(ChangeKinds::Liveness, None)),
+            Request::Follow(follow(ChangeKinds::All, None)),
+            Request::Follow(follow(ChangeKinds::All, Some(1))),
             Request::Metrics,
             Request::Ring,
         ];

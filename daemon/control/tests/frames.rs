@@ -1,4 +1,4 @@
-//! Laws of the framing: every message comes back as it went, and no bytes whatever make it panic.
+//! Laws of the framing: every message is decoded as it was encoded, and no bytes cause a panic.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
@@ -10,9 +10,9 @@ use memberd_control::grep::{
     GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
 };
 use memberd_control::message::{
-    Change, EventRecord, EventsFrom, EvidenceRecord, Hello, MemberRecord, MemberStatus,
-    MissedRecord, NeighbourRecord, Refusal, RefusalKind, Reply, Request, RingPart, RunningGrep,
-    StatusReport,
+    Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Hello, MemberRecord,
+    MemberStatus, MissedRecord, NeighbourRecord, Refusal, RefusalKind, Reply, Request, RingPart,
+    RunningGrep, StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
@@ -31,30 +31,43 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Status),
         Just(Request::Events),
         grep_request().prop_map(|request| Request::Grep(Box::new(request))),
-        any::<u64>().prop_map(|since| Request::EventsFrom(EventsFrom::Since(since))),
-        any::<u64>().prop_map(|last| Request::EventsFrom(EventsFrom::Last(last))),
-        any::<u64>().prop_map(|last| Request::Changes(EventsFrom::Last(last))),
-        any::<(u64, u64)>().prop_map(|(since, until)| Request::ChangesUntil {
-            from: EventsFrom::Since(since),
-            until
-        }),
+        follow().prop_map(Request::Follow),
+        option::of(any::<String>()).prop_map(|filter| Request::Log { filter }),
         Just(Request::Metrics),
         Just(Request::Ring),
     ]
 }
 
 prop_compose! {
+    fn follow()(
+        from in prop_oneof![
+            any::<u64>().prop_map(EventsFrom::Since),
+            any::<u64>().prop_map(EventsFrom::Last),
+        ],
+        kinds in prop_oneof![Just(ChangeKinds::Liveness), Just(ChangeKinds::All)],
+        until in any::<Option<u64>>(),
+    ) -> Follow {
+        Follow { from, kinds, until }
+    }
+}
+
+prop_compose! {
     fn pattern()(
-        // None holds a newline.
+        // No pattern contains a newline.
         patterns in vec(vec(prop_oneof![0..b'\n', b'\n' + 1..=u8::MAX], 0..20), 0..4),
         syntax in prop_oneof![
-            Just(GrepSyntax::Basic), Just(GrepSyntax::Extended), Just(GrepSyntax::Fixed), Just(GrepSyntax::Perl)
+            Just(GrepSyntax::Basic),
+            Just(GrepSyntax::Extended),
+            Just(GrepSyntax::Fixed),
+            Just(GrepSyntax::Perl),
         ],
         characters in prop_oneof![Just(GrepCharacters::Utf8), Just(GrepCharacters::Bytes)],
         flags in any::<[bool; 5]>(),
     ) -> GrepPattern {
         let [ignore_case, invert, words, whole_lines, null_data] = flags;
-        GrepPattern { patterns, syntax, characters, ignore_case, invert, words, whole_lines, null_data }
+        GrepPattern {
+            patterns, syntax, characters, ignore_case, invert, words, whole_lines, null_data,
+        }
     }
 }
 
@@ -68,7 +81,8 @@ prop_compose! {
         let [rotated, journal, follow] = flags;
         let [globs, include, exclude, units, _] = <[Vec<String>; 5]>::try_from(globs).unwrap();
         let journal = journal.then_some(GrepJournal { units, priority });
-        GrepFiles { globs, include, exclude, rotated, journal, since: span.0, until: span.1, follow }
+        let (since, until) = span;
+        GrepFiles { globs, include, exclude, rotated, journal, since, until, follow }
     }
 }
 
@@ -88,13 +102,18 @@ prop_compose! {
         group_separator in any::<Option<Vec<u8>>>(),
         colors in any::<bool>(),
     ) -> GrepPrinting {
-        let [line_numbers, byte_offsets, initial_tab, no_names, null_after_names, no_messages, json, by_time] = flags;
+        let [line_numbers, byte_offsets, initial_tab, no_names, flags @ ..] = flags;
+        let [null_after_names, no_messages, json, by_time] = flags;
         GrepPrinting {
-            what, line_numbers, byte_offsets, initial_tab, no_names, null_after_names, no_messages, max_count,
-            before_context: context.0, after_context: context.1, group_separator, json, by_time,
-            colors: colors.then(GrepColors::default), ..GrepPrinting::default()
+            what, line_numbers, byte_offsets, initial_tab, no_names, null_after_names, no_messages,
+            max_count, before_context: context.0, after_context: context.1, group_separator, json,
+            by_time, colors: colors.then(GrepColors::default), ..GrepPrinting::default()
         }
     }
+}
+
+fn tag_filter() -> impl Strategy<Value = TagFilter> {
+    any::<(String, Option<String>)>().prop_map(|(key, value)| TagFilter { key, value })
 }
 
 prop_compose! {
@@ -104,7 +123,7 @@ prop_compose! {
         printing in printing(),
         on in vec(any::<String>(), 0..4),
         not_on in vec(any::<String>(), 0..4),
-        tags in vec((any::<String>(), any::<Option<String>>()).prop_map(|(key, value)| TagFilter { key, value }), 0..3),
+        tags in vec(tag_filter(), 0..3),
     ) -> GrepRequest {
         GrepRequest { members: GrepMembers { on, not_on, tags }, pattern, files, printing }
     }
@@ -127,7 +146,9 @@ prop_compose! {
         tags in any::<Tags>(),
     ) -> MemberRecord {
         let [id, name, address] = words;
-        MemberRecord { id, name, address, port, status, incarnation, this_machine, since, evidence, tags }
+        MemberRecord {
+            id, name, address, port, status, incarnation, this_machine, since, evidence, tags,
+        }
     }
 }
 
@@ -141,8 +162,16 @@ prop_compose! {
         lost_permille in any::<Option<u16>>(),
     ) -> NeighbourRecord {
         let [agrees, watched, watches] = flags;
-        NeighbourRecord { name, heartbeat_age, clock_offset, agrees, watched, watches, smallest_delay, lost_permille }
+        NeighbourRecord {
+            name, heartbeat_age, clock_offset, agrees, watched, watches, smallest_delay,
+            lost_permille,
+        }
     }
+}
+
+fn running_grep() -> impl Strategy<Value = RunningGrep> {
+    any::<(Option<String>, u64)>()
+        .prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for })
 }
 
 prop_compose! {
@@ -153,7 +182,7 @@ prop_compose! {
         neighbours in vec(neighbour(), 0..4),
         counters in vec(any::<(String, u64)>(), 0..4),
         warnings in vec(any::<String>(), 0..4),
-        greps in vec(any::<(Option<String>, u64)>().prop_map(|(pattern, running_for)| RunningGrep { pattern, running_for }), 0..3),
+        greps in vec(running_grep(), 0..3),
         searches in any::<u64>(),
         tags in any::<Tags>(),
         keys in vec(any::<String>(), 0..3),
@@ -161,8 +190,8 @@ prop_compose! {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left] = counts;
         StatusReport {
-            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours, counters, warnings, greps,
-            searches, tags, keys,
+            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours,
+            counters, warnings, greps, searches, tags, keys,
         }
     }
 }
@@ -218,7 +247,7 @@ fn reply() -> impl Strategy<Value = Reply> {
                 status,
                 member
             })),
-        // Longer than the decoder's own scratch space of 4,096 bytes.
+        // Longer than the decoder's own buffer of 4,096 bytes.
         (any::<String>(), vec(any::<u8>(), 0..20_000))
             .prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
@@ -241,7 +270,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     ]
 }
 
-/// Through the pure functions and through the blocking ones.
+/// Encodes and decodes with the pure functions and with the blocking ones.
 fn comes_back<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Result<(), TestCaseError> {
     let frame = encode(message).unwrap();
     let (header, body) = frame.split_first_chunk::<HEADER_BYTES>().unwrap();
@@ -258,14 +287,13 @@ fn comes_back<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Result<(
     Ok(())
 }
 
-/// Whatever the bytes are, the functions return; and what they accept is a message that can be
-/// sent.
+/// The functions return for any bytes, and what they accept can be encoded.
 fn is_judged(bytes: &[u8]) {
     fn judge<M: Message>(bytes: &[u8]) {
         let _ = read_frame::<M>(&mut &*bytes);
         if let Ok(message) = decode::<M>(bytes) {
-            // May be longer than it came (records can omit fields that are optional), so only: it
-            // returns.
+            // It may be longer than the input, since records can omit optional fields. So only the
+            // return counts.
             let _ = encode(&message);
         }
     }
@@ -296,7 +324,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_never_panics(message in reply(), place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn a_changed_byte_never_panics(
+        message in reply(),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
         let mut frame = encode(&message).unwrap();
         let place = place.index(frame.len());
         frame[place] = byte;
@@ -313,7 +345,7 @@ proptest! {
 }
 
 #[test]
-fn a_whole_mebibyte_of_output_is_refused_and_a_little_less_is_not() {
+fn a_whole_mebibyte_of_output_is_too_long_for_a_reply() {
     let output = |count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] };
     assert!(matches!(encode(&output(REPLY_CAP)), Err(FrameError::TooLong { .. })));
     let frame = encode(&output(REPLY_CAP - 100)).unwrap();

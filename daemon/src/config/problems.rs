@@ -1,7 +1,7 @@
 //! What is wrong with settings, each with its place.
 
-use super::duration;
 use super::source::Source;
+use memberd_control::duration;
 use std::time::Duration;
 
 /// Collects what is wrong, each with its place.
@@ -40,7 +40,7 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// Reads a span of time such as `600ms`; none if it is not set, or wrong.
+/// Reads a duration such as `600ms`; none if it is not set, or wrong.
 pub(super) fn span(
     set: Option<&toml::Spanned<String>>,
     key: &str,

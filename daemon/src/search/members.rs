@@ -1,8 +1,8 @@
 //! Which members a grep is for: `--on`, `--not-on` and `--tag` over the list.
 
 use crate::membership::{Liveness, Member};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use memberd_control::grep::GrepMembers;
+use memberd_control::name_globs::{NameGlobError, NameGlobs};
 use memberd_control::tags::TagFilter;
 use memberd_membership::{Identity, VersionedTags};
 use std::net::SocketAddr;
@@ -28,10 +28,8 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Selection {
     /// None means all.
-    on: Option<GlobSet>,
-    not_on: GlobSet,
-    /// The globs of `on`, in its order.
-    written: Vec<String>,
+    on: Option<NameGlobs>,
+    not_on: NameGlobs,
     tags: Vec<TagFilter>,
 }
 
@@ -59,7 +57,6 @@ impl Selection {
         Ok(Selection {
             on: (!members.on.is_empty()).then_some(on),
             not_on,
-            written: members.on.clone(),
             tags: members.tags.clone(),
         })
     }
@@ -68,7 +65,7 @@ impl Selection {
     pub fn wants(&self, member: &Member) -> bool {
         let name = member.identity.name.as_str();
         let named =
-            self.on.as_ref().is_none_or(|on| on.is_match(name)) && !self.not_on.is_match(name);
+            self.on.as_ref().is_none_or(|on| on.matches(name)) && !self.not_on.matches(name);
         named && self.tags.iter().all(|tag| has_tag(&member.tags, tag))
     }
 
@@ -79,19 +76,11 @@ impl Selection {
     /// line.
     pub fn choose(&self, list: &[Member]) -> Result<Chosen, String> {
         let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
-        if let Some(on) = &self.on {
-            let mut matched = vec![false; self.written.len()];
-            for index in there().flat_map(|member| on.matches(member.identity.name.as_str())) {
-                if let Some(matched) = matched.get_mut(index) {
-                    *matched = true;
-                }
-            }
-            if let Some((glob, _)) = self.written.iter().zip(matched).find(|(_, matched)| !matched)
-            {
-                return Err(format!(
-                    "--on {glob}: no member has such a name: see memberctl list --all"
-                ));
-            }
+        let names = there().map(|member| member.identity.name.as_str());
+        if let Some(glob) = self.on.as_ref().and_then(|on| on.first_unmatched(names)) {
+            return Err(format!(
+                "--on {glob}: no member has such a name: see memberctl list --all"
+            ));
         }
         let wanted: Vec<&Member> = there().filter(|member| self.wants(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
@@ -130,19 +119,17 @@ fn has_tag(tags: &VersionedTags, filter: &TagFilter) -> bool {
         .is_some_and(|value| filter.value.as_ref().is_none_or(|wanted| wanted == value.as_str()))
 }
 
-fn globs(option: &str, globs: &[String]) -> Result<GlobSet, String> {
+fn globs(option: &str, globs: &[String]) -> Result<NameGlobs, String> {
     if globs.len() > MAX_GLOBS {
         return Err(format!("{option}: more than {MAX_GLOBS} globs: give fewer"));
     }
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        if glob.len() > MAX_GLOB_BYTES {
-            return Err(format!("{option}: a glob is longer than {MAX_GLOB_BYTES} bytes"));
-        }
-        let compiled = GlobBuilder::new(glob).backslash_escape(true).build();
-        set.add(compiled.map_err(|error| format!("{option} {glob}: {}", error.kind()))?);
+    if globs.iter().any(|glob| glob.len() > MAX_GLOB_BYTES) {
+        return Err(format!("{option}: a glob is longer than {MAX_GLOB_BYTES} bytes"));
     }
-    set.build().map_err(|error| format!("{option}: {error}"))
+    NameGlobs::new(globs.to_vec()).map_err(|error| match error {
+        NameGlobError::Syntax { .. } => format!("{option} {error}"),
+        NameGlobError::Empty | NameGlobError::TooLarge(_) => format!("{option}: {error}"),
+    })
 }
 
 #[cfg(test)]

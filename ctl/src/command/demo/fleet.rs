@@ -1,13 +1,12 @@
-//! A fleet of real daemons on this machine's loopback addresses. Whatever happens, it is gone when
-//! its [`Fleet`] is.
+//! A fleet of real daemons on this machine's loopback addresses. Dropping the [`Fleet`] kills the
+//! daemons and removes their files.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memberd_control::message::{Reply, Request};
@@ -17,17 +16,18 @@ use super::logs;
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::format;
+use crate::process::Process;
 
 /// How long a daemon may take to serve its control socket.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a daemon may take to answer.
+/// How long a daemon may take to reply.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
-/// The port that is taken when it is free.
-const USUAL_PORT: u16 = 8946;
+/// The port of the members, if it is free.
+const PREFERRED_PORT: u16 = 8946;
 
-/// How many ports are tried.
+/// How many other ports are tried.
 const PORTS_TRIED: usize = 100;
 
 /// How many lines of a daemon's log are shown when it fails.
@@ -39,31 +39,31 @@ pub(super) struct Member {
     pub(super) name: String,
     directory: PathBuf,
     place: Option<Place>,
-    process: Option<Child>,
+    process: Option<Process>,
 }
 
-/// An address and port held, so that nobody else takes it before the daemon does.
+/// A reserved address and port: no other program can take them before the daemon does.
 struct Place {
     _tcp: TcpListener,
     _udp: UdpSocket,
 }
 
-/// All the daemons, and the directory of their files.
+/// The daemons, and the directory of their files.
 pub(super) struct Fleet {
     /// The members, by number.
     pub(super) members: Vec<Member>,
-    /// Where their files are.
+    /// The directory of their files.
     pub(super) directory: PathBuf,
-    /// The port that each has on its own address.
+    /// The port of every member, each on its own address.
     pub(super) port: u16,
     program: PathBuf,
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        // All are told before any is waited for. What has ended already, or was removed, is as it
-        // should be.
-        let mut processes: Vec<&mut Child> =
+        // All are killed before any is waited for. An error means that a process or a file is gone
+        // already.
+        let mut processes: Vec<&mut Process> =
             self.members.iter_mut().filter_map(|member| member.process.as_mut()).collect();
         for process in &mut processes {
             let _ = process.kill();
@@ -76,7 +76,7 @@ impl Drop for Fleet {
 }
 
 impl Fleet {
-    /// Lays out the files of so many members. Nothing runs yet.
+    /// Writes the files of this many members. It starts none of them.
     pub(super) fn prepare(program: PathBuf, size: u8) -> Result<Fleet, Failure> {
         let (port, places) = free_places(size)?;
         let directory = fresh_directory()?;
@@ -93,7 +93,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Starts the member of this index, and waits until it answers.
+    /// Starts the member with this index, and waits until it replies.
     pub(super) fn start(&mut self, index: usize, interrupt: &Interrupt) -> Result<(), Failure> {
         let program = &self.program;
         let member = self.members.get_mut(index).ok_or_else(out_of_place)?;
@@ -113,12 +113,12 @@ impl Fleet {
 }
 
 impl Member {
-    /// How to reach it.
+    /// How to reach the daemon.
     pub(super) fn daemon(&self) -> Daemon {
         Daemon { socket: self.file("control.sock"), timeout: Some(ANSWER_LIMIT) }
     }
 
-    /// Has it join the group.
+    /// Lets it join the group.
     pub(super) fn join(&self) -> Result<(), Failure> {
         let request = Request::Join { introducers: Vec::new() };
         let patience = Patience::For(ANSWER_LIMIT);
@@ -128,7 +128,7 @@ impl Member {
         }
     }
 
-    /// Ends it as a crash would: with SIGKILL.
+    /// Kills it with SIGKILL, as a crash would.
     pub(super) fn crash(&mut self) -> Result<(), Failure> {
         if let Some(mut process) = self.process.take() {
             let killed = process.kill().and_then(|()| process.wait());
@@ -143,8 +143,8 @@ impl Member {
         self.directory.join(name)
     }
 
-    /// Its settings. A JSON string is a TOML string as well, whatever the directory's name has in
-    /// it.
+    /// The text of its settings. A JSON string is a TOML string as well, whatever the directory's
+    /// name contains.
     fn settings(&self, number: u8, port: u16) -> String {
         let quoted =
             |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();
@@ -181,10 +181,9 @@ impl Member {
             .map_err(cannot)?;
         let mut command = Command::new(program);
         command.arg("--config").arg(self.file("memberd.toml"));
-        // Its own process group: Ctrl-C is for the demo to hear, which then ends all of them.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         self.place = None;
-        self.process = Some(command.spawn().map_err(cannot)?);
+        self.process = Some(Process::start(&mut command).map_err(cannot)?);
         Ok(())
     }
 
@@ -198,7 +197,7 @@ impl Member {
             {
                 return Ok(());
             }
-            let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+            let ended = self.process.as_mut().and_then(|process| process.ended().ok().flatten());
             if let Some(status) = ended {
                 return Err(self.failed(&format!("ended by itself ({status})")));
             }
@@ -211,7 +210,7 @@ impl Member {
         }
     }
 
-    /// Why the demo cannot go on, with what the daemon said last.
+    /// The failure that ends the demo. Before it, this prints the last lines of the daemon's log.
     fn failed(&self, how: &str) -> Failure {
         let log = fs::read_to_string(self.file("memberd.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -230,11 +229,11 @@ pub(super) fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, number)
 }
 
-/// A port that is free for UDP and TCP on the addresses of all members, and these places.
+/// A port that is free for UDP and TCP on the addresses of all members, reserved on each of them.
 fn free_places(size: u8) -> Result<(u16, Vec<Place>), Failure> {
-    // After the usual port those that the kernel says are free on the first address.
+    // After the preferred port come ports that the kernel says are free on the first address.
     let proposed = || TcpListener::bind((address(1), 0))?.local_addr().map(|local| local.port());
-    let ports = std::iter::once(USUAL_PORT)
+    let ports = std::iter::once(PREFERRED_PORT)
         .chain(std::iter::repeat_with(proposed).take(PORTS_TRIED).flatten());
     let mut free = ports.filter_map(|port| Some((port, take_places(port, size).ok()?)));
     free.next().ok_or_else(|| {
@@ -251,7 +250,7 @@ fn take_places(port: u16, size: u8) -> std::io::Result<Vec<Place>> {
     (1..=size).map(address).map(take).collect()
 }
 
-/// A new directory that only this user can look into.
+/// A new directory that only this user can read.
 fn fresh_directory() -> Result<PathBuf, Failure> {
     let parent = std::env::temp_dir();
     let process = std::process::id();

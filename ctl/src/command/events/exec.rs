@@ -1,82 +1,74 @@
-//! `events --exec`: a command for each change, one at a time.
+//! `events --exec`: runs a command for each change, one at a time.
 
 use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memberd_control::message::{EventRecord, MissedRecord};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
-use crate::changes::Told;
+use crate::changes::Update;
 use crate::exit::{Exit, Failure, complain};
 use crate::format;
+use crate::process::Process;
 
-/// How many changes wait for the command at most.
+/// The most changes that wait for the command.
 const QUEUE: usize = 1_024;
-
-/// How often a command that runs is looked at: at first, and at most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// The thread that runs the commands.
 pub(super) struct Runner {
-    /// Taken at the end, which ends the thread.
-    queue: Option<SyncSender<Told>>,
+    /// Dropping this at the end ends the thread.
+    queue: Option<SyncSender<Update>>,
     thread: Option<JoinHandle<()>>,
-    /// How many changes did not fit into the queue since one last did.
+    /// How many changes have not fitted into the queue since the last one that did.
     missed: u64,
 }
 
 impl Runner {
-    /// Starts with nothing to do.
+    /// Starts the thread.
     pub(super) fn start(command: String, limit: Duration) -> Runner {
         let (queue, waiting) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || run_all(&command, limit, &waiting));
         Runner { queue: Some(queue), thread: Some(thread), missed: 0 }
     }
 
-    /// Hands over a change. When too many wait, it is missed; the next that is not is preceded by
-    /// how many were.
-    pub(super) fn hand(&mut self, told: Told) -> Result<(), Failure> {
-        let until = match &told {
-            Told::Event(event) => event.time,
-            Told::Missed(missed) => missed.until,
+    /// Hands over an update. If too many wait, it is dropped. The next one that fits is preceded by a
+    /// gap with the number of those dropped.
+    pub(super) fn hand(&mut self, update: Update) -> Result<(), Failure> {
+        let until = match &update {
+            Update::Event(event) => event.time,
+            Update::Missed(missed) => missed.until,
         };
         if self.missed > 0 {
-            let gap = Told::Missed(MissedRecord { until, count: Some(self.missed) });
+            let gap = Update::Missed(MissedRecord { until, count: Some(self.missed) });
             if !self.offer(gap)? {
                 self.missed += 1;
                 return Ok(());
             }
             self.missed = 0;
         }
-        if !self.offer(told)? {
-            complain(&format!(
-                "{QUEUE} changes wait for the command already: the next ones are missed"
-            ));
+        if !self.offer(update)? {
+            complain(&format!("{QUEUE} changes wait for the command: the next ones are missed"));
             self.missed = 1;
         }
         Ok(())
     }
 
-    /// Whether there was room for it.
-    fn offer(&self, told: Told) -> Result<bool, Failure> {
-        match self.queue.as_ref().map(|queue| queue.try_send(told)) {
+    /// Whether the queue had room for it.
+    fn offer(&self, update: Update) -> Result<bool, Failure> {
+        match self.queue.as_ref().map(|queue| queue.try_send(update)) {
             Some(Ok(())) => Ok(true),
             Some(Err(TrySendError::Full(_))) => Ok(false),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(Failure::new(
-                Exit::Failed,
-                "the commands cannot be run any more: run memberctl again",
-            )),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                Err(Failure::new(Exit::Failed, "cannot run any more commands: run memberctl again"))
+            }
         }
     }
 }
 
 impl Drop for Runner {
-    /// What waits is still run.
+    /// The command still runs for all updates that wait.
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
@@ -85,61 +77,41 @@ impl Drop for Runner {
     }
 }
 
-fn run_all(command: &str, limit: Duration, waiting: &Receiver<Told>) {
-    for told in waiting {
-        if let Err(words) = run(command, limit, &told) {
-            let about = match &told {
-                Told::Event(event) => format!("{} {}", event.member.name, format::verb(event)),
-                Told::Missed(_) => "a gap".to_owned(),
+fn run_all(command: &str, limit: Duration, waiting: &Receiver<Update>) {
+    for update in waiting {
+        if let Err(problem) = run(command, limit, &update) {
+            let about = match &update {
+                Update::Event(event) => format!("{} {}", event.member.name, format::verb(event)),
+                Update::Missed(_) => "a gap".to_owned(),
             };
-            complain(&format!("the command for {about} {words}"));
+            complain(&format!("the command for {about} {problem}"));
         }
     }
 }
 
-fn run(command: &str, limit: Duration, told: &Told) -> Result<(), String> {
-    let json = told.json().map_err(|failure| format!("was not run: {failure}"))?;
+fn run(command: &str, limit: Duration, update: &Update) -> Result<(), String> {
+    let json = update.json().map_err(|failure| format!("was not run: {failure}"))?;
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).envs(environment(told)).stdin(Stdio::piped());
-    // Its own process group, so that what it has started ends with it.
-    let mut child =
-        shell.process_group(0).spawn().map_err(|error| format!("was not run: {error}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // Less than a pipe holds; a command need not read it.
+    shell.arg("-c").arg(command).envs(environment(update)).stdin(Stdio::piped());
+    let mut process =
+        Process::start(&mut shell).map_err(|error| format!("was not run: {error}"))?;
+    if let Some(mut stdin) = process.take_stdin() {
+        // The object is smaller than a pipe, so this does not wait. The command need not read it.
         let _ = stdin.write_all(json.as_bytes());
     }
-    wait(&mut child, limit)
-}
-
-fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
-    let (begun, mut pause) = (Instant::now(), LOOK.0);
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(format!("failed: {status}")),
-            Ok(None) if begun.elapsed() >= limit => {
-                if let Ok(id) = i32::try_from(child.id()) {
-                    // An error means that it has ended just now.
-                    let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-                }
-                let _ = child.wait();
-                return Err(format!(
-                    "was killed after {} s: see --exec-timeout",
-                    limit.as_secs_f32()
-                ));
-            }
-            Ok(None) => std::thread::sleep(pause),
-            Err(error) => return Err(format!("cannot be waited for: {error}")),
-        }
-        pause = (pause * 2).min(LOOK.1);
+    match process.wait_at_most(limit) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(format!("failed: {status}")),
+        Ok(None) => Err(format!("was killed after {} s: see --exec-timeout", limit.as_secs_f32())),
+        Err(error) => Err(format!("cannot be waited for: {error}")),
     }
 }
 
-/// The change in variables, named as the journal's fields are.
-fn environment(told: &Told) -> Vec<(String, String)> {
-    let mut variables = match told {
-        Told::Event(event) => of_event(event),
-        Told::Missed(missed) => vec![
+/// The update as variables, which are named like the journal's fields.
+fn environment(update: &Update) -> Vec<(String, String)> {
+    let mut variables = match update {
+        Update::Event(event) => of_event(event),
+        Update::Missed(missed) => vec![
             ("EVENT", "gap".to_owned()),
             ("TIME", format::timestamp(missed.until)),
             ("MISSED", missed.count.map(|count| count.to_string()).unwrap_or_default()),
@@ -148,7 +120,7 @@ fn environment(told: &Told) -> Vec<(String, String)> {
     .into_iter()
     .map(|(name, value)| (format!("MEMBERD_{name}"), value))
     .collect::<Vec<_>>();
-    if let Told::Event(event) = told {
+    if let Update::Event(event) = update {
         let tags = event.member.tags.iter();
         variables.extend(
             tags.map(|(key, value)| {
@@ -177,7 +149,7 @@ fn of_event(event: &EventRecord) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// A tag's key as a part of a variable's name: capitals, and `_` for what has no place there.
+/// A tag's key as part of a variable's name: in capitals, with `_` for other characters.
 fn word(key: &str) -> String {
     key.replace(|character: char| !character.is_ascii_alphanumeric(), "_").to_ascii_uppercase()
 }

@@ -122,7 +122,7 @@ fn what_is_printed_follows_greps_order_of_precedence() {
 }
 
 #[test]
-fn context_comes_from_the_particular_option_and_else_from_the_general_one() {
+fn context_comes_from_its_own_option_before_the_general_one() {
     for (line, before, after) in [
         (&["-A3", "p"][..], None, Some(3)),
         (&["-B", "2", "p"], Some(2), None),
@@ -147,7 +147,7 @@ fn context_comes_from_the_particular_option_and_else_from_the_general_one() {
 }
 
 #[test]
-fn patterns_come_from_options_or_the_first_operand_and_are_split_at_newlines() {
+fn patterns_come_from_options_or_else_the_first_operand() {
     for (line, patterns, files) in [
         (&["p", "f", "g"][..], &["p"][..], &["f", "g"][..]),
         (&["-e", "p", "f"], &["p"], &["f"]),

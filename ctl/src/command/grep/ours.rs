@@ -1,23 +1,23 @@
-//! The options that grep has not: which members, which time, and what is made of the answers.
+//! The options that GNU grep does not have: members, times, and how the replies are shown.
 
 use jiff::Zoned;
 use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
+use memberd_control::name_globs;
 use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::flags::Our;
-use crate::glob;
 use crate::moment::{moment, past_moment};
 
-/// What counts are added up by.
+/// What `--count-by` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CountBy {
-    /// The members: one count each.
+    /// One count for each member.
     Member,
-    /// The files' paths: one count each, over all members.
+    /// One count for each path, over all members.
     File,
 }
 
-/// What is made of the answers here.
+/// How the replies are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct View {
     /// `--count-by`
@@ -28,7 +28,7 @@ pub(super) struct View {
     pub(super) stats: bool,
 }
 
-/// Those that were read so far.
+/// The options that were parsed so far.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     view: View,
@@ -47,10 +47,10 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// Takes an option, with its argument if it has one.
+    /// Adds an option, with its argument if it has one.
     ///
     /// # Errors
-    /// When the argument is none of those it may be.
+    /// When the argument has no valid value.
     pub(super) fn take(&mut self, option: Our, value: Option<String>) -> Result<(), String> {
         let value = value.unwrap_or_default();
         match option {
@@ -87,16 +87,16 @@ impl Ours {
         Ok(())
     }
 
-    /// Adds them to a request that has grep's own options already.
+    /// Adds the options to a request that has grep's own options already.
     ///
     /// # Errors
-    /// When two options do not go together, or a time is none.
+    /// When two options cannot be combined, or a time is invalid.
     pub(super) fn apply(self, request: &mut GrepRequest, now: &Zoned) -> Result<View, String> {
         if self.view.count_by.is_some() {
             if request.printing.what != GrepPrint::Lines
                 && request.printing.what != GrepPrint::Count
             {
-                return Err(apart("--count-by", what(request)));
+                return Err(not_combined("--count-by", what(request)));
             }
             request.printing.what = GrepPrint::Count;
         }
@@ -110,33 +110,21 @@ impl Ours {
         request.members.tags.clone_from(&self.tags);
         if self.json {
             request.printing.json = true;
-            // Its submatches say what colour would.
+            // The submatches of an object say what colour would show.
             request.printing.colors = None;
         }
         request.printing.by_time = self.merge;
         self.check(request)?;
         request.files.journal =
             self.journal.then_some(GrepJournal { units: self.units, priority: self.priority });
-        // File names may hold anything but a NUL byte, so that counts can be told from them.
+        // File names may contain any byte but NUL, which therefore separates them from counts.
         request.printing.null_after_names |= self.view.count_by == Some(CountBy::File);
         Ok(self.view)
     }
 
-    /// What cannot be honoured together is refused.
+    /// Refuses options that cannot be combined.
     fn check(&self, request: &GrepRequest) -> Result<(), String> {
         let GrepRequest { files, printing, .. } = request;
-        let what = what(request);
-        let first = |options: &[(bool, &'static str)]| {
-            options.iter().find(|(given, _)| *given).map(|(_, option)| *option)
-        };
-        let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
-        let counted =
-            first(&[(self.view.count_by.is_some(), "--count-by"), (self.view.total, "--total")]);
-        let against = |option: &str, others: &[Option<&str>]| match others.iter().flatten().next() {
-            Some(other) => Err(apart(option, other)),
-            None => Ok(()),
-        };
-        let given = |given: bool, option: &'static str| given.then_some(option);
         if !self.journal && (!self.units.is_empty() || self.priority.is_some()) {
             let option = if self.units.is_empty() { "-p" } else { "-u" };
             return Err(format!("option '{option}' needs '--journal'"));
@@ -144,54 +132,10 @@ impl Ours {
         if self.view.total && printing.what != GrepPrint::Count {
             return Err("option '--total' needs '-c'".to_owned());
         }
-        if self.journal {
-            let narrowed = !files.include.is_empty() || !files.exclude.is_empty();
-            against(
-                "--journal",
-                &[
-                    given(!files.globs.is_empty(), "FILE"),
-                    given(self.rotated, "--rotated"),
-                    given(
-                        narrowed,
-                        if files.include.is_empty() { "--exclude" } else { "--include" },
-                    ),
-                ],
-            )?;
-        }
-        if self.merge {
-            against("--merge", &[given(self.follow, "--follow"), given(!prints_lines, what)])?;
-        }
-        if self.follow {
-            let has_end = !prints_lines;
-            against(
-                "--follow",
-                &[
-                    counted,
-                    given(has_end, what),
-                    given(self.since.is_some(), "--since"),
-                    given(self.until.is_some(), "--until"),
-                    given(self.rotated, "--rotated"),
-                    given(self.view.stats, "--stats"),
-                ],
-            )?;
-        }
-        if self.json {
-            against(
-                "--json",
-                &[
-                    counted,
-                    given(printing.what == GrepPrint::Matches, what),
-                    given(printing.no_names, "-h"),
-                    given(printing.initial_tab, "-T"),
-                    given(printing.null_after_names, "-Z"),
-                ],
-            )?;
-        }
-        if self.view.count_by.is_some() {
-            against(
-                "--count-by",
-                &[given(printing.no_names, "-h"), given(printing.null_after_names, "-Z")],
-            )?;
+        for (option, given, others) in self.exclusions(request) {
+            if let Some(other) = others.into_iter().flatten().next().filter(|_| given) {
+                return Err(not_combined(option, other));
+            }
         }
         match (files.since, files.until) {
             (Some(since), Some(until)) if since >= until => {
@@ -200,9 +144,63 @@ impl Ours {
             _ => Ok(()),
         }
     }
+
+    /// Each option that excludes others, whether it was given, and those of the others that were.
+    fn exclusions(&self, request: &GrepRequest) -> [Exclusion; 5] {
+        let GrepRequest { files, printing, .. } = request;
+        let what = what(request);
+        let given = |given: bool, option: &'static str| given.then_some(option);
+        let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
+        let counted_by = given(self.view.count_by.is_some(), "--count-by");
+        let counted = counted_by.or(given(self.view.total, "--total"));
+        let included = given(!files.include.is_empty(), "--include");
+        let narrowed = included.or(given(!files.exclude.is_empty(), "--exclude"));
+        let rotated = given(self.rotated, "--rotated");
+        let (no_names, null_after_names) =
+            (given(printing.no_names, "-h"), given(printing.null_after_names, "-Z"));
+        [
+            (
+                "--journal",
+                self.journal,
+                vec![given(!files.globs.is_empty(), "FILE"), rotated, narrowed],
+            ),
+            (
+                "--merge",
+                self.merge,
+                vec![given(self.follow, "--follow"), given(!prints_lines, what)],
+            ),
+            (
+                "--follow",
+                self.follow,
+                vec![
+                    counted,
+                    given(!prints_lines, what),
+                    given(self.since.is_some(), "--since"),
+                    given(self.until.is_some(), "--until"),
+                    rotated,
+                    given(self.view.stats, "--stats"),
+                ],
+            ),
+            (
+                "--json",
+                self.json,
+                vec![
+                    counted,
+                    given(printing.what == GrepPrint::Matches, what),
+                    no_names,
+                    given(printing.initial_tab, "-T"),
+                    null_after_names,
+                ],
+            ),
+            ("--count-by", self.view.count_by.is_some(), vec![no_names, null_after_names]),
+        ]
+    }
 }
 
-/// The option that asked for what is printed.
+/// An option, whether it was given, and those options that were given and exclude it.
+type Exclusion = (&'static str, bool, Vec<Option<&'static str>>);
+
+/// The option that chose what is printed.
 fn what(request: &GrepRequest) -> &'static str {
     match request.printing.what {
         GrepPrint::Lines => "lines",
@@ -214,20 +212,17 @@ fn what(request: &GrepRequest) -> &'static str {
     }
 }
 
-fn apart(option: &str, other: &str) -> String {
+fn not_combined(option: &str, other: &str) -> String {
     format!("option '{option}' cannot be combined with '{other}'")
 }
 
 /// `GLOB[,GLOB]...`
 fn globs(option: &str, text: &str) -> Result<Vec<String>, String> {
-    let globs = glob::cut(text);
-    if globs.iter().any(String::is_empty) {
-        return Err(format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."));
-    }
-    Ok(globs)
+    name_globs::split(text)
+        .map_err(|_| format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."))
 }
 
-/// What journalctl(1) takes: a level of syslog by name or number, or two of them with `..` between.
+/// A priority as journalctl(1) takes it: a syslog level by name or number, or `FROM..TO`.
 fn priority(text: String) -> Result<String, String> {
     const LEVELS: [&str; 16] = [
         "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "0", "1", "2", "3",

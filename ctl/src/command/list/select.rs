@@ -1,63 +1,46 @@
-//! Which members are listed, and in what order.
+//! Chooses the members that are listed, and their order.
 
 use std::cmp::{Ordering, Reverse};
-use std::str::FromStr;
 
 use clap::{ValueEnum, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
+use memberd_control::name_globs::NameGlobs;
 use memberd_control::tags::TagFilter;
 
 use crate::connection::Daemon;
 use crate::exit::Failure;
-use crate::glob;
 use crate::members::{self, natural};
 
-/// The members that are wanted.
+/// The options that choose and order members.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Selection {
     /// Also show the members that failed or left
     #[arg(long)]
     all: bool,
 
-    /// Only those of this standing, or of these, with commas between
+    /// Only members of this status, or of several, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STATUS", conflicts_with = "all")]
     status: Vec<Standing>,
 
-    /// Only those whose name matches, or is one of several: 'web*', 'vm[1-3]'
+    /// Only members whose name matches this glob, or one of several: 'web*', 'vm[1-3]'
     #[arg(long, value_name = "GLOB", value_hint = ValueHint::Hostname)]
-    name: Vec<Globs>,
+    name: Vec<NameGlobs>,
 
-    /// Only those with this tag, or with KEY whatever its value; of several, with all
+    /// Only members with this tag, or with any value of KEY; with several options, with all of them
     #[arg(long, value_name = "KEY[=VALUE]")]
     tag: Vec<TagFilter>,
 
-    /// In which order; the alive always come first
+    /// The order of the list; alive members always come first
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     sort: Key,
 }
 
-/// Names, or globs over them.
-#[derive(Debug, Clone)]
-struct Globs(Vec<String>);
-
-impl FromStr for Globs {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Globs, String> {
-        let globs = glob::cut(text);
-        match globs.iter().any(String::is_empty) {
-            true => Err("an empty name is nobody's: write GLOB[,GLOB]...".to_owned()),
-            false => Ok(Globs(globs)),
-        }
-    }
-}
-
-/// A list, parted.
+/// A list, divided.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// Those that are wanted, in order.
+    /// The members that match, in order.
     pub(super) members: Vec<MemberRecord>,
-    /// The others, as far as they were asked for.
+    /// The others among those that were fetched.
     others: Vec<MemberRecord>,
 }
 
@@ -68,7 +51,7 @@ enum Standing {
     Alive,
     /// Declared failed
     Failed,
-    /// Left by its own word
+    /// Left voluntarily
     Left,
 }
 
@@ -80,7 +63,7 @@ enum Key {
     Name,
     /// By address, then port
     Address,
-    /// By when the standing last changed, the newest last
+    /// By when the status last changed, the newest last
     Since,
     /// By when the member joined, the newest last
     Incarnation,
@@ -101,14 +84,14 @@ impl Standing {
 }
 
 impl Selection {
-    /// The alive, or everyone.
+    /// The alive members, or all.
     pub(super) fn of(all: bool) -> Selection {
         Selection { all, ..Selection::default() }
     }
 
-    /// Fetches the list, all of it if `whole`, and parts it.
+    /// Fetches the list, with the failed and left members if `whole`, and divides it.
     pub(super) fn fetch(&self, daemon: &Daemon, whole: bool) -> Result<Chosen, Failure> {
-        // The gone as well where it may have to be said who is not there.
+        // An error message may have to say whether a failed or left member would match.
         let narrowed = !self.name.is_empty() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
         let all = members::fetch(daemon, self.all || gone_wanted || narrowed || whole)?;
@@ -123,11 +106,10 @@ impl Selection {
         Ok(Chosen { members, others })
     }
 
-    /// That nobody is as wanted, in words.
+    /// A sentence that says why no member matches.
     pub(super) fn nobody(&self, Chosen { others, .. }: &Chosen) -> String {
-        let unknown =
-            |glob: &&String| !others.iter().any(|member| glob::matches(glob, &member.name));
-        if let Some(glob) = self.globs().find(unknown) {
+        let names = || others.iter().map(|member| member.name.as_str());
+        if let Some(glob) = self.name.iter().find_map(|globs| globs.first_unmatched(names())) {
             return format!("--name {glob}: no member has such a name: see memberctl list --all");
         }
         let tagged = |member: &MemberRecord| self.tag.iter().all(|tag| tag.matches(&member.tags));
@@ -142,7 +124,7 @@ impl Selection {
         }
     }
 
-    /// How many would be shown with `--all`, in words.
+    /// A sentence that says how many members `--all` would add.
     pub(super) fn not_shown(&self, Chosen { others, .. }: &Chosen) -> Option<String> {
         let gone = |standing: Standing| {
             let count = others
@@ -157,10 +139,6 @@ impl Selection {
             .then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))
     }
 
-    fn globs(&self) -> impl Iterator<Item = &String> {
-        self.name.iter().flat_map(|Globs(globs)| globs)
-    }
-
     fn wants(&self, member: &MemberRecord) -> bool {
         let standing = match self.status.as_slice() {
             [] => self.all || member.status == MemberStatus::Alive,
@@ -169,10 +147,10 @@ impl Selection {
         standing && self.describes(member)
     }
 
-    /// Whether its name and its tags are as wanted.
+    /// Whether its name and its tags match.
     fn describes(&self, member: &MemberRecord) -> bool {
         let name =
-            self.name.is_empty() || self.globs().any(|wanted| glob::matches(wanted, &member.name));
+            self.name.is_empty() || self.name.iter().any(|globs| globs.matches(&member.name));
         name && self.tag.iter().all(|tag| tag.matches(&member.tags))
     }
 }

@@ -1,5 +1,4 @@
-//! The screen: a line about the daemon, the ring beside the member that is selected, changes and a
-//! grep, and the keys.
+//! Draws the screen: a headline, the ring and the selected member, changes and a grep, and the keys.
 
 use memberd_control::message::{Change, MemberStatus, StatusReport};
 use ratatui::buffer::Buffer;
@@ -10,17 +9,17 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::look::Look;
 use super::ring;
 use super::view::{Found, Rates, View};
-use crate::changes::{self, Told};
+use crate::changes::{self, Update};
 use crate::format::{self, printable};
 use crate::report::{self, neighbours};
 
-/// Below this the ring is left out.
+/// On a screen of fewer rows there is no ring.
 const LEAST_HEIGHT: u16 = 12;
 
-/// What the table of the neighbours takes, in columns.
-const WORDS_WIDTH: u16 = 50;
+/// The width of the table of neighbours, in columns.
+const TABLE_WIDTH: u16 = 50;
 
-/// Draws everything.
+/// Draws the whole screen.
 pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let below = if area.height >= LEAST_HEIGHT {
         area.height * 3 / 8
@@ -35,8 +34,8 @@ pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
         Constraint::Length(1),
     ])
     .areas(area);
-    let words = (area.width / 2).max(WORDS_WIDTH.min(area.width * 5 / 8));
-    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(words)])
+    let details_width = (area.width / 2).max(TABLE_WIDTH.min(area.width * 5 / 8));
+    let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(details_width)])
         .spacing(1)
         .areas(middle);
     Paragraph::new(headline(view, look)).render(head, buffer);
@@ -79,7 +78,7 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
     ])
 }
 
-/// The member that is selected, this machine's neighbours, its traffic, and what is wrong.
+/// The selected member, this machine's neighbours, its traffic and its warnings.
 fn details<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
     let mut lines = vec![Line::raw("")];
     lines.extend(selected(view, look));
@@ -142,12 +141,12 @@ fn traffic(rates: Rates) -> String {
     format!("out {sent:.1}/s {sent_bytes:.0} B/s, in {received:.1}/s {received_bytes:.0} B/s")
 }
 
-/// Changes, and the grep if there is one.
+/// Draws the changes, and the grep if there is one.
 fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let share = if view.found.is_some() { 40 } else { 100 };
     let [changes, found] =
         Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
-    let lines = view.changes.iter().map(|told| change(told, look)).collect();
+    let lines = view.changes.iter().map(|update| change(update, look)).collect();
     pane(Line::styled("CHANGES", look.title()), lines, changes, buffer);
     if let Some(Found { line, lines, state, .. }) = &view.found {
         let title = vec![
@@ -164,10 +163,10 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn change<'a>(told: &Told, look: Look) -> Line<'a> {
+fn change<'a>(update: &Update, look: Look) -> Line<'a> {
     let time = |time| Span::styled(format!("{}  ", time_of_day(time)), look.faint());
-    match told {
-        Told::Event(event) => {
+    match update {
+        Update::Event(event) => {
             let style = match event.change {
                 Change::Standing => look.standing(event.status),
                 Change::Tags => look.faint(),
@@ -179,14 +178,14 @@ fn change<'a>(told: &Told, look: Look) -> Line<'a> {
                 Span::raw(changes::detail(event)),
             ])
         }
-        Told::Missed(missed) => Line::from(vec![
+        Update::Missed(missed) => Line::from(vec![
             time(missed.until),
-            Span::styled(changes::missed_in_words(missed), look.warning()),
+            Span::styled(changes::describe_gap(missed), look.warning()),
         ]),
     }
 }
 
-/// A title, and of the lines as many of the last as there is room for.
+/// Draws a title, and below it as many of the last lines as fit.
 fn pane(title: Line, lines: Vec<Line>, area: Rect, buffer: &mut Buffer) {
     let room = usize::from(area.height.saturating_sub(1));
     let hidden = lines.len().saturating_sub(room);
@@ -194,7 +193,7 @@ fn pane(title: Line, lines: Vec<Line>, area: Rect, buffer: &mut Buffer) {
     Paragraph::new(shown).render(area, buffer);
 }
 
-/// `01:20:33`, in UTC as the logs have it.
+/// `01:20:33`, in UTC as in the logs.
 fn time_of_day(milliseconds: u64) -> String {
     let timestamp = format::timestamp(milliseconds);
     timestamp.get(11..19).unwrap_or(&timestamp).to_owned()

@@ -1,5 +1,5 @@
-//! Where the screen's contents come from: threads that ask the daemon, follow its events, and read
-//! keys, all into one bounded queue.
+//! The inputs of the screen: threads poll the daemon, follow its events and read keys. All of them
+//! feed one bounded queue.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -9,66 +9,66 @@ use memberd_control::message::{EventsFrom, MemberRecord, Reply, Request, RingPar
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
-use crate::changes::{Changes, Resumption, Told};
+use crate::changes::{Changes, Resumption, Update};
 use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::{Exit, Failure};
 use crate::{format, members, report};
 
-/// How many of the latest changes are asked for, and kept.
+/// How many of the latest changes are requested and kept.
 pub(super) const EVENTS_KEPT: u64 = 100;
 
-/// How often the daemon is asked.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause between two polls of the daemon.
+const POLL_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the daemon may take for one answer.
+/// How long the daemon may take for one reply.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(5));
 
-/// How many inputs wait for the screen. Whoever brings more waits, a grep for instance.
+/// How many inputs wait for the screen. A thread that has more must wait, such as a grep's.
 const QUEUE: usize = 256;
 
-/// Anything that changes the screen.
+/// An input that changes the screen.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// How the daemon is doing, and whom it lists.
+    /// The daemon's report and list.
     Snapshot(Box<Snapshot>),
-    /// The daemon does not answer, and why.
+    /// The daemon does not answer, for this reason.
     Lost(String),
-    /// A membership change, or that some are missing.
-    Told(Told),
+    /// A membership change, or a gap.
+    Update(Update),
     /// A key.
     Key(KeyEvent),
-    /// A line of the grep of this number.
+    /// A line of the grep with this number.
     Found(u64, String),
-    /// That grep is over, and how it went.
+    /// The grep with this number has ended, and how.
     SearchEnded(u64, String),
-    /// The terminal has another size.
+    /// The terminal's size has changed.
     Resized,
-    /// A signal: time to go.
+    /// A signal asks to quit.
     Quit,
 }
 
-/// What the daemon says at one moment.
+/// The state of the daemon at one moment.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) report: StatusReport,
-    /// Nothing while it is as it was.
+    /// None while it has not changed.
     pub(super) group: Option<Group>,
 }
 
 /// Whom the daemon lists.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Everyone, the gone included; nobody while the daemon is in no group.
+    /// All members, also those that failed or left; empty while the daemon is in no group.
     pub(super) members: Vec<MemberRecord>,
     pub(super) ring: RingPart,
 }
 
-/// The signals that are held back.
+/// The signals that are blocked.
 #[derive(Clone, Copy)]
 pub(super) struct Signals(SigSet);
 
-/// From here on the signals that end a program are inputs, so that the terminal is always put
-/// right. To be called before other threads are started.
+/// Blocks the signals that end a program. They become inputs, so that the terminal is always
+/// restored. This must be called before other threads are started.
 pub(super) fn hold_back_signals() -> Result<Signals, Failure> {
     let held: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
     held.thread_block().map_err(|error| {
@@ -77,14 +77,14 @@ pub(super) fn hold_back_signals() -> Result<Signals, Failure> {
     Ok(Signals(held))
 }
 
-/// The queue's end.
+/// The receiving end of the queue.
 pub(super) struct Feed {
     inputs: Receiver<Input>,
     sender: SyncSender<Input>,
 }
 
 impl Feed {
-    /// Starts the threads. They end with the program.
+    /// Starts the threads, which end with the program.
     pub(super) fn start(daemon: Daemon, signals: Signals) -> Feed {
         let (sender, inputs) = sync_channel(QUEUE);
         let (asking, following, keys, ending) =
@@ -101,18 +101,18 @@ impl Feed {
         Feed { inputs, sender }
     }
 
-    /// The next input; none if there can be none.
+    /// Waits for the next input; none if no thread can send one.
     pub(super) fn next(&self) -> Option<Input> {
         self.inputs.recv().ok()
     }
 
-    /// For another thread that has something to bring.
+    /// A sender for another thread.
     pub(super) fn sender(&self) -> SyncSender<Input> {
         self.sender.clone()
     }
 }
 
-/// Asks the daemon for everything once.
+/// Fetches everything once.
 pub(super) fn look(daemon: &Daemon) -> Result<Snapshot, Failure> {
     let report = report::fetch(daemon)?;
     Ok(Snapshot { report, group: Some(group(daemon)?) })
@@ -129,8 +129,8 @@ fn group(daemon: &Daemon) -> Result<Group, Failure> {
     Ok(Group { members, ring })
 }
 
-/// As [`look`], but the list, which is long in a large group, only if it may have changed since
-/// `known`.
+/// As [`look`], but fetches the list only if it may have changed since `known`: in a large group
+/// it is long.
 fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
     let report = report::fetch(daemon)?;
     let state = Some((
@@ -143,8 +143,8 @@ fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot
     Ok(Snapshot { report, group })
 }
 
-/// By what a list is known to be the same: who asks, its digest, and how many are in which
-/// standing.
+/// What identifies the contents of a list: the daemon's id, the digest, and the number of members
+/// of each status.
 type ListState = (Option<String>, String, [u64; 3]);
 
 fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
@@ -163,12 +163,12 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 }
 
 /// The newest changes that the daemon remembers.
-pub(super) fn past(daemon: &Daemon) -> Result<Vec<Told>, Failure> {
+pub(super) fn past(daemon: &Daemon) -> Result<Vec<Update>, Failure> {
     let mut changes =
-        Changes::until(daemon, EventsFrom::Last(EVENTS_KEPT), format::now(), PATIENCE)?;
+        Changes::follow(daemon, EventsFrom::Last(EVENTS_KEPT), Some(format::now()), PATIENCE)?;
     let mut past = Vec::new();
-    while let Some(told) = changes.next()? {
-        past.push(told);
+    while let Some(update) = changes.next()? {
+        past.push(update);
     }
     Ok(past)
 }
@@ -186,22 +186,23 @@ fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
         if sender.send(input).is_err() {
             return;
         }
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(POLL_EVERY);
     }
 }
 
-/// Follows the events, of the next daemon too if this one goes away.
+/// Follows the events, and reconnects if the daemon goes away.
 fn follow(daemon: &Daemon, sender: &SyncSender<Input>) {
     let mut resumption = Resumption::new(EventsFrom::Last(EVENTS_KEPT));
     loop {
-        if let Ok(mut changes) = Changes::follow(daemon, resumption.from(), Patience::Endless) {
-            while let Ok(Some(told)) = changes.next() {
-                if resumption.is_new(&told) && sender.send(Input::Told(told)).is_err() {
+        if let Ok(mut changes) = Changes::follow(daemon, resumption.from(), None, Patience::Endless)
+        {
+            while let Ok(Some(update)) = changes.next() {
+                if resumption.is_new(&update) && sender.send(Input::Update(update)).is_err() {
                     return;
                 }
             }
         }
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(POLL_EVERY);
     }
 }
 
@@ -216,6 +217,6 @@ fn read_keys(sender: &SyncSender<Input>) {
             return;
         }
     }
-    // Without keys nobody could ever leave.
+    // Without keys the user could never quit.
     let _ = sender.send(Input::Quit);
 }

@@ -1,9 +1,9 @@
-//! How things look, with colour and without: what matters is told by words and marks too.
+//! The styles of the screen. Colour only repeats what words and marks show too.
 
 use memberd_control::message::MemberStatus;
 use ratatui::style::{Color, Modifier, Style};
 
-/// The styles.
+/// The styles, with colour or without.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
     color: bool,
@@ -30,7 +30,7 @@ impl Look {
         self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    /// Of a member that watches the one that is selected.
+    /// The style of a member that watches the selected one.
     pub(super) fn monitor(self) -> Style {
         self.colored(Color::Cyan).add_modifier(Modifier::BOLD)
     }

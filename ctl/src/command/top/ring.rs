@@ -1,4 +1,4 @@
-//! The ring, drawn as one: a mark for each member, and names where there is room.
+//! Draws the ring: a mark for each member, and names where there is room.
 
 use std::f64::consts::TAU;
 
@@ -10,7 +10,7 @@ use ratatui::style::Style;
 use super::look::Look;
 use super::view::View;
 
-/// What the marks mean, for the line below.
+/// The meaning of the marks, which is printed below the ring.
 pub(super) const LEGEND: &str =
     "o alive  # alive and watches the [selected]  x failed  - left  * this machine";
 
@@ -26,7 +26,7 @@ struct Place<'view> {
     selected: bool,
 }
 
-/// Draws all members into the area. Of several on one cell the most important is seen.
+/// Draws all members into the area. Where several share a cell, the most important is visible.
 pub(super) fn draw(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
@@ -38,7 +38,7 @@ pub(super) fn draw(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
             cell.set_symbol(place.mark).set_style(place.style);
         }
     }
-    // Names in the other order: who matters more has room first.
+    // Names are written in the reverse order, so that the more important ones find room.
     for place in places.iter().rev() {
         write_name(place, look, area, buffer);
     }
@@ -55,7 +55,7 @@ fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>>
         .max()
         .unwrap_or(0)
         .min(usize::from(area.width / 4));
-    // Names stand on both sides.
+    // There are names on both sides of the ring.
     let margin = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(area.width / 3);
     let (radius_x, radius_y) = (
         f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0,
@@ -82,7 +82,7 @@ fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>>
         .collect()
 }
 
-/// To the nearest cell; halves go up the screen, whatever the last digit of a sine is.
+/// Rounds to the nearest cell. Halves go up the screen, whatever the last digit of a sine is.
 fn rounded(distance: f64) -> u16 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -102,7 +102,7 @@ fn mark(member: &MemberRecord, monitor: bool, look: Look) -> (&'static str, Styl
     }
 }
 
-/// Larger for what is to be seen first.
+/// A larger number for a member that matters more.
 fn importance(place: &Place) -> u8 {
     match (place.selected, place.mark) {
         (true, _) => 5,
@@ -114,7 +114,7 @@ fn importance(place: &Place) -> u8 {
     }
 }
 
-/// Writes the name beside the mark, if all of it has room there.
+/// Writes the name beside the mark, if all of it fits.
 fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
     let name = crate::format::printable(&place.member.name);
     let own = if place.member.this_machine { "*" } else { "" };
@@ -125,7 +125,7 @@ fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
     let fits = begin >= area.x
         && begin.saturating_add(width) <= area.right()
         && (place.right || place.x > width);
-    // One cell more on the far side, so that names do not run together.
+    // One more cell on the far side keeps names apart.
     let (from, to) = if place.right {
         (place.x + 1, begin + width)
     } else {

@@ -1,7 +1,7 @@
-//! A live grep for its pane: memberctl's own, as a process that is ended with it.
+//! The grep of the screen: another memberctl, whose process ends with the pane.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,18 +9,19 @@ use std::thread;
 use super::feed::Input;
 use crate::connection::Daemon;
 use crate::format;
+use crate::process::Process;
 
-/// The longest line that is taken, in bytes; the rest of it is left out.
+/// The longest line that is kept, in bytes. The rest of a longer line is dropped.
 const LONGEST_LINE: u64 = 4_096;
 
-/// A grep under way; ended when dropped.
+/// A running grep, which is killed when this is dropped.
 pub(super) struct Search {
     number: u64,
-    child: Arc<Mutex<Child>>,
+    process: Arc<Mutex<Process>>,
 }
 
 impl Search {
-    /// Starts to grep for what the user typed: a pattern, or options and a pattern.
+    /// Starts a grep for what the user typed: a pattern, or options and a pattern.
     pub(super) fn start(
         daemon: &Daemon,
         line: &str,
@@ -31,12 +32,12 @@ impl Search {
         let mut command = Command::new(program);
         command.arg("--socket").arg(&daemon.socket).arg("grep").args(arguments(line));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child =
-            command.spawn().map_err(|error| format!("cannot start memberctl: {error}"))?;
-        let number = u64::from(child.id());
-        let pipes = (child.stdout.take(), child.stderr.take());
-        let child = Arc::new(Mutex::new(child));
-        let ended = Arc::clone(&child);
+        let mut process = Process::start(&mut command)
+            .map_err(|error| format!("cannot start memberctl: {error}"))?;
+        let number = u64::from(process.id());
+        let pipes = process.take_output();
+        let process = Arc::new(Mutex::new(process));
+        let ended = Arc::clone(&process);
         thread::spawn(move || {
             let errors = pipes.1.map(|pipe| {
                 let sender = sender.clone();
@@ -49,18 +50,18 @@ impl Search {
                 let _ = errors.join();
             }
             let status = ended.lock().unwrap_or_else(PoisonError::into_inner).wait();
-            let words = match status.map(|status| status.code()) {
+            let state = match status.map(|status| status.code()) {
                 Ok(Some(0)) => "done",
                 Ok(Some(1)) => "done: no line matched",
                 Ok(Some(3)) => "done: not every member answered",
                 _ => "ended with an error",
             };
-            let _ = sender.send(Input::SearchEnded(number, words.to_owned()));
+            let _ = sender.send(Input::SearchEnded(number, state.to_owned()));
         });
-        Ok(Search { number, child })
+        Ok(Search { number, process })
     }
 
-    /// By which its lines are known.
+    /// The number that its lines carry.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -68,12 +69,12 @@ impl Search {
 
 impl Drop for Search {
     fn drop(&mut self) {
-        // An error means that it has ended. Its thread waits for it.
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        // An error means that it has ended. Its thread waits for the process.
+        let _ = self.process.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 }
 
-/// Words if options come first, and else all of it as one pattern.
+/// The words of the line if it begins with an option; else the whole line as one pattern.
 fn arguments(line: &str) -> Vec<String> {
     let line = line.trim();
     if line.starts_with('-') {

@@ -15,7 +15,7 @@ use super::feed::{Group, Input, Snapshot};
 use super::look::Look;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
-use crate::changes::Told;
+use crate::changes::Update;
 use records::{event, member, tagged};
 
 fn report(uptime: u64, sent: u64) -> StatusReport {
@@ -68,8 +68,8 @@ fn view() -> View {
     view.take(snapshot(1_000, 0));
     // The list is as it was.
     view.take(Input::Snapshot(Box::new(Snapshot { report: report(2_000, 7), group: None })));
-    view.take(Input::Told(Told::Event(Box::new(event(4, MemberStatus::Failed)))));
-    view.take(Input::Told(Told::Event(Box::new(tagged(5, &[("role", "db"), ("zone", "a")])))));
+    view.take(Input::Update(Update::Event(Box::new(event(4, MemberStatus::Failed)))));
+    view.take(Input::Update(Update::Event(Box::new(tagged(5, &[("role", "db"), ("zone", "a")])))));
     view
 }
 
@@ -208,8 +208,14 @@ fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
 #[test]
 fn changes_that_are_missing_are_a_line_where_they_would_be() {
     let mut view = view();
-    view.take(Input::Told(Told::Missed(MissedRecord { until: 1_763_688_040_000, count: None })));
-    view.take(Input::Told(Told::Missed(MissedRecord { until: 1_763_688_050_000, count: Some(3) })));
+    view.take(Input::Update(Update::Missed(MissedRecord {
+        until: 1_763_688_040_000,
+        count: None,
+    })));
+    view.take(Input::Update(Update::Missed(MissedRecord {
+        until: 1_763_688_050_000,
+        count: Some(3),
+    })));
     let text = as_text(&screen(&view, 80, 24, false));
     let expected = "\
 01:20:40  memberd does not know the changes before this

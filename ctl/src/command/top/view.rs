@@ -1,4 +1,4 @@
-//! What is on the screen, and how inputs change it. No terminal here.
+//! The state behind the screen, and how inputs change it. There is no terminal here.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::feed::{EVENTS_KEPT, Group, Input, Snapshot};
 use super::search::Search;
-use crate::changes::Told;
+use crate::changes::Update;
 
 /// How many lines of a grep are kept.
 const LINES_KEPT: usize = 500;
@@ -15,18 +15,18 @@ const LINES_KEPT: usize = 500;
 /// The longest line that can be typed.
 const LONGEST_TYPED: usize = 500;
 
-/// What is to be done outside.
+/// What the caller has to do after an input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
     None,
     Quit,
-    /// Grep for this.
+    /// Start a grep for this line.
     Search(String),
     /// End the grep.
     EndSearch,
 }
 
-/// Datagrams and bytes a second, out and in.
+/// Datagrams and bytes per second, sent and received.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Rates {
     pub(super) sent: f64,
@@ -35,7 +35,7 @@ pub(super) struct Rates {
     pub(super) received_bytes: f64,
 }
 
-/// The grep's pane.
+/// The pane of the grep.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) line: String,
@@ -44,37 +44,37 @@ pub(super) struct Found {
     pub(super) state: String,
 }
 
-/// All that is shown.
+/// Everything that the screen shows.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) report: Option<StatusReport>,
     members: Vec<MemberRecord>,
-    /// Places in `members`, in the order of the ring.
+    /// Indices into `members`, in the order of the ring.
     ring: Vec<usize>,
     k: usize,
     selected: Option<String>,
     pub(super) rates: Option<Rates>,
-    /// The latest changes, and what is missing among them.
-    pub(super) changes: VecDeque<Told>,
+    /// The latest changes, and the gaps between them.
+    pub(super) changes: VecDeque<Update>,
     pub(super) lost: Option<String>,
-    /// What is being typed.
+    /// The line that the user is typing.
     pub(super) typing: Option<String>,
     pub(super) found: Option<Found>,
 }
 
 impl View {
-    /// Nothing yet; this member will be selected, or else this machine.
+    /// An empty view. It will select this member, or else this machine.
     pub(super) fn new(selected: Option<String>) -> View {
         View { selected, ..View::default() }
     }
 
-    /// Takes an input in.
+    /// Handles an input.
     pub(super) fn take(&mut self, input: Input) -> Action {
         match input {
             Input::Snapshot(snapshot) => self.renew(*snapshot),
             Input::Lost(why) => self.lost = Some(why),
-            Input::Told(told) => {
-                push(&mut self.changes, told, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX));
+            Input::Update(update) => {
+                push(&mut self.changes, update, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX));
             }
             Input::Key(key) => return self.key(key),
             Input::Found(number, line) => {
@@ -93,7 +93,7 @@ impl View {
         Action::None
     }
 
-    /// A grep was started, or could not be.
+    /// Notes that a grep was started, or why it was not.
     pub(super) fn searching(&mut self, search: Result<Search, String>) -> Option<Search> {
         let found = self.found.as_mut()?;
         match search {
@@ -101,8 +101,8 @@ impl View {
                 found.number = Some(search.number());
                 Some(search)
             }
-            Err(words) => {
-                found.state = words;
+            Err(problem) => {
+                found.state = problem;
                 None
             }
         }
@@ -143,19 +143,19 @@ impl View {
             .into_iter()
     }
 
-    /// The member that is selected.
+    /// The selected member.
     pub(super) fn selected(&self) -> Option<&MemberRecord> {
         let name = self.selected.as_ref()?;
         self.members.iter().find(|member| member.name == *name)
     }
 
-    /// The names of those that watch a member: of the alive on the ring its next ones, the half
-    /// rounded up, and the rest from before it.
+    /// The names of the members that watch this one. Of the alive on the ring these are its
+    /// successors, half of them rounded up, and its predecessors.
     pub(super) fn monitors(&self, name: &str) -> Vec<&str> {
         self.around(name, self.k.div_ceil(2), self.k / 2)
     }
 
-    /// The names of those that a member watches.
+    /// The names of the members that this one watches.
     pub(super) fn watched(&self, name: &str) -> Vec<&str> {
         self.around(name, self.k / 2, self.k.div_ceil(2))
     }
@@ -225,7 +225,7 @@ impl View {
         Action::None
     }
 
-    /// Selects the next on the ring, or the one before.
+    /// Selects the next member on the ring, or the one before.
     fn select(&mut self, step: isize) {
         let names: Vec<&str> = self.ring().map(|member| member.name.as_str()).collect();
         let place = self
@@ -241,7 +241,7 @@ impl View {
     }
 }
 
-/// Appends, and drops the oldest when there are too many.
+/// Appends an item, and drops the oldest one if there are more than `most`.
 fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
     if queue.len() >= most {
         queue.pop_front();
@@ -249,7 +249,7 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
     queue.push_back(item);
 }
 
-/// From two reports; nothing when the daemon was restarted between them.
+/// Computes rates from two reports; none if the daemon was restarted between them.
 fn rates(before: &StatusReport, now: &StatusReport) -> Option<Rates> {
     let passed = now.uptime.checked_sub(before.uptime).filter(|passed| *passed > 0)?;
     let count = |report: &StatusReport, key: &str| {

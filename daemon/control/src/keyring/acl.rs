@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_named_beside_the_reader_is_another_if_the_mask_leaves_it_anything() {
+    fn entries_for_others_count_if_the_mask_leaves_a_permission() {
         for (entries, others) in [
             (vec![OWNER, OWNERS_GROUP, OTHER], false),
             (vec![OWNER, (USER, 4, 7), OWNERS_GROUP, (MASK, 4, u32::MAX), OTHER], false),

@@ -1,0 +1,75 @@
+//! Values of the command line that several commands take.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use memberd_control::duration::{self, DurationError};
+
+/// The longest time that a command takes.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// A duration: seconds, or numbers with units.
+///
+/// # Errors
+/// When it is neither, or longer than seven days, in one line.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    match duration::parse_or_seconds(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) | Err(DurationError::TooLong(_)) => Err("at most seven days".to_owned()),
+        Err(DurationError::TooFine(_)) => Err("at most three decimals of a second".to_owned()),
+        Err(DurationError::NoUnit(_) | DurationError::Malformed(_)) => {
+            Err("write seconds, or a number and a unit: 60s, 500ms, 2m or 1h".to_owned())
+        }
+    }
+}
+
+/// A parser of whole numbers within a range.
+pub(crate) fn number<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let wrong = || format!("a whole number from {} to {}", range.start(), range.end());
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_or_is_in_seconds() {
+        for (text, milliseconds) in [
+            ("60s", 60_000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("2min", 120_000),
+            ("60", 60_000),
+            ("+60s", 60_000),
+            ("168h", 604_800_000),
+            ("1w", 604_800_000),
+            ("1.5s", 1_500),
+            ("1h30m", 5_400_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1.5", "1.0005s", "8d", "169h", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_whole_and_in_its_range() {
+        assert_eq!(number(2..=50_u8)("50"), Ok(50));
+        for text in ["", "1", "51", "999", "-2", "2.5", "x"] {
+            assert_eq!(
+                number(2..=50_u8)(text),
+                Err("a whole number from 2 to 50".to_owned()),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Durations as people write them in settings and on command lines: `500ms`, `1.75s`, `1h30m`.
+//!
+//! jiff's friendly format cannot replace this parser. Read as an exact duration it refuses days and
+//! weeks, and units that do not go from large to small; both are accepted here.
+
+use std::time::Duration;
+
+/// The units and their milliseconds.
+const UNITS: [(&str, u64); 7] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("min", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 7 * 86_400_000),
+];
+
+/// Why a text is not a duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// It is a number alone.
+    #[error("{0:?} has no unit: write \"{0}s\"")]
+    NoUnit(String),
+    /// It is anything else but numbers, each with a unit.
+    #[error("{0:?} is not a duration: write a number and ms, s, m, h, d or w, such as \"500ms\"")]
+    Malformed(String),
+    /// It has a fraction of a millisecond.
+    #[error("{0:?} is finer than a millisecond")]
+    TooFine(String),
+    /// Its milliseconds do not fit 64 bits.
+    #[error("{0:?} is too long")]
+    TooLong(String),
+}
+
+/// Reads one or more numbers, each with a unit, and adds them up: `500ms`, `1.75s`, `1h30m`, `2w`.
+/// The result is exact to the millisecond.
+///
+/// # Errors
+/// When the text is not of this form, is finer than a millisecond, or does not fit.
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    let (mut rest, mut sum) = (text, 0_u64);
+    while !rest.is_empty() || text.is_empty() {
+        let (number, after) = split(rest, |byte| byte.is_ascii_digit() || byte == b'.');
+        let (unit, after) = split(after, |byte| byte.is_ascii_alphabetic());
+        if unit.is_empty() && number == text && !number.is_empty() {
+            return Err(DurationError::NoUnit(text.to_owned()));
+        }
+        let malformed = || DurationError::Malformed(text.to_owned());
+        let (_, unit_ms) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(malformed)?;
+        let (whole, fraction) = decimal(number).ok_or_else(malformed)?;
+        let too_long = || DurationError::TooLong(text.to_owned());
+        let part = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(*unit_ms));
+        sum = part.and_then(|part| sum.checked_add(part)).ok_or_else(too_long)?;
+        let scaled = fraction.parse::<u64>().ok().and_then(|part| part.checked_mul(*unit_ms));
+        let digits = u32::try_from(fraction.len()).ok();
+        let scale = digits.and_then(|digits| 10_u64.checked_pow(digits));
+        let (scaled, scale) = scaled.zip(scale).ok_or_else(too_long)?;
+        if scaled % scale != 0 {
+            return Err(DurationError::TooFine(text.to_owned()));
+        }
+        sum = sum.checked_add(scaled / scale).ok_or_else(too_long)?;
+        rest = after;
+    }
+    Ok(Duration::from_millis(sum))
+}
+
+/// As [`parse`], but a whole number alone is a number of seconds, as timeout(1) takes it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_or_seconds(text: &str) -> Result<Duration, DurationError> {
+    // strtoul(3) allows the sign, and so did every version of memberctl.
+    let text = text.strip_prefix('+').unwrap_or(text);
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return parse(text);
+    }
+    parse(&format!("{text}s")).map_err(|_| DurationError::TooLong(text.to_owned()))
+}
+
+/// The longest beginning whose bytes all fit, and the rest.
+fn split(text: &str, fits: impl Fn(u8) -> bool) -> (&str, &str) {
+    text.split_at(text.bytes().position(|byte| !fits(byte)).unwrap_or(text.len()))
+}
+
+/// The digits before and after the point of `1.75`; `0` where there is no point.
+fn decimal(number: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (plain(whole) && plain(fraction)).then_some((whole, fraction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_are_read_exactly() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("1.75s", 1_750),
+            ("2s", 2_000),
+            ("2m", 120_000),
+            ("2min", 120_000),
+            ("0.5m", 30_000),
+            ("24h", 86_400_000),
+            ("1d", 86_400_000),
+            ("1w", 604_800_000),
+            ("1.001s", 1_001),
+            ("0s", 0),
+            ("1h30m", 5_400_000),
+            ("30m1h", 5_400_000),
+            ("1s1s", 2_000),
+            ("1.5h30s", 5_430_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+            assert_eq!(parse_or_seconds(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_what_to_write() {
+        let example =
+            "is not a duration: write a number and ms, s, m, h, d or w, such as \"500ms\"";
+        for (text, message) in [
+            ("1.75", "\"1.75\" has no unit: write \"1.75s\"".to_owned()),
+            ("", format!("\"\" {example}")),
+            ("s", format!("\"s\" {example}")),
+            ("-1s", format!("\"-1s\" {example}")),
+            ("+1s", format!("\"+1s\" {example}")),
+            ("1.s", format!("\"1.s\" {example}")),
+            ("1.2.3s", format!("\"1.2.3s\" {example}")),
+            ("1 s", format!("\"1 s\" {example}")),
+            ("1h30", format!("\"1h30\" {example}")),
+            ("10x", format!("\"10x\" {example}")),
+            ("5 minutes", format!("\"5 minutes\" {example}")),
+            ("0.5ms", "\"0.5ms\" is finer than a millisecond".to_owned()),
+            ("99999999999999999999s", "\"99999999999999999999s\" is too long".to_owned()),
+            ("0.99999999999999999999s", "\"0.99999999999999999999s\" is too long".to_owned()),
+            ("18446744073709551615ms1ms", "\"18446744073709551615ms1ms\" is too long".to_owned()),
+        ] {
+            assert_eq!(parse(text).map_err(|error| error.to_string()), Err(message), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_alone_is_seconds_on_a_command_line() {
+        for (text, seconds) in [("60", 60), ("0", 0), ("+60", 60), ("+60s", 60), ("007", 7)] {
+            assert_eq!(parse_or_seconds(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "+", "++1", "-1", "1.5", "s", "soon"] {
+            assert!(parse_or_seconds(text).is_err(), "{text}");
+        }
+        let long = "99999999999999999999";
+        assert_eq!(parse_or_seconds(long), Err(DurationError::TooLong(long.to_owned())));
+    }
+
+    proptest! {
+        /// What is written with three decimals is read to the millisecond.
+        #[test]
+        fn three_decimals_are_milliseconds(millis in 0_u64..10_000_000_000) {
+            let text = format!("{}.{:03}s", millis / 1_000, millis % 1_000);
+            prop_assert_eq!(parse(&text), Ok(Duration::from_millis(millis)));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            drop(parse(&text));
+            drop(parse_or_seconds(&text));
+        }
+
+        /// Digits and units in any order reach further into the parser.
+        #[test]
+        fn no_sequence_of_digits_and_units_panics(text in "([0-9.]{0,20}(ms|s|m|h|d|w|x)?){0,4}") {
+            drop(parse(&text));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a client asks of the daemon, and the fixed form in which it is sent.
+
+use crate::grep::GrepRequest;
+use serde::{Deserialize, Serialize};
+
+/// The one thing that a client asks of the daemon on a connection. On the socket it has the form
+/// of [`Encoded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Encoded", into = "Encoded")]
+pub enum Request {
+    /// Join the group through these introducers (`host:port`); none means the configured ones.
+    Join {
+        /// The introducers, each of which is tried in turn.
+        introducers: Vec<String>,
+    },
+    /// Leave the group.
+    Leave,
+    /// The list of the members.
+    List {
+        /// Whether failed and left members are wanted too.
+        all: bool,
+    },
+    /// How this daemon is doing.
+    Status,
+    /// Follow who joins, fails and leaves until the client closes the connection. No change of the
+    /// past is sent, and a gap ends the stream. Older clients ask this.
+    Events,
+    /// Search the logs of all alive members.
+    Grep(Box<GrepRequest>),
+    /// What the daemon logs from now on.
+    Log {
+        /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
+        filter: Option<String>,
+    },
+    /// Follow membership changes: first those of the past, then the others as they happen.
+    Follow(Follow),
+    /// What the daemon measures, in Prometheus' text format.
+    Metrics,
+    /// The ring, with the gone where they stood.
+    Ring,
+}
+
+/// Which membership changes a client follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// Which of the remembered changes come first.
+    pub from: EventsFrom,
+    /// Which kinds of change are wanted.
+    pub kinds: ChangeKinds,
+    /// Only changes before this moment are wanted: milliseconds since the Unix epoch, by the
+    /// daemon's clock. The final reply is [`Reply::Done`](super::Reply::Done), once it has come.
+    /// With none the client ends the stream.
+    pub until: Option<u64>,
+}
+
+/// Which of the remembered membership changes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventsFrom {
+    /// All from this moment on, in milliseconds since the Unix epoch. The daemon says when it does
+    /// not remember some of them.
+    Since(u64),
+    /// This many of the newest, or as many as the daemon remembers.
+    Last(u64),
+}
+
+/// Which kinds of membership change are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKinds {
+    /// Only changes of standing: joined, failed, left.
+    Liveness,
+    /// Changes of tags as well.
+    All,
+}
+
+impl Follow {
+    /// The same request for a daemon that has refused this one as
+    /// [`Usage`](super::RefusalKind::Usage), since it does not know changes of tags. None when an
+    /// older daemon has nothing like it.
+    pub fn for_older_daemon(self) -> Option<Follow> {
+        let Follow { from, kinds, until } = self;
+        (kinds == ChangeKinds::All && until.is_none()).then_some(Follow {
+            from,
+            kinds: ChangeKinds::Liveness,
+            until: None,
+        })
+    }
+}
+
+/// A request as it is sent. ONLY APPEND TO THIS LIST: a name or field that changes breaks every
+/// client or daemon of another version. A daemon refuses a name that it does not know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Encoded {
+    /// 1.
+    Join { introducers: Vec<String> },
+    /// 2.
+    Leave,
+    /// 3.
+    List { all: bool },
+    /// 4.
+    Status,
+    /// 5.
+    Events,
+    /// 6.
+    Grep(Box<GrepRequest>),
+    /// 7.
+    Log { filter: Option<String> },
+    /// 8: follow changes of standing.
+    EventsFrom(EventsFrom),
+    /// 9.
+    Metrics,
+    /// 10.
+    Ring,
+    /// 11: follow changes of all kinds.
+    Changes(EventsFrom),
+    /// 12: follow changes of all kinds, up to a moment.
+    ChangesUntil { from: EventsFrom, until: u64 },
+    /// 13: whatever 8, 11 and 12 cannot express.
+    Follow(Follow),
+}
+
+impl From<Request> for Encoded {
+    fn from(request: Request) -> Encoded {
+        match request {
+            Request::Join { introducers } => Encoded::Join { introducers },
+            Request::Leave => Encoded::Leave,
+            Request::List { all } => Encoded::List { all },
+            Request::Status => Encoded::Status,
+            Request::Events => Encoded::Events,
+            Request::Grep(request) => Encoded::Grep(request),
+            Request::Log { filter } => Encoded::Log { filter },
+            Request::Follow(follow) => follow.into(),
+            Request::Metrics => Encoded::Metrics,
+            Request::Ring => Encoded::Ring,
+        }
+    }
+}
+
+impl From<Follow> for Encoded {
+    /// The oldest form that says it, so that as many daemons as possible understand it.
+    fn from(follow: Follow) -> Encoded {
+        let Follow { from, kinds, until } = follow;
+        match (kinds, until) {
+            (ChangeKinds::Liveness, None) => Encoded::EventsFrom(from),
+            (ChangeKinds::All, None) => Encoded::Changes(from),
+            (ChangeKinds::All, Some(until)) => Encoded::ChangesUntil { from, until },
+            (ChangeKinds::Liveness, Some(_)) => Encoded::Follow(follow),
+        }
+    }
+}
+
+impl From<Encoded> for Request {
+    fn from(encoded: Encoded) -> Request {
+        let follow = |from, kinds, until| Request::Follow(Follow { from, kinds, until });
+        match encoded {
+            Encoded::Join { introducers } => Request::Join { introducers },
+            Encoded::Leave => Request::Leave,
+            Encoded::List { all } => Request::List { all },
+            Encoded::Status => Request::Status,
+            Encoded::Events => Request::Events,
+            Encoded::Grep(request) => Request::Grep(request),
+            Encoded::Log { filter } => Request::Log { filter },
+            Encoded::EventsFrom(from) => follow(from, ChangeKinds::Liveness, None),
+            Encoded::Metrics => Request::Metrics,
+            Encoded::Ring => Request::Ring,
+            Encoded::Changes(from) => follow(from, ChangeKinds::All, None),
+            Encoded::ChangesUntil { from, until } => follow(from, ChangeKinds::All, Some(until)),
+            Encoded::Follow(follow) => Request::Follow(follow),
+        }
+    }
+}

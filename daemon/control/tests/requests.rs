@@ -1,0 +1,62 @@
+//! The bytes of every request. Clients and daemons of other versions rely on them: a row may be
+//! added, and none may change.
+
+use memberd_control::frame::{HEADER_BYTES, decode, encode};
+use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Request};
+
+fn follow(from: EventsFrom, kinds: ChangeKinds, until: Option<u64>) -> Request {
+    Request::Follow(Follow { from, kinds, until })
+}
+
+#[test]
+fn requests_have_the_bytes_that_other_versions_know() {
+    use ChangeKinds::{All, Liveness};
+    use EventsFrom::{Last, Since};
+    let join = Request::Join { introducers: vec!["vm1:8946".to_owned()] };
+    let (asked, set) =
+        (Request::Log { filter: None }, Request::Log { filter: Some("info".to_owned()) });
+    for (request, bytes) in [
+        (join, &b"\xa1\x64Join\xa1\x6bintroducers\x81\x68vm1:8946"[..]),
+        (Request::Leave, b"\x65Leave"),
+        (Request::List { all: true }, b"\xa1\x64List\xa1\x63all\xf5"),
+        (Request::Status, b"\x66Status"),
+        (Request::Events, b"\x66Events"),
+        (asked, b"\xa1\x63Log\xa1\x66filter\xf6"),
+        (set, b"\xa1\x63Log\xa1\x66filter\x64info"),
+        (follow(Last(10), Liveness, None), b"\xa1\x6aEventsFrom\xa1\x64Last\x0a"),
+        (Request::Metrics, b"\x67Metrics"),
+        (Request::Ring, b"\x64Ring"),
+        (follow(Since(7), All, None), b"\xa1\x67Changes\xa1\x65Since\x07"),
+        (
+            follow(Since(7), All, Some(9)),
+            b"\xa1\x6cChangesUntil\xa2\x64from\xa1\x65Since\x07\x65until\x09",
+        ),
+        (
+            follow(Last(1), Liveness, Some(9)),
+            b"\xa1\x66Follow\xa3\x64from\xa1\x64Last\x01\x65kinds\x68Liveness\x65until\x09",
+        ),
+    ] {
+        assert_eq!(&encode(&request).unwrap()[HEADER_BYTES..], bytes, "{request:?}");
+        assert_eq!(decode::<Request>(bytes).unwrap(), request);
+    }
+}
+
+/// A grep without options, whose pattern is `x`. Fields may be added at the end of a record.
+#[test]
+fn a_grep_begins_with_the_bytes_that_other_versions_know() {
+    let mut grep = Box::<memberd_control::grep::GrepRequest>::default();
+    grep.pattern.patterns.push(b"x".to_vec());
+    let frame = encode(&Request::Grep(grep)).unwrap();
+    let known = b"\xa1\x64Grep\xa4\x67members\xa3\x62on\x80\x66not_on\x80\x64tags\x80\
+        \x67pattern\xa8\x68patterns\x42x\n\x66syntax\x65Basic\x6acharacters\x64Utf8";
+    assert!(frame[HEADER_BYTES..].starts_with(known), "{:?}", frame.escape_ascii().to_string());
+}
+
+#[test]
+fn an_older_daemon_can_be_asked_for_changes_of_standing() {
+    let follow = |kinds, until| Follow { from: EventsFrom::Last(1), kinds, until };
+    let older = follow(ChangeKinds::Liveness, None);
+    assert_eq!(follow(ChangeKinds::All, None).for_older_daemon(), Some(older));
+    assert_eq!(older.for_older_daemon(), None);
+    assert_eq!(follow(ChangeKinds::All, Some(1)).for_older_daemon(), None);
+}
