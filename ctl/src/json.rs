@@ -1,4 +1,4 @@
-//! The shapes of `--json`. Users rely on them, so they are apart from what the socket carries.
+//! The shapes of `--json`. Users rely on them, so they are separate from the records of the socket.
 //! Times are in milliseconds.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use serde::Serialize;
 use crate::exit::{Exit, Failure};
 use crate::format;
 
-/// What JSON objects that are not elements of an array say about their shape.
+/// The `schema` of JSON objects that are not elements of an array.
 const SCHEMA: u32 = 1;
 
-/// An object with its `schema`, on a line of its own.
+/// An object with its `schema`, on one line.
 pub(crate) fn object(object: &impl Serialize) -> Result<String, Failure> {
     #[derive(Serialize)]
     struct Object<'a, T> {
@@ -72,7 +72,7 @@ impl<'a> From<&'a MemberRecord> for Member<'a> {
 pub(crate) struct Event<'a> {
     time: u64,
     event: &'a str,
-    /// To which standing the member has come; none if that is as it was.
+    /// The member's new standing; none if its standing did not change.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<MemberStatus>,
     member: Member<'a>,
@@ -102,7 +102,7 @@ impl<'a> From<&'a MissedRecord> for Missed<'a> {
     }
 }
 
-/// How the daemon is doing.
+/// The state of the daemon.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status<'a> {
     version: &'a str,
@@ -150,7 +150,7 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
     }
 }
 
-/// A key of a keyring: by its id, never itself.
+/// A key of a keyring. The key itself is never shown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Key<'a> {
     /// The id.

@@ -1,4 +1,4 @@
-//! memberctl.
+//! The program memberctl.
 
 use std::process::ExitCode;
 

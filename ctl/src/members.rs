@@ -1,4 +1,4 @@
-//! The list of the members, fetched from the daemon, and the order of their names.
+//! Fetches the list of the members from the daemon, and orders names.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::exit::{Exit, Failure};
 /// How long the daemon may take for its list.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
-/// More members than this are no group but a mistake.
+/// The most members that are taken from a daemon.
 const MEMBERS_CAP: usize = 1_000_000;
 
-/// Fetches the whole list, ordered by name as the daemon has it.
+/// Fetches the list, with the failed and left members if `all`. The daemon orders it by name.
 pub(crate) fn fetch(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Failure> {
     let mut connection = Connection::ask(daemon, &Request::List { all }, PATIENCE)?;
     let mut members = Vec::new();
@@ -33,8 +33,7 @@ pub(crate) fn fetch(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Fai
     }
 }
 
-/// Compares names as people count: runs of digits by their value, `vm2` before `vm10`; leading
-/// zeros decide last.
+/// Compares names with their numbers by value: `vm2` before `vm10`. Leading zeros decide last.
 pub(crate) fn natural(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one, other);
     while !left.is_empty() && !right.is_empty() {
@@ -69,7 +68,7 @@ mod tests {
     use super::natural;
 
     #[test]
-    fn numbers_in_names_are_ordered_by_their_value() {
+    fn numbers_in_names_are_compared_by_value() {
         let ordered = [
             "1", "9a", "010", "db", "db-2", "db-10", "vm", "vm01", "vm1", "vm2", "vm10", "vm10b2",
             "vm10b11", "wm",

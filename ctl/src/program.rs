@@ -1,11 +1,11 @@
-//! Where the daemon's program is.
+//! Finds the daemon's program.
 
 use std::path::PathBuf;
 
-/// Where Debian has it; not in the PATH of most users.
+/// Where Debian installs it. The PATH of most users does not have this directory.
 const INSTALLED: &str = "/usr/sbin";
 
-/// `memberd`: beside this program, installed, or in PATH.
+/// The path of `memberd`: beside this program, else installed, else in PATH.
 pub(crate) fn memberd() -> Option<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A daemon's status report, for `status` and `top`: fetched, and in words.
+//! Fetches a daemon's status report, and formats what `status` and `top` show of it.
 
 pub(crate) mod neighbours;
 
@@ -13,7 +13,7 @@ use crate::format;
 /// How long the daemon may take for its report.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
-/// Asks the daemon for its report.
+/// Fetches the report.
 pub(crate) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
     match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
         Reply::Status(report) => Ok(*report),
@@ -21,7 +21,7 @@ pub(crate) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
     }
 }
 
-/// What the daemon is to the group.
+/// One line about the daemon's place in the group.
 pub(crate) fn headline(report: &StatusReport) -> String {
     let name = format::printable(&report.name);
     match (report.phase.as_str(), &report.id) {

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_difference_is_an_item_and_what_is_literal_ends_on_its_line() {
+    fn each_difference_is_an_item_with_closed_literals() {
         let lines = differences();
         let items = lines.iter().filter(|line| line.starts_with("* ")).count();
         assert!(items >= 20, "{items}");

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_a_worked_example_on_its_own_page_and_on_that_of_memberctl() {
+    fn every_command_has_an_example_on_its_page_and_on_memberctl_1() {
         let mut line = memberctl::command_line();
         line.build();
         let shown: BTreeSet<&str> =

@@ -46,7 +46,7 @@ mod tests {
     use super::page;
 
     #[test]
-    fn every_key_of_the_shipped_settings_is_in_the_manual_with_its_explanation() {
+    fn every_key_of_the_shipped_settings_is_explained() {
         let settings = include_str!("../memberd.toml");
         let page = page(settings, "memberd").replace('\\', "");
         let keys: Vec<&str> = settings

@@ -1,4 +1,4 @@
-//! `memberctl join [HOST:PORT...]`.
+//! `memberctl join [HOST:PORT...]`: has the daemon join the group.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use crate::exit::Failure;
 use crate::format;
 use crate::output::Output;
 
-/// How long a join may take: it tries each introducer in turn, and waits for the first heartbeats.
+/// How long a join may take. It tries each introducer in turn, and waits for the first heartbeats.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
 
 /// Joins the group.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Join {
-    /// Members to ask, each tried in turn: host:port, an IPv6 address in brackets; without any, the
-    /// configured introducers
+    /// Members to ask in turn, as host:port, an IPv6 address in brackets; without any, the configured
+    /// introducers
     #[arg(value_name = "HOST:PORT", value_parser = introducer)]
     introducers: Vec<String>,
 }
 
 impl Join {
-    /// Returns when the daemon is covered by the group, or was already.
+    /// Returns when the daemon exchanges heartbeats with the group, or if it did already.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let request = Request::Join { introducers: self.introducers.clone() };
         match Connection::ask(daemon, &request, PATIENCE)?.reply()? {
@@ -39,29 +39,29 @@ impl Join {
     }
 }
 
-/// Checks a `host:port`. Whether the host exists is for the daemon to find out.
+/// Checks the form of a `host:port`. The daemon finds out whether the host exists.
 fn introducer(text: &str) -> Result<String, String> {
     let (host, port) =
         text.rsplit_once(':').ok_or("the port is missing: host:port, for example vm1:8946")?;
     if !port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return Err(format!("'{port}' is no port: a number from 1 to 65535"));
+        return Err(format!("'{port}' is not a port: a number from 1 to 65535"));
     }
     match host.strip_prefix('[') {
         Some(rest) => rest
             .strip_suffix(']')
             .and_then(|address| address.parse::<Ipv6Addr>().ok())
             .map(|_| text.to_owned())
-            .ok_or_else(|| format!("'{host}' is no IPv6 address in brackets")),
+            .ok_or_else(|| format!("'{host}' is not an IPv6 address in brackets")),
         None if host.contains(':') => {
             Err(format!("an IPv6 address needs brackets: [{host}]:{port}"))
         }
         None if is_host_name(host) => Ok(text.to_owned()),
-        None => Err(format!("'{host}' is no host name or address")),
+        None => Err(format!("'{host}' is not a host name or address")),
     }
 }
 
-/// Letters, digits, hyphens, dots and underscores, as RFC 1123 and practice have it; also fits IPv4
-/// addresses.
+/// Whether it has only letters, digits, hyphens, dots and underscores (RFC 1123, and practice). IPv4
+/// addresses fit too.
 fn is_host_name(host: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (1..=253).contains(&host.len()) && host.bytes().all(fits) && !host.starts_with(['-', '.'])
@@ -72,7 +72,7 @@ mod tests {
     use super::introducer;
 
     #[test]
-    fn hosts_and_addresses_with_a_port_are_taken_as_they_are() {
+    fn hosts_and_addresses_with_a_port_are_accepted() {
         for text in [
             "vm1:8946",
             "192.0.2.11:8946",
@@ -85,18 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_what_is_wrong() {
+    fn anything_else_is_refused_with_a_reason() {
         for (text, words) in [
             ("vm1", "port is missing"),
-            ("vm1:", "'' is no port"),
-            ("vm1:0", "'0' is no port"),
-            ("vm1:65536", "'65536' is no port"),
-            ("vm1:http", "'http' is no port"),
-            (":8946", "'' is no host name"),
-            ("vm 1:8946", "'vm 1' is no host name"),
+            ("vm1:", "'' is not a port"),
+            ("vm1:0", "'0' is not a port"),
+            ("vm1:65536", "'65536' is not a port"),
+            ("vm1:http", "'http' is not a port"),
+            (":8946", "'' is not a host name"),
+            ("vm 1:8946", "'vm 1' is not a host name"),
             ("2001:db8::1:8946", "needs brackets"),
-            ("[vm1]:8946", "no IPv6 address in brackets"),
-            ("[::1:8946", "no IPv6 address in brackets"),
+            ("[vm1]:8946", "not an IPv6 address in brackets"),
+            ("[::1:8946", "not an IPv6 address in brackets"),
         ] {
             let error = introducer(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

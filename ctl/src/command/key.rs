@@ -1,4 +1,4 @@
-//! `memberctl key`: the group's keys. It works on files, and needs no daemon.
+//! `memberctl key`: generates and lists the group's keys. It works on files, without a daemon.
 
 mod generate;
 mod list;
@@ -10,19 +10,19 @@ use nix::sys::prctl::set_dumpable;
 
 use crate::exit::{Exit, Failure};
 
-/// What is to be done.
+/// A command on keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Make a new key
+    /// Generate a new key
     Generate(generate::Generate),
-    /// List the keys of a keyring by their public ids
+    /// List the public ids of a keyring's keys
     List(list::List),
 }
 
 impl Key {
-    /// Does it.
+    /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        // A key is in no core dump, and no other process of this user can look for it: prctl(2),
+        // Core dumps contain no keys, and other processes of this user cannot read them: prctl(2),
         // PR_SET_DUMPABLE.
         set_dumpable(false).map_err(|error| {
             Failure::new(Exit::Failed, format!("cannot keep the keys out of core dumps: {error}"))
@@ -34,28 +34,26 @@ impl Key {
     }
 }
 
-/// How a key is changed, for the help text.
-pub(super) const CHANGING: &str =
-    "A keyring is a text file of up to 8 keys, one a line: the first \
-is used, all are accepted. \
-To change a group's key without an outage, do each of these on every member before the next:
-1. add the new key as the last line (memberctl key generate >> FILE), have memberd take it in;
-2. make it the first line, have memberd take it in;
-3. remove the old line, have memberd take it in.
+/// How a key is changed, for the help.
+pub(super) const CHANGING: &str = "\
+A keyring is a text file of up to 8 keys, one a line. The first key is used, and all are accepted. \
+To change a group's key without an outage, do each step on every member before the next step:
+1. add the new key as the last line (memberctl key generate >> FILE), and have memberd load it;
+2. move the new key to the first line, and have memberd load it;
+3. remove the old line, and have memberd load it.
 
-memberd takes it in by systemctl restart memberd, on one member after the other, where the file is \
-a credential of the service \
-(LoadCredential, as in the package): systemd takes a copy of it at a start only. Where \
-security.key_file names the file itself, \
-systemctl reload memberd is enough. memberctl status names the keys in force.";
+Where the file is a credential of the service (LoadCredential, as in the package), memberd loads \
+it at a start only, since systemd copies it then: systemctl restart memberd, on one member after \
+the other. Where security.key_file names the file itself, systemctl reload memberd is enough. \
+memberctl status prints the ids of the keys in use.";
 
-/// The keyring of the daemon, unless its settings name another.
-const USUAL: &str = "/etc/memberd/group.key";
+/// The daemon's keyring, unless its settings name another one.
+const DEFAULT_FILE: &str = "/etc/memberd/group.key";
 
 /// A keyring's file.
 #[derive(Debug, clap::Args)]
 struct File {
-    /// The keyring's file
-    #[arg(value_name = "FILE", default_value = USUAL)]
+    /// The keyring file
+    #[arg(value_name = "FILE", default_value = DEFAULT_FILE)]
     path: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! `memberctl leave`.
+//! `memberctl leave`: has the daemon leave the group.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::Failure;
 use crate::output::Output;
 
-/// How long a leave may take: it waits for one member's acknowledgement.
+/// How long a leave may take. It waits for one member's acknowledgement.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
 
 /// Leaves the group.

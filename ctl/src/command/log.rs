@@ -1,4 +1,4 @@
-//! `memberctl log [FILTER]`.
+//! `memberctl log [FILTER]`: shows or sets the level of the daemon's log.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::exit::Failure;
 use crate::format;
 use crate::output::Output;
 
-/// How long the daemon may take.
+/// How long the daemon may take to reply.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
-/// Shows or sets how much is logged.
+/// Shows or sets the level of the log.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It lasts until the daemon starts anew or logs.level in its settings changes."
+    after_help = "The level lasts until the daemon restarts, or logs.level in its settings changes."
 )]
 pub(crate) struct Log {
-    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without
-    /// it, what is logged now is shown
+    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without it
+    /// the current level is printed
     filter: Option<String>,
 }
 
 impl Log {
-    /// Prints what is logged from now on.
+    /// Prints the level that applies from now on.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, PATIENCE)?
             .reply()?

@@ -1,4 +1,4 @@
-//! `memberctl metrics`.
+//! `memberctl metrics`: prints the daemon's metrics.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::connection::{Connection, Daemon, Patience, out_of_place};
 use crate::exit::Failure;
 use crate::output::Output;
 
-/// How long the daemon may take for its figures.
+/// How long the daemon may take for its metrics.
 const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
 
-/// Prints what the daemon measures, in Prometheus' text format.
+/// Prints the metrics in Prometheus' text format.
 pub(super) fn run(daemon: &Daemon) -> Result<(), Failure> {
     match Connection::ask(daemon, &Request::Metrics, PATIENCE)?.reply()? {
         Reply::Metrics(text) => Output::new().text(&text),

@@ -1,4 +1,4 @@
-//! `memberctl status [--json]`.
+//! `memberctl status [--json]`: prints the state of the local daemon.
 
 use memberd_control::message::StatusReport;
 
@@ -9,7 +9,7 @@ use crate::json;
 use crate::output::{ColorChoice, Output, Style};
 use crate::report::{self, neighbours};
 
-/// The counters that are shown, each under what it belongs to, in the words for it.
+/// The counters that are printed: for each title a list of labels and counters' names.
 const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "heartbeats",
@@ -40,20 +40,21 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
-/// In the place of a pattern that the daemon does not show to who comes by the socket for looking
-/// only.
+/// Stands for a pattern that the daemon does not send on the read-only socket.
 const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
 
-/// Shows how the daemon is doing.
+/// What stands below the help.
+const DETAILS: &str = "\
+For each neighbour the table shows when it sent its newest heartbeat, how many of its heartbeats \
+were lost in the last minute or two, the smallest recent delay of its datagrams, the difference of \
+its wall clock from ours, and whether its list is the same as ours.
+
+The patterns of running greps are shown only to root and group memberd. For others they are \
+hidden, and null in JSON.";
+
+/// Shows the state of the daemon.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Of each neighbour: when it sent its newest heartbeat, how many heartbeats were \
-    lost in the last minute or two, \
-            the smallest delay of its datagrams lately, how its wall clock compares to ours, and \
-            whether its list is the same.\n\n\
-            What running greps look for is shown to root and group memberd only; for others it is \
-            hidden, in JSON null."
-)]
+#[command(after_help = DETAILS)]
 pub(crate) struct Status {
     /// Print a JSON object
     #[arg(long)]
@@ -64,7 +65,7 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Prints the report. A daemon outside any group is well too.
+    /// Prints the report. A daemon that is in no group is a success too.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let report = report::fetch(daemon)?;
         let mut output = Output::with(self.color);
@@ -135,7 +136,7 @@ fn list(report: &StatusReport) -> String {
     }
 }
 
-/// `sent 12, received 34`: those of the counters that the daemon has.
+/// `sent 12, received 34`: the counters of this list that the daemon has.
 fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
     let value =
         |key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
@@ -146,7 +147,7 @@ fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
     if words.is_empty() { "not counted by this memberd".to_owned() } else { words.join(", ") }
 }
 
-/// The greps of this machine's users, and the searches for others.
+/// The greps that this machine's users have started, and the searches that run here.
 fn greps(report: &StatusReport) -> Vec<String> {
     let greps = report.greps.iter();
     let mut lines: Vec<String> = greps

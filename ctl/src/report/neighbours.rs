@@ -1,4 +1,4 @@
-//! The members on the other end of heartbeats, as an aligned table.
+//! The table of the members with which heartbeats are exchanged.
 
 use memberd_control::message::NeighbourRecord;
 
@@ -7,7 +7,7 @@ use crate::members::natural;
 
 const TITLES: [&str; 6] = ["NAME", "LAST SENT", "LOST", "DELAY", "CLOCK", "LIST"];
 
-/// A line each, under titles; none without neighbours.
+/// The titles, and a line for each neighbour. Without neighbours there are no lines at all.
 pub(crate) fn table(neighbours: &[NeighbourRecord]) -> Vec<String> {
     if neighbours.is_empty() {
         return Vec::new();

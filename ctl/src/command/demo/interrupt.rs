@@ -1,4 +1,4 @@
-//! Ctrl-C and its like as something that the demo asks about, so that it always gets to clean up.
+//! Blocks Ctrl-C and similar signals, so that the demo can always clean up. The demo polls for them.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -13,9 +13,9 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    /// From here on the signals that end a program only tell. Has to be called before other threads
-    /// are started, since they take over which signals are held back; programs that are started do
-    /// not (std starts them with none).
+    /// Blocks the signals that end a program, and receives them instead. This must be called before
+    /// other threads are started, since threads inherit blocked signals. Child processes do not:
+    /// std unblocks all signals in them.
     pub(super) fn hold_back() -> Result<Interrupt, Failure> {
         let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT]
             .into_iter()
@@ -25,7 +25,7 @@ impl Interrupt {
         })?;
         let (sender, signals) = channel();
         std::thread::spawn(move || {
-            // Ends when nobody asks any more; until then each signal is one message.
+            // The loop ends when the receiver is dropped.
             while let Ok(signal) = held.wait() {
                 if sender.send(signal).is_err() {
                     return;
@@ -35,7 +35,7 @@ impl Interrupt {
         Ok(Interrupt { signals })
     }
 
-    /// Lets time pass.
+    /// Waits for this long.
     ///
     /// # Errors
     /// When the user wants to end, now or before.
@@ -51,7 +51,7 @@ impl Interrupt {
 
     /// Waits until the user wants to end.
     pub(super) fn wait(&self) {
-        // An error means that there will be no signal: no reason to stay either.
+        // An error means that no signal can arrive, so there is nothing to wait for.
         let _ = self.signals.recv();
     }
 }

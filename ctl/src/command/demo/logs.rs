@@ -1,4 +1,4 @@
-//! A log for each member to grep: a small web shop's, the same at every run.
+//! Generates a log for each member to grep: that of a small web shop, the same in every run.
 
 use std::fmt::Write as _;
 
@@ -7,20 +7,20 @@ use crate::format;
 /// How many lines each log has.
 const LINES: u64 = 4000;
 
-/// The milliseconds that pass between two lines on average.
-const PACE: u64 = 350;
+/// The average time between two lines, in milliseconds.
+const PACE_MS: u64 = 350;
 
-/// The one line that only some members have.
+/// The text of the one line that only some members have.
 pub(super) const RARE: &str = "deadlock detected";
 
-/// The log of the member of this number, its last line written at `now` (milliseconds since the
-/// Unix epoch).
+/// The log of the member with this number. Its last line is from `now`, in milliseconds since the
+/// Unix epoch.
 pub(super) fn log(number: u64, now: u64) -> String {
     let mut dice = Dice(number);
     let mut log = String::new();
-    let mut time = now.saturating_sub(LINES * PACE);
+    let mut time = now.saturating_sub(LINES * PACE_MS);
     for line in 0..LINES {
-        time += dice.below(2 * PACE);
+        time += dice.below(2 * PACE_MS);
         let text = match line {
             // Late in the logs of every third member.
             3700 if number % 3 == 1 => {
@@ -54,8 +54,8 @@ fn text(dice: &mut Dice) -> String {
     }
 }
 
-/// Numbers that look random enough for a log (a linear congruential generator with Knuth's MMIX
-/// constants).
+/// Numbers that look random enough for a log. It is a linear congruential generator with Knuth's MMIX
+/// constants.
 struct Dice(u64);
 
 impl Dice {

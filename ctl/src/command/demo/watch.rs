@@ -11,11 +11,11 @@ use crate::connection::{Connection, Daemon, Patience};
 use crate::exit::{Exit, Failure};
 use crate::members;
 
-/// How often an interruption is looked for while waiting.
+/// The longest wait before the next check for an interruption.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// When the lists are asked as well: a member that had to come back into the group has taken the
-/// change over without an event.
+/// After this time the lists are fetched as well. A member that had to rejoin has received the change
+/// with its list, and without an event.
 const ASK_AFTER: Duration = Duration::from_secs(4);
 
 /// A change that arrived at one member.
@@ -32,7 +32,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts to follow these members. A member that goes away is simply not heard any more.
+    /// Starts to follow these members. A member that goes away sends no more events.
     pub(super) fn over(members: &[Member]) -> Result<Watch, Failure> {
         let (sender, arrivals) = channel();
         for member in members {
@@ -45,8 +45,8 @@ impl Watch {
         Ok(Watch { arrivals, daemons })
     }
 
-    /// Waits until a member is seen in this standing by so many others, or until the limit has
-    /// passed. Returns who saw it and how long after `start`, in the order of arrival.
+    /// Waits until this many others have the member in this status, or until the limit has passed.
+    /// Returns them in the order of arrival, each with the time since `start`.
     pub(super) fn collect(
         &self,
         (name, status): (&str, MemberStatus),
@@ -81,7 +81,7 @@ impl Watch {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    let message = "all members stopped telling their events: run the demo again";
+                    let message = "no member sends events any more: run the demo again";
                     return Err(Failure::new(Exit::Failed, message));
                 }
             }
@@ -92,7 +92,7 @@ impl Watch {
     }
 }
 
-/// Whether a member's list has it so. One that does not answer has not.
+/// Whether a member's list has the other in this status. False if the member does not reply.
 fn lists(daemon: &Daemon, name: &str, status: MemberStatus) -> bool {
     let members = members::fetch(daemon, true).unwrap_or_default();
     members

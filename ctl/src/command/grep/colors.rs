@@ -2,12 +2,12 @@
 
 use memberd_control::grep::GrepColors;
 
-/// Which colours there are, whether they are wanted or not.
+/// The configured colours, whether colour is wanted or not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Capabilities(pub(super) GrepColors);
 
 impl Capabilities {
-    /// From `GREP_COLORS`, and the older `GREP_COLOR` for matches.
+    /// Reads `GREP_COLORS`, and the older `GREP_COLOR` for matches.
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Capabilities {
         let mut capabilities = Capabilities::default();
         if let Some(color) =
@@ -19,8 +19,8 @@ impl Capabilities {
         capabilities
     }
 
-    /// `name=value:name:...`. Unknown names are passed over; at the first value that is no colour
-    /// the rest is left alone, so that nothing else can reach the terminal.
+    /// Parses `name=value:name:...`. Unknown names are ignored. The first value that is no colour ends
+    /// the parsing, so that nothing else can reach the terminal.
     fn parse(&mut self, text: &str) {
         for capability in text.split(':') {
             match capability.split_once('=') {
@@ -64,7 +64,7 @@ impl Capabilities {
     }
 }
 
-/// Digits and semicolons, as many as members take.
+/// Whether it has only digits and semicolons, and no more than members accept.
 fn is_color(value: &str) -> bool {
     value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_colours_gets_through_and_the_rest_is_left_alone() {
+    fn the_first_bad_value_ends_the_parsing() {
         for text in ["fn=1\u{1b}[2J:ln=9", "=1:ln=9", "fn=red:ln=9", "fn=1=2:ln=9"] {
             assert_eq!(read(text, ""), GrepColors::default(), "{text:?}");
         }

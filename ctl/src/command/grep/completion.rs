@@ -1,12 +1,12 @@
-//! grep's options as the shells' completions are made of. grep's own table reads the command line;
-//! this is what it looks like from outside.
+//! grep's options as a clap command, from which the shells' completions are generated. The command
+//! line itself is parsed by the tables in `flags`.
 
 use clap::{Arg, ArgAction, ValueHint};
 
 use super::HELP;
 use super::flags::{Argument, Flag, GREPS, OURS};
 
-/// The command with all options that it takes.
+/// The command with all its options.
 pub(crate) fn command() -> clap::Command {
     let options = GREPS.iter().chain(OURS);
     let args = options.filter(|entry| !matches!(entry.0, Flag::Refused(_))).map(
@@ -42,16 +42,16 @@ fn with_value(arg: Arg, long: &str, argument: Argument) -> Arg {
     }
 }
 
-/// Where the help's explanations begin.
+/// The column in which the help's explanations begin.
 const EXPLANATIONS: usize = 28;
 
-/// What the help says of an option in the option's own line.
+/// The explanation of an option in the help, as far as it stands on the option's own line.
 fn explanation(long: &str) -> Option<&'static str> {
     let is_long = |word: &str| {
         word.split(['=', '[']).next().and_then(|word| word.strip_prefix("--")) == Some(long)
     };
     let lines = HELP.lines().filter_map(|line| line.split_at_checked(EXPLANATIONS));
-    let (_, words) =
+    let (_, text) =
         lines.into_iter().find(|(options, _)| options.split([' ', ',']).any(is_long))?;
-    Some(words.trim_end_matches([',', ';', ':']))
+    Some(text.trim_end_matches([',', ';', ':']))
 }

@@ -1,4 +1,4 @@
-//! `--count-by` and `--total`: counts that are added up here.
+//! `--count-by` and `--total`: adds up the members' counts.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use memberd_control::grep::{GrepOutcome, GrepRequest};
 use super::ours::{CountBy, View};
 use crate::exit::{Exit, Failure};
 
-/// The most paths that counts are added up by.
+/// The most different paths that are counted.
 const MAX_FILES: usize = 50_000;
 
 /// Counts added up so far.
@@ -21,7 +21,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// None when nothing is to be added up.
+    /// None if neither option was given.
     pub(super) fn new(
         request: &GrepRequest,
         View { count_by: by, total, .. }: View,
@@ -34,7 +34,7 @@ impl Counts {
         })
     }
 
-    /// Whether the members' own counts are printed as they come.
+    /// Whether the members' own counts are printed as they arrive.
     pub(super) fn prints_files(&self) -> bool {
         self.by.is_none()
     }
@@ -42,16 +42,16 @@ impl Counts {
     /// Takes a member's counts of its files.
     ///
     /// # Errors
-    /// When there are too many different files, or these are no counts.
+    /// When there are too many different files, or the bytes are no counts.
     pub(super) fn take(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
         if self.by != Some(CountBy::File) {
-            // The totals tell.
+            // The member's totals have its count.
             return Ok(());
         }
         let mut rest = bytes;
         while !rest.is_empty() {
             let (path, count, after) = first(member, rest).ok_or_else(|| {
-                Failure::new(Exit::Failed, format!("{member} sent what is no count of lines"))
+                Failure::new(Exit::Failed, format!("{member} sent counts in an unknown form"))
             })?;
             *self.files.entry(path.to_vec()).or_default() += count;
             rest = after;
@@ -65,7 +65,7 @@ impl Counts {
         Ok(())
     }
 
-    /// What is printed at the end.
+    /// The lines that are printed at the end.
     pub(super) fn lines(&self, members: &[(String, GrepOutcome)]) -> Vec<u8> {
         let mut lines = Vec::new();
         let searched = members.iter().filter_map(|(name, outcome)| match outcome {
@@ -101,8 +101,8 @@ fn line(name: &[u8], count: u64, lines: &mut Vec<u8>) {
     lines.extend_from_slice(format!("{count}\n").as_bytes());
 }
 
-/// The first count of a member's: its path, the count, and what follows. The name ends with a NUL
-/// byte, or else with a colon.
+/// The first count of a member: the path, the count, and the rest. The path ends with a NUL byte, or
+/// with a colon.
 fn first<'b>(member: &str, bytes: &'b [u8]) -> Option<(&'b [u8], u64, &'b [u8])> {
     let bytes = bytes.strip_prefix(member.as_bytes())?.strip_prefix(b":")?;
     let place = |bytes: &[u8], byte| bytes.iter().position(|other| *other == byte);

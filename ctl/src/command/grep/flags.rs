@@ -1,8 +1,8 @@
-//! All options of memberctl grep: those of GNU grep, and ours.
+//! The table of all options of memberctl grep: those of GNU grep, and ours.
 
 use self::Argument::{None as Bare, Optional, Required};
 
-/// What an option is to grep.
+/// The meaning of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flag {
     /// `-G`
@@ -83,11 +83,11 @@ pub(super) enum Flag {
     Exclude,
     /// `--exclude-from`
     ExcludeFrom,
-    /// What holds anyway: lines are sent on at once, and bytes are left as they are.
+    /// An option that changes nothing, since it asks for the default.
     Granted,
-    /// grep has it; here it would mean nothing, for this reason.
+    /// An option of GNU grep that is refused, for this reason.
     Refused(&'static str),
-    /// grep has it not.
+    /// GNU grep has no such option.
     Ours(Our),
 }
 
@@ -134,10 +134,11 @@ pub(super) enum Argument {
     Optional,
 }
 
-/// An option with its short names, its long names, and whether it takes an argument.
+/// An option with its letters, its long names, and whether it takes an argument.
 pub(super) type Entry = (Flag, &'static str, &'static [&'static str], Argument);
 
-const ALL_IS_SEARCHED: &str = "all that the members offer is searched anyway, and FILE narrows it";
+const ALL_IS_SEARCHED: &str =
+    "all files that the members offer are searched, and FILE narrows that";
 const NO_DIRECTORIES: &str = "members search the files that they offer, and no directory or device";
 const NO_INPUT: &str = "members have no standard input";
 
@@ -187,7 +188,7 @@ pub(super) const GREPS: &[Entry] = &[
     (Flag::Text, "a", &["text"], Bare),
     (Flag::NoBinaryFiles, "I", &[], Bare),
     (Flag::Granted, "U", &["binary"], Bare),
-    // -u is ours.
+    // The letter -u is taken by ours.
     (Flag::Granted, "", &["unix-byte-offsets"], Bare),
     (Flag::Version, "V", &["version"], Bare),
     (Flag::Names, "H", &["with-filename"], Bare),
@@ -195,7 +196,7 @@ pub(super) const GREPS: &[Entry] = &[
     (Flag::Refused("write -G, -E, -F or -P"), "X", &[], Required),
 ];
 
-/// All of ours. They are written out: an abbreviation is always one of an option of grep's.
+/// All our options. They cannot be abbreviated: an abbreviation always means an option of grep.
 pub(super) const OURS: &[Entry] = &[
     (Flag::Ours(Our::On), "", &["on"], Required),
     (Flag::Ours(Our::NotOn), "", &["not-on"], Required),

@@ -1,12 +1,12 @@
-//! Cuts grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
+//! Splits grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
 use super::flags::Argument::{None as Bare, Required};
 use super::flags::{Entry, Flag, GREPS, OURS};
 
-/// A piece of the command line. Arguments are bytes: a pattern need not be valid UTF-8.
+/// A piece of the command line. Arguments are bytes, since a pattern need not be valid UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// An option, as it was written, with its argument.
+    /// An option, its name as it was written, and its argument.
     Option(Flag, String, Option<Vec<u8>>),
     /// `-NUM`: the digits.
     Digits(String),
@@ -14,10 +14,10 @@ pub(super) enum Piece {
     Operand(Vec<u8>),
 }
 
-/// Cuts a command line into pieces, in its order.
+/// Splits a command line into pieces, in order.
 ///
 /// # Errors
-/// What is wrong, in getopt's words.
+/// When an option is unknown or its argument is wrong, with the text of getopt.
 pub(super) fn pieces(arguments: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<Piece>, String> {
     let mut arguments = arguments.into_iter();
     let mut pieces = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn pieces(arguments: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec
     Ok(pieces)
 }
 
-/// `name` or `name=value`; the name may be cut short as long as it is clear.
+/// Parses `name` or `name=value`. The name may be abbreviated if that is unambiguous.
 fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<Piece, String> {
     let mut parts = text.splitn(2, |byte| *byte == b'=');
     let name = String::from_utf8_lossy(parts.next().unwrap_or_default());
@@ -52,8 +52,7 @@ fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<
     Ok(Piece::Option(*option, written, value))
 }
 
-/// The entry of a long name: the one of just that name, or else the only one of grep's that begins
-/// so.
+/// Finds the entry with this long name, or else the only one of grep's that begins with it.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     let names = || GREPS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
     let ours = OURS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
@@ -74,8 +73,8 @@ fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
     }
 }
 
-/// `inA3`: options without an argument, and at the end perhaps one with its argument, which may
-/// also be the next one on the line.
+/// Parses a cluster such as `inA3`: options without an argument, and perhaps a last one that takes
+/// one. That argument is the rest of the cluster, or else the next word.
 fn short_options(
     cluster: &[u8],
     rest: &mut impl Iterator<Item = Vec<u8>>,
@@ -112,7 +111,7 @@ fn short_options(
     Ok(())
 }
 
-/// The option's letter; all that are options are ASCII.
+/// The option's letter. The letters of all options are ASCII.
 fn first_character(cluster: &[u8]) -> char {
     String::from_utf8_lossy(cluster).chars().next().unwrap_or_default()
 }

@@ -1,22 +1,22 @@
-//! Patterns and globs, one a line: of an argument, or of a file that it names.
+//! Reads patterns and globs, one a line, from an argument or from a file.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 
-/// The most bytes that are read of a file; members take less than that in all.
+/// The most bytes that are read from a file. Members accept less than that in total.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// The lines of a text; one without newlines is one line, the empty one too.
+/// The lines of a text. A text without newlines is one line, even an empty text.
 pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)
 }
 
-/// The lines of a file, `-` being standard input; an empty one has none.
+/// The lines of a file. `-` is standard input, and an empty file has no lines.
 ///
 /// # Errors
-/// In grep's words, when it cannot be read.
+/// When the file cannot be read, with the text of grep.
 pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let shown = String::from_utf8_lossy(name);
     let read = if name == b"-" {
@@ -40,10 +40,10 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The system's words without the number.
+/// The system's error message, without the number.
 fn reason(error: &io::Error) -> String {
-    let words = error.to_string();
-    words.split_once(" (os error").map_or(words.clone(), |(reason, _)| reason.to_owned())
+    let message = error.to_string();
+    message.split_once(" (os error").map_or(message.clone(), |(reason, _)| reason.to_owned())
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_in_greps_words() {
+    fn an_unreadable_file_has_the_error_of_grep() {
         assert_eq!(of_file(b"/no/such").unwrap_err(), "/no/such: No such file or directory");
         assert_eq!(of_file(b"/").unwrap_err(), "/: Is a directory");
         assert!(file(&[b'a'; 2_000_000]).unwrap_err().ends_with("longer than 1048576 bytes"));

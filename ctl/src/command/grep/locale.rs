@@ -1,11 +1,11 @@
-//! The locale, as setlocale(3) takes it from the environment: what bytes stand for.
+//! Reads from the environment what a character is, as setlocale(3) does.
 
 use memberd_control::grep::GrepCharacters;
 
-/// What bytes stand for: in `C` and `POSIX`, and in locales with another encoding than UTF-8, each
-/// is a character.
+/// What a character is. In `C` and `POSIX`, and in locales with another encoding than UTF-8, each
+/// byte is one.
 ///
-/// Whether this machine has the locale is not looked at: it is the members that search.
+/// It does not matter whether this machine has the locale, since the members search.
 pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepCharacters {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepChara
     }
 }
 
-/// The encoding in `language_TERRITORY.ENCODING@modifier`, in small letters and digits.
+/// The encoding in `language_TERRITORY.ENCODING@modifier`, reduced to lower-case letters and digits.
 fn encoding(locale: &str) -> Option<String> {
     let name = locale.split('@').next().unwrap_or_default();
     let (_, encoding) = name.split_once('.')?;

@@ -1,4 +1,4 @@
-//! What grep's options ask for: later ones override earlier ones where GNU grep 3.8 says so.
+//! Turns grep's command line into a request. Later options override earlier ones as in GNU grep 3.8.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -14,50 +14,49 @@ use super::lines;
 use super::locale;
 use super::ours::{Ours, View};
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     /// `--help`
     Help,
     /// `--version`
     Version,
-    /// A search, and what is made of its answers.
+    /// A search, and how its replies are shown.
     Search(Box<GrepRequest>, View),
 }
 
-/// Why a command line cannot be followed.
+/// Why a command line is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Wrong {
-    /// It is not as grep has it; its help says how.
+    /// Its syntax is wrong, and the help explains it.
     #[error("{0}: try memberctl grep --help")]
     Usage(String),
-    /// A file that it names cannot be read.
+    /// A file of patterns or globs cannot be read.
     #[error("{0}")]
     File(String),
 }
 
 impl From<String> for Wrong {
-    fn from(words: String) -> Wrong {
-        Wrong::Usage(words)
+    fn from(problem: String) -> Wrong {
+        Wrong::Usage(problem)
     }
 }
 
-/// What grep takes from around the command line.
+/// What grep takes from its environment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
-    /// Whether colour is wanted where it is left to us.
+    /// Whether `--color=auto` means colour.
     pub(super) terminal: bool,
-    /// Whether names are aligned where they can be: for a person, whose terminal standard output
-    /// is.
+    /// Whether names are aligned: standard output is a terminal.
     pub(super) aligned: bool,
     /// The locale's characters.
     pub(super) characters: GrepCharacters,
-    /// Which colours there are.
+    /// The configured colours.
     pub(super) colors: Capabilities,
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// The environment of this process.
     pub(super) fn here(terminal: bool) -> Surroundings {
         let variable = |name: &str| std::env::var(name).ok();
         let aligned = std::io::stdout().is_terminal();
@@ -70,10 +69,10 @@ impl Surroundings {
     }
 }
 
-/// Understands a command line, and reads the files that it names patterns and globs by.
+/// Parses a command line, and reads its files of patterns and globs.
 ///
 /// # Errors
-/// What is wrong, in grep's words.
+/// When an option is wrong or a file cannot be read, with the text of grep.
 pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Command, Wrong> {
     let mut options = Options { surroundings: surroundings.clone(), ..Options::default() };
     for piece in getopt::pieces(arguments.iter().cloned().map(OsString::into_vec))? {
@@ -82,7 +81,7 @@ pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Resu
     Ok(options.command()?)
 }
 
-/// What was read so far.
+/// The options that were parsed so far.
 #[derive(Debug, Default)]
 struct Options {
     request: GrepRequest,
@@ -136,7 +135,7 @@ impl Options {
         Ok(())
     }
 
-    /// A later one counts, but Perl's go with no other.
+    /// The last syntax counts, but Perl's cannot be combined with another.
     fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
         if self
             .syntax
@@ -179,8 +178,8 @@ impl Options {
             Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
-            // The first holds anyway, the next were seen to before, the others never come without a
-            // value.
+            // The first one is the default, the next ones were handled by the caller, and the others
+            // always have a value.
             Flag::Granted
             | Flag::Refused(_)
             | Flag::Ours(_)
@@ -210,7 +209,7 @@ impl Options {
             Flag::Context => self.around = Some(context(value)?),
             Flag::MaxCount => {
                 let count = number(value).ok_or_else(|| "invalid max count".to_owned())?;
-                // GNU grep takes a negative count for no limit.
+                // As in GNU grep, a negative count means no limit.
                 printing.max_count = u64::try_from(count).ok();
             }
             Flag::Color => self.color = color(value, self.surroundings.terminal)?,
@@ -264,7 +263,7 @@ impl Options {
     }
 }
 
-/// An argument that must be text: numbers, words and globs.
+/// An argument that must be text: a number, a word or a glob.
 fn text(argument: Vec<u8>) -> Result<String, String> {
     String::from_utf8(argument)
         .map_err(|error| format!("{}: not valid UTF-8", String::from_utf8_lossy(error.as_bytes())))
@@ -280,7 +279,7 @@ fn binary(kind: &str) -> Result<GrepBinary, String> {
     }
 }
 
-/// `--color=WHEN`, with all the words that GNU grep knows.
+/// `--color=WHEN`, with all values that GNU grep knows.
 fn color(when: &str, terminal: bool) -> Result<bool, String> {
     match when {
         "always" | "yes" | "force" => Ok(true),
@@ -290,7 +289,7 @@ fn color(when: &str, terminal: bool) -> Result<bool, String> {
     }
 }
 
-/// A number of lines around a match. One too large for its type means all there are.
+/// A number of lines around a match. A number that does not fit means all lines.
 fn context(text: &str) -> Result<u32, String> {
     number(text)
         .filter(|lines| *lines >= 0)
@@ -298,8 +297,8 @@ fn context(text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("{text}: invalid context length argument"))
 }
 
-/// A number as strtoimax(3) takes it, without anything after it; what is out of range becomes the
-/// nearest there is.
+/// A number as strtoimax(3) reads it, with nothing after it. A number out of range becomes the
+/// nearest one in range.
 fn number(text: &str) -> Option<i64> {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text.strip_prefix('-') {

@@ -1,17 +1,16 @@
-//! Passes the members' lines on.
+//! Prints the members' lines.
 
 use memberd_control::grep::GrepRequest;
 
 use crate::exit::Failure;
 use crate::output::{Output, Pipe};
 
-/// Passes the members' lines on, with a separator where the output goes over from one to another
-/// among context.
+/// Prints the members' lines. With context, a separator stands between the lines of two members.
 pub(super) struct Printer {
     output: Output,
     separator: Option<Vec<u8>>,
     last: Option<String>,
-    /// If lines need not be looked at, where they go without a copy.
+    /// The pipe to which lines go without a copy, if no separators are needed.
     pipe: Option<Pipe>,
 }
 
@@ -24,16 +23,16 @@ impl Printer {
         Printer { output, separator, last: None, pipe }
     }
 
-    /// Where lines go that need not be looked at, if that is a pipe.
+    /// The pipe to which lines can go without a copy, if there is one.
     pub(super) fn pipe(&mut self) -> Option<&mut Pipe> {
         self.pipe.as_mut()
     }
 
-    /// Prints and sends off what a member found.
+    /// Prints lines of a member, and flushes.
     pub(super) fn print(&mut self, member: &str, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(separator) = &self.separator
             && self.last.as_ref().is_some_and(|last| last != member)
-            // It goes on with another group.
+            // The member's output begins with a separator if it continues with another group.
             && !bytes.starts_with(separator)
         {
             self.output.bytes(separator)?;

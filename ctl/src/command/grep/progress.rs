@@ -1,24 +1,24 @@
-//! How far a grep has come, on a terminal's last line.
+//! Shows the progress of a grep on the terminal's last line.
 
 use std::io::{IsTerminal, Write};
 
 use crate::format;
 
-/// A line on standard error that comes and goes; nothing where standard error is no terminal.
+/// A line on standard error that is replaced and removed. Without a terminal there is none.
 pub(super) struct Progress {
     terminal: bool,
     shown: bool,
-    /// Whether standard output is a terminal too, which has the begin of a line so far.
+    /// Whether standard output is a terminal too, and its last line is incomplete.
     within_line: bool,
 }
 
 impl Progress {
-    /// Nothing is shown yet.
+    /// Shows nothing yet.
     pub(super) fn new() -> Progress {
         Progress { terminal: std::io::stderr().is_terminal(), shown: false, within_line: false }
     }
 
-    /// Shows it, in the place of what was shown before; but nothing in the middle of a line.
+    /// Replaces the line. It shows nothing while a line of output is incomplete.
     pub(super) fn show(&mut self, asked: u64, answered: u64, bytes: u64) {
         if self.terminal && !self.within_line {
             self.write(&format!("\r{}\x1b[K", line(asked, answered, bytes)));
@@ -26,7 +26,7 @@ impl Progress {
         }
     }
 
-    /// Takes it away.
+    /// Removes the line.
     pub(super) fn clear(&mut self) {
         if self.shown {
             self.write("\r\x1b[K");
@@ -34,12 +34,12 @@ impl Progress {
         }
     }
 
-    /// These bytes were printed on standard output: lines, or a part of a long one.
+    /// Notes that these bytes were printed on standard output: lines, or a part of a long line.
     pub(super) fn printed(&mut self, bytes: &[u8]) {
         self.within_line = !bytes.ends_with(b"\n") && std::io::stdout().is_terminal();
     }
 
-    /// A terminal that takes no output shows none.
+    /// Writes to standard error. An error is ignored, since progress is optional.
     fn write(&self, text: &str) {
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());

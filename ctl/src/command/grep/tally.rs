@@ -1,15 +1,15 @@
-//! What the members reported, and the exit status that comes of it.
+//! Collects the outcomes of the members, from which the exit status follows.
 
 use memberd_control::grep::GrepOutcome;
 
 use super::Status;
 use crate::format;
 
-/// What the members reported so far.
+/// The outcomes so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     members: Vec<(String, GrepOutcome)>,
-    /// The FILEs that no member has had so far.
+    /// The FILEs that no member has offered so far.
     nowhere: Vec<String>,
     answered: bool,
     matched: bool,
@@ -18,14 +18,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Nothing so far, of a search in these FILEs.
+    /// No outcome yet of a search in these FILEs.
     pub(super) fn new(files: Vec<String>) -> Tally {
         Tally { nowhere: files, ..Tally::default() }
     }
 
-    /// Takes in what became of a member, and returns what there is to say about it.
+    /// Adds a member's outcome, and returns a message about it, if one is needed.
     pub(super) fn count(&mut self, member: String, outcome: GrepOutcome) -> Option<String> {
-        let words = match &outcome {
+        let message = match &outcome {
             GrepOutcome::Searched(totals) => {
                 self.answered = true;
                 self.nowhere.retain(|file| totals.unmatched.contains(file));
@@ -43,35 +43,34 @@ impl Tally {
             )),
         };
         self.members.push((member, outcome));
-        words
+        message
     }
 
-    /// What became of each.
+    /// The outcome of each member.
     pub(super) fn members(&self) -> &[(String, GrepOutcome)] {
         &self.members
     }
 
-    /// Whether some line was selected.
+    /// Whether any line was selected.
     pub(super) fn matched(&self) -> bool {
         self.matched
     }
 
-    /// A FILE that no member has is an error, as it is grep's. One that some have is none: machines
-    /// differ.
+    /// Messages about each FILE that no member offers, which is an error as in grep. If some members
+    /// offer it, it is none, since machines differ.
     pub(super) fn check_files(&mut self) -> Vec<String> {
         if !self.answered || self.lost {
             return Vec::new();
         }
         self.errors |= !self.nowhere.is_empty();
-        let words = |file| {
+        let message = |file| {
             format!("{file}: no member offers such a file: see [logs] files in the settings")
         };
-        self.nowhere.iter().map(words).collect()
+        self.nowhere.iter().map(message).collect()
     }
 
-    /// As GNU grep 3.8 has it, `-L` included: 0 is for a selected line, not for a name that was
-    /// printed. Members that were not asked, being dead, change nothing, unless there was nobody
-    /// else to ask.
+    /// The exit status, as in GNU grep 3.8. Also with `-L`, 0 means a selected line, and not a printed
+    /// name. Failed members, which are not asked, change nothing unless all members are failed.
     pub(super) fn status(&self, quiet: bool) -> Status {
         let nobody = !self.members.is_empty() && !self.answered;
         match self {

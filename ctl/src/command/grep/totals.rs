@@ -7,7 +7,7 @@ use crate::exit::Failure;
 use crate::format;
 use crate::json;
 
-/// The last object. Users rely on its shape. Times are in milliseconds.
+/// The last object of `--json`. Users rely on its shape. Times are in milliseconds.
 #[derive(Serialize)]
 struct Totals<'a> {
     schema: u32,
@@ -20,7 +20,7 @@ struct Totals<'a> {
     members: Vec<Member<'a>>,
 }
 
-/// What one member did, or all of them together; its milliseconds are then those of the slowest.
+/// The totals of one member, or of all. Then the milliseconds are those of the slowest member.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 struct Searched {
     files: u64,
@@ -37,8 +37,7 @@ struct Member<'a> {
     answered: bool,
     #[serde(flatten)]
     searched: Searched,
-    /// Why it did not answer, or since when, in milliseconds since the Unix epoch, it is known to
-    /// have failed.
+    /// Why it did not answer. `failed_at` is when it failed, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! `memberctl key generate [FILE]`.
+//! `memberctl key generate [FILE]`: writes a new key to a file or to standard output.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
@@ -11,11 +11,10 @@ use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::output::Output;
 
-/// Makes a key.
+/// Generates a key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Generate {
-    /// A new file for it, which only its owner can read; without one the key goes to standard
-    /// output
+    /// The new file for the key, readable by its owner only; without it, standard output
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -31,7 +30,7 @@ impl Generate {
         let line = key.to_line();
         match &self.file {
             Some(path) => {
-                write_new(path, &[&comment, &line]).map_err(|error| unwritten(path, &error))
+                write_new(path, &[&comment, &line]).map_err(|error| not_written(path, &error))
             }
             None => {
                 let mut output = Output::new();
@@ -43,14 +42,14 @@ impl Generate {
     }
 }
 
-/// Never over another file, which may be a keyring in use.
+/// Writes a new file. It never overwrites another one, which may be a keyring in use.
 fn write_new(path: &Path, parts: &[&str]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     parts.iter().try_for_each(|part| file.write_all(part.as_bytes()))?;
     file.sync_all()
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
+fn not_written(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     match error.kind() {
         ErrorKind::AlreadyExists => Failure::new(

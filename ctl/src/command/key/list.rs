@@ -1,4 +1,4 @@
-//! `memberctl key list [FILE] [--json]`.
+//! `memberctl key list [FILE] [--json]`: prints the ids of a keyring's keys.
 
 use memberd_control::keyring::{GroupKey, KeyId, Keyring};
 
@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::output::{Output, Style};
 
-/// Lists the keys of a keyring. The keys themselves are not shown.
+/// Lists the keys of a keyring. The keys themselves are never printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! `--format ansible`: what a dynamic inventory script answers to `--list`, with all variables, so
-//! that it is asked only once.
+//! `--format ansible`: the output of a dynamic inventory script for `--list`. It has all variables,
+//! so that Ansible runs it only once.
 //!
 //! <https://docs.ansible.com/ansible/latest/dev_guide/developing_inventory.html>
 
@@ -44,7 +44,7 @@ struct Group<'a> {
     children: Vec<String>,
 }
 
-/// Of what the names of groups are made.
+/// A part of a group's name: letters, digits and `_` only.
 fn word(text: &str) -> String {
     text.replace(|character: char| !character.is_ascii_alphanumeric(), "_")
 }

@@ -6,7 +6,7 @@ use crate::format::{printable, tags, timestamp};
 
 const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n";
 
-/// The members, a line each, under a header.
+/// A header, and a line for each member.
 pub(super) fn render(members: &[MemberRecord]) -> String {
     let lines = members.iter().map(|member| {
         let evidence = member.evidence.as_ref();
@@ -27,7 +27,7 @@ pub(super) fn render(members: &[MemberRecord]) -> String {
     HEADER.to_owned() + &lines.collect::<String>()
 }
 
-/// A field, in quotes where it needs them.
+/// A field, in quotes if it needs them.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"']) {
         format!("\"{}\"", field.replace('"', "\"\""))

@@ -1,13 +1,12 @@
-//! `--format hosts`: a block for /etc/hosts, hosts(5), between marks by which a script finds and
-//! replaces it.
+//! `--format hosts`: a block for /etc/hosts, hosts(5). A script can find and replace it by its marks.
 
 use memberd_control::message::MemberRecord;
 
 use crate::format::printable;
 
-/// An address and its name a line.
+/// The marks, and between them a line for each member: its address and its name.
 pub(super) fn render(members: &[MemberRecord]) -> String {
-    // A name with a space in it would be two.
+    // A name that contains a space would become two names.
     let one_word = |text: &str| printable(text).replace(char::is_whitespace, "?");
     let lines = members
         .iter()

@@ -1,4 +1,4 @@
-//! `--format json`: an array with an object a line.
+//! `--format json`: an array with one object a line.
 
 use memberd_control::message::MemberRecord;
 

@@ -1,4 +1,4 @@
-//! `--format prometheus-sd`: a document for Prometheus' `file_sd_configs`, a target for each
+//! `--format prometheus-sd`: a document for Prometheus' `file_sd_configs` with a target for each
 //! member.
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>
@@ -12,7 +12,7 @@ use super::socket_address;
 use crate::exit::Failure;
 use crate::json;
 
-/// The port that the settings' example has for `[metrics] listen`.
+/// The port of `[metrics] listen` in the shipped settings.
 pub(super) const METRICS_PORT: u16 = 9946;
 
 #[derive(Serialize)]
@@ -21,13 +21,14 @@ struct Targets<'a> {
     labels: Labels<'a>,
 }
 
-/// `member` stays on every series; the others are there for relabelling, and are dropped after it.
+/// `member` stays on every series. The other labels are for relabelling, and Prometheus drops them
+/// after it.
 #[derive(Serialize)]
 struct Labels<'a> {
     member: &'a str,
     __meta_memberd_id: &'a str,
     __meta_memberd_status: &'a str,
-    /// `__meta_memberd_tag_KEY`, with `_` for what no label's name has.
+    /// `__meta_memberd_tag_KEY`, with `_` for characters that no label's name can have.
     #[serde(flatten)]
     tags: BTreeMap<String, &'a str>,
 }

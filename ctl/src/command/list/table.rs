@@ -6,11 +6,10 @@ use super::socket_address;
 use crate::format;
 use crate::output::{Output, Style};
 
-/// How many columns tags take at least, however narrow the terminal is.
+/// The fewest columns for tags, on a terminal of any width.
 const LEAST_TAGS: usize = 12;
 
-/// The members, a line each, under titles; the own machine is marked. With their tags, or else
-/// since when they stand so.
+/// The titles, and a line for each member with its tags or its time. This machine is marked.
 pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> String {
     let now = format::now();
     let names: Vec<String> = members.iter().map(|member| format::printable(&member.name)).collect();
@@ -48,7 +47,7 @@ fn width(title: &str, column: &[String]) -> usize {
     column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0).max(title.len())
 }
 
-/// When the member came to its standing, and for a failed one on what evidence.
+/// When the member's status changed, and for a failed member the evidence.
 fn since(member: &MemberRecord, now: u64) -> String {
     let ago = format::ago(member.since, now);
     match &member.evidence {
