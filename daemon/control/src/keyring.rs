@@ -1,9 +1,10 @@
-//! The file of the group's keys: one or several, the first of which is used and all of which are
-//! accepted, so that keys can be changed without an outage.
+//! The file of the group's keys. The first key is used, and all are accepted, so that keys can be
+//! changed without an outage.
 //!
-//! It is text. A line is a key, `memberd-key:` and 64 hexadecimal digits; or a comment, which
-//! begins with `#`; or empty. Whoever knows a key can speak for any member, so a file that others
-//! than its owner and group can read, or others than its owner can write, is refused.
+//! It is a text file. Each line is a key (`memberd-key:` and 64 hexadecimal digits), a comment (which
+//! begins with `#`), or empty. Anyone who knows a key can pretend to be any member. Therefore the
+//! file is refused if users other than its owner and group can read it, or others than its owner can
+//! write it.
 
 mod acl;
 
@@ -15,32 +16,30 @@ use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
-/// The most keys of a keyring.
+/// The most keys that a keyring may have.
 pub const MOST_KEYS: usize = 8;
 
 /// The longest file, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// What a key's line begins with.
+/// The beginning of a key's line.
 const PREFIX: &str = "memberd-key:";
 
-/// Bits of a file's mode that it must not have: any for others, and writing for the group.
+/// The bits that the file's mode must not have: all of others, and writing for the group.
 const REFUSED_MODE: u32 = 0o027;
 
 /// The length of a key, in bytes.
 pub const KEY_LENGTH: usize = 32;
 
-/// One of the group's keys. It is wiped when dropped, and is never shown but by
-/// [`GroupKey::to_line`].
+/// One of the group's keys. It is wiped when dropped. Only [`GroupKey::to_line`] shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GroupKey(Zeroizing<[u8; KEY_LENGTH]>);
 
-/// What is derived from a key. It has one place, which is wiped when it is dropped: whoever moves
-/// it, moves the way to it.
+/// A secret that is derived from a key. It is boxed, so that moving it leaves no copy behind, and it
+/// is wiped when dropped.
 pub type Secret = Box<Zeroizing<[u8; KEY_LENGTH]>>;
 
-/// What a key is called in public: a hash of it, by which two files can be compared and from which
-/// the key cannot be told.
+/// The public id of a key: a hash that identifies the key and does not reveal it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
 
@@ -67,17 +66,17 @@ impl GroupKey {
         Ok(key)
     }
 
-    /// What it is called in public: the first four bytes of BLAKE3 in key derivation mode with the
-    /// context `memberd key id 1`.
+    /// The public id: the first four bytes of BLAKE3 in key derivation mode with the context `memberd
+    /// key id 1`.
     pub fn id(&self) -> KeyId {
         let [a, b, c, d, ..] = **self.derive("memberd key id 1");
         KeyId([a, b, c, d])
     }
 
-    /// Another secret, for one purpose only: BLAKE3 in key derivation mode. `context` names the
-    /// purpose, and is a constant.
+    /// Derives a secret for one purpose, with BLAKE3 in key derivation mode. `context` is a constant
+    /// that names the purpose.
     pub fn derive(&self, context: &'static str) -> Secret {
-        // Made in its place, so that no copy is left behind where it came by.
+        // The secret is written into its box, so that no copy is left on the stack.
         let mut secret = Secret::default();
         blake3::Hasher::new_derive_key(context)
             .update(self.0.as_slice())
@@ -89,7 +88,7 @@ impl GroupKey {
     /// The line of the file, with its newline. This is the secret itself.
     pub fn to_line(&self) -> Zeroizing<String> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        // Made at its full length, so that no shorter copy is left behind.
+        // The full capacity is reserved, so that growing leaves no copy behind.
         let mut line = Zeroizing::new(String::with_capacity(PREFIX.len() + 2 * KEY_LENGTH + 1));
         line.push_str(PREFIX);
         for byte in self.0.iter() {
@@ -102,10 +101,10 @@ impl GroupKey {
     }
 }
 
-/// What is wrong with a line. It never repeats what the line says.
+/// Why a line is not a key. The error never repeats the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It does not begin as a key does.
+    /// It does not begin like a key.
     #[error(
         "no key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate \
         prints it, or a comment that begins with #"
@@ -114,7 +113,7 @@ pub enum KeyError {
     /// What follows is not 64 hexadecimal digits.
     #[error("a key is 64 hexadecimal digits, not {0} characters")]
     Length(usize),
-    /// One of the characters is no hexadecimal digit.
+    /// One of the characters is not a hexadecimal digit.
     #[error("a key is 64 hexadecimal digits, and one of these characters is none")]
     Digit,
 }
@@ -139,11 +138,11 @@ impl FromStr for GroupKey {
     }
 }
 
-/// The group's keys: never empty, and no two the same.
+/// The group's keys: at least one, and no two are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyring(Vec<GroupKey>);
 
-/// What is wrong with the file of a keyring.
+/// Why a keyring file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// It cannot be read.
@@ -152,13 +151,14 @@ pub enum KeyringError {
     /// It is a directory, a pipe or the like.
     #[error("no regular file")]
     NoFile,
-    /// Too many may read or write it.
+    /// Its mode lets too many users read or write it.
     #[error(
         "its mode is {0:04o}: others than its owner and group must not read it, nor others than \
         its owner write it: chmod 600, or 640 for group memberd"
     )]
     Exposed(u32),
-    /// Its access control list lets in others than its owner, its group and who reads it.
+    /// Its access control list gives permissions to users other than its owner, its group and this
+    /// process's user.
     #[error(
         "its access control list lets other users or groups in: setfacl -b, then chmod 600, or 640 \
         for group memberd"
@@ -175,21 +175,21 @@ pub enum KeyringError {
         /// What is wrong with it.
         error: KeyError,
     },
-    /// It is no text.
+    /// It is not a text file.
     #[error("not a text file")]
     NoText,
-    /// A key stands in it twice.
+    /// It has a key twice.
     #[error("line {line}: key {id} again")]
     Twice {
         /// Counted from 1.
         line: usize,
-        /// The key's name.
+        /// The key's id.
         id: KeyId,
     },
-    /// There is no key in it.
+    /// It has no key.
     #[error("no key in it: memberctl key generate makes one")]
     Empty,
-    /// There are too many.
+    /// It has too many keys.
     #[error("more than {MOST_KEYS} keys")]
     TooMany,
 }
@@ -198,9 +198,9 @@ impl Keyring {
     /// Reads the file at this path.
     ///
     /// # Errors
-    /// When it cannot be read, when too many may read it, or when anything in it is wrong.
+    /// When the file cannot be read, is exposed to others, or has an error in it.
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
-        // To open a pipe that nobody writes to would not return.
+        // Opening a pipe would block until somebody writes to it.
         if !fs::metadata(path)?.is_file() {
             return Err(KeyringError::NoFile);
         }
@@ -209,11 +209,11 @@ impl Keyring {
         if found.mode() & REFUSED_MODE != 0 {
             return Err(KeyringError::Exposed(found.mode() & 0o7777));
         }
-        // The mode shows no more of a list than what it gives to all together, as the group's bits.
+        // The mode does not show whom an access control list names, only their permissions together.
         if acl::lets_others_in(&file)? {
             return Err(KeyringError::Shared);
         }
-        // Made at its full length, so that no shorter copy is left behind.
+        // The full capacity is reserved, so that growing leaves no copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
         file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > MOST_BYTES {
@@ -222,11 +222,10 @@ impl Keyring {
         Self::parse(std::str::from_utf8(&bytes).map_err(|_| KeyringError::NoText)?)
     }
 
-    /// From the text of a file.
+    /// Parses the text of a keyring file.
     ///
     /// # Errors
-    /// When a line is wrong, when a key stands in it twice, and when there is none or are more than
-    /// [`MOST_KEYS`].
+    /// When a line is wrong, a key occurs twice, there is no key, or there are more than [`MOST_KEYS`].
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut keys: Vec<GroupKey> = Vec::with_capacity(MOST_KEYS);
         for (line, text) in (1..).zip(text.lines()) {
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_generated_is_read_and_no_two_are_the_same() {
+    fn generated_keys_are_read_and_differ() {
         let (one, other) = (GroupKey::generate().unwrap(), GroupKey::generate().unwrap());
         assert_ne!(one, other);
         let text = format!(
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_same_name_for_ever_and_is_not_shown() {
+    fn the_id_of_a_key_never_changes_and_hides_the_key() {
         let keyring = Keyring::parse(&line('a')).unwrap();
         assert_eq!(format!("{keyring:?}"), "Keyring([GroupKey(805cc896)])");
         assert_eq!(keyring.keys()[0].to_line().as_str(), format!("{}\n", line('a')));
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_is_kept_from_others_is_read() {
+    fn only_a_private_file_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("group.key");
         fs::write(&path, line('1')).unwrap();

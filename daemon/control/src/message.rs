@@ -1,4 +1,4 @@
-//! What is said over the control socket: requests, replies, and the records in them.
+//! The messages of the control socket: hellos, requests, replies, and the records in them.
 
 mod request;
 
@@ -8,10 +8,11 @@ use crate::grep::GrepOutcome;
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
-/// The version of this protocol. A client and a daemon of different versions part at the hello.
+/// The version of this protocol. A client and a daemon of different versions end the connection after
+/// the hellos.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The first frame of either side.
+/// The first frame in each direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The sender's [`PROTOCOL_VERSION`].
@@ -41,59 +42,59 @@ pub enum Reply {
     },
     /// Streamed: a part of the list, at most [`MEMBERS_PER_REPLY`] members, ordered by name.
     Members(Vec<MemberRecord>),
-    /// Final: how the daemon is doing.
+    /// Final: the state of the daemon.
     Status(Box<StatusReport>),
     /// Streamed: a membership change.
     Event(EventRecord),
-    /// Streamed: grep output from one member, ready to print: whole lines, or a piece of one that
-    /// is longer than a frame, whose other pieces follow before anything else does.
+    /// Streamed: output of one member, ready to print. It has whole lines, or a piece of a line that
+    /// is longer than a frame. The other pieces of that line are the next replies.
     GrepOutput {
-        /// The member that they are from.
+        /// The name of the member that sent it.
         member: String,
         /// The lines, newlines included.
         #[serde(with = "crate::bytes")]
         bytes: Vec<u8>,
     },
-    /// Streamed: a message of one member's search for standard error (`FILE: Permission denied`),
-    /// without newline.
+    /// Streamed: a message of one member's search for standard error, without a newline, such as
+    /// `FILE: Permission denied`.
     GrepMessage {
-        /// The member that it is from.
+        /// The name of the member that sent it.
         member: String,
-        /// The words.
+        /// The message.
         text: String,
     },
-    /// Streamed: how far a grep that takes its time has come; every quarter of a second or so,
-    /// after the first half.
+    /// Streamed: the progress of a grep that takes longer than half a second, about four times a
+    /// second.
     GrepProgress {
-        /// Members asked, or to be asked.
+        /// The number of members that are asked in all.
         asked: u64,
-        /// Those that have answered to the end, or are lost.
+        /// The number of members that have finished, or are lost.
         answered: u64,
-        /// Bytes searched, on all of them.
+        /// Bytes searched on all members so far.
         bytes: u64,
     },
-    /// Streamed: a sentence about the group for standard error, such as that a member has joined
-    /// what `--follow` follows.
+    /// Streamed: a sentence about the group for standard error. For example, a member has joined that
+    /// `--follow` follows from now on.
     GrepNotice(String),
-    /// Streamed: one member's search is over.
+    /// Streamed: one member's search has ended.
     GrepMember {
-        /// The member.
+        /// The member's name.
         member: String,
-        /// How it went.
+        /// How it ended.
         outcome: GrepOutcome,
     },
-    /// Final: all that could be delivered has been.
+    /// Final: all replies have been sent.
     Done,
-    /// Final: not done, and why.
+    /// Final: the request was not carried out, and why.
     Refused(Refusal),
     /// Final: what the daemon logs now.
     Log {
         /// As in [`Request::Log`].
         filter: String,
     },
-    /// Streamed: changes that belong here are missing.
+    /// Streamed: changes are missing at this place.
     EventsMissed(MissedRecord),
-    /// Final: what the daemon measures, in Prometheus' text format.
+    /// Final: the daemon's metrics in Prometheus' text format.
     Metrics(String),
     /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
     Ring(RingPart),
@@ -105,7 +106,7 @@ pub const MEMBERS_PER_REPLY: usize = 100;
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The kind, for the exit status.
+    /// The kind, which decides the exit status.
     pub kind: RefusalKind,
     /// One line for the user: what failed, on what, and what to do.
     pub message: String,
@@ -116,36 +117,36 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// The daemon is not in a group.
     NotInGroup,
-    /// It could not be done.
+    /// The request failed.
     Failed,
-    /// The caller may not do that.
+    /// The caller has no permission.
     NotPermitted,
-    /// The request makes no sense (a bad pattern, a bad address).
+    /// The request is wrong, for example a bad pattern or address.
     Usage,
-    /// The time limit passed.
+    /// The time limit has passed.
     TimedOut,
     /// The client's protocol version is not the daemon's.
     Version,
 }
 
-/// A member's standing in the list.
+/// A member's status in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberStatus {
     /// Up.
     Alive,
-    /// Declared failed: it crashed, or could not be heard.
+    /// Declared failed: it crashed, or its heartbeats did not arrive.
     Failed,
-    /// It left by its own word.
+    /// It left voluntarily.
     Left,
 }
 
 impl MemberStatus {
-    /// All there are.
+    /// All values.
     pub const ALL: [MemberStatus; 3] =
         [MemberStatus::Alive, MemberStatus::Failed, MemberStatus::Left];
 
-    /// In a word: `alive`, `failed` or `left`.
+    /// The word for it: `alive`, `failed` or `left`.
     pub fn as_str(self) -> &'static str {
         match self {
             MemberStatus::Alive => "alive",
@@ -166,74 +167,75 @@ pub struct MemberRecord {
     pub address: String,
     /// UDP and TCP port.
     pub port: u16,
-    /// Its standing.
+    /// Its status.
     pub status: MemberStatus,
-    /// Milliseconds since the Unix epoch, of its join.
+    /// When it joined, in milliseconds since the Unix epoch, and always more than for its last join.
     pub incarnation: u64,
-    /// Whether this is the daemon that answers.
+    /// Whether this is the daemon that replies.
     pub this_machine: bool,
-    /// When its standing last changed, as this daemon saw it: milliseconds since the Unix epoch.
+    /// When this daemon learned of the status, in milliseconds since the Unix epoch.
     pub since: u64,
-    /// For a failed member: who noticed, and on what evidence.
+    /// For a failed member: who noticed, and the evidence.
     pub evidence: Option<EvidenceRecord>,
-    /// What it says of itself.
+    /// The member's tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// What an accusation rests on.
+/// The evidence of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceRecord {
     /// The name of the monitor that declared the member failed.
     pub accuser: String,
-    /// Milliseconds between the newest heartbeat's sending and the accusation.
+    /// How long before that the newest known heartbeat was sent, in milliseconds.
     pub silent_for: u64,
 }
 
 /// A membership change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// When this daemon saw it: milliseconds since the Unix epoch.
+    /// When this daemon learned of it, in milliseconds since the Unix epoch.
     pub time: u64,
     /// What has changed.
     #[serde(default)]
     pub change: Change,
-    /// How the member stands since then. If it is that which has changed, `alive` is a join.
+    /// The member's status since then. If the status has changed, `alive` means a join.
     pub status: MemberStatus,
-    /// The member, as it is since then.
+    /// The member as it is since then.
     pub member: MemberRecord,
 }
 
-/// What of a member has changed.
+/// What has changed about a member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// Its standing.
+    /// Its status.
     #[default]
     Standing,
     /// Its tags. Only a client that asks for [`ChangeKinds::All`] receives this.
     Tags,
 }
 
-/// A gap in the membership changes that a follower is told.
+/// A gap in the changes that a follower receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedRecord {
-    /// All changes from this moment on are told: milliseconds since the Unix epoch.
+    /// All changes from this moment on are sent. It is in milliseconds since the Unix epoch.
     pub until: u64,
-    /// How many are missing; none when the daemon does not know, since they were before it started.
+    /// How many changes are missing; none if they happened before the daemon started, and it does not
+    /// know.
     pub count: Option<u64>,
 }
 
 /// A part of the ring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RingPart {
-    /// How many members watch each: the half rounded up are its successors, the others its
-    /// predecessors.
+    /// How many members watch each member: half of them, rounded up, are its successors, and the others
+    /// its predecessors.
     pub max_simultaneous_failures: u8,
-    /// The names of the members, as they stand on the ring, the gone where they stood.
+    /// The names of the members in the order of the ring, failed and left members included.
     pub names: Vec<String>,
 }
 
-/// How one daemon is doing.
+/// The state of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// Its program version.
@@ -254,53 +256,52 @@ pub struct StatusReport {
     pub failed: u64,
     /// Members known to have left.
     pub left: u64,
-    /// The digest of its list of the alive, in hexadecimal; equal on every member at rest.
+    /// The digest of its list of alive members, in hexadecimal. It is the same on every member while
+    /// nothing changes.
     pub digest: String,
-    /// Each member whose heartbeats it watches, or that watches it.
+    /// The members that it watches, and those that watch it.
     pub neighbours: Vec<NeighbourRecord>,
     /// Named counters, ordered by name.
     pub counters: Vec<(String, u64)>,
-    /// Plain words on what is wrong, if anything.
+    /// A sentence for each problem.
     pub warnings: Vec<String>,
-    /// The greps that its clients have started and that run now.
+    /// The running greps of its clients.
     pub greps: Vec<RunningGrep>,
-    /// How many searches it runs now, for any member's clients.
+    /// The number of searches that run here now, for any member's clients.
     pub searches: u64,
-    /// What it says of itself.
+    /// The member's tags.
     #[serde(default)]
     pub tags: Tags,
-    /// The public ids of the keys in force, the one that seals first; none where nothing is sealed.
+    /// The public ids of the keys in use. The first key seals. It is empty if nothing is sealed.
     #[serde(default)]
     pub keys: Vec<String>,
 }
 
-/// A grep under way.
+/// A running grep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningGrep {
-    /// Its patterns, one a line; none over the socket for looking only, since a pattern may hold
-    /// what not everybody is to see.
+    /// Its patterns, one a line. There are none on the read-only socket, since a pattern may be secret.
     pub pattern: Option<String>,
-    /// For how long it has run, in milliseconds.
+    /// How long it has run, in milliseconds.
     pub running_for: u64,
 }
 
-/// A member on the other end of heartbeats.
+/// A member with which heartbeats are exchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeighbourRecord {
     /// Its name.
     pub name: String,
-    /// Milliseconds since it sent the newest heartbeat that is known here; none when none was heard
-    /// yet.
+    /// How long ago it sent the newest known heartbeat, in milliseconds; none if there was none yet.
     pub heartbeat_age: Option<u64>,
-    /// Milliseconds by which its wall clock seems ahead of ours; none while unknown.
+    /// How far its wall clock seems ahead of ours, in milliseconds; none while unknown.
     pub clock_offset: Option<i64>,
-    /// Whether its list had the same digest at its last heartbeat.
+    /// Whether its last heartbeat carried the same digest as ours.
     pub agrees: bool,
     /// Whether this daemon watches it.
     pub watched: bool,
     /// Whether it watches this daemon.
     pub watches: bool,
-    /// The smallest delay of its datagrams lately, in milliseconds; none while unknown.
+    /// The smallest recent delay of its datagrams, in milliseconds; none while unknown.
     pub smallest_delay: Option<u64>,
     /// How many of a thousand of its heartbeats were lost in the last minute or two; none while
     /// unknown.

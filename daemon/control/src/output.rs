@@ -1,11 +1,11 @@
-//! Grep's output in frames, without a copy of it: what stands before the bytes, and where they are.
-//! The frames are those of [`frame`](crate::frame).
+//! Encodes and decodes what stands before grep's output in a frame, so that the output itself is not
+//! copied. The frames are those of [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode};
 use crate::message::Reply;
 
-/// How a body begins that is a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one
-/// and of two pairs, and their keys.
+/// The beginning of a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one and of two
+/// pairs, and their keys.
 const BEFORE_MEMBER: &[u8] = b"\xa1\x6aGrepOutput\xa2\x66member";
 
 /// What stands between the member's name and the output.
@@ -15,14 +15,14 @@ const BEFORE_BYTES: &[u8] = b"\x65bytes";
 const BYTES: u8 = 0x40;
 const TEXT: u8 = 0x60;
 
-/// A frame of a [`Reply::GrepOutput`] up to its output, which is `length` bytes and the rest of the
-/// frame.
+/// The frame of a [`Reply::GrepOutput`] up to its output. The output has `length` bytes, and is the
+/// rest of the frame.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] when the whole would be longer than a reply may be.
 pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     let mut frame = encode(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() })?;
-    // It ends with the first byte of a string of no bytes.
+    // The frame ends with the length of the empty output, which is one byte.
     frame.pop();
     let announced = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     let [_, _, high, low] = announced;
@@ -40,8 +40,8 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     Ok(frame)
 }
 
-/// The member, and where the output begins, in the body of a frame that has so many bytes and
-/// begins like this; if it is a [`Reply::GrepOutput`] written as [`head`] writes it. Any other is
+/// The member's name, and the offset of the output, in a frame's body of `length` bytes that begins
+/// with `body`. None unless it is a [`Reply::GrepOutput`] as [`head`] encodes it. Other bodies are
 /// for [`decode`](crate::frame::decode).
 pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
@@ -50,13 +50,13 @@ pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     Some((std::str::from_utf8(member).ok()?, (at.checked_add(output)? == length).then_some(at)?))
 }
 
-/// A string of that major type, and what follows it.
+/// A string of this major type, and the rest.
 fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = string_length(body, major)?;
     rest.split_at_checked(length)
 }
 
-/// The length of a string of that major type, and what follows that.
+/// The length of a string of this major type, and the rest.
 fn string_length(body: &[u8], major: u8) -> Option<(usize, &[u8])> {
     let (first, rest) = body.split_first()?;
     Some(match first.checked_sub(major)? {
@@ -135,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_read_as_the_decoder_reads_it(
+        fn any_body_is_read_as_the_decoder_reads_it(
             mut body in proptest::collection::vec(any::<u8>(), 0..40),
             changed in any::<prop::sample::Index>(),
             byte in any::<u8>(),

@@ -1,21 +1,21 @@
-//! The two sockets: one for everything, and one beside it for looking only.
+//! The two control sockets: one for all requests, and a read-only one beside it.
 
 use crate::message::Request;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What callers of a socket may do.
+/// What the clients of a socket may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everything.
+    /// Send any request.
     Full,
-    /// See how the group is, and change nothing: the list, the status without what greps look for,
-    /// the ring, events and metrics.
+    /// Read, and change nothing: the list, the status without the patterns of greps, the ring, events
+    /// and metrics.
     ReadOnly,
 }
 
 impl Access {
-    /// Whether this may be asked.
+    /// Whether this request is allowed.
     pub fn allows(self, request: &Request) -> bool {
         match request {
             Request::List { .. }
@@ -31,8 +31,8 @@ impl Access {
     }
 }
 
-/// The path of the socket for looking only, which lies beside the other:
-/// `/run/memberd/control-read.sock` for `/run/memberd/control.sock`.
+/// The path of the read-only socket beside the other one: `/run/memberd/control-read.sock` for
+/// `/run/memberd/control.sock`.
 pub fn read_only(socket: &Path) -> PathBuf {
     let mut name: OsString = socket.file_stem().unwrap_or_default().to_owned();
     name.push("-read");
@@ -49,7 +49,7 @@ mod tests {
     use crate::message::{ChangeKinds, EventsFrom, Follow};
 
     #[test]
-    fn the_socket_for_looking_lies_beside_the_other() {
+    fn the_read_only_socket_lies_beside_the_other() {
         for (socket, beside) in [
             ("/run/memberd/control.sock", "/run/memberd/control-read.sock"),
             ("vm1/control", "vm1/control-read"),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_changes_nothing_and_reads_no_logs() {
+    fn read_only_clients_change_nothing_and_read_no_logs() {
         let changes = [
             Request::Join { introducers: Vec::new() },
             Request::Leave,

@@ -1,22 +1,22 @@
-//! Tags as the control socket carries them, and which members a `--tag` wants.
+//! Tags as the control socket carries them, and the filter of `--tag`.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// What a member says of itself, by key.
+/// A member's tags, by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// `KEY=VALUE`, or `KEY` alone for any value.
+/// A filter: `KEY=VALUE`, or `KEY` alone for any value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagFilter {
-    /// The key that a member must have.
+    /// The key of the tag that a member must have.
     pub key: String,
-    /// The value that it must have there; none for any.
+    /// The value of that tag; none for any value.
     pub value: Option<String>,
 }
 
-/// What is no filter.
+/// The text is no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write KEY=VALUE, or KEY alone for any value")]
 pub struct TagFilterError;
@@ -38,7 +38,7 @@ impl FromStr for TagFilter {
 }
 
 impl TagFilter {
-    /// Whether a member with these tags is wanted.
+    /// Whether a member with these tags matches.
     pub fn matches(&self, tags: &Tags) -> bool {
         tags.get(&self.key)
             .is_some_and(|value| self.value.as_ref().is_none_or(|wanted| wanted == value))
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_wants_a_key_with_a_value_or_with_any() {
+    fn a_filter_has_a_key_and_perhaps_a_value() {
         let tags = Tags::from([
             ("role".to_owned(), "web".to_owned()),
             ("note".to_owned(), "a=b".to_owned()),

@@ -1,5 +1,5 @@
-//! Whom a file's access control list lets in beside its owner and group: acl(5), in the form in
-//! which the kernel hands it over.
+//! Reads a file's access control list, acl(5): does it give permissions to users or groups beside the
+//! file's own? The list has the form in which the kernel returns it.
 
 use rustix::fs::fgetxattr;
 use rustix::io::Errno;
@@ -10,7 +10,7 @@ use std::io;
 /// The attribute that holds the list: xattr(7).
 const NAME: &str = "system.posix_acl_access";
 
-/// Room for more entries than the list of any key's file needs.
+/// The room for entries, which is more than a key file needs.
 const MOST: usize = 4 + 8 * 64;
 
 /// The tags of entries, as in `linux/posix_acl.h`.
@@ -18,9 +18,8 @@ const USER: u16 = 0x02;
 const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 
-/// Whether the list, if there is one, gives anything to a group that it names, or to a user that it
-/// names and that is not this process's own. systemd gives a credential to its service by such an
-/// entry for the service's user.
+/// Whether the list gives a permission to a named group, or to a named user other than this
+/// process's own. systemd uses an entry for the service's user to give it a credential.
 ///
 /// # Errors
 /// When the list cannot be read.
@@ -28,15 +27,15 @@ pub(super) fn lets_others_in(file: &File) -> io::Result<bool> {
     let mut list = [0; MOST];
     match fgetxattr(file, NAME, &mut list) {
         Ok(length) => Ok(gives_to_others(list.get(..length).unwrap_or(&list), geteuid().as_raw())),
-        // It has none, or its file system knows of none.
+        // The file has no list, or its file system does not support them.
         Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
         Err(Errno::RANGE) => Ok(true),
         Err(error) => Err(error.into()),
     }
 }
 
-/// After a version of four bytes, entries of a tag, permissions, and a user or group, all
-/// little-endian: `linux/posix_acl_xattr.h`.
+/// The list has a version of four bytes, and then entries: a tag, permissions, and a user or group.
+/// All numbers are little-endian: `linux/posix_acl_xattr.h`.
 fn gives_to_others(list: &[u8], own: u32) -> bool {
     let (entries, _) = list.get(4..).unwrap_or_default().as_chunks::<8>();
     let entries = || {
