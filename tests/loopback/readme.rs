@@ -187,6 +187,8 @@ fn the_settings_that_the_page_shows_are_good() {
 fn documents() -> Vec<(PathBuf, String)> {
     let named = [
         "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
         "ctl/README.md",
         "tests/BENCHMARKS.md",
         "packaging/INSTALL.md",
