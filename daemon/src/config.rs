@@ -9,12 +9,12 @@ mod source;
 mod tests;
 
 use crate::log::Level;
-use crate::seal::keyring::SealingKeys;
 use crate::search::journal::JOURNALCTL;
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{GlobError, Offer};
+use memberd_transport::seal::keyring::SealingKeys;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

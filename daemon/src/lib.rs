@@ -2,10 +2,10 @@
 //! greps over its logs.
 //!
 //! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the
-//! crate `memberd-membership`) and drives it over UDP; `peer` is the TCP side; `seal` keeps
-//! strangers out of both; `control` and `dispatch` serve `memberctl`; `search` greps.
+//! crate `memberd-membership`) and drives it over UDP; `peer` is the TCP side; the crate
+//! `memberd-transport` keeps strangers out of both; `control` and `dispatch` serve `memberctl`;
+//! `search` greps.
 
-pub mod accept;
 pub mod config;
 pub mod control;
 pub mod daemon;
@@ -18,7 +18,6 @@ pub mod notify;
 pub mod options;
 pub mod peer;
 pub mod resolve;
-pub mod seal;
 pub mod search;
 pub mod services;
 pub mod state;

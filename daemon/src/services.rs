@@ -2,9 +2,9 @@
 
 use crate::log::Log;
 use crate::membership::Handle;
-use crate::peer::call::Caller;
 use crate::search::Searches;
 use crate::search::greps::Greps;
+use memberd_transport::peer::call::Caller;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Semaphore;
 

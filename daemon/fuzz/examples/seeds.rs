@@ -1,8 +1,6 @@
 //! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys, patterns
 //! and times; and a log to search in.
 
-use memberd::seal::datagram::Sealer;
-use memberd::seal::lives::For;
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
 use memberd_control::grep::{
@@ -12,6 +10,8 @@ use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
 use memberd_membership::{Incarnation, Name, Node, Settings, wire};
+use memberd_transport::seal::datagram::Sealer;
+use memberd_transport::seal::lives::For;
 use serde::Serialize;
 use std::fs;
 use std::io;

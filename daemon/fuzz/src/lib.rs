@@ -1,8 +1,10 @@
 //! What the fuzz targets share: a member of a group, and keys.
 
-use memberd::seal::keyring::SealingKeys;
 use memberd_control::keyring::Keyring;
-use memberd_membership::{MAX_ENTRIES, MAX_DATAGRAM, Instant, Name, Node, Now, Settings, WallTime, wire};
+use memberd_membership::{
+    Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now, Settings, WallTime, wire,
+};
+use memberd_transport::seal::keyring::SealingKeys;
 use rustix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::time::Duration;

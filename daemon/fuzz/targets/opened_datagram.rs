@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use memberd_fuzz::{address, at, check, founder, in_time, pieces};
-use memberd_membership::{wire};
+use memberd_membership::wire;
 
 fuzz_target!(|input: &[u8]| {
     let (mut node, mut now) = (founder(), 0);

@@ -2,9 +2,9 @@
 
 use super::connection::serve_client;
 use super::permissions::Door;
-use crate::accept::serve_all;
 use crate::services::Context;
 use memberd_control::socket::Access;
+use memberd_transport::accept::serve_all;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tracing::debug;

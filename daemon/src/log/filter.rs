@@ -4,7 +4,8 @@ use super::Level;
 use std::fmt;
 use std::str::FromStr;
 
-/// The parts that can have a level of their own: the modules of this program that log.
+/// The parts that can have a level of their own: the modules of this program that log, those of
+/// the crate `memberd-transport` included.
 const PARTS: [&str; 11] = [
     "accept",
     "control",
@@ -76,7 +77,7 @@ impl Filter {
     pub(super) fn level_of(&self, module: &str) -> Level {
         let mut names = module.split("::");
         match names.next() {
-            Some("memberd") => {}
+            Some("memberd" | "memberd_transport") => {}
             Some(crate_name) if crate_name.starts_with("memberd") => return self.level,
             _ => return self.level.min(Level::Warn),
         }
@@ -112,6 +113,8 @@ mod tests {
         for (module, level) in [
             ("memberd::peer::listener", Level::Debug),
             ("memberd::peer", Level::Debug),
+            ("memberd_transport::peer::call", Level::Debug),
+            ("memberd_transport::seal", Level::Info),
             ("memberd::membership::task", Level::Info),
             ("memberd_membership::node", Level::Info),
             ("mio::poll", Level::Warn),
@@ -145,14 +148,25 @@ mod tests {
 
     #[test]
     fn the_parts_are_the_modules_that_log() {
-        let modules = include_str!("../lib.rs")
-            .lines()
-            .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(";"));
-        let log = |module: &&str| {
-            let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
-            logs(&module) || logs(&module.with_extension("rs"))
-        };
-        assert_eq!(modules.filter(log).collect::<Vec<_>>(), PARTS);
+        let crates = [
+            ("", include_str!("../lib.rs")),
+            ("transport", include_str!("../../transport/src/lib.rs")),
+        ];
+        let mut parts: Vec<&str> = crates
+            .into_iter()
+            .flat_map(|(of, lib)| {
+                let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(of).join("src");
+                lib.lines()
+                    .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(";"))
+                    .filter(move |module| {
+                        let module = directory.join(module);
+                        logs(&module) || logs(&module.with_extension("rs"))
+                    })
+            })
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        assert_eq!(parts, PARTS);
     }
 
     /// Whether this file logs, or one below this directory.

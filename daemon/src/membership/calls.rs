@@ -1,8 +1,8 @@
 //! The protocol's calls over TCP, each a small task whose result comes back to the owner of the
 //! node.
 
-use crate::peer::call::Caller;
 use memberd_membership::{CALL_TIMEOUT, Call, CallId};
+use memberd_transport::peer::call::Caller;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
@@ -55,7 +55,7 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::Seal;
+    use memberd_transport::seal::Seal;
 
     #[tokio::test]
     async fn a_call_that_breaks_off_ends_as_one_without_a_reply() {

@@ -5,10 +5,10 @@
 //! their send time. So a gap of three intervals between two that came means that two were lost, or
 //! not sent by a sender that was stalled.
 
-use crate::seal::refusal::Count;
 use memberd_membership::{
     Body, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
 };
+use memberd_transport::seal::refusal::Count;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

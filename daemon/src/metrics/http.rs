@@ -5,8 +5,8 @@
 //! but the request's first line.
 
 use super::report;
-use crate::accept::serve_all;
 use crate::services::Context;
+use memberd_transport::accept::serve_all;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

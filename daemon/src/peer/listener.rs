@@ -1,16 +1,16 @@
 //! Accepts connections from other members and hands each request to whom it concerns.
 
-use super::stream::PeerStream;
-use super::{PeerRequestKind, frame};
-use crate::accept::serve_all;
 use crate::membership::{Command, Handle};
-use crate::seal::handshake::{self, Alert, HandshakeError, Session};
-use crate::seal::refusal::{Refusal, Refusals};
-use crate::seal::{SEALED, Seal};
 use crate::search::Searches;
 use crate::search::serve;
 use memberd_control::frame::REQUEST_CAP;
 use memberd_membership::{MAX_CALL, is_understood};
+use memberd_transport::accept::serve_all;
+use memberd_transport::peer::stream::PeerStream;
+use memberd_transport::peer::{PeerRequestKind, frame};
+use memberd_transport::seal::handshake::{self, Alert, HandshakeError, Session};
+use memberd_transport::seal::refusal::{Refusal, Refusals};
+use memberd_transport::seal::{SEALED, Seal};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

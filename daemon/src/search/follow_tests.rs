@@ -4,11 +4,11 @@ use super::super::Searches;
 use super::super::ask::{Own, Question};
 use super::super::limits::Limits;
 use super::*;
-use crate::peer::call::Caller;
-use crate::seal::Seal;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::Offer;
+use memberd_transport::peer::call::Caller;
+use memberd_transport::seal::Seal;
 use tokio::sync::{Semaphore, mpsc};
 
 fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {

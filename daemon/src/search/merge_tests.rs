@@ -4,10 +4,10 @@ use super::super::Searches;
 use super::super::ask::Own;
 use super::super::limits::Limits;
 use super::*;
-use crate::peer::call::Caller;
-use crate::seal::Seal;
 use memberd_control::grep::GrepRequest;
 use memberd_search::Offer;
+use memberd_transport::peer::call::Caller;
+use memberd_transport::seal::Seal;
 use proptest::prelude::*;
 
 /// What the client is sent when members send these frames.

@@ -1,8 +1,8 @@
 //! What a searched member streams back: frames whose first byte tells their kind.
 
 use super::timed::TimedLines;
-use crate::peer::frame;
 use memberd_control::grep::GrepTotals;
+use memberd_transport::peer::frame;
 use std::borrow::Cow;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};

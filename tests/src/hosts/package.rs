@@ -7,12 +7,13 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// What the package is made of, below the workspace.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "daemon/Cargo.toml",
     "daemon/src",
     "daemon/membership/src",
     "daemon/search/src",
     "daemon/control/src",
+    "daemon/transport/src",
     "ctl/src",
     "systemd",
     "packaging/debian",

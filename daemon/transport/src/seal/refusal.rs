@@ -144,7 +144,7 @@ fn tell(refusal: Refusal, what: &'static str, from: SocketAddr, times: u64) {
 
 /// The count of one cause, and when it was told.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Count {
+pub struct Count {
     all: u64,
     told: u64,
     told_at: Option<Instant>,
@@ -152,13 +152,13 @@ pub(crate) struct Count {
 
 impl Count {
     /// One more. When it is to be told: how many are, this one included.
-    pub(crate) fn note(&mut self, now: Instant) -> Option<u64> {
+    pub fn note(&mut self, now: Instant) -> Option<u64> {
         self.all += 1;
         self.rest(now)
     }
 
     /// How many are to be told by now, if any are.
-    pub(crate) fn rest(&mut self, now: Instant) -> Option<u64> {
+    pub fn rest(&mut self, now: Instant) -> Option<u64> {
         let untold = self.all - self.told;
         if untold == 0 || self.told_at.is_some_and(|at| now.duration_since(at) < TELL_EVERY) {
             return None;
