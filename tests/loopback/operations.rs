@@ -1,13 +1,16 @@
 //! The operations guide: every command in it works.
 
 use memberd_tests::wait::SOON;
-use memberd_tests::{Fleet, process, wait_until};
+use memberd_tests::{Fleet, binaries, process, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The simulator may have to be built first.
+/// How long a command may take. The longest are those of the simulator.
 const LIMIT: Duration = Duration::from_secs(170);
+
+/// How the guide has the simulator run.
+const SIMULATOR: &str = "cargo run --release -p memberd-membership --example simulate --";
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -37,18 +40,13 @@ fn every_command_of_the_guide_works() {
         memberd_tests::wait::holds(!failed.is_empty(), || "not yet".to_owned())
     });
     let directory = tempfile::tempdir().unwrap();
+    let simulator = binaries::simulate();
     for command in commands {
-        // Where this machine has it; and the simulator as the tests have it built, which differs in
-        // speed only.
+        // The settings are where this machine has them. The simulator is the one that the tests
+        // have built: it differs in speed only.
         let line = command
             .replace("/etc/memberd/memberd.toml", &fleet[1].config().display().to_string())
-            .replace(
-                "cargo run --release",
-                &format!(
-                    "cargo run -q --locked --manifest-path {}/Cargo.toml",
-                    repository().display()
-                ),
-            );
+            .replace(SIMULATOR, &simulator.display().to_string());
         let output = process::run(fleet[1].shell(&line).current_dir(directory.path()), LIMIT);
         let (said, complained) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -26,7 +26,11 @@ fn built(name: &str) -> PathBuf {
     let directory =
         test.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
     let path = directory.join(name);
-    assert!(path.is_file(), "{} is missing: cargo build --workspace --bins", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: cargo build --workspace --bins --examples",
+        path.display()
+    );
     path
 }
 
