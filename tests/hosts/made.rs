@@ -2,14 +2,27 @@
 //! checkers say of them.
 
 use crate::or_left_out;
-use memberd_tests::hosts::Package;
 use memberd_tests::hosts::outside::{self, text, try_run};
+use memberd_tests::hosts::{Package, Release, hindrance, image};
 use memberd_tests::tools;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// `tests/run` has this run beside other fleets, because making an image takes a minute.
+#[test]
+fn each_release_has_a_base_image() {
+    if or_left_out(hindrance().map_or(Ok(()), Err)).is_none() {
+        return;
+    }
+    std::thread::scope(|scope| {
+        for release in [Release::Bookworm, Release::Trixie] {
+            scope.spawn(move || assert!(image::base(release).join("etc/os-release").exists()));
+        }
+    });
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Hosts {
     /// When one does not come up.
     pub fn boot(releases: &[Release], accounted: usize) -> Self {
         cgroup::sweep();
-        let bases: Vec<PathBuf> = releases.iter().map(|release| image::base(*release)).collect();
+        let bases = bases(releases);
         let prefix = format!("{}{}", cgroup::PREFIX, std::process::id());
         let directory =
             tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
@@ -232,6 +232,16 @@ impl Drop for Hosts {
         let _ = outside::try_run(Command::new("umount").arg("--lazy").arg(&self.fleet.mount));
         self.fleet.group.remove();
     }
+}
+
+/// The base image of each release. Images that are not there yet are made at the same time.
+fn bases(releases: &[Release]) -> Vec<PathBuf> {
+    thread::scope(|scope| {
+        let made: Vec<_> =
+            releases.iter().map(|release| scope.spawn(|| image::base(*release))).collect();
+        let joined = made.into_iter().map(|image| image.join().expect("the image is made"));
+        joined.collect()
+    })
 }
 
 /// All hosts' file systems lie below one shared mount: of private ones each nspawn would keep a
