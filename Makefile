@@ -20,14 +20,14 @@ help: ## List every target with its purpose.
 # Root is needed for the fleets in network namespaces and on booted hosts. Without it the tests skip
 # them and say so.
 test: ## Run every check and test: format, lints, dependencies, simulations, fleets of daemons.
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(MAKE) lint
 	$(MAKE) deny
-	cargo build --workspace --locked --bins
-	if [ "$$(id -u)" = 0 ] && command -v cargo-deb >/dev/null; then \
-		$(MAKE) deb && $(MAKE) package-again; \
-	fi
-	cargo test --workspace --locked
+	tests/run
+
+lint: ## Check the format, the lints and the rules of style.
+	cargo fmt --all --check
+	tests/style
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # deny.toml has the rules. Advisories are checked only where their database can be fetched.
 deny: ## Check the licenses, sources and known faults of the dependencies.
@@ -96,7 +96,8 @@ package: PACKAGE = target/debian
 deb package: export SOURCE_DATE_EPOCH = \
 	$(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
 package: ## Put the Debian package together from programs that are already compiled.
-	env -u RUSTFLAGS cargo run --locked -p memberd --example documents -- target/documents
+	env -u RUSTFLAGS cargo build --workspace --locked --example documents
+	target/debug/examples/documents target/documents
 	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
 	cargo deb --quiet --package memberd --no-build --locked --output $(PACKAGE)/
 
@@ -118,5 +119,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test deny bench bench-netns bench-peers bench-grep fuzz soak deb package \
+.PHONY: demo help test lint deny bench bench-netns bench-peers bench-grep fuzz soak deb package \
 	package-again reproducible hosts transcript
