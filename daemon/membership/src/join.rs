@@ -1,6 +1,7 @@
 //! What members ask each other over TCP: to be let in, and to exchange whole lists; and a
 //! newcomer's round of its introducers.
 
+use crate::calls::CallError;
 use crate::identity::{Identity, Incarnation};
 use crate::list::Update;
 use crate::settings::{GroupSettings, PROTOCOL_VERSION};
@@ -8,7 +9,7 @@ use crate::time::Instant;
 use crate::wire::FromElements;
 use serde::de::{Error as _, SeqAccess};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -127,10 +128,6 @@ impl FromElements for CallReply {
     }
 }
 
-/// The number of a call, by which its reply is handed back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub u64);
-
 /// Why a member could not join.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
@@ -153,7 +150,7 @@ pub enum JoinError {
     },
     /// None could let it in.
     #[error("no introducer let this machine in: {}", reasons(.0))]
-    NobodyAnswered(Vec<(SocketAddr, String)>),
+    NobodyAnswered(Vec<(SocketAddr, CallError)>),
     /// It was let in, but no member's heartbeat came.
     #[error("an introducer answered over TCP, but no heartbeat came within {} s: is UDP blocked on \
     the way?", .0.as_secs())]
@@ -163,7 +160,7 @@ pub enum JoinError {
     Abandoned,
 }
 
-fn reasons(failures: &[(SocketAddr, String)]) -> String {
+fn reasons(failures: &[(SocketAddr, CallError)]) -> String {
     if failures.is_empty() {
         return "none is known; name one, or list one under [group] introducers".to_owned();
     }
@@ -180,12 +177,12 @@ fn reasons(failures: &[(SocketAddr, String)]) -> String {
 pub(crate) struct Round {
     /// Not yet asked.
     pub(crate) queue: VecDeque<SocketAddr>,
-    /// Asked, and not yet answered.
-    pub(crate) asked: BTreeMap<CallId, SocketAddr>,
+    /// How many were asked and have not answered yet.
+    pub(crate) unanswered: usize,
     /// When to ask the next.
     pub(crate) next_at: Instant,
     /// Who could not help, and why.
-    pub(crate) failures: Vec<(SocketAddr, String)>,
+    pub(crate) failures: Vec<(SocketAddr, CallError)>,
     /// Whether to found the group when nobody answers.
     pub(crate) may_found: bool,
     /// The incarnation it asks to join with.
@@ -195,7 +192,7 @@ pub(crate) struct Round {
 impl Round {
     /// Whether everyone was asked, and everyone answered, in vain.
     pub(crate) fn is_over(&self) -> bool {
-        self.queue.is_empty() && self.asked.is_empty()
+        self.queue.is_empty() && self.unanswered == 0
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 
+mod calls;
 mod detector;
 mod event;
 mod gossip;
@@ -21,18 +22,21 @@ mod node;
 mod outbox;
 pub mod ring;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod time;
 pub mod wire;
 
+pub use calls::{Call, CallError, CallId};
 pub use detector::peer_clock::SentAt;
 pub use event::{Event, MemberEvent, MemberEventKind};
 pub use gossip::anti_entropy::digest::Digest;
 pub use gossip::anti_entropy::summary::Summary;
 pub use identity::{Identity, Incarnation, Name, NameError, Position};
-pub use join::{CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, MAX_CALL, Refusal};
+pub use join::{CALL_TIMEOUT, CallReply, CallRequest, JoinError, MAX_CALL, Refusal};
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
 pub use list::{Change, Claim, Entry, Evidence, List, MAX_ENTRIES, Standing, Update};
 pub use message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
-pub use node::{Call, Counters, Neighbour, Node, NotOut, PhaseName, STALL, Transmit};
+pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL, Transmit};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
 pub use time::{Instant, Now, WallTime, millis};

@@ -15,19 +15,19 @@ mod tagging;
 pub use joining::NotOut;
 pub use status::{Counters, Neighbour, PhaseName};
 
+use crate::calls::{Call, Calls};
 use crate::detector::heartbeat::Detector;
 use crate::detector::peer_clock::sent_at;
 use crate::event::{Event, MemberEvent, MemberEventKind};
 use crate::gossip::broadcast::{Rumours, Source};
 use crate::identity::{Identity, Incarnation, Name};
-use crate::join::{CallId, CallRequest, Round};
+use crate::join::Round;
 use crate::list::tags::VersionedTags;
 use crate::list::{Change, Claim, Entry, List, Standing, Update};
 use crate::message::{Body, Message};
 use crate::outbox::Outbox;
 use crate::settings::Settings;
 use crate::time::{Instant, Now, WallTime};
-use crate::wire;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,18 +47,6 @@ pub struct Transmit {
     pub to: SocketAddr,
     /// Its kind, for logs and counters.
     pub kind: &'static str,
-}
-
-/// A request to send over TCP. Its reply, or that there is none, is handed to
-/// [`Node::handle_reply`] within [`crate::join::CALL_TIMEOUT`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// Its number.
-    pub id: CallId,
-    /// To whom.
-    pub to: SocketAddr,
-    /// Its bytes.
-    pub payload: Vec<u8>,
 }
 
 /// Where a node is in its life in the group.
@@ -97,7 +85,6 @@ pub struct Node {
     suspicions: suspect::Suspicions,
     repairs: repair::Repairs,
     healing: heal::Healing,
-    calls_made: u64,
     counters: Counters,
     /// The neighbours whose wall clocks disagree.
     skewed: BTreeMap<Name, receive::Skew>,
@@ -109,7 +96,7 @@ pub struct Node {
     /// When that was reckoned: what was due before then is not late.
     settled_at: Instant,
     outbox: Outbox,
-    calls: VecDeque<Call>,
+    calls: Calls,
     events: VecDeque<Event>,
 }
 
@@ -140,7 +127,6 @@ impl Node {
             suspicions: suspect::Suspicions::default(),
             repairs: repair::Repairs::default(),
             healing: heal::Healing::default(),
-            calls_made: 0,
             counters: Counters::default(),
             skewed: BTreeMap::new(),
             ring_moved: false,
@@ -149,7 +135,7 @@ impl Node {
             due: None,
             settled_at: Instant::EPOCH,
             outbox: Outbox::default(),
-            calls: VecDeque::new(),
+            calls: Calls::default(),
             events: VecDeque::new(),
         }
     }
@@ -182,7 +168,7 @@ impl Node {
 
     /// What to ask over TCP next.
     pub fn poll_call(&mut self) -> Option<Call> {
-        self.calls.pop_front()
+        self.calls.poll()
     }
 
     /// What happened.
@@ -265,13 +251,6 @@ impl Node {
             Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
         let length = self.outbox.add(to, &message);
         self.counters.count_sent(length);
-    }
-
-    fn call(&mut self, to: SocketAddr, request: &CallRequest) -> CallId {
-        self.calls_made += 1;
-        let id = CallId(self.calls_made);
-        self.calls.push_back(Call { id, to, payload: wire::encode_versioned(request) });
-        id
     }
 
     /// Takes in a piece of news about another member.

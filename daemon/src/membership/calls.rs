@@ -1,13 +1,13 @@
 //! The protocol's calls over TCP, each a small task whose result comes back to the owner of the
 //! node.
 
-use memberd_membership::{CALL_TIMEOUT, Call, CallId};
+use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId};
 use memberd_transport::peer::call::Caller;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
 /// The bytes of a call's reply, or why there is none.
-type Reply = Result<Vec<u8>, String>;
+type Reply = Result<Vec<u8>, CallError>;
 
 /// The calls under way. The protocol makes few at a time, and each ends by [`CALL_TIMEOUT`].
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Calls {
         let caller = self.caller.clone();
         self.spawn(call.id, async move {
             let reply = caller.ring(call.to, &call.payload, CALL_TIMEOUT).await;
-            reply.map_err(|error| error.to_string())
+            reply.map_err(|error| CallError::Unreachable(error.to_string()))
         });
     }
 
@@ -42,7 +42,7 @@ impl Calls {
         loop {
             let (task, reply) = match self.tasks.join_next_with_id().await {
                 Some(Ok(ended)) => ended,
-                Some(Err(error)) => (error.id(), Err(format!("the call broke off: {error}"))),
+                Some(Err(error)) => (error.id(), Err(broke_off(&error))),
                 None => std::future::pending().await,
             };
             if let Some(id) = self.ids.remove(&task) {
@@ -50,6 +50,10 @@ impl Calls {
             }
         }
     }
+}
+
+fn broke_off(error: &tokio::task::JoinError) -> CallError {
+    CallError::Unreachable(format!("the call broke off: {error}"))
 }
 
 #[cfg(test)]
@@ -64,7 +68,7 @@ mod tests {
         calls.spawn(CallId(7), async { panic!("a fault") });
         let (id, reply) = calls.next().await;
         assert_eq!(id, CallId(7));
-        assert!(reply.unwrap_err().starts_with("the call broke off: "));
+        assert!(reply.unwrap_err().to_string().starts_with("the call broke off: "));
         calls.spawn(CallId(8), async { Ok(vec![1]) });
         assert_eq!(calls.next().await, (CallId(8), Ok(vec![1])));
         assert!(calls.ids.is_empty());

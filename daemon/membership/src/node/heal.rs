@@ -2,11 +2,12 @@
 //! been declared failed.
 
 use super::{MAX_ACQUAINTANCES, Node, Phase};
+use crate::calls::{CallError, CallPurpose};
 use crate::event::Event;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::broadcast::{Rumours, TELL_EVERYONE_UP_TO};
 use crate::identity::{Identity, Incarnation};
-use crate::join::{CallId, CallReply, CallRequest};
+use crate::join::{CallReply, CallRequest};
 use crate::list::{Claim, Standing, Update};
 use crate::message::Body;
 use crate::time::{Instant, Now};
@@ -36,8 +37,8 @@ pub(super) struct Healing {
     introducers: Vec<SocketAddr>,
     /// Members of former days, from the state file and from entries that were forgotten.
     acquaintances: VecDeque<SocketAddr>,
-    /// The call by which this member comes back, and the incarnation that it asked for.
-    renewal: Option<(CallId, Incarnation)>,
+    /// The incarnation that this member asked to come back with.
+    asked_for: Incarnation,
     next_renewal: Instant,
     other_settings: BTreeSet<SocketAddr>,
 }
@@ -48,7 +49,7 @@ impl Default for Healing {
             next_at: None,
             introducers: Vec::new(),
             acquaintances: VecDeque::new(),
-            renewal: None,
+            asked_for: Incarnation(0),
             next_renewal: Instant::EPOCH,
             other_settings: BTreeSet::new(),
         }
@@ -82,7 +83,6 @@ impl Healing {
     }
 
     pub(super) fn abandon(&mut self) {
-        self.renewal = None;
         self.next_at = None;
     }
 }
@@ -168,42 +168,33 @@ impl Node {
 
     /// Asks a member to let this one in again, under an incarnation larger than `known`.
     pub(super) fn renew_through(&mut self, via: SocketAddr, known: Incarnation, now: Now) {
-        if self.healing.renewal.is_some() || now.mono < self.healing.next_renewal {
+        if self.calls.any(CallPurpose::Rejoin) || now.mono < self.healing.next_renewal {
             return;
         }
         self.healing.next_renewal = now.mono + RENEWAL_PAUSE;
         let incarnation = self.next_incarnation(now, known);
         let mut newcomer = self.introduction();
         newcomer.identity.incarnation = incarnation;
-        let id = self.call(via, &CallRequest::Join { newcomer, settings: self.settings.group });
-        self.healing.renewal = Some((id, incarnation));
+        let request = CallRequest::Join { newcomer, settings: self.settings.group };
+        self.calls.start(via, &request, CallPurpose::Rejoin);
+        self.healing.asked_for = incarnation;
     }
 
-    /// Whether a reply was to the call by which this member comes back; if so, it is taken in.
-    pub(super) fn finish_renewal(
-        &mut self,
-        id: CallId,
-        reply: Option<&CallReply>,
-        now: Now,
-    ) -> bool {
-        let Some((_, incarnation)) = self.healing.renewal.take_if(|(renewal, _)| *renewal == id)
-        else {
-            return false;
-        };
-        // Without a welcome the next verdict starts another attempt.
-        if let Some(CallReply::Welcome { list, last }) = reply {
-            let old = self.incarnation;
-            let new = self.next_incarnation(now, self.believed(*last, now)).max(incarnation);
-            let companions = self.companions();
-            // What the former life still had to say of others was about another side.
-            self.rumours = Rumours::default();
-            self.begin_incarnation(new, now);
-            self.take_over(list, now);
-            self.announce(now);
-            self.events.push_back(Event::Renewed { old, new });
-            self.tell_companions(companions, now);
-        }
-        true
+    /// Takes in the reply to the call by which this member comes back. Without a welcome the next
+    /// verdict starts another attempt.
+    pub(super) fn finish_renewal(&mut self, reply: Result<CallReply, CallError>, now: Now) {
+        let Ok(CallReply::Welcome { list, last }) = reply else { return };
+        let old = self.incarnation;
+        let known = self.believed(last, now);
+        let new = self.next_incarnation(now, known).max(self.healing.asked_for);
+        let companions = self.companions();
+        // What the former life still had to say of others was about another side.
+        self.rumours = Rumours::default();
+        self.begin_incarnation(new, now);
+        self.take_over(&list, now);
+        self.announce(now);
+        self.events.push_back(Event::Renewed { old, new });
+        self.tell_companions(companions, now);
     }
 
     /// Comes back without asking: others hold this very life for being elsewhere, and only it can
@@ -213,7 +204,7 @@ impl Node {
             return;
         }
         self.healing.next_renewal = now.mono + RENEWAL_PAUSE;
-        self.healing.renewal = None;
+        self.calls.abandon(CallPurpose::Rejoin);
         let old = self.incarnation;
         let new = self.next_incarnation(now, old);
         self.begin_incarnation(new, now);

@@ -2,12 +2,13 @@
 //! in.
 
 use super::{Node, Phase, heartbeat, leaving, suspect};
+use crate::calls::{CallError, CallId, CallPurpose, read_reply};
 use crate::detector::heartbeat::Detector;
 use crate::event::Event;
 use crate::gossip::broadcast::{Rumours, Source};
 use crate::identity::{Incarnation, Name};
 use crate::join::{
-    CALL_TIMEOUT, CallId, CallReply, CallRequest, JoinError, NEXT_INTRODUCER_AFTER, Refusal, Round,
+    CALL_TIMEOUT, CallReply, CallRequest, JoinError, NEXT_INTRODUCER_AFTER, Refusal, Round,
     conflict, disagreement,
 };
 use crate::list::tags::VersionedTags;
@@ -15,7 +16,6 @@ use crate::list::{Claim, List, Update};
 use crate::settings::GroupSettings;
 use crate::time::{Instant, Now};
 use crate::wire::{self, DecodeError};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl Node {
         self.healing.remember(remembered);
         self.phase = Phase::Joining(Round {
             queue,
-            asked: BTreeMap::new(),
+            unanswered: 0,
             next_at: now.mono,
             failures: Vec::new(),
             may_found,
@@ -108,10 +108,9 @@ impl Node {
             }
             let mut newcomer = newcomer;
             newcomer.identity.incarnation = round.incarnation;
-            let id = self.call(address, &CallRequest::Join { newcomer, settings });
-            if let Phase::Joining(round) = &mut self.phase {
-                round.asked.insert(id, address);
-            }
+            round.unanswered += 1;
+            let request = CallRequest::Join { newcomer, settings };
+            self.calls.start(address, &request, CallPurpose::Join { introducer: address });
         }
     }
 
@@ -131,48 +130,50 @@ impl Node {
         self.events.push_back(Event::JoinFailed(error));
     }
 
-    /// The reply to a call came, or there is none: the words say why.
-    pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], String>) {
+    /// The reply to a call came, or the error that replaces it.
+    pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], CallError>) {
         self.notice_stall(now);
-        let reply = reply.and_then(|bytes| match wire::decode_versioned::<CallReply>(bytes) {
-            Err(DecodeError::Version(group)) => Ok(CallReply::Refused(Refusal::Version { group })),
-            decoded => decoded.map_err(|error| error.to_string()),
-        });
-        if self.finish_renewal(id, reply.as_ref().ok(), now) {
-        } else if self.end_exchange(id) {
-            if let Ok(CallReply::List(list)) = reply {
-                self.take_list(&list, now);
+        let reply = read_reply(reply);
+        match self.calls.finish(id) {
+            Some(CallPurpose::Join { introducer }) => {
+                self.take_introduction(introducer, reply, now);
             }
-        } else {
-            self.take_introduction(id, reply, now);
+            Some(CallPurpose::Rejoin) => self.finish_renewal(reply, now),
+            Some(CallPurpose::Exchange) => {
+                if let Ok(CallReply::List(list)) = reply {
+                    self.take_list(&list, now);
+                }
+            }
+            None => {}
         }
         self.settle(now);
     }
 
-    fn take_introduction(&mut self, id: CallId, reply: Result<CallReply, String>, now: Now) {
+    fn take_introduction(
+        &mut self,
+        introducer: SocketAddr,
+        reply: Result<CallReply, CallError>,
+        now: Now,
+    ) {
         let Phase::Joining(round) = &mut self.phase else { return };
-        let Some(introducer) = round.asked.remove(&id) else { return };
+        round.unanswered -= 1;
         let failure = match reply {
             Ok(CallReply::Welcome { list, last }) => {
                 let own = round.incarnation;
                 if self.is_behind(&list, now) {
                     self.fail_joining(JoinError::ClockBehind { introducer });
                 } else {
-                    self.enter(
-                        own.max(self.next_incarnation(now, self.believed(last, now))),
-                        &list,
-                        now,
-                    );
+                    let next = self.next_incarnation(now, self.believed(last, now));
+                    self.enter(own.max(next), &list, now);
                 }
                 return;
             }
-            Ok(CallReply::Refused(refusal @ Refusal::NotInGroup)) => refusal.to_string(),
-            Ok(CallReply::Refused(refusal)) => {
+            Err(CallError::Refused(refusal)) if refusal != Refusal::NotInGroup => {
                 self.fail_joining(JoinError::Refused { introducer, refusal });
                 return;
             }
-            Ok(CallReply::List(_)) => "it answered something else".to_owned(),
-            Err(reason) => reason,
+            Ok(_) => CallError::Unexpected,
+            Err(error) => error,
         };
         round.failures.push((introducer, failure));
         round.next_at = now.mono;
@@ -181,6 +182,7 @@ impl Node {
 
     /// Becomes a member.
     fn enter(&mut self, incarnation: Incarnation, list: &[Update], now: Now) {
+        self.calls.abandon_all();
         self.phase = Phase::Greeting { since: now.mono };
         self.list = List::new();
         self.next_forgetting = now.mono + self.settings.forget_after;
@@ -256,6 +258,7 @@ impl Node {
 
     /// Leaves the group's state behind.
     pub(super) fn go_out(&mut self) {
+        self.calls.abandon_all();
         self.phase = Phase::Out;
         self.list = List::new();
         self.detector = Detector::new(self.settings.group);
@@ -343,6 +346,7 @@ impl Node {
     /// Starts to leave; see [`leaving`]. It does not come back before it has left.
     pub(super) fn start_leaving(&mut self, since: Instant) {
         self.healing.abandon();
+        self.calls.abandon(CallPurpose::Rejoin);
         self.phase = Phase::Leaving(leaving::Farewell::new(since));
     }
 }

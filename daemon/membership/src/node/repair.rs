@@ -1,9 +1,10 @@
 //! Repair: neighbours whose digests differ exchange what differs.
 
 use super::Node;
+use crate::calls::CallPurpose;
 use crate::gossip::anti_entropy::summary::{Summary, bucket};
 use crate::identity::Name;
-use crate::join::{CallId, CallRequest};
+use crate::join::CallRequest;
 use crate::list::{Entry, Standing, Update};
 use crate::message::{Body, pack};
 use crate::time::{Instant, Now};
@@ -25,7 +26,6 @@ const MAX_PEERS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Repairs {
     peers: BTreeMap<Name, Peer>,
-    exchange: Option<CallId>,
 }
 
 #[derive(Debug)]
@@ -82,20 +82,11 @@ impl Node {
         let news: Vec<Update> = self.certain().filter(differs).collect();
         if pack(&news, None).len() <= MOST_DATAGRAMS {
             self.send_news(&[to], &news, now);
-        } else if self.repairs.exchange.is_none() {
+        } else if !self.calls.any(CallPurpose::Exchange) {
             let request =
                 CallRequest::Exchange { sender: self.introduction(), list: self.whole_list() };
-            self.repairs.exchange = Some(self.call(to, &request));
+            self.calls.start(to, &request, CallPurpose::Exchange);
         }
-    }
-
-    /// Whether a reply was to an exchange of lists; if so, the next may begin.
-    pub(super) fn end_exchange(&mut self, id: CallId) -> bool {
-        let ours = self.repairs.exchange == Some(id);
-        if ours {
-            self.repairs.exchange = None;
-        }
-        ours
     }
 
     /// All that is known for certain.

@@ -27,8 +27,8 @@ mod trace;
 pub use network::Network;
 
 use memberd_membership::{
-    CallId, Claim, Event, Identity, Incarnation, Instant, List, MemberEventKind, Name, Node,
-    Settings, Tags, Update,
+    CallError, CallId, Claim, Event, Identity, Incarnation, Instant, List, MemberEventKind, Name,
+    Node, Settings, Tags, Update,
 };
 use queue::Planned;
 use rand::rngs::SmallRng;
@@ -60,7 +60,7 @@ enum Happening {
         to: usize,
         life: u32,
         id: CallId,
-        reply: Result<Vec<u8>, String>,
+        reply: Result<Vec<u8>, CallError>,
     },
     Wake {
         member: usize,

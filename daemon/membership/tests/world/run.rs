@@ -2,7 +2,7 @@
 
 use super::queue::Planned;
 use super::{Happening, Seen, World};
-use memberd_membership::{CALL_TIMEOUT, Call, Event, Incarnation, MAX_DATAGRAM};
+use memberd_membership::{CALL_TIMEOUT, Call, CallError, Event, Incarnation, MAX_DATAGRAM};
 use std::time::Duration;
 
 impl World {
@@ -101,7 +101,7 @@ impl World {
                 }
                 let reply = match &mut self.machines[to].node {
                     Some(node) => Ok(node.handle_request(now, &bytes)),
-                    None => Err("connection refused".to_owned()),
+                    None => Err(CallError::Unreachable("connection refused".to_owned())),
                 };
                 let reply = reply.map(|bytes| self.machines[to].says(bytes));
                 let at = self.now + self.delay();
@@ -184,7 +184,7 @@ impl World {
     /// Connects, asks, and waits for the reply, for no longer than is promised.
     fn call(&mut self, from: usize, call: Call) {
         let (life, id) = (self.machines[from].life, call.id);
-        let timed_out = Err("timed out".to_owned());
+        let timed_out = Err(CallError::Unreachable("timed out".to_owned()));
         self.at(self.now + CALL_TIMEOUT, Happening::Reply { to: from, life, id, reply: timed_out });
         if let Some(to) = self.index(call.to).filter(|to| !self.cuts.apart(*to, from)) {
             let at = self.now + self.delay() * 3;
