@@ -9,6 +9,7 @@
 
 mod files;
 mod follow;
+mod job;
 mod line;
 mod merge;
 mod output;
@@ -19,6 +20,7 @@ mod run;
 mod scan;
 mod schedule;
 mod search;
+mod stream;
 mod time;
 
 pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};

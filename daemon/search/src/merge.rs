@@ -12,18 +12,14 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use crate::files::{Compression, OfferedFile};
+use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
-use crate::print::{OutputBuffer, Printer};
-use crate::scan::{
-    ChunkReader, ChunkSink, Failure, FileProgress, LineTimes, MemorySearcher, Positions, ScanError,
-    Source, TextSize, TimedSink,
-};
-use crate::schedule::{Event, Job, TimedLines};
+use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Scanner, Source};
+use crate::schedule::{Event, Plan, TimedLines};
 use crate::search::Totals;
 use crate::time::{Times, Zone};
 
@@ -33,10 +29,10 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// How long found lines wait for more.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Searches all files of `work` and sends what is found in the order of time.
-pub(crate) fn merge(job: &Job<'_>, found: &SyncSender<Event>) {
+/// Searches `files` and sends what is found, in order of time.
+pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[OfferedFile], events: &SyncSender<Event>) {
     let chains: Vec<&[OfferedFile]> =
-        job.files.chunk_by(|one, other| one.origin() == other.origin()).collect();
+        files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
     if chains.len() > MAX_STREAMS {
         totals.errors = 1;
@@ -44,53 +40,49 @@ pub(crate) fn merge(job: &Job<'_>, found: &SyncSender<Event>) {
             "{} files cannot be merged in the order of time, only {MAX_STREAMS}: name fewer",
             chains.len()
         );
-        // If nobody takes it, nobody takes the totals either.
-        let _ = found.send(Event::Message(text));
+        // If nobody takes the message, nobody takes the totals either.
+        let _ = events.send(Event::Message(text));
     } else {
         let zone = Zone::local();
-        let captured = CapturedOutput { now: Cell::new(NO_TIME), lines: RefCell::default(), found };
-        let mut output = &captured;
-        let mut printer = Printer::new(
-            &job.search.query,
-            job.search.extents.as_ref(),
-            job.budget,
-            OutputBuffer::new(&mut output),
-        );
-        printer.mark_groups();
+        let found = FoundLines { printing: Cell::new(NO_TIME), lines: RefCell::default(), events };
+        let mut output = &found;
+        let scanner = Scanner::new(job, &job.search.engine, &mut output);
+        scanner.printer().mark_groups();
         let mut merge = Merge {
             job,
+            plan,
             zone: &zone,
-            captured: &captured,
-            printer: RefCell::new(printer),
-            memory: MemorySearcher::new(job.search, &job.search.engine, job.budget),
+            found: &found,
+            scanner,
             batch: TimedLines::default(),
             handed_on: Instant::now(),
-            spent: false,
+            is_spent: false,
             totals,
         };
         let done = merge.run(&chains);
         totals = merge.totals;
         totals.interrupted = done.is_err();
     }
-    // Nobody may be waiting any more.
-    let _ = found.send(Event::End(totals));
+    // It is no error if nobody takes the totals any more.
+    let _ = events.send(Event::End(totals));
 }
 
-/// Takes what is printed, with the time that it is printed for.
-struct CapturedOutput<'c> {
-    now: Cell<i64>,
+/// Keeps the lines that are printed, with their times.
+struct FoundLines<'c> {
+    /// The time of what is being printed.
+    printing: Cell<i64>,
     lines: RefCell<VecDeque<(i64, Vec<u8>)>>,
-    found: &'c SyncSender<Event>,
+    events: &'c SyncSender<Event>,
 }
 
-impl Output for &CapturedOutput<'_> {
+impl Output for &FoundLines<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        self.lines.borrow_mut().push_back((self.now.get(), bytes));
+        self.lines.borrow_mut().push_back((self.printing.get(), bytes));
         Ok(())
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
-        self.found.send(Event::Message(text)).map_err(|_| Stopped)
+        self.events.send(Event::Message(text)).map_err(|_| Stopped)
     }
 }
 
@@ -98,9 +90,9 @@ impl Output for &CapturedOutput<'_> {
 struct LogStream<'m> {
     files: std::slice::Iter<'m, OfferedFile>,
     current: Option<OpenFile<'m>>,
-    /// What was found and is not sent yet.
+    /// The lines that were found and are not sent yet.
     found: VecDeque<(i64, Vec<u8>)>,
-    /// The time of the last line looked at.
+    /// The time of the last line that was looked at.
     last: i64,
 }
 
@@ -108,22 +100,22 @@ struct LogStream<'m> {
 struct OpenFile<'m> {
     file: &'m OfferedFile,
     source: Source<'m>,
-    parts: ChunkReader,
-    positions: Rc<Positions>,
-    times: LineTimes<'m>,
-    progress: FileProgress,
+    chunks: ChunkReader,
+    scan: FileScan<'m>,
+    /// It has selected lines that are not printed because they are not text.
+    binary_matches: bool,
 }
 
 struct Merge<'m> {
     job: &'m Job<'m>,
+    plan: &'m Plan,
     zone: &'m Zone,
-    captured: &'m CapturedOutput<'m>,
-    printer: RefCell<Printer<'m, 'm>>,
-    memory: MemorySearcher<'m>,
+    found: &'m FoundLines<'m>,
+    scanner: Scanner<'m, 'm>,
     batch: TimedLines,
     handed_on: Instant,
-    /// Backtracking has taken all its time: nothing more is searched.
-    spent: bool,
+    /// Backtracking has used all its time. Nothing more is searched.
+    is_spent: bool,
     totals: Totals,
 }
 
@@ -164,10 +156,8 @@ impl<'m> Merge<'m> {
             if let Some((time, _)) = stream.found.front() {
                 return Ok(Some(*time));
             }
-            if self.job.cancel.load(Ordering::Relaxed) {
-                return Err(Stopped);
-            }
-            if self.spent {
+            self.job.check()?;
+            if self.is_spent {
                 return Ok(None);
             }
             if self.handed_on.elapsed() >= PATIENCE {
@@ -175,18 +165,14 @@ impl<'m> Merge<'m> {
             }
             match &mut stream.current {
                 Some(current) => {
-                    let more = self.search_part(current)?;
-                    stream.last = current.times.last();
-                    stream.found.append(&mut self.captured.lines.borrow_mut());
-                    if !more {
-                        let ended =
-                            stream.current.take().filter(|ended| ended.progress.binary_matches);
-                        ended.map_or(Ok(()), |ended| {
-                            self.message(format!(
-                                "{}: binary file matches",
-                                ended.file.path().display()
-                            ))
-                        })?;
+                    let more = self.search_chunk(current)?;
+                    stream.last = current.scan.last_time().unwrap_or(stream.last);
+                    stream.found.append(&mut self.found.lines.borrow_mut());
+                    if !more
+                        && let Some(OpenFile { file, binary_matches: true, .. }) =
+                            stream.current.take()
+                    {
+                        self.message(format!("{}: binary file matches", file.path().display()))?;
                     }
                 }
                 None => match stream.files.next() {
@@ -198,124 +184,73 @@ impl<'m> Merge<'m> {
     }
 
     fn open(&mut self, file: &'m OfferedFile, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
-        let Job { search, plan, cancel, .. } = *self.job;
-        let positions = Rc::new(Positions::default());
+        let line_end = self.job.search.line_end();
         let opened = file.open().and_then(|opened| {
             let Some(opened) = opened else { return Ok(None) };
             let times = Times::new(self.zone, opened.modified);
             let compression = Compression::of(&opened.file)?;
-            let source = Source::open(
-                opened,
-                compression,
-                search,
-                plan.window,
-                self.zone,
-                Rc::clone(&positions),
-                cancel,
-            )?;
+            let window = self.plan.window;
+            let source = Source::open(self.job, opened, compression, window, self.zone)?;
             Ok(Some((source, times)))
         });
         match opened {
             Ok(None) => Ok(None),
             Ok(Some((source, times))) => {
                 self.totals.files += 1;
-                let times = LineTimes::new(times, search.line_end(), last);
-                let parts = ChunkReader::new(source.size, search.line_end());
-                Ok(Some(OpenFile {
-                    file,
-                    source,
-                    parts,
-                    positions,
-                    times,
-                    progress: FileProgress::default(),
-                }))
+                let times = LineTimes::new(times, line_end, last, &self.found.printing);
+                let scan = FileScan::with_times(Rc::clone(&source.positions), times);
+                let chunks = ChunkReader::new(source.size, line_end);
+                Ok(Some(OpenFile { file, source, chunks, scan, binary_matches: false }))
             }
-            Err(error) => self.fail(file, &Failure::reading(&error)).map(|()| None),
+            Err(error) => self.report(file, &Failure::reading(&error)).map(|()| None),
         }
     }
 
-    /// Searches the next part of a file; false when it was the last, or no more is wanted.
-    fn search_part(&mut self, current: &mut OpenFile<'m>) -> Result<bool, Stopped> {
-        let search = self.job.search;
-        let part = match current.parts.next(&mut current.source.reader) {
-            Ok(Some(part)) => part,
+    /// Searches the next chunk of a file. False when it was the last, or no more is wanted.
+    fn search_chunk(&mut self, current: &mut OpenFile<'m>) -> Result<bool, Stopped> {
+        let chunk = match current.chunks.next(&mut current.source.reader) {
+            Ok(Some(chunk)) => chunk,
             Ok(None) => {
                 if current.source.reader.is_undated() {
-                    self.fail(current.file, &Failure::Undated)?;
+                    self.report(current.file, &Failure::Undated)?;
                 }
                 return Ok(false);
             }
             Err(error) => {
-                if self.job.cancel.load(Ordering::Relaxed) {
-                    return Err(Stopped);
-                }
-                self.fail(current.file, &Failure::reading(&error))?;
+                self.job.check()?;
+                self.report(current.file, &Failure::reading(&error))?;
                 return Ok(false);
             }
         };
-        let size = TextSize { bytes: part.len() as u64, lines: search.lines_in(part) };
-        self.totals.bytes += size.bytes;
-        self.captured.found.send(Event::Read(size.bytes)).map_err(|_| Stopped)?;
-        self.printer
-            .borrow_mut()
-            .set_file(search.name(self.job.machine, current.file), current.source.size);
-        let (done, before, cut) =
-            (Cell::new(false), current.progress.selected, current.progress.is_cut);
-        let lines = ChunkSink::new(
-            &search.query,
-            &self.printer,
-            &done,
-            &current.positions,
-            &mut current.progress,
-        );
-        let mut sink = TimedSink {
-            lines,
-            printer: &self.printer,
-            times: &mut current.times,
-            now: &self.captured.now,
-        };
-        let ended = self.memory.search(part, &mut sink);
-        let ended = sink.lines.finish(ended, part);
-        self.printer.borrow_mut().out().flush()?;
-        // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - before + current.progress.selected;
-        current.times.go_on(part);
-        current.positions.go_on(size);
-        if current.progress.is_cut && !cut {
-            self.fail(current.file, &Failure::Cut)?;
+        self.found.events.send(Event::Read(chunk.len() as u64)).map_err(|_| Stopped)?;
+        let name = self.job.search.name(self.job.machine, current.file);
+        self.scanner.printer().set_file(name, current.source.size);
+        let step = self.scanner.step(&mut current.scan, chunk)?;
+        self.scanner.flush()?;
+        step.add_to(&mut self.totals);
+        current.binary_matches = step.binary_matches;
+        if step.first_cut {
+            self.report(current.file, &Failure::Cut)?;
         }
-        match ended {
-            Ok(()) => {}
-            Err(ScanError::Stopped) => return Err(Stopped),
-            Err(ScanError::Read(error)) => {
-                self.fail(current.file, &Failure::reading(&error))?;
-                return Ok(false);
-            }
-            Err(ScanError::Match(_)) if self.job.cancel.load(Ordering::Relaxed) => {
-                return Err(Stopped);
-            }
-            Err(ScanError::Match(words)) => {
-                let failure = Failure::matching(words);
-                self.spent |= failure == Failure::Spent;
-                self.fail(current.file, &failure)?;
-                return Ok(false);
-            }
+        if let Some(failure) = &step.failure {
+            self.is_spent |= *failure == Failure::Spent;
+            self.report(current.file, failure)?;
         }
-        Ok(!done.get())
+        Ok(step.goes_on())
     }
 
-    /// Says what is the matter with a file.
-    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+    /// Reports what is wrong with a file.
+    fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
-        match failure.words(file.path().display()) {
-            Some(words) if !self.job.search.query.no_messages => self.message(words),
+        match failure.message(file.path().display()) {
+            Some(message) if !self.job.search.query.no_messages => self.message(message),
             _ => Ok(()),
         }
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.hand_on()?;
-        self.captured.found.send(Event::Message(text)).map_err(|_| Stopped)
+        self.found.events.send(Event::Message(text)).map_err(|_| Stopped)
     }
 
     /// Sends lines once they are many, or have waited.
@@ -329,8 +264,8 @@ impl<'m> Merge<'m> {
         if self.batch.len() == 0 {
             return Ok(());
         }
-        self.captured
-            .found
+        self.found
+            .events
             .send(Event::TimedLines(std::mem::take(&mut self.batch)))
             .map_err(|_| Stopped)
     }

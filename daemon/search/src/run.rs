@@ -1,57 +1,71 @@
-//! Runs a compiled query over files.
+//! Runs a compiled query over files. This is where a search begins; five nouns name its parts.
+//!
+//! | noun | what it is | where |
+//! |---|---|---|
+//! | `Job` | one search, as all its threads share it: query, machine, cancel flag, budget | `job.rs` |
+//! | `Task` | what one thread does at once: a whole file, or one chunk of a large file | `schedule/` |
+//! | `Chunk` | consecutive whole lines of one file, searched in memory at once | `scan/` |
+//! | `Step` | what the search of one chunk (or of a whole file) found | `scan/scanner.rs` |
+//! | `Event` | what a searching thread sends to the thread that writes the output | `schedule/` |
+//!
+//! A plain file: `run` makes tasks, threads do them with a `Scanner`, and a `Collector` prints the
+//! results in order. In order of time: `merge` takes a step of each file in turn. Following:
+//! `follow` takes a step of each file that has grown. A reader: `stream.rs` takes a step of what it
+//! gives.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::files::{Narrow, Offer, OfferedFile};
 use crate::follow::follow;
+use crate::job::Job;
 use crate::merge::merge;
 use crate::output::Output;
 use crate::pattern::Budget;
-use crate::schedule::{
-    Collector, Job, Plan, RunError, TaskQueue, no_thread_message, run_on_thread,
-};
+use crate::schedule::{Plan, TaskQueue, run_on_thread, run_tasks};
 use crate::search::{Search, Totals};
 
-/// How large the parts are in which files are searched side by side. Where a third of the lines are
-/// printed, one gives one chunk of output.
+/// The size of the chunks into which a large file is cut, so that several threads can search it.
+/// Where a third of the lines are printed, a chunk gives one buffer of output. The table "What more
+/// threads gain on one log" of `BENCH.md` measures what the cutting gains.
 pub(crate) const CHUNK_BYTES: u64 = 384 * 1024;
 
 impl Search {
-    /// Searches `files` as [`Search::run_with`] does, by the default plan.
+    /// Searches `files` in their order, as `plan` says, and sends what GNU grep would print, with
+    /// `MACHINE:FILE` as each file's name. Blocks until done. `cancel` is checked before every read
+    /// of 64 or 384 KiB. The search also ends when `output` stops.
     pub fn run(
         &self,
-        machine: &str,
-        files: &[OfferedFile],
-        output: &mut dyn Output,
-        cancel: &AtomicBool,
-    ) -> Totals {
-        self.run_with(&Plan::default(), machine, files, output, cancel)
-    }
-
-    /// Searches `files` in their order and sends what GNU grep would print, `MACHINE:FILE` in the
-    /// place of its file names. ChunkedFile until done. `cancel` is looked at before every read (64 or
-    /// 512 KiB), and a stopped `output` ends the run likewise.
-    pub fn run_with(
-        &self,
         plan: &Plan,
         machine: &str,
         files: &[OfferedFile],
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        self.run_in_blocks(Some(CHUNK_BYTES), plan, machine, files, output, cancel)
+        let started = Instant::now();
+        let budget = Budget::new(cancel);
+        let job = Job { search: self, machine, cancel, budget: &budget };
+        let files = if self.query.selects_nothing() { &[] } else { files };
+        let totals = if plan.by_time && self.query.prints_lines() {
+            run_on_thread(output, |events| merge(&job, plan, files, events))
+        } else {
+            let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
+            let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
+            run_tasks(&job, plan, TaskQueue::new(files, chunk_bytes, self.line_ends()), output)
+        };
+        Totals { elapsed: started.elapsed(), ..totals }
     }
 
-    /// Searches what is written from now on to the files that `offer` and `narrow` give, new ones
-    /// included, until cancelled, or until nobody takes the output: through rotation, by renaming
-    /// or by truncation. Only where lines or matches are printed; with context among the lines that
-    /// were written since. A line is searched once it has its end. Numbers of lines count from the
-    /// file's beginning, which is read for it. Looks for what is new every 100 ms, for new files
-    /// every 500 ms.
+    /// Searches the lines that are appended from now on to the files that `offer` and `narrow` give,
+    /// also to new ones. Ends when it is cancelled or when `output` stops. A file that is renamed or
+    /// truncated by rotation is followed further.
+    ///
+    /// Valid only when lines or matches are printed. Context is taken from the lines appended since
+    /// the follow began. A line is searched once it is complete. Line numbers count from the file's
+    /// beginning, which is read for it. Looks for new lines every 100 ms, and for new files every
+    /// 500 ms.
     pub fn follow(
         &self,
-        plan: &Plan,
         machine: &str,
         offer: &Offer,
         narrow: &Narrow,
@@ -60,41 +74,8 @@ impl Search {
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
-        let job = Job { search: self, plan, machine, files: &[], cancel, budget: &budget };
-        let totals = run_on_thread(output, |found| follow(&job, offer, narrow, found));
+        let job = Job { search: self, machine, cancel, budget: &budget };
+        let totals = run_on_thread(output, |events| follow(&job, offer, narrow, events));
         Totals { elapsed: started.elapsed(), ..totals }
-    }
-
-    /// Searches with files cut into blocks of about that size, where they may be; without a size,
-    /// all as a whole.
-    pub(crate) fn run_in_blocks(
-        &self,
-        chunk_bytes: Option<u64>,
-        plan: &Plan,
-        machine: &str,
-        files: &[OfferedFile],
-        output: &mut dyn Output,
-        cancel: &AtomicBool,
-    ) -> Totals {
-        let started = Instant::now();
-        let budget = Budget::new(cancel);
-        let files = if self.query.selects_nothing() { &[] } else { files };
-        let job = Job { search: self, plan, machine, files, cancel, budget: &budget };
-        if plan.by_time && self.query.prints_lines() {
-            let totals = run_on_thread(output, |found| merge(&job, found));
-            return Totals { elapsed: started.elapsed(), ..totals };
-        }
-        let chunk_bytes = chunk_bytes.filter(|_| self.may_be_cut() && plan.window.is_unbounded());
-        let tasks = TaskQueue::new(files, chunk_bytes, self.line_ends());
-        let mut collector = Collector::new(self, machine, &budget, output);
-        let done = job.run(tasks, &mut collector);
-        let interrupted = match done {
-            Ok(()) => false,
-            Err(RunError::Stopped) => true,
-            Err(RunError::NoThread(reason)) => {
-                collector.broken(&no_thread_message(&reason)).is_err()
-            }
-        };
-        Totals { interrupted, elapsed: started.elapsed(), ..collector.totals() }
     }
 }

@@ -1,8 +1,7 @@
-//! Decides which thread searches what, when, and puts together in order what they find.
+//! Decides which thread searches what and when, and puts the results in order.
 
 mod collector;
 mod event;
-mod job;
 mod plan;
 mod task;
 #[cfg(test)]
@@ -10,9 +9,7 @@ mod tests;
 mod threads;
 mod worker;
 
-pub(crate) use collector::Collector;
 pub(crate) use event::{Event, TimedLines};
-pub(crate) use job::Job;
 pub use plan::{Plan, Window};
 pub(crate) use task::TaskQueue;
-pub(crate) use threads::{RunError, no_thread_message, run_on_thread};
+pub(crate) use threads::{run_on_thread, run_tasks};

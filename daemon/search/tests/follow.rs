@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use memberd_search::{Binary, Narrow, Offer, Output, Plan, Query, Stopped, Totals};
+use memberd_search::{Binary, Narrow, Offer, Output, Query, Stopped, Totals};
 use tempfile::TempDir;
 
 /// How long a line may take to come; far longer than it does.
@@ -78,16 +78,8 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     let followed = Followed { directory, lines };
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            search.follow(
-                &Plan::default(),
-                "m",
-                &offer,
-                &Narrow::default(),
-                &mut Sent(sender),
-                &cancel,
-            )
-        });
+        let thread = scope
+            .spawn(|| search.follow("m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
         // However the test ends, so does the search.
         let end = Cancel(&cancel);
         while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {

@@ -115,6 +115,7 @@ fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched()
         let started = Instant::now();
         let mut probe = probe(|_| Ok(()));
         let totals = Query { syntax, ..query(pattern) }.compile().unwrap().run(
+            &Plan::default(),
             "m1",
             &files,
             &mut probe,
@@ -139,7 +140,8 @@ fn a_search_that_backtracks_ends_when_cancelled() {
     let cancel = AtomicBool::new(false);
     let search = Query { syntax: Syntax::Perl, ..query("^(?:a|a)*?[bc]") }.compile().unwrap();
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| search.run("m1", &files, &mut probe(|_| Ok(())), &cancel));
+        let run = scope
+            .spawn(|| search.run(&Plan::default(), "m1", &files, &mut probe(|_| Ok(())), &cancel));
         // Once it has opened the file, it is at it.
         let path = std::fs::canonicalize(files[0].path()).unwrap();
         let is_open = || {
@@ -167,8 +169,13 @@ fn chunks_are_whole_lines_of_about_the_same_size() {
         }
     });
     let mut probe = probe(|_| Ok(()));
-    let totals =
-        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals = query("line").compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut probe,
+        &AtomicBool::new(false),
+    );
     assert_eq!(totals.lines, 50_000);
     assert!(probe.chunks.len() > 10);
     assert!(probe.chunks.iter().all(|size| *size < 2 * OUTPUT_BYTES));
@@ -183,7 +190,13 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
     });
     let mut probe = probe(|_| Ok(()));
     let query = Query { no_names: true, ..query("foo") };
-    query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    query.compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut probe,
+        &AtomicBool::new(false),
+    );
     assert_eq!(probe.chunks, [10, 3_000_004, 10]);
 }
 
@@ -197,7 +210,13 @@ fn a_long_line_comes_in_parts_that_are_no_larger_than_other_chunks() {
     for print in [Print::Lines, Print::Matches] {
         let mut probe = probe(|_| Ok(()));
         let query = Query { no_names: true, print, ..query(".*foo") };
-        query.compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+        query.compile().unwrap().run(
+            &Plan::default(),
+            "m1",
+            &files,
+            &mut probe,
+            &AtomicBool::new(false),
+        );
         assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 5_000_004 + 10);
         assert_eq!(probe.parts, 5_000_003_usize.div_ceil(OUTPUT_BYTES));
         assert!(probe.chunks.iter().all(|size| *size <= OUTPUT_BYTES), "{:?}", probe.chunks);
@@ -222,7 +241,7 @@ fn searches_that_share_their_room_for_long_lines_all_come_to_their_end() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut probe = probe(|_| Ok(()));
-                let totals = query("x").compile().unwrap().run_with(
+                let totals = query("x").compile().unwrap().run(
                     &plan,
                     "m1",
                     &files,
@@ -245,13 +264,8 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
         (Query { json: true, ..query("x") }, Plan::default(), "too long for JSON"),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals = query.compile().unwrap().run_with(
-            &plan,
-            "m1",
-            &files,
-            &mut probe,
-            &AtomicBool::new(false),
-        );
+        let totals =
+            query.compile().unwrap().run(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
         assert_eq!(
             (totals.errors, probe.messages.len(), probe.chunks.len()),
             (1, 1, 0),
@@ -271,8 +285,13 @@ fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
     });
     // NUL bytes count as line ends, as for GNU grep, so that this is searched through to its end.
     let mut holes = probe(|_| Ok(()));
-    let totals =
-        query("foo").compile().unwrap().run("m1", &files, &mut holes, &AtomicBool::new(false));
+    let totals = query("foo").compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut holes,
+        &AtomicBool::new(false),
+    );
     assert_eq!((totals.errors, totals.lines), (0, 1));
 
     let (_directory, files) = file(|file| {
@@ -283,8 +302,13 @@ fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
         }
     });
     let mut long = probe(|_| Ok(()));
-    let totals =
-        query("foo").compile().unwrap().run("m1", &files, &mut long, &AtomicBool::new(false));
+    let totals = query("foo").compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut long,
+        &AtomicBool::new(false),
+    );
     assert_eq!((totals.errors, totals.lines), (1, 1));
     assert_eq!(long.messages.len(), 1);
     assert!(long.messages[0].contains("is longer than 128 MiB"), "{}", long.messages[0]);
@@ -298,8 +322,13 @@ fn a_stopped_output_ends_the_search() {
         }
     });
     let mut probe = probe(|_| Err(Stopped));
-    let totals =
-        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals = query("line").compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut probe,
+        &AtomicBool::new(false),
+    );
     assert!(totals.interrupted);
     assert_eq!(probe.chunks.len(), 1);
     assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
@@ -317,10 +346,12 @@ fn a_cancelled_search_ends_at_the_next_buffer() {
         cancel.store(true, Ordering::Relaxed);
         Ok(())
     });
-    let totals = query("line").compile().unwrap().run("m1", &files, &mut probe, &cancel);
+    let totals =
+        query("line").compile().unwrap().run(&Plan::default(), "m1", &files, &mut probe, &cancel);
     assert!(totals.interrupted);
     assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
-    let again = query("line").compile().unwrap().run("m1", &files, &mut probe, &cancel);
+    let again =
+        query("line").compile().unwrap().run(&Plan::default(), "m1", &files, &mut probe, &cancel);
     assert_eq!((again.interrupted, again.files), (true, 0));
 }
 
@@ -335,8 +366,13 @@ fn a_file_that_grows_while_it_is_read_does_not_keep_the_search_alive() {
         growing.write_all(&block).unwrap();
         Ok(())
     });
-    let totals =
-        query("line").compile().unwrap().run("m1", &files, &mut probe, &AtomicBool::new(false));
+    let totals = query("line").compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &files,
+        &mut probe,
+        &AtomicBool::new(false),
+    );
     assert!(!totals.interrupted);
     assert!(totals.bytes <= 150_000 + 16 * 1024 * 1024);
     assert_eq!(totals.bytes % 5, 0, "it ends at a line's end");
@@ -354,6 +390,7 @@ fn early_stops_read_no_more_than_they_need() {
             let pattern = if invert { "nowhere" } else { "line" };
             let query = Query { print, invert, max_count: Some(1), ..query(pattern) };
             let totals = query.compile().unwrap().run(
+                &Plan::default(),
                 "m1",
                 &files,
                 &mut probe(|_| Ok(())),
@@ -379,13 +416,8 @@ fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
         ("by time", query("nowhere"), Plan { by_time: true, ..Plan::default() }),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals = query.compile().unwrap().run_with(
-            &plan,
-            "m1",
-            &files,
-            &mut probe,
-            &AtomicBool::new(false),
-        );
+        let totals =
+            query.compile().unwrap().run(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
         assert_eq!((totals.bytes, probe.read.iter().sum()), (size, size), "{how}");
         assert!(
             probe.read.iter().filter(|bytes| **bytes > 0).count() > 2,

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, Narrow, Offer, Print, Query};
+use memberd_search::{Found, Narrow, Offer, Plan, Print, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -52,7 +52,13 @@ fn read(found: &Found) -> (String, Vec<String>) {
         ..Query::default()
     };
     let mut gathered = Gathered::default();
-    query.compile().unwrap().run("m1", &found.files, &mut gathered, &AtomicBool::new(false));
+    query.compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &found.files,
+        &mut gathered,
+        &AtomicBool::new(false),
+    );
     (String::from_utf8(gathered.output).unwrap(), gathered.messages)
 }
 

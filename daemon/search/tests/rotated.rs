@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, Narrow, Offer, Print, Query};
+use memberd_search::{Found, Narrow, Offer, Plan, Print, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -54,7 +54,13 @@ fn names(found: &Found) -> Vec<&str> {
 
 fn search(query: &Query, found: &Found) -> (String, Vec<String>) {
     let mut gathered = Gathered::default();
-    query.compile().unwrap().run("m1", &found.files, &mut gathered, &AtomicBool::new(false));
+    query.compile().unwrap().run(
+        &Plan::default(),
+        "m1",
+        &found.files,
+        &mut gathered,
+        &AtomicBool::new(false),
+    );
     (String::from_utf8(gathered.output).unwrap(), gathered.messages)
 }
 
@@ -173,6 +179,7 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
         .to_vec();
     assert_eq!(output, lines.concat().repeat(5));
     let totals = query.compile().unwrap().run(
+        &Plan::default(),
         "m1",
         &found.files,
         &mut Gathered::default(),

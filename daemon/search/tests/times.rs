@@ -62,7 +62,7 @@ fn files(texts: &[(&str, &[u8])]) -> (TempDir, Vec<OfferedFile>) {
 fn run(query: &Query, plan: &Plan, files: &[OfferedFile]) -> (Kept, Totals) {
     let mut kept = Kept::default();
     let totals =
-        query.compile().unwrap().run_with(plan, "m1", files, &mut kept, &AtomicBool::new(false));
+        query.compile().unwrap().run(plan, "m1", files, &mut kept, &AtomicBool::new(false));
     assert!(!totals.interrupted);
     (kept, totals)
 }

@@ -37,9 +37,7 @@ pub(super) fn search(
             Ok((totals, Vec::new()))
         }
         None if request.files.follow => {
-            let plan = plan(searches, request);
             let totals = compiled.search.follow(
-                &plan,
                 &searches.machine,
                 &searches.offer(),
                 &narrow,
@@ -109,7 +107,7 @@ fn files(
         ));
     }
     let totals =
-        search.run_with(&plan(searches, request), &searches.machine, &found.files, output, cancel);
+        search.run(&plan(searches, request), &searches.machine, &found.files, output, cancel);
     (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
 }
 

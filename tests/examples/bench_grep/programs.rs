@@ -102,7 +102,7 @@ pub(crate) fn engine(case: &Case, logs: &[PathBuf], threads: usize) -> Duration 
     };
     let search = query.compile().expect("a pattern");
     let plan = Plan { threads: NonZero::new(threads).expect("a thread"), ..Plan::default() };
-    let totals = search.run_with(&plan, "m", &offered(logs), &mut Nowhere, &AtomicBool::new(false));
+    let totals = search.run(&plan, "m", &offered(logs), &mut Nowhere, &AtomicBool::new(false));
     assert!(totals.lines > 0 && totals.errors == 0, "{totals:?}");
     started.elapsed()
 }

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::files::{Compression, OfferedFile, Opened};
-use crate::scan::{FileProgress, PageBuffer, Positions, TextSize, count_lines};
+use crate::scan::{FileScan, PageBuffer, Positions, TextSize, count_lines};
 use crate::search::Search;
 
 /// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it
@@ -32,12 +33,11 @@ pub(crate) struct Followed {
     size: u64,
     /// The bytes before `position`.
     before: Vec<u8>,
-    pub(crate) positions: Positions,
-    pub(crate) progress: FileProgress,
+    pub(crate) scan: FileScan<'static>,
     /// Nothing more of it is wanted.
-    pub(crate) over: bool,
-    /// Since when it is not there any more, and nothing was written to it.
-    pub(crate) gone: Option<Instant>,
+    pub(crate) is_over: bool,
+    /// Since when it has no exposed name any more and nothing was written to it.
+    pub(crate) gone_since: Option<Instant>,
 }
 
 impl Followed {
@@ -68,10 +68,9 @@ impl Followed {
             opened,
             position,
             before: Vec::new(),
-            positions: Positions::starting(TextSize { lines, bytes: position }),
-            progress: FileProgress::default(),
-            over: false,
-            gone: None,
+            scan: FileScan::new(Rc::new(Positions::starting(TextSize { lines, bytes: position }))),
+            is_over: false,
+            gone_since: None,
         };
         followed.remember()?;
         Ok(Some(followed))
@@ -93,8 +92,8 @@ impl Followed {
             self.start_again();
         }
         self.size = size;
-        if self.gone.is_some() {
-            self.gone = Some(Instant::now());
+        if self.gone_since.is_some() {
+            self.gone_since = Some(Instant::now());
         }
         let upto = size.min(self.position.saturating_add(READ_BYTES));
         buffer.read(&self.opened.file, self.position..upto)?;
@@ -117,10 +116,9 @@ impl Followed {
     /// It was truncated.
     fn start_again(&mut self) {
         self.position = 0;
-        self.positions = Positions::default();
-        // It may be text now.
-        self.over &= !self.progress.binary;
-        self.progress.start_again();
+        // The file may be text now.
+        self.is_over &= !self.scan.is_binary();
+        self.scan.restart();
     }
 
     fn remember(&mut self) -> io::Result<()> {

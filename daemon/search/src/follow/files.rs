@@ -5,21 +5,19 @@
 //! offered under its new name, is read on for a while, as whoever writes it may not know yet. A
 //! file that is shorter than before, or does not have before the end what it had, was truncated.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::file::Followed;
 use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
+use crate::job::Job;
 use crate::output::{Output, Stopped};
-use crate::print::{OutputBuffer, Printer};
-use crate::scan::{ChunkSink, Failure, MemorySearcher, PageBuffer, ScanError, TextSize};
-use crate::schedule::{Event, Job};
+use crate::scan::{Failure, PageBuffer, Scanner};
+use crate::schedule::Event;
 use crate::search::Totals;
 
 /// The most files that are followed at once: so many are open.
@@ -35,36 +33,29 @@ const LOOKS_PER_SCAN: u32 = 5;
 /// something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Follows what `offer` and `narrow` give, until cancelled or stopped.
-pub(crate) fn follow(job: &Job<'_>, offer: &Offer, narrow: &Narrow, found: &SyncSender<Event>) {
-    let mut output = Sent(found);
-    let printer = Printer::new(
-        &job.search.query,
-        job.search.extents.as_ref(),
-        job.budget,
-        OutputBuffer::new(&mut output),
-    );
+/// Follows the files that `offer` and `narrow` give, until the search is cancelled or stopped.
+pub(crate) fn follow(job: &Job<'_>, offer: &Offer, narrow: &Narrow, events: &SyncSender<Event>) {
+    let mut output = EventOutput(events);
     let mut follow = Follow {
         job,
-        printer: RefCell::new(printer),
-        memory: MemorySearcher::new(job.search, &job.search.engine, job.budget),
+        scanner: Scanner::new(job, &job.search.engine, &mut output),
         buffer: PageBuffer::default(),
         files: BTreeMap::new(),
         printed: None,
-        told: BTreeSet::new(),
+        reported: BTreeSet::new(),
         totals: Totals::default(),
     };
-    // It ends only so.
+    // It ends only when it is stopped.
     let Err(Stopped) = follow.run(offer, narrow);
     let totals = Totals { interrupted: true, ..follow.totals };
-    // Nobody may be waiting any more.
-    let _ = found.send(Event::End(totals));
+    // It is no error if nobody takes the totals any more.
+    let _ = events.send(Event::End(totals));
 }
 
 /// The output of the thread that follows.
-struct Sent<'s>(&'s SyncSender<Event>);
+struct EventOutput<'s>(&'s SyncSender<Event>);
 
-impl Output for Sent<'_> {
+impl Output for EventOutput<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.0.send(Event::Lines(bytes)).map_err(|_| Stopped)
     }
@@ -76,14 +67,13 @@ impl Output for Sent<'_> {
 
 struct Follow<'f> {
     job: &'f Job<'f>,
-    printer: RefCell<Printer<'f, 'f>>,
-    memory: MemorySearcher<'f>,
+    scanner: Scanner<'f, 'f>,
     buffer: PageBuffer,
     files: BTreeMap<(u64, u64), Followed>,
     /// The file of which something was printed last.
     printed: Option<(u64, u64)>,
-    /// What was complained about already; at most [`MAX_FOLLOWED`].
-    told: BTreeSet<PathBuf>,
+    /// The paths whose problems were reported, at most [`MAX_FOLLOWED`].
+    reported: BTreeSet<PathBuf>,
     totals: Totals,
 }
 
@@ -92,9 +82,7 @@ impl Follow<'_> {
         self.scan(offer, narrow, true)?;
         loop {
             for _ in 0..LOOKS_PER_SCAN {
-                if self.job.cancel.load(Ordering::Relaxed) {
-                    return Err(Stopped);
-                }
+                self.job.check()?;
                 sleep(EVERY);
                 self.look()?;
             }
@@ -107,7 +95,7 @@ impl Follow<'_> {
     fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
         let found = offer.files(narrow);
         for problem in found.problems {
-            self.tell(&problem.path, &problem.reason)?;
+            self.report_once(&problem.path, &problem.reason)?;
         }
         let mut there = BTreeSet::new();
         let mut new = Vec::new();
@@ -118,12 +106,12 @@ impl Follow<'_> {
                     new.extend((!self.files.contains_key(&identity)).then_some(file));
                 }
                 Ok(None) => {}
-                Err(error) => self.tell(file.path(), &reason(&error))?,
+                Err(error) => self.report_once(file.path(), &reason(&error))?,
             }
         }
         for file in new {
             if self.files.len() >= MAX_FOLLOWED {
-                self.tell(
+                self.report_once(
                     file.path(),
                     &format!("{MAX_FOLLOWED} files are followed already: name fewer"),
                 )?;
@@ -136,8 +124,8 @@ impl Follow<'_> {
         }
         let now = Instant::now();
         for (identity, followed) in &mut self.files {
-            followed.gone =
-                if there.contains(identity) { None } else { followed.gone.or(Some(now)) };
+            followed.gone_since =
+                if there.contains(identity) { None } else { followed.gone_since.or(Some(now)) };
         }
         self.end_the_gone()
     }
@@ -145,7 +133,7 @@ impl Follow<'_> {
     /// Ends files that are gone for long enough; their last line needs no end.
     fn end_the_gone(&mut self) -> Result<(), Stopped> {
         let gone =
-            |followed: &Followed| followed.gone.is_some_and(|since| since.elapsed() >= GRACE);
+            |followed: &Followed| followed.gone_since.is_some_and(|since| since.elapsed() >= GRACE);
         let ended: Vec<_> = self
             .files
             .iter()
@@ -174,7 +162,7 @@ impl Follow<'_> {
                 Ok(())
             }
             Ok(None) => Ok(()),
-            Err(error) => self.tell(file.path(), &reason(&error)),
+            Err(error) => self.report_once(file.path(), &reason(&error)),
         }
     }
 
@@ -194,8 +182,8 @@ impl Follow<'_> {
         let searched = match result {
             Ok(()) => self.search(followed, buffer.bytes_mut()),
             Err(error) => {
-                followed.over = true;
-                self.tell(followed.file.path(), &reason(&error))
+                followed.is_over = true;
+                self.report_once(followed.file.path(), &reason(&error))
             }
         };
         buffer.clear();
@@ -204,80 +192,54 @@ impl Follow<'_> {
     }
 
     fn search(&mut self, followed: &mut Followed, lines: &mut [u8]) -> Result<(), Stopped> {
-        if followed.over || lines.is_empty() {
+        if followed.is_over || lines.is_empty() {
             return Ok(());
         }
-        let search = self.job.search;
-        let size = TextSize { bytes: lines.len() as u64, lines: search.lines_in(lines) };
-        self.totals.bytes += size.bytes;
-        // Its size is not known in the end.
-        self.printer.borrow_mut().set_file(search.name(self.job.machine, &followed.file), u64::MAX);
-        // It goes on for ever, so each look has all of it.
+        let (file, identity) = (&followed.file, followed.opened.identity);
+        // The size that it will have is not known.
+        self.scanner.printer().set_file(self.job.search.name(self.job.machine, file), u64::MAX);
+        // The search has no end, so that each look may take the whole time.
         self.job.budget.renew();
-        if self.printed != Some(followed.opened.identity) {
-            followed.progress.start_group();
+        if self.printed != Some(identity) {
+            followed.scan.start_group();
         }
-        let (done, selected, printed) =
-            (Cell::new(false), followed.progress.selected, followed.progress.printed_up_to());
-        let (told, cut) = (followed.progress.binary_matches, followed.progress.is_cut);
-        let mut sink = ChunkSink::new(
-            &search.query,
-            &self.printer,
-            &done,
-            &followed.positions,
-            &mut followed.progress,
-        );
-        let ended = self.memory.search(lines, &mut sink);
-        let ended = sink.finish(ended, lines);
-        // A NUL byte may have taken back what was selected.
-        self.totals.lines = self.totals.lines - selected + followed.progress.selected;
-        followed.positions.go_on(size);
-        let first = followed.progress.binary_matches && !told;
-        followed.over = done.get();
-        if followed.progress.printed_up_to() != printed {
-            self.printed = Some(followed.opened.identity);
+        let step = self.scanner.step(&mut followed.scan, lines)?;
+        step.add_to(&mut self.totals);
+        if step.has_printed {
+            self.printed = Some(identity);
         }
-        self.printer.borrow_mut().out().flush()?;
-        if followed.progress.is_cut && !cut {
-            self.say(&followed.file, &Failure::Cut)?;
+        self.scanner.flush()?;
+        followed.is_over = step.is_last;
+        if step.first_cut {
+            self.report(file, &Failure::Cut)?;
         }
-        match ended {
-            Ok(()) if first => {
-                let text = format!("{}: binary file matches", followed.file.path().display());
-                self.printer.borrow_mut().out().message(text)
+        match &step.failure {
+            None if step.first_binary_match => {
+                self.scanner.message(format!("{}: binary file matches", file.path().display()))
             }
-            Ok(()) => Ok(()),
-            Err(ScanError::Stopped) => Err(Stopped),
-            Err(ScanError::Read(error)) => self.fail(&followed.file, &Failure::reading(&error)),
-            Err(ScanError::Match(_)) if self.job.cancel.load(Ordering::Relaxed) => Err(Stopped),
-            Err(ScanError::Match(words)) => {
-                followed.over = true;
-                self.fail(&followed.file, &Failure::matching(words))
+            None => Ok(()),
+            Some(failure) => {
+                followed.is_over |= !matches!(failure, Failure::Unread(_));
+                self.totals.errors += 1;
+                self.report(file, failure)
             }
         }
     }
 
-    /// Says once what is the matter with a file.
-    fn tell(&mut self, path: &Path, reason: &str) -> Result<(), Stopped> {
-        if self.told.len() >= MAX_FOLLOWED || !self.told.insert(path.to_owned()) {
+    /// Reports the first problem with a file. Later ones are not reported.
+    fn report_once(&mut self, path: &Path, reason: &str) -> Result<(), Stopped> {
+        if self.reported.len() >= MAX_FOLLOWED || !self.reported.insert(path.to_owned()) {
             return Ok(());
         }
         self.totals.errors += 1;
         if self.job.search.query.no_messages {
             return Ok(());
         }
-        self.printer.borrow_mut().out().message(format!("{}: {reason}", path.display()))
+        self.scanner.message(format!("{}: {reason}", path.display()))
     }
 
-    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
-        self.totals.errors += 1;
-        self.say(file, failure)
-    }
-
-    fn say(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
-        match failure.words(file.path().display()) {
-            Some(words) => self.printer.borrow_mut().out().message(words),
-            None => Ok(()),
-        }
+    fn report(&self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+        let message = failure.message(file.path().display());
+        message.map_or(Ok(()), |message| self.scanner.message(message))
     }
 }

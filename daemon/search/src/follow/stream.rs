@@ -1,27 +1,23 @@
-//! Searches what a reader gives as soon as it gives it, such as the output of a command that goes
-//! on for ever.
+//! Searches what a reader gives as soon as it comes, such as the output of a command that does not
+//! end.
 
-use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::file::MAX_FOLLOWED_LINE;
 use crate::output::{Output, Stopped};
-use crate::pattern::Budget;
-use crate::print::Printer;
-use crate::scan::{
-    ChunkSink, Failure, FileProgress, MemorySearcher, Positions, ScanError, TextSize,
-};
+use crate::scan::{Failure, FileScan, Step};
 use crate::search::{Search, Totals};
+use crate::stream::StreamSearch;
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
 impl Search {
-    /// Searches what `reader` gives, each line once it has its end, until it ends or nothing more
-    /// of it is wanted, and prints it as of a file of that name, which begins with what the reader
-    /// gives first. Only where lines or matches are printed. ChunkedFile as long as the reader does;
-    /// `cancel` is looked at after every read.
+    /// Searches what `reader` gives, each line as soon as it is complete, and prints it as a file of
+    /// the name `name`. Ends with the reader, or once nothing more of it is wanted. Line numbers
+    /// count from the reader's first line. Valid only when lines or matches are printed. Blocks as
+    /// long as the reader does. `cancel` is checked after every read.
     pub fn follow_stream(
         &self,
         machine: &str,
@@ -30,86 +26,59 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let totals = Totals { files: 1, ..Totals::default() };
-        self.print_stream(
-            machine,
-            name,
-            output,
-            cancel,
-            totals,
-            |search, printer, budget, totals| {
-                search.follow_lines(name, reader, printer, budget, cancel, totals)
-            },
-        )
-    }
-
-    fn follow_lines<'s>(
-        &'s self,
-        name: &str,
-        reader: &mut dyn Read,
-        printer: &RefCell<Printer<'_, 's>>,
-        budget: &'s Budget<'s>,
-        cancel: &AtomicBool,
-        totals: &mut Totals,
-    ) -> Result<(), Stopped> {
-        let mut memory = MemorySearcher::new(self, &self.engine, budget);
-        let mut fresh = Fresh::default();
-        let (positions, done) = (Positions::default(), Cell::new(false));
-        let mut progress = FileProgress::default();
-        let mut ended = Ok(());
-        while ended.is_ok() && !done.get() {
-            let read = fresh.lines(reader, self.line_end());
-            if cancel.load(Ordering::Relaxed) {
-                return Err(Stopped);
-            }
-            let lines = match read {
-                Ok([]) => break,
-                Ok(lines) => lines,
-                Err(error) => {
-                    ended = Err(ScanError::Read(error));
-                    break;
-                }
-            };
-            let size = TextSize { bytes: lines.len() as u64, lines: self.lines_in(lines) };
-            totals.bytes += size.bytes;
-            // It goes on for ever, so what comes at once has all of it.
-            budget.renew();
-            let (told, cut) = (progress.binary_matches, progress.is_cut);
-            let mut sink = ChunkSink::new(&self.query, printer, &done, &positions, &mut progress);
-            ended = memory.search(lines, &mut sink);
-            ended = sink.finish(ended, lines);
-            totals.lines = progress.selected;
-            positions.go_on(size);
-            let mut printer = printer.borrow_mut();
-            printer.out().flush()?;
-            printer.out().note_read(size.bytes)?;
-            if progress.is_cut && !cut {
-                Failure::Cut.words(name).map_or(Ok(()), |words| printer.out().message(words))?;
-            }
-            if progress.binary_matches && !told {
-                printer.out().message(format!("{name}: binary file matches"))?;
-            }
-        }
-        // That it is no text was said when it came.
-        self.end(name, ended, false, &mut printer.borrow_mut(), cancel, totals)
+        self.search_stream(machine, name, output, cancel, |stream| follow(stream, reader))
     }
 }
 
-/// What was read, and is not searched yet.
+fn follow(stream: &mut StreamSearch<'_, '_>, reader: &mut dyn Read) -> Result<(), Stopped> {
+    let line_end = stream.job.search.line_end();
+    let (mut lines, mut file) = (NewLines::default(), FileScan::default());
+    let mut step = Step::default();
+    while step.goes_on() {
+        let chunk = lines.next(reader, line_end);
+        stream.job.check()?;
+        match chunk {
+            Ok([]) => break,
+            Ok(chunk) => {
+                // The search has no end, so that each chunk may take the whole time.
+                stream.job.budget.renew();
+                step = stream.scanner.step(&mut file, chunk)?;
+            }
+            Err(error) => {
+                step.failure = Some(Failure::reading(&error));
+                break;
+            }
+        }
+        stream.hand_on(&step)?;
+        if step.first_cut
+            && let Some(message) = Failure::Cut.message(stream.name)
+        {
+            stream.scanner.message(message)?;
+        }
+        if step.first_binary_match {
+            stream.scanner.message(format!("{}: binary file matches", stream.name))?;
+        }
+    }
+    // The message that a binary file matches was sent with the first such line.
+    stream.end(&Step { binary_matches: false, ..step })
+}
+
+/// What was read and is not searched yet.
 #[derive(Debug, Default)]
-struct Fresh {
+struct NewLines {
     buffer: Vec<u8>,
-    /// How much of the buffer was handed out.
+    /// How many bytes of the buffer were handed out.
     used: usize,
 }
 
-impl Fresh {
-    /// The next whole lines, as many as there are, and at least one; nothing at the reader's end. A
-    /// line that is too long to be waited for comes in pieces, and the last one needs no end.
+impl NewLines {
+    /// The next complete lines, as many as there are, but at least one. Gives no bytes at the
+    /// reader's end. A line that is too long to wait for comes in pieces. The last line may have no
+    /// end.
     ///
     /// # Errors
     /// When reading fails.
-    fn lines(&mut self, reader: &mut dyn Read, line_end: u8) -> io::Result<&mut [u8]> {
+    fn next(&mut self, reader: &mut dyn Read, line_end: u8) -> io::Result<&mut [u8]> {
         self.buffer.drain(..self.used);
         self.used = 0;
         self.buffer.shrink_to(2 * READ_BYTES);
@@ -158,10 +127,9 @@ mod tests {
     }
 
     fn lines(events: &[&[u8]]) -> Vec<Vec<u8>> {
-        let (mut reader, mut fresh) = (InPieces(events), Fresh::default());
+        let (mut reader, mut lines) = (InPieces(events), NewLines::default());
         std::iter::from_fn(|| {
-            Some(fresh.lines(&mut reader, b'\n').unwrap().to_vec())
-                .filter(|lines| !lines.is_empty())
+            Some(lines.next(&mut reader, b'\n').unwrap().to_vec()).filter(|lines| !lines.is_empty())
         })
         .collect()
     }

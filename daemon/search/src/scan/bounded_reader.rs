@@ -14,39 +14,16 @@ pub(crate) const GROWTH_LIMIT: u64 = 16 * 1024 * 1024;
 /// A file's bytes, up to a limit. Between reads, results that have waited are handed on and the
 /// cancel flag is looked at.
 pub(crate) struct BoundedReader<'r, 'o, 's, R> {
-    file: R,
-    printer: &'r RefCell<Printer<'o, 's>>,
-    cancel: &'r AtomicBool,
+    pub(super) reader: R,
+    pub(super) printer: &'r RefCell<Printer<'o, 's>>,
+    pub(super) cancel: &'r AtomicBool,
     /// Set once nothing more of the file is wanted.
-    done: &'r Cell<bool>,
-    left: u64,
-    line_end: u8,
+    pub(super) done: &'r Cell<bool>,
+    /// How many more bytes may be read. If they are all read, the text ends at a line's end.
+    pub(super) left: u64,
+    pub(super) line_end: u8,
     /// Counts the bytes that were read.
-    bytes: &'r mut u64,
-}
-
-impl<'r, 'o, 's, R: Read> BoundedReader<'r, 'o, 's, R> {
-    /// Reads at most [`GROWTH_LIMIT`] more than `size` bytes; if it comes so far, up to a line's
-    /// end.
-    pub(crate) fn new(
-        file: R,
-        size: u64,
-        line_end: u8,
-        printer: &'r RefCell<Printer<'o, 's>>,
-        cancel: &'r AtomicBool,
-        done: &'r Cell<bool>,
-        bytes: &'r mut u64,
-    ) -> Self {
-        BoundedReader {
-            file,
-            printer,
-            cancel,
-            done,
-            left: size.saturating_add(GROWTH_LIMIT),
-            line_end,
-            bytes,
-        }
-    }
+    pub(super) bytes: &'r mut u64,
 }
 
 impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
@@ -64,7 +41,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         let Some(part) = buffer.get_mut(..wanted).filter(|part| !part.is_empty()) else {
             return Ok(0);
         };
-        let mut read = self.file.read(part)?;
+        let mut read = self.reader.read(part)?;
         self.left -= read as u64;
         if self.left == 0 && read > 0 {
             // The file outran the limit: end at a line's end.
@@ -81,20 +58,22 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
 pub(crate) struct ClaimingReader<'c, 'w, R> {
     reader: R,
     line_end: u8,
-    claim: &'c mut Claim<'w>,
-    /// How much was read of the present line.
+    claim: Option<&'c mut Claim<'w>>,
+    /// How many bytes of the present line were read.
     line: usize,
 }
 
 impl<'c, 'w, R> ClaimingReader<'c, 'w, R> {
-    pub(crate) fn new(reader: R, line_end: u8, claim: &'c mut Claim<'w>) -> Self {
+    pub(crate) fn new(reader: R, line_end: u8, claim: Option<&'c mut Claim<'w>>) -> Self {
         ClaimingReader { reader, line_end, claim, line: 0 }
     }
 }
 
 impl<R: Read> Read for ClaimingReader<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.claim.line_of(self.line)?;
+        if let Some(claim) = &mut self.claim {
+            claim.line_of(self.line)?;
+        }
         let read = self.reader.read(buffer)?;
         let end = buffer.get(..read).and_then(|bytes| memchr::memrchr(self.line_end, bytes));
         self.line = end.map_or(self.line + read, |end| read - end - 1);

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 
 use super::line_sink::{LineSink, ScanError};
-use super::positions::Positions;
+use super::line_times::LineTimes;
+use super::scanner::FileScan;
 use crate::line::{Line, Role};
 use crate::print::Printer;
 use crate::query::Query;
@@ -16,44 +17,42 @@ use crate::query::Query;
 /// from it are left out.
 pub(crate) const MAX_HELD_BYTES: usize = 256 * 1024;
 
-/// What is known of a file whose parts are searched one after the other.
+/// What is known of a file whose chunks are searched one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct FileProgress {
-    /// Lines selected.
-    pub(crate) selected: u64,
-    /// A NUL byte was seen: lines are not printed from there on.
-    pub(crate) binary: bool,
-    /// Lines were selected that are not printed, as they are no text, and that is to be said.
-    pub(crate) binary_matches: bool,
-    /// Context was left out, since it was too long to be kept.
-    pub(crate) is_cut: bool,
-    /// Where the last line that was printed ends in the file, in bytes.
-    printed_up_to: Option<u64>,
-    /// How many of the lines to come are context of one before.
+    pub(super) tally: Tally,
+    /// A NUL byte was seen. No line is printed from there on.
+    pub(super) is_binary: bool,
+    /// How many of the next lines are context of the last selected one.
     after: u32,
-    /// `-m` is reached: only this context is wanted.
+    /// `-m` is reached. Only the context of the last selected line is still wanted.
     is_full: bool,
     before: HeldLines,
 }
 
-impl FileProgress {
-    /// Up to where in the file lines were printed, if any were.
-    pub(crate) fn printed_up_to(&self) -> Option<u64> {
-        self.printed_up_to
-    }
+/// What was found in a file so far. A step reports what it changes in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    /// How many lines were selected.
+    pub(super) selected: u64,
+    /// Selected lines are not printed because they are not text, and a message must say so.
+    pub(super) binary_matches: bool,
+    /// Context was left out because it was too long to be kept.
+    pub(super) is_cut: bool,
+    /// Where the last printed line ends in the file, in bytes.
+    pub(super) printed_up_to: Option<u64>,
+}
 
-    /// Something else was printed since: whatever comes next is a group of its own.
+impl FileProgress {
+    /// Another file's lines were printed since. The next line begins a new group.
     pub(crate) fn start_group(&mut self) {
-        self.printed_up_to = None;
+        self.tally.printed_up_to = None;
     }
 
     /// The file begins again, with other lines.
-    pub(crate) fn start_again(&mut self) {
-        *self = FileProgress {
-            selected: self.selected,
-            is_full: self.is_full,
-            ..FileProgress::default()
-        };
+    pub(crate) fn restart(&mut self) {
+        let tally = Tally { selected: self.tally.selected, ..Tally::default() };
+        *self = FileProgress { tally, is_full: self.is_full, ..FileProgress::default() };
     }
 }
 
@@ -90,36 +89,41 @@ impl HeldLines {
     }
 }
 
-/// The sink for one part of a file. Ask it for nothing after [`ChunkSink::finish`].
-pub(crate) struct ChunkSink<'r, 'o, 's> {
+/// The sink for one chunk of a file. Do not use it after [`ChunkSink::finish`].
+pub(crate) struct ChunkSink<'r, 't, 'o, 's> {
     query: &'s Query,
+    printer: &'r RefCell<Printer<'o, 's>>,
     lines: LineSink<'r, 'o, 's>,
     progress: &'r mut FileProgress,
-    done: &'r Cell<bool>,
-    /// How much context is wanted.
+    /// Finds the time of each selected line, if the results are wanted in order of time.
+    times: Option<&'r mut LineTimes<'t>>,
+    is_last: &'r Cell<bool>,
+    /// How many lines of context are wanted before and after a selected line.
     wanted: (u32, u32),
-    /// Up to where in the part lines were looked at, and the number in it of the line that begins
-    /// there.
+    /// How many bytes of the chunk were looked at.
     seen: usize,
+    /// The number in the chunk of the line that begins there.
     number: u64,
 }
 
-impl<'r, 'o, 's> ChunkSink<'r, 'o, 's> {
+impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
+    /// A sink for the next chunk of `file`. It sets `is_last` once no more of the file is wanted.
     pub(crate) fn new(
         query: &'s Query,
         printer: &'r RefCell<Printer<'o, 's>>,
-        done: &'r Cell<bool>,
-        positions: &'r Positions,
-        progress: &'r mut FileProgress,
+        is_last: &'r Cell<bool>,
+        file: &'r mut FileScan<'t>,
     ) -> Self {
-        let lines = LineSink::new(query, printer, done, positions).going_on(
-            progress.selected,
-            progress.binary,
-            progress.printed_up_to,
+        let FileScan { positions, times, progress, .. } = file;
+        let lines = LineSink::new(query, printer, is_last, positions).going_on(
+            progress.tally.selected,
+            progress.is_binary,
+            progress.tally.printed_up_to,
         );
         let wanted = |lines: Option<u32>| lines.filter(|_| query.prints_lines()).unwrap_or(0);
         let wanted = (wanted(query.before_context), wanted(query.after_context));
-        ChunkSink { query, lines, progress, done, wanted, seen: 0, number: 1 }
+        let times = times.as_mut();
+        ChunkSink { query, printer, lines, progress, times, is_last, wanted, seen: 0, number: 1 }
     }
 
     /// Takes the lines up to `upto` of the part: prints those that are context of one before, and
@@ -140,7 +144,7 @@ impl<'r, 'o, 's> ChunkSink<'r, 'o, 's> {
             self.number += 1;
         }
         if self.progress.is_full && self.progress.after == 0 {
-            self.done.set(true);
+            self.is_last.set(true);
         }
         self.keep(part, upto);
         Ok(())
@@ -190,31 +194,38 @@ impl<'r, 'o, 's> ChunkSink<'r, 'o, 's> {
         part: &[u8],
     ) -> Result<(), ScanError> {
         let finished = searched
-            .and_then(|()| if self.done.get() { Ok(()) } else { self.pass(part, part.len()) });
-        self.progress.selected = self.lines.selected();
-        self.progress.binary = self.lines.is_binary();
-        self.progress.binary_matches |= self.lines.binary_matches();
-        self.progress.printed_up_to = self.lines.printed_up_to();
+            .and_then(|()| if self.is_last.get() { Ok(()) } else { self.pass(part, part.len()) });
+        let tally = &mut self.progress.tally;
+        tally.selected = self.lines.selected();
+        tally.binary_matches |= self.lines.binary_matches();
+        tally.printed_up_to = self.lines.printed_up_to();
+        self.progress.is_binary = self.lines.is_binary();
         finished
     }
 }
 
-impl Sink for ChunkSink<'_, '_, '_> {
+impl Sink for ChunkSink<'_, '_, '_, '_> {
     type Error = ScanError;
 
     fn begin(&mut self, searcher: &Searcher) -> Result<bool, ScanError> {
+        if let Some(times) = &self.times {
+            times.begin();
+        }
         self.lines.begin(searcher)
     }
 
     fn matched(&mut self, searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
         let line = found.bytes_range_in_buffer();
         self.pass(found.buffer(), line.start)?;
-        if self.progress.is_full || self.done.get() {
+        if let Some(times) = &mut self.times {
+            times.select(found.buffer(), line.start, self.printer)?;
+        }
+        if self.progress.is_full || self.is_last.get() {
             // What else matches is context like the lines around it.
             return Ok(false);
         }
         let before = self.progress.before.take();
-        self.progress.is_cut |= before.is_cut;
+        self.progress.tally.is_cut |= before.is_cut;
         for line in &before.lines {
             self.lines.print_context_at(&Line {
                 bytes: &line.bytes,

@@ -55,8 +55,8 @@ impl Failure {
         )
     }
 
-    /// What is said of it, if anything, with the file's path.
-    pub(crate) fn words(&self, path: impl fmt::Display) -> Option<String> {
+    /// The message about it, with the file's path; none when nothing is wrong.
+    pub(crate) fn message(&self, path: impl fmt::Display) -> Option<String> {
         match self {
             Failure::Gone => None,
             Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => {

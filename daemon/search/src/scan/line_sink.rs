@@ -112,11 +112,6 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         (number.map(|number| number + before.lines), at + before.bytes)
     }
 
-    /// Whether nothing more of the file is wanted.
-    pub(crate) fn is_over(&self) -> bool {
-        self.done.get()
-    }
-
     /// How many lines were selected.
     pub(crate) fn selected(&self) -> u64 {
         self.selected

@@ -1,4 +1,4 @@
-//! The text of a file, as it is searched: decompressed, and only what lies in the window.
+//! The text of a file as it is searched: decompressed, and only the lines that lie in the window.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,34 +10,36 @@ use super::positions::{Positions, TextSize};
 use super::time_range;
 use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened};
+use crate::job::Job;
 use crate::schedule::Window;
-use crate::search::Search;
 use crate::time::{Times, Zone};
 
-/// How long before a window's beginning a file must have been written last to be left unread, in
-/// milliseconds: its lines may carry another zone's time.
-const LONG_AGO: i64 = 24 * 60 * 60 * 1000;
+/// A file is not read if it was last written this long before the window begins, in milliseconds.
+/// Its lines may carry the time of another zone, so that the margin is a day.
+const MARGIN_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// How much is read at once to count lines.
 const COUNT_BYTES: usize = 64 * 1024;
 
-/// A file to be read from its beginning to its end.
+/// A file that is ready to be read from its beginning to its end.
 pub(crate) struct Source<'r> {
     pub(crate) reader: SourceReader<'r>,
-    /// How many bytes there are to be expected; more than that, if it is not known.
+    /// How many bytes to expect, or `u64::MAX` where that is not known.
     pub(crate) size: u64,
+    /// Where in the file the text lies that is read.
+    pub(crate) positions: Rc<Positions>,
 }
 
-/// What is read.
+/// Reads the text of a file.
 pub(crate) enum SourceReader<'r> {
     /// All of it.
     Whole(Box<dyn Read + 'r>),
-    /// What lies in a window.
+    /// The lines that lie in a window.
     Window(Box<WindowReader<'r, Box<dyn Read + 'r>>>),
 }
 
 impl SourceReader<'_> {
-    /// Whether only lines of a window were wanted, and none has a time.
+    /// Whether the lines of a window are wanted, and no line of the file has a time.
     pub(crate) fn is_undated(&self) -> bool {
         matches!(self, SourceReader::Window(reader) if reader.is_undated())
     }
@@ -53,65 +55,59 @@ impl Read for SourceReader<'_> {
 }
 
 impl<'r> Source<'r> {
-    /// Prepares to read what of a file lies in `window`, and tells `places` what it leaves out.
+    /// Prepares to read the lines of a file that lie in `window`.
     ///
     /// # Errors
-    /// When the file cannot be read, or decompressed.
+    /// When the file cannot be read or decompressed.
     pub(crate) fn open(
+        job: &Job<'r>,
         opened: Opened,
         compression: Option<Compression>,
-        search: &Search,
         window: Window,
         zone: &'r Zone,
-        positions: Rc<Positions>,
-        cancel: &'r AtomicBool,
     ) -> io::Result<Source<'r>> {
-        let Opened { file, size, modified, .. } = opened;
-        let size_to_expect = if compression.is_some() { u64::MAX } else { size };
-        let whole = |reader| Source { reader: SourceReader::Whole(reader), size: size_to_expect };
-        if window.is_unbounded() {
-            return Ok(whole(content(file, size, compression)?));
-        }
-        if window.since.is_some_and(|since| modified < since.saturating_sub(LONG_AGO)) {
-            return Ok(whole(Box::new(io::empty())));
-        }
-        let line_end = search.line_end();
-        let mut times = Times::new(zone, modified);
-        let part = match compression {
-            None => time_range::find(&file, size, line_end, window, &mut times)?,
-            Some(_) => None,
+        let positions = Rc::new(Positions::default());
+        let size = if compression.is_some() { u64::MAX } else { opened.size };
+        let reader = if window.is_unbounded() {
+            SourceReader::Whole(content(opened, compression)?)
+        } else if window
+            .since
+            .is_some_and(|since| opened.modified < since.saturating_sub(MARGIN_MS))
+        {
+            SourceReader::Whole(Box::new(io::empty()))
+        } else {
+            let mut times = Times::new(zone, opened.modified);
+            let line_end = job.search.line_end();
+            let range = match compression {
+                None => time_range::find(&opened.file, size, line_end, window, &mut times)?,
+                Some(_) => None,
+            };
+            let (text, before, sure) = match range {
+                None => (content(opened, compression)?, None, 0..0),
+                Some(range) => {
+                    let bytes = range.possible.start;
+                    let lines = match job.search.wants_positions() {
+                        true => count_lines(&opened.file, bytes, line_end, job.cancel)?,
+                        false => 0,
+                    };
+                    let section = Section { file: opened.file, at: bytes, end: range.possible.end };
+                    let text: Box<dyn Read> = Box::new(section);
+                    (text, Some(TextSize { lines, bytes }), range.sure)
+                }
+            };
+            let places = Rc::clone(&positions);
+            let reader = WindowReader::new(text, window, times, line_end, places, job.cancel);
+            SourceReader::Window(Box::new(match before {
+                None => reader,
+                Some(before) => reader.beginning(before, sure),
+            }))
         };
-        let reader = match part {
-            None => WindowReader::new(
-                content(file, size, compression)?,
-                window,
-                times,
-                line_end,
-                positions,
-                cancel,
-            ),
-            Some(part) => {
-                let start = part.possible.start;
-                let lines = if search.wants_positions() {
-                    count_lines(&file, start, line_end, cancel)?
-                } else {
-                    0
-                };
-                let reader: Box<dyn Read> =
-                    Box::new(Section { file, at: start, end: part.possible.end });
-                WindowReader::new(reader, window, times, line_end, positions, cancel)
-                    .beginning(TextSize { lines, bytes: start }, part.sure)
-            }
-        };
-        Ok(Source { reader: SourceReader::Window(Box::new(reader)), size: size_to_expect })
+        Ok(Source { reader, size, positions })
     }
 }
 
-fn content<'r>(
-    file: File,
-    size: u64,
-    compression: Option<Compression>,
-) -> io::Result<Box<dyn Read + 'r>> {
+fn content<'r>(opened: Opened, compression: Option<Compression>) -> io::Result<Box<dyn Read + 'r>> {
+    let Opened { file, size, .. } = opened;
     Ok(match compression {
         None => Box::new(file),
         Some(compression) => Box::new(compression.decompress(file, size)?),

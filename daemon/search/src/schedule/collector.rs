@@ -1,69 +1,59 @@
-//! Puts together what the parts of files gave, in order: counts, names, messages and separators.
+//! Puts together what the tasks found, in order: counts, names, messages and separators.
 
-use super::worker::TaskResult;
 use crate::files::OfferedFile;
+use crate::job::Job;
 use crate::output::{Output, Stopped};
-use crate::pattern::Budget;
-use crate::print::{OutputBuffer, Printer};
+use crate::print::Printer;
 use crate::query::{Binary, Print};
-use crate::scan::Failure;
-use crate::search::{Search, Totals};
+use crate::scan::{Failure, Step};
+use crate::search::Totals;
 
-/// Whether there is more to do.
+/// What comes after a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// More of the same file may matter.
-    More,
-    /// No more of this file does.
-    OtherFile,
-    /// Nothing does.
+pub(crate) enum AfterTask {
+    /// The next task of the same file.
+    SameFile,
+    /// The next file. The rest of this one is not wanted.
+    NextFile,
+    /// The end of the search.
     End,
 }
 
-/// What is gathered of one run.
+/// Collects the results of one search. It writes to the output.
 pub(crate) struct Collector<'o, 's> {
-    search: &'s Search,
-    machine: &'s str,
+    job: &'s Job<'s>,
     printer: Printer<'o, 's>,
     totals: Totals,
     file: FileResult,
-    /// What goes between groups of lines with context; the first part of a file begins with it.
+    /// The separator between groups of lines with context. A file's first lines begin with it.
     separator: Vec<u8>,
     /// Whether any file before had selected lines.
-    used: bool,
+    has_selected: bool,
 }
 
-/// What is known of the file whose parts are coming.
+/// What was found in the current file so far.
 #[derive(Debug, Default)]
 struct FileResult {
-    begun: bool,
-    /// The bytes that were told of as read, of a unit that is not done.
-    told: u64,
-    printed: bool,
+    has_begun: bool,
+    /// The bytes of the current task that were reported as read before it was done.
+    bytes_reported: u64,
+    has_printed: bool,
     selected: u64,
-    binary: bool,
+    is_binary: bool,
     binary_matches: bool,
-    over: bool,
+    /// Nothing more of the file is wanted.
+    is_over: bool,
 }
 
 impl<'o, 's> Collector<'o, 's> {
-    pub(crate) fn new(
-        search: &'s Search,
-        machine: &'s str,
-        budget: &'s Budget<'s>,
-        output: &'o mut dyn Output,
-    ) -> Collector<'o, 's> {
-        let printer =
-            Printer::new(&search.query, search.extents.as_ref(), budget, OutputBuffer::new(output));
-        let separator = search.separator(budget);
+    pub(crate) fn new(job: &'s Job<'s>, output: &'o mut dyn Output) -> Collector<'o, 's> {
         Collector {
-            search,
-            machine,
-            printer,
+            job,
+            printer: job.printer(output),
             totals: Totals::default(),
             file: FileResult::default(),
-            separator,
-            used: false,
+            separator: job.search.separator(job.budget),
+            has_selected: false,
         }
     }
 
@@ -73,11 +63,11 @@ impl<'o, 's> Collector<'o, 's> {
 
     /// Lines of the current file.
     pub(crate) fn lines(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
-        if self.file.over || self.file.binary {
+        if self.file.is_over || self.file.is_binary {
             return Ok(());
         }
-        let first = !std::mem::replace(&mut self.file.printed, true);
-        if first && !self.used && bytes.starts_with(&self.separator) {
+        let first = !std::mem::replace(&mut self.file.has_printed, true);
+        if first && !self.has_selected && bytes.starts_with(&self.separator) {
             bytes.drain(..self.separator.len());
         }
         self.printer.out().lines(bytes)
@@ -85,16 +75,16 @@ impl<'o, 's> Collector<'o, 's> {
 
     /// A part of a long line of the current file.
     pub(crate) fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        if self.file.over || self.file.binary {
+        if self.file.is_over || self.file.is_binary {
             return Ok(());
         }
-        self.file.printed = true;
+        self.file.has_printed = true;
         self.printer.out().line_part(bytes)
     }
 
     /// So many more bytes of the current file were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
-        self.file.told += bytes;
+        self.file.bytes_reported += bytes;
         self.printer.out().note_read(bytes)
     }
 
@@ -103,9 +93,9 @@ impl<'o, 's> Collector<'o, 's> {
     }
 
     /// The search cannot be done, or not to its end.
-    pub(crate) fn broken(&mut self, reason: &str) -> Result<(), Stopped> {
+    pub(crate) fn fail(&mut self, message: String) -> Result<(), Stopped> {
         self.totals.errors += 1;
-        self.message(reason.to_owned())
+        self.message(message)
     }
 
     /// Hands on what has waited long enough.
@@ -113,77 +103,77 @@ impl<'o, 's> Collector<'o, 's> {
         self.printer.out().flush_if_late()
     }
 
-    /// A part of `file` is searched.
+    /// A task of `file` is done. `lines` were printed last, and `step` tells what was found.
     pub(crate) fn task_done(
         &mut self,
         file: &OfferedFile,
         is_last: bool,
-        mut result: TaskResult,
-    ) -> Result<Next, Stopped> {
-        let lines = std::mem::take(&mut result.lines);
+        lines: Vec<u8>,
+        step: &Step,
+    ) -> Result<AfterTask, Stopped> {
         if !lines.is_empty() {
             self.lines(lines)?;
         }
-        if !self.file.over {
-            self.add(file, &result)?;
+        if !self.file.is_over {
+            self.add(file, step)?;
         }
-        let ends = result.failure == Some(Failure::Spent);
-        if !is_last && !ends {
+        let is_spent = step.failure == Some(Failure::Spent);
+        if !is_last && !is_spent {
             self.printer.out().flush_if_late()?;
-            return Ok(if self.file.over { Next::OtherFile } else { Next::More });
+            return Ok(if self.file.is_over { AfterTask::NextFile } else { AfterTask::SameFile });
         }
-        let gathered = std::mem::take(&mut self.file);
-        if gathered.begun {
-            self.finish(file, &gathered)?;
+        let found = std::mem::take(&mut self.file);
+        if found.has_begun {
+            self.finish(file, &found)?;
         }
         self.printer.out().flush()?;
-        let enough = self.search.query.print == Print::Nothing && self.totals.lines > 0;
-        Ok(if enough || ends { Next::End } else { Next::OtherFile })
+        let enough = self.job.search.query.print == Print::Nothing && self.totals.lines > 0;
+        Ok(if enough || is_spent { AfterTask::End } else { AfterTask::NextFile })
     }
 
-    fn add(&mut self, file: &OfferedFile, result: &TaskResult) -> Result<(), Stopped> {
-        let prints = self.search.query.prints_lines();
-        if let Some(failure @ (Failure::Gone | Failure::Unopened(_))) = &result.failure {
-            return self.fail(file, failure);
+    fn add(&mut self, file: &OfferedFile, step: &Step) -> Result<(), Stopped> {
+        let prints = self.job.search.query.prints_lines();
+        if let Some(failure @ (Failure::Gone | Failure::Unopened(_))) = &step.failure {
+            return self.report(file, failure);
         }
-        if !std::mem::replace(&mut self.file.begun, true) {
+        if !std::mem::replace(&mut self.file.has_begun, true) {
             self.totals.files += 1;
         }
-        self.totals.bytes += result.bytes;
+        self.totals.bytes += step.bytes;
         // What was told while it was searched as a whole is not told again.
-        let told = std::mem::take(&mut self.file.told);
-        self.printer.out().note_read(result.bytes.saturating_sub(told))?;
-        if result.binary && self.search.query.binary == Binary::Skip {
+        let told = std::mem::take(&mut self.file.bytes_reported);
+        self.printer.out().note_read(step.bytes.saturating_sub(told))?;
+        if step.is_binary && self.job.search.query.binary == Binary::Skip {
             // What was selected before does not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);
         }
         // From the first NUL byte on, one line is selected at the most.
-        let after_binary = prints && self.file.binary;
-        let selected = if after_binary { result.selected.min(1) } else { result.selected };
+        let after_binary = prints && self.file.is_binary;
+        let selected = if after_binary { step.selected.min(1) } else { step.selected };
         self.file.selected += selected;
         self.totals.lines += selected;
-        self.file.binary |= prints && result.binary;
-        self.file.binary_matches |= result.binary_matches || (after_binary && selected > 0);
-        self.file.over |= result.over || (after_binary && selected > 0);
-        match &result.failure {
+        self.file.is_binary |= prints && step.is_binary;
+        self.file.binary_matches |= step.binary_matches || (after_binary && selected > 0);
+        self.file.is_over |= step.is_last || (after_binary && selected > 0);
+        match &step.failure {
             Some(failure) => {
-                self.file.over |= failure.is_error();
-                self.fail(file, failure)
+                self.file.is_over |= failure.is_error();
+                self.report(file, failure)
             }
             None => Ok(()),
         }
     }
 
     /// Prints what comes after a file's lines.
-    fn finish(&mut self, file: &OfferedFile, gathered: &FileResult) -> Result<(), Stopped> {
-        self.printer.set_file(self.search.name(self.machine, file), 0);
-        self.used |=
-            gathered.printed || (self.search.query.prints_lines() && gathered.selected > 0);
-        match self.search.query.print {
-            Print::Count => self.printer.count(gathered.selected),
-            Print::FilesWithMatch if gathered.selected > 0 => self.printer.file_name(),
-            Print::FilesWithoutMatch if gathered.selected == 0 => self.printer.file_name(),
-            _ if gathered.binary_matches => {
+    fn finish(&mut self, file: &OfferedFile, found: &FileResult) -> Result<(), Stopped> {
+        self.printer.set_file(self.job.search.name(self.job.machine, file), 0);
+        self.has_selected |=
+            found.has_printed || (self.job.search.query.prints_lines() && found.selected > 0);
+        match self.job.search.query.print {
+            Print::Count => self.printer.count(found.selected),
+            Print::FilesWithMatch if found.selected > 0 => self.printer.file_name(),
+            Print::FilesWithoutMatch if found.selected == 0 => self.printer.file_name(),
+            _ if found.binary_matches => {
                 self.message(format!("{}: binary file matches", file.path().display()))
             }
             _ => Ok(()),
@@ -191,10 +181,10 @@ impl<'o, 's> Collector<'o, 's> {
     }
 
     /// Says what is the matter with a file.
-    fn fail(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+    fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
-        match failure.words(file.path().display()) {
-            Some(words) if !self.search.query.no_messages => self.message(words),
+        match failure.message(file.path().display()) {
+            Some(message) if !self.job.search.query.no_messages => self.message(message),
             _ => Ok(()),
         }
     }

@@ -1,28 +1,28 @@
-//! Carries what a searching thread finds to the thread that has the output.
+//! Carries what a searching thread finds to the thread that writes the output.
 
 use std::cell::RefCell;
 use std::sync::mpsc::SyncSender;
 
-use super::worker::TaskResult;
 use crate::output::{Output, Stopped};
+use crate::scan::Step;
 use crate::search::Totals;
 
-/// What a searching thread has for the output, in order.
+/// What a searching thread sends to the thread that writes the output, in order.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// Whole lines.
     Lines(Vec<u8>),
-    /// A part of a long line, but for its last.
+    /// A part of a long line. The last part comes as `Lines`.
     LinePart(Vec<u8>),
     /// Whole lines with their times.
     TimedLines(TimedLines),
-    /// So many more bytes were read, of a unit that is not done.
+    /// This many more bytes were read for a task that is not done.
     Read(u64),
     /// A message.
     Message(String),
-    /// The unit is searched.
-    Done(TaskResult),
-    /// All is searched.
+    /// A task is done: the lines that were printed last, and what was found.
+    Done(Vec<u8>, Step),
+    /// The search is done.
     End(Totals),
 }
 
@@ -30,15 +30,15 @@ pub(crate) enum Event {
 #[derive(Debug, Default)]
 pub(crate) struct TimedLines {
     bytes: Vec<u8>,
-    /// Up to where in `bytes` lines have which time.
+    /// For each run of lines with one time: where it ends in `bytes`, and the time.
     times: Vec<(usize, i64)>,
-    /// Whether a mark came last.
+    /// Whether the last item was a mark.
     is_marked: bool,
 }
 
 impl TimedLines {
-    /// Appends lines of a time that is not before the last; or no bytes at all, which mark the
-    /// beginning of a group.
+    /// Appends lines whose time is not before the last one. No bytes at all are a mark: here a group
+    /// begins.
     pub(crate) fn push(&mut self, milliseconds: i64, lines: &[u8]) {
         self.bytes.extend_from_slice(lines);
         let after_mark = std::mem::replace(&mut self.is_marked, lines.is_empty());
@@ -50,12 +50,12 @@ impl TimedLines {
         }
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Hands all of it on.
+    /// Hands on all lines.
     pub(crate) fn hand_on(&self, output: &mut dyn Output) -> Result<(), Stopped> {
         let mut start = 0;
         for (end, time) in &self.times {
@@ -66,7 +66,7 @@ impl TimedLines {
     }
 }
 
-/// An output at the other end of a bounded queue. Which queue may change from unit to unit.
+/// An output that sends to a bounded queue. Each task has a queue of its own.
 pub(crate) struct EventSink<'q>(pub(crate) &'q RefCell<Option<SyncSender<Event>>>);
 
 impl EventSink<'_> {

@@ -1,4 +1,4 @@
-//! What there is to do: the files in order, large ones in parts.
+//! Divides a search into tasks: the files in order, and large files in chunks.
 
 use std::io;
 use std::sync::Arc;
@@ -6,77 +6,84 @@ use std::sync::Arc;
 use crate::files::{Compression, OfferedFile, Opened, reason};
 use crate::scan::ChunkedFile;
 
-/// A part of the work.
+/// What one thread does at once.
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// Which of the files it is of.
+    /// The index of its file.
     pub(crate) file: usize,
     pub(crate) input: TaskInput,
 }
 
-/// What is searched at once.
+/// What a task searches.
 #[derive(Debug)]
 pub(crate) enum TaskInput {
-    /// Nothing: what is no regular file any more, or not there any more, is not offered.
+    /// Nothing. The file is gone, or is no regular file any more.
     Missing,
-    /// Nothing: it cannot be opened, and why.
+    /// Nothing. The file cannot be opened, for this reason.
     Failed(String),
     /// A whole file, from its beginning to its end.
     File(Opened, Option<Compression>),
-    /// One of a file's blocks.
+    /// The chunk of a file with this index.
     Chunk(Arc<ChunkedFile>, u64),
 }
 
 impl Task {
-    /// The blocks of its file, if it is one of them.
-    pub(crate) fn blocks(&self) -> Option<Arc<ChunkedFile>> {
+    /// The chunks of its file, if the task is one of them.
+    pub(crate) fn chunks(&self) -> Option<Arc<ChunkedFile>> {
         match &self.input {
-            TaskInput::Chunk(blocks, _) => Some(Arc::clone(blocks)),
+            TaskInput::Chunk(chunks, _) => Some(Arc::clone(chunks)),
             _ => None,
         }
     }
 }
 
-/// Hands out the units in order.
+/// Hands out the tasks in order.
 #[derive(Debug)]
 pub(crate) struct TaskQueue<'f> {
     files: &'f [OfferedFile],
-    /// The file that is next, or the one whose blocks are being handed out.
+    /// The index of the next file, or of the one whose chunks are being handed out.
     next: usize,
-    blocks: Option<(Arc<ChunkedFile>, u64)>,
-    /// How large blocks are; none when files are to be searched as a whole.
+    /// The file whose chunks are being handed out, and the index of the next chunk.
+    chunks: Option<(Arc<ChunkedFile>, u64)>,
+    /// The size of a chunk; none when files are searched as a whole.
     chunk_bytes: Option<u64>,
     line_ends: [u8; 2],
 }
 
 impl<'f> TaskQueue<'f> {
+    /// The tasks of `files`. Plain files are cut into chunks of about `chunk_bytes`, if given, where
+    /// one of `line_ends` is.
     pub(crate) fn new(
         files: &'f [OfferedFile],
         chunk_bytes: Option<u64>,
         line_ends: [u8; 2],
     ) -> TaskQueue<'f> {
-        TaskQueue { files, next: 0, blocks: None, chunk_bytes, line_ends }
+        TaskQueue { files, next: 0, chunks: None, chunk_bytes, line_ends }
     }
 
-    /// Whether there is a next unit.
+    pub(crate) fn files(&self) -> &'f [OfferedFile] {
+        self.files
+    }
+
+    /// Whether there is a next task.
     pub(crate) fn has_more(&self) -> bool {
-        self.blocks.is_some() || self.next < self.files.len()
+        self.chunks.is_some() || self.next < self.files.len()
     }
 
-    /// The next unit, and whether it is the last of its file.
+    /// The next task, and whether it is the last of its file.
     pub(crate) fn next(&mut self) -> Option<(Task, bool)> {
-        if let Some((blocks, index)) = self.blocks.take() {
-            return Some(self.block(blocks, index));
+        if let Some((chunks, index)) = self.chunks.take() {
+            return Some(self.chunk(chunks, index));
         }
         let file = self.next;
         let offered = self.files.get(file)?;
-        let part = match self.open(offered) {
-            Ok(TaskInput::Chunk(blocks, index)) => return Some(self.block(blocks, index)),
-            Ok(part) => part,
+        let input = match self.open(offered) {
+            Ok(TaskInput::Chunk(chunks, index)) => return Some(self.chunk(chunks, index)),
+            Ok(input) => input,
             Err(error) => TaskInput::Failed(reason(&error)),
         };
         self.next += 1;
-        Some((Task { file, input: part }, true))
+        Some((Task { file, input }, true))
     }
 
     fn open(&self, file: &OfferedFile) -> io::Result<TaskInput> {
@@ -84,22 +91,22 @@ impl<'f> TaskQueue<'f> {
         let compression = Compression::of(&opened.file)?;
         Ok(match self.chunk_bytes {
             Some(chunk_bytes) if compression.is_none() && opened.size > 0 => {
-                let blocks =
+                let chunks =
                     ChunkedFile::new(opened.file, opened.size, chunk_bytes, self.line_ends);
-                TaskInput::Chunk(Arc::new(blocks), 0)
+                TaskInput::Chunk(Arc::new(chunks), 0)
             }
             _ => TaskInput::File(opened, compression),
         })
     }
 
-    fn block(&mut self, blocks: Arc<ChunkedFile>, index: u64) -> (Task, bool) {
+    fn chunk(&mut self, chunks: Arc<ChunkedFile>, index: u64) -> (Task, bool) {
         let file = self.next;
-        let is_last = index + 1 >= blocks.count();
+        let is_last = index + 1 >= chunks.count();
         if is_last {
             self.next += 1;
         } else {
-            self.blocks = Some((Arc::clone(&blocks), index + 1));
+            self.chunks = Some((Arc::clone(&chunks), index + 1));
         }
-        (Task { file, input: TaskInput::Chunk(blocks, index) }, is_last)
+        (Task { file, input: TaskInput::Chunk(chunks, index) }, is_last)
     }
 }

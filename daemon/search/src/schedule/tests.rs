@@ -8,9 +8,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::Plan;
+use super::{Plan, TaskQueue, run_tasks};
 use crate::files::{Narrow, Offer, OfferedFile};
+use crate::job::Job;
 use crate::output::{Output, Stopped};
+use crate::pattern::Budget;
 use crate::print::Colors;
 use crate::query::{Binary, Print, Query, Syntax};
 use crate::run::CHUNK_BYTES;
@@ -97,7 +99,7 @@ fn a_long_line_is_not_searched_while_there_is_another() {
     let (tell, told) = channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let totals = query.compile().unwrap().run_with(
+            let totals = query.compile().unwrap().run(
                 &plan,
                 "m",
                 &files,
@@ -129,8 +131,13 @@ fn run(
     let search = query.compile().unwrap();
     let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
     let mut kept = Kept::default();
-    let totals =
-        search.run_in_blocks(chunk_bytes, &plan, "m", files, &mut kept, &AtomicBool::new(false));
+    let cancel = AtomicBool::new(false);
+    let budget = Budget::new(&cancel);
+    let job = Job { search: &search, machine: "m", cancel: &cancel, budget: &budget };
+    let files = if query.selects_nothing() { &[] } else { files };
+    let chunk_bytes = chunk_bytes.filter(|_| search.may_be_cut());
+    let tasks = TaskQueue::new(files, chunk_bytes, search.line_ends());
+    let totals = run_tasks(&job, &plan, tasks, &mut kept);
     (kept, Totals { elapsed: Duration::ZERO, ..totals })
 }
 
@@ -253,7 +260,7 @@ proptest! {
         prop_assume!(totals.errors == 0 && !(query.invert && query.print == Print::Matches));
         let plan = Plan { by_time: true, ..Plan::default() };
         let mut merged = Merged::default();
-        let by_time = query.compile().unwrap().run_with(&plan, "m", &files, &mut merged, &AtomicBool::new(false));
+        let by_time = query.compile().unwrap().run(&plan, "m", &files, &mut merged, &AtomicBool::new(false));
         prop_assert_eq!(merged.kept, expected);
         prop_assert_eq!(by_time.lines, totals.lines);
     }

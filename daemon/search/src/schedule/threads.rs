@@ -1,10 +1,10 @@
-//! Searches files, and the parts of large ones, side by side, and gives what is found in order.
+//! Does the tasks of a search on several threads, and gives what they find in order.
 //!
-//! Threads take one unit after the other. Each unit has a short queue of its own for what is found
-//! in it; the queues stand in line, and the caller's thread empties the first. So the output is
-//! that of one thread, the first unit's lines are on their way while the others are searched, and
-//! what is held in memory is bounded: a thread whose queue is full waits for its turn, and none
-//! takes a new unit while too many stand in line.
+//! Each thread takes one task after the other. Each task has a short queue of its own for what is
+//! found in it. The queues stand in line, and the caller's thread empties the first one. So the
+//! output is that of one thread, and the first task's lines are sent while the others are searched.
+//! Memory is bounded: a thread whose queue is full waits for its turn, and no thread takes a new
+//! task while too many stand in line.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,38 +13,37 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 use std::time::Duration;
 
-use super::collector::{Collector, Next};
+use super::collector::{AfterTask, Collector};
 use super::event::{Event, EventSink};
-use super::job::Job;
+use super::plan::Plan;
 use super::task::{Task, TaskQueue};
 use super::worker::Worker;
-use crate::files::reason;
+use crate::files::{OfferedFile, reason};
+use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::scan::ChunkedFile;
 use crate::search::Totals;
 use crate::time::Zone;
 
-/// How many pieces of output a unit may be ahead of its turn. With output of a third of what is
-/// searched, that is all of a block's; more would only be memory where output is more than its
-/// reader takes.
+/// How many events a task may be ahead of its turn. That is the output of a whole chunk where a
+/// third of the lines are printed. More would only take memory when the reader is slow.
 const QUEUED_EVENTS: usize = 2;
 
-/// How long the thread with the output sleeps while nothing comes, before it sees whether something
-/// has waited.
+/// How long the thread with the output sleeps while nothing comes. Then it hands on what has waited.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// A unit that is being searched: its place in the line.
+/// A task that is being done: its place in the line.
 struct PendingTask {
     file: usize,
     is_last: bool,
-    /// The blocks of its file, if it is one of them.
-    blocks: Option<Arc<ChunkedFile>>,
+    /// The chunks of its file, if the task is one of them.
+    chunks: Option<Arc<ChunkedFile>>,
     events: Receiver<Event>,
-    /// Told when it is first in the line.
+    /// Tells the task that it is the first in the line.
     turn: SyncSender<()>,
 }
 
-/// The units that are left, and the line that they get into.
+/// The tasks that are left, and the line that they join.
 struct Backlog<'w> {
     tasks: TaskQueue<'w>,
     line: Option<SyncSender<PendingTask>>,
@@ -52,22 +51,22 @@ struct Backlog<'w> {
     threads: usize,
 }
 
-/// A unit that a thread has taken.
+/// A task that a thread has taken.
 struct TakenTask {
     task: Task,
     events: SyncSender<Event>,
-    /// Tells when it is first in the line.
+    /// Tells when the task is the first in the line.
     turn: Receiver<()>,
     /// Whether another thread would have something to do.
     more: bool,
 }
 
-/// Why a run ended before its end.
+/// Why a search ended early.
 #[derive(Debug)]
-pub(crate) enum RunError {
-    /// Cancelled, or nobody takes the output any more.
+enum RunError {
+    /// It was cancelled, or nobody takes the output any more.
     Stopped,
-    /// No thread could be started, and the system's words.
+    /// No thread could be started, for the system's reason.
     NoThread(String),
 }
 
@@ -77,59 +76,164 @@ impl From<Stopped> for RunError {
     }
 }
 
-impl Job<'_> {
-    /// Searches all units, and gives what is found to `assembly`.
-    pub(crate) fn run(
-        &self,
-        tasks: TaskQueue<'_>,
-        collector: &mut Collector<'_, '_>,
-    ) -> Result<(), RunError> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(RunError::Stopped);
+/// Does all tasks of `files`, and prints what is found to `output`.
+pub(crate) fn run_tasks(
+    job: &Job<'_>,
+    plan: &Plan,
+    tasks: TaskQueue<'_>,
+    output: &mut dyn Output,
+) -> Totals {
+    let mut collector = Collector::new(job, output);
+    let interrupted = match run_threads(job, plan, tasks, &mut collector) {
+        Ok(()) => false,
+        Err(RunError::Stopped) => true,
+        Err(RunError::NoThread(reason)) => collector.fail(no_thread(&reason)).is_err(),
+    };
+    Totals { interrupted, ..collector.totals() }
+}
+
+fn run_threads(
+    job: &Job<'_>,
+    plan: &Plan,
+    tasks: TaskQueue<'_>,
+    collector: &mut Collector<'_, '_>,
+) -> Result<(), RunError> {
+    job.check()?;
+    let threads = plan.threads.get();
+    let (line, pending) = sync_channel(threads);
+    let shared = Shared {
+        job,
+        plan,
+        files: tasks.files(),
+        backlog: Mutex::new(Backlog { tasks, line: Some(line), threads: threads - 1 }),
+        zone: Zone::local(),
+        enough: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        start(scope, || shared.work(scope)).map_err(RunError::NoThread)?;
+        let result = shared.collect(&pending, collector);
+        // The threads see it when they take the next task, or when nobody takes their events.
+        shared.enough.store(true, Ordering::Relaxed);
+        drop(pending);
+        result
+    })
+}
+
+/// Does `work` on a thread of its own and hands on what it finds, until [`Event::End`] comes.
+pub(crate) fn run_on_thread(
+    output: &mut dyn Output,
+    work: impl FnOnce(&SyncSender<Event>) + Send,
+) -> Totals {
+    let stopped = Totals { interrupted: true, ..Totals::default() };
+    let (sender, events) = sync_channel(QUEUED_EVENTS);
+    std::thread::scope(|scope| {
+        if let Err(reason) = start(scope, move || work(&sender)) {
+            let sent = output.message(no_thread(&reason));
+            return Totals { errors: 1, interrupted: sent.is_err(), ..Totals::default() };
         }
-        let threads = self.plan.threads.get();
-        let (line, in_line) = sync_channel(threads);
-        let shared = Shared {
-            job: self,
-            rest: Mutex::new(Backlog { tasks, line: Some(line), threads: threads - 1 }),
-            zone: Zone::local(),
-            enough: AtomicBool::new(false),
+        for event in events {
+            let taken = match event {
+                Event::Lines(bytes) => output.lines(bytes),
+                Event::LinePart(bytes) => output.line_part(bytes),
+                Event::TimedLines(timed) => timed.hand_on(output),
+                Event::Message(text) => output.message(text),
+                Event::Read(bytes) => output.read(bytes),
+                Event::End(totals) => return totals,
+                Event::Done(..) => Ok(()),
+            };
+            if taken.is_err() {
+                break;
+            }
+        }
+        stopped
+    })
+}
+
+/// The message when the system gives no thread.
+fn no_thread(reason: &str) -> String {
+    format!("cannot start a thread to search: {reason}")
+}
+
+/// What the threads of one search share.
+struct Shared<'w> {
+    job: &'w Job<'w>,
+    plan: &'w Plan,
+    files: &'w [OfferedFile],
+    backlog: Mutex<Backlog<'w>>,
+    zone: Zone,
+    /// Set once no more tasks are wanted.
+    enough: AtomicBool,
+}
+
+impl<'w> Shared<'w> {
+    /// What each thread does. It starts the next thread when there is something for that to do.
+    fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>)
+    where
+        'w: 'scope,
+    {
+        let queue = RefCell::new(None);
+        let mut output = EventSink(&queue);
+        // An engine has its own memory. Threads that share one wait for each other.
+        let engine = self.job.search.engine.clone();
+        let mut worker = Worker::new(self.job, self.plan, &engine, &self.zone, &mut output);
+        while !self.enough.load(Ordering::Relaxed)
+            && let Some(TakenTask { task, events, turn, more }) = self.take()
+        {
+            if more {
+                // Without another thread, this one goes on alone.
+                let _ = start(scope, || self.work(scope));
+            }
+            queue.replace(Some(events));
+            let Some(file) = self.files.get(task.file) else { return };
+            let Ok((lines, step)) = worker.run(file, task, turn) else { return };
+            // It is no error if nobody waits for the result any more.
+            let _ = queue.take().map(|events| events.send(Event::Done(lines, step)));
+        }
+    }
+
+    /// Takes the next task, which joins the line.
+    fn take(&self) -> Option<TakenTask> {
+        // A thread that panicked while it held the lock did not change what it guards.
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((task, is_last)) = backlog.tasks.next() else {
+            // The line ends with its sender.
+            backlog.line = None;
+            return None;
         };
-        std::thread::scope(|scope| {
-            start(scope, || shared.run_tasks(scope)).map_err(RunError::NoThread)?;
-            let result = self.gather(&in_line, collector);
-            // The threads see it when they take the next unit, or when nobody takes their pieces.
-            shared.enough.store(true, Ordering::Relaxed);
-            drop(in_line);
-            result
-        })
+        let (sender, events) = sync_channel(QUEUED_EVENTS);
+        let (turn_sender, turn) = sync_channel(1);
+        let (file, chunks) = (task.file, task.chunks());
+        let pending = PendingTask { file, is_last, chunks, events, turn: turn_sender };
+        backlog.line.as_ref()?.send(pending).ok()?;
+        let more = backlog.threads > 0 && backlog.tasks.has_more();
+        backlog.threads -= usize::from(more);
+        Some(TakenTask { task, events: sender, turn, more })
     }
 
     /// Empties the queues in order.
-    fn gather(
+    fn collect(
         &self,
         line: &Receiver<PendingTask>,
         collector: &mut Collector<'_, '_>,
     ) -> Result<(), RunError> {
-        while let Some(PendingTask { file, is_last, blocks, events, turn }) = next(line, collector)?
-        {
-            let Some(file) = self.files.get(file) else { break };
-            // It may be done, and not care.
-            let _ = turn.send(());
+        while let Some(task) = next(line, collector)? {
+            let Some(file) = self.files.get(task.file) else { break };
+            // The task may be done and not wait for its turn.
+            let _ = task.turn.send(());
             loop {
-                match next(&events, collector)? {
+                match next(&task.events, collector)? {
                     Some(Event::Lines(bytes)) => collector.lines(bytes)?,
                     Some(Event::LinePart(bytes)) => collector.line_part(bytes)?,
                     Some(Event::Message(text)) => collector.message(text)?,
                     Some(Event::Read(bytes)) => collector.note_read(bytes)?,
-                    Some(Event::Done(result)) => {
-                        match collector.task_done(file, is_last, result)? {
-                            Next::End => return Ok(()),
-                            Next::More => break,
-                            Next::OtherFile => {
-                                if let Some(blocks) = blocks {
-                                    // Those before were searched.
-                                    blocks.end_with(0);
+                    Some(Event::Done(lines, step)) => {
+                        match collector.task_done(file, task.is_last, lines, &step)? {
+                            AfterTask::End => return Ok(()),
+                            AfterTask::SameFile => break,
+                            AfterTask::NextFile => {
+                                if let Some(chunks) = task.chunks {
+                                    // The chunks before are searched already.
+                                    chunks.end_with(0);
                                 }
                                 break;
                             }
@@ -141,109 +245,17 @@ impl Job<'_> {
                     }
                 }
             }
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(RunError::Stopped);
-            }
+            self.job.check()?;
         }
-        if self.cancel.load(Ordering::Relaxed) { Err(RunError::Stopped) } else { Ok(()) }
-    }
-}
-
-/// Does `work` on a thread of its own, and hands on what it finds; it ends with [`Event::End`].
-pub(crate) fn run_on_thread(
-    output: &mut dyn Output,
-    work: impl FnOnce(&SyncSender<Event>) + Send,
-) -> Totals {
-    let stopped = Totals { interrupted: true, ..Totals::default() };
-    let (sender, events) = sync_channel(QUEUED_EVENTS);
-    std::thread::scope(|scope| {
-        if let Err(reason) = start(scope, move || work(&sender)) {
-            let told = output.message(no_thread_message(&reason));
-            return Totals { errors: 1, interrupted: told.is_err(), ..Totals::default() };
-        }
-        for piece in events {
-            let taken = match piece {
-                Event::Lines(bytes) => output.lines(bytes),
-                Event::LinePart(bytes) => output.line_part(bytes),
-                Event::TimedLines(timed) => timed.hand_on(output),
-                Event::Message(text) => output.message(text),
-                Event::Read(bytes) => output.read(bytes),
-                Event::End(totals) => return totals,
-                Event::Done(_) => Ok(()),
-            };
-            if taken.is_err() {
-                break;
-            }
-        }
-        stopped
-    })
-}
-
-/// What is said when the system gives no thread.
-pub(crate) fn no_thread_message(reason: &str) -> String {
-    format!("no thread can be started to search: {reason}")
-}
-
-/// What the threads of one run share.
-struct Shared<'w> {
-    job: &'w Job<'w>,
-    rest: Mutex<Backlog<'w>>,
-    zone: Zone,
-    /// Set once no more units are wanted.
-    enough: AtomicBool,
-}
-
-impl<'w> Shared<'w> {
-    /// What each thread does. The next is started when there is something for it to do.
-    fn run_tasks<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>)
-    where
-        'w: 'scope,
-    {
-        let queue = RefCell::new(None);
-        let mut output = EventSink(&queue);
-        // An engine's memory is its own: threads that share one wait for each other.
-        let engine = self.job.search.engine.clone();
-        let mut worker = Worker::new(self.job, &engine, &self.zone, &mut output);
-        while !self.enough.load(Ordering::Relaxed)
-            && let Some(TakenTask { task, events, turn, more }) = self.take()
-        {
-            if more {
-                // Without it, this one goes on alone.
-                let _ = start(scope, || self.run_tasks(scope));
-            }
-            queue.replace(Some(events));
-            let Some(file) = self.job.files.get(task.file) else { return };
-            let Ok(result) = worker.task(file, task, turn) else { return };
-            // Nobody may be waiting any more.
-            let _ = queue.take().map(|events| events.send(Event::Done(result)));
-        }
-    }
-
-    /// Takes the next unit, which gets in line.
-    fn take(&self) -> Option<TakenTask> {
-        // A thread that panicked while it held the lock has left it as it was.
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((task, is_last)) = rest.tasks.next() else {
-            // With the sender the line ends.
-            rest.line = None;
-            return None;
-        };
-        let (sender, events) = sync_channel(QUEUED_EVENTS);
-        let (told, turn) = sync_channel(1);
-        let place =
-            PendingTask { file: task.file, is_last, blocks: task.blocks(), events, turn: told };
-        rest.line.as_ref()?.send(place).ok()?;
-        let more = rest.threads > 0 && rest.tasks.has_more();
-        rest.threads -= usize::from(more);
-        Some(TakenTask { task, events: sender, turn, more })
+        self.job.check().map_err(RunError::from)
     }
 }
 
 /// Starts a thread of a search.
 ///
 /// # Errors
-/// The system's words when there can be no more threads.
-pub(crate) fn start<'scope>(
+/// The system's reason when it starts no more threads.
+fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() + Send + 'scope,
 ) -> Result<(), String> {
@@ -254,7 +266,7 @@ pub(crate) fn start<'scope>(
         .map_err(|error| reason(&error))
 }
 
-/// The next item of a queue, none at its end. While it waits, what was found before is handed on.
+/// The next item of a queue, or none at its end. While it waits, it hands on what was found before.
 fn next<T>(queue: &Receiver<T>, collector: &mut Collector<'_, '_>) -> Result<Option<T>, Stopped> {
     loop {
         match queue.recv_timeout(PATIENCE) {

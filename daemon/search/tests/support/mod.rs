@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use memberd_search::{Binary, Characters, Narrow, Offer, Output, Print, Query, Stopped, Syntax};
+use memberd_search::{
+    Binary, Characters, Narrow, Offer, Output, Plan, Print, Query, Stopped, Syntax,
+};
 use tempfile::TempDir;
 
 /// What a run printed and returned.
@@ -123,7 +125,8 @@ impl Bench {
         let files = self.offer.files(&Narrow::default()).files;
         assert_eq!(files.len(), self.files.len());
         let mut gathered = Gathered::default();
-        let totals = search.run(MACHINE, &files, &mut gathered, &AtomicBool::new(false));
+        let totals =
+            search.run(&Plan::default(), MACHINE, &files, &mut gathered, &AtomicBool::new(false));
         assert!(!totals.interrupted);
         let quiet_success = query.print == Print::Nothing && totals.lines > 0;
         let status = match (totals.errors, totals.lines) {
