@@ -7,13 +7,7 @@
 //! after another. Each prints its figures (`--nocapture`). `FLOOD_SECONDS` in the environment says
 //! how long each lasts; `make soak` has them at full length.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests that print their figures"
-)]
+#![cfg(test)]
 
 mod connections;
 mod datagrams;

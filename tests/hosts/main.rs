@@ -2,12 +2,7 @@
 //! systemd, journald and logrotate, rolled out by Ansible, and put through what happens to
 //! machines.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests, and helpers of tests"
-)]
+#![cfg(test)]
 
 mod clock;
 mod crashes;

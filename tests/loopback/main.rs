@@ -1,12 +1,7 @@
 //! Fleets of real daemons on loopback, tested from outside: through memberctl, the control socket,
 //! the logs and signals.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests, and helpers of tests"
-)]
+#![cfg(test)]
 
 mod completions;
 mod conflicts;

@@ -17,12 +17,7 @@
 //!
 //! `make bench-netns` measures all of it at full size beside the simulator.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests, and helpers of tests"
-)]
+#![cfg(test)]
 
 mod crashes;
 mod interface;
