@@ -27,6 +27,34 @@ pub struct Line {
     pub noticed_by: Option<String>,
 }
 
+impl Line {
+    /// What a line says of a member, if it says anything of one. Such a line looks like this:
+    /// `2026-11-21T01:20:33.123Z INFO member failed name=vm3 id=vm3@192.0.2.13:8946/1763688033123`.
+    ///
+    /// # Panics
+    /// When a line of a member is not of the documented form.
+    pub fn parse(line: &str) -> Option<Self> {
+        let (head, rest) = line.split_once(" INFO member ")?;
+        assert!(is_time(head), "not a time in RFC 3339 with milliseconds, in UTC: {line}");
+        let mut words = rest.split(' ');
+        let change = match words.next()? {
+            "joined" => Change::Joined,
+            "failed" => Change::Failed,
+            "left" => Change::Left,
+            other => panic!("a member has {other}: {line}"),
+        };
+        let mut field =
+            |key: &str| words.next().and_then(|word| word.strip_prefix(key)).map(str::to_owned);
+        let (name, id) = (field("name="), field("id="));
+        let noticed_by =
+            rest.split(' ').find_map(|word| word.strip_prefix("noticed_by=")).map(str::to_owned);
+        match (name, id) {
+            (Some(name), Some(id)) => Some(Line { change, name, id, noticed_by }),
+            _ => panic!("name= and id= do not follow the change: {line}"),
+        }
+    }
+}
+
 /// A log file.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -56,7 +84,7 @@ impl Log {
     /// # Panics
     /// When one of these lines is not of the documented form.
     pub fn changes(&self) -> Vec<Line> {
-        self.text().lines().filter_map(parse).collect()
+        self.text().lines().filter_map(Line::parse).collect()
     }
 
     /// The ids of the members that it says failed.
@@ -66,28 +94,6 @@ impl Log {
             .filter(|line| line.change == Change::Failed)
             .map(|line| line.id)
             .collect()
-    }
-}
-
-/// `2026-11-21T01:20:33.123Z INFO member failed name=vm3 id=vm3@192.0.2.13:8946/1763688033123 ...`
-fn parse(line: &str) -> Option<Line> {
-    let (head, rest) = line.split_once(" INFO member ")?;
-    assert!(is_time(head), "not a time in RFC 3339 with milliseconds, in UTC: {line}");
-    let mut words = rest.split(' ');
-    let change = match words.next()? {
-        "joined" => Change::Joined,
-        "failed" => Change::Failed,
-        "left" => Change::Left,
-        other => panic!("a member has {other}: {line}"),
-    };
-    let mut field =
-        |key: &str| words.next().and_then(|word| word.strip_prefix(key)).map(str::to_owned);
-    let (name, id) = (field("name="), field("id="));
-    let noticed_by =
-        rest.split(' ').find_map(|word| word.strip_prefix("noticed_by=")).map(str::to_owned);
-    match (name, id) {
-        (Some(name), Some(id)) => Some(Line { change, name, id, noticed_by }),
-        _ => panic!("name= and id= do not follow the change: {line}"),
     }
 }
 

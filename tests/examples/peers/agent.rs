@@ -1,6 +1,7 @@
 //! One agent of either program: how it is started, and what its log says of its list.
 
 use clap::ValueEnum;
+use memberd_tests::log::{Change, Line};
 use memberd_tests::{Settings, binaries};
 use std::fs;
 use std::net::SocketAddr;
@@ -21,14 +22,6 @@ pub(crate) enum Program {
     Serf,
     /// Serf with its fastest profile, local
     SerfLocal,
-}
-
-/// What an agent's log says of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    Joined,
-    Failed,
-    Left,
 }
 
 /// Where an agent is.
@@ -83,15 +76,8 @@ impl Program {
     pub(crate) fn heard(self, line: &str) -> Option<(Change, usize)> {
         match self {
             Program::Memberd => {
-                let (_, rest) = line.split_once(" INFO member ")?;
-                let mut words = rest.split(' ');
-                let change = match words.next()? {
-                    "joined" => Change::Joined,
-                    "failed" => Change::Failed,
-                    "left" => Change::Left,
-                    _ => return None,
-                };
-                Some((change, number(words.next()?.strip_prefix("name=")?)?))
+                let line = Line::parse(line)?;
+                Some((line.change, number(&line.name)?))
             }
             Program::Serf | Program::SerfLocal => {
                 let (_, rest) = line.split_once("serf: EventMember")?;

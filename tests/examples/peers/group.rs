@@ -1,9 +1,10 @@
 //! A group of agents, started, watched, crashed; and what each of them has in its list.
 
-use crate::agent::{Change, Place, Program};
+use crate::agent::{Place, Program};
 use crate::pass;
 use memberd_membership::Position;
 use memberd_tests::Network;
+use memberd_tests::log::Change;
 use memberd_tests::process::Running;
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
