@@ -42,8 +42,8 @@ struct Asked {
 }
 
 impl Changes {
-    /// Asks for changes of all kinds. With `until`, in milliseconds since the Unix epoch, only those
-    /// before that moment are sent, and they end when it has come.
+    /// Asks for changes of all kinds. With `until`, in milliseconds since the Unix epoch, only
+    /// those before that moment are sent, and they end when it has come.
     pub(crate) fn follow(
         daemon: &Daemon,
         from: EventsFrom,

@@ -321,8 +321,8 @@ fn broken(error: FrameError) -> Failure {
             Failure::new(
                 Exit::Failed,
                 format!(
-                    "memberd's answer makes no sense ({error}): is that memberd's socket, and of \
-                    this version?"
+                    "cannot read memberd's reply ({error}): is this memberd's socket, and is it of \
+                    the same version?"
                 ),
             )
         }

@@ -72,7 +72,7 @@ impl<'a> From<&'a MemberRecord> for Member<'a> {
 pub(crate) struct Event<'a> {
     time: u64,
     event: &'a str,
-    /// The member's new standing; none if its standing did not change.
+    /// The member's new status; none if its status did not change.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<MemberStatus>,
     member: Member<'a>,

@@ -29,10 +29,10 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
     })
 }
 
-/// Reads a moment of the past. A time of day that is still to come means yesterday's.
+/// Reads a moment of the past. A time of day in the future means yesterday's.
 ///
 /// # Errors
-/// When the text is no moment, or one that is still to come, in one line.
+/// When the text is no moment, or one in the future, in one line.
 pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
     let (found, present) = (moment(text, now)?, now.timestamp().as_millisecond());
     if found <= present {
@@ -43,7 +43,7 @@ pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
     of_day
         .then(yesterday)
         .flatten()
-        .ok_or_else(|| format!("'{text}' is still to come: it is {}", now.strftime("%F %T %:z")))
+        .ok_or_else(|| format!("'{text}' is in the future: it is {}", now.strftime("%F %T %:z")))
 }
 
 /// `1h30m`
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(read("23:00"), Ok("2026-11-20T21:00:00Z".to_owned()), "last night's");
         assert_eq!(
             read("2099-01-01"),
-            Err("'2099-01-01' is still to come: it is 2026-11-21 10:30:15 +02:00".to_owned())
+            Err("'2099-01-01' is in the future: it is 2026-11-21 10:30:15 +02:00".to_owned())
         );
         assert!(read("2026-11-21T23:00:00Z").is_err() && read("2026-11-21 23:00").is_err());
         assert_eq!(read("now"), Ok("2026-11-21T08:30:15.25Z".to_owned()));

@@ -207,7 +207,7 @@ pub(crate) fn lost(error: &std::io::Error) -> Failure {
     }
     Failure::new(
         Exit::Failed,
-        format!("cannot write to standard output: {error}; the output is not complete"),
+        format!("cannot write to standard output: {error}; the output is incomplete"),
     )
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Process(Child);
 
 impl Process {
     /// Starts the command in a process group of its own, so that Ctrl-C does not reach it, and so
-    /// that whatever it starts ends with it.
+    /// that all its children end with it.
     ///
     /// # Errors
     /// As [`Command::spawn`].
@@ -30,12 +30,12 @@ impl Process {
         self.0.id()
     }
 
-    /// Standard input, if it is a pipe that nobody has taken.
+    /// The pipe to its standard input, unless it was taken before.
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.0.stdin.take()
     }
 
-    /// Standard output and standard error, those of the two that are pipes nobody has taken.
+    /// The pipes from its standard output and standard error, unless they were taken before.
     pub(crate) fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.0.stdout.take(), self.0.stderr.take())
     }
@@ -76,7 +76,7 @@ impl Process {
     /// # Errors
     /// When the process cannot be looked at, or kill(2) fails.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
-        // Nobody else has this id until the process has been waited for.
+        // No other process gets this id before this one has been waited for.
         if self.ended()?.is_none()
             && let Ok(id) = i32::try_from(self.id())
         {

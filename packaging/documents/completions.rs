@@ -1,13 +1,12 @@
-//! The completions of memberctl: clap's, and members' names from the daemon's list where an
-//! argument is one.
+//! Generates the completions of memberctl: clap's, and members' names from the daemon's list.
 
 use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
 
-/// Asks the daemon, and not for long. One that is away, or in no group, has no names to offer.
+/// Fetches the names, with a short timeout. Without a daemon or a group there are none.
 const ASK: &str = "memberctl --timeout 1 list --all --format names 2>/dev/null";
 
-/// The text for one shell. Arguments with the hint `Hostname` are members.
+/// The completions for one shell. Arguments with the hint `Hostname` are members' names.
 pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
     let mut text = Vec::new();
     generate(shell, &mut command, "memberctl", &mut text);
@@ -21,7 +20,7 @@ pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
             FISH.replace("ASK", ASK)
                 + &text.replace("(__fish_print_hostnames)", "(__memberctl_members)")
         }
-        // Its options are completed, members' names are not.
+        // Other shells complete options, and no members' names.
         _ => text.into_owned(),
     }
 }
@@ -39,8 +38,8 @@ fn bash(command: &Command) -> String {
         .replace("ASK", ASK)
 }
 
-/// Before clap's function; what is no member is left to that. bash cuts words at `=`, and names
-/// stand between commas.
+/// Wraps clap's function, which completes everything but members' names. bash splits words at `=`,
+/// and commas separate names.
 const BASH: &str = r#"
 _memberctl_members() {
     local current=$2 option=$3 word subcommand= name before=
@@ -73,7 +72,7 @@ _memberctl_members() {
 complete -F _memberctl_members -o nosort -o bashdefault -o default memberctl
 "#;
 
-/// After clap's first line, the one with `#compdef`.
+/// Follows clap's first line, which has `#compdef`.
 const ZSH: &str = r#"
 
 _memberctl_members() {
@@ -85,7 +84,7 @@ _memberctl_members() {
 
 "#;
 
-/// Candidates are whole words, what stands before the last comma included.
+/// Candidates are whole words, including the part before the last comma.
 const FISH: &str = r#"function __memberctl_members
     set -l before (commandline -ct | string match -rg '^(?:--[a-z-]+=)?(.*,)')
     for name in (ASK)

@@ -1,11 +1,11 @@
-//! The section of memberctl-grep(1) on GNU grep: what the search's own documentation says of it.
+//! Generates the section of memberctl-grep(1) on GNU grep from the documentation of the search.
 
 use crate::texts::{Section, split};
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 const DOCUMENTATION: &str = include_str!("../../daemon/search/README.md");
 
-/// The section: paragraphs, and lists with what is literal in bold.
+/// The section: paragraphs and lists, with literal text in bold.
 pub(crate) fn section() -> Roff {
     let mut section = Roff::new();
     section.control("SH", ["DIFFERENCES FROM GNU GREP"]);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_literal_is_bold_and_a_backslash_stays_one() {
+    fn literals_are_bold_and_a_backslash_stays_one() {
         let mut text = Roff::new();
         text.text(inlines(r"A backslash (`\d`) here"));
         assert!(text.to_roff().contains(r"A backslash (\fB\\d\fR) here"), "{}", text.to_roff());

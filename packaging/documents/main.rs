@@ -1,6 +1,6 @@
-//! Writes the manual pages and the completions of memberd and memberctl, made of the definitions
-//! that their command lines are parsed by and of the settings as they are shipped: `cargo run -p
-//! memberd --example documents -- DIRECTORY`.
+//! Generates the manual pages and the completions of memberd and memberctl: `cargo run -p memberd
+//! --example documents -- DIRECTORY`. They come from the definitions that parse the command lines,
+//! and from the shipped settings.
 
 mod completions;
 mod differences;
@@ -20,10 +20,10 @@ use texts::Section;
 /// The shells that have completions.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
-/// How wide a terminal is that what is laid out already fits.
+/// The terminal's width that text with a fixed layout fits.
 const COLUMNS: usize = 80;
 
-/// What the pages belong to.
+/// The source of the pages, in their footer.
 const SOURCE: &str = concat!("memberd ", env!("CARGO_PKG_VERSION"));
 
 fn main() -> io::Result<()> {
@@ -115,8 +115,8 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     fs::write(directory.join(format!("{name}.{section}")), page)
 }
 
-/// What is laid out already, but for paragraphs, which are lines longer than a terminal is wide:
-/// those are broken where the page ends.
+/// A section with a fixed layout. Lines that are wider than a terminal are paragraphs, which the
+/// reader's pager breaks.
 fn as_it_stands<'a>(
     title: &str,
     lines: impl Iterator<Item = &'a str>,
@@ -138,7 +138,7 @@ fn as_it_stands<'a>(
     section.to_writer(page)
 }
 
-/// Words as paragraphs, and what is typed and comes as it stands.
+/// The examples: text as paragraphs, and sessions with a fixed layout.
 fn worked(examples: &[Section], page: &mut Vec<u8>) -> io::Result<()> {
     if examples.is_empty() {
         return Ok(());

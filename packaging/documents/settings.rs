@@ -1,12 +1,12 @@
-//! `memberd.toml.5`, made of the shipped settings, in which every key is explained.
+//! Generates `memberd.toml.5` from the shipped settings, which explain every key.
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-/// Settings as a machine has them. A test of the fleets has them looked over.
+/// The settings of a machine. A fleet test checks them.
 const EXAMPLE: &str = include_str!("example.toml");
 
-/// The page for settings of the shape of `packaging/memberd.toml`: comments, and below each the key
-/// as `#key = value`.
+/// The page for settings in the form of `packaging/memberd.toml`: comments, and below each comment
+/// its key as `#key = value`.
 pub(super) fn page(settings: &str, source: &str) -> String {
     let mut page = Roff::new();
     page.control("TH", ["memberd.toml", "5", "", source, "memberd manual"]);

@@ -1,22 +1,22 @@
-//! What the pages say beside the command lines' own definitions: sections as they stand, and worked
-//! examples.
+//! The texts of the pages beside the definitions of the command lines: sections with a fixed
+//! layout, and examples.
 
 /// The sections of memberctl(1).
 pub(crate) const MEMBERCTL: &str = include_str!("memberctl.txt");
 
-/// The examples. A test of the fleets types each, and compares what comes.
+/// The examples. A fleet test runs each of them, and compares the output.
 pub(crate) const EXAMPLES: &str = include_str!("examples.txt");
 
-/// A text under its title.
+/// A text with its title.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Section<'a> {
-    /// A title of a page, or the command that the examples are of.
+    /// The title, or the command that the examples show.
     pub(crate) title: &'a str,
-    /// Without empty ones at the begin and the end.
+    /// The lines, without empty ones at the beginning and the end.
     pub(crate) lines: Vec<&'a str>,
 }
 
-/// The sections of [`MEMBERCTL`]: their titles stand at the margin.
+/// The sections of [`MEMBERCTL`]. Their titles are not indented.
 pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
     split(text, |line| (!line.is_empty() && !line.starts_with(' ')).then_some(line))
 }
@@ -26,7 +26,7 @@ pub(crate) fn examples(text: &str) -> Vec<Section<'_>> {
     split(text, |line| line.strip_prefix("== "))
 }
 
-/// A text cut where a line is a title.
+/// Splits a text at the lines that are titles.
 pub(crate) fn split<'a>(
     text: &'a str,
     title: impl Fn(&'a str) -> Option<&'a str>,

@@ -171,7 +171,8 @@ impl Stage {
         list::List::plain(false).run(&self.daemon(0)?)
     }
 
-    /// Prints when each member had the change, and compares the first and the last with the promise.
+    /// Prints when each member had the change, and compares the first and the last with the
+    /// promise.
     fn arrivals(
         &mut self,
         seen: &[(String, Duration)],
@@ -181,7 +182,7 @@ impl Stage {
     ) -> Result<(), Failure> {
         for (member, after) in seen {
             self.output
-                .line(&format!("  {member:5} had it {standing} after {}", elapsed(*after)))?;
+                .line(&format!("  {member:5} listed it as {standing} after {}", elapsed(*after)))?;
         }
         match (seen.first(), seen.last()) {
             (Some((_, first)), Some((_, last))) if seen.len() == others => {
@@ -202,7 +203,7 @@ impl Stage {
                 let seen = format::count(seen.len() as u64, "member");
                 let limit = elapsed(CHANGE_LIMIT);
                 let message = format!(
-                    "{seen} of {others} had it {standing} within {limit}: run the demo again on a \
+                    "{seen} of {others} listed it as {standing} within {limit}: run the demo again on a \
                     less busy machine"
                 );
                 Err(Failure::new(Exit::Failed, message))

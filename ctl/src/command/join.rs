@@ -16,8 +16,8 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
 /// Joins the group.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Join {
-    /// Members to ask in turn, as host:port, an IPv6 address in brackets; without any, the configured
-    /// introducers
+    /// Members to ask in turn, as host:port, an IPv6 address in brackets; without any, the
+    /// configured introducers
     #[arg(value_name = "HOST:PORT", value_parser = introducer)]
     introducers: Vec<String>,
 }
@@ -60,8 +60,8 @@ fn introducer(text: &str) -> Result<String, String> {
     }
 }
 
-/// Whether it has only letters, digits, hyphens, dots and underscores (RFC 1123, and practice). IPv4
-/// addresses fit too.
+/// Whether it has only letters, digits, hyphens, dots and underscores (RFC 1123, and practice).
+/// IPv4 addresses fit too.
 fn is_host_name(host: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (1..=253).contains(&host.len()) && host.bytes().all(fits) && !host.starts_with(['-', '.'])

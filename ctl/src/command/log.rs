@@ -18,8 +18,8 @@ const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
     after_help = "The level lasts until the daemon restarts, or logs.level in its settings changes."
 )]
 pub(crate) struct Log {
-    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without it
-    /// the current level is printed
+    /// error, warn, info, debug (every message) or trace; also for parts: info,peer=debug. Without
+    /// it the current level is printed
     filter: Option<String>,
 }
 

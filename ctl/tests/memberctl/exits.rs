@@ -208,7 +208,7 @@ fn an_answer_without_sense_is_an_error_and_no_crash() {
             None
         })
     };
-    let words = "memberd's answer makes no sense";
+    let words = "cannot read memberd's reply";
     raw(vec![0, 0, 0, 3, 0xff, 0xff, 0xff]).run(&["list"]).failed(1, words);
     raw(vec![0, 0, 0, 0]).run(&["list"]).failed(1, words);
     raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())

@@ -93,11 +93,16 @@ fn the_last_object_of_json_has_the_totals_of_each_member() {
     let ended = run(&["--json"], vec![output("vm1", "{}\n"), lost, searched("vm1", 3)]);
     assert_eq!(
         ended.stdout,
-        "{}\n{\"schema\":1,\"type\":\"totals\",\"asked\":2,\"answered\":1,\"failed\":1,\"files\":2,\"bytes\":1500000,\"lines\":3,\
-         \"errors\":0,\"milliseconds\":12,\"members\":[\
-         {\"member\":\"vm1\",\"asked\":true,\"answered\":true,\"files\":2,\"bytes\":1500000,\"lines\":3,\"errors\":0,\"milliseconds\":12},\
-         {\"member\":\"vm3\",\"asked\":true,\"answered\":false,\"files\":0,\"bytes\":0,\"lines\":0,\"errors\":0,\"milliseconds\":0,\
-         \"lost\":\"no route\"}]}\n"
+        concat!(
+            "{}\n",
+            r#"{"schema":1,"type":"totals","asked":2,"answered":1,"failed":1,"files":2,"#,
+            r#""bytes":1500000,"lines":3,"errors":0,"milliseconds":12,"members":["#,
+            r#"{"member":"vm1","asked":true,"answered":true,"files":2,"bytes":1500000,"#,
+            r#""lines":3,"errors":0,"milliseconds":12},"#,
+            r#"{"member":"vm3","asked":true,"answered":false,"files":0,"bytes":0,"lines":0,"#,
+            r#""errors":0,"milliseconds":0,"lost":"no route"}]}"#,
+            "\n"
+        )
     );
     assert_eq!(ended.status, Some(3));
 }

@@ -1,10 +1,10 @@
 //! The file of the group's keys. The first key is used, and all are accepted, so that keys can be
 //! changed without an outage.
 //!
-//! It is a text file. Each line is a key (`memberd-key:` and 64 hexadecimal digits), a comment (which
-//! begins with `#`), or empty. Anyone who knows a key can pretend to be any member. Therefore the
-//! file is refused if users other than its owner and group can read it, or others than its owner can
-//! write it.
+//! It is a text file. Each line is a key (`memberd-key:` and 64 hexadecimal digits), a comment
+//! (which begins with `#`), or empty. Anyone who knows a key can pretend to be any member.
+//! Therefore the file is refused if users other than its owner and group can read it, or others
+//! than its owner can write it.
 
 mod acl;
 
@@ -35,8 +35,8 @@ pub const KEY_LENGTH: usize = 32;
 #[derive(Clone, PartialEq, Eq)]
 pub struct GroupKey(Zeroizing<[u8; KEY_LENGTH]>);
 
-/// A secret that is derived from a key. It is boxed, so that moving it leaves no copy behind, and it
-/// is wiped when dropped.
+/// A secret that is derived from a key. It is boxed, so that moving it leaves no copy behind, and
+/// it is wiped when dropped.
 pub type Secret = Box<Zeroizing<[u8; KEY_LENGTH]>>;
 
 /// The public id of a key: a hash that identifies the key and does not reveal it.
@@ -66,15 +66,15 @@ impl GroupKey {
         Ok(key)
     }
 
-    /// The public id: the first four bytes of BLAKE3 in key derivation mode with the context `memberd
-    /// key id 1`.
+    /// The public id: the first four bytes of BLAKE3 in key derivation mode with the context
+    /// `memberd key id 1`.
     pub fn id(&self) -> KeyId {
         let [a, b, c, d, ..] = **self.derive("memberd key id 1");
         KeyId([a, b, c, d])
     }
 
-    /// Derives a secret for one purpose, with BLAKE3 in key derivation mode. `context` is a constant
-    /// that names the purpose.
+    /// Derives a secret for one purpose, with BLAKE3 in key derivation mode. `context` is a
+    /// constant that names the purpose.
     pub fn derive(&self, context: &'static str) -> Secret {
         // The secret is written into its box, so that no copy is left on the stack.
         let mut secret = Secret::default();
@@ -106,7 +106,7 @@ impl GroupKey {
 pub enum KeyError {
     /// It does not begin like a key.
     #[error(
-        "no key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate \
+        "not a key: a line is memberd-key: and 64 hexadecimal digits, as memberctl key generate \
         prints it, or a comment that begins with #"
     )]
     NoKey,
@@ -114,7 +114,7 @@ pub enum KeyError {
     #[error("a key is 64 hexadecimal digits, not {0} characters")]
     Length(usize),
     /// One of the characters is not a hexadecimal digit.
-    #[error("a key is 64 hexadecimal digits, and one of these characters is none")]
+    #[error("a key is 64 hexadecimal digits, and one of these characters is not")]
     Digit,
 }
 
@@ -149,19 +149,19 @@ pub enum KeyringError {
     #[error("{0}")]
     Unreadable(#[from] io::Error),
     /// It is a directory, a pipe or the like.
-    #[error("no regular file")]
+    #[error("not a regular file")]
     NoFile,
     /// Its mode lets too many users read or write it.
     #[error(
-        "its mode is {0:04o}: others than its owner and group must not read it, nor others than \
-        its owner write it: chmod 600, or 640 for group memberd"
+        "its mode is {0:04o}: the key file must not be readable by other users, or writable by its \
+        group: chmod 600, or 640 for group memberd"
     )]
     Exposed(u32),
     /// Its access control list gives permissions to users other than its owner, its group and this
     /// process's user.
     #[error(
-        "its access control list lets other users or groups in: setfacl -b, then chmod 600, or 640 \
-        for group memberd"
+        "its access control list gives permissions to other users or groups: setfacl -b, then \
+        chmod 600, or 640 for group memberd"
     )]
     Shared,
     /// It is longer than any keyring.
@@ -179,7 +179,7 @@ pub enum KeyringError {
     #[error("not a text file")]
     NoText,
     /// It has a key twice.
-    #[error("line {line}: key {id} again")]
+    #[error("line {line}: key {id} is there twice")]
     Twice {
         /// Counted from 1.
         line: usize,
@@ -187,7 +187,7 @@ pub enum KeyringError {
         id: KeyId,
     },
     /// It has no key.
-    #[error("no key in it: memberctl key generate makes one")]
+    #[error("it has no key: memberctl key generate makes one")]
     Empty,
     /// It has too many keys.
     #[error("more than {MOST_KEYS} keys")]
@@ -209,7 +209,8 @@ impl Keyring {
         if found.mode() & REFUSED_MODE != 0 {
             return Err(KeyringError::Exposed(found.mode() & 0o7777));
         }
-        // The mode does not show whom an access control list names, only their permissions together.
+        // The mode does not show whom an access control list names, only their permissions
+        // together.
         if acl::lets_others_in(&file)? {
             return Err(KeyringError::Shared);
         }
@@ -224,8 +225,8 @@ impl Keyring {
 
     /// Parses the text of a keyring file.
     ///
-    /// # Errors
-    /// When a line is wrong, a key occurs twice, there is no key, or there are more than [`MOST_KEYS`].
+    /// # Errors When a line is wrong, a key occurs twice, there is no key, or there are more than
+    /// [`MOST_KEYS`].
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut keys: Vec<GroupKey> = Vec::with_capacity(MOST_KEYS);
         for (line, text) in (1..).zip(text.lines()) {
@@ -290,9 +291,9 @@ mod tests {
     fn errors_name_the_line_and_never_repeat_the_secret() {
         let secret = "5ec5e7".repeat(10);
         for (text, words) in [
-            (String::new(), "no key in it"),
-            ("# nothing\n".to_owned(), "no key in it"),
-            (format!("\n{secret}"), "line 2: no key: a line is memberd-key:"),
+            (String::new(), "it has no key"),
+            ("# nothing\n".to_owned(), "it has no key"),
+            (format!("\n{secret}"), "line 2: not a key: a line is memberd-key:"),
             (
                 format!("{PREFIX}{secret}"),
                 "line 1: a key is 64 hexadecimal digits, not 60 characters",

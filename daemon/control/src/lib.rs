@@ -22,8 +22,8 @@
 //! older one. An unknown field is ignored. A new kind of reply is only sent in answer to a request
 //! that is as new.
 //!
-//! A client that closes the connection, or only its sending side, cancels its request. This is how a
-//! search or a stream of events is stopped.
+//! A client that closes the connection, or only its sending side, cancels its request. This is how
+//! a search or a stream of events is stopped.
 //!
 //! Each message is one frame, see [`frame`]. The protocol does no I/O of its own: there are pure
 //! functions for a daemon with its own sockets, and blocking helpers over [`std::io`] for simple

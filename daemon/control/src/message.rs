@@ -8,8 +8,8 @@ use crate::grep::GrepOutcome;
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
-/// The version of this protocol. A client and a daemon of different versions end the connection after
-/// the hellos.
+/// The version of this protocol. A client and a daemon of different versions end the connection
+/// after the hellos.
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// The first frame in each direction.
@@ -22,8 +22,8 @@ pub struct Hello {
 }
 
 /// One frame from the daemon. Every request is answered by zero or more of the streamed kinds and
-/// then exactly one final kind; [`Request::Events`] and a [`Request::Follow`] without an end have no
-/// final reply but [`Reply::Refused`].
+/// then exactly one final kind; [`Request::Events`] and a [`Request::Follow`] without an end have
+/// no final reply but [`Reply::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Final: the daemon is a member now, or was one already.
@@ -46,8 +46,8 @@ pub enum Reply {
     Status(Box<StatusReport>),
     /// Streamed: a membership change.
     Event(EventRecord),
-    /// Streamed: output of one member, ready to print. It has whole lines, or a piece of a line that
-    /// is longer than a frame. The other pieces of that line are the next replies.
+    /// Streamed: output of one member, ready to print. It has whole lines, or a piece of a line
+    /// that is longer than a frame. The other pieces of that line are the next replies.
     GrepOutput {
         /// The name of the member that sent it.
         member: String,
@@ -73,7 +73,8 @@ pub enum Reply {
         /// Bytes searched on all members so far.
         bytes: u64,
     },
-    /// Streamed: a sentence about the group for standard error. For example, a member has joined that
+    /// Streamed: a sentence about the group for standard error. For example, a member has joined
+    /// that
     /// `--follow` follows from now on.
     GrepNotice(String),
     /// Streamed: one member's search has ended.
@@ -169,7 +170,8 @@ pub struct MemberRecord {
     pub port: u16,
     /// Its status.
     pub status: MemberStatus,
-    /// When it joined, in milliseconds since the Unix epoch, and always more than for its last join.
+    /// When it joined, in milliseconds since the Unix epoch, and always more than for its last
+    /// join.
     pub incarnation: u64,
     /// Whether this is the daemon that replies.
     pub this_machine: bool,
@@ -220,16 +222,16 @@ pub enum Change {
 pub struct MissedRecord {
     /// All changes from this moment on are sent. It is in milliseconds since the Unix epoch.
     pub until: u64,
-    /// How many changes are missing; none if they happened before the daemon started, and it does not
-    /// know.
+    /// How many changes are missing; none if they happened before the daemon started, and it does
+    /// not know.
     pub count: Option<u64>,
 }
 
 /// A part of the ring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RingPart {
-    /// How many members watch each member: half of them, rounded up, are its successors, and the others
-    /// its predecessors.
+    /// How many members watch each member: half of them, rounded up, are its successors, and the
+    /// others its predecessors.
     pub max_simultaneous_failures: u8,
     /// The names of the members in the order of the ring, failed and left members included.
     pub names: Vec<String>,
@@ -256,8 +258,8 @@ pub struct StatusReport {
     pub failed: u64,
     /// Members known to have left.
     pub left: u64,
-    /// The digest of its list of alive members, in hexadecimal. It is the same on every member while
-    /// nothing changes.
+    /// The digest of its list of alive members, in hexadecimal. It is the same on every member
+    /// while nothing changes.
     pub digest: String,
     /// The members that it watches, and those that watch it.
     pub neighbours: Vec<NeighbourRecord>,
@@ -280,7 +282,8 @@ pub struct StatusReport {
 /// A running grep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningGrep {
-    /// Its patterns, one a line. There are none on the read-only socket, since a pattern may be secret.
+    /// Its patterns, one a line. There are none on the read-only socket, since a pattern may be
+    /// secret.
     pub pattern: Option<String>,
     /// How long it has run, in milliseconds.
     pub running_for: u64,
@@ -291,7 +294,8 @@ pub struct RunningGrep {
 pub struct NeighbourRecord {
     /// Its name.
     pub name: String,
-    /// How long ago it sent the newest known heartbeat, in milliseconds; none if there was none yet.
+    /// How long ago it sent the newest known heartbeat, in milliseconds; none if there was none
+    /// yet.
     pub heartbeat_age: Option<u64>,
     /// How far its wall clock seems ahead of ours, in milliseconds; none while unknown.
     pub clock_offset: Option<i64>,

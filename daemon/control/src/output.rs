@@ -1,5 +1,5 @@
-//! Encodes and decodes what stands before grep's output in a frame, so that the output itself is not
-//! copied. The frames are those of [`frame`](crate::frame).
+//! Encodes and decodes what stands before grep's output in a frame, so that the output itself is
+//! not copied. The frames are those of [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode};
 use crate::message::Reply;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 pub enum Access {
     /// Send any request.
     Full,
-    /// Read, and change nothing: the list, the status without the patterns of greps, the ring, events
-    /// and metrics.
+    /// Read, and change nothing: the list, the status without the patterns of greps, the ring,
+    /// events and metrics.
     ReadOnly,
 }
 

@@ -268,7 +268,7 @@ fn fresh_directory() -> Result<PathBuf, Failure> {
         )),
         None => Err(Failure::new(
             Exit::Failed,
-            format!("{} is full of old demos: remove them", parent.display()),
+            format!("{} has too many directories memberd-demo-*: remove them", parent.display()),
         )),
     }
 }

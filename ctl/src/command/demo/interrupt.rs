@@ -1,4 +1,5 @@
-//! Blocks Ctrl-C and similar signals, so that the demo can always clean up. The demo polls for them.
+//! Blocks Ctrl-C and similar signals, so that the demo can always clean up. The demo polls for
+//! them.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;

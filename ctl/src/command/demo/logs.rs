@@ -54,8 +54,8 @@ fn text(dice: &mut Dice) -> String {
     }
 }
 
-/// Numbers that look random enough for a log. It is a linear congruential generator with Knuth's MMIX
-/// constants.
+/// Numbers that look random enough for a log. It is a linear congruential generator with Knuth's
+/// MMIX constants.
 struct Dice(u64);
 
 impl Dice {

@@ -14,8 +14,8 @@ use crate::members;
 /// The longest wait before the next check for an interruption.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// After this time the lists are fetched as well. A member that had to rejoin has received the change
-/// with its list, and without an event.
+/// After this time the lists are fetched as well. A member that had to rejoin has received the
+/// change with its list, and without an event.
 const ASK_AFTER: Duration = Duration::from_secs(4);
 
 /// A change that arrived at one member.

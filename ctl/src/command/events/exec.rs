@@ -33,8 +33,8 @@ impl Runner {
         Runner { queue: Some(queue), thread: Some(thread), missed: 0 }
     }
 
-    /// Hands over an update. If too many wait, it is dropped. The next one that fits is preceded by a
-    /// gap with the number of those dropped.
+    /// Hands over an update. If too many wait, it is dropped. The next one that fits is preceded by
+    /// a gap with the number of those dropped.
     pub(super) fn hand(&mut self, update: Update) -> Result<(), Failure> {
         let until = match &update {
             Update::Event(event) => event.time,

@@ -19,8 +19,8 @@ impl Capabilities {
         capabilities
     }
 
-    /// Parses `name=value:name:...`. Unknown names are ignored. The first value that is no colour ends
-    /// the parsing, so that nothing else can reach the terminal.
+    /// Parses `name=value:name:...`. Unknown names are ignored. The first value that is no colour
+    /// ends the parsing, so that nothing else can reach the terminal.
     fn parse(&mut self, text: &str) {
         for capability in text.split(':') {
             match capability.split_once('=') {

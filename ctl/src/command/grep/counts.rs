@@ -101,8 +101,8 @@ fn line(name: &[u8], count: u64, lines: &mut Vec<u8>) {
     lines.extend_from_slice(format!("{count}\n").as_bytes());
 }
 
-/// The first count of a member: the path, the count, and the rest. The path ends with a NUL byte, or
-/// with a colon.
+/// The first count of a member: the path, the count, and the rest. The path ends with a NUL byte,
+/// or with a colon.
 fn first<'b>(member: &str, bytes: &'b [u8]) -> Option<(&'b [u8], u64, &'b [u8])> {
     let bytes = bytes.strip_prefix(member.as_bytes())?.strip_prefix(b":")?;
     let place = |bytes: &[u8], byte| bytes.iter().position(|other| *other == byte);

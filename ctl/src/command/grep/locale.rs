@@ -21,7 +21,8 @@ pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepChara
     }
 }
 
-/// The encoding in `language_TERRITORY.ENCODING@modifier`, reduced to lower-case letters and digits.
+/// The encoding in `language_TERRITORY.ENCODING@modifier`, reduced to lower-case letters and
+/// digits.
 fn encoding(locale: &str) -> Option<String> {
     let name = locale.split('@').next().unwrap_or_default();
     let (_, encoding) = name.split_once('.')?;

@@ -1,4 +1,5 @@
-//! Turns grep's command line into a request. Later options override earlier ones as in GNU grep 3.8.
+//! Turns grep's command line into a request. Later options override earlier ones as in GNU grep
+//! 3.8.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -178,8 +179,8 @@ impl Options {
             Flag::Words => pattern.words = true,
             Flag::Help => self.help = true,
             Flag::Version => self.version = true,
-            // The first one is the default, the next ones were handled by the caller, and the others
-            // always have a value.
+            // The first one is the default, the next ones were handled by the caller, and the
+            // others always have a value.
             Flag::Granted
             | Flag::Refused(_)
             | Flag::Ours(_)

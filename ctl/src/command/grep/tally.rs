@@ -56,8 +56,8 @@ impl Tally {
         self.matched
     }
 
-    /// Messages about each FILE that no member offers, which is an error as in grep. If some members
-    /// offer it, it is none, since machines differ.
+    /// Messages about each FILE that no member offers, which is an error as in grep. If some
+    /// members offer it, it is none, since machines differ.
     pub(super) fn check_files(&mut self) -> Vec<String> {
         if !self.answered || self.lost {
             return Vec::new();
@@ -69,8 +69,9 @@ impl Tally {
         self.nowhere.iter().map(message).collect()
     }
 
-    /// The exit status, as in GNU grep 3.8. Also with `-L`, 0 means a selected line, and not a printed
-    /// name. Failed members, which are not asked, change nothing unless all members are failed.
+    /// The exit status, as in GNU grep 3.8. Also with `-L`, 0 means a selected line, and not a
+    /// printed name. Failed members, which are not asked, change nothing unless all members are
+    /// failed.
     pub(super) fn status(&self, quiet: bool) -> Status {
         let nobody = !self.members.is_empty() && !self.answered;
         match self {

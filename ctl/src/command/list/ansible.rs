@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::exit::Failure;
 use crate::json;
 
-/// The group `memberd`, which has a group for each standing below it, a group `tag_KEY_VALUE` for
+/// The group `memberd`, which has a group for each status below it, a group `tag_KEY_VALUE` for
 /// each tag, and the variables of each host.
 #[derive(Serialize)]
 struct Inventory<'a> {

@@ -1,4 +1,5 @@
-//! `--format hosts`: a block for /etc/hosts, hosts(5). A script can find and replace it by its marks.
+//! `--format hosts`: a block for /etc/hosts, hosts(5). A script can find and replace it by its
+//! marks.
 
 use memberd_control::message::MemberRecord;
 

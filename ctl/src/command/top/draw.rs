@@ -1,4 +1,5 @@
-//! Draws the screen: a headline, the ring and the selected member, changes and a grep, and the keys.
+//! Draws the screen: a headline, the ring and the selected member, changes and a grep, and the
+//! keys.
 
 use memberd_control::message::{Change, MemberStatus, StatusReport};
 use ratatui::buffer::Buffer;

@@ -1,5 +1,5 @@
-//! Reads a file's access control list, acl(5): does it give permissions to users or groups beside the
-//! file's own? The list has the form in which the kernel returns it.
+//! Reads a file's access control list, acl(5): does it give permissions to users or groups beside
+//! the file's own? The list has the form in which the kernel returns it.
 
 use rustix::fs::fgetxattr;
 use rustix::io::Errno;

@@ -3,8 +3,7 @@
 use crate::grep::GrepRequest;
 use serde::{Deserialize, Serialize};
 
-/// The one thing that a client asks of the daemon on a connection. On the socket it has the form
-/// of [`Encoded`].
+/// The one request of a connection. On the socket it has the form of [`Encoded`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Encoded", into = "Encoded")]
 pub enum Request {
@@ -15,28 +14,28 @@ pub enum Request {
     },
     /// Leave the group.
     Leave,
-    /// The list of the members.
+    /// Get the list of the members.
     List {
-        /// Whether failed and left members are wanted too.
+        /// Whether the list has failed and left members too.
         all: bool,
     },
-    /// How this daemon is doing.
+    /// Get the state of this daemon.
     Status,
-    /// Follow who joins, fails and leaves until the client closes the connection. No change of the
-    /// past is sent, and a gap ends the stream. Older clients ask this.
+    /// Follow joins, failures and leaves until the client closes the connection. No change of the
+    /// past is sent, and a gap ends the stream. Older clients send this.
     Events,
     /// Search the logs of all alive members.
     Grep(Box<GrepRequest>),
-    /// What the daemon logs from now on.
+    /// Get or set the level of the daemon's log.
     Log {
         /// A level, or `PART=LEVEL`, or several with commas between; none changes nothing.
         filter: Option<String>,
     },
-    /// Follow membership changes: first those of the past, then the others as they happen.
+    /// Follow membership changes: first those of the past, and then the others as they happen.
     Follow(Follow),
-    /// What the daemon measures, in Prometheus' text format.
+    /// Get the daemon's metrics in Prometheus' text format.
     Metrics,
-    /// The ring, with the gone where they stood.
+    /// Get the ring, failed and left members included.
     Ring,
 }
 
@@ -47,13 +46,13 @@ pub struct Follow {
     pub from: EventsFrom,
     /// Which kinds of change are wanted.
     pub kinds: ChangeKinds,
-    /// Only changes before this moment are wanted: milliseconds since the Unix epoch, by the
+    /// The stream has only changes before this moment, in milliseconds since the Unix epoch by the
     /// daemon's clock. The final reply is [`Reply::Done`](super::Reply::Done), once it has come.
     /// With none the client ends the stream.
     pub until: Option<u64>,
 }
 
-/// Which of the remembered membership changes are wanted.
+/// The remembered membership changes with which a stream starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventsFrom {
     /// All from this moment on, in milliseconds since the Unix epoch. The daemon says when it does
@@ -66,7 +65,7 @@ pub enum EventsFrom {
 /// Which kinds of membership change are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChangeKinds {
-    /// Only changes of standing: joined, failed, left.
+    /// Only changes of the status: joined, failed, left.
     Liveness,
     /// Changes of tags as well.
     All,
@@ -104,7 +103,7 @@ enum Encoded {
     Grep(Box<GrepRequest>),
     /// 7.
     Log { filter: Option<String> },
-    /// 8: follow changes of standing.
+    /// 8: follow changes of the status.
     EventsFrom(EventsFrom),
     /// 9.
     Metrics,
