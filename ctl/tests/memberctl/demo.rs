@@ -1,5 +1,4 @@
-//! `demo`, with programs in the place of memberd that do not do what they should: whatever happens,
-//! nothing is left behind.
+//! `demo`, with scripts instead of memberd that fail in several ways. Nothing may be left behind.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::fake::{Ended, memberctl, run};
 
-/// A directory with a program in the place of memberd, and one for the demo's files.
+/// A directory with a script instead of memberd, and a directory for the demo's files.
 struct Place(TempDir);
 
 impl Place {
@@ -45,7 +44,7 @@ impl Place {
 }
 
 #[test]
-fn a_daemon_that_ends_is_shown_with_what_it_said() {
+fn a_daemon_that_ends_is_shown_with_its_last_lines() {
     let place = Place::new("echo 'no such key: nod' >&2; exit 78");
     let ended = run(&mut place.demo());
     assert_eq!(ended.status, Some(1));

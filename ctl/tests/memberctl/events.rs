@@ -1,4 +1,4 @@
-//! `events`.
+//! Tests of `events`.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -60,7 +60,7 @@ fn a_line_comes_at_once_and_a_closed_reader_ends_it_well() {
     let daemon = Daemon::new(|client| {
         let request = client.greet();
         client.say(&event(4, MemberStatus::Alive));
-        // No further change: the end has to be noticed without one.
+        // No other change follows: memberctl has to notice the end without one.
         client.until_gone();
         Some(request)
     });
@@ -97,7 +97,7 @@ fn people_get_some_of_the_past_and_programs_what_they_ask() {
 }
 
 #[test]
-fn who_wants_no_more_than_the_past_says_until_when() {
+fn until_ends_the_stream() {
     let (from, to) = ("2025-11-21T01:20:33.123Z", "2025-11-21T01:20:34Z");
     let (since, until) = (EventsFrom::Since(1_763_688_033_123), 1_763_688_034_000);
     for (line, from) in [
@@ -131,7 +131,7 @@ fn who_wants_no_more_than_the_past_says_until_when() {
 }
 
 #[test]
-fn a_change_of_tags_is_told_as_one_and_never_as_a_join() {
+fn a_change_of_tags_is_never_reported_as_a_join() {
     let replies = || {
         vec![event(4, MemberStatus::Alive), tagged(&[("role", "db"), ("zone", "a")]), tagged(&[])]
     };
@@ -176,7 +176,7 @@ fn an_older_daemon_is_asked_for_what_it_knows() {
 }
 
 #[test]
-fn a_gap_is_said_where_it_is() {
+fn a_gap_is_reported_where_it_is() {
     let missed = |count| Reply::EventsMissed(MissedRecord { until: 1_763_688_033_123, count });
     let replies = || {
         vec![
@@ -202,8 +202,8 @@ fn a_gap_is_said_where_it_is() {
     assert_eq!(lines[2]["missed"]["count"], 3);
 }
 
-/// Answers with these, and ends with a refusal, after which `--exec` does not wait for a new
-/// daemon.
+/// A daemon that sends these replies and then a refusal, after which `--exec` does not wait for
+/// another daemon.
 fn telling(mut replies: Vec<Reply>) -> Daemon {
     replies.push(refusal(RefusalKind::Failed, "enough"));
     Daemon::answering(replies)
@@ -239,7 +239,7 @@ fn exec_finds_the_tags_in_its_environment() {
 }
 
 #[test]
-fn a_command_that_fails_or_hangs_is_told_and_the_next_one_runs() {
+fn after_a_command_fails_or_hangs_the_next_one_runs() {
     let command = "case $MEMBERD_NAME in vm4) exit 3;; vm5) sleep 60;; esac; echo $MEMBERD_NAME";
     let changes = [4, 5, 6].map(|number| event(number, MemberStatus::Alive)).to_vec();
     let ended = telling(changes).run(&["events", "--exec-timeout", "1", "--exec", command]);

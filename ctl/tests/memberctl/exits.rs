@@ -1,4 +1,4 @@
-//! The exit statuses, and the one line that comes with each but 0.
+//! The exit statuses. Each of them but 0 comes with one line on standard error.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -37,7 +37,7 @@ fn the_socket_may_come_from_the_environment() {
 }
 
 #[test]
-fn a_socket_that_nobody_listens_at_is_told_from_none() {
+fn an_unused_socket_has_another_error_than_no_socket() {
     let directory = TempDir::new().unwrap();
     let path = socket(directory.path());
     drop(UnixListener::bind(&path).unwrap());
@@ -46,7 +46,7 @@ fn a_socket_that_nobody_listens_at_is_told_from_none() {
 }
 
 #[test]
-fn what_is_no_socket_is_not_taken_for_a_daemon_that_has_ended() {
+fn a_file_has_another_error_than_a_daemon_that_has_ended() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
@@ -72,7 +72,7 @@ fn a_socket_that_may_not_be_opened_says_which_group_to_join() {
 }
 
 #[test]
-fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
+fn without_permission_the_read_only_socket_is_used() {
     let directory = TempDir::new().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let path = socket(directory.path());
@@ -104,7 +104,7 @@ fn who_may_not_open_the_socket_may_look_by_the_one_beside_it() {
     assert_eq!(daemon.join().unwrap(), Request::List { all: false });
 }
 
-/// memberctl as a user without rights: the superuser may open any socket.
+/// memberctl as an unprivileged user, since the superuser may open any socket.
 fn as_somebody_else(directory: &TempDir) -> Command {
     let program = directory.path().join("memberctl");
     if !program.exists() {
@@ -131,7 +131,7 @@ fn every_kind_of_refusal_has_its_status() {
                 .run(&[verb])
                 .failed(status, "memberctl: no, because\n");
         }
-        // Refused for its usage, events asks once more, as an older daemon has to be asked.
+        // After a refusal as Usage, events asks again in the form for older daemons.
         let refused = || answer(vec![refusal(kind, "no, because")]);
         Daemon::in_turn(vec![refused(), refused()])
             .run(&["events"])
@@ -199,7 +199,7 @@ fn a_daemon_that_goes_away_is_noticed_at_any_point() {
 }
 
 #[test]
-fn an_answer_without_sense_is_an_error_and_no_crash() {
+fn a_malformed_reply_is_an_error_and_no_crash() {
     let raw = |bytes: Vec<u8>| {
         Daemon::new(move |client| {
             client.greet();
@@ -223,7 +223,7 @@ fn an_answer_without_sense_is_an_error_and_no_crash() {
 }
 
 #[test]
-fn the_answer_to_another_question_is_an_error() {
+fn a_reply_to_another_request_is_an_error() {
     for verb in [&["join"][..], &["leave"], &["list"], &["status"], &["events"]] {
         let reply = Reply::GrepMessage { member: "vm1".to_owned(), text: "x".to_owned() };
         Daemon::answering(vec![reply]).run(verb).failed(1, "unexpected reply from memberd");
@@ -301,7 +301,7 @@ fn an_unreadable_file_does_not_refer_to_the_help() {
     }
 }
 
-/// Every help, by the words that ask for it.
+/// Every help, with the arguments that print it.
 fn helps(command: &clap::Command, asked: &[String]) -> Vec<(Vec<String>, String)> {
     let own = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let below = command
@@ -316,7 +316,7 @@ fn paragraphs_of_a_help_are_lines_that_the_terminal_breaks() {
         let prose = |line: &str| line.starts_with(|first: char| first.is_alphabetic());
         let broken =
             text.lines().zip(text.lines().skip(1)).find(|(line, next)| prose(line) && prose(next));
-        // What has columns throughout, as grep's, is for terminals of 80.
+        // A help with a fixed layout, such as grep's, is for terminals of 80 columns.
         assert!(
             broken.is_none() || text.lines().all(|line| line.len() <= 80),
             "{asked:?}: {broken:?}"

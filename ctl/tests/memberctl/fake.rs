@@ -1,4 +1,4 @@
-//! A daemon that serves one client by a script, and the real memberctl run against it.
+//! A scripted daemon for one client, and the real memberctl that talks to it.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) struct Client(UnixStream);
 
 impl Client {
-    /// Exchanges greetings and reads the request.
+    /// Exchanges hellos, and reads the request.
     pub(crate) fn greet(&mut self) -> Request {
         let hello: Hello = read_frame(&mut self.0).unwrap();
         assert_eq!(hello.protocol, PROTOCOL_VERSION);
@@ -30,7 +30,7 @@ impl Client {
         self.raw(&encode(reply).unwrap());
     }
 
-    /// Sends bytes. That the client has gone is for the test to judge by other means.
+    /// Sends bytes. An error is ignored: the test notices in another way that the client is gone.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes);
     }
@@ -50,7 +50,8 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// That it ended with this status and one line on standard error that holds these words.
+    /// Asserts that it ended with this status, and with one line on standard error that has this
+    /// text.
     #[track_caller]
     pub(crate) fn failed(&self, status: i32, words: &str) {
         assert_eq!(self.status, Some(status), "{self:?}");
@@ -59,7 +60,7 @@ impl Ended {
         assert!(self.stderr.contains(words), "{self:?}");
     }
 
-    /// That it ended well, silently on standard error, with this on standard output.
+    /// Asserts that it succeeded with this on standard output, and nothing on standard error.
     #[track_caller]
     pub(crate) fn printed(&self, stdout: &str) {
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{self:?}");
@@ -67,24 +68,24 @@ impl Ended {
     }
 }
 
-/// What the daemon does with a client.
+/// The script of the daemon for a client.
 pub(crate) type Script = Box<dyn FnOnce(&mut Client) -> Option<Request> + Send>;
 
-/// The daemon: a thread that serves one client, or a few.
+/// The daemon: a thread that serves one client, or several.
 pub(crate) struct Daemon {
     directory: TempDir,
     thread: JoinHandle<Option<Request>>,
 }
 
 impl Daemon {
-    /// Serves the client as told. What the script returns is kept for [`Daemon::request`].
+    /// Serves a client with this script. [`Daemon::request`] returns the script's result.
     pub(crate) fn new(
         script: impl FnOnce(&mut Client) -> Option<Request> + Send + 'static,
     ) -> Daemon {
         Daemon::in_turn(vec![Box::new(script)])
     }
 
-    /// Serves as many clients, one after the other. What the last script returns is kept.
+    /// Serves one client with each script in turn. The result of the last one is kept.
     pub(crate) fn in_turn(scripts: Vec<Script>) -> Daemon {
         let directory = TempDir::new().unwrap();
         let listener = UnixListener::bind(socket(directory.path())).unwrap();
@@ -105,7 +106,7 @@ impl Daemon {
         Daemon::answering(vec![refusal(kind, message)])
     }
 
-    /// memberctl, to be run against this daemon.
+    /// A memberctl command for this daemon.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = memberctl();
         command.arg("--socket").arg(socket(self.directory.path())).args(arguments);
@@ -122,7 +123,7 @@ impl Daemon {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// What was asked, once the script has ended.
+    /// The request, once the script has ended.
     pub(crate) fn request(self) -> Request {
         self.thread.join().unwrap().unwrap()
     }
@@ -137,7 +138,7 @@ pub(crate) fn answer(replies: Vec<Reply>) -> Script {
     })
 }
 
-/// That a request is not carried out.
+/// A refusal.
 pub(crate) fn refusal(kind: RefusalKind, message: &str) -> Reply {
     Reply::Refused(Refusal { kind, message: message.to_owned() })
 }
@@ -147,7 +148,7 @@ pub(crate) fn socket(directory: &Path) -> PathBuf {
     directory.join("control.sock")
 }
 
-/// memberctl in an environment that says nothing but that text is UTF-8.
+/// memberctl in an environment that has nothing but a UTF-8 locale.
 pub(crate) fn memberctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberctl"));
     command.env_remove("MEMBERCTL_SOCKET").env_remove("NO_COLOR").stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! `grep`: what is asked, what is printed, and grep's exit statuses.
+//! `grep`: its requests, its output, and its exit statuses.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -121,7 +121,7 @@ fn separators_stand_between_members_only_with_context() {
     ] {
         Daemon::answering(replies()).run(&[&["grep"], options].concat()).printed(stdout);
     }
-    // One is enough.
+    // One match is enough.
     let replies = vec![
         output("vm1", "a\n"),
         output("vm2", "c\n"),
@@ -155,13 +155,13 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
     };
     assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(Box::new(request)));
 
-    // The first dashes are grep's, wherever they stand.
+    // A leading -- belongs to grep, wherever it stands.
     for line in [&["--", "-v", "--", "f"][..], &["-n", "--", "-v", "--", "f"]] {
         let Request::Grep(request) = asked(line) else { panic!("no grep") };
         assert_eq!(request.pattern.patterns, [b"-v"]);
         assert_eq!(request.files.globs, ["--", "f"]);
     }
-    // -h is grep's as well, and no help.
+    // -h is grep's option, and not the help.
     let Request::Grep(request) = asked(&["-h", "x"]) else { panic!("no grep") };
     assert!(request.printing.no_names);
 }
@@ -171,7 +171,7 @@ fn a_quiet_search_ends_at_the_first_match() {
     let daemon = Daemon::new(|client| {
         let request = client.greet();
         client.say(&searched("vm1", 1, 0));
-        // Without Done: the client has to go by itself.
+        // There is no Done, so the client has to end by itself.
         client.until_gone();
         Some(request)
     });
@@ -207,7 +207,7 @@ fn a_pipe_that_breaks_under_output_is_success() {
     let daemon = Daemon::new(|client| {
         client.greet();
         let part = output("vm1", &"x\n".repeat(100_000));
-        // More than any pipe holds.
+        // This is more than any pipe can hold.
         (0..100).for_each(|_| client.say(&part));
         client.until_gone();
         None

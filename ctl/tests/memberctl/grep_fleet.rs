@@ -1,4 +1,4 @@
-//! `grep`: what is made of the answers of a fleet.
+//! `grep`: how the replies of a fleet are shown.
 
 use memberd_control::grep::{GrepOutcome, GrepTotals};
 use memberd_control::message::{Reply, Request};
@@ -75,7 +75,7 @@ fn counts_are_added_up_here() {
 }
 
 #[test]
-fn stats_are_said_at_the_end_on_standard_error() {
+fn stats_are_printed_at_the_end_on_standard_error() {
     let ended =
         run(&["--stats"], vec![output("vm2", "b\n"), searched("vm2", 3), searched("vm1", 1)]);
     assert_eq!(ended.stdout, "b\n");

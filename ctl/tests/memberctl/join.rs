@@ -1,4 +1,4 @@
-//! `join` and `leave`.
+//! Tests of `join` and `leave`.
 
 use memberd_control::message::{Reply, Request};
 
@@ -20,7 +20,7 @@ fn join_says_as_whom_and_among_how_many() {
 }
 
 #[test]
-fn join_may_be_said_twice() {
+fn join_can_be_repeated() {
     joined(10, true).run(&["join"]).printed(
         "already in the group as vm3@127.0.0.1:8946/1763688033123; 10 members are alive\n",
     );
@@ -40,7 +40,7 @@ fn join_passes_the_introducers_on() {
 }
 
 #[test]
-fn leave_may_be_said_twice() {
+fn leave_can_be_repeated() {
     Daemon::answering(vec![Reply::Left { was_member: true }])
         .run(&["leave"])
         .printed("left the group\n");

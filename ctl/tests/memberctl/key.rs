@@ -1,4 +1,4 @@
-//! `key generate` and `key list`, which need no daemon.
+//! Tests of `key generate` and `key list`, which need no daemon.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! `list`.
+//! Tests of `list`.
 
 use memberd_control::message::{MemberRecord, MemberStatus, RefusalKind, Reply, Request};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::fake::{Daemon, memberctl, run};
 use crate::records::member;
 
 fn listing(members: &[MemberRecord]) -> Daemon {
-    // In two parts, as a long list would come.
+    // The list arrives in two parts, as a long list would.
     let (first, second) = members.split_at(members.len() / 2);
     Daemon::answering(vec![
         Reply::Members(first.to_vec()),
@@ -76,8 +76,8 @@ fn only_all_asks_for_the_gone() {
     }
 }
 
-/// The forms, each with the document that it is of no member: none for people and loops, a valid
-/// one for programs.
+/// The formats, each with its output for an empty list. People and shell loops get none, and
+/// programs get a valid document.
 const OF_NOBODY: [(&str, &str); 7] = [
     ("table", ""),
     ("names", ""),
@@ -115,7 +115,7 @@ fn outside_a_group_the_document_is_empty_too_beside_the_failure() {
 }
 
 #[test]
-fn who_asks_for_the_living_only_is_told_where_the_others_are() {
+fn without_a_live_match_it_says_how_to_list_the_others() {
     let words = "no member that is up matches: memberctl list --all shows the others too";
     listing(&three()).run(&["list", "--name", "vm2"]).failed(1, words);
     listing(&tagged()).run(&["list", "--name", "vm103", "--tag", "role=d-b"]).failed(1, words);
@@ -125,7 +125,7 @@ fn who_asks_for_the_living_only_is_told_where_the_others_are() {
 }
 
 #[test]
-fn a_name_or_a_tag_that_nobody_has_is_said() {
+fn a_name_or_a_tag_that_no_member_has_is_named() {
     let name = "memberctl: --name vm1x: no member has such a name: see memberctl list --all\n";
     let tag = "memberctl: --tag: no member has such tags: see memberctl list --all --tags\n";
     for line in [
@@ -162,7 +162,7 @@ fn a_hostile_name_cannot_reach_the_terminal() {
     assert!(text.contains("  vm?]0;x?  127.0.0.2:8946"), "{text}");
 }
 
-/// Names out of order, two of them gone.
+/// Members out of order, two of which failed or left.
 fn many() -> Vec<MemberRecord> {
     let gone = |number, status| member(number, status);
     vec![

@@ -1,4 +1,4 @@
-//! The real memberctl against a daemon that says what a test wants it to say.
+//! Tests of the real memberctl against a scripted daemon.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 

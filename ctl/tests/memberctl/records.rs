@@ -1,10 +1,9 @@
-//! What a daemon would tell of a member. Also for the tests in src.
+//! Records of members as a daemon would send them. The tests in `src` use them too.
 
 use memberd_control::message::{Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus};
 use memberd_control::tags::Tags;
 
-/// A member as listed, of this standing for the last three minutes; the one of machine 1 is the
-/// daemon's own.
+/// A listed member that has had this status for three minutes. Member 1 is the daemon's own.
 pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
     MemberRecord {
         id: format!("vm{number}@127.0.0.{number}:8946/1763688033123"),
@@ -21,7 +20,7 @@ pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
     }
 }
 
-/// That it has come to this standing.
+/// The change of a member to this status.
 pub(crate) fn event(number: usize, status: MemberStatus) -> EventRecord {
     EventRecord {
         time: 1_763_688_033_123,
@@ -31,7 +30,7 @@ pub(crate) fn event(number: usize, status: MemberStatus) -> EventRecord {
     }
 }
 
-/// That its tags have changed to these.
+/// The change of a member's tags to these.
 pub(crate) fn tagged(number: usize, tags: &[(&str, &str)]) -> EventRecord {
     let mut event = EventRecord { change: Change::Tags, ..event(number, MemberStatus::Alive) };
     event.member.tags =

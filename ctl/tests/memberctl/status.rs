@@ -1,4 +1,4 @@
-//! `status`.
+//! Tests of `status`.
 
 use memberd_control::message::{NeighbourRecord, Reply, RunningGrep, StatusReport};
 use serde_json::{Value, json};
@@ -78,13 +78,13 @@ fn the_text_tells_all_and_ends_with_the_warnings() {
 }
 
 #[test]
-fn that_all_neighbours_agree_is_said() {
+fn it_says_that_all_neighbours_agree() {
     let ended = reporting(|report| report.neighbours.truncate(2)).run(&["status"]);
     assert!(ended.stdout.contains("digest 00ff, as all 2 neighbours have it\n"), "{ended:?}");
 }
 
 #[test]
-fn outside_a_group_it_says_so_and_is_done() {
+fn outside_a_group_it_says_so_and_succeeds() {
     let daemon = reporting(|report| {
         report.phase = "out".to_owned();
         report.id = None;

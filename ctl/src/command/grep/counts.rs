@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_count_is_refused() {
+    fn malformed_counts_are_refused() {
         for bytes in
             [&b"vm2:/a:1\n"[..], b"vm1:/a:1", b"vm1:/a:x\n", b"vm1:/a", b"vm1:/a\x00", b"\n"]
         {

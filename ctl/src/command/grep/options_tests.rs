@@ -15,14 +15,14 @@ fn arguments(line: &[&str]) -> Vec<OsString> {
 }
 
 fn parse(line: &[OsString], terminal: bool) -> Result<Command, String> {
-    super::parse(line, &Surroundings { terminal, ..Surroundings::default() }).map_err(Wrong::words)
+    super::parse(line, &Surroundings { terminal, ..Surroundings::default() }).map_err(Wrong::text)
 }
 
 impl Wrong {
-    /// What is wrong, in grep's words.
-    pub(crate) fn words(self) -> String {
+    /// The text of the error, as grep has it.
+    pub(crate) fn text(self) -> String {
         match self {
-            Wrong::Usage(words) | Wrong::File(words) => words,
+            Wrong::Usage(text) | Wrong::File(text) => text,
         }
     }
 }
@@ -105,7 +105,7 @@ fn each_option_asks_for_what_grep_means_by_it() {
 }
 
 #[test]
-fn what_is_printed_follows_greps_order_of_precedence() {
+fn the_output_follows_greps_order_of_precedence() {
     for (line, print) in [
         (&["-c", "p"][..], GrepPrint::Count),
         (&["-o", "p"], GrepPrint::Matches),
@@ -224,7 +224,7 @@ fn help_and_version_need_no_pattern() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_greps_words() {
+fn errors_have_the_text_of_grep() {
     for (line, words) in [
         (&[][..], "no PATTERN was given"),
         (&["-i"], "no PATTERN was given"),

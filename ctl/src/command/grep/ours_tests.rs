@@ -9,7 +9,7 @@ use super::*;
 
 fn parsed(line: &[&str]) -> Result<(GrepRequest, View), String> {
     let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-    match parse(&arguments, &Surroundings::default()).map_err(Wrong::words)? {
+    match parse(&arguments, &Surroundings::default()).map_err(Wrong::text)? {
         Command::Search(request, view) => Ok((*request, view)),
         other => panic!("{line:?}: {other:?}"),
     }
@@ -96,7 +96,7 @@ fn abbreviations_are_greps_and_ours_are_written_out() {
 }
 
 #[test]
-fn what_cannot_be_honoured_is_refused_by_name() {
+fn options_that_cannot_be_combined_are_refused_by_name() {
     for (line, words) in [
         (&["-u", "a", "x"][..], "option '-u' needs '--journal'"),
         (&["-p", "err", "x"], "option '-p' needs '--journal'"),

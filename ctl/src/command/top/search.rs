@@ -108,7 +108,7 @@ mod tests {
     use std::sync::mpsc::sync_channel;
 
     #[test]
-    fn what_is_typed_is_a_pattern_unless_it_begins_with_options() {
+    fn a_typed_line_is_a_pattern_unless_it_begins_with_options() {
         assert_eq!(arguments(" timed out "), ["-e", "timed out"]);
         assert_eq!(arguments("-i -c error nginx*"), ["-i", "-c", "error", "nginx*"]);
     }

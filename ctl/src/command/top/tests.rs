@@ -183,7 +183,7 @@ fn a_grep_is_typed_started_and_ended() {
 }
 
 #[test]
-fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
+fn the_headline_says_if_the_daemon_is_lost_or_in_no_group() {
     let mut view = view();
     view.take(Input::Lost("memberd is not running".to_owned()));
     assert!(as_text(&screen(&view, 80, 24, false)).starts_with("memberd is not running\n"));
@@ -206,7 +206,7 @@ fn a_daemon_that_went_away_or_is_in_no_group_is_said_at_the_top() {
 }
 
 #[test]
-fn changes_that_are_missing_are_a_line_where_they_would_be() {
+fn missing_changes_are_a_line_at_their_place() {
     let mut view = view();
     view.take(Input::Update(Update::Missed(MissedRecord {
         until: 1_763_688_040_000,
