@@ -7,7 +7,7 @@ use crate::membership::handlers::{events, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::search::handlers::grep;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::{ChangeKinds, Follow, Request};
 use memberd_membership::WallTime;
 
@@ -19,25 +19,25 @@ pub async fn handle(
     request: Request,
     client: &mut Client,
     door: &Door,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
     match request {
-        Request::Join { introducers } => join::handle(introducers, client, context).await,
-        Request::Leave => leave::handle(client, context).await,
-        Request::List { all } => list::handle(all, client, context).await,
-        Request::Status => status::handle(client, door, context).await,
-        Request::Events => events::handle(client, door, context).await,
-        Request::Log { filter } => log::handle(filter, client, context).await,
-        Request::Grep(request) => grep::handle(*request, client, context).await,
+        Request::Join { introducers } => join::handle(introducers, client, services).await,
+        Request::Leave => leave::handle(client, services).await,
+        Request::List { all } => list::handle(all, client, services).await,
+        Request::Status => status::handle(client, door, services).await,
+        Request::Events => events::handle(client, door, services).await,
+        Request::Log { filter } => log::handle(filter, client, services).await,
+        Request::Grep(request) => grep::handle(*request, client, services).await,
         Request::Follow(Follow { from, kinds, until }) => {
             let kinds = match kinds {
                 ChangeKinds::Liveness => Kinds::Liveness,
                 ChangeKinds::All => Kinds::All,
             };
             let scope = Scope { kinds, until: until.map(WallTime) };
-            events::handle_from(from, scope, client, door, context).await
+            events::handle_from(from, scope, client, door, services).await
         }
-        Request::Metrics => metrics::handle(client, context).await,
-        Request::Ring => ring::handle(client, context).await,
+        Request::Metrics => metrics::handle(client, services).await,
+        Request::Ring => ring::handle(client, services).await,
     }
 }

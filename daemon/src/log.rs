@@ -12,18 +12,20 @@ pub mod handlers {
 mod journal;
 mod queue;
 mod record;
+mod service;
 mod target;
 mod writer;
 
 pub use event::{member_event, member_tagged};
 pub use filter::{Filter, FilterError};
 
+use crate::lock::{read, write};
 use journal::Journal;
 use record::Record;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber, warn};
@@ -105,13 +107,12 @@ impl Log {
 
     /// What is logged.
     pub fn filter(&self) -> Filter {
-        // A poisoned lock holds a whole filter nevertheless: it is only ever replaced.
-        self.filter.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.filter).clone()
     }
 
     /// Logs more or less from now on.
     pub fn set_filter(&self, filter: Filter) {
-        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
+        *write(&self.filter) = filter;
         tracing::callsite::rebuild_interest_cache();
     }
 

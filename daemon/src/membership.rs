@@ -15,6 +15,8 @@ pub mod handlers {
 mod history;
 mod measure;
 mod member;
+mod metrics;
+mod service;
 mod status;
 mod task;
 pub mod thread;
@@ -23,6 +25,7 @@ mod traffic;
 pub use history::{Begin, Past};
 pub use measure::{Events, Measured};
 pub use member::{ChangeKind, Liveness, Member, MemberChange, Snapshot};
+pub use service::{MembershipService, Resources, Running};
 pub use status::{NeighbourStatus, Ring, Status};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};

@@ -7,5 +7,4 @@ pub mod handlers {
 }
 pub mod histogram;
 pub mod http;
-pub mod report;
 pub mod text;

@@ -21,8 +21,12 @@ mod pieces;
 mod query;
 pub mod reply;
 pub mod serve;
+mod service;
 mod timed;
 
+pub use service::SearchService;
+
+use crate::lock::{read, write};
 use compiled::Compiling;
 use limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
@@ -83,8 +87,7 @@ impl Searches {
 
     /// Offers something else from now on.
     pub fn set_offer(&self, offer: Offer) {
-        // A poisoned lock holds a whole offer nevertheless: it is only ever replaced.
-        *self.offer.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(offer);
+        *write(&self.offer) = Arc::new(offer);
     }
 
     /// How much was and is searched.
@@ -105,15 +108,15 @@ impl Searches {
 
     /// Offers the journal too from now on, as this program prints it; or not any more.
     pub fn set_journal(&self, journalctl: Option<PathBuf>) {
-        *self.journal.write().unwrap_or_else(std::sync::PoisonError::into_inner) = journalctl;
+        *write(&self.journal) = journalctl;
     }
 
     fn journal(&self) -> Option<PathBuf> {
-        self.journal.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        read(&self.journal).clone()
     }
 
     fn offer(&self) -> Arc<Offer> {
-        Arc::clone(&self.offer.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&read(&self.offer))
     }
 }
 

@@ -1,61 +1,99 @@
-//! What requests are carried out with.
+//! The list of subsystems, and what requests are served with. It owns only what the last reload
+//! did not take in.
 
+use crate::keys::Keys;
+use crate::lock::{read, write};
 use crate::log::Log;
-use crate::membership::Handle;
-use crate::search::Searches;
-use crate::search::greps::Greps;
-use memberd_transport::peer::call::Caller;
-use std::sync::{Arc, RwLock};
-use tokio::sync::Semaphore;
+use crate::membership::{Ended, MembershipService};
+use crate::search::SearchService;
+use crate::subsystem::{Change, NotReloaded, Page, Subsystem};
+use memberd_control::message::StatusReport;
+use memberd_control::socket::Access;
+use std::sync::RwLock;
 
-/// The daemon, as requests see it.
+/// The subsystems.
 #[derive(Debug)]
-pub struct Context {
-    /// The way to the group.
-    pub membership: Handle,
-    /// Calls other members, from this member's address.
-    pub caller: Caller,
-    /// The introducers of the settings.
-    pub introducers: RwLock<Vec<String>>,
-    /// What the last reload did not take in, if anything.
-    pub not_reloaded: RwLock<Option<&'static str>>,
-    /// What is logged.
+pub struct Services {
+    /// The group.
+    pub membership: MembershipService,
+    /// The searches of this machine, and the greps of its clients.
+    pub search: SearchService,
+    /// The keys of the group.
+    pub keys: Keys,
+    /// The log.
     pub log: Log,
-    /// The greps of clients.
-    pub greps: Greps,
-    /// The searches of this machine's logs.
-    pub searches: Arc<Searches>,
-    /// One for each connection that greps may hold open to a member until all members are done.
-    pub held: Arc<Semaphore>,
+    /// What the last reload did not take in, if anything.
+    not_reloaded: RwLock<Option<NotReloaded>>,
 }
 
-impl Context {
-    /// The introducers of the settings, as they are now.
-    pub fn introducers(&self) -> Vec<String> {
-        // A poisoned lock holds a whole list nevertheless: it is only ever replaced.
-        self.introducers.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+impl Services {
+    /// The subsystems, which have been started.
+    pub fn new(membership: MembershipService, search: SearchService, keys: Keys, log: Log) -> Self {
+        Services { membership, search, keys, log, not_reloaded: RwLock::default() }
     }
 
-    /// What is wrong besides the membership, in words for the status: what the last reload did not
-    /// take in, and logs that cannot be written.
-    pub fn warnings(&self) -> Vec<String> {
-        let what = *self.not_reloaded.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let reload = what.map(|what| {
-            format!(
-                "the last reload did not take in the {what}, and the old ones stay \
-            in force: the log says why"
-            )
-        });
-        reload.into_iter().chain(self.log.troubles()).collect()
+    /// The membership comes first: its report is what the others add to.
+    fn all(&self) -> [&dyn Subsystem; 4] {
+        [&self.membership, &self.search, &self.keys, &self.log]
+    }
+
+    /// Has every subsystem take in changed settings.
+    ///
+    /// # Errors
+    /// When one of them does not; the others do nevertheless.
+    pub async fn reload(&self, settings: Change<'_>) -> Result<(), NotReloaded> {
+        let mut reloaded = Ok(());
+        for subsystem in self.all() {
+            reloaded = reloaded.and(subsystem.reload(settings).await);
+        }
+        reloaded
     }
 
     /// Notes what the last reload did not take in.
-    pub fn set_not_reloaded(&self, what: Option<&'static str>) {
-        *self.not_reloaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = what;
+    pub fn set_not_reloaded(&self, what: Option<NotReloaded>) {
+        *write(&self.not_reloaded) = what;
     }
 
-    /// Other introducers from now on.
-    pub fn set_introducers(&self, introducers: Vec<String>) {
-        *self.introducers.write().unwrap_or_else(std::sync::PoisonError::into_inner) = introducers;
+    /// The report behind `memberctl status`, for a client with this access.
+    ///
+    /// # Errors
+    /// When the daemon is shutting down.
+    pub async fn status(&self, access: Access) -> Result<StatusReport, Ended> {
+        let mut report = StatusReport::default();
+        for subsystem in self.all() {
+            subsystem.status(&mut report, access).await?;
+        }
+        report.warnings.extend(self.warning());
+        report.counters.sort();
+        Ok(report)
+    }
+
+    /// All metrics, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When the daemon is shutting down.
+    pub async fn metrics(&self) -> Result<String, Ended> {
+        let mut page = Page::default();
+        page.text.gauge("memberd_build_info", "The version of this memberd.").labelled(
+            "version",
+            env!("CARGO_PKG_VERSION"),
+            1_u64,
+        );
+        for subsystem in self.all() {
+            subsystem.metrics(&mut page).await?;
+        }
+        let Page { mut text, warnings } = page;
+        let warnings = warnings + usize::from(self.warning().is_some());
+        text.gauge("memberd_warnings", "What memberctl status warns of now.")
+            .value(u64::try_from(warnings).unwrap_or(u64::MAX));
+        Ok(text.finish())
+    }
+
+    fn warning(&self) -> Option<String> {
+        let NotReloaded(what) = (*read(&self.not_reloaded))?;
+        Some(format!(
+            "the last reload did not take in the {what}, and the old ones stay in force: the log \
+            says why"
+        ))
     }
 }

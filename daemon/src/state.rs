@@ -8,13 +8,14 @@
 
 pub mod writer;
 
+use crate::lock::lock;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -173,7 +174,7 @@ impl StateDir {
     /// # Errors
     /// When the disk refuses; the former state is still there then.
     pub fn save(&self, present: impl FnOnce() -> State) -> Result<(), StateError> {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = lock(&self.saved);
         let mut state = present();
         state.members.truncate(MOST_REMEMBERED);
         let bytes = state.to_bytes()?;

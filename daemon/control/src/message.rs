@@ -238,7 +238,7 @@ pub struct RingPart {
 }
 
 /// The state of one daemon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// Its program version.
     pub version: String,

@@ -3,7 +3,7 @@
 use super::client::{Client, ClientError};
 use super::permissions::Door;
 use crate::dispatch::handle;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::frame::FrameError;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
 use std::time::Duration;
@@ -25,7 +25,7 @@ wait): use the control socket, which is for members of group memberd \
 pub async fn serve_client(
     stream: UnixStream,
     door: &Door,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
     let mut client = Client::new(stream);
     let hello: Hello = timeout(REQUEST_LIMIT, client.read()).await??;
@@ -57,5 +57,5 @@ pub async fn serve_client(
         let refusal = Refusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
         return client.send(&Reply::Refused(refusal)).await;
     }
-    handle(request, &mut client, door, context).await
+    handle(request, &mut client, door, services).await
 }

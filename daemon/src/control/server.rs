@@ -2,23 +2,37 @@
 
 use super::connection::serve_client;
 use super::permissions::Door;
-use crate::services::Context;
+use super::socket::Sockets;
+use crate::services::Services;
 use memberd_control::socket::Access;
 use memberd_transport::accept::serve_all;
 use std::sync::Arc;
 use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
 use tracing::debug;
 
 /// The most clients of one socket served at once; further ones wait in the kernel's queue.
 const CLIENTS: usize = 64;
 
+/// Serves the clients of both sockets, each socket in a task of its own.
+pub fn start(sockets: Sockets, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
+    let Sockets { full, read_only, .. } = sockets;
+    let sockets = [(Some(full), Access::Full), (read_only, Access::ReadOnly)];
+    sockets
+        .into_iter()
+        .filter_map(|(listener, access)| {
+            Some(tokio::spawn(listen(listener?, access, Arc::clone(services))))
+        })
+        .collect()
+}
+
 /// Serves clients until the task is dropped.
-pub async fn listen(listener: UnixListener, access: Access, context: Arc<Context>) {
+async fn listen(listener: UnixListener, access: Access, services: Arc<Services>) {
     let door = Arc::new(Door::new(access));
     serve_all(listener, CLIENTS, "control clients", move |stream, _| {
-        let (door, context) = (Arc::clone(&door), Arc::clone(&context));
+        let (door, services) = (Arc::clone(&door), Arc::clone(&services));
         async move {
-            if let Err(error) = serve_client(stream, &door, &context).await {
+            if let Err(error) = serve_client(stream, &door, &services).await {
                 debug!(%error, "control client ended");
             }
         }

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own: the modules of this program that log, those of
 /// the crate `memberd-transport` included.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 13] = [
     "accept",
     "control",
     "daemon",
+    "keys",
     "log",
     "membership",
     "metrics",
@@ -17,6 +18,7 @@ const PARTS: [&str; 11] = [
     "peer",
     "resolve",
     "seal",
+    "search",
     "state",
 ];
 

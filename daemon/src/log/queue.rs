@@ -1,6 +1,7 @@
 //! Lines on their way to one target: bounded, and whoever hands one over never waits for the
 //! target.
 
+use crate::lock::lock;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(super) struct Batch {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
     /// Hands over one line, its newline included.

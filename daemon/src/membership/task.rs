@@ -13,7 +13,7 @@ use super::measure::Gauges;
 use super::traffic::Traffic;
 use super::{Command, Handle, JoinFailure, Joined, address};
 use crate::notify;
-use crate::state::writer::Keeper;
+use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
 use memberd_membership::{Node, PhaseName};
 use memberd_transport::peer::call::Caller;
@@ -49,7 +49,7 @@ pub struct Parts {
     /// How it speaks.
     pub seal: Seal,
     /// The state on disk.
-    pub keeper: Keeper,
+    pub writer: StateWriter,
     /// Both clocks.
     pub clocks: Clocks,
     /// Those that could let this member in.
@@ -66,7 +66,7 @@ pub struct Membership {
     node: Node,
     socket: UdpSocket,
     edge: Edge,
-    keeper: Keeper,
+    writer: StateWriter,
     clocks: Clocks,
     /// By which clients are told since when a member stands as it does.
     anchor: Anchor,
@@ -93,7 +93,7 @@ pub struct Membership {
 impl Membership {
     /// The task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
-        let Parts { node, socket, seal, keeper, clocks, introducers, remembered, join_by_itself } =
+        let Parts { node, socket, seal, writer, clocks, introducers, remembered, join_by_itself } =
             parts;
         let started = Instant::now();
         let address = node.address();
@@ -102,8 +102,8 @@ impl Membership {
         Membership {
             node,
             socket,
-            edge: Edge::new(seal.clone(), address, keeper.incarnation()),
-            keeper,
+            edge: Edge::new(seal.clone(), address, writer.incarnation()),
+            writer,
             clocks,
             anchor: Anchor::new(clocks.now()),
             handle,
@@ -124,8 +124,8 @@ impl Membership {
         }
     }
 
-    /// Runs until [`Command::End`], and gives the keeper back, for the last write.
-    pub async fn run(mut self) -> Keeper {
+    /// Runs until [`Command::End`], and gives the writer back for the last write.
+    pub async fn run(mut self) -> StateWriter {
         let mut watchdog = notify::Watchdog::new();
         notify::status(&self.status_line());
         loop {
@@ -137,12 +137,12 @@ impl Membership {
                 ready = self.socket.readable() => {
                     if let Err(error) = ready {
                         error!(%error, "cannot wait for datagrams");
-                        return self.keeper;
+                        return self.writer;
                     }
                     self.drain_socket();
                 }
                 command = self.commands.recv() => match command {
-                    Some(Command::End) | None => return self.keeper,
+                    Some(Command::End) | None => return self.writer,
                     Some(command) => self.obey(command).await,
                 },
                 (id, reply) = self.calls.next() => {
@@ -233,7 +233,7 @@ impl Membership {
         }
         // Once for any number of changes: a list that is taken over is thousands of them.
         if std::mem::take(&mut self.list_changed) && self.node.member().is_some() {
-            self.keep(true);
+            self.update_state(true);
             notify::status(&self.status_line());
         }
         while let Some(transmit) = self.node.poll_transmit(&mut self.payload) {

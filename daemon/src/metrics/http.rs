@@ -4,8 +4,7 @@
 //! HTTP that is all that a scraper needs, and less than any server crate brings. It reads nothing
 //! but the request's first line.
 
-use super::report;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_transport::accept::serve_all;
 use std::io;
 use std::sync::Arc;
@@ -49,11 +48,11 @@ pub enum Answer {
 }
 
 /// Serves connections until the task is dropped.
-pub async fn listen(listener: TcpListener, context: Arc<Context>) {
+pub async fn listen(listener: TcpListener, services: Arc<Services>) {
     serve_all(listener, CONNECTIONS, "scrapers of metrics", move |stream, from| {
-        let context = Arc::clone(&context);
+        let services = Arc::clone(&services);
         async move {
-            match timeout(LIMIT, serve(stream, &context)).await {
+            match timeout(LIMIT, serve(stream, &services)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%from, %error, "scrape ended"),
                 Err(_) => debug!(%from, "a scrape took too long"),
@@ -63,10 +62,10 @@ pub async fn listen(listener: TcpListener, context: Arc<Context>) {
     .await;
 }
 
-async fn serve(mut stream: TcpStream, context: &Context) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, services: &Services) -> io::Result<()> {
     let answer = answer(&timeout(HEAD_LIMIT, read_head(&mut stream)).await??);
     let (status, body) = match answer {
-        Answer::Metrics { .. } => match report::text(context).await {
+        Answer::Metrics { .. } => match services.metrics().await {
             Ok(text) => ("200 OK", text),
             Err(ended) => ("503 Service Unavailable", format!("{ended}\n")),
         },

@@ -1,10 +1,11 @@
 //! The greps of this daemon's clients that run now.
 
+use crate::lock::lock;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
 use memberd_control::socket::Access;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 /// The longest pattern that is shown, in characters.
@@ -84,8 +85,7 @@ impl Greps {
     }
 
     fn register(&self) -> MutexGuard<'_, Register> {
-        // A poisoned register is whole nevertheless: each change of it is one call.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
 }
 

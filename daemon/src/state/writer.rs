@@ -1,4 +1,5 @@
-//! Keeps the state on disk up to date without the protocol loop waiting for the disk.
+//! Writes the state to disk whenever it changes, without the protocol loop waiting for the disk. It
+//! owns the state as it is now.
 
 use crate::state::{Remembered, State, StateDir, StateError};
 use memberd_membership::{Identity, Incarnation};
@@ -9,23 +10,23 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-/// Changes are gathered for this long before they are written.
+/// How long changes are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// How long the protocol waits for the disk, when it joins or leaves. One that hangs for longer is
-/// said, and not waited for.
+/// How long the protocol waits for the disk when it joins or leaves. If the disk takes longer, the
+/// log says so and the protocol goes on.
 const DURABLE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The state as it is, and the task that writes it.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct StateWriter {
     directory: Arc<StateDir>,
     state: watch::Sender<State>,
     trouble: Trouble,
     writer: JoinHandle<()>,
 }
 
-/// Why the state on disk is not the present one, if it is not. Told in the log once.
+/// Why the state on disk is out of date, if it is. The log says so once.
 #[derive(Debug, Clone, Default)]
 struct Trouble(watch::Sender<Option<String>>);
 
@@ -45,13 +46,13 @@ impl Trouble {
     }
 }
 
-impl Keeper {
+impl StateWriter {
     /// Starts with what was loaded. Must be called within the runtime.
     pub fn new(directory: Arc<StateDir>, state: State) -> Self {
         let (sender, receiver) = watch::channel(state);
         let trouble = Trouble::default();
         let writer = tokio::spawn(write_changes(Arc::clone(&directory), receiver, trouble.clone()));
-        Keeper { directory, state: sender, trouble, writer }
+        StateWriter { directory, state: sender, trouble, writer }
     }
 
     /// The newest incarnation that this machine ever had.
@@ -66,13 +67,13 @@ impl Keeper {
         self.trouble.0.borrow().clone()
     }
 
-    /// Keeps a new incarnation, soon. It never becomes smaller again.
-    pub fn keep_incarnation(&self, incarnation: Incarnation) {
+    /// Takes a new incarnation, to be written soon. It never becomes smaller again.
+    pub fn update_incarnation(&self, incarnation: Incarnation) {
         self.state.send_modify(|state| state.incarnation = state.incarnation.max(incarnation.0));
     }
 
-    /// Returns when all that is kept is durable. If it cannot be made so, that is said, and
-    /// membership goes on: the wall clock still makes the next incarnation larger.
+    /// Returns when the state is durable. If it cannot be made so, the log says so and membership
+    /// goes on: the wall clock still makes the next incarnation larger.
     pub async fn make_durable(&self) {
         match timeout(DURABLE_LIMIT, save(&self.directory, self.state.subscribe())).await {
             Ok(Ok(saved)) => self.trouble.note(saved),
@@ -83,9 +84,9 @@ impl Keeper {
         }
     }
 
-    /// Keeps who is known and whether this machine is in the group; written soon. The last members
-    /// known are kept over a leave.
-    pub fn keep(&self, in_group: bool, members: impl Iterator<Item = Identity>) {
+    /// Takes the known members and whether this machine is in the group, to be written soon. Over
+    /// a leave the last known members stay.
+    pub fn update_members(&self, in_group: bool, members: impl Iterator<Item = Identity>) {
         self.state.send_modify(|state| {
             state.in_group = in_group;
             if in_group {
@@ -100,7 +101,7 @@ impl Keeper {
         });
     }
 
-    /// What there is to be written at the end, after which nothing more is.
+    /// Writes what is left at the end.
     pub async fn finish(self) {
         drop(self.state);
         if let Err(error) = self.writer.await {
@@ -114,7 +115,7 @@ async fn write_changes(
     mut state: watch::Receiver<State>,
     trouble: Trouble,
 ) {
-    // Ends when the keeper is gone and its last change is written.
+    // Ends when the writer's owner is gone and its last change is written.
     while state.changed().await.is_ok() {
         sleep(GATHER).await;
         state.mark_unchanged();

@@ -3,7 +3,7 @@
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::refused;
 use crate::log::Filter;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
 use tracing::info;
 
@@ -12,20 +12,20 @@ use tracing::info;
 pub(crate) async fn handle(
     filter: Option<String>,
     client: &mut Client,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
     let reply = match filter.map(|filter| filter.parse::<Filter>()).transpose() {
         Ok(Some(filter)) => {
             info!(%filter, "the log filter changes");
-            context.log.set_filter(filter);
-            now(context)
+            services.log.set_filter(filter);
+            now(services)
         }
-        Ok(None) => now(context),
+        Ok(None) => now(services),
         Err(error) => refused(RefusalKind::Usage, error.to_string()),
     };
     client.send(&reply).await
 }
 
-fn now(context: &Context) -> Reply {
-    Reply::Log { filter: context.log.filter().to_string() }
+fn now(services: &Services) -> Reply {
+    Reply::Log { filter: services.log.filter().to_string() }
 }

@@ -5,7 +5,7 @@ use crate::control::convert::event_record;
 use crate::control::permissions::{Door, FOLLOWERS};
 use crate::control::refusal::{ended, refused};
 use crate::membership::{Begin, Command, Ended, Followed, Kinds, MemberChange, Scope};
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::{EventsFrom, MissedRecord, RefusalKind, Reply};
 use memberd_membership::WallTime;
 use std::future;
@@ -20,10 +20,11 @@ use tokio::time::Instant;
 pub(crate) async fn handle(
     client: &mut Client,
     door: &Door,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
-    let mut coming = Coming::new(context.membership.follow(), Scope::endless(Kinds::Liveness));
+    let mut coming =
+        Coming::new(services.membership.handle.follow(), Scope::endless(Kinds::Liveness));
     loop {
         match coming.next(client).await {
             Next::Change(change) => client.send(&Reply::Event(event_record(&change))).await?,
@@ -46,14 +47,15 @@ pub(crate) async fn handle_from(
     scope: Scope,
     client: &mut Client,
     door: &Door,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
     let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
     let from = match from {
         EventsFrom::Since(moment) => Begin::Since(WallTime(moment)),
         EventsFrom::Last(count) => Begin::Last(count),
     };
-    let followed = context.membership.ask(|reply| Command::Follow { from, scope, reply }).await;
+    let followed =
+        services.membership.handle.ask(|reply| Command::Follow { from, scope, reply }).await;
     let Ok(Followed { past, coming }) = followed else {
         return client.send(&ended(Ended)).await;
     };

@@ -4,7 +4,7 @@ use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, refused};
 use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::{JoinError, Refusal};
 
@@ -15,21 +15,21 @@ const MOST: usize = 64;
 pub(crate) async fn handle(
     named: Vec<String>,
     client: &mut Client,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
-    let reply = join(named, context).await;
+    let reply = join(named, services).await;
     client.send(&reply).await
 }
 
-async fn join(named: Vec<String>, context: &Context) -> Reply {
+async fn join(named: Vec<String>, services: &Services) -> Reply {
     if named.len() > MOST {
         return refused(
             RefusalKind::Usage,
             format!("{} introducers are named; at most {MOST} can be", named.len()),
         );
     }
-    let names = if named.is_empty() { context.introducers() } else { named };
-    let resolved = resolve(&names, context.caller.address).await;
+    let names = if named.is_empty() { services.membership.introducers() } else { named };
+    let resolved = resolve(&names, services.membership.address()).await;
     if resolved.addresses.is_empty() && !names.is_empty() {
         let problems = resolved.problems.join("; ");
         return refused(
@@ -38,7 +38,7 @@ async fn join(named: Vec<String>, context: &Context) -> Reply {
         );
     }
     let introducers = resolved.addresses;
-    match context.membership.ask(|reply| Command::Join { introducers, reply }).await {
+    match services.membership.handle.ask(|reply| Command::Join { introducers, reply }).await {
         Ok(Ok(joined)) => Reply::Joined {
             id: joined.id.to_string(),
             alive: u64::try_from(joined.up).unwrap_or(u64::MAX),

@@ -3,12 +3,12 @@
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::ended;
 use crate::membership::Command;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::Reply;
 
 /// Leaves the group and answers when a member has acknowledged it.
-pub(crate) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    let reply = match context.membership.ask(|reply| Command::Leave { reply }).await {
+pub(crate) async fn handle(client: &mut Client, services: &Services) -> Result<(), ClientError> {
+    let reply = match services.membership.handle.ask(|reply| Command::Leave { reply }).await {
         Ok(was_member) => Reply::Left { was_member },
         Err(error) => ended(error),
     };

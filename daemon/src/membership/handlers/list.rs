@@ -4,16 +4,16 @@ use crate::control::client::{Client, ClientError};
 use crate::control::convert::member_record;
 use crate::control::refusal::{ended, not_in_group};
 use crate::membership::{Command, Liveness};
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::{MEMBERS_PER_REPLY, Reply};
 
 /// Sends the list in parts, each made when it is sent.
 pub(crate) async fn handle(
     all: bool,
     client: &mut Client,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
-    let list = match context.membership.ask(|reply| Command::List { reply }).await {
+    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
         Ok(Some(list)) => list,
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,

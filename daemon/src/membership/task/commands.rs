@@ -93,8 +93,8 @@ impl Membership {
     async fn leave(&mut self, reply: oneshot::Sender<bool>, now: Now) {
         self.retry = None;
         if self.node.phase() == PhaseName::Out {
-            self.keep(false);
-            self.keeper.make_durable().await;
+            self.update_state(false);
+            self.writer.make_durable().await;
             let _ = reply.send(false);
         } else {
             if let Some(id) = self.node.member().filter(|_| self.node.phase() == PhaseName::Member)
@@ -134,7 +134,7 @@ impl Membership {
             uptime: self.started.elapsed(),
             now,
             trying_to_join: self.retry.is_some(),
-            unwritten: self.keeper.trouble(),
+            unwritten: self.writer.trouble(),
         };
         sources.status()
     }

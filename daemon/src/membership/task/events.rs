@@ -33,9 +33,9 @@ impl Membership {
             Event::Incarnation(incarnation) => {
                 // From the first word that is said under it on, a crash is to be followed by a
                 // rejoin.
-                self.keeper.keep_incarnation(incarnation);
-                self.keep(true);
-                self.keeper.make_durable().await;
+                self.writer.update_incarnation(incarnation);
+                self.update_state(true);
+                self.writer.make_durable().await;
                 self.edge.begin(incarnation);
             }
             Event::JoinDone => self.join_done(),
@@ -86,7 +86,7 @@ impl Membership {
     fn join_done(&mut self) {
         self.retry = None;
         self.warned_of_join = false;
-        self.keep(true);
+        self.update_state(true);
         notify::status(&self.status_line());
         if let Some(id) = self.node.member() {
             info!(%id, alive = self.node.list().up(), "in the group");
@@ -107,7 +107,7 @@ impl Membership {
             }
         } else {
             // It had been told to join once, and that did not work.
-            self.keep(false);
+            self.update_state(false);
             if self.joining.is_none() {
                 warn!(%error, "could not join");
             }
@@ -132,16 +132,16 @@ impl Membership {
         self.traffic.out();
         // Whoever is told that the leave is done can rely on it: a crash is not followed by a
         // rejoin.
-        self.keep(false);
-        self.keeper.make_durable().await;
+        self.update_state(false);
+        self.writer.make_durable().await;
         notify::status(&self.status_line());
         for reply in self.leaving.drain(..) {
             let _ = reply.send(true);
         }
     }
 
-    pub(super) fn keep(&mut self, in_group: bool) {
+    pub(super) fn update_state(&mut self, in_group: bool) {
         let members = self.node.list().iter().filter(|entry| entry.standing != Standing::Left);
-        self.keeper.keep(in_group, members.map(|entry| entry.identity.clone()));
+        self.writer.update_members(in_group, members.map(|entry| entry.identity.clone()));
     }
 }

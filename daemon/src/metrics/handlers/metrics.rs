@@ -2,13 +2,12 @@
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::ended;
-use crate::metrics::report;
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::message::Reply;
 
 /// Sends what is measured.
-pub(crate) async fn handle(client: &mut Client, context: &Context) -> Result<(), ClientError> {
-    let reply = match report::text(context).await {
+pub(crate) async fn handle(client: &mut Client, services: &Services) -> Result<(), ClientError> {
+    let reply = match services.metrics().await {
         Ok(text) => Reply::Metrics(text),
         Err(error) => ended(error),
     };

@@ -3,11 +3,12 @@
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
+use crate::search::SearchService;
 use crate::search::apart::apart;
 use crate::search::asking::HELD;
 use crate::search::fan_out::FanOut;
 use crate::search::members::{Chosen, Selection, Target};
-use crate::services::Context;
+use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use std::sync::Arc;
@@ -25,16 +26,16 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 pub(crate) async fn handle(
     request: GrepRequest,
     client: &mut Client,
-    context: &Context,
+    services: &Services,
 ) -> Result<(), ClientError> {
-    let Some(_place) = context.greps.enter(&request) else {
+    let Some(_place) = services.search.greps.enter(&request) else {
         let message = "too many greps are under way from this machine: end one of them, or raise \
         limits.greps in its settings";
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
     // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats
     // do not wait for that.
-    let searches = Arc::clone(&context.searches);
+    let searches = Arc::clone(&services.search.searches);
     let (bad, mut request) = match apart(move || (searches.refusal(&request), request)).await {
         Ok(checked) => checked,
         Err(error) => {
@@ -46,7 +47,7 @@ pub(crate) async fn handle(
     if let Some(message) = bad {
         return client.send(&refused(RefusalKind::Usage, message)).await;
     }
-    let list = match context.membership.ask(|reply| Command::List { reply }).await {
+    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
         Ok(Some(list)) => list.members().collect::<Vec<_>>(),
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
@@ -57,7 +58,7 @@ pub(crate) async fn handle(
         Ok(chosen) => chosen,
         Err(message) => return client.send(&refused(RefusalKind::Usage, message)).await,
     };
-    let held = match held(&request, up.len(), &context.held) {
+    let held = match held(&request, up.len(), &services.search.held) {
         Ok(held) => held,
         Err(message) => return client.send(&refused(RefusalKind::Failed, message)).await,
     };
@@ -67,7 +68,8 @@ pub(crate) async fn handle(
             .await?;
     }
     align(&mut request, &up);
-    let Context { caller, searches, membership, .. } = context;
+    let SearchService { searches, caller, .. } = &services.search;
+    let membership = &services.membership.handle;
     let mut search =
         FanOut::start(caller.clone(), up, &request, searches, selection, membership, held)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);

@@ -1,40 +1,19 @@
-//! The document: every metric with its name and what it means. Names follow
+//! What is measured of the membership: every metric with its name and what it means. Names follow
 //! <https://prometheus.io/docs/practices/naming/>.
 
-use super::text::Text;
-use crate::membership::{Command, Ended, Measured, NeighbourStatus, Status};
-use crate::search::Work;
-use crate::search::greps::GrepCounts;
-use crate::services::Context;
+use super::{Measured, NeighbourStatus, Status};
+use crate::metrics::text::Text;
 use memberd_membership::{Counters, PhaseName, millis};
 
-/// All that is measured, now.
-///
-/// # Errors
-/// When the daemon is shutting down.
-pub async fn text(context: &Context) -> Result<String, Ended> {
-    let mut measured = context.membership.ask(|reply| Command::Measure { reply }).await?;
-    measured.status.warnings.extend(context.warnings());
-    let mut text = Text::default();
-    membership(&mut text, &measured.status);
-    neighbours(&mut text, &measured.status.neighbours);
-    traffic(&mut text, &measured);
-    protocol(&mut text, &measured);
-    searches(&mut text, context.searches.work(), context.greps.counts());
-    text.counter(
-        "memberd_log_lines_lost_total",
-        "Lines of the log that were not written, to the file or to standard error or the journal.",
-    )
-    .value(context.log.lost_lines());
-    Ok(text.finish())
+/// Writes all metrics of the membership.
+pub(super) fn write(text: &mut Text, measured: &Measured) {
+    membership(text, &measured.status);
+    neighbours(text, &measured.status.neighbours);
+    traffic(text, measured);
+    protocol(text, measured);
 }
 
 fn membership(text: &mut Text, status: &Status) {
-    text.gauge("memberd_build_info", "The version of this memberd.").labelled(
-        "version",
-        env!("CARGO_PKG_VERSION"),
-        1_u64,
-    );
     text.gauge("memberd_uptime_seconds", "For how long this memberd has run.")
         .value(seconds(millis(status.uptime)));
     text.gauge("memberd_in_group", "Whether this memberd is in its group.")
@@ -43,8 +22,6 @@ fn membership(text: &mut Text, status: &Status) {
         .labelled("state", "alive", status.alive)
         .labelled("state", "failed", status.failed)
         .labelled("state", "left", status.left);
-    text.gauge("memberd_warnings", "What memberctl status warns of now.")
-        .value(count(status.warnings.len()));
 }
 
 fn neighbours(text: &mut Text, neighbours: &[NeighbourStatus]) {
@@ -92,7 +69,7 @@ fn neighbours(text: &mut Text, neighbours: &[NeighbourStatus]) {
 fn traffic(text: &mut Text, measured: &Measured) {
     let Counters { bytes_sent, bytes_received, .. } = measured.counters;
     let totals = &measured.traffic;
-    let of = |kinds: &crate::membership::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
+    let of = |kinds: &super::ByKind| kinds.get("heartbeat").copied().unwrap_or(0);
     text.counter("memberd_heartbeats_sent_total", "Heartbeats sent.").value(of(&totals.sent));
     text.counter("memberd_heartbeats_received_total", "Heartbeats received.")
         .value(of(&totals.received));
@@ -101,7 +78,7 @@ fn traffic(text: &mut Text, measured: &Measured) {
         "Heartbeats of watched members that did not come.",
     )
     .value(totals.heartbeats_lost);
-    let mut by_kind = |name, help, label: &str, kinds: &crate::membership::ByKind| {
+    let mut by_kind = |name, help, label: &str, kinds: &super::ByKind| {
         let mut family = text.counter(name, help);
         for (kind, count) in kinds {
             family.labelled(label, kind, *count);
@@ -181,25 +158,6 @@ fn protocol(text: &mut Text, measured: &Measured) {
         "How much later than it wanted the protocol's loop was woken.",
         &measured.lateness,
     );
-}
-
-fn searches(text: &mut Text, work: Work, greps: GrepCounts) {
-    text.gauge("memberd_greps_running", "Greps that this machine's users have running.")
-        .value(greps.running);
-    text.counter("memberd_greps_total", "Greps that this machine's users have started.")
-        .value(greps.started);
-    text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.")
-        .value(work.running);
-    text.counter(
-        "memberd_searches_total",
-        "Searches of this machine's logs that came to their end.",
-    )
-    .value(work.finished);
-    text.counter(
-        "memberd_searched_bytes_total",
-        "Bytes of this machine's logs that those searched.",
-    )
-    .value(work.bytes);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 milliseconds nobody counts them")]
