@@ -324,3 +324,7 @@ mod lines {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "grep_tests.rs"]
+mod tests;

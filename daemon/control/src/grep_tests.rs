@@ -1,0 +1,110 @@
+//! The bytes of a grep's request and of its totals: members of one version must agree on them.
+
+use super::*;
+
+fn encoded(value: &impl Serialize) -> String {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).unwrap();
+    bytes.escape_ascii().to_string()
+}
+
+/// A request that sets every option.
+fn full_request() -> GrepRequest {
+    GrepRequest {
+        members: GrepMembers {
+            on: vec!["web*".to_owned()],
+            not_on: vec!["db1".to_owned()],
+            tags: vec!["zone=a".parse().unwrap()],
+        },
+        pattern: GrepPattern {
+            patterns: vec![b"a\xff".to_vec(), Vec::new()],
+            syntax: GrepSyntax::Extended,
+            characters: GrepCharacters::Bytes,
+            ignore_case: true,
+            invert: true,
+            words: true,
+            whole_lines: true,
+            null_data: true,
+        },
+        files: GrepFiles {
+            globs: vec!["*.log".to_owned()],
+            include: vec!["a*".to_owned()],
+            exclude: vec!["b*".to_owned()],
+            rotated: true,
+            journal: Some(GrepJournal {
+                units: vec!["ssh".to_owned()],
+                priority: Some("err".to_owned()),
+            }),
+            since: Some(-1),
+            until: Some(1_763_688_033_123),
+            follow: true,
+        },
+        printing: GrepPrinting {
+            what: GrepPrint::FilesWithoutMatch,
+            line_numbers: true,
+            byte_offsets: true,
+            initial_tab: true,
+            no_names: true,
+            name_width: Some(7),
+            null_after_names: true,
+            no_messages: true,
+            max_count: Some(300),
+            before_context: Some(0),
+            after_context: Some(70_000),
+            group_separator: Some(b"~".to_vec()),
+            binary: GrepBinary::Skip,
+            colors: Some(GrepColors::default()),
+            json: true,
+            by_time: true,
+        },
+    }
+}
+
+#[test]
+fn the_bytes_of_a_plain_request_do_not_change() {
+    assert_eq!(
+        encoded(&GrepRequest::default()),
+        "\\xa4gmembers\\xa3bon\\x80fnot_on\\x80dtags\\x80gpattern\\xa8hpatterns@fsyntaxeBasic\
+        jcharactersdUtf8kignore_case\\xf4finvert\\xf4ewords\\xf4kwhole_lines\\xf4inull_data\
+        \\xf4efiles\\xa8eglobs\\x80ginclude\\x80gexclude\\x80grotated\\xf4gjournal\\xf6esinc\
+        e\\xf6euntil\\xf6ffollow\\xf4hprinting\\xb0dwhateLineslline_numbers\\xf4lbyte_offset\
+        s\\xf4kinitial_tab\\xf4hno_names\\xf4jname_width\\xf6pnull_after_names\\xf4kno_messa\
+        ges\\xf4imax_count\\xf6nbefore_context\\xf6mafter_context\\xf6ogroup_separator\\x82\
+        \\x18-\\x18-fbinaryfReportfcolors\\xf6djson\\xf4gby_time\\xf4"
+    );
+}
+
+#[test]
+fn the_bytes_of_a_full_request_do_not_change() {
+    assert_eq!(
+        encoded(&full_request()),
+        "\\xa4gmembers\\xa3bon\\x81dweb*fnot_on\\x81cdb1dtags\\x81\\xa2ckeydzoneevalueaagpatt\
+        ern\\xa8hpatternsDa\\xff\\n\\nfsyntaxhExtendedjcharacterseByteskignore_case\\xf5finv\
+        ert\\xf5ewords\\xf5kwhole_lines\\xf5inull_data\\xf5efiles\\xa8eglobs\\x81e*.loggincl\
+        ude\\x81ba*gexclude\\x81bb*grotated\\xf5gjournal\\xa2eunits\\x81csshhprioritycerresi\
+        nce euntil\\x1b\\x00\\x00\\x01\\x9a\\xa3\\xff\\xabcffollow\\xf5hprinting\\xb0dwhatqF\
+        ilesWithoutMatchlline_numbers\\xf5lbyte_offsets\\xf5kinitial_tab\\xf5hno_names\\xf5j\
+        name_width\\x07pnull_after_names\\xf5kno_messages\\xf5imax_count\\x19\\x01,nbefore_c\
+        ontext\\x00mafter_context\\x1a\\x00\\x01\\x11pogroup_separator\\x81\\x18~fbinarydSki\
+        pfcolors\\xaanselected_matche01;31mcontext_matche01;31mselected_line`lcontext_line`i\
+        file_nameb35kline_numberb32kbyte_offsetb32iseparatorb36greverse\\xf4hno_erase\\xf4dj\
+        son\\xf5gby_time\\xf5"
+    );
+}
+
+#[test]
+fn the_bytes_of_totals_do_not_change() {
+    let totals = GrepTotals {
+        files: 1,
+        bytes: 70_000,
+        lines: 300,
+        errors: 2,
+        milliseconds: 12,
+        unmatched: vec!["x".to_owned()],
+    };
+    assert_eq!(
+        encoded(&totals),
+        "\\xa6efiles\\x01ebytes\\x1a\\x00\\x01\\x11pelines\\x19\\x01,ferrors\\x02lmillisecond\
+        s\\x0ciunmatched\\x81ax"
+    );
+}
