@@ -18,7 +18,6 @@ pub mod members;
 mod merge;
 mod one;
 mod pieces;
-mod query;
 pub mod reply;
 pub mod serve;
 mod service;

@@ -1,6 +1,12 @@
-//! What a grep asks for and how it went, as it is said over the control socket and between members.
+//! Grep's options and outcomes: the one model that memberctl parses into, that daemons exchange and
+//! that memberd-search runs by.
+
+mod colors;
+#[cfg(test)]
+mod tests;
 
 use crate::tags::TagFilter;
+pub use colors::{GrepColors, NotAColor, Sgr};
 use serde::{Deserialize, Serialize};
 
 /// A search over the members' logs, as the command line of `memberctl grep` has it.
@@ -49,6 +55,13 @@ pub struct GrepPattern {
     pub whole_lines: bool,
     /// `-z`: lines end with a NUL byte, not with a newline.
     pub null_data: bool,
+}
+
+impl GrepPattern {
+    /// The byte that ends a line.
+    pub fn line_end(&self) -> u8 {
+        if self.null_data { 0 } else { b'\n' }
+    }
 }
 
 /// Which files are searched, and which of their lines.
@@ -157,14 +170,12 @@ impl GrepPrinting {
     pub fn separator(&self) -> Option<Vec<u8>> {
         let lines = matches!(self.what, GrepPrint::Lines | GrepPrint::Matches) && !self.json;
         let text = self.group_separator.as_deref().filter(|_| lines && self.has_context())?;
-        let line = match self.colors.as_ref().filter(|colors| !colors.separator.is_empty()) {
-            Some(colors) => {
-                let erase: &[u8] = if colors.no_erase { b"" } else { b"\x1b[K" };
-                [b"\x1b[", colors.separator.as_bytes(), b"m", erase, text, b"\x1b[m", erase, b"\n"]
-                    .concat()
-            }
-            None => [text, b"\n"].concat(),
-        };
+        let mut line = Vec::new();
+        match &self.colors {
+            Some(colors) => colors.paint(&colors.separator, text, &mut line),
+            None => line.extend_from_slice(text),
+        }
+        line.push(b'\n');
         Some(line)
     }
 }
@@ -221,50 +232,6 @@ pub enum GrepBinary {
     Text,
     /// `-I`: they do not match.
     Skip,
-}
-
-/// The colours of `GREP_COLORS`, as grep(1) has them: the numbers of "select graphic rendition"
-/// sequences (`01;31`), digits and semicolons only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepColors {
-    /// `ms`: matching text in a selected line.
-    pub selected_match: String,
-    /// `mc`: matching text in a context line.
-    pub context_match: String,
-    /// `sl`: whole selected lines.
-    pub selected_line: String,
-    /// `cx`: whole context lines.
-    pub context_line: String,
-    /// `fn`: file names.
-    pub file_name: String,
-    /// `ln`: line numbers.
-    pub line_number: String,
-    /// `bn`: byte offsets.
-    pub byte_offset: String,
-    /// `se`: separators.
-    pub separator: String,
-    /// `rv`: with `-v`, `sl` and `cx` change places.
-    pub reverse: bool,
-    /// `ne`: no "erase in line" after each sequence.
-    pub no_erase: bool,
-}
-
-impl Default for GrepColors {
-    /// As grep(1) has them when `GREP_COLORS` is not set.
-    fn default() -> Self {
-        GrepColors {
-            selected_match: "01;31".to_owned(),
-            context_match: "01;31".to_owned(),
-            selected_line: String::new(),
-            context_line: String::new(),
-            file_name: "35".to_owned(),
-            line_number: "32".to_owned(),
-            byte_offset: "32".to_owned(),
-            separator: "36".to_owned(),
-            reverse: false,
-            no_erase: false,
-        }
-    }
 }
 
 /// How one member's search went.
@@ -324,7 +291,3 @@ mod lines {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "grep_tests.rs"]
-mod tests;

@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_search::{Narrow, Offer, Output, Print, Query, Stopped, Syntax};
+use memberd_search::{GrepPrint, GrepSyntax, Narrow, Offer, Output, Query, Stopped};
 use std::sync::atomic::AtomicBool;
 
 /// The longest line that patterns are held against.
@@ -32,20 +32,19 @@ impl Output for Nowhere {
 fuzz_target!(|input: &[u8]| {
     let Some((options, text)) = input.split_first() else { return };
     let bit = |place: u8| options >> place & 1 == 1;
-    let query = Query {
-        patterns: text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect(),
-        syntax: match options % 4 {
-            0 => Syntax::Basic,
-            1 => Syntax::Extended,
-            2 => Syntax::Fixed,
-            _ => Syntax::Perl,
-        },
-        ignore_case: bit(2),
-        words: bit(3),
-        whole_lines: bit(4),
-        print: if bit(5) { Print::Matches } else { Print::Lines },
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        query.pattern.syntax = match options % 4 {
+            0 => GrepSyntax::Basic,
+            1 => GrepSyntax::Extended,
+            2 => GrepSyntax::Fixed,
+            _ => GrepSyntax::Perl,
+        };
+        query.pattern.ignore_case = bit(2);
+        query.pattern.words = bit(3);
+        query.pattern.whole_lines = bit(4);
+        query.printing.what = if bit(5) { GrepPrint::Matches } else { GrepPrint::Lines };
+    });
     match query.compile() {
         Ok(search) => {
             let mut line = text.split(|byte| *byte == b'\n').next_back().unwrap_or_default();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use memberd_fuzz::in_time;
-use memberd_search::{Binary, NO_TIME, Output, Query, Search, Stopped, Times, Zone};
+use memberd_search::{GrepBinary, NO_TIME, Output, Query, Search, Stopped, Times, Zone};
 use moment::moment;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
@@ -32,12 +32,11 @@ static ZONE: LazyLock<Zone> = LazyLock::new(|| {
 
 /// Takes every line.
 static ALL: LazyLock<Search> = LazyLock::new(|| {
-    let query = Query {
-        patterns: vec![Vec::new()],
-        no_names: true,
-        binary: Binary::Text,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![Vec::new()];
+        query.printing.no_names = true;
+        query.printing.binary = GrepBinary::Text;
+    });
     query.compile().expect("a pattern")
 });
 

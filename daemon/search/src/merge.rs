@@ -243,7 +243,7 @@ impl<'m> Merge<'m> {
     fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {
-            Some(message) if !self.job.search.query.no_messages => self.message(message),
+            Some(message) if !self.job.search.query.printing.no_messages => self.message(message),
             _ => Ok(()),
         }
     }

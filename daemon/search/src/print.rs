@@ -5,6 +5,5 @@ mod json;
 mod output_buffer;
 mod printer;
 
-pub use color::{Colors, Sgr};
 pub(crate) use output_buffer::OutputBuffer;
 pub(crate) use printer::{PrintError, Printer};

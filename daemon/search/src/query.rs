@@ -1,194 +1,181 @@
-//! What is searched for and how it is printed: grep's options.
+//! What is searched for and how it is printed: grep's options, and what they mean together.
+
+use memberd_control::grep::{GrepColors, GrepPattern, GrepPrint, GrepPrinting};
 
 use crate::pattern::MAX_COMPILED_BYTES;
-use crate::print::Colors;
 
 /// A search as grep's command line has it, but for its files.
+///
+/// Of [`GrepPattern::patterns`], each may be several, one a line. [`GrepPrinting::by_time`] means
+/// nothing here: [`Plan::by_time`](crate::Plan::by_time) orders the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// How large each automaton may be that the patterns are compiled to, in bytes; what is larger
-    /// is refused. There are a few a pattern.
+    /// How large each automaton may be that the patterns are compiled to, in bytes. A larger one is
+    /// refused. There are a few a pattern.
     pub compiled_bytes: usize,
-    /// The patterns; a line that matches any of them is selected. Each may be several, one a line.
-    /// None at all matches nothing.
-    pub patterns: Vec<Vec<u8>>,
-    /// `-G`, `-E`, `-F`, `-P`.
-    pub syntax: Syntax,
-    /// What the bytes of patterns and lines stand for.
-    pub characters: Characters,
-    /// `-i`
-    pub ignore_case: bool,
-    /// `-v`
-    pub invert: bool,
-    /// `-w`
-    pub words: bool,
-    /// `-x`; with it `-w` means nothing.
-    pub whole_lines: bool,
-    /// `-z`: lines end with a NUL byte, not with a newline.
-    pub null_data: bool,
-    /// What is printed.
-    pub print: Print,
-    /// `-n`
-    pub line_numbers: bool,
-    /// `-b`
-    pub byte_offsets: bool,
-    /// `-T`: a tab before the text, if anything is before it.
-    pub initial_tab: bool,
-    /// `-h`: lines without `MACHINE:FILE:`.
-    pub no_names: bool,
-    /// How wide the names of machines are at least, in characters: spaces follow the colon of a
-    /// shorter one, so that what comes after them is aligned.
-    pub name_width: u8,
-    /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
-    pub null_after_names: bool,
-    /// `-s`: no messages about files that cannot be read. They are counted as errors all the same.
-    pub no_messages: bool,
-    /// `-m NUM`, for each file.
-    pub max_count: Option<u64>,
-    /// `-B NUM`; with `-B 0` too, groups of lines are separated.
-    pub before_context: Option<u32>,
-    /// `-A NUM`; with `-A 0` too, groups of lines are separated.
-    pub after_context: Option<u32>,
-    /// `--group-separator`, without its newline; none for `--no-group-separator`.
-    pub group_separator: Option<Vec<u8>>,
-    /// `-a`, `-I`, `--binary-files`.
-    pub binary: Binary,
-    /// `--color`, with its colours.
-    pub colors: Option<Colors>,
-    /// One JSON object a line, in the place of text. Wants [`Query::line_numbers`] too, for them to
-    /// be in it.
-    pub json: bool,
+    /// Which lines are selected.
+    pub pattern: GrepPattern,
+    /// What is printed, and how.
+    pub printing: GrepPrinting,
 }
 
 impl Default for Query {
-    /// As grep has it without options, in a UTF-8 locale; without a pattern.
+    /// The options of grep without any, in a UTF-8 locale; without a pattern.
     fn default() -> Query {
         Query {
             compiled_bytes: MAX_COMPILED_BYTES,
-            patterns: Vec::new(),
-            syntax: Syntax::Basic,
-            characters: Characters::Utf8,
-            ignore_case: false,
-            invert: false,
-            words: false,
-            whole_lines: false,
-            null_data: false,
-            print: Print::Lines,
-            line_numbers: false,
-            byte_offsets: false,
-            initial_tab: false,
-            no_names: false,
-            name_width: 0,
-            null_after_names: false,
-            no_messages: false,
-            max_count: None,
-            before_context: None,
-            after_context: None,
-            group_separator: Some(b"--".to_vec()),
-            binary: Binary::Report,
-            colors: None,
-            json: false,
+            pattern: GrepPattern::default(),
+            printing: GrepPrinting::default(),
         }
     }
 }
 
-/// The pattern language.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Syntax {
-    /// POSIX basic regular expressions, with GNU's extensions.
-    #[default]
-    Basic,
-    /// POSIX extended regular expressions, with GNU's extensions.
-    Extended,
-    /// Plain strings.
-    Fixed,
-    /// Perl's regular expressions, as PCRE2 has them; a single one.
-    Perl,
-}
-
-/// What bytes stand for: the locale.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Characters {
-    /// UTF-8. Bytes that are part of no character match nothing but themselves.
-    #[default]
-    Utf8,
-    /// Each byte is a character, and only ASCII's have classes and case: the C locale.
-    Bytes,
-}
-
-/// What is printed of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Print {
-    /// The selected lines.
-    #[default]
-    Lines,
-    /// `-o`: only the matching parts.
-    Matches,
-    /// `-c`: how many lines were selected.
-    Count,
-    /// `-l`: the names of files with a selected line.
-    FilesWithMatch,
-    /// `-L`: the names of files without one.
-    FilesWithoutMatch,
-    /// `-q`: nothing; the first selected line ends the search.
-    Nothing,
-}
-
-/// What becomes of files that are not text: that hold a NUL byte, or in UTF-8 what is no character
-/// in a line to be printed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Binary {
-    /// That they match is said, in the place of the lines that are not text.
-    #[default]
-    Report,
-    /// `-a`: they are taken for text.
-    Text,
-    /// `-I`: they do not match, and lines that are not text are left out.
-    Skip,
-}
-
 impl Query {
+    /// The query with some options changed.
+    ///
+    /// ```
+    /// let query = memberd_search::Query::default().with(|query| query.pattern.words = true);
+    /// assert!(query.pattern.words);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Query)) -> Query {
+        change(&mut self);
+        self
+    }
+
     /// Whether lines are printed, all or in part.
     pub(crate) fn prints_lines(&self) -> bool {
-        matches!(self.print, Print::Lines | Print::Matches)
+        matches!(self.printing.what, GrepPrint::Lines | GrepPrint::Matches)
+    }
+
+    /// Whether lines are numbered. JSON objects always have the number.
+    pub(crate) fn numbers_lines(&self) -> bool {
+        self.printing.line_numbers || self.printing.json
+    }
+
+    /// How wide the names of machines are at least, in characters: spaces follow the colon of a
+    /// shorter one, so that what comes after them is aligned.
+    pub(crate) fn name_width(&self) -> u8 {
+        self.printing.name_width.filter(|_| !self.printing.json).unwrap_or(0)
     }
 
     /// Whether groups of lines that are printed are separated.
     pub(crate) fn has_context(&self) -> bool {
-        self.before_context.is_some() || self.after_context.is_some()
+        self.printing.has_context()
     }
 
     /// The byte that ends a line.
     pub(crate) fn line_end(&self) -> u8 {
-        if self.null_data { 0 } else { b'\n' }
+        self.pattern.line_end()
     }
 
     /// Whether it matters where in a line its matches are.
     pub(crate) fn needs_extents(&self) -> bool {
-        let colors_matches = self.colors.as_ref().is_some_and(Colors::show_matches);
-        self.print == Print::Matches
-            || (self.print == Print::Lines && (colors_matches || self.json))
+        let GrepPrinting { what, colors, json, .. } = &self.printing;
+        let colors_matches = colors.as_ref().is_some_and(GrepColors::show_matches);
+        *what == GrepPrint::Matches || (*what == GrepPrint::Lines && (colors_matches || *json))
     }
 
     /// Whether no line can be printed or counted, whatever the patterns are.
     pub(crate) fn wants_no_line(&self) -> bool {
-        self.max_count == Some(0) && self.print != Print::FilesWithoutMatch
+        self.printing.max_count == Some(0) && self.printing.what != GrepPrint::FilesWithoutMatch
     }
 
     /// Whether GNU grep would not even open the files: nothing can be selected, and nobody asked
     /// for files without matches.
     pub(crate) fn selects_nothing(&self) -> bool {
-        let every_line_matches = !self.patterns.is_empty()
-            && self
-                .patterns
+        let GrepPattern { patterns, words, whole_lines, invert, .. } = &self.pattern;
+        let every_line_matches = !patterns.is_empty()
+            && patterns
                 .iter()
                 .flat_map(|pattern| pattern.split(|byte| *byte == b'\n'))
                 .all(<[u8]>::is_empty)
-            && !self.words
-            && !self.whole_lines;
-        let nothing = self.max_count == Some(0)
-            || (self.patterns.is_empty() && !self.invert)
-            || (every_line_matches && self.invert);
-        nothing && self.print != Print::FilesWithoutMatch
+            && !words
+            && !whole_lines;
+        let nothing = self.printing.max_count == Some(0)
+            || (patterns.is_empty() && !invert)
+            || (every_line_matches && *invert);
+        nothing && self.printing.what != GrepPrint::FilesWithoutMatch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Output, Stopped};
+    use memberd_control::grep::Sgr;
+    use std::sync::atomic::AtomicBool;
+
+    /// Keeps the lines, each with its end.
+    #[derive(Default)]
+    struct Kept(Vec<u8>);
+
+    impl Output for Kept {
+        fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+            self.0.extend(bytes);
+            Ok(())
+        }
+
+        fn message(&mut self, _: String) -> Result<(), Stopped> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn members_are_separated_like_groups_of_lines() {
+        let context = GrepPrinting { after_context: Some(0), ..GrepPrinting::default() };
+        let colors = |separator: &str, no_erase| {
+            let colors = GrepColors {
+                separator: Sgr::new(separator).unwrap(),
+                no_erase,
+                ..GrepColors::default()
+            };
+            GrepPrinting { colors: Some(colors), ..context.clone() }
+        };
+        let separator = |separator: Option<&[u8]>| GrepPrinting {
+            group_separator: separator.map(<[u8]>::to_vec),
+            ..context.clone()
+        };
+        let what = |what| GrepPrinting { what, ..context.clone() };
+        let table = [
+            GrepPrinting::default(),
+            context.clone(),
+            GrepPrinting { before_context: Some(1), ..GrepPrinting::default() },
+            GrepPrinting { json: true, ..context.clone() },
+            separator(None),
+            separator(Some(b"")),
+            separator(Some(b"~ \xff ~")),
+            colors("36", false),
+            colors("01;36", true),
+            colors("", false),
+            what(GrepPrint::Matches),
+            what(GrepPrint::Count),
+            what(GrepPrint::Nothing),
+        ];
+        for printing in table {
+            let pattern = GrepPattern { patterns: vec!["x".into()], ..GrepPattern::default() };
+            let query = Query { pattern, printing, ..Query::default() };
+            let search = query.compile().unwrap();
+            let mut kept = Kept::default();
+            search.run_stream(
+                "vm1",
+                "f",
+                &mut &b"x\n\n\nx\n"[..],
+                &mut kept,
+                &AtomicBool::new(false),
+            );
+            let lines: Vec<&[u8]> = kept.0.split_inclusive(|byte| *byte == b'\n').collect();
+            // What precedes the second line with an x is the context that it has, and before that
+            // the separator.
+            let between = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
+            let context = usize::from(query.printing.before_context == Some(1));
+            let between = between.get(..between.len() - context).unwrap_or_default().concat();
+            assert_eq!(
+                between,
+                query.printing.separator().unwrap_or_default(),
+                "{:?}",
+                query.printing
+            );
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::line::MAX_LINE_BYTES;
 use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
-use crate::query::{Binary, Print, Query};
+use crate::query::Query;
+use memberd_control::grep::{GrepBinary, GrepPrint};
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -55,15 +56,16 @@ impl Search {
     pub(crate) fn searcher(&self) -> Searcher {
         let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
         self.searcher_with_context(
-            context(self.query.before_context),
-            context(self.query.after_context),
+            context(self.query.printing.before_context),
+            context(self.query.printing.after_context),
         )
     }
 
     pub(crate) fn searcher_with_context(&self, before: u32, after: u32) -> Searcher {
-        let takes_nul = self.query.null_data || self.query.binary == Binary::Text;
+        let takes_nul =
+            self.query.pattern.null_data || self.query.printing.binary == GrepBinary::Text;
         SearcherBuilder::new()
-            .invert_match(self.query.invert)
+            .invert_match(self.query.pattern.invert)
             .line_number(self.wants_positions())
             .line_terminator(LineTerminator::byte(self.line_end()))
             .before_context(before as usize)
@@ -93,7 +95,7 @@ impl Search {
 
     /// Whether it matters where in its file a line is.
     pub(crate) fn wants_positions(&self) -> bool {
-        self.query.line_numbers && self.query.prints_lines()
+        self.query.numbers_lines() && self.query.prints_lines()
     }
 
     /// How many lines end in `bytes`, if that matters.
@@ -112,14 +114,14 @@ impl Search {
 
     /// Whether a file can be searched in parts, of which none needs to know what is in the others.
     pub(crate) fn may_be_cut(&self) -> bool {
-        !self.has_context() && self.query.max_count.is_none()
+        !self.has_context() && self.query.printing.max_count.is_none()
     }
 
     /// Whether nothing matters of a file after its first selected line.
     pub(crate) fn one_is_enough(&self) -> bool {
         matches!(
-            self.query.print,
-            Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing
+            self.query.printing.what,
+            GrepPrint::FilesWithMatch | GrepPrint::FilesWithoutMatch | GrepPrint::Nothing
         )
     }
 
@@ -130,7 +132,7 @@ impl Search {
 
     /// `MACHINE:FILE`, with spaces between where names are aligned.
     pub(crate) fn named(&self, machine: &str, file: &[u8]) -> Vec<u8> {
-        let missing = usize::from(self.query.name_width).saturating_sub(machine.chars().count());
+        let missing = usize::from(self.query.name_width()).saturating_sub(machine.chars().count());
         [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), file].concat()
     }
 

@@ -9,10 +9,10 @@ use std::time::Instant;
 use crate::job::Job;
 use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
-use crate::query::Print;
 use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Positions, Scanner, Step};
 use crate::search::{Search, Totals};
 use crate::time::{Times, Zone};
+use memberd_control::grep::GrepPrint;
 
 impl Search {
     /// Searches what `reader` gives until it ends, and prints it as a file of the name `name`.
@@ -132,10 +132,10 @@ impl StreamSearch<'_, '_> {
                 printer.out().message(message)?;
             }
         }
-        match self.job.search.query.print {
-            Print::Count => printer.count(self.totals.lines),
-            Print::FilesWithMatch if self.totals.lines > 0 => printer.file_name(),
-            Print::FilesWithoutMatch if self.totals.lines == 0 => printer.file_name(),
+        match self.job.search.query.printing.what {
+            GrepPrint::Count => printer.count(self.totals.lines),
+            GrepPrint::FilesWithMatch if self.totals.lines > 0 => printer.file_name(),
+            GrepPrint::FilesWithoutMatch if self.totals.lines == 0 => printer.file_name(),
             _ if last.binary_matches => {
                 printer.out().message(format!("{}: binary file matches", self.name))
             }

@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use memberd_search::{Print, Query};
+use memberd_search::{GrepPrint, Query};
 use support::Bench;
 
 /// The characters on which the two differ.
@@ -18,13 +18,12 @@ fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
         text.push('\n');
     }
     let bench = Bench::new(&[("every", text.as_bytes())]);
-    let query = Query {
-        patterns: vec![pattern.as_bytes().to_vec()],
-        print: Print::Lines,
-        no_names: true,
-        ignore_case,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.as_bytes().to_vec()];
+        query.printing.what = GrepPrint::Lines;
+        query.printing.no_names = true;
+        query.pattern.ignore_case = ignore_case;
+    });
     let characters = |output: Vec<u8>| -> BTreeSet<char> {
         String::from_utf8(output).unwrap().chars().collect()
     };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use memberd_search::{Binary, Narrow, Offer, Output, Query, Stopped, Totals};
+use memberd_search::{GrepBinary, Narrow, Offer, Output, Query, Stopped, Totals};
 use tempfile::TempDir;
 
 /// How long a line may take to come; far longer than it does.
@@ -94,7 +94,10 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
 }
 
 fn query() -> Query {
-    Query { patterns: vec!["x".into()], no_names: true, ..Query::default() }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec!["x".into()];
+        query.printing.no_names = true;
+    })
 }
 
 #[test]
@@ -111,14 +114,18 @@ fn new_lines_come_once_they_are_whole_and_old_ones_do_not() {
 
 #[test]
 fn lines_are_numbered_from_the_beginning_of_their_file() {
-    follow(&Query { line_numbers: true, ..query() }, &[("a.log", "x\n\nx\n")], |followed| {
-        followed.append("a.log", "no\nx here\n");
-        followed.expect(&["5:x here"]);
-        followed.append("a.log", "x\n");
-        followed.expect(&["6:x"]);
-        followed.append("b.log", "\nx new\n");
-        followed.expect(&["2:x new"]);
-    });
+    follow(
+        &query().with(|query| query.printing.line_numbers = true),
+        &[("a.log", "x\n\nx\n")],
+        |followed| {
+            followed.append("a.log", "no\nx here\n");
+            followed.expect(&["5:x here"]);
+            followed.append("a.log", "x\n");
+            followed.expect(&["6:x"]);
+            followed.append("b.log", "\nx new\n");
+            followed.expect(&["2:x new"]);
+        },
+    );
 }
 
 #[test]
@@ -167,7 +174,7 @@ fn files_that_appear_are_read_from_their_beginning_and_those_that_go_end() {
 
 #[test]
 fn max_count_holds_for_each_file() {
-    follow(&Query { max_count: Some(1000), ..query() }, &[], |followed| {
+    follow(&query().with(|query| query.printing.max_count = Some(1000)), &[], |followed| {
         followed.append("a.log", &"x 1\n".repeat(999));
         followed.append("a.log", "x 1000\nx 1001\n");
         followed.expect(&["x 1"; 999]);
@@ -180,7 +187,7 @@ fn max_count_holds_for_each_file() {
 
 #[test]
 fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() {
-    follow(&Query { binary: Binary::Skip, ..query() }, &[], |followed| {
+    follow(&query().with(|query| query.printing.binary = GrepBinary::Skip), &[], |followed| {
         followed.append("a.log", "x text\n");
         followed.expect(&["x text"]);
         followed.append("a.log", "x\0 binary\nx after\n");
@@ -191,8 +198,11 @@ fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() 
 
 #[test]
 fn context_comes_with_what_was_written_before_and_with_what_is_written_later() {
-    let query =
-        Query { line_numbers: true, before_context: Some(2), after_context: Some(2), ..query() };
+    let query = query().with(|query| {
+        query.printing.line_numbers = true;
+        query.printing.before_context = Some(2);
+        query.printing.after_context = Some(2);
+    });
     follow(&query, &[("a.log", "before\n")], |followed| {
         followed.append("a.log", "2\n3\n");
         followed.append("ready.log", "x seen\n");
@@ -215,7 +225,10 @@ fn context_comes_with_what_was_written_before_and_with_what_is_written_later() {
 
 #[test]
 fn after_so_many_lines_only_their_context_comes() {
-    let query = Query { after_context: Some(2), max_count: Some(1), ..query() };
+    let query = query().with(|query| {
+        query.printing.after_context = Some(2);
+        query.printing.max_count = Some(1);
+    });
     follow(&query, &[], |followed| {
         followed.append("a.log", "x 1\nx 2\n");
         followed.expect(&["--", "x 1", "x 2"]);
@@ -229,7 +242,7 @@ fn after_so_many_lines_only_their_context_comes() {
 #[test]
 fn context_that_is_too_long_to_be_kept_is_left_out_and_that_is_said_once() {
     let line = "y".repeat(100_000);
-    follow(&Query { before_context: Some(4), ..query() }, &[], |followed| {
+    follow(&query().with(|query| query.printing.before_context = Some(4)), &[], |followed| {
         let lines = format!("{line}\n").repeat(3);
         for number in 1..=2 {
             followed.append("a.log", &lines);

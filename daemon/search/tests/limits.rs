@@ -8,17 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    MAX_LINE_BYTES, Narrow, OUTPUT_BYTES, Offer, OfferedFile, Output, PatternError, Plan, Print,
-    Query, Stopped, Syntax, Window,
+    GrepPrint, GrepSyntax, MAX_LINE_BYTES, Narrow, OUTPUT_BYTES, Offer, OfferedFile, Output,
+    PatternError, Plan, Query, Stopped, Window,
 };
 use tempfile::TempDir;
 
 fn query(pattern: &str) -> Query {
-    Query {
-        patterns: vec![pattern.as_bytes().to_vec()],
-        syntax: Syntax::Extended,
-        ..Query::default()
-    }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.as_bytes().to_vec()];
+        query.pattern.syntax = GrepSyntax::Extended;
+    })
 }
 
 fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
@@ -83,7 +82,11 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
     for ignore_case in [false, true] {
         for pattern in &bombs {
             let started = Instant::now();
-            let error = Query { ignore_case, print: Print::Matches, ..query(pattern) }
+            let error = query(pattern)
+                .with(|query| {
+                    query.pattern.ignore_case = ignore_case;
+                    query.printing.what = GrepPrint::Matches;
+                })
                 .compile()
                 .unwrap_err();
             assert_eq!(error, PatternError::TooBig, "{}", &pattern[..20]);
@@ -94,7 +97,12 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
     assert!(matches!(long, PatternError::TooLong { .. }));
     let stars = "a".to_owned() + &"*".repeat(60_000);
     assert!(query(&stars).compile().is_ok());
-    assert!(Query { syntax: Syntax::Fixed, ..query(&"(".repeat(60_000)) }.compile().is_ok());
+    assert!(
+        query(&"(".repeat(60_000))
+            .with(|query| query.pattern.syntax = GrepSyntax::Fixed)
+            .compile()
+            .is_ok()
+    );
 }
 
 /// A pattern without end, with what says so in the words of GNU grep.
@@ -109,19 +117,17 @@ fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched()
         .files(&Narrow::default())
         .files;
     for (syntax, pattern) in [
-        (Syntax::Perl, "^(?:a|a)*?[bc]"),
-        (Syntax::Extended, "^(a|aa)*(a|aa)*(a|aa)*(a|aa)*(b|c)()\\4$"),
+        (GrepSyntax::Perl, "^(?:a|a)*?[bc]"),
+        (GrepSyntax::Extended, "^(a|aa)*(a|aa)*(a|aa)*(a|aa)*(b|c)()\\4$"),
     ] {
         let started = Instant::now();
         let mut probe = probe(|_| Ok(()));
-        let totals = Query { syntax, ..query(pattern) }.compile().unwrap().run(
-            &Plan::default(),
-            "m1",
-            &files,
-            &mut probe,
-            &AtomicBool::new(false),
-        );
-        if syntax == Syntax::Perl {
+        let totals = query(pattern)
+            .with(|query| query.pattern.syntax = syntax)
+            .compile()
+            .unwrap()
+            .run(&Plan::default(), "m1", &files, &mut probe, &AtomicBool::new(false));
+        if syntax == GrepSyntax::Perl {
             assert_eq!(
                 probe.messages,
                 [format!("{}: exceeded PCRE's backtracking limit", files[0].path().display())]
@@ -138,7 +144,10 @@ fn a_search_that_backtracks_ends_when_cancelled() {
         file.write_all(&[&[b'a'; 24], b"!\n".as_slice()].concat().repeat(1_000_000)).unwrap();
     });
     let cancel = AtomicBool::new(false);
-    let search = Query { syntax: Syntax::Perl, ..query("^(?:a|a)*?[bc]") }.compile().unwrap();
+    let search = query("^(?:a|a)*?[bc]")
+        .with(|query| query.pattern.syntax = GrepSyntax::Perl)
+        .compile()
+        .unwrap();
     std::thread::scope(|scope| {
         let run = scope
             .spawn(|| search.run(&Plan::default(), "m1", &files, &mut probe(|_| Ok(())), &cancel));
@@ -189,7 +198,7 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
         file.write_all(b"foo\nshort foo").unwrap();
     });
     let mut probe = probe(|_| Ok(()));
-    let query = Query { no_names: true, ..query("foo") };
+    let query = query("foo").with(|query| query.printing.no_names = true);
     query.compile().unwrap().run(
         &Plan::default(),
         "m1",
@@ -207,9 +216,12 @@ fn a_long_line_comes_in_parts_that_are_no_larger_than_other_chunks() {
         file.write_all(&vec![b'x'; 5_000_000]).unwrap();
         file.write_all(b"foo\nshort foo").unwrap();
     });
-    for print in [Print::Lines, Print::Matches] {
+    for print in [GrepPrint::Lines, GrepPrint::Matches] {
         let mut probe = probe(|_| Ok(()));
-        let query = Query { no_names: true, print, ..query(".*foo") };
+        let query = query(".*foo").with(|query| {
+            query.printing.no_names = true;
+            query.printing.what = print;
+        });
         query.compile().unwrap().run(
             &Plan::default(),
             "m1",
@@ -261,7 +273,7 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
     let plan = Plan { by_time: true, ..Plan::default() };
     for (query, plan, why) in [
         (query("x"), plan, "too long for an order of time"),
-        (Query { json: true, ..query("x") }, Plan::default(), "too long for JSON"),
+        (query("x").with(|query| query.printing.json = true), Plan::default(), "too long for JSON"),
     ] {
         let mut probe = probe(|_| Ok(()));
         let totals =
@@ -385,10 +397,19 @@ fn early_stops_read_no_more_than_they_need() {
             writeln!(file, "line {n}").unwrap();
         }
     });
-    for print in [Print::Nothing, Print::FilesWithMatch, Print::FilesWithoutMatch, Print::Lines] {
+    for print in [
+        GrepPrint::Nothing,
+        GrepPrint::FilesWithMatch,
+        GrepPrint::FilesWithoutMatch,
+        GrepPrint::Lines,
+    ] {
         for invert in [false, true] {
             let pattern = if invert { "nowhere" } else { "line" };
-            let query = Query { print, invert, max_count: Some(1), ..query(pattern) };
+            let query = query(pattern).with(|query| {
+                query.printing.what = print;
+                query.pattern.invert = invert;
+                query.printing.max_count = Some(1);
+            });
             let totals = query.compile().unwrap().run(
                 &Plan::default(),
                 "m1",
@@ -411,7 +432,11 @@ fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
     let window = Window { since: Some(0), until: None };
     for (how, query, plan) in [
         ("in blocks", query("nowhere"), Plan::default()),
-        ("with context", Query { after_context: Some(1), ..query("nowhere") }, Plan::default()),
+        (
+            "with context",
+            query("nowhere").with(|query| query.printing.after_context = Some(1)),
+            Plan::default(),
+        ),
         ("in a window of time", query("nowhere"), Plan { window, ..Plan::default() }),
         ("by time", query("nowhere"), Plan { by_time: true, ..Plan::default() }),
     ] {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, Narrow, Offer, Plan, Print, Query};
+use memberd_search::{Found, GrepPrint, Narrow, Offer, Plan, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -45,12 +45,11 @@ fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
 
 /// What a search for every line prints of what was found.
 fn read(found: &Found) -> (String, Vec<String>) {
-    let query = Query {
-        patterns: vec![Vec::new()],
-        print: Print::Lines,
-        no_names: true,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![Vec::new()];
+        query.printing.what = GrepPrint::Lines;
+        query.printing.no_names = true;
+    });
     let mut gathered = Gathered::default();
     query.compile().unwrap().run(
         &Plan::default(),

@@ -10,7 +10,7 @@
 
 mod support;
 
-use memberd_search::{Binary, Characters, Colors, Print, Query, Sgr, Syntax};
+use memberd_search::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, GrepSyntax, Query, Sgr};
 use support::{Bench, assert_none, query_for};
 
 fn bench() -> Bench {
@@ -46,13 +46,13 @@ fn odd_bench() -> Bench {
     ])
 }
 
-const PRINTS: [Print; 6] = [
-    Print::Lines,
-    Print::Matches,
-    Print::Count,
-    Print::FilesWithMatch,
-    Print::FilesWithoutMatch,
-    Print::Nothing,
+const PRINTS: [GrepPrint; 6] = [
+    GrepPrint::Lines,
+    GrepPrint::Matches,
+    GrepPrint::Count,
+    GrepPrint::FilesWithMatch,
+    GrepPrint::FilesWithoutMatch,
+    GrepPrint::Nothing,
 ];
 
 /// Every print mode, with and without the other options.
@@ -71,17 +71,16 @@ fn variants() -> Vec<Query> {
         for (before_context, after_context) in contexts {
             for max_count in [None, Some(0), Some(1), Some(2)] {
                 for flags in 0..16_u8 {
-                    variants.push(Query {
-                        print,
-                        before_context,
-                        after_context,
-                        max_count,
-                        invert: flags & 1 != 0,
-                        line_numbers: flags & 2 != 0,
-                        colors: (flags & 4 != 0).then(Colors::default),
-                        no_names: flags & 8 != 0,
-                        ..Query::default()
-                    });
+                    variants.push(Query::default().with(|query| {
+                        query.printing.what = print;
+                        query.printing.before_context = before_context;
+                        query.printing.after_context = after_context;
+                        query.printing.max_count = max_count;
+                        query.pattern.invert = flags & 1 != 0;
+                        query.printing.line_numbers = flags & 2 != 0;
+                        query.printing.colors = (flags & 4 != 0).then(GrepColors::default);
+                        query.printing.no_names = flags & 8 != 0;
+                    }));
                 }
             }
         }
@@ -102,18 +101,18 @@ fn formats() -> Vec<Query> {
                 (Some(0), None),
                 (Some(1), None),
             ] {
-                variants.push(Query {
-                    print,
-                    after_context,
-                    group_separator: group_separator.map(|text| text.as_bytes().to_vec()),
-                    byte_offsets: flags & 1 != 0,
-                    initial_tab: flags & 2 != 0,
-                    null_after_names: flags & 4 != 0,
-                    line_numbers: flags & 8 != 0,
-                    no_names: flags & 16 != 0,
-                    colors: (flags & 32 != 0).then(Colors::default),
-                    ..Query::default()
-                });
+                variants.push(Query::default().with(|query| {
+                    query.printing.what = print;
+                    query.printing.after_context = after_context;
+                    query.printing.group_separator =
+                        group_separator.map(|text| text.as_bytes().to_vec());
+                    query.printing.byte_offsets = flags & 1 != 0;
+                    query.printing.initial_tab = flags & 2 != 0;
+                    query.printing.null_after_names = flags & 4 != 0;
+                    query.printing.line_numbers = flags & 8 != 0;
+                    query.printing.no_names = flags & 16 != 0;
+                    query.printing.colors = (flags & 32 != 0).then(GrepColors::default);
+                }));
             }
         }
     }
@@ -125,13 +124,16 @@ fn compare(bench: &Bench, patterns: &[&str], variants: &[Query]) {
     let mut differences = Vec::new();
     for (number, variant) in variants.iter().enumerate() {
         let locales = if number % 3 == 0 {
-            &[Characters::Utf8, Characters::Bytes][..]
+            &[GrepCharacters::Utf8, GrepCharacters::Bytes][..]
         } else {
-            &[Characters::Utf8]
+            &[GrepCharacters::Utf8]
         };
         for characters in locales.iter().copied() {
             let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
-            let query = Query { patterns, characters, ..variant.clone() };
+            let query = variant.clone().with(|query| {
+                query.pattern.patterns = patterns;
+                query.pattern.characters = characters;
+            });
             differences.extend(bench.difference(&query));
         }
     }
@@ -170,15 +172,18 @@ fn several_and_empty_and_no_patterns_are_as_in_gnu_grep() {
 #[test]
 fn files_that_are_no_text_are_taken_as_in_gnu_grep() {
     let few = variants().into_iter().step_by(83).chain(formats().into_iter().step_by(79));
-    for binary in [Binary::Report, Binary::Text, Binary::Skip] {
-        let mut few: Vec<Query> = few.clone().map(|query| Query { binary, ..query }).collect();
+    for binary in [GrepBinary::Report, GrepBinary::Text, GrepBinary::Skip] {
+        let mut few: Vec<Query> =
+            few.clone().map(|query| query.with(|query| query.printing.binary = binary)).collect();
         for pattern in ["foo", "", "f.o", "^.*$", "[^x]o"] {
             compare(&bench(), &[pattern], &few);
         }
-        if binary != Binary::Text {
+        if binary != GrepBinary::Text {
             // Context beside lines that are held back as they are no text is among the known
             // differences.
-            few.retain(|query| query.before_context.is_none() && query.after_context.is_none());
+            few.retain(|query| {
+                query.printing.before_context.is_none() && query.printing.after_context.is_none()
+            });
         }
         for pattern in ["foo", "", "f.o", "^.*$", "[^x]o"] {
             compare(&odd_bench(), &[pattern], &few);
@@ -199,21 +204,27 @@ fn lines_that_end_with_nul_bytes_are_as_in_gnu_grep() {
         .into_iter()
         .step_by(41)
         .chain(formats().into_iter().step_by(37))
-        .map(|query| Query { null_data: true, ..query })
+        .map(|query| query.with(|query| query.pattern.null_data = true))
         .collect();
     for pattern in
         ["foo", "^foo", "foo$", "^$", "r.f", "[^x]f", "\\s", "", "\\(o\\)\\1", "foo.*foo"]
     {
         compare(&bench, &[pattern], &few);
     }
-    let plain = Query { null_data: true, ..Query::default() };
+    let plain = Query::default().with(|query| query.pattern.null_data = true);
     let several = [
-        Query { words: true, ..plain.clone() },
-        Query { whole_lines: true, ..plain.clone() },
-        Query { ignore_case: true, syntax: Syntax::Extended, ..plain.clone() },
-        Query { syntax: Syntax::Fixed, ..plain.clone() },
-        Query { syntax: Syntax::Perl, ..plain.clone() },
-        Query { syntax: Syntax::Perl, print: Print::Matches, ..plain },
+        plain.clone().with(|query| query.pattern.words = true),
+        plain.clone().with(|query| query.pattern.whole_lines = true),
+        plain.clone().with(|query| {
+            query.pattern.ignore_case = true;
+            query.pattern.syntax = GrepSyntax::Extended;
+        }),
+        plain.clone().with(|query| query.pattern.syntax = GrepSyntax::Fixed),
+        plain.clone().with(|query| query.pattern.syntax = GrepSyntax::Perl),
+        plain.with(|query| {
+            query.pattern.syntax = GrepSyntax::Perl;
+            query.printing.what = GrepPrint::Matches;
+        }),
     ];
     for pattern in ["foo", "bar.foo", "^foo", "bar", "r\\sf", "(o)\\1"] {
         compare(&bench, &[pattern], &several);
@@ -247,16 +258,16 @@ fn colours_are_written_as_gnu_grep_writes_them() {
     ] {
         let colors = colors(capabilities);
         for flags in 0..32_u8 {
-            let query = Query {
-                colors: Some(colors.clone()),
-                invert: flags & 1 != 0,
-                byte_offsets: flags & 2 != 0,
-                line_numbers: flags & 2 != 0,
-                after_context: (flags & 4 != 0).then_some(1),
-                print: if flags & 8 != 0 { Print::Matches } else { Print::Lines },
-                null_after_names: flags & 16 != 0,
-                ..query_for("fo*")
-            };
+            let query = query_for("fo*").with(|query| {
+                query.printing.colors = Some(colors.clone());
+                query.pattern.invert = flags & 1 != 0;
+                query.printing.byte_offsets = flags & 2 != 0;
+                query.printing.line_numbers = flags & 2 != 0;
+                query.printing.after_context = (flags & 4 != 0).then_some(1);
+                query.printing.what =
+                    if flags & 8 != 0 { GrepPrint::Matches } else { GrepPrint::Lines };
+                query.printing.null_after_names = flags & 16 != 0;
+            });
             differences.extend(bench.difference_with(&query, Some(capabilities)));
         }
     }
@@ -264,8 +275,8 @@ fn colours_are_written_as_gnu_grep_writes_them() {
 }
 
 /// `GREP_COLORS` as memberctl understands it, for the table above.
-fn colors(capabilities: &str) -> Colors {
-    let mut colors = Colors::default();
+fn colors(capabilities: &str) -> GrepColors {
+    let mut colors = GrepColors::default();
     for capability in capabilities.split(':') {
         let (name, value) = capability.split_once('=').unwrap_or((capability, ""));
         let sgr = Sgr::new(value).unwrap();

@@ -5,7 +5,7 @@
 
 mod support;
 
-use memberd_search::{Binary, Characters, Colors, Print, Query, Syntax};
+use memberd_search::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, GrepSyntax, Query};
 use support::{Bench, assert_none};
 
 /// Lines that the patterns below tell apart.
@@ -72,12 +72,11 @@ fn compare_all<P: AsRef<[u8]>>(
     let mut differences = Vec::new();
     for pattern in patterns {
         for variant in variants {
-            for characters in [Characters::Utf8, Characters::Bytes] {
-                let query = Query {
-                    patterns: vec![pattern.as_ref().to_vec()],
-                    characters,
-                    ..variant.clone()
-                };
+            for characters in [GrepCharacters::Utf8, GrepCharacters::Bytes] {
+                let query = variant.clone().with(|query| {
+                    query.pattern.patterns = vec![pattern.as_ref().to_vec()];
+                    query.pattern.characters = characters;
+                });
                 if !differs_knowingly(&query) {
                     differences.extend(bench.difference(&query));
                 }
@@ -89,52 +88,59 @@ fn compare_all<P: AsRef<[u8]>>(
 
 /// The differences that README.md lists, where the tables above run into them.
 fn differs_knowingly(query: &Query) -> bool {
-    let utf8 = query.characters == Characters::Utf8;
-    match query.patterns[0].as_slice() {
+    let utf8 = query.pattern.characters == GrepCharacters::Utf8;
+    match query.pattern.patterns[0].as_slice() {
         // A range whose ends are no characters; half a character without regard to case.
         b"[\xe0-\xff]" => return utf8,
-        b"\xa9$" => return utf8 && query.ignore_case,
+        b"\xa9$" => return utf8 && query.pattern.ignore_case,
         _ => {}
     }
-    match std::str::from_utf8(&query.patterns[0]).unwrap_or_default() {
+    match std::str::from_utf8(&query.pattern.patterns[0]).unwrap_or_default() {
         // -w and a pattern that also matches the empty string.
-        "**" | "$*" | "[^a]*" => query.words && query.print == Print::Lines,
+        "**" | "$*" | "[^a]*" => query.pattern.words && query.printing.what == GrepPrint::Lines,
         // -i -o and a backslash before an ordinary letter: GNU selects the line and then finds no
         // match in it.
-        "\\d" | "\\n" if query.syntax != Syntax::Perl => {
-            query.ignore_case && query.print == Print::Matches
+        "\\d" | "\\n" if query.pattern.syntax != GrepSyntax::Perl => {
+            query.pattern.ignore_case && query.printing.what == GrepPrint::Matches
         }
         // -i and a range that is not between letters: in the C locale GNU grep's two engines
         // disagree.
-        "[--a]" | "[[.-.]-a]" | "[\\-z]" => !utf8 && query.ignore_case,
+        "[--a]" | "[[.-.]-a]" | "[\\-z]" => !utf8 && query.pattern.ignore_case,
         // glibc's C.UTF-8 has no ranges beyond ASCII.
         "[\u{e0}-\u{ff}]" => utf8,
         // A setting at the beginning of a Perl pattern is in GNU grep's way with -w, a comment in
         // ours with -x.
-        pattern if query.syntax == Syntax::Perl && pattern.starts_with("(*") => {
-            query.words && !query.whole_lines
+        pattern if query.pattern.syntax == GrepSyntax::Perl && pattern.starts_with("(*") => {
+            query.pattern.words && !query.pattern.whole_lines
         }
-        pattern if pattern.starts_with("(?x)") => query.whole_lines,
+        pattern if pattern.starts_with("(?x)") => query.pattern.whole_lines,
         _ => false,
     }
 }
 
-fn query(syntax: Syntax, print: Print) -> Query {
-    Query { syntax, print, line_numbers: true, ..Query::default() }
+fn query(syntax: GrepSyntax, print: GrepPrint) -> Query {
+    Query::default().with(|query| {
+        query.pattern.syntax = syntax;
+        query.printing.what = print;
+        query.printing.line_numbers = true;
+    })
 }
 
 /// What each pattern is tried with.
-fn variants(syntax: Syntax) -> Vec<Query> {
-    let lines = query(syntax, Print::Lines);
-    let matches = query(syntax, Print::Matches);
+fn variants(syntax: GrepSyntax) -> Vec<Query> {
+    let lines = query(syntax, GrepPrint::Lines);
+    let matches = query(syntax, GrepPrint::Matches);
     vec![
-        Query { invert: true, ..lines.clone() },
-        Query { ignore_case: true, ..matches.clone() },
-        Query { words: true, ..matches.clone() },
-        Query { words: true, ..lines.clone() },
-        Query { whole_lines: true, ..matches.clone() },
-        Query { whole_lines: true, ignore_case: true, ..lines.clone() },
-        Query { colors: Some(Colors::default()), ..lines.clone() },
+        lines.clone().with(|query| query.pattern.invert = true),
+        matches.clone().with(|query| query.pattern.ignore_case = true),
+        matches.clone().with(|query| query.pattern.words = true),
+        lines.clone().with(|query| query.pattern.words = true),
+        matches.clone().with(|query| query.pattern.whole_lines = true),
+        lines.clone().with(|query| {
+            query.pattern.whole_lines = true;
+            query.pattern.ignore_case = true;
+        }),
+        lines.clone().with(|query| query.printing.colors = Some(GrepColors::default())),
         lines,
         matches,
     ]
@@ -142,56 +148,62 @@ fn variants(syntax: Syntax) -> Vec<Query> {
 
 #[test]
 fn basic_patterns_match_what_they_match_in_gnu_grep() {
-    compare_all(&bench(), BASIC.lines(), &variants(Syntax::Basic));
+    compare_all(&bench(), BASIC.lines(), &variants(GrepSyntax::Basic));
 }
 
 #[test]
 fn extended_patterns_match_what_they_match_in_gnu_grep() {
-    compare_all(&bench(), EXTENDED.lines(), &variants(Syntax::Extended));
+    compare_all(&bench(), EXTENDED.lines(), &variants(GrepSyntax::Extended));
 }
 
 #[test]
 fn repetitions_of_nothing_select_the_lines_that_they_select_in_gnu_grep() {
-    compare_all(&bench(), REPEATED_NOTHING.lines(), &[query(Syntax::Extended, Print::Lines)]);
+    compare_all(
+        &bench(),
+        REPEATED_NOTHING.lines(),
+        &[query(GrepSyntax::Extended, GrepPrint::Lines)],
+    );
 }
 
 #[test]
 fn fixed_strings_match_what_they_match_in_gnu_grep() {
-    compare_all(&bench(), BASIC.lines(), &variants(Syntax::Fixed));
+    compare_all(&bench(), BASIC.lines(), &variants(GrepSyntax::Fixed));
 }
 
 #[test]
 fn back_references_match_what_they_match_in_gnu_grep() {
-    compare_all(&bench(), REFERENCES.lines(), &variants(Syntax::Basic));
+    compare_all(&bench(), REFERENCES.lines(), &variants(GrepSyntax::Basic));
 }
 
 #[test]
 fn perl_patterns_match_what_they_match_in_gnu_grep() {
-    compare_all(&bench(), PERL.lines(), &variants(Syntax::Perl));
+    compare_all(&bench(), PERL.lines(), &variants(GrepSyntax::Perl));
 }
 
 #[test]
 fn bytes_match_what_they_match_in_gnu_grep() {
     let odd = b"ab\n\xff\na\xff\xff\nb\xffb\n\xc3\n\xa9\n\xc3\xa9\ncaf\xc3\xa9\ncaf\xc3\ncaf\xe9\n\xe9\xc9\n\xf0\x9f\x98\n\xed\xa0\x80\nlast\xff";
     let bench = Bench::new(&[("odd", odd), ("lines", LINES)]);
-    for syntax in [Syntax::Basic, Syntax::Fixed] {
+    for syntax in [GrepSyntax::Basic, GrepSyntax::Fixed] {
         // Words beside bytes that are no characters are among the known differences.
         let variants: Vec<Query> =
-            variants(syntax).into_iter().filter(|query| !query.words).collect();
+            variants(syntax).into_iter().filter(|query| !query.pattern.words).collect();
         compare_all(&bench, BYTES, &variants);
-        let text: Vec<Query> =
-            variants.into_iter().map(|query| Query { binary: Binary::Text, ..query }).collect();
+        let text: Vec<Query> = variants
+            .into_iter()
+            .map(|query| query.with(|query| query.printing.binary = GrepBinary::Text))
+            .collect();
         compare_all(&bench, BYTES, &text);
     }
 }
 
 #[test]
 fn patterns_are_refused_in_the_words_of_gnu_grep() {
-    for syntax in [Syntax::Basic, Syntax::Extended] {
-        compare_all(&bench(), BAD.lines(), &[query(syntax, Print::Lines)]);
+    for syntax in [GrepSyntax::Basic, GrepSyntax::Extended] {
+        compare_all(&bench(), BAD.lines(), &[query(syntax, GrepPrint::Lines)]);
     }
-    compare_all(&bench(), BAD_PERL.lines(), &[query(Syntax::Perl, Print::Lines)]);
-    let several =
-        Query { patterns: vec![b"a".to_vec(), b"b".to_vec()], ..query(Syntax::Perl, Print::Lines) };
+    compare_all(&bench(), BAD_PERL.lines(), &[query(GrepSyntax::Perl, GrepPrint::Lines)]);
+    let several = query(GrepSyntax::Perl, GrepPrint::Lines)
+        .with(|query| query.pattern.patterns = vec![b"a".to_vec(), b"b".to_vec()]);
     assert_eq!(bench().difference(&several), None);
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use memberd_search::{Binary, Characters, Colors, Print, Query, Syntax};
+use memberd_search::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, GrepSyntax, Query};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use support::{Bench, query_for};
@@ -144,111 +144,115 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 
 fn query() -> impl Strategy<Value = Query> {
     let print = prop::sample::select(vec![
-        Print::Lines,
-        Print::Lines,
-        Print::Lines,
-        Print::Matches,
-        Print::Matches,
-        Print::Count,
-        Print::FilesWithMatch,
-        Print::FilesWithoutMatch,
-        Print::Nothing,
+        GrepPrint::Lines,
+        GrepPrint::Lines,
+        GrepPrint::Lines,
+        GrepPrint::Matches,
+        GrepPrint::Matches,
+        GrepPrint::Count,
+        GrepPrint::FilesWithMatch,
+        GrepPrint::FilesWithoutMatch,
+        GrepPrint::Nothing,
     ]);
     let patterns = prop_oneof![
         (
-            Just(Syntax::Basic),
+            Just(GrepSyntax::Basic),
             prop::collection::vec(extended().prop_map(|pattern| basic_spelling(&pattern)), 1..3)
         ),
-        (Just(Syntax::Extended), prop::collection::vec(extended(), 1..3)),
-        (Just(Syntax::Fixed), prop::collection::vec("[abcf_ -]{1,3}", 1..3)),
-        (Just(Syntax::Extended), prop::collection::vec(references(), 1..2)),
+        (Just(GrepSyntax::Extended), prop::collection::vec(extended(), 1..3)),
+        (Just(GrepSyntax::Fixed), prop::collection::vec("[abcf_ -]{1,3}", 1..3)),
+        (Just(GrepSyntax::Extended), prop::collection::vec(references(), 1..2)),
         (
-            Just(Syntax::Basic),
+            Just(GrepSyntax::Basic),
             prop::collection::vec(references().prop_map(|pattern| basic_spelling(&pattern)), 1..3)
         ),
-        (Just(Syntax::Perl), prop::collection::vec(perl(), 1..2)),
+        (Just(GrepSyntax::Perl), prop::collection::vec(perl(), 1..2)),
     ];
     let flags = prop::array::uniform7(any::<bool>());
     let rare = prop::array::uniform5(prop::bool::weighted(0.2));
     let context = || prop::option::weighted(0.3, 0..3_u32);
     let limits = (prop::option::weighted(0.3, 0..4_u64), context(), context());
-    let binary = prop::sample::select(vec![Binary::Report, Binary::Text, Binary::Skip]);
+    let binary = prop::sample::select(vec![GrepBinary::Report, GrepBinary::Text, GrepBinary::Skip]);
     (patterns, print, flags, rare, limits, binary).prop_map(
         |((syntax, patterns), print, flags, rare, limits, binary)| {
             let [ignore_case, invert, words, line_numbers, color, byte_offsets, bytes] = flags;
             let [whole_lines, null_data, initial_tab, null_after_names, no_separator] = rare;
-            let separator = if no_separator { None } else { Query::default().group_separator };
-            Query {
-                patterns: patterns.into_iter().map(String::into_bytes).collect(),
-                syntax,
-                characters: if bytes { Characters::Bytes } else { Characters::Utf8 },
-                ignore_case,
-                invert,
-                words,
-                whole_lines,
-                null_data,
-                print,
-                line_numbers,
-                byte_offsets,
-                initial_tab,
-                null_after_names,
-                max_count: limits.0,
-                before_context: limits.1,
-                after_context: limits.2,
-                group_separator: separator,
-                binary,
-                colors: color.then(Colors::default),
-                ..Query::default()
-            }
+            let separator =
+                if no_separator { None } else { Query::default().printing.group_separator };
+            Query::default().with(|query| {
+                query.pattern.patterns = patterns.into_iter().map(String::into_bytes).collect();
+                query.pattern.syntax = syntax;
+                query.pattern.characters =
+                    if bytes { GrepCharacters::Bytes } else { GrepCharacters::Utf8 };
+                query.pattern.ignore_case = ignore_case;
+                query.pattern.invert = invert;
+                query.pattern.words = words;
+                query.pattern.whole_lines = whole_lines;
+                query.pattern.null_data = null_data;
+                query.printing.what = print;
+                query.printing.line_numbers = line_numbers;
+                query.printing.byte_offsets = byte_offsets;
+                query.printing.initial_tab = initial_tab;
+                query.printing.null_after_names = null_after_names;
+                query.printing.max_count = limits.0;
+                query.printing.before_context = limits.1;
+                query.printing.after_context = limits.2;
+                query.printing.group_separator = separator;
+                query.printing.binary = binary;
+                query.printing.colors = color.then(GrepColors::default);
+            })
         },
     )
 }
 
 /// The differences that README.md lists, where random searches run into them.
 fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
-    let shows_extents = query.colors.is_some() || query.print == Print::Matches;
-    let pattern = query.patterns.concat();
+    let shows_extents =
+        query.printing.colors.is_some() || query.printing.what == GrepPrint::Matches;
+    let pattern = query.pattern.patterns.concat();
     let has = |piece: &str| pattern.windows(piece.len()).any(|part| part == piece.as_bytes());
-    let has_lengths =
-        ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator)) || query.patterns.len() > 1;
-    let has_edges = query.words || ["\\<", "\\>", "\\b", "\\B"].iter().any(|edge| has(edge));
-    let context = query.before_context.is_some() || query.after_context.is_some();
-    let prints_lines = matches!(query.print, Print::Lines | Print::Matches);
-    let odd = query.characters == Characters::Utf8
+    let has_lengths = ["*", "+", "?", "{", "|"].iter().any(|operator| has(operator))
+        || query.pattern.patterns.len() > 1;
+    let has_edges =
+        query.pattern.words || ["\\<", "\\>", "\\b", "\\B"].iter().any(|edge| has(edge));
+    let context = query.printing.before_context.is_some() || query.printing.after_context.is_some();
+    let prints_lines = matches!(query.printing.what, GrepPrint::Lines | GrepPrint::Matches);
+    let odd = query.pattern.characters == GrepCharacters::Utf8
         && texts.iter().any(|text| std::str::from_utf8(text).is_err());
-    let perl = query.syntax == Syntax::Perl;
-    let references = !perl && query.syntax != Syntax::Fixed && has("\\1");
+    let perl = query.pattern.syntax == GrepSyntax::Perl;
+    let references = !perl && query.pattern.syntax != GrepSyntax::Fixed && has("\\1");
     // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is
     // seen.
-    let early = !query.null_data
-        && query.binary != Binary::Text
+    let early = !query.pattern.null_data
+        && query.printing.binary != GrepBinary::Text
         && texts
             .iter()
             .any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
-    (query.whole_lines && shows_extents && !perl)
+    (query.pattern.whole_lines && shows_extents && !perl)
         // With -w it has its own way with patterns that match the empty string or at several
         // lengths, and with back-references.
-        || (query.words && !perl && (references || matches_empty(query) || (shows_extents && has_lengths)))
+        || (query.pattern.words
+            && !perl
+            && (references || matches_empty(query) || (shows_extents && has_lengths)))
         // Extents of back-references are the longest there, and the first here.
         || (references && shows_extents)
         // Words beside what is no character, and context beside lines that are held back.
         || (odd && has_edges)
-        || (odd && context && prints_lines && query.binary != Binary::Text)
+        || (odd && context && prints_lines && query.printing.binary != GrepBinary::Text)
         || early
         // The edges of a line among newlines, and for PCRE2 after what is no character.
-        || (query.null_data && (has("^") || has("$")))
+        || (query.pattern.null_data && (has("^") || has("$")))
         || (perl && odd && has("$"))
 }
 
 /// Whether any pattern can match the empty string.
 fn matches_empty(query: &Query) -> bool {
-    let empty = Query {
-        patterns: query.patterns.clone(),
-        syntax: query.syntax,
-        print: Print::Count,
-        ..query_for("")
-    };
+    let empty = query_for("").with(|changed| {
+        changed.pattern.patterns = query.pattern.patterns.clone();
+        changed.pattern.syntax = query.pattern.syntax;
+        changed.printing.what = GrepPrint::Count;
+    });
     Bench::new(&[("empty", b"\n")]).ours(&empty).status == 0
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, Narrow, Offer, Plan, Print, Query};
+use memberd_search::{Found, GrepPrint, Narrow, Offer, Plan, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -65,7 +65,10 @@ fn search(query: &Query, found: &Found) -> (String, Vec<String>) {
 }
 
 fn every_line() -> Query {
-    Query { patterns: vec!["".into()], no_names: true, ..Query::default() }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec!["".into()];
+        query.printing.no_names = true;
+    })
 }
 
 #[test]
@@ -165,12 +168,11 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
             ("e.gz", &text),
         ],
     );
-    let query = Query {
-        patterns: vec!["9999 ".into()],
-        line_numbers: true,
-        no_names: true,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["9999 ".into()];
+        query.printing.line_numbers = true;
+        query.printing.no_names = true;
+    });
     let found = found(&directory, "*", &Narrow::default());
     let (output, messages) = search(&query, &found);
     assert_eq!(messages, [""; 0]);
@@ -204,7 +206,7 @@ fn what_cannot_be_decompressed_is_an_error_and_the_rest_goes_on() {
             ("xz9", &xz(b"first\n", 9)),
         ],
     );
-    let query = Query { print: Print::Count, ..every_line() };
+    let query = every_line().with(|query| query.printing.what = GrepPrint::Count);
     let (output, messages) = search(&query, &found(&directory, "*", &Narrow::default()));
     assert_eq!(output, "1\n0\n1\n0\n");
     let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());

@@ -53,7 +53,10 @@ fn nice_values(name: &str) -> Vec<i64> {
 
 fn run(plan: &Plan, look: impl FnOnce()) {
     let (_directory, files) = large();
-    let search = Query { patterns: vec!["line".into()], ..Query::default() }.compile().unwrap();
+    let search = Query::default()
+        .with(|query| query.pattern.patterns = vec!["line".into()])
+        .compile()
+        .unwrap();
     let totals = search.run(plan, "m1", &files, &mut AtFirst(Some(look)), &AtomicBool::new(false));
     assert_eq!(totals.lines, 500_000);
 }

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 
 use memberd_search::{
-    Binary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window,
+    GrepBinary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -40,7 +40,10 @@ impl Output for Kept {
 }
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.into()], no_names: true, ..Query::default() }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.into()];
+        query.printing.no_names = true;
+    })
 }
 
 fn window(since: Option<i64>, until: Option<i64>) -> Plan {
@@ -102,7 +105,7 @@ fn a_line_without_a_time_belongs_to_the_line_before() {
     ]
     .concat();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
-    let numbered = Query { line_numbers: true, ..query("at") };
+    let numbered = query("at").with(|query| query.printing.line_numbers = true);
     let (kept, _) = run(&numbered, &window(Some(THEN + 500), Some(THEN + 1500)), &files);
     assert_eq!(kept.output, "5:  at b\n");
     assert_eq!(
@@ -116,7 +119,10 @@ fn a_line_without_a_time_belongs_to_the_line_before() {
 fn context_does_not_reach_beyond_the_window() {
     let text: String = (0..10).map(|n| line(n * 1000, &format!("n{n}"))).collect();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
-    let query = Query { before_context: Some(3), after_context: Some(3), ..query("n4") };
+    let query = query("n4").with(|query| {
+        query.printing.before_context = Some(3);
+        query.printing.after_context = Some(3);
+    });
     let (kept, _) = run(&query, &window(Some(THEN + 3000), Some(THEN + 6000)), &files);
     assert_eq!(kept.output, line(3000, "n3") + &line(4000, "n4") + &line(5000, "n5"));
 }
@@ -128,7 +134,7 @@ fn that_no_line_has_a_time_is_said() {
     let (kept, totals) = run(&query("time"), &window(Some(THEN), None), &files);
     assert_eq!(kept.messages, ["a: no line carries a time that is understood: none is searched"]);
     assert_eq!((kept.output, totals.errors), (line(0, "time"), 0));
-    let quiet = Query { no_messages: true, ..query("time") };
+    let quiet = query("time").with(|query| query.printing.no_messages = true);
     assert_eq!(run(&quiet, &window(Some(THEN), None), &files).0.messages, [""; 0]);
 }
 
@@ -138,7 +144,7 @@ fn a_large_ordered_file_is_not_read_but_where_it_matters() {
         .map(|n| line(n * 1000, "a line of some length, so that the file is large"))
         .collect();
     let (_directory, files) = files(&[("a", text.as_bytes())]);
-    let numbered = Query { line_numbers: true, ..query("line") };
+    let numbered = query("line").with(|query| query.printing.line_numbers = true);
     let (kept, totals) =
         run(&numbered, &window(Some(THEN + 100_000_000), Some(THEN + 100_010_000)), &files);
     assert_eq!(totals.lines, 10);
@@ -185,7 +191,7 @@ proptest! {
         let (since, until) = (THEN + since * 1000, THEN + (since + length) * 1000);
         let text: String = log.iter().map(|(line, _)| line.as_str()).collect();
         let (_directory, files) = files(&[("a", text.as_bytes())]);
-        let numbered = Query { line_numbers: true, ..query("x*") };
+        let numbered = query("x*").with(|query| query.printing.line_numbers = true);
         for window in [(Some(since), Some(until)), (Some(since), None), (None, Some(until))] {
             let plan = self::window(window.0, window.1);
             let expected: String = log
@@ -246,7 +252,7 @@ fn a_chain_of_rotated_files_is_one_stream_and_time_does_not_go_back() {
         .files(&narrow)
         .files;
     let plan = Plan { by_time: true, ..Plan::default() };
-    let (kept, _) = run(&Query { line_numbers: true, ..query("") }, &plan, &files);
+    let (kept, _) = run(&query("").with(|query| query.printing.line_numbers = true), &plan, &files);
     let expected = [
         (0, "1:".to_owned() + &line(0, "a1")),
         (1000, "1:".to_owned() + &line(1000, "b1")),
@@ -262,7 +268,8 @@ fn in_the_order_of_time_max_count_and_the_window_hold_for_each_file() {
     let text: String = (0..100_000).map(|n| line(n * 10, &format!("n{n}"))).collect();
     let (_directory, files) = files(&[("a", text.as_bytes()), ("b", text.as_bytes())]);
     let plan = Plan { by_time: true, ..window(Some(THEN + 500_000), None) };
-    let (kept, totals) = run(&Query { max_count: Some(2), ..query("n") }, &plan, &files);
+    let (kept, totals) =
+        run(&query("n").with(|query| query.printing.max_count = Some(2)), &plan, &files);
     assert_eq!(totals.lines, 4);
     let lines = [line(500_000, "n50000").repeat(2), line(500_010, "n50001").repeat(2)];
     assert_eq!(kept.timed.into_iter().map(|(_, lines)| lines).collect::<String>(), lines.concat());
@@ -289,7 +296,10 @@ fn in_the_order_of_time_each_line_comes_with_its_context() {
     let (a, b) = (log("a", &[1, 2, 3, 4, 5, 12, 13, 14]), log("b", &[1, 6, 7, 8]));
     let (_directory, files) = files(&[("a", a.as_bytes()), ("b", b.as_bytes())]);
     let plan = Plan { by_time: true, ..Plan::default() };
-    let query = Query { before_context: Some(1), after_context: Some(1), ..query("[ab][257]$") };
+    let query = query("[ab][257]$").with(|query| {
+        query.printing.before_context = Some(1);
+        query.printing.after_context = Some(1);
+    });
     let (kept, totals) = run(&query, &plan, &files);
     let words: Vec<&str> =
         separated(&kept).leak().lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
@@ -304,12 +314,11 @@ fn in_the_order_of_time_each_line_comes_with_its_context() {
         kept.timed
     );
 
-    let between = Query {
-        patterns: vec!["[ab][1-8]$".into()],
-        before_context: None,
-        after_context: Some(0),
-        ..query
-    };
+    let between = query.with(|query| {
+        query.pattern.patterns = vec!["[ab][1-8]$".into()];
+        query.printing.before_context = None;
+        query.printing.after_context = Some(0);
+    });
     let words: Vec<&str> = separated(&run(&between, &plan, &files).0)
         .leak()
         .lines()
@@ -331,13 +340,12 @@ fn context_in_the_order_of_time_is_that_of_the_file_across_all_its_parts() {
         (Some(2000), None, None),
         (Some(1), Some(900), Some(3)),
     ] {
-        let query = Query {
-            before_context: before,
-            after_context: after,
-            max_count,
-            line_numbers: true,
-            ..query(" here")
-        };
+        let query = query(" here").with(|query| {
+            query.printing.before_context = before;
+            query.printing.after_context = after;
+            query.printing.max_count = max_count;
+            query.printing.line_numbers = true;
+        });
         let (plain, _) = run(&query, &Plan::default(), &files);
         let (merged, _) = run(&query, &Plan { by_time: true, ..Plan::default() }, &files);
         assert_eq!(separated(&merged), plain.output, "{before:?} {after:?} {max_count:?}");
@@ -365,7 +373,8 @@ fn merged_files_that_are_no_text_are_skipped_when_that_is_asked_for() {
         ("text", (texts[0].clone() + &texts[2]).as_bytes()),
     ]);
     let plan = Plan { by_time: true, ..Plan::default() };
-    let (kept, totals) = run(&Query { binary: Binary::Skip, ..query("n") }, &plan, &files);
+    let (kept, totals) =
+        run(&query("n").with(|query| query.printing.binary = GrepBinary::Skip), &plan, &files);
     let found: String = kept.timed.iter().map(|(_, lines)| lines.as_str()).collect();
     assert_eq!((found, totals.lines), (texts[0].clone() + &texts[2], 2));
     assert!(kept.messages.is_empty(), "{:?}", kept.messages);

@@ -3,9 +3,8 @@
 //! Most are small. The few that are large take turns, so that no number of greps takes the memory
 //! which the service is granted.
 
-use super::query::query;
 use memberd_control::grep::GrepRequest;
-use memberd_search::{MAX_COMPILED_BYTES, PatternError, Search};
+use memberd_search::{MAX_COMPILED_BYTES, PatternError, Query, Search};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -43,13 +42,13 @@ impl Compiling {
     /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may
     /// block.
     pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
-        match query(request, SMALL)?.compile() {
+        match query(request, SMALL).compile() {
             Ok(search) => Ok(Compiled { search, _turn: None }),
             Err(PatternError::TooBig) => {
                 let turn = self.turn().ok_or(
                     "the pattern is large, and so are those of other searches: try again later",
                 )?;
-                let search = query(request, MAX_COMPILED_BYTES)?
+                let search = query(request, MAX_COMPILED_BYTES)
                     .compile()
                     .map_err(|error| error.to_string())?;
                 Ok(Compiled { search, _turn: Some(turn) })
@@ -62,6 +61,12 @@ impl Compiling {
         let turn = Arc::clone(&self.large).acquire_owned();
         Handle::current().block_on(async { timeout(TURN_LIMIT, turn).await }).ok()?.ok()
     }
+}
+
+/// The query that a request makes, with this bound on each automaton.
+fn query(request: &GrepRequest, compiled_bytes: usize) -> Query {
+    let GrepRequest { pattern, printing, .. } = request;
+    Query { compiled_bytes, pattern: pattern.clone(), printing: printing.clone() }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Fake {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Result<Totals, String> {
-        let query = Query { patterns: vec!["error".into()], ..Query::default() };
+        let query = Query::default().with(|query| query.pattern.patterns = vec!["error".into()]);
         let journal = files.journal.clone().unwrap_or_default();
         let asked = Asked { journal: &journal, files, by_time: false };
         search(&self.program(), "vm1", &query.compile().unwrap(), asked, output, cancel)
@@ -239,20 +239,18 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
 
 #[test]
 fn numbers_go_on_in_a_journal_that_is_followed() {
-    let query = Query {
-        patterns: vec!["error".into()],
-        line_numbers: true,
-        byte_offsets: true,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.line_numbers = true;
+        query.printing.byte_offsets = true;
+    });
     let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "two\n");
     assert_eq!(heard, "vm1:journal:2:4:error two\nvm1:journal:4:20:last error\n");
-    let query = Query {
-        patterns: vec!["error".into()],
-        line_numbers: true,
-        json: true,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.line_numbers = true;
+        query.printing.json = true;
+    });
     let (heard, _) = followed(&query, "one\\nerror two\\n", "three\\nlast error\\n", "}\n");
     let places: Vec<_> = heard
         .lines()
@@ -264,13 +262,12 @@ fn numbers_go_on_in_a_journal_that_is_followed() {
 
 #[test]
 fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
-    let query = Query {
-        patterns: vec!["error".into()],
-        line_numbers: true,
-        before_context: Some(1),
-        after_context: Some(1),
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.line_numbers = true;
+        query.printing.before_context = Some(1);
+        query.printing.after_context = Some(1);
+    });
     let (heard, _) =
         followed(&query, "one error\\n", "two\\nthree\\nfour\\nlast error\\n", "one error\n");
     let expected = "vm1:journal:1:one \
@@ -280,7 +277,10 @@ fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
 
 #[test]
 fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
-    let query = Query { patterns: vec!["error".into()], max_count: Some(2), ..Query::default() };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.max_count = Some(2);
+    });
     let (heard, totals) =
         followed(&query, "one error\\n", "two error\\nthree error\\n", "one error\n");
     assert_eq!(heard, "vm1:journal:one error\nvm1:journal:two error\n");
@@ -290,11 +290,10 @@ fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
 #[test]
 fn a_search_that_has_enough_ends_journalctl() {
     let fake = Fake::new("while :; do echo error; done");
-    let query = Query {
-        patterns: vec!["error".into()],
-        print: memberd_search::Print::Nothing,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.what = memberd_search::GrepPrint::Nothing;
+    });
     let asked =
         Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: false };
     let search = search(
@@ -317,7 +316,10 @@ fn a_journal_that_is_merged_has_the_time_of_each_line() {
          echo '1970-01-01T00:00:02.000000+00:00 vm1 b[2]: error, a little late'
          echo '1970-01-01T00:00:03.000000+00:00 vm1 b[2]: the last error'",
     );
-    let query = Query { patterns: vec!["error".into()], line_numbers: true, ..Query::default() };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec!["error".into()];
+        query.printing.line_numbers = true;
+    });
     let asked =
         Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
     let mut kept = Kept::default();
@@ -350,7 +352,10 @@ fn a_journal_of_many_parts_is_merged_to_its_end_and_no_further_than_wanted() {
         a[1]: error $i\"; i=$((i + 1)); done",
     );
     for (most, expected) in [(None, 5_000), (Some(2_000), 2_000)] {
-        let query = Query { patterns: vec!["error".into()], max_count: most, ..Query::default() };
+        let query = Query::default().with(|query| {
+            query.pattern.patterns = vec!["error".into()];
+            query.printing.max_count = most;
+        });
         let asked =
             Asked { journal: &GrepJournal::default(), files: &GrepFiles::default(), by_time: true };
         let mut kept = Kept::default();

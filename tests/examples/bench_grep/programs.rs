@@ -1,7 +1,9 @@
 //! What is measured: the programs, and the engine in this process.
 
 use crate::Case;
-use memberd_search::{Narrow, Offer, OfferedFile, Output, Plan, Print, Query, Stopped, Syntax};
+use memberd_search::{
+    GrepPrint, GrepSyntax, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped,
+};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use std::fs;
@@ -92,14 +94,14 @@ pub(crate) fn processor_of_programs() -> Duration {
 /// The time that the engine takes in this process, its output dropped.
 pub(crate) fn engine(case: &Case, logs: &[PathBuf], threads: usize) -> Duration {
     let started = Instant::now();
-    let query = Query {
-        patterns: vec![case.pattern.into()],
-        syntax: if case.options.contains(&"-E") { Syntax::Extended } else { Syntax::Fixed },
-        ignore_case: case.options.contains(&"-i"),
-        print: if case.counts() { Print::Count } else { Print::Lines },
-        no_names: true,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![case.pattern.into()];
+        query.pattern.syntax =
+            if case.options.contains(&"-E") { GrepSyntax::Extended } else { GrepSyntax::Fixed };
+        query.pattern.ignore_case = case.options.contains(&"-i");
+        query.printing.what = if case.counts() { GrepPrint::Count } else { GrepPrint::Lines };
+        query.printing.no_names = true;
+    });
     let search = query.compile().expect("a pattern");
     let plan = Plan { threads: NonZero::new(threads).expect("a thread"), ..Plan::default() };
     let totals = search.run(&plan, "m", &offered(logs), &mut Nowhere, &AtomicBool::new(false));

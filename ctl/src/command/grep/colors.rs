@@ -1,6 +1,6 @@
 //! `GREP_COLORS`, as GNU grep reads it (grep(1), "ENVIRONMENT").
 
-use memberd_control::grep::GrepColors;
+use memberd_control::grep::{GrepColors, Sgr};
 
 /// The configured colours, whether colour is wanted or not.
 #[derive(Debug, Clone, Default)]
@@ -10,9 +10,8 @@ impl Capabilities {
     /// Reads `GREP_COLORS`, and the older `GREP_COLOR` for matches.
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> Capabilities {
         let mut capabilities = Capabilities::default();
-        if let Some(color) =
-            variable("GREP_COLOR").filter(|color| !color.is_empty() && is_color(color))
-        {
+        let older = variable("GREP_COLOR").and_then(|color| Sgr::new(&color));
+        if let Some(color) = older.filter(|color| !color.is_none()) {
             capabilities.matches(&color);
         }
         capabilities.parse(&variable("GREP_COLORS").unwrap_or_default());
@@ -23,22 +22,25 @@ impl Capabilities {
     /// ends the parsing, so that nothing else can reach the terminal.
     fn parse(&mut self, text: &str) {
         for capability in text.split(':') {
-            match capability.split_once('=') {
-                Some((name, value)) if !name.is_empty() && is_color(value) => self.set(name, value),
-                Some(_) => return,
-                None => self.turn_on(capability),
+            let Some((name, value)) = capability.split_once('=') else {
+                self.turn_on(capability);
+                continue;
+            };
+            match Sgr::new(value).filter(|_| !name.is_empty()) {
+                Some(color) => self.set(name, &color),
+                None => return,
             }
         }
     }
 
-    fn matches(&mut self, value: &str) {
-        value.clone_into(&mut self.0.selected_match);
-        value.clone_into(&mut self.0.context_match);
+    fn matches(&mut self, color: &Sgr) {
+        self.0.selected_match.clone_from(color);
+        self.0.context_match.clone_from(color);
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    fn set(&mut self, name: &str, value: &Sgr) {
         let colors = &mut self.0;
-        let color = match name {
+        let color: &mut Sgr = match name {
             "mt" => return self.matches(value),
             "ms" => &mut colors.selected_match,
             "mc" => &mut colors.context_match,
@@ -50,7 +52,7 @@ impl Capabilities {
             "se" => &mut colors.separator,
             _ => return self.turn_on(name),
         };
-        value.clone_into(color);
+        color.clone_from(value);
     }
 
     fn turn_on(&mut self, name: &str) {
@@ -64,14 +66,13 @@ impl Capabilities {
     }
 }
 
-/// Whether it has only digits and semicolons, and no more than members accept.
-fn is_color(value: &str) -> bool {
-    value.len() <= 64 && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sgr(numbers: &str) -> Sgr {
+        Sgr::new(numbers).unwrap()
+    }
 
     fn read(colors: &str, color: &str) -> GrepColors {
         let variable = |name: &str| match name {
@@ -86,22 +87,22 @@ mod tests {
     fn each_capability_has_its_name() {
         let colors = read("ms=1:mc=2:sl=3:cx=4:fn=5:ln=6:bn=7:se=38;5;8:rv:ne:later=9", "");
         let expected = GrepColors {
-            selected_match: "1".to_owned(),
-            context_match: "2".to_owned(),
-            selected_line: "3".to_owned(),
-            context_line: "4".to_owned(),
-            file_name: "5".to_owned(),
-            line_number: "6".to_owned(),
-            byte_offset: "7".to_owned(),
-            separator: "38;5;8".to_owned(),
+            selected_match: sgr("1"),
+            context_match: sgr("2"),
+            selected_line: sgr("3"),
+            context_line: sgr("4"),
+            file_name: sgr("5"),
+            line_number: sgr("6"),
+            byte_offset: sgr("7"),
+            separator: sgr("38;5;8"),
             reverse: true,
             no_erase: true,
         };
         assert_eq!(colors, expected);
         assert_eq!(read("", ""), GrepColors::default());
-        assert_eq!(read("mt=7", "").context_match, "7");
+        assert_eq!(read("mt=7", "").context_match, sgr("7"));
         let both = read("ms=1", "7");
-        assert_eq!((both.selected_match.as_str(), both.context_match.as_str()), ("1", "7"));
+        assert_eq!((both.selected_match, both.context_match), (sgr("1"), sgr("7")));
     }
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         }
         assert_eq!(
             read("fn=1:ln=x:se=2", ""),
-            GrepColors { file_name: "1".to_owned(), ..GrepColors::default() }
+            GrepColors { file_name: sgr("1"), ..GrepColors::default() }
         );
         assert_eq!(read("", "1m"), GrepColors::default());
     }

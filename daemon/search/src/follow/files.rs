@@ -232,7 +232,7 @@ impl Follow<'_> {
             return Ok(());
         }
         self.totals.errors += 1;
-        if self.job.search.query.no_messages {
+        if self.job.search.query.printing.no_messages {
             return Ok(());
         }
         self.scanner.message(format!("{}: {reason}", path.display()))

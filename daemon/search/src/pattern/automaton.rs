@@ -6,7 +6,7 @@ use regex_syntax::hir::Hir;
 
 use super::error::PatternError;
 use super::patterns::Settings;
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// The largest cache of a lazily built automaton in bytes; what needs more is searched without it,
 /// slower. Every thread of every search may have several: all of them together are to fit into the
@@ -29,7 +29,7 @@ impl Automaton {
     pub(crate) fn new(expression: String, settings: Settings) -> Result<Automaton, PatternError> {
         let matcher = RegexMatcherBuilder::new()
             .multi_line(true)
-            .unicode(settings.characters == Characters::Utf8)
+            .unicode(settings.characters == GrepCharacters::Utf8)
             .dot_matches_new_line(settings.null_data)
             .case_insensitive(settings.ignore_case)
             .line_terminator(if settings.null_data { None } else { Some(b'\n') })
@@ -64,7 +64,7 @@ impl Automaton {
         regex_syntax::ParserBuilder::new()
             .multi_line(true)
             .utf8(false)
-            .unicode(self.settings.characters == Characters::Utf8)
+            .unicode(self.settings.characters == GrepCharacters::Utf8)
             .dot_matches_new_line(self.settings.null_data)
             .case_insensitive(self.settings.ignore_case)
             .nest_limit(NEST_LIMIT)

@@ -14,7 +14,7 @@ use super::error::PatternError;
 use super::limits::Limits;
 use super::patterns::Settings;
 use super::perl;
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// How long the lines of one search may keep the interpreter busy, lines that take less than
 /// [`SLOW_LINE`] not counted.
@@ -125,7 +125,7 @@ impl Backtracker {
 
 fn compile(expression: &str, settings: Settings) -> Result<Backtracker, pcre2::Error> {
     // With UCP comes UTF-8 and the leave to match in text that is not all valid.
-    let utf8 = settings.characters == Characters::Utf8;
+    let utf8 = settings.characters == GrepCharacters::Utf8;
     RegexBuilder::new().caseless(settings.ignore_case).ucp(utf8).build(expression).map(Backtracker)
 }
 

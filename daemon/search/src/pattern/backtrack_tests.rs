@@ -2,15 +2,19 @@
 
 use super::*;
 use crate::pattern::Patterns;
-use crate::query::{Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::GrepSyntax;
 
-fn perl_in(characters: Characters, pattern: &[u8]) -> Result<Backtracker, PatternError> {
-    let query = Query { syntax: Syntax::Perl, characters, ..Query::default() };
+fn perl_in(characters: GrepCharacters, pattern: &[u8]) -> Result<Backtracker, PatternError> {
+    let query = Query::default().with(|query| {
+        query.pattern.syntax = GrepSyntax::Perl;
+        query.pattern.characters = characters;
+    });
     Backtracker::perl(pattern, Patterns::none(&query).settings)
 }
 
 fn perl(pattern: &str) -> Backtracker {
-    perl_in(Characters::Utf8, pattern.as_bytes()).unwrap()
+    perl_in(GrepCharacters::Utf8, pattern.as_bytes()).unwrap()
 }
 
 fn find(pattern: &Backtracker, line: &[u8]) -> Result<Option<Range<usize>>, MatchFailure> {
@@ -108,21 +112,21 @@ fn only_ascii_has_classes_unless_the_pattern_asks_for_more() {
     assert_eq!(find(&perl(r"\w"), line), Ok(None));
     assert_eq!(find(&perl(r"(*UCP)\w"), line), Ok(Some(0..2)));
     assert_eq!(find(&perl("."), line), Ok(Some(0..2)));
-    assert_eq!(find(&perl_in(Characters::Bytes, b".").unwrap(), line), Ok(Some(0..1)));
+    assert_eq!(find(&perl_in(GrepCharacters::Bytes, b".").unwrap(), line), Ok(Some(0..1)));
 }
 
 #[test]
 fn bytes_that_are_no_characters_match_only_where_bytes_are_characters() {
     assert_eq!(find(&perl("b.*"), b"ab\xffcb\n"), Ok(Some(1..2)));
-    assert_eq!(perl_in(Characters::Utf8, b"\xff").unwrap_err(), PatternError::PerlNotUtf8);
+    assert_eq!(perl_in(GrepCharacters::Utf8, b"\xff").unwrap_err(), PatternError::PerlNotUtf8);
     assert_eq!(
-        find(&perl_in(Characters::Bytes, b"a[\xfe\xff]").unwrap(), b"xa\xff"),
+        find(&perl_in(GrepCharacters::Bytes, b"a[\xfe\xff]").unwrap(), b"xa\xff"),
         Ok(Some(1..3))
     );
 }
 
 #[test]
 fn errors_are_in_the_words_of_pcre2() {
-    let error = perl_in(Characters::Utf8, b"a(").unwrap_err();
+    let error = perl_in(GrepCharacters::Utf8, b"a(").unwrap_err();
     assert_eq!(error.to_string(), "missing closing parenthesis");
 }

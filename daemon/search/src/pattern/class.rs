@@ -1,13 +1,13 @@
 //! What POSIX's character classes hold, as glibc has them.
 
 use super::tree::CharacterClass;
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// The class in the syntax of the `regex` crates, to stand inside brackets.
-pub(crate) fn ranges(characters: Characters, class: CharacterClass) -> &'static str {
+pub(crate) fn ranges(characters: GrepCharacters, class: CharacterClass) -> &'static str {
     match characters {
-        Characters::Utf8 => unicode(class),
-        Characters::Bytes => ascii(class),
+        GrepCharacters::Utf8 => unicode(class),
+        GrepCharacters::Bytes => ascii(class),
     }
 }
 
@@ -56,12 +56,14 @@ fn ascii(class: CharacterClass) -> &'static str {
 }
 
 /// The class as an expression of PCRE2, whose sets have no differences, that matches one character.
-pub(crate) fn alternative(characters: Characters, class: CharacterClass) -> String {
+pub(crate) fn alternative(characters: GrepCharacters, class: CharacterClass) -> String {
     match (characters, class) {
-        (Characters::Utf8, CharacterClass::Alpha) => r"(?![0-9])[\p{Alphabetic}\p{Nd}]".to_owned(),
-        (Characters::Utf8, CharacterClass::Graph) => format!(r"(?!{BREAKS}|{BLANKS})\P{{Cn}}"),
-        (Characters::Utf8, CharacterClass::Print) => format!(r"(?!{BREAKS})\P{{Cn}}"),
-        (Characters::Utf8, CharacterClass::Punct) => {
+        (GrepCharacters::Utf8, CharacterClass::Alpha) => {
+            r"(?![0-9])[\p{Alphabetic}\p{Nd}]".to_owned()
+        }
+        (GrepCharacters::Utf8, CharacterClass::Graph) => format!(r"(?!{BREAKS}|{BLANKS})\P{{Cn}}"),
+        (GrepCharacters::Utf8, CharacterClass::Print) => format!(r"(?!{BREAKS})\P{{Cn}}"),
+        (GrepCharacters::Utf8, CharacterClass::Punct) => {
             format!(r"(?!{BREAKS}|{BLANKS}|[\p{{Alphabetic}}\p{{Nd}}])\P{{Cn}}")
         }
         (characters, class) => format!("[{}]", ranges(characters, class)),

@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::query::{Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::GrepSyntax;
 
 fn query(pattern: &str) -> Query {
-    Query {
-        patterns: vec![pattern.as_bytes().to_vec()],
-        syntax: Syntax::Extended,
-        ..Query::default()
-    }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.as_bytes().to_vec()];
+        query.pattern.syntax = GrepSyntax::Extended;
+    })
 }
 
 fn engine(query: &Query) -> Engine {
@@ -26,9 +26,12 @@ fn matches(query: &Query, line: &[u8]) -> bool {
 fn only_patterns_that_need_it_are_matched_by_backtracking() {
     assert!(matches!(engine(&query("(a)b")), Engine::Automaton(_)));
     assert!(matches!(engine(&query("(a)\\1")), Engine::References(_)));
-    assert!(matches!(engine(&Query { syntax: Syntax::Perl, ..query("a") }), Engine::Perl(_)));
     assert!(matches!(
-        engine(&Query { syntax: Syntax::Fixed, ..query("(a)\\1") }),
+        engine(&query("a").with(|query| query.pattern.syntax = GrepSyntax::Perl)),
+        Engine::Perl(_)
+    ));
+    assert!(matches!(
+        engine(&query("(a)\\1").with(|query| query.pattern.syntax = GrepSyntax::Fixed)),
         Engine::Automaton(_)
     ));
 }
@@ -46,7 +49,8 @@ fn a_candidate_is_not_yet_a_match() {
 
 #[test]
 fn patterns_with_and_without_back_references_stand_beside_each_other() {
-    let both = Query { patterns: vec![b"(a|b)\\1".to_vec(), b"xy".to_vec()], ..query("") };
+    let both =
+        query("").with(|query| query.pattern.patterns = vec![b"(a|b)\\1".to_vec(), b"xy".to_vec()]);
     assert!(matches(&both, b"xy") && matches(&both, b"aa") && !matches(&both, b"abx"));
 }
 
@@ -58,6 +62,7 @@ fn what_a_group_matched_at_a_place_may_come_again_at_another() {
 
 #[test]
 fn the_number_of_patterns_with_back_references_is_limited() {
-    let many = Query { patterns: vec![b"(a)\\1".to_vec(); MAX_REFERENCES + 1], ..query("") };
+    let many = query("")
+        .with(|query| query.pattern.patterns = vec![b"(a)\\1".to_vec(); MAX_REFERENCES + 1]);
     assert_eq!(Engine::new(&Patterns::parse(&many).unwrap()).unwrap_err(), PatternError::TooBig);
 }

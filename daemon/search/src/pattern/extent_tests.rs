@@ -4,19 +4,19 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::pattern::Patterns;
-use crate::query::{Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::GrepSyntax;
 
 fn extents(query: &Query) -> Extents {
     Extents::new(&Engine::new(&Patterns::parse(query).unwrap()).unwrap()).unwrap()
 }
 
 fn all(pattern: &str, words: bool, line: &[u8]) -> Vec<(usize, usize)> {
-    let query = Query {
-        patterns: vec![pattern.as_bytes().to_vec()],
-        syntax: Syntax::Extended,
-        words,
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.as_bytes().to_vec()];
+        query.pattern.syntax = GrepSyntax::Extended;
+        query.pattern.words = words;
+    });
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
     let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
     let mut found = Vec::new();
@@ -62,16 +62,16 @@ fn bytes_that_are_no_characters_are_never_part_of_a_match_of_any_character() {
 
 #[test]
 fn a_pattern_of_one_length_needs_no_second_search() {
-    let query = Query { patterns: vec![b"abc".to_vec(), b"d[ef]g".to_vec()], ..Query::default() };
+    let query = Query::default()
+        .with(|query| query.pattern.patterns = vec![b"abc".to_vec(), b"d[ef]g".to_vec()]);
     assert!(extents(&query).automaton.unwrap().longest.is_none());
 }
 
 #[test]
 fn of_patterns_with_back_references_and_without_the_longest_at_the_leftmost_start_wins() {
-    let query = Query {
-        patterns: vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()],
-        ..Query::default()
-    };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()];
+    });
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
     let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
     let mut next = |from| extents.next(&mut cache, &budget, b"-abab xx", from).unwrap();

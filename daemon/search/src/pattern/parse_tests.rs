@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::pattern::symbol::symbols;
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 fn read(language: Language, pattern: &str) -> Result<Node, PatternError> {
-    parse(language, &symbols(Characters::Utf8, pattern.as_bytes()))
+    parse(language, &symbols(GrepCharacters::Utf8, pattern.as_bytes()))
 }
 
 fn basic(pattern: &str) -> Node {
@@ -110,7 +110,7 @@ fn a_group_of_any_branch_may_be_named_after_the_branches() {
 #[test]
 fn a_byte_that_is_part_of_no_character_stands_for_itself_and_is_in_no_set() {
     let read =
-        |pattern: &[u8]| parse(Language::Basic, &symbols(Characters::Utf8, pattern)).unwrap();
+        |pattern: &[u8]| parse(Language::Basic, &symbols(GrepCharacters::Utf8, pattern)).unwrap();
     assert_eq!(read(b"\xff"), Node::Byte(0xff));
     assert_eq!(read(b"\\\xff"), Node::Byte(0xff));
     let Node::Set(set) = read(b"[\xffa]") else { panic!("no set") };

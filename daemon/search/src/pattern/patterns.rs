@@ -6,7 +6,8 @@ use super::parse;
 use super::symbol::{Symbol, symbols};
 use super::token::Language;
 use super::tree::Node;
-use crate::query::{Characters, Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::{GrepCharacters, GrepPattern, GrepSyntax};
 
 /// What the patterns mean, and what holds for all of them.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ pub(crate) enum Alternatives {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) compiled_bytes: usize,
-    pub(crate) characters: Characters,
+    pub(crate) characters: GrepCharacters,
     pub(crate) ignore_case: bool,
     pub(crate) words: bool,
     pub(crate) whole_lines: bool,
@@ -35,9 +36,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn of(query: &Query) -> Settings {
-        let Query {
-            compiled_bytes, characters, ignore_case, words, whole_lines, null_data, ..
-        } = *query;
+        let compiled_bytes = query.compiled_bytes;
+        let GrepPattern { characters, ignore_case, words, whole_lines, null_data, .. } =
+            query.pattern;
         Settings { compiled_bytes, characters, ignore_case, words, whole_lines, null_data }
     }
 }
@@ -45,29 +46,29 @@ impl Settings {
 impl Patterns {
     /// Parses them all: what is wrong with any of them is an error.
     pub(crate) fn parse(query: &Query) -> Result<Patterns, PatternError> {
-        if query.patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>()
+        if query.pattern.patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>()
             > MAX_PATTERN_BYTES + 1
         {
             return Err(PatternError::TooLong { limit: MAX_PATTERN_BYTES });
         }
         let mut lines =
-            query.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
-        let symbols = |line| symbols(query.characters, line);
-        let language = match query.syntax {
-            Syntax::Basic => Alternatives::Posix(
+            query.pattern.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
+        let symbols = |line| symbols(query.pattern.characters, line);
+        let language = match query.pattern.syntax {
+            GrepSyntax::Basic => Alternatives::Posix(
                 lines
                     .map(|line| parse::parse(Language::Basic, &symbols(line)))
                     .collect::<Result<_, _>>()?,
             ),
-            Syntax::Extended => Alternatives::Posix(
+            GrepSyntax::Extended => Alternatives::Posix(
                 lines
                     .map(|line| parse::parse(Language::Extended, &symbols(line)))
                     .collect::<Result<_, _>>()?,
             ),
-            Syntax::Fixed => {
+            GrepSyntax::Fixed => {
                 Alternatives::Posix(lines.map(|line| literal(&symbols(line))).collect())
             }
-            Syntax::Perl => match (lines.next(), lines.next()) {
+            GrepSyntax::Perl => match (lines.next(), lines.next()) {
                 (None, _) => Alternatives::Posix(Vec::new()),
                 (Some(only), None) => Alternatives::Perl(only.to_vec()),
                 (Some(_), Some(_)) => return Err(PatternError::SeveralPerlPatterns),

@@ -4,7 +4,7 @@
 use super::error::PatternError;
 use super::limits::Limits;
 use super::patterns::Settings;
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// What may stand only at the beginning of a pattern, after `(*`: PCRE2's own list, but for the
 /// limits.
@@ -34,10 +34,10 @@ const STARTING_ITEMS: &[&str] = &[
 pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, PatternError> {
     let text = match (std::str::from_utf8(pattern), settings.characters) {
         (Ok(text), _) => text.to_owned(),
-        (Err(_), Characters::Utf8) => return Err(PatternError::PerlNotUtf8),
+        (Err(_), GrepCharacters::Utf8) => return Err(PatternError::PerlNotUtf8),
         // Without UTF-8, PCRE2 takes the bytes of valid text as they are; the others are spelled
         // out.
-        (Err(_), Characters::Bytes) => spelled_out(pattern),
+        (Err(_), GrepCharacters::Bytes) => spelled_out(pattern),
     };
     let (start, body) = Start::split(&text);
     let Start { items, limits } = start;
@@ -108,10 +108,11 @@ fn spelled_out(pattern: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::pattern::Patterns;
-    use crate::query::{Query, Syntax};
+    use crate::query::Query;
+    use memberd_control::grep::GrepSyntax;
 
     fn written(pattern: &str) -> String {
-        let query = Query { syntax: Syntax::Perl, ..Query::default() };
+        let query = Query::default().with(|query| query.pattern.syntax = GrepSyntax::Perl);
         write(pattern.as_bytes(), Patterns::none(&query).settings).unwrap()
     }
 

@@ -7,7 +7,7 @@ use super::error::PatternError;
 use super::patterns::Settings;
 use super::translate::{self, repetition};
 use super::tree::{Anchor, Node, Set, SetItem};
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// The pattern, `-w` and `-x` included, for an engine that ignores case throughout if the settings
 /// say so.
@@ -112,7 +112,7 @@ impl Writer {
             (true, true) => self.out.push_str("(?s:.)"),
             (true, false) => self.push(format_args!("(?:(?!{any})(?s:.))")),
         }
-        debug_assert!(self.settings.characters == Characters::Utf8 || self.out.is_ascii());
+        debug_assert!(self.settings.characters == GrepCharacters::Utf8 || self.out.is_ascii());
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 use crate::pattern::Patterns;
 use crate::pattern::backtrack::Backtracker;
 use crate::pattern::patterns::Alternatives;
-use crate::query::{Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::GrepSyntax;
 
 fn written(query: &Query) -> String {
     let patterns = Patterns::parse(query).unwrap();
@@ -13,11 +14,10 @@ fn written(query: &Query) -> String {
 }
 
 fn query(pattern: &str) -> Query {
-    Query {
-        patterns: vec![pattern.as_bytes().to_vec()],
-        syntax: Syntax::Extended,
-        ..Query::default()
-    }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.as_bytes().to_vec()];
+        query.pattern.syntax = GrepSyntax::Extended;
+    })
 }
 
 #[test]
@@ -35,8 +35,17 @@ fn groups_are_kept_and_named_by_number() {
 
 #[test]
 fn words_and_whole_lines_are_part_of_the_pattern() {
-    assert_eq!(written(&Query { words: true, ..query("a") }), r"(?<!\w)(?:a)(?!\w)");
-    assert_eq!(written(&Query { words: true, whole_lines: true, ..query("a") }), r"\A(?:a)\z");
+    assert_eq!(
+        written(&query("a").with(|query| query.pattern.words = true)),
+        r"(?<!\w)(?:a)(?!\w)"
+    );
+    assert_eq!(
+        written(&query("a").with(|query| {
+            query.pattern.words = true;
+            query.pattern.whole_lines = true;
+        })),
+        r"\A(?:a)\z"
+    );
 }
 
 #[test]
@@ -45,9 +54,9 @@ fn every_class_is_one_that_pcre2_knows() {
         "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
         "upper", "xdigit",
     ] {
-        for characters in [Characters::Utf8, Characters::Bytes] {
+        for characters in [GrepCharacters::Utf8, GrepCharacters::Bytes] {
             for pattern in [format!("[[:{name}:]]"), format!("[^[:{name}:]a]")] {
-                let query = Query { characters, ..query(&pattern) };
+                let query = query(&pattern).with(|query| query.pattern.characters = characters);
                 let settings = Patterns::parse(&query).unwrap().settings;
                 Backtracker::posix(&written(&query), settings).unwrap();
             }

@@ -1,6 +1,6 @@
 //! A pattern's bytes as the characters of its locale.
 
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// One character of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +13,12 @@ pub(crate) enum Symbol {
 }
 
 /// Takes a pattern apart.
-pub(crate) fn symbols(characters: Characters, pattern: &[u8]) -> Vec<Symbol> {
+pub(crate) fn symbols(characters: GrepCharacters, pattern: &[u8]) -> Vec<Symbol> {
     match characters {
-        Characters::Bytes => {
+        GrepCharacters::Bytes => {
             pattern.iter().map(|byte| Symbol::Character(char::from(*byte))).collect()
         }
-        Characters::Utf8 => pattern
+        GrepCharacters::Utf8 => pattern
             .utf8_chunks()
             .flat_map(|chunk| {
                 let valid = chunk.valid().chars().map(Symbol::Character);
@@ -36,8 +36,8 @@ mod tests {
     fn a_byte_is_a_character_in_the_c_locale_only() {
         let pattern = b"a\xc3\xa9\xff";
         let bytes = ['a', '\u{c3}', '\u{a9}', '\u{ff}'].map(Symbol::Character);
-        assert_eq!(symbols(Characters::Bytes, pattern), bytes);
+        assert_eq!(symbols(GrepCharacters::Bytes, pattern), bytes);
         let utf8 = [Symbol::Character('a'), Symbol::Character('\u{e9}'), Symbol::Byte(0xff)];
-        assert_eq!(symbols(Characters::Utf8, pattern), utf8);
+        assert_eq!(symbols(GrepCharacters::Utf8, pattern), utf8);
     }
 }

@@ -6,7 +6,7 @@ use super::class;
 use super::error::PatternError;
 use super::patterns::Settings;
 use super::tree::{Anchor, CharacterClass, Node, Set, SetItem};
-use crate::query::Characters;
+use memberd_control::grep::GrepCharacters;
 
 /// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together: each is
 /// hundreds of ranges.
@@ -74,7 +74,7 @@ pub(crate) fn folded_range(
     first: char,
     last: char,
 ) -> Result<(char, char), PatternError> {
-    if !settings.ignore_case || settings.characters == Characters::Bytes || first == last {
+    if !settings.ignore_case || settings.characters == GrepCharacters::Bytes || first == last {
         return Ok((first, last));
     }
     let (first, last) = (first.to_ascii_uppercase(), last.to_ascii_uppercase());
@@ -169,7 +169,7 @@ impl<'n> Translator<'n> {
 
     /// A character that stands for itself.
     fn literal(&mut self, c: char) {
-        if self.settings.characters == Characters::Bytes && !c.is_ascii() {
+        if self.settings.characters == GrepCharacters::Bytes && !c.is_ascii() {
             self.push(format_args!(r"\x{:02X}", u32::from(c)));
             return;
         }

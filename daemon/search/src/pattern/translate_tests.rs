@@ -4,11 +4,15 @@ use super::*;
 use crate::pattern::Patterns;
 use crate::pattern::automaton::Automaton;
 use crate::pattern::patterns::Alternatives;
-use crate::query::{Query, Syntax};
+use crate::query::Query;
+use memberd_control::grep::GrepSyntax;
 
-fn query(syntax: Syntax, patterns: &[&str]) -> Query {
+fn query(syntax: GrepSyntax, patterns: &[&str]) -> Query {
     let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
-    Query { patterns, syntax, ..Query::default() }
+    Query::default().with(|query| {
+        query.pattern.patterns = patterns;
+        query.pattern.syntax = syntax;
+    })
 }
 
 fn expression(query: &Query) -> Result<String, PatternError> {
@@ -17,7 +21,7 @@ fn expression(query: &Query) -> Result<String, PatternError> {
     translate(nodes, patterns.settings)
 }
 
-fn translated(syntax: Syntax, patterns: &[&str]) -> String {
+fn translated(syntax: GrepSyntax, patterns: &[&str]) -> String {
     expression(&query(syntax, patterns)).unwrap()
 }
 
@@ -37,7 +41,11 @@ fn basic_patterns_are_translated() {
         ("a\\.b\\*", r"a\.b\*"),
         ("\u{e9}~&#-", "\u{e9}\\~\\&\\#\\-"),
     ] {
-        assert_eq!(translated(Syntax::Basic, &[pattern]), format!("(?:{expected})"), "{pattern}");
+        assert_eq!(
+            translated(GrepSyntax::Basic, &[pattern]),
+            format!("(?:{expected})"),
+            "{pattern}"
+        );
     }
 }
 
@@ -53,7 +61,7 @@ fn extended_patterns_are_translated() {
         ("a)b}", r"a\)b\}"),
     ] {
         assert_eq!(
-            translated(Syntax::Extended, &[pattern]),
+            translated(GrepSyntax::Extended, &[pattern]),
             format!("(?:{expected})"),
             "{pattern}"
         );
@@ -79,31 +87,38 @@ fn brackets_hold_characters_and_nothing_of_theirs_has_another_meaning() {
         ("[^[:digit:][:xdigit:]]", "[^0-90-9A-Fa-f]"),
         ("[a-[.z.]]", "[a-z]"),
     ] {
-        assert_eq!(translated(Syntax::Basic, &[pattern]), format!("(?:{expected})"), "{pattern}");
+        assert_eq!(
+            translated(GrepSyntax::Basic, &[pattern]),
+            format!("(?:{expected})"),
+            "{pattern}"
+        );
     }
 }
 
 #[test]
 fn fixed_strings_mean_themselves() {
-    assert_eq!(translated(Syntax::Fixed, &["a.*[b]\\"]), r"(?:a\.\*\[b\]\\)");
+    assert_eq!(translated(GrepSyntax::Fixed, &["a.*[b]\\"]), r"(?:a\.\*\[b\]\\)");
 }
 
 #[test]
 fn several_patterns_and_lines_of_patterns_are_alternatives() {
-    assert_eq!(translated(Syntax::Basic, &["a\nb", "c"]), "(?:a)|(?:b)|(?:c)");
-    assert_eq!(translated(Syntax::Extended, &["a|b", ""]), "(?:a|b)|(?:(?:))");
+    assert_eq!(translated(GrepSyntax::Basic, &["a\nb", "c"]), "(?:a)|(?:b)|(?:c)");
+    assert_eq!(translated(GrepSyntax::Extended, &["a|b", ""]), "(?:a|b)|(?:(?:))");
 }
 
 #[test]
 fn without_a_pattern_nothing_matches() {
-    assert_eq!(translated(Syntax::Basic, &[]), r"[^\s\S]");
+    assert_eq!(translated(GrepSyntax::Basic, &[]), r"[^\s\S]");
 }
 
 #[test]
 fn in_the_c_locale_a_byte_is_a_character() {
     let bytes = |pattern: &str| {
-        expression(&Query { characters: Characters::Bytes, ..query(Syntax::Extended, &[pattern]) })
-            .unwrap()
+        expression(
+            &query(GrepSyntax::Extended, &[pattern])
+                .with(|query| query.pattern.characters = GrepCharacters::Bytes),
+        )
+        .unwrap()
     };
     assert_eq!(bytes("\u{e9}?"), r"(?:\xC3\xA9?)");
     assert_eq!(bytes("[\u{e9}]"), r"(?:[\xC3\xA9])");
@@ -112,9 +127,13 @@ fn in_the_c_locale_a_byte_is_a_character() {
 
 #[test]
 fn a_line_that_ends_with_a_nul_byte_has_its_edges_only_there() {
-    let query = |pattern| Query { null_data: true, ..query(Syntax::Basic, &[pattern]) };
+    let query =
+        |pattern| query(GrepSyntax::Basic, &[pattern]).with(|query| query.pattern.null_data = true);
     assert_eq!(expression(&query("^a$")).unwrap(), r"(?:\Aa\z)");
-    assert_eq!(expression(&Query { whole_lines: true, ..query("a") }).unwrap(), r"\A(?:(?:a))\z");
+    assert_eq!(
+        expression(&query("a").with(|query| query.pattern.whole_lines = true)).unwrap(),
+        r"\A(?:(?:a))\z"
+    );
 }
 
 #[test]
@@ -126,7 +145,7 @@ fn a_back_reference_is_a_copy_of_its_group_without_anchors() {
         ("(a)\\1*", "a(?:(?:a))*"),
     ] {
         assert_eq!(
-            translated(Syntax::Extended, &[pattern]),
+            translated(GrepSyntax::Extended, &[pattern]),
             format!("(?:{expected})"),
             "{pattern}"
         );
@@ -139,7 +158,7 @@ fn copies_of_copies_end_where_they_would_grow_without_bound() {
     for group in 1..9 {
         pattern += &format!("({})", format!("\\{group}").repeat(50));
     }
-    let text = translated(Syntax::Extended, &[&pattern]);
+    let text = translated(GrepSyntax::Extended, &[&pattern]);
     assert!(text.len() < 2 * MAX_COPIED && text.contains("(?s-u:.)*"), "{}", text.len());
 }
 
@@ -150,12 +169,11 @@ fn every_class_is_one_that_the_engine_knows() {
         "upper", "xdigit",
     ] {
         for ignore_case in [false, true] {
-            for characters in [Characters::Utf8, Characters::Bytes] {
-                let query = Query {
-                    ignore_case,
-                    characters,
-                    ..query(Syntax::Basic, &[&format!("[[:{name}:]]")])
-                };
+            for characters in [GrepCharacters::Utf8, GrepCharacters::Bytes] {
+                let query = query(GrepSyntax::Basic, &[&format!("[[:{name}:]]")]).with(|query| {
+                    query.pattern.ignore_case = ignore_case;
+                    query.pattern.characters = characters;
+                });
                 let settings = Patterns::parse(&query).unwrap().settings;
                 assert!(Automaton::new(expression(&query).unwrap(), settings).is_ok(), "{name}");
             }
@@ -167,7 +185,7 @@ fn every_class_is_one_that_the_engine_knows() {
 fn what_is_wrong_with_any_line_of_any_pattern_is_said() {
     for patterns in [&["a", "b\n[c"][..], &["\\(a\\)\\1\n[c"]] {
         assert_eq!(
-            expression(&query(Syntax::Basic, patterns)),
+            expression(&query(GrepSyntax::Basic, patterns)),
             Err(PatternError::UnmatchedBracket)
         );
     }

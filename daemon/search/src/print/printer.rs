@@ -6,7 +6,8 @@ use super::output_buffer::OutputBuffer;
 use crate::line::{Line, MAX_JSON_LINE, Role};
 use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
-use crate::query::{Binary, Characters, Print, Query};
+use crate::query::Query;
+use memberd_control::grep::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, Sgr};
 
 /// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the
 /// memory a line takes.
@@ -61,7 +62,7 @@ impl<'o, 's> Printer<'o, 's> {
         out: OutputBuffer<'o>,
     ) -> Self {
         let extents = extents.map(|extents| (extents, extents.cache()));
-        let json = query.json.then(Json::new);
+        let json = query.printing.json.then(Json::new);
         Printer {
             query,
             extents,
@@ -83,8 +84,9 @@ impl<'o, 's> Printer<'o, 's> {
     /// From here on, lines are of this file, which has `size` bytes.
     pub(crate) fn set_file(&mut self, name: Vec<u8>, size: u64) {
         self.name = name;
-        let largest = size.saturating_add(u64::from(self.query.line_numbers));
-        self.width = if self.query.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
+        let largest = size.saturating_add(u64::from(self.query.numbers_lines()));
+        self.width =
+            if self.query.printing.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
     }
 
     /// The chunk that the lines go through.
@@ -99,8 +101,12 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// The `--` between groups of lines with context; nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
-        let Some(separator) =
-            self.query.group_separator.as_ref().filter(|_| self.used && self.json.is_none())
+        let Some(separator) = self
+            .query
+            .printing
+            .group_separator
+            .as_ref()
+            .filter(|_| self.used && self.json.is_none())
         else {
             return Ok(());
         };
@@ -108,7 +114,12 @@ impl<'o, 's> Printer<'o, 's> {
             return self.out.mark();
         }
         let out = self.out.line();
-        color::write(self.query.colors.as_ref(), |colors| &colors.separator, separator, out);
+        color::write(
+            self.query.printing.colors.as_ref(),
+            |colors| &colors.separator,
+            separator,
+            out,
+        );
         out.push(b'\n');
         self.out.end_line()
     }
@@ -118,11 +129,11 @@ impl<'o, 's> Printer<'o, 's> {
     pub(crate) fn line(&mut self, line: &Line<'_>) -> Result<bool, PrintError> {
         let text = line.bytes.strip_suffix(&[self.query.line_end()]).unwrap_or(line.bytes);
         // With -v it is the context that has the matches.
-        let has_matches = (line.role == Role::Selected) != self.query.invert;
+        let has_matches = (line.role == Role::Selected) != self.query.pattern.invert;
         if self.json.is_some() {
             return self.json_line(line, text, has_matches);
         }
-        if self.query.print == Print::Matches {
+        if self.query.printing.what == GrepPrint::Matches {
             return if has_matches { self.matches(line, text) } else { Ok(true) };
         }
         if !self.is_printable(text) {
@@ -132,7 +143,7 @@ impl<'o, 's> Printer<'o, 's> {
         let out = self.out.line();
         let start = out.len();
         head(self.query, &self.name, self.width, line, text.is_empty(), out);
-        if self.query.colors.is_some() && text.len() <= MAX_COLORED_LINE {
+        if self.query.printing.colors.is_some() && text.len() <= MAX_COLORED_LINE {
             let finder = if has_matches { &mut self.extents } else { &mut None };
             if let Err(failure) = colored(self.query, finder, self.budget, line.role, text, out) {
                 out.truncate(start);
@@ -148,8 +159,8 @@ impl<'o, 's> Printer<'o, 's> {
 
     /// Whether it is text, or need not be.
     fn is_printable(&self, text: &[u8]) -> bool {
-        self.query.binary == Binary::Text
-            || self.query.characters == Characters::Bytes
+        self.query.printing.binary == GrepBinary::Text
+            || self.query.pattern.characters == GrepCharacters::Bytes
             || text.is_ascii()
             || std::str::from_utf8(text).is_ok()
     }
@@ -202,9 +213,9 @@ impl<'o, 's> Printer<'o, 's> {
             self.out.make_room(matched.len())?;
             let out = self.out.line();
             head(self.query, &self.name, self.width, &part, false, out);
-            if self.query.colors.is_some() && matched.len() <= MAX_COLORED_LINE {
+            if self.query.printing.colors.is_some() && matched.len() <= MAX_COLORED_LINE {
                 color::write(
-                    self.query.colors.as_ref(),
+                    self.query.printing.colors.as_ref(),
                     |colors| match_color(colors, line.role),
                     matched,
                     out,
@@ -225,7 +236,7 @@ impl<'o, 's> Printer<'o, 's> {
             Json::count(&self.name, count, out);
             return self.out.end_line();
         }
-        if !self.query.no_names {
+        if !self.query.printing.no_names {
             name(self.query, &self.name, b":", out);
         }
         out.extend_from_slice(count.to_string().as_bytes());
@@ -240,13 +251,18 @@ impl<'o, 's> Printer<'o, 's> {
             Json::file(&self.name, out);
             return self.out.end_line();
         }
-        color::write(self.query.colors.as_ref(), |colors| &colors.file_name, &self.name, out);
-        out.push(if self.query.null_after_names { 0 } else { b'\n' });
+        color::write(
+            self.query.printing.colors.as_ref(),
+            |colors| &colors.file_name,
+            &self.name,
+            out,
+        );
+        out.push(if self.query.printing.null_after_names { 0 } else { b'\n' });
         self.out.end_line()
     }
 }
 
-fn match_color(colors: &super::Colors, role: Role) -> &super::Sgr {
+fn match_color(colors: &GrepColors, role: Role) -> &Sgr {
     match role {
         Role::Selected => &colors.selected_match,
         Role::Context => &colors.context_match,
@@ -255,9 +271,9 @@ fn match_color(colors: &super::Colors, role: Role) -> &super::Sgr {
 
 /// Appends the file's name and what separates it from what follows.
 fn name(query: &Query, name: &[u8], separator: &[u8], out: &mut Vec<u8>) {
-    let colors = query.colors.as_ref();
+    let colors = query.printing.colors.as_ref();
     color::write(colors, |colors| &colors.file_name, name, out);
-    if query.null_after_names {
+    if query.printing.null_after_names {
         out.push(0);
     } else {
         color::write(colors, |colors| &colors.separator, separator, out);
@@ -266,12 +282,12 @@ fn name(query: &Query, name: &[u8], separator: &[u8], out: &mut Vec<u8>) {
 
 /// Appends `MACHINE:FILE:`, `NUMBER:` and `OFFSET:`, as far as they are wanted.
 fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, out: &mut Vec<u8>) {
-    let colors = query.colors.as_ref();
+    let colors = query.printing.colors.as_ref();
     let separator: &[u8] = match line.role {
         Role::Selected => b":",
         Role::Context => b"-",
     };
-    if !query.no_names {
+    if !query.printing.no_names {
         name(query, file, separator, out);
     }
     let mut digits = [b' '; 20];
@@ -280,7 +296,7 @@ fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, 
         color::write(colors, |colors| &colors.separator, separator, out);
     }
     digits.fill(b' ');
-    if query.byte_offsets {
+    if query.printing.byte_offsets {
         color::write(
             colors,
             |colors| &colors.byte_offset,
@@ -289,9 +305,9 @@ fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, 
         );
         color::write(colors, |colors| &colors.separator, separator, out);
     }
-    if query.initial_tab
+    if query.printing.initial_tab
         && !empty
-        && (!query.no_names || line.number.is_some() || query.byte_offsets)
+        && (!query.printing.no_names || line.number.is_some() || query.printing.byte_offsets)
     {
         out.push(b'\t');
     }
@@ -307,8 +323,8 @@ fn colored(
     text: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), MatchFailure> {
-    let Some(colors) = &query.colors else { return Ok(()) };
-    let as_selected = (role == Role::Selected) != (query.invert && colors.reverse);
+    let Some(colors) = &query.printing.colors else { return Ok(()) };
+    let as_selected = (role == Role::Selected) != (query.pattern.invert && colors.reverse);
     let line_color = if as_selected { &colors.selected_line } else { &colors.context_line };
     let match_color = match_color(colors, role);
     let mut printed = 0;

@@ -121,7 +121,7 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
             progress.tally.printed_up_to,
         );
         let wanted = |lines: Option<u32>| lines.filter(|_| query.prints_lines()).unwrap_or(0);
-        let wanted = (wanted(query.before_context), wanted(query.after_context));
+        let wanted = (wanted(query.printing.before_context), wanted(query.printing.after_context));
         let times = times.as_mut();
         ChunkSink { query, printer, lines, progress, times, is_last, wanted, seen: 0, number: 1 }
     }
@@ -177,13 +177,13 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
     /// Goes on to behind these lines.
     fn skip(&mut self, lines: &[u8]) {
         self.seen += lines.len();
-        if self.query.line_numbers && self.wanted != (0, 0) {
+        if self.query.numbers_lines() && self.wanted != (0, 0) {
             self.number += memchr::memchr_iter(self.query.line_end(), lines).count() as u64;
         }
     }
 
     fn numbered(&self) -> Option<u64> {
-        self.query.line_numbers.then_some(self.number)
+        self.query.numbers_lines().then_some(self.number)
     }
 
     /// The part was searched, with this result: prints the context in its rest, and notes what was

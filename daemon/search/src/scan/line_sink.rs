@@ -10,7 +10,8 @@ use super::positions::Positions;
 use crate::line::{Line, Role};
 use crate::output::Stopped;
 use crate::print::{PrintError, Printer};
-use crate::query::{Binary, Print, Query};
+use crate::query::Query;
+use memberd_control::grep::{GrepBinary, GrepPrint};
 
 /// Why the search of a file ended early.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
 
     /// Whether there is to be said that a binary file matches.
     pub(crate) fn binary_matches(&self) -> bool {
-        self.binary_matches && self.query.binary == Binary::Report
+        self.binary_matches && self.query.printing.binary == GrepBinary::Report
     }
 
     /// Prints a line as context, its place being that in what is searched.
@@ -181,11 +182,11 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         if prints {
             self.print(line)?;
             self.printer.borrow_mut().note_selected();
-        } else if self.query.print != Print::Count {
+        } else if self.query.printing.what != GrepPrint::Count {
             return Ok(false);
         }
-        if self.query.max_count.is_some_and(|max| self.selected >= max) {
-            match self.query.after_context {
+        if self.query.printing.max_count.is_some_and(|max| self.selected >= max) {
+            match self.query.printing.after_context {
                 Some(lines @ 1..) if prints && self.with_context => self.last_context = Some(lines),
                 _ => return Ok(false),
             }
@@ -198,7 +199,7 @@ impl Sink for LineSink<'_, '_, '_> {
     type Error = ScanError;
 
     fn begin(&mut self, _: &Searcher) -> Result<bool, ScanError> {
-        Ok(self.query.max_count != Some(0))
+        Ok(self.query.printing.max_count != Some(0))
     }
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
@@ -235,7 +236,7 @@ impl Sink for LineSink<'_, '_, '_> {
 
     fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, ScanError> {
         self.binary = true;
-        if self.query.binary == Binary::Skip {
+        if self.query.printing.binary == GrepBinary::Skip {
             // What was selected before does not count either.
             self.selected = 0;
             self.done.set(true);

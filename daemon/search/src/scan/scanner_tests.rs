@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::pattern::Budget;
-use crate::query::{Binary, Query};
+use crate::query::Query;
+use memberd_control::grep::GrepBinary;
 
 /// Keeps all lines.
 #[derive(Default)]
@@ -22,7 +23,10 @@ impl Output for Kept {
 }
 
 fn query(pattern: &str) -> Query {
-    Query { patterns: vec![pattern.into()], no_names: true, ..Query::default() }
+    Query::default().with(|query| {
+        query.pattern.patterns = vec![pattern.into()];
+        query.printing.no_names = true;
+    })
 }
 
 /// Searches the chunks of one file, and gives each step and what was printed.
@@ -54,16 +58,23 @@ fn a_step_counts_its_bytes_and_its_lines() {
 
 #[test]
 fn line_numbers_and_context_cross_the_border_of_chunks() {
-    let query =
-        Query { line_numbers: true, before_context: Some(1), after_context: Some(1), ..query("x") };
+    let query = query("x").with(|query| {
+        query.printing.line_numbers = true;
+        query.printing.before_context = Some(1);
+        query.printing.after_context = Some(1);
+    });
     let (_, printed) = steps(&query, &[b"a\nb\n", b"x\n", b"c\nd\n"], false).unwrap();
     assert_eq!(printed, "2-b\n3:x\n4-c\n");
 }
 
 #[test]
 fn a_step_is_the_last_once_max_count_is_reached() {
-    let (steps, printed) =
-        steps(&Query { max_count: Some(2), ..query("x") }, &[b"x1\n", b"x2\nx3\n"], false).unwrap();
+    let (steps, printed) = steps(
+        &query("x").with(|query| query.printing.max_count = Some(2)),
+        &[b"x1\n", b"x2\nx3\n"],
+        false,
+    )
+    .unwrap();
     assert_eq!(printed, "x1\nx2\n");
     assert!(steps[0].goes_on());
     assert!(!steps[1].goes_on());
@@ -71,7 +82,7 @@ fn a_step_is_the_last_once_max_count_is_reached() {
 
 #[test]
 fn a_nul_byte_takes_back_the_lines_of_a_skipped_file() {
-    let query = Query { binary: Binary::Skip, ..query("x") };
+    let query = query("x").with(|query| query.printing.binary = GrepBinary::Skip);
     let (steps, _) = steps(&query, &[b"x\nx\n", b"x\0\n"], false).unwrap();
     assert_eq!(steps[0].selected, 2);
     assert_eq!(steps[1].selected_before, 2);

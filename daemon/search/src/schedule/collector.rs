@@ -4,9 +4,9 @@ use crate::files::OfferedFile;
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::print::Printer;
-use crate::query::{Binary, Print};
 use crate::scan::{Failure, Step};
 use crate::search::Totals;
+use memberd_control::grep::{GrepBinary, GrepPrint};
 
 /// What comes after a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,8 @@ impl<'o, 's> Collector<'o, 's> {
             self.finish(file, &found)?;
         }
         self.printer.out().flush()?;
-        let enough = self.job.search.query.print == Print::Nothing && self.totals.lines > 0;
+        let enough =
+            self.job.search.query.printing.what == GrepPrint::Nothing && self.totals.lines > 0;
         Ok(if enough || is_spent { AfterTask::End } else { AfterTask::NextFile })
     }
 
@@ -143,7 +144,7 @@ impl<'o, 's> Collector<'o, 's> {
         // What was told while it was searched as a whole is not told again.
         let told = std::mem::take(&mut self.file.bytes_reported);
         self.printer.out().note_read(step.bytes.saturating_sub(told))?;
-        if step.is_binary && self.job.search.query.binary == Binary::Skip {
+        if step.is_binary && self.job.search.query.printing.binary == GrepBinary::Skip {
             // What was selected before does not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);
         }
@@ -169,10 +170,10 @@ impl<'o, 's> Collector<'o, 's> {
         self.printer.set_file(self.job.search.name(self.job.machine, file), 0);
         self.has_selected |=
             found.has_printed || (self.job.search.query.prints_lines() && found.selected > 0);
-        match self.job.search.query.print {
-            Print::Count => self.printer.count(found.selected),
-            Print::FilesWithMatch if found.selected > 0 => self.printer.file_name(),
-            Print::FilesWithoutMatch if found.selected == 0 => self.printer.file_name(),
+        match self.job.search.query.printing.what {
+            GrepPrint::Count => self.printer.count(found.selected),
+            GrepPrint::FilesWithMatch if found.selected > 0 => self.printer.file_name(),
+            GrepPrint::FilesWithoutMatch if found.selected == 0 => self.printer.file_name(),
             _ if found.binary_matches => {
                 self.message(format!("{}: binary file matches", file.path().display()))
             }
@@ -184,7 +185,7 @@ impl<'o, 's> Collector<'o, 's> {
     fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {
-            Some(message) if !self.job.search.query.no_messages => self.message(message),
+            Some(message) if !self.job.search.query.printing.no_messages => self.message(message),
             _ => Ok(()),
         }
     }

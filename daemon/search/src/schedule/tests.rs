@@ -13,10 +13,10 @@ use crate::files::{Narrow, Offer, OfferedFile};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
-use crate::print::Colors;
-use crate::query::{Binary, Print, Query, Syntax};
+use crate::query::Query;
 use crate::run::CHUNK_BYTES;
 use crate::search::Totals;
+use memberd_control::grep::{GrepBinary, GrepColors, GrepPrint, GrepSyntax};
 
 /// Everything that came, in order.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -93,7 +93,10 @@ impl Output for Told {
 fn a_long_line_is_not_searched_while_there_is_another() {
     let short = b"x\n".repeat(usize::try_from(CHUNK_BYTES).unwrap() / 2);
     let (_directory, files) = write(&[[short.clone(), vec![b'x'; 5_000_000]].concat()]);
-    let query = Query { patterns: vec![b"x".to_vec()], no_names: true, ..Query::default() };
+    let query = Query::default().with(|query| {
+        query.pattern.patterns = vec![b"x".to_vec()];
+        query.printing.no_names = true;
+    });
     let plan = Plan::default();
     let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap();
     let (tell, told) = channel();
@@ -143,30 +146,33 @@ fn run(
 
 fn any_query() -> impl Strategy<Value = Query> {
     let print = prop_oneof![
-        4 => Just(Print::Lines),
-        2 => Just(Print::Matches),
-        2 => Just(Print::Count),
-        1 => Just(Print::FilesWithMatch),
-        1 => Just(Print::FilesWithoutMatch),
-        1 => Just(Print::Nothing),
+        4 => Just(GrepPrint::Lines),
+        2 => Just(GrepPrint::Matches),
+        2 => Just(GrepPrint::Count),
+        1 => Just(GrepPrint::FilesWithMatch),
+        1 => Just(GrepPrint::FilesWithoutMatch),
+        1 => Just(GrepPrint::Nothing),
     ];
     let context = || prop_oneof![3 => Just(None), 1 => (0..3u32).prop_map(Some)];
     let max_count = prop_oneof![4 => Just(None), 1 => (1..4u64).prop_map(Some)];
     let patterns = vec![
-        (Syntax::Basic, "a"),
-        (Syntax::Basic, "ab"),
-        (Syntax::Basic, "b"),
-        (Syntax::Basic, "c"),
-        (Syntax::Basic, "^a"),
-        (Syntax::Basic, "b$"),
-        (Syntax::Basic, ""),
-        (Syntax::Basic, "\\(.\\)\\1"),
-        (Syntax::Perl, "a(?=b)|c$"),
-        (Syntax::Perl, "(*LIMIT_MATCH=4)a.*c"),
+        (GrepSyntax::Basic, "a"),
+        (GrepSyntax::Basic, "ab"),
+        (GrepSyntax::Basic, "b"),
+        (GrepSyntax::Basic, "c"),
+        (GrepSyntax::Basic, "^a"),
+        (GrepSyntax::Basic, "b$"),
+        (GrepSyntax::Basic, ""),
+        (GrepSyntax::Basic, "\\(.\\)\\1"),
+        (GrepSyntax::Perl, "a(?=b)|c$"),
+        (GrepSyntax::Perl, "(*LIMIT_MATCH=4)a.*c"),
     ];
     let flags = any::<[bool; 6]>();
-    let binary =
-        prop_oneof![2 => Just(Binary::Report), 1 => Just(Binary::Text), 1 => Just(Binary::Skip)];
+    let binary = prop_oneof![
+        2 => Just(GrepBinary::Report),
+        1 => Just(GrepBinary::Text),
+        1 => Just(GrepBinary::Skip),
+    ];
     (prop::sample::select(patterns), print, flags, binary, (context(), context()), max_count)
         .prop_map(
             |(
@@ -178,22 +184,21 @@ fn any_query() -> impl Strategy<Value = Query> {
                 max_count,
             )| {
                 let [line_numbers, byte_offsets, initial_tab, invert, no_names, color] = flags;
-                Query {
-                    patterns: vec![pattern.into()],
-                    syntax,
-                    print,
-                    line_numbers,
-                    byte_offsets,
-                    initial_tab,
-                    invert,
-                    no_names,
-                    binary,
-                    colors: color.then(Colors::default),
-                    before_context,
-                    after_context,
-                    max_count,
-                    ..Query::default()
-                }
+                Query::default().with(|query| {
+                    query.pattern.patterns = vec![pattern.into()];
+                    query.pattern.syntax = syntax;
+                    query.printing.what = print;
+                    query.printing.line_numbers = line_numbers;
+                    query.printing.byte_offsets = byte_offsets;
+                    query.printing.initial_tab = initial_tab;
+                    query.pattern.invert = invert;
+                    query.printing.no_names = no_names;
+                    query.printing.binary = binary;
+                    query.printing.colors = color.then(GrepColors::default);
+                    query.printing.before_context = before_context;
+                    query.printing.after_context = after_context;
+                    query.printing.max_count = max_count;
+                })
             },
         )
 }
@@ -210,9 +215,10 @@ fn is_the_same_in_blocks(
     let (output, in_blocks) = run(query, &files, threads, Some(chunk_bytes));
     prop_assert_eq!(output, expected);
     // One that needs no more than one line, or gives a file up, may have read more or less.
-    let stops =
-        matches!(query.print, Print::FilesWithMatch | Print::FilesWithoutMatch | Print::Nothing)
-            || totals.errors > 0;
+    let stops = matches!(
+        query.printing.what,
+        GrepPrint::FilesWithMatch | GrepPrint::FilesWithoutMatch | GrepPrint::Nothing
+    ) || totals.errors > 0;
     let without_bytes = |totals: Totals| if stops { Totals { bytes: 0, ..totals } } else { totals };
     prop_assert_eq!(without_bytes(in_blocks), without_bytes(totals));
     Ok(())
@@ -242,7 +248,7 @@ proptest! {
         threads in 1..5usize,
         chunk_bytes in 1..40u64,
     ) {
-        is_the_same_in_blocks(&Query { null_data: true, ..query }, &texts, threads, chunk_bytes)?;
+        is_the_same_in_blocks(&query.with(|query| query.pattern.null_data = true), &texts, threads, chunk_bytes)?;
     }
 
     /// Lines without times keep their order.
@@ -251,13 +257,20 @@ proptest! {
         query in any_query(),
         text in any_text("([abc]{0,5}\n){0,40}[abc]{0,5}"),
     ) {
-        let print = if query.print == Print::Matches { Print::Matches } else { Print::Lines };
-        let query = Query { print, colors: None, ..query };
+        let print = match query.printing.what {
+            GrepPrint::Matches => GrepPrint::Matches,
+            _ => GrepPrint::Lines,
+        };
+        let query = query.with(|query| {
+query.printing.what = print;
+query.printing.colors = None;
+});
         let (_directory, files) = write(&[text]);
         let (expected, totals) = run(&query, &files, 1, None);
         // TextSize a line that takes too long, context of one before it is left out; and -o -v prints
         // nothing but what stands between groups, which has no time.
-        prop_assume!(totals.errors == 0 && !(query.invert && query.print == Print::Matches));
+        let inverts_matches = query.pattern.invert && query.printing.what == GrepPrint::Matches;
+        prop_assume!(totals.errors == 0 && !inverts_matches);
         let plan = Plan { by_time: true, ..Plan::default() };
         let mut merged = Merged::default();
         let by_time = query.compile().unwrap().run(&plan, "m", &files, &mut merged, &AtomicBool::new(false));
@@ -280,7 +293,7 @@ proptest! {
         prop_assert_eq!(output, expected);
         prop_assert_eq!(side_by_side.lines, totals.lines);
         // Counts do not depend on the blocks either.
-        if !matches!(query.print, Print::Lines | Print::Matches) && query.binary != Binary::Skip && totals.errors == 0 {
+        if !matches!(query.printing.what, GrepPrint::Lines | GrepPrint::Matches) && query.printing.binary != GrepBinary::Skip && totals.errors == 0 {
             prop_assert_eq!(run(&query, &files, 1, None).0, run(&query, &files, threads, Some(chunk_bytes)).0);
         }
     }

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memberd_search::{
-    Binary, Characters, Narrow, Offer, Output, Plan, Print, Query, Stopped, Syntax,
+    GrepBinary, GrepCharacters, GrepPrint, GrepSyntax, Narrow, Offer, Output, Plan, Query, Stopped,
 };
 use tempfile::TempDir;
 
@@ -84,7 +84,10 @@ impl Bench {
             .current_dir(self.directory.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("LC_ALL", if query.characters == Characters::Bytes { "C" } else { "C.UTF-8" })
+            .env(
+                "LC_ALL",
+                if query.pattern.characters == GrepCharacters::Bytes { "C" } else { "C.UTF-8" },
+            )
             .envs(colors.map(|colors| ("GREP_COLORS", colors)))
             .args(["20", "grep"])
             .args(arguments(query));
@@ -128,7 +131,7 @@ impl Bench {
         let totals =
             search.run(&Plan::default(), MACHINE, &files, &mut gathered, &AtomicBool::new(false));
         assert!(!totals.interrupted);
-        let quiet_success = query.print == Print::Nothing && totals.lines > 0;
+        let quiet_success = query.printing.what == GrepPrint::Nothing && totals.lines > 0;
         let status = match (totals.errors, totals.lines) {
             (1.., _) if !quiet_success => 2,
             (_, 0) => 1,
@@ -150,7 +153,7 @@ impl Bench {
         (theirs != ours).then(|| {
             format!(
                 "{:?} grep {:?}\n  grep: {}\n  ours: {}",
-                query.characters,
+                query.pattern.characters,
                 arguments(query),
                 theirs.beyond(&ours),
                 ours.beyond(&theirs)
@@ -175,7 +178,7 @@ pub fn assert_none(differences: &[String]) {
 
 /// A query for one pattern.
 pub fn query_for(pattern: &(impl AsRef<[u8]> + ?Sized)) -> Query {
-    Query { patterns: vec![pattern.as_ref().to_vec()], ..Query::default() }
+    Query::default().with(|query| query.pattern.patterns = vec![pattern.as_ref().to_vec()])
 }
 
 /// The options of grep's command line that ask for `query`.
@@ -186,49 +189,49 @@ pub fn arguments(query: &Query) -> Vec<OsString> {
             arguments.push(OsString::from(option));
         }
     };
-    flag(query.syntax == Syntax::Basic, "-G");
-    flag(query.syntax == Syntax::Extended, "-E");
-    flag(query.syntax == Syntax::Fixed, "-F");
-    flag(query.syntax == Syntax::Perl, "-P");
-    flag(query.ignore_case, "-i");
-    flag(query.invert, "-v");
-    flag(query.words, "-w");
-    flag(query.whole_lines, "-x");
-    flag(query.null_data, "-z");
-    flag(query.print == Print::Matches, "-o");
-    flag(query.print == Print::Count, "-c");
-    flag(query.print == Print::FilesWithMatch, "-l");
-    flag(query.print == Print::FilesWithoutMatch, "-L");
-    flag(query.print == Print::Nothing, "-q");
-    flag(query.line_numbers, "-n");
-    flag(query.byte_offsets, "-b");
-    flag(query.initial_tab, "-T");
-    flag(query.no_names, "-h");
-    flag(!query.no_names, "-H");
-    flag(query.null_after_names, "-Z");
-    flag(query.no_messages, "-s");
-    flag(query.binary == Binary::Text, "-a");
-    flag(query.binary == Binary::Skip, "-I");
-    flag(query.colors.is_some(), "--color=always");
-    flag(query.group_separator.is_none(), "--no-group-separator");
-    let separator = query.group_separator.as_ref().filter(|separator| *separator != b"--");
+    flag(query.pattern.syntax == GrepSyntax::Basic, "-G");
+    flag(query.pattern.syntax == GrepSyntax::Extended, "-E");
+    flag(query.pattern.syntax == GrepSyntax::Fixed, "-F");
+    flag(query.pattern.syntax == GrepSyntax::Perl, "-P");
+    flag(query.pattern.ignore_case, "-i");
+    flag(query.pattern.invert, "-v");
+    flag(query.pattern.words, "-w");
+    flag(query.pattern.whole_lines, "-x");
+    flag(query.pattern.null_data, "-z");
+    flag(query.printing.what == GrepPrint::Matches, "-o");
+    flag(query.printing.what == GrepPrint::Count, "-c");
+    flag(query.printing.what == GrepPrint::FilesWithMatch, "-l");
+    flag(query.printing.what == GrepPrint::FilesWithoutMatch, "-L");
+    flag(query.printing.what == GrepPrint::Nothing, "-q");
+    flag(query.printing.line_numbers, "-n");
+    flag(query.printing.byte_offsets, "-b");
+    flag(query.printing.initial_tab, "-T");
+    flag(query.printing.no_names, "-h");
+    flag(!query.printing.no_names, "-H");
+    flag(query.printing.null_after_names, "-Z");
+    flag(query.printing.no_messages, "-s");
+    flag(query.printing.binary == GrepBinary::Text, "-a");
+    flag(query.printing.binary == GrepBinary::Skip, "-I");
+    flag(query.printing.colors.is_some(), "--color=always");
+    flag(query.printing.group_separator.is_none(), "--no-group-separator");
+    let separator = query.printing.group_separator.as_ref().filter(|separator| *separator != b"--");
     let separator =
         separator.map(|separator| [b"--group-separator=", separator.as_slice()].concat());
     arguments.extend(separator.map(|option| OsStr::from_bytes(&option).to_owned()));
     let numbers = [
-        ("-m", query.max_count),
-        ("-B", query.before_context.map(u64::from)),
-        ("-A", query.after_context.map(u64::from)),
+        ("-m", query.printing.max_count),
+        ("-B", query.printing.before_context.map(u64::from)),
+        ("-A", query.printing.after_context.map(u64::from)),
     ];
     arguments.extend(
         numbers
             .iter()
             .filter_map(|(option, number)| number.map(|number| format!("{option}{number}").into())),
     );
-    if query.patterns.is_empty() {
+    if query.pattern.patterns.is_empty() {
         arguments.push("-f/dev/null".into());
     }
-    for pattern in &query.patterns {
+    for pattern in &query.pattern.patterns {
         arguments.push("-e".into());
         arguments.push(OsStr::from_bytes(pattern).to_owned());
     }
