@@ -1,11 +1,8 @@
 //! Greps: of this machine's logs for another member (`serve`), and of all members' logs for a
-//! client (`fan_out`).
+//! client (`distributed`).
 
-pub mod apart;
-mod ask;
-pub mod asking;
-mod compiled;
-pub mod fan_out;
+mod compile;
+pub mod distributed;
 mod follow;
 pub mod greps;
 /// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
@@ -14,19 +11,21 @@ pub mod handlers {
 }
 pub mod journal;
 pub mod limits;
-pub mod members;
+mod local;
 mod merge;
-mod one;
-mod pieces;
+mod remote;
 pub mod reply;
+mod reply_sink;
+pub mod scope;
 pub mod serve;
 mod service;
 mod timed;
+pub mod whole_lines;
 
 pub use service::SearchService;
 
 use crate::lock::{read, write};
-use compiled::Compiling;
+use compile::Compiler;
 use limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
 use memberd_search::{LongLines, Narrow, Offer};
@@ -37,14 +36,14 @@ use tokio::sync::Semaphore;
 
 /// What searching needs: what this machine offers, and how much it does at once.
 #[derive(Debug)]
-pub struct Searches {
+pub struct LocalSearcher {
     /// This machine's name, before every line.
     machine: String,
     offer: RwLock<Arc<Offer>>,
     /// What reads the journal, if that is offered.
     journal: RwLock<Option<PathBuf>>,
     limits: Limits,
-    compiled: Compiling,
+    compiled: Compiler,
     /// One for each search at once, those included whose reader has stopped reading.
     slots: Arc<Semaphore>,
     /// One for each search at once that follows.
@@ -57,7 +56,7 @@ pub struct Searches {
 
 /// How much was and is searched here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Work {
+pub struct SearchCounts {
     /// Searches that run now.
     pub running: u64,
     /// Searches that came to their end since the daemon started.
@@ -66,16 +65,16 @@ pub struct Work {
     pub bytes: u64,
 }
 
-impl Searches {
+impl LocalSearcher {
     /// Searches of what is offered.
     pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
         let slots = || Arc::new(Semaphore::new(limits.searches));
-        Searches {
+        LocalSearcher {
             machine,
             offer: RwLock::new(Arc::new(offer)),
             journal: RwLock::default(),
             limits,
-            compiled: Compiling::new(),
+            compiled: Compiler::new(),
             slots: slots(),
             follows: slots(),
             long_lines: LongLines::default(),
@@ -90,9 +89,9 @@ impl Searches {
     }
 
     /// How much was and is searched.
-    pub fn work(&self) -> Work {
+    pub fn work(&self) -> SearchCounts {
         let running = self.limits.searches.saturating_sub(self.slots.available_permits());
-        Work {
+        SearchCounts {
             running: u64::try_from(running).unwrap_or(u64::MAX),
             finished: self.finished.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -119,7 +118,7 @@ impl Searches {
     }
 }
 
-impl Searches {
+impl LocalSearcher {
     /// Why a request cannot be searched for, if it cannot, in grep's words. Blocks, for as long as
     /// compiling patterns takes.
     pub fn refusal(&self, request: &GrepRequest) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Accepts connections from other members and hands each request to whom it concerns.
 
 use crate::membership::{Command, Handle};
-use crate::search::Searches;
+use crate::search::LocalSearcher;
 use crate::search::serve;
 use memberd_control::frame::REQUEST_CAP;
 use memberd_membership::{MAX_CALL, is_understood};
@@ -51,7 +51,7 @@ pub struct Service {
     /// The way to the group.
     pub membership: Handle,
     /// Greps.
-    pub searches: Arc<Searches>,
+    pub searches: Arc<LocalSearcher>,
 }
 
 /// Serves connections until the task is dropped.
@@ -202,8 +202,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (membership, commands) = Handle::new();
-        let searches =
-            Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+        let searches = LocalSearcher::new(
+            "vm1".to_owned(),
+            Offer::new::<&str>(&[]).unwrap(),
+            Limits::default(),
+        );
         tokio::spawn(listen(
             listener,
             Service { address, seal: Seal::plain(), membership, searches: Arc::new(searches) },

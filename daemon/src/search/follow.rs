@@ -1,9 +1,9 @@
 //! `--follow`: asks members for as long as the client stays; those that join are asked too, those
 //! that go are let go.
 
-use super::ask::words;
-use super::asking::{Asking, HELD};
-use super::members::{Selection, Target};
+use super::remote::words;
+use super::scope::{Scope, Target};
+use super::whole_lines::{Asking, HELD};
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
@@ -22,7 +22,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 #[derive(Debug)]
 pub(super) struct Following {
     asking: Arc<Asking>,
-    selection: Selection,
+    selection: Scope,
     membership: Handle,
     /// A place for each member that is not yet followed.
     places: OwnedSemaphorePermit,
@@ -46,7 +46,7 @@ impl Following {
     /// have to find one.
     pub(super) fn new(
         asking: Arc<Asking>,
-        selection: Selection,
+        selection: Scope,
         membership: Handle,
         places: OwnedSemaphorePermit,
     ) -> Self {

@@ -1,8 +1,8 @@
 //! Who is followed, as members come and go. Nobody listens where they are.
 
-use super::super::Searches;
-use super::super::ask::{Own, Question};
+use super::super::LocalSearcher;
 use super::super::limits::Limits;
+use super::super::remote::{Own, Question};
 use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
@@ -47,7 +47,7 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let places = Arc::new(Semaphore::new(2));
     let (replies, mut client) = mpsc::channel(100);
     let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
-    let searches = Arc::new(Searches::new(
+    let searches = Arc::new(LocalSearcher::new(
         "vm1".to_owned(),
         Offer::new::<&str>(&[]).unwrap(),
         Limits::default(),
@@ -56,7 +56,7 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let asking =
         Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
     let held = Arc::clone(&places).try_acquire_many_owned(1).unwrap();
-    let selection = Selection::new(&GrepMembers::default()).unwrap();
+    let selection = Scope::new(&GrepMembers::default()).unwrap();
     let mut following = Following::new(asking, selection, Handle::new().0, held);
     let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 

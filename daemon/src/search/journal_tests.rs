@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::search::limits::Limits;
-use crate::search::pieces::Pieces;
 use crate::search::reply::PeerReply;
-use crate::search::{Searches, Work, one};
+use crate::search::reply_sink::ReplySink;
+use crate::search::{LocalSearcher, SearchCounts, local};
 use memberd_control::grep::{GrepPattern, GrepRequest, GrepTotals};
 use memberd_search::{Offer, Query, Stopped};
 use std::fs;
@@ -140,20 +140,20 @@ fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
 fn a_search_of_the_journal_is_counted() {
     let fake = Fake::new("echo 'a error'; echo 'b'");
     let searches =
-        Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+        LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
     searches.set_journal(Some(fake.program()));
     let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
     let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };
     let request = GrepRequest { pattern, files, ..GrepRequest::default() };
     let (queue, _pieces) = tokio::sync::mpsc::channel(10);
-    let reply = one::search(
+    let reply = local::search(
         &searches,
         &request,
-        Pieces::new(queue, u64::MAX, Arc::default()),
+        ReplySink::new(queue, u64::MAX, Arc::default()),
         &AtomicBool::new(false),
     );
     assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
-    assert_eq!(searches.work(), Work { running: 0, finished: 1, bytes: 10 });
+    assert_eq!(searches.work(), SearchCounts { running: 0, finished: 1, bytes: 10 });
 }
 
 #[test]

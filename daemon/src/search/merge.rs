@@ -7,9 +7,9 @@
 //! With context, members mark where groups of lines begin by lines of no bytes; what separates them
 //! is written here, since here it is known which lines come after which.
 
-use super::ask::{Question, words};
-use super::members::Target;
+use super::remote::{Question, words};
 use super::reply::PeerReply;
+use super::scope::Target;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;

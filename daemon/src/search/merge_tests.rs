@@ -1,8 +1,8 @@
 //! Merging, without a network: what members send in, and what comes out.
 
-use super::super::Searches;
-use super::super::ask::Own;
+use super::super::LocalSearcher;
 use super::super::limits::Limits;
+use super::super::remote::Own;
 use super::*;
 use memberd_control::grep::GrepRequest;
 use memberd_search::Offer;
@@ -22,7 +22,7 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
         let (replies, mut client) = mpsc::channel(1_000);
         let from = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
         let offer = Offer::new::<&str>(&[]).unwrap();
-        let searches = Arc::new(Searches::new("vm1".to_owned(), offer, Limits::default()));
+        let searches = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
         let own = Own { searches, request: GrepRequest::default() };
         let question = Arc::new(Question::new(from, own, replies).unwrap());
         let mut sources = Vec::new();

@@ -4,11 +4,11 @@
 //! The search runs on a thread of its own and hands its output over a short queue, so a slow reader
 //! slows the search, and memory is bounded whatever is found. It ends when the connection does.
 
-use super::Searches;
-use super::apart::apart;
-use super::one::{broken_off, search};
-use super::pieces::Pieces;
+use super::LocalSearcher;
+use super::local::{broken_off, search};
 use super::reply::PeerReply;
+use super::reply_sink::ReplySink;
+use crate::blocking::run_low_priority;
 use memberd_control::grep::GrepRequest;
 use std::io;
 use std::pin::{Pin, pin};
@@ -40,7 +40,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     request: GrepRequest,
-    searches: &Arc<Searches>,
+    searches: &Arc<LocalSearcher>,
 ) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searches, &request);
@@ -51,13 +51,13 @@ pub async fn serve(
 }
 
 /// When a search has taken as long as it may. One that follows may go on.
-fn time_limit(searches: &Searches, request: &GrepRequest) -> Option<Instant> {
+fn time_limit(searches: &LocalSearcher, request: &GrepRequest) -> Option<Instant> {
     (!request.files.follow).then(|| Instant::now() + searches.limits.search_time)
 }
 
 /// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
 pub(super) fn serve_here(
-    searches: &Arc<Searches>,
+    searches: &Arc<LocalSearcher>,
     request: GrepRequest,
 ) -> mpsc::Receiver<PeerReply> {
     let (sender, replies) = mpsc::channel(1);
@@ -91,7 +91,7 @@ impl Taker for mpsc::Sender<PeerReply> {
 /// Searches, and sends all replies until the last; ends, with the search, when who asked has
 /// `gone`.
 async fn answer(
-    searches: &Arc<Searches>,
+    searches: &Arc<LocalSearcher>,
     request: GrepRequest,
     limit: Option<Instant>,
     taker: &mut impl Taker,
@@ -188,7 +188,7 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
 /// Runs the search on a thread of its own, and returns the last reply. One that is cancelled before
 /// it has begun does not begin.
 async fn run(
-    searches: Arc<Searches>,
+    searches: Arc<LocalSearcher>,
     request: GrepRequest,
     queue: mpsc::Sender<PeerReply>,
     cancel: Arc<AtomicBool>,
@@ -209,8 +209,8 @@ async fn run(
             searches.limits.searches
         ));
     };
-    let output = Pieces::new(queue, searches.limits.search_output, searched);
-    let ended = apart(move || {
+    let output = ReplySink::new(queue, searches.limits.search_output, searched);
+    let ended = run_low_priority(move || {
         let reply = search(&searches, &request, output, &cancel);
         drop(slot);
         reply
@@ -230,9 +230,9 @@ mod tests {
     use crate::search::Limits;
     use memberd_search::Offer;
 
-    fn searches() -> Arc<Searches> {
+    fn searches() -> Arc<LocalSearcher> {
         let limits = Limits { searches: 1, ..Limits::default() };
-        Arc::new(Searches::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), limits))
+        Arc::new(LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), limits))
     }
 
     #[tokio::test]

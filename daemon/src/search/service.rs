@@ -1,9 +1,9 @@
 //! Searching as a subsystem: the searches of this machine's logs, and the greps that its clients
 //! have begun.
 
-use super::Searches;
-use super::asking::HELD;
+use super::LocalSearcher;
 use super::greps::{GrepCounts, Greps};
+use super::whole_lines::HELD;
 use crate::config::Config;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
@@ -19,7 +19,7 @@ use tracing::error;
 #[derive(Debug)]
 pub struct SearchService {
     /// The searches of this machine's logs.
-    pub searches: Arc<Searches>,
+    pub searches: Arc<LocalSearcher>,
     /// The greps of this machine's clients.
     pub greps: Greps,
     /// One for each connection that greps may hold open to a member until all members are done.
@@ -35,7 +35,7 @@ impl SearchService {
     /// When a glob of the settings is none.
     pub fn start(config: &Config, caller: Caller) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searches = Searches::new(config.name.to_string(), offer, config.limits);
+        let searches = LocalSearcher::new(config.name.to_string(), offer, config.limits);
         searches.set_journal(config.journalctl());
         Ok(SearchService {
             searches: Arc::new(searches),

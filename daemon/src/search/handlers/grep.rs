@@ -1,13 +1,13 @@
 //! `memberctl grep`.
 
+use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
 use crate::search::SearchService;
-use crate::search::apart::apart;
-use crate::search::asking::HELD;
-use crate::search::fan_out::FanOut;
-use crate::search::members::{Chosen, Selection, Target};
+use crate::search::distributed::DistributedGrep;
+use crate::search::scope::{Chosen, Scope, Target};
+use crate::search::whole_lines::HELD;
 use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
@@ -33,10 +33,12 @@ pub(crate) async fn handle(
         limits.greps in its settings";
         return client.send(&refused(RefusalKind::Failed, message)).await;
     };
-    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats
+    // A bad pattern is refused before anything is sent. Compiler one may take long, and heartbeats
     // do not wait for that.
     let searches = Arc::clone(&services.search.searches);
-    let (bad, mut request) = match apart(move || (searches.refusal(&request), request)).await {
+    let (bad, mut request) = match run_low_priority(move || (searches.refusal(&request), request))
+        .await
+    {
         Ok(checked) => checked,
         Err(error) => {
             return client
@@ -52,7 +54,7 @@ pub(crate) async fn handle(
         Ok(None) => return client.send(&not_in_group()).await,
         Err(error) => return client.send(&ended(error)).await,
     };
-    let chosen = Selection::new(&request.members)
+    let chosen = Scope::new(&request.members)
         .and_then(|selection| Ok((selection.choose(&list)?, selection)));
     let (Chosen { up, failed }, selection) = match chosen {
         Ok(chosen) => chosen,
@@ -70,8 +72,15 @@ pub(crate) async fn handle(
     align(&mut request, &up);
     let SearchService { searches, caller, .. } = &services.search;
     let membership = &services.membership.handle;
-    let mut search =
-        FanOut::start(caller.clone(), up, &request, searches, selection, membership, held)?;
+    let mut search = DistributedGrep::start(
+        caller.clone(),
+        up,
+        &request,
+        searches,
+        selection,
+        membership,
+        held,
+    )?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -26,7 +26,7 @@ pub struct Target {
 
 /// Tells by their names and tags which members a grep is for.
 #[derive(Debug)]
-pub struct Selection {
+pub struct Scope {
     /// None means all.
     on: Option<NameGlobs>,
     not_on: NameGlobs,
@@ -43,7 +43,7 @@ pub struct Chosen {
     pub failed: Vec<(String, u64)>,
 }
 
-impl Selection {
+impl Scope {
     /// Compiles the globs.
     ///
     /// # Errors
@@ -54,11 +54,7 @@ impl Selection {
         }
         let on = globs("--on", &members.on)?;
         let not_on = globs("--not-on", &members.not_on)?;
-        Ok(Selection {
-            on: (!members.on.is_empty()).then_some(on),
-            not_on,
-            tags: members.tags.clone(),
-        })
+        Ok(Scope { on: (!members.on.is_empty()).then_some(on), not_on, tags: members.tags.clone() })
     }
 
     /// Whether the grep is for this member.
@@ -159,12 +155,9 @@ mod tests {
 
     fn choose(on: &[&str], not_on: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
-        let chosen = Selection::new(&GrepMembers {
-            on: owned(on),
-            not_on: owned(not_on),
-            tags: Vec::new(),
-        })?
-        .choose(&list())?;
+        let chosen =
+            Scope::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?
+                .choose(&list())?;
         let up = chosen.up.into_iter().map(|target| target.name).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
@@ -200,7 +193,7 @@ mod tests {
         let choose = |tags: &[&str]| {
             let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
             let chosen =
-                Selection::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
+                Scope::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
             Ok::<_, String>((
                 chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(),
                 chosen.failed.len(),

@@ -2,15 +2,15 @@
 //! comes, as it comes.
 //!
 //! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow
-//! client slows every search, a dead member holds up nobody, and dropping the [`FanOut`] closes the
+//! client slows every search, a dead member holds up nobody, and dropping the [`DistributedGrep`] closes the
 //! connections, which ends the searches everywhere.
 
-use super::Searches;
-use super::ask::{Own, Progress, Question, words};
-use super::asking::Asking;
+use super::LocalSearcher;
 use super::follow::Following;
-use super::members::{Selection, Target};
 use super::merge::merge;
+use super::remote::{Own, Progress, Question, words};
+use super::scope::{Scope, Target};
+use super::whole_lines::Asking;
 use crate::membership::Handle;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
@@ -29,14 +29,14 @@ const QUEUE: usize = 2;
 
 /// A grep of all members under way.
 #[derive(Debug)]
-pub struct FanOut {
+pub struct DistributedGrep {
     replies: mpsc::Receiver<Reply>,
     progress: Arc<Progress>,
     // Dropped, the tasks end.
     _tasks: JoinSet<()>,
 }
 
-impl FanOut {
+impl DistributedGrep {
     /// Starts to ask all of them; `searches` is what searches this machine, and `held` are the
     /// places for the connections of a grep that needs all its members at once.
     ///
@@ -46,8 +46,8 @@ impl FanOut {
         caller: Caller,
         members: Vec<Target>,
         request: &GrepRequest,
-        searches: &Arc<Searches>,
-        selection: Selection,
+        searches: &Arc<LocalSearcher>,
+        selection: Scope,
         membership: &Handle,
         held: OwnedSemaphorePermit,
     ) -> io::Result<Self> {
@@ -88,7 +88,7 @@ impl FanOut {
                 });
             }
         }
-        Ok(FanOut { replies, progress, _tasks: tasks })
+        Ok(DistributedGrep { replies, progress, _tasks: tasks })
     }
 
     /// The next reply for the client; none when every member has answered or is lost.

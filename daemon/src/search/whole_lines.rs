@@ -1,8 +1,8 @@
 //! Asks members, and passes on what each says to the client, lines whole.
 
-use super::ask::Question;
-use super::members::Target;
+use super::remote::Question;
 use super::reply::PeerReply;
+use super::scope::Target;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
 use std::io;

@@ -17,7 +17,7 @@ const TIMED_BYTES: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Takes a search's output, and blocks when it is not taken as fast.
-pub(super) struct Pieces {
+pub(super) struct ReplySink {
     queue: mpsc::Sender<PeerReply>,
     timed: TimedLines,
     handed_on: Option<Instant>,
@@ -26,14 +26,14 @@ pub(super) struct Pieces {
     searched: Arc<AtomicU64>,
 }
 
-impl Pieces {
+impl ReplySink {
     /// For at most so many bytes of output; what was read is added to `searched`.
     pub(super) fn new(
         queue: mpsc::Sender<PeerReply>,
         limit: u64,
         searched: Arc<AtomicU64>,
     ) -> Self {
-        Pieces {
+        ReplySink {
             queue,
             timed: TimedLines::default(),
             handed_on: None,
@@ -80,7 +80,7 @@ impl Pieces {
     }
 }
 
-impl Output for Pieces {
+impl Output for ReplySink {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
         if bytes.len() <= MAX_PIECE {
@@ -133,9 +133,9 @@ impl Output for Pieces {
 mod tests {
     use super::*;
 
-    fn sent(limit: u64, write: impl FnOnce(&mut Pieces)) -> (Vec<PeerReply>, bool) {
+    fn sent(limit: u64, write: impl FnOnce(&mut ReplySink)) -> (Vec<PeerReply>, bool) {
         let (queue, mut replies) = mpsc::channel(100);
-        let mut pieces = Pieces::new(queue, limit, Arc::default());
+        let mut pieces = ReplySink::new(queue, limit, Arc::default());
         write(&mut pieces);
         let over = pieces.is_over();
         drop(pieces);

@@ -22,7 +22,7 @@ const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Compiles patterns.
 #[derive(Debug)]
-pub(super) struct Compiling {
+pub(super) struct Compiler {
     large: Arc<Semaphore>,
 }
 
@@ -34,9 +34,9 @@ pub(super) struct Compiled {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-impl Compiling {
+impl Compiler {
     pub(super) fn new() -> Self {
-        Compiling { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+        Compiler { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
     }
 
     /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may
@@ -86,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn large_patterns_take_turns_and_small_ones_do_not_wait_for_them() {
         let work = tokio::task::spawn_blocking(|| {
-            let compiling = Compiling::new();
+            let compiling = Compiler::new();
             let large = request(r"\w{100}[qz]$");
             let mut held: Vec<_> =
                 (0..LARGE_AT_ONCE).map(|_| compiling.compile(&large).unwrap()).collect();
@@ -102,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_larger_than_any_may_be_is_refused_in_the_engines_words() {
         let words = tokio::task::spawn_blocking(|| {
-            Compiling::new().compile(&request(r"(\w{200}){100}")).unwrap_err()
+            Compiler::new().compile(&request(r"(\w{200}){100}")).unwrap_err()
         })
         .await
         .unwrap();

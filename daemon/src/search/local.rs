@@ -1,17 +1,17 @@
 //! One search of what this machine offers. Blocks.
 
-use super::pieces::Pieces;
 use super::reply::PeerReply;
-use super::{Searches, journal, narrow};
+use super::reply_sink::ReplySink;
+use super::{LocalSearcher, journal, narrow};
 use memberd_control::grep::{GrepRequest, GrepTotals};
 use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Totals, Window};
 use std::sync::atomic::AtomicBool;
 
 /// Searches, and returns the last reply.
 pub(super) fn search(
-    searches: &Searches,
+    searches: &LocalSearcher,
     request: &GrepRequest,
-    mut output: Pieces,
+    mut output: ReplySink,
     cancel: &AtomicBool,
 ) -> PeerReply {
     let compiled =
@@ -84,11 +84,11 @@ pub(super) fn broken_off() -> PeerReply {
 
 /// Searches files. Tells also which of the request's globs match none.
 fn files(
-    searches: &Searches,
+    searches: &LocalSearcher,
     request: &GrepRequest,
     search: &Search,
     narrow: &Narrow,
-    output: &mut Pieces,
+    output: &mut ReplySink,
     cancel: &AtomicBool,
 ) -> (Totals, Vec<String>) {
     let found = searches.offer().files(narrow);
@@ -112,7 +112,7 @@ fn files(
 }
 
 /// How the search goes about its files.
-fn plan(searches: &Searches, request: &GrepRequest) -> Plan {
+fn plan(searches: &LocalSearcher, request: &GrepRequest) -> Plan {
     Plan {
         window: Window { since: request.files.since, until: request.files.until },
         by_time: request.printing.by_time,

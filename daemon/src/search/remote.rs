@@ -1,8 +1,8 @@
 //! Asks one member, and reads its answer.
 
-use super::Searches;
-use super::members::Target;
+use super::LocalSearcher;
 use super::reply::{PeerReply, Replies};
+use super::scope::Target;
 use super::serve::serve_here;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
@@ -37,7 +37,7 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) struct Own {
     /// What searches here.
-    pub(super) searches: Arc<Searches>,
+    pub(super) searches: Arc<LocalSearcher>,
     /// The question.
     pub(super) request: GrepRequest,
 }
