@@ -14,7 +14,7 @@ use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{GlobError, Offer};
-use memberd_transport::seal::keyring::SealingKeys;
+use memberd_transport::SealingKeys;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

@@ -123,7 +123,7 @@ fn fill(datagram: &mut [u8], payload: Payload, noise: &mut Noise) {
     match payload {
         Payload::Garbage => datagram.copy_within(0..datagram.len() - 8, 8),
         Payload::Forged(KeyId(key)) => {
-            // As in `memberd_transport::seal::datagram`: 1, key id, number; the rest is ciphertext,
+            // As in `memberd_transport::Sealer`: 1, key id, number; the rest is ciphertext,
             // incarnation and tag.
             let head = [&[1][..], &key].concat();
             datagram[..head.len()].copy_from_slice(&head);

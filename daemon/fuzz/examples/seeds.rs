@@ -10,8 +10,7 @@ use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
 use memberd_membership::{Incarnation, Name, Node, Settings, wire};
-use memberd_transport::seal::datagram::Sealer;
-use memberd_transport::seal::lives::For;
+use memberd_transport::{Recipient, Sealer};
 use serde::Serialize;
 use std::fs;
 use std::io;
@@ -22,7 +21,7 @@ fn main() -> io::Result<()> {
     let mut sealer = Sealer::new(address(2));
     sealer.begin(wire::decode(&datagrams[0]).map_err(io::Error::other)?.incarnation);
     let sealed = sealer
-        .seal(&keys(), address(3), For::Life(Incarnation(START)), &datagrams[0])
+        .seal(&keys(), address(3), Recipient::Incarnation(Incarnation(START)), &datagrams[0])
         .map_err(io::Error::other)?;
     write("sealed_datagram", &[piece(&[], sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();

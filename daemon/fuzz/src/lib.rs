@@ -4,7 +4,7 @@ use memberd_control::keyring::Keyring;
 use memberd_membership::{
     Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now, Settings, WallTime, wire,
 };
-use memberd_transport::seal::keyring::SealingKeys;
+use memberd_transport::SealingKeys;
 use rustix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -6,13 +6,12 @@ use libfuzzer_sys::fuzz_target;
 use memberd::metrics::http::{self, Answer};
 use memberd_fuzz::{address, keys};
 use memberd_membership::MAX_CALL;
-use memberd_transport::peer::frame;
-use memberd_transport::seal::handshake::{initiate, respond};
+use memberd_transport::{frame, initiate, respond};
 use std::sync::LazyLock;
 use tokio::io::{AsyncWriteExt, duplex};
 
 fuzz_target!(|input: &[u8]| {
-    static KEYS: LazyLock<memberd_transport::seal::keyring::SealingKeys> = LazyLock::new(keys);
+    static KEYS: LazyLock<memberd_transport::SealingKeys> = LazyLock::new(keys);
     let Some((kind, bytes)) = input.split_first() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {

@@ -5,11 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use memberd_fuzz::{START, address, in_time, keys, pieces};
 use memberd_membership::Incarnation;
-use memberd_transport::seal::datagram::Opener;
+use memberd_transport::Opener;
 use std::sync::LazyLock;
 
 fuzz_target!(|input: &[u8]| {
-    static KEYS: LazyLock<memberd_transport::seal::keyring::SealingKeys> = LazyLock::new(keys);
+    static KEYS: LazyLock<memberd_transport::SealingKeys> = LazyLock::new(keys);
     // In its third life, so that each datagram is tried for all that are known.
     let mut opener = Opener::new(address(1), Some(Incarnation(START)));
     opener.begin(Incarnation(START + 1));

@@ -3,7 +3,7 @@
 use memberd_control::frame::{FrameError, HEADER_BYTES, Message, decode, encode, length};
 use memberd_control::message::Reply;
 use memberd_control::output;
-use memberd_transport::peer::frame::write_both;
+use memberd_transport::frame::write_both;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

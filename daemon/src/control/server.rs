@@ -5,7 +5,7 @@ use super::permissions::Door;
 use super::socket::Sockets;
 use crate::services::Services;
 use memberd_control::socket::Access;
-use memberd_transport::accept::serve_all;
+use memberd_transport::serve_all;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;

@@ -159,7 +159,10 @@ mod tests {
             .flat_map(|(of, lib)| {
                 let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(of).join("src");
                 lib.lines()
-                    .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(";"))
+                    .filter_map(|line| {
+                        let module = line.strip_prefix("pub ").unwrap_or(line);
+                        module.strip_prefix("mod ")?.strip_suffix(";")
+                    })
                     .filter(move |module| {
                         let module = directory.join(module);
                         logs(&module) || logs(&module.with_extension("rs"))

@@ -2,7 +2,7 @@
 //! node.
 
 use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId};
-use memberd_transport::peer::call::Caller;
+use memberd_transport::Caller;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
@@ -59,7 +59,7 @@ fn broke_off(error: &tokio::task::JoinError) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_transport::seal::Seal;
+    use memberd_transport::Seal;
 
     #[tokio::test]
     async fn a_call_that_breaks_off_ends_as_one_without_a_reply() {

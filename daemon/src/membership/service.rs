@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_membership::{Incarnation, Node, Settings};
-use memberd_transport::seal::Seal;
+use memberd_transport::Seal;
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;

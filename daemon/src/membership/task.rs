@@ -16,10 +16,7 @@ use crate::notify;
 use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
 use memberd_membership::{Node, PhaseName};
-use memberd_transport::peer::call::Caller;
-use memberd_transport::seal::Seal;
-use memberd_transport::seal::datagram::MAX_SEALED;
-use memberd_transport::seal::edge::{Edge, Incoming};
+use memberd_transport::{Caller, DatagramSession, Incoming, MAX_SEALED, Seal};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -65,7 +62,7 @@ pub struct Parts {
 pub struct Membership {
     node: Node,
     socket: UdpSocket,
-    edge: Edge,
+    session: DatagramSession,
     writer: StateWriter,
     clocks: Clocks,
     /// By which clients are told since when a member stands as it does.
@@ -102,7 +99,7 @@ impl Membership {
         Membership {
             node,
             socket,
-            edge: Edge::new(seal.clone(), address, writer.incarnation()),
+            session: DatagramSession::new(seal.clone(), address, writer.incarnation()),
             writer,
             clocks,
             anchor: Anchor::new(clocks.now()),
@@ -155,7 +152,7 @@ impl Membership {
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
                     watchdog.feed_if_due();
-                    self.edge.tell_rest();
+                    self.session.log_refusals();
                     self.join_by_itself_if_due();
                 }
             }
@@ -175,8 +172,8 @@ impl Membership {
     }
 
     fn take_datagram(&mut self, from: SocketAddr, bytes: &mut [u8]) {
-        let bytes = match self.edge.incoming(from, bytes) {
-            Incoming::Said(bytes) => bytes,
+        let bytes = match self.session.open(from, bytes) {
+            Incoming::Datagram(bytes) => bytes,
             Incoming::Reply(reply) => return self.send_back(from, &reply),
             Incoming::Nothing => return,
         };
@@ -186,7 +183,7 @@ impl Membership {
                 debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
                 self.traffic.received(&message);
                 let entry = self.node.list().at(from);
-                self.edge.heard(
+                self.session.note_sender(
                     from,
                     message.incarnation,
                     entry.map(|entry| entry.identity.incarnation),
@@ -206,7 +203,7 @@ impl Membership {
         }
     }
 
-    /// Greetings are between the edges of two members; the protocol knows nothing of them.
+    /// Sends what the session answers by itself; the protocol knows nothing of it.
     fn send_back(&mut self, to: SocketAddr, bytes: &[u8]) {
         match self.socket.try_send_to(bytes, to) {
             Ok(_) => self.traffic.sent("greeting"),
@@ -241,7 +238,7 @@ impl Membership {
             let listed =
                 || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
             let sealed =
-                self.edge.outgoing(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
+                self.session.seal(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
             match sealed
                 .map_err(io::Error::other)
                 .and_then(|bytes| self.socket.try_send_to(bytes, transmit.to))
@@ -250,7 +247,7 @@ impl Membership {
                 Err(error) => self.note_unsent(transmit.to, transmit.kind, &error),
             }
         }
-        self.edge.all_is_said();
+        self.session.flush();
         while let Some(call) = self.node.poll_call() {
             debug!(to = %call.to, bytes = call.payload.len(), "calling");
             self.calls.start(call);

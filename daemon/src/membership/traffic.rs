@@ -8,7 +8,7 @@
 use memberd_membership::{
     Body, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
 };
-use memberd_transport::seal::refusal::Count;
+use memberd_transport::LogRateLimit;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub(super) struct Traffic {
     silence: u64,
     totals: Totals,
     /// Which causes of refusal were told when.
-    told: BTreeMap<&'static str, Count>,
-    told_unsent: Count,
+    told: BTreeMap<&'static str, LogRateLimit>,
+    told_unsent: LogRateLimit,
     peers: BTreeMap<SocketAddr, Peer>,
 }
 
@@ -74,7 +74,7 @@ impl Traffic {
             silence: millis(settings.failure_timeout) * 2,
             totals: Totals::default(),
             told: BTreeMap::new(),
-            told_unsent: Count::default(),
+            told_unsent: LogRateLimit::default(),
             peers: BTreeMap::new(),
         }
     }
@@ -90,7 +90,7 @@ impl Traffic {
     /// Counts one that the kernel did not take; when that is to be told in the log: how many are.
     pub(super) fn unsent(&mut self) -> Option<u64> {
         self.totals.unsent += 1;
-        self.told_unsent.note(std::time::Instant::now())
+        self.told_unsent.count(std::time::Instant::now())
     }
 
     pub(super) fn received(&mut self, message: &Message) {
@@ -105,7 +105,7 @@ impl Traffic {
             DecodeError::Malformed => "malformed",
         };
         *self.totals.refused.entry(cause).or_default() += 1;
-        self.told.entry(cause).or_default().note(std::time::Instant::now())
+        self.told.entry(cause).or_default().count(std::time::Instant::now())
     }
 
     /// A message came from a member that is watched: if it is a heartbeat, those before it that are

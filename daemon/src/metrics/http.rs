@@ -5,7 +5,7 @@
 //! but the request's first line.
 
 use crate::services::Services;
-use memberd_transport::accept::serve_all;
+use memberd_transport::serve_all;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

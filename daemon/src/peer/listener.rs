@@ -5,12 +5,10 @@ use crate::search::LocalSearcher;
 use crate::search::serve;
 use memberd_control::frame::REQUEST_CAP;
 use memberd_membership::{MAX_CALL, is_understood};
-use memberd_transport::accept::serve_all;
-use memberd_transport::peer::stream::PeerStream;
-use memberd_transport::peer::{PeerRequestKind, frame};
-use memberd_transport::seal::handshake::{self, Alert, HandshakeError, Session};
-use memberd_transport::seal::refusal::{Refusal, Refusals};
-use memberd_transport::seal::{SEALED, Seal};
+use memberd_transport::{
+    Alert, HandshakeError, PeerRequestKind, PeerStream, Refusal, Refusals, SEALED, Seal, Session,
+    frame, respond, serve_all,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -160,7 +158,7 @@ impl Service {
             (None, false) => Ok(None),
             (None, true) => Err(Refusal::Sealed.into()),
             (Some(_), false) => Err(Refusal::Plain.into()),
-            (Some(keys), true) => handshake::respond(stream, &keys, self.address).await.map(Some),
+            (Some(keys), true) => respond(stream, &keys, self.address).await.map(Some),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::whole_lines::Asking;
 use crate::membership::Handle;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
-use memberd_transport::peer::call::Caller;
+use memberd_transport::Caller;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};

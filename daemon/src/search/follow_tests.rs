@@ -7,8 +7,7 @@ use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::Offer;
-use memberd_transport::peer::call::Caller;
-use memberd_transport::seal::Seal;
+use memberd_transport::{Caller, Seal};
 use tokio::sync::{Semaphore, mpsc};
 
 fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {

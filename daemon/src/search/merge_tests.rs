@@ -6,8 +6,7 @@ use super::super::remote::Own;
 use super::*;
 use memberd_control::grep::GrepRequest;
 use memberd_search::Offer;
-use memberd_transport::peer::call::Caller;
-use memberd_transport::seal::Seal;
+use memberd_transport::{Caller, Seal};
 use proptest::prelude::*;
 
 /// What the client is sent when members send these frames.

@@ -2,7 +2,7 @@
 
 use super::timed::TimedLines;
 use memberd_control::grep::GrepTotals;
-use memberd_transport::peer::frame;
+use memberd_transport::frame;
 use std::borrow::Cow;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};

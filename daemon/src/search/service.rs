@@ -10,7 +10,7 @@ use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
-use memberd_transport::peer::call::Caller;
+use memberd_transport::Caller;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::error;

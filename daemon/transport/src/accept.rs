@@ -1,7 +1,7 @@
-//! Accepts connections, at whatever socket: a bounded number at a time, and one warning a minute
-//! while the kernel gives none.
+//! Accepts connections at any socket: a bounded number at a time, and with one warning a minute
+//! while `accept` fails.
 
-use crate::seal::refusal::Count;
+use crate::rate_limit::LogRateLimit;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +10,19 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::warn;
 
-/// The pause after the kernel could not give a connection, for want of file descriptors for
-/// instance.
+/// The pause after `accept` has failed, for lack of file descriptors for instance.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// A socket at which others connect.
+/// A listening socket.
 pub trait Listener {
     /// A connection.
     type Stream;
     /// The other end's address.
     type Address;
     /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// Those of accept(2); the listener can be used again afterwards.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Address)>> + Send;
 }
 
@@ -42,8 +44,9 @@ impl Listener for UnixListener {
     }
 }
 
-/// Serves each connection by a task of its own, until this one is dropped: at most `at_once` at a
-/// time; further ones wait in the kernel's queue. `peers` is who connects, for the warning.
+/// Serves each connection in its own task, until this future is dropped. At most `at_once` are
+/// served at a time; further ones wait in the kernel's queue. `peers` says in the warning who
+/// connects.
 pub async fn serve_all<L, F>(
     listener: L,
     at_once: usize,
@@ -54,7 +57,7 @@ pub async fn serve_all<L, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(at_once));
-    let mut failed = Count::default();
+    let mut failures = LogRateLimit::default();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         match listener.accept().await {
@@ -66,9 +69,9 @@ pub async fn serve_all<L, F>(
                 });
             }
             Err(error) => {
-                if let Some(times) = failed.note(Instant::now()) {
-                    warn!(%error, times, "cannot accept connections of {peers}; further failures \
-                    are told once a minute");
+                if let Some(times) = failures.count(Instant::now()) {
+                    warn!(%error, times, "cannot accept connections of {peers} (repeated at most \
+                    once a minute)");
                 }
                 sleep(AFTER_ERROR).await;
             }
@@ -83,7 +86,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio::sync::Notify;
 
-    /// Gives an error at first, and then connections without end.
+    /// Fails this many times, and then accepts connections without end.
     struct Reluctant(Mutex<usize>);
 
     impl Listener for Reluctant {
@@ -100,8 +103,9 @@ mod tests {
         }
     }
 
+    /// Accepting goes on after errors, and never serves more connections than it may.
     #[tokio::test]
-    async fn it_goes_on_after_an_error_and_serves_no_more_at_once_than_it_may() {
+    async fn accepting_survives_errors_and_stays_within_its_limit() {
         let served = Arc::new((Semaphore::new(0), Notify::new()));
         let serving = Arc::clone(&served);
         let accepting = tokio::spawn(async move {
@@ -117,7 +121,7 @@ mod tests {
         let served_soon =
             |count| tokio::time::timeout(Duration::from_secs(10), served.0.acquire_many(count));
         served_soon(2).await.unwrap().unwrap().forget();
-        // All run on one thread: whatever could be served would have been by then.
+        // All tasks run on one thread: a third connection would have been served by now.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_is_closed_when_it_was_served() {
+    async fn a_connection_is_closed_once_served() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let accepting =

@@ -1,8 +1,31 @@
-//! How members of a group reach each other: sealed datagrams and connections, frames, and accepting.
+//! How members of a group reach each other: sealed datagrams, sealed connections, frames and
+//! requests.
 //!
-//! `seal` keeps strangers out of both; `peer` makes requests of another member over TCP; `accept`
-//! takes connections, at whatever socket.
+//! - [`DatagramSession`] stands between a UDP socket and a protocol: it seals what is sent, and
+//!   opens what came.
+//! - [`Caller`] makes requests of other members over TCP; a connection is a [`PeerStream`].
+//! - [`serve_all`] accepts connections at any socket, a bounded number at a time.
+//! - [`Seal`] has the keys that all of them use, and [`Refusals`] what they turned away.
+//!
+//! The crate knows the group's keyring and the [incarnation](memberd_membership::Incarnation) of a
+//! member, and nothing of what members say to each other.
 
-pub mod accept;
-pub mod peer;
-pub mod seal;
+mod accept;
+pub mod frame;
+mod peer;
+mod rate_limit;
+mod seal;
+
+pub use accept::{Listener, serve_all};
+pub use peer::PeerRequestKind;
+pub use peer::call::Caller;
+pub use peer::stream::PeerStream;
+pub use rate_limit::{LOG_INTERVAL, LogRateLimit};
+pub use seal::alert::Alert;
+pub use seal::datagram::{MAX_SEALED, Opened, Opener, Recipient, SealError, Sealer};
+pub use seal::handshake::{HandshakeError, Session, initiate, respond};
+pub use seal::keyring::{SealingKey, SealingKeys};
+pub use seal::refusal::{Refusal, Refusals};
+pub use seal::session::{DatagramSession, Incoming};
+pub use seal::stream::SealedStream;
+pub use seal::{HELLO, SEALED, Seal};

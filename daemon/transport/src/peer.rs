@@ -1,14 +1,12 @@
-//! The TCP side of the port: members' calls of the protocol, and their greps.
+//! Requests between members, over TCP.
 //!
-//! A connection carries one request. It begins with a frame of the protocol's version, a byte that
-//! tells which kind of request it is, and the request; a frame is a big-endian `u32` length and
-//! that many bytes. Where there is a key, all of that is inside of a sealed stream.
+//! A connection carries one request. It begins with a frame of the protocol's version, a byte for
+//! the kind of request, and the request. With a key, all of that is inside a sealed stream.
 
-pub mod call;
-pub mod frame;
-pub mod stream;
+pub(crate) mod call;
+pub(crate) mod stream;
 
-/// The kinds of request.
+/// The kinds of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerRequestKind {
     /// A request of the membership protocol; one frame answers it.

@@ -1,20 +1,24 @@
-//! Sealing: what goes over the network is readable to, and believed from, only those who hold one
-//! of the group's keys.
+//! Sealing: only those who hold one of the group's keys can read what members send, and only what
+//! they send is believed.
 //!
-//! Bytes are sealed and opened at the [`edge`] between socket and protocol: datagrams by
-//! [`datagram`], for one life of their receiver ([`lives`]), which takes each once ([`replay`]);
-//! connections by [`handshake`] and [`stream`]. [`refusal`] counts what is turned away. What it all
-//! looks like on the wire, and why a nonce is never used twice, is in
-//! `daemon/membership/PROTOCOL.md`; what it protects from, in `SECURITY.md` beside that.
+//! A [`DatagramSession`](session::DatagramSession) seals and opens datagrams ([`datagram`]) between
+//! the UDP socket and the protocol. A datagram is sealed for one incarnation of its receiver
+//! ([`incarnations`]), which takes it once ([`replay`]). Connections begin with a [`handshake`] and
+//! go on as a [`stream`] of [`record`]s. [`refusal`] counts what is turned away. The bytes on the
+//! wire, and why a nonce is never used twice, are in `daemon/membership/PROTOCOL.md`; what sealing
+//! protects from is in `SECURITY.md` beside it.
 
-pub mod datagram;
-pub mod edge;
-pub mod handshake;
-pub mod keyring;
-pub mod lives;
-pub mod refusal;
-pub mod replay;
-pub mod stream;
+pub(crate) mod alert;
+pub(crate) mod datagram;
+pub(crate) mod handshake;
+pub(crate) mod incarnations;
+pub(crate) mod keyring;
+pub(crate) mod pending_announces;
+pub(crate) mod record;
+pub(crate) mod refusal;
+pub(crate) mod replay;
+pub(crate) mod session;
+pub(crate) mod stream;
 
 use keyring::SealingKeys;
 use memberd_control::keyring::KeyId;
@@ -26,10 +30,11 @@ use tokio::sync::watch;
 /// with 0x80 to 0x9f, and a connection with 0.
 pub const SEALED: u8 = 1;
 
-/// The first byte of a datagram that greets whoever lives at an address.
-pub const GREETING: u8 = 2;
+/// The first byte of a datagram that says hello to whichever incarnation is at an address.
+pub const HELLO: u8 = 2;
 
-/// How this daemon speaks to other members; cheap to clone.
+/// Whether and with which keys this daemon seals, and what it has refused. Cheap to clone: clones
+/// share the keys and the counts.
 #[derive(Debug, Clone)]
 pub struct Seal {
     keys: Option<watch::Receiver<Arc<SealingKeys>>>,
@@ -37,23 +42,23 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// In the clear.
+    /// Seals nothing: members talk in the clear.
     pub fn plain() -> Self {
         Seal { keys: None, refusals: Arc::default() }
     }
 
-    /// Sealed, with keys that can be replaced through the sender.
+    /// Seals with these keys; the sender replaces them.
     pub fn with(keys: SealingKeys) -> (Self, watch::Sender<Arc<SealingKeys>>) {
         let (sender, receiver) = watch::channel(Arc::new(keys));
         (Seal { keys: Some(receiver), refusals: Arc::default() }, sender)
     }
 
-    /// The keys as they are now; none when it speaks in the clear.
+    /// The present keys; none when members talk in the clear.
     pub fn keys(&self) -> Option<Arc<SealingKeys>> {
         self.keys.as_ref().map(|keys| Arc::clone(&keys.borrow()))
     }
 
-    /// Returns when this key is no longer in the keyring, be it never.
+    /// Resolves once this key has been removed from the keyring; it may never resolve.
     pub fn withdrawn(&self, key: KeyId) -> impl Future<Output = ()> + Send + use<> {
         let keys = self.keys.clone();
         async move {
@@ -68,19 +73,19 @@ impl Seal {
         }
     }
 
-    /// What was turned away.
+    /// Counts of what was turned away.
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::keyring::SealingKeys;
     use memberd_control::keyring::Keyring;
 
-    /// A keyring of keys that are one hexadecimal digit throughout each.
-    pub(super) fn keys(digits: &str) -> SealingKeys {
+    /// A keyring with one key for each hexadecimal digit: the digit repeated.
+    pub(crate) fn keys(digits: &str) -> SealingKeys {
         let lines: Vec<String> = digits
             .chars()
             .map(|digit| format!("memberd-key:{}\n", digit.to_string().repeat(64)))

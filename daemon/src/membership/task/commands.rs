@@ -126,7 +126,7 @@ impl Membership {
     }
 
     fn status(&self, now: Now) -> Status {
-        let refusals: Vec<_> = self.edge.refusals().collect();
+        let refusals: Vec<_> = self.session.refusals().collect();
         let sources = Sources {
             node: &self.node,
             traffic: &self.traffic,
@@ -144,7 +144,7 @@ impl Membership {
             status: self.status(now),
             counters: self.node.counters(),
             traffic: self.traffic.totals().clone(),
-            refusals: self.edge.refusals().collect(),
+            refusals: self.session.refusals().collect(),
             events: self.gauges.events,
             detection: self.gauges.detection.clone(),
             dissemination: self.gauges.dissemination.clone(),

@@ -36,7 +36,7 @@ impl Membership {
                 self.writer.update_incarnation(incarnation);
                 self.update_state(true);
                 self.writer.make_durable().await;
-                self.edge.begin(incarnation);
+                self.session.begin(incarnation);
             }
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),

@@ -1,7 +1,8 @@
-//! Asking another member over TCP.
+//! Makes requests of other members over TCP.
 
+use super::PeerRequestKind;
 use super::stream::PeerStream;
-use super::{PeerRequestKind, frame};
+use crate::frame;
 use crate::seal::Seal;
 use crate::seal::handshake;
 use memberd_membership::{MAX_CALL, PROTOCOL_VERSION};
@@ -11,12 +12,12 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-/// A member that calls others; cheap to clone.
+/// A member that makes requests of others; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Its own address, from which it calls.
+    /// Its own address, from which it connects.
     pub address: SocketAddr,
-    /// How it speaks.
+    /// What it seals connections with.
     pub seal: Seal,
 }
 

@@ -1,5 +1,5 @@
-//! A connection to another member, sealed or not. A sealed one ends when the key that it was opened
-//! with is taken out of the keyring.
+//! A connection to another member, sealed or not. A sealed one ends when its key is removed from
+//! the keyring.
 
 use crate::seal::Seal;
 use crate::seal::handshake::Session;
@@ -10,17 +10,17 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection to another member. What is written goes out when it is flushed. One task reads and
-/// writes it.
+/// A connection to another member. What is written goes out at a flush. One task must do both the
+/// reading and the writing, since only the last of several is woken when the key is removed.
 pub enum PeerStream {
-    /// In the clear: there is no key.
+    /// In the clear, where there is no key.
     Plain(TcpStream),
     /// The other side holds one of the group's keys.
     Sealed(Box<Keyed>),
 }
 
 impl PeerStream {
-    /// After the handshake.
+    /// Goes on after the handshake that made this session.
     pub fn sealed(stream: TcpStream, session: Session, seal: &Seal) -> Self {
         let withdrawn = Box::pin(seal.withdrawn(session.key));
         PeerStream::Sealed(Box::new(Keyed {
@@ -30,16 +30,16 @@ impl PeerStream {
     }
 }
 
-/// A sealed connection, and what becomes of its key.
+/// A sealed connection, and the future that ends it.
 pub struct Keyed {
     stream: SealedStream<TcpStream>,
-    /// None when the key is withdrawn.
+    /// None once the key was removed.
     withdrawn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Keyed {
-    /// The connection, for as long as its key is in the keyring. Whoever waits for it is woken when
-    /// that ends.
+    /// The connection, as long as its key is in the keyring. The waiting task is woken when the key
+    /// is removed.
     fn valid(&mut self, context: &mut Context) -> io::Result<Pin<&mut SealedStream<TcpStream>>> {
         if self
             .withdrawn
@@ -47,8 +47,7 @@ impl Keyed {
             .is_some_and(|withdrawn| withdrawn.as_mut().poll(context).is_ready())
         {
             self.withdrawn = None;
-            // Nor does the kernel send what it still has when this is dropped. If it cannot be told
-            // so, that much goes out.
+            // So the kernel drops what it has not sent yet. If that fails, those bytes go out.
             let _ = self.stream.get_ref().set_zero_linger();
         }
         match self.withdrawn {

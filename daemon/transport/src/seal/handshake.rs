@@ -1,31 +1,30 @@
-//! How a sealed connection begins: Noise's pattern NNpsk0 (the Noise Protocol Framework, revision
-//! 34), by the crate `snow`.
+//! The handshake of a sealed connection: pattern NNpsk0 of the Noise Protocol Framework (revision
+//! 34), by the crate `snow`. Owns nothing: what it agrees on is the [`Session`].
 //!
 //! ```text
 //! initiator                                            responder
 //!   | -- 0x01, key id (4), Noise message 1 (48) --------> |   psk, e
 //!   | <-- 0x01, Noise message 2 (48) -------------------- |   e, ee
-//!   | <== records, see stream ==========================> |
+//!   | <== records, see record.rs =======================> |
 //! ```
 //!
-//! Neither side has a key of its own: who holds the group's key is a member. Two fresh
-//! Diffie-Hellman keys make the connection's, so that what was recorded stays secret when the
-//! group's key becomes known later. `psk0` has the first message say that its sender holds the key,
-//! so a stranger is turned away before anything is reckoned for it. No request is in it, since the
-//! first message could be one that was recorded; the records cannot. So the initiator is known for
-//! a member when its first record is opened, and not before.
+//! Neither side has a key of its own: whoever holds the group's key is a member. The connection's
+//! key is made of two fresh Diffie-Hellman keys. So a recording stays secret even when the group's
+//! key becomes known later. With `psk0` the first message proves that its sender holds the key; a
+//! stranger is turned away before anything is computed for it. The first message may be a
+//! recording, so it has no request in it; records cannot be one. So the initiator is known to be a
+//! member when its first record opens, and not before.
 //!
-//! A responder that turns somebody away says why in four bytes, an [`Alert`]. It is not sealed, and
-//! only for people to read.
+//! A responder that turns a caller away sends an [`Alert`], which is not sealed.
 
 use super::SEALED;
+use super::alert::Alert;
 use super::datagram::address_bytes;
 use super::keyring::{SealingKey, SealingKeys};
+use super::record::read_record;
 use super::refusal::Refusal;
-use super::stream::read_record;
 use memberd_control::keyring::KeyId;
 use snow::{Builder, HandshakeState, TransportState};
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,96 +34,16 @@ const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 /// Bytes of either Noise message: a public key and a tag.
 const MESSAGE: usize = 48;
 
-/// Bytes of the first message: [`SEALED`], the key's id, and Noise's.
-const HELLO: usize = 5 + MESSAGE;
+/// Bytes before the first Noise message: [`SEALED`], and the key's id.
+const HEAD: usize = 5;
 
-/// What a responder says to one that it turns away. As the length of a frame, which one that speaks
-/// in the clear takes it for, it is longer than any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alert {
-    /// Speak sealed.
-    NotSealed,
-    /// The key is not in my keyring.
-    UnknownKey,
-    /// That was not sealed with the key it names, or not for me.
-    Forged,
-    /// I have no key.
-    NoKey,
-    /// Sealing does not come into it: the request is of a version that is not mine.
-    Version,
-}
-
-impl Alert {
-    const ALL: [(u8, Alert); 5] = [
-        (2, Alert::NotSealed),
-        (3, Alert::UnknownKey),
-        (4, Alert::Forged),
-        (5, Alert::NoKey),
-        (6, Alert::Version),
-    ];
-
-    /// As bytes.
-    pub fn to_bytes(self) -> [u8; 4] {
-        let code = Self::ALL.iter().find(|(_, alert)| *alert == self).map_or(0, |(code, _)| *code);
-        [code, 0, 0, 0]
-    }
-
-    /// The alert that begins with this byte.
-    pub fn from_first_byte(byte: u8) -> Option<Self> {
-        Self::ALL.iter().find(|(code, _)| *code == byte).map(|(_, alert)| *alert)
-    }
-}
-
-impl fmt::Display for Alert {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(match self {
-            Alert::NotSealed => {
-                "it takes only what is sealed with the group's key: set \
-            security.key_file here"
-            }
-            Alert::UnknownKey => {
-                "it does not have the key that is first in this keyring: compare \
-            memberctl key list"
-            }
-            Alert::Forged => {
-                "it could not open what this daemon sealed: is this its address as \
-            the members know it?"
-            }
-            Alert::NoKey => "it has no key and speaks in the clear: set security.key_file there",
-            Alert::Version => {
-                "it speaks another version of the protocol: upgrade the older, one \
-            version at a time"
-            }
-        })
-    }
-}
-
-impl From<Refusal> for Alert {
-    /// What is said to one that is turned away for this.
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Plain => Alert::NotSealed,
-            Refusal::Sealed => Alert::NoKey,
-            Refusal::UnknownKey(_) => Alert::UnknownKey,
-            Refusal::Forged
-            | Refusal::FormerLife
-            | Refusal::Replayed
-            | Refusal::Broken
-            | Refusal::Late => Alert::Forged,
-        }
-    }
-}
-
-impl From<Alert> for io::Error {
-    fn from(alert: Alert) -> Self {
-        io::Error::new(io::ErrorKind::PermissionDenied, alert.to_string())
-    }
-}
+/// Bytes of all that the initiator sends first.
+const FIRST_MESSAGE: usize = HEAD + MESSAGE;
 
 /// Why there is no sealed connection.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// The other side is no member.
+    /// The other side is not a member.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
     /// The connection broke, or the kernel gave no random numbers.
@@ -135,19 +54,19 @@ pub enum HandshakeError {
 /// A connection whose both sides hold the same key.
 #[derive(Debug)]
 pub struct Session {
-    /// What it is sealed with.
+    /// The cipher of its records.
     pub noise: TransportState,
-    /// The key of the group that it was opened with.
+    /// The group's key that both sides used.
     pub key: KeyId,
-    /// What was in the first record of the initiator; empty at the initiator itself.
-    pub first: Vec<u8>,
+    /// The content of the initiator's first record; empty at the initiator itself.
+    pub first_record: Vec<u8>,
 }
 
-/// Begins a connection to the member at `responder`, with the first key.
+/// Begins a connection to the member at `responder`, with the first key of the keyring.
 ///
 /// # Errors
-/// When the other side turns this one away (with its [`Alert`] in words), is no member, or the
-/// connection breaks.
+/// When the other side turns this one away (the error is its [`Alert`]) or is not a member, and
+/// when the connection breaks.
 pub async fn initiate<S>(
     stream: &mut S,
     keys: &SealingKeys,
@@ -158,11 +77,11 @@ where
 {
     let key = keys.first();
     let mut noise = state(Side::Initiator, key, responder)?;
-    let mut hello = [0; HELLO];
-    let (head, message) = hello.split_at_mut(HELLO - MESSAGE);
+    let mut first_message = [0; FIRST_MESSAGE];
+    let (head, message) = first_message.split_at_mut(HEAD);
     head.copy_from_slice(&head_bytes(key.id));
     noise.write_message(&[], message).map_err(noise_error)?;
-    stream.write_all(&hello).await?;
+    stream.write_all(&first_message).await?;
     stream.flush().await?;
 
     let first = stream.read_u8().await?;
@@ -176,15 +95,15 @@ where
     Ok(Session {
         noise: noise.into_transport_mode().map_err(noise_error)?,
         key: key.id,
-        first: Vec::new(),
+        first_record: Vec::new(),
     })
 }
 
-/// Answers whoever begins a connection to this member, at `own`, if it holds a key; returns when it
-/// has said something that nobody could have recorded.
+/// Answers whoever begins a connection to this member, whose address is `own`. Returns when the
+/// other side's first record, which cannot be a recording, was opened.
 ///
 /// # Errors
-/// When the other side is no member; and when the connection breaks.
+/// When the other side is not a member, and when the connection breaks.
 pub async fn respond<S>(
     stream: &mut S,
     keys: &SealingKeys,
@@ -194,7 +113,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut session = answer(stream, keys, own).await?;
-    session.first =
+    session.first_record =
         read_record(stream, &mut session.noise).await.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Refusal::Forged.into(),
             _ => HandshakeError::Io(error),
@@ -202,7 +121,7 @@ where
     Ok(session)
 }
 
-/// Answers an initiator whose first message is good, but may be one that was recorded.
+/// Answers an initiator whose first message is right, but may be a recording.
 pub(super) async fn answer<S>(
     stream: &mut S,
     keys: &SealingKeys,
@@ -211,24 +130,30 @@ pub(super) async fn answer<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut hello = [0; HELLO];
-    stream.read_exact(&mut hello).await?;
-    let (mut noise, key) = take(&hello, keys, own)?;
+    let mut first_message = [0; FIRST_MESSAGE];
+    stream.read_exact(&mut first_message).await?;
+    let (mut noise, key) = read_first_message(&first_message, keys, own)?;
     let mut answer = [SEALED; 1 + MESSAGE];
     let (_, message) = answer.split_at_mut(1);
     noise.write_message(&[], message).map_err(noise_error)?;
     stream.write_all(&answer).await?;
     stream.flush().await?;
-    Ok(Session { noise: noise.into_transport_mode().map_err(noise_error)?, key, first: Vec::new() })
+    Ok(Session {
+        noise: noise.into_transport_mode().map_err(noise_error)?,
+        key,
+        first_record: Vec::new(),
+    })
 }
 
-/// The first message, as the responder takes it.
-fn take(
-    hello: &[u8; HELLO],
+/// Reads the first message at the responder.
+fn read_first_message(
+    first_message: &[u8; FIRST_MESSAGE],
     keys: &SealingKeys,
     own: SocketAddr,
 ) -> Result<(HandshakeState, KeyId), HandshakeError> {
-    let [SEALED, k0, k1, k2, k3, message @ ..] = hello else { return Err(Refusal::Plain.into()) };
+    let [SEALED, k0, k1, k2, k3, message @ ..] = first_message else {
+        return Err(Refusal::Plain.into());
+    };
     let id = KeyId([*k0, *k1, *k2, *k3]);
     let key = keys.find(id).ok_or(Refusal::UnknownKey(id))?;
     let mut noise = state(Side::Responder, key, own)?;
@@ -236,14 +161,13 @@ fn take(
     Ok((noise, id))
 }
 
-fn head_bytes(id: KeyId) -> [u8; HELLO - MESSAGE] {
+fn head_bytes(id: KeyId) -> [u8; HEAD] {
     let [k0, k1, k2, k3] = id.0;
     [SEALED, k0, k1, k2, k3]
 }
 
-/// Both sides begin with the same: the key, and a prologue of what was said before and of the
-/// responder's address, so that nobody can lead a connection that is meant for one member to
-/// another.
+/// Both sides begin with the same key and prologue. The prologue has the bytes sent before and the
+/// responder's address, so that nobody can lead a connection to another member.
 fn state(side: Side, key: &SealingKey, responder: SocketAddr) -> io::Result<HandshakeState> {
     let prologue = [&b"memberd 1"[..], &head_bytes(key.id), &address_bytes(responder)].concat();
     let builder = Builder::new(PATTERN.parse().map_err(noise_error)?);
@@ -258,7 +182,7 @@ fn state(side: Side, key: &SealingKey, responder: SocketAddr) -> io::Result<Hand
     state.map_err(noise_error)
 }
 
-/// Who begins, and who answers.
+/// The side that begins, and the side that answers.
 #[derive(Debug, Clone, Copy)]
 enum Side {
     Initiator,
@@ -284,8 +208,7 @@ mod tests {
 
     const OWN: &str = "127.0.0.1:8946";
 
-    /// Both ends of what a handshake of these keyrings comes to, the initiator calling this
-    /// address.
+    /// Both ends of a handshake with these keyrings; the initiator calls this address.
     async fn shake(
         ours: &str,
         theirs: &str,
@@ -316,13 +239,14 @@ mod tests {
         for (ours, theirs) in [("a", "a"), ("a", "ba"), ("bc", "cb")] {
             let (near, far) = shake(ours, theirs, OWN).await;
             let far = far.unwrap();
-            assert!(near.is_ok() && far.first == b"request", "{ours} {theirs}");
+            assert!(near.is_ok() && far.first_record == b"request", "{ours} {theirs}");
             assert_eq!(far.key, keys(ours).first().id);
         }
     }
 
+    /// A caller with another key, or who means another member, is turned away and learns why.
     #[tokio::test]
-    async fn who_has_another_key_or_means_another_member_is_turned_away_and_told_why() {
+    async fn a_wrong_key_or_address_is_refused_with_the_reason() {
         let (near, far) = shake("a", "bc", OWN).await;
         assert!(near.err().unwrap().to_string().contains("does not have the key"));
         assert!(matches!(far, Err(HandshakeError::Refused(Refusal::UnknownKey(_)))));
@@ -332,10 +256,10 @@ mod tests {
         assert!(matches!(far, Err(HandshakeError::Refused(Refusal::Forged))));
     }
 
-    /// What an initiator says first.
-    async fn hello() -> Vec<u8> {
+    /// An initiator's first message.
+    async fn first_message() -> Vec<u8> {
         let (mut near, mut far) = duplex(1_024);
-        let mut bytes = vec![0; HELLO];
+        let mut bytes = vec![0; FIRST_MESSAGE];
         let ours = keys("a");
         tokio::select! {
             _ = initiate(&mut near, &ours, OWN.parse().unwrap()) => panic!("nobody answered"),
@@ -344,47 +268,45 @@ mod tests {
         bytes
     }
 
-    /// How a responder takes this hello, and what follows.
-    async fn hear(hello: &[u8], then: &[u8]) -> Result<Session, HandshakeError> {
+    /// What a responder makes of this first message, and of what follows.
+    async fn answer_to(first: &[u8], then: &[u8]) -> Result<Session, HandshakeError> {
         let (mut near, mut far) = duplex(1_024);
-        near.write_all(&[hello, then].concat()).await.unwrap();
+        near.write_all(&[first, then].concat()).await.unwrap();
         near.shutdown().await.unwrap();
         respond(&mut far, &keys("a"), OWN.parse().unwrap()).await
     }
 
     #[tokio::test]
     async fn every_flipped_bit_of_the_first_message_is_refused() {
-        let hello = hello().await;
-        for bit in 0..hello.len() * 8 {
-            let mut forged = hello.clone();
+        let first = first_message().await;
+        for bit in 0..first.len() * 8 {
+            let mut forged = first.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
             assert!(
-                matches!(hear(&forged, &[]).await, Err(HandshakeError::Refused(_))),
+                matches!(answer_to(&forged, &[]).await, Err(HandshakeError::Refused(_))),
                 "bit {bit}"
             );
         }
     }
 
     #[tokio::test]
-    async fn a_recorded_beginning_comes_to_no_request() {
-        let hello = hello().await;
-        // Who recorded it can begin again, but cannot say anything that is believed.
+    async fn a_recorded_first_message_leads_to_no_request() {
+        let first = first_message().await;
+        // Whoever recorded it can begin again, but cannot seal a record.
         for forged in [&[&[0, 20][..], &[7; 20]].concat()[..], &[0, 0], &[0xff; 2]] {
             assert!(
-                matches!(hear(&hello, forged).await, Err(HandshakeError::Refused(Refusal::Forged))),
+                matches!(
+                    answer_to(&first, forged).await,
+                    Err(HandshakeError::Refused(Refusal::Forged))
+                ),
                 "{forged:?}"
             );
         }
         for broken in [&[][..], &[0], &[0, 20, 7]] {
-            assert!(matches!(hear(&hello, broken).await, Err(HandshakeError::Io(_))), "{broken:?}");
-        }
-    }
-
-    #[test]
-    fn an_alert_is_no_length_of_a_frame_and_nothing_that_is_sealed() {
-        for (code, alert) in Alert::ALL {
-            assert_eq!(Alert::from_first_byte(alert.to_bytes()[0]), Some(alert));
-            assert!(u32::from_be_bytes(alert.to_bytes()) > 16 << 20 && code != SEALED);
+            assert!(
+                matches!(answer_to(&first, broken).await, Err(HandshakeError::Io(_))),
+                "{broken:?}"
+            );
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What is derived from the group's keys: for each key a secret for datagrams and one for
-//! connections, so that none serves two ends.
+//! Owns the secrets that are derived from the group's keys: one for datagrams and one for
+//! connections, so that no secret serves two purposes.
 
 use memberd_control::keyring::{GroupKey, KeyId, Keyring, Secret};
 use std::fmt;
 
 /// The secrets of one group key, wiped when dropped.
 pub struct SealingKey {
-    /// What the key is called in public.
+    /// The key's public name.
     pub id: KeyId,
-    /// From this the key of each life of each sender of datagrams is derived.
+    /// The key of each incarnation of each sender of datagrams is derived from this.
     pub(super) datagrams: Secret,
     /// The pre-shared key of connections.
     pub(super) streams: Secret,
@@ -38,23 +38,23 @@ pub struct SealingKeys {
 }
 
 impl SealingKeys {
-    /// Derives them; none from a keyring without keys, which there is not.
+    /// Derives them. Returns none for a keyring without keys, which `Keyring` rules out.
     pub fn new(keyring: &Keyring) -> Option<Self> {
         let mut keys = keyring.keys().iter().map(SealingKey::from);
         Some(SealingKeys { first: keys.next()?, others: keys.collect() })
     }
 
-    /// The one that seals.
+    /// The key that seals.
     pub fn first(&self) -> &SealingKey {
         &self.first
     }
 
-    /// The one of this name, if it is in the keyring.
+    /// The key with this name, if it is in the keyring.
     pub fn find(&self, id: KeyId) -> Option<&SealingKey> {
         self.all().find(|key| key.id == id)
     }
 
-    /// All of them, the first one first.
+    /// All keys, the one that seals first.
     pub fn all(&self) -> impl Iterator<Item = &SealingKey> {
         std::iter::once(&self.first).chain(&self.others)
     }
@@ -71,12 +71,13 @@ mod tests {
     use chacha20poly1305::ChaCha20Poly1305;
     use zeroize::ZeroizeOnDrop;
 
-    /// Holds of types that are wiped when dropped; else this does not compile.
+    /// Compiles only for types that are wiped when dropped.
     fn is_wiped<T: ZeroizeOnDrop>(_: &T) {}
 
+    /// Whatever is derived from a key is wiped when dropped, and so is the cipher that uses it.
     #[test]
-    fn what_is_derived_from_a_key_is_wiped_when_dropped_and_so_is_the_cipher_that_uses_it() {
-        let keys = super::super::tests::keys("a");
+    fn derived_secrets_are_wiped_when_dropped() {
+        let keys = crate::seal::tests::keys("a");
         is_wiped(&*keys.first().datagrams);
         is_wiped(&*keys.first().streams);
         let cipher: Option<ChaCha20Poly1305> = None;

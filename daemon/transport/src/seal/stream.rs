@@ -1,41 +1,32 @@
-//! A sealed connection once it has begun: records of a big-endian `u16` length and that many bytes
-//! of a Noise transport message.
+//! A sealed connection after its handshake: a stream of [`record`](super::record)s. Owns the
+//! connection's cipher, and what was opened or sealed but not yet passed on.
 //!
-//! Records are numbered by Noise: none can be taken out, put in, doubled or moved. That the
-//! connection ends can be the work of a stranger, so whoever reads has to know by what was said
-//! whether that was all; frames do.
+//! Noise numbers the records, so nobody can remove, insert, double or move one. A stranger can cut
+//! the connection, so its end does not prove that all was read; the frames inside do.
 
 use super::handshake::Session;
+use super::record::{LENGTH_BYTES, MAX_PLAIN_BYTES, open_record, seal_record, whole_length};
 use snow::TransportState;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 
-/// The most bytes in a record before it is sealed. Less than Noise allows, so that many connections
-/// take little memory.
-pub const MOST_PLAIN: usize = 16 * 1024;
+/// How many sealed bytes gather before they are written without a flush.
+const WRITE_THRESHOLD_BYTES: usize = 64 * 1024;
 
-const TAG: usize = 16;
+/// The size of the read buffer.
+const READ_AHEAD_BYTES: usize = 32 * 1024;
 
-/// The longest record, without its length.
-const MOST_SEALED: usize = MOST_PLAIN + TAG;
-
-/// Sealed bytes that are gathered before they are written.
-const WRITE_AT: usize = 64 * 1024;
-
-/// Bytes read ahead.
-const READ_AHEAD: usize = 32 * 1024;
-
-/// A stream whose other end holds one of the group's keys. What is written goes out when it is
-/// flushed, or when there is much of it.
+/// A stream whose other end holds one of the group's keys. What is written goes out at a flush, or
+/// when 64 KiB have gathered.
 #[derive(Debug)]
 pub struct SealedStream<S> {
     inner: BufReader<S>,
     noise: TransportState,
     /// The record that is being read, with its length.
     record: Vec<u8>,
-    /// What was opened, and how much of it was taken.
+    /// What was opened, and how much of it was passed on.
     opened: Vec<u8>,
     taken: usize,
     /// What was sealed, and how much of it was written.
@@ -44,20 +35,20 @@ pub struct SealedStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
-    /// After the handshake.
+    /// Goes on after the handshake that made this session.
     pub fn new(stream: S, session: Session) -> Self {
         SealedStream {
-            inner: BufReader::with_capacity(READ_AHEAD, stream),
+            inner: BufReader::with_capacity(READ_AHEAD_BYTES, stream),
             noise: session.noise,
             record: Vec::new(),
-            opened: session.first,
+            opened: session.first_record,
             taken: 0,
             sealed: Vec::new(),
             written: 0,
         }
     }
 
-    /// What it goes over.
+    /// The connection below.
     pub fn get_ref(&self) -> &S {
         self.inner.get_ref()
     }
@@ -65,14 +56,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
     /// Reads and opens the next record; false at the end of the stream.
     fn poll_record(&mut self, context: &mut Context) -> Poll<io::Result<bool>> {
         loop {
-            let wanted = match self.record.as_slice() {
-                [high, low, ..] => 2 + usize::from(u16::from_be_bytes([*high, *low])),
-                _ => 2,
+            let wanted = match self.record.first_chunk() {
+                Some(length) => whole_length(*length)?,
+                None => LENGTH_BYTES,
             };
-            if wanted > 2 + MOST_SEALED {
-                return Poll::Ready(Err(too_long()));
-            }
-            if self.record.len() >= 2 && self.record.len() == wanted {
+            if self.record.len() >= LENGTH_BYTES && self.record.len() == wanted {
                 return Poll::Ready(self.open().map(|()| true));
             }
             let missing = wanted - self.record.len();
@@ -95,14 +83,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
         self.taken = 0;
         let opened = open_record(
             &mut self.noise,
-            self.record.get(2..).unwrap_or_default(),
+            self.record.get(LENGTH_BYTES..).unwrap_or_default(),
             &mut self.opened,
         );
         self.record.clear();
         opened
     }
 
-    /// Writes what was sealed.
+    /// Writes all that is sealed.
     fn poll_drain(&mut self, context: &mut Context) -> Poll<io::Result<()>> {
         while let Some(rest) = self.sealed.get(self.written..).filter(|rest| !rest.is_empty()) {
             let count = ready!(Pin::new(&mut self.inner).poll_write(context, rest))?;
@@ -114,17 +102,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SealedStream<S> {
         self.sealed.clear();
         self.written = 0;
         Poll::Ready(Ok(()))
-    }
-
-    fn seal(&mut self, plain: &[u8]) -> io::Result<()> {
-        let length = plain.len() + TAG;
-        let announced = u16::try_from(length).map_err(|_| too_long())?;
-        self.sealed.extend_from_slice(&announced.to_be_bytes());
-        let start = self.sealed.len();
-        self.sealed.resize(start + length, 0);
-        let record = self.sealed.get_mut(start..).unwrap_or_default();
-        self.noise.write_message(plain, record).map_err(io::Error::other)?;
-        Ok(())
     }
 }
 
@@ -156,12 +133,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.sealed.len() >= WRITE_AT {
+        if this.sealed.len() >= WRITE_THRESHOLD_BYTES {
             ready!(this.poll_drain(context))?;
         }
-        let part = bytes.get(..bytes.len().min(MOST_PLAIN)).unwrap_or_default();
+        let part = bytes.get(..bytes.len().min(MAX_PLAIN_BYTES)).unwrap_or_default();
         if !part.is_empty() {
-            this.seal(part)?;
+            seal_record(&mut this.noise, part, &mut this.sealed)?;
         }
         Poll::Ready(Ok(part.len()))
     }
@@ -179,42 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SealedStream<S> {
     }
 }
 
-/// Reads one record, and nothing of what comes after it.
-pub(super) async fn read_record(
-    stream: &mut (impl AsyncRead + Unpin),
-    noise: &mut TransportState,
-) -> io::Result<Vec<u8>> {
-    let length = usize::from(stream.read_u16().await?);
-    if length > MOST_SEALED {
-        return Err(too_long());
-    }
-    let mut message = vec![0; length];
-    stream.read_exact(&mut message).await?;
-    let mut plain = Vec::new();
-    open_record(noise, &message, &mut plain)?;
-    Ok(plain)
-}
-
-/// Opens a record, without its length.
-fn open_record(noise: &mut TransportState, message: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
-    plain.resize(message.len().saturating_sub(TAG), 0);
-    let length = noise
-        .read_message(message, plain)
-        .map_err(|_| invalid("a record was not sealed by the other side"))?;
-    plain.truncate(length);
-    Ok(())
-}
-
-fn too_long() -> io::Error {
-    invalid("a record is too long")
-}
-
-fn invalid(words: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, words)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::record::TAG;
     use super::*;
     use crate::seal::handshake::{answer, initiate};
     use crate::seal::tests::keys;
@@ -236,7 +180,7 @@ mod tests {
         (SealedStream::new(near, one), SealedStream::new(far, other))
     }
 
-    /// What goes over the wire when this is written.
+    /// The bytes on the wire when this is written.
     async fn recorded(plain: &[u8]) -> (Vec<u8>, Session) {
         let (near, mut far) = duplex(1 << 20);
         let (one, other) = sessions().await;
@@ -248,7 +192,7 @@ mod tests {
         (wire, other)
     }
 
-    /// What is read of this, and how that ends.
+    /// What is read from these bytes, and how that ends.
     async fn read(wire: &[u8], session: Session) -> (Vec<u8>, io::Result<usize>) {
         let (near, mut far) = duplex(1 << 20);
         far.write_all(wire).await.unwrap();
@@ -266,7 +210,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn what_is_written_is_read_whatever_the_pieces(
-            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40_000), 0..8),
+            pieces in proptest::collection::vec(
+                proptest::collection::vec(any::<u8>(), 0..40_000),
+                0..8,
+            ),
             buffer in 1_usize..100_000,
         ) {
             let whole = pieces.concat();
@@ -288,11 +235,12 @@ mod tests {
         }
     }
 
+    /// Every flipped bit and every cut is noticed, and nothing wrong was read before.
     #[tokio::test]
-    async fn every_flipped_bit_and_every_cut_is_noticed_and_what_was_read_before_is_right() {
+    async fn every_flipped_bit_and_every_cut_is_noticed() {
         let plain = b"a request of some length";
         let length = recorded(plain).await.0.len();
-        assert_eq!(length, plain.len() + 2 + TAG);
+        assert_eq!(length, plain.len() + LENGTH_BYTES + TAG);
         for bit in 0..length * 8 {
             let (mut wire, other) = recorded(plain).await;
             wire[bit / 8] ^= 1 << (bit % 8);
@@ -308,13 +256,13 @@ mod tests {
 
     #[tokio::test]
     async fn records_cannot_be_doubled_left_out_or_moved() {
-        let plain = vec![7; MOST_PLAIN + 1];
-        let first = 2 + MOST_SEALED;
+        let plain = vec![7; MAX_PLAIN_BYTES + 1];
+        let first = LENGTH_BYTES + MAX_PLAIN_BYTES + TAG;
         for change in 0..3 {
             let (wire, other) = recorded(&plain).await;
             let (one, two) = wire.split_at(first);
             let (changed, good) = match change {
-                0 => ([one, one].concat(), MOST_PLAIN),
+                0 => ([one, one].concat(), MAX_PLAIN_BYTES),
                 1 => (two.to_vec(), 0),
                 _ => ([two, one].concat(), 0),
             };

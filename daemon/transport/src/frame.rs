@@ -1,6 +1,6 @@
 //! Frames on connections between members: a big-endian `u32` length and that many bytes.
 
-use crate::seal::handshake::Alert;
+use crate::seal::alert::Alert;
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
