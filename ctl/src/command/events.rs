@@ -28,7 +28,7 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 
 /// What stands below the help.
 const DETAILS: &str = "\
-Without --since the last ten changes come first; with --json or --exec none of the past; with \
+Without --since, the last ten changes come first; with --json or --exec none of the past; with \
 --until all of it. memberd remembers the last 1024 changes since it started. A gap in the changes \
 is reported where it is. Changes that happen while this machine is out of the group are not known.
 
@@ -41,10 +41,10 @@ status (alive, failed or left) and member, as list --json has it. An object with
 no status; it has the member's new tags. An object with missed reports a gap: the changes before \
 until are missing, and count is their number, if that is known.
 
-/bin/sh runs CMD once for each change, one at a time. Its environment has MEMBERD_EVENT (joined, \
-failed, left or tagged; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, MEMBERD_ADDRESS, \
-MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has MEMBERD_NOTICED_BY and \
-MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The object of --json is on \
+CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
+(joined, failed, left or tagged; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \
+MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has \
+MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The object of --json is on \
 standard input. With --exec, memberctl waits for a daemon that goes away to come back.
 
 Examples:
