@@ -108,7 +108,7 @@ fn state_cannot_be_written<T>(
 /// A restart finds the last state that was written, and it is whole.
 #[test]
 fn a_full_disk_for_the_state_costs_no_member_its_place() {
-    disk::apart(|| {
+    disk::with_own_mounts(|| {
         state_cannot_be_written("No space left on device", Disk::fill, |disk, ()| disk.free());
     });
 }
@@ -117,7 +117,7 @@ fn a_full_disk_for_the_state_costs_no_member_its_place() {
 /// written, and it is whole.
 #[test]
 fn a_read_only_state_directory_costs_no_member_its_place() {
-    disk::apart(|| {
+    disk::with_own_mounts(|| {
         state_cannot_be_written("Read-only file system", Disk::protect, |_, protected| {
             drop(protected);
         });
@@ -127,7 +127,7 @@ fn a_read_only_state_directory_costs_no_member_its_place() {
 /// The daemon reports it and uses the generation before.
 #[test]
 fn a_damaged_state_that_cannot_be_moved_aside_is_reported() {
-    disk::apart(|| {
+    disk::with_own_mounts(|| {
         let mut fleet = Fleet::new(2);
         let disk = Disk::mount(&fleet[2].settings.state_dir, KIB);
         fleet.form();
@@ -184,7 +184,7 @@ fn said_lost(log: &str) -> u64 {
 /// missing.
 #[test]
 fn rotation_on_a_full_disk_loses_only_counted_lines() {
-    disk::apart(|| {
+    disk::with_own_mounts(|| {
         let mut fleet = Fleet::new(4);
         fleet[2].settings.level = "debug";
         let disk = Disk::mount(&fleet[2].settings.log_dir, KIB);
@@ -252,7 +252,7 @@ fn rotation_on_a_full_disk_loses_only_counted_lines() {
 /// to.
 #[test]
 fn a_read_only_log_directory_is_reported_once() {
-    disk::apart(|| {
+    disk::with_own_mounts(|| {
         let mut fleet = Fleet::new(3);
         let disk = Disk::mount(&fleet[2].settings.log_dir, KIB);
         let protected = disk.protect();

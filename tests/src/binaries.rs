@@ -1,4 +1,4 @@
-//! Where the programs under test are: beside the test's own executable.
+//! Finds the programs under test, which lie beside the test's own executable.
 
 use crate::namespaces;
 use std::path::{Path, PathBuf};
@@ -42,10 +42,10 @@ pub fn simulate() -> PathBuf {
     built("examples/simulate")
 }
 
-/// A command that the kernel ends when the test's thread does, even if that is killed (`setpriv` of
-/// util-linux, prctl(2) PR_SET_PDEATHSIG), in a network namespace if one is named. Its process id
-/// is the program's own. An interrupt ends it, even if the tests run in the background of a shell,
-/// which has them and all that they start ignore it (`env` of coreutils).
+/// A command that the kernel ends when the test's thread ends, even if that is killed (`setpriv` of
+/// util-linux, prctl(2) PR_SET_PDEATHSIG). It runs in a network namespace if one is named, and its
+/// process id is the program's own. An interrupt ends it, even if the tests run in the background
+/// of a shell. Such tests ignore interrupts, and so would all that they start (`env` of coreutils).
 pub fn mortal(program: &Path, namespace: Option<&Path>) -> Command {
     let mut command = match namespace {
         Some(namespace) => {

@@ -1,4 +1,4 @@
-//! Loopback addresses of a fleet's own, so that fleets run side by side.
+//! Gives each fleet loopback addresses of its own, so that fleets run side by side.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 /// The port of every daemon: each has an address of its own.
 pub const PORT: u16 = 8946;
 
-/// A block 127.A.B.0/24 that no other fleet of this machine has while this lives.
+/// A block 127.A.B.0/24. No other fleet of this machine has it while this value exists.
 #[derive(Debug)]
 pub struct Block {
     prefix: [u8; 3],
@@ -23,7 +23,7 @@ impl Block {
         let free = (0_u32..1_000).find_map(|attempt| {
             let [a, b, ..] = random.hash_one(attempt).to_ne_bytes();
             let prefix = [127, 64 + a % 64, b];
-            // The block is held by listening on its last address, which no daemon is given.
+            // A listener on the last address holds the block. No daemon gets that address.
             let listener =
                 TcpListener::bind((Ipv4Addr::new(127, 64 + a % 64, b, 254), PORT)).ok()?;
             Some(Block { prefix, _held: listener })

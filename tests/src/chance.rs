@@ -1,4 +1,4 @@
-//! Chance that can be replayed: the same seed, the same choices.
+//! Random choices that can be replayed: the same seed gives the same choices.
 
 /// A source of choices (splitmix64).
 #[derive(Debug, Clone)]
@@ -10,7 +10,7 @@ impl Chance {
         Chance(seed)
     }
 
-    /// One of so many, counted from 0.
+    /// A number below this count.
     ///
     /// # Panics
     /// When there are none.
@@ -22,7 +22,7 @@ impl Chance {
         usize::try_from((mixed ^ (mixed >> 31)) % count).expect("less than the count")
     }
 
-    /// So many of these, each once.
+    /// Chooses this many of them, each at most once.
     pub fn pick(&mut self, from: &[usize], count: usize) -> Vec<usize> {
         let mut left = from.to_vec();
         (0..count.min(left.len())).map(|_| left.swap_remove(self.below(left.len()))).collect()

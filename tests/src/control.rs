@@ -1,4 +1,4 @@
-//! A blocking client of the control socket, for looking often.
+//! A blocking client of the control socket. Tests use it to look at a daemon often.
 
 use memberd_control::frame::{FrameError, read_frame, write_frame};
 use memberd_control::message::{
@@ -101,7 +101,7 @@ impl Control {
         Ok(ids)
     }
 
-    /// The standing of the newest life of a member, if it is in the list.
+    /// The status of a member's newest incarnation, if it is in the list.
     ///
     /// # Errors
     /// When there is no list.

@@ -1,4 +1,4 @@
-//! Where the kernel's control groups are (cgroups(7)), of either version.
+//! Finds the kernel's control groups (cgroups(7)), of either version.
 
 use std::fs;
 use std::path::PathBuf;

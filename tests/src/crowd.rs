@@ -1,5 +1,5 @@
-//! A crowd of TCP connections from a machine that belongs to no group, opened and held, and opened
-//! again when they are closed.
+//! A crowd of TCP connections from a machine that belongs to no group. They are opened and held,
+//! and opened again when they are closed.
 
 use crate::namespaces;
 use nix::errno::Errno;
@@ -35,8 +35,8 @@ struct Counts {
 }
 
 impl Crowd {
-    /// Opens so many connections from a network namespace to this address, each of which says
-    /// nothing.
+    /// Opens this many connections from a network namespace to this address. None of them sends a
+    /// byte.
     ///
     /// # Panics
     /// When this process may not have so many descriptors, or there is no such namespace.
@@ -51,12 +51,12 @@ impl Crowd {
         Crowd { ended, counts, thread: Some(thread) }
     }
 
-    /// How many connections were begun so far, those that took the place of closed ones included.
+    /// How many connections were begun so far. Those that replaced closed ones count as well.
     pub fn opened(&self) -> usize {
         self.counts.opened.load(Ordering::Relaxed)
     }
 
-    /// How many stood at once at most, as this side sees it.
+    /// The most connections that were open at the same time, as this side sees it.
     pub fn most_held(&self) -> usize {
         self.counts.most_held.load(Ordering::Relaxed)
     }
@@ -91,13 +91,13 @@ fn begin(to: SocketAddr) -> TcpStream {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let begun = socket(AddressFamily::Inet, SockType::Stream, flags, None).expect("a socket");
     match connect(begun.as_raw_fd(), &SockaddrStorage::from(to)) {
-        // It is looked at later whether it came about.
+        // A later look shows whether it was established.
         Ok(()) | Err(Errno::EINPROGRESS) => TcpStream::from(begun),
         Err(error) => panic!("cannot connect to {to}: {error}"),
     }
 }
 
-/// Whether it stands, or may still come about.
+/// Whether it is established, or may still be.
 fn is_open(mut stream: &TcpStream) -> bool {
     match stream.read(&mut [0]) {
         Ok(count) => count > 0,
@@ -105,7 +105,7 @@ fn is_open(mut stream: &TcpStream) -> bool {
     }
 }
 
-/// Sees to it that this process may have so many descriptors.
+/// Raises the limit of descriptors of this process.
 fn raise_limit(wanted: u64) {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
     if soft < wanted {

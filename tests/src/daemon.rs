@@ -1,4 +1,4 @@
-//! One real daemon.
+//! One real daemon: its settings, its directory and its process.
 
 use crate::binaries;
 use crate::control::Control;
@@ -85,7 +85,7 @@ impl Daemon {
             .open(self.stderr_path())
             .expect("a file for standard error");
         let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
-        // Where a core would be left, if it left one.
+        // The daemon would leave a core here, if it left one.
         command.current_dir(&self.directory);
         command
             .arg("--config")
@@ -134,7 +134,7 @@ impl Daemon {
         self.process.is_some()
     }
 
-    /// How it ended, if it has without this test having waited for it.
+    /// How it ended, if it has ended and the test has not waited for it.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.as_mut().and_then(Running::ended)
     }
@@ -184,8 +184,8 @@ impl Daemon {
         });
     }
 
-    /// Gives it this keyring, from the next start or reload on. Each digit makes a key: the same
-    /// digit the same key.
+    /// Gives it this keyring, from the next start or reload on. Each digit makes a key, and the
+    /// same digit makes the same key.
     ///
     /// # Panics
     /// When the file cannot be written.
@@ -277,7 +277,7 @@ impl Daemon {
         self.directory.join("stderr")
     }
 
-    /// What it said on standard error, in all its runs.
+    /// What it wrote to standard error, in all its runs.
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.stderr_path()).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! Small disks of a test's own that can be filled and write-protected, in a mount namespace of the
-//! test: nothing of them is left behind.
+//! Small disks of a test's own that can be filled and write-protected. They lie in a mount
+//! namespace of the test, so nothing of them is left behind.
 
 use crate::left_out;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -9,13 +9,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-/// Does something on a thread that has mounts of its own, with whatever it starts. Where that is
-/// not to be had, it is said loudly and nothing is done; with `CI=true` in the environment that is
-/// a failure.
+/// Does something on a thread that has mounts of its own, and so do the processes that it starts.
+/// Where this is not possible, it reports that and does nothing. With `CI=true` in the environment
+/// that is a failure.
 ///
 /// # Panics
 /// In CI, without the right to mount; and when the work does.
-pub fn apart(work: impl FnOnce() + Send) {
+pub fn with_own_mounts(work: impl FnOnce() + Send) {
     let done = thread::scope(|scope| {
         let worker = scope.spawn(|| match own_mounts() {
             Ok(()) => work(),
@@ -30,7 +30,7 @@ pub fn apart(work: impl FnOnce() + Send) {
 
 fn own_mounts() -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    // What is mounted here is not to be seen elsewhere.
+    // Other processes must not see what is mounted here.
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
 }
 
@@ -41,7 +41,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Mounts an empty one at this path, of so many KiB. Within [`apart`].
+    /// Mounts an empty one of this many KiB at this path, within [`with_own_mounts`].
     ///
     /// # Panics
     /// When it cannot be mounted.
@@ -78,7 +78,7 @@ impl Disk {
     }
 
     /// From now on nothing can be opened for writing, made, renamed or removed, until the guard is
-    /// dropped. What is open stays open.
+    /// dropped. Files that are open stay open.
     ///
     /// # Panics
     /// When that cannot be mounted.
@@ -111,6 +111,7 @@ impl Drop for Protected {
 }
 
 fn unmount(path: &Path) {
-    // What is still in use goes with its last user, and all of it with the test's namespace.
+    // A mount that is still in use ends with its last user. All mounts end with the test's
+    // namespace.
     let _ = umount2(path, MntFlags::MNT_DETACH);
 }

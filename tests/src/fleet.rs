@@ -1,5 +1,5 @@
-//! A fleet: daemons `vm1`, `vm2`, ... with addresses of their own, on loopback or in a network,
-//! with `vm1` for introducer.
+//! A fleet: daemons `vm1`, `vm2`, ... with addresses of their own, on loopback or in a network.
+//! `vm1` is the introducer.
 
 use crate::block::Block;
 use crate::follow::Followers;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How much of each log is printed when a test fails, in lines.
+/// How many lines of each log a failing test prints.
 const TAIL: usize = 25;
 
 /// The daemons, counted from 1 as their names are: `fleet[1]` is `vm1`.
@@ -24,7 +24,7 @@ pub struct Fleet {
     directory: TempDir,
 }
 
-/// What a fleet stands on.
+/// The addresses that a fleet lives on.
 #[derive(Debug)]
 enum Ground {
     Loopback(Block),
@@ -256,8 +256,8 @@ impl Fleet {
         })
     }
 
-    /// Waits until each of the running has the names of all others in its state directory: what is
-    /// known survives a crash then.
+    /// Waits until each running daemon has the names of all others in its state directory. A crash
+    /// then loses none of them.
     ///
     /// # Panics
     /// When that does not come about.
@@ -302,7 +302,7 @@ impl Fleet {
         named.map(|((number, id), at)| Crash { name: format!("vm{number}"), id, at }).collect()
     }
 
-    /// Asserts that no log of the running says of anybody but these ids that it failed.
+    /// Asserts that no log of a running daemon says that anybody but these ids failed.
     ///
     /// # Panics
     /// When one does.
@@ -318,8 +318,8 @@ impl Fleet {
         }
     }
 
-    /// Watches for so long that nobody reports anybody failed but these ids. For claims that
-    /// something does not happen.
+    /// Watches for this long that nobody reports anybody failed but these ids. It serves claims
+    /// that something does not happen.
     ///
     /// # Panics
     /// When somebody does.
@@ -332,12 +332,12 @@ impl Fleet {
     }
 }
 
-/// A crash that was made.
+/// A crash that the test made.
 #[derive(Debug, Clone)]
 pub struct Crash {
     /// Whose.
     pub name: String,
-    /// Under which id it was in the group.
+    /// The id that it had in the group.
     pub id: String,
     /// The moment just before kill(2).
     pub at: Instant,

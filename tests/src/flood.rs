@@ -1,5 +1,5 @@
-//! A flood of datagrams from a machine that belongs to no group: so many a second, for as long as
-//! it is not stopped.
+//! A flood of datagrams from a machine that belongs to no group, at a fixed rate until it is
+//! stopped.
 
 use crate::namespaces;
 use memberd_control::keyring::KeyId;
@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Datagrams that are handed to the kernel with one call, which cuts them apart (udp(7),
-/// `UDP_SEGMENT`): a call for each would take the processors that the flooded are to have.
+/// How many datagrams one call hands to the kernel, which cuts them apart (udp(7), `UDP_SEGMENT`).
+/// A call for each would use the processors that the flooded daemons need.
 const BURST: usize = 32;
 
-/// How far a flood may fall behind its rate before it forgives itself the rest: a machine that
-/// stood still is not to be drowned afterwards.
+/// How far a flood may fall behind its rate before it gives up the rest. A machine that stood still
+/// must not be drowned afterwards.
 const FORGIVEN: Duration = Duration::from_millis(50);
 
 /// The pause between two looks at the clock.
@@ -25,11 +25,10 @@ const PAUSE: Duration = Duration::from_micros(200);
 /// What the datagrams are.
 #[derive(Debug, Clone, Copy)]
 pub enum Payload {
-    /// Bytes without sense.
+    /// Random bytes.
     Garbage,
-    /// The right form, a key that the group has and a sender's life that may well be, and a
-    /// ciphertext without sense: all that someone can know who listens. Whether it is forged is
-    /// only seen when it is opened.
+    /// The right form, a key of the group, a plausible incarnation of the sender, and a random
+    /// ciphertext. Anyone who listens can know that much. Only opening it shows that it is forged.
     Forged(KeyId),
 }
 
@@ -43,7 +42,8 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Sends so many datagrams of so many bytes a second from a network namespace to this address.
+    /// Sends this many datagrams of this many bytes a second from a network namespace to this
+    /// address.
     ///
     /// # Panics
     /// When there is no such namespace, or no socket in it.
@@ -68,12 +68,12 @@ impl Flood {
         Flood { ended, sent, began: Instant::now(), thread: Some(thread) }
     }
 
-    /// How many datagrams were handed to the kernel so far.
+    /// How many datagrams the kernel has taken so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// How many a second that was.
+    /// How many a second it has taken.
     pub fn rate(&self) -> f64 {
         self.sent() as f64 / self.began.elapsed().as_secs_f64()
     }
@@ -134,7 +134,7 @@ fn fill(datagram: &mut [u8], payload: Payload, noise: &mut Noise) {
     datagram[..8].copy_from_slice(&fresh);
 }
 
-/// Numbers without sense, the same in each run (xorshift).
+/// Pseudo-random numbers, the same in each run (xorshift).
 struct Noise(u64);
 
 impl Noise {

@@ -1,4 +1,4 @@
-//! Who saw which membership change when, by the event streams of all daemons.
+//! Follows the event streams of all daemons, and records who saw which membership change when.
 
 use crate::control::{Control, reply};
 use crate::wait::{IN_EVERY_LIST, IN_SOME_LIST, holds, wait_exactly};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// A change in one daemon's list.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// When this test heard of it, which is after it was in the list.
+    /// When this test read the event. The change was in the list before.
     pub at: Instant,
     /// In whose list.
     pub observer: String,
@@ -52,8 +52,8 @@ impl Followers {
         let observers = daemons
             .map(|(name, control)| {
                 let stream = control.ask(&Request::Events, None).expect("a stream of events");
-                // The stream has no first word. Who answers a later question has taken in the
-                // earlier one.
+                // The stream has no first reply. A daemon that answers a later request has taken in
+                // the earlier one.
                 control.status().expect("a status");
                 let (copy, sender, observer) =
                     (stream.try_clone().expect("a copy"), sender.clone(), name.to_owned());
@@ -97,8 +97,7 @@ impl Followers {
         self.time_crash(id, killed, dead).assert_in_time();
     }
 
-    /// Waits until a crash at that moment is in every one of the survivors' lists, and tells how
-    /// soon.
+    /// Waits until a crash at that moment is in the list of every survivor, and returns how soon.
     ///
     /// # Panics
     /// When it is not within 6 s.
@@ -125,7 +124,7 @@ impl Followers {
         except: &[&str],
     ) -> Vec<Duration> {
         let left = IN_EVERY_LIST.saturating_sub(since.elapsed());
-        // Half a second for the news of it to reach this process; the bound itself is checked on
+        // The news of it has half a second to reach this process. The bound itself is checked on
         // the times.
         let what = format!("{id} is {status:?} in every list");
         let times = wait_exactly(&what, left + Duration::from_millis(500), || {

@@ -1,10 +1,10 @@
 //! Booted hosts: small Debian machines, each with a real systemd as process 1, its own disk,
 //! network and journal, on one machine.
 //!
-//! Each host is a systemd-nspawn container in a cgroup and a network namespace of its own; a bridge
-//! in a further namespace is the switch, with no way out. Disks are overlays over one base image a
-//! release, made once ([`image`]). A plug is pulled by taking the cable first, so that the kernel
-//! says no word for the dead.
+//! Each host is a systemd-nspawn container in a cgroup and a network namespace of its own. A bridge
+//! in a further namespace is the switch, and it has no way out. Disks are overlays over one base
+//! image for each release ([`image`]). To pull a plug, the cable goes first, so that the kernel
+//! does not answer for the dead host.
 
 mod cgroup;
 mod held;
@@ -40,7 +40,7 @@ const TOOLS: [(&str, &str); 7] = [
     ("dpkg-deb", "dpkg"),
 ];
 
-/// What keeps this machine from running hosts, if anything does: the words for the user.
+/// What keeps this machine from running hosts, if anything does. The text is for the user.
 pub fn hindrance() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("booted hosts need root: sudo make hosts".to_owned());
@@ -67,8 +67,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Boots one host for each release named. On that of the number `accounted`, if not on all,
-    /// systemd accounts memory and holds services to their bounds, where this machine allows it
+    /// Boots one host for each release. On the host of the number `accounted`, or on all, systemd
+    /// accounts memory and holds services to their bounds, where this machine allows it
     /// ([`accounting`]).
     ///
     /// # Panics
@@ -148,7 +148,7 @@ impl Hosts {
         host.boot(switch);
     }
 
-    /// Has a host restart itself, as an administrator would.
+    /// Restarts a host from inside, as an administrator would.
     ///
     /// # Panics
     /// When it does not go down, or not come up.
@@ -244,7 +244,7 @@ fn bases(releases: &[Release]) -> Vec<PathBuf> {
     })
 }
 
-/// All hosts' file systems lie below one shared mount: of private ones each nspawn would keep a
+/// All hosts' file systems lie below one shared mount. Of private mounts each nspawn would keep a
 /// copy, and a dead host's disk would stay in use.
 fn shared_mount(directory: &Path) -> PathBuf {
     let mount = directory.join("hosts");

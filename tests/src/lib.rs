@@ -1,8 +1,8 @@
-//! A harness for fleets of real daemons, on loopback or in a network of namespaces: started,
-//! watched and killed from outside, as an operator or a power cut would.
+//! A harness for fleets of real daemons, on loopback or in a network of namespaces. It starts,
+//! watches and kills them from outside, as an operator or a power cut would.
 //!
-//! Nothing here sleeps for a fixed time: whatever is awaited is a condition with a limit
-//! ([`wait`]). Every process ends with the test that started it, however that ends ([`process`]).
+//! Nothing here sleeps for a fixed time: each wait is for a condition and has a limit ([`wait`]).
+//! Every process ends with the test that started it, even when that test is killed ([`process`]).
 
 #![allow(
     clippy::expect_used,

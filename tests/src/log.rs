@@ -1,9 +1,9 @@
-//! What stands in a daemon's `machine.i.log`.
+//! Reads a daemon's `machine.i.log`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a line says of a member.
+/// The change that a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
     /// `member joined`

@@ -1,5 +1,5 @@
-//! A machine with little memory: a control group of a test's own, in which the kernel kills for
-//! want of it.
+//! A machine with little memory: a control group of a test's own, in which the kernel kills a
+//! process when no memory is left.
 
 use crate::binaries::mortal;
 use crate::control_groups::{hierarchy, unified};
@@ -19,10 +19,10 @@ const PREFIX: &str = "memberd-memory-";
 struct Files {
     /// The bound of memory.
     bound: &'static str,
-    /// That of memory with what is swapped out, and what is written there instead of the bound if
-    /// that is without; not there where the kernel does not count it.
+    /// The bound of memory and swap, and the value that is written there instead of the bound if it
+    /// counts swap alone. The file is absent where the kernel does not count swap.
     swap: (&'static str, Option<&'static str>),
-    /// Has a line that tells how many processes were killed for want of memory.
+    /// The file whose line `oom_kill` counts the processes that were killed.
     kills: &'static str,
 }
 
@@ -35,7 +35,7 @@ const VERSION_1: Files = Files {
 const VERSION_2: Files =
     Files { bound: "memory.max", swap: ("memory.swap.max", Some("0")), kills: "memory.events" };
 
-/// A control group with so much memory and no more, removed when dropped.
+/// A control group with a bound on its memory. It is removed when dropped.
 #[derive(Debug)]
 pub struct Scarce {
     path: PathBuf,
@@ -43,8 +43,8 @@ pub struct Scarce {
 }
 
 impl Scarce {
-    /// A group in which there are so many bytes of memory. Where there cannot be one that is said
-    /// loudly, and with `CI=true` in the environment it is a failure.
+    /// A group with this many bytes of memory. Where there cannot be one, that is reported, and
+    /// with `CI=true` in the environment it is a failure.
     ///
     /// # Panics
     /// In CI, when there cannot be one.
@@ -108,7 +108,7 @@ impl Scarce {
 
 impl Drop for Scarce {
     fn drop(&mut self) {
-        // Where a process of it is left yet, the next test removes it.
+        // If a process is still in it, the next test removes it.
         let _ = fs::remove_dir(&self.path);
     }
 }
@@ -130,7 +130,7 @@ fn sweep(top: &Path) {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
         if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
-            // One in which a process lives on stays until that has ended.
+            // A group with a live process stays until that process has ended.
             let _ = fs::remove_dir(entry.path());
         }
     }

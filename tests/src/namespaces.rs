@@ -1,5 +1,4 @@
-//! Network namespaces of one owner, removed with it; what a killed owner left behind is swept away
-//! by the next.
+//! Network namespaces of one owner, removed with it. The next owner removes what a killed one left.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,8 +15,8 @@ use nix::sched::{CloneFlags, setns};
 /// Where ip-netns(8) keeps the names.
 const DIRECTORY: &str = "/run/netns";
 
-/// How the names of all these namespaces begin. Eight hexadecimal digits follow, which are the
-/// owner's, and a name.
+/// How the names of all these namespaces begin. Eight hexadecimal digits of the owner and a name
+/// follow.
 const FAMILY: &str = "memberd-net-";
 
 /// How many digits tell one owner from another.
@@ -48,8 +47,8 @@ pub enum CommandError {
 #[derive(Debug)]
 pub struct Namespaces {
     prefix: String,
-    /// An abstract socket (unix(7)) of the prefix's name: it is bound as long as the owner lives,
-    /// and no longer.
+    /// An abstract socket (unix(7)) of the prefix's name. It is bound exactly as long as the owner
+    /// lives.
     _held: UnixListener,
 }
 
@@ -152,8 +151,8 @@ fn hold(prefix: &str) -> Option<UnixListener> {
 fn sweep() -> Result<(), CommandError> {
     let prefixes: BTreeSet<String> =
         names().iter().filter_map(|name| prefix(name)).map(str::to_owned).collect();
-    // Whoever holds the name of a dead owner may remove what it left, and nobody takes the name
-    // meanwhile.
+    // The process that holds the name of a dead owner may remove what that left. Nobody else takes
+    // the name meanwhile.
     prefixes
         .iter()
         .filter_map(|prefix| Some((prefix, hold(prefix)?)))
@@ -196,7 +195,7 @@ fn feed(command: &mut Command, text: &str) -> Result<(), CommandError> {
     let mut run = || {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        // One that ends early closes its input; its status and its words say why.
+        // A command that ends early closes its input. Its status and its output say why.
         let _ = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
         child.wait_with_output()
     };

@@ -1,9 +1,9 @@
-//! A network of this test's own: machines' namespaces around one switch, without a way out, that
+//! A network of this test's own: namespaces of machines around one switch that has no way out. It
 //! loses, cuts and heals at will.
 //!
-//! The switch is a bridge in a namespace, each machine a namespace with one cable to it. Networks
-//! run side by side with the same addresses. What is lost or cut is dropped in the switch, in both
-//! of UDP and TCP, as in nft(8)'s table below.
+//! The switch is a bridge in a namespace. Each machine is a namespace with one cable to it.
+//! Networks with the same addresses run side by side. The switch drops what is lost or cut, for UDP
+//! and TCP alike, as in nft(8)'s table below.
 
 use crate::block::PORT;
 use crate::left_out;
@@ -15,8 +15,7 @@ use std::path::PathBuf;
 /// The namespace of the switch.
 const SWITCH: &str = "switch";
 
-/// What the switch does to frames on their way from cable to cable. Cables are named after their
-/// machines.
+/// The rules for frames between cables. Cables are named after their machines.
 const RULES: &str = "
 table bridge links {
     set cut { typeof iifname . oifname; }
@@ -37,7 +36,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Lays a network of so many machines.
+    /// Makes a network of this many machines.
     ///
     /// # Errors
     /// When that needs rights or tools that are not there.
@@ -53,7 +52,7 @@ impl Network {
         Ok(network)
     }
 
-    /// As [`Network::new`]; where there cannot be one that is said loudly, and with `CI=true` in
+    /// As [`Network::new`]. Where there cannot be a network, that is reported. With `CI=true` in
     /// the environment it is a failure.
     ///
     /// # Panics
@@ -96,9 +95,8 @@ impl Network {
             .expect("ip takes these lines");
     }
 
-    /// What the machines have sent so far: bytes and packets, IP headers included and those of
-    /// Ethernet not. Of a network of one machine, which has nobody to send to, what it has sent to
-    /// itself.
+    /// The bytes and packets that each machine has sent so far. IP headers count, and those of
+    /// Ethernet do not. The one machine of a network of one has sent them to itself.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -125,7 +123,7 @@ impl Network {
             .collect()
     }
 
-    /// From now on so many percent of all frames are lost.
+    /// From now on this many percent of all frames are lost.
     ///
     /// # Panics
     /// When nft fails.
@@ -169,8 +167,8 @@ impl Network {
         self.namespaces.nft(SWITCH, script).expect("nft takes a rule as it took those before");
     }
 
-    /// Lines of ip(8) that make the bridge and a cable to each machine. Nothing but the daemons is
-    /// to speak here: no IPv6 link addresses.
+    /// Lines of ip(8) that make the bridge and a cable to each machine. There are no IPv6 link
+    /// addresses, because nothing but the daemons may send here.
     fn switch(&self) -> String {
         let bridge = "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
                       link set br0 addrgenmode none\nlink set br0 up\n";
@@ -185,9 +183,9 @@ impl Network {
         [bridge.to_owned()].into_iter().chain((1..=self.machines).map(cable)).collect()
     }
 
-    /// Lines of ip(8) that give a machine its address. The others' hardware addresses are told
-    /// beforehand: the kernel's table of learnt ones is shared by all namespaces and too small for
-    /// many machines (`gc_thresh3` in arp(7)).
+    /// Lines of ip(8) that give a machine its address, and the hardware addresses of the others.
+    /// The kernel's table of learnt ones is shared by all namespaces, and too small for many
+    /// machines (`gc_thresh3` in arp(7)).
     fn host(&self, i: u8) -> String {
         let own = format!(
             "link set lo up\nlink set eth0 addrgenmode none\naddress add {}/24 dev eth0\nlink set \

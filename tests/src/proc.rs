@@ -1,4 +1,4 @@
-//! What the kernel tells of a process in proc(5).
+//! Reads what the kernel knows of a process: proc(5).
 
 use nix::unistd::Pid;
 use std::fs;
@@ -46,7 +46,7 @@ pub fn cpu_ticks(pid: Pid) -> u64 {
         .sum()
 }
 
-/// What a process has used since it started, over the threads that it has now.
+/// The processor time of a process since it started, over the threads that it has now.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
     /// Processor time, exactly.
@@ -55,7 +55,7 @@ pub struct Used {
     pub switches: u64,
 }
 
-/// What it has used.
+/// Reads it for a process.
 ///
 /// # Panics
 /// When the process is gone.
@@ -81,7 +81,7 @@ pub fn used(pid: Pid) -> Used {
 pub struct Memory {
     /// Resident (RSS).
     pub resident_kib: u64,
-    /// What is shared counted by the part of each that shares it (PSS).
+    /// Proportional (PSS): shared memory counts in equal parts for those that share it.
     pub proportional_kib: u64,
 }
 
@@ -110,7 +110,7 @@ pub fn open_files(pid: Pid) -> Vec<PathBuf> {
     descriptors.filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok()).collect()
 }
 
-/// How many of its threads give way to all others: nice 19.
+/// How many of its threads have the lowest priority: nice 19.
 ///
 /// # Panics
 /// When the process is gone.

@@ -1,4 +1,4 @@
-//! Processes that end with the test.
+//! Starts processes that end with the test.
 
 use crate::wait::{holds, stretched};
 use crate::wait_until;

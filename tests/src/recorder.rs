@@ -1,5 +1,5 @@
-//! A stranger on the network: records the datagrams of a fleet, and plays them back as if their
-//! senders did.
+//! A stranger on the network that records the datagrams of a fleet. It plays them back under their
+//! senders' addresses.
 //!
 //! Both need raw sockets (raw(7)), which only root has.
 
@@ -38,8 +38,8 @@ pub struct Recorder {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Whether this process may record and play back. If not, that is said loudly; with `CI=true` in
-/// the environment it is a failure.
+/// Whether this process may record and play back. If not, that is reported. With `CI=true` in the
+/// environment it is a failure.
 ///
 /// # Panics
 /// When it may not, and `CI=true`.
@@ -102,7 +102,7 @@ fn record(raw: &UdpSocket, prefix: [u8; 3], heard: &Mutex<Vec<Datagram>>, ended:
 pub struct Player(UdpSocket);
 
 impl Player {
-    /// One that can be used often.
+    /// A player for any number of datagrams.
     ///
     /// # Panics
     /// When this process may not.

@@ -1,4 +1,5 @@
-//! How much is tested or measured: a default each, and more or less by the environment.
+//! The amount of work in tests and measurements. Each has a default, and the environment gives
+//! another.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub fn soak(default: u64) -> Duration {
     Duration::from_secs(from_environment("SOAK_SECONDS", default))
 }
 
-/// `SEED`: what chance does, again; a new one if it is not given.
+/// `SEED`: the seed of all random choices. Without it each run has a new one.
 pub fn seed() -> u64 {
     from_environment("SEED", RandomState::new().hash_one(0) % 1_000_000)
 }

@@ -1,4 +1,4 @@
-//! A program on a terminal of its own, which script(1) of util-linux gives it.
+//! A program on a terminal of its own, which script(1) of util-linux provides.
 
 use crate::binaries::mortal;
 use crate::process::Running;

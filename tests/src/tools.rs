@@ -1,10 +1,10 @@
-//! Other people's programs that a test is about.
+//! Looks for other people's programs that a test needs.
 
 use crate::left_out;
 use std::env;
 
-/// Whether a program is there. A test that needs it may leave itself out if not, which is said;
-/// where everything has to be there (`CI=true` is set), it fails instead.
+/// Whether a program is installed. If not, that is reported, and the test may skip itself. With
+/// `CI=true` in the environment it is a failure.
 ///
 /// # Panics
 /// When it is not there, and `CI=true` is set.

@@ -1,5 +1,5 @@
-//! What a fleet is put through, and what came of it: for tests that assert it and for measurements
-//! that print it.
+//! Trials that a fleet goes through, and their results. Tests assert them, and measurements print
+//! them.
 
 pub mod crashes;
 pub mod introducer;

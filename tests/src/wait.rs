@@ -1,25 +1,25 @@
-//! Waiting for conditions, never for times.
+//! Waits for conditions, never for fixed times.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The mission's bound: a crash is in some member's list so long after it. Never stretched.
+/// The promised bound: a crash is in some member's list this long after it. Never stretched.
 pub const IN_SOME_LIST: Duration = Duration::from_secs(2);
 
-/// The mission's bound: a crash, join or leave is in every list so long after it. Never stretched.
+/// The promised bound: a crash, join or leave is in every list this long after it. Never stretched.
 pub const IN_EVERY_LIST: Duration = Duration::from_secs(6);
 
 /// How long to wait for what takes a second or so on an idle machine.
 pub const SOON: Duration = Duration::from_secs(15);
 
-/// How long a process that was killed may take until it is gone: its threads that search are the
-/// last to get a processor, also to end.
+/// How long a killed process may take until it is gone. Its searching threads are the last to get a
+/// processor, even for their end.
 pub const KILLED: Duration = Duration::from_secs(60);
 
 /// The pause between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// `TIME_SCALE` stretches all limits but the mission's, for machines that are slow or busy.
+/// `TIME_SCALE` stretches all limits but the promised ones, for machines that are slow or busy.
 static TIME_SCALE: LazyLock<u32> = LazyLock::new(|| {
     let factor = std::env::var("TIME_SCALE").ok();
     factor.map_or(1, |factor| factor.parse().expect("TIME_SCALE is a whole number"))
@@ -54,7 +54,7 @@ pub fn wait_exactly<T>(
 ) -> T {
     let start = Instant::now();
     loop {
-        // Asked before the look, so that the last look is after the limit.
+        // The time is read first, so that the last look is after the limit.
         let over = start.elapsed() > limit;
         match condition() {
             Ok(value) => return value,

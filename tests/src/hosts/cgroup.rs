@@ -1,5 +1,5 @@
-//! The cgroup of a fleet and those of its hosts: the list of all processes that belong to it, to be
-//! frozen and killed.
+//! The cgroups of a fleet and of its hosts. They list all its processes, which are frozen and
+//! killed through them.
 
 use crate::control_groups::{hierarchy, unified};
 use crate::wait::{SOON, holds};
@@ -13,9 +13,9 @@ use super::outside;
 /// What names of groups, namespaces and machines begin with; the process id of the test follows.
 pub(super) const PREFIX: &str = "mbhosts";
 
-/// The hierarchies of version 1 that a host's systemd takes over if they are there: its own, and
-/// those of two controllers. Not that of processor time: all hosts together would get as much as
-/// one process beside them.
+/// The hierarchies of version 1 that a host's systemd takes over if they exist: its own, and those
+/// of two controllers. The one of processor time is not among them, because all hosts together
+/// would get as much as one other process.
 const OTHERS: [&str; 3] = ["name=systemd", MEMORY, "pids"];
 
 /// The controller that accounts memory.
@@ -44,13 +44,13 @@ impl Group {
         let root = Group::root();
         let group = root.child(name);
         root.delegate('+');
-        // nspawn gives on to the host what there is.
+        // nspawn passes them on to the host.
         group.delegate('+');
         group
     }
 
-    /// Gives controllers on to the groups below, with `+`, or with `-` does not: only then it can
-    /// have processes of its own.
+    /// Passes controllers on to the groups below with `+`, and stops that with `-`. Only then can
+    /// the group have processes of its own.
     fn delegate(&self, sign: char) {
         if accounting() == Ok(Accounting::Version2) {
             let controllers = DELEGATED.map(|controller| format!("{sign}{controller}")).join(" ");
@@ -119,8 +119,7 @@ impl Group {
 /// bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accounting {
-    /// Those of version 1, which a host has to be given by its own layout of groups, as only
-    /// systemd up to 255 takes it over.
+    /// Version 1. The host gets its own layout of groups, which only systemd up to 255 takes over.
     Version1,
     /// The unified hierarchy, as on a machine with a systemd of its own.
     Version2,
@@ -129,7 +128,7 @@ pub enum Accounting {
 /// How a host's systemd can account.
 ///
 /// # Errors
-/// The words for the user, where it cannot.
+/// The reason for the user, where it cannot.
 pub fn accounting() -> Result<Accounting, String> {
     if hierarchy(MEMORY).is_some() {
         return Ok(Accounting::Version1);
@@ -149,7 +148,7 @@ fn remove_below(path: &Path) {
     let Ok(entries) = fs::read_dir(path) else { return };
     for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
         remove_below(&entry.path());
-        // One that is still in use is removed by the next test's sweep.
+        // The next test's sweep removes a group that is still in use.
         let _ = fs::remove_dir(entry.path());
     }
 }
@@ -163,7 +162,7 @@ fn kill(path: &Path) {
     }
 }
 
-/// Removes what tests left behind that were killed themselves.
+/// Removes what killed tests left behind.
 pub(super) fn sweep() {
     let groups: Vec<String> = fs::read_dir(Group::root().unified)
         .expect("the groups")

@@ -1,4 +1,4 @@
-//! One thread of a process that is held still while the others go on, by ptrace(2).
+//! Holds one thread of a process still by ptrace(2), while the other threads go on.
 
 use crate::wait::{SOON, holds};
 use crate::wait_until;
@@ -31,8 +31,8 @@ impl Held {
         held
     }
 
-    /// Waits until its process was killed. Only then does the parent of that hear of the end:
-    /// whoever traces a thread is told first.
+    /// Waits until its process was killed. The tracer of a thread hears of the end first, and the
+    /// parent of the process after that.
     ///
     /// # Panics
     /// When that is not within the limit.
@@ -45,7 +45,7 @@ impl Held {
         });
     }
 
-    /// What has happened to it since it was last asked.
+    /// Its state changes since the last call.
     fn status(&self) -> WaitStatus {
         waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))
             .expect("a traced thread can be waited for")

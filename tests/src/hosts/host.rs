@@ -1,5 +1,5 @@
-//! One host: provisioned, booted, operated from inside as its administrator would, and switched off
-//! in all ways there are.
+//! One host. It is provisioned, booted, operated from inside as by its administrator, and switched
+//! off in several ways.
 
 use super::cgroup::Group;
 use super::held::Held;
@@ -40,7 +40,7 @@ pub struct Host {
 /// How a host's control groups are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// One hierarchy, as Debian has it. Memory and tasks are accounted and bounded if it has
+    /// One hierarchy, as in Debian. Memory and tasks are accounted and bounded if it has
     /// controllers on this machine.
     Unified,
     /// That of version 1, with controllers.
@@ -56,7 +56,7 @@ pub(super) struct Fleet {
     pub(super) prefix: String,
     /// Their groups are in it.
     pub(super) group: Group,
-    /// Who holds this key is root on all of them.
+    /// The holder of this key is root on all of them.
     pub(super) key: PathBuf,
 }
 
@@ -69,7 +69,7 @@ struct Power {
 }
 
 impl Layout {
-    /// What tells nspawn. Not told, it gives what this machine has.
+    /// The setting that tells nspawn. Without it nspawn uses the layout of this machine.
     fn variable(self) -> Option<&'static str> {
         (self == Layout::Unified).then_some("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
     }
@@ -219,8 +219,7 @@ impl Host {
         });
     }
 
-    /// nspawn mounts the controllers so that they can only be read. systemd looks for them when it
-    /// begins.
+    /// nspawn mounts the controllers read-only. systemd looks for them when it starts.
     fn take_controllers(&self) {
         self.shell(
             "for controller in pids memory; do mount -o \
@@ -414,7 +413,7 @@ impl Host {
             Command::new("ip").args(["netns", "delete", &self.namespace]),
             Command::new("umount").arg("--lazy").arg(self.root()),
         ] {
-            // The test is over; what is left is swept away by the next.
+            // The test is over. The next one removes what is left.
             let _ = outside::try_run(command);
         }
         let _ = fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine));

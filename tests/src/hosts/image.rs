@@ -1,4 +1,4 @@
-//! The base images: made once for each release and set of packages, and kept for later tests.
+//! Base images, made once for each release and set of packages, and kept for later tests.
 
 use super::outside;
 use nix::fcntl::{Flock, FlockArg};
@@ -8,13 +8,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What every host has beside a minimal Debian: what memberd and the tests need. The hosts never
-/// reach a network.
+/// The packages that every host has beside a minimal Debian, for memberd and the tests. The hosts
+/// never reach a network.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,procps,\
                         openssh-server,python3,python3-apt,logrotate,nftables,libfaketime,\
                         netcat-openbsd";
 
-/// Goes up when something below changes.
+/// Increase it when something below changes.
 const EDITION: u32 = 1;
 
 /// A Debian release.
@@ -44,7 +44,7 @@ pub fn base(release: Release) -> PathBuf {
     (release, PACKAGES, EDITION).hash(&mut hasher);
     let directory = cache().join(format!("{}-{:016x}", release.name(), hasher.finish()));
     if !directory.is_dir() {
-        // Another test may be at it.
+        // Another test may be making it.
         let lock =
             File::create(directory.with_extension("lock")).expect("a lock beside the images");
         let _lock = Flock::lock(lock, FlockArg::LockExclusive)
@@ -81,7 +81,7 @@ fn make(release: Release, directory: &Path) {
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory in the image");
         fs::write(path, text).expect("a file in the image");
     };
-    // One of its own for each host.
+    // Each host gets its own.
     write("etc/machine-id", "");
     write("etc/resolv.conf", "");
     write(
@@ -101,7 +101,7 @@ fn make(release: Release, directory: &Path) {
     fs::rename(&half, directory).expect("the image can be put in its place");
 }
 
-/// Where this machine's own apt gets Debian from.
+/// The mirror that this machine's own apt gets Debian from.
 fn mirror() -> String {
     let mut command = Command::new("apt-get");
     command.args([

@@ -58,7 +58,7 @@ impl Switch {
     pub(super) fn plug_in(&self, host: &str, number: usize) {
         let namespace = self.namespace(host);
         ip(&["netns", "add", &namespace]);
-        // The same address after each boot spares the neighbours a wrong entry in their tables.
+        // With the same address after each boot, the neighbours' tables stay right.
         let hardware = format!("02:00:0a:58:00:{number:02x}");
         self.ip(&[
             "link", "add", host, "type", "veth", "peer", "name", "eth0", "address", &hardware,
@@ -106,7 +106,7 @@ impl Switch {
     /// Removes all of it.
     pub(super) fn remove(&self) {
         for name in [self.namespace("manager"), self.name()] {
-            // The test is over; what is left is swept away by the next.
+            // The test is over. The next one removes what is left.
             let _ = outside::try_run(Command::new("ip").args(["netns", "delete", &name]));
         }
     }

@@ -13,7 +13,7 @@ pub fn text(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Runs it to its end, whatever that is.
+/// Runs it to its end, with any status.
 ///
 /// # Panics
 /// When it does not end.
@@ -32,7 +32,7 @@ pub fn run(command: &mut Command) -> String {
     stdout
 }
 
-/// A program in an environment that says nothing of this machine.
+/// A program in a clean environment, without this machine's settings.
 pub fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs([

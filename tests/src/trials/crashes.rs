@@ -10,10 +10,10 @@ use std::time::Duration;
 /// How many crash at the same moment: as many as `max_simultaneous_failures` has by default.
 pub const AT_ONCE: usize = 4;
 
-/// At least: by then those that were started again have sent heartbeats for a while.
+/// The least pause before a round. By then the restarted members have sent heartbeats for a while.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// What came of some rounds.
+/// The results of some rounds.
 #[derive(Debug, Default)]
 pub struct Crashes {
     /// How soon each was noticed.
@@ -38,8 +38,7 @@ impl Crashes {
     }
 }
 
-/// Whom the n-th round hits: ring neighbours, which is the hardest case, and members drawn at
-/// random, by turns.
+/// The victims of the n-th round. Ring neighbours, the hardest case, and random members take turns.
 pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
     let mut ring = fleet.ring();
     if round.is_multiple_of(2) {
@@ -53,8 +52,9 @@ pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
     ring
 }
 
-/// How long the n-th round waits on, so that the rounds are spread evenly over the time between two
-/// heartbeats: they would all come soon after one otherwise, since whoever starts sends at once.
+/// How much longer the n-th round waits. Rounds are then spread evenly over the time between two
+/// heartbeats. Otherwise they would all come soon after one, because a member sends one when it
+/// starts.
 pub(super) fn phase(round: usize) -> Duration {
     const GOLDEN_RATIO: f64 = 0.618_033_988_75;
     GroupSettings::default().heartbeat_interval.mul_f64((round as f64 * GOLDEN_RATIO).fract())

@@ -4,7 +4,7 @@ use crate::Fleet;
 use crate::follow::Noticed;
 use std::time::{Duration, Instant};
 
-/// What came of it.
+/// The results.
 #[derive(Debug)]
 pub struct Absence {
     /// How soon its crash was noticed.

@@ -1,15 +1,15 @@
-//! A network that loses datagrams: what it makes of the living, and of the dead.
+//! A network that loses datagrams, and its effect on live and crashed members.
 
 use super::crashes::{self, Crashes};
 use super::rest::{self, Rest};
 use crate::Fleet;
 use std::time::Duration;
 
-/// At least: longer than any timeout of the protocol. By then the loss has taken effect in all that
-/// members know of each other.
+/// The least time under loss: longer than any timeout of the protocol. By then the loss has reached
+/// all that members know of each other.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// What came of watching a fleet in which nobody dies.
+/// The results of watching a fleet in which nobody dies.
 #[derive(Debug)]
 pub struct Watched {
     /// How many live members somebody reported failed.
@@ -18,7 +18,7 @@ pub struct Watched {
     pub cost: Rest,
 }
 
-/// Watches a whole fleet for so long while its network loses so many percent of all frames. The
+/// Watches a whole fleet for this long while its network loses this many percent of all frames. The
 /// loss stays.
 ///
 /// # Panics
@@ -30,8 +30,8 @@ pub fn watch(fleet: &Fleet, percent: u8, span: Duration) -> Watched {
     Watched { false_failures: followers.failed().len(), cost }
 }
 
-/// So many rounds of four crashes at once under such a loss. It is lifted while the dead are
-/// started again, and in the end.
+/// Rounds of four crashes at once under such a loss. The loss is lifted while the dead are started
+/// again, and at the end.
 ///
 /// # Panics
 /// When a crash is not in every list within 6 s, or the fleet does not become whole between rounds.

@@ -1,10 +1,10 @@
-//! What a fleet costs while nothing happens.
+//! Measures what a fleet costs while nothing happens.
 
 use crate::wait::{SOON, holds};
 use crate::{Daemon, Fleet, proc, wait_until};
 use std::time::{Duration, Instant};
 
-/// News rides on heartbeats, and lists are compared, for ten seconds after the last change.
+/// For ten seconds after the last change heartbeats carry updates, and members compare lists.
 const CALM: Duration = Duration::from_secs(12);
 
 /// The headers of IPv4 and UDP, in bytes.
@@ -30,7 +30,7 @@ pub fn calm() {
     pass(CALM);
 }
 
-/// Measures what a fleet costs for so long.
+/// Measures the cost of a fleet over this time.
 ///
 /// # Panics
 /// When a daemon does not answer.
@@ -78,7 +78,7 @@ impl Counts {
     }
 }
 
-/// Lets time pass: what is measured or set up here is a time.
+/// Lets time pass. Here the time itself is what is measured or set up.
 pub(super) fn pass(span: Duration) {
     let start = Instant::now();
     wait_until("the time is over", span + SOON, || {

@@ -1,4 +1,4 @@
-//! One member of a group is pressed by strangers for a while, while other members crash.
+//! Strangers press one member of a group for a while, and other members crash meanwhile.
 
 use super::rest::pass;
 use crate::follow::Noticed;
@@ -8,8 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How many members there are. Each is watched by four, so there are some that do not watch the
-/// pressed one.
+/// How many members there are. Four watch each, so some do not watch the pressed one.
 pub const MEMBERS: u8 = 8;
 
 /// The machine beside them, that is no member.
@@ -18,15 +17,15 @@ pub const STRANGER: u8 = MEMBERS + 1;
 /// The pressed member.
 pub const PRESSED: usize = 1;
 
-/// How long it may take until nothing is left of it: searches give way to all else that a machine
-/// does, also when they end.
+/// How long the traces of a siege may last. Searches give way to all other work of a machine, even
+/// when they end.
 const RECOVERED: Duration = Duration::from_secs(60);
 
-/// What came of it.
+/// The results.
 #[derive(Debug)]
 pub struct Withstood {
-    /// How soon the crashes meanwhile were noticed: first that of the pressed member's neighbour on
-    /// the ring, then of one far from it.
+    /// How soon two crashes were noticed: that of the pressed member's neighbour on the ring, and
+    /// that of a member far from it.
     pub noticed: [Noticed; 2],
     /// The most memory that the pressed member ever had resident, in KiB.
     pub peak_kib: u64,
@@ -40,8 +39,8 @@ pub struct Withstood {
     pub recovered: Duration,
 }
 
-/// A fleet with a stranger beside it, each daemon prepared before it starts; none where there are
-/// no network namespaces.
+/// A fleet with a stranger beside it, each daemon prepared before it starts. There is none without
+/// network namespaces.
 pub fn fleet(prepare: impl FnMut(&mut Daemon)) -> Option<Fleet> {
     let mut fleet = Fleet::within(Network::if_possible(STRANGER)?, MEMBERS);
     fleet.daemons_mut().iter_mut().for_each(prepare);
@@ -61,8 +60,8 @@ pub fn memory_max_kib() -> u64 {
     mebibytes.and_then(|number| number.parse::<u64>().ok()).expect("MemoryMax= in MiB") * 1_024
 }
 
-/// Presses the member for so long, and lets two others crash meanwhile. `press` begins it and
-/// returns what goes on until it is dropped; `look` sees that at the end.
+/// Presses the member for this long, and lets two others crash meanwhile. `press` begins, and what
+/// it returns goes on until it is dropped. `look` sees that at the end.
 ///
 /// # Panics
 /// When a live member is reported failed, a crash is not noticed in time, memory grows beyond what
@@ -122,8 +121,8 @@ fn victims(fleet: &Fleet) -> [usize; 2] {
     [ring[1], ring[ring.len() / 2]]
 }
 
-/// Waits until lists are whole, a grep is answered by all that run, and no descriptor is open that
-/// was not.
+/// Waits until lists are whole, all running members answer a grep, and no more descriptors are open
+/// than before.
 fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
     fleet.wait_until_whole();
     let members = fleet.running().count();

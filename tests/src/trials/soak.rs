@@ -1,5 +1,5 @@
-//! A fleet that is put through everything, by a seed: crashes, leaves, joins, splits, floods and
-//! greps. After each all lists are the truth.
+//! Puts a fleet through everything, by a seed: crashes, leaves, joins, splits, floods and greps.
+//! After each step all lists are the truth.
 
 use super::rest::pass;
 use super::siege::memory_max_kib;
@@ -11,11 +11,11 @@ use crate::{Fleet, proc, wait_until};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
-/// The members that are never stopped: what they hold at the end they have gathered all along.
+/// The members that are never stopped. What they hold at the end has gathered all along.
 const STEADY: usize = 2;
 
-/// The most that are down at a time, and that go down at once: as many as
-/// `max_simultaneous_failures` has by default.
+/// The most members that are down at a time, and that go down at once. `max_simultaneous_failures`
+/// is as large by default.
 const MOST_DOWN: usize = 8;
 const MOST_AT_ONCE: usize = 4;
 
@@ -29,11 +29,11 @@ const RATE: u32 = 20_000;
 /// The second after which all lists still are the truth.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// By how much the memory of a steady member may be larger at the end, in KiB: its history, and
-/// what the allocator keeps.
+/// By how many KiB the memory of a steady member may grow: its history, and what the allocator
+/// keeps.
 const GROWTH_KIB: u64 = 8 * 1_024;
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Default)]
 pub struct Soaked {
     /// How often something was done.
@@ -59,7 +59,8 @@ impl Down {
     }
 }
 
-/// Puts a whole fleet through everything for so long. The last machine of its network is no member.
+/// Puts a whole fleet through everything for this long. The last machine of its network is no
+/// member.
 ///
 /// # Panics
 /// When a list is not the truth, a live member is reported failed, a crash is not noticed in time,

@@ -1,4 +1,4 @@
-//! A network that falls in two, and heals.
+//! Splits a network in two, and heals it.
 
 use crate::follow::Seen;
 use crate::wait::{SOON, holds};
@@ -6,7 +6,7 @@ use crate::{Fleet, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// What came of a split.
+/// The results of a split.
 #[derive(Debug)]
 pub struct Healed {
     /// From the heal until every list was whole again.
@@ -15,7 +15,7 @@ pub struct Healed {
     pub renewed: usize,
 }
 
-/// Splits a whole fleet in halves for so long, and heals it.
+/// Splits a whole fleet in halves for this long, and heals it.
 ///
 /// # Panics
 /// When the halves do not lose sight of each other, the lists do not become whole, or in any list
