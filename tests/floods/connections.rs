@@ -1,5 +1,4 @@
-//! Ten thousand connections from one who is no member, and clients that read and write slowly, or
-//! not at all.
+//! Ten thousand connections from a stranger, and clients that read and write slowly, or not at all.
 
 use crate::{alone, print, span};
 use memberd_control::frame::encode;
@@ -19,15 +18,15 @@ use std::time::Duration;
 /// How many connections are opened and held.
 const CROWD: usize = 10_000;
 
-/// How many connections a member serves at once; a full house is what presses it.
+/// How many connections a member serves at once. Serving that many is what presses it.
 const SERVED: usize = 256;
 
-/// Descriptors that the member may open meanwhile for the group's own sake: lists are exchanged,
-/// and hosts asked anew.
+/// Descriptors that the member may open meanwhile for the group itself, to exchange lists and to
+/// resolve hosts.
 const OWN: usize = 16;
 
-/// Of each kind of slow client, over TCP and at the control socket: more than are served at once,
-/// in all.
+/// The number of slow clients of each kind, over TCP and at the control socket. All together they
+/// are more than are served at once.
 const SLOW_TCP: usize = 200;
 const SLOW_CONTROL: usize = 40;
 
@@ -52,8 +51,7 @@ fn ten_thousand_connections_harm_nobody() {
         &format!("{CROWD} connections held, {opened} begun in all, of which {held} stood at once"),
         &withstood,
     );
-    // As this side sees it, those stand too that the member's kernel keeps for it until there is
-    // room.
+    // For this side a connection is also open while it waits in the kernel of the member.
     assert!(opened >= CROWD && held >= SERVED, "{held} of {opened} connections stood");
     let [before, most] = withstood.descriptors;
     assert!(
@@ -75,14 +73,14 @@ fn member_request() -> Vec<u8> {
     [&u32::try_from(request.len()).unwrap().to_be_bytes(), request.as_slice()].concat()
 }
 
-/// What a client says at the control socket.
+/// The bytes of a client at the control socket.
 fn client_request(request: &Request) -> Vec<u8> {
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "stranger".to_owned() };
     [encode(&hello).unwrap(), encode(request).unwrap()].concat()
 }
 
-/// Clients that read nothing, and one thread that says a byte to each writer now and then, until
-/// all of it is dropped.
+/// Clients that read nothing, and one thread that sends a byte to each writer now and then. They
+/// last until this is dropped.
 struct Slow {
     ended: Option<Sender<()>>,
     writing: Option<JoinHandle<()>>,
@@ -101,8 +99,7 @@ impl Slow {
         let mut clients = at_control(&fleet[PRESSED]);
         let requests = [Request::Grep(Box::new(search())), Request::Events]
             .map(|request| client_request(&request));
-        // More than there is room for are let in later, or never: what they say waits in the
-        // kernel.
+        // Clients beyond the limit are let in later, or never. The kernel keeps what they send.
         clients
             .iter_mut()
             .zip(requests.iter().cycle())
@@ -132,12 +129,12 @@ fn at_control(daemon: &Daemon) -> Vec<UnixStream> {
     (0..SLOW_CONTROL).map(|_| UnixStream::connect(&daemon.settings.socket).unwrap()).collect()
 }
 
-/// A request is said byte by byte to each, from the beginning again and again, until the other end
-/// of the channel goes.
+/// Sends a request byte by byte to each, again and again, until the other end of the channel is
+/// dropped.
 fn write_slowly(mut to: Vec<Box<dyn Write + Send>>, over: &Receiver<()>) {
     let request = client_request(&Request::List { all: true });
     for byte in request.iter().cycle() {
-        // Those that were let go are not written to any more.
+        // Connections that were closed are not written to any more.
         to.retain_mut(|stream| stream.write_all(&[*byte]).is_ok());
         if over.recv_timeout(BYTE) != Err(RecvTimeoutError::Timeout) {
             return;

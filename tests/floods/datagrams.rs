@@ -1,4 +1,4 @@
-//! A hundred thousand datagrams a second, from one who is no member.
+//! A hundred thousand datagrams a second from a stranger.
 
 use crate::{alone, print, span};
 use memberd_control::keyring::Keyring;
@@ -16,7 +16,7 @@ const SHORT: usize = 100;
 /// The longest that the protocol has.
 const LONG: usize = 1_232;
 
-/// How many datagrams a daemon has turned away so far.
+/// How many datagrams a daemon has refused so far.
 fn refused(daemon: &Daemon) -> u64 {
     ["forged", "plain", "replayed", "sealed", "unknown_key"]
         .iter()

@@ -18,9 +18,8 @@ const GREPS: usize = 100;
 /// The pause between two looks at which of them have ended.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whom each of them searches: all members in a release build. A debug build searches so slowly
-/// that eight members who are searched a hundred times each, on the processors of one machine, have
-/// no processor left: there, it is the pressed one.
+/// The members that each grep searches: all of them in a release build. A debug build searches so
+/// slowly that no processor would be left, so there only the pressed member is searched.
 const WHOM: &[&str] = if cfg!(debug_assertions) { &["--on", "vm1"] } else { &[] };
 
 /// Back-references, which no automaton can follow, patterns that backtrack without end, and
@@ -37,7 +36,7 @@ const EXPENSIVE: [[&str; 2]; 6] = [
 /// The lines that each member has.
 const LINES: u32 = 20_000;
 
-/// Lines in which hardly any part comes twice: nothing that was learnt of one helps with another.
+/// Lines in which hardly any part repeats, so that nothing learnt from one helps with another.
 fn lines() -> String {
     let mut state = 1_u128;
     let mut line = || {
@@ -48,8 +47,8 @@ fn lines() -> String {
     (0..LINES).map(|_| line()).collect()
 }
 
-/// Searches that nobody reads: one that has ended is begun anew, until all are dropped, which
-/// breaks them off.
+/// Searches that nobody reads. One that has ended is started again, until all are dropped, which
+/// cancels them.
 struct Searches {
     ended: Option<Sender<()>>,
     keeping: Option<JoinHandle<()>>,
@@ -86,7 +85,7 @@ impl Drop for Searches {
     }
 }
 
-/// Keeps one process of each command going, until the other end of the channel goes.
+/// Keeps one process of each command running, until the other end of the channel is dropped.
 fn keep_up(mut commands: Vec<Command>, begun: &AtomicUsize, over: &Receiver<()>) {
     let mut start = |command: &mut Command| {
         begun.fetch_add(1, Ordering::Relaxed);

@@ -1,11 +1,11 @@
-//! Floods of all kinds at one member of a group: nobody alive is reported failed, crashes are
-//! noticed in time, memory stays within what the service is granted, and in the end everything
-//! recovers by itself.
+//! Floods of all kinds at one member of a group. No live member is reported failed, and crashes are
+//! noticed in time. Memory stays within the bound of the service, and everything recovers by
+//! itself.
 //!
-//! The members and the stranger who floods one of them are in a network of their own, which needs
-//! root, `ip`, `nft`, `nsenter` and `setpriv`. A flood takes what the machine has, so they come one
-//! after another. Each prints its figures (`--nocapture`). `FLOOD_SECONDS` in the environment says
-//! how long each lasts; `make soak` has them at full length.
+//! The members and the stranger who floods one of them have a network of their own. It needs root,
+//! `ip`, `nft`, `nsenter` and `setpriv`. A flood takes what the machine has, so they come one after
+//! another. Each prints its figures (`--nocapture`). `FLOOD_SECONDS` in the environment is the
+//! length of each, and `make soak` runs them at full length.
 
 #![cfg(test)]
 
@@ -25,8 +25,7 @@ fn span() -> Duration {
     size::flood(6)
 }
 
-/// Waits for the other floods of this machine to end, in whichever process, and keeps further ones
-/// out.
+/// Waits for the other floods of this machine to end, in any process, and keeps further ones out.
 fn alone() -> UnixListener {
     let name = SocketAddr::from_abstract_name("memberd-floods").unwrap();
     wait_until("the other floods are over", Duration::from_secs(30 * 60), || {

@@ -1,4 +1,4 @@
-//! Twenty members put through everything, by a seed that is printed and can be given.
+//! Twenty members go through everything, by a seed that is printed and can be given.
 
 use crate::alone;
 use memberd_tests::trials::soak::{Soaked, soak};
@@ -14,7 +14,7 @@ fn twenty_members_agree_after_each_step_of_the_soak() {
     let seed = size::seed();
     println!("SEED={seed} for the same again");
     let mut fleet = Fleet::within(network, MEMBERS);
-    // Whoever is down, somebody can introduce.
+    // Somebody can introduce, whichever members are down.
     let all: Vec<String> =
         fleet.daemons().iter().map(|daemon| daemon.settings.address.to_string()).collect();
     for daemon in fleet.daemons_mut() {

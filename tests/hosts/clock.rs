@@ -1,5 +1,5 @@
-//! A wall clock that is stepped under a running daemon, by libfaketime. Monotonic time stays true,
-//! as it does on a real machine.
+//! Steps the wall clock under a running daemon by libfaketime. Monotonic time stays right, as on a
+//! real machine.
 
 use crate::ALL;
 use crate::group::{follow, id, wait_until_whole};
@@ -10,14 +10,14 @@ use memberd_tests::wait_until;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How long the others look at it: several times what a silence costs.
+/// How long the others watch it: several failure timeouts.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Seconds by which a fake may be off: it is read once a second.
 const MARGIN: i64 = 3;
 
-/// Every daemon's wall clock is the machine's below; those of these hosts' daemons, one of each
-/// release, are faked.
+/// Every daemon has the wall clock of the machine below. libfaketime changes it for the daemons of
+/// these hosts, one of each release.
 pub(crate) fn stepped(hosts: &Hosts) {
     let stepped = [hosts.host(4), hosts.host(8)];
     for host in stepped {
@@ -42,7 +42,7 @@ pub(crate) fn stepped(hosts: &Hosts) {
         assert_eq!(stepped.map(id), before, "a step of {step} s costs nothing");
     }
     followers.assert_none_failed_but(&[]);
-    // Started with a clock that was set back, it comes with a larger incarnation nevertheless.
+    // It has a larger incarnation although its clock was set back before the start.
     for (host, before) in stepped.into_iter().zip(&before) {
         host.write_inside("/etc/faketimerc", "-7200\n");
         host.run(&["systemctl", "restart", "memberd"]);
@@ -59,8 +59,8 @@ pub(crate) fn stepped(hosts: &Hosts) {
     wait_until_whole(hosts, &ALL);
 }
 
-/// Waits until a neighbour with a true clock finds this host's so many seconds ahead: the step has
-/// come through to the daemon.
+/// Waits until a neighbour with a true clock finds this host this many seconds ahead. The step has
+/// then reached the daemon.
 fn wait_until_seen_ahead(hosts: &Hosts, stepped: &Host, seconds: i64) {
     let offsets = || -> Vec<i64> {
         let status =

@@ -35,8 +35,8 @@ pub(crate) fn killed(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Asserts that systemd has done so, and once. Its journal tells: systemd 257 has NRestarts= at 0
-/// again by then.
+/// Asserts that systemd has done so once, by its journal. The NRestarts= of systemd 257 is 0 again
+/// by then.
 fn assert_ended_by_watchdog(host: &Host) {
     let said = host.run(&["journalctl", "-q", "-u", "memberd", "-o", "cat"]);
     for words in ["Watchdog timeout", "Scheduled restart job"] {
@@ -57,7 +57,7 @@ pub(crate) fn hung(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Only the protocol's loop hangs; what is beside it lives, and does not feed the watchdog.
+/// Only the protocol's loop hangs. Other parts of the daemon work, and do not feed the watchdog.
 pub(crate) fn loop_hung(hosts: &Hosts) {
     let host = hosts.host(8);
     let old = id(host);
@@ -73,8 +73,8 @@ pub(crate) fn loop_hung(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
-/// Pulls the plugs of these at once; the others notice in time, and something is done meanwhile.
-/// Switched on again, they come back by themselves.
+/// Pulls the plugs of these at once. The others notice in time, and something is done meanwhile.
+/// Switched on again, the hosts come back by themselves.
 pub(crate) fn plugs_pulled(hosts: &mut Hosts, numbers: &[usize], meanwhile: impl FnOnce(&Hosts)) {
     let old: Vec<String> = numbers.iter().map(|number| id(hosts.host(*number))).collect();
     let mut followers = follow(hosts, &all_but(numbers));
@@ -100,7 +100,7 @@ pub(crate) fn stopped(hosts: &Hosts) {
     let at = Instant::now();
     host.run(&["systemctl", "stop", "memberd"]);
     followers.assert_in_every_list(&old, MemberStatus::Left, at, &[]);
-    // Stopped is stopped: nobody's memberctl starts it again.
+    // No memberctl starts a stopped service again.
     assert_eq!(host.try_run(&["memberctl", "list"]).status.code(), Some(4));
     assert_eq!(host.show("ActiveState"), "inactive");
     host.run(&["systemctl", "start", "memberd"]);

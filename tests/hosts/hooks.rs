@@ -1,4 +1,4 @@
-//! Programs of the administrator's own that run at membership changes: memberd-hooks@.service.
+//! The administrator's own programs that run at membership changes: memberd-hooks@.service.
 
 use crate::ALL;
 use crate::group::{id, wait_until_whole};
@@ -6,7 +6,7 @@ use memberd_tests::hosts::{Host, Hosts};
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::wait_until;
 
-/// Writes into its journal who runs it, and what it was told in both ways.
+/// A hook that writes to the journal which user runs it, and what it got in both ways.
 const HOOK: &str = r#"#!/bin/sh
 printf '%s %s %s %s\n' "$(id -u)" "$MEMBERD_EVENT" "$MEMBERD_ID" "$(cat)"
 "#;
@@ -38,7 +38,7 @@ pub(crate) fn told_of_changes(hosts: &Hosts) {
     wait_until_whole(hosts, &ALL);
 }
 
-/// Waits until the hook has run for that, once, and as nobody in particular.
+/// Waits until the hook has run for that change once, as an unprivileged user.
 fn wait_until_told(host: &Host, event: &str, id: &str) {
     let lines = || {
         host.run(&[

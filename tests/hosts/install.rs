@@ -1,4 +1,4 @@
-//! Installing, the settings, and what systemd thinks of the units.
+//! Installation, the settings, and what systemd finds in the units.
 
 use crate::logs::journal;
 use crate::transcript::Transcript;
@@ -25,7 +25,7 @@ pub(crate) fn first(hosts: &Hosts, package: &Package, transcript: &mut Transcrip
         host.shell(
             "echo 'debconf debconf/frontend select noninteractive' | debconf-set-selections",
         );
-        // What apt looks up and asks before is longer than the rest.
+        // Before that apt prints more than all the rest.
         transcript.shown_from("Unpacking", host, "apt install -y ./memberd_0.1.0_amd64.deb");
         assert_eq!(host.show("UnitFileState"), "enabled");
         assert_eq!(host.show("ActiveState"), "inactive");
@@ -64,7 +64,7 @@ pub(crate) fn units(hosts: &Hosts) {
             "-euc",
             "systemd-analyze verify --man=no /usr/lib/systemd/system/memberd*",
         ]);
-        // 252 says what is wrong and ends well nevertheless.
+        // systemd 252 prints what is wrong and still exits with 0.
         assert_eq!(text(&output), (String::new(), String::new()), "on {}", host.name());
         let score = host.run(&[
             "systemd-analyze",

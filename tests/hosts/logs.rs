@@ -16,7 +16,7 @@ const FAULT: Duration = Duration::from_secs(4);
 /// The levels of the log, and their priorities in the journal: syslog(3).
 const PRIORITIES: [(&str, &str); 3] = [("ERROR", "3"), ("WARN", "4"), ("INFO", "6")];
 
-/// What says which lines there are.
+/// The document that lists the lines of the log.
 const GUIDE: &str = include_str!("../../packaging/OPERATIONS.md");
 
 /// The service's entries that match.
@@ -46,8 +46,8 @@ pub(crate) fn fields_in_the_journal(hosts: &Hosts) {
     }
 }
 
-/// The journal has the log's lines, each with its level's priority, and at the level of every day
-/// only those that are documented.
+/// The journal has the log's lines, each with the priority of its level. At the level info it has
+/// only documented lines.
 pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
     let mut levels = BTreeSet::new();
     for host in [hosts.host(1), hosts.host(8)] {
@@ -112,8 +112,8 @@ pub(crate) fn journald_hangs(hosts: &Hosts) {
     unharmed(hosts, &mut followers, &before, 2);
 }
 
-/// Connections that end before a word is said, as many as one process can make: each is a line of
-/// the log.
+/// A program that makes as many connections as one process can and ends each before it sends a
+/// byte. Each gives a line of the log.
 const WRITER: &str = "import socket, struct
 while True:
     connection = socket.create_connection(('10.88.0.5', 8946))
@@ -129,15 +129,14 @@ const ROTATIONS: &str = "log=/var/log/memberd/machine.5.log
     filled
     kill $!";
 
-/// Compares all of the log, as much as there is in a file that is not rotated, with that. Sorted:
-/// two threads that log at the same moment may be written down in one order here and in the other
-/// there.
+/// Compares the whole log with a file that is not rotated, as far as that goes. Both are sorted,
+/// because two threads that log at the same moment may be written in either order.
 const SAME: &str =
     "zcat -f $(ls -rv /var/log/memberd/machine.5.log*) | tail -c \"$(stat -c %s /root/console)\" | \
     LC_ALL=C sort >/root/logged
     LC_ALL=C sort /root/console | cmp - /root/logged";
 
-/// Standard error has the same lines as the log. It goes to a file for once, which nobody rotates.
+/// Standard error has the same lines as the log. Here it goes to a file that nobody rotates.
 pub(crate) fn rotated(hosts: &Hosts) {
     let host = hosts.host(5);
     host.write_inside(
@@ -192,7 +191,7 @@ pub(crate) fn disks_full(hosts: &Hosts) {
     wait_until_whole(hosts, &ALL);
     let before = id(host);
     let mut followers = crate::group::follow(hosts, &all_but(&[7]));
-    // dd ends badly, and the disk is full.
+    // dd fails, and the disk is full.
     host.shell(
         "for directory in lib log; do ! dd if=/dev/zero of=/var/$directory/memberd/fill \
     bs=4k 2>/dev/null; done",

@@ -1,5 +1,4 @@
-//! How the package and the role are made, looked at without a host, and what other people's
-//! checkers say of them.
+//! Checks the package and the role without a host, also with other people's checkers.
 
 use crate::or_left_out;
 use memberd_tests::hosts::outside::{self, text, try_run};
@@ -84,15 +83,15 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
     );
 }
 
-/// Of all that Ansible's people ask for, the strictest profile.
+/// The check uses ansible-lint's strictest profile.
 #[test]
 fn ansible_lint_finds_nothing_in_the_role_and_the_playbooks() {
     if !tools::is_there("ansible-lint", "ansible-lint") {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    // A copy outside of any repository: the whole directory is looked at, and what it writes is not
-    // left in the sources.
+    // ansible-lint works on a copy outside of any repository. It looks at the whole directory, and
+    // what it writes is not left in the sources.
     let role = home.path().join("ansible");
     assert!(
         try_run(Command::new("cp").arg("-r").arg(workspace().join("packaging/ansible")).arg(&role))

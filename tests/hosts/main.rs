@@ -1,5 +1,5 @@
-//! memberd as an administrator has it: installed from its Debian package on booted hosts, with
-//! systemd, journald and logrotate, rolled out by Ansible, and put through what happens to
+//! memberd as an administrator runs it. It is installed from its Debian package on booted hosts
+//! with systemd, journald and logrotate. Ansible rolls it out, and it goes through what happens to
 //! machines.
 
 #![cfg(test)]
@@ -39,8 +39,8 @@ fn all_but(numbers: &[usize]) -> Vec<usize> {
     ALL.into_iter().filter(|number| !numbers.contains(number)).collect()
 }
 
-/// One chapter of the fleet's life. They build on each other, since booting and installing is what
-/// takes long.
+/// One chapter of the fleet's story. The chapters build on each other, because booting and
+/// installing take long.
 fn story(what: &str, play: impl FnOnce()) {
     let start = Instant::now();
     eprintln!("{what} ...");
@@ -48,12 +48,13 @@ fn story(what: &str, play: impl FnOnce()) {
     eprintln!("{what}: {:.1} s", start.elapsed().as_secs_f32());
 }
 
-/// What a test needs; without it the test says so, and fails where everything has to run.
+/// Gives a test what it needs. Without that the test reports it, and fails where everything has to
+/// run.
 fn or_left_out<T>(needed: Result<T, String>) -> Option<T> {
     needed
         .map_err(|words| {
             assert!(std::env::var_os("CI").is_none(), "left out: {words}");
-            // Past the capture of tests that pass: it has to be seen.
+            // This goes past the capture of output, so that it is seen.
             let _ = writeln!(std::io::stderr(), "LEFT OUT: {words}");
         })
         .ok()

@@ -1,4 +1,4 @@
-//! What the service's memory is, as the kernel counts it and as systemd accounts it.
+//! The memory of the service, as the kernel counts it and as systemd accounts it.
 
 use crate::ALL;
 use crate::group::wait_until_whole;
@@ -7,7 +7,7 @@ use memberd_tests::hosts::{Accounting, Host, Hosts, accounting};
 /// The host on which systemd accounts, if the machine below allows it.
 pub(crate) const ACCOUNTED: usize = 1;
 
-/// The unit allows so many times what the service ever had.
+/// The unit allows this many times the peak of the service.
 const MARGIN: u64 = 4;
 
 const MIB: f64 = 1_048_576.0;
@@ -33,8 +33,8 @@ pub(crate) fn below_its_bound(hosts: &Hosts) {
             ("/sys/fs/cgroup/memory", "memory.max_usage_in_bytes", "memory.limit_in_bytes")
         }
         Ok(Accounting::Version2) => ("/sys/fs/cgroup", "memory.peak", "memory.max"),
-        // Nothing that could be installed: how a machine lays out its control groups is decided
-        // when it boots.
+        // Nothing that could be installed changes this, because a machine lays out its control
+        // groups at boot.
         Err(words) => return eprintln!("LEFT OUT: {words}"),
     };
     let (now, bound) = (bytes(host, "MemoryCurrent"), bytes(host, "MemoryMax"));

@@ -69,8 +69,8 @@ pub(crate) fn purged(hosts: &Hosts) {
     /var/lib/memberd",
     );
     host.run(&["dpkg", "--purge", "memberd"]);
-    // But for the user, the journal, what dpkg remembers, and the package's file where this test
-    // and Ansible put it.
+    // The user, the journal and dpkg's records may stay, and the package's file where this test and
+    // Ansible put it.
     let left = host.shell(
         "find / -xdev \\( -path /proc -o -path /sys -o -path /var/log/journal -o -path /root -o \
         -path /var/cache/apt -o -path /var/log/dpkg.log \\) -prune \

@@ -1,5 +1,5 @@
-//! What the service is to the kernel: how soon it gets the processor, and how late it is killed
-//! when memory is short.
+//! The priority of the service for the kernel: how soon it gets the processor, and how late it is
+//! killed when memory is short.
 
 use memberd_tests::hosts::Hosts;
 
@@ -17,7 +17,7 @@ pub(crate) fn as_the_unit_says(hosts: &Hosts) {
     let (niceness, score) = (directive("Nice"), directive("OOMScoreAdjust"));
     for host in [hosts.host(1), hosts.host(8)] {
         let pid = host.main_pid().to_string();
-        // Each thread has its own niceness (setpriority(2)). Those that search give way to all
+        // Each thread has its own niceness (setpriority(2)). Searching threads give way to all
         // others, and nobody searches now.
         let threads = host.run(&["ps", "-L", "-o", "ni=,comm=", "-p", &pid]);
         assert!(threads.contains(&format!(" {niceness} membership\n")), "{threads}");
@@ -27,7 +27,7 @@ pub(crate) fn as_the_unit_says(hosts: &Hosts) {
         );
 
         assert_eq!(host.show("OOMScoreAdjust"), score);
-        // systemd passes over it where the machine below does not let it.
+        // systemd ignores it where the machine below does not allow it.
         if host
             .try_run(&["sh", "-c", &format!("echo {score} >/proc/self/oom_score_adj")])
             .status

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// How long a connection by ssh may take.
 const CONNECTED: Duration = Duration::from_secs(30);
 
-/// After how long without a word from a host the role's ssh asks whether it lives, as its settings
-/// have it.
+/// The silence of a host after which the role's ssh asks whether it is alive, as the role's
+/// settings have it.
 const ASKED: (&str, Duration) = ("ServerAliveInterval=", Duration::from_secs(5));
 
 /// Writes an inventory of these hosts, and of those from which memberd is to be removed.
@@ -57,13 +57,12 @@ fn kept_key(hosts: &Hosts) -> String {
     variables["memberd_keyring"][0].as_str().unwrap().to_owned()
 }
 
-/// Runs the playbook to a good end and returns what it printed.
+/// Runs the playbook, asserts that it succeeds, and returns what it printed.
 fn play(hosts: &Hosts, arguments: &[&str]) -> String {
     try_play(hosts, "site.yml", arguments).unwrap_or_else(|words| panic!("{words}"))
 }
 
-/// What the role's settings give ssh. A slow host says nothing while it lets somebody in, and is
-/// not dead.
+/// The ssh arguments of the role's settings. A slow host may be silent while it lets somebody in.
 fn ssh_arguments(role: &Path) -> String {
     let settings = fs::read_to_string(role.join("ansible.cfg")).unwrap();
     let arguments = settings.lines().find_map(|line| line.strip_prefix("ssh_args = ")).unwrap();
@@ -72,7 +71,7 @@ fn ssh_arguments(role: &Path) -> String {
     arguments.replace(&asked(ASKED.1), &asked(stretched(ASKED.1)))
 }
 
-/// Runs the playbook and returns what it printed, whatever its end.
+/// Runs the playbook and returns what it printed, as an error if it failed.
 fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String, String> {
     let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/ansible");
     let mut command = hosts.manager("ansible-playbook");
@@ -136,7 +135,7 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
     followers.assert_none_failed_but(&[]);
     let found = hosts.host(1).run(&["memberctl", "grep", "-l", "memberd", "/var/log/dpkg.log"]);
     assert_eq!(found.lines().count(), ALL.len(), "{found}");
-    // Under all of the unit's restrictions journalctl can be run, and reads the journal.
+    // Under all restrictions of the unit journalctl can run and read the journal.
     let found = hosts.host(1).run(&[
         "memberctl",
         "grep",
@@ -153,7 +152,7 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
     }
 }
 
-/// Three rounds through the fleet, and at no time is anybody out for more than its restart.
+/// Goes through the fleet three times. Nobody is out for longer than its restart.
 pub(crate) fn key_changed(hosts: &Hosts) {
     let (old, new) = (kept_key(hosts), new_key(hosts));
     let failures = || -> Vec<String> {
@@ -180,7 +179,7 @@ pub(crate) fn key_changed(hosts: &Hosts) {
     keep_key(hosts, &new);
 }
 
-/// memberd was purged from vm8 before: it comes back as any new machine, and goes again.
+/// memberd was purged from vm8 before. vm8 comes back like any new machine, and is removed again.
 pub(crate) fn added_and_removed(hosts: &Hosts, package: &Package) {
     inventory(hosts, package, &ALL, &[]);
     play(hosts, &["-e", "memberd_serial=4"]);

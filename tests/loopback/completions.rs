@@ -1,4 +1,4 @@
-//! Completions, as a user of each shell has them: options from the command line's definitions,
+//! Completions as a user of each shell gets them: options from the command line's definitions,
 //! members from the daemon.
 
 #[path = "../../packaging/documents/completions.rs"]
@@ -14,10 +14,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a shell may take that is not asked to stay.
+/// How long a shell may take that ends by itself.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What is typed before the TAB, and the words that the line has afterwards. db1 has crashed.
+/// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
+/// crashed.
 const LINES: [(&str, &str); 9] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
@@ -75,7 +76,7 @@ impl Shop {
             terminal.type_keys(&format!("{typed}\t\u{1}printf '<%s>' \r"));
             terminal.wait_until_shown(words);
         }
-        // Silent where the daemon is away: what was typed stays, and nothing is said.
+        // Without a daemon the typed text stays, and nothing is printed.
         terminal.type_keys("export MEMBERCTL_SOCKET=/nowhere; clear\r");
         terminal.type_keys("memberctl wait --name d\t\u{1}printf '[%s]' \r");
         terminal.wait_until_shown("[memberctl][wait][--name][d]");

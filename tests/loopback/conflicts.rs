@@ -1,5 +1,5 @@
-//! Two machines that claim one name, one address, or different settings: the second is refused,
-//! with both sides named.
+//! Two machines that claim one name, one address, or different settings. The second is refused, and
+//! the refusal names both sides.
 
 use memberd_tests::Fleet;
 use memberd_tests::wait::{SOON, holds};

@@ -1,4 +1,4 @@
-//! The control sockets: what their callers may do, and what memberctl does without a group.
+//! The control sockets: what their clients may do, and what memberctl does without a group.
 
 use memberd_control::socket::read_only;
 use memberd_tests::process::run;
@@ -96,7 +96,7 @@ fn wait_ends_when_the_list_is_as_asked_for_or_time_is_up() {
         124,
         "memberd is not running any more",
     );
-    // Before the command too, and in seconds.
+    // The option may also come before the command. The time is in seconds.
     failed(&fleet[1].ctl(&["--timeout", "1", "wait", "--members", "3"]), 124, "after 1.00 s: ");
     failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "1"]), 124, "after 1.00 s: ");
     failed(&fleet[1].ctl(&["wait"]), 2, "<--members <N>|--name <NAME>>");

@@ -1,4 +1,4 @@
-//! Crashes: one, and four ring neighbours at once, by the mission's clock.
+//! Crashes of one member and of four ring neighbours at once, within the promised bounds.
 
 use memberd_tests::log::Change;
 use memberd_tests::proc::open_files;
@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::thread;
 
-/// Crashes these, and asserts all that is promised of it.
+/// Crashes these, and asserts everything that is promised of crashes.
 fn assert_promises_hold(fleet: &mut Fleet, numbers: &[usize]) {
     let mut followers = fleet.follow();
     let crashes = fleet.crash(numbers);

@@ -1,4 +1,4 @@
-//! A daemon that has used up its file descriptors: heartbeats need none, and all else comes back by
+//! A daemon that has used up its file descriptors. Heartbeats need none, and the rest recovers by
 //! itself.
 
 use memberd_tests::proc::open_files;
@@ -12,10 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Longer than two failure timeouts, so that whatever comes of it is seen.
+/// Longer than two failure timeouts, so that every consequence is seen.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// The daemon has the descriptors that it has open, and gets no further one of this number or more
+/// The daemon keeps its open descriptors, and gets no further one of this number or above
 /// (`prlimit` of util-linux).
 fn limit_descriptors(daemon: &Daemon, number: &str) {
     let set = Command::new("prlimit")
@@ -39,7 +39,7 @@ fn a_member_without_descriptors_recovers_by_itself() {
     let usual = soft_limit(&fleet[2]);
     let mut followers = fleet.follow();
     limit_descriptors(&fleet[2], "3");
-    // It cannot let anybody in, and not even read its settings.
+    // It can let nobody in, and cannot even read its settings.
     let _waiting = UnixStream::connect(&fleet[2].settings.socket).unwrap();
     fleet[2].signal(Signal::SIGHUP);
     fleet[2].wait_until_logged("the settings were not reloaded; the old ones stay in force");
@@ -75,7 +75,7 @@ fn a_stranger_that_takes_all_descriptors_makes_one_line() {
     limit_descriptors(&fleet[1], &(open + 4).to_string());
     let (mut taken, since) = (VecDeque::new(), Instant::now());
     while since.elapsed() < WATCHED {
-        // Each that is let go makes room for the next, which is accepted, and so on.
+        // Each connection that is closed makes room for the next, which is accepted, and so on.
         taken.extend(TcpStream::connect(fleet[1].settings.address));
         if taken.len() > 30 {
             taken.pop_front();

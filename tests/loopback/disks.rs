@@ -1,5 +1,5 @@
-//! Disks that are full or write-protected: membership goes on, what is lost is told and counted,
-//! and nothing half-written is read back.
+//! Disks that are full or write-protected. Membership goes on, losses are reported and counted, and
+//! no half-written file is read back.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::control::incarnation;
@@ -11,19 +11,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Longer than two failure timeouts, so that whatever comes of a fault is seen.
+/// Longer than two failure timeouts, so that every consequence of a fault is seen.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// Of a disk for the state or for the log.
+/// The size of a disk for the state or for the log.
 const KIB: u32 = 512;
 
-/// What is wrong with the state, in the words of the status.
+/// The warning about the state in the status.
 fn state_warnings(daemon: &Daemon) -> Vec<String> {
     let warnings = daemon.control().status().unwrap().warnings;
     warnings.into_iter().filter(|warning| warning.contains("state")).collect()
 }
 
-/// A member crashes and comes back, and all notice: `daemon` has a change to write down.
+/// A member crashes and comes back, and all notice. `daemon` then has a change to write.
 fn change(fleet: &mut Fleet, followers: &mut Followers, number: usize, accused: &mut Vec<String>) {
     let crash = fleet.crash(&[number]).remove(0);
     followers.assert_crash_noticed(&crash.id, crash.at, &[&crash.name]);
@@ -35,8 +35,8 @@ fn assert_none_failed_but(followers: &mut Followers, accused: &[String]) {
     followers.assert_none_failed_but(&accused.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// vm2 lives through a state directory that cannot be written, from `harm` until what that returns
-/// is dropped by `mend`; it is killed and started again meanwhile.
+/// vm2 goes through a time with a state directory that cannot be written. `harm` begins it, and
+/// `mend` drops what `harm` returned. Meanwhile vm2 is killed and started again.
 fn state_cannot_be_written<T>(
     reason: &str,
     harm: impl FnOnce(&Disk) -> T,
@@ -69,8 +69,8 @@ fn state_cannot_be_written<T>(
         "{told:#?} is not one line about {reason:?}"
     );
 
-    // It is killed and comes back by itself, by what was written last, in spite of the same
-    // trouble.
+    // It is killed and comes back by itself, from the last state that was written, in spite of the
+    // same fault.
     let crash = fleet.crash(&[2]).remove(0);
     accused.push(crash.id.clone());
     fleet[2].start();
@@ -134,7 +134,7 @@ fn a_damaged_state_that_cannot_be_moved_aside_is_reported() {
         fleet.wait_until_remembered();
         let crash = fleet.crash(&[2]).remove(0);
         let file = fleet[2].settings.state_dir.join("members.cbor");
-        // A file of its own: the one before may be the very same.
+        // The copy is a file of its own, because the generation before may be the same file.
         fs::remove_file(&file).unwrap();
         fs::write(&file, "rot").unwrap();
         let protected = disk.protect();
@@ -162,8 +162,8 @@ fn log_warnings(daemon: &Daemon) -> usize {
         .count()
 }
 
-/// `log lines lost here: 12` and the words on the console are of one target each; all else is in
-/// both.
+/// Only one of the two targets has `log lines lost here: 12` and the lines on the console. Both
+/// have all other lines.
 fn is_of_both(line: &&str) -> bool {
     let own = [
         "log lines lost here: ",
@@ -200,7 +200,7 @@ fn rotation_on_a_full_disk_loses_only_counted_lines() {
             wait_until("lines are lost", SOON, || {
                 holds(lost(&fleet) > before, || before.to_string())
             });
-            // While it is full, and once more when it is not.
+            // Once while it is full, and once more afterwards.
             fs::rename(log.path(), rotated(2 * round)).unwrap();
             fleet[2].signal(Signal::SIGHUP);
             wait_until("the log is opened anew", SOON, || {

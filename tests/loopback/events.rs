@@ -1,4 +1,4 @@
-//! Membership changes as they are told: the past first, gaps said, commands run.
+//! Membership changes as events: the past comes first, gaps are reported, and commands are run.
 
 use memberd_control::message::{
     ChangeKinds, EventsFrom, Follow, MemberStatus, MissedRecord, Reply, Request,
@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The lines of a command that goes on.
+/// The lines of a command that keeps running.
 fn follow(command: &mut Command) -> (Running, Receiver<String>) {
     let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
     let stdout = BufReader::new(running.child().stdout.take().unwrap());
@@ -92,7 +92,7 @@ fn until_ends_with_the_past_or_when_its_moment_has_come() {
     let before: Vec<_> =
         all.iter().filter(|event| event["time"].as_u64() < Some(last)).cloned().collect();
     assert_eq!(past(&["--until", &timestamp(last)]), before);
-    // A moment to come is waited for, and what happens until then is told.
+    // A moment in the future is waited for, and changes until then are printed.
     let now =
         u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let soon = u64::try_from(stretched(SOON).as_millis()).unwrap() / 4;
@@ -120,7 +120,7 @@ fn timestamp(milliseconds: u64) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Follows changes of standing, without an end.
+/// Follows changes of members' status, without an end.
 fn standings(from: EventsFrom) -> Request {
     Request::Follow(Follow { from, kinds: ChangeKinds::Liveness, until: None })
 }
@@ -130,7 +130,7 @@ fn changes_of_tags_go_only_to_clients_that_know_of_them() {
     let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.tags = vec![("role", "web")]);
     let ask = |request| fleet[1].control().ask(&request, Some(SOON)).unwrap();
     let mut older = [ask(Request::Events), ask(standings(EventsFrom::Last(0)))];
-    // Whoever is answered now follows already.
+    // A client that gets an answer now follows already.
     fleet[1].control().status().unwrap();
     fleet[2].settings.tags = vec![("role", "db"), ("zone", "a")];
     fleet[2].write_settings();
@@ -155,7 +155,7 @@ fn changes_of_tags_go_only_to_clients_that_know_of_them() {
             "{told:?}"
         );
     }
-    // The past has it too, where it is wanted.
+    // The past has it too, if the client asks for the past.
     let (_memberctl, lines) = follow(&mut fleet[1].memberctl(&["events"]));
     assert!(
         std::iter::repeat_with(|| next(&lines))
@@ -189,7 +189,7 @@ fn a_command_is_run_for_each_change() {
     assert!(told().starts_with("gap "), "the daemon is younger than an hour: {}", told());
     let crash = fleet.crash(&[3]).remove(0);
     wait_for("it has the crash", &format!("failed {}", crash.name), 1);
-    // Its own daemon crashes and comes back; what happens then is told, and that there was a gap.
+    // Its own daemon crashes and comes back. Later changes are reported, and so is the gap.
     fleet[1].kill();
     fleet[1].start();
     fleet.wait_until_whole();
@@ -206,7 +206,7 @@ fn the_status_shows_patterns_only_to_those_who_may_grep() {
     let mut fleet = Fleet::new(1);
     let pipe = fleet[1].directory().join("endless.log");
     let file = fleet[1].offer("endless.log");
-    // Long enough to be searched for a while, and nobody reads what is found.
+    // The file is long enough for a long search, and nobody reads the output.
     file.set_len(0).unwrap();
     fs::write(&pipe, "needle\n".repeat(2_000_000)).unwrap();
     fleet[1].start();
@@ -243,8 +243,7 @@ fn the_status_shows_patterns_only_to_those_who_may_grep() {
     });
 }
 
-/// Has so many members that are not there listed by a daemon, as a member of the group would that
-/// tells of them.
+/// Makes a daemon list this many members that do not exist, as a member of the group could.
 fn tell_of_ghosts(daemon: &Daemon, count: u64) {
     let SocketAddr::V4(address) = daemon.settings.address else {
         panic!("{} is not IPv4", daemon.settings.address)
@@ -259,7 +258,8 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
     let teller = identity(0, socket.local_addr().unwrap().port());
     let numbers: Vec<u64> = (1..=count).collect();
     for (index, numbers) in numbers.chunks(8).enumerate() {
-        // Ports below those that the kernel gives out, so that nobody has the teller's address.
+        // The port is below those that the kernel assigns, so that nobody else has the sender's
+        // address.
         let ghosts =
             numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
         let news = [teller.clone()]
@@ -273,7 +273,7 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
             &mut bytes,
         );
         socket.send_to(&bytes, daemon.settings.address).unwrap();
-        // An answer means that it is up to date.
+        // A daemon that answers has taken in what came before.
         daemon.control().status().unwrap();
     }
 }
@@ -293,7 +293,7 @@ fn a_slow_follower_learns_how_many_changes_it_missed() {
         }
     }
     assert!(missed > 0 && told > 1_000, "told {told}, missed {missed}");
-    // And whoever comes later is told what is not remembered.
+    // A client that comes later learns how much is forgotten.
     let mut stream = fleet[1].control().ask(&standings(EventsFrom::Since(1)), Some(SOON)).unwrap();
     let first = reply(&mut stream).unwrap();
     assert!(matches!(first, Reply::EventsMissed(MissedRecord { count: None, .. })), "{first:?}");

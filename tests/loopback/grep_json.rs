@@ -1,4 +1,4 @@
-//! Greps for programs: `--json`.
+//! Greps whose output programs read: `--json`.
 
 use memberd_tests::process::Running;
 use memberd_tests::wait::SOON;
@@ -115,7 +115,7 @@ fn objects_come_as_found_and_totals_cover_every_member() {
     let mut lines =
         BufReader::new(memberctl.child().stdout.take().unwrap()).lines().map(Result::unwrap);
     let found: Vec<String> = lines.by_ref().take(4).collect();
-    // Whoever hangs is not waited for.
+    // Nobody waits for a member that hangs.
     assert!(memberctl.ended().is_none(), "{found:?}");
     let rest: Vec<String> = lines.collect();
     assert_eq!(memberctl.wait(SOON).code(), Some(3));

@@ -1,5 +1,5 @@
-//! `memberctl grep` is GNU grep: one daemon, the same files, the same command lines; output and
-//! status byte for byte.
+//! `memberctl grep` beside GNU grep: one daemon, the same files, the same command lines. Output and
+//! status are the same to the byte.
 
 use memberd_tests::{Daemon, Fleet, process};
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-/// What is searched. The names are in the order in which both search them.
+/// The files that are searched. The names are in the order in which both search them.
 const FILES: &[(&str, &[u8])] = &[
     (
         "access.txt",
@@ -43,7 +43,7 @@ fn prepare(daemon: &mut Daemon) {
     std::fs::write(directory.join("nothing"), "").unwrap();
     std::fs::write(directory.join("blank"), "\n").unwrap();
     std::fs::write(directory.join("globs"), "*s.txt\nnul*\n").unwrap();
-    // So that GNU grep's names of files are ours.
+    // With this directory GNU grep's file names are the same as ours.
     symlink("/", directory.join(format!("{}:", daemon.name()))).unwrap();
 }
 
@@ -81,7 +81,8 @@ fn run(mut command: Command, daemon: &Daemon, locale: &str, colors: &str) -> Out
     process::run(&mut command, Duration::from_secs(20))
 }
 
-/// What each says on standard error, without its own name before it, and without GNU grep's advice.
+/// The lines of each on standard error, without its own name before them, and without GNU grep's
+/// advice.
 fn said(output: &Output, program: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines = text.lines().filter(|line| !line.contains(": warning: "));

@@ -1,4 +1,4 @@
-//! What a search may cost a machine, and what is said when that is reached.
+//! The limits of what a search may cost a machine, and the messages about them.
 
 use memberd_control::grep::{GrepPattern, GrepRequest};
 use memberd_tests::process::Running;
@@ -50,7 +50,7 @@ fn a_search_that_returns_too_much_is_stopped() {
     let words = "memberctl: vm2: did not answer: it found more than 1048576 bytes, its \
     limits.search_output\n";
     assert_eq!(stderr(&output), words);
-    // What is counted there does not cross the network.
+    // Lines that are only counted do not cross the network.
     let counted = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
     assert_eq!(counted.status.code(), Some(0), "{counted:?}");
 }
@@ -80,7 +80,7 @@ fn a_search_that_takes_too_long_is_stopped_and_the_member_named() {
     assert!(stdout.join().unwrap().ends_with(b"\n"), "no line is cut");
 }
 
-/// What a member asks another, where there is no key.
+/// The request of a member to another, without a key.
 fn member_request(pattern: &str) -> Vec<u8> {
     let pattern = GrepPattern { patterns: vec![pattern.into()], ..GrepPattern::default() };
     // The version, and the kind "grep".
@@ -107,8 +107,8 @@ fn a_client_that_reads_nothing_is_dropped() {
     drop(unread);
 }
 
-/// How many connections from this address a process holds open, in its network namespace: those of
-/// proc(5), `net/tcp`, whose socket is a descriptor of the process.
+/// How many connections from this address a process holds open, in its network namespace. Their
+/// sockets are in `net/tcp` of proc(5), and among the process's descriptors.
 fn connections(pid: Pid, from: SocketAddr) -> usize {
     let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
     let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(from.ip().octets()), from.port());
@@ -164,9 +164,9 @@ fn a_search_runs_on_no_more_threads_than_a_machine_allows() {
             _ => {}
         }
     });
-    // Nobody reads, so that all threads that there may be are kept waiting.
+    // Nobody reads, so all threads that are allowed have to wait.
     let _busy = unread(&fleet, 1);
-    // One more hands on what they find.
+    // One more thread passes on what they find.
     for (number, allowed) in [(1, 3), (2, 2), (3, 6)] {
         let daemon = &fleet[number];
         wait_until_it_searches(daemon);

@@ -61,7 +61,7 @@ const TABLE: &[&[&str]] = &[
     &["--", "-dash"],
 ];
 
-/// A line of a log that differs between members and has a bit of everything.
+/// A line of a log that differs between members and contains many kinds of characters.
 fn line(member: usize, number: usize) -> String {
     let user = ["anna", "bert", "carl"][(member + number) % 3];
     match number % 17 {
@@ -103,7 +103,7 @@ fn gnu_grep(options: &[&str], files: &[PathBuf]) -> Output {
     )
 }
 
-/// The lines of each member in their order, without the separators of groups; without names, all of
+/// The lines of each member in their order, without the separators of groups. Without names, all of
 /// them sorted.
 fn by_member(text: &str, named: bool) -> BTreeMap<String, Vec<String>> {
     let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -121,8 +121,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What both print, and with which status they end: theirs is the best of the members', as 0 means
-/// that some line was selected.
+/// What both print, and their exit statuses. The status of ours is the best of the members', as 0
+/// means that some line was selected.
 fn expected(
     options: &[&str],
     fleet: &Fleet,

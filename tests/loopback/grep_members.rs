@@ -1,11 +1,11 @@
-//! Greps over a part of the fleet, and what is made of the answers of all.
+//! Greps over a part of the fleet, and how the answers of all are put together.
 
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
 use std::io::Write as _;
 use std::process::Output;
 
-/// What every member offers: `needle` as many times as its number says.
+/// Each member exposes a file that has `needle` as many times as its number says.
 fn offer_needles(daemon: &mut Daemon) {
     let number: usize = daemon.name().trim_start_matches("vm").parse().unwrap();
     for (file, needles) in [("a.txt", number), ("b.txt", 10 * number)] {

@@ -1,5 +1,5 @@
-//! Greps whose answers depend on time: all members' lines in its order, and lines as they are
-//! written.
+//! Greps whose answers depend on time: all members' lines in the order of time, and lines as they
+//! are written.
 
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
@@ -56,7 +56,7 @@ fn merged_lines_of_all_members_come_in_the_order_of_time() {
         let number = number(daemon);
         for (name, offset) in [("a.log", 0), ("b.log", 1)] {
             let mut file = daemon.offer(name);
-            // Each second is one member's and one file's, so that there is one right order.
+            // Each second belongs to one member and one file, so there is one right order.
             for second in (0..count).filter(|second| second % 8 == 2 * (number - 1) + offset) {
                 writeln!(file, "{} event {second}", stamp(second)).unwrap();
             }
@@ -103,7 +103,7 @@ fn merged_lines_bring_context_and_groups_are_separated() {
         .flat_map(|event| [1, 2].map(|number| group(number, *event).collect()))
         .collect();
     assert_eq!(words, groups.join(&"--".to_owned()), "{output:?}");
-    // Where groups touch nothing is between them, but where another member's lines are.
+    // There is no separator where groups touch, except where another member's lines come between.
     let output = fleet[2].ctl(&["grep", "--merge", "-h", "-A0", "fine ./[01]$", "a.log"]);
     let words: Vec<String> =
         stdout(&output).iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
@@ -143,7 +143,7 @@ fn write(daemon: &Daemon, text: &str) {
     writeln!(file, "{text}").unwrap();
 }
 
-/// Writes to a member's log until a line of that arrives: following may just begin.
+/// Writes to a member's log until a line of it arrives. The follower may have only just begun.
 fn write_until_it_comes(daemon: &Daemon, lines: &Receiver<String>) {
     let begin = format!("{}:", daemon.name());
     let what = format!("a line of {} comes", daemon.name());
@@ -223,7 +223,7 @@ fn followed_lines_come_with_context_that_is_written_later() {
         for (at, member) in
             [1, 2].into_iter().enumerate().filter(|(at, _)| !began[*at]).collect::<Vec<_>>()
         {
-            // Each has its own word, so that it is known whose line came.
+            // Each member has its own word, which shows whose line came.
             write(&fleet[member], &format!("an error of {member}"));
             written[at] += 1;
         }

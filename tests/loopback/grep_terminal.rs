@@ -1,4 +1,4 @@
-//! Greps whose output a person reads, on a terminal of their own.
+//! Greps whose output a person reads, each on a terminal of its own.
 
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
@@ -22,8 +22,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// A grep that has a terminal for its standard error, and for its standard output too if that
-    /// is wanted.
+    /// A grep whose standard error is a terminal. So is its standard output, if that is asked for.
     fn grep(fleet: &Fleet, options: &[&str], for_output: bool) -> Terminal {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let mut command = fleet[1].memberctl(&[&["grep"], options].concat());
@@ -34,12 +33,12 @@ impl Terminal {
             .stderr(Stdio::from(slave.try_clone().unwrap()));
         command.stdout(if for_output { Stdio::from(slave) } else { Stdio::null() });
         let running = Running::start(&mut command);
-        // With the command, our copies of the terminal's end are gone.
+        // Our copies of the terminal's end are closed with the command.
         drop(command);
         let (sender, written) = channel();
         std::thread::spawn(move || {
             let (mut terminal, mut buffer) = (File::from(master), [0; 4096]);
-            // Once nobody has its other end any more, reading fails.
+            // Reading fails once nobody has the other end open.
             while let Ok(count @ 1..) = terminal.read(&mut buffer)
                 && sender.send(buffer[..count].to_vec()).is_ok()
             {}
@@ -100,7 +99,7 @@ fn progress_is_removed_before_more_lines_are_printed() {
 
 #[test]
 fn how_far_a_grep_has_come_is_not_shown_in_the_middle_of_a_line() {
-    // A terminal takes longer for it than the time after which that is first shown.
+    // Output to the terminal takes longer than the delay before progress is shown.
     let length = 100_000_000;
     let fleet = Fleet::start_with(1, |daemon| {
         let mut file = daemon.offer("a.txt");
@@ -115,8 +114,8 @@ fn how_far_a_grep_has_come_is_not_shown_in_the_middle_of_a_line() {
     assert_eq!(printed, [length, 1]);
 }
 
-/// The lines that a person sees of what was written: a carriage return goes back to the line's
-/// begin, and what was there is overwritten, or erased by ESC [ K.
+/// The lines that a person sees. A carriage return goes back to the line's begin, and later text
+/// overwrites it, or ESC [ K erases it.
 fn seen(written: &str) -> Vec<String> {
     let (mut lines, mut line, mut column) = (Vec::new(), Vec::new(), 0);
     let mut rest = written;
@@ -169,7 +168,7 @@ fn lines_are_aligned_on_a_terminal_and_exact_in_a_pipe() {
         lines(&fleet, &["-c", "--color"]),
         expected("        ", "1").map(|line| colored_name(&line))
     );
-    // The longest of those that are asked.
+    // Only members that are asked count for the longest name.
     assert_eq!(lines(&fleet, &["--on", "vm*"]), exact[1..]);
     let piped = fleet[1].ctl(&["grep", "needle", "a.txt"]);
     let mut piped: Vec<String> =

@@ -1,4 +1,4 @@
-//! Greps with members that die, hang, or find more than anybody reads.
+//! Greps of members that die, hang, or find more than anybody reads.
 
 use memberd_tests::proc::{has_open, peak_kib};
 use memberd_tests::process::{Running, collect};
@@ -11,23 +11,23 @@ use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-/// By how much a search may raise the memory of memberd or of memberctl.
+/// By how many KiB a search may raise the memory of memberd or of memberctl.
 const GROWTH_KIB: u64 = 64 * 1024;
 
-/// By how much ten greps at once may raise that of memberd, so that it stays below 64 MiB: at rest
-/// an optimised one has no more than 8, as the test of that says. What of the program is read in
-/// from its file meanwhile counts as well, which is more where it is not optimised.
+/// By how many KiB ten greps at once may raise memberd's memory, so that it stays below 64 MiB. At
+/// rest an optimised memberd has at most 8, as its own test says. Pages of the program that are
+/// read meanwhile count as well, and there are more without optimisation.
 const TEN_GREPS_KIB: u64 = (64 - 8) * 1024;
 
-/// Within which time a member that hangs is given up.
+/// The time after which a member that hangs is given up.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 
-/// Within which time those that answer have done so, whoever hangs.
+/// The time within which the other members have answered, even if one hangs.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 const BIG: &str = "big.txt";
 
-/// Offers a file with so many lines of 100 bytes, all of which match `needle`.
+/// Exposes a file with this many lines of 100 bytes, all of which match `needle`.
 fn offer_big(daemon: &mut Daemon, lines: usize) {
     let line = format!("needle {:>92}\n", daemon.name());
     let block = line.repeat(1_000);
@@ -78,7 +78,7 @@ fn a_member_that_dies_in_mid_search_is_named() {
     let lines = 200_000;
     let mut fleet = Fleet::start_with(4, |daemon| offer_big(daemon, lines));
     let (mut memberctl, stdout) = grep(&fleet, &["needle", BIG]);
-    // Nobody reads, so nobody can be done.
+    // Nobody reads, so no grep can end.
     wait_until_all_search(&fleet);
     fleet[3].kill();
     let stderr = collect(memberctl.child().stderr.take().unwrap());
@@ -131,7 +131,7 @@ fn a_slow_reader_of_100_mb_of_matches_costs_no_memory() {
     let (mut memberctl, mut stdout) = grep(&fleet, &["needle", BIG]);
     wait_until_all_search(&fleet);
     let at_first = peak_kib(memberctl.pid());
-    // For longer than any time limit between members nobody reads.
+    // Nobody reads for longer than any time limit between members.
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(7), &[]);
     wait_until_all_search(&fleet);
     let expected = 100_000_000;
@@ -144,7 +144,8 @@ fn a_slow_reader_of_100_mb_of_matches_costs_no_memory() {
         }
         taken += count;
         if taken <= expected {
-            // None is known of one that has ended, its last output still in the pipe.
+            // The memory of a process that has ended is unknown, even if its last output is still
+            // in the pipe.
             ctl_peak = ctl_peak.max(peak_kib(memberctl.pid()));
         }
     }
@@ -216,15 +217,15 @@ fn a_line_of_100_mb_is_counted_and_printed_to_the_byte() {
     stdout.read_to_string(&mut end).unwrap();
     assert_eq!(end, format!("{needle}\n"));
     assert_eq!(memberctl.wait(SOON).code(), Some(0));
-    // Several that come upon it wait for each other.
+    // Several searches that find such a line wait for each other.
     let counting: Vec<_> = (0..3).map(|_| grep(&fleet, &["-h", "-c", "needle", BIG])).collect();
     for (mut memberctl, mut stdout) in counting {
         let mut count = String::new();
         stdout.read_to_string(&mut count).unwrap();
         assert_eq!((count.as_str(), memberctl.wait(SOON).code()), ("1\n", Some(0)));
     }
-    // Whoever searches has the line, and for a moment what it was before it grew; whoever passes it
-    // on has frames of it.
+    // The daemon that searches holds the line, and for a moment the shorter copy that it grew from.
+    // A daemon that passes it on holds frames of it.
     let (asking, searching) = (peak_kib(fleet[1].pid()), peak_kib(fleet[2].pid()));
     assert!(asking < 64 * 1024, "the member that asks has taken {asking} KiB");
     assert!(searching < 2 * length / 1024, "the member that searches has taken {searching} KiB");
@@ -238,10 +239,10 @@ fn ten_greps_whose_readers_wait_stay_within_bounds() {
     let before: Vec<u64> = fleet.daemons().iter().map(|daemon| peak_kib(daemon.pid())).collect();
     let mut greps: Vec<_> = (0..10).map(|_| grep(&fleet, &["needle", BIG])).collect();
     for (_, stdout) in &mut greps {
-        // Whoever prints has begun, and cannot end while the rest is not read.
+        // A grep that prints has begun, and cannot end while the rest is not read.
         assert!(!stdout.fill_buf().unwrap().is_empty());
     }
-    // While one is read, all others wait, for long enough that whatever can fill up is full.
+    // While one is read, all others wait for long enough to fill every buffer.
     for (memberctl, stdout) in &mut greps {
         let part = 10_000_000;
         assert_eq!(std::io::copy(&mut stdout.take(part), &mut std::io::sink()).unwrap(), part);
@@ -284,7 +285,7 @@ fn an_interrupt_stops_the_search_on_every_member() {
 
 #[test]
 fn an_interrupt_stops_a_search_that_finds_nothing() {
-    // The same file under a thousand names: 10 GB to search without the room for it.
+    // One file under a thousand names: 10 GB to search that need no room on the disk.
     let fleet = Fleet::start_with(2, |daemon| {
         offer_big(daemon, 100_000);
         for copy in 0..1_000 {
@@ -308,7 +309,7 @@ fn an_interrupt_stops_a_search_that_finds_nothing() {
     memberctl.wait(SOON);
     let start = Instant::now();
     wait_until("no member searches any more", SOON, || {
-        // Between two files none is open, but its processor time goes on.
+        // Between two files none is open, but the processor time still grows.
         let ticks = |fleet: &Fleet| -> u64 {
             fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum()
         };

@@ -1,5 +1,5 @@
-//! Whatever strangers send, the daemon goes on: random bytes, cut and oversized frames, and clients
-//! that only hold connections.
+//! The daemon goes on whatever strangers send: random bytes, cut and oversized frames, and
+//! connections without a byte.
 
 use memberd_control::frame::encode;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Request};
@@ -12,14 +12,14 @@ use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// By how much all of it may raise the daemon's memory.
+/// By how many KiB all of it may raise the daemon's memory.
 const GROWTH_KIB: u64 = 64 * 1024;
 
 /// The first two bytes of a request between members: version, and kind "of the membership
 /// protocol".
 const RING_REQUEST: [u8; 2] = [1, 0];
 
-/// Bytes without sense, the same in each run (xorshift).
+/// Pseudo-random bytes, the same in each run (xorshift).
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut byte = || {
@@ -45,8 +45,8 @@ fn join_request(daemon: &Daemon) -> Vec<u8> {
     node.poll_call().unwrap().payload.clone()
 }
 
-/// The daemon answers, nobody reported anybody failed, its memory is in bounds, and a real crash is
-/// still noticed.
+/// Asserts that the daemon answers, that nobody was reported failed, that its memory is in bounds,
+/// and that a real crash is still noticed.
 fn assert_unharmed(fleet: &mut Fleet, followers: &mut Followers, peak: u64) {
     let output = fleet[1].ctl(&["list"]);
     assert!(output.status.success(), "{output:?}");
@@ -72,13 +72,13 @@ fn senseless_datagrams_change_nothing() {
         for number in 0..40 {
             let seed = burst * 40 + number;
             let mut bytes = noise(seed, usize::try_from(seed * 37 % 1_500).unwrap());
-            // A first byte that is the protocol's version gets further.
+            // Data that begins with the protocol's version gets further.
             if let Some(first) = bytes.first_mut().filter(|_| number % 2 == 0) {
                 *first = 1;
             }
             socket.send_to(&bytes, fleet[1].settings.address).unwrap();
         }
-        // An answer means that it is up to date.
+        // A daemon that answers has taken in what came before.
         fleet[1].control().status().unwrap();
     }
     for length in 0..real.len() {
@@ -106,7 +106,7 @@ fn cut_oversized_and_senseless_requests_over_tcp_change_nothing() {
     attacks.push([&(4_u32 << 20).to_be_bytes()[..], &vec![0x9b; 4 << 20]].concat());
     for attack in &attacks {
         let mut stream = TcpStream::connect(fleet[1].settings.address).unwrap();
-        // It may hang up at any byte.
+        // The daemon may hang up at any byte.
         let _ = stream.write_all(attack);
     }
     assert_unharmed(&mut fleet, &mut followers, peak);
@@ -130,7 +130,7 @@ fn bad_requests_at_the_control_socket_change_nothing() {
     attacks.push([&[0, 1, 0, 0][..], &vec![0x9b; 64 << 10]].concat());
     for attack in &attacks {
         let mut stream = UnixStream::connect(&fleet[1].settings.socket).unwrap();
-        // It may hang up at any byte.
+        // The daemon may hang up at any byte.
         let _ = stream.write_all(attack);
     }
     assert_unharmed(&mut fleet, &mut followers, peak);
@@ -180,7 +180,7 @@ fn more_connections_than_are_served_hide_no_crash() {
         (0..100).map(|_| UnixStream::connect(&fleet[1].settings.socket).unwrap()).collect();
     let (id, killed) = (fleet[3].control().status().unwrap().id.unwrap(), fleet[3].kill());
     followers.assert_crash_noticed(&id, killed, &["vm3"]);
-    // Who says nothing is let go in the end, and then others are served.
+    // Silent clients are dropped in the end, and then others are served.
     assert_eq!(fleet.wait_until_whole_within(2 * SOON).len(), 3);
     fleet.add().start();
     let output = fleet[5].ctl(&["join"]);

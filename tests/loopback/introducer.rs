@@ -1,4 +1,4 @@
-//! The introducer goes, and comes back: joins alone depend on it.
+//! The introducer dies and comes back. Only joins depend on it.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::wait::{SOON, holds};
@@ -76,7 +76,8 @@ fn an_introducer_that_lost_its_disk_is_found_by_the_others() {
     fs::remove_dir_all(&fleet[1].settings.state_dir).unwrap();
     fleet[1].settings.join_on_start = true;
     fleet[1].start();
-    // Alone it founds a group; the members knock at absent introducers, which is rare.
+    // It founds a group by itself. The members announce themselves to absent introducers, but
+    // rarely.
     fleet.wait_until_whole_within(4 * SOON);
     followers.assert_none_failed_but(&[&crash.id]);
 }

@@ -1,4 +1,4 @@
-//! The list as Ansible's inventory, by the real ansible.
+//! The list as Ansible's inventory, read by the real ansible.
 
 use memberd_tests::binaries::{memberctl, mortal};
 use memberd_tests::{Daemon, Fleet, process, tools};
@@ -26,7 +26,7 @@ fn inventory_script(daemon: &Daemon) -> PathBuf {
 
 fn ansible(program: &str, inventory: &Path, arguments: &[&str]) -> String {
     let mut command = mortal(Path::new(program), None);
-    // A home of its own: whatever settings this machine has are not ours.
+    // With a home of its own, this machine's settings have no effect.
     command
         .env("HOME", inventory.parent().unwrap())
         .env("ANSIBLE_LOCALHOST_WARNING", "False")
@@ -59,7 +59,7 @@ fn ansible_takes_the_list_for_its_inventory() {
     };
     assert_eq!(hosts("memberd"), ["vm1", "vm2", "vm3"]);
     assert_eq!(hosts("memberd_alive"), ["vm1", "vm2"]);
-    // A module runs on a host of it, with the address that the list has.
+    // A module runs on a host of the inventory, with the address that the list has.
     let ran = ansible(
         "ansible",
         &inventory,

@@ -117,7 +117,8 @@ fn a_member_that_joins_again_learns_that_it_is_a_member() {
 
 #[test]
 fn members_with_ipv6_addresses_notice_a_crash() {
-    // There is one loopback address only, so the ports differ; all are held until all are known.
+    // There is only one IPv6 loopback address, so the ports differ. All are held until all are
+    // known.
     let held: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("[::1]:0").unwrap()).collect();
     let addresses: Vec<SocketAddr> =
         held.iter().map(|socket| socket.local_addr().unwrap()).collect();

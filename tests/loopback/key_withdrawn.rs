@@ -1,4 +1,5 @@
-//! A key that is taken out of the keyring: what was opened with it ends, be it for days.
+//! A key that is removed from the keyring. Connections that were opened with it end, even those
+//! that last for days.
 
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-/// A `memberctl grep --follow` at this daemon; where its output goes, and where its messages.
+/// A `memberctl grep --follow` at this daemon, with its output and its messages.
 fn follow(daemon: &Daemon) -> (Running, [PathBuf; 2]) {
     let files = ["lines", "messages"].map(|name| daemon.directory().join(name));
     let [lines, messages] = files.each_ref().map(|path| File::create(path).unwrap());
@@ -24,7 +25,7 @@ fn write(daemon: &Daemon, words: &str) {
     writeln!(file, "{words}").unwrap();
 }
 
-/// Writes to a member's log until that arrives: following may just begin.
+/// Writes to a member's log until a line arrives. The follower may have only just begun.
 fn write_until_it_comes(daemon: &Daemon, [lines, messages]: &[PathBuf; 2], words: &str) {
     let expected =
         format!("{}:{}:{words}\n", daemon.name(), daemon.directory().join("live.log").display());
@@ -42,9 +43,9 @@ fn wait_for(file: &PathBuf, words: &str) {
     });
 }
 
-/// How many connections others than this member have with it, ESTABLISHED of tcp(7): proc(5),
-/// /proc/net/tcp. One that they began with another key and gave up does not count: a process that
-/// is stopped ends no connection.
+/// How many connections others have with this member, ESTABLISHED of tcp(7): proc(5),
+/// /proc/net/tcp. One that they began with another key and gave up does not count, because a
+/// stopped process ends no connection.
 fn connections_to(member: &Daemon) -> usize {
     let IpAddr::V4(own) = member.settings.address.ip() else {
         panic!("a fleet on loopback has IPv4 addresses")
@@ -69,7 +70,7 @@ fn a_member_with_only_the_old_key_loses_its_connections() {
         write_until_it_comes(&fleet[number], &theirs, "an old line");
         write_until_it_comes(&fleet[number], &ours, "an old line");
     }
-    // It asks both, and one asks it.
+    // The member asks both others, and one of them asks it.
     assert_eq!(connections_to(&fleet[3]), 3);
     for keys in ["ab", "ba"] {
         for number in [1, 2] {
@@ -78,7 +79,7 @@ fn a_member_with_only_the_old_key_loses_its_connections() {
         }
     }
     let out = fleet.id(3);
-    // It can do nothing about it, not even end a connection.
+    // It is stopped, so it cannot even end a connection.
     fleet[3].signal(Signal::SIGSTOP);
     for number in [1, 2] {
         fleet[number].set_keys("b");
@@ -97,7 +98,7 @@ fn a_member_with_only_the_old_key_loses_its_connections() {
     for name in ["vm1", "vm2"] {
         wait_for(&messages, &format!("memberctl: {name}: "));
     }
-    // The same between those that have the new key is begun anew.
+    // Connections between members with the new key begin anew.
     wait_for(&ours[1], "memberctl: vm2 answers again: its logs are followed from here on");
     write_until_it_comes(&fleet[2], &ours, "a new line");
     let lines = fs::read_to_string(lines).unwrap();

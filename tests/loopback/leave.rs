@@ -1,4 +1,4 @@
-//! Leaves: by memberctl and by SIGTERM, never taken for a crash.
+//! Leaves by memberctl and by SIGTERM, which nobody takes for crashes.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::log::Change;
@@ -14,10 +14,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How soon `systemctl stop` is to be done.
+/// The time within which `systemctl stop` must end.
 const STOPPED: Duration = Duration::from_secs(5);
 
-/// For how long a leave is watched for being taken for a crash: longer than the failure timeout.
+/// How long a leave is watched, so that it is not taken for a crash. It is longer than the failure
+/// timeout.
 const AFTERMATH: Duration = Duration::from_secs(4);
 
 fn assert_left_and_never_failed(fleet: &Fleet, id: &str) {
@@ -88,9 +89,9 @@ fn a_daemon_with_hanging_disks_ends_within_5_s() {
         );
     });
     fleet.wait_until_remembered();
-    // There is no room for another line.
+    // The pipe has no room for another line.
     while logs[0].write(b"x").is_ok() {}
-    // Who opens that to write waits for a reader, and there is none.
+    // A process that opens it for writing waits for a reader, and there is none.
     fifo(&fleet[1].settings.state_dir.join("members.cbor.new"));
     fleet[2].kill();
     let start = fleet[1].signal(Signal::SIGTERM);

@@ -1,4 +1,4 @@
-//! The list as it is watched, and as people see it.
+//! The list as people see and watch it.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::Fleet;

@@ -1,5 +1,4 @@
-//! The manual pages: every command in them is typed on a real fleet, and what comes is what they
-//! show.
+//! Types every command of the manual pages on a real fleet, and compares the output with theirs.
 
 #[path = "../../packaging/documents/texts.rs"]
 pub(crate) mod texts;
@@ -62,14 +61,14 @@ fn collapsed(mut text: String, run: &str) -> String {
     text
 }
 
-/// All lines, in an order of their own: members may answer in any.
+/// All lines, sorted, because members may answer in any order.
 pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.map(|line| words(&line)).collect();
     lines.sort();
     lines
 }
 
-/// vm2 is where everything is typed; vm4 has crashed; vm5 has settings, and does not run.
+/// Everything is typed on vm2. vm4 has crashed. vm5 has settings, and does not run.
 fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
     let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = tags.to_vec());
     fleet.crash(&[4]);
@@ -120,7 +119,7 @@ fn every_example_of_the_manual_shows_what_comes() {
                 assert!(said.ends_with(&format!("{last}\n")), "{title}: {line}: {said}");
             }
         }
-        // What comes next finds the group at rest.
+        // The next example finds the group at rest.
         fleet.wait_until_whole();
     }
 }
@@ -130,7 +129,7 @@ fn of_the_helps(command: &clap::Command) -> Vec<String> {
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let examples = help.split_once("Examples:").map(|(_, examples)| examples).unwrap_or_default();
     let typed = examples.lines().filter_map(|line| line.strip_prefix("  ")).map(|line| {
-        // What it is for stands beside it.
+        // Its purpose is beside it.
         line.split("  ").next().unwrap_or_default().trim().to_owned()
     });
     typed.chain(command.get_subcommands().flat_map(of_the_helps)).collect()
@@ -146,7 +145,7 @@ fn every_example_of_the_helps_works() {
     let lines = of_the_helps(&::memberctl::command_line());
     assert!(lines.len() > 6, "{lines:?}");
     for line in lines {
-        // Elsewhere than this machine's Prometheus and its other hosts. Who follows is let go after
+        // They do not touch this machine's Prometheus or its other hosts. A follower is ended after
         // a moment.
         let here = line.replace("/etc/prometheus/", "").replace("ssh", "./ssh");
         let follows = line.starts_with("memberctl events") && !line.contains("--until");

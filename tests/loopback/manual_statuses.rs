@@ -1,5 +1,4 @@
-//! The exit statuses that memberctl(1) lists: each is had from a real fleet, and there are no
-//! others.
+//! The exit statuses that memberctl(1) lists. A real fleet gives each, and there are no others.
 
 use crate::manual::texts;
 use memberd_control::frame::{read_frame, write_frame};
@@ -26,7 +25,7 @@ fn listed() -> Vec<i32> {
         .collect()
 }
 
-/// Ways to come by a status, and with what words; none if the page should not list it.
+/// How a status comes about, and with which message. There is none if the page should not list it.
 fn had(status: i32, fleet: &Fleet, directory: &Path) -> Vec<(Output, &'static str)> {
     let [member, alone] = [1, 3].map(|number| &fleet[number]);
     let at = |socket: &Path, program: &mut Command, arguments: &[&str]| {
@@ -50,8 +49,8 @@ fn had(status: i32, fleet: &Fleet, directory: &Path) -> Vec<(Output, &'static st
         3 => (member.ctl(&["grep", "--journal", "x"]), "did not answer"),
         4 => (at(&directory.join("nobody"), &mut plain(), &["list"]), "systemctl start memberd"),
         5 => {
-            // Of all users' programs, this one may not open the socket: in a directory that is not
-            // theirs.
+            // The program of this user may not open the socket, because the directory belongs to
+            // others.
             let program = directory.join("memberctl");
             fs::copy(memberctl(), &program).unwrap();
             let mut nobody = mortal(Path::new("setpriv"), None);

@@ -1,4 +1,4 @@
-//! No memory is left, and the kernel kills the daemon for it.
+//! No memory is left, and the kernel kills the daemon.
 
 use memberd_tests::control::incarnation;
 use memberd_tests::memory::Scarce;
@@ -8,10 +8,10 @@ use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-/// Longer than two failure timeouts, so that whatever comes of a fault is seen.
+/// Longer than two failure timeouts, so that every consequence of a fault is seen.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// What there is for the daemon and what runs beside it.
+/// The bytes of memory for the daemon and for what runs beside it.
 const MEMORY: u64 = 48 << 20;
 
 /// Something beside the daemon takes all memory. Returns a moment just before the daemon was
@@ -52,7 +52,7 @@ fn a_daemon_killed_for_want_of_memory_fails_and_returns() {
     followers.assert_crash_noticed(&lost, at, &["vm3"]);
     fleet.assert_quiet_for(&mut followers, WATCHED, &[&lost]);
 
-    // Nobody tells it to join.
+    // It rejoins without a command.
     fleet.restart(&[3]);
     let after = fleet.wait_until_whole();
     let (old, new): (Vec<&String>, Vec<&String>) = after.iter().partition(|id| before.contains(id));

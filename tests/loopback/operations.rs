@@ -51,7 +51,7 @@ fn every_command_of_the_guide_works() {
         let (said, complained) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command}: {}\n{said}{complained}", output.status);
-        // A grep says that the dead member is not asked; nothing else is complained of.
+        // A grep reports that the dead member is not asked. There are no other messages.
         let complained =
             complained.lines().filter(|line| !line.ends_with("its logs are not searched"));
         assert_eq!(complained.collect::<Vec<_>>(), [""; 0], "{command}");
@@ -94,7 +94,7 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
     }
 }
 
-/// The source with the literals whole that go on in the next line, after a backslash.
+/// The source, with string literals joined that continue in the next line after a backslash.
 fn joined_literals(source: &str) -> String {
     source.split("\\\n").map(str::trim_start).collect()
 }

@@ -43,7 +43,7 @@ fn session(lines: &[String], prompt: &str) -> Vec<Typed> {
     typed(&indented.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// What a line typed on a member prints, on one pipe, as on a terminal.
+/// What a line that is typed on a member prints, on one pipe, as on a terminal.
 fn said(daemon: &Daemon, directory: &Path, line: &str) -> String {
     let output =
         process::run(daemon.shell(&format!("exec 2>&1; {line}")).current_dir(directory), LIMIT);
@@ -127,7 +127,7 @@ fn the_searches_of_the_page_find_what_it_shows() {
                 &format!("/tmp/fleet5/{}/srv", daemon.name()),
             );
         }
-        // How many lines each has is this log's own.
+        // The number of lines depends on this log.
         let kinds = |lines: Vec<String>| lines.into_iter().collect::<BTreeSet<String>>();
         let (shown, said) = (shown.iter().cloned(), said.lines().map(str::to_owned));
         assert_eq!(kinds(compared(shown)), kinds(compared(said)), "{line}");
@@ -151,7 +151,7 @@ fn every_command_of_the_page_works() {
         let here =
             line.replace("/etc/memberd/memberd.toml", &fleet[2].config().display().to_string());
         let here = here.replace("/etc/memberd/group.key", "group.key");
-        // Who follows is let go after a moment, and a terminal is not here.
+        // A follower is ended after a moment, and there is no terminal here.
         let follows = command == "memberctl events" || command.contains("--exec");
         let here = if follows { format!("timeout 1 {here}") } else { here };
         let here = here.replace("memberctl top", "memberctl top --once");
@@ -183,7 +183,7 @@ fn the_settings_that_the_page_shows_are_good() {
     assert_eq!(printed, "");
 }
 
-/// The documents, each with where it lies.
+/// The documents, each with its path.
 fn documents() -> Vec<(PathBuf, String)> {
     let named = [
         "README.md",
@@ -207,7 +207,7 @@ fn documents() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// What a document has as code: spans on one line, and indented or fenced lines.
+/// The code of a document: spans on one line, and indented or fenced lines.
 fn code(text: &str) -> Vec<String> {
     let mut code = Vec::new();
     let mut fenced = false;

@@ -1,4 +1,4 @@
-//! SIGHUP: the log is opened anew, and changed settings take effect, or none do.
+//! SIGHUP reopens the log. Changed settings take effect all together, or none does.
 
 use memberd_tests::binaries::{memberd, mortal};
 use memberd_tests::process::Running;

@@ -11,8 +11,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// More than a failure timeout, so that whatever played back heartbeats could raise would have
-/// failed again.
+/// More than a failure timeout. A member that replayed heartbeats brought back would have failed
+/// again by then.
 const A_WHILE: Duration = Duration::from_secs(4);
 
 fn sealed(n: u8) -> Fleet {
@@ -36,7 +36,7 @@ fn sealed_datagrams_are_unreadable_and_under_100_bytes() {
         daemon.start();
     }
     fleet.join_all();
-    // 28 bytes are headers of IPv4 and UDP.
+    // The headers of IPv4 and UDP have 28 bytes.
     let heard = wait_until("members at rest say nothing but short heartbeats", SOON, || {
         let heard = recorder.heard();
         let lengths: Vec<usize> =
@@ -46,7 +46,7 @@ fn sealed_datagrams_are_unreadable_and_under_100_bytes() {
         })?;
         Ok(heard)
     });
-    // A name as CBOR has it; long enough not to come up by chance.
+    // A name in CBOR, long enough not to come up by chance.
     let is_name = |bytes: &[u8]| matches!(bytes, [0x63, b'v', b'm', b'1'..=b'4']);
     for Datagram { payload, .. } in &heard {
         assert!(
@@ -68,13 +68,13 @@ fn listen(fleet: &Fleet, recorder: &Recorder) -> Vec<Datagram> {
     })
 }
 
-/// Plays all of it back, and waits until every member that runs has refused each that was meant for
-/// it, or taken it without believing it.
+/// Plays all of it back. Waits until every running member has refused each datagram that was meant
+/// for it, or has read it without believing it.
 fn play(fleet: &Fleet, player: &Player, recorded: &[Datagram]) {
     for datagram in recorded {
         player.play(datagram);
     }
-    // An answer means that it is up to date.
+    // A daemon that answers has taken in what came before.
     for daemon in fleet.running() {
         daemon.control().status().unwrap();
     }
@@ -107,7 +107,8 @@ fn what_is_played_back_at_once_is_refused_and_counted() {
         });
         assert_eq!(daemon.log().text().matches(" WARN refused a datagram").count(), 1);
     }
-    // Sent back to its sender, under the receiver's address and its own; and led to another member.
+    // They are sent back to their senders, under the receiver's address and their own, and to
+    // another member.
     let led =
         |from, to, payload: &Vec<u8>| player.play(&Datagram { from, to, payload: payload.clone() });
     let (sample, mut expected) = (&recorded[..10], BTreeMap::new());
@@ -169,8 +170,8 @@ fn what_is_played_back_after_restarts_changes_nothing() {
     let mut fleet = sealed(5);
     let (recorder, player) = (Recorder::start(fleet[1].settings.address), Player::new());
     listen(&fleet, &recorder);
-    // One dies for good, one leaves for good, one is new, with what is said of all that on the
-    // record.
+    // One member dies for good, one leaves for good, and one is new. The record has what members
+    // said of all that.
     let dead = fleet.crash(&[5]).remove(0);
     fleet[4].control().leave().unwrap();
     let left = fleet[4].kill();
@@ -187,9 +188,9 @@ fn what_is_played_back_after_restarts_changes_nothing() {
         assert_eq!(fleet.wait_until_whole(), before);
         assert!(followers.seen().is_empty(), "{:?}", followers.seen());
     };
-    // After the senders were restarted: nothing of their former lives is believed.
+    // The senders were restarted. Nothing of their former incarnations is believed.
     assert_nothing_changes(&fleet, &recorded);
-    // After the receivers were restarted too, which have forgotten what they heard.
+    // The receivers were restarted too, and have forgotten what they heard.
     for number in [1, 3] {
         fleet.crash(&[number]);
         fleet[number].start();
@@ -207,9 +208,9 @@ fn what_is_played_back_after_restarts_changes_nothing() {
     );
 }
 
-/// Who was restarted remembers nothing of what it heard, and here there is nobody left to tell it.
-/// All that was said to it and by it in its former life, a fleet's whole life long, is played back
-/// in the order and at the pace of the record.
+/// A restarted member remembers nothing of what it heard, and here nobody is left to remind it.
+/// Everything that it and the others said in its former incarnation is played back, in the order
+/// and at the pace of the record.
 #[test]
 fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     if !is_permitted("a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts") {
@@ -222,8 +223,8 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
         daemon.start();
     }
     fleet.join_all();
-    // With knocks and introductions on the record: one was declared failed while it was stopped,
-    // and came back.
+    // The record has announcements and introductions: one member was declared failed while it was
+    // stopped, and came back.
     fleet[3].signal(Signal::SIGSTOP);
     wait_until("it is failed", SOON, || {
         let up = fleet[1].control().alive().unwrap();
@@ -233,7 +234,7 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     fleet.wait_until_whole();
     listen(&fleet, &recorder);
     fleet[1].kill();
-    // They look for it, until they are gone too.
+    // The others look for it, until they are gone too.
     let recorded = wait_until("it is greeted", SOON, || {
         let heard = recorder.heard();
         let greeted =
@@ -258,7 +259,7 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
         player.play(datagram);
         std::thread::sleep(Duration::from_millis(10));
     }
-    // Nothing of it came so far as to be read; greetings say nothing.
+    // Nobody read any of it. Hellos carry no message.
     let expected = u64::try_from(for_it.len() - greetings).unwrap();
     wait_until("each is refused", SOON, || {
         let count = refused(&fleet[1]);
@@ -270,7 +271,7 @@ fn a_member_that_was_restarted_and_is_alone_is_shown_no_ghosts() {
     println!("{expected} datagrams refused, {greetings} greetings answered");
 }
 
-/// What a member says first when it calls the other, whose place this test takes: 53 bytes, see
+/// The first bytes of a member that calls another, whose place this test takes: 53 bytes, see
 /// PROTOCOL.md.
 fn recorded_hello(fleet: &mut Fleet, of: usize, to: usize) -> [u8; 53] {
     fleet[to].kill();
@@ -296,7 +297,7 @@ fn a_replayed_handshake_comes_to_nothing() {
     let connect = |more: &[u8]| {
         let mut stream = TcpStream::connect(fleet[1].settings.address).unwrap();
         stream.write_all(&hello).unwrap();
-        // It is answered, since it is a member's.
+        // It gets an answer, because it is a member's.
         let mut answer = [0; 49];
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(answer[0], 1);
@@ -313,12 +314,12 @@ fn a_replayed_handshake_comes_to_nothing() {
         holds(counts == expected, || format!("{counts:?}"))
     });
     drop((silent, forged));
-    // A line is written a little after it is counted.
+    // The log line comes a little after the count.
     wait_until("two are told in the log", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 2, || log)
     });
-    // A member's own beginning is none of these.
+    // A member's own handshake is not among these.
     let output = fleet[2].ctl(&["join"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(fleet[1].counter("refused_forged"), 1);

@@ -1,4 +1,4 @@
-//! Groups with a key: members work as ever, strangers are turned away and told, and keys are
+//! Groups with a key. Members work as without one, strangers are refused and reported, and keys are
 //! changed without an outage.
 
 use memberd_control::message::MemberStatus;
@@ -25,8 +25,8 @@ fn sealed(n: u8, digits: &str) -> Fleet {
     })
 }
 
-/// Asserts that a grep finds the needle on so many members. A machine that is too busy to answer in
-/// time is asked again; what the keys forbid they still do then.
+/// Asserts that a grep finds the needle on this many members. It asks again if a busy machine did
+/// not answer in time. What the keys forbid stays forbidden.
 fn assert_found(daemon: &Daemon, members: usize) {
     wait_until(&format!("a grep from {} finds {members}", daemon.name()), SOON, || {
         let output = daemon.ctl(&["grep", "-l", "needle", "*.txt"]);
@@ -68,7 +68,7 @@ fn a_fleet_with_a_key_joins_notices_a_crash_and_greps() {
     }
 }
 
-/// It knows of nobody, and nobody knows its new life: they knock.
+/// It knows of nobody, and nobody knows its new incarnation. The others announce themselves to it.
 #[test]
 fn a_sealed_introducer_that_lost_its_disk_is_found() {
     let mut fleet = sealed(4, "a");
@@ -154,7 +154,7 @@ fn datagrams_of_strangers_are_counted_and_logged_once() {
             stranger.send_to(datagram, fleet[1].settings.address).unwrap();
         }
         if length % 20 == 0 {
-            // No more than its socket holds.
+            // The socket of the daemon holds this many.
             let sent = u64::try_from(length + 1).unwrap();
             wait_until("it is up to date", SOON, || {
                 holds(fleet[1].counter("refused_plain") >= sent, || format!("{sent} sent"))
@@ -191,7 +191,7 @@ fn failed_handshakes_are_counted_by_cause() {
         stream
     };
     let hello = |id: u32| [&[1][..], &id.to_be_bytes(), &[7; 48]].concat();
-    // Who says nothing, or stops in the midst of it, has 5 s.
+    // A client that sends nothing, or stops half way, has 5 s.
     let silent = [connect(&[]), connect(&hello(id)[..20])];
     let strangers = [connect(&hello(id)), connect(&hello(!id)), connect(&[0, 0, 0, 2, 1, 0])];
     drop(connect(&[]));
@@ -209,7 +209,7 @@ fn failed_handshakes_are_counted_by_cause() {
         holds(counts == expected, || format!("{counts:?}"))
     });
     drop((silent, strangers));
-    // A line is written a little after it is counted.
+    // The log line comes a little after the count.
     wait_until("four are told in the log", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 4, || log)
@@ -305,9 +305,9 @@ fn a_reload_says_that_changed_credentials_need_a_restart() {
     assert_eq!(json["keys"], serde_json::json!(["805cc896", "b37ccaa7"]));
 }
 
-/// The three steps of changing a key: taken by all, then used by all, then the old one dropped by
-/// all. In the midst of each step, with half of the members through it, one crashes, another comes,
-/// and logs are searched all the time.
+/// Keys change in three steps: all members take the new key, then all use it, then all drop the old
+/// one. In each step, with half of the members done, one crashes and another joins. Logs are
+/// searched all the time. No live member fails, and no grep misses one.
 #[test]
 fn keys_are_changed_in_three_steps_without_an_outage() {
     let mut fleet = sealed(7, "a");
@@ -328,8 +328,7 @@ fn keys_are_changed_in_three_steps_without_an_outage() {
         let dead: Vec<&str> = crashed.iter().map(|(name, _)| name.as_str()).collect();
         followers.assert_crash_noticed(&crash.id, crash.at, &dead);
 
-        // A newcomer with the keys of this step, through an introducer that has them or has not
-        // yet.
+        // A newcomer has the keys of this step. Its introducer may not have them yet.
         let introducer = if step == 0 { first[0] } else { second[0] };
         let address = fleet[introducer].settings.address.to_string();
         let newcomer = fleet.add();
@@ -359,7 +358,7 @@ fn keys_are_changed_in_three_steps_without_an_outage() {
             daemon.name()
         );
     }
-    // Who has only the old key is a stranger now.
+    // A member with only the old key is a stranger now.
     fleet.add().set_keys("a");
     let number = fleet.daemons().len();
     fleet[number].start();

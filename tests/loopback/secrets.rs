@@ -1,5 +1,5 @@
-//! Where the group's key is not: in no log, in no core dump, and not in memory once it is done
-//! with.
+//! Checks that the group's key is in no log, in no core dump, and not in memory once it is no
+//! longer used.
 
 use memberd_control::keyring::Keyring;
 use memberd_tests::binaries::{memberctl, memberd, mortal};
@@ -17,8 +17,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
-/// Bytes that no two tests share, as a key; and how it would look in a log, in hexadecimal digits
-/// of both cases, base64 and as a list.
+/// How a key would look in a log: in hexadecimal digits of both cases, in base64 and as a list.
 fn traces_of(key: &[u8; 32]) -> Vec<String> {
     let digits = |case: fn(&u8) -> String| key.iter().map(case).collect::<String>();
     let letters: Vec<char> =
@@ -71,7 +70,7 @@ fn the_key_is_in_no_log() {
     assert!(said.contains("line 2: a key is 64 hexadecimal digits"), "{said}");
 }
 
-/// core(5): cores are allowed here, whatever their size.
+/// Allows cores of any size for this process and its children: core(5).
 fn allow_cores() {
     let (_, most) = getrlimit(Resource::RLIMIT_CORE).unwrap();
     assert!(
@@ -81,8 +80,8 @@ fn allow_cores() {
     setrlimit(Resource::RLIMIT_CORE, most, most).unwrap();
 }
 
-/// Has a daemon crash; whether it left a core, by wait(2), and the files of it that are in its
-/// directory, where it runs.
+/// Crashes a daemon. Returns whether it left a core, by wait(2), and the core files in the
+/// directory where it runs.
 fn crash_with_cores(daemon: &mut Daemon) -> (bool, Vec<PathBuf>) {
     daemon.signal(Signal::SIGABRT);
     let ended = daemon.wait_for_end(SOON);
@@ -103,18 +102,19 @@ fn count(haystack: &[u8], needle: &[u8]) -> usize {
 fn a_daemon_with_a_key_leaves_no_core_when_it_crashes() {
     allow_cores();
     let mut fleet = Fleet::start_with(2, |daemon| daemon.set_keys("a"));
-    // As root this holds of every process; of others only where dumps are forbidden: proc(5).
+    // As root this holds for every process. For other users it holds only where dumps are
+    // forbidden: proc(5).
     assert_eq!(fs::metadata(format!("/proc/{}/mem", fleet[1].pid())).unwrap().uid(), 0);
     assert_eq!(crash_with_cores(&mut fleet[1]), (false, Vec::new()));
 
-    // The same crash without a key, to see that there would have been one, with what the daemon
+    // The same crash without a key shows that there would have been a core, with what the daemon
     // knows.
     let mut open = Fleet::start(2);
     let known = open.id(2);
     let (dumped, cores) = crash_with_cores(&mut open[1]);
     assert!(dumped, "no process here leaves a core");
-    // Where the system pipes them to a program or keeps them elsewhere, that is all there is to
-    // see: core(5).
+    // Where the system pipes cores to a program or keeps them elsewhere, there is no more to see:
+    // core(5).
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     if !pattern.starts_with(['|', '/']) {
         let core = fs::read(cores.first().unwrap()).unwrap();
@@ -131,7 +131,7 @@ fn a_daemon_with_a_key_leaves_no_core_when_it_crashes() {
 fn no_program_that_handles_a_key_leaves_a_core() {
     allow_cores();
     let directory = tempfile::tempdir().unwrap();
-    // It waits for settings, which come before the key.
+    // The program waits for settings, which it reads before the key.
     let settings = directory.path().join("memberd.toml");
     mkfifo(&settings, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let mut checking = mortal(&memberd(), None);
@@ -143,7 +143,7 @@ fn no_program_that_handles_a_key_leaves_a_core() {
             File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&settings);
         opened.map_err(|error| error.to_string())
     });
-    // It waits for somebody to take the key.
+    // The program waits until somebody reads the key.
     let (_taking, full) = std::io::pipe().unwrap();
     let room = fcntl(&full, FcntlArg::F_GETPIPE_SZ).unwrap();
     (&full).write_all(&vec![0; usize::try_from(room).unwrap()]).unwrap();
@@ -162,8 +162,8 @@ fn no_program_that_handles_a_key_leaves_a_core() {
     drop(writing);
 }
 
-/// How often these bytes are in what a process has written in its memory: proc(5). As root only;
-/// none if this process may not look.
+/// How often these bytes are in the memory that a process has written: proc(5). As root only. None
+/// if this process may not look.
 fn in_memory(pid: Pid, needle: &[u8]) -> Option<usize> {
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
@@ -220,7 +220,7 @@ fn a_key_that_leaves_the_keyring_is_wiped_from_memory() {
         return left_out("only root can look into the memory of a daemon with a key");
     }
     assert_eq!(fleet[1].ctl(&["grep", "-c", "memberd starts"]).status.code(), Some(0));
-    // That it can be found when it is there.
+    // This shows that the key can be found when it is there.
     let there = found(&fleet, &old);
     assert!(there[2].1 > Some(0) && there[3].1 > Some(0), "{there:?}");
     assert_eq!(
@@ -236,8 +236,8 @@ fn a_key_that_leaves_the_keyring_is_wiped_from_memory() {
     }
     let there = found(&fleet, &new);
     assert!(there[2].1 > Some(0) && there[3].1 > Some(0), "{there:?}");
-    // What is under way with the old key ends first. The library for connections does not wipe
-    // their secret: SECURITY.md says so.
+    // Work that began with the old key ends first. The library for connections does not wipe their
+    // secret: SECURITY.md says so.
     wait_until("nothing of the old key is left", SOON, || {
         let left = found(&fleet, &old);
         holds(left[..3].iter().all(|(_, found)| *found == Some(0)), || format!("{left:?}"))

@@ -6,7 +6,7 @@ use memberd_tests::{Fleet, Followers, wait_until};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
-/// Stops a member for so long, while the others are watched.
+/// Stops a member for this long, and watches the others meanwhile.
 fn stop_for(
     fleet: &Fleet,
     number: usize,
@@ -26,7 +26,7 @@ fn a_stall_of_1_s_fails_nobody() {
     let before = fleet.wait_until_whole();
     let mut followers = fleet.follow();
     stop_for(&fleet, 3, Duration::from_secs(1), &mut followers, &[]);
-    // Longer than the failure timeout, so that whatever came of it would be seen.
+    // Longer than the failure timeout, so that every consequence would be seen.
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
     assert_eq!(fleet.wait_until_whole(), before, "nobody has a new incarnation");
     fleet.assert_logs_accuse_none_but(&[]);

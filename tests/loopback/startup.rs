@@ -1,4 +1,4 @@
-//! Starts that cannot succeed end with a status and a line that tell why.
+//! A start that cannot succeed ends with a status and a line that says why.
 
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
@@ -8,7 +8,7 @@ use std::fs;
 const FAILURE: i32 = 1;
 const BAD_SETTINGS: i32 = 78;
 
-/// Starts a daemon that is to fail, and returns what it said, line by line.
+/// Starts a daemon that must fail, and returns its lines on standard error.
 fn failed_start(daemon: &mut Daemon, status: i32) -> Vec<String> {
     daemon.launch_as_configured();
     let ended = daemon.wait_for_end(SOON);
@@ -17,8 +17,8 @@ fn failed_start(daemon: &mut Daemon, status: i32) -> Vec<String> {
     said.lines().map(str::to_owned).collect()
 }
 
-/// Starts a second daemon with something of the first, and asserts that it fails, names that, and
-/// leaves the first alone.
+/// Starts a second daemon that shares something with the first. Asserts that it fails, names what
+/// it shares, and leaves the first alone.
 fn assert_second_is_turned_away(share: impl Fn(&Daemon, &mut Daemon) -> String) {
     let mut fleet = Fleet::idle(1);
     fleet.add();

@@ -1,4 +1,5 @@
-//! What is on disk: whole after a crash at any moment, and damage is noticed and survived.
+//! The state on disk is whole after a crash at any moment. The daemon notices damage and survives
+//! it.
 
 use memberd_control::message::MemberStatus;
 use memberd_tests::chance::Chance;
@@ -10,11 +11,11 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What becomes of a file's bytes.
+/// A change to a file's bytes.
 type Damage = fn(&[u8]) -> Vec<u8>;
 
-/// A little less than the time for which a daemon gathers changes before it writes them: it writes
-/// 485 to 500 ms after the join is written.
+/// A little less than the time for which a daemon gathers changes. It writes them 485 to 500 ms
+/// after it has written the join.
 const NEARLY_GATHERED: Duration = Duration::from_millis(470);
 
 /// It also has everything that was acknowledged.
@@ -31,8 +32,8 @@ fn the_state_is_whole_when_a_daemon_is_killed_at_any_moment() {
         if gathered {
             wait_until_gathered(&fleet[2]);
         }
-        // Whatever becomes of these: the daemon is killed under them, or as soon as it has said
-        // that they are done.
+        // These may succeed or not. The daemon is killed while they run, or as soon as it has
+        // confirmed them.
         let control = fleet[2].control();
         let asking = thread::spawn(move || {
             (control.join().ok(), if leaves { control.leave().ok() } else { None })
@@ -53,7 +54,7 @@ fn the_state_is_whole_when_a_daemon_is_killed_at_any_moment() {
         fleet[2].start();
         if left.is_some() {
             let status = fleet[2].control().status().unwrap();
-            // That it tries to come back would be among the warnings.
+            // A warning would say that it tries to come back.
             assert_eq!(
                 (status.phase.as_str(), status.warnings),
                 ("out", vec![]),
@@ -76,7 +77,7 @@ fn the_state_is_whole_when_a_daemon_is_killed_at_any_moment() {
     let last = incarnation(&fleet.id(2));
     assert!(used.iter().all(|earlier| *earlier <= last), "{last} is not the largest of {used:?}");
 
-    // vm1 saw each life begin once, in growing order.
+    // vm1 saw each incarnation join once, in growing order.
     fleet.wait_until_whole();
     let seen: Vec<u64> = followers
         .seen()
@@ -91,8 +92,8 @@ fn the_state_is_whole_when_a_daemon_is_killed_at_any_moment() {
     assert!(seen.len() > 1 && seen.is_sorted_by(|earlier, later| earlier < later), "{seen:?}");
 }
 
-/// Waits until a daemon that is in the group is about to write what has changed since it joined;
-/// the join itself it has written at once.
+/// Waits until a daemon of the group is about to write what has changed since it joined. It has
+/// written the join itself at once.
 fn wait_until_gathered(daemon: &Daemon) {
     daemon.control().join().unwrap();
     let written =
@@ -126,8 +127,8 @@ fn a_damaged_state_is_reported_and_replaced() {
         let crash = fleet.crash(&[2]).remove(0);
         let file = fleet[2].settings.state_dir.join("members.cbor");
         let good = fs::read(&file).unwrap();
-        // A file of its own: if the crash came in the midst of a write, the one before is the very
-        // same file still.
+        // The copy is a file of its own. If the crash came during a write, the generation before is
+        // still the same file.
         fs::remove_file(&file).unwrap();
         fs::write(&file, damage(&good)).unwrap();
         let warned = |text: &str| {

@@ -1,4 +1,5 @@
-//! Tags of real daemons: changed by a reload in the same life, and greps of those that have them.
+//! Tags of real daemons. A reload changes them in the same incarnation, and greps choose members by
+//! them.
 
 use memberd_tests::Fleet;
 use memberd_tests::binaries::memberctl;

@@ -1,4 +1,4 @@
-//! The live view: of a real fleet, on a terminal of its own, from first key to last.
+//! The live view of a real fleet, on a terminal of its own, from the first key to the last.
 
 use memberd_tests::Fleet;
 use memberd_tests::binaries::memberctl;
@@ -63,7 +63,7 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
         memberctl().display()
     );
     let mut terminal = Terminal::run(&line, &[]);
-    // Blank cells are jumped over, so single words are looked for.
+    // The program skips blank cells, so the test looks for single words.
     terminal.wait_until_shown("CHANGES");
     terminal.type_keys("/deadlock");
     terminal.wait_until_shown("(a pattern, or options first):");
@@ -72,7 +72,7 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
     terminal.type_keys("\u{1b}");
     terminal.type_keys("q");
     assert_eq!(terminal.wait().code(), Some(0));
-    // Out of the alternate screen, the cursor shown (xterm's private modes 1049 and 25).
+    // It leaves the alternate screen and shows the cursor (xterm's private modes 1049 and 25).
     terminal.wait_until_shown("\u{1b}[?1049l");
     terminal.wait_until_shown("\u{1b}[?25h");
 }

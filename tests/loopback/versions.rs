@@ -1,4 +1,4 @@
-//! A daemon beside members of other versions of the protocol, which are played by hand.
+//! A daemon beside members of other versions of the protocol. The test plays those members.
 
 use memberd_control::message::MemberStatus;
 use memberd_membership::PROTOCOL_VERSION;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// The version after this one.
 const NEXT: u8 = PROTOCOL_VERSION + 1;
 
-/// How long the member of the next version lives: several times what a silence costs.
+/// How long the member of the next version runs: several failure timeouts.
 const LIFE: Duration = Duration::from_secs(5);
 
 /// What sends a request, or a reply, in a frame.
@@ -31,8 +31,8 @@ fn answer(to: SocketAddr, request: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A heartbeat of the next version, with the sender's own entry for news, and with an element that
-/// only that version has.
+/// A heartbeat of the next version. It carries the sender's own entry as an update, and an element
+/// that only that version has.
 fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
     let SocketAddr::V4(from) = from else { panic!("{from} is not IPv4") };
     let number = |number: u64| [&[0x1b][..], &number.to_be_bytes()].concat();
@@ -59,7 +59,7 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
     let mut fleet = Fleet::new(2);
     fleet[1].start();
     assert!(fleet[1].ctl(&["join"]).status.success());
-    // vm2's place is free: there the other one lives.
+    // vm2's address is free, and the other member has it.
     let place = fleet[2].settings.address;
     let socket = UdpSocket::bind(place).unwrap();
     let mut followers = fleet.follow();
@@ -73,7 +73,7 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
     }
     assert_eq!(standing().unwrap().map(|(status, _)| status), Some(MemberStatus::Alive));
     followers.assert_none_failed_but(&[]);
-    // Silent, it is noticed as any other.
+    // When it falls silent, the others notice it like any other.
     let id = format!("vm9@{place}/{incarnation}");
     followers.assert_crash_noticed(&id, Instant::now(), &[]);
 }

@@ -1,4 +1,5 @@
-//! Four crashes at once, ring neighbours and random members by turns, by the mission's clock.
+//! Four crashes at once, of ring neighbours and of random members in turn, within the promised
+//! bounds.
 
 use memberd_tests::trials::crashes;
 use memberd_tests::{Fleet, Network, size};

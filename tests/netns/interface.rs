@@ -1,5 +1,5 @@
 //! A machine whose network interface goes down and up, or gets another address, while its daemon
-//! runs on.
+//! keeps running.
 
 use memberd_tests::control::incarnation;
 use memberd_tests::wait::{IN_SOME_LIST, SOON, holds};
@@ -7,7 +7,7 @@ use memberd_tests::{Fleet, Followers, Network, wait_until};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Longer than two failure timeouts, so that whatever comes of a fault is seen.
+/// Longer than two failure timeouts, so that every consequence of a fault is seen.
 const WATCHED: Duration = Duration::from_secs(5);
 
 /// How soon after the network is back its machine is in every list again.
@@ -28,7 +28,7 @@ fn followers(fleet: &Fleet) -> Followers {
     Followers::of(others.map(|daemon| (daemon.name(), daemon.control())))
 }
 
-/// Breaks something; the machine is failed in time, and nobody else in any list of the others.
+/// Breaks something, and asserts that the machine fails in time and nobody else does.
 fn assert_failed_in_time(fleet: &Fleet, followers: &mut Followers, break_it: &str) -> String {
     let lost = fleet.id(CHANGED);
     let broken = Instant::now();
@@ -39,8 +39,8 @@ fn assert_failed_in_time(fleet: &Fleet, followers: &mut Followers, break_it: &st
     lost
 }
 
-/// Mends it; all lists are whole again soon, with the machine under a larger incarnation and
-/// everybody else under the same.
+/// Mends it, and asserts that all lists are whole soon. The machine then has a larger incarnation,
+/// and all others have the same.
 fn assert_back_by_itself(fleet: &Fleet, followers: &mut Followers, lost: &str, mend: &str) {
     let mended = Instant::now();
     fleet.network().ip(CHANGED, mend);
@@ -70,8 +70,8 @@ fn a_machine_that_loses_its_address_fails_and_returns() {
     assert_back_by_itself(&fleet, &mut followers, &lost, "address add 10.88.0.5/24 dev eth0");
 }
 
-/// What OPERATIONS.md says of a machine that moved: its daemon says so, and is a member under the
-/// new address once that is in its settings.
+/// OPERATIONS.md describes a machine that moved. Its daemon reports it, and becomes a member under
+/// the new address once the settings have it.
 #[test]
 fn a_machine_with_a_new_address_joins_once_it_is_set() {
     let Some(mut fleet) = fleet() else { return };

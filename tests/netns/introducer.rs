@@ -1,4 +1,4 @@
-//! The introducer is gone for a while: joins alone depend on it.
+//! The introducer is gone for a while. Only joins depend on it.
 
 use memberd_tests::trials::introducer;
 use memberd_tests::{Fleet, Network};

@@ -3,7 +3,7 @@
 use memberd_tests::{Fleet, Network};
 use std::time::Duration;
 
-/// Longer than two failure timeouts, so that whatever comes of a fault is seen.
+/// Longer than two failure timeouts, so that every consequence of a fault is seen.
 const WATCHED: Duration = Duration::from_secs(5);
 
 /// The links carry one way, or not at all.

@@ -1,13 +1,12 @@
-//! A network that loses 10 and 30 percent of everything: the living are not failed, and the dead
-//! are noticed in time.
+//! A network that loses 10 and 30 percent of all frames. Live members do not fail, and crashes are
+//! noticed in time.
 
 use memberd_tests::trials::loss;
 use memberd_tests::{Fleet, Network, size};
 
 const MEMBERS: u8 = 20;
 
-/// How many live members are reported failed, watched for a while and then through rounds of
-/// crashes in time.
+/// How many live members are reported failed, at rest for a while and then in rounds of crashes.
 fn false_failures_at(percent: u8) -> Option<usize> {
     let mut fleet = Fleet::within(Network::if_possible(MEMBERS)?, MEMBERS);
     fleet.form();
@@ -30,7 +29,7 @@ fn at_10_percent_loss_crashes_are_noticed_and_nobody_fails() {
 fn at_30_percent_loss_crashes_are_noticed() {
     let Some(wrong) = false_failures_at(30) else { return };
     println!("{wrong} live members were reported failed at 30 % loss");
-    // Simulated, a hundred members have none in an hour. One is left to a machine that cannot keep
-    // up.
+    // In the simulator a hundred members have none in an hour. One is allowed for a machine that
+    // cannot keep up.
     assert!(wrong <= 1, "{wrong} live members were reported failed");
 }

@@ -2,7 +2,7 @@
 //! and heals.
 //!
 //! They need root, `ip` (iproute2), `nft` (nftables), `nsenter` and `setpriv` (util-linux). Where
-//! one of them is missing every test says so and passes, but with `CI=true` in the environment it
+//! one of them is missing, every test reports that and passes. With `CI=true` in the environment it
 //! fails.
 //!
 //! `cargo build --workspace --bins && cargo test -p memberd-tests --test netns`, as root. The

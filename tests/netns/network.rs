@@ -1,4 +1,4 @@
-//! The network itself: it carries, loses, cuts and heals as it says, and leaves nothing behind.
+//! The network of the tests carries, loses, cuts and heals as it says, and leaves nothing behind.
 
 use memberd_tests::Network;
 use memberd_tests::namespaces::within;

@@ -21,7 +21,7 @@ fn a_split_in_halves_heals_by_itself() {
         healed.renewed
     );
     let mut followers = fleet.follow();
-    // Longer than two failure timeouts, so that whatever the split left behind would be seen.
+    // Longer than two failure timeouts, so that every consequence of the split is seen.
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
     fleet.wait_until_whole();
 }
