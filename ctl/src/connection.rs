@@ -7,10 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use memberd_control::frame::{FrameError, Message, decode, write_frame};
+use memberd_control::frame::{FrameError, FrameReader, Message, decode, write_frame};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_control::output;
-use memberd_control::reader::FrameReader;
 use memberd_control::socket::{Access, read_only};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -1,11 +1,19 @@
-//! Frames: a length of four bytes, most significant first, and that many bytes of CBOR (RFC 8949),
-//! which hold one message.
+//! Frames: a big-endian length of four bytes, and a body of that many bytes. Owns nothing: says
+//! what a frame is, and how a message is put into one.
+//!
+//! All streams of this program are made of such frames: those of the control socket, whose bodies
+//! are CBOR (RFC 8949), and those between members. [`FrameDecoder`] splits a stream into frames
+//! without I/O; [`FrameReader`] and [`read_frame`] use it with blocking streams, and
+//! `memberd-transport` with those of tokio.
 
-use std::io::{ErrorKind, Read, Write};
+mod decoder;
+mod reader;
 
-use serde::{Serialize, de::DeserializeOwned};
+pub use decoder::{FrameDecoder, Part};
+pub use reader::{FrameReader, read_frame, write_frame};
 
 use crate::message::{Hello, Reply, Request};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// The longest body of a [`Hello`] or a [`Request`], in bytes: room for the 64 KiB of patterns that
 /// a search may have.
@@ -17,8 +25,8 @@ pub const REPLY_CAP: usize = 1024 * 1024;
 /// The bytes before a frame's body: its length as a big-endian `u32`.
 pub const HEADER_BYTES: usize = 4;
 
-/// How deep a body may nest. Our messages need five levels or so; what a stranger sends must not
-/// use up the stack.
+/// How deep a body may nest. The messages need about five levels; a stranger's must not use up the
+/// stack.
 const DEPTH_CAP: usize = 32;
 
 /// What can be sent in a frame: one of the three messages of the protocol.
@@ -75,19 +83,25 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; HEADER_BYTES];
     ciborium::into_writer(message, &mut frame)
         .map_err(|error| FrameError::Malformed(error.to_string()))?;
-    let length = frame.len() - HEADER_BYTES;
-    let too_long = FrameError::TooLong { length, cap: M::CAP };
-    if length > M::CAP {
-        return Err(too_long);
-    }
-    let header = u32::try_from(length).map_err(|_| too_long)?.to_be_bytes();
+    let header = header(frame.len() - HEADER_BYTES, M::CAP)?;
     for (place, byte) in frame.iter_mut().zip(header) {
         *place = byte;
     }
     Ok(frame)
 }
 
-/// Reads the message in a frame's body, the header left out.
+/// The header of a frame whose body has this many bytes.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when these are more than `cap`, or than a header can say.
+pub fn header(length: usize, cap: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
+    match u32::try_from(length) {
+        Ok(announced) if length <= cap => Ok(announced.to_be_bytes()),
+        _ => Err(FrameError::TooLong { length, cap }),
+    }
+}
+
+/// Reads the message in a frame's body, which is given without its header.
 ///
 /// # Errors
 /// [`FrameError::TooLong`], [`FrameError::Malformed`] or [`FrameError::TrailingBytes`].
@@ -97,7 +111,7 @@ pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
     }
     let mut rest = body;
     let message = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_CAP)
-        .map_err(|error| FrameError::Malformed(in_words(error)))?;
+        .map_err(|error| FrameError::Malformed(describe(error)))?;
     match rest.len() {
         0 => Ok(message),
         extra => Err(FrameError::TrailingBytes(extra)),
@@ -116,60 +130,13 @@ pub fn length(header: [u8; HEADER_BYTES], cap: usize) -> Result<usize, FrameErro
     Ok(length)
 }
 
-/// The memory that is taken for a body before its bytes have come: what a piece of grep's output
-/// needs.
-const RESERVED: usize = 128 * 1024;
-
-/// Reads one message, blocking. Beyond [`RESERVED`] the memory used grows with the bytes that have
-/// come, never with the length that was announced.
-///
-/// # Errors
-/// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
-pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
-    let mut header = [0; HEADER_BYTES];
-    fill_header(reader, &mut header)?;
-    let length = length(header, M::CAP)?;
-    let mut body = Vec::with_capacity(length.min(RESERVED));
-    reader.take(length as u64).read_to_end(&mut body).map_err(FrameError::Io)?;
-    if body.len() < length {
-        return Err(FrameError::CutShort);
-    }
-    decode(&body)
-}
-
-/// Writes one message and flushes, blocking.
-///
-/// # Errors
-/// [`FrameError::TooLong`], or [`FrameError::Io`].
-pub fn write_frame<M: Message>(writer: &mut impl Write, message: &M) -> Result<(), FrameError> {
-    let frame = encode(message)?;
-    writer.write_all(&frame).map_err(FrameError::Io)?;
-    writer.flush().map_err(FrameError::Io)
-}
-
-/// Reads a header, and tells an end before its first byte from one within it.
-fn fill_header(reader: &mut impl Read, header: &mut [u8]) -> Result<(), FrameError> {
-    let whole = header.len();
-    let mut rest = header;
-    while !rest.is_empty() {
-        match reader.read(rest) {
-            Ok(0) if rest.len() == whole => return Err(FrameError::Closed),
-            Ok(0) => return Err(FrameError::CutShort),
-            Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(FrameError::Io(error)),
-        }
-    }
-    Ok(())
-}
-
-/// What is wrong with a body. Ciborium's own words are for its developers.
-fn in_words(error: ciborium::de::Error<std::io::Error>) -> String {
+/// Describes what is wrong with a body. Ciborium's own texts are for its developers.
+fn describe(error: ciborium::de::Error<std::io::Error>) -> String {
     use ciborium::de::Error;
     match error {
         Error::Io(_) => "it ends too early".to_owned(),
         Error::Syntax(offset) => format!("not CBOR at byte {offset}"),
-        Error::Semantic(_, words) => words,
+        Error::Semantic(_, text) => text,
         Error::RecursionLimitExceeded => "it nests too deep".to_owned(),
     }
 }
@@ -208,16 +175,6 @@ mod tests {
         let mut body = encode(&Request::Leave).unwrap().split_off(HEADER_BYTES);
         body.extend([0, 0]);
         assert!(matches!(decode::<Request>(&body), Err(FrameError::TrailingBytes(2))));
-    }
-
-    #[test]
-    fn an_end_between_frames_is_told_from_an_end_within_one() {
-        let frame = encode(&hello()).unwrap();
-        let end = |bytes: &[u8]| read_frame::<Hello>(&mut &*bytes).unwrap_err();
-        assert!(matches!(end(&[]), FrameError::Closed));
-        for cut in 1..frame.len() {
-            assert!(matches!(end(&frame[..cut]), FrameError::CutShort), "{cut}");
-        }
     }
 
     #[test]

@@ -39,6 +39,5 @@ pub mod keyring;
 pub mod message;
 pub mod name_globs;
 pub mod output;
-pub mod reader;
 pub mod socket;
 pub mod tags;

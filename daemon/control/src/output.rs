@@ -1,7 +1,7 @@
 //! Encodes and decodes what stands before grep's output in a frame, so that the output itself is
 //! not copied. The frames are those of [`frame`](crate::frame).
 
-use crate::frame::{FrameError, HEADER_BYTES, Message, encode};
+use crate::frame::{FrameError, HEADER_BYTES, Message, encode, header};
 use crate::message::Reply;
 
 /// The beginning of a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one and of two
@@ -33,10 +33,7 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
         _ => frame.extend([BYTES | 26].iter().chain(&announced)),
     }
     let body = (frame.len() - HEADER_BYTES).saturating_add(length);
-    let too_long = FrameError::TooLong { length: body, cap: Reply::CAP };
-    let header =
-        u32::try_from(body).ok().filter(|_| body <= Reply::CAP).ok_or(too_long)?.to_be_bytes();
-    frame.iter_mut().zip(header).for_each(|(place, byte)| *place = byte);
+    frame.iter_mut().zip(header(body, Reply::CAP)?).for_each(|(place, byte)| *place = byte);
     Ok(frame)
 }
 

@@ -3,9 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_control::frame::{FrameError, Message, decode, encode};
+use memberd_control::frame::{FrameError, FrameReader, Message, decode, encode};
 use memberd_control::message::{Hello, Reply, Request};
-use memberd_control::reader::FrameReader;
 use std::io::Read;
 
 fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {

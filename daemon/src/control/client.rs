@@ -1,9 +1,9 @@
 //! The way to a control client, which sent a request and waits for its replies.
 
-use memberd_control::frame::{FrameError, HEADER_BYTES, Message, decode, encode, length};
+use memberd_control::frame::{FrameDecoder, FrameError, Message, Part, decode, encode};
 use memberd_control::message::Reply;
 use memberd_control::output;
-use memberd_transport::frame::write_both;
+use memberd_transport::frame::{self, write_both};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +13,9 @@ use tokio::time::timeout;
 
 /// How long a client may take to read an answer that is not a stream.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// The memory that is taken for a message before its bytes have come.
+const RESERVE_BYTES: usize = 4 * 1024;
 
 /// Why a client was not served to the end.
 #[derive(Debug, thiserror::Error)]
@@ -83,16 +86,8 @@ impl Client {
     /// # Errors
     /// When it has gone, or says something else.
     pub(super) async fn read<M: Message>(&mut self) -> Result<M, ClientError> {
-        let mut header = [0; HEADER_BYTES];
-        self.reader.read_exact(&mut header).await?;
-        let length = length(header, M::CAP)?;
-        // Grown as bytes come: the length alone costs nothing.
-        let mut body = Vec::new();
-        let wanted = u64::try_from(length).unwrap_or(u64::MAX);
-        let taken = (&mut self.reader).take(wanted).read_to_end(&mut body).await?;
-        if taken < length {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        Ok(decode(&body)?)
+        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
+        frame::read_part(&mut self.reader, &mut decoder, Part::Whole, M::CAP).await?;
+        Ok(decode(decoder.take())?)
     }
 }

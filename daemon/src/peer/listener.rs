@@ -3,7 +3,7 @@
 use crate::membership::{Command, Handle};
 use crate::search::LocalSearcher;
 use crate::search::serve;
-use memberd_control::frame::REQUEST_CAP;
+use memberd_control::frame::{FrameDecoder, Part, REQUEST_CAP};
 use memberd_membership::{MAX_CALL, is_understood};
 use memberd_transport::{
     Alert, HandshakeError, PeerRequestKind, PeerStream, Refusal, Refusals, SEALED, Seal, Session,
@@ -28,6 +28,9 @@ const CONNECTION: &str = "connection";
 /// A request up to this many bytes is read without waiting for others. No grep is longer: no
 /// client's is longer than [`REQUEST_CAP`], and the rest is room for what its daemon fills in.
 const SMALL: usize = REQUEST_CAP + 1024;
+
+/// The memory that is taken for a request before its bytes have come.
+const RESERVE_BYTES: usize = 64 * 1024;
 
 /// How many larger ones are in memory at once.
 const LARGE_REQUESTS: usize = 4;
@@ -82,16 +85,25 @@ async fn read_request<'l>(
     stream: &mut PeerStream,
     large: &'l Semaphore,
 ) -> io::Result<Request<'l>> {
-    let length = frame::read_length(stream, MAX_CALL + 2).await?;
-    let Some(length) = length.checked_sub(2) else { return Err(invalid("no request")) };
-    let (version, kind) =
-        (stream.read_u8().await?, PeerRequestKind::from_code(stream.read_u8().await?));
+    let mut decoder = FrameDecoder::<2>::new(RESERVE_BYTES);
+    read_part(stream, &mut decoder, Part::Head).await?;
+    let ([version, kind], length) = (decoder.prefix(), decoder.body_bytes());
+    let kind = PeerRequestKind::from_code(kind);
     if kind == Some(PeerRequestKind::Grep) && length > SMALL {
         return Err(invalid("a grep that is longer than any client's"));
     }
     let _turn =
         if length > SMALL { Some(large.acquire().await.map_err(io::Error::other)?) } else { None };
-    Ok(Request { version, kind, body: frame::read_body(stream, length).await?, _turn })
+    read_part(stream, &mut decoder, Part::Whole).await?;
+    Ok(Request { version, kind, body: decoder.take_owned(), _turn })
+}
+
+async fn read_part(
+    stream: &mut PeerStream,
+    decoder: &mut FrameDecoder<2>,
+    part: Part,
+) -> io::Result<()> {
+    frame::read_part(stream, decoder, part, MAX_CALL + 2).await.map_err(frame::io_error)
 }
 
 fn invalid(what: &'static str) -> io::Error {

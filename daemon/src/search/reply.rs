@@ -1,11 +1,12 @@
 //! What a searched member streams back: frames whose first byte tells their kind.
 
 use super::timed::TimedLines;
+use memberd_control::frame::{FrameDecoder, Part};
 use memberd_control::grep::GrepTotals;
 use memberd_transport::frame;
 use std::borrow::Cow;
 use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The longest frame: a piece of output, and what tells its kind and its times.
 pub const MAX_FRAME: usize = MAX_PIECE + 64;
@@ -96,54 +97,27 @@ impl PeerReply {
 #[derive(Debug)]
 pub struct Replies<S> {
     stream: S,
-    /// The beginning of the next frame, as far as it has come.
-    ahead: Vec<u8>,
+    decoder: FrameDecoder<1>,
 }
 
 impl<S: AsyncRead + Unpin> Replies<S> {
     /// What comes by this stream.
     pub fn new(stream: S) -> Self {
-        Replies { stream, ahead: Vec::with_capacity(BEGINNING) }
+        Replies { stream, decoder: FrameDecoder::new(MAX_FRAME) }
     }
 
-    /// Reads the next one. Not to be gone on with when this was dropped before it was done.
+    /// Reads the next one. It can be dropped and called again.
     ///
     /// # Errors
     /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came
     /// is none.
     pub async fn next(&mut self) -> io::Result<PeerReply> {
-        fill(&mut self.stream, &mut self.ahead, BEGINNING - 1, BEGINNING).await?;
-        let length =
-            frame::length(self.ahead.first_chunk().copied().unwrap_or_default(), MAX_FRAME)?;
-        let body = length.checked_sub(1).ok_or_else(malformed)?;
-        fill(&mut self.stream, &mut self.ahead, BEGINNING, BEGINNING).await?;
-        let kind = self.ahead.last().copied().unwrap_or_default();
-        let mut bytes = Vec::with_capacity(body + BEGINNING);
-        fill(&mut self.stream, &mut bytes, body, body + BEGINNING).await?;
-        self.ahead.clear();
-        self.ahead.extend_from_slice(bytes.get(body..).unwrap_or_default());
-        bytes.truncate(body);
-        PeerReply::decode(kind, bytes)
+        frame::read_part(&mut self.stream, &mut self.decoder, Part::WholeAndNextHead, MAX_FRAME)
+            .await
+            .map_err(frame::io_error)?;
+        let [kind] = self.decoder.prefix();
+        PeerReply::decode(kind, self.decoder.take_owned())
     }
-}
-
-/// How a frame begins: its length, and its kind.
-const BEGINNING: usize = 4 + 1;
-
-/// Reads until there are `least` bytes, and no more than `most`, for which there is room.
-async fn fill(
-    stream: &mut (impl AsyncRead + Unpin),
-    bytes: &mut Vec<u8>,
-    least: usize,
-    most: usize,
-) -> io::Result<()> {
-    while bytes.len() < least {
-        let left = u64::try_from(most - bytes.len()).unwrap_or(u64::MAX);
-        if (&mut *stream).take(left).read_buf(bytes).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(())
 }
 
 fn malformed() -> io::Error {

@@ -1,49 +1,67 @@
-//! Reads frames one after the other into memory that is used again, each with one call where it is
-//! there: the header of the next frame is read with it. Or only how a frame begins, so that the
-//! rest can go elsewhere without a copy of it here.
+//! Reads and writes frames with blocking streams. Owns a stream and the decoder of its frames,
+//! whose memory serves all of them in turn.
 
-use std::io::{ErrorKind, Read};
+use super::{FrameDecoder, FrameError, Message, Part, decode, encode};
+use std::io::{ErrorKind, Read, Write};
 
-use crate::frame::{FrameError, HEADER_BYTES, length};
+/// The memory that is taken for a frame before its bytes have come: enough for a piece of grep's
+/// output.
+const RESERVE_BYTES: usize = 256 * 1024 + 1024;
 
-/// The memory that is taken for a frame before its bytes have come: what a piece of grep's output
-/// needs.
-const RESERVED: usize = 256 * 1024 + 1024;
+/// How much of a body is its beginning, in bytes: more than precedes a piece of grep's output.
+const BEGINNING_BYTES: usize = 508;
 
-/// How much of a frame is its beginning, in bytes, header included: more than stands before a piece
-/// of grep's output.
-const BEGINNING: usize = 512;
+/// Reads one message, blocking. Nothing after it is read. The memory used grows with the bytes that
+/// have come, never with the length that was announced.
+///
+/// # Errors
+/// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
+pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
+    let mut decoder = FrameDecoder::new(RESERVE_BYTES);
+    read_part(reader, &mut decoder, Part::Whole, M::CAP)?;
+    decode(decoder.take())
+}
 
-/// A reader of frames, blocking.
+/// Writes one message and flushes, blocking.
+///
+/// # Errors
+/// [`FrameError::TooLong`], or [`FrameError::Io`].
+pub fn write_frame<M: Message>(writer: &mut impl Write, message: &M) -> Result<(), FrameError> {
+    let frame = encode(message)?;
+    writer.write_all(&frame).map_err(FrameError::Io)?;
+    writer.flush().map_err(FrameError::Io)
+}
+
+/// A blocking reader of frames.
+///
+/// Each frame takes one call of the stream where it is there: the length of the next is read with
+/// it. A caller can also take only how a frame begins, and read the rest of it from the stream
+/// itself, without a copy here.
 #[derive(Debug)]
 pub struct FrameReader<R> {
     reader: R,
-    memory: Vec<u8>,
-    /// How much of the memory is the frame that was handed out.
-    used: usize,
-    /// How much of it was read.
-    filled: usize,
+    decoder: FrameDecoder,
 }
 
 impl<R: Read> FrameReader<R> {
-    /// Nothing is read yet.
+    /// Reads nothing yet.
     pub fn new(reader: R) -> Self {
-        FrameReader { reader, memory: Vec::new(), used: 0, filled: 0 }
+        FrameReader { reader, decoder: FrameDecoder::new(RESERVE_BYTES) }
     }
 
-    /// What is read from.
+    /// The stream.
     pub fn get_ref(&self) -> &R {
         &self.reader
     }
 
-    /// What is read from, for writing to it.
+    /// The stream, for writing to it.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
     /// Whether a part of the next frame has come already.
     pub fn has_begun(&self) -> bool {
-        self.filled > self.used
+        self.decoder.has_begun()
     }
 
     /// The body of the next frame, of at most `cap` bytes. The memory used grows with the bytes
@@ -53,10 +71,8 @@ impl<R: Read> FrameReader<R> {
     /// [`FrameError::TooLong`], [`FrameError::Closed`], [`FrameError::CutShort`]; what the reader
     /// returned, a timeout included, as [`FrameError::Io`].
     pub fn body(&mut self, cap: usize) -> Result<&[u8], FrameError> {
-        let end = self.end(cap, HEADER_BYTES)?;
-        self.fill(end, end + HEADER_BYTES)?;
-        self.used = end;
-        Ok(self.memory.get(HEADER_BYTES..end).unwrap_or_default())
+        read_part(&mut self.reader, &mut self.decoder, Part::WholeAndNextHead, cap)?;
+        Ok(self.decoder.take())
     }
 
     /// How the body of the next frame begins, and how long it is. The frame stays the next one.
@@ -64,63 +80,49 @@ impl<R: Read> FrameReader<R> {
     /// # Errors
     /// As [`FrameReader::body`].
     pub fn begin(&mut self, cap: usize) -> Result<(&[u8], usize), FrameError> {
-        let end = self.end(cap, BEGINNING)?;
-        let beginning = end.min(BEGINNING);
-        self.fill(beginning, BEGINNING)?;
-        Ok((self.memory.get(HEADER_BYTES..beginning).unwrap_or_default(), end - HEADER_BYTES))
+        let part = Part::Beginning(BEGINNING_BYTES);
+        read_part(&mut self.reader, &mut self.decoder, part, cap)?;
+        let begun = self.decoder.begun();
+        let beginning = begun.get(..begun.len().min(BEGINNING_BYTES)).unwrap_or_default();
+        Ok((beginning, self.decoder.body_bytes()))
     }
 
-    /// The body of the next frame as far as it was read, what the rest is read from, and how many
-    /// bytes that is: those are the caller's to take before the frame after it can be read.
+    /// The body of the next frame as far as it was read, the stream, and how many bytes of the body
+    /// are left there. The caller must read those before the frame after it can be read.
     ///
     /// # Errors
     /// As [`FrameReader::body`].
     pub fn leave(&mut self, cap: usize) -> Result<(&[u8], &R, usize), FrameError> {
-        let end = self.end(cap, HEADER_BYTES)?;
-        self.used = end.min(self.filled);
-        Ok((
-            self.memory.get(HEADER_BYTES..self.used).unwrap_or_default(),
-            &self.reader,
-            end - self.used,
-        ))
+        read_part(&mut self.reader, &mut self.decoder, Part::Head, cap)?;
+        let body_bytes = self.decoder.body_bytes();
+        let begun = self.decoder.take();
+        Ok((begun, &self.reader, body_bytes - begun.len()))
     }
+}
 
-    /// Where the next frame ends in the memory, at whose beginning it is then; up to `most` bytes
-    /// are read for its header.
-    fn end(&mut self, cap: usize, most: usize) -> Result<usize, FrameError> {
-        self.memory.copy_within(self.used..self.filled, 0);
-        self.filled -= std::mem::take(&mut self.used);
-        self.fill(HEADER_BYTES, most)?;
-        let header = self.memory.first_chunk().copied().unwrap_or_default();
-        Ok(HEADER_BYTES + length(header, cap)?)
-    }
-
-    /// Reads until there are `least` bytes, and no more than `most`.
-    fn fill(&mut self, least: usize, most: usize) -> Result<(), FrameError> {
-        while self.filled < least {
-            if self.memory.len() == self.filled {
-                self.memory.resize(RESERVED.max(2 * self.filled), 0);
-            }
-            let most = most.min(self.memory.len());
-            match self.reader.read(self.memory.get_mut(self.filled..most).unwrap_or_default()) {
-                Ok(0) if self.filled == 0 => return Err(FrameError::Closed),
-                Ok(0) => return Err(FrameError::CutShort),
-                Ok(count) => self.filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(FrameError::Io(error)),
-            }
+/// Reads until this part of the next frame is there.
+fn read_part(
+    reader: &mut impl Read,
+    decoder: &mut FrameDecoder,
+    part: Part,
+    cap: usize,
+) -> Result<(), FrameError> {
+    while let Some(space) = decoder.space(part, cap)? {
+        match reader.read(space) {
+            Ok(count) => decoder.advance(count)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Message, decode, encode};
-    use crate::message::Reply;
+    use crate::message::{Hello, Reply};
 
-    /// Gives so many bytes at a time.
+    /// Gives this many bytes at a time.
     struct Slow<'b>(&'b [u8], usize);
 
     impl Read for Slow<'_> {
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_one_after_the_other_however_their_bytes_come() {
+    fn frames_come_in_turn_however_their_bytes_come() {
         let output =
             |count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] };
         let replies =
@@ -147,8 +149,9 @@ mod tests {
         }
     }
 
+    /// A frame whose beginning was read is then read whole, or left to the caller.
     #[test]
-    fn a_frame_that_was_begun_is_read_on_with_or_left_to_the_caller() {
+    fn a_begun_frame_is_read_whole_or_left_to_the_caller() {
         let replies: Vec<Reply> = [3, 600_000, 0, 500, 501, 470, 70_000]
             .map(|count| Reply::GrepOutput { member: "vm3".to_owned(), bytes: vec![b'x'; count] })
             .into();
@@ -161,7 +164,7 @@ mod tests {
             for (number, reply) in replies.iter().enumerate() {
                 let (begun, length) = reader.begin(Reply::CAP).unwrap();
                 let begun = begun.to_vec();
-                assert_eq!(begun.len(), length.min(BEGINNING - HEADER_BYTES));
+                assert_eq!(begun.len(), length.min(BEGINNING_BYTES));
                 let body = if number % every == 0 {
                     let (read, _, left) = reader.leave(Reply::CAP).unwrap();
                     let mut body = read.to_vec();
@@ -178,7 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn an_end_between_frames_is_told_from_an_end_within_one() {
+    fn read_frame_tells_an_end_between_frames_from_one_within() {
+        let hello = Hello { protocol: 1, program: "memberctl 0.1.0".to_owned() };
+        let frame = encode(&hello).unwrap();
+        let end = |bytes: &[u8]| read_frame::<Hello>(&mut &*bytes).unwrap_err();
+        assert!(matches!(end(&[]), FrameError::Closed));
+        for cut in 1..frame.len() {
+            assert!(matches!(end(&frame[..cut]), FrameError::CutShort), "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_end_within_a_frame_is_told() {
         let frame = encode(&Reply::Done).unwrap();
         for cut in 1..frame.len() {
             assert!(
@@ -192,10 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_lies_takes_little_memory() {
+    fn an_announced_length_takes_little_memory() {
         let mut reader = FrameReader::new(&b"\x00\x0f\xff\xffabc"[..]);
         assert!(matches!(reader.body(Reply::CAP), Err(FrameError::CutShort)));
-        assert!(reader.memory.len() <= RESERVED);
+        let space = reader.decoder.space(Part::Whole, Reply::CAP).unwrap();
+        assert!(space.unwrap().len() <= RESERVE_BYTES);
         assert!(matches!(
             FrameReader::new(&[0xff; 8][..]).body(Reply::CAP),
             Err(FrameError::TooLong { .. })
