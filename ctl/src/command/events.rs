@@ -44,8 +44,9 @@ until are missing, and count is their number, if that is known.
 CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
 (joined, failed, left or tagged; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \
 MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has \
-MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The object of --json is on \
-standard input. With --exec, memberctl waits for a daemon that goes away to come back.
+MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The \
+object of --json is on standard input. With --exec, memberctl waits for a daemon that goes away \
+to come back.
 
 Examples:
   memberctl events --since 1h               all of the last hour, then what happens

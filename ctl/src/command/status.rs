@@ -45,9 +45,10 @@ const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
 
 /// What stands below the help.
 const DETAILS: &str = "\
-For each neighbour the table shows when it sent its newest heartbeat, how many of its heartbeats \
-were lost in the last minute or two, the smallest recent delay of its datagrams, the difference of \
-its wall clock from ours, and whether its list is the same as ours.
+The table has a line for each neighbour. LAST SENT is when it sent its newest heartbeat. LOST is \
+how many of its heartbeats were lost in the last minute or two. DELAY is the smallest recent delay \
+of its datagrams. CLOCK is the difference of its wall clock from ours. LIST says whether its list \
+is the same as ours.
 
 The patterns of running greps are shown only to root and group memberd. For others they are \
 hidden, and null in JSON.";
