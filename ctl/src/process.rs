@@ -16,8 +16,8 @@ const LOOK_AFTER: (Duration, Duration) = (Duration::from_millis(1), Duration::fr
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts the command in a process group of its own, so that Ctrl-C does not reach it, and so
-    /// that all its children end with it.
+    /// Starts the command in a process group of its own. Ctrl-C does not reach it, and killing it
+    /// also kills its children.
     ///
     /// # Errors
     /// As [`Command::spawn`].
