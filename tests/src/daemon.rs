@@ -170,6 +170,20 @@ impl Daemon {
         });
     }
 
+    /// Waits until its log has these words this many times. The log is written a little after what
+    /// it reports.
+    ///
+    /// # Panics
+    /// When they do not come, or come more often.
+    pub fn wait_until_logged_times(&self, words: &str, times: usize) {
+        let logged = wait_until(&format!("{} logs {words:?}", self.name()), SOON, || {
+            let text = self.log().text();
+            let count = text.matches(words).count();
+            if count >= times { Ok((count, text)) } else { Err(text) }
+        });
+        assert_eq!(logged.0, times, "{words:?} is in the log too often: {}", logged.1);
+    }
+
     /// Sends SIGHUP and waits until it has taken effect.
     ///
     /// # Panics
