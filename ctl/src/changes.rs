@@ -4,7 +4,7 @@ use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, Follow, MissedRecord, Reply, Request,
 };
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Exit, Failure};
 use crate::{format, json};
 
@@ -38,7 +38,7 @@ pub(crate) struct Changes {
 struct Asked {
     daemon: Daemon,
     follow: Follow,
-    patience: Patience,
+    reply_timeout: ReplyTimeout,
 }
 
 impl Changes {
@@ -48,10 +48,10 @@ impl Changes {
         daemon: &Daemon,
         from: EventsFrom,
         until: Option<u64>,
-        patience: Patience,
+        reply_timeout: ReplyTimeout,
     ) -> Result<Changes, Failure> {
         let follow = Follow { from, kinds: ChangeKinds::All, until };
-        let asked = Asked { daemon: daemon.clone(), follow, patience };
+        let asked = Asked { daemon: daemon.clone(), follow, reply_timeout };
         Ok(Changes { connection: asked.connect()?, asked: Some(asked) })
     }
 
@@ -83,7 +83,7 @@ impl Changes {
 
 impl Asked {
     fn connect(&self) -> Result<Connection, Failure> {
-        Connection::ask(&self.daemon, &Request::Follow(self.follow), self.patience)
+        Connection::ask(&self.daemon, &Request::Follow(self.follow), self.reply_timeout)
     }
 
     /// The request in a form that an older daemon understands.
@@ -103,7 +103,7 @@ fn update(reply: Reply) -> Result<Option<Update>, Failure> {
         Reply::Event(event) => Ok(Some(Update::Event(Box::new(event)))),
         Reply::EventsMissed(missed) => Ok(Some(Update::Missed(missed))),
         Reply::Done => Ok(None),
-        _ => Err(out_of_place()),
+        _ => Err(unexpected_reply()),
     }
 }
 

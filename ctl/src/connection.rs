@@ -43,25 +43,25 @@ pub(crate) struct Daemon {
 
 /// How long a command waits for the next reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum ReplyTimeout {
     /// This long, unless --timeout says otherwise.
     For(Duration),
     /// Forever.
-    Endless,
+    Never,
 }
 
 /// A reply to a grep.
 #[derive(Debug)]
-pub(crate) enum Found<'c> {
+pub(crate) enum GrepReply<'c> {
     /// A member's output, most of which has not been read yet.
-    Lines(Lines<'c>),
+    MemberOutput(MemberOutput<'c>),
     /// Any other reply.
     Reply(Reply),
 }
 
 /// A member's output, which is either read here or passed on.
 #[derive(Debug)]
-pub(crate) struct Lines<'c> {
+pub(crate) struct MemberOutput<'c> {
     /// The name of the member that sent it.
     pub(crate) member: String,
     /// The output begins at the offset `at` in the body of the next frame.
@@ -69,19 +69,19 @@ pub(crate) struct Lines<'c> {
     at: usize,
 }
 
-impl<'c> Lines<'c> {
+impl<'c> MemberOutput<'c> {
     /// Reads the lines.
     pub(crate) fn read(self) -> Result<&'c [u8], Failure> {
-        let body = self.frames.body(Reply::CAP).map_err(broken)?;
+        let body = self.frames.body(Reply::CAP).map_err(describe_frame_error)?;
         Ok(body.get(self.at..).unwrap_or_default())
     }
 
     /// Passes the lines on to a pipe as they arrive.
     pub(crate) fn pass_on(self, pipe: &mut Pipe) -> Result<(), Failure> {
-        let (begun, socket, left) = self.frames.leave(Reply::CAP).map_err(broken)?;
+        let (begun, socket, left) = self.frames.leave(Reply::CAP).map_err(describe_frame_error)?;
         match pipe.pass_on(begun.get(self.at..).unwrap_or_default(), socket, left)? {
             0 => Ok(()),
-            _ => Err(broken(FrameError::CutShort)),
+            _ => Err(describe_frame_error(FrameError::CutShort)),
         }
     }
 }
@@ -97,18 +97,19 @@ impl Connection {
     pub(crate) fn ask(
         daemon: &Daemon,
         request: &Request,
-        patience: Patience,
+        reply_timeout: ReplyTimeout,
     ) -> Result<Connection, Failure> {
         let stream = connect(&daemon.socket, request)?;
         let mut connection = Connection { frames: FrameReader::new(stream) };
-        let patience = match patience {
-            Patience::Endless => None,
-            Patience::For(usual) => Some(daemon.timeout.unwrap_or(usual)),
+        let reply_timeout = match reply_timeout {
+            ReplyTimeout::Never => None,
+            ReplyTimeout::For(usual) => Some(daemon.timeout.unwrap_or(usual)),
         };
-        connection
-            .wait_at_most(Some(patience.map_or(HELLO_TIMEOUT, |limit| limit.min(HELLO_TIMEOUT))))?;
+        connection.wait_at_most(Some(
+            reply_timeout.map_or(HELLO_TIMEOUT, |limit| limit.min(HELLO_TIMEOUT)),
+        ))?;
         connection.greet()?;
-        connection.wait_at_most(patience)?;
+        connection.wait_at_most(reply_timeout)?;
         connection.send(request)?;
         Ok(connection)
     }
@@ -130,13 +131,13 @@ impl Connection {
 
     /// As [`Connection::reply`], or with `while_read` as [`Connection::reply_while_read`], for a
     /// grep.
-    pub(crate) fn found(&mut self, while_read: bool) -> Result<Found<'_>, Failure> {
+    pub(crate) fn found(&mut self, while_read: bool) -> Result<GrepReply<'_>, Failure> {
         if while_read {
             self.wait_for_either_end()?;
         }
-        let (begun, length) = self.frames.begin(Reply::CAP).map_err(broken)?;
+        let (begun, length) = self.frames.begin(Reply::CAP).map_err(describe_frame_error)?;
         if let Some((member, at)) = output::begin(begun, length) {
-            return Ok(Found::Lines(Lines {
+            return Ok(GrepReply::MemberOutput(MemberOutput {
                 member: member.to_owned(),
                 frames: &mut self.frames,
                 at,
@@ -144,7 +145,7 @@ impl Connection {
         }
         match self.read()? {
             Reply::Refused(refusal) => Err(refusal.into()),
-            reply => Ok(Found::Reply(reply)),
+            reply => Ok(GrepReply::Reply(reply)),
         }
     }
 
@@ -172,17 +173,17 @@ impl Connection {
     fn send(&mut self, message: &impl Message) -> Result<(), Failure> {
         match write_frame(self.frames.get_mut(), message) {
             // A daemon that hung up has often sent the reason, which is still to be read.
-            Err(FrameError::Io(error)) if hung_up(&error) => Ok(()),
+            Err(FrameError::Io(error)) if is_hangup(&error) => Ok(()),
             Err(FrameError::TooLong { length, cap }) => Err(Failure::usage(format!(
                 "the request is too long ({length} bytes, at most {cap}): give fewer or shorter \
                 arguments"
             ))),
-            sent => sent.map_err(broken),
+            sent => sent.map_err(describe_frame_error),
         }
     }
 
     fn read<M: Message>(&mut self) -> Result<M, Failure> {
-        self.frames.body(M::CAP).and_then(decode).map_err(broken)
+        self.frames.body(M::CAP).and_then(decode).map_err(describe_frame_error)
     }
 
     fn wait_at_most(&self, limit: Option<Duration>) -> Result<(), Failure> {
@@ -190,7 +191,7 @@ impl Connection {
         stream
             .set_read_timeout(limit)
             .and_then(|()| stream.set_write_timeout(limit))
-            .map_err(|error| broken(FrameError::Io(error)))
+            .map_err(|error| describe_frame_error(FrameError::Io(error)))
     }
 
     /// Waits until the daemon has sent something, or the reader of standard output is gone.
@@ -207,7 +208,7 @@ impl Connection {
         loop {
             match poll(&mut ends, PollTimeout::NONE) {
                 Err(Errno::EINTR) => {}
-                Err(error) => return Err(broken(FrameError::Io(error.into()))),
+                Err(error) => return Err(describe_frame_error(FrameError::Io(error.into()))),
                 Ok(_) => break,
             }
         }
@@ -226,7 +227,7 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
         let looking =
             error.kind() == ErrorKind::PermissionDenied && Access::ReadOnly.allows(request);
         let beside = looking.then(|| UnixStream::connect(read_only(path)).ok()).flatten();
-        beside.ok_or_else(|| unreachable_because(path, &error))
+        beside.ok_or_else(|| describe_connect_error(path, &error))
     })
 }
 
@@ -239,14 +240,14 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// The failure for a reply that does not belong to the request.
-pub(crate) fn out_of_place() -> Failure {
+pub(crate) fn unexpected_reply() -> Failure {
     Failure::new(
         Exit::Failed,
         "unexpected reply from memberd: systemctl restart memberd, and report this",
     )
 }
 
-fn hung_up(error: &std::io::Error) -> bool {
+fn is_hangup(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
@@ -257,7 +258,7 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Describes why there is no connection. The text differs where the remedy does.
-fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
+fn describe_connect_error(path: &Path, error: &std::io::Error) -> Failure {
     let shown = path.display();
     match error.kind() {
         ErrorKind::NotFound => Failure::new(
@@ -293,7 +294,7 @@ fn unreachable_because(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Describes why the connection ended.
-fn broken(error: FrameError) -> Failure {
+fn describe_frame_error(error: FrameError) -> Failure {
     let vanished = || {
         Failure::new(
             Exit::Unreachable,
@@ -302,7 +303,7 @@ fn broken(error: FrameError) -> Failure {
     };
     match error {
         FrameError::Closed | FrameError::CutShort => vanished(),
-        FrameError::Io(error) if hung_up(&error) => vanished(),
+        FrameError::Io(error) if is_hangup(&error) => vanished(),
         FrameError::Io(error)
             if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
         {

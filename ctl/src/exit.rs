@@ -69,7 +69,7 @@ impl Failure {
     /// Prints the line on standard error, if there is one.
     pub(crate) fn report(&self) {
         if !matches!(self, Failure::OutputClosed | Failure::Reported) {
-            complain(&self.to_string());
+            print_message(&self.to_string());
         }
     }
 }
@@ -89,7 +89,7 @@ impl From<Refusal> for Failure {
 }
 
 /// Prints one line on standard error. An error is ignored, since there is no place to report it.
-pub(crate) fn complain(line: &str) {
+pub(crate) fn print_message(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "memberctl: {}", format::printable(line));
 }

@@ -47,7 +47,7 @@ struct Cli {
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(&cli.daemon),
-        Err(error) => misunderstood(&error),
+        Err(error) => report_usage_error(&error),
     }
 }
 
@@ -66,7 +66,7 @@ pub fn completed_line() -> clap::Command {
 }
 
 /// Prints help and version as clap has them, and a usage error in one line.
-fn misunderstood(error: &clap::Error) -> ExitCode {
+fn report_usage_error(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         let exit = match printed.map_err(|error| output::lost(&error)) {
@@ -87,19 +87,19 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
     // What the user may have meant.
     let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: a similar "));
     let tip = tip.map(|tip| format!("; a similar {tip}")).unwrap_or_default();
-    Failure::usage(format!("{complaint}{tip}: try {} --help", asked_for())).report();
+    Failure::usage(format!("{complaint}{tip}: try {} --help", named_command())).report();
     ExitCode::from(Exit::Usage as u8)
 }
 
 /// The command whose help the user needs: memberctl with the subcommands of the command line.
-fn asked_for() -> String {
+fn named_command() -> String {
     let line = Cli::command();
-    let (mut command, mut words) = (&line, line.get_name().to_owned());
+    let (mut command, mut names) = (&line, line.get_name().to_owned());
     for word in std::env::args_os().skip(1) {
         if let Some(subcommand) = word.to_str().and_then(|word| command.find_subcommand(word)) {
             command = subcommand;
-            words = format!("{words} {}", command.get_name());
+            names = format!("{names} {}", command.get_name());
         }
     }
-    words
+    names
 }

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use memberd_control::message::{MemberRecord, Reply, Request};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Exit, Failure};
 
 /// How long the daemon may take for its list.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(10));
 
 /// The most members that are taken from a daemon.
 const MEMBERS_CAP: usize = 1_000_000;
 
 /// Fetches the list, with the failed and left members if `all`. The daemon orders it by name.
 pub(crate) fn fetch(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Failure> {
-    let mut connection = Connection::ask(daemon, &Request::List { all }, PATIENCE)?;
+    let mut connection = Connection::ask(daemon, &Request::List { all }, REPLY_TIMEOUT)?;
     let mut members = Vec::new();
     loop {
         match connection.reply()? {
@@ -28,7 +28,7 @@ pub(crate) fn fetch(daemon: &Daemon, all: bool) -> Result<Vec<MemberRecord>, Fai
                 return Err(Failure::new(Exit::Failed, message));
             }
             Reply::Done => return Ok(members),
-            _ => return Err(out_of_place()),
+            _ => return Err(unexpected_reply()),
         }
     }
 }

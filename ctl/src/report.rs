@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use memberd_control::message::{Reply, Request, StatusReport};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::Failure;
 use crate::format;
 
 /// How long the daemon may take for its report.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(10));
 
 /// Fetches the report.
 pub(crate) fn fetch(daemon: &Daemon) -> Result<StatusReport, Failure> {
-    match Connection::ask(daemon, &Request::Status, PATIENCE)?.reply()? {
+    match Connection::ask(daemon, &Request::Status, REPLY_TIMEOUT)?.reply()? {
         Reply::Status(report) => Ok(*report),
-        _ => Err(out_of_place()),
+        _ => Err(unexpected_reply()),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn page(settings: &str, source: &str) -> String {
     let mut comment = Vec::new();
     for line in settings.lines() {
         match line.strip_prefix('#') {
-            Some(words) if words.is_empty() || words.starts_with(' ') => comment.push(words.trim()),
+            Some(text) if text.is_empty() || text.starts_with(' ') => comment.push(text.trim()),
             Some(key) => {
                 page.control("TP", []).text([bold(key)]).text([roman(comment.join(" "))]);
                 comment.clear();
@@ -57,8 +57,8 @@ mod tests {
         for key in keys {
             let (_, explained) =
                 page.split_once(&format!("fB{}fR", key.trim_start_matches('#'))).expect(key);
-            let words = explained.trim_start().lines().next().unwrap_or_default();
-            assert!(words.len() > 4 && !words.starts_with('.'), "{key} is explained by: {words}");
+            let first = explained.trim_start().lines().next().unwrap_or_default();
+            assert!(first.len() > 4 && !first.starts_with('.'), "{key} is explained by: {first}");
         }
     }
 }

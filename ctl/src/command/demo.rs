@@ -16,7 +16,7 @@ use self::interrupt::Interrupt;
 use self::watch::Watch;
 use super::{grep, list};
 use crate::arguments;
-use crate::connection::{Daemon, out_of_place};
+use crate::connection::{Daemon, unexpected_reply};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Style};
 use crate::{format, members, program};
@@ -46,7 +46,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Plays the scenes. Afterwards the fleet is gone, whatever the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let interrupt = Interrupt::hold_back()?;
+        let interrupt = Interrupt::block_signals()?;
         let fleet = Fleet::prepare(self.program()?, self.members)?;
         let mut stage = Stage { fleet, interrupt, output: Output::new(), quick: self.quick };
         stage.gather()?;
@@ -140,7 +140,7 @@ impl Stage {
         let watch = Watch::over(&self.fleet.members)?;
         // The demo shows a crash during normal operation, and not during the start.
         self.interrupt.pause(SETTLING)?;
-        let victim = self.fleet.members.get_mut(index).ok_or_else(out_of_place)?;
+        let victim = self.fleet.members.get_mut(index).ok_or_else(unexpected_reply)?;
         let name = victim.name.clone();
 
         let killed = Instant::now();
@@ -264,7 +264,7 @@ impl Stage {
     }
 
     fn daemon(&self, index: usize) -> Result<Daemon, Failure> {
-        self.fleet.members.get(index).map(fleet::Member::daemon).ok_or_else(out_of_place)
+        self.fleet.members.get(index).map(fleet::Member::daemon).ok_or_else(unexpected_reply)
     }
 
     fn title(&mut self, title: &str) -> Result<(), Failure> {

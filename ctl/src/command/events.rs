@@ -11,8 +11,8 @@ use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus};
 use self::exec::Runner;
 use crate::arguments;
 use crate::changes::{self, Changes, Resumption, Update};
-use crate::connection::{Daemon, Patience};
-use crate::exit::{Exit, Failure, complain};
+use crate::connection::{Daemon, ReplyTimeout};
+use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::moment::{moment, past_moment};
 use crate::output::{ColorChoice, Output, Style};
@@ -110,7 +110,7 @@ impl Events {
     }
 
     fn ask(&self, from: EventsFrom, daemon: &Daemon) -> Result<Changes, Failure> {
-        Changes::follow(daemon, from, self.until, Patience::Endless)
+        Changes::follow(daemon, from, self.until, ReplyTimeout::Never)
     }
 
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
@@ -145,12 +145,12 @@ impl Events {
         let mut changes = self.ask(resumption.from(), daemon)?;
         loop {
             match changes.next() {
-                Ok(Some(update)) if resumption.is_new(&update) => runner.hand(update)?,
+                Ok(Some(update)) if resumption.is_new(&update) => runner.enqueue(update)?,
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
                 Err(failure) if failure.exit() == Exit::Unreachable => {
                     resumption.lost(format::now());
-                    changes = self.ask_again(resumption.from(), daemon, &failure)?;
+                    changes = self.reconnect(resumption.from(), daemon, &failure)?;
                 }
                 Err(failure) => return Err(failure),
             }
@@ -158,13 +158,13 @@ impl Events {
     }
 
     /// Reports that the daemon is lost, and tries until it is back.
-    fn ask_again(
+    fn reconnect(
         &self,
         from: EventsFrom,
         daemon: &Daemon,
         failure: &Failure,
     ) -> Result<Changes, Failure> {
-        complain(&format!("{failure}; waiting until it is back"));
+        print_message(&format!("{failure}; waiting until it is back"));
         loop {
             std::thread::sleep(RECONNECT_EVERY);
             match self.ask(from, daemon) {

@@ -21,12 +21,14 @@ use clap::CommandFactory;
 use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Found, Lines, Patience, out_of_place};
-use crate::exit::{Failure, complain};
+use crate::connection::{
+    Connection, Daemon, GrepReply, MemberOutput, ReplyTimeout, unexpected_reply,
+};
+use crate::exit::{Failure, print_message};
 use crate::output::{self, Output};
 use counts::Counts;
-use options::Surroundings;
-use ours::View;
+use options::Environment;
+use ours::Presentation;
 use printer::Printer;
 use progress::Progress;
 use tally::Tally;
@@ -165,7 +167,9 @@ impl Grep {
                 Output::new().line(concat!("memberctl ", env!("CARGO_PKG_VERSION")))?;
                 Ok(Status::Matched)
             }
-            options::Command::Search(request, view) => search(daemon, request, view),
+            options::Command::Search(request, presentation) => {
+                search(daemon, request, presentation)
+            }
         }
     }
 }
@@ -174,14 +178,16 @@ impl Grep {
 pub(super) fn run_line(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     match parse(&arguments)? {
-        options::Command::Search(request, view) => search(daemon, request, view).map(drop),
+        options::Command::Search(request, presentation) => {
+            search(daemon, request, presentation).map(drop)
+        }
         options::Command::Help | options::Command::Version => Ok(()),
     }
 }
 
 fn parse(arguments: &[OsString]) -> Result<options::Command, Failure> {
-    let surroundings = Surroundings::here(output::color_by_default());
-    options::parse(arguments, &surroundings).map_err(|wrong| Failure::usage(wrong.to_string()))
+    let environment = Environment::here(output::color_by_default());
+    options::parse(arguments, &environment).map_err(|wrong| Failure::usage(wrong.to_string()))
 }
 
 /// Clap swallows a `--` right after the word `grep`, which grep needs. If it did, then the
@@ -196,46 +202,50 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// Asks the daemon, and prints what the members send as it arrives.
-fn search(daemon: &Daemon, request: Box<GrepRequest>, view: View) -> Result<Status, Failure> {
+fn search(
+    daemon: &Daemon,
+    request: Box<GrepRequest>,
+    presentation: Presentation,
+) -> Result<Status, Failure> {
     let quiet = request.printing.what == GrepPrint::Nothing;
     let json = request.printing.json;
-    let mut screen = Screen::new(&request, view);
+    let mut screen = Screen::new(&request, presentation);
     let mut tally = Tally::new(request.files.globs.clone());
-    let mut connection = Connection::ask(daemon, &Request::Grep(request), Patience::Endless)?;
+    let mut connection = Connection::ask(daemon, &Request::Grep(request), ReplyTimeout::Never)?;
     loop {
         // A client that prints nothing need not watch whether somebody reads.
         let reply = match connection.found(!quiet)? {
-            Found::Lines(lines) => {
+            GrepReply::MemberOutput(lines) => {
                 screen.output(lines)?;
                 continue;
             }
-            Found::Reply(reply) => reply,
+            GrepReply::Reply(reply) => reply,
         };
         match reply {
-            Reply::GrepMessage { member, text } => screen.complain(&format!("{member}:{text}")),
-            Reply::GrepNotice(text) => screen.complain(&text),
+            Reply::GrepMessage { member, text } => screen.message(&format!("{member}:{text}")),
+            Reply::GrepNotice(text) => screen.message(&text),
             Reply::GrepProgress { asked, answered, bytes } => {
                 screen.progress(asked, answered, bytes);
             }
             Reply::GrepMember { member, outcome } => {
-                if let Some(words) = tally.count(member, outcome) {
-                    screen.complain(&words);
+                if let Some(message) = tally.count(member, outcome) {
+                    screen.message(&message);
                 }
             }
             Reply::Done => break,
-            _ => return Err(out_of_place()),
+            _ => return Err(unexpected_reply()),
         }
         if quiet && tally.matched() {
             return Ok(Status::Matched);
         }
     }
-    tally.check_files().iter().for_each(|words| screen.complain(words));
+    tally.check_files().iter().for_each(|message| screen.message(message));
     screen.end(&tally)?;
     if json {
         totals::object(tally.members()).and_then(|line| Output::new().line(&line))?;
     }
-    if view.stats {
-        totals::lines(tally.members()).iter().for_each(|line| complain(line));
+    if presentation.stats {
+        totals::lines(tally.members()).iter().for_each(|line| print_message(line));
     }
     Ok(tally.status(quiet))
 }
@@ -248,15 +258,15 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(request: &GrepRequest, view: View) -> Screen {
+    fn new(request: &GrepRequest, presentation: Presentation) -> Screen {
         Screen {
             printer: Printer::new(request),
-            counts: Counts::new(request, view),
+            counts: Counts::new(request, presentation),
             progress: Progress::new(),
         }
     }
 
-    fn output(&mut self, mut lines: Lines<'_>) -> Result<(), Failure> {
+    fn output(&mut self, mut lines: MemberOutput<'_>) -> Result<(), Failure> {
         let member = std::mem::take(&mut lines.member);
         if let Some(counts) = &mut self.counts
             && !counts.prints_files()
@@ -273,9 +283,9 @@ impl Screen {
         Ok(())
     }
 
-    fn complain(&mut self, words: &str) {
+    fn message(&mut self, message: &str) {
         self.progress.clear();
-        complain(words);
+        print_message(message);
     }
 
     fn progress(&mut self, asked: u64, answered: u64, bytes: u64) {

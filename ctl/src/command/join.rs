@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::Failure;
 use crate::format;
 use crate::output::Output;
 
 /// How long a join may take. It tries each introducer in turn, and waits for the first heartbeats.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(60));
+const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(60));
 
 /// Joins the group.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ impl Join {
     /// Returns when the daemon exchanges heartbeats with the group, or if it did already.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let request = Request::Join { introducers: self.introducers.clone() };
-        match Connection::ask(daemon, &request, PATIENCE)?.reply()? {
+        match Connection::ask(daemon, &request, REPLY_TIMEOUT)?.reply()? {
             Reply::Joined { id, alive, already } => {
                 let how = if already { "already in the group as" } else { "joined as" };
                 let verb = if alive == 1 { "is" } else { "are" };
@@ -34,7 +34,7 @@ impl Join {
                 Output::new()
                     .line(&format!("{how} {}; {alive} {verb} alive", format::printable(&id)))
             }
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_reply()),
         }
     }
 }

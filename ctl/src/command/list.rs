@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use memberd_control::message::MemberRecord;
 
-use self::select::{Chosen, Selection};
+use self::select::{Selected, Selection};
 use crate::arguments;
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
@@ -122,10 +122,10 @@ impl List {
             return self.follow(daemon, &mut output);
         }
         let nobody = match self.selection.fetch(daemon, self.for_people(&output)) {
-            Ok(chosen) if chosen.members.is_empty() => {
-                Failure::new(Exit::Failed, self.selection.nobody(&chosen))
+            Ok(selected) if selected.members.is_empty() => {
+                Failure::new(Exit::Failed, self.selection.nobody(&selected))
             }
-            Ok(chosen) => return output.text(&self.shown(&chosen, &output)?),
+            Ok(selected) => return output.text(&self.shown(&selected, &output)?),
             Err(Failure::NotInGroup) => Failure::NotInGroup,
             Err(failure) => return Err(failure),
         };
@@ -141,10 +141,10 @@ impl List {
     }
 
     /// The list as printed. On a terminal it says how many members are not shown.
-    fn shown(&self, chosen: &Chosen, output: &Output) -> Result<String, Failure> {
-        let mut text = self.render(&chosen.members, output)?;
-        if let Some(words) = self.selection.not_shown(chosen).filter(|_| self.for_people(output)) {
-            text += &output.styled(Style::Dim, &words);
+    fn shown(&self, selected: &Selected, output: &Output) -> Result<String, Failure> {
+        let mut text = self.render(&selected.members, output)?;
+        if let Some(note) = self.selection.not_shown(selected).filter(|_| self.for_people(output)) {
+            text += &output.styled(Style::Dim, &note);
             text.push('\n');
         }
         Ok(text)
@@ -172,13 +172,13 @@ impl List {
     fn follow(&self, daemon: &Daemon, output: &mut Output) -> Result<(), Failure> {
         let mut shown = None;
         loop {
-            let chosen = self.selection.fetch(daemon, self.for_people(output))?;
+            let selected = self.selection.fetch(daemon, self.for_people(output))?;
             if output.is_terminal() {
                 output.clear_screen()?;
-                output.text(&self.shown(&chosen, output)?)?;
-            } else if shown.as_ref() != Some(&chosen.members) {
-                output.text(&self.render(&chosen.members, output)?)?;
-                shown = Some(chosen.members);
+                output.text(&self.shown(&selected, output)?)?;
+            } else if shown.as_ref() != Some(&selected.members) {
+                output.text(&self.render(&selected.members, output)?)?;
+                shown = Some(selected.members);
             }
             output.pause(WATCH_EVERY)?;
         }

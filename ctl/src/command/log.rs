@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use memberd_control::message::{Reply, Request};
 
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::Failure;
 use crate::format;
 use crate::output::Output;
 
 /// How long the daemon may take to reply.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(10));
+const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(10));
 
 /// Shows or sets the level of the log.
 #[derive(Debug, clap::Args)]
@@ -26,11 +26,11 @@ pub(crate) struct Log {
 impl Log {
     /// Prints the level that applies from now on.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, PATIENCE)?
+        match Connection::ask(daemon, &Request::Log { filter: self.filter.clone() }, REPLY_TIMEOUT)?
             .reply()?
         {
             Reply::Log { filter } => Output::new().line(&format::printable(&filter)),
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_reply()),
         }
     }
 }

@@ -141,11 +141,11 @@ fn list(report: &StatusReport) -> String {
 fn counted(report: &StatusReport, counters: &[(&str, &str)]) -> String {
     let value =
         |key: &str| report.counters.iter().find(|(name, _)| name == key).map(|(_, count)| *count);
-    let words: Vec<String> = counters
+    let counts: Vec<String> = counters
         .iter()
-        .filter_map(|(words, key)| Some(format!("{words} {}", value(key)?)))
+        .filter_map(|(label, key)| Some(format!("{label} {}", value(key)?)))
         .collect();
-    if words.is_empty() { "not counted by this memberd".to_owned() } else { words.join(", ") }
+    if counts.is_empty() { "not counted by this memberd".to_owned() } else { counts.join(", ") }
 }
 
 /// The greps that this machine's users have started, and the searches that run here.

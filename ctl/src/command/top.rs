@@ -2,11 +2,11 @@
 
 mod draw;
 mod feed;
-mod look;
 mod ring;
 mod search;
 #[cfg(test)]
 mod tests;
+mod theme;
 mod view;
 
 use std::io::IsTerminal;
@@ -19,8 +19,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use self::feed::{Feed, Input};
-use self::look::Look;
 use self::search::Search;
+use self::theme::Theme;
 use self::view::{Action, View};
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
@@ -85,12 +85,12 @@ impl Top {
             ));
         }
         // If the daemon cannot be reached, that is one line on standard error, and no screen.
-        let first = self.look(daemon)?;
-        let signals = feed::hold_back_signals()?;
+        let first = self.first_snapshot(daemon)?;
+        let signals = feed::block_signals()?;
         let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
-        let shown = self.live(daemon, first, signals, |view, look| {
+        let shown = self.live(daemon, first, signals, |view, theme| {
             terminal
-                .draw(|frame| draw::screen(view, look, frame.area(), frame.buffer_mut()))
+                .draw(|frame| draw::screen(view, theme, frame.area(), frame.buffer_mut()))
                 .map(drop)
                 .map_err(|error| screen(&error))
         });
@@ -99,8 +99,8 @@ impl Top {
     }
 
     /// The first snapshot, which must contain the member to select.
-    fn look(&self, daemon: &Daemon) -> Result<feed::Snapshot, Failure> {
-        let snapshot = feed::look(daemon)?;
+    fn first_snapshot(&self, daemon: &Daemon) -> Result<feed::Snapshot, Failure> {
+        let snapshot = feed::fetch(daemon)?;
         let members = snapshot.group.iter().flat_map(|group| &group.members);
         match &self.member {
             Some(name) if members.into_iter().all(|member| member.name != *name) => {
@@ -118,15 +118,15 @@ impl Top {
         daemon: &Daemon,
         first: feed::Snapshot,
         signals: feed::Signals,
-        mut show: impl FnMut(&View, Look) -> Result<(), Failure>,
+        mut show: impl FnMut(&View, Theme) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let look = Look::new(self.color.wanted());
+        let theme = Theme::new(self.color.wanted());
         let mut view = View::new(self.member.clone());
         view.take(Input::Snapshot(Box::new(first)));
         let feed = Feed::start(daemon.clone(), signals);
         let mut search: Option<Search> = None;
         loop {
-            show(&view, look)?;
+            show(&view, theme)?;
             let Some(input) = feed.next() else { return Ok(()) };
             match view.take(input) {
                 Action::None => {}
@@ -143,17 +143,17 @@ impl Top {
 
     fn print(&self, daemon: &Daemon) -> Result<(), Failure> {
         let mut view = View::new(self.member.clone());
-        view.take(Input::Snapshot(Box::new(self.look(daemon)?)));
+        view.take(Input::Snapshot(Box::new(self.first_snapshot(daemon)?)));
         for update in feed::past(daemon)? {
             view.take(Input::Update(update));
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        view.take(Input::Snapshot(Box::new(feed::look(daemon)?)));
+        view.take(Input::Snapshot(Box::new(feed::fetch(daemon)?)));
         let mut terminal = Terminal::new(TestBackend::new(self.size.columns, self.size.rows))
             .map_err(|error| screen(&error))?;
-        let look = Look::new(false);
+        let theme = Theme::new(false);
         terminal
-            .draw(|frame| draw::screen(&view, look, frame.area(), frame.buffer_mut()))
+            .draw(|frame| draw::screen(&view, theme, frame.area(), frame.buffer_mut()))
             .map_err(|error| screen(&error))?;
         Output::new().text(&as_text(terminal.backend().buffer()))
     }

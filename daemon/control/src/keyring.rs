@@ -303,10 +303,10 @@ mod tests {
             (format!("{0}\n{0}", line('7')), "line 2: key "),
             ("0123456789".chars().map(|digit| line(digit) + "\n").collect(), "more than 8 keys"),
         ] {
-            let told = error(&text);
+            let error = error(&text);
             assert!(
-                told.starts_with(words) && !told.contains("5ec5e7"),
-                "{told:?} is not {words:?}"
+                error.starts_with(words) && !error.contains("5ec5e7"),
+                "{error:?} is not {words:?}"
             );
         }
     }

@@ -13,7 +13,7 @@ use memberd_control::message::{Reply, Request};
 
 use super::interrupt::Interrupt;
 use super::logs;
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::process::Process;
@@ -38,12 +38,12 @@ pub(super) struct Member {
     /// Its name: `vm3`.
     pub(super) name: String,
     directory: PathBuf,
-    place: Option<Place>,
+    reservation: Option<Reservation>,
     process: Option<Process>,
 }
 
 /// A reserved address and port: no other program can take them before the daemon does.
-struct Place {
+struct Reservation {
     _tcp: TcpListener,
     _udp: UdpSocket,
 }
@@ -78,11 +78,11 @@ impl Drop for Fleet {
 impl Fleet {
     /// Writes the files of this many members. It starts none of them.
     pub(super) fn prepare(program: PathBuf, size: u8) -> Result<Fleet, Failure> {
-        let (port, places) = free_places(size)?;
+        let (port, reservations) = reserve_port(size)?;
         let directory = fresh_directory()?;
         let mut fleet = Fleet { members: Vec::new(), directory, port, program };
-        for (number, place) in (1..=size).zip(places) {
-            let member = fleet.lay_out(number, place).map_err(|error| {
+        for (number, reservation) in (1..=size).zip(reservations) {
+            let member = fleet.lay_out(number, reservation).map_err(|error| {
                 Failure::new(
                     Exit::Failed,
                     format!("cannot write below {}: {error}", fleet.directory.display()),
@@ -96,17 +96,17 @@ impl Fleet {
     /// Starts the member with this index, and waits until it replies.
     pub(super) fn start(&mut self, index: usize, interrupt: &Interrupt) -> Result<(), Failure> {
         let program = &self.program;
-        let member = self.members.get_mut(index).ok_or_else(out_of_place)?;
+        let member = self.members.get_mut(index).ok_or_else(unexpected_reply)?;
         member.start(program)?;
         member.wait_until_ready(interrupt)
     }
 
-    fn lay_out(&self, number: u8, place: Place) -> std::io::Result<Member> {
+    fn lay_out(&self, number: u8, reservation: Reservation) -> std::io::Result<Member> {
         let name = format!("vm{number}");
         let directory = self.directory.join(&name);
         fs::create_dir(&directory)?;
         fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
-        let member = Member { name, directory, place: Some(place), process: None };
+        let member = Member { name, directory, reservation: Some(reservation), process: None };
         fs::write(member.file("memberd.toml"), member.settings(number, self.port))?;
         Ok(member)
     }
@@ -121,10 +121,10 @@ impl Member {
     /// Lets it join the group.
     pub(super) fn join(&self) -> Result<(), Failure> {
         let request = Request::Join { introducers: Vec::new() };
-        let patience = Patience::For(ANSWER_LIMIT);
-        match Connection::ask(&self.daemon(), &request, patience)?.reply()? {
+        let reply_timeout = ReplyTimeout::For(ANSWER_LIMIT);
+        match Connection::ask(&self.daemon(), &request, reply_timeout)?.reply()? {
             Reply::Joined { .. } => Ok(()),
-            _ => Err(out_of_place()),
+            _ => Err(unexpected_reply()),
         }
     }
 
@@ -182,16 +182,16 @@ impl Member {
         let mut command = Command::new(program);
         command.arg("--config").arg(self.file("memberd.toml"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
-        self.place = None;
+        self.reservation = None;
         self.process = Some(Process::start(&mut command).map_err(cannot)?);
         Ok(())
     }
 
     fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
-        let patience = Patience::For(ANSWER_LIMIT);
+        let reply_timeout = ReplyTimeout::For(ANSWER_LIMIT);
         let begun = Instant::now();
         loop {
-            if Connection::ask(&self.daemon(), &Request::Status, patience)
+            if Connection::ask(&self.daemon(), &Request::Status, reply_timeout)
                 .and_then(|mut asked| asked.reply())
                 .is_ok()
             {
@@ -215,7 +215,7 @@ impl Member {
         let log = fs::read_to_string(self.file("memberd.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-            crate::exit::complain(&format!("{} said: {line}", self.name));
+            crate::exit::print_message(&format!("{} said: {line}", self.name));
         }
         Failure::new(
             Exit::Failed,
@@ -230,12 +230,12 @@ pub(super) fn address(number: u8) -> Ipv4Addr {
 }
 
 /// A port that is free for UDP and TCP on the addresses of all members, reserved on each of them.
-fn free_places(size: u8) -> Result<(u16, Vec<Place>), Failure> {
+fn reserve_port(size: u8) -> Result<(u16, Vec<Reservation>), Failure> {
     // After the preferred port come ports that the kernel says are free on the first address.
     let proposed = || TcpListener::bind((address(1), 0))?.local_addr().map(|local| local.port());
     let ports = std::iter::once(PREFERRED_PORT)
         .chain(std::iter::repeat_with(proposed).take(PORTS_TRIED).flatten());
-    let mut free = ports.filter_map(|port| Some((port, take_places(port, size).ok()?)));
+    let mut free = ports.filter_map(|port| Some((port, reserve_all(port, size).ok()?)));
     free.next().ok_or_else(|| {
         let message =
             "found no port that is free on all loopback addresses: ask for fewer --members";
@@ -243,9 +243,12 @@ fn free_places(size: u8) -> Result<(u16, Vec<Place>), Failure> {
     })
 }
 
-fn take_places(port: u16, size: u8) -> std::io::Result<Vec<Place>> {
+fn reserve_all(port: u16, size: u8) -> std::io::Result<Vec<Reservation>> {
     let take = |host| {
-        Ok(Place { _tcp: TcpListener::bind((host, port))?, _udp: UdpSocket::bind((host, port))? })
+        Ok(Reservation {
+            _tcp: TcpListener::bind((host, port))?,
+            _udp: UdpSocket::bind((host, port))?,
+        })
     };
     (1..=size).map(address).map(take).collect()
 }

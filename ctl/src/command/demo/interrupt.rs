@@ -17,7 +17,7 @@ impl Interrupt {
     /// Blocks the signals that end a program, and receives them instead. This must be called before
     /// other threads are started, since threads inherit blocked signals. Child processes do not:
     /// std unblocks all signals in them.
-    pub(super) fn hold_back() -> Result<Interrupt, Failure> {
+    pub(super) fn block_signals() -> Result<Interrupt, Failure> {
         let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT]
             .into_iter()
             .collect();

@@ -66,9 +66,9 @@ impl Dice {
         (self.0 >> 33) % bound.max(1)
     }
 
-    fn pick(&mut self, words: &[&'static str]) -> &'static str {
-        let index = usize::try_from(self.below(words.len() as u64)).unwrap_or(0);
-        words.get(index).copied().unwrap_or_default()
+    fn pick(&mut self, choices: &[&'static str]) -> &'static str {
+        let index = usize::try_from(self.below(choices.len() as u64)).unwrap_or(0);
+        choices.get(index).copied().unwrap_or_default()
     }
 }
 

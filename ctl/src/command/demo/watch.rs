@@ -7,7 +7,7 @@ use memberd_control::message::{EventRecord, MemberStatus, Reply, Request};
 
 use super::fleet::Member;
 use super::interrupt::Interrupt;
-use crate::connection::{Connection, Daemon, Patience};
+use crate::connection::{Connection, Daemon, ReplyTimeout};
 use crate::exit::{Exit, Failure};
 use crate::members;
 
@@ -37,7 +37,7 @@ impl Watch {
         let (sender, arrivals) = channel();
         for member in members {
             let connection =
-                Connection::ask(&member.daemon(), &Request::Events, Patience::Endless)?;
+                Connection::ask(&member.daemon(), &Request::Events, ReplyTimeout::Never)?;
             let (name, sender) = (member.name.clone(), sender.clone());
             std::thread::spawn(move || follow(connection, &name, &sender));
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use memberd_control::message::{EventRecord, MissedRecord};
 
 use crate::changes::Update;
-use crate::exit::{Exit, Failure, complain};
+use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::process::Process;
 
@@ -35,28 +35,30 @@ impl Runner {
 
     /// Hands over an update. If too many wait, it is dropped. The next one that fits is preceded by
     /// a gap with the number of those dropped.
-    pub(super) fn hand(&mut self, update: Update) -> Result<(), Failure> {
+    pub(super) fn enqueue(&mut self, update: Update) -> Result<(), Failure> {
         let until = match &update {
             Update::Event(event) => event.time,
             Update::Missed(missed) => missed.until,
         };
         if self.missed > 0 {
             let gap = Update::Missed(MissedRecord { until, count: Some(self.missed) });
-            if !self.offer(gap)? {
+            if !self.try_enqueue(gap)? {
                 self.missed += 1;
                 return Ok(());
             }
             self.missed = 0;
         }
-        if !self.offer(update)? {
-            complain(&format!("{QUEUE} changes wait for the command: the next ones are missed"));
+        if !self.try_enqueue(update)? {
+            print_message(&format!(
+                "{QUEUE} changes wait for the command: the next ones are missed"
+            ));
             self.missed = 1;
         }
         Ok(())
     }
 
     /// Whether the queue had room for it.
-    fn offer(&self, update: Update) -> Result<bool, Failure> {
+    fn try_enqueue(&self, update: Update) -> Result<bool, Failure> {
         match self.queue.as_ref().map(|queue| queue.try_send(update)) {
             Some(Ok(())) => Ok(true),
             Some(Err(TrySendError::Full(_))) => Ok(false),
@@ -84,7 +86,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Update>) {
                 Update::Event(event) => format!("{} {}", event.member.name, format::verb(event)),
                 Update::Missed(_) => "a gap".to_owned(),
             };
-            complain(&format!("the command for {about} {problem}"));
+            print_message(&format!("the command for {about} {problem}"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 
-use super::ours::{CountBy, View};
+use super::ours::{CountBy, Presentation};
 use crate::exit::{Exit, Failure};
 
 /// The most different paths that are counted.
@@ -24,7 +24,7 @@ impl Counts {
     /// None if neither option was given.
     pub(super) fn new(
         request: &GrepRequest,
-        View { count_by: by, total, .. }: View,
+        Presentation { count_by: by, total, .. }: Presentation,
     ) -> Option<Counts> {
         (by.is_some() || total).then(|| Counts {
             by,
@@ -121,7 +121,8 @@ mod tests {
     use memberd_control::grep::GrepTotals;
 
     fn counts(by: Option<CountBy>, total: bool) -> Counts {
-        Counts::new(&GrepRequest::default(), View { count_by: by, total, stats: false }).unwrap()
+        Counts::new(&GrepRequest::default(), Presentation { count_by: by, total, stats: false })
+            .unwrap()
     }
 
     fn members() -> Vec<(String, GrepOutcome)> {

@@ -13,7 +13,7 @@ use super::flags::Flag;
 use super::getopt::{self, Piece};
 use super::lines;
 use super::locale;
-use super::ours::{Ours, View};
+use super::ours::{Ours, Presentation};
 
 /// A parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub(super) enum Command {
     /// `--version`
     Version,
     /// A search, and how its replies are shown.
-    Search(Box<GrepRequest>, View),
+    Search(Box<GrepRequest>, Presentation),
 }
 
 /// Why a command line is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Wrong {
+pub(super) enum OptionError {
     /// Its syntax is wrong, and the help explains it.
     #[error("{0}: try memberctl grep --help")]
     Usage(String),
@@ -37,15 +37,15 @@ pub(super) enum Wrong {
     File(String),
 }
 
-impl From<String> for Wrong {
-    fn from(problem: String) -> Wrong {
-        Wrong::Usage(problem)
+impl From<String> for OptionError {
+    fn from(problem: String) -> OptionError {
+        OptionError::Usage(problem)
     }
 }
 
 /// What grep takes from its environment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Surroundings {
+pub(super) struct Environment {
     /// Whether `--color=auto` means colour.
     pub(super) terminal: bool,
     /// Whether names are aligned: standard output is a terminal.
@@ -56,12 +56,12 @@ pub(super) struct Surroundings {
     pub(super) colors: Capabilities,
 }
 
-impl Surroundings {
+impl Environment {
     /// The environment of this process.
-    pub(super) fn here(terminal: bool) -> Surroundings {
+    pub(super) fn here(terminal: bool) -> Environment {
         let variable = |name: &str| std::env::var(name).ok();
         let aligned = std::io::stdout().is_terminal();
-        Surroundings {
+        Environment {
             terminal,
             aligned,
             characters: locale::characters(variable),
@@ -74,8 +74,11 @@ impl Surroundings {
 ///
 /// # Errors
 /// When an option is wrong or a file cannot be read, with the text of grep.
-pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Command, Wrong> {
-    let mut options = Options { surroundings: surroundings.clone(), ..Options::default() };
+pub(super) fn parse(
+    arguments: &[OsString],
+    environment: &Environment,
+) -> Result<Command, OptionError> {
+    let mut options = Options { environment: environment.clone(), ..Options::default() };
     for piece in getopt::pieces(arguments.iter().cloned().map(OsString::into_vec))? {
         options.take(piece)?;
     }
@@ -86,7 +89,7 @@ pub(super) fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Resu
 #[derive(Debug, Default)]
 struct Options {
     request: GrepRequest,
-    surroundings: Surroundings,
+    environment: Environment,
     syntax: Option<GrepSyntax>,
     color: bool,
     help: bool,
@@ -104,7 +107,7 @@ struct Options {
 }
 
 impl Options {
-    fn take(&mut self, piece: Piece) -> Result<(), Wrong> {
+    fn take(&mut self, piece: Piece) -> Result<(), OptionError> {
         match piece {
             Piece::Operand(operand) => self.operands.push(operand),
             Piece::Digits(digits) => self.around = Some(context(&digits)?),
@@ -121,7 +124,7 @@ impl Options {
                 self.patterns().extend(lines::of_text(&value));
             }
             Piece::Option(Flag::PatternFile, _, Some(value)) => {
-                let read = lines::of_file(&value).map_err(Wrong::File)?;
+                let read = lines::of_file(&value).map_err(OptionError::File)?;
                 self.patterns().extend(read);
             }
             Piece::Option(Flag::GroupSeparator, _, Some(value)) => {
@@ -155,7 +158,7 @@ impl Options {
     fn take_flag(&mut self, flag: Flag) {
         let GrepRequest { pattern, printing, .. } = &mut self.request;
         match flag {
-            Flag::Color => self.color = self.surroundings.terminal,
+            Flag::Color => self.color = self.environment.terminal,
             Flag::Count => self.count = true,
             Flag::FilesWithMatch => self.names_of_files = Some(GrepPrint::FilesWithMatch),
             Flag::FilesWithoutMatch => self.names_of_files = Some(GrepPrint::FilesWithoutMatch),
@@ -202,7 +205,7 @@ impl Options {
         }
     }
 
-    fn take_value(&mut self, flag: Flag, value: &str) -> Result<(), Wrong> {
+    fn take_value(&mut self, flag: Flag, value: &str) -> Result<(), OptionError> {
         let GrepRequest { files, printing, .. } = &mut self.request;
         match flag {
             Flag::After => self.after = Some(context(value)?),
@@ -213,12 +216,12 @@ impl Options {
                 // As in GNU grep, a negative count means no limit.
                 printing.max_count = u64::try_from(count).ok();
             }
-            Flag::Color => self.color = color(value, self.surroundings.terminal)?,
+            Flag::Color => self.color = color(value, self.environment.terminal)?,
             Flag::BinaryFiles => printing.binary = binary(value)?,
             Flag::Include => files.include.push(value.to_owned()),
             Flag::Exclude => files.exclude.push(value.to_owned()),
             Flag::ExcludeFrom => {
-                for glob in lines::of_file(value.as_bytes()).map_err(Wrong::File)? {
+                for glob in lines::of_file(value.as_bytes()).map_err(OptionError::File)? {
                     files.exclude.push(text(glob)?);
                 }
             }
@@ -244,7 +247,7 @@ impl Options {
         if pattern.syntax == GrepSyntax::Perl && pattern.patterns.len() > 1 {
             return Err("the -P option only supports a single pattern".to_owned());
         }
-        pattern.characters = self.surroundings.characters;
+        pattern.characters = self.environment.characters;
         files.globs = operands.map(text).collect::<Result<_, _>>()?;
         printing.what = match self.names_of_files {
             _ if self.quiet => GrepPrint::Nothing,
@@ -255,12 +258,12 @@ impl Options {
         };
         printing.before_context = self.before.or(self.around);
         printing.after_context = self.after.or(self.around);
-        printing.colors = self.color.then_some(self.surroundings.colors.0);
-        let view = self.ours.apply(&mut self.request, &Zoned::now())?;
+        printing.colors = self.color.then_some(self.environment.colors.0);
+        let presentation = self.ours.apply(&mut self.request, &Zoned::now())?;
         let printing = &mut self.request.printing;
         let for_programs = printing.no_names || printing.null_after_names || printing.json;
-        printing.name_width = (self.surroundings.aligned && !for_programs).then_some(0);
-        Ok(Command::Search(Box::new(self.request), view))
+        printing.name_width = (self.environment.aligned && !for_programs).then_some(0);
+        Ok(Command::Search(Box::new(self.request), presentation))
     }
 }
 

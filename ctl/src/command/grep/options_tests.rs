@@ -8,21 +8,22 @@ use memberd_control::grep::{
 };
 
 use super::super::flags::{Flag, GREPS, OURS};
-use super::{Command, Surroundings, Wrong};
+use super::{Command, Environment, OptionError};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
     line.iter().map(OsString::from).collect()
 }
 
 fn parse(line: &[OsString], terminal: bool) -> Result<Command, String> {
-    super::parse(line, &Surroundings { terminal, ..Surroundings::default() }).map_err(Wrong::text)
+    super::parse(line, &Environment { terminal, ..Environment::default() })
+        .map_err(OptionError::text)
 }
 
-impl Wrong {
+impl OptionError {
     /// The text of the error, as grep has it.
     pub(crate) fn text(self) -> String {
         match self {
-            Wrong::Usage(text) | Wrong::File(text) => text,
+            OptionError::Usage(text) | OptionError::File(text) => text,
         }
     }
 }
@@ -318,9 +319,8 @@ fn a_pattern_may_be_any_bytes_and_a_file_must_be_text() {
 
 #[test]
 fn the_locale_goes_with_the_patterns() {
-    let surroundings =
-        Surroundings { characters: GrepCharacters::Bytes, ..Surroundings::default() };
-    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &surroundings) else {
+    let environment = Environment { characters: GrepCharacters::Bytes, ..Environment::default() };
+    let Ok(Command::Search(request, _)) = super::parse(&arguments(&["p"]), &environment) else {
         panic!("no search")
     };
     assert_eq!(request.pattern.characters, GrepCharacters::Bytes);
@@ -329,8 +329,8 @@ fn the_locale_goes_with_the_patterns() {
 #[test]
 fn names_are_aligned_on_a_terminal_unless_programs_read_them() {
     let width = |line: &[&str], aligned| {
-        let surroundings = Surroundings { aligned, ..Surroundings::default() };
-        match super::parse(&arguments(line), &surroundings) {
+        let environment = Environment { aligned, ..Environment::default() };
+        match super::parse(&arguments(line), &environment) {
             Ok(Command::Search(request, _)) => request.printing.name_width,
             other => panic!("{line:?}: {other:?}"),
         }

@@ -19,7 +19,7 @@ pub(super) enum CountBy {
 
 /// How the replies are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct View {
+pub(super) struct Presentation {
     /// `--count-by`
     pub(super) count_by: Option<CountBy>,
     /// `--total`
@@ -31,7 +31,7 @@ pub(super) struct View {
 /// The options that were parsed so far.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
-    view: View,
+    presentation: Presentation,
     on: Vec<String>,
     not_on: Vec<String>,
     tags: Vec<TagFilter>,
@@ -71,7 +71,7 @@ impl Ours {
             Our::Priority => self.priority = Some(priority(value)?),
             Our::Json => self.json = true,
             Our::CountBy => {
-                self.view.count_by = Some(match value.as_str() {
+                self.presentation.count_by = Some(match value.as_str() {
                     "member" => CountBy::Member,
                     "file" => CountBy::File,
                     _ => {
@@ -81,8 +81,8 @@ impl Ours {
                     }
                 });
             }
-            Our::Total => self.view.total = true,
-            Our::Stats => self.view.stats = true,
+            Our::Total => self.presentation.total = true,
+            Our::Stats => self.presentation.stats = true,
         }
         Ok(())
     }
@@ -91,8 +91,12 @@ impl Ours {
     ///
     /// # Errors
     /// When two options cannot be combined, or a time is invalid.
-    pub(super) fn apply(self, request: &mut GrepRequest, now: &Zoned) -> Result<View, String> {
-        if self.view.count_by.is_some() {
+    pub(super) fn apply(
+        self,
+        request: &mut GrepRequest,
+        now: &Zoned,
+    ) -> Result<Presentation, String> {
+        if self.presentation.count_by.is_some() {
             if request.printing.what != GrepPrint::Lines
                 && request.printing.what != GrepPrint::Count
             {
@@ -118,8 +122,8 @@ impl Ours {
         request.files.journal =
             self.journal.then_some(GrepJournal { units: self.units, priority: self.priority });
         // File names may contain any byte but NUL, which therefore separates them from counts.
-        request.printing.null_after_names |= self.view.count_by == Some(CountBy::File);
-        Ok(self.view)
+        request.printing.null_after_names |= self.presentation.count_by == Some(CountBy::File);
+        Ok(self.presentation)
     }
 
     /// Refuses options that cannot be combined.
@@ -129,7 +133,7 @@ impl Ours {
             let option = if self.units.is_empty() { "-p" } else { "-u" };
             return Err(format!("option '{option}' needs '--journal'"));
         }
-        if self.view.total && printing.what != GrepPrint::Count {
+        if self.presentation.total && printing.what != GrepPrint::Count {
             return Err("option '--total' needs '-c'".to_owned());
         }
         for (option, given, others) in self.exclusions(request) {
@@ -151,8 +155,8 @@ impl Ours {
         let what = what(request);
         let given = |given: bool, option: &'static str| given.then_some(option);
         let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
-        let counted_by = given(self.view.count_by.is_some(), "--count-by");
-        let counted = counted_by.or(given(self.view.total, "--total"));
+        let counted_by = given(self.presentation.count_by.is_some(), "--count-by");
+        let counted = counted_by.or(given(self.presentation.total, "--total"));
         let included = given(!files.include.is_empty(), "--include");
         let narrowed = included.or(given(!files.exclude.is_empty(), "--exclude"));
         let rotated = given(self.rotated, "--rotated");
@@ -178,7 +182,7 @@ impl Ours {
                     given(self.since.is_some(), "--since"),
                     given(self.until.is_some(), "--until"),
                     rotated,
-                    given(self.view.stats, "--stats"),
+                    given(self.presentation.stats, "--stats"),
                 ],
             ),
             (
@@ -192,7 +196,7 @@ impl Ours {
                     null_after_names,
                 ],
             ),
-            ("--count-by", self.view.count_by.is_some(), vec![no_names, null_after_names]),
+            ("--count-by", self.presentation.count_by.is_some(), vec![no_names, null_after_names]),
         ]
     }
 }

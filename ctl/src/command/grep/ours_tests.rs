@@ -4,18 +4,18 @@ use std::ffi::OsString;
 
 use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
 
-use super::super::options::{Command, Surroundings, Wrong, parse};
+use super::super::options::{Command, Environment, OptionError, parse};
 use super::*;
 
-fn parsed(line: &[&str]) -> Result<(GrepRequest, View), String> {
+fn parsed(line: &[&str]) -> Result<(GrepRequest, Presentation), String> {
     let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-    match parse(&arguments, &Surroundings::default()).map_err(Wrong::text)? {
-        Command::Search(request, view) => Ok((*request, view)),
+    match parse(&arguments, &Environment::default()).map_err(OptionError::text)? {
+        Command::Search(request, presentation) => Ok((*request, presentation)),
         other => panic!("{line:?}: {other:?}"),
     }
 }
 
-fn asked(line: &[&str]) -> (GrepRequest, View) {
+fn asked(line: &[&str]) -> (GrepRequest, Presentation) {
     parsed(line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
@@ -29,7 +29,7 @@ fn members_are_named_by_globs_one_or_several() {
 
 #[test]
 fn each_option_asks_for_one_thing() {
-    type Check = fn(&GrepRequest, View) -> bool;
+    type Check = fn(&GrepRequest, Presentation) -> bool;
     let table: &[(&[&str], Check)] = &[
         (&["--rotated", "x"], |r, _| r.files.rotated),
         (&["--follow", "x"], |r, _| r.files.follow),
@@ -72,8 +72,8 @@ fn each_option_asks_for_one_thing() {
         (&["--stats", "x"], |_, v| v.stats),
     ];
     for (line, check) in table {
-        let (request, view) = asked(line);
-        assert!(check(&request, view), "{line:?}: {request:?} {view:?}");
+        let (request, presentation) = asked(line);
+        assert!(check(&request, presentation), "{line:?}: {request:?} {presentation:?}");
     }
 }
 
@@ -84,7 +84,7 @@ fn abbreviations_are_greps_and_ours_are_written_out() {
     for abbreviation in ["--onl", "--o"] {
         assert_eq!(asked(&[abbreviation, "x"]).0.printing.what, GrepPrint::Matches);
     }
-    assert_eq!(asked(&["--count", "x"]).1, View::default());
+    assert_eq!(asked(&["--count", "x"]).1, Presentation::default());
     for (option, words) in [
         ("--foll", "unrecognized option '--foll'"),
         ("--count-b=file", "unrecognized option '--count-b'"),

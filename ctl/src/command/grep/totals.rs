@@ -74,7 +74,7 @@ pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
         members.iter().map(|(name, outcome)| member(name, outcome)).collect();
     members.sort_by_key(|member| member.member);
     let answered = || members.iter().filter(|member| member.answered);
-    let words = |name: &str, searched: Searched| {
+    let line = |name: &str, searched: Searched| {
         format!(
             "{name}: {} in {}, {} searched in {}",
             format::count(searched.lines, "line"),
@@ -83,13 +83,13 @@ pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
             format::duration(searched.milliseconds)
         )
     };
-    let each = answered().map(|member| words(member.member, member.searched));
+    let each = answered().map(|member| line(member.member, member.searched));
     let all = format!(
         "{} of {}",
         answered().count(),
         format::count(members.iter().map(|_| 1).sum(), "member")
     );
-    each.chain([words(&all, sum(answered().map(|member| member.searched)))]).collect()
+    each.chain([line(&all, sum(answered().map(|member| member.searched)))]).collect()
 }
 
 fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {

@@ -37,7 +37,7 @@ pub(super) struct Selection {
 
 /// A list, divided.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct Selected {
     /// The members that match, in order.
     pub(super) members: Vec<MemberRecord>,
     /// The others among those that were fetched.
@@ -90,7 +90,7 @@ impl Selection {
     }
 
     /// Fetches the list, with the failed and left members if `whole`, and divides it.
-    pub(super) fn fetch(&self, daemon: &Daemon, whole: bool) -> Result<Chosen, Failure> {
+    pub(super) fn fetch(&self, daemon: &Daemon, whole: bool) -> Result<Selected, Failure> {
         // An error message may have to say whether a failed or left member would match.
         let narrowed = !self.name.is_empty() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
@@ -103,11 +103,11 @@ impl Selection {
                 .then_with(|| self.sort.compare(one, other))
                 .then_with(|| by_name(one, other))
         });
-        Ok(Chosen { members, others })
+        Ok(Selected { members, others })
     }
 
     /// A sentence that says why no member matches.
-    pub(super) fn nobody(&self, Chosen { others, .. }: &Chosen) -> String {
+    pub(super) fn nobody(&self, Selected { others, .. }: &Selected) -> String {
         let names = || others.iter().map(|member| member.name.as_str());
         if let Some(glob) = self.name.iter().find_map(|globs| globs.first_unmatched(names())) {
             return format!("--name {glob}: no member has such a name: see memberctl list --all");
@@ -125,7 +125,7 @@ impl Selection {
     }
 
     /// A sentence that says how many members `--all` would add.
-    pub(super) fn not_shown(&self, Chosen { others, .. }: &Chosen) -> Option<String> {
+    pub(super) fn not_shown(&self, Selected { others, .. }: &Selected) -> Option<String> {
         let gone = |standing: Standing| {
             let count = others
                 .iter()

@@ -7,9 +7,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::look::Look;
 use super::ring;
-use super::view::{Found, Rates, View};
+use super::theme::Theme;
+use super::view::{GrepPane, Rates, View};
 use crate::changes::{self, Update};
 use crate::format::{self, printable};
 use crate::report::{self, neighbours};
@@ -21,7 +21,7 @@ const LEAST_HEIGHT: u16 = 12;
 const TABLE_WIDTH: u16 = 50;
 
 /// Draws the whole screen.
-pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn screen(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let below = if area.height >= LEAST_HEIGHT {
         area.height * 3 / 8
     } else {
@@ -39,30 +39,30 @@ pub(super) fn screen(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     let [left, right] = Layout::horizontal([Constraint::Min(0), Constraint::Length(details_width)])
         .spacing(1)
         .areas(middle);
-    Paragraph::new(headline(view, look)).render(head, buffer);
+    Paragraph::new(headline(view, theme)).render(head, buffer);
     let [_, circle, _] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(left);
-    ring::draw(view, look, circle, buffer);
-    Paragraph::new(Line::styled(ring::LEGEND, look.faint())).render(legend, buffer);
-    Paragraph::new(details(view, look)).render(right, buffer);
-    draw_lower(view, look, lower, buffer);
-    Paragraph::new(footer(view, look)).render(foot, buffer);
+    ring::draw(view, theme, circle, buffer);
+    Paragraph::new(Line::styled(ring::LEGEND, theme.faint())).render(legend, buffer);
+    Paragraph::new(details(view, theme)).render(right, buffer);
+    draw_lower(view, theme, lower, buffer);
+    Paragraph::new(footer(view, theme)).render(foot, buffer);
 }
 
 /// `vm1  9 alive, 1 failed, 0 left  list as 4 of 4 neighbours have it`, or what is wrong.
-fn headline<'a>(view: &View, look: Look) -> Line<'a> {
+fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
     if let Some(why) = &view.lost {
-        return Line::styled(printable(why), look.warning());
+        return Line::styled(printable(why), theme.warning());
     }
     let Some(report) = &view.report else { return Line::raw("asking memberd") };
     if report.phase != "member" {
-        return Line::styled(report::headline(report), look.warning());
+        return Line::styled(report::headline(report), theme.warning());
     }
-    let name = Span::styled(format!("{}  ", printable(&report.name)), look.title());
+    let name = Span::styled(format!("{}  ", printable(&report.name)), theme.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
     let style = |status: MemberStatus, count: u64| {
-        if count > 0 { look.standing(status) } else { look.faint() }
+        if count > 0 { theme.standing(status) } else { theme.faint() }
     };
     Line::from(vec![
         name,
@@ -71,7 +71,7 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
             format!("  {} failed", report.failed),
             style(MemberStatus::Failed, report.failed),
         ),
-        Span::styled(format!("  {} left", report.left), look.faint()),
+        Span::styled(format!("  {} left", report.left), theme.faint()),
         Span::raw(format!(
             "  list as {agreeing} of {} neighbours have it",
             report.neighbours.len()
@@ -80,25 +80,25 @@ fn headline<'a>(view: &View, look: Look) -> Line<'a> {
 }
 
 /// The selected member, this machine's neighbours, its traffic and its warnings.
-fn details<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
+fn details<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = vec![Line::raw("")];
-    lines.extend(selected(view, look));
+    lines.extend(selected(view, theme));
     if let Some(report) = &view.report {
         lines.push(Line::raw(""));
-        lines.extend(heartbeats(report, look));
+        lines.extend(heartbeats(report, theme));
         lines.extend(view.rates.map(|rates| Line::raw(traffic(rates))));
         let warnings = report.warnings.iter();
         lines.extend(
             warnings
-                .map(|warning| Line::styled(format!("! {}", printable(warning)), look.warning())),
+                .map(|warning| Line::styled(format!("! {}", printable(warning)), theme.warning())),
         );
     }
     lines
 }
 
-fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
+fn selected<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
     let Some(member) = view.selected() else { return Vec::new() };
-    let name = Span::styled(format!("[{}]", printable(&member.name)), look.title());
+    let name = Span::styled(format!("[{}]", printable(&member.name)), theme.title());
     let verb = match member.status {
         MemberStatus::Alive => "joined",
         MemberStatus::Failed => "failed",
@@ -108,7 +108,7 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
     let mut lines = vec![
         Line::from(vec![
             name,
-            Span::styled(since, look.standing(member.status)),
+            Span::styled(since, theme.standing(member.status)),
             Span::raw(format!(", port {}", member.port)),
         ]),
         Line::raw(format!("at {}", printable(&member.address))),
@@ -121,7 +121,7 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
             };
             lines.push(Line::from(vec![
                 Span::raw("watched by "),
-                Span::styled(names(view.monitors(&member.name)), look.monitor()),
+                Span::styled(names(view.monitors(&member.name)), theme.monitor()),
             ]));
             lines.push(Line::raw(format!("watches    {}", names(view.watched(&member.name)))));
         }
@@ -130,10 +130,10 @@ fn selected<'a>(view: &View, look: Look) -> Vec<Line<'a>> {
     lines
 }
 
-fn heartbeats<'a>(report: &StatusReport, look: Look) -> Vec<Line<'a>> {
+fn heartbeats<'a>(report: &StatusReport, theme: Theme) -> Vec<Line<'a>> {
     let rows = neighbours::table(&report.neighbours);
     let styled =
-        |(index, row)| if index == 0 { Line::styled(row, look.title()) } else { Line::raw(row) };
+        |(index, row)| if index == 0 { Line::styled(row, theme.title()) } else { Line::raw(row) };
     rows.into_iter().enumerate().map(styled).collect()
 }
 
@@ -143,17 +143,17 @@ fn traffic(rates: Rates) -> String {
 }
 
 /// Draws the changes, and the grep if there is one.
-fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+fn draw_lower(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let share = if view.found.is_some() { 40 } else { 100 };
     let [changes, found] =
         Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
-    let lines = view.changes.iter().map(|update| change(update, look)).collect();
-    pane(Line::styled("CHANGES", look.title()), lines, changes, buffer);
-    if let Some(Found { line, lines, state, .. }) = &view.found {
+    let lines = view.changes.iter().map(|update| change(update, theme)).collect();
+    pane(Line::styled("CHANGES", theme.title()), lines, changes, buffer);
+    if let Some(GrepPane { line, lines, state, .. }) = &view.found {
         let title = vec![
-            Span::styled("GREP ", look.title()),
+            Span::styled("GREP ", theme.title()),
             Span::raw(printable(line)),
-            Span::styled(format!("  {state}"), look.faint()),
+            Span::styled(format!("  {state}"), theme.faint()),
         ];
         pane(
             Line::from(title),
@@ -164,13 +164,13 @@ fn draw_lower(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn change<'a>(update: &Update, look: Look) -> Line<'a> {
-    let time = |time| Span::styled(format!("{}  ", time_of_day(time)), look.faint());
+fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
+    let time = |time| Span::styled(format!("{}  ", time_of_day(time)), theme.faint());
     match update {
         Update::Event(event) => {
             let style = match event.change {
-                Change::Standing => look.standing(event.status),
-                Change::Tags => look.faint(),
+                Change::Standing => theme.standing(event.status),
+                Change::Tags => theme.faint(),
             };
             Line::from(vec![
                 time(event.time),
@@ -181,7 +181,7 @@ fn change<'a>(update: &Update, look: Look) -> Line<'a> {
         }
         Update::Missed(missed) => Line::from(vec![
             time(missed.until),
-            Span::styled(changes::describe_gap(missed), look.warning()),
+            Span::styled(changes::describe_gap(missed), theme.warning()),
         ]),
     }
 }
@@ -200,16 +200,16 @@ fn time_of_day(milliseconds: u64) -> String {
     timestamp.get(11..19).unwrap_or(&timestamp).to_owned()
 }
 
-fn footer<'a>(view: &View, look: Look) -> Line<'a> {
+fn footer<'a>(view: &View, theme: Theme) -> Line<'a> {
     match &view.typing {
         Some(line) => Line::from(vec![
-            Span::styled("grep (a pattern, or options first): ", look.title()),
+            Span::styled("grep (a pattern, or options first): ", theme.title()),
             Span::raw(printable(line)),
-            Span::styled(" ", look.selected()),
+            Span::styled(" ", theme.selected()),
         ]),
         None if view.found.is_some() => {
-            Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", look.faint())
+            Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", theme.faint())
         }
-        None => Line::styled("arrows select  / grep all logs  q quits", look.faint()),
+        None => Line::styled("arrows select  / grep all logs  q quits", theme.faint()),
     }
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::{SigSet, Signal};
 use ratatui::crossterm::event::{self, Event as TerminalEvent, KeyEvent};
 
 use crate::changes::{Changes, Resumption, Update};
-use crate::connection::{Connection, Daemon, Patience, out_of_place};
+use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Exit, Failure};
 use crate::{format, members, report};
 
@@ -21,7 +21,7 @@ pub(super) const EVENTS_KEPT: u64 = 100;
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the daemon may take for one reply.
-const PATIENCE: Patience = Patience::For(Duration::from_secs(5));
+const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(5));
 
 /// How many inputs wait for the screen. A thread that has more must wait, such as a grep's.
 const QUEUE: usize = 256;
@@ -38,7 +38,7 @@ pub(super) enum Input {
     /// A key.
     Key(KeyEvent),
     /// A line of the grep with this number.
-    Found(u64, String),
+    GrepLine(u64, String),
     /// The grep with this number has ended, and how.
     SearchEnded(u64, String),
     /// The terminal's size has changed.
@@ -69,7 +69,7 @@ pub(super) struct Signals(SigSet);
 
 /// Blocks the signals that end a program. They become inputs, so that the terminal is always
 /// restored. This must be called before other threads are started.
-pub(super) fn hold_back_signals() -> Result<Signals, Failure> {
+pub(super) fn block_signals() -> Result<Signals, Failure> {
     let held: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
     held.thread_block().map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot hold back signals: {error}"))
@@ -113,7 +113,7 @@ impl Feed {
 }
 
 /// Fetches everything once.
-pub(super) fn look(daemon: &Daemon) -> Result<Snapshot, Failure> {
+pub(super) fn fetch(daemon: &Daemon) -> Result<Snapshot, Failure> {
     let report = report::fetch(daemon)?;
     Ok(Snapshot { report, group: Some(group(daemon)?) })
 }
@@ -129,9 +129,9 @@ fn group(daemon: &Daemon) -> Result<Group, Failure> {
     Ok(Group { members, ring })
 }
 
-/// As [`look`], but fetches the list only if it may have changed since `known`: in a large group
+/// As [`fetch`], but fetches the list only if it may have changed since `known`: in a large group
 /// it is long.
-fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
+fn fetch_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot, Failure> {
     let report = report::fetch(daemon)?;
     let state = Some((
         report.id.clone(),
@@ -148,7 +148,7 @@ fn look_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapshot
 type ListState = (Option<String>, String, [u64; 3]);
 
 fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
-    let mut connection = Connection::ask(daemon, &Request::Ring, PATIENCE)?;
+    let mut connection = Connection::ask(daemon, &Request::Ring, REPLY_TIMEOUT)?;
     let mut ring = RingPart { max_simultaneous_failures: 0, names: Vec::new() };
     loop {
         match connection.reply()? {
@@ -157,7 +157,7 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
                 ring.names.extend(part.names);
             }
             Reply::Done => return Ok(ring),
-            _ => return Err(out_of_place()),
+            _ => return Err(unexpected_reply()),
         }
     }
 }
@@ -165,7 +165,7 @@ fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
 /// The newest changes that the daemon remembers.
 pub(super) fn past(daemon: &Daemon) -> Result<Vec<Update>, Failure> {
     let mut changes =
-        Changes::follow(daemon, EventsFrom::Last(EVENTS_KEPT), Some(format::now()), PATIENCE)?;
+        Changes::follow(daemon, EventsFrom::Last(EVENTS_KEPT), Some(format::now()), REPLY_TIMEOUT)?;
     let mut past = Vec::new();
     while let Some(update) = changes.next()? {
         past.push(update);
@@ -176,7 +176,7 @@ pub(super) fn past(daemon: &Daemon) -> Result<Vec<Update>, Failure> {
 fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
     let mut known = None;
     loop {
-        let input = match look_again(daemon, &mut known) {
+        let input = match fetch_again(daemon, &mut known) {
             Ok(snapshot) => Input::Snapshot(Box::new(snapshot)),
             Err(failure) => {
                 known = None;
@@ -194,7 +194,8 @@ fn ask(daemon: &Daemon, sender: &SyncSender<Input>) {
 fn follow(daemon: &Daemon, sender: &SyncSender<Input>) {
     let mut resumption = Resumption::new(EventsFrom::Last(EVENTS_KEPT));
     loop {
-        if let Ok(mut changes) = Changes::follow(daemon, resumption.from(), None, Patience::Endless)
+        if let Ok(mut changes) =
+            Changes::follow(daemon, resumption.from(), None, ReplyTimeout::Never)
         {
             while let Ok(Some(update)) = changes.next() {
                 if resumption.is_new(&update) && sender.send(Input::Update(update)).is_err() {

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::look::Look;
+use super::theme::Theme;
 use super::view::View;
 
 /// The meaning of the marks, which is printed below the ring.
@@ -27,11 +27,11 @@ struct Place<'view> {
 }
 
 /// Draws all members into the area. Where several share a cell, the most important is visible.
-pub(super) fn draw(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let mut places = places(view, look, area);
+    let mut places = places(view, theme, area);
     places.sort_by_key(importance);
     for place in &places {
         if let Some(cell) = buffer.cell_mut((place.x, place.y)) {
@@ -40,11 +40,11 @@ pub(super) fn draw(view: &View, look: Look, area: Rect, buffer: &mut Buffer) {
     }
     // Names are written in the reverse order, so that the more important ones find room.
     for place in places.iter().rev() {
-        write_name(place, look, area, buffer);
+        write_name(place, theme, area, buffer);
     }
 }
 
-fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>> {
+fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view>> {
     let selected = view.selected().map(|member| member.name.as_str());
     let monitors = selected.map(|name| view.monitors(name)).unwrap_or_default();
     let members = view.ring();
@@ -68,14 +68,14 @@ fn places<'view>(view: &'view View, look: Look, area: Rect) -> Vec<Place<'view>>
             let angle = TAU * (index as f64 / count as f64);
             let (x, y) = (radius_x * (1.0 + angle.sin()), radius_y * (1.0 - angle.cos()));
             let selected = selected == Some(member.name.as_str());
-            let (mark, style) = mark(member, monitors.contains(&member.name.as_str()), look);
+            let (mark, style) = mark(member, monitors.contains(&member.name.as_str()), theme);
             Place {
                 member,
                 x: area.x + margin + rounded(x),
                 y: area.y + rounded(y),
                 right: angle.sin() >= -0.01,
                 mark,
-                style: if selected { look.selected() } else { style },
+                style: if selected { theme.selected() } else { style },
                 selected,
             }
         })
@@ -93,12 +93,12 @@ fn rounded(distance: f64) -> u16 {
     cells
 }
 
-fn mark(member: &MemberRecord, monitor: bool, look: Look) -> (&'static str, Style) {
+fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'static str, Style) {
     match member.status {
-        MemberStatus::Alive if monitor => ("#", look.monitor()),
-        MemberStatus::Alive => ("o", look.standing(member.status)),
-        MemberStatus::Failed => ("x", look.standing(member.status)),
-        MemberStatus::Left => ("-", look.standing(member.status)),
+        MemberStatus::Alive if monitor => ("#", theme.monitor()),
+        MemberStatus::Alive => ("o", theme.standing(member.status)),
+        MemberStatus::Failed => ("x", theme.standing(member.status)),
+        MemberStatus::Left => ("-", theme.standing(member.status)),
     }
 }
 
@@ -115,7 +115,7 @@ fn importance(place: &Place) -> u8 {
 }
 
 /// Writes the name beside the mark, if all of it fits.
-fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
+fn write_name(place: &Place, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let name = crate::format::printable(&place.member.name);
     let own = if place.member.this_machine { "*" } else { "" };
     let name = if place.selected { format!("[{name}]{own}") } else { format!("{name}{own}") };
@@ -134,7 +134,7 @@ fn write_name(place: &Place, look: Look, area: Rect, buffer: &mut Buffer) {
     let free =
         (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "));
     if fits && free {
-        let style = if place.selected { look.title() } else { place.style };
+        let style = if place.selected { theme.title() } else { place.style };
         buffer.set_string(begin, place.y, name, style);
     }
 }

@@ -96,7 +96,7 @@ fn pass_on(pipe: impl Read, number: u64, sender: &SyncSender<Input>) {
             return;
         }
         let text = format::printable(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-        if sender.send(Input::Found(number, text)).is_err() {
+        if sender.send(Input::GrepLine(number, text)).is_err() {
             return;
         }
     }
@@ -130,7 +130,7 @@ mod tests {
         pass_on(text.as_bytes(), 7, &sender);
         drop(sender);
         let lines = found.iter().map(|input| match input {
-            Input::Found(7, line) => line,
+            Input::GrepLine(7, line) => line,
             other => panic!("{other:?}"),
         });
         let lines: Vec<String> = lines.collect();

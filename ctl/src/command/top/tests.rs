@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 
 use super::feed::{Group, Input, Snapshot};
-use super::look::Look;
+use super::theme::Theme;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
 use crate::changes::Update;
@@ -76,7 +76,7 @@ fn view() -> View {
 fn screen(view: &View, columns: u16, rows: u16, color: bool) -> Buffer {
     let area = Rect::new(0, 0, columns, rows);
     let mut buffer = Buffer::empty(area);
-    draw::screen(view, Look::new(color), area, &mut buffer);
+    draw::screen(view, Theme::new(color), area, &mut buffer);
     buffer
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Rates {
 
 /// The pane of the grep.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct GrepPane {
     pub(super) line: String,
     number: Option<u64>,
     pub(super) lines: VecDeque<String>,
@@ -59,7 +59,7 @@ pub(super) struct View {
     pub(super) lost: Option<String>,
     /// The line that the user is typing.
     pub(super) typing: Option<String>,
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<GrepPane>,
 }
 
 impl View {
@@ -77,7 +77,7 @@ impl View {
                 push(&mut self.changes, update, usize::try_from(EVENTS_KEPT).unwrap_or(usize::MAX));
             }
             Input::Key(key) => return self.key(key),
-            Input::Found(number, line) => {
+            Input::GrepLine(number, line) => {
                 if let Some(found) = self.found_by(number) {
                     push(&mut found.lines, line, LINES_KEPT);
                 }
@@ -108,7 +108,7 @@ impl View {
         }
     }
 
-    fn found_by(&mut self, number: u64) -> Option<&mut Found> {
+    fn found_by(&mut self, number: u64) -> Option<&mut GrepPane> {
         self.found.as_mut().filter(|found| found.number == Some(number))
     }
 
@@ -213,8 +213,12 @@ impl View {
             KeyCode::Enter if line.trim().is_empty() => return Action::None,
             KeyCode::Enter => {
                 let state = "searching".to_owned();
-                self.found =
-                    Some(Found { line: line.clone(), number: None, lines: VecDeque::new(), state });
+                self.found = Some(GrepPane {
+                    line: line.clone(),
+                    number: None,
+                    lines: VecDeque::new(),
+                    state,
+                });
                 return Action::Search(line);
             }
             KeyCode::Backspace => drop(line.pop()),

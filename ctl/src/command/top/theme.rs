@@ -5,13 +5,13 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// The styles, with colour or without.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct Theme {
     color: bool,
 }
 
-impl Look {
-    pub(super) fn new(color: bool) -> Look {
-        Look { color }
+impl Theme {
+    pub(super) fn new(color: bool) -> Theme {
+        Theme { color }
     }
 
     pub(super) fn title(self) -> Style {
