@@ -1,8 +1,7 @@
 //! Calls to other members over TCP. Owns which calls are under way and what the reply of each is
 //! for, so that no reply has to be guessed at.
 
-use crate::join::{CallReply, CallRequest, Refusal};
-use crate::wire::{self, DecodeError};
+use crate::wire::{self, CallReply, CallRequest, DecodeError, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 

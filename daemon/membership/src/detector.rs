@@ -1,5 +1,394 @@
-//! Failure detection: what is known of each watched member's clocks, and when its silence means
-//! that it has failed.
+//! Failure detection. Owns what is known of each watched member and by which detector it is found
+//! out.
+//!
+//! This is the seam for a second detector. What is known of a member (`watches`, `peer_clock`) is
+//! shared by all; a [`DetectorImpl`] says to whom it speaks and when, and by its [`Timing`] when
+//! evidence is missing and when silence is final.
 
-pub(crate) mod heartbeat;
+mod heartbeat;
 pub(crate) mod peer_clock;
+mod skew;
+mod watches;
+
+use crate::context::Context;
+use crate::gossip::Gossip;
+use crate::identity::{Incarnation, Name};
+use crate::list::Entry;
+use crate::members::Members;
+use crate::message::{Body, Message};
+use crate::ring;
+use crate::settings::GroupSettings;
+use crate::time::{Instant, Now, millis};
+use heartbeat::Heartbeats;
+use peer_clock::PeerClock;
+use skew::Skews;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+pub(crate) use watches::{Finding, Silence};
+use watches::{Target, Timing, Watches};
+
+/// How many members, the nearest on the ring, are probed when one that was never heard is silent
+/// past its deadline. More than k are gone at once then. To wait for the ring to move on by k at a
+/// time would take a `failure_timeout` for each step.
+const PROBED_BEYOND: usize = 128;
+
+/// The detector of one member.
+#[derive(Debug)]
+pub(crate) struct Detector {
+    watches: Watches,
+    skews: Skews,
+    implementation: DetectorImpl,
+}
+
+/// Which detector the group runs.
+#[derive(Debug)]
+enum DetectorImpl {
+    /// Each member sends heartbeats to its monitors.
+    Heartbeat(Heartbeats),
+}
+
+impl DetectorImpl {
+    fn timing(&self, group: &GroupSettings) -> Timing {
+        match self {
+            DetectorImpl::Heartbeat(_) => heartbeat::timing(group),
+        }
+    }
+}
+
+impl Detector {
+    /// A detector that watches nobody.
+    pub(crate) fn new(group: &GroupSettings) -> Self {
+        let implementation = DetectorImpl::Heartbeat(Heartbeats::default());
+        let watches = Watches::new(implementation.timing(group));
+        Detector { watches, skews: Skews::default(), implementation }
+    }
+
+    /// Starts to speak, at a random phase, so that a fleet started at once does not speak in step.
+    pub(crate) fn start(&mut self, context: &mut Context) {
+        match &mut self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => *heartbeats = Heartbeats::start(context),
+        }
+    }
+
+    /// A new incarnation begins: everyone that is watched has to be heard by it, and everyone that
+    /// watches has to be greeted by it.
+    pub(crate) fn begin_incarnation(&mut self, group: &GroupSettings) {
+        self.watches = Watches::new(self.implementation.timing(group));
+        match &mut self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => heartbeats.forget_recipients(),
+        }
+    }
+
+    /// This member leaves: it says nothing any more, but watches on.
+    pub(crate) fn stop_sending(&mut self) {
+        match &mut self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => heartbeats.stop(),
+        }
+    }
+
+    /// The list has changed: reckons anew who watches whom. New monitors are greeted at once.
+    ///
+    /// While this member suspects others (`any_suspects`) it stands on two rings, with and without
+    /// them: they may be right to think themselves alive.
+    pub(crate) fn on_list(
+        &mut self,
+        members: &Members,
+        any_suspects: bool,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        let rings: &[ring::OnRing] =
+            if any_suspects { &[Entry::is_up, Entry::is_told_alive] } else { &[Entry::is_up] };
+        let (own, k) = (&context.local.name, context.monitors_wanted());
+        let mut monitors = Vec::new();
+        let mut targets = Vec::new();
+        for on_ring in rings {
+            monitors.extend(ring::monitors(members, own, k, *on_ring));
+            let watched = ring::targets(members, own, k, *on_ring);
+            targets.extend(watched.into_iter().map(|entry| target(entry, context)));
+        }
+        let still_up = |name: &Name, incarnation: Incarnation| {
+            members.get(name).is_some_and(|entry| {
+                entry.is_told_alive() && entry.identity.incarnation == incarnation
+            })
+        };
+        self.watches.watch(targets, still_up, context.now.mono);
+        let watches = &self.watches;
+        self.skews.retain(|name| watches.clock(name).is_some());
+        match &mut self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => {
+                let new = heartbeats.set_monitors(&monitors, still_up, context);
+                for name in new {
+                    heartbeats.greet(&name, watches, members, gossip, context);
+                }
+            }
+        }
+    }
+
+    /// A datagram of a member is evidence that it was up when it sent that, whatever it says.
+    pub(crate) fn on_evidence(&mut self, name: &Name, message: &Message, now: Now) {
+        self.watches.heard(name, message.incarnation, message.sent, now);
+    }
+
+    /// Takes in what a member says of itself and of others, and answers its probes.
+    pub(crate) fn on_message(
+        &mut self,
+        name: &Name,
+        from: SocketAddr,
+        body: &Body,
+        members: &Members,
+        context: &mut Context,
+    ) {
+        match body {
+            Body::Heartbeat { delay, .. } => {
+                if let Some(delay) = delay {
+                    self.watches.told_delay(name, *delay);
+                }
+                let agreement = self.watches.clock(name).and_then(PeerClock::agreement);
+                let member = members.get(name).map(|entry| entry.identity.clone());
+                if let (Some(agreement), Some(member)) = (agreement, member) {
+                    self.skews.observe(member, agreement, context);
+                }
+            }
+            Body::Ask { name, incarnation } => {
+                self.answer_probe(name, *incarnation, from, members, context);
+            }
+            Body::Answer { name, incarnation, sent, age } => {
+                let age = Duration::from_millis(*age);
+                self.watches.hearsay(name, *incarnation, *sent, age, context.now.mono);
+            }
+            _ => {}
+        }
+    }
+
+    /// Says what is due.
+    pub(crate) fn on_timeout(
+        &mut self,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        match &mut self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => {
+                heartbeats.send_if_due(&self.watches, members, gossip, context);
+            }
+        }
+    }
+
+    /// This machine was stalled: every deadline moves by the stall.
+    pub(crate) fn forgive(&mut self, stall: Duration, now: Instant) {
+        self.watches.forgive(stall, now);
+    }
+
+    /// What silence means by now. A silent member is found once.
+    pub(crate) fn poll(&mut self, now: Instant) -> Vec<Finding> {
+        self.watches.poll(now)
+    }
+
+    /// When something may next be found or said.
+    pub(crate) fn poll_at(&self) -> Option<Instant> {
+        let speaks_at = match &self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => heartbeats.next_at(),
+        };
+        self.watches.poll_at().into_iter().chain([speaks_at]).min()
+    }
+
+    /// Probes the nearest members on the ring that are not watched: those between may be gone.
+    pub(crate) fn probe_beyond(&mut self, members: &Members, context: &Context) {
+        let own = &context.local.name;
+        let nearest = ring::targets(members, own, PROBED_BEYOND, Entry::is_up);
+        let nearest = nearest.iter().map(|entry| &entry.identity);
+        self.watches.probe(nearest.map(|id| (&id.name, id.incarnation)), context.now.mono);
+    }
+
+    /// Answers another monitor's probe. The member in question answers with a heartbeat, a member
+    /// that knows of its end with that, and another monitor with the newest send time.
+    fn answer_probe(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        to: SocketAddr,
+        members: &Members,
+        context: &mut Context,
+    ) {
+        if *name == context.local.name {
+            let body = if incarnation == context.local.incarnation {
+                let prober = members.at(to).map(|entry| &entry.identity.name);
+                let delay = prober.and_then(|prober| self.watches.clock(prober)?.delay());
+                Body::Heartbeat { hash: members.digest().hash, delay, news: Vec::new() }
+            } else {
+                Body::News(vec![context.local.introduction()])
+            };
+            context.send(to, body);
+            return;
+        }
+        let Some(entry) = members.get(name) else { return };
+        if entry.identity.incarnation > incarnation || !entry.is_told_alive() {
+            context.send(to, Body::News(vec![entry.to_update()]));
+        } else if let Some((sent, age)) = self.watches.newest(name, incarnation, context.now.mono) {
+            let (name, age) = (name.clone(), millis(age));
+            context.send(to, Body::Answer { name, incarnation, sent, age });
+        }
+    }
+
+    /// Whether this incarnation of a member has been heard.
+    pub(crate) fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
+        self.watches.has_heard(name, incarnation)
+    }
+
+    /// What is known of a watched member's clock.
+    pub(crate) fn clock(&self, name: &Name) -> Option<&PeerClock> {
+        self.watches.clock(name)
+    }
+
+    /// How long ago the newest known datagram of a watched member was sent.
+    pub(crate) fn age(&self, name: &Name, now: Instant) -> Option<Duration> {
+        self.watches.age(name, now)
+    }
+
+    /// Whether a neighbour's wall clock was reported to disagree with ours.
+    pub(crate) fn is_skewed(&self, name: &Name) -> bool {
+        self.skews.is_reported(name)
+    }
+
+    /// Everyone under watch, the lingering included.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = &Name> {
+        self.watches.watched()
+    }
+
+    /// Those that watch this member now.
+    pub(crate) fn monitors(&self) -> BTreeSet<Name> {
+        match &self.implementation {
+            DetectorImpl::Heartbeat(heartbeats) => heartbeats.monitors().cloned().collect(),
+        }
+    }
+}
+
+/// A heartbeat that compares lists and carries updates, for a member that need not watch.
+pub(crate) fn plain_heartbeat(members: &Members) -> Body {
+    Body::Heartbeat { hash: members.digest().hash, delay: None, news: Vec::new() }
+}
+
+/// A member that came into the list just now is a newcomer, but not if this member is one itself
+/// and took the whole list over.
+fn target(entry: &Entry, context: &Context) -> (Name, Target) {
+    let lately = context.now.mono.since(entry.since) < context.group().heartbeat_interval;
+    let newcomer = lately && entry.since > context.local.began;
+    (entry.identity.name.clone(), Target { incarnation: entry.identity.incarnation, newcomer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, address, identity, name};
+
+    fn detector(fixture: &mut Fixture) -> Detector {
+        let mut detector = Detector::new(fixture.context.group());
+        detector.start(&mut fixture.context);
+        let Fixture { members, context, gossip, .. } = fixture;
+        detector.on_list(members, false, gossip, context);
+        detector
+    }
+
+    fn hear(detector: &mut Detector, fixture: &Fixture, i: u8) {
+        let now = fixture.context.now;
+        let message = Message {
+            incarnation: identity(i).incarnation,
+            sent: peer_clock::sent_at(now, Instant::EPOCH),
+            body: Body::Leave,
+        };
+        detector.on_evidence(&name(i), &message, now);
+    }
+
+    #[test]
+    fn new_monitors_are_greeted_with_an_introduction() {
+        let mut fixture = Fixture::new(10);
+        let detector = detector(&mut fixture);
+        let sent = fixture.sent();
+        assert_eq!(detector.monitors().len(), 4);
+        assert_eq!(sent.len(), 4);
+        let introduction = fixture.context.local.introduction();
+        assert!(sent.iter().all(|(_, body)| body.news().contains(&introduction)));
+    }
+
+    #[test]
+    fn heartbeats_go_to_the_monitors_once_an_interval() {
+        let mut fixture = Fixture::new(5);
+        let mut detector = detector(&mut fixture);
+        for _ in 0..4 {
+            fixture.sent();
+            fixture.pass(600);
+            let Fixture { members, context, gossip, .. } = &mut fixture;
+            detector.on_timeout(members, gossip, context);
+            detector.on_timeout(members, gossip, context);
+            assert_eq!(fixture.sent().len(), 4);
+        }
+        detector.stop_sending();
+        fixture.pass(600);
+        let Fixture { members, context, gossip, .. } = &mut fixture;
+        detector.on_timeout(members, gossip, context);
+        assert_eq!(fixture.sent(), []);
+    }
+
+    #[test]
+    fn a_member_that_falls_silent_is_missed_and_then_found() {
+        let mut fixture = Fixture::new(2);
+        let mut detector = detector(&mut fixture);
+        let incarnation = identity(1).incarnation;
+        fixture.pass(100);
+        hear(&mut detector, &fixture, 1);
+        assert!(detector.has_heard(&name(1), incarnation));
+        fixture.pass(719);
+        assert_eq!(detector.poll(fixture.context.now.mono), []);
+        fixture.pass(1);
+        let missing = Finding::Missing(name(1), incarnation);
+        assert_eq!(detector.poll(fixture.context.now.mono), [missing]);
+        fixture.pass(1_030);
+        let found = detector.poll(fixture.context.now.mono);
+        assert!(
+            matches!(&found[..], [Finding::Silent(silence)] if silence.silent_for == 1_750),
+            "{found:?}"
+        );
+        assert_eq!(detector.poll(fixture.context.now.mono), [], "once");
+    }
+
+    #[test]
+    fn a_stall_of_this_machine_moves_the_deadline() {
+        let mut fixture = Fixture::new(2);
+        let mut detector = detector(&mut fixture);
+        hear(&mut detector, &fixture, 1);
+        fixture.pass(1_750);
+        detector.forgive(Duration::from_millis(1_000), fixture.context.now.mono);
+        let found = detector.poll(fixture.context.now.mono);
+        assert!(!found.iter().any(|finding| matches!(finding, Finding::Silent(_))));
+    }
+
+    #[test]
+    fn a_probe_of_this_member_is_answered_with_a_heartbeat() {
+        let mut fixture = Fixture::new(3);
+        let mut detector = detector(&mut fixture);
+        fixture.sent();
+        let incarnation = fixture.context.local.incarnation;
+        let probe = Body::Ask { name: name(0), incarnation };
+        let (members, context) = (&fixture.members, &mut fixture.context);
+        detector.on_message(&name(1), address(1), &probe, members, context);
+        let sent = fixture.sent();
+        assert!(matches!(&sent[..], [(_, Body::Heartbeat { .. })]), "{sent:?}");
+    }
+
+    #[test]
+    fn a_probe_of_another_is_answered_with_the_newest_send_time() {
+        let mut fixture = Fixture::new(3);
+        let mut detector = detector(&mut fixture);
+        fixture.pass(100);
+        hear(&mut detector, &fixture, 2);
+        fixture.sent();
+        fixture.pass(300);
+        let probe = Body::Ask { name: name(2), incarnation: identity(2).incarnation };
+        let (members, context) = (&fixture.members, &mut fixture.context);
+        detector.on_message(&name(1), address(1), &probe, members, context);
+        let sent = fixture.sent();
+        assert!(matches!(&sent[..], [(_, Body::Answer { age: 300, .. })]), "{sent:?}");
+    }
+}

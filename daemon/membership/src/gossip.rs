@@ -1,5 +1,131 @@
-//! How what one member knows reaches the others: broadcasts of what is new, and anti-entropy for
-//! what they missed.
+//! How what one member knows reaches the others. Owns the broadcasts that are under way;
+//! `anti_entropy` repairs what broadcasts missed.
 
 pub(crate) mod anti_entropy;
 pub(crate) mod broadcast;
+
+use crate::context::Context;
+use crate::list::Update;
+use crate::members::Members;
+use crate::message::{Body, pack};
+use crate::time::Instant;
+pub(crate) use broadcast::Source;
+use broadcast::{Broadcasts, FANOUT};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// The gossip of one member.
+#[derive(Debug, Default)]
+pub(crate) struct Gossip {
+    broadcasts: Broadcasts,
+}
+
+impl Gossip {
+    /// Takes in a fact to spread. An older one about the same member is not spread any more.
+    pub(crate) fn learn(
+        &mut self,
+        update: Update,
+        source: Source,
+        members: &Members,
+        context: &Context,
+    ) {
+        let ride = context.group().heartbeat_interval * 2;
+        self.broadcasts.learn(update, source, members.up(), ride, context.now.mono);
+    }
+
+    /// Puts updates that are new into a body that can carry some.
+    pub(crate) fn fill(&mut self, body: &mut Body, now: Instant) {
+        if let Some(updates) = body.updates_mut() {
+            updates.extend(self.broadcasts.riding(now));
+        }
+    }
+
+    /// Spreads what is due.
+    pub(crate) fn broadcast_if_due(&mut self, members: &Members, context: &mut Context) {
+        let Some(round) = self.broadcasts.round(members.up(), context.now.mono) else { return };
+        for (count, updates) in [(usize::MAX, round.everyone), (FANOUT, round.few)] {
+            if !updates.is_empty() {
+                let nobody = BTreeSet::new();
+                let chosen = members.random(count, &nobody, &context.local, &mut context.rng);
+                send_updates(&chosen, &updates, context);
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.broadcasts.next_at()
+    }
+
+    /// Spreads nothing any more of what was learned before.
+    pub(crate) fn clear(&mut self) {
+        self.broadcasts = Broadcasts::default();
+    }
+}
+
+/// Sends updates in as many datagrams as they take. A member that has just joined introduces itself
+/// in each; else those that do not know it yet would not accept them.
+pub(crate) fn send_updates(to: &[SocketAddr], updates: &[Update], context: &mut Context) {
+    let is_new = context.local.is_new(context.now.mono);
+    let introduction = is_new.then(|| context.local.introduction());
+    for piece in pack(updates, introduction.as_ref()) {
+        for address in to {
+            context.send(*address, Body::News(piece.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, address, update};
+
+    #[test]
+    fn a_first_hand_fact_goes_to_all_of_a_small_group_at_once() {
+        let mut fixture = Fixture::new(6);
+        let mut gossip = Gossip::default();
+        gossip.learn(update(9), Source::FirstHand, &fixture.members, &fixture.context);
+        assert_eq!(gossip.next_at(), Some(fixture.context.now.mono));
+        gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
+        let sent = fixture.sent();
+        assert_eq!(sent.len(), 5);
+        assert!(sent.iter().all(|(_, body)| *body == Body::News(vec![update(9)])));
+        assert_eq!(gossip.next_at(), None);
+    }
+
+    #[test]
+    fn a_fact_from_others_goes_to_a_few() {
+        let mut fixture = Fixture::new(20);
+        let mut gossip = Gossip::default();
+        gossip.learn(update(30), Source::Told, &fixture.members, &fixture.context);
+        gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
+        assert_eq!(fixture.sent().len(), FANOUT);
+    }
+
+    #[test]
+    fn any_body_that_carries_updates_is_filled_while_they_are_new() {
+        let mut fixture = Fixture::new(3);
+        let mut gossip = Gossip::default();
+        gossip.learn(update(9), Source::Told, &fixture.members, &fixture.context);
+        let mut news = Body::News(Vec::new());
+        gossip.fill(&mut news, fixture.context.now.mono);
+        assert_eq!(news, Body::News(vec![update(9)]));
+        let mut leave = Body::Leave;
+        gossip.fill(&mut leave, fixture.context.now.mono);
+        assert_eq!(leave, Body::Leave);
+        fixture.pass(1_201);
+        gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
+        let mut later = Body::News(Vec::new());
+        gossip.fill(&mut later, fixture.context.now.mono);
+        assert_eq!(later, Body::News(Vec::new()));
+    }
+
+    #[test]
+    fn a_new_member_introduces_itself_in_every_datagram() {
+        let mut fixture = Fixture::new(3);
+        fixture.begin();
+        send_updates(&[address(1)], &[update(9)], &mut fixture.context);
+        let introduction = fixture.context.local.introduction();
+        assert_eq!(fixture.sent(), [(address(1), Body::News(vec![introduction, update(9)]))]);
+    }
+}

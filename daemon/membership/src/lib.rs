@@ -11,17 +11,24 @@
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 
 mod calls;
+mod context;
 mod detector;
 mod event;
 mod gossip;
 mod identity;
 mod join;
+mod leave;
 mod list;
+mod local;
+mod members;
 mod message;
 mod node;
-mod outbox;
+mod outputs;
+mod plausibility;
+mod rejoin;
 pub mod ring;
 mod settings;
+mod suspicion;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -33,10 +40,12 @@ pub use event::{Event, MemberEvent, MemberEventKind};
 pub use gossip::anti_entropy::digest::Digest;
 pub use gossip::anti_entropy::summary::Summary;
 pub use identity::{Identity, Incarnation, Name, NameError, Position};
-pub use join::{CALL_TIMEOUT, CallReply, CallRequest, JoinError, MAX_CALL, Refusal};
+pub use join::JoinError;
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
 pub use list::{Change, Claim, Entry, Evidence, List, MAX_ENTRIES, Standing, Update};
 pub use message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
-pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL, Transmit};
+pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL};
+pub use outputs::{Output, Transmit};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
 pub use time::{Instant, Now, WallTime, millis};
+pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, MAX_CALL, Refusal};

@@ -103,6 +103,14 @@ impl Body {
         }
     }
 
+    /// Where updates can be put, in a body that carries some.
+    pub(crate) fn updates_mut(&mut self) -> Option<&mut Vec<Update>> {
+        match self {
+            Body::Heartbeat { news, .. } | Body::News(news) => Some(news),
+            _ => None,
+        }
+    }
+
     /// The news in it.
     pub fn news(&self) -> &[Update] {
         match self {

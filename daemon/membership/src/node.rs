@@ -1,103 +1,79 @@
-//! The protocol as one state machine: [`Node`]. Inputs go in together with the time; what to send,
-//! what happened and when to wake it are asked of it.
+//! One member of the group: [`Node`]. Owns the phase of its membership and the timers, and hands
+//! every input to the state machine that it concerns.
 
-mod belief;
-mod heal;
-mod heartbeat;
-mod joining;
-mod leaving;
 mod receive;
-mod repair;
 mod status;
-mod suspect;
-mod tagging;
+mod timers;
 
-pub use joining::NotOut;
 pub use status::{Counters, Neighbour, PhaseName};
 
-use crate::calls::{Call, Calls};
-use crate::detector::heartbeat::Detector;
-use crate::detector::peer_clock::sent_at;
-use crate::event::{Event, MemberEvent, MemberEventKind};
-use crate::gossip::broadcast::{Rumours, Source};
+use crate::calls::{Call, CallError, CallId, CallPurpose, read_reply};
+use crate::context::Context;
+use crate::detector::{Detector, Finding};
+use crate::event::Event;
+use crate::gossip::anti_entropy::{self, AntiEntropy};
+use crate::gossip::{Gossip, Source};
 use crate::identity::{Identity, Incarnation, Name};
-use crate::join::Round;
-use crate::list::tags::VersionedTags;
-use crate::list::{Change, Claim, Entry, List, Standing, Update};
-use crate::message::{Body, Message};
-use crate::outbox::Outbox;
-use crate::settings::Settings;
-use crate::time::{Instant, Now, WallTime};
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::join::JoinError;
+use crate::join::client::{JoinAttempt, JoinStep};
+use crate::join::server;
+use crate::leave::LeaveProgress;
+use crate::list::tags::{Tags, VersionedTags};
+use crate::list::{List, Update};
+use crate::local::Local;
+use crate::members::Members;
+use crate::outputs::{Output, Transmit};
+use crate::rejoin::announce::Announcer;
+use crate::rejoin::{self, Rejoin};
+use crate::settings::{PROTOCOL_VERSION, Settings};
+use crate::suspicion::{self, Suspicions};
+use crate::time::{Instant, Now};
+use crate::wire::{self, CallReply, CallRequest, DecodeError, Refusal};
 use std::net::SocketAddr;
 use std::time::Duration;
+use timers::Timers;
 
-/// A wake-up that comes later than this is a stall of this machine, not a matter of scheduling.
-pub const STALL: Duration = Duration::from_millis(100);
+pub use timers::STALL;
 
-/// The most addresses remembered for knocking, beside the list.
-const MAX_ACQUAINTANCES: usize = 256;
+/// For how long a newcomer that was let in waits for a heartbeat.
+const ACTIVATION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A datagram to send; its bytes are in the buffer that [`Node::poll_transmit`] was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transmit {
-    /// To whom.
-    pub to: SocketAddr,
-    /// Its kind, for logs and counters.
-    pub kind: &'static str,
-}
+/// A request to join that came while the node is in the group, or on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("already in the group, or on the way out")]
+pub struct NotOut;
 
-/// Where a node is in its life in the group.
+/// Where a node is on its way into the group and out of it.
 #[derive(Debug)]
 enum Phase {
     /// Not in the group.
     Out,
     /// Asking to be let in.
-    Joining(Round),
-    /// Let in and announced; waits for the first heartbeat.
-    Greeting { since: Instant },
+    Joining(JoinAttempt),
+    /// Let in, and known to the others; waits for the first heartbeat.
+    Activating { since: Instant },
     /// In the group.
     Member,
     /// Telling the others that it leaves.
-    Leaving(leaving::Farewell),
+    Leaving(LeaveProgress),
 }
 
 /// One member of the group.
+///
+/// Its owner hands it inputs together with the time, and then asks [`Node::poll_output`] until
+/// there is no more, and [`Node::poll_timeout`] when to wake it.
 #[derive(Debug)]
 pub struct Node {
-    settings: Settings,
-    name: Name,
-    address: SocketAddr,
-    rng: SmallRng,
     phase: Phase,
-    /// This life, or the last one.
-    incarnation: Incarnation,
-    tags: VersionedTags,
-    born: Instant,
-    /// The latest that the wall clock ever showed.
-    latest_wall: WallTime,
-    list: List,
+    context: Context,
+    timers: Timers,
+    members: Members,
     detector: Detector,
-    rumours: Rumours,
-    heartbeats: heartbeat::Heartbeats,
-    suspicions: suspect::Suspicions,
-    repairs: repair::Repairs,
-    healing: heal::Healing,
-    counters: Counters,
-    /// The neighbours whose wall clocks disagree.
-    skewed: BTreeMap<Name, receive::Skew>,
-    ring_moved: bool,
-    last_change: Instant,
-    next_forgetting: Instant,
-    /// When [`Node::handle_timeout`] was last asked for.
-    due: Option<Instant>,
-    /// When that was reckoned: what was due before then is not late.
-    settled_at: Instant,
-    outbox: Outbox,
-    calls: Calls,
-    events: VecDeque<Event>,
+    suspicions: Suspicions,
+    gossip: Gossip,
+    anti_entropy: AntiEntropy,
+    announcer: Announcer,
+    rejoin: Rejoin,
 }
 
 impl Node {
@@ -111,274 +87,479 @@ impl Node {
         seed: u64,
     ) -> Self {
         Node {
-            settings,
-            name,
-            address,
-            rng: SmallRng::seed_from_u64(seed),
             phase: Phase::Out,
-            incarnation: last.unwrap_or(Incarnation(0)),
-            tags: VersionedTags::default(),
-            born: Instant::EPOCH,
-            latest_wall: WallTime(0),
-            list: List::new(),
-            detector: Detector::new(settings.group),
-            rumours: Rumours::default(),
-            heartbeats: heartbeat::Heartbeats::default(),
-            suspicions: suspect::Suspicions::default(),
-            repairs: repair::Repairs::default(),
-            healing: heal::Healing::default(),
-            counters: Counters::default(),
-            skewed: BTreeMap::new(),
-            ring_moved: false,
-            last_change: Instant::EPOCH,
-            next_forgetting: Instant::EPOCH,
-            due: None,
-            settled_at: Instant::EPOCH,
-            outbox: Outbox::default(),
-            calls: Calls::default(),
-            events: VecDeque::new(),
+            context: Context::new(settings, Local::new(name, address, last), seed),
+            timers: Timers::new(),
+            members: Members::new(),
+            detector: Detector::new(&settings.group),
+            suspicions: Suspicions::default(),
+            gossip: Gossip::default(),
+            anti_entropy: AntiEntropy::default(),
+            announcer: Announcer::default(),
+            rejoin: Rejoin::new(),
         }
+    }
+
+    /// The same node, which says this of itself.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Tags) -> Self {
+        self.context.local.tags = VersionedTags::first(tags);
+        self
+    }
+
+    /// Starts to join. `remembered` are the addresses of members known before, which are asked
+    /// first; then the introducers are. One that has no introducers, or is among them itself,
+    /// founds the group when nobody answers.
+    ///
+    /// While it is joining already, the introducers are asked as well.
+    ///
+    /// # Errors
+    /// When the node is in the group, or on its way out.
+    pub fn join(
+        &mut self,
+        now: Now,
+        introducers: Vec<SocketAddr>,
+        remembered: Vec<SocketAddr>,
+    ) -> Result<(), NotOut> {
+        self.context.begin_step(now);
+        match &mut self.phase {
+            Phase::Joining(attempt) => attempt.ask_also(introducers, &self.context),
+            Phase::Out => {
+                let attempt = JoinAttempt::new(&introducers, &remembered, &self.context);
+                self.announcer.set_introducers(introducers);
+                self.announcer.remember(remembered);
+                self.phase = Phase::Joining(attempt);
+                self.continue_joining();
+            }
+            Phase::Activating { .. } | Phase::Member | Phase::Leaving(_) => return Err(NotOut),
+        }
+        self.finish_step();
+        Ok(())
+    }
+
+    /// The introducers of the settings, resolved anew.
+    pub fn set_introducers(&mut self, introducers: Vec<SocketAddr>) {
+        self.announcer.set_introducers(introducers);
+    }
+
+    /// What this member says of itself from now on. The others are told, if it is in the group.
+    pub fn set_tags(&mut self, now: Now, tags: Tags) {
+        let told = self.context.local.tags.told();
+        if told.is_none_or(Tags::is_empty) && tags.is_empty() || told == Some(&tags) {
+            return;
+        }
+        self.context.begin_step(now);
+        self.change_tags(&self.context.local.tags.clone(), tags);
+        self.finish_step();
+    }
+
+    /// Starts to leave the group. An [`Event::LeaveDone`] follows, at once if the node is not in
+    /// it.
+    pub fn leave(&mut self, now: Now) {
+        self.begin_step(now);
+        match self.phase {
+            Phase::Out => self.context.report(Event::LeaveDone { acknowledged: true }),
+            Phase::Joining(_) => {
+                self.fail_joining(JoinError::Abandoned);
+                self.context.report(Event::LeaveDone { acknowledged: true });
+            }
+            Phase::Activating { .. } | Phase::Member => {
+                if matches!(self.phase, Phase::Activating { .. }) {
+                    self.context.report(Event::JoinFailed(JoinError::Abandoned));
+                }
+                self.start_leaving();
+                self.continue_leaving();
+            }
+            Phase::Leaving(_) => {}
+        }
+        self.finish_step();
     }
 
     /// A moment that was asked for with [`Node::poll_timeout`] has come. Whatever waits in the
     /// socket is to be handed in first, so that a stalled machine reads before it judges.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.notice_stall(now);
+        self.begin_step(now);
         match &self.phase {
             Phase::Out => {}
-            Phase::Joining(_) => self.continue_joining(now),
-            Phase::Greeting { .. } | Phase::Member | Phase::Leaving(_) => {
-                self.judge(now);
-                self.send_heartbeats_if_due(now);
-                self.tell_rumours_if_due(now);
-                self.knock_if_due(now);
-                self.forget_if_due(now);
-                self.give_up_greeting_if_due(now);
-                self.continue_leaving(now);
+            Phase::Joining(_) => self.continue_joining(),
+            Phase::Activating { .. } | Phase::Member | Phase::Leaving(_) => {
+                self.judge();
+                self.detector.on_timeout(&self.members, &mut self.gossip, &mut self.context);
+                self.gossip.broadcast_if_due(&self.members, &mut self.context);
+                let leaving = matches!(self.phase, Phase::Leaving(_));
+                self.announcer.announce_if_due(leaving, &self.members, &mut self.context);
+                let lost = self.members.forget_if_due(&self.context);
+                self.announcer.remember(lost);
+                self.give_up_activating_if_due();
+                self.continue_leaving();
             }
         }
-        self.settle(now);
+        self.finish_step();
+    }
+
+    /// Another member's request came over TCP. Returns the reply.
+    pub fn handle_request(&mut self, now: Now, bytes: &[u8]) -> Vec<u8> {
+        self.begin_step(now);
+        let reply = match wire::decode_versioned::<CallRequest>(bytes) {
+            Err(DecodeError::Version(_)) => {
+                CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION })
+            }
+            Err(DecodeError::Malformed | DecodeError::TooLong(_)) => {
+                CallReply::Refused(Refusal::Malformed)
+            }
+            Ok(_) if !matches!(self.phase, Phase::Activating { .. } | Phase::Member) => {
+                CallReply::Refused(Refusal::NotInGroup)
+            }
+            Ok(CallRequest::Join { newcomer, settings }) => {
+                server::introduce(&newcomer, &settings, &self.members, &self.context)
+            }
+            Ok(CallRequest::Exchange { sender, list }) => self.exchange(&sender, &list),
+        };
+        self.finish_step();
+        wire::encode_versioned(&reply)
+    }
+
+    /// The reply to a call came, or the error that replaces it.
+    pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], CallError>) {
+        self.begin_step(now);
+        let purpose = self.context.outputs.calls.finish(id);
+        match (purpose, read_reply(reply)) {
+            (Some(CallPurpose::Join { introducer }), reply) => {
+                if let Phase::Joining(attempt) = &mut self.phase {
+                    let step = attempt.on_reply(introducer, reply, &mut self.context);
+                    self.finish_join_step(step);
+                }
+            }
+            // Without a welcome the next message that declares this member failed starts another
+            // attempt.
+            (Some(CallPurpose::Rejoin), Ok(CallReply::Welcome { list, last })) => {
+                self.rejoin_group(&list, last);
+            }
+            (Some(CallPurpose::Exchange), Ok(CallReply::List(list))) => {
+                self.merge_list(&list);
+            }
+            (Some(CallPurpose::Rejoin | CallPurpose::Exchange) | None, _) => {}
+        }
+        self.finish_step();
+    }
+
+    /// What the owner is to do next: all events come first, then all datagrams, then all calls. The
+    /// bytes of a datagram replace those in `payload`, which is best the same buffer each time.
+    pub fn poll_output(&mut self, payload: &mut Vec<u8>) -> Option<Output> {
+        self.context.outputs.poll(payload)
     }
 
     /// What to send next; its bytes replace those in `payload`, which is best the same buffer each
     /// time. Events are to be asked for first: see [`Event::Incarnation`].
     pub fn poll_transmit(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
-        self.outbox.take(payload)
+        self.context.outputs.datagrams.take(payload)
     }
 
     /// What to ask over TCP next.
     pub fn poll_call(&mut self) -> Option<Call> {
-        self.calls.poll()
+        self.context.outputs.calls.poll()
     }
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.context.outputs.events.pop_front()
     }
 
     /// When to call [`Node::handle_timeout`]; nothing while there is nothing to wait for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.due
+        self.timers.due()
     }
 
-    /// Every input ends here: the ring is laid anew if the list changed, and the next moment is
-    /// reckoned.
-    fn settle(&mut self, now: Now) {
-        if self.ring_moved {
-            self.ring_moved = false;
-            self.lay_ring(now);
-        }
-        self.settled_at = now.mono;
-        self.due = match &self.phase {
-            Phase::Out => None,
-            Phase::Joining(round) => Some(round.next_at),
-            Phase::Greeting { since } => {
-                earliest(self.group_timeouts(), Some(*since + joining::GREETING_TIMEOUT))
-            }
-            Phase::Member => self.group_timeouts(),
-            Phase::Leaving(farewell) => earliest(self.group_timeouts(), Some(farewell.next_at())),
-        };
+    /// Makes the node a member of a group that is already formed and knows it under this
+    /// incarnation: how simulations of large groups and benchmarks begin.
+    pub fn assume(&mut self, now: Now, list: List, incarnation: Incarnation) {
+        self.context.begin_step(now);
+        self.phase = Phase::Member;
+        self.members.begin(list, &self.context);
+        self.members.note_whole_change(now.mono);
+        self.context.local.incarnation = incarnation;
+        self.context.local.began = now.mono;
+        self.detector.start(&mut self.context);
+        self.rebuild_ring();
+        self.finish_step();
     }
 
-    fn group_timeouts(&self) -> Option<Instant> {
-        [
-            self.detector.poll_at(),
-            self.suspicions.next_at(),
-            Some(self.heartbeats.next_at),
-            self.rumours.next_at(),
-            self.healing.next_at,
-            Some(self.next_forgetting),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// Notes the time, and this machine's own lateness: deadlines move by it, and after a long one
-    /// nobody is accused before there was time to hear.
-    fn notice_stall(&mut self, now: Now) {
-        self.latest_wall = self.latest_wall.max(now.wall);
-        let Some(due) = self.due else { return };
-        let stall = now.mono.since(due.max(self.settled_at));
-        if stall <= STALL || matches!(self.phase, Phase::Out | Phase::Joining(_)) {
-            return;
-        }
-        self.counters.stalls += 1;
+    /// Every input begins here: notes the time, and this machine's own lateness. Deadlines move by
+    /// it, and after a long one nobody is accused before there was time to hear.
+    fn begin_step(&mut self, now: Now) {
+        self.context.begin_step(now);
+        let stall = self.timers.stall(now.mono);
+        let Some(stall) = stall.filter(|_| self.in_group()) else { return };
+        self.context.counters.stalls += 1;
         self.detector.forgive(stall, now.mono);
         self.suspicions.forgive(stall);
-        if stall > self.settings.group.failure_timeout {
-            self.events.push_back(Event::Stalled(stall));
+        if stall > self.context.group().failure_timeout {
+            self.context.report(Event::Stalled(stall));
         }
     }
 
-    fn identity(&self) -> Identity {
-        Identity { name: self.name.clone(), address: self.address, incarnation: self.incarnation }
+    /// Every input ends here: the ring is rebuilt if the list changed, and the next moment is
+    /// reckoned.
+    fn finish_step(&mut self) {
+        if self.members.take_ring_moved() {
+            self.rebuild_ring();
+        }
+        let due = match &self.phase {
+            Phase::Out => None,
+            Phase::Joining(attempt) => Some(attempt.next_at()),
+            Phase::Activating { since } => self.next_at_in_group([*since + ACTIVATION_TIMEOUT]),
+            Phase::Member => self.next_at_in_group([]),
+            Phase::Leaving(leave) => self.next_at_in_group([leave.next_at()]),
+        };
+        self.timers.set(due, self.context.now.mono);
     }
 
-    fn introduction(&self) -> Update {
-        Update { identity: self.identity(), claim: Claim::Alive, tags: self.tags.clone() }
+    fn next_at_in_group(&self, own: impl IntoIterator<Item = Instant>) -> Option<Instant> {
+        let parts = [
+            self.detector.poll_at(),
+            self.suspicions.next_at(),
+            self.gossip.next_at(),
+            self.announcer.next_at(),
+            Some(self.members.next_forgetting()),
+        ];
+        parts.into_iter().flatten().chain(own).min()
     }
 
     fn in_group(&self) -> bool {
-        matches!(self.phase, Phase::Greeting { .. } | Phase::Member | Phase::Leaving(_))
+        matches!(self.phase, Phase::Activating { .. } | Phase::Member | Phase::Leaving(_))
     }
 
-    fn send(&mut self, to: SocketAddr, body: Body, now: Now) {
-        if to == self.address {
+    fn rebuild_ring(&mut self) {
+        if self.in_group() {
+            let any_suspects = self.suspicions.any();
+            let (members, gossip) = (&self.members, &mut self.gossip);
+            self.detector.on_list(members, any_suspects, gossip, &mut self.context);
+        }
+    }
+
+    /// Takes in an update about another member.
+    fn merge(&mut self, update: Update, source: Source) {
+        let own = self.context.local.incarnation;
+        if !self.context.plausibility.is_plausible(update.identity.incarnation, own) {
+            self.context.counters.implausible += 1;
             return;
         }
-        let message =
-            Message { incarnation: self.incarnation, sent: sent_at(now, self.born), body };
-        let length = self.outbox.add(to, &message);
-        self.counters.count_sent(length);
-    }
-
-    /// Takes in a piece of news about another member.
-    fn merge(&mut self, update: Update, source: Source, now: Now) {
-        if !self.is_plausible(update.identity.incarnation, now) {
-            self.counters.implausible += 1;
-            return;
-        }
-        if let Some(change) = self.list.merge(update, now.mono) {
-            self.rumours.learn(
-                change.after.to_update(),
-                source,
-                self.list.up(),
-                self.settings.group.heartbeat_interval * 2,
-                now.mono,
-            );
-            self.changed(&change, now);
+        if let Some(new) = self.members.merge(update, &mut self.context) {
+            self.gossip.learn(new, source, &self.members, &self.context);
         }
     }
 
-    /// What every change of the list entails.
-    fn changed(&mut self, change: &Change, now: Now) {
-        self.ring_moved = true;
-        self.last_change = now.mono;
-        self.next_forgetting =
-            self.next_forgetting.min(change.after.since + self.settings.forget_after);
-        let own_restart = |event: &MemberEvent| {
-            event.member.name == self.name && matches!(event.kind, MemberEventKind::Restarted)
-        };
-        let events = member_events(change).into_iter().filter(|event| !own_restart(event));
-        self.events.extend(events.map(Event::Member));
-        if change
-            .before
-            .as_ref()
-            .is_some_and(|before| before.is_up() && before.identity == change.after.identity)
-            && change.after.is_up()
-        {
-            self.events.push_back(Event::Tagged(change.after.identity.clone()));
-        }
-    }
-
-    fn forget_if_due(&mut self, now: Now) {
-        if self.next_forgetting > now.mono {
-            return;
-        }
-        let age = self.settings.forget_after;
-        let lost: Vec<SocketAddr> = self
-            .list
-            .iter()
-            .filter(|entry| {
-                matches!(entry.standing, Standing::Failed(_)) && now.mono.since(entry.since) >= age
-            })
-            .map(|entry| entry.identity.address)
-            .collect();
-        self.healing.remember(lost);
-        self.list.forget(age, now.mono);
-        let hour = now.mono + Duration::from_secs(3_600);
-        self.next_forgetting =
-            self.list.next_forgetting(age).map_or(hour, |next| next.clamp(now.mono, hour));
-    }
-
-    /// Some random members that are up, none of them this one, one of `except`, or twice.
-    fn random_members(&mut self, count: usize, except: &BTreeSet<Name>) -> Vec<SocketAddr> {
-        let ring = self.list.ring();
-        let wanted = count.min(self.list.up().saturating_sub(1));
-        let eligible = |entry: &Entry| {
-            entry.is_up()
-                && entry.identity.name != self.name
-                && !except.contains(&entry.identity.name)
-        };
-        let mut chosen = BTreeSet::new();
-        // A few looks for each; then, in a list of mostly the gone or when nearly all are wanted,
-        // from a random place on.
-        for _ in 0..wanted * 2 {
-            if chosen.len() < wanted && wanted * 2 < ring.len() {
-                let entry = &ring[self.rng.random_range(0..ring.len())];
-                if eligible(entry) {
-                    chosen.insert(entry.identity.address);
-                }
+    fn merge_list(&mut self, list: &[Update]) {
+        for update in list {
+            if update.identity.name != self.context.local.name {
+                self.merge(update.clone(), Source::Told);
             }
         }
-        if chosen.len() < wanted {
-            let start = self.rng.random_range(0..ring.len());
-            for entry in ring[start..].iter().chain(&ring[..start]) {
-                if chosen.len() < wanted && eligible(entry) {
-                    chosen.insert(entry.identity.address);
+        self.suspicions.drop_settled(&self.members);
+    }
+
+    /// Judges all that the detector found, and all suspicions that have lasted.
+    fn judge(&mut self) {
+        let mut gap = false;
+        for finding in self.detector.poll(self.context.now.mono) {
+            let (members, context) = (&mut self.members, &mut self.context);
+            match finding {
+                Finding::Missing(name, incarnation) => {
+                    suspicion::probe_all(&name, incarnation, members, context);
                 }
+                Finding::Unanswered(name, incarnation) => {
+                    suspicion::probe(&name, incarnation, members, context);
+                }
+                Finding::Silent(silence)
+                    if members.is_up_as(&silence.name, silence.incarnation) =>
+                {
+                    gap |= !silence.ever_heard;
+                    if let Some(failed) = self.suspicions.on_silence(&silence, members, context) {
+                        self.merge(failed, Source::FirstHand);
+                    }
+                }
+                Finding::Silent(_) => {}
             }
         }
-        chosen.into_iter().collect()
+        if gap {
+            self.detector.probe_beyond(&self.members, &self.context);
+        }
+        for failed in self.suspicions.lasting(&mut self.members, &mut self.context) {
+            self.merge(failed, Source::FirstHand);
+        }
     }
 
-    /// The next incarnation: the wall clock's, but always larger than the last and than what the
-    /// group knows.
-    fn next_incarnation(&self, now: Now, known: Incarnation) -> Incarnation {
-        let larger = self.incarnation.max(known).0.saturating_add(1);
-        Incarnation(now.wall.0.max(larger))
+    fn continue_joining(&mut self) {
+        if let Phase::Joining(attempt) = &mut self.phase {
+            let step = attempt.step(&mut self.context);
+            self.finish_join_step(step);
+        }
     }
-}
 
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
-}
+    fn finish_join_step(&mut self, step: JoinStep) {
+        match step {
+            JoinStep::Wait => {}
+            JoinStep::Enter { incarnation, list } => self.enter(incarnation, &list),
+            JoinStep::Failed(error) => self.fail_joining(error),
+        }
+    }
 
-/// The events of one change of the list.
-fn member_events(change: &Change) -> Vec<MemberEvent> {
-    let after = &change.after;
-    let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
-    let before_up = change.before.as_ref().filter(|before| before.is_up());
-    match &after.standing {
-        // Only its tags changed.
-        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
-            Vec::new()
+    fn fail_joining(&mut self, error: JoinError) {
+        self.go_out();
+        self.context.report(Event::JoinFailed(error));
+    }
+
+    /// Becomes a member.
+    fn enter(&mut self, incarnation: Incarnation, list: &[Update]) {
+        self.context.outputs.calls.abandon_all();
+        self.phase = Phase::Activating { since: self.context.now.mono };
+        self.members.begin(List::new(), &self.context);
+        self.begin_incarnation(incarnation);
+        self.detector.start(&mut self.context);
+        self.take_over(list);
+        self.introduce_itself();
+        if self.members.up() == 1 {
+            self.finish_joining();
         }
-        Standing::Alive => {
-            let restarted =
-                before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
-            restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()
+    }
+
+    /// Begins an incarnation: all that is sent from now on is sent under it.
+    fn begin_incarnation(&mut self, incarnation: Incarnation) {
+        self.detector.begin_incarnation(&self.context.settings.group);
+        // What the former incarnation did not come to say is not said in its name any more.
+        self.context.outputs.datagrams.clear();
+        self.context.local.begin(incarnation, self.context.now.mono);
+        self.context.report(Event::Incarnation(incarnation));
+        // It is the first in the list, or in it already, so there is room.
+        self.members.set(self.context.local.introduction(), &mut self.context);
+    }
+
+    fn take_over(&mut self, list: &[Update]) {
+        self.members.take_over(list, &mut self.context);
+        self.suspicions.drop_settled(&self.members);
+    }
+
+    /// Tells the group of this incarnation. Heartbeats to the monitors go out as the ring is
+    /// rebuilt.
+    fn introduce_itself(&mut self) {
+        let introduction = self.context.local.introduction();
+        self.gossip.learn(introduction, Source::FirstHand, &self.members, &self.context);
+        self.gossip.broadcast_if_due(&self.members, &mut self.context);
+    }
+
+    /// The first heartbeat of a member that this one watches ends the join: it is in a monitor's
+    /// list.
+    fn finish_activating(&mut self, name: &Name, incarnation: Incarnation) {
+        let activating = matches!(self.phase, Phase::Activating { .. });
+        if activating && self.detector.has_heard(name, incarnation) {
+            self.finish_joining();
         }
-        Standing::Doubted(evidence) | Standing::Failed(evidence) => {
-            let failed = before_up
-                .map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
-            failed.into_iter().collect()
+    }
+
+    fn give_up_activating_if_due(&mut self) {
+        let Phase::Activating { since } = self.phase else { return };
+        if self.members.up() == 1 {
+            self.finish_joining();
+        } else if since + ACTIVATION_TIMEOUT <= self.context.now.mono {
+            self.fail_joining(JoinError::NoHeartbeat(ACTIVATION_TIMEOUT));
         }
-        Standing::Left => {
-            let known =
-                change.before.as_ref().map(|_| event(&after.identity, MemberEventKind::Left));
-            known.into_iter().collect()
+    }
+
+    fn finish_joining(&mut self) {
+        self.phase = Phase::Member;
+        self.context.report(Event::JoinDone);
+    }
+
+    /// Starts to leave. This member does not come back before it has left.
+    fn start_leaving(&mut self) {
+        self.announcer.stop();
+        self.context.outputs.calls.abandon(CallPurpose::Rejoin);
+        self.detector.stop_sending();
+        self.phase = Phase::Leaving(LeaveProgress::new(self.context.now.mono));
+    }
+
+    fn continue_leaving(&mut self) {
+        let Phase::Leaving(leave) = &mut self.phase else { return };
+        let monitors = self.detector.monitors();
+        if let Some(left) = leave.step(&monitors, &self.members, &mut self.context) {
+            self.go_out();
+            self.context.report(Event::LeaveDone { acknowledged: left.acknowledged });
         }
+    }
+
+    /// Leaves the group's state behind.
+    fn go_out(&mut self) {
+        self.phase = Phase::Out;
+        self.context.outputs.calls.abandon_all();
+        self.members.clear();
+        self.detector = Detector::new(&self.context.settings.group);
+        self.gossip.clear();
+        self.suspicions = Suspicions::default();
+        self.anti_entropy = AntiEntropy::default();
+        self.announcer.stop();
+    }
+
+    /// Comes back into the group that has welcomed this member.
+    fn rejoin_group(&mut self, list: &[Update], last: u64) {
+        let old = self.context.local.incarnation;
+        let new = self.rejoin.welcomed_as(last, &self.context);
+        let companions = rejoin::companions(&self.members, &self.context);
+        // What the former incarnation still had to say of others was about another side.
+        self.gossip.clear();
+        self.begin_incarnation(new);
+        self.take_over(list);
+        self.introduce_itself();
+        self.context.report(Event::Renewed { old, new });
+        rejoin::tell_companions(companions, &self.members, &mut self.context);
+    }
+
+    /// Comes back without asking, unless it has only just done so.
+    fn rejoin_alone(&mut self) {
+        let old = self.context.local.incarnation;
+        if let Some(new) = self.rejoin.alone(&mut self.context) {
+            self.begin_incarnation(new);
+            self.introduce_itself();
+            self.context.report(Event::Renewed { old, new });
+        }
+    }
+
+    /// Another live machine has the name and is the newer.
+    fn give_way(&mut self, by: Identity) {
+        self.context.report(Event::Superseded { by });
+        self.go_out();
+    }
+
+    /// Others hold tags of this very incarnation. If they would win over its own, those are said
+    /// again, and win.
+    fn correct_tags(&mut self, theirs: &VersionedTags) {
+        if *theirs > self.context.local.tags {
+            self.change_tags(theirs, self.context.local.tags());
+        }
+    }
+
+    fn change_tags(&mut self, last: &VersionedTags, tags: Tags) {
+        if !self.in_group() {
+            self.context.local.tags = VersionedTags::first(tags);
+        } else if self.context.local.change_tags(last, tags) {
+            let introduction = self.context.local.introduction();
+            self.members.merge(introduction.clone(), &mut self.context);
+            self.gossip.learn(introduction, Source::FirstHand, &self.members, &self.context);
+        } else {
+            // No member changes its tags four thousand million times: somebody lied. In another
+            // incarnation it counts anew.
+            self.rejoin_alone();
+        }
+    }
+
+    fn exchange(&mut self, sender: &Update, list: &[Update]) -> CallReply {
+        if !anti_entropy::accepts(sender, &self.members) {
+            return CallReply::Refused(Refusal::NotInGroup);
+        }
+        let ours = anti_entropy::whole_list(&self.members);
+        for update in list {
+            self.take_update(update, Source::Told, sender.identity.address);
+        }
+        self.suspicions.drop_settled(&self.members);
+        CallReply::List(ours)
     }
 }

@@ -1,8 +1,16 @@
 //! Small members, moments and lists for the unit tests of this crate.
 
+use crate::context::Context;
+use crate::gossip::Gossip;
 use crate::identity::{Identity, Incarnation, Name};
+use crate::list::tags::{TagKey, TagValue, Tags};
 use crate::list::{Claim, List, Update};
+use crate::local::Local;
+use crate::members::Members;
+use crate::message::Body;
+use crate::settings::Settings;
 use crate::time::{Instant, Now, WallTime};
+use crate::wire;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,7 +35,6 @@ pub(crate) fn update(i: u8) -> Update {
 }
 
 /// A list of the members 0 to `size - 1`, all alive.
-#[expect(dead_code, reason = "for the tests to come")]
 pub(crate) fn list(size: u8) -> List {
     let mut list = List::new();
     for i in 0..size {
@@ -37,7 +44,55 @@ pub(crate) fn list(size: u8) -> List {
 }
 
 /// Both clocks this many milliseconds after the epoch.
-#[expect(dead_code, reason = "for the tests to come")]
 pub(crate) fn at(ms: u64) -> Now {
     Now { mono: Instant::from_epoch(Duration::from_millis(ms)), wall: WallTime(EPOCH_WALL + ms) }
+}
+
+/// One tag.
+pub(crate) fn tags(key: &str, value: &str) -> Tags {
+    Tags::new([(TagKey::new(key).unwrap(), TagValue::new(value).unwrap())]).unwrap()
+}
+
+/// Member 0 in a group that has been at rest for a while.
+pub(crate) struct Fixture {
+    pub(crate) members: Members,
+    pub(crate) context: Context,
+    pub(crate) gossip: Gossip,
+    /// The monotonic time at which it began.
+    pub(crate) start: Instant,
+}
+
+impl Fixture {
+    /// A group of the members 0 to `size - 1`.
+    pub(crate) fn new(size: u8) -> Self {
+        let own = identity(0);
+        let local = Local::new(own.name, own.address, Some(own.incarnation));
+        let mut context = Context::new(Settings::default(), local, 7);
+        context.begin_step(at(100_000));
+        let mut members = Members::new();
+        members.begin(list(size), &context);
+        Fixture { members, start: context.now.mono, context, gossip: Gossip::default() }
+    }
+
+    /// This many milliseconds pass.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        self.context.begin_step(at(self.context.now.mono.as_millis() + ms));
+    }
+
+    /// Member 0 begins another incarnation now.
+    pub(crate) fn begin(&mut self) {
+        let now = self.context.now;
+        let next = self.context.local.next_incarnation(now, Incarnation(0));
+        self.context.local.begin(next, now.mono);
+    }
+
+    /// Takes all datagrams that were sent.
+    pub(crate) fn sent(&mut self) -> Vec<(SocketAddr, Body)> {
+        let mut payload = Vec::new();
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.context.outputs.datagrams.take(&mut payload) {
+            sent.push((transmit.to, wire::decode(&payload).unwrap().body));
+        }
+        sent
+    }
 }

@@ -1,343 +1,196 @@
-//! Failure detection by heartbeats: when each watched member's newest known heartbeat was sent, and
-//! what silence then means.
-//!
-//! The interface is small so that another detector can stand beside this one: targets in, evidence
-//! in, findings out, and the moment at which it wants to be asked again.
+//! The heartbeat detector: each member sends its monitors a heartbeat in every interval. Owns to
+//! whom heartbeats go and when the next are due.
 
-use crate::detector::peer_clock::{PeerClock, SentAt};
+use super::plain_heartbeat;
+use super::watches::{Timing, Watches};
+use crate::context::Context;
+use crate::detector::peer_clock::PeerClock;
+use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
+use crate::list::Entry;
+use crate::members::Members;
+use crate::message::Body;
 use crate::settings::GroupSettings;
-use crate::time::{Instant, Now, millis};
-use std::collections::BTreeMap;
+use crate::time::Instant;
+use rand::RngExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a monitor asks again while the heartbeat is still missing. Six rounds fit before
+/// For this long after its list last changed a member also compares lists with random members
+/// beyond its ring neighbours.
+const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
+
+/// How often a monitor asks again while a heartbeat is still missing. Six rounds fit before
 /// `failure_timeout`, so that a live member is found in spite of 30 % loss, and heartbeats
 /// themselves can be fewer.
-pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(175);
+const ASK_AGAIN: Duration = Duration::from_millis(175);
 
-/// For so long before its deadline a sounded member's other monitors are asked as well: most have
-/// answered for themselves by then, and one bad link accuses nobody.
+/// For this long before its deadline the other monitors of a probed member are asked as well. Most
+/// have answered for themselves by then, and one bad link accuses nobody.
 const ASK_OTHERS: Duration = Duration::from_millis(525);
 
-/// A member to watch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target {
-    /// Its incarnation.
-    pub incarnation: Incarnation,
-    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the
-    /// news of it, or it never was.
-    pub newcomer: bool,
+/// When heartbeats are missing, and when their absence is final. The first is missed after an
+/// interval, and a fifth of one for jitter. A newcomer's is due at once, and it has an interval
+/// less: as long as a member whose last heartbeat came an interval before it stopped.
+pub(super) fn timing(group: &GroupSettings) -> Timing {
+    Timing {
+        missed_after: group.heartbeat_interval.mul_f64(1.2),
+        newcomer_missed_after: ASK_AGAIN,
+        patience: group.failure_timeout,
+        newcomer_patience: group.failure_timeout.saturating_sub(group.heartbeat_interval),
+        ask_again: ASK_AGAIN,
+        ask_others: ASK_OTHERS,
+    }
 }
 
-/// What the detector found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Finding {
-    /// A heartbeat is missing: the member itself and its other monitors are to be asked.
-    Missing(Name, Incarnation),
-    /// A sounded member has not answered: it is to be asked itself.
-    Unanswered(Name, Incarnation),
-    /// The deadline has passed.
-    Silent {
-        /// The member.
-        name: Name,
-        /// Its incarnation.
-        incarnation: Incarnation,
-        /// How long ago its newest known heartbeat was sent, in milliseconds.
-        silent_for: u64,
-        /// When the first heartbeat was missed: proof that this machine can hear must be newer.
-        suspected: Instant,
-        /// Whether anything was heard of it at all since the watch began.
-        ever_heard: bool,
-    },
+/// To whom heartbeats go.
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    next_at: Instant,
+    /// Those that watch this member, and, until the moment given, those that did until the ring
+    /// moved.
+    recipients: BTreeMap<Name, Recipient>,
+    stopped: bool,
 }
 
-/// Why a member is watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    /// The ring says so.
-    Target,
-    /// The ring did say so: until the new monitor can have heard it.
-    Former { until: Instant },
-    /// The members between may all be gone: it is asked for a sign of life, which ends this watch.
-    Sounded,
-}
-
-/// One member under watch.
-#[derive(Debug, Clone)]
-struct Watch {
+#[derive(Debug)]
+struct Recipient {
     incarnation: Incarnation,
-    newcomer: bool,
-    clock: PeerClock,
-    /// When the watch began.
-    since: Instant,
-    /// The newest send time known, by our clock.
-    newest: Option<Instant>,
-    /// The same by the member's own clock, to be told to others.
-    newest_sent: Option<u64>,
-    /// It may not be declared before this moment, whatever is known.
-    not_before: Instant,
-    /// When to ask about it next.
-    ask_at: Instant,
-    reason: Reason,
-    declared: bool,
+    address: SocketAddr,
+    until: Option<Instant>,
 }
 
-impl Watch {
-    fn evidence(&self) -> Instant {
-        self.newest.unwrap_or(self.since)
-    }
-
-    /// A newcomer that was never heard has an interval less, and so as long as one whose last
-    /// heartbeat came an interval before it stopped.
-    fn patience(&self, settings: &GroupSettings) -> Duration {
-        if self.newcomer && self.newest.is_none() {
-            settings.failure_timeout.saturating_sub(settings.heartbeat_interval)
-        } else {
-            settings.failure_timeout
-        }
-    }
-
-    fn deadline(&self, settings: &GroupSettings) -> Instant {
-        (self.evidence() + self.patience(settings)).max(self.not_before)
-    }
-
-    /// When the first heartbeat after the newest is missed: an interval, and a fifth of one for
-    /// jitter. A newcomer's is due at once.
-    fn missed_at(&self, settings: &GroupSettings) -> Instant {
-        let due = if self.newcomer && self.newest.is_none() {
-            ASK_AGAIN
-        } else {
-            settings.heartbeat_interval.mul_f64(1.2)
-        };
-        self.evidence() + due
+impl Default for Heartbeats {
+    fn default() -> Self {
+        Heartbeats { next_at: Instant::EPOCH, recipients: BTreeMap::new(), stopped: false }
     }
 }
 
-/// The watch over a member's targets.
-#[derive(Debug, Clone)]
-pub(crate) struct Detector {
-    settings: GroupSettings,
-    watches: BTreeMap<Name, Watch>,
-}
-
-impl Detector {
-    /// A detector that watches nobody.
-    pub(crate) fn new(settings: GroupSettings) -> Self {
-        Detector { settings, watches: BTreeMap::new() }
+impl Heartbeats {
+    /// Begins at a random phase.
+    pub(super) fn start(context: &mut Context) -> Self {
+        let phase = context.group().heartbeat_interval.mul_f64(context.rng.random::<f64>());
+        Heartbeats { next_at: context.now.mono + phase, ..Heartbeats::default() }
     }
 
-    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any
-    /// more because the ring moved is watched on for a `failure_timeout`, so that no moment is
-    /// nobody's; one that is not `up` any more is dropped at once.
-    pub(crate) fn watch<'a>(
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    /// Those that watch this member now.
+    pub(super) fn monitors(&self) -> impl Iterator<Item = &Name> {
+        let present = self.recipients.iter().filter(|(_, recipient)| recipient.until.is_none());
+        present.map(|(name, _)| name)
+    }
+
+    /// Makes every monitor a new one.
+    pub(super) fn forget_recipients(&mut self) {
+        self.recipients.clear();
+    }
+
+    /// Sets who watches this member. A former monitor is sent heartbeats for as long as it may still
+    /// watch, and a while more, since it may learn later than we that the ring has moved. Returns
+    /// the new ones.
+    pub(super) fn set_monitors(
         &mut self,
-        targets: impl IntoIterator<Item = (&'a Name, Target)>,
+        monitors: &[&Arc<Entry>],
         still_up: impl Fn(&Name, Incarnation) -> bool,
-        now: Instant,
-    ) {
-        let linger = now + self.settings.failure_timeout;
-        for watch in self.watches.values_mut().filter(|watch| watch.reason == Reason::Target) {
-            watch.reason = Reason::Former { until: linger };
+        context: &Context,
+    ) -> Vec<Name> {
+        let linger = context.now.mono + context.group().failure_timeout * 2;
+        for recipient in self.recipients.values_mut() {
+            recipient.until = recipient.until.or(Some(linger));
         }
-        for (name, target) in targets {
-            match self.watches.get_mut(name) {
-                Some(watch) if watch.incarnation == target.incarnation => {
-                    watch.reason = Reason::Target;
-                }
-                _ => {
-                    self.watches.insert(name.clone(), self.new_watch(target, Reason::Target, now));
-                }
+        self.recipients.retain(|name, recipient| still_up(name, recipient.incarnation));
+        let mut new = BTreeSet::new();
+        for entry in monitors {
+            let identity = &entry.identity;
+            let recipient = Recipient {
+                incarnation: identity.incarnation,
+                address: identity.address,
+                until: None,
+            };
+            if self.recipients.insert(identity.name.clone(), recipient).is_none() {
+                new.insert(identity.name.clone());
             }
         }
-        self.watches.retain(|name, watch| still_up(name, watch.incarnation));
+        new.into_iter().collect()
     }
 
-    /// Sounds members that are not watched: each is asked for a sign of life from now on, and is
-    /// silent at the deadline if none came. One sounding at a time.
-    pub(crate) fn sound<'a>(
-        &mut self,
-        members: impl IntoIterator<Item = (&'a Name, Incarnation)>,
-        now: Instant,
-    ) {
-        if self.watches.values().any(|watch| watch.reason == Reason::Sounded && !watch.declared) {
-            return;
-        }
-        for (name, incarnation) in members {
-            if !self.watches.contains_key(name) {
-                let target = Target { incarnation, newcomer: false };
-                let watch = Watch { ask_at: now, ..self.new_watch(target, Reason::Sounded, now) };
-                self.watches.insert(name.clone(), watch);
-            }
-        }
-    }
-
-    fn new_watch(&self, target: Target, reason: Reason, now: Instant) -> Watch {
-        let mut watch = Watch {
-            incarnation: target.incarnation,
-            newcomer: target.newcomer,
-            clock: PeerClock::default(),
-            since: now,
-            newest: None,
-            newest_sent: None,
-            not_before: now,
-            ask_at: now,
-            reason,
-            declared: false,
-        };
-        watch.not_before = now + watch.patience(&self.settings);
-        watch.ask_at = watch.missed_at(&self.settings);
-        watch
-    }
-
-    /// Takes in a datagram that came straight from a member.
-    pub(crate) fn heard(&mut self, name: &Name, incarnation: Incarnation, sent: SentAt, now: Now) {
-        let Some(watch) =
-            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
-        else {
-            return;
-        };
-        let local = watch.clock.observe(now, sent);
-        watch.newest_sent = watch.newest_sent.max(Some(sent.mono));
-        self.note(name, local);
-    }
-
-    /// Takes in what a member says of the delay of our datagrams to it.
-    pub(crate) fn told_delay(&mut self, name: &Name, delay: i64) {
-        if let Some(watch) = self.watches.get_mut(name) {
-            watch.clock.told(delay);
-        }
-    }
-
-    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its
-    /// age there. It can move a deadline, never bring it nearer. What is not newer by the member's
-    /// own clock is no news: else two monitors that ask each other would keep a dead member alive,
-    /// younger by the answer's latency each time.
-    pub(crate) fn hearsay(
-        &mut self,
-        name: &Name,
-        incarnation: Incarnation,
-        sent: u64,
-        age: Duration,
-        now: Instant,
-    ) {
-        let Some(watch) =
-            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
-        else {
-            return;
-        };
-        if watch.newest_sent >= Some(sent) || watch.clock.is_ahead(now, sent) {
-            return;
-        }
-        let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
-        watch.newest_sent = Some(sent);
-        self.note(name, local);
-    }
-
-    /// Only the newest counts, so duplicates, replays and reordering do nothing. A sounded member
-    /// that gave a sign of life is done with.
-    fn note(&mut self, name: &Name, sent: Instant) {
-        let Some(watch) = self
-            .watches
-            .get_mut(name)
-            .filter(|watch| watch.newest.is_none_or(|newest| sent > newest))
-        else {
-            return;
-        };
-        watch.newest = Some(sent);
-        watch.declared = false;
-        watch.ask_at = watch.missed_at(&self.settings);
-        if watch.reason == Reason::Sounded && sent > watch.since {
-            self.watches.remove(name);
-        }
-    }
-
-    /// The newest send time known of a member by its own clock, and its age: what an asking monitor
-    /// is told.
-    pub(crate) fn newest(
+    /// Sends a heartbeat out of turn.
+    pub(super) fn greet(
         &self,
         name: &Name,
-        incarnation: Incarnation,
-        now: Instant,
-    ) -> Option<(u64, Duration)> {
-        let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
-        Some((watch.newest_sent?, now.since(watch.newest?)))
-    }
-
-    /// Whether this incarnation of the member has been heard by this watch.
-    pub(crate) fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
-        self.watches
-            .get(name)
-            .is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
-    }
-
-    /// What is known of a watched member's clock.
-    pub(crate) fn clock(&self, name: &Name) -> Option<&PeerClock> {
-        self.watches.get(name).map(|watch| &watch.clock)
-    }
-
-    /// How long ago the newest known heartbeat of a watched member was sent.
-    pub(crate) fn age(&self, name: &Name, now: Instant) -> Option<Duration> {
-        Some(now.since(self.watches.get(name)?.newest?))
-    }
-
-    /// Everyone under watch, the lingering included.
-    pub(crate) fn watched(&self) -> impl Iterator<Item = &Name> {
-        self.watches.keys()
-    }
-
-    /// This machine was stalled: every deadline moves by the stall. After one longer than
-    /// `failure_timeout` all start anew.
-    pub(crate) fn forgive(&mut self, stall: Duration, now: Instant) {
-        for watch in self.watches.values_mut() {
-            let moved = watch.deadline(&self.settings) + stall;
-            watch.not_before = moved.min(now + self.settings.failure_timeout).max(watch.not_before);
+        watches: &Watches,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        if let Some(recipient) = self.recipients.get(name).filter(|_| !self.stopped) {
+            recipient.send(name, watches, members, gossip, context);
         }
     }
 
-    /// What silence means by now. A silent member is found once.
-    pub(crate) fn poll(&mut self, now: Instant) -> Vec<Finding> {
-        let settings = self.settings;
-        let mut findings = Vec::new();
-        self.watches.retain(|_, watch| match watch.reason {
-            Reason::Former { until } => now < until,
-            Reason::Target => true,
-            Reason::Sounded => !watch.declared,
-        });
-        for (name, watch) in self.watches.iter_mut().filter(|(_, watch)| !watch.declared) {
-            if watch.deadline(&settings) <= now {
-                watch.declared = true;
-                findings.push(Finding::Silent {
-                    name: name.clone(),
-                    incarnation: watch.incarnation,
-                    silent_for: millis(now.since(watch.evidence())),
-                    suspected: watch.missed_at(&settings),
-                    ever_heard: watch.newest.is_some(),
-                });
-            } else if watch.ask_at <= now {
-                watch.ask_at = now + ASK_AGAIN;
-                let alone =
-                    watch.reason == Reason::Sounded && now + ASK_OTHERS < watch.deadline(&settings);
-                let finding = if alone { Finding::Unanswered } else { Finding::Missing };
-                findings.push(finding(name.clone(), watch.incarnation));
+    /// Sends the heartbeats of an interval when they are due.
+    pub(super) fn send_if_due(
+        &mut self,
+        watches: &Watches,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        let now = context.now.mono;
+        if self.next_at > now {
+            return;
+        }
+        let interval = context.group().heartbeat_interval;
+        let next = self.next_at + interval;
+        self.next_at = if next > now { next } else { now + interval };
+        self.recipients.retain(|_, recipient| recipient.until.is_none_or(|until| now < until));
+        if self.stopped {
+            return;
+        }
+        for (name, recipient) in &self.recipients {
+            recipient.send(name, watches, members, gossip, context);
+        }
+        if now.since(members.last_change()) < COMPARE_AFTER_CHANGE
+            && members.up() > self.recipients.len() + 1
+        {
+            let except: BTreeSet<Name> = self.recipients.keys().cloned().collect();
+            for address in members.random(1, &except, &context.local, &mut context.rng) {
+                let mut body = plain_heartbeat(members);
+                gossip.fill(&mut body, now);
+                context.send(address, body);
             }
         }
-        findings
     }
+}
 
-    /// When [`Detector::poll`] may next find something.
-    pub(crate) fn poll_at(&self) -> Option<Instant> {
-        self.watches
-            .values()
-            .flat_map(|watch| {
-                let found =
-                    (!watch.declared).then(|| watch.deadline(&self.settings).min(watch.ask_at));
-                let ends = match watch.reason {
-                    Reason::Former { until } => Some(until),
-                    Reason::Target | Reason::Sounded => None,
-                };
-                found.into_iter().chain(ends)
-            })
-            .min()
+impl Recipient {
+    /// A monitor that this member has not heard yet may not know it: it is introduced.
+    fn send(
+        &self,
+        name: &Name,
+        watches: &Watches,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        let delay = watches.clock(name).and_then(PeerClock::delay);
+        let mut body = Body::Heartbeat { hash: members.digest().hash, delay, news: Vec::new() };
+        gossip.fill(&mut body, context.now.mono);
+        if let Some(updates) = body.updates_mut()
+            && !watches.has_heard(name, self.incarnation)
+            && !updates.iter().any(|update| update.identity.name == context.local.name)
+        {
+            updates.push(context.local.introduction());
+        }
+        context.send(self.address, body);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const FANOUT: usize = 4;
 pub(crate) const ROUNDS: u8 = 3;
 
 /// So much news to tell at once, as when a whole fleet starts, is told in one round only: every
-/// telling takes many datagrams, most of what they say is known already, and lists are compared for
+/// round takes many datagrams, most of what they say is known already, and lists are compared for
 /// the rest.
 const BULK: usize = 200;
 
@@ -48,7 +48,7 @@ struct Item {
 
 /// News to be told in one round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Telling {
+pub(crate) struct Round {
     /// To all members.
     pub everyone: Vec<Update>,
     /// To [`FANOUT`] random ones.
@@ -57,13 +57,13 @@ pub(crate) struct Telling {
 
 /// The news of one member.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rumours {
+pub(crate) struct Broadcasts {
     items: BTreeMap<Name, Item>,
     next_round: Option<Instant>,
     last_round: Option<Instant>,
 }
 
-impl Rumours {
+impl Broadcasts {
     /// Takes in a piece of news; an older one about the same member is not told any more.
     pub(crate) fn learn(
         &mut self,
@@ -80,27 +80,27 @@ impl Rumours {
         self.next_round = Some(self.next_round.map_or(earliest, |next| next.min(earliest)));
     }
 
-    /// What is to be told now, if a round is due.
-    pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Telling> {
+    /// What is to be sent now, if a round is due.
+    pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Round> {
         self.next_round.filter(|next| *next <= now)?;
         self.last_round = Some(now);
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
-        let mut telling = Telling::default();
+        let mut round = Round::default();
         for item in self.items.values_mut().filter(|item| item.rounds_left > 0) {
             item.rounds_left -= 1;
             match item.source {
                 Source::FirstHand if members <= TELL_EVERYONE_UP_TO => {
-                    telling.everyone.push(item.update.clone());
+                    round.everyone.push(item.update.clone());
                 }
-                Source::FirstHand | Source::Told => telling.few.push(item.update.clone()),
+                Source::FirstHand | Source::Told => round.few.push(item.update.clone()),
             }
         }
-        if telling.few.len() > BULK {
+        if round.few.len() > BULK {
             self.items.values_mut().for_each(|item| item.rounds_left = 0);
         }
         let more = self.items.values().any(|item| item.rounds_left > 0);
         self.next_round = more.then_some(now + ROUND_GAP);
-        Some(telling)
+        Some(round)
     }
 
     /// The news that rides on heartbeats now, as much of it as there is room for.

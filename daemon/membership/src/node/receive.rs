@@ -1,32 +1,21 @@
-//! Datagrams in: who sent them, whether they are believed, and what follows.
+//! Datagrams in: who sent them, whether they are accepted, and which state machine they concern.
 
 use super::{Node, Phase};
-use crate::detector::peer_clock::Agreement;
-use crate::event::Event;
-use crate::gossip::broadcast::Source;
+use crate::detector::plain_heartbeat;
+use crate::gossip::{Source, anti_entropy};
 use crate::identity::{Identity, Incarnation, Name};
-use crate::list::{Claim, Standing, Update};
+use crate::list::{Claim, Update};
 use crate::message::{Body, Message};
-use crate::time::{Instant, Now};
+use crate::rejoin::{self, announce, send_declared_failed};
+use crate::time::Now;
 use crate::wire::{self, DecodeError};
 use std::net::SocketAddr;
-use std::time::Duration;
-
-/// For how long a wall clock has to disagree before that is reported.
-const REPORT_SKEW_AFTER: Duration = Duration::from_secs(5);
-
-/// A neighbour whose wall clock disagrees with ours.
-#[derive(Debug)]
-pub(super) struct Skew {
-    since: Instant,
-    pub(super) reported: bool,
-}
 
 /// Who sent a datagram.
 enum Sender {
-    /// A member that is told alive here, in this very incarnation.
+    /// A member that is alive in what others are told, in this very incarnation.
     Member(Name),
-    /// A member that is gone here, or its former life.
+    /// A member that is gone here, or its former incarnation.
     Gone,
     /// Nobody that is known.
     Stranger,
@@ -43,37 +32,40 @@ impl Node {
         from: SocketAddr,
         bytes: &[u8],
     ) -> Result<Message, DecodeError> {
-        self.notice_stall(now);
-        let decoded = wire::decode(bytes).inspect_err(|_| self.counters.refused += 1);
+        self.begin_step(now);
+        let decoded = wire::decode(bytes).inspect_err(|_| self.context.counters.refused += 1);
         if let Ok(message) = &decoded {
-            self.counters.count_received(bytes.len());
-            if self.in_group() && from != self.address {
-                self.receive(now, from, message);
+            self.context.counters.count_received(bytes.len());
+            if self.in_group() && from != self.context.local.address {
+                self.receive(from, message);
             }
         }
-        self.settle(now);
+        self.finish_step();
         decoded
     }
 
-    fn receive(&mut self, now: Now, from: SocketAddr, message: &Message) {
+    fn receive(&mut self, from: SocketAddr, message: &Message) {
         if let Body::Verdict { incarnation, side } = message.body {
-            self.hear_verdict(from, message.incarnation, incarnation, side, now);
+            self.on_declared_failed(from, message, incarnation, side);
             return;
         }
+        let theirs = message.incarnation;
         match self.attribute(from, message) {
-            Sender::Member(name) => self.receive_from_member(now, from, &name, message),
-            Sender::Gone if message.body == Body::Leave => self.send(from, Body::LeaveHeard, now),
-            Sender::Gone => self.send_verdict(from, message.incarnation, now),
+            Sender::Member(name) => self.receive_from_member(from, &name, message),
+            Sender::Gone if message.body == Body::Leave => {
+                self.context.send(from, Body::LeaveHeard);
+            }
+            Sender::Gone => send_declared_failed(from, theirs, &self.members, &mut self.context),
             Sender::Stranger => {
-                if let Some(name) = self.meet(from, message, now) {
-                    self.receive_from_member(now, from, &name, message);
+                if let Some(name) = self.meet(from, message) {
+                    self.receive_from_member(from, &name, message);
                 }
             }
         }
     }
 
     fn attribute(&self, from: SocketAddr, message: &Message) -> Sender {
-        match self.list.at(from) {
+        match self.members.at(from) {
             Some(entry)
                 if entry.identity.incarnation == message.incarnation && entry.is_told_alive() =>
             {
@@ -86,187 +78,171 @@ impl Node {
 
     /// A stranger that introduces itself becomes a member. One whose name a newer machine has is
     /// told so.
-    fn meet(&mut self, from: SocketAddr, message: &Message, now: Now) -> Option<Name> {
+    fn meet(&mut self, from: SocketAddr, message: &Message) -> Option<Name> {
+        let introduction = self.introduction_in(from, message)?;
+        self.take_update(&introduction, Source::FirstHand, from);
+        let holder = self.members.get(&introduction.identity.name)?;
+        if holder.identity == introduction.identity {
+            return Some(introduction.identity.name);
+        }
+        let (update, gone) = (holder.to_update(), !holder.is_told_alive());
+        self.context.send(from, Body::News(vec![update]));
+        // It may hold this member for gone and not accept the update. That it is gone here it can
+        // look into, and what it then says of this member is to be heard from where it really is.
+        if gone {
+            self.announcer.remember([from]);
+        }
+        send_declared_failed(from, message.incarnation, &self.members, &mut self.context);
+        None
+    }
+
+    /// The update by which a stranger introduces itself. Without one it is asked who it is, unless
+    /// its settings are of another group.
+    fn introduction_in(&mut self, from: SocketAddr, message: &Message) -> Option<Update> {
         let introduces = |update: &&Update| {
             update.claim == Claim::Alive
                 && update.identity.address == from
                 && update.identity.incarnation == message.incarnation
         };
-        let introduction = match &message.body {
+        match &message.body {
             Body::Knock { name, settings, .. }
-                if *settings == self.settings.group.fingerprint() =>
+                if *settings == self.context.group().fingerprint() =>
             {
-                let identity = Identity {
-                    name: name.clone(),
-                    address: from,
-                    incarnation: message.incarnation,
-                };
-                Update::new(identity, Claim::Alive)
+                let incarnation = message.incarnation;
+                let identity = Identity { name: name.clone(), address: from, incarnation };
+                Some(Update::new(identity, Claim::Alive))
             }
             Body::Knock { .. } => {
-                self.healing.note_other_settings(from, &mut self.events);
-                return None;
+                self.announcer.note_other_settings(from, &mut self.context);
+                None
             }
-            body => match body.news().iter().find(introduces) {
-                Some(update) => update.clone(),
-                None => {
-                    self.ask_who(from, body, now);
-                    return None;
+            body => {
+                let introduction = body.news().iter().find(introduces).cloned();
+                if introduction.is_none() {
+                    self.ask_who(from, body);
                 }
-            },
-        };
-        self.take_news(&introduction, Source::FirstHand, from, now);
-        let holder = self.list.get(&introduction.identity.name)?;
-        if holder.identity == introduction.identity {
-            return Some(introduction.identity.name);
+                introduction
+            }
         }
-        let (update, gone) = (holder.to_update(), !holder.is_told_alive());
-        self.send(from, Body::News(vec![update]), now);
-        // It may hold this member for gone and not believe the news; that it is gone here it can
-        // look into, and what it then says of this member is to be heard from where it really is.
-        if gone {
-            self.healing.remember([from]);
-        }
-        self.send_verdict(from, message.incarnation, now);
-        None
     }
 
-    /// A member whose new life is not known yet is asked about its old one, which makes it
-    /// introduce itself. Whoever sends heartbeats or asks from where nobody is known is knocked at,
-    /// for the same reason: its entry is missing here, or has another address.
-    fn ask_who(&mut self, from: SocketAddr, body: &Body, now: Now) {
-        if let Some(entry) = self.list.at(from) {
+    /// A member whose new incarnation is not known yet is asked about its old one, which makes it
+    /// introduce itself. An unknown sender of heartbeats or probes gets an announce, for the same
+    /// reason: its entry is missing here, or has another address.
+    fn ask_who(&mut self, from: SocketAddr, body: &Body) {
+        if let Some(entry) = self.members.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
-            self.send(from, Body::Ask { name, incarnation }, now);
+            self.context.send(from, Body::Ask { name, incarnation });
         } else if matches!(body, Body::Heartbeat { .. } | Body::Ask { .. }) {
-            self.knock(from, now);
+            announce::announce(from, &self.members, &mut self.context);
         }
     }
 
-    fn receive_from_member(&mut self, now: Now, from: SocketAddr, name: &Name, message: &Message) {
-        self.detector.heard(name, message.incarnation, message.sent, now);
-        self.note_heard(name, now);
-        self.finish_greeting(name, message.incarnation);
+    fn receive_from_member(&mut self, from: SocketAddr, name: &Name, message: &Message) {
+        self.detector.on_evidence(name, message, self.context.now);
+        self.suspicions.on_heard(name, &mut self.members, &mut self.context);
+        self.finish_activating(name, message.incarnation);
         for update in message.body.news() {
-            self.take_news(update, Source::Told, from, now);
+            self.take_update(update, Source::Told, from);
         }
         if !self.in_group() {
             return;
         }
-        self.drop_settled_doubts();
+        self.suspicions.drop_settled(&self.members);
+        let (members, context) = (&self.members, &mut self.context);
+        self.detector.on_message(name, from, &message.body, members, context);
         match &message.body {
-            Body::Heartbeat { hash, delay, .. } => {
-                if let Some(delay) = delay {
-                    self.detector.told_delay(name, *delay);
-                }
-                self.watch_clock(name, now);
-                self.compare(name, from, *hash, now);
+            Body::Heartbeat { hash, .. } => {
+                self.anti_entropy.compare(name, from, *hash, members, context);
             }
-            Body::News(_) | Body::Verdict { .. } => {}
-            Body::Ask { name, incarnation } => self.answer(name, *incarnation, from, now),
-            Body::Answer { name, incarnation, sent, age } => {
-                self.detector.hearsay(
-                    name,
-                    *incarnation,
-                    *sent,
-                    Duration::from_millis(*age),
-                    now.mono,
-                );
+            Body::Summary(summary) => {
+                anti_entropy::answer_summary(summary, from, members, context);
             }
-            Body::Summary(summary) => self.send_difference(summary, from, now),
             Body::Knock { .. } => {
-                let news = vec![self.introduction()];
-                self.send(from, self.plain_heartbeat(news), now);
+                let mut body = plain_heartbeat(members);
+                if let Some(updates) = body.updates_mut() {
+                    updates.push(context.local.introduction());
+                }
+                context.send(from, body);
             }
             Body::Leave => {
-                if let Some(update) = self.list.get(name).map(|entry| entry.with_claim(Claim::Left))
-                {
-                    self.take_news(&update, Source::FirstHand, from, now);
+                let left = members.get(name).map(|entry| entry.with_claim(Claim::Left));
+                if let Some(left) = left {
+                    self.take_update(&left, Source::FirstHand, from);
                 }
-                self.send(from, Body::LeaveHeard, now);
+                self.context.send(from, Body::LeaveHeard);
             }
-            Body::LeaveHeard => self.note_leave_heard(),
+            Body::LeaveHeard => {
+                if let Phase::Leaving(leave) = &mut self.phase {
+                    leave.on_acknowledged();
+                }
+            }
+            Body::News(_) | Body::Verdict { .. } | Body::Ask { .. } | Body::Answer { .. } => {}
         }
     }
 
-    /// News about others is merged; news about this very member may mean that it has to come back,
-    /// or to give way: after that it is out, and takes nothing in any more.
-    pub(super) fn take_news(
+    /// A sender holds this member for failed in `incarnation`. If each holds the other for failed,
+    /// the larger side answers so, and the smaller comes back. Else this member comes back through
+    /// the sender. That one is up here and right, or what is held here of it is of another
+    /// incarnation, by which it could not be told.
+    fn on_declared_failed(
         &mut self,
-        update: &Update,
-        source: Source,
         from: SocketAddr,
-        now: Now,
+        message: &Message,
+        incarnation: Incarnation,
+        side: crate::Digest,
     ) {
+        let theirs = message.incarnation;
+        if incarnation != self.context.local.incarnation || matches!(self.phase, Phase::Leaving(_))
+        {
+            return;
+        }
+        if self.members.at(from).is_none() && !self.announcer.knows(from) {
+            return;
+        }
+        if rejoin::stays(from, theirs, side, &self.members) {
+            send_declared_failed(from, theirs, &self.members, &mut self.context);
+            return;
+        }
+        self.rejoin.through(from, incarnation, &mut self.context);
+    }
+
+    /// Updates about others are merged. An update about this very member may mean that it has to
+    /// come back, or to give way: after that it is out, and takes nothing in any more.
+    pub(super) fn take_update(&mut self, update: &Update, source: Source, from: SocketAddr) {
         if !self.in_group() {
             return;
         }
         let Update { identity, claim, tags } = update;
-        if identity.name != self.name {
-            self.merge(update.clone(), source, now);
+        let local = &self.context.local;
+        if identity.name != local.name {
+            self.merge(update.clone(), source);
             return;
         }
-        if identity.incarnation < self.incarnation || matches!(self.phase, Phase::Leaving(_)) {
+        if identity.incarnation < local.incarnation || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
-        if *identity == self.identity() && *claim == Claim::Alive {
-            self.correct_tags(tags, now);
+        if *identity == local.identity() && *claim == Claim::Alive {
+            self.correct_tags(tags);
             return;
         }
-        if !self.is_plausibly_mine(identity.incarnation, now) {
-            self.counters.implausible += 1;
+        if !self.context.plausibility.is_plausibly_own(identity.incarnation, local.incarnation) {
+            self.context.counters.implausible += 1;
             return;
         }
-        let alive_elsewhere = *claim == Claim::Alive && identity.address != self.address;
-        if alive_elsewhere && identity.incarnation > self.incarnation {
+        let alive_elsewhere = *claim == Claim::Alive && identity.address != local.address;
+        if alive_elsewhere && identity.incarnation > local.incarnation {
             self.give_way(identity.clone());
         } else if alive_elsewhere {
-            // The very same life cannot be elsewhere. Where the right entry does not win by itself,
-            // a larger incarnation does.
-            if identity.address > self.address {
-                self.renew_alone(now);
+            // The very same incarnation cannot be elsewhere. Where the right entry does not win by
+            // itself, a larger incarnation does.
+            if identity.address > local.address {
+                self.rejoin_alone();
             }
         } else {
             // Even at another address: where no such machine is, that entry fails soon, and this
             // one is let in again.
-            self.renew_through(from, identity.incarnation, now);
+            self.rejoin.through(from, identity.incarnation, &mut self.context);
         }
-    }
-
-    /// Reports a neighbour's wall clock once when it has not agreed with ours for a while, and once
-    /// when it agrees again. A change of the latency looks like a wrong clock until both sides have
-    /// seen it.
-    fn watch_clock(&mut self, name: &Name, now: Now) {
-        let Some(agreement) =
-            self.detector.clock(name).and_then(crate::detector::peer_clock::PeerClock::agreement)
-        else {
-            return;
-        };
-        let Some(member) = self.list.get(name).map(|entry| entry.identity.clone()) else { return };
-        match agreement {
-            Agreement::Ahead(ahead) => {
-                let skew = self
-                    .skewed
-                    .entry(name.clone())
-                    .or_insert(Skew { since: now.mono, reported: false });
-                if !skew.reported && now.mono.since(skew.since) >= REPORT_SKEW_AFTER {
-                    skew.reported = true;
-                    self.events.push_back(Event::ClockDisagrees { member, ahead });
-                }
-            }
-            Agreement::Agree => {
-                if self.skewed.remove(name).is_some_and(|skew| skew.reported) {
-                    self.events.push_back(Event::ClockAgrees { member });
-                }
-            }
-        }
-    }
-
-    /// Whether a member, in this very life, counts as failed in this list.
-    pub(super) fn holds_failed(&self, address: SocketAddr, incarnation: Incarnation) -> bool {
-        self.list.at(address).is_some_and(|entry| {
-            entry.identity.incarnation == incarnation
-                && matches!(entry.standing, Standing::Failed(_))
-        })
     }
 }

@@ -1,8 +1,10 @@
 //! What a node tells about itself.
 
 use super::{Node, Phase};
+use crate::detector::peer_clock::PeerClock;
 use crate::identity::{Identity, Name};
 use crate::list::List;
+use crate::list::tags::Tags;
 use crate::settings::GroupSettings;
 use crate::time::Instant;
 use std::collections::BTreeSet;
@@ -60,12 +62,12 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn count_sent(&mut self, bytes: usize) {
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
         self.datagrams_sent += 1;
         self.bytes_sent += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    pub(super) fn count_received(&mut self, bytes: usize) {
+    pub(crate) fn count_received(&mut self, bytes: usize) {
         self.datagrams_received += 1;
         self.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
@@ -111,29 +113,29 @@ pub struct Neighbour {
 impl Node {
     /// The list.
     pub fn list(&self) -> &List {
-        &self.list
+        &self.members
     }
 
     /// This node's name.
     pub fn name(&self) -> &Name {
-        &self.name
+        &self.context.local.name
     }
 
     /// This node's address.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.context.local.address
     }
 
     /// This node's identity while it is in the group.
     pub fn member(&self) -> Option<Identity> {
-        self.in_group().then(|| self.identity())
+        self.in_group().then(|| self.context.local.identity())
     }
 
     /// Where it is in its life.
     pub fn phase(&self) -> PhaseName {
         match self.phase {
             Phase::Out => PhaseName::Out,
-            Phase::Joining(_) | Phase::Greeting { .. } => PhaseName::Joining,
+            Phase::Joining(_) | Phase::Activating { .. } => PhaseName::Joining,
             Phase::Member => PhaseName::Member,
             Phase::Leaving(_) => PhaseName::Leaving,
         }
@@ -141,7 +143,7 @@ impl Node {
 
     /// What it agrees on with its group.
     pub fn group_settings(&self) -> GroupSettings {
-        self.settings.group
+        self.context.settings.group
     }
 
     /// Whether it watches this member.
@@ -149,16 +151,21 @@ impl Node {
         self.detector.clock(name).is_some()
     }
 
+    /// What this member says of itself.
+    pub fn tags(&self) -> Tags {
+        self.context.local.tags()
+    }
+
     /// What it has counted.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.context.counters
     }
 
     /// Those that it watches or that watch it.
     pub fn neighbours(&self, now: Instant) -> Vec<Neighbour> {
-        let names: BTreeSet<&Name> =
-            self.heartbeats.monitors().chain(self.detector.watched()).collect();
-        let entries = names.into_iter().filter_map(|name| self.list.get(name));
+        let monitors = self.detector.monitors();
+        let names: BTreeSet<&Name> = monitors.iter().chain(self.detector.watched()).collect();
+        let entries = names.into_iter().filter_map(|name| self.members.get(name));
         entries
             .map(|entry| {
                 let name = &entry.identity.name;
@@ -166,13 +173,12 @@ impl Node {
                 Neighbour {
                     member: entry.identity.clone(),
                     heartbeat_age: self.detector.age(name, now),
-                    clock_offset: clock.and_then(crate::detector::peer_clock::PeerClock::offset),
-                    clock_disagrees: self.skewed.get(name).is_some_and(|skew| skew.reported),
-                    agrees: self.repairs.agrees(name),
+                    clock_offset: clock.and_then(PeerClock::offset),
+                    clock_disagrees: self.detector.is_skewed(name),
+                    agrees: self.anti_entropy.agrees(name),
                     watched: clock.is_some(),
-                    watches: self.heartbeats.monitors().any(|monitor| monitor == name),
-                    smallest_delay: clock
-                        .and_then(crate::detector::peer_clock::PeerClock::smallest_delay),
+                    watches: monitors.contains(name),
+                    smallest_delay: clock.and_then(PeerClock::smallest_delay),
                 }
             })
             .collect()

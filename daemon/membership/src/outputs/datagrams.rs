@@ -1,8 +1,8 @@
 //! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that
 //! a member at rest allocates nothing.
 
+use super::Transmit;
 use crate::message::Message;
-use crate::node::Transmit;
 use crate::wire;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 const KEPT: usize = 4_096;
 
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Datagrams {
     bytes: Vec<u8>,
     /// How many of the bytes have been taken.
     taken: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Outbox {
     waiting: VecDeque<(Transmit, usize)>,
 }
 
-impl Outbox {
+impl Datagrams {
     /// Adds a datagram, and returns its length.
     pub(crate) fn add(&mut self, to: SocketAddr, message: &Message) -> usize {
         let begin = self.bytes.len();
@@ -31,7 +31,7 @@ impl Outbox {
 
     /// Drops what waits.
     pub(crate) fn clear(&mut self) {
-        *self = Outbox::default();
+        *self = Datagrams::default();
     }
 
     /// Takes the oldest; its bytes replace those in `payload`.
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_is_added_is_taken_in_turn_and_little_room_is_kept() {
-        let (mut outbox, mut payload) = (Outbox::default(), b"of before".to_vec());
+        let (mut outbox, mut payload) = (Datagrams::default(), b"of before".to_vec());
         for round in 0..3 {
             for number in 0..1_000 {
                 let length = outbox.add(SocketAddr::from(([192, 0, 2, 1], 1)), &message(number));

@@ -1,0 +1,345 @@
+//! What is known of each watched member: when its newest known datagram was sent, and what silence
+//! then means. Owns the watches; every detector shares them.
+
+use super::peer_clock::{PeerClock, SentAt};
+use crate::identity::{Incarnation, Name};
+use crate::time::{Instant, Now, millis};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// When evidence is missing and when silence is final; each detector has its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    /// This long after the newest evidence, more of it is missing.
+    pub(super) missed_after: Duration,
+    /// The same for a newcomer that was never heard.
+    pub(super) newcomer_missed_after: Duration,
+    /// This long after the newest evidence, silence is final.
+    pub(super) patience: Duration,
+    /// The same for a newcomer that was never heard.
+    pub(super) newcomer_patience: Duration,
+    /// How often evidence that is missing is asked for again.
+    pub(super) ask_again: Duration,
+    /// How long before its deadline others are asked about a probed member too.
+    pub(super) ask_others: Duration,
+}
+
+/// A member to watch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    /// Its incarnation.
+    pub(super) incarnation: Incarnation,
+    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the
+    /// news of it, or it never was.
+    pub(super) newcomer: bool,
+}
+
+/// What the detector found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// A heartbeat is missing: the member itself and its other monitors are to be asked.
+    Missing(Name, Incarnation),
+    /// A probed member has not answered: it is to be asked itself.
+    Unanswered(Name, Incarnation),
+    /// The deadline has passed.
+    Silent(Silence),
+}
+
+/// A silence that is final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Silence {
+    /// The member.
+    pub(crate) name: Name,
+    /// Its incarnation.
+    pub(crate) incarnation: Incarnation,
+    /// How long ago its newest known datagram was sent, in milliseconds.
+    pub(crate) silent_for: u64,
+    /// When evidence was first missed: proof that this machine can hear must be newer.
+    pub(crate) suspected: Instant,
+    /// Whether anything was heard of it at all since the watch began.
+    pub(crate) ever_heard: bool,
+}
+
+/// Why a member is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The ring says so.
+    Target,
+    /// The ring did say so: until the new monitor can have heard it.
+    Former { until: Instant },
+    /// The members between may all be gone: it is asked for a sign of life, which ends this watch.
+    Probed,
+}
+
+/// One member under watch.
+#[derive(Debug, Clone)]
+struct Watch {
+    incarnation: Incarnation,
+    newcomer: bool,
+    clock: PeerClock,
+    /// When the watch began.
+    since: Instant,
+    /// The newest send time known, by our clock.
+    newest: Option<Instant>,
+    /// The same by the member's own clock, to be told to others.
+    newest_sent: Option<u64>,
+    /// It may not be declared before this moment, whatever is known.
+    not_before: Instant,
+    /// When to ask about it next.
+    ask_at: Instant,
+    reason: Reason,
+    declared: bool,
+}
+
+impl Watch {
+    fn evidence(&self) -> Instant {
+        self.newest.unwrap_or(self.since)
+    }
+
+    fn is_new(&self) -> bool {
+        self.newcomer && self.newest.is_none()
+    }
+
+    fn patience(&self, timing: &Timing) -> Duration {
+        if self.is_new() { timing.newcomer_patience } else { timing.patience }
+    }
+
+    fn deadline(&self, timing: &Timing) -> Instant {
+        (self.evidence() + self.patience(timing)).max(self.not_before)
+    }
+
+    /// When the first evidence after the newest is missed.
+    fn missed_at(&self, timing: &Timing) -> Instant {
+        let due = if self.is_new() { timing.newcomer_missed_after } else { timing.missed_after };
+        self.evidence() + due
+    }
+}
+
+/// All watches of a member.
+#[derive(Debug, Clone)]
+pub(super) struct Watches {
+    timing: Timing,
+    watches: BTreeMap<Name, Watch>,
+}
+
+impl Watches {
+    /// Watches nobody.
+    pub(super) fn new(timing: Timing) -> Self {
+        Watches { timing, watches: BTreeMap::new() }
+    }
+
+    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any
+    /// more because the ring moved is watched on for the timing's patience, so that no moment is
+    /// nobody's; one that is not `up` any more is dropped at once.
+    pub(super) fn watch(
+        &mut self,
+        targets: impl IntoIterator<Item = (Name, Target)>,
+        still_up: impl Fn(&Name, Incarnation) -> bool,
+        now: Instant,
+    ) {
+        let linger = now + self.timing.patience;
+        for watch in self.watches.values_mut().filter(|watch| watch.reason == Reason::Target) {
+            watch.reason = Reason::Former { until: linger };
+        }
+        for (name, target) in targets {
+            match self.watches.get_mut(&name) {
+                Some(watch) if watch.incarnation == target.incarnation => {
+                    watch.reason = Reason::Target;
+                }
+                _ => {
+                    let watch = self.new_watch(target, Reason::Target, now);
+                    self.watches.insert(name, watch);
+                }
+            }
+        }
+        self.watches.retain(|name, watch| still_up(name, watch.incarnation));
+    }
+
+    /// Probes members that are not watched: each is asked for a sign of life from now on, and is
+    /// silent at the deadline if none came. One round of probes at a time.
+    pub(super) fn probe<'a>(
+        &mut self,
+        members: impl IntoIterator<Item = (&'a Name, Incarnation)>,
+        now: Instant,
+    ) {
+        if self.watches.values().any(|watch| watch.reason == Reason::Probed && !watch.declared) {
+            return;
+        }
+        for (name, incarnation) in members {
+            if !self.watches.contains_key(name) {
+                let target = Target { incarnation, newcomer: false };
+                let watch = Watch { ask_at: now, ..self.new_watch(target, Reason::Probed, now) };
+                self.watches.insert(name.clone(), watch);
+            }
+        }
+    }
+
+    fn new_watch(&self, target: Target, reason: Reason, now: Instant) -> Watch {
+        let mut watch = Watch {
+            incarnation: target.incarnation,
+            newcomer: target.newcomer,
+            clock: PeerClock::default(),
+            since: now,
+            newest: None,
+            newest_sent: None,
+            not_before: now,
+            ask_at: now,
+            reason,
+            declared: false,
+        };
+        watch.not_before = now + watch.patience(&self.timing);
+        watch.ask_at = watch.missed_at(&self.timing);
+        watch
+    }
+
+    /// Takes in a datagram that came straight from a member.
+    pub(super) fn heard(&mut self, name: &Name, incarnation: Incarnation, sent: SentAt, now: Now) {
+        let Some(watch) =
+            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
+        else {
+            return;
+        };
+        let local = watch.clock.observe(now, sent);
+        watch.newest_sent = watch.newest_sent.max(Some(sent.mono));
+        self.note(name, local);
+    }
+
+    /// Takes in what a member says of the delay of our datagrams to it.
+    pub(super) fn told_delay(&mut self, name: &Name, delay: i64) {
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.clock.told(delay);
+        }
+    }
+
+    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its
+    /// age there. It can move a deadline, never bring it nearer. What is not newer by the member's
+    /// own clock is no news: else two monitors that ask each other would keep a dead member alive,
+    /// younger by the answer's latency each time.
+    pub(super) fn hearsay(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        age: Duration,
+        now: Instant,
+    ) {
+        let Some(watch) =
+            self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
+        else {
+            return;
+        };
+        if watch.newest_sent >= Some(sent) || watch.clock.is_ahead(now, sent) {
+            return;
+        }
+        let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
+        watch.newest_sent = Some(sent);
+        self.note(name, local);
+    }
+
+    /// Only the newest counts, so duplicates, replays and reordering do nothing. A probed member
+    /// that gave a sign of life is done with.
+    fn note(&mut self, name: &Name, sent: Instant) {
+        let Some(watch) = self
+            .watches
+            .get_mut(name)
+            .filter(|watch| watch.newest.is_none_or(|newest| sent > newest))
+        else {
+            return;
+        };
+        watch.newest = Some(sent);
+        watch.declared = false;
+        watch.ask_at = watch.missed_at(&self.timing);
+        if watch.reason == Reason::Probed && sent > watch.since {
+            self.watches.remove(name);
+        }
+    }
+
+    /// The newest send time known of a member by its own clock, and its age: what an asking monitor
+    /// is told.
+    pub(super) fn newest(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> Option<(u64, Duration)> {
+        let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
+        Some((watch.newest_sent?, now.since(watch.newest?)))
+    }
+
+    /// Whether this incarnation of the member has been heard by this watch.
+    pub(super) fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
+        self.watches
+            .get(name)
+            .is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
+    }
+
+    /// What is known of a watched member's clock.
+    pub(super) fn clock(&self, name: &Name) -> Option<&PeerClock> {
+        self.watches.get(name).map(|watch| &watch.clock)
+    }
+
+    /// How long ago the newest known heartbeat of a watched member was sent.
+    pub(super) fn age(&self, name: &Name, now: Instant) -> Option<Duration> {
+        Some(now.since(self.watches.get(name)?.newest?))
+    }
+
+    /// Everyone under watch, the lingering included.
+    pub(super) fn watched(&self) -> impl Iterator<Item = &Name> {
+        self.watches.keys()
+    }
+
+    /// This machine was stalled: every deadline moves by the stall. After one longer than
+    /// the patience all start anew.
+    pub(super) fn forgive(&mut self, stall: Duration, now: Instant) {
+        for watch in self.watches.values_mut() {
+            let moved = watch.deadline(&self.timing) + stall;
+            watch.not_before = moved.min(now + self.timing.patience).max(watch.not_before);
+        }
+    }
+
+    /// What silence means by now. A silent member is found once.
+    pub(super) fn poll(&mut self, now: Instant) -> Vec<Finding> {
+        let timing = self.timing;
+        let mut findings = Vec::new();
+        self.watches.retain(|_, watch| match watch.reason {
+            Reason::Former { until } => now < until,
+            Reason::Target => true,
+            Reason::Probed => !watch.declared,
+        });
+        for (name, watch) in self.watches.iter_mut().filter(|(_, watch)| !watch.declared) {
+            if watch.deadline(&timing) <= now {
+                watch.declared = true;
+                findings.push(Finding::Silent(Silence {
+                    name: name.clone(),
+                    incarnation: watch.incarnation,
+                    silent_for: millis(now.since(watch.evidence())),
+                    suspected: watch.missed_at(&timing),
+                    ever_heard: watch.newest.is_some(),
+                }));
+            } else if watch.ask_at <= now {
+                watch.ask_at = now + timing.ask_again;
+                let alone = watch.reason == Reason::Probed
+                    && now + timing.ask_others < watch.deadline(&timing);
+                let finding = if alone { Finding::Unanswered } else { Finding::Missing };
+                findings.push(finding(name.clone(), watch.incarnation));
+            }
+        }
+        findings
+    }
+
+    /// When [`Watches::poll`] may next find something.
+    pub(super) fn poll_at(&self) -> Option<Instant> {
+        self.watches
+            .values()
+            .flat_map(|watch| {
+                let found =
+                    (!watch.declared).then(|| watch.deadline(&self.timing).min(watch.ask_at));
+                let ends = match watch.reason {
+                    Reason::Former { until } => Some(until),
+                    Reason::Target | Reason::Probed => None,
+                };
+                found.into_iter().chain(ends)
+            })
+            .min()
+    }
+}

@@ -1,0 +1,246 @@
+//! A newcomer's side of a join: each introducer is asked in turn until one lets it in. Owns who was
+//! asked and who failed.
+
+use super::JoinError;
+use crate::calls::{CallError, CallPurpose};
+use crate::context::Context;
+use crate::identity::Incarnation;
+use crate::list::Update;
+use crate::time::{Instant, Now};
+use crate::wire::{CALL_TIMEOUT, CallReply, CallRequest, Refusal};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long a newcomer waits for one introducer before it asks the next as well.
+const NEXT_INTRODUCER_AFTER: Duration = Duration::from_millis(300);
+
+/// How many remembered members are asked beside the introducers.
+const ASK_REMEMBERED: usize = 8;
+
+/// An attempt to join.
+#[derive(Debug)]
+pub(crate) struct JoinAttempt {
+    /// Not yet asked.
+    queue: VecDeque<SocketAddr>,
+    /// How many were asked and have not answered yet.
+    unanswered: usize,
+    next_at: Instant,
+    failures: Vec<(SocketAddr, CallError)>,
+    /// Whether to found the group when nobody answers.
+    may_found: bool,
+    /// The incarnation that it asks to join with.
+    incarnation: Incarnation,
+}
+
+/// What came of a step of the attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum JoinStep {
+    /// It goes on.
+    Wait,
+    /// The newcomer is a member, under this incarnation and with this list. The list is empty if it
+    /// founded the group.
+    Enter { incarnation: Incarnation, list: Vec<Update> },
+    /// It is over.
+    Failed(JoinError),
+}
+
+impl JoinAttempt {
+    /// Remembered members are asked first, then the introducers.
+    pub(crate) fn new(
+        introducers: &[SocketAddr],
+        remembered: &[SocketAddr],
+        context: &Context,
+    ) -> Self {
+        let own = context.local.address;
+        let mut queue = VecDeque::new();
+        for address in remembered.iter().take(ASK_REMEMBERED).chain(introducers) {
+            if *address != own && !queue.contains(address) {
+                queue.push_back(*address);
+            }
+        }
+        JoinAttempt {
+            queue,
+            unanswered: 0,
+            next_at: context.now.mono,
+            failures: Vec::new(),
+            may_found: introducers.is_empty() || introducers.contains(&own),
+            incarnation: context.local.next_incarnation(context.now, Incarnation(0)),
+        }
+    }
+
+    /// These introducers are asked as well, the next one at once.
+    pub(crate) fn ask_also(&mut self, introducers: Vec<SocketAddr>, context: &Context) {
+        for address in introducers {
+            if address != context.local.address && !self.queue.contains(&address) {
+                self.queue.push_back(address);
+            }
+        }
+        self.next_at = context.now.mono;
+    }
+
+    pub(crate) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    /// Asks the next introducer when its turn has come. Founds the group or gives up when all have
+    /// failed.
+    pub(crate) fn step(&mut self, context: &mut Context) -> JoinStep {
+        let Now { mono: now, .. } = context.now;
+        if self.queue.is_empty() && self.unanswered == 0 {
+            return if self.may_found {
+                JoinStep::Enter { incarnation: self.incarnation, list: Vec::new() }
+            } else {
+                JoinStep::Failed(JoinError::NobodyAnswered(std::mem::take(&mut self.failures)))
+            };
+        }
+        if self.next_at > now {
+            return JoinStep::Wait;
+        }
+        // Every call has ended by then, so this is only a bound.
+        self.next_at = now + CALL_TIMEOUT * 2;
+        if let Some(introducer) = self.queue.pop_front() {
+            if !self.queue.is_empty() {
+                self.next_at = now + NEXT_INTRODUCER_AFTER;
+            }
+            let mut newcomer = context.local.introduction();
+            newcomer.identity.incarnation = self.incarnation;
+            let request = CallRequest::Join { newcomer, settings: *context.group() };
+            self.unanswered += 1;
+            context.call(introducer, &request, CallPurpose::Join { introducer });
+        }
+        JoinStep::Wait
+    }
+
+    /// Takes in an introducer's reply. A refusal is final, but for that of a daemon that is itself
+    /// in no group.
+    pub(crate) fn on_reply(
+        &mut self,
+        introducer: SocketAddr,
+        reply: Result<CallReply, CallError>,
+        context: &mut Context,
+    ) -> JoinStep {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        let own = context.local.incarnation;
+        let failure = match reply {
+            Ok(CallReply::Welcome { list, .. }) if context.plausibility.is_behind(&list, own) => {
+                return JoinStep::Failed(JoinError::ClockBehind { introducer });
+            }
+            Ok(CallReply::Welcome { list, last }) => {
+                let known = context.plausibility.known(last, own);
+                let next = context.local.next_incarnation(context.now, known);
+                return JoinStep::Enter { incarnation: self.incarnation.max(next), list };
+            }
+            Err(CallError::Refused(refusal)) if refusal != Refusal::NotInGroup => {
+                return JoinStep::Failed(JoinError::Refused { introducer, refusal });
+            }
+            Ok(_) => CallError::Unexpected,
+            Err(error) => error,
+        };
+        self.failures.push((introducer, failure));
+        self.next_at = context.now.mono;
+        self.step(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, address, update};
+
+    fn attempt(introducers: &[SocketAddr], fixture: &Fixture) -> JoinAttempt {
+        JoinAttempt::new(introducers, &[], &fixture.context)
+    }
+
+    /// To whom the next call goes.
+    fn called(fixture: &mut Fixture) -> Option<SocketAddr> {
+        fixture.context.outputs.calls.poll().map(|call| call.to)
+    }
+
+    fn unreachable() -> CallError {
+        CallError::Unreachable("connection refused".to_owned())
+    }
+
+    #[test]
+    fn introducers_are_asked_in_turn_and_sooner_when_one_fails() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1), address(2), address(3)], &fixture);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        assert_eq!(called(&mut fixture), Some(address(1)));
+        attempt.step(&mut fixture.context);
+        assert_eq!(called(&mut fixture), None, "the second has to wait");
+        fixture.pass(300);
+        attempt.step(&mut fixture.context);
+        assert_eq!(called(&mut fixture), Some(address(2)));
+        attempt.on_reply(address(1), Err(unreachable()), &mut fixture.context);
+        assert_eq!(called(&mut fixture), Some(address(3)));
+    }
+
+    #[test]
+    fn a_join_fails_when_all_have_failed() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1)], &fixture);
+        attempt.step(&mut fixture.context);
+        let refused = Err(CallError::Refused(Refusal::NotInGroup));
+        let step = attempt.on_reply(address(1), refused, &mut fixture.context);
+        let failures = vec![(address(1), CallError::Refused(Refusal::NotInGroup))];
+        assert_eq!(step, JoinStep::Failed(JoinError::NobodyAnswered(failures)));
+    }
+
+    #[test]
+    fn an_introducer_of_itself_founds_the_group_when_nobody_answers() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(0), address(1)], &fixture);
+        attempt.step(&mut fixture.context);
+        let step = attempt.on_reply(address(1), Err(unreachable()), &mut fixture.context);
+        assert!(matches!(step, JoinStep::Enter { list, .. } if list.is_empty()));
+    }
+
+    #[test]
+    fn a_welcome_lets_in_with_a_larger_incarnation_than_known() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1)], &fixture);
+        attempt.step(&mut fixture.context);
+        let last = fixture.context.now.wall.0 + 5_000;
+        let welcome = CallReply::Welcome { list: vec![update(1)], last };
+        let step = attempt.on_reply(address(1), Ok(welcome), &mut fixture.context);
+        let incarnation = Incarnation(last + 1);
+        assert_eq!(step, JoinStep::Enter { incarnation, list: vec![update(1)] });
+    }
+
+    #[test]
+    fn a_refusal_ends_the_attempt_though_others_could_be_asked() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1), address(2)], &fixture);
+        attempt.step(&mut fixture.context);
+        let refusal = Refusal::Malformed;
+        let refused = Err(CallError::Refused(refusal.clone()));
+        let step = attempt.on_reply(address(1), refused, &mut fixture.context);
+        let error = JoinError::Refused { introducer: address(1), refusal };
+        assert_eq!(step, JoinStep::Failed(error));
+    }
+
+    #[test]
+    fn a_list_from_the_far_future_says_that_this_clock_is_behind() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1)], &fixture);
+        attempt.step(&mut fixture.context);
+        let mut ahead = update(1);
+        ahead.identity.incarnation.0 += 400 * 24 * 60 * 60 * 1_000;
+        let welcome = CallReply::Welcome { list: vec![ahead], last: 0 };
+        let step = attempt.on_reply(address(1), Ok(welcome), &mut fixture.context);
+        assert_eq!(step, JoinStep::Failed(JoinError::ClockBehind { introducer: address(1) }));
+    }
+
+    #[test]
+    fn introducers_named_later_are_asked_at_once() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt(&[address(1)], &fixture);
+        attempt.step(&mut fixture.context);
+        assert_eq!(called(&mut fixture), Some(address(1)));
+        attempt.ask_also(vec![address(0), address(2)], &fixture.context);
+        assert_eq!(attempt.next_at(), fixture.context.now.mono);
+        attempt.step(&mut fixture.context);
+        assert_eq!(called(&mut fixture), Some(address(2)));
+    }
+}

@@ -1,0 +1,349 @@
+//! The list of a node, and what follows from each of its changes. Owns the list, whether the ring
+//! has to be rebuilt, and when old entries are due to be forgotten.
+
+use crate::context::Context;
+use crate::event::{Event, MemberEvent, MemberEventKind};
+use crate::identity::{Identity, Incarnation, Name};
+use crate::list::{Change, Claim, Entry, Evidence, List, Standing, Update};
+use crate::local::Local;
+use crate::time::Instant;
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// The list; read as a [`List`], changed only here, so that no change goes unreported.
+#[derive(Debug)]
+pub(crate) struct Members {
+    list: List,
+    ring_moved: bool,
+    last_change: Instant,
+    next_forgetting: Instant,
+}
+
+impl Deref for Members {
+    type Target = List;
+    fn deref(&self) -> &List {
+        &self.list
+    }
+}
+
+impl Members {
+    pub(crate) fn new() -> Self {
+        Members {
+            list: List::new(),
+            ring_moved: false,
+            last_change: Instant::EPOCH,
+            next_forgetting: Instant::EPOCH,
+        }
+    }
+
+    /// Begins with a list, about which nothing is reported.
+    pub(crate) fn begin(&mut self, list: List, context: &Context) {
+        self.list = list;
+        self.next_forgetting = context.now.mono + context.settings.forget_after;
+    }
+
+    /// A list that was taken over as a whole counts as a change.
+    pub(crate) fn note_whole_change(&mut self, now: Instant) {
+        self.last_change = now;
+    }
+
+    /// Leaves the list behind.
+    pub(crate) fn clear(&mut self) {
+        self.list = List::new();
+        self.ring_moved = false;
+    }
+
+    /// When the list last changed.
+    pub(crate) fn last_change(&self) -> Instant {
+        self.last_change
+    }
+
+    /// When an entry may be due to be forgotten.
+    pub(crate) fn next_forgetting(&self) -> Instant {
+        self.next_forgetting
+    }
+
+    /// Whether the ring has to be rebuilt, asked once for any number of changes.
+    pub(crate) fn take_ring_moved(&mut self) -> bool {
+        std::mem::take(&mut self.ring_moved)
+    }
+
+    /// Whether a member is up in this very incarnation.
+    pub(crate) fn is_up_as(&self, name: &Name, incarnation: Incarnation) -> bool {
+        self.list
+            .get(name)
+            .is_some_and(|entry| entry.is_up() && entry.identity.incarnation == incarnation)
+    }
+
+    /// Whether the member at an address counts as failed in this very incarnation.
+    pub(crate) fn is_failed_at(&self, address: SocketAddr, incarnation: Incarnation) -> bool {
+        self.list.at(address).is_some_and(|entry| {
+            entry.identity.incarnation == incarnation
+                && matches!(entry.standing, Standing::Failed(_))
+        })
+    }
+
+    /// Merges an update. Returns the fact to pass on, if it was new.
+    pub(crate) fn merge(&mut self, update: Update, context: &mut Context) -> Option<Update> {
+        let change = self.list.merge(update, context.now.mono)?;
+        let update = change.after.to_update();
+        self.note(&change, context);
+        Some(update)
+    }
+
+    /// Puts an entry in whatever is there of the member.
+    pub(crate) fn set(&mut self, update: Update, context: &mut Context) {
+        let change = self.list.set(update, context.now.mono);
+        self.note_any(change.as_ref(), context);
+    }
+
+    /// Counts a member as failed here without telling anyone. Returns whether it was up.
+    pub(crate) fn suspect(
+        &mut self,
+        name: &Name,
+        evidence: Evidence,
+        context: &mut Context,
+    ) -> bool {
+        let change = self.list.doubt(name, evidence, context.now.mono);
+        self.note_any(change.as_ref(), context)
+    }
+
+    /// A suspected member is up after all.
+    pub(crate) fn clear_suspicion(&mut self, name: &Name, context: &mut Context) {
+        let change = self.list.trust(name, context.now.mono);
+        self.note_any(change.as_ref(), context);
+    }
+
+    /// Takes over the list of another side. What it says of equal incarnations counts more than
+    /// what was held here, but for leaves: a member that this side lost is up there, or will be
+    /// declared there.
+    pub(crate) fn take_over(&mut self, theirs: &[Update], context: &mut Context) {
+        for update in theirs {
+            let identity = &update.identity;
+            if identity.name == context.local.name {
+                continue;
+            }
+            let own = context.local.incarnation;
+            if !context.plausibility.is_plausible(identity.incarnation, own) {
+                context.counters.implausible += 1;
+                continue;
+            }
+            let now = context.now.mono;
+            let change = if self.keeps_own(update) {
+                self.list.merge_tags(update, now)
+            } else {
+                self.list.set(update.clone(), now)
+            };
+            self.note_any(change.as_ref(), context);
+        }
+    }
+
+    /// Whether what is held here of a member stays, whatever another side says.
+    fn keeps_own(&self, theirs: &Update) -> bool {
+        self.list.get(&theirs.identity.name).is_some_and(|ours| {
+            let newer = ours.identity.incarnation > theirs.identity.incarnation;
+            let same = ours.identity.incarnation == theirs.identity.incarnation;
+            let settled = match &ours.standing {
+                Standing::Left => true,
+                Standing::Failed(_) => theirs.claim != Claim::Alive,
+                Standing::Alive => theirs.claim == Claim::Alive,
+                Standing::Doubted(_) => false,
+            };
+            newer || same && settled
+        })
+    }
+
+    /// Forgets what is old enough. Returns where the failed members among them were.
+    pub(crate) fn forget_if_due(&mut self, context: &Context) -> Vec<SocketAddr> {
+        let now = context.now.mono;
+        if self.next_forgetting > now {
+            return Vec::new();
+        }
+        let age = context.settings.forget_after;
+        let is_lost = |entry: &Entry| {
+            matches!(entry.standing, Standing::Failed(_)) && now.since(entry.since) >= age
+        };
+        let lost = self.list.iter().filter(|entry| is_lost(entry));
+        let lost = lost.map(|entry| entry.identity.address).collect();
+        self.list.forget(age, now);
+        let hour = now + Duration::from_secs(3_600);
+        self.next_forgetting =
+            self.list.next_forgetting(age).map_or(hour, |next| next.clamp(now, hour));
+        lost
+    }
+
+    /// Some random members that are up, none of them this one, one of `except`, or twice.
+    pub(crate) fn random(
+        &self,
+        count: usize,
+        except: &BTreeSet<Name>,
+        local: &Local,
+        rng: &mut SmallRng,
+    ) -> Vec<SocketAddr> {
+        let ring = self.list.ring();
+        let wanted = count.min(self.list.up().saturating_sub(1));
+        let eligible = |entry: &Entry| {
+            entry.is_up()
+                && entry.identity.name != local.name
+                && !except.contains(&entry.identity.name)
+        };
+        let mut chosen = BTreeSet::new();
+        // A few looks for each. In a list of mostly the gone, or when nearly all are wanted, the
+        // search goes on from a random place.
+        for _ in 0..wanted * 2 {
+            if chosen.len() < wanted && wanted * 2 < ring.len() {
+                let entry = &ring[rng.random_range(0..ring.len())];
+                if eligible(entry) {
+                    chosen.insert(entry.identity.address);
+                }
+            }
+        }
+        if chosen.len() < wanted {
+            let start = rng.random_range(0..ring.len());
+            for entry in ring[start..].iter().chain(&ring[..start]) {
+                if chosen.len() < wanted && eligible(entry) {
+                    chosen.insert(entry.identity.address);
+                }
+            }
+        }
+        chosen.into_iter().collect()
+    }
+
+    fn note_any(&mut self, change: Option<&Change>, context: &mut Context) -> bool {
+        if let Some(change) = change {
+            self.note(change, context);
+        }
+        change.is_some()
+    }
+
+    /// What every change of the list entails.
+    fn note(&mut self, change: &Change, context: &mut Context) {
+        self.ring_moved = true;
+        self.last_change = context.now.mono;
+        self.next_forgetting =
+            self.next_forgetting.min(change.after.since + context.settings.forget_after);
+        for event in member_events(change) {
+            let own = event.member.name == context.local.name;
+            if !(own && matches!(event.kind, MemberEventKind::Restarted)) {
+                context.report(Event::Member(event));
+            }
+        }
+        let was_up_as_same = change
+            .before
+            .as_ref()
+            .is_some_and(|before| before.is_up() && before.identity == change.after.identity);
+        if was_up_as_same && change.after.is_up() {
+            context.report(Event::Tagged(change.after.identity.clone()));
+        }
+    }
+}
+
+/// The events of one change of the list.
+fn member_events(change: &Change) -> Vec<MemberEvent> {
+    let after = &change.after;
+    let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
+    let before_up = change.before.as_ref().filter(|before| before.is_up());
+    match &after.standing {
+        // Only its tags changed.
+        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
+            Vec::new()
+        }
+        Standing::Alive => {
+            let restarted =
+                before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
+            restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()
+        }
+        Standing::Doubted(evidence) | Standing::Failed(evidence) => {
+            let failed = before_up
+                .map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
+            failed.into_iter().collect()
+        }
+        Standing::Left => {
+            let known =
+                change.before.as_ref().map(|_| event(&after.identity, MemberEventKind::Left));
+            known.into_iter().collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, identity, name, update};
+
+    fn kinds(fixture: &mut Fixture) -> Vec<MemberEventKind> {
+        let events = std::mem::take(&mut fixture.context.outputs.events);
+        let kind = |event| match event {
+            Event::Member(event) => Some(event.kind),
+            _ => None,
+        };
+        events.into_iter().filter_map(kind).collect()
+    }
+
+    #[test]
+    fn only_a_new_fact_moves_the_ring_and_is_passed_on() {
+        let mut fixture = Fixture::new(3);
+        assert_eq!(fixture.members.merge(update(2), &mut fixture.context), None);
+        assert!(!fixture.members.take_ring_moved());
+        let joined = fixture.members.merge(update(9), &mut fixture.context);
+        assert_eq!(joined, Some(update(9)));
+        assert!(fixture.members.take_ring_moved());
+        assert!(!fixture.members.take_ring_moved());
+        assert_eq!(kinds(&mut fixture), [MemberEventKind::Joined]);
+    }
+
+    #[test]
+    fn a_larger_incarnation_is_a_restart() {
+        let mut fixture = Fixture::new(3);
+        let mut newer = update(2);
+        newer.identity.incarnation.0 += 1;
+        fixture.members.merge(newer, &mut fixture.context);
+        assert_eq!(kinds(&mut fixture), [MemberEventKind::Restarted, MemberEventKind::Joined]);
+    }
+
+    #[test]
+    fn another_sides_list_wins_but_for_leaves() {
+        let mut fixture = Fixture::new(4);
+        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let failed = |i| Update::new(identity(i), Claim::Failed(evidence.clone()));
+        fixture.members.merge(failed(1), &mut fixture.context);
+        fixture.members.merge(Update::new(identity(2), Claim::Left), &mut fixture.context);
+        fixture.members.take_over(&[update(1), update(2), failed(3)], &mut fixture.context);
+        assert!(fixture.members.is_up_as(&name(1), identity(1).incarnation));
+        assert_eq!(fixture.members.get(&name(2)).unwrap().standing, Standing::Left);
+        assert!(fixture.members.is_failed_at(identity(3).address, identity(3).incarnation));
+    }
+
+    #[test]
+    fn random_members_are_up_others_and_distinct() {
+        let mut fixture = Fixture::new(6);
+        fixture.members.merge(Update::new(identity(5), Claim::Left), &mut fixture.context);
+        let except = BTreeSet::from([name(4)]);
+        for count in 0..8 {
+            let Context { local, rng, .. } = &mut fixture.context;
+            let chosen = fixture.members.random(count, &except, local, rng);
+            assert_eq!(chosen.len(), count.min(3), "{count}");
+            for i in [0, 4, 5] {
+                assert!(!chosen.contains(&identity(i).address));
+            }
+        }
+    }
+
+    #[test]
+    fn old_entries_of_the_gone_are_forgotten_and_the_lost_returned() {
+        let mut fixture = Fixture::new(4);
+        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let failed = Update::new(identity(1), Claim::Failed(evidence));
+        fixture.members.merge(failed, &mut fixture.context);
+        fixture.members.merge(Update::new(identity(2), Claim::Left), &mut fixture.context);
+        assert!(fixture.members.forget_if_due(&fixture.context).is_empty());
+        fixture.pass(24 * 60 * 60 * 1_000 + 1);
+        let lost = fixture.members.forget_if_due(&fixture.context);
+        assert_eq!(lost, [identity(1).address]);
+        assert_eq!(fixture.members.len(), 2);
+    }
+}

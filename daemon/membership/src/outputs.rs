@@ -1,0 +1,52 @@
+//! The one queue of what a node asks of its owner. Owns events, datagrams and calls that were not
+//! taken yet.
+
+mod datagrams;
+
+use crate::calls::{Call, Calls};
+use crate::event::Event;
+use datagrams::Datagrams;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// A datagram to send; its bytes are in the buffer that [`crate::Node::poll_output`] was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// To whom.
+    pub to: SocketAddr,
+    /// Its kind, for logs and counters.
+    pub kind: &'static str,
+}
+
+/// What a node asks of its owner, in this order: all events, then all datagrams, then all calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Something happened. An [`Event::Incarnation`] has to be durable before the next output is
+    /// asked for.
+    Event(Event),
+    /// A datagram to send over UDP.
+    Transmit(Transmit),
+    /// A request to send over TCP.
+    Call(Call),
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) datagrams: Datagrams,
+    pub(crate) calls: Calls,
+}
+
+impl Outputs {
+    /// Takes the next output; the bytes of a datagram replace those in `payload`.
+    pub(crate) fn poll(&mut self, payload: &mut Vec<u8>) -> Option<Output> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(Output::Event(event));
+        }
+        if let Some(transmit) = self.datagrams.take(payload) {
+            return Some(Output::Transmit(transmit));
+        }
+        self.calls.poll().map(Output::Call)
+    }
+}

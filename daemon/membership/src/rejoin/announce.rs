@@ -1,0 +1,194 @@
+//! Announces: a member shows itself, rarely, where those may be that it has lost, so that a split
+//! group heals. Owns whom it looks for and when.
+
+use crate::context::Context;
+use crate::event::Event;
+use crate::list::{List, Standing};
+use crate::members::Members;
+use crate::message::Body;
+use crate::time::Instant;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How often all members together announce: each waits this long times the number of members
+/// between two announces.
+const FLEET_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often one member announces at most.
+const MIN_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The most addresses remembered beside the list.
+const MAX_REMEMBERED: usize = 256;
+
+/// Whom a member looks for.
+#[derive(Debug, Default)]
+pub(crate) struct Announcer {
+    next_at: Option<Instant>,
+    introducers: Vec<SocketAddr>,
+    /// Members known before, from the state file and from entries that were forgotten.
+    remembered: VecDeque<SocketAddr>,
+    other_settings: BTreeSet<SocketAddr>,
+}
+
+impl Announcer {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.next_at
+    }
+
+    pub(crate) fn set_introducers(&mut self, introducers: Vec<SocketAddr>) {
+        self.introducers = introducers;
+    }
+
+    /// Remembers addresses; those remembered first make room.
+    pub(crate) fn remember(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        for address in addresses.into_iter().take(MAX_REMEMBERED) {
+            if !self.remembered.contains(&address) {
+                self.remembered.push_back(address);
+            }
+        }
+        let surplus = self.remembered.len().saturating_sub(MAX_REMEMBERED);
+        self.remembered.drain(..surplus);
+    }
+
+    /// Whether an address is an introducer's or a remembered one.
+    pub(crate) fn knows(&self, address: SocketAddr) -> bool {
+        self.introducers.contains(&address) || self.remembered.contains(&address)
+    }
+
+    /// A group with other settings is reported once for each address.
+    pub(crate) fn note_other_settings(&mut self, address: SocketAddr, context: &mut Context) {
+        if self.other_settings.len() < MAX_REMEMBERED && self.other_settings.insert(address) {
+            context.report(Event::OtherSettings { address });
+        }
+    }
+
+    /// Announces nothing until it is due anew.
+    pub(crate) fn stop(&mut self) {
+        self.next_at = None;
+    }
+
+    /// Announces this member to one of the lost, chosen at random, when that is due. The first time
+    /// only sets the time of the next, so that a fleet started at once does not announce in step.
+    pub(crate) fn announce_if_due(
+        &mut self,
+        leaving: bool,
+        members: &Members,
+        context: &mut Context,
+    ) {
+        let now = context.now.mono;
+        if self.next_at.is_some_and(|next| next > now) {
+            return;
+        }
+        let share = u32::try_from(members.up()).unwrap_or(u32::MAX);
+        let pause = MIN_INTERVAL.max(FLEET_INTERVAL.saturating_mul(share));
+        let first = self.next_at.is_none();
+        self.next_at = Some(now + pause.mul_f64(0.5 + context.rng.random::<f64>()));
+        if first || leaving {
+            return;
+        }
+        let lost = self.lost(members, context.local.address);
+        if let Some(address) = lost.choose(&mut context.rng) {
+            announce(*address, members, context);
+        }
+    }
+
+    /// Where members may be that this one has lost: the failed, absent introducers, and remembered
+    /// members that are not in the list.
+    fn lost(&self, list: &List, own: SocketAddr) -> Vec<SocketAddr> {
+        let failed = list
+            .iter()
+            .filter(|entry| matches!(entry.standing, Standing::Failed(_) | Standing::Doubted(_)));
+        let is_absent = |address: &SocketAddr| {
+            *address != own && list.at(*address).is_none_or(|entry| !entry.is_up())
+        };
+        let absent = self.introducers.iter().chain(&self.remembered).copied().filter(is_absent);
+        let lost: BTreeSet<SocketAddr> =
+            failed.map(|entry| entry.identity.address).chain(absent).collect();
+        lost.into_iter().collect()
+    }
+}
+
+/// Announces this member at an address: a member there answers with a heartbeat that introduces it.
+pub(crate) fn announce(to: SocketAddr, list: &List, context: &mut Context) {
+    let body = Body::Knock {
+        name: context.local.name.clone(),
+        settings: context.group().fingerprint(),
+        side: list.digest(),
+    };
+    context.send(to, body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::{Claim, Evidence, Update};
+    use crate::testing::{Fixture, address, identity, name};
+
+    fn announce_if_due(announcer: &mut Announcer, fixture: &mut Fixture) -> Vec<SocketAddr> {
+        announcer.announce_if_due(false, &fixture.members, &mut fixture.context);
+        fixture.sent().into_iter().map(|(to, _)| to).collect()
+    }
+
+    #[test]
+    fn the_failed_and_the_absent_are_looked_for_and_nobody_else() {
+        let mut fixture = Fixture::new(3);
+        let mut announcer = Announcer::default();
+        announcer.set_introducers(vec![address(0), address(1), address(50)]);
+        announcer.remember([address(2), address(51)]);
+        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let failed = Update::new(identity(2), Claim::Failed(evidence));
+        fixture.members.merge(failed, &mut fixture.context);
+        assert_eq!(
+            announcer.lost(&fixture.members, address(0)),
+            [address(2), address(50), address(51)]
+        );
+    }
+
+    #[test]
+    fn the_first_time_is_random_and_announces_nothing() {
+        let mut fixture = Fixture::new(2);
+        let mut announcer = Announcer::default();
+        announcer.remember([address(50)]);
+        assert_eq!(announce_if_due(&mut announcer, &mut fixture), []);
+        fixture.pass(250);
+        fixture.pass(500);
+        assert_eq!(announce_if_due(&mut announcer, &mut fixture), [address(50)]);
+        assert_eq!(announce_if_due(&mut announcer, &mut fixture), []);
+    }
+
+    #[test]
+    fn a_member_that_leaves_announces_nothing() {
+        let mut fixture = Fixture::new(2);
+        let mut announcer = Announcer::default();
+        announcer.remember([address(50)]);
+        announcer.announce_if_due(true, &fixture.members, &mut fixture.context);
+        fixture.pass(750);
+        announcer.announce_if_due(true, &fixture.members, &mut fixture.context);
+        assert_eq!(fixture.sent(), []);
+        announcer.stop();
+        assert_eq!(announcer.next_at(), None);
+    }
+
+    #[test]
+    fn addresses_remembered_first_make_room() {
+        let mut announcer = Announcer::default();
+        let numbered = |i: u16| SocketAddr::from(([192, 0, 2, 1], i));
+        announcer.remember((0..256).map(numbered));
+        announcer.remember([numbered(999)]);
+        assert!(announcer.knows(numbered(999)));
+        assert!(announcer.knows(numbered(1)));
+        assert!(!announcer.knows(numbered(0)));
+    }
+
+    #[test]
+    fn a_group_of_other_settings_is_reported_once() {
+        let mut fixture = Fixture::new(2);
+        let mut announcer = Announcer::default();
+        announcer.note_other_settings(address(9), &mut fixture.context);
+        announcer.note_other_settings(address(9), &mut fixture.context);
+        assert_eq!(fixture.context.outputs.events.len(), 1);
+    }
+}

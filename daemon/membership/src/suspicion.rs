@@ -1,0 +1,308 @@
+//! Suspicion: probing at the first missed heartbeat, declaring at the deadline, and suspecting
+//! this machine's own network first. Owns which members are suspected and who was heard last.
+
+use crate::context::Context;
+use crate::detector::Silence;
+use crate::identity::{Incarnation, Name};
+use crate::list::{Claim, Entry, Evidence, List, Standing, Update};
+use crate::members::Members;
+use crate::message::Body;
+use crate::ring;
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What is needed to suspect.
+#[derive(Debug, Default)]
+pub(crate) struct Suspicions {
+    /// The two members heard last, and when: whoever is suspected, one of them is another.
+    heard: [Option<(Name, Instant)>; 2],
+    /// The members that are suspected, and, once anyone else was heard, when to declare them.
+    suspects: BTreeMap<Name, Option<Instant>>,
+}
+
+impl Suspicions {
+    /// Whether any member is suspected.
+    pub(crate) fn any(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// When the next suspicion has lasted.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.suspects.values().flatten().min().copied()
+    }
+
+    /// This machine was stalled: nobody is declared for that.
+    pub(crate) fn forgive(&mut self, stall: Duration) {
+        for declare_at in self.suspects.values_mut().flatten() {
+            *declare_at = *declare_at + stall;
+        }
+    }
+
+    /// A member that is up was heard, so it is not suspected any more. The other suspects have a
+    /// while more: if the fault was this machine's, they are about to be heard as well.
+    pub(crate) fn on_heard(&mut self, name: &Name, members: &mut Members, context: &mut Context) {
+        if self.suspects.remove(name).is_some() {
+            members.clear_suspicion(name, context);
+        }
+        let now = context.now.mono;
+        let [latest, other] = &mut self.heard;
+        if latest.as_ref().is_some_and(|(heard, _)| heard != name) {
+            *other = latest.take();
+        }
+        *latest = Some((name.clone(), now));
+        let declare_at = now + context.group().failure_timeout;
+        for at in self.suspects.values_mut() {
+            at.get_or_insert(declare_at);
+        }
+    }
+
+    /// The deadline of a member has passed. Returns the update that declares it failed. Without a
+    /// sign that this machine can hear at all, the member is only suspected.
+    pub(crate) fn on_silence(
+        &mut self,
+        silence: &Silence,
+        members: &mut Members,
+        context: &mut Context,
+    ) -> Option<Update> {
+        let Silence { name, silent_for, suspected, .. } = silence;
+        let evidence = Evidence { accuser: context.local.name.clone(), silent_for: *silent_for };
+        let two_of_us = members.digest().count <= 2;
+        if two_of_us || self.heard_another_since(name, *suspected) {
+            return self.declare(name, evidence, members, context);
+        }
+        if members.suspect(name, evidence, context) {
+            self.suspects.insert(name.clone(), None);
+        }
+        None
+    }
+
+    /// Judges suspicions that have lasted although another member was heard meanwhile. Those about
+    /// members that this one is to watch are right: returns the updates that declare them failed.
+    /// The others arose because the ring moved on while nobody was heard. Their own monitors say so
+    /// if those members are gone.
+    pub(crate) fn lasting(&mut self, members: &mut Members, context: &mut Context) -> Vec<Update> {
+        let now = context.now.mono;
+        let is_due = |at: &Option<Instant>| at.is_some_and(|at| at <= now);
+        let due = self.suspects.iter().filter(|(_, at)| is_due(at));
+        let due: Vec<Name> = due.map(|(name, _)| name.clone()).collect();
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let k = context.monitors_wanted();
+        let own = ring::targets(members, &context.local.name, k, Entry::is_told_alive);
+        let own: BTreeSet<Name> =
+            own.into_iter().map(|entry| entry.identity.name.clone()).collect();
+        let mut declared = Vec::new();
+        for name in due {
+            self.suspects.remove(&name);
+            let standing = members.get(&name).map(|entry| entry.standing.clone());
+            let Some(Standing::Doubted(evidence)) = standing else { continue };
+            if own.contains(&name) {
+                declared.extend(self.declare(&name, evidence, members, context));
+            } else {
+                members.clear_suspicion(&name, context);
+            }
+        }
+        declared
+    }
+
+    /// Suspicions end about members that are not suspected in the list any more: declared by
+    /// others, back, or gone.
+    pub(crate) fn drop_settled(&mut self, list: &List) {
+        self.suspects.retain(|name, _| {
+            list.get(name).is_some_and(|entry| matches!(entry.standing, Standing::Doubted(_)))
+        });
+    }
+
+    /// Whether anyone but this member was heard after the moment.
+    fn heard_another_since(&self, name: &Name, moment: Instant) -> bool {
+        self.heard.iter().flatten().any(|(heard, at)| heard != name && *at > moment)
+    }
+
+    fn declare(
+        &mut self,
+        name: &Name,
+        evidence: Evidence,
+        members: &Members,
+        context: &mut Context,
+    ) -> Option<Update> {
+        let update = members.get(name)?.with_claim(Claim::Failed(evidence));
+        self.suspects.remove(name);
+        context.counters.accusations += 1;
+        Some(update)
+    }
+}
+
+/// At a missed heartbeat the member itself and its other monitors are probed. An answer can move
+/// the deadline, silence cannot.
+pub(crate) fn probe_all(
+    name: &Name,
+    incarnation: Incarnation,
+    members: &Members,
+    context: &mut Context,
+) {
+    let monitors = ring::monitors(members, name, context.monitors_wanted(), Entry::is_up);
+    let monitors: Vec<SocketAddr> =
+        monitors.into_iter().map(|entry| entry.identity.address).collect();
+    context.counters.suspicions += 1;
+    for address in monitors {
+        context.send(address, Body::Ask { name: name.clone(), incarnation });
+    }
+    probe(name, incarnation, members, context);
+}
+
+/// Asks a member itself for a sign of life.
+pub(crate) fn probe(
+    name: &Name,
+    incarnation: Incarnation,
+    members: &Members,
+    context: &mut Context,
+) {
+    let entry = members.get(name).filter(|entry| entry.identity.incarnation == incarnation);
+    if let Some(entry) = entry {
+        context.send(entry.identity.address, Body::Ask { name: name.clone(), incarnation });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, address, identity, name};
+
+    fn silence(i: u8, fixture: &Fixture) -> Silence {
+        Silence {
+            name: name(i),
+            incarnation: identity(i).incarnation,
+            silent_for: 1_750,
+            suspected: fixture.context.now.mono,
+            ever_heard: true,
+        }
+    }
+
+    fn standing(fixture: &Fixture, i: u8) -> Standing {
+        fixture.members.get(&name(i)).unwrap().standing.clone()
+    }
+
+    fn hear(suspicions: &mut Suspicions, fixture: &mut Fixture, i: u8) {
+        suspicions.on_heard(&name(i), &mut fixture.members, &mut fixture.context);
+    }
+
+    fn judge(
+        suspicions: &mut Suspicions,
+        fixture: &mut Fixture,
+        silence: &Silence,
+    ) -> Option<Update> {
+        suspicions.on_silence(silence, &mut fixture.members, &mut fixture.context)
+    }
+
+    #[test]
+    fn a_silent_member_is_declared_when_another_was_heard_since() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        let silence = silence(1, &fixture);
+        fixture.pass(1);
+        hear(&mut suspicions, &mut fixture, 2);
+        let declared = judge(&mut suspicions, &mut fixture, &silence).unwrap();
+        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        assert_eq!(declared.claim, Claim::Failed(evidence));
+        assert_eq!(fixture.context.counters.accusations, 1);
+        assert!(!suspicions.any());
+    }
+
+    #[test]
+    fn a_deaf_member_suspects_and_declares_nobody() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        hear(&mut suspicions, &mut fixture, 1);
+        let silence = silence(1, &fixture);
+        fixture.pass(10_000);
+        assert_eq!(judge(&mut suspicions, &mut fixture, &silence), None);
+        assert!(matches!(standing(&fixture, 1), Standing::Doubted(_)));
+        fixture.pass(100_000);
+        let Fixture { members, context, .. } = &mut fixture;
+        assert_eq!(suspicions.lasting(members, context), []);
+        assert_eq!(suspicions.next_at(), None);
+    }
+
+    #[test]
+    fn of_two_the_other_is_declared_without_a_witness() {
+        let mut fixture = Fixture::new(2);
+        let mut suspicions = Suspicions::default();
+        let silence = silence(1, &fixture);
+        assert!(judge(&mut suspicions, &mut fixture, &silence).is_some());
+    }
+
+    #[test]
+    fn a_suspect_that_is_heard_is_up_again() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        let silence = silence(1, &fixture);
+        judge(&mut suspicions, &mut fixture, &silence);
+        hear(&mut suspicions, &mut fixture, 1);
+        assert_eq!(standing(&fixture, 1), Standing::Alive);
+        assert!(!suspicions.any());
+    }
+
+    #[test]
+    fn a_suspicion_that_lasts_after_hearing_others_is_declared() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        let silence = silence(1, &fixture);
+        judge(&mut suspicions, &mut fixture, &silence);
+        hear(&mut suspicions, &mut fixture, 2);
+        fixture.pass(1_749);
+        suspicions.forgive(Duration::from_millis(100));
+        fixture.pass(100);
+        let Fixture { members, context, .. } = &mut fixture;
+        assert_eq!(suspicions.lasting(members, context), [], "a stall moves it");
+        fixture.pass(1);
+        let Fixture { members, context, .. } = &mut fixture;
+        let declared = suspicions.lasting(members, context);
+        assert_eq!(declared.len(), 1);
+        assert_eq!(declared[0].identity, identity(1));
+    }
+
+    #[test]
+    fn a_lasting_suspicion_about_a_stranger_on_the_ring_is_dropped() {
+        let mut fixture = Fixture::new(30);
+        let own = ring::targets(&fixture.members, &name(0), 4, Entry::is_told_alive);
+        let own: Vec<Name> = own.iter().map(|entry| entry.identity.name.clone()).collect();
+        let far = (1..30).find(|i| !own.contains(&name(*i))).unwrap();
+        let near = (1..30).find(|i| *i != far && *i != 0).unwrap();
+        let mut suspicions = Suspicions::default();
+        let silence = silence(far, &fixture);
+        judge(&mut suspicions, &mut fixture, &silence);
+        hear(&mut suspicions, &mut fixture, near);
+        fixture.pass(1_750);
+        let Fixture { members, context, .. } = &mut fixture;
+        assert_eq!(suspicions.lasting(members, context), []);
+        assert_eq!(standing(&fixture, far), Standing::Alive);
+    }
+
+    #[test]
+    fn a_suspicion_that_others_settled_is_dropped() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        let silence = silence(1, &fixture);
+        judge(&mut suspicions, &mut fixture, &silence);
+        suspicions.drop_settled(&fixture.members);
+        assert!(suspicions.any());
+        let left = Update::new(identity(1), Claim::Left);
+        fixture.members.merge(left, &mut fixture.context);
+        suspicions.drop_settled(&fixture.members);
+        assert!(!suspicions.any());
+    }
+
+    #[test]
+    fn the_member_and_all_its_other_monitors_are_probed() {
+        let mut fixture = Fixture::new(5);
+        let incarnation = identity(1).incarnation;
+        probe_all(&name(1), incarnation, &fixture.members, &mut fixture.context);
+        let mut to: Vec<SocketAddr> = fixture.sent().into_iter().map(|(to, _)| to).collect();
+        to.sort();
+        assert_eq!(to, [1, 2, 3, 4].map(address));
+        assert_eq!(fixture.context.counters.suspicions, 1);
+    }
+}

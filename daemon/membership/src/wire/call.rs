@@ -1,0 +1,120 @@
+//! What members ask each other over TCP: to be let in, and to exchange whole lists.
+
+use super::cbor::FromElements;
+use crate::list::Update;
+use crate::settings::{GroupSettings, PROTOCOL_VERSION};
+use serde::de::{Error as _, SeqAccess};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The longest request or reply between members over TCP, in bytes: the largest list.
+pub const MAX_CALL: usize = 10 << 20;
+
+/// Within this time the maker of a call hands in its reply, or the error that replaces it.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A request to another member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallRequest {
+    /// To join under this identity.
+    Join {
+        /// The newcomer; alive.
+        newcomer: Update,
+        /// Its settings, which must be the group's.
+        settings: GroupSettings,
+    },
+    /// To exchange whole lists.
+    Exchange {
+        /// The sender, alive.
+        sender: Update,
+        /// All that it knows.
+        list: Vec<Update>,
+    },
+}
+
+/// The reply to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallReply {
+    /// The newcomer is let in.
+    Welcome {
+        /// All that the introducer knows, itself included.
+        list: Vec<Update>,
+        /// The largest incarnation that the group knows of the newcomer's name; zero for none. Its
+        /// own must be larger.
+        last: u64,
+    },
+    /// The whole list of the member that was asked.
+    List(Vec<Update>),
+    /// The request is refused.
+    Refused(Refusal),
+}
+
+/// Why a member is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The asked daemon is itself not in a group.
+    #[error("it is not in a group itself")]
+    NotInGroup,
+    /// Another live machine has the name.
+    #[error(
+        "the name of {newcomer} is taken by the live member {holder}: give each machine its own \
+        [node] name"
+    )]
+    NameTaken {
+        /// Who asked.
+        newcomer: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// Another live machine has the address.
+    #[error(
+        "the address of {newcomer} is taken by the live member {holder}: give each machine its own \
+        [node] address and port"
+    )]
+    AddressTaken {
+        /// Who asked.
+        newcomer: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// A setting that must agree does not.
+    #[error("{setting} is {newcomer} here and {group} in the group: they must agree")]
+    Settings {
+        /// Which.
+        setting: String,
+        /// The newcomer's value.
+        newcomer: String,
+        /// The group's value.
+        group: String,
+    },
+    /// Its incarnation, so its clock, is far ahead of everything that the group knows.
+    #[error("the clock of {newcomer} is more than a year ahead of the group's: set it")]
+    ClockAhead {
+        /// Who asked.
+        newcomer: String,
+    },
+    /// A version of the protocol that is not next to the newcomer's.
+    #[error(
+        "it speaks protocol version {group}, this daemon {PROTOCOL_VERSION}: upgrade the older, \
+        one version at a time"
+    )]
+    Version {
+        /// The group's version.
+        group: u8,
+    },
+    /// The request made no sense to the asked daemon.
+    #[error("it could not read the request")]
+    Malformed,
+}
+
+impl FromElements for CallRequest {
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
+        elements.next_element()?.ok_or_else(|| A::Error::custom("no request"))
+    }
+}
+
+impl FromElements for CallReply {
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
+        elements.next_element()?.ok_or_else(|| A::Error::custom("no reply"))
+    }
+}

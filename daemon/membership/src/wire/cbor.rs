@@ -1,0 +1,270 @@
+//! CBOR (RFC 8949): arrays that begin with the version of the protocol, and what both datagrams and
+//! calls carry.
+
+use super::DecodeError;
+use crate::identity::{Identity, Incarnation, Name};
+use crate::list::tags::{TagKey, TagValue, Tags, VersionedTags};
+use crate::list::{Claim, Evidence, Update};
+use crate::settings::{PROTOCOL_VERSION, is_understood};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Encodes anything behind the protocol's version, for what goes over TCP.
+pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = ciborium::into_writer(&(PROTOCOL_VERSION, value), &mut bytes);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    bytes
+}
+
+/// Decodes an array whose first element is the version of the protocol. The versions before and
+/// after this one are understood as far as they say what this one has: elements that they have
+/// appended are skipped.
+///
+/// # Errors
+/// As those of [`super::decode`].
+pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError> {
+    match read::<T>(bytes) {
+        Ok(Versioned { version, value }) => value.ok_or(DecodeError::Version(version)),
+        // Well-formed but not understood: nobody's fault, if it is a neighbour's.
+        Err(malformed) => match read::<Skipped>(bytes) {
+            Ok(Versioned { version, .. }) if version != PROTOCOL_VERSION => {
+                Err(DecodeError::Version(version))
+            }
+            _ => Err(malformed),
+        },
+    }
+}
+
+fn read<T: FromElements>(bytes: &[u8]) -> Result<Versioned<T>, DecodeError> {
+    let mut rest = bytes;
+    let versioned: Versioned<T> =
+        ciborium::from_reader(&mut rest).map_err(|_| DecodeError::Malformed)?;
+    if versioned.value.is_some() && !rest.is_empty() {
+        Err(DecodeError::Malformed)
+    } else {
+        Ok(versioned)
+    }
+}
+
+/// What is made of the elements of an array behind the version.
+pub trait FromElements: Sized {
+    /// Takes all elements that it needs.
+    ///
+    /// # Errors
+    /// When one is missing or of another form.
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error>;
+}
+
+/// Takes none of them.
+struct Skipped;
+
+impl FromElements for Skipped {
+    fn from_elements<'de, A: SeqAccess<'de>>(_: &mut A) -> Result<Self, A::Error> {
+        Ok(Skipped)
+    }
+}
+
+/// A value and the version it was said in; no value if that version is too far from this one.
+struct Versioned<T> {
+    version: u8,
+    value: Option<T>,
+}
+
+impl<'de, T: FromElements> Deserialize<'de> for Versioned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array<T>(std::marker::PhantomData<T>);
+        impl<'de, T: FromElements> Visitor<'de> for Array<T> {
+            type Value = Versioned<T>;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an array that begins with a version")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut elements: A,
+            ) -> Result<Versioned<T>, A::Error> {
+                let version: u8 = next(&mut elements)?;
+                if !is_understood(version) {
+                    return Ok(Versioned { version, value: None });
+                }
+                let value = T::from_elements(&mut elements)?;
+                if version == PROTOCOL_VERSION {
+                    end(&mut elements)?;
+                } else {
+                    while elements.next_element::<IgnoredAny>()?.is_some() {}
+                }
+                Ok(Versioned { version, value: Some(value) })
+            }
+        }
+        deserializer.deserialize_seq(Array(std::marker::PhantomData))
+    }
+}
+
+pub(super) fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
+    elements: &mut A,
+) -> Result<T, A::Error> {
+    elements.next_element()?.ok_or_else(|| A::Error::custom("too few elements"))
+}
+
+fn end<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<(), A::Error> {
+    match elements.next_element::<IgnoredAny>()? {
+        None => Ok(()),
+        Some(_) => Err(A::Error::custom("too many elements")),
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Name::new(&text).map_err(D::Error::custom)
+    }
+}
+
+const ALIVE: u8 = 0;
+const FAILED: u8 = 1;
+const LEFT: u8 = 2;
+
+impl Serialize for Update {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Identity { name, address, incarnation } = &self.identity;
+        let (claim, fields) = match &self.claim {
+            Claim::Alive => (ALIVE, 4),
+            Claim::Failed(_) => (FAILED, 6),
+            Claim::Left => (LEFT, 4),
+        };
+        let tags = self.tags.told();
+        let mut array =
+            serializer.serialize_seq(Some(fields + if tags.is_some() { 2 } else { 0 }))?;
+        array.serialize_element(name.as_str())?;
+        array.serialize_element(&Bytes(&address_bytes(*address)))?;
+        array.serialize_element(&incarnation.0)?;
+        array.serialize_element(&claim)?;
+        if let Claim::Failed(Evidence { accuser, silent_for }) = &self.claim {
+            array.serialize_element(accuser.as_str())?;
+            array.serialize_element(silent_for)?;
+        }
+        if let Some(tags) = tags {
+            array.serialize_element(&self.tags.version())?;
+            array.serialize_element(tags)?;
+        }
+        array.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Update {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array;
+        impl<'de> Visitor<'de> for Array {
+            type Value = Update;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an update")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Update, A::Error> {
+                let elements = &mut elements;
+                let name = next(elements)?;
+                let Address(address) = next(elements)?;
+                let incarnation = Incarnation(next(elements)?);
+                let claim = match next(elements)? {
+                    ALIVE => Claim::Alive,
+                    FAILED => Claim::Failed(Evidence {
+                        accuser: next(elements)?,
+                        silent_for: next(elements)?,
+                    }),
+                    LEFT => Claim::Left,
+                    other => {
+                        return Err(A::Error::custom(format_args!("no claim is of kind {other}")));
+                    }
+                };
+                let tags = match elements.next_element()? {
+                    None => VersionedTags::default(),
+                    Some(0) => return Err(A::Error::custom("tags have a version")),
+                    Some(version) => VersionedTags::new(version, next(elements)?),
+                };
+                end(elements)?;
+                Ok(Update { identity: Identity { name, address, incarnation }, claim, tags })
+            }
+        }
+        deserializer.deserialize_seq(Array)
+    }
+}
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Tags;
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("tags")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
+                let mut tags: Vec<(TagKey, TagValue)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, String>()? {
+                    let key = TagKey::new(&key).map_err(A::Error::custom)?;
+                    if tags.last().is_some_and(|(last, _)| *last >= key) {
+                        return Err(A::Error::custom(
+                            "the keys of tags are in order, and each is there once",
+                        ));
+                    }
+                    tags.push((key, TagValue::new(&value).map_err(A::Error::custom)?));
+                }
+                Tags::new(tags).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_map(Map)
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Four or sixteen bytes of address and two of port, in network order.
+fn address_bytes(address: SocketAddr) -> Vec<u8> {
+    let port = address.port().to_be_bytes();
+    match address.ip() {
+        IpAddr::V4(ip) => [&ip.octets()[..], &port].concat(),
+        IpAddr::V6(ip) => [&ip.octets()[..], &port].concat(),
+    }
+}
+
+struct Address(SocketAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = deserializer.deserialize_bytes(ByteString)?;
+        let (ip, port) = bytes.split_last_chunk().ok_or_else(|| D::Error::custom("no address"))?;
+        let ip: IpAddr = if let Ok(v4) = <[u8; 4]>::try_from(ip) {
+            Ipv4Addr::from(v4).into()
+        } else if let Ok(v6) = <[u8; 16]>::try_from(ip) {
+            Ipv6Addr::from(v6).into()
+        } else {
+            return Err(D::Error::custom("an address is 6 or 18 bytes"));
+        };
+        Ok(Address(SocketAddr::new(ip, u16::from_be_bytes(*port))))
+    }
+}
+
+pub(super) struct ByteString;
+
+impl Visitor<'_> for ByteString {
+    type Value = Vec<u8>;
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a byte string")
+    }
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}

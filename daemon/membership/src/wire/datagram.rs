@@ -1,0 +1,189 @@
+//! Datagrams as bytes: a CBOR array, and behind it the sender's incarnation, which sealing leaves
+//! readable.
+
+use super::DecodeError;
+use super::cbor::{ByteString, FromElements, decode_versioned, next};
+use crate::detector::peer_clock::SentAt;
+use crate::gossip::anti_entropy::digest::Digest;
+use crate::gossip::anti_entropy::summary::{MAX_BUCKETS, Summary};
+use crate::identity::Incarnation;
+use crate::message::{Body, MAX_DATAGRAM, Message};
+use crate::settings::PROTOCOL_VERSION;
+use crate::time::WallTime;
+use serde::de::{Error as _, SeqAccess};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Encodes a message behind what is in `buffer`.
+pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
+    let begin = buffer.len();
+    let written = ciborium::into_writer(message, &mut *buffer);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    buffer.extend_from_slice(&message.incarnation.to_bytes());
+    debug_assert!(
+        buffer.len() - begin <= MAX_DATAGRAM,
+        "{} bytes: {message:?}",
+        buffer.len() - begin
+    );
+}
+
+/// Decodes a datagram.
+///
+/// # Errors
+/// When the bytes are not exactly one message of this version, or of a neighbouring one that says
+/// what this one has too. It never panics and allocates no more than a small multiple of their
+/// length.
+pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
+    if bytes.len() > MAX_DATAGRAM {
+        return Err(DecodeError::TooLong(bytes.len()));
+    }
+    let (array, incarnation) = bytes.split_last_chunk().ok_or(DecodeError::Malformed)?;
+    let incarnation = Incarnation::from_bytes(*incarnation);
+    let Said { mono, wall_offset, body } = decode_versioned(array)?;
+    Ok(Message {
+        incarnation,
+        sent: SentAt { mono, wall: wall_time(incarnation, mono, wall_offset) },
+        body,
+    })
+}
+
+const HEARTBEAT: u8 = 0;
+const NEWS: u8 = 1;
+const ASK: u8 = 2;
+const ANSWER: u8 = 3;
+const SUMMARY: u8 = 4;
+const VERDICT: u8 = 5;
+const KNOCK: u8 = 6;
+const LEAVE: u8 = 7;
+const LEAVE_HEARD: u8 = 8;
+
+/// The array: all of the message but the incarnation.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, fields) = match &self.body {
+            Body::Heartbeat { news, .. } => (HEARTBEAT, 2 + usize::from(!news.is_empty())),
+            Body::News(_) => (NEWS, 1),
+            Body::Ask { .. } => (ASK, 2),
+            Body::Answer { .. } => (ANSWER, 4),
+            Body::Summary(_) => (SUMMARY, 1),
+            Body::Verdict { .. } => (VERDICT, 3),
+            Body::Knock { .. } => (KNOCK, 4),
+            Body::Leave => (LEAVE, 0),
+            Body::LeaveHeard => (LEAVE_HEARD, 0),
+        };
+        let mut array = serializer.serialize_seq(Some(4 + fields))?;
+        array.serialize_element(&PROTOCOL_VERSION)?;
+        array.serialize_element(&kind)?;
+        array.serialize_element(&self.sent.mono)?;
+        array.serialize_element(&wall_offset(self.incarnation, self.sent))?;
+        match &self.body {
+            Body::Heartbeat { hash, delay, news } => {
+                array.serialize_element(hash)?;
+                array.serialize_element(delay)?;
+                if !news.is_empty() {
+                    array.serialize_element(news)?;
+                }
+            }
+            Body::News(news) => array.serialize_element(news)?,
+            Body::Ask { name, incarnation } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(&incarnation.0)?;
+            }
+            Body::Answer { name, incarnation, sent, age } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(&incarnation.0)?;
+                array.serialize_element(sent)?;
+                array.serialize_element(age)?;
+            }
+            Body::Summary(summary) => array.serialize_element(summary)?,
+            Body::Verdict { incarnation, side } => {
+                array.serialize_element(&incarnation.0)?;
+                array.serialize_element(&side.count)?;
+                array.serialize_element(&side.hash)?;
+            }
+            Body::Knock { name, settings, side } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(settings)?;
+                array.serialize_element(&side.count)?;
+                array.serialize_element(&side.hash)?;
+            }
+            Body::Leave | Body::LeaveHeard => {}
+        }
+        array.end()
+    }
+}
+
+/// What is in the array of a datagram.
+struct Said {
+    mono: u64,
+    wall_offset: i64,
+    body: Body,
+}
+
+impl FromElements for Said {
+    fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
+        let kind: u8 = next(elements)?;
+        let (mono, wall_offset) = (next(elements)?, next(elements)?);
+        let body = match kind {
+            HEARTBEAT => Body::Heartbeat {
+                hash: next(elements)?,
+                delay: next(elements)?,
+                news: elements.next_element()?.unwrap_or_default(),
+            },
+            NEWS => Body::News(next(elements)?),
+            ASK => Body::Ask { name: next(elements)?, incarnation: Incarnation(next(elements)?) },
+            ANSWER => Body::Answer {
+                name: next(elements)?,
+                incarnation: Incarnation(next(elements)?),
+                sent: next(elements)?,
+                age: next(elements)?,
+            },
+            SUMMARY => Body::Summary(next(elements)?),
+            VERDICT => {
+                Body::Verdict { incarnation: Incarnation(next(elements)?), side: digest(elements)? }
+            }
+            KNOCK => Body::Knock {
+                name: next(elements)?,
+                settings: next(elements)?,
+                side: digest(elements)?,
+            },
+            LEAVE => Body::Leave,
+            LEAVE_HEARD => Body::LeaveHeard,
+            other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
+        };
+        Ok(Said { mono, wall_offset, body })
+    }
+}
+
+fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> {
+    Ok(Digest { count: next(elements)?, hash: next(elements)? })
+}
+
+/// The sender's wall clock relative to incarnation plus monotonic time, which is near zero unless a
+/// clock was set: two bytes, not nine.
+fn wall_offset(incarnation: Incarnation, sent: SentAt) -> i64 {
+    let reckoned = incarnation.0.wrapping_add(sent.mono);
+    sent.wall.0.wrapping_sub(reckoned).cast_signed()
+}
+
+fn wall_time(incarnation: Incarnation, mono: u64, offset: i64) -> WallTime {
+    WallTime(incarnation.0.wrapping_add(mono).wrapping_add(offset.cast_unsigned()))
+}
+
+impl Serialize for Summary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Summary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = deserializer.deserialize_bytes(ByteString)?;
+        let (sums, rest) = bytes.as_chunks();
+        if !rest.is_empty() || !sums.len().is_power_of_two() || sums.len() > MAX_BUCKETS {
+            return Err(D::Error::custom("no summary has that many buckets"));
+        }
+        Ok(Summary { buckets: sums.iter().map(|sum| u32::from_be_bytes(*sum)).collect() })
+    }
+}
