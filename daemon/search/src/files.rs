@@ -1,8 +1,8 @@
-//! Files: what this machine offers, what of it a search wants, and how it is opened.
+//! Files: which ones this machine exposes, which of them a search wants, and how they are opened.
 //!
-//! Nothing outside the offer can be read, by any path, link or race: the directory that a glob
-//! literally begins with is opened as the administrator wrote it, and everything below by names
-//! that `openat2` resolves beneath it without following any link.
+//! Nothing but the exposed files can be read, by any path, link or race. The directory with which a
+//! glob literally begins is opened as the administrator wrote it. `openat2` opens all names below
+//! it, and follows no link.
 
 mod beneath;
 mod brace;

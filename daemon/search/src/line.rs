@@ -1,14 +1,14 @@
-//! A line to be printed, and how long lines may be.
+//! A line to be printed, and the limits on the length of lines.
 
-/// The longest line that is searched, in bytes, its context included. A file with a longer one is
-/// given up with a message.
+/// The longest line that is searched, in bytes, with its context. The search of a file ends with a
+/// message at a longer one.
 pub const MAX_LINE_BYTES: usize = 128 * 1024 * 1024;
 
-/// Lines of more bytes are long: they are printed in parts, and few are in memory at a time.
+/// Longer lines are printed in parts, and few of them are in memory at a time. In bytes.
 pub(crate) const LONG_LINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Longer lines are not given as JSON: where each of their matches is could take twenty times as
-/// much.
+/// Longer lines are not printed as JSON, because the positions of their matches could take twenty
+/// times as much. In bytes.
 pub(crate) const MAX_JSON_LINE: usize = 1024 * 1024;
 
 /// What a line is printed as.

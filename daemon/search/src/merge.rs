@@ -1,12 +1,12 @@
-//! The lines of many files in the order of time.
+//! The lines of many files in order of time.
 //!
-//! Each file, with what was rotated away from it before it, is a stream that is searched a part at
-//! a time; of all streams the line with the earliest time comes next. So only one part's lines of
-//! each stream are held in memory.
+//! Each file, with the files rotated away from it before it, is a stream. A stream is searched one
+//! chunk at a time, and the earliest line of all streams comes next. So only the lines of one chunk
+//! of each stream are in memory.
 //!
-//! With context, each line comes with that of its own which no line before it has brought along,
-//! and has taken its time over to it. Where lines of a file do not follow on each other, or another
-//! file's are between, there is a mark: no bytes at all.
+//! Each line comes with the context that no earlier line has brought along, at the line's own time.
+//! A mark (no bytes at all) stands where lines of a file do not follow each other, and where
+//! another file's lines come between.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -23,7 +23,7 @@ use crate::schedule::{Event, Plan, TimedLines};
 use crate::search::Totals;
 use crate::time::{Times, Zone};
 
-/// The most files, those rotated away not counted, that are merged: so many are open at once.
+/// The most files that are merged. All of them are open. Rotated files are not counted.
 pub(crate) const MAX_STREAMS: usize = 256;
 
 /// How long found lines wait for more.
@@ -130,7 +130,7 @@ impl<'m> Merge<'m> {
                 last: NO_TIME,
             })
             .collect();
-        // The earliest line first; of several, that of the first file.
+        // The earliest line comes first, and of several that of the first file.
         let (mut next, mut last) = (BinaryHeap::new(), None);
         for (at, stream) in streams.iter_mut().enumerate() {
             next.extend(self.first(stream)?.map(|time| Reverse((time, at))));
@@ -139,7 +139,7 @@ impl<'m> Merge<'m> {
             let Some(stream) = streams.get_mut(at) else { continue };
             if let Some((_, lines)) = stream.found.pop_front() {
                 if self.job.search.has_context() && last.replace(at) != Some(at) {
-                    // The lines of another file are another group.
+                    // The lines of another file begin a group.
                     self.send(time, b"")?;
                 }
                 self.send(time, &lines)?;
@@ -149,8 +149,8 @@ impl<'m> Merge<'m> {
         self.hand_on()
     }
 
-    /// The time of a stream's first line that is not sent; none at its end. Searches as far as it
-    /// must.
+    /// The time of a stream's first line that is not sent, or none at its end. Searches no further
+    /// than it must.
     fn first(&mut self, stream: &mut LogStream<'m>) -> Result<Option<i64>, Stopped> {
         loop {
             if let Some((time, _)) = stream.found.front() {
@@ -253,7 +253,7 @@ impl<'m> Merge<'m> {
         self.found.events.send(Event::Message(text)).map_err(|_| Stopped)
     }
 
-    /// Sends lines once they are many, or have waited.
+    /// Sends lines once they are many.
     fn send(&mut self, time: i64, lines: &[u8]) -> Result<(), Stopped> {
         self.batch.push(time, lines);
         if self.batch.len() >= OUTPUT_BYTES { self.hand_on() } else { Ok(()) }

@@ -1,55 +1,55 @@
-//! Where a search's results go.
+//! The trait for the receiver of a search's results.
 
-/// The receiver is gone, or wants no more: the search ends.
+/// The receiver is gone or wants no more. The search ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("nobody takes the output any more")]
+#[error("the receiver of the output is gone")]
 pub struct Stopped;
 
-/// Takes what a search finds, in order. Blocking here is how a slow reader slows the search.
+/// Takes what a search finds, in order. A receiver that blocks here slows the search down.
 pub trait Output {
-    /// Takes whole lines, ready to print, each with its end, a newline or with `-z` a NUL byte: up
-    /// to about [`OUTPUT_BYTES`] of them, or one longer line. The bytes are the output's own, so
-    /// that it can pass them on without a copy.
+    /// Takes whole lines, ready to print, each with its end: a newline, or a NUL byte with `-z`.
+    /// They are up to about [`OUTPUT_BYTES`], or one longer line. The output owns the bytes and can
+    /// pass them on without a copy.
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped>;
 
-    /// Takes a part of a line longer than 4 MiB, but for its last, which comes with the next
-    /// [`Output::lines`], at once. So nobody has to hold such a line as a whole. An output that
-    /// only puts one after the other does not care.
+    /// Takes a part of a line longer than 4 MiB, so that nobody has to hold the whole line. The
+    /// last part comes at once with the next [`Output::lines`]. An output that only concatenates
+    /// needs no method of its own.
     fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.lines(bytes)
     }
 
-    /// Takes whole lines that carry one time, in milliseconds since the Unix epoch, with
-    /// [`Plan::by_time`](crate::Plan::by_time) in the place of [`Output::lines`]: at least one
-    /// line, formatted alike, up to about [`OUTPUT_BYTES`] or one longer line. The times never go
-    /// back. Lines before the first time in their file have [`NO_TIME`], which is before every
-    /// other.
+    /// Takes whole lines that have one time, in milliseconds since the Unix epoch. With
+    /// [`Plan::by_time`](crate::Plan::by_time) this is called in place of [`Output::lines`]. There
+    /// is at least one line, and up to about [`OUTPUT_BYTES`] or one longer line. The times never
+    /// go back. Lines before the first time in their file have [`NO_TIME`], which is before all
+    /// others.
     ///
-    /// Where lines are printed with context, no bytes at all are a mark: what follows is a group of
-    /// its own, to be separated from what was before, if anything was. Context has the time of the
+    /// Where lines are printed with context, no bytes at all are a mark. It begins a group that
+    /// must be separated from what was before, if there was anything. Context has the time of the
     /// line that it is printed with.
     ///
-    /// An output that does not care for times takes them for lines.
+    /// An output that ignores times takes the bytes as lines.
     fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
         let _ = milliseconds;
         self.lines(bytes.to_vec())
     }
 
-    /// So many more bytes were read. Called often, so do little.
+    /// This many more bytes were read. It is called often and must be quick.
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
         let _ = bytes;
         Ok(())
     }
 
-    /// Takes a message for standard error, without newline, such as `/var/log/x: Permission
-    /// denied`. The machine is not named.
+    /// Takes a message for standard error without its newline, such as `/var/log/x: Permission
+    /// denied`. It does not name the machine.
     fn message(&mut self, text: String) -> Result<(), Stopped>;
 }
 
-/// The time of lines that have none, nor any line with one before them.
+/// The time of lines that have no time and no line with a time before them.
 pub const NO_TIME: i64 = i64::MIN;
 
-/// How many bytes of lines are gathered before they are handed to [`Output::lines`]. With the line
-/// that goes beyond, and what a frame adds, that is not more than 128 KiB: one byte more, and the
-/// allocator gives 160.
+/// How many bytes of lines are collected before they go to [`Output::lines`]. With the last line
+/// and a frame's header that stays below 128 KiB. One byte more would make the allocator give 160
+/// KiB.
 pub const OUTPUT_BYTES: usize = 120 * 1024;

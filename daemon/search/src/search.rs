@@ -1,4 +1,4 @@
-//! A query, compiled: what a run needs to know of its lines, files and names.
+//! A compiled query: what a search must know of its lines, files and names.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Search {
     pub(crate) extents: Option<Extents>,
 }
 
-/// What one run did.
+/// What one search did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Files searched.
@@ -35,13 +35,16 @@ pub struct Totals {
     pub errors: u64,
     /// How long it took.
     pub elapsed: Duration,
-    /// Whether it was cancelled or its output stopped before it was done.
+    /// Whether it ended early, because it was cancelled or its output stopped.
     pub interrupted: bool,
 }
 
 impl Query {
-    /// Checks and compiles the patterns. Takes up to a few seconds for the most contrived of them;
-    /// call it where blocking is fine.
+    /// Checks and compiles the patterns. The worst patterns take a few seconds, so call it where the
+    /// caller may block.
+    ///
+    /// # Errors
+    /// When a pattern is not valid, or is too large. The texts are GNU grep's.
     pub fn compile(&self) -> Result<Search, PatternError> {
         // As GNU grep, which does not look at the patterns then.
         let patterns =
@@ -86,19 +89,19 @@ impl Search {
         self.query.line_end()
     }
 
-    /// The bytes at which a file may be cut: what ends a line, and what becomes a line's end in
-    /// files that are no text.
+    /// The bytes at which a file may be cut: the end of a line, and the byte that the search changes
+    /// into one in files that are not text.
     pub(crate) fn line_ends(&self) -> [u8; 2] {
         let line_end = self.line_end();
         [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]
     }
 
-    /// Whether it matters where in its file a line is.
+    /// Whether the line numbers are printed.
     pub(crate) fn wants_positions(&self) -> bool {
         self.query.numbers_lines() && self.query.prints_lines()
     }
 
-    /// How many lines end in `bytes`, if that matters.
+    /// How many lines end in `bytes`. 0 where line numbers are not printed.
     pub(crate) fn lines_in(&self, bytes: &[u8]) -> u64 {
         if self.wants_positions() {
             memchr::memchr_iter(self.line_end(), bytes).count() as u64
@@ -107,17 +110,17 @@ impl Search {
         }
     }
 
-    /// Whether lines may have others printed with them.
+    /// Whether lines are printed with context.
     pub(crate) fn has_context(&self) -> bool {
         self.query.prints_lines() && self.query.has_context()
     }
 
-    /// Whether a file can be searched in parts, of which none needs to know what is in the others.
+    /// Whether the chunks of a file can be searched independently of each other.
     pub(crate) fn may_be_cut(&self) -> bool {
         !self.has_context() && self.query.printing.max_count.is_none()
     }
 
-    /// Whether nothing matters of a file after its first selected line.
+    /// Whether the first selected line of a file is enough.
     pub(crate) fn one_is_enough(&self) -> bool {
         matches!(
             self.query.printing.what,
@@ -130,13 +133,13 @@ impl Search {
         self.named(machine, file.path().as_os_str().as_bytes())
     }
 
-    /// `MACHINE:FILE`, with spaces between where names are aligned.
+    /// `MACHINE:FILE`, with spaces between them where names are aligned.
     pub(crate) fn named(&self, machine: &str, file: &[u8]) -> Vec<u8> {
         let missing = usize::from(self.query.name_width()).saturating_sub(machine.chars().count());
         [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), file].concat()
     }
 
-    /// What is printed between groups of lines with context; nothing if there are none.
+    /// The separator between groups of lines with context. Empty where there is no context.
     pub(crate) fn separator(&self, budget: &Budget<'_>) -> Vec<u8> {
         struct Kept(Vec<u8>);
         impl Output for Kept {

@@ -1,4 +1,4 @@
-//! The times that lines of logs carry.
+//! The times in the lines of logs.
 
 mod calendar;
 mod stamp;
@@ -12,32 +12,30 @@ use stamp::{Clock, Stamp};
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// How many years a date without a year is looked for backwards; leap days may be eight years
-/// apart.
+/// How many years back a date without a year may be. Leap days may be eight years apart.
 const YEARS_BACK: i64 = 8;
 
 /// Reads the times of one file's lines.
 #[derive(Debug)]
 pub struct Times<'z> {
     zone: &'z Zone,
-    /// When the file was last written: no line without a year is more than a day later.
+    /// When the file was last written. A line without a year is at most a day later.
     modified: i64,
-    /// The last time that was read, but for the fraction of its second, and the bytes that it was
+    /// The last time that was read, without the fraction of its second, and the bytes that it was
     /// read from.
     last: Vec<u8>,
     last_second: i64,
 }
 
 impl<'z> Times<'z> {
-    /// For a file last written at `modified`, in milliseconds since the Unix epoch.
+    /// For a file that was last written at `modified`, in milliseconds since the Unix epoch.
     pub fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
         Times { zone, modified, last: Vec::new(), last_second: 0 }
     }
 
-    /// The time that `line` carries, in milliseconds since the Unix epoch. Only its first 512 bytes
-    /// are looked at.
+    /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read.
     pub fn of(&mut self, line: &[u8]) -> Option<i64> {
-        // Most lines carry the second of the line before them.
+        // Most lines have the same second as the line before.
         if !self.last.is_empty() && line.starts_with(&self.last) {
             let rest = line.get(self.last.len()..).unwrap_or_default();
             if let Some(milliseconds) = stamp::fraction_before_zone(rest) {
@@ -54,7 +52,7 @@ impl<'z> Times<'z> {
         Some(second + stamp.milliseconds)
     }
 
-    /// How many bytes of a line may matter.
+    /// How many bytes of a line are read at most.
     pub(crate) const REACH: usize = 512;
 
     fn second(&self, stamp: &Stamp) -> Option<i64> {
@@ -66,8 +64,8 @@ impl<'z> Times<'z> {
         }
     }
 
-    /// The last moment before the file was last written, or less than a day after, that the date
-    /// and time of `civil` name.
+    /// The last moment with the date and time of `civil` that is less than a day after the file was
+    /// last written.
     fn latest(&self, civil: Civil) -> Option<i64> {
         let newest = self.modified.saturating_add(DAY);
         let year = Civil::of(newest.div_euclid(1000)).year;

@@ -1,4 +1,5 @@
-//! A file that is followed: up to where it was searched, and what was written since.
+//! A file that is followed: the position up to which it was searched, and how to read what was
+//! appended.
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -10,16 +11,15 @@ use crate::files::{Compression, OfferedFile, Opened};
 use crate::scan::{FileScan, PageBuffer, Positions, TextSize, count_lines};
 use crate::search::Search;
 
-/// The longest line that is waited for, in bytes; of a longer one, so much is searched as if it
-/// were a line.
+/// The longest line that is waited for, in bytes. Of a longer one, this many bytes are searched as
+/// if they were a line.
 pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
 
-/// How much of a file is read at each look, in bytes, so that a busy one does not keep the others
-/// waiting.
+/// How many bytes of a file are read at each look, so that a busy file does not delay the others.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many bytes before the place that was read up to are remembered, to tell that a file was
-/// truncated and has grown since.
+/// How many bytes before the position are remembered. They show whether a file was truncated and
+/// has grown since.
 const REMEMBERED: usize = 64;
 
 /// A file that is followed.
@@ -27,9 +27,9 @@ const REMEMBERED: usize = 64;
 pub(crate) struct Followed {
     pub(crate) file: OfferedFile,
     pub(crate) opened: Opened,
-    /// Up to where it was searched: a line's end.
+    /// Up to where it was searched. A line ends there.
     pub(crate) position: u64,
-    /// How long it was when it was last looked at.
+    /// Its size at the last look.
     size: u64,
     /// The bytes before `position`.
     before: Vec<u8>,
@@ -44,7 +44,7 @@ impl Followed {
     /// Follows `file` from its end, or from its beginning. None when it is compressed.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file cannot be read.
     pub(crate) fn begin(
         file: &OfferedFile,
         opened: Opened,
@@ -76,7 +76,7 @@ impl Followed {
         Ok(Some(followed))
     }
 
-    /// Reads whole lines that were written since, into `buffer`.
+    /// Reads the whole lines that were appended into `buffer`.
     pub(crate) fn lines(
         &mut self,
         buffer: &mut PageBuffer,
@@ -107,13 +107,13 @@ impl Followed {
         }
         self.position += buffer.len() as u64;
         if upto < size {
-            // There is more to read at the next look.
+            // The next look reads the rest.
             self.size = self.position;
         }
         self.remember()
     }
 
-    /// It was truncated.
+    /// The file was truncated.
     fn start_again(&mut self) {
         self.position = 0;
         // The file may be text now.
@@ -130,7 +130,7 @@ impl Followed {
         Ok(self.bytes_before(self.before.len())? == self.before)
     }
 
-    /// So many of the bytes before `position`, if there are so many.
+    /// This many bytes before `position`, or as many as there are.
     fn bytes_before(&self, length: usize) -> io::Result<Vec<u8>> {
         let from = self.position.saturating_sub(length as u64);
         let mut bytes = vec![0; usize::try_from(self.position - from).unwrap_or(0)];
@@ -142,8 +142,8 @@ impl Followed {
     }
 }
 
-/// Where the last line begins that has no end yet; a file's end, if its last line has one. A line
-/// that is too long is let go.
+/// Where the last line without an end begins, or the file's end. A line that is too long is
+/// skipped.
 fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
     let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
     let mut buffer = PageBuffer::default();

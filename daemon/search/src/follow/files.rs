@@ -1,9 +1,9 @@
-//! What is written to files from now on.
+//! Searches what is written to files from now on. It owns the open files.
 //!
-//! Files are known by device and inode, not by name: one that is renamed is read on under the name
-//! by which it was found, and the one that takes its place is new. One that is gone, or is not
-//! offered under its new name, is read on for a while, as whoever writes it may not know yet. A
-//! file that is shorter than before, or does not have before the end what it had, was truncated.
+//! Files are known by device and inode, not by name. A renamed file is read further under the name
+//! by which it was found, and the file that takes its place is new. A file that is gone, or has no
+//! exposed name any more, is read for a while: its writer may not know yet. A file was truncated if
+//! it is shorter than before, or if the bytes before the position have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -20,17 +20,16 @@ use crate::scan::{Failure, PageBuffer, Scanner};
 use crate::schedule::Event;
 use crate::search::Totals;
 
-/// The most files that are followed at once: so many are open.
+/// The most files that are followed at once. All of them are open.
 pub(crate) const MAX_FOLLOWED: usize = 256;
 
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// After how many looks at the files their names are looked at as well.
+/// How many looks at the files there are for each look at their names.
 const LOOKS_PER_SCAN: u32 = 5;
 
-/// How long a file is read on that is not there any more under a name that is offered, after
-/// something was last written to it.
+/// How long a file without an exposed name is read further after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Follows the files that `offer` and `narrow` give, until the search is cancelled or stopped.
@@ -90,8 +89,8 @@ impl Follow<'_> {
         }
     }
 
-    /// Looks at which files there are. At first they are followed from their ends, later ones from
-    /// their beginnings.
+    /// Finds out which files there are. The first ones are followed from their ends, later ones
+    /// from their beginnings.
     fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
         let found = offer.files(narrow);
         for problem in found.problems {
@@ -117,7 +116,7 @@ impl Follow<'_> {
                 )?;
                 break;
             }
-            // What is rotated away by copying was read under its own name.
+            // A copy made by rotation was read under its first name.
             if first || !found.files.iter().any(|other| is_rotated_of(file.path(), other.path())) {
                 self.begin(file, first)?;
             }
@@ -130,7 +129,7 @@ impl Follow<'_> {
         self.end_the_gone()
     }
 
-    /// Ends files that are gone for long enough; their last line needs no end.
+    /// Ends files that are gone for long enough. Their last line may have no end.
     fn end_the_gone(&mut self) -> Result<(), Stopped> {
         let gone =
             |followed: &Followed| followed.gone_since.is_some_and(|since| since.elapsed() >= GRACE);
@@ -166,7 +165,7 @@ impl Follow<'_> {
         }
     }
 
-    /// Searches what was written to the files.
+    /// Searches what was appended to the files.
     fn look(&mut self) -> Result<(), Stopped> {
         let mut files = std::mem::take(&mut self.files);
         let result = files.values_mut().try_for_each(|followed| self.read(followed, false));
@@ -174,8 +173,8 @@ impl Follow<'_> {
         result
     }
 
-    /// Searches what was written to a file. `is_last`: it gets no more, so that its last line needs
-    /// no end.
+    /// Searches what was appended to a file. With `is_last`, the file gets no more, so that its
+    /// last line needs no end.
     fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let result = followed.lines(&mut buffer, self.job.search.line_end(), is_last);

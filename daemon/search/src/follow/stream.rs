@@ -14,8 +14,8 @@ use crate::stream::StreamSearch;
 const READ_BYTES: usize = 64 * 1024;
 
 impl Search {
-    /// Searches what `reader` gives, each line as soon as it is complete, and prints it as a file of
-    /// the name `name`. Ends with the reader, or once nothing more of it is wanted. Line numbers
+    /// Searches what `reader` gives, each line as soon as it is complete, and prints it as a file
+    /// of the name `name`. Ends with the reader, or once nothing more of it is wanted. Line numbers
     /// count from the reader's first line. Valid only when lines or matches are printed. Blocks as
     /// long as the reader does. `cancel` is checked after every read.
     pub fn follow_stream(

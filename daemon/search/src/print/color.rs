@@ -1,8 +1,8 @@
-//! Text in colour, where colours are wanted.
+//! Text in color, with the escape sequences that GNU grep writes for `GREP_COLORS`.
 
 use memberd_control::grep::{GrepColors, Sgr};
 
-/// Appends `text`, in the colour that `which` picks if there are colours.
+/// Appends `text`, in the color that `which` picks if there are colors.
 pub(crate) fn write(
     colors: Option<&GrepColors>,
     which: impl Fn(&GrepColors) -> &Sgr,

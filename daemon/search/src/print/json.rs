@@ -1,5 +1,5 @@
-//! Lines, counts and names as JSON, one object a line. Programs rely on its shape: `schema` is the
-//! number of that.
+//! Lines, counts and names as JSON, one object per line. Other programs rely on the format, and
+//! `schema` is its number.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -8,12 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::line::{Line, Role};
 use crate::time::{Times, Zone};
 
-/// Prints JSON for one run.
+/// Prints JSON for one search.
 #[derive(Debug)]
 pub(crate) struct Json {
     zone: Zone,
-    /// When the run began, in milliseconds since the Unix epoch: no line without a year is a day
-    /// later.
+    /// When the search began, in milliseconds since the Unix epoch. A line without a year is at
+    /// most a day later.
     now: i64,
 }
 
@@ -23,7 +23,7 @@ impl Json {
         Json { zone: Zone::local(), now: i64::try_from(now.as_millis()).unwrap_or(i64::MAX) }
     }
 
-    /// Appends a line of the file `name` (`MACHINE:FILE`), `text` being it without its end.
+    /// Appends a line of the file `name` (`MACHINE:FILE`). `text` is the line without its end.
     pub(crate) fn line(
         &self,
         name: &[u8],
@@ -49,7 +49,7 @@ impl Json {
         out.extend_from_slice(b"]}\n");
     }
 
-    /// Appends how many lines of a file were selected.
+    /// Appends the number of selected lines of a file.
     pub(crate) fn count(name: &[u8], lines: u64, out: &mut Vec<u8>) {
         head("count", name, out);
         field("lines", lines, out);
@@ -63,7 +63,7 @@ impl Json {
     }
 }
 
-/// What every object begins with. No machine's name holds a colon.
+/// The first fields of every object. A machine's name has no colon.
 fn head(kind: &str, name: &[u8], out: &mut Vec<u8>) {
     let colon = name.iter().position(|byte| *byte == b':').unwrap_or(name.len());
     let (machine, file) = name.split_at(colon);
@@ -76,7 +76,7 @@ fn field(name: &str, value: impl std::fmt::Display, out: &mut Vec<u8>) {
     write(out, format_args!(",\"{name}\":{value}"));
 }
 
-/// Text as a string; what is no UTF-8 under the other name, in base64 (RFC 4648).
+/// Text as a string. Text that is not UTF-8 goes under the other name, in base64 (RFC 4648).
 fn bytes(name: &str, other: &str, bytes: &[u8], out: &mut Vec<u8>) {
     let text = std::str::from_utf8(bytes);
     write(out, format_args!(",\"{}\":\"", if text.is_ok() { name } else { other }));
@@ -87,7 +87,7 @@ fn bytes(name: &str, other: &str, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// A string's inside (RFC 8259).
+/// The inside of a string (RFC 8259).
 fn escaped(text: &str, out: &mut Vec<u8>) {
     for byte in text.bytes() {
         match byte {
@@ -114,7 +114,7 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Memory takes everything.
+/// Writing to memory cannot fail.
 fn write(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }

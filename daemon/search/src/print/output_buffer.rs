@@ -1,5 +1,5 @@
-//! Gathers output into chunks of whole lines, handed on when full, when a file ends, or when they
-//! have waited long enough. The first of a search does not wait.
+//! Collects whole lines for the output. It hands them on when they are many, when a file ends, or
+//! when they have waited. The first lines of a search do not wait.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use crate::output::{OUTPUT_BYTES, Output, Stopped};
 /// How long found lines wait for more while the search goes on.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// How much room there is for a chunk and the line that fills it.
+/// The capacity of the buffer: it holds a full load and the line that goes beyond.
 const ROOM: usize = OUTPUT_BYTES + 8 * 1024;
 
-/// A buffer in front of an [`Output`]. Once that has stopped, so has this.
+/// A buffer in front of an [`Output`]. Once the output has stopped, the buffer has, too.
 pub(crate) struct OutputBuffer<'o> {
     output: &'o mut dyn Output,
     bytes: Vec<u8>,
     /// When output was last handed on, if any was.
     handed_on: Option<Instant>,
-    /// Whether that was a part of a line, which is not to wait for its end.
+    /// Whether the last output was a part of a line. Its end must not wait.
     is_in_line: bool,
     stopped: bool,
 }
@@ -39,13 +39,13 @@ impl<'o> OutputBuffer<'o> {
         &mut self.bytes
     }
 
-    /// A line was written, its newline included: hands on what there is if that is a chunk.
+    /// A line was written, with its newline. Hands on the lines if they are many.
     pub(crate) fn end_line(&mut self) -> Result<(), Stopped> {
         if self.bytes.len() >= OUTPUT_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
     }
 
-    /// Writes text into a line that was begun. A long one goes in parts, so that it is not held
-    /// twice.
+    /// Writes text into the line that was begun. Long text goes in parts, so that it is not in
+    /// memory twice.
     pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Stopped> {
         if text.len() <= LONG_LINE_BYTES {
             self.bytes.extend_from_slice(text);
@@ -59,19 +59,19 @@ impl<'o> OutputBuffer<'o> {
         Ok(())
     }
 
-    /// A part of a line, but for its last, after what there is.
+    /// Hands on a part of a line, after what is in the buffer.
     pub(crate) fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.flush()?;
         self.hand_on(bytes, true)
     }
 
-    /// Makes room for a line of about `length` bytes, so that a chunk holds either a long line or
+    /// Makes room for a line of about `length` bytes. A load then holds either one long line or
     /// short ones.
     pub(crate) fn make_room(&mut self, length: usize) -> Result<(), Stopped> {
         if length >= OUTPUT_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Whole lines that were gathered elsewhere: many of them are handed on as they are.
+    /// Takes whole lines from another buffer. If they are many, they are handed on without a copy.
     pub(crate) fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         if bytes.len() >= OUTPUT_BYTES / 2 {
             self.flush()?;
@@ -81,7 +81,7 @@ impl<'o> OutputBuffer<'o> {
         self.end_line()
     }
 
-    /// Hands on what there is.
+    /// Hands on everything in the buffer.
     pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
         if self.bytes.is_empty() {
             return self.check();
@@ -98,15 +98,15 @@ impl<'o> OutputBuffer<'o> {
         self.note(result)
     }
 
-    /// Hands on what there is, and after it no bytes at all: a mark.
+    /// Hands on everything, and then no bytes at all, which is a mark.
     pub(crate) fn mark(&mut self) -> Result<(), Stopped> {
         self.flush()?;
         let result = self.output.lines(Vec::new());
         self.note(result)
     }
 
-    /// Takes what there is, for another to hand on: few lines as a copy, so that they do not hold
-    /// the room of many.
+    /// Takes the lines, for another thread to hand on. A few lines are copied, so that they do not
+    /// keep the memory of many.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         if self.bytes.len() >= ROOM / 4 {
             return std::mem::replace(&mut self.bytes, Vec::with_capacity(ROOM));
@@ -116,13 +116,13 @@ impl<'o> OutputBuffer<'o> {
         few
     }
 
-    /// So many more bytes were read.
+    /// This many more bytes were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
         let told = self.check().and_then(|()| self.output.read(bytes));
         self.note(told)
     }
 
-    /// Hands on what there is if it has waited long enough, or if it is the first.
+    /// Hands on everything if it has waited long enough, or if it is the first.
     pub(crate) fn flush_if_late(&mut self) -> Result<(), Stopped> {
         if self.bytes.is_empty() || self.handed_on.is_some_and(|at| at.elapsed() < PATIENCE) {
             return self.check();

@@ -9,8 +9,8 @@ use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::Query;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, Sgr};
 
-/// Lines longer than this many bytes are printed without colour, so that colour cannot multiply the
-/// memory a line takes.
+/// Lines longer than this many bytes are printed without color. Color could multiply the memory
+/// that they take.
 const MAX_COLORED_LINE: usize = 1024 * 1024;
 
 /// Why a line was not printed.
@@ -36,7 +36,7 @@ impl From<MatchFailure> for PrintError {
     }
 }
 
-/// Prints for one run over all its files.
+/// Prints the results of one search, over all its files.
 pub(crate) struct Printer<'o, 's> {
     query: &'s Query,
     extents: Option<(&'s Extents, ExtentsCache)>,
@@ -45,12 +45,12 @@ pub(crate) struct Printer<'o, 's> {
     json: Option<Json>,
     /// `MACHINE:FILE` of the current file.
     name: Vec<u8>,
-    /// With `-T`, how wide numbers are at least: as wide as the file's size, with line numbers one
-    /// more than that.
+    /// The least width of numbers with `-T`: that of the file's size, and one more with line
+    /// numbers.
     width: usize,
-    /// Whether any line was selected before, in any file: then groups with context are separated.
+    /// Whether any line was selected before, in any file. If so, groups with context are separated.
     used: bool,
-    /// Whether groups are marked where they begin, for another to separate them.
+    /// Whether the beginning of a group is marked, so that the receiver separates them.
     marks_groups: bool,
 }
 
@@ -76,7 +76,7 @@ impl<'o, 's> Printer<'o, 's> {
         }
     }
 
-    /// From here on, groups of lines are not separated, but marked where they begin.
+    /// From here on, groups of lines are marked where they begin instead of separated.
     pub(crate) fn mark_groups(&mut self) {
         self.marks_groups = true;
     }
@@ -89,7 +89,7 @@ impl<'o, 's> Printer<'o, 's> {
             if self.query.printing.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
     }
 
-    /// The chunk that the lines go through.
+    /// The buffer that the lines go through.
     pub(crate) fn out(&mut self) -> &mut OutputBuffer<'o> {
         &mut self.out
     }
@@ -99,7 +99,7 @@ impl<'o, 's> Printer<'o, 's> {
         self.used = true;
     }
 
-    /// The `--` between groups of lines with context; nothing before the first group.
+    /// The `--` between groups of lines with context. Nothing before the first group.
     pub(crate) fn group_separator(&mut self) -> Result<(), Stopped> {
         let Some(separator) = self
             .query
@@ -124,11 +124,11 @@ impl<'o, 's> Printer<'o, 's> {
         self.out.end_line()
     }
 
-    /// Prints a line, or with `-o` the matches in it. Tells whether it could: not where it is no
-    /// text, and only text is printed.
+    /// Prints a line, or its matches with `-o`. Returns false if it is not text and only text is
+    /// printed.
     pub(crate) fn line(&mut self, line: &Line<'_>) -> Result<bool, PrintError> {
         let text = line.bytes.strip_suffix(&[self.query.line_end()]).unwrap_or(line.bytes);
-        // With -v it is the context that has the matches.
+        // With `-v`, the context has the matches.
         let has_matches = (line.role == Role::Selected) != self.query.pattern.invert;
         if self.json.is_some() {
             return self.json_line(line, text, has_matches);
@@ -165,7 +165,7 @@ impl<'o, 's> Printer<'o, 's> {
             || std::str::from_utf8(text).is_ok()
     }
 
-    /// `--json`: a line with where its matches are, empty ones left out.
+    /// `--json`: a line with the positions of its matches that are not empty.
     fn json_line(
         &mut self,
         line: &Line<'_>,
@@ -193,7 +193,8 @@ impl<'o, 's> Printer<'o, 's> {
         Ok(true)
     }
 
-    /// `-o`: each match that is not empty, on a line of its own, up to the first that is no text.
+    /// `-o`: each match that is not empty, on a line of its own, up to the first one that is not
+    /// text.
     fn matches(&mut self, line: &Line<'_>, text: &[u8]) -> Result<bool, PrintError> {
         let mut at = 0;
         while at <= text.len()
@@ -269,7 +270,7 @@ fn match_color(colors: &GrepColors, role: Role) -> &Sgr {
     }
 }
 
-/// Appends the file's name and what separates it from what follows.
+/// Appends the file's name and the separator after it.
 fn name(query: &Query, name: &[u8], separator: &[u8], out: &mut Vec<u8>) {
     let colors = query.printing.colors.as_ref();
     color::write(colors, |colors| &colors.file_name, name, out);
@@ -280,7 +281,7 @@ fn name(query: &Query, name: &[u8], separator: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `MACHINE:FILE:`, `NUMBER:` and `OFFSET:`, as far as they are wanted.
+/// Appends `MACHINE:FILE:`, `NUMBER:` and `OFFSET:` if they are wanted.
 fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, out: &mut Vec<u8>) {
     let colors = query.printing.colors.as_ref();
     let separator: &[u8] = match line.role {
@@ -313,8 +314,7 @@ fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, 
     }
 }
 
-/// Appends `text` in the colour of its line, and with its matches in theirs if there is what finds
-/// them.
+/// Appends `text` in the color of its line. With `extents`, its matches have their own color.
 fn colored(
     query: &Query,
     finder: &mut Option<(&Extents, ExtentsCache)>,
@@ -349,7 +349,7 @@ fn colored(
         }
     }
     let rest = text.get(printed..).unwrap_or_default();
-    // The carriage return of a line's end has no colour.
+    // The carriage return at a line's end has no color.
     let tail = rest.strip_suffix(b"\r").unwrap_or(rest);
     if !tail.is_empty() {
         colors.begin(line_color, out);
@@ -360,13 +360,13 @@ fn colored(
     Ok(())
 }
 
-/// The decimal digits of `number`, after as many of the spaces in `digits` as make it `width` wide.
+/// The decimal digits of `number`, padded with spaces to `width`. `digits` holds the result.
 fn padded(number: u64, width: usize, digits: &mut [u8; 20]) -> &[u8] {
     let start = digits.len().saturating_sub(decimal(number, digits).len().max(width));
     digits.get(start..).unwrap_or_default()
 }
 
-/// The decimal digits of `number`, without an allocation; 20 are enough for any.
+/// The decimal digits of `number`, without an allocation. Twenty are enough for every number.
 fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut start = digits.len();
     for (at, digit) in digits.iter_mut().enumerate().rev() {

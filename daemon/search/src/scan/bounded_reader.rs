@@ -1,5 +1,4 @@
-//! Reads a file on behalf of the searcher: within its bounds, and no longer than anybody wants the
-//! results.
+//! Reads a file for the searcher: up to a limit, and only while the results are wanted.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
@@ -8,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::long_lines::Claim;
 use crate::print::Printer;
 
-/// How many bytes past its size at opening a file is read, while it grows.
+/// How many bytes beyond its size at opening a growing file is read.
 pub(crate) const GROWTH_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// A file's bytes, up to a limit. Between reads, results that have waited are handed on and the
-/// cancel flag is looked at.
+/// A file's bytes, up to a limit. Between two reads it hands on the results that have waited and
+/// checks the cancel flag.
 pub(crate) struct BoundedReader<'r, 'o, 's, R> {
     pub(super) reader: R,
     pub(super) printer: &'r RefCell<Printer<'o, 's>>,
@@ -34,8 +33,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         if self.done.get() {
             return Ok(0);
         }
-        // The printer is not in use here: the searcher reads between its calls to the sink, never
-        // within one.
+        // The printer is free here: the searcher never reads while it calls the sink.
         self.printer.borrow_mut().out().flush_if_late().map_err(io::Error::other)?;
         let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let Some(part) = buffer.get_mut(..wanted).filter(|part| !part.is_empty()) else {
@@ -44,7 +42,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
         let mut read = self.reader.read(part)?;
         self.left -= read as u64;
         if self.left == 0 && read > 0 {
-            // The file outran the limit: end at a line's end.
+            // The file grew beyond the limit. The text ends at a line's end.
             let cut = part.get(..read).and_then(|part| memchr::memrchr(self.line_end, part));
             read = cut.map_or(read, |at| at + 1);
         }
@@ -54,7 +52,7 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
     }
 }
 
-/// A reader that claims the room for a line when it comes upon a long one.
+/// A reader that claims the memory for a long line when it meets one.
 pub(crate) struct ClaimingReader<'c, 'w, R> {
     reader: R,
     line_end: u8,

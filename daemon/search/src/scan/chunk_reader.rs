@@ -1,4 +1,4 @@
-//! Reads a file as parts of whole lines, one after the other.
+//! Reads a file as chunks of whole lines, one after the other.
 
 use std::io::{self, Read};
 
@@ -6,22 +6,22 @@ use super::bounded_reader::GROWTH_LIMIT;
 use super::long_lines::TooLong;
 use crate::line::LONG_LINE_BYTES;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const PART_BYTES: usize = 64 * 1024;
 
-/// The parts of one file.
+/// Reads the chunks of one file. It owns the buffer that they lie in.
 #[derive(Debug)]
 pub(crate) struct ChunkReader {
     buffer: Vec<u8>,
-    /// How much of the buffer was handed out as a part.
+    /// How many bytes of the buffer were handed out as a chunk.
     used: usize,
-    /// How much may still be read.
+    /// How many bytes may still be read.
     left: u64,
     line_end: u8,
 }
 
 impl ChunkReader {
-    /// Of a file of about `size` bytes, and what is added to it meanwhile, up to a limit.
+    /// For a file of about `size` bytes. It may grow meanwhile, up to a limit.
     pub(crate) fn new(size: u64, line_end: u8) -> ChunkReader {
         ChunkReader {
             buffer: Vec::new(),
@@ -31,10 +31,11 @@ impl ChunkReader {
         }
     }
 
-    /// The next part, in which only the file's last line may have no end; none at the end.
+    /// The next chunk, or none at the end. Only the file's last line may have no end.
     ///
     /// # Errors
-    /// When reading fails, or a line is long: there may be as many as there are files.
+    /// When reading fails, or when a line is long: there may be as many long lines as there are
+    /// files.
     pub(crate) fn next(&mut self, file: &mut impl Read) -> io::Result<Option<&mut [u8]>> {
         self.buffer.drain(..self.used);
         self.used = 0;
@@ -51,7 +52,7 @@ impl ChunkReader {
             let new = self.buffer.get(before..).unwrap_or_default();
             self.used = match memchr::memrchr(self.line_end, new) {
                 Some(end) => before + end + 1,
-                // A file that outran the limit ends at a line's end.
+                // A file that grew beyond the limit ends at a line's end.
                 None if self.left == 0 => return Ok(None),
                 None if read == 0 => self.buffer.len(),
                 None => 0,

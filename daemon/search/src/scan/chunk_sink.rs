@@ -1,5 +1,5 @@
-//! Searches a file in parts as if it were one: counts go on, and lines have their context across
-//! the parts' borders.
+//! Takes the lines found in one chunk of a file. Counts go on from chunk to chunk, and context
+//! crosses their borders.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,8 +13,8 @@ use crate::line::{Line, Role};
 use crate::print::Printer;
 use crate::query::Query;
 
-/// How many bytes of lines are kept that may be context of one to come. Of more, those farthest
-/// from it are left out.
+/// How many bytes of lines are kept as possible context of a later line. Beyond that, the lines
+/// farthest from it are left out.
 pub(crate) const MAX_HELD_BYTES: usize = 256 * 1024;
 
 /// What is known of a file whose chunks are searched one after the other.
@@ -56,7 +56,7 @@ impl FileProgress {
     }
 }
 
-/// The last lines that were not printed.
+/// The last lines that were not printed. They may be context of a line to come.
 #[derive(Debug, Default)]
 struct HeldLines {
     lines: VecDeque<HeldLine>,
@@ -80,7 +80,7 @@ impl HeldLines {
             self.bytes -= first.bytes.len();
             self.is_cut |= self.lines.len() < most;
         }
-        // Those that follow are the nearer ones, and as many as are wanted.
+        // The lines that remain are the nearest, and there are as many as are wanted.
         self.is_cut &= self.lines.len() < most;
     }
 
@@ -126,8 +126,8 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
         ChunkSink { query, printer, lines, progress, times, is_last, wanted, seen: 0, number: 1 }
     }
 
-    /// Takes the lines up to `upto` of the part: prints those that are context of one before, and
-    /// keeps those that may be of one to come.
+    /// Takes the chunk's lines up to `upto`. Prints those that are context of an earlier line, and
+    /// keeps those that may be context of a later one.
     pub(crate) fn pass(&mut self, part: &[u8], upto: usize) -> Result<(), ScanError> {
         let line_end = self.query.line_end();
         while self.progress.after > 0
@@ -150,7 +150,7 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
         Ok(())
     }
 
-    /// Keeps the last lines before `upto`, as far as they are wanted.
+    /// Keeps the last lines before `upto`, if context is wanted.
     fn keep(&mut self, part: &[u8], upto: usize) {
         let (line_end, wanted) = (self.query.line_end(), self.wanted.0 as usize);
         let rest = part.get(self.seen..upto).unwrap_or_default();
@@ -174,7 +174,7 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
         }
     }
 
-    /// Goes on to behind these lines.
+    /// Passes over these lines.
     fn skip(&mut self, lines: &[u8]) {
         self.seen += lines.len();
         if self.query.numbers_lines() && self.wanted != (0, 0) {
@@ -186,8 +186,8 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
         self.query.numbers_lines().then_some(self.number)
     }
 
-    /// The part was searched, with this result: prints the context in its rest, and notes what was
-    /// found.
+    /// The chunk was searched, with this result. Prints the context in its rest, and records what
+    /// was found.
     pub(crate) fn finish(
         mut self,
         searched: Result<(), ScanError>,
@@ -221,7 +221,7 @@ impl Sink for ChunkSink<'_, '_, '_, '_> {
             times.select(found.buffer(), line.start, self.printer)?;
         }
         if self.progress.is_full || self.is_last.get() {
-            // What else matches is context like the lines around it.
+            // Further matches are context, like the lines around them.
             return Ok(false);
         }
         let before = self.progress.before.take();
@@ -242,7 +242,7 @@ impl Sink for ChunkSink<'_, '_, '_, '_> {
     }
 
     fn context(&mut self, _: &Searcher, _: &SinkContext<'_>) -> Result<bool, ScanError> {
-        // Searchers of parts are asked for none.
+        // The searchers of chunks are not asked for context.
         Ok(true)
     }
 

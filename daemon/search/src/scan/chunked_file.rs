@@ -1,4 +1,5 @@
-//! ChunkedFile: a large file cut at line ends into parts that can be searched side by side.
+//! Cuts a large file at line ends into chunks, so that several threads can search it. It owns the
+//! open file.
 
 use std::fs::File;
 use std::io;
@@ -10,32 +11,32 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use super::long_lines::{Claim, TooLong};
 use crate::line::MAX_LINE_BYTES;
 
-/// Where pages begin in memory. A read into memory that does not lie to pages as the file does can
-/// take several times as long.
+/// The alignment of pages. A read takes several times as long if the memory is not aligned as the
+/// file is.
 const PAGE: usize = 4096;
 
-/// How much is read with a block, for the end of the line that goes beyond it. The next block's
-/// reader reads it again, so it is little.
+/// How many bytes are read beyond a chunk, for the end of its last line. The next chunk's reader
+/// reads them again, so they are few.
 const AHEAD: u64 = PAGE as u64;
 
-/// How much more is read at once when that line does not end there.
+/// How many more bytes are read at once when that line does not end there.
 const STEP: usize = 64 * 1024;
 
-/// A file as blocks of about the same size. A line belongs to the block in which it begins.
+/// A file as chunks of about the same size. A line belongs to the chunk in which it begins.
 #[derive(Debug)]
 pub(crate) struct ChunkedFile {
     file: File,
     size: u64,
     chunk_bytes: u64,
-    /// The bytes that end a line, or will be made to.
+    /// The bytes that end a line, or that the search changes into line ends.
     line_ends: [u8; 2],
-    /// The block after which nothing of the file is wanted.
+    /// The index of the last chunk that is wanted.
     last: AtomicU64,
     counted: Mutex<Counted>,
     counted_more: Condvar,
 }
 
-/// The first blocks of a file, and the lines in them.
+/// How many chunks were counted from the file's beginning, and the lines in them.
 #[derive(Debug, Default)]
 struct Counted {
     blocks: u64,
@@ -56,13 +57,13 @@ impl ChunkedFile {
         }
     }
 
-    /// Nothing of the file is wanted after a block. Those before it still are: they may be why the
-    /// file does not match.
+    /// No chunk after this one is wanted. Those before it still are: one of them may decide that
+    /// the file does not match.
     pub(crate) fn end_with(&self, index: u64) {
         self.last.fetch_min(index, Ordering::Relaxed);
     }
 
-    /// Whether a block is wanted still.
+    /// Whether a chunk is still wanted.
     pub(crate) fn is_wanted(&self, index: u64) -> bool {
         index <= self.last.load(Ordering::Relaxed)
     }
@@ -72,17 +73,17 @@ impl ChunkedFile {
         self.size
     }
 
-    /// How many blocks there are.
+    /// The number of chunks.
     pub(crate) fn count(&self) -> u64 {
         self.size.div_ceil(self.chunk_bytes)
     }
 
-    /// Reads a block's lines into `buffer`, and tells where the first begins in the file. The last
-    /// line may have no end.
+    /// Reads a chunk's lines into `buffer`, and returns where in the file the first line begins.
+    /// The last line may have no end.
     ///
     /// # Errors
-    /// When reading fails, or a line is longer than [`MAX_LINE_BYTES`], or long while there is no
-    /// room for it. Then the lines before are in `buffer`.
+    /// When reading fails, when a line is longer than [`MAX_LINE_BYTES`], or when there is no
+    /// memory for a long line. The lines before are then in `buffer`.
     pub(crate) fn read(
         &self,
         index: u64,
@@ -108,9 +109,9 @@ impl ChunkedFile {
         let upto = (from + self.chunk_bytes).min(self.size);
         buffer.read(&self.file, from..upto + AHEAD)?;
         let mut end = from + buffer.len() as u64;
-        // It is less where the file was truncated.
+        // It is shorter if the file was truncated.
         let block = usize::try_from(upto.min(end) - from).unwrap_or(usize::MAX);
-        // A line that ends with the block's last byte is the last one, and none begins there.
+        // A line that ends with the chunk's last byte is the last one. No line begins after it.
         let (before, after) =
             buffer.bytes().split_at_checked(block.saturating_sub(1)).unwrap_or_default();
         let last = self.line_end(after);
@@ -156,18 +157,18 @@ impl ChunkedFile {
         let mut byte = [0];
         self.file.read_exact_at(&mut byte, before).map(|()| self.line_end(&byte).is_some()).or_else(
             |error| match error.kind() {
-                // It was truncated.
+                // The file was truncated.
                 io::ErrorKind::UnexpectedEof => Ok(false),
                 _ => Err(error),
             },
         )
     }
 
-    /// Tells how many lines a block has, and returns how many there are before it: waits until the
-    /// blocks before are counted, which are being read by then. Call it for every block that is
-    /// begun, as others wait for it.
+    /// Takes the number of lines in a chunk, and returns how many lines are before it. It waits
+    /// until the chunks before are counted; other threads are reading them. Call it for every chunk
+    /// that is begun, because later chunks wait for it.
     pub(crate) fn count_lines(&self, index: u64, lines: u64) -> u64 {
-        // Nothing that can panic is done while it is held.
+        // Nothing panics while the lock is held.
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let earlier = self.counted_more.wait_while(counted, |counted| counted.blocks < index);
         let mut counted = earlier.unwrap_or_else(PoisonError::into_inner);
@@ -178,17 +179,17 @@ impl ChunkedFile {
     }
 }
 
-/// Bytes read from a file, in memory that lies to pages as the file does if reading begins at a
-/// page.
+/// Bytes read from a file. If the read begins at a page of the file, the memory begins at a page,
+/// too.
 #[derive(Debug, Default)]
 pub(crate) struct PageBuffer {
     memory: Vec<u8>,
-    /// Which part of `memory` is in use.
+    /// The part of `memory` that is in use.
     used: Range<usize>,
 }
 
 impl PageBuffer {
-    /// Empties it, and gives back memory that only a long line needed.
+    /// Empties the buffer, and frees memory that only a long line needed.
     pub(crate) fn clear(&mut self) {
         if self.memory.len() > 16 * STEP {
             self.memory = Vec::new();
@@ -219,7 +220,7 @@ impl PageBuffer {
         self.used.end = self.used.end.min(self.used.start + bytes);
     }
 
-    /// Appends a part of a file, as far as it is there.
+    /// Appends a part of a file, as far as the file reaches.
     pub(crate) fn read(&mut self, file: &File, part: Range<u64>) -> io::Result<()> {
         let mut at = part.start;
         self.make_room(usize::try_from(part.end.saturating_sub(part.start)).unwrap_or(usize::MAX));

@@ -1,4 +1,4 @@
-//! Why a file was not searched, or not to its end, in words.
+//! Why a file was not searched to its end, and the message about it.
 
 use std::{fmt, io};
 
@@ -10,25 +10,26 @@ use crate::pattern::MatchFailure;
 /// What kept a file from being searched to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It is not there any more: no failure at all.
+    /// It is gone. That is no failure.
     Gone,
     /// It could not be opened.
     Unopened(String),
     /// Its rest could not be read.
     Unread(String),
-    /// A line could not be held against the patterns; its rest was not searched.
+    /// A line could not be matched. The rest of the file was not searched.
     Unmatched(String),
-    /// Backtracking has taken all the time that there is for it: here the search ends.
+    /// Backtracking has used all its time. The search ends here.
     Spent,
-    /// A time was asked for, and none of its lines has any. Worth a message, but no error.
+    /// A window of time was asked for, and no line has a time. This gives a message, but is no
+    /// error.
     Undated,
-    /// Context of a line was too long to be kept. Worth a message, but no error.
+    /// The context of a line was too long to be kept. This gives a message, but is no error.
     Cut,
 }
 
 impl Failure {
-    /// For an error while reading. Those of the searcher itself have no number: its buffer would
-    /// have to grow past the limit.
+    /// For an error while reading. The searcher's own errors have no number: its buffer would have
+    /// to grow beyond the limit.
     pub(crate) fn reading(error: &io::Error) -> Failure {
         let own = error.get_ref().filter(|own| own.is::<DecompressError>() || own.is::<TooLong>());
         Failure::Unread(match own {
@@ -38,7 +39,7 @@ impl Failure {
         })
     }
 
-    /// For what kept a line from being held against the patterns, in its words.
+    /// For the matcher's reason why a line could not be matched.
     pub(crate) fn matching(words: String) -> Failure {
         if words == MatchFailure::Time.to_string() {
             Failure::Spent
@@ -55,7 +56,7 @@ impl Failure {
         )
     }
 
-    /// The message about it, with the file's path; none when nothing is wrong.
+    /// The message about it, with the file's path. None when nothing is wrong.
     pub(crate) fn message(&self, path: impl fmt::Display) -> Option<String> {
         match self {
             Failure::Gone => None,

@@ -1,4 +1,5 @@
-//! Takes the lines that the searcher finds in one file, decides which count, and has them printed.
+//! Takes the lines that the searcher finds in one file, decides which of them count, and prints
+//! them.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -20,7 +21,7 @@ pub(crate) enum ScanError {
     Stopped,
     /// Reading failed, or the reader was cancelled.
     Read(io::Error),
-    /// A line could not be held against the patterns; the words say why.
+    /// A line could not be matched, for this reason.
     Match(String),
 }
 
@@ -41,7 +42,7 @@ impl From<PrintError> for ScanError {
 }
 
 impl SinkError for ScanError {
-    /// The searcher passes on what the matcher says.
+    /// The searcher passes on the matcher's error.
     fn error_message<T: std::fmt::Display>(message: T) -> ScanError {
         ScanError::Match(message.to_string())
     }
@@ -55,22 +56,22 @@ impl SinkError for ScanError {
 pub(crate) struct LineSink<'r, 'o, 's> {
     query: &'s Query,
     printer: &'r RefCell<Printer<'o, 's>>,
-    /// Set once nothing more of the file is wanted: with -v the searcher goes on although it was
-    /// told, so its reader looks too.
+    /// Set once nothing more of the file is wanted. With `-v` the searcher goes on all the same, so
+    /// its reader checks this flag, too.
     done: &'r Cell<bool>,
-    /// Where in the file the lines are that are found.
+    /// Where in the file the found lines lie.
     positions: &'r Positions,
     /// Lines selected so far.
     selected: u64,
-    /// Whether lines may have others printed with them, and separators between their groups.
+    /// Whether other lines may be printed as context, with separators between the groups.
     with_context: bool,
-    /// Where the last line that was printed ends in the file, in bytes.
+    /// Where the last printed line ends in the file, in bytes.
     printed_up_to: Option<u64>,
-    /// The context lines left to print once `-m` is reached.
+    /// How many context lines are left to print once `-m` is reached.
     last_context: Option<u32>,
-    /// A NUL byte was seen: lines are not printed from here on.
+    /// A NUL byte was seen. No line is printed from here on.
     binary: bool,
-    /// Lines were selected that are not printed, as they are no text.
+    /// Selected lines are not printed because they are not text.
     binary_matches: bool,
 }
 
@@ -95,8 +96,8 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         }
     }
 
-    /// Goes on in a file of which a part was searched before, with what was found there, and up to
-    /// where it was printed.
+    /// Goes on in a file whose earlier chunks were searched: with what was found in them, and where
+    /// the last printed line ended.
     pub(crate) fn going_on(self, selected: u64, binary: bool, printed_up_to: Option<u64>) -> Self {
         LineSink { selected, binary, printed_up_to, ..self }
     }
@@ -106,34 +107,34 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.binary
     }
 
-    /// The number and the place of a line in its file, from those in what is searched. Ask in
-    /// order.
+    /// The number and the offset of a line in its file, from those in the searched text. Ask for
+    /// lines in their order.
     pub(crate) fn place(&self, number: Option<u64>, at: u64) -> (Option<u64>, u64) {
         let before = self.positions.before(at);
         (number.map(|number| number + before.lines), at + before.bytes)
     }
 
-    /// How many lines were selected.
+    /// The number of selected lines.
     pub(crate) fn selected(&self) -> u64 {
         self.selected
     }
 
-    /// Up to where in the file lines were printed, if any were.
+    /// Where the last printed line ends in the file, if any line was printed.
     pub(crate) fn printed_up_to(&self) -> Option<u64> {
         self.printed_up_to
     }
 
-    /// Whether all that is wanted yet is the context of the last line selected.
+    /// Whether only the context of the last selected line is still wanted.
     pub(crate) fn has_last_context(&self) -> bool {
         self.last_context.is_some()
     }
 
-    /// Whether there is to be said that a binary file matches.
+    /// Whether a message must say that a binary file matches.
     pub(crate) fn binary_matches(&self) -> bool {
         self.binary_matches && self.query.printing.binary == GrepBinary::Report
     }
 
-    /// Prints a line as context, its place being that in what is searched.
+    /// Prints a line as context. Its number and offset are those in the searched text.
     pub(crate) fn print_context(
         &mut self,
         bytes: &[u8],
@@ -144,7 +145,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         self.print_context_at(&Line { bytes, number, offset, role: Role::Context })
     }
 
-    /// Prints a line as context, its place being that in its file.
+    /// Prints a line as context. Its number and offset are those in its file.
     pub(crate) fn print_context_at(&mut self, line: &Line<'_>) -> Result<(), ScanError> {
         if self.binary { Ok(()) } else { self.print(line) }
     }
@@ -162,15 +163,15 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
         Ok(())
     }
 
-    /// Prints one of the context lines that follow the last selected line, and tells whether there
-    /// are more to come.
+    /// Prints one of the context lines after the last selected line. Returns whether more are to
+    /// come.
     fn print_last_context(&mut self, left: u32, line: &Line<'_>) -> Result<bool, ScanError> {
         self.last_context = Some(left - 1);
         self.print(line)?;
         Ok(left > 1)
     }
 
-    /// A line was selected; tells whether to go on.
+    /// A line was selected. Returns whether to go on.
     fn select(&mut self, line: &Line<'_>) -> Result<bool, ScanError> {
         self.selected += 1;
         let prints = self.query.prints_lines();
@@ -237,7 +238,7 @@ impl Sink for LineSink<'_, '_, '_> {
     fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, ScanError> {
         self.binary = true;
         if self.query.printing.binary == GrepBinary::Skip {
-            // What was selected before does not count either.
+            // The lines selected before do not count either.
             self.selected = 0;
             self.done.set(true);
             return Ok(false);

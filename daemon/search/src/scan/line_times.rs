@@ -1,4 +1,4 @@
-//! Finds out the time of each selected line, for the order of time.
+//! Finds the time of each selected line, for results in order of time.
 
 use std::cell::{Cell, RefCell};
 
@@ -61,7 +61,7 @@ impl<'z> LineTimes<'z> {
         Ok(())
     }
 
-    /// The time of the line that begins at `start` of the part being searched. Ask in order.
+    /// The time of the line that begins at `start` of the chunk. Ask for lines in their order.
     fn at(&mut self, chunk: &[u8], start: usize) -> i64 {
         let mut upto = start;
         loop {
@@ -76,7 +76,7 @@ impl<'z> LineTimes<'z> {
             if upto <= self.seen {
                 break;
             }
-            // Back to where the line before begins.
+            // Back to the beginning of the line before.
             let before = chunk.get(..upto - 1).unwrap_or_default();
             upto = memchr::memrchr(self.line_end, before).map_or(0, |end| end + 1);
         }
@@ -84,7 +84,7 @@ impl<'z> LineTimes<'z> {
         self.last
     }
 
-    /// The part is searched, and the next begins.
+    /// The chunk was searched, and the next one begins.
     pub(crate) fn go_on(&mut self, chunk: &[u8]) {
         let without_end = chunk.get(..chunk.len().saturating_sub(1)).unwrap_or_default();
         let last_line = memchr::memrchr(self.line_end, without_end).map_or(0, |end| end + 1);

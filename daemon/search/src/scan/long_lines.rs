@@ -1,5 +1,5 @@
-//! Permit for long lines. A line is searched as a whole, in memory: so that this is bounded, whatever
-//! is searched at once, all searches that share the room have one long line at a time.
+//! Limits the memory for long lines. A line is searched as a whole, in memory. All searches that
+//! share a limit hold one long line at a time.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use crate::line::{LONG_LINE_BYTES, MAX_JSON_LINE, MAX_LINE_BYTES};
 
-/// How long a line waits for another search's.
+/// How long a line waits for one of another search.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often who waits sees whether it was cancelled.
+/// How often a waiting search checks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How many bytes are a mebibyte.
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// The room for one line longer than 4 MiB. Clones share it.
+/// Lets one line longer than 4 MiB be in memory at a time. Clones share the limit.
 #[derive(Debug, Clone, Default)]
 pub struct LongLines(Arc<Shared>);
 
@@ -28,7 +28,7 @@ struct Shared {
     given_back: Condvar,
 }
 
-/// Why a file's rest is not searched, in words.
+/// Why the rest of a file is not searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooLong {
     #[error("a line, with its context, is longer than {} MiB: the rest of the file was not \
@@ -58,7 +58,7 @@ impl From<TooLong> for io::Error {
 impl LongLines {
     pub(crate) fn take(&self, patience: Duration, cancel: &AtomicBool) -> io::Result<Permit> {
         let since = Instant::now();
-        // Whoever panicked with the lock has left what it guards as it was.
+        // A thread that panicked while it held the lock did not change what it guards.
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while *taken {
             if cancel.load(Ordering::Relaxed) {
@@ -79,7 +79,7 @@ impl LongLines {
     }
 }
 
-/// The room, until it is dropped.
+/// The right to hold a long line, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit(LongLines);
 
@@ -90,13 +90,13 @@ impl Drop for Permit {
     }
 }
 
-/// What a unit of a search asks for when it comes upon a long line. It has the room until it is
+/// What a task uses to get a permit when it meets a long line. It keeps the permit until it is
 /// dropped.
 #[derive(Debug)]
 pub(crate) struct Claim<'w> {
     lines: &'w LongLines,
     cancel: &'w AtomicBool,
-    /// Tells when the output of all units before is on its way.
+    /// Tells when all tasks before have handed on their output.
     turn: Receiver<()>,
     room: Option<Permit>,
 }
@@ -115,12 +115,12 @@ impl<'w> Claim<'w> {
         self.room.is_some()
     }
 
-    /// To be called with how much there is of the line that is being read. If that is much, waits
-    /// for the unit's turn and for the room: with the room before its turn, it could be what a unit
-    /// before it waits for.
+    /// Call this with the number of bytes that were read of a line. If they are many, it waits for
+    /// the task's turn and then for a permit. A task that took the permit before its turn could
+    /// block a task before it.
     ///
     /// # Errors
-    /// When that takes too long, or the search is over.
+    /// When the wait is too long, or the search is over.
     pub(crate) fn line_of(&mut self, bytes: usize) -> io::Result<()> {
         if bytes > LONG_LINE_BYTES && self.room.is_none() {
             self.turn.recv().map_err(|_| io::Error::other("cancelled"))?;

@@ -6,8 +6,8 @@ use super::line_sink::ScanError;
 use crate::pattern::{Budget, Engine};
 use crate::search::Search;
 
-/// A searcher of lines in memory. It deals with bytes that no text has as the searcher of files
-/// does, which the engine's own for memory does not. Context is the sink's affair.
+/// A searcher of lines in memory. It treats NUL bytes as the searcher of files does; the engine's
+/// own search of memory does not. The sink finds the context.
 #[derive(Debug)]
 pub(crate) struct MemorySearcher<'s> {
     search: &'s Search,
@@ -29,8 +29,8 @@ impl<'s> MemorySearcher<'s> {
         MemorySearcher { search, engine, budget, searcher, detection }
     }
 
-    /// Searches `lines`, of which the last may have no end. Bytes that no text has become line ends
-    /// in them.
+    /// Searches `lines`. The last one may have no end. NUL bytes become line ends in files that are
+    /// not text.
     pub(crate) fn search<S: Sink<Error = ScanError>>(
         &mut self,
         lines: &mut [u8],

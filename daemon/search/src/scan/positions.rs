@@ -1,40 +1,38 @@
-//! Where searched bytes lie in their file: they may be a part of it, or have gaps.
+//! Where the searched text lies in its file: it may be one chunk, or have gaps.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-/// How many gaps are kept for a sink that has not come to them: more than a searcher reads ahead.
+/// How many gaps are kept until the sink asks for them: more than a searcher reads ahead.
 const MAX_AHEAD: usize = 128 * 1024;
 
-/// What lies before a place of the searched bytes in their file, beyond the searched bytes
-/// themselves.
+/// A number of lines and bytes: of a chunk, or of what was left out before a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TextSize {
-    /// Lines of the file that were left out.
+    /// The lines that end in it.
     pub(crate) lines: u64,
-    /// Bytes of the file that were left out.
+    /// Its bytes.
     pub(crate) bytes: u64,
 }
 
-/// The gaps of what is searched: told by the reader that leaves them out, asked for by the sink,
-/// both from the beginning to the end.
+/// The gaps in the searched text. The reader that leaves them out records them, and the sink asks
+/// for them. Both go from the beginning to the end.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    /// The gaps ahead, and where they are in the searched bytes.
+    /// The gaps ahead: the offset of each in the searched text, and what is left out up to there.
     ahead: RefCell<VecDeque<(u64, TextSize)>>,
     current: Cell<TextSize>,
-    /// What was searched before, in parts, of each of which the places count from its own
-    /// beginning.
+    /// The chunks that were searched before. The sink counts from the beginning of its chunk.
     searched: Cell<TextSize>,
 }
 
 impl Positions {
-    /// What is searched begins there.
+    /// For text before which `before` lies in the file.
     pub(crate) fn starting(before: TextSize) -> Positions {
         Positions { ahead: RefCell::default(), current: Cell::new(before), ..Positions::default() }
     }
 
-    /// From `at` in the searched bytes on, `before` was left out in all.
+    /// At `at` in the searched text, `before` is left out in all.
     pub(crate) fn gap(&self, at: u64, before: TextSize) {
         let mut ahead = self.ahead.borrow_mut();
         match ahead.back_mut() {
@@ -48,14 +46,14 @@ impl Positions {
         }
     }
 
-    /// A part is searched, and the next begins.
+    /// A chunk was searched, and the next one begins.
     pub(crate) fn go_on(&self, part: TextSize) {
         let TextSize { lines, bytes } = self.searched.get();
         self.searched.set(TextSize { lines: lines + part.lines, bytes: bytes + part.bytes });
     }
 
-    /// What is before the part that is searched, and was left out before `at` in it. Never ask for
-    /// an earlier place than before.
+    /// What lies in the file before `at` of the present chunk, apart from the chunk's own bytes.
+    /// Never ask for an earlier offset than before.
     pub(crate) fn before(&self, at: u64) -> TextSize {
         let searched = self.searched.get();
         let mut ahead = self.ahead.borrow_mut();

@@ -1,4 +1,4 @@
-//! Finds where in a large, ordered file a window of time lies, by looking at a few places of it.
+//! Finds where in a large, ordered file a window of time lies. It reads only a few places.
 
 use std::fs::File;
 use std::io;
@@ -11,34 +11,34 @@ use crate::time::Times;
 /// Smaller files are read from end to end.
 pub(crate) const MIN_BYTES: u64 = 256 * 1024;
 
-/// How far lines of an ordered file may be out of order, in milliseconds: those that several
+/// How far the lines of an ordered file may be out of order, in milliseconds. Lines that several
 /// threads write often are a little.
 pub(crate) const SLACK: i64 = 60_000;
 
-/// At how many places a file is looked at to tell whether it is ordered.
+/// At how many places a file is read to decide whether it is ordered.
 const SAMPLES: u64 = 64;
 
-/// How close a bound is looked for; what is between is read.
+/// How exactly a bound is found, in bytes. What lies between is read.
 const CLOSE: u64 = 64 * 1024;
 
-/// How far a line with a time is looked for.
+/// How many bytes are searched for a line with a time.
 const PATIENCE: usize = 1024 * 1024;
 
-/// Where the lines of a window are in a file. All four places are where lines begin, or the file's
-/// end.
+/// Where the lines of a window are in a file. All four offsets are at the beginning of a line, or
+/// at the end of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TimeRange {
-    /// Outside of this there are none.
+    /// Outside of this range no line is in the window.
     pub(crate) possible: Range<u64>,
-    /// In this there are no others.
+    /// Inside this range every line is in the window.
     pub(crate) sure: Range<u64>,
 }
 
-/// Finds the part of a file, of `size` bytes, that holds a window. None when the file is small, or
-/// not ordered, or has long stretches without times: then it must be read as a whole.
+/// Finds the range of a file, of `size` bytes, that holds a window. None when the file is small, is
+/// not ordered, or has long stretches without times. It must then be read as a whole.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the file cannot be read.
 pub(crate) fn find(
     file: &File,
     size: u64,
@@ -65,7 +65,7 @@ pub(crate) fn find(
     }))
 }
 
-/// Looks at single places of a file.
+/// Reads single places of a file.
 struct Probe<'p, 'z> {
     file: &'p File,
     size: u64,
@@ -82,12 +82,11 @@ struct Dated {
 }
 
 impl Probe<'_, '_> {
-    /// Whether the times at some places, the first and the last line's among them, only grow.
+    /// Whether the times never go back, at some places that include the first and the last line.
     fn is_ordered(&mut self) -> io::Result<bool> {
         let mut last = i64::MIN;
         for sample in 0..=SAMPLES {
-            // At the very end no line begins any more. The file is longer than that: it has
-            // MIN_BYTES.
+            // No line begins at the very end. The file is longer than CLOSE, as it has MIN_BYTES.
             let before = if sample == SAMPLES { CLOSE } else { 0 };
             match self.line_at(self.size * sample / SAMPLES - before)? {
                 Some(line) if line.time >= last.saturating_sub(SLACK) => last = last.max(line.time),
@@ -97,12 +96,12 @@ impl Probe<'_, '_> {
         Ok(true)
     }
 
-    /// Encloses where the lines of `time` and later begin: at the start of what is returned, or
-    /// before it, lines are earlier; at its end, later. Without a time, it is at `open`.
+    /// The range in which the lines of `time` and later begin. Lines at or before its start are
+    /// earlier, and lines at its end are later. Without a time, the range is at `open`.
     fn bound(&mut self, time: Option<i64>, open: u64) -> io::Result<Range<u64>> {
         let Some(time) = time else { return Ok(open..open) };
         let (mut low, mut high) = (0, self.size);
-        // What is looked at lies between.
+        // The range that is still to be searched.
         let (mut from, mut upto) = (0, self.size);
         while upto - from > CLOSE {
             let middle = from + (upto - from) / 2;
@@ -121,7 +120,7 @@ impl Probe<'_, '_> {
         Ok(low..high)
     }
 
-    /// The first line with a time that begins at `at` or later; none when none is found soon.
+    /// The first line with a time that begins at `at` or later. None when there is none nearby.
     fn line_at(&mut self, at: u64) -> io::Result<Option<Dated>> {
         let mut wanted = CLOSE_LOOK;
         loop {
@@ -155,7 +154,7 @@ impl Probe<'_, '_> {
     }
 }
 
-/// How much is read of a place at first.
+/// How many bytes of a place are read at first.
 const CLOSE_LOOK: usize = 4096;
 
 fn read_at_most(file: &File, at: u64, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,4 +1,4 @@
-//! Lets only those lines of a file through that lie in a window of time.
+//! Passes on only the lines of a file that lie in a window of time.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -9,10 +9,10 @@ use super::positions::{Positions, TextSize};
 use crate::schedule::Window;
 use crate::time::Times;
 
-/// How much is looked at at once.
+/// How many bytes are examined at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// A file's lines within a window. A line without a time belongs to the line before it; those
+/// A file's lines within a window. A line without a time belongs to the line before it. Lines
 /// before the first time are left out.
 pub(crate) struct WindowReader<'r, R> {
     file: R,
@@ -21,20 +21,20 @@ pub(crate) struct WindowReader<'r, R> {
     line_end: u8,
     positions: Rc<Positions>,
     cancel: &'r AtomicBool,
-    /// Where in the file lines are in the window for sure, and need not be looked at.
+    /// The range of the file in which every line is in the window. Its lines are not examined.
     sure: Range<u64>,
     buffer: Vec<u8>,
-    /// What of the buffer is still to be looked at.
+    /// The part of the buffer that is still to be examined.
     unseen: Range<usize>,
-    /// What of the buffer is still to be handed on.
+    /// The part of the buffer that is still to be handed on.
     passing: Range<usize>,
-    /// Where `unseen` begins in the file as it is read here.
+    /// The offset of `unseen` in the file.
     at: u64,
-    /// Whether the next byte continues a line, whose verdict stands.
+    /// Whether the next byte continues a line that was examined.
     within_line: bool,
-    /// Whether the line before is in the window.
+    /// Whether that line is in the window.
     inside: bool,
-    /// What was handed on, and what was left out.
+    /// How many bytes were handed on, and then what was left out.
     passed: u64,
     left_out: TextSize,
     /// Whether any line had a time.
@@ -70,8 +70,8 @@ impl<'r, R: Read> WindowReader<'r, R> {
         }
     }
 
-    /// Reading begins in the middle of the file, before which so much was left out; and in the part
-    /// `sure` of the file all lines are in the window.
+    /// Reading begins in the middle of the file, after `left_out`. In the range `sure` of the file
+    /// every line is in the window.
     pub(crate) fn beginning(mut self, left_out: TextSize, sure: Range<u64>) -> Self {
         self.at = left_out.bytes;
         self.left_out = left_out;
@@ -80,12 +80,12 @@ impl<'r, R: Read> WindowReader<'r, R> {
         self
     }
 
-    /// Whether nothing that was read had a time, though something was read.
+    /// Whether something was read, and no line had a time.
     pub(crate) fn is_undated(&self) -> bool {
         !self.dated && self.at > 0
     }
 
-    /// Reads more, behind what is still to be looked at; false at the end of the file.
+    /// Reads more, after what is still to be examined. False at the end of the file.
     fn fill(&mut self) -> io::Result<bool> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(io::Error::other("cancelled"));
@@ -98,9 +98,9 @@ impl<'r, R: Read> WindowReader<'r, R> {
         Ok(read > 0)
     }
 
-    /// Looks at as many of the unseen lines as have the same verdict, and hands them on or leaves
-    /// them out. Lines of which too little is there to tell wait for more, if there is more. Tells
-    /// whether it could look at any.
+    /// Examines lines as long as all are inside or all are outside the window, and hands them on or
+    /// leaves them out. A line of which too little was read waits for more, unless `is_all`.
+    /// Returns whether it examined any.
     fn look(&mut self, is_all: bool) -> bool {
         let start = self.unseen.start;
         let mut verdict = None;
@@ -131,8 +131,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
         verdict.is_some()
     }
 
-    /// Whether the line that begins at what is unseen is in the window; none when more of it must
-    /// be read to tell.
+    /// Whether the next line is in the window. None when more of it must be read to decide.
     fn judge(&mut self, is_all: bool) -> Option<bool> {
         if self.sure.contains(&self.at) {
             self.dated = true;
@@ -150,7 +149,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
         Some(time.map_or(self.inside, |time| self.window.contains(time)))
     }
 
-    /// Goes on to the end of the line, of the part that is sure, or of the buffer.
+    /// Goes to the end of the line, of the range that is sure, or of the buffer.
     fn step(&mut self) {
         let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
         let length = if self.sure.contains(&self.at) {

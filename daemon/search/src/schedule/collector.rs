@@ -61,7 +61,7 @@ impl<'o, 's> Collector<'o, 's> {
         self.totals
     }
 
-    /// Lines of the current file.
+    /// Takes lines of the current file.
     pub(crate) fn lines(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
         if self.file.is_over || self.file.is_binary {
             return Ok(());
@@ -73,7 +73,7 @@ impl<'o, 's> Collector<'o, 's> {
         self.printer.out().lines(bytes)
     }
 
-    /// A part of a long line of the current file.
+    /// Takes a part of a long line of the current file.
     pub(crate) fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         if self.file.is_over || self.file.is_binary {
             return Ok(());
@@ -82,7 +82,7 @@ impl<'o, 's> Collector<'o, 's> {
         self.printer.out().line_part(bytes)
     }
 
-    /// So many more bytes of the current file were read.
+    /// This many more bytes of the current file were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
         self.file.bytes_reported += bytes;
         self.printer.out().note_read(bytes)
@@ -92,7 +92,7 @@ impl<'o, 's> Collector<'o, 's> {
         self.printer.out().message(text)
     }
 
-    /// The search cannot be done, or not to its end.
+    /// The search cannot be done, or not to its end, and why.
     pub(crate) fn fail(&mut self, message: String) -> Result<(), Stopped> {
         self.totals.errors += 1;
         self.message(message)
@@ -141,14 +141,14 @@ impl<'o, 's> Collector<'o, 's> {
             self.totals.files += 1;
         }
         self.totals.bytes += step.bytes;
-        // What was told while it was searched as a whole is not told again.
+        // The bytes that were reported while the file was read are not reported again.
         let told = std::mem::take(&mut self.file.bytes_reported);
         self.printer.out().note_read(step.bytes.saturating_sub(told))?;
         if step.is_binary && self.job.search.query.printing.binary == GrepBinary::Skip {
-            // What was selected before does not count either.
+            // The lines selected before do not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);
         }
-        // From the first NUL byte on, one line is selected at the most.
+        // From the first NUL byte on, at most one line is selected.
         let after_binary = prints && self.file.is_binary;
         let selected = if after_binary { step.selected.min(1) } else { step.selected };
         self.file.selected += selected;
@@ -181,7 +181,7 @@ impl<'o, 's> Collector<'o, 's> {
         }
     }
 
-    /// Says what is the matter with a file.
+    /// Reports what is wrong with a file.
     fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {

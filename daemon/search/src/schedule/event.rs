@@ -26,7 +26,7 @@ pub(crate) enum Event {
     End(Totals),
 }
 
-/// Whole lines in the order of time.
+/// Whole lines in order of time.
 #[derive(Debug, Default)]
 pub(crate) struct TimedLines {
     bytes: Vec<u8>,
@@ -37,8 +37,8 @@ pub(crate) struct TimedLines {
 }
 
 impl TimedLines {
-    /// Appends lines whose time is not before the last one. No bytes at all are a mark: here a group
-    /// begins.
+    /// Appends lines whose time is not before the last one. No bytes at all are a mark: a group
+    /// begins here.
     pub(crate) fn push(&mut self, milliseconds: i64, lines: &[u8]) {
         self.bytes.extend_from_slice(lines);
         let after_mark = std::mem::replace(&mut self.is_marked, lines.is_empty());

@@ -1,22 +1,22 @@
-//! How a search is run: over which time, in which order, and with how much effort.
+//! How a search is run: over which time, in which order, and on how many threads.
 
 use crate::scan::LongLines;
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-/// How a run goes about its files.
+/// How a search goes through its files.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Only lines of this time.
+    /// Only lines of this time are searched.
     pub window: Window,
-    /// The lines of all files in the order of time, to [`Output::timed`](crate::Output::timed).
-    /// Only where lines or matches are printed; each with the context that no line before it has
-    /// brought along.
+    /// The lines of all files come in order of time, to [`Output::timed`](crate::Output::timed).
+    /// Valid only when lines or matches are printed. Each line comes with the context that no line
+    /// before it has brought along.
     pub by_time: bool,
-    /// On how many threads files, and the parts of large ones, are searched side by side, at the
-    /// priority of the caller's. The output is the same for any number.
+    /// The number of threads that search files, and the chunks of large ones. They have the
+    /// caller's priority. The output is the same for any number.
     pub threads: NonZero<usize>,
-    /// The room for lines longer than 4 MiB, to be shared by all searches of a process.
+    /// The limit for lines longer than 4 MiB. All searches of a process share it.
     pub long_lines: LongLines,
 }
 
@@ -33,24 +33,23 @@ impl Default for Plan {
     }
 }
 
-/// A time from which and a time up to which lines are searched, in milliseconds since the Unix
-/// epoch. A line without a time of its own belongs to the line before it; lines before the first
-/// time of a file belong to no window but the unbounded one.
+/// A range of times, in milliseconds since the Unix epoch. A line without a time belongs to the
+/// line before it. Lines before the first time of a file belong only to the unbounded window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
-    /// The first millisecond that is in it.
+    /// The first millisecond in the window.
     pub since: Option<i64>,
-    /// The first millisecond that is after it.
+    /// The first millisecond after the window.
     pub until: Option<i64>,
 }
 
 impl Window {
-    /// Whether every line is in it, those without any time too.
+    /// Whether every line is in the window, even one without a time.
     pub fn is_unbounded(&self) -> bool {
         self.since.is_none() && self.until.is_none()
     }
 
-    /// Whether a line of this time is in it.
+    /// Whether a line of this time is in the window.
     pub fn contains(&self, milliseconds: i64) -> bool {
         self.since.is_none_or(|since| milliseconds >= since)
             && self.until.is_none_or(|until| milliseconds < until)

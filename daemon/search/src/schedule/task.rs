@@ -51,8 +51,8 @@ pub(crate) struct TaskQueue<'f> {
 }
 
 impl<'f> TaskQueue<'f> {
-    /// The tasks of `files`. Plain files are cut into chunks of about `chunk_bytes`, if given, where
-    /// one of `line_ends` is.
+    /// The tasks of `files`. If `chunk_bytes` is given, plain files are cut into chunks of about
+    /// that size, at one of `line_ends`.
     pub(crate) fn new(
         files: &'f [OfferedFile],
         chunk_bytes: Option<u64>,

@@ -267,7 +267,7 @@ query.printing.colors = None;
 });
         let (_directory, files) = write(&[text]);
         let (expected, totals) = run(&query, &files, 1, None);
-        // TextSize a line that takes too long, context of one before it is left out; and -o -v prints
+        // Before a line that takes too long, context of one before it is left out; and -o -v prints
         // nothing but what stands between groups, which has no time.
         let inverts_matches = query.pattern.invert && query.printing.what == GrepPrint::Matches;
         prop_assume!(totals.errors == 0 && !inverts_matches);

@@ -29,7 +29,7 @@ use crate::time::Zone;
 /// third of the lines are printed. More would only take memory when the reader is slow.
 const QUEUED_EVENTS: usize = 2;
 
-/// How long the thread with the output sleeps while nothing comes. Then it hands on what has waited.
+/// How long the thread with the output waits for an event. Then it hands on what has waited.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A task that is being done: its place in the line.

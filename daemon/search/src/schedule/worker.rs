@@ -37,8 +37,8 @@ impl<'w> Worker<'w> {
         Worker { job, plan, zone, scanner, buffer: PageBuffer::default() }
     }
 
-    /// Does a task, which is part of `file`. `turn` tells when all tasks before are done. Gives also
-    /// the lines that were printed last and are not handed on yet.
+    /// Does a task, which is part of `file`. `turn` tells when all tasks before are done. Also
+    /// returns the lines that were printed last and not handed on.
     ///
     /// # Errors
     /// When the search was cancelled, or nobody takes the output any more.

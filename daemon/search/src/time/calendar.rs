@@ -1,4 +1,4 @@
-//! Dates and times of day, and the seconds that they stand for.
+//! Converts dates and times of day to seconds and back.
 
 /// A date and a time of day in the Gregorian calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) struct Civil {
     pub(crate) day: u8,
     pub(crate) hour: u8,
     pub(crate) minute: u8,
-    /// A leap second is the one before it, once more.
+    /// A leap second counts as the second before it.
     pub(crate) second: u8,
 }
 
@@ -27,12 +27,12 @@ impl Civil {
         Some(days_from_epoch(year, month, day) * 86_400 + of_day)
     }
 
-    /// What the clock shows in UTC so many seconds after the Unix epoch.
+    /// The date and time in UTC this many seconds after the Unix epoch.
     pub(crate) fn of(seconds: i64) -> Civil {
         let days = seconds.div_euclid(86_400);
         let of_day = seconds.rem_euclid(86_400);
         let small = |number: i64| u8::try_from(number).unwrap_or_default();
-        // Years that begin in March, so that the leap day is the last; 400 of them have the same
+        // Years begin in March here, so that the leap day is the last. All 400 years have the same
         // number of days.
         let days = days + 719_468;
         let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -2,17 +2,17 @@
 
 use super::calendar::Civil;
 
-/// A time as a line has it.
+/// A time as it stands in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Up to the second.
+    /// The time to the second.
     pub(crate) clock: Clock,
-    /// What its fraction adds, 0 to 999.
+    /// The milliseconds of its fraction, 0 to 999.
     pub(crate) milliseconds: i64,
     /// Where the seconds end in the line.
     pub(crate) end: usize,
-    /// Whether a line that begins with the same bytes, up to `end`, with a fraction or a blank
-    /// after them, carries the same second.
+    /// Whether the bytes up to `end` always stand for this second. A fraction or a blank must
+    /// follow them.
     pub(crate) repeats: bool,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Clock {
     Offset(Civil, i32),
     /// On this machine's clock.
     Local(Civil),
-    /// Likewise, in a year that is not told.
+    /// In local time, in a year that is not given.
     WithoutYear(Civil),
 }
 
@@ -35,8 +35,8 @@ const MONTHS: [&[u8; 3]; 12] = [
 
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
 
-/// Reads the time that a line begins with, after a priority (`<34>`) or a bracket, or that Apache
-/// and nginx write in brackets.
+/// Reads the time at the beginning of a line, after a priority (`<34>`) or a bracket. Apache and
+/// nginx write it in brackets later in the line.
 pub(crate) fn parse(line: &[u8]) -> Option<Stamp> {
     let mut text = Text { line, at: 0 };
     text.skip_priority();
@@ -50,8 +50,8 @@ pub(crate) fn parse(line: &[u8]) -> Option<Stamp> {
     found.or_else(|| access_log(line))
 }
 
-/// `2026-11-21T01:20:33.123Z` (RFC 3339), with a blank for the `T`, a comma for the point, without
-/// the zone or with a blank before it; `2026/11/21 01:20:33`.
+/// `2026-11-21T01:20:33.123Z` (RFC 3339). A blank may replace the `T`, and a comma the point; the
+/// zone may be missing or follow a blank. Also `2026/11/21 01:20:33`.
 fn dashed_or_slashed(mut text: Text<'_>) -> Option<Stamp> {
     let year = text.number(4)?;
     let separator = text.next().filter(|byte| matches!(byte, b'-' | b'/'))?;
@@ -115,7 +115,7 @@ fn epoch(mut text: Text<'_>) -> Option<Stamp> {
     Some(Stamp { clock: Clock::Epoch(seconds), milliseconds, end, repeats: digits == 10 })
 }
 
-/// `[21/Nov/2026:01:20:33 +0000]`, the first bracket that has a date.
+/// `[21/Nov/2026:01:20:33 +0000]`: the first bracket with a date.
 fn access_log(line: &[u8]) -> Option<Stamp> {
     memchr::memchr_iter(b'[', line).find_map(|at| {
         let mut text = Text { line, at: at + 1 };
@@ -136,9 +136,8 @@ fn access_log(line: &[u8]) -> Option<Stamp> {
     })
 }
 
-/// The milliseconds of a fraction at the beginning of `rest`, 0 without one, if what follows is no
-/// zone and no further digit: so that what came before it stands for the same second wherever it is
-/// found.
+/// The milliseconds of the fraction at the beginning of `rest`, or 0 without one. None when a zone
+/// or another digit follows: the bytes before could then stand for another second.
 pub(crate) fn fraction_before_zone(rest: &[u8]) -> Option<i64> {
     let mut text = Text { line: rest, at: 0 };
     let milliseconds = text.fraction();
@@ -182,7 +181,7 @@ impl<'l> Text<'l> {
         self.take(byte).then_some(())
     }
 
-    /// Exactly so many digits.
+    /// Exactly this many digits.
     fn number(&mut self, digits: usize) -> Option<u32> {
         let text = self.line.get(self.at..self.at + digits)?;
         self.at += digits;
@@ -220,8 +219,8 @@ impl<'l> Text<'l> {
         ends.then_some((small(hour), small(minute), small(second)))
     }
 
-    /// The milliseconds of `.123456` or `,123`; 0 when there is no fraction. A point without digits
-    /// is none of the time, but ends a sentence, and is not taken.
+    /// The milliseconds of `.123456` or `,123`, or 0 without a fraction. A point without digits
+    /// ends a sentence, and is not taken.
     fn fraction(&mut self) -> i64 {
         let digits = match self.peek() {
             Some(b'.' | b',') => {
@@ -242,7 +241,7 @@ impl<'l> Text<'l> {
         }
     }
 
-    /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east of UTC. Nothing is taken when
+    /// `Z`, `+01:00`, `+0100`, `+01`, ` +0100`, ` UTC`: seconds east of UTC. Takes nothing when
     /// there is none.
     fn offset(&mut self) -> Option<i32> {
         let mut text = *self;

@@ -1,4 +1,4 @@
-//! The time zone of lines that name none: this machine's.
+//! The time zone of lines without a zone: this machine's.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -13,7 +13,7 @@ const LOCALTIME: &str = "/etc/localtime";
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// This machine's; UTC when it says none, or none that can be read.
+    /// This machine's zone, or UTC when it cannot be read.
     pub fn local() -> Zone {
         std::fs::read(LOCALTIME)
             .ok()
@@ -21,13 +21,14 @@ impl Zone {
             .unwrap_or(Zone(TimeZone::UTC))
     }
 
-    /// The one of these rules, in the format of tzfile(5); none if they are not.
+    /// The zone with these rules in the format of tzfile(5). None when they are invalid.
     pub fn of(rules: &[u8]) -> Option<Zone> {
         TimeZone::tzif("local", rules).ok().map(Zone)
     }
 
-    /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. Of two such
-    /// moments, when the clock is set back, the first. None when there is no such date.
+    /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. When the clock
+    /// is set back, there are two such moments, and this is the first. None when there is no such
+    /// date.
     pub(crate) fn milliseconds(&self, civil: Civil) -> Option<i64> {
         let utc = civil.seconds()?;
         if self.0 == TimeZone::UTC {
@@ -56,7 +57,7 @@ impl Zone {
         Zone(TimeZone::UTC)
     }
 
-    /// So many seconds east of UTC.
+    /// A zone this many seconds east of UTC.
     pub(crate) fn fixed(seconds: i32) -> Zone {
         Zone(TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).unwrap()))
     }
