@@ -37,7 +37,7 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[OfferedFile], events: &
     if chains.len() > MAX_STREAMS {
         totals.errors = 1;
         let text = format!(
-            "{} files cannot be merged in the order of time, only {MAX_STREAMS}: name fewer",
+            "{} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name fewer",
             chains.len()
         );
         // If nobody takes the message, nobody takes the totals either.

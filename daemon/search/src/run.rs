@@ -2,8 +2,8 @@
 //!
 //! | noun | what it is | where |
 //! |---|---|---|
-//! | `Job` | one search, as all its threads share it: query, machine, cancel flag, budget | `job.rs` |
-//! | `Task` | what one thread does at once: a whole file, or one chunk of a large file | `schedule/` |
+//! | `Job` | what all threads of a search share: query, machine, cancel flag, budget | `job.rs` |
+//! | `Task` | what a thread does at once: a whole file, or a chunk of a large one | `schedule/` |
 //! | `Chunk` | consecutive whole lines of one file, searched in memory at once | `scan/` |
 //! | `Step` | what the search of one chunk (or of a whole file) found | `scan/scanner.rs` |
 //! | `Event` | what a searching thread sends to the thread that writes the output | `schedule/` |
@@ -56,9 +56,9 @@ impl Search {
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
-    /// Searches the lines that are appended from now on to the files that `offer` and `narrow` give,
-    /// also to new ones. Ends when it is cancelled or when `output` stops. A file that is renamed or
-    /// truncated by rotation is followed further.
+    /// Searches the lines that are appended from now on to the files that `offer` and `narrow`
+    /// give, also to new files. Ends when it is cancelled or when `output` stops. A file that is
+    /// renamed or truncated by rotation is followed further.
     ///
     /// Valid only when lines or matches are printed. Context is taken from the lines appended since
     /// the follow began. A line is searched once it is complete. Line numbers count from the file's

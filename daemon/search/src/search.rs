@@ -40,8 +40,8 @@ pub struct Totals {
 }
 
 impl Query {
-    /// Checks and compiles the patterns. The worst patterns take a few seconds, so call it where the
-    /// caller may block.
+    /// Checks and compiles the patterns. The worst patterns take a few seconds, so call it where
+    /// the caller may block.
     ///
     /// # Errors
     /// When a pattern is not valid, or is too large. The texts are GNU grep's.
@@ -89,8 +89,8 @@ impl Search {
         self.query.line_end()
     }
 
-    /// The bytes at which a file may be cut: the end of a line, and the byte that the search changes
-    /// into one in files that are not text.
+    /// The bytes at which a file may be cut: the end of a line, and the byte that the search
+    /// changes into one in files that are not text.
     pub(crate) fn line_ends(&self) -> [u8; 2] {
         let line_end = self.line_end();
         [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]

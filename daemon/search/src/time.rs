@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn other_text_is_no_time() {
         let lines = [
             "",
             " ",
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_that_is_missing_is_the_last_that_fits() {
+    fn a_missing_year_is_the_last_that_fits() {
         let zone = Zone::utc();
         let new_year = 1_767_225_600_000; // 2026-01-01 00:00:00
         let mut times = Times::new(&zone, new_year + 1000);

@@ -60,7 +60,7 @@ fn classes_hold_what_they_hold_in_gnu_grep() {
 }
 
 #[test]
-fn letters_have_the_case_pairs_that_they_have_in_gnu_grep_but_for_three() {
+fn case_pairs_are_those_of_gnu_grep_but_for_three() {
     // The dotless i, the Kelvin sign and the capital sharp s.
     let known = ['\u{131}', '\u{212A}', '\u{1E9E}'];
     for letter in ["a", "z", "k", "s", "i", "\u{e9}", "\u{df}", "\u{3c3}", "\u{436}"] {

@@ -147,7 +147,7 @@ fn rotation_by_renaming_loses_nothing() {
 }
 
 #[test]
-fn rotation_by_truncation_loses_nothing_that_was_seen_before_and_copies_are_not_read_again() {
+fn rotation_by_truncation_loses_and_repeats_nothing() {
     follow(&query(), &[("a.log", "x old\n")], |followed| {
         followed.append("a.log", "x 1\n");
         followed.expect(&["x 1"]);
@@ -162,7 +162,7 @@ fn rotation_by_truncation_loses_nothing_that_was_seen_before_and_copies_are_not_
 }
 
 #[test]
-fn files_that_appear_are_read_from_their_beginning_and_those_that_go_end() {
+fn new_files_are_read_from_the_beginning_and_gone_ones_end() {
     follow(&query(), &[("a.log", "x old\n")], |followed| {
         followed.append("b.log", "x 1\nx 2\n");
         followed.expect(&["x 1", "x 2"]);
@@ -186,7 +186,7 @@ fn max_count_holds_for_each_file() {
 }
 
 #[test]
-fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() {
+fn a_followed_file_is_skipped_from_its_first_nul_byte() {
     follow(&query().with(|query| query.printing.binary = GrepBinary::Skip), &[], |followed| {
         followed.append("a.log", "x text\n");
         followed.expect(&["x text"]);
@@ -197,7 +197,7 @@ fn a_followed_file_is_skipped_from_where_it_is_no_text_when_that_is_asked_for() 
 }
 
 #[test]
-fn context_comes_with_what_was_written_before_and_with_what_is_written_later() {
+fn context_comes_from_earlier_and_from_later_writes() {
     let query = query().with(|query| {
         query.printing.line_numbers = true;
         query.printing.before_context = Some(2);
@@ -240,7 +240,7 @@ fn after_so_many_lines_only_their_context_comes() {
 }
 
 #[test]
-fn context_that_is_too_long_to_be_kept_is_left_out_and_that_is_said_once() {
+fn context_too_long_to_keep_is_left_out_with_one_message() {
     let line = "y".repeat(100_000);
     follow(&query().with(|query| query.printing.before_context = Some(4)), &[], |followed| {
         let lines = format!("{line}\n").repeat(3);
@@ -249,8 +249,8 @@ fn context_that_is_too_long_to_be_kept_is_left_out_and_that_is_said_once() {
             followed.append("a.log", &format!("x {number}\n"));
             followed.expect(&["--", &line, &line, &format!("x {number}")]);
             if number == 1 {
-                let said = "message a.log: the lines before a match are longer than 256 KiB: those \
-                farthest from it are left out";
+                let said = "message a.log: the lines before a match are longer than 256 KiB: the \
+                lines farthest from it are left out";
                 followed.expect(&[said]);
             }
         }

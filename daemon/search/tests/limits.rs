@@ -107,7 +107,7 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
 
 /// A pattern without end, with what says so in the words of GNU grep.
 #[test]
-fn a_line_that_takes_too_many_steps_is_a_message_and_the_next_file_is_searched() {
+fn a_line_with_too_many_steps_does_not_stop_the_next_file() {
     let directory = TempDir::new().unwrap();
     std::fs::write(directory.path().join("a"), [&[b'a'; 80], b"!\naac\n".as_slice()].concat())
         .unwrap();
@@ -210,7 +210,7 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
 }
 
 #[test]
-fn a_long_line_comes_in_parts_that_are_no_larger_than_other_chunks() {
+fn a_long_line_comes_in_parts_of_the_usual_size() {
     let (_directory, files) = file(|file| {
         file.write_all(b"short foo\n").unwrap();
         file.write_all(&vec![b'x'; 5_000_000]).unwrap();
@@ -246,7 +246,7 @@ fn long_lines(count: usize) -> (TempDir, Vec<OfferedFile>) {
 }
 
 #[test]
-fn searches_that_share_their_room_for_long_lines_all_come_to_their_end() {
+fn searches_that_share_the_limit_for_long_lines_all_end() {
     let (_directory, files) = long_lines(5);
     let plan = Plan { threads: NonZero::new(3).unwrap(), ..Plan::default() };
     std::thread::scope(|scope| {
@@ -289,7 +289,7 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
 }
 
 #[test]
-fn a_line_beyond_the_limit_is_a_message_and_what_came_before_is_printed() {
+fn a_line_beyond_the_limit_gives_a_message_after_the_others() {
     let (_directory, files) = file(|file| {
         file.write_all(b"foo\n").unwrap();
         // A hole: nothing is written, and it reads as one long line of NUL bytes.
@@ -368,7 +368,7 @@ fn a_cancelled_search_ends_at_the_next_buffer() {
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_read_does_not_keep_the_search_alive() {
+fn a_growing_file_does_not_keep_the_search_alive() {
     let (directory, files) = file(|file| file.write_all(&b"line\n".repeat(30_000)).unwrap());
     let path = directory.path().join("a.log");
     let mut growing = std::fs::OpenOptions::new().append(true).open(path).unwrap();
@@ -424,7 +424,7 @@ fn early_stops_read_no_more_than_they_need() {
 }
 
 #[test]
-fn how_much_was_read_is_told_within_a_large_file_however_it_is_searched() {
+fn bytes_read_are_reported_within_a_large_file() {
     let seconds = 1_700_000_000..1_700_200_000;
     let (_directory, files) =
         file(|file| seconds.for_each(|second| writeln!(file, "{second} line").unwrap()));

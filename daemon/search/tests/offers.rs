@@ -154,7 +154,7 @@ fn what_takes_the_place_of_a_listed_file_is_not_read() {
 }
 
 #[test]
-fn an_offered_directory_that_is_moved_is_still_the_one_that_is_read() {
+fn a_moved_directory_is_still_the_one_that_is_read() {
     let outside = tree(&["logs/a.log"]);
     let tree = tree(&["logs/a.log"]);
     std::fs::write(outside.path().join("logs/a.log"), "other\n").unwrap();
@@ -198,7 +198,7 @@ fn more_files_than_the_limit_are_cut_in_order_and_said_to_be() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_is_an_error_in_greps_words() {
+fn an_unreadable_file_is_an_error_with_greps_text() {
     let tree = tree(&["a.log"]);
     let path = tree.path().join("a.log");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
@@ -212,7 +212,7 @@ fn a_file_that_may_not_be_read_is_an_error_in_greps_words() {
 }
 
 #[test]
-fn a_file_that_fails_while_it_is_read_is_an_error_in_greps_words() {
+fn a_read_that_fails_is_an_error_with_greps_text() {
     let found = Offer::new(&["/proc/self/mem"]).unwrap().files(&Narrow::default());
     assert_eq!(
         read(&found),

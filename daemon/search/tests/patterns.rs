@@ -9,7 +9,12 @@ use memberd_search::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, GrepSynt
 use support::{Bench, assert_none};
 
 /// Lines that the patterns below tell apart.
-const LINES: &[u8] = b"a\nab\nabc\naa\naaa\nb\nba\nabab\n*a\n*\n**\n+a\n?a\n^a\n$a\na^b\na$b\na$\n^\n$\n^*a\n{1}\n{1}a\n{1\n{\n}\n{,3}a\na{,3}\na{x}\na{1\na{1,2\n(a)\n()\n(\n)\na)\n|\na|b\n.\n\\\na\\b\n[\n]\n[a]\n-\na-z\n:\n[:\n=\n&\n&&\n~\n~~\n--\nd\nn\n \n\t\nfoo bar\nfoo-bar\n foo\nfoo \nfoo_bar\nfoobar\nbarfoo\nfoofoo foo\nFOO\nFoo\n_\n-foo\nfoo-foobar\n\n1\n12 34\nx1y\n\xc3\xa9\ncaf\xc3\xa9 noir\n\xc3\x89cole\n\xe6\x97\xa5\xe6\x9c\xac\n\xce\xa3\xcf\x83\xcf\x82\nthe quick brown fox\n";
+const LINES: &[u8] = b"a\nab\nabc\naa\naaa\nb\nba\nabab\n*a\n*\n**\n+a\n?a\n^a\n$a\na^b\na$b\na$\n\
+    ^\n$\n^*a\n{1}\n{1}a\n{1\n{\n}\n{,3}a\na{,3}\na{x}\na{1\na{1,2\n(a)\n()\n\
+    (\n)\na)\n|\na|b\n.\n\\\na\\b\n[\n]\n[a]\n-\na-z\n:\n[:\n=\n&\n&&\n~\n~~\n\
+    --\nd\nn\n \n\t\nfoo bar\nfoo-bar\n foo\nfoo \nfoo_bar\nfoobar\nbarfoo\n\
+    foofoo foo\nFOO\nFoo\n_\n-foo\nfoo-foobar\n\n1\n12 34\nx1y\n\xc3\xa9\ncaf\xc3\xa9 noir\n\
+    \xc3\x89cole\n\xe6\x97\xa5\xe6\x9c\xac\n\xce\xa3\xcf\x83\xcf\x82\nthe quick brown fox\n";
 
 /// One pattern a line.
 const BASIC: &str = include_str!("tables/basic.txt");
@@ -157,7 +162,7 @@ fn extended_patterns_match_what_they_match_in_gnu_grep() {
 }
 
 #[test]
-fn repetitions_of_nothing_select_the_lines_that_they_select_in_gnu_grep() {
+fn repetitions_of_nothing_select_the_lines_of_gnu_grep() {
     compare_all(
         &bench(),
         REPEATED_NOTHING.lines(),
@@ -182,7 +187,8 @@ fn perl_patterns_match_what_they_match_in_gnu_grep() {
 
 #[test]
 fn bytes_match_what_they_match_in_gnu_grep() {
-    let odd = b"ab\n\xff\na\xff\xff\nb\xffb\n\xc3\n\xa9\n\xc3\xa9\ncaf\xc3\xa9\ncaf\xc3\ncaf\xe9\n\xe9\xc9\n\xf0\x9f\x98\n\xed\xa0\x80\nlast\xff";
+    let odd = b"ab\n\xff\na\xff\xff\nb\xffb\n\xc3\n\xa9\n\xc3\xa9\ncaf\xc3\xa9\ncaf\xc3\n\
+        caf\xe9\n\xe9\xc9\n\xf0\x9f\x98\n\xed\xa0\x80\nlast\xff";
     let bench = Bench::new(&[("odd", odd), ("lines", LINES)]);
     for syntax in [GrepSyntax::Basic, GrepSyntax::Fixed] {
         // Words beside bytes that are no characters are among the known differences.

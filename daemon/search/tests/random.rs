@@ -277,12 +277,16 @@ proptest! {
     #![proptest_config(configuration())]
 
     #[test]
-    fn any_search_prints_what_gnu_grep_prints(query in query(), texts in prop::collection::vec(text(), 1..4)) {
+    fn any_search_prints_what_gnu_grep_prints(
+        query in query(),
+        texts in prop::collection::vec(text(), 1..4),
+    ) {
         if differs_knowingly(&query, &texts) {
             return Ok(());
         }
         let names = ["a", "b", "c"];
-        let files: Vec<(&str, &[u8])> = names.iter().copied().zip(texts.iter().map(Vec::as_slice)).collect();
+        let files: Vec<(&str, &[u8])> =
+            names.iter().copied().zip(texts.iter().map(Vec::as_slice)).collect();
         if let Some(difference) = Bench::new(&files).difference(&query) {
             return Err(TestCaseError::fail(difference));
         }

@@ -62,7 +62,7 @@ fn run(plan: &Plan, look: impl FnOnce()) {
 }
 
 #[test]
-fn there_are_as_many_as_are_asked_for_at_the_priority_of_the_caller() {
+fn as_many_threads_run_as_asked_at_the_callers_priority() {
     let own = nice(&fs::read_to_string("/proc/thread-self/stat").unwrap());
     let plan = Plan { threads: NonZero::new(3).unwrap(), ..Plan::default() };
     // The threads start one another, and wait when their queues are full.

@@ -132,7 +132,7 @@ fn that_no_line_has_a_time_is_said() {
     let (_directory, files) =
         files(&[("a", b"no time\n"), ("b", b""), ("c", line(0, "time").as_bytes())]);
     let (kept, totals) = run(&query("time"), &window(Some(THEN), None), &files);
-    assert_eq!(kept.messages, ["a: no line carries a time that is understood: none is searched"]);
+    assert_eq!(kept.messages, ["a: no line has a time in a known format: no line is searched"]);
     assert_eq!((kept.output, totals.errors), (line(0, "time"), 0));
     let quiet = query("time").with(|query| query.printing.no_messages = true);
     assert_eq!(run(&quiet, &window(Some(THEN), None), &files).0.messages, [""; 0]);
@@ -187,7 +187,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn seeking_finds_the_lines_that_reading_all_of_them_finds(log in log(), since in -100..4000i64, length in 0..2000i64) {
+    fn seeking_finds_the_lines_that_reading_all_of_them_finds(
+        log in log(),
+        since in -100..4000i64,
+        length in 0..2000i64,
+    ) {
         let (since, until) = (THEN + since * 1000, THEN + (since + length) * 1000);
         let text: String = log.iter().map(|(line, _)| line.as_str()).collect();
         let (_directory, files) = files(&[("a", text.as_bytes())]);
@@ -206,7 +210,12 @@ proptest! {
     }
 
     #[test]
-    fn lines_come_in_the_order_of_time(logs in proptest::collection::vec(proptest::collection::vec((0..50i64, any::<bool>()), 0..60), 1..6)) {
+    fn lines_come_in_the_order_of_time(
+        logs in proptest::collection::vec(
+            proptest::collection::vec((0..50i64, any::<bool>()), 0..60),
+            1..6,
+        ),
+    ) {
         let mut texts = Vec::new();
         let mut expected = Vec::new();
         for (number, lines) in logs.iter().enumerate() {
@@ -225,7 +234,8 @@ proptest! {
             texts.push((number.to_string(), text));
         }
         expected.sort();
-        let texts: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        let texts: Vec<(&str, &[u8])> =
+            texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
         let (_directory, files) = files(&texts);
         let plan = Plan { by_time: true, threads: NonZero::<usize>::MIN, ..Plan::default() };
         let (kept, totals) = run(&query("/"), &plan, &files);
@@ -234,13 +244,17 @@ proptest! {
         let wanted: String = expected.iter().map(|(_, _, _, line)| line.as_str()).collect();
         prop_assert_eq!(lines, wanted);
         prop_assert!(kept.timed.is_sorted_by_key(|(time, _)| *time));
-        let times: Vec<i64> = kept.timed.iter().flat_map(|(time, lines)| vec![*time; lines.lines().count()]).collect();
+        let times: Vec<i64> = kept
+            .timed
+            .iter()
+            .flat_map(|(time, lines)| vec![*time; lines.lines().count()])
+            .collect();
         prop_assert_eq!(times, expected.iter().map(|(time, ..)| *time).collect::<Vec<_>>());
     }
 }
 
 #[test]
-fn a_chain_of_rotated_files_is_one_stream_and_time_does_not_go_back() {
+fn rotated_files_are_one_stream_whose_time_never_goes_back() {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     write("a.log.1", &(line(0, "a1") + &line(5000, "a2")));
@@ -264,7 +278,7 @@ fn a_chain_of_rotated_files_is_one_stream_and_time_does_not_go_back() {
 }
 
 #[test]
-fn in_the_order_of_time_max_count_and_the_window_hold_for_each_file() {
+fn max_count_and_the_window_hold_per_file_in_order_of_time() {
     let text: String = (0..100_000).map(|n| line(n * 10, &format!("n{n}"))).collect();
     let (_directory, files) = files(&[("a", text.as_bytes()), ("b", text.as_bytes())]);
     let plan = Plan { by_time: true, ..window(Some(THEN + 500_000), None) };
@@ -328,7 +342,7 @@ fn in_the_order_of_time_each_line_comes_with_its_context() {
 }
 
 #[test]
-fn context_in_the_order_of_time_is_that_of_the_file_across_all_its_parts() {
+fn context_in_order_of_time_crosses_the_chunks_of_a_file() {
     let text: String = (0..9_000)
         .map(|n| line(n * 10, &format!("n{n} {}", if n % 997 < 2 { "here" } else { "there" })))
         .collect();
@@ -353,20 +367,20 @@ fn context_in_the_order_of_time_is_that_of_the_file_across_all_its_parts() {
 }
 
 #[test]
-fn more_files_than_can_be_open_at_once_are_refused_in_the_order_of_time() {
+fn too_many_files_are_refused_in_order_of_time() {
     let names: Vec<String> = (0..257).map(|n| format!("{n}.log")).collect();
     let texts: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x\n"[..])).collect();
     let (_directory, files) = files(&texts);
     let (kept, totals) = run(&query("x"), &Plan { by_time: true, ..Plan::default() }, &files);
     assert_eq!(
         kept.messages,
-        ["257 files cannot be merged in the order of time, only 256: name fewer"]
+        ["257 files are too many to be sorted by time, the limit is 256: name fewer"]
     );
     assert_eq!(totals.errors, 1);
 }
 
 #[test]
-fn merged_files_that_are_no_text_are_skipped_when_that_is_asked_for() {
+fn merged_binary_files_are_skipped_on_request() {
     let texts = [line(1, "n a"), line(2, "n\0 b"), line(3, "n c")];
     let (_directory, files) = files(&[
         ("binary", (texts[1].clone() + &texts[0]).as_bytes()),

@@ -40,7 +40,10 @@ pub(crate) enum DecompressError {
     Unknown(&'static str),
     #[error("cannot be decompressed to its end: {0}")]
     Damaged(String),
-    #[error("cannot be decompressed: it needs more than {} MiB of memory", (1 << WINDOW_LOG) / (1024 * 1024))]
+    #[error(
+        "cannot be decompressed: it needs more than {} MiB of memory",
+        (1 << WINDOW_LOG) / (1024 * 1024)
+    )]
     TooMuchMemory,
     #[error("decompresses to more than {} MiB, which is over {MAX_RATIO} times its size: the rest \
     was not searched", .0 / (1024 * 1024))]

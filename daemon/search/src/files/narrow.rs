@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_is_everything() {
+    fn no_globs_select_every_file() {
         assert!(wants(&[], "/var/log/x"));
     }
 
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_that_matched_nothing_are_told() {
+    fn globs_that_matched_nothing_are_reported() {
         let narrow = Narrow::new(&["a*", "b*", "/etc/shadow"]).unwrap();
         let mut tracker = narrow.tracker();
         assert!(tracker.wants(Path::new("/x/abc")));

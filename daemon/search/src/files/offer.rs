@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_that_may_be_looked_at_is_and_one_more_is_told() {
+    fn the_limit_of_entries_is_used_up_and_then_reported() {
         let directory = tempfile::TempDir::new().unwrap();
         let paths = ["a.log", "b.log", "c.log"].map(|name| directory.path().join(name));
         paths.iter().for_each(|path| std::fs::write(path, "").unwrap());

@@ -112,7 +112,9 @@ impl Follow<'_> {
             if self.files.len() >= MAX_FOLLOWED {
                 self.report_once(
                     file.path(),
-                    &format!("{MAX_FOLLOWED} files are followed already: name fewer"),
+                    &format!(
+                        "already following {MAX_FOLLOWED} files, which is the limit: name fewer"
+                    ),
                 )?;
                 break;
             }

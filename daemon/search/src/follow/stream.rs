@@ -135,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_handed_out_when_they_have_their_ends_and_the_last_without_one() {
+    fn hands_out_complete_lines_and_the_last_without_its_end() {
         let none: Vec<Vec<u8>> = Vec::new();
         assert_eq!(lines(&[]), none);
         assert_eq!(lines(&[b"a\nb\n", b"c", b"d\ne", b"f"]), [&b"a\nb\n"[..], b"cd\n", b"ef"]);
     }
 
     #[test]
-    fn a_line_that_is_too_long_to_be_waited_for_comes_in_pieces() {
+    fn a_line_too_long_to_wait_for_comes_in_pieces() {
         let part = vec![b'x'; READ_BYTES];
         let events = [vec![part.as_slice(); 17], vec![b"\nnext\n"]].concat();
         let lengths: Vec<usize> = lines(&events).iter().map(Vec::len).collect();

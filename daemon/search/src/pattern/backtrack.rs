@@ -33,7 +33,10 @@ pub(crate) enum MatchFailure {
     Depth,
     #[error("exceeded PCRE's heap limit")]
     Memory,
-    #[error("the pattern kept the search busy for {} s with backtracking: it ends here", TIME_LIMIT.as_secs())]
+    #[error(
+        "the pattern kept the search busy for {} s with backtracking: it ends here",
+        TIME_LIMIT.as_secs()
+    )]
     Time,
     #[error("cancelled")]
     Cancelled,

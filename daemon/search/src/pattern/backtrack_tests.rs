@@ -116,7 +116,7 @@ fn only_ascii_has_classes_unless_the_pattern_asks_for_more() {
 }
 
 #[test]
-fn bytes_that_are_no_characters_match_only_where_bytes_are_characters() {
+fn invalid_bytes_match_only_in_the_c_locale() {
     assert_eq!(find(&perl("b.*"), b"ab\xffcb\n"), Ok(Some(1..2)));
     assert_eq!(perl_in(GrepCharacters::Utf8, b"\xff").unwrap_err(), PatternError::PerlNotUtf8);
     assert_eq!(
@@ -126,7 +126,7 @@ fn bytes_that_are_no_characters_match_only_where_bytes_are_characters() {
 }
 
 #[test]
-fn errors_are_in_the_words_of_pcre2() {
+fn errors_have_the_texts_of_pcre2() {
     let error = perl_in(GrepCharacters::Utf8, b"a(").unwrap_err();
     assert_eq!(error.to_string(), "missing closing parenthesis");
 }

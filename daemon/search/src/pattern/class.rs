@@ -27,7 +27,10 @@ fn unicode(class: CharacterClass) -> &'static str {
         CharacterClass::Lower => r"\p{Lowercase}\x{1C5}\x{1C8}\x{1CB}\x{1F2}",
         CharacterClass::Print => r"[[\p{Assigned}--\p{Cc}]--\x{2028}\x{2029}]",
         CharacterClass::Punct => {
-            r"[[\p{Assigned}--\p{Cc}]--\x{2028}\x{2029}[\p{Zs}--\x{A0}\x{2007}\x{202F}]\p{Alphabetic}\p{Nd}]"
+            concat!(
+                r"[[\p{Assigned}--\p{Cc}]--\x{2028}\x{2029}",
+                r"[\p{Zs}--\x{A0}\x{2007}\x{202F}]\p{Alphabetic}\p{Nd}]"
+            )
         }
         CharacterClass::Space => {
             r"\t-\r\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200A}\x{2028}\x{2029}\x{205F}\x{3000}"

@@ -48,7 +48,7 @@ fn a_candidate_is_not_yet_a_match() {
 }
 
 #[test]
-fn patterns_with_and_without_back_references_stand_beside_each_other() {
+fn patterns_with_and_without_back_references_combine() {
     let both =
         query("").with(|query| query.pattern.patterns = vec![b"(a|b)\\1".to_vec(), b"xy".to_vec()]);
     assert!(matches(&both, b"xy") && matches(&both, b"aa") && !matches(&both, b"abx"));

@@ -55,7 +55,7 @@ fn word_boundaries_beside_other_letters_than_ascii_are_found() {
 }
 
 #[test]
-fn bytes_that_are_no_characters_are_never_part_of_a_match_of_any_character() {
+fn invalid_bytes_are_not_matched_by_any_character() {
     assert_eq!(all("a.*", false, b"ab\xffcd"), [(0, 2)]);
     assert_eq!(all("[^x]+", false, b"ab\xff\xfecd"), [(0, 2), (4, 6)]);
 }
@@ -68,7 +68,7 @@ fn a_pattern_of_one_length_needs_no_second_search() {
 }
 
 #[test]
-fn of_patterns_with_back_references_and_without_the_longest_at_the_leftmost_start_wins() {
+fn the_longest_match_wins_with_and_without_back_references() {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()];
     });

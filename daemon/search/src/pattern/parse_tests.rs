@@ -69,13 +69,14 @@ fn anchors_of_basic_patterns_stand_only_at_the_ends() {
     ]);
     assert_eq!(basic("\\(^a$\\)"), group(anchored.clone()));
     assert_eq!(extended("^a$"), anchored);
-    assert!(
-        matches!(extended("a^b"), Node::Sequence(nodes) if nodes[1] == Node::Anchor(Anchor::LineStart))
-    );
+    assert!(matches!(
+        extended("a^b"),
+        Node::Sequence(nodes) if nodes[1] == Node::Anchor(Anchor::LineStart)
+    ));
 }
 
 #[test]
-fn braces_that_are_no_interval_are_characters_in_extended_patterns() {
+fn other_braces_are_characters_in_extended_patterns() {
     assert_eq!(extended("a{x}"), literals("a{x}"));
     assert_eq!(extended("a{1"), literals("a{1"));
     assert_eq!(extended("{"), literals("{"));
@@ -108,7 +109,7 @@ fn a_group_of_any_branch_may_be_named_after_the_branches() {
 }
 
 #[test]
-fn a_byte_that_is_part_of_no_character_stands_for_itself_and_is_in_no_set() {
+fn an_invalid_byte_stands_for_itself_and_is_in_no_set() {
     let read =
         |pattern: &[u8]| parse(Language::Basic, &symbols(GrepCharacters::Utf8, pattern)).unwrap();
     assert_eq!(read(b"\xff"), Node::Byte(0xff));

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_starting_item_stays_in_the_pattern_where_it_sets_nothing() {
+    fn other_items_stay_in_the_pattern_and_set_nothing() {
         for pattern in [
             "(*FAIL)|a",
             "(*LIMIT_MATCH=x)",

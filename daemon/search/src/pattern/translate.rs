@@ -191,8 +191,10 @@ impl<'n> Translator<'n> {
 
     fn set(&mut self, set: &Set) -> Result<(), PatternError> {
         let named = set.items.iter().filter(|item| matches!(item, SetItem::Class(_))).count();
-        let wide =
-            set.items.iter().any(|item| matches!(item, SetItem::Range(first, last) if !(first.is_ascii() && last.is_ascii())));
+        let wide = set.items.iter().any(|item| match item {
+            SetItem::Range(first, last) => !(first.is_ascii() && last.is_ascii()),
+            _ => false,
+        });
         self.classes += named + usize::from(wide && self.settings.ignore_case);
         if self.classes > MAX_CLASSES {
             return Err(PatternError::TooBig);

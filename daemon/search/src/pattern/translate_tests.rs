@@ -69,7 +69,7 @@ fn extended_patterns_are_translated() {
 }
 
 #[test]
-fn brackets_hold_characters_and_nothing_of_theirs_has_another_meaning() {
+fn brackets_hold_characters_without_other_meaning() {
     for (pattern, expected) in [
         ("[abc]", "[abc]"),
         ("[^a-c]", "[^a-c]"),
@@ -182,7 +182,7 @@ fn every_class_is_one_that_the_engine_knows() {
 }
 
 #[test]
-fn what_is_wrong_with_any_line_of_any_pattern_is_said() {
+fn an_error_in_any_line_of_any_pattern_is_reported() {
     for patterns in [&["a", "b\n[c"][..], &["\\(a\\)\\1\n[c"]] {
         assert_eq!(
             expression(&query(GrepSyntax::Basic, patterns)),

@@ -134,14 +134,15 @@ mod tests {
     fn a_line_is_one_object_with_its_time_and_its_matches() {
         assert_eq!(
             printed(b"2026-11-21T01:20:33.123Z say \"hi\"\t\\ \x1b", &[0..4, 30..32]),
-            "{\"schema\":1,\"type\":\"match\",\"member\":\"vm1\",\"file\":\"/a:b\",\"line\":7,\"offset\":99,\"time\":1795224033123,\
+            "{\"schema\":1,\"type\":\"match\",\"member\":\"vm1\",\"file\":\"/a:b\",\
+             \"line\":7,\"offset\":99,\"time\":1795224033123,\
              \"text\":\"2026-11-21T01:20:33.123Z say \\\"hi\\\"\\t\\\\ \\u001b\",\
              \"submatches\":[{\"start\":0,\"end\":4},{\"start\":30,\"end\":32}]}\n"
         );
     }
 
     #[test]
-    fn what_is_no_text_comes_in_base64() {
+    fn text_that_is_not_utf8_comes_in_base64() {
         let field =
             |text: &[u8]| printed(text, &[]).split_once("\"offset\":99,").unwrap().1.to_owned();
         assert_eq!(field(b"\xff"), "\"bytes\":\"/w==\",\"submatches\":[]}\n");

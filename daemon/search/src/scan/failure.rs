@@ -65,13 +65,13 @@ impl Failure {
             }
             Failure::Spent => Some(format!("{path}: {}", MatchFailure::Time)),
             Failure::Undated => {
-                Some(format!("{path}: no line carries a time that is understood: none is searched"))
+                Some(format!("{path}: no line has a time in a known format: no line is searched"))
             }
             Failure::Cut => {
                 let limit = MAX_HELD_BYTES / 1024;
                 Some(format!(
-                    "{path}: the lines before a match are longer than {limit} KiB: those farthest \
-                    from it are left out"
+                    "{path}: the lines before a match are longer than {limit} KiB: the lines \
+                    farthest from it are left out"
                 ))
             }
         }

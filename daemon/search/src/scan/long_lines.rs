@@ -34,15 +34,15 @@ pub(crate) enum TooLong {
     #[error("a line, with its context, is longer than {} MiB: the rest of the file was not \
     searched", MAX_LINE_BYTES / MEBIBYTE)]
     Anyway,
-    #[error("a line is longer than {} MiB, too long for an order of time: the rest of the file was \
+    #[error("a line is longer than {} MiB, too long to be sorted by time: the rest of the file was \
     not searched", LONG_LINE_BYTES / MEBIBYTE)]
     ByTime,
     #[error("a line is longer than {} MiB, too long for JSON: the rest of the file was not \
     searched", MAX_JSON_LINE / MEBIBYTE)]
     AsJson,
     #[error(
-        "a line is longer than {} MiB, and so is one of another search, for {} s: the rest of the \
-        file was not searched",
+        "a line is longer than {} MiB, and another search has used the memory for such lines for \
+        {} s: the rest of the file was not searched",
         LONG_LINE_BYTES / MEBIBYTE,
         PATIENCE.as_secs()
     )]
@@ -138,7 +138,7 @@ mod tests {
     static RUNNING: AtomicBool = AtomicBool::new(false);
 
     #[test]
-    fn there_is_room_for_one_and_for_the_next_once_it_is_given_back() {
+    fn one_permit_at_a_time_and_the_next_after_it_is_dropped() {
         let lines = LongLines::default();
         let room = lines.take(PATIENCE, &RUNNING).unwrap();
         let refused = lines.clone().take(Duration::ZERO, &RUNNING).unwrap_err();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_room_can_be_cancelled() {
+    fn a_search_that_waits_for_a_permit_can_be_cancelled() {
         let lines = LongLines::default();
         let _room = lines.take(PATIENCE, &RUNNING).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The same output for any number of threads and any size of blocks.
+//! The output is the same for any number of threads and any size of chunks.
 
 use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
@@ -25,11 +25,12 @@ struct Kept {
     messages: Vec<String>,
 }
 
-/// What comes in the order of time, its groups separated.
+/// Everything that came in order of time, with its groups separated.
 #[derive(Default)]
 struct Merged {
     kept: Kept,
-    run_on_thread: bool,
+    /// A mark came: the next line begins a group.
+    is_marked: bool,
 }
 
 impl Output for Merged {
@@ -38,13 +39,11 @@ impl Output for Merged {
     }
 
     fn timed(&mut self, _: i64, bytes: &[u8]) -> Result<(), Stopped> {
-        if !bytes.is_empty()
-            && std::mem::take(&mut self.run_on_thread)
-            && !self.kept.output.is_empty()
+        if !bytes.is_empty() && std::mem::take(&mut self.is_marked) && !self.kept.output.is_empty()
         {
             self.kept.output.extend(b"--\n");
         }
-        self.run_on_thread |= bytes.is_empty();
+        self.is_marked |= bytes.is_empty();
         self.kept.output.extend(bytes);
         Ok(())
     }
@@ -76,10 +75,10 @@ fn write(texts: &[Vec<u8>]) -> (TempDir, Vec<OfferedFile>) {
     (directory, files)
 }
 
-/// Tells of what comes.
-struct Told(Sender<Vec<u8>>);
+/// Passes on what comes.
+struct Passed(Sender<Vec<u8>>);
 
-impl Output for Told {
+impl Output for Passed {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.0.send(bytes).map_err(|_| Stopped)
     }
@@ -99,26 +98,29 @@ fn a_long_line_is_not_searched_while_there_is_another() {
     });
     let plan = Plan::default();
     let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap();
-    let (tell, told) = channel();
+    let (sender, passed) = channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let totals = query.compile().unwrap().run(
                 &plan,
                 "m",
                 &files,
-                &mut Told(tell),
+                &mut Passed(sender),
                 &AtomicBool::new(false),
             );
             assert_eq!((totals.lines, totals.errors), (short.len() as u64 / 2 + 1, 0));
         });
         let mut came = 0;
         while came < short.len() {
-            came += told.recv().unwrap().len();
+            came += passed.recv().unwrap().len();
         }
-        assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "nothing of the long line");
+        assert!(
+            passed.recv_timeout(Duration::from_millis(100)).is_err(),
+            "nothing of the long line"
+        );
         drop(another);
         assert_eq!(
-            came + told.iter().map(|bytes| bytes.len()).sum::<usize>(),
+            came + passed.iter().map(|bytes| bytes.len()).sum::<usize>(),
             short.len() + 5_000_001
         );
     });
@@ -203,8 +205,8 @@ fn any_query() -> impl Strategy<Value = Query> {
         )
 }
 
-/// What is found is the same in blocks and in whole files.
-fn is_the_same_in_blocks(
+/// What is found is the same in chunks and in whole files.
+fn is_the_same_in_chunks(
     query: &Query,
     texts: &[Vec<u8>],
     threads: usize,
@@ -212,7 +214,7 @@ fn is_the_same_in_blocks(
 ) -> Result<(), TestCaseError> {
     let (_directory, files) = write(texts);
     let (expected, totals) = run(query, &files, 1, None);
-    let (output, in_blocks) = run(query, &files, threads, Some(chunk_bytes));
+    let (output, in_chunks) = run(query, &files, threads, Some(chunk_bytes));
     prop_assert_eq!(output, expected);
     // One that needs no more than one line, or gives a file up, may have read more or less.
     let stops = matches!(
@@ -220,7 +222,7 @@ fn is_the_same_in_blocks(
         GrepPrint::FilesWithMatch | GrepPrint::FilesWithoutMatch | GrepPrint::Nothing
     ) || totals.errors > 0;
     let without_bytes = |totals: Totals| if stops { Totals { bytes: 0, ..totals } } else { totals };
-    prop_assert_eq!(without_bytes(in_blocks), without_bytes(totals));
+    prop_assert_eq!(without_bytes(in_chunks), without_bytes(totals));
     Ok(())
 }
 
@@ -232,28 +234,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn blocks_side_by_side_print_what_whole_files_one_by_one_print(
+    fn chunks_side_by_side_print_what_whole_files_print(
         query in any_query(),
-        texts in proptest::collection::vec(any_text("(?-u:([abc]{0,5}\n|[abc\\xff]{0,5}\n){0,40}[abc]{0,5})"), 1..4),
+        texts in proptest::collection::vec(
+            any_text("(?-u:([abc]{0,5}\n|[abc\\xff]{0,5}\n){0,40}[abc]{0,5})"),
+            1..4,
+        ),
         threads in 1..5usize,
         chunk_bytes in 1..40u64,
     ) {
-        is_the_same_in_blocks(&query, &texts, threads, chunk_bytes)?;
+        is_the_same_in_chunks(&query, &texts, threads, chunk_bytes)?;
     }
 
     #[test]
-    fn so_they_do_where_lines_end_with_nul_bytes(
+    fn chunks_print_alike_where_lines_end_with_nul_bytes(
         query in any_query(),
         texts in proptest::collection::vec(any_text("([abc\n]{0,5}\x00){0,40}[abc\n]{0,5}"), 1..4),
         threads in 1..5usize,
         chunk_bytes in 1..40u64,
     ) {
-        is_the_same_in_blocks(&query.with(|query| query.pattern.null_data = true), &texts, threads, chunk_bytes)?;
+        let query = query.with(|query| query.pattern.null_data = true);
+        is_the_same_in_chunks(&query, &texts, threads, chunk_bytes)?;
     }
 
     /// Lines without times keep their order.
     #[test]
-    fn one_file_by_itself_is_printed_alike_in_the_order_of_time(
+    fn one_file_is_printed_alike_in_order_of_time(
         query in any_query(),
         text in any_text("([abc]{0,5}\n){0,40}[abc]{0,5}"),
     ) {
@@ -267,19 +273,20 @@ query.printing.colors = None;
 });
         let (_directory, files) = write(&[text]);
         let (expected, totals) = run(&query, &files, 1, None);
-        // Before a line that takes too long, context of one before it is left out; and -o -v prints
-        // nothing but what stands between groups, which has no time.
+        // When a line takes too long, the context after the line before it is left out. With
+        // `-o -v` only separators are printed, and these have no time.
         let inverts_matches = query.pattern.invert && query.printing.what == GrepPrint::Matches;
         prop_assume!(totals.errors == 0 && !inverts_matches);
         let plan = Plan { by_time: true, ..Plan::default() };
         let mut merged = Merged::default();
-        let by_time = query.compile().unwrap().run(&plan, "m", &files, &mut merged, &AtomicBool::new(false));
+        let (search, cancel) = (query.compile().unwrap(), AtomicBool::new(false));
+        let by_time = search.run(&plan, "m", &files, &mut merged, &cancel);
         prop_assert_eq!(merged.kept, expected);
         prop_assert_eq!(by_time.lines, totals.lines);
     }
 
-    /// Which lines before a NUL byte are printed depends on the size of the blocks, but not on the
-    /// threads.
+    /// Which lines before a NUL byte are printed depends on the size of the chunks, but not on the
+    /// number of threads.
     #[test]
     fn the_number_of_threads_changes_nothing_for_binary_files(
         query in any_query(),
@@ -292,9 +299,11 @@ query.printing.colors = None;
         let (output, side_by_side) = run(&query, &files, threads, Some(chunk_bytes));
         prop_assert_eq!(output, expected);
         prop_assert_eq!(side_by_side.lines, totals.lines);
-        // Counts do not depend on the blocks either.
-        if !matches!(query.printing.what, GrepPrint::Lines | GrepPrint::Matches) && query.printing.binary != GrepBinary::Skip && totals.errors == 0 {
-            prop_assert_eq!(run(&query, &files, 1, None).0, run(&query, &files, threads, Some(chunk_bytes)).0);
+        // Counts do not depend on the chunks either.
+        let counts = !matches!(query.printing.what, GrepPrint::Lines | GrepPrint::Matches);
+        if counts && query.printing.binary != GrepBinary::Skip && totals.errors == 0 {
+            let whole = run(&query, &files, 1, None).0;
+            prop_assert_eq!(whole, run(&query, &files, threads, Some(chunk_bytes)).0);
         }
     }
 }

@@ -74,7 +74,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn seconds_and_dates_are_each_others_inverse(seconds in -60_000_000_000i64..250_000_000_000) {
+        fn seconds_and_dates_are_each_others_inverse(
+            seconds in -60_000_000_000i64..250_000_000_000,
+        ) {
             prop_assert_eq!(Civil::of(seconds).seconds(), Some(seconds));
         }
 
@@ -82,7 +84,9 @@ mod tests {
         fn the_calendar_is_the_usual_one(seconds in -60_000_000_000i64..250_000_000_000) {
             let theirs = jiff::Timestamp::from_second(seconds).unwrap().to_string();
             let Civil { year, month, day, hour, minute, second } = Civil::of(seconds);
-            prop_assert_eq!(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"), theirs);
+            let ours =
+                format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+            prop_assert_eq!(ours, theirs);
         }
     }
 }
