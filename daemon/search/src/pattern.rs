@@ -1,10 +1,10 @@
-//! Patterns: from POSIX's or Perl's text to something that finds lines, and the extents of matches
-//! within them.
+//! From a POSIX or Perl pattern to an engine that finds lines, and the extents of the matches in
+//! them.
 //!
 //! `symbol`, `token` and `parse` read a POSIX pattern into a `tree`. `translate` writes the tree in
-//! the syntax of the `regex` crates for an `automaton`, which is fast. Trees with back-references,
-//! which no automaton can follow, are also written for PCRE2 by `reference`; `backtrack` runs that,
-//! and Perl's patterns (`perl`), within limits. `engine` is whichever of them a query needs.
+//! the syntax of the `regex` crates for an `automaton`, which is fast. No automaton can follow
+//! back-references. So `reference` also writes such trees for PCRE2. `backtrack` runs PCRE2 within
+//! limits, also for Perl's patterns (`perl`). `engine` holds the one that a query needs.
 
 mod automaton;
 mod backtrack;
@@ -30,8 +30,8 @@ pub use error::PatternError;
 pub(crate) use extent::{Extents, ExtentsCache};
 pub(crate) use patterns::Patterns;
 
-/// The most bytes that the patterns of one query may have together.
+/// The longest patterns of one query together, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 64 * 1024;
 
-/// The most bytes that one automaton may have which they are compiled to.
+/// The largest automaton that they may compile to, in bytes.
 pub const MAX_COMPILED_BYTES: usize = 10 * 1024 * 1024;

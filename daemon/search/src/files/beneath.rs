@@ -1,7 +1,7 @@
-//! Opening below a directory by names that cannot lead out of it: `openat2(2)`, or the same step by
-//! step where that is refused.
+//! Opens names below a directory that cannot lead out of it. Uses `openat2(2)`, or the same one
+//! component at a time where that is refused.
 //!
-//! systemd refuses `openat2` to a service with `RestrictSUIDSGID=`, since a filter cannot look at
+//! systemd refuses `openat2` to a service with `RestrictSUIDSGID=`, because a filter cannot look at
 //! its flags (systemd.exec(5)).
 
 use std::ffi::OsStr;
@@ -14,11 +14,11 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
-/// Opens what lies at `below`: no component of it may be a link, `..` or absolute.
+/// Opens what lies at `below`. No component of it may be a link, `..` or absolute.
 ///
 /// # Errors
-/// As `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`: ELOOP for a link, EXDEV for a way
-/// out.
+/// As `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`: ELOOP for a link, EXDEV for a
+/// path that leads out.
 pub(super) fn open_beneath(
     directory: BorrowedFd,
     below: &Path,
@@ -38,8 +38,8 @@ fn at_once(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Result<Own
     openat2(directory, below, how)
 }
 
-/// Each component by itself, in the directory that was opened before it, so nothing that is renamed
-/// meanwhile leads elsewhere.
+/// Opens each component in the directory that was opened before it. A directory that is renamed
+/// meanwhile does not lead elsewhere.
 fn step_by_step(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     let mut components = below.components().peekable();
     let mut reached: Option<OwnedFd> = None;
@@ -60,7 +60,7 @@ fn step_by_step(directory: BorrowedFd, below: &Path, flags: OFlag) -> nix::Resul
     reached.ok_or(Errno::ENOENT)
 }
 
-/// With `O_PATH` a link itself can be opened.
+/// `O_PATH` can open a link itself.
 fn not_a_link(opened: OwnedFd) -> nix::Result<OwnedFd> {
     let file = File::from(opened);
     let found = file

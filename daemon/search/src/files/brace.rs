@@ -2,11 +2,11 @@
 
 use super::glob_error::GlobError;
 
-/// The most globs that the braces of one may stand for.
+/// The most globs that the braces of one glob may stand for.
 const MAX_EXPANSIONS: usize = 256;
 
-/// All globs without braces that `glob` stands for. A backslash, or `[...]`, takes a brace's
-/// meaning away.
+/// All globs without braces that `glob` stands for. A brace after a backslash or in `[...]` is a
+/// character.
 pub(crate) fn expand(glob: &str) -> Result<Vec<String>, GlobError> {
     let mut pending = vec![glob.to_owned()];
     let mut done = Vec::new();
@@ -17,7 +17,7 @@ pub(crate) fn expand(glob: &str) -> Result<Vec<String>, GlobError> {
         match first_braces(&next, glob)? {
             None => done.push(next),
             Some((before, choices, after)) => {
-                // Last in, first out: the first choice is to come out first.
+                // The stack gives the last entry first, and the first choice must come out first.
                 pending
                     .extend(choices.iter().rev().map(|choice| format!("{before}{choice}{after}")));
             }
@@ -28,7 +28,7 @@ pub(crate) fn expand(glob: &str) -> Result<Vec<String>, GlobError> {
 
 type Braces<'g> = (&'g str, Vec<&'g str>, &'g str);
 
-/// What stands before, in and after the first pair of braces.
+/// The text before, in and after the first pair of braces.
 fn first_braces<'g>(text: &'g str, glob: &str) -> Result<Option<Braces<'g>>, GlobError> {
     let unbalanced = || GlobError::Syntax {
         glob: glob.to_owned(),
@@ -68,8 +68,8 @@ fn first_braces<'g>(text: &'g str, glob: &str) -> Result<Option<Braces<'g>>, Glo
     if depth > 0 { Err(unbalanced()) } else { Ok(None) }
 }
 
-/// Steps over the rest of `[...]`, where a `]` that comes first is a character; over nothing when
-/// it has no end.
+/// Steps over the rest of `[...]`, in which a first `]` is a character. Steps over nothing when it
+/// has no end.
 fn skip_bracket(characters: &mut std::str::CharIndices<'_>) {
     let inside = characters.as_str();
     let start = inside.len() - inside.trim_start_matches(['!', '^']).len();

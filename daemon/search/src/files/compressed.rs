@@ -1,4 +1,4 @@
-//! Compressed files: recognised by how they begin, decompressed in process, within bounds of memory
+//! Recognizes compressed files by their first bytes, and decompresses them within bounds of memory
 //! and size.
 
 use std::fs::File;
@@ -8,14 +8,15 @@ use std::os::unix::fs::FileExt as _;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
-/// The most memory, as a power of two, that a file may ask for to be decompressed: 16 MiB. That is
-/// what xz -7 and zstd -19 take.
+/// The most memory that the decompression of a file may need, as a power of two: 16 MiB. xz -7 and
+/// zstd -19 need that much.
 const WINDOW_LOG: u32 = 24;
 
-/// What a file may always decompress to, in bytes.
+/// The size that every file may decompress to, in bytes.
 const FREE_SIZE: u64 = 64 * 1024 * 1024;
 
-/// Beyond that: how many times its own size. Logs reach 10 to 50; bombs 1,000 (gzip) and more.
+/// Larger texts may have this many times the file's own size. Logs reach 10 to 50, and bombs 1,000
+/// (gzip) and more.
 const MAX_RATIO: u64 = 250;
 
 /// How many compressed bytes are read at once.
@@ -27,9 +28,9 @@ pub(crate) enum Compression {
     Gzip,
     Zstd,
     Xz,
-    /// Told from text, but not read.
+    /// Recognized, but not supported.
     Bzip2,
-    /// Likewise.
+    /// Recognized, but not supported.
     Lz4,
 }
 
@@ -57,7 +58,7 @@ impl From<DecompressError> for io::Error {
 }
 
 impl Compression {
-    /// How `file` is compressed; none when it is not, as far as its first bytes tell.
+    /// How `file` is compressed. None when its first bytes are of no known format.
     pub(crate) fn of(file: &File) -> io::Result<Option<Compression>> {
         let mut head = [0; 10];
         let mut read = 0;
@@ -79,7 +80,8 @@ impl Compression {
         })
     }
 
-    /// What `file`, of `size` bytes, decompresses to: all the streams in it, one after the other.
+    /// The decompressed text of `file`, which has `size` bytes: all its streams, one after the
+    /// other.
     pub(crate) fn decompress(self, file: File, size: u64) -> io::Result<impl Read> {
         let file = BufReader::with_capacity(READ_BYTES, file);
         let inner: Box<dyn Read> = match self {
@@ -118,7 +120,7 @@ impl Read for Bounded {
     }
 }
 
-/// A decompressor's error. Those of the file below it stay what they are.
+/// Converts a decompressor's error. Errors of the file below it stay what they are.
 fn in_words(error: &io::Error) -> io::Error {
     if let Some(number) = error.raw_os_error() {
         return io::Error::from_raw_os_error(number);
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    /// What a file of these bytes decompresses to, and the error at its end.
+    /// The decompressed text of these bytes, and the error at its end.
     fn decompressed(bytes: &[u8]) -> (Vec<u8>, Option<String>) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();

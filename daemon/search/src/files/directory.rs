@@ -1,4 +1,4 @@
-//! The entries of a directory below a trusted one.
+//! Lists a directory below a trusted one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 
 use super::root::Root;
 
-/// What a directory entry is.
+/// The kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
@@ -20,8 +20,8 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The entries of the directory `below` the root, `.` and `..` left out, for as long as
-/// `may_go_on`, asked before each.
+/// The entries of the directory `below` the root, without `.` and `..`. It asks `may_go_on` before
+/// each entry and ends at a `false`.
 pub(crate) fn entries(
     root: &Root,
     below: &Path,
@@ -43,7 +43,7 @@ pub(crate) fn entries(
             Some(Type::File) => Kind::File,
             Some(Type::Directory) => Kind::Directory,
             Some(_) => Kind::Other,
-            // Some file systems do not say.
+            // Some file systems do not tell the kind.
             None => kind(root, &below.join(name)),
         };
         entries.push((name.to_owned(), kind));

@@ -10,28 +10,29 @@ use super::glob_error::GlobError;
 /// The longest glob in bytes.
 const MAX_GLOB_BYTES: usize = 4096;
 
-/// A glob of the offer, without braces.
+/// An absolute glob of exposed files, without braces.
 #[derive(Debug, Clone)]
 pub(crate) struct OfferGlob {
-    /// The directory that the glob literally begins with; trusted as written.
+    /// The directory with which the glob literally begins. It is trusted as written.
     pub(crate) root: PathBuf,
-    /// What follows below; never empty.
+    /// The components below it. Never empty.
     pub(crate) components: Vec<Component>,
 }
 
 /// One component of a path.
 #[derive(Debug, Clone)]
 pub(crate) enum Component {
-    /// This very name.
+    /// This name itself.
     Name(String),
-    /// Names that match. Those that begin with a dot do so only if the glob does too.
+    /// Names that match. A name that begins with a dot matches only if the glob does so, too.
     Matching { matcher: GlobMatcher, dot_files: bool },
-    /// `**`: any number of directories, none included.
+    /// `**`: any number of directories, also none.
     AnyDepth,
 }
 
 impl OfferGlob {
-    /// Parses an absolute glob: `*`, `?`, `[...]`, `{a,b}`, `**`. Braces make it several.
+    /// Parses an absolute glob with `*`, `?`, `[...]`, `{a,b}` and `**`. Braces make several globs
+    /// of it.
     pub(crate) fn parse(glob: &str) -> Result<Vec<OfferGlob>, GlobError> {
         check_length(glob)?;
         brace::expand(glob)?.iter().map(|plain| OfferGlob::parse_plain(plain, glob)).collect()
@@ -71,12 +72,12 @@ impl Component {
     }
 }
 
-/// Whether anything in `name` has a meaning in a glob.
+/// Whether `name` has a character with a meaning in a glob.
 fn has_meta(name: &str) -> bool {
     name.contains(['*', '?', '[', '\\'])
 }
 
-/// Compiles a glob whose `*` does not cross `/`; `written` is for the error.
+/// Compiles a glob whose `*` does not cross `/`. The error shows `written`.
 pub(crate) fn compile(glob: &str, written: &str) -> Result<GlobMatcher, GlobError> {
     check_length(glob)?;
     GlobBuilder::new(glob)

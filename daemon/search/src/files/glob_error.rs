@@ -1,4 +1,4 @@
-//! Why a glob is refused.
+//! The errors of globs.
 
 /// Why a glob was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum GlobError {
         /// As written.
         glob: String,
     },
-    /// It is no glob.
+    /// It is not a valid glob.
     #[error("{glob}: {reason}")]
     Syntax {
         /// As written.
@@ -30,10 +30,10 @@ pub enum GlobError {
         /// As written.
         glob: String,
     },
-    /// There are too many.
+    /// There are too many globs.
     #[error("more than {limit} globs: give fewer")]
     TooMany {
-        /// How many may be.
+        /// The most globs that are accepted.
         limit: usize,
     },
 }

@@ -1,5 +1,4 @@
-//! Which of the offered files a search wants: the user's FILE arguments, `--include` and
-//! `--exclude`.
+//! Selects the exposed files that a search wants: FILE arguments, `--include` and `--exclude`.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use super::glob_error::GlobError;
 /// The most globs of each kind in one search.
 const MAX_NARROWING: usize = 256;
 
-/// Globs over the offered files. Without any, every offered file is wanted.
+/// Globs that select exposed files. Without any glob, every exposed file is wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Narrow {
     globs: Vec<NarrowGlob>,
@@ -24,39 +23,40 @@ pub struct Narrow {
 struct NarrowGlob {
     written: String,
     matcher: GlobMatcher,
-    /// Whether it is held against the whole path, or the base name.
+    /// Whether it must match the whole path or only the base name.
     whole_path: bool,
 }
 
 impl Narrow {
-    /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. One without `/`
-    /// is held against a file's base name, one with `/` against its whole path.
+    /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. A glob without
+    /// `/` must match a file's base name, and one with `/` its whole path.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Narrow, GlobError> {
         Ok(Narrow { globs: parse(globs)?, ..Narrow::default() })
     }
 
-    /// `--include`: of these globs, if there are any, one must match as well.
+    /// `--include`: if there are such globs, one of them must match as well.
     pub fn include<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
         Ok(Narrow { include: parse(globs)?, ..self })
     }
 
-    /// `--exclude`: of these globs none may match.
+    /// `--exclude`: none of these globs may match.
     pub fn exclude<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
         Ok(Narrow { exclude: parse(globs)?, ..self })
     }
 
-    /// `--rotated`: with each wanted file comes what was rotated away from it, oldest first.
+    /// `--rotated`: each wanted file brings the files that were rotated away from it, the oldest
+    /// first.
     #[must_use]
     pub fn rotated(self, rotated: bool) -> Narrow {
         Narrow { rotated, ..self }
     }
 
-    /// Whether rotated files are wanted with theirs.
+    /// Whether rotated files are wanted, too.
     pub(crate) fn wants_rotated(&self) -> bool {
         self.rotated
     }
 
-    /// A memory of which globs have matched.
+    /// A tracker that remembers which globs have matched.
     pub(crate) fn tracker(&self) -> Tracker<'_> {
         Tracker { narrow: self, matched: vec![false; self.globs.len()] }
     }
@@ -84,7 +84,7 @@ impl NarrowGlob {
     }
 }
 
-/// Holds files against the globs and remembers which of them matched any.
+/// Matches files against the globs, and remembers which globs have matched any.
 #[derive(Debug)]
 pub(crate) struct Tracker<'n> {
     narrow: &'n Narrow,
@@ -107,7 +107,7 @@ impl Tracker<'_> {
         wanted && passes
     }
 
-    /// Whether `--exclude` leaves the file at `path` out.
+    /// Whether `--exclude` leaves out the file at `path`.
     pub(crate) fn excludes(&self, path: &Path) -> bool {
         self.narrow.exclude.iter().any(|glob| glob.matches(path))
     }

@@ -1,4 +1,4 @@
-//! The offer: which files of this machine may be searched.
+//! The exposed files: those of this machine that members may search.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -12,52 +12,56 @@ use super::open::{OfferedFile, reason};
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
 
-/// The most files of one search; of more, the first in order.
+/// The most files of one search. If there are more, the first in order are searched.
 pub const MAX_FILES: usize = 10_000;
 
-/// The most globs of an offer, braces expanded.
+/// The most globs of one machine's exposed files, with braces expanded.
 const MAX_GLOBS: usize = 1024;
 
-/// The most directory entries that are looked at for one search.
+/// The most directory entries that are examined for one search.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// The most problems that are told.
+/// The most problems that are reported.
 const MAX_PROBLEMS: usize = 100;
 
-/// What this machine lets be read, as its administrator listed it.
+/// The files of this machine that members may search, as its administrator listed them.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
     globs: Vec<OfferGlob>,
 }
 
-/// What of an offer a search wants.
+/// The exposed files that a search wants.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The files, by path, none twice; rotated ones directly before theirs, the oldest first.
+    /// The files in order of their paths, each once. Rotated files come directly before theirs, the
+    /// oldest first.
     pub files: Vec<OfferedFile>,
-    /// What could not be looked at.
+    /// What could not be read.
     pub problems: Vec<Problem>,
-    /// The FILE globs that matched no offered file, as written.
+    /// The FILE globs that matched no exposed file, as written.
     pub unmatched: Vec<String>,
-    /// Whether there are more than [`MAX_FILES`] files, or too many directory entries to look at
-    /// them all; then files are missing.
+    /// Whether files are missing: there are more than [`MAX_FILES`], or too many directory entries
+    /// to examine them all.
     pub cut: bool,
 }
 
-/// Something offered that could not be looked at.
+/// An exposed file or directory that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct Problem {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
-    /// Why, in the system's words.
+    /// The system's reason.
     pub reason: String,
 }
 
 impl Offer {
-    /// Parses absolute globs: `*`, `?`, `[...]` and `{a,b}` as in a shell, where `*` crosses no `/`
-    /// and hidden files must be named with their dot; `**` is any number of directories, up to 16.
+    /// Parses absolute globs with `*`, `?`, `[...]` and `{a,b}` as in a shell. `*` crosses no `/`,
+    /// and hidden files must be named with their dot. `**` is any number of directories, up to 16.
     /// A glob without any of these is one file.
+    ///
+    /// # Errors
+    /// When a glob is not valid, or there are too many.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Offer, GlobError> {
         let mut parsed = Vec::new();
         for glob in globs {
@@ -69,12 +73,12 @@ impl Offer {
         Ok(Offer { globs: parsed })
     }
 
-    /// The offered files that `narrow` wants, as they are now. Reads directories, so it blocks.
+    /// The exposed files that `narrow` selects, as they are now. Reads directories, so it blocks.
     pub fn files(&self, narrow: &Narrow) -> Found {
         self.files_within(MAX_ENTRIES, narrow)
     }
 
-    /// The same, looking at so many directory entries at most.
+    /// As [`Offer::files`], but examines at most this many directory entries.
     fn files_within(&self, entries: usize, narrow: &Narrow) -> Found {
         let mut collector = Collector {
             tracker: narrow.tracker(),
@@ -109,7 +113,7 @@ struct Collector<'n> {
 }
 
 impl Collector<'_> {
-    /// The files found, each with what was rotated away from it before it.
+    /// The files that were found. The files rotated away from each come before it.
     fn chains(&mut self) -> Vec<OfferedFile> {
         let mut live = std::mem::take(&mut self.files);
         let mut chains: BTreeMap<PathBuf, Vec<(Age, bool, OfferedFile)>> = BTreeMap::new();
@@ -127,8 +131,7 @@ impl Collector<'_> {
                 }
             }
         }
-        // A file that others were rotated away from is no rotated one itself, though it may be
-        // named like one.
+        // A file with rotated files of its own is not a rotated file, even if it is named like one.
         let origins: BTreeSet<PathBuf> = chains.keys().cloned().collect();
         for chain in chains.values_mut() {
             chain.retain(|(_, _, rotated)| !origins.contains(rotated.path()));
@@ -152,7 +155,7 @@ impl Collector<'_> {
         files
     }
 
-    /// The regular files in the directory of a file, those left out that are excluded.
+    /// The regular files in the directory of a file, without those that are excluded.
     fn siblings(&mut self, file: &OfferedFile) -> Vec<OfferedFile> {
         match file.siblings(|| self.may_go_on()) {
             Ok(siblings) => siblings
@@ -207,7 +210,7 @@ mod tests {
         paths.iter().for_each(|path| std::fs::write(path, "").unwrap());
         let offer = Offer::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
         let found = |entries| offer.files_within(entries, &Narrow::default());
-        // The directory itself is one.
+        // The directory itself counts as one.
         assert_eq!((found(4).files.len(), found(4).cut), (3, false));
         assert_eq!((found(3).files.len(), found(3).cut), (2, true));
         assert_eq!((found(0).files.len(), found(0).cut), (0, true));

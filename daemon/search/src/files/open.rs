@@ -1,4 +1,4 @@
-//! Opening below a trusted directory, by names that cannot lead out of it.
+//! Opens exposed files below a trusted directory, by names that cannot lead out of it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,17 +13,17 @@ use nix::fcntl::OFlag;
 use super::directory::{self, Kind};
 use super::root::Root;
 
-/// A file that the machine offers, found but not open yet.
+/// An exposed file that was found and is not open yet.
 #[derive(Debug, Clone)]
 pub struct OfferedFile {
     root: Arc<Root>,
     below: PathBuf,
     path: PathBuf,
-    /// The file that it was rotated away from, or itself.
+    /// The file that it was rotated away from, or the file itself.
     origin: PathBuf,
 }
 
-/// An offered file, open for reading.
+/// An exposed file, open for reading.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
@@ -31,7 +31,7 @@ pub(crate) struct Opened {
     pub(crate) size: u64,
     /// When it was last written, in milliseconds since the Unix epoch.
     pub(crate) modified: i64,
-    /// Which file it is, whatever its name: device and inode.
+    /// Its device and inode, which do not depend on its name.
     pub(crate) identity: (u64, u64),
 }
 
@@ -46,13 +46,13 @@ impl OfferedFile {
         &self.path
     }
 
-    /// The path of the file that this was rotated away from, or its own: the same for all files of
-    /// a chain.
+    /// The path of the file that it was rotated away from, or its own. It is the same for all files
+    /// of a chain.
     pub(crate) fn origin(&self) -> &Path {
         &self.origin
     }
 
-    /// The directory that it lies in.
+    /// The directory in which it lies.
     pub(crate) fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
     }
@@ -62,7 +62,7 @@ impl OfferedFile {
         OfferedFile { origin: origin.to_owned(), ..self.clone() }
     }
 
-    /// The regular files that lie beside it, itself included. `may_go_on` is asked before each
+    /// The regular files in the same directory, with this file. It asks `may_go_on` before each
     /// directory entry.
     pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<OfferedFile>> {
         let directory = self.below.parent().unwrap_or(Path::new(""));
@@ -73,7 +73,7 @@ impl OfferedFile {
             .collect())
     }
 
-    /// Which file it is, whatever its name: device and inode. None when it is gone or is no regular
+    /// Its device and inode, which do not depend on its name. None when it is gone or is no regular
     /// file any more.
     pub(crate) fn identity(&self) -> io::Result<Option<(u64, u64)>> {
         match self.root.open_below(&self.below, OFlag::O_PATH) {
@@ -86,8 +86,8 @@ impl OfferedFile {
         }
     }
 
-    /// Opens it for reading. None when it is gone or is no regular file, or has become a link:
-    /// whatever was put in its place is not offered.
+    /// Opens it for reading. None when it is gone, is no regular file, or has become a link: what
+    /// was put in its place is not exposed.
     ///
     /// Never blocks on a FIFO or a device, and never makes a terminal the controlling one.
     pub(crate) fn open(&self) -> io::Result<Option<Opened>> {
@@ -105,15 +105,15 @@ impl OfferedFile {
     }
 }
 
-/// Whether an error means that at the path there is nothing that could be offered: nothing at all,
-/// a link, a socket.
+/// Whether an error means that nothing at the path could be exposed: there is nothing, a link or a
+/// socket.
 fn is_not_offered(error: &io::Error) -> bool {
     let missing = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EXDEV, Errno::ENXIO];
     error.raw_os_error().is_some_and(|number| missing.contains(&Errno::from_raw(number)))
 }
 
-/// What is the matter with a file that the offer names literally; none when it is fine, or not
-/// there.
+/// What is wrong with a file that is exposed by its literal name. Whether the file is there, if
+/// nothing is wrong.
 pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String> {
     match root.open_below(below, OFlag::O_PATH) {
         Ok(descriptor) => {
@@ -139,7 +139,7 @@ pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String>
     }
 }
 
-/// The system's words for an error, as grep has them: without the number.
+/// The system's text for an error, without the number, as GNU grep prints it.
 pub(crate) fn reason(error: &io::Error) -> String {
     let words = error.to_string();
     match words.split_once(" (os error") {
@@ -148,7 +148,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Whether a directory entry's name is hidden: it begins with a dot.
+/// Whether a directory entry is hidden: its name begins with a dot.
 pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }

@@ -1,4 +1,4 @@
-//! The directory below which files are offered, kept open.
+//! An open directory below which files are exposed.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -9,7 +9,8 @@ use nix::sys::stat::Mode;
 
 use super::beneath::open_beneath;
 
-/// A directory that a glob of the offer begins with, kept open while its files are listed and read.
+/// The directory with which a glob literally begins. It stays open while its files are listed and
+/// read.
 #[derive(Debug)]
 pub(crate) struct Root {
     descriptor: OwnedFd,
@@ -17,13 +18,13 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Opens the directory as the administrator wrote it: links in its path are followed.
+    /// Opens the directory as the administrator wrote it, also through links.
     pub(crate) fn open(path: &Path) -> io::Result<Root> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Root { descriptor: open(path, flags, Mode::empty())?, path: path.to_owned() })
     }
 
-    /// Opens what lies at `below`: no component of it may be a link, `..` or absolute.
+    /// Opens what lies at `below`. No component of it may be a link, `..` or absolute.
     pub(crate) fn open_below(&self, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         open_beneath(self.descriptor.as_fd(), below, flags)

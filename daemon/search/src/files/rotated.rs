@@ -1,4 +1,4 @@
-//! Which files were rotated away from which: `x.log.1`, `x.log.2.gz`, `x.log-20261121.zst`,
+//! Recognizes rotated files by their names: `x.log.1`, `x.log.2.gz`, `x.log-20261121.zst`,
 //! `x-20261121.log`.
 
 use std::cmp::Reverse;
@@ -8,18 +8,18 @@ use std::path::Path;
 /// The endings of compressed files.
 const COMPRESSED: [&[u8]; 5] = [b".gz", b".zst", b".xz", b".bz2", b".lz4"];
 
-/// What a rotated file's name says of it.
+/// What a rotated file's name tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rotated {
     /// The name of the file that it was rotated away from.
     pub(crate) from: Vec<u8>,
-    /// Files are in the order in which they were written when they are in the order of this.
+    /// The order in which such files were written.
     pub(crate) age: Age,
     /// Whether its name says that it is compressed.
     pub(crate) compressed: bool,
 }
 
-/// When a file was rotated away, as far as its name tells. Names with dates come before names with
+/// When a file was rotated away, as its name tells. Names with dates come before names with
 /// numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Age {
@@ -29,8 +29,7 @@ pub(crate) enum Age {
     Numbered(Reverse<u32>),
 }
 
-/// Reads a file's name: as rotated away from a file without its tag at the end (`x.log.1`), or
-/// before its extension (`x.1.log`).
+/// Parses a file's name. The tag is at the end (`x.log.1`), or before the extension (`x.1.log`).
 pub(crate) fn parse(name: &[u8]) -> Vec<Rotated> {
     let (plain, compressed) = COMPRESSED
         .iter()
@@ -58,7 +57,7 @@ pub(crate) fn is_rotated_of(path: &Path, origin: &Path) -> bool {
         && rotated.iter().any(|rotated| rotated.from == from.as_bytes())
 }
 
-/// Splits a name before the `.` or `-` that is followed by a number or a date up to the name's end.
+/// Splits a name before the `.` or `-` of a number or date that ends the name.
 fn split_tag(name: &[u8]) -> Option<(&[u8], Age)> {
     let separators =
         name.iter().enumerate().skip(1).filter(|(_, byte)| matches!(byte, b'.' | b'-'));
@@ -69,8 +68,8 @@ fn split_tag(name: &[u8]) -> Option<(&[u8], Age)> {
     })
 }
 
-/// Reads a number of up to five digits after a `.`, or a date: eight digits, or four, two and two,
-/// and perhaps a time after it.
+/// Parses a number of up to five digits after a `.`, or a date. A date has eight digits, or four,
+/// two and two, and a time may follow.
 fn age(separator: u8, tag: &[u8]) -> Option<Age> {
     let digits = tag.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if separator == b'.' && digits == tag.len() && (1..=5).contains(&digits) {
@@ -137,8 +136,8 @@ mod tests {
         ] {
             assert_eq!(from(name), [], "{name}");
         }
-        // As the live log of machine 3 is named, this may also be one of `machine.log`: it is so
-        // only where there is such a file.
+        // The live log of machine 3 has such a name, too. It is a rotated `machine.log` only where
+        // there is a `machine.log`.
         assert_eq!(from("machine.3.log"), [("machine.log".to_owned(), numbered(3), false)]);
     }
 

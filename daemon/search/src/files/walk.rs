@@ -1,4 +1,4 @@
-//! Walks below a trusted directory to the files that a glob matches.
+//! Finds the files below a trusted directory that a glob matches.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,17 +13,17 @@ use super::root::Root;
 /// How many directories deep `**` goes.
 const MAX_DEPTH: usize = 16;
 
-/// Receives what a walk finds, and bounds it.
+/// Receives what a walk finds, and limits the walk.
 pub(crate) trait Visitor {
     /// A regular file.
     fn file(&mut self, file: OfferedFile);
-    /// What could not be read, and why.
+    /// A path that could not be read, and why.
     fn problem(&mut self, path: PathBuf, reason: String);
-    /// A directory, or an entry of one, is about to be looked at; false ends the walk.
+    /// A directory or one of its entries is about to be examined. False ends the walk.
     fn may_go_on(&mut self) -> bool;
 }
 
-/// Tells `visitor` of every file that `glob` matches. A directory that is not there has none.
+/// Gives `visitor` every file that `glob` matches. A missing directory has none.
 pub(crate) fn walk(glob: &OfferGlob, visitor: &mut dyn Visitor) {
     match Root::open(&glob.root) {
         Ok(root) => {
@@ -41,8 +41,8 @@ struct Walk<'v> {
 }
 
 impl Walk<'_> {
-    /// Matches `components` against what lies in the directory `below` the root; `depth` is how
-    /// deep `**` went already.
+    /// Matches `components` in the directory `below` the root. `**` has already gone `depth`
+    /// directories deep.
     fn below(&mut self, below: &Path, components: &[Component], depth: usize) {
         let Some((component, rest)) = components.split_first() else {
             return;
@@ -84,7 +84,7 @@ impl Walk<'_> {
         self.visitor.file(file);
     }
 
-    /// A file that the offer names without a wildcard in its last component.
+    /// A file whose last component has no wildcard.
     fn literal(&mut self, below: PathBuf) {
         match literal_problem(&self.root, &below) {
             Ok(true) => self.found(below),
@@ -93,8 +93,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The entries of a directory, `.` and `..` left out. The list is bounded by the visitor's
-    /// patience.
+    /// The entries of a directory, without `.` and `..`. The visitor limits their number.
     fn entries(&mut self, below: &Path) -> Vec<(OsString, Kind)> {
         if !self.visitor.may_go_on() {
             return Vec::new();
@@ -111,7 +110,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether an error only says that there is no such directory (any more), or that it is a link.
+/// Whether an error only means that the directory is gone or is a link.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     use nix::errno::Errno;
     matches!(

@@ -1,5 +1,4 @@
-//! An automaton: ripgrep's matcher over what the patterns were translated to, set up so that its
-//! fast path is taken.
+//! Compiles the translated patterns with ripgrep's matcher, so that its fast path is used.
 
 use grep_regex::{ErrorKind, RegexMatcher, RegexMatcherBuilder};
 use regex_syntax::hir::Hir;
@@ -8,12 +7,12 @@ use super::error::PatternError;
 use super::patterns::Settings;
 use memberd_control::grep::GrepCharacters;
 
-/// The largest cache of a lazily built automaton in bytes; what needs more is searched without it,
-/// slower. Every thread of every search may have several: all of them together are to fit into the
-/// memory that the service is granted.
+/// The largest cache of a lazily built automaton, in bytes. Beyond it, a slower search without a
+/// cache is used. Each thread of each search may have several caches, and all of them must fit into
+/// the service's memory.
 pub(crate) const CACHE_LIMIT: usize = 1024 * 1024;
 
-/// How deep the translation may nest: a few levels for each of the parser's.
+/// How deep the translation may nest: a few levels for each level of the parser.
 const NEST_LIMIT: u32 = 600;
 
 /// Compiled patterns.
@@ -44,7 +43,7 @@ impl Automaton {
         Ok(Automaton { matcher, expression, settings })
     }
 
-    /// What finds lines.
+    /// The matcher that finds lines.
     pub(crate) fn matcher(&self) -> &RegexMatcher {
         &self.matcher
     }
@@ -54,7 +53,7 @@ impl Automaton {
         self.settings.compiled_bytes
     }
 
-    /// Whether lines end with a NUL byte: then they are searched one by one.
+    /// Whether lines end with a NUL byte. They are then searched one by one.
     pub(crate) fn null_data(&self) -> bool {
         self.settings.null_data
     }

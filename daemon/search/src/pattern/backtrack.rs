@@ -16,15 +16,14 @@ use super::patterns::Settings;
 use super::perl;
 use memberd_control::grep::GrepCharacters;
 
-/// How long the lines of one search may keep the interpreter busy, lines that take less than
-/// [`SLOW_LINE`] not counted.
+/// How long the lines of one search may keep the interpreter busy. Lines that take less than
+/// [`SLOW_LINE`] are not counted.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// From here on, the time that a line takes is counted.
+/// Lines that take longer are counted.
 const SLOW_LINE: Duration = Duration::from_millis(1);
 
-/// Why a line could not be held against a pattern. The words are GNU grep's where it has such a
-/// limit.
+/// Why a line could not be matched. The texts are GNU grep's where it has such a limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MatchFailure {
     #[error("exceeded PCRE's backtracking limit")]
@@ -44,7 +43,7 @@ pub(crate) enum MatchFailure {
     Other(String),
 }
 
-/// What a search may spend on backtracking; one for all its threads.
+/// The time that a search may spend on backtracking. All its threads share it.
 #[derive(Debug)]
 pub(crate) struct Budget<'c> {
     cancel: &'c AtomicBool,
@@ -53,17 +52,17 @@ pub(crate) struct Budget<'c> {
 }
 
 impl<'c> Budget<'c> {
-    /// All of it. Between lines, `cancel` is looked at.
+    /// The whole time. `cancel` is checked between two lines.
     pub(crate) fn new(cancel: &'c AtomicBool) -> Budget<'c> {
         Budget { cancel, spent: AtomicU64::new(0) }
     }
 
-    /// Whether nothing is left.
+    /// Whether the time is used up.
     pub(crate) fn is_spent(&self) -> bool {
         u128::from(self.spent.load(Ordering::Relaxed)) >= TIME_LIMIT.as_micros()
     }
 
-    /// All of it again.
+    /// Gives the whole time again.
     pub(crate) fn renew(&self) {
         self.spent.store(0, Ordering::Relaxed);
     }
@@ -88,7 +87,7 @@ impl<'c> Budget<'c> {
 pub(crate) struct Backtracker(Regex);
 
 impl Backtracker {
-    /// Compiles what a POSIX pattern was written as.
+    /// Compiles a POSIX pattern that was written for PCRE2.
     pub(crate) fn posix(expression: &str, settings: Settings) -> Result<Backtracker, PatternError> {
         /// PCRE2_ERROR_PATTERN_TOO_LARGE and PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP of pcre2.h.
         const TOO_BIG: [i32; 2] = [120, 119];
@@ -119,7 +118,7 @@ impl Backtracker {
         let found = self.0.find_at(line, from);
         budget.spend(started.elapsed());
         match found {
-            // With `\K` in odd places a match may begin after its end.
+            // With `\K` in odd places, a match may begin after its end.
             Ok(found) => Ok(found.map(|found| found.start().min(found.end())..found.end())),
             Err(error) => Err(failure(&error)),
         }
@@ -127,12 +126,12 @@ impl Backtracker {
 }
 
 fn compile(expression: &str, settings: Settings) -> Result<Backtracker, pcre2::Error> {
-    // With UCP comes UTF-8 and the leave to match in text that is not all valid.
+    // UCP brings UTF-8, and allows matches in text that is not all valid.
     let utf8 = settings.characters == GrepCharacters::Utf8;
     RegexBuilder::new().caseless(settings.ignore_case).ucp(utf8).build(expression).map(Backtracker)
 }
 
-/// PCRE2's own words, without those of the crate before them.
+/// PCRE2's own text, without the crate's prefix.
 fn words(error: &pcre2::Error) -> String {
     let words = error.to_string();
     match words.strip_prefix("PCRE2: ").and_then(|words| words.split_once(": ")) {
@@ -142,7 +141,7 @@ fn words(error: &pcre2::Error) -> String {
 }
 
 fn failure(error: &pcre2::Error) -> MatchFailure {
-    // As pcre2.h has them.
+    // The numbers of pcre2.h.
     match error.code() {
         -47 => MatchFailure::Steps,
         -53 => MatchFailure::Depth,

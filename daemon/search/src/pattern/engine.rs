@@ -1,5 +1,5 @@
-//! The engine that a query's patterns need: an automaton, PCRE2, or the one to find candidates for
-//! the other.
+//! The engine that a query's patterns need: an automaton, PCRE2, or an automaton whose candidates
+//! PCRE2 confirms.
 
 use grep_matcher::{ByteSet, LineMatchKind, LineTerminator, Match, Matcher, NoCaptures};
 
@@ -11,7 +11,7 @@ use super::reference;
 use super::translate;
 use super::tree::Node;
 
-/// The most patterns with back-references in one query; a candidate line is tried against each.
+/// The most patterns with back-references in one query. Each is tried against every candidate line.
 const MAX_REFERENCES: usize = 100;
 
 /// Compiled patterns.
@@ -19,14 +19,14 @@ const MAX_REFERENCES: usize = 100;
 pub(crate) enum Engine {
     /// POSIX patterns without back-references.
     Automaton(Automaton),
-    /// POSIX patterns of which some have back-references.
+    /// POSIX patterns, some of them with back-references.
     References(References),
     /// A Perl pattern.
     Perl(Backtracker),
 }
 
-/// Back-references: an automaton that knows them only as copies of their groups finds the lines
-/// that may match, at full speed, and each of these is looked at again.
+/// Patterns with back-references. An automaton with copies of their groups finds candidate lines at
+/// full speed. PCRE2 then confirms each candidate.
 #[derive(Debug, Clone)]
 pub(crate) struct References {
     /// Matches every line that any pattern matches, and perhaps more.
@@ -50,12 +50,12 @@ impl Engine {
         }
     }
 
-    /// What the searcher drives; stops as the budget says.
+    /// The matcher for the searcher. It stops when the budget is used up.
     pub(crate) fn matcher<'r>(&'r self, budget: &'r Budget<'r>) -> LineMatcher<'r> {
         LineMatcher { engine: self, budget }
     }
 
-    /// The parts whose matches are the patterns': an automaton, and the others.
+    /// The parts that give the true matches: an automaton, and the patterns for PCRE2.
     pub(crate) fn parts(&self) -> (Option<&Automaton>, &[Backtracker]) {
         match self {
             Engine::Automaton(automaton) => (Some(automaton), &[]),
@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// The automaton that finds lines, or candidates.
+    /// The automaton that finds lines or candidates.
     fn automaton(&self) -> Option<&Automaton> {
         match self {
             Engine::Automaton(automaton) => Some(automaton),
@@ -160,7 +160,7 @@ impl Matcher for LineMatcher<'_> {
         let Some(automaton) = self.engine.automaton() else { return Ok(None) };
         let found = infallible(automaton.matcher().find_candidate_line(buffer));
         if let (Some(LineMatchKind::Confirmed(at)), Engine::References(_)) = (found, self.engine) {
-            // A match of nothing after the last line's end is in no line.
+            // An empty match after the last line's end is in no line.
             let after_all = at == buffer.len() && buffer.ends_with(b"\n");
             return Ok(if after_all { None } else { Some(LineMatchKind::Candidate(at)) });
         }

@@ -1,8 +1,8 @@
-//! Where matches begin and end within a line, by POSIX's rule: the leftmost, and of those the
+//! Finds where matches begin and end in a line, by POSIX's rule: the leftmost, and of those the
 //! longest.
 //!
-//! The matcher knows the leftmost start, but its end is that of the first alternative which fits.
-//! So the end comes from one more search, anchored at the start, on an automaton that follows every
+//! The matcher finds the leftmost start, but its end is that of the first alternative that fits. So
+//! another search finds the end. It is anchored at the start, on an automaton that follows every
 //! alternative to its last match.
 
 use std::ops::Range;
@@ -19,11 +19,11 @@ use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::engine::Engine;
 use super::error::PatternError;
 
-/// Finds extents; made from an [`Engine`] once for a query.
+/// Finds extents. It is made once for a query, from its [`Engine`].
 #[derive(Debug)]
 pub(crate) struct Extents {
     automaton: Option<AutomatonExtents>,
-    /// Patterns with back-references, and Perl's: their extents are PCRE2's, which are not always
+    /// Patterns with back-references, and Perl's. PCRE2 finds their extents, which are not always
     /// the longest.
     others: Vec<Backtracker>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Extents {
 #[derive(Debug)]
 struct AutomatonExtents {
     automaton: Automaton,
-    /// None where every match has the same length, so that the matcher's end is the only one.
+    /// None where every match has the same length. The matcher's end is then the only one.
     longest: Option<Longest>,
 }
 
@@ -43,7 +43,7 @@ struct Longest {
     sure: PikeVM,
 }
 
-/// What the searches need to write to; one for each run.
+/// The memory that the searches write to. Each search has its own.
 #[derive(Debug)]
 pub(crate) struct ExtentsCache(Option<(dfa::Cache, pikevm::Cache)>);
 
@@ -57,7 +57,7 @@ impl Extents {
         })
     }
 
-    /// Makes what [`Extents::next`] writes to.
+    /// Makes the memory for [`Extents::next`].
     pub(crate) fn cache(&self) -> ExtentsCache {
         let longest = self.automaton.as_ref().and_then(|automaton| automaton.longest.as_ref());
         ExtentsCache(
@@ -65,8 +65,8 @@ impl Extents {
         )
     }
 
-    /// The first match in `line` that starts at `from` or later, and of those the longest. It may
-    /// be empty.
+    /// The longest of the leftmost matches in `line` that start at `from` or later. It may be
+    /// empty.
     pub(crate) fn next(
         &self,
         cache: &mut ExtentsCache,
