@@ -32,8 +32,8 @@ fn differences(pattern: &str, ignore_case: bool) -> BTreeSet<char> {
     ours.symmetric_difference(&theirs).copied().collect()
 }
 
-/// Characters whose properties have not changed between the Unicode versions that the two were
-/// built with: Latin, and a large block of Chinese.
+/// Characters whose properties are the same in the Unicode versions of both: Latin, and a large
+/// block of Chinese.
 fn is_settled(c: char) -> bool {
     matches!(c, '\0'..'\u{300}' | '\u{4E00}'..='\u{9FFF}')
 }
@@ -46,7 +46,7 @@ fn classes_hold_what_they_hold_in_gnu_grep() {
     ] {
         let odd = differences(&format!("^[[:{class}:]]$"), false);
         assert!(!odd.iter().copied().any(is_settled), "[:{class}:] {odd:?}");
-        // The rest are characters that newer versions of Unicode have added.
+        // Newer versions of Unicode have added the rest.
         assert!(odd.len() < 12_000, "[:{class}:] {}", odd.len());
     }
     for escape in [".", "\\s", "\\S"] {

@@ -1,4 +1,4 @@
-//! `--follow`: through rotation, truncation, new files and those that go.
+//! `--follow`: rotation, truncation, new files, and files that go.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 use memberd_search::{GrepBinary, Narrow, Offer, Output, Query, Stopped, Totals};
 use tempfile::TempDir;
 
-/// How long a line may take to come; far longer than it does.
+/// How long a line may take to come. It comes far sooner.
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Sent(Sender<String>);
@@ -64,8 +64,8 @@ impl Followed {
     }
 }
 
-/// Follows `x` in all of `*.log`, which begin with `before`, while `test` runs; until it is seen,
-/// `ready.log` is written to.
+/// Follows `x` in all of `*.log`, which begin with `before`, while `test` runs. Writes to
+/// `ready.log` until the follow has seen it.
 fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) -> Totals {
     let directory = TempDir::new().unwrap();
     for (name, text) in before {
@@ -80,7 +80,7 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     std::thread::scope(|scope| {
         let thread = scope
             .spawn(|| search.follow("m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
-        // However the test ends, so does the search.
+        // The search ends with the test, also when that fails.
         let end = Cancel(&cancel);
         while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {
             followed.append("ready.log", "x ready\n");
@@ -138,7 +138,7 @@ fn rotation_by_renaming_loses_nothing() {
         followed.expect(&["x 1", "x 2"]);
         followed.append("a.log", "x 3\n");
         followed.expect(&["x 3"]);
-        // Whoever writes it has not heard of it yet.
+        // The writer has not noticed the rotation yet.
         writer.write_all(b"x 4\n").unwrap();
         followed.expect(&["x 4"]);
         followed.append("a.log", "x 5\n");
@@ -153,7 +153,7 @@ fn rotation_by_truncation_loses_and_repeats_nothing() {
         followed.expect(&["x 1"]);
         std::fs::copy(followed.path("a.log"), followed.path("a.log.1")).unwrap();
         OpenOptions::new().write(true).open(followed.path("a.log")).unwrap().set_len(0).unwrap();
-        // Longer than it was before.
+        // The file is longer than before.
         followed.append("a.log", "x 2 which is longer than all there was\n");
         followed.expect(&["x 2 which is longer than all there was"]);
         followed.append("ready.log", "x end\n");

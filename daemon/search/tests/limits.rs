@@ -1,4 +1,4 @@
-//! Bounds: of memory, of time, of what a pattern may cost, and how soon results are handed on.
+//! Limits on memory, on time and on the cost of a pattern, and how soon results are handed on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -33,9 +33,9 @@ fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
 struct Probe<F> {
     chunks: Vec<usize>,
     messages: Vec<String>,
-    /// The parts of long lines among them.
+    /// How many of them were parts of long lines.
     parts: usize,
-    /// What it was told of as read, each time.
+    /// The numbers of bytes that were reported as read.
     read: Vec<u64>,
     react: F,
 }
@@ -105,7 +105,7 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
     );
 }
 
-/// A pattern without end, with what says so in the words of GNU grep.
+/// A pattern that never ends, and GNU grep's text about it.
 #[test]
 fn a_line_with_too_many_steps_does_not_stop_the_next_file() {
     let directory = TempDir::new().unwrap();
@@ -151,7 +151,7 @@ fn a_search_that_backtracks_ends_when_cancelled() {
     std::thread::scope(|scope| {
         let run = scope
             .spawn(|| search.run(&Plan::default(), "m1", &files, &mut probe(|_| Ok(())), &cancel));
-        // Once it has opened the file, it is at it.
+        // Once the search has opened the file, it is busy with it.
         let path = std::fs::canonicalize(files[0].path()).unwrap();
         let is_open = || {
             let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -235,7 +235,7 @@ fn a_long_line_comes_in_parts_of_the_usual_size() {
     }
 }
 
-/// A file with so many lines of 5 MB.
+/// A file with this many lines of 5 MB.
 fn long_lines(count: usize) -> (TempDir, Vec<OfferedFile>) {
     file(|file| {
         for _ in 0..count {
@@ -292,10 +292,10 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
 fn a_line_beyond_the_limit_gives_a_message_after_the_others() {
     let (_directory, files) = file(|file| {
         file.write_all(b"foo\n").unwrap();
-        // A hole: nothing is written, and it reads as one long line of NUL bytes.
+        // The file has a hole: nothing is written, and it reads as one long line of NUL bytes.
         file.set_len(MAX_LINE_BYTES as u64 * 2).unwrap();
     });
-    // NUL bytes count as line ends, as for GNU grep, so that this is searched through to its end.
+    // NUL bytes count as line ends, as in GNU grep, so the file is searched to its end.
     let mut holes = probe(|_| Ok(()));
     let totals = query("foo").compile().unwrap().run(
         &Plan::default(),
@@ -373,7 +373,7 @@ fn a_growing_file_does_not_keep_the_search_alive() {
     let path = directory.path().join("a.log");
     let mut growing = std::fs::OpenOptions::new().append(true).open(path).unwrap();
     let block = b"line\n".repeat(100_000);
-    // For every chunk that is found, more is written than was read.
+    // More is written than was read, for every chunk that is found.
     let mut probe = probe(|_| {
         growing.write_all(&block).unwrap();
         Ok(())

@@ -1,5 +1,5 @@
-//! What may be read, and what may not: links, `..`, FIFOs, and files that change between being
-//! listed and being opened.
+//! Which files may be read: links, `..`, FIFOs, and files that change between being listed and
+//! being opened.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -43,7 +43,7 @@ fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
     names(directory, &found(directory, globs, &[]))
 }
 
-/// What a search for every line prints of what was found.
+/// Prints every line of the files that were found.
 fn read(found: &Found) -> (String, Vec<String>) {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec![Vec::new()];

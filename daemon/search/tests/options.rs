@@ -1,5 +1,5 @@
-//! The options against GNU grep: formats, counts, context, colours, binary files and exit statuses,
-//! over several files at once.
+//! The options, compared with GNU grep's: formats, counts, context, colors, binary files and exit
+//! statuses, over several files at once.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ fn bench() -> Bench {
     ])
 }
 
-/// Files that are no text, or not throughout, among others.
+/// Text files, and files that are binary or partly binary.
 fn odd_bench() -> Bench {
     Bench::new(&[
         ("latin1", b"foo\ncaf\xe9 foo\nfoo\n\xff\xfe\nfoo caf\xe9 foo\nbar\n"),
@@ -88,7 +88,7 @@ fn variants() -> Vec<Query> {
     variants
 }
 
-/// What else the format has, with each print mode.
+/// The other options of the format, with each print mode.
 fn formats() -> Vec<Query> {
     let mut variants = Vec::new();
     for print in PRINTS {
@@ -179,8 +179,7 @@ fn files_that_are_no_text_are_taken_as_in_gnu_grep() {
             compare(&bench(), &[pattern], &few);
         }
         if binary != GrepBinary::Text {
-            // Context beside lines that are held back as they are no text is among the known
-            // differences.
+            // Context beside lines that are held back as binary is one of the known differences.
             few.retain(|query| {
                 query.printing.before_context.is_none() && query.printing.after_context.is_none()
             });

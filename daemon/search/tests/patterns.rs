@@ -1,5 +1,5 @@
-//! The pattern languages against GNU grep: which lines are selected, which parts of them match, and
-//! the words of errors.
+//! The pattern languages, compared with GNU grep's: selected lines, the matches in them, and the
+//! texts of errors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -8,7 +8,7 @@ mod support;
 use memberd_search::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, GrepSyntax, Query};
 use support::{Bench, assert_none};
 
-/// Lines that the patterns below tell apart.
+/// Lines that the patterns below distinguish.
 const LINES: &[u8] = b"a\nab\nabc\naa\naaa\nb\nba\nabab\n*a\n*\n**\n+a\n?a\n^a\n$a\na^b\na$b\na$\n\
     ^\n$\n^*a\n{1}\n{1}a\n{1\n{\n}\n{,3}a\na{,3}\na{x}\na{1\na{1,2\n(a)\n()\n\
     (\n)\na)\n|\na|b\n.\n\\\na\\b\n[\n]\n[a]\n-\na-z\n:\n[:\n=\n&\n&&\n~\n~~\n\
@@ -36,14 +36,13 @@ fn bench() -> Bench {
     Bench::new(&[("lines", LINES)])
 }
 
-/// Patterns with back-references, basic ones.
+/// Basic patterns with back-references.
 const REFERENCES: &str = include_str!("tables/references.txt");
 
-/// Perl's.
+/// Perl patterns.
 const PERL: &str = include_str!("tables/perl.txt");
 
-/// Patterns with bytes that are part of no character, and patterns of other characters than
-/// ASCII's.
+/// Patterns with bytes that are not valid UTF-8, and with characters beyond ASCII.
 const BYTES: &[&[u8]] = &[
     b"\xff",
     b"a\xff",
@@ -91,11 +90,11 @@ fn compare_all<P: AsRef<[u8]>>(
     assert_none(&differences);
 }
 
-/// The differences that README.md lists, where the tables above run into them.
+/// The differences that README.md lists, as far as the tables above meet them.
 fn differs_knowingly(query: &Query) -> bool {
     let utf8 = query.pattern.characters == GrepCharacters::Utf8;
     match query.pattern.patterns[0].as_slice() {
-        // A range whose ends are no characters; half a character without regard to case.
+        // A range whose ends are not characters; half a character with `-i`.
         b"[\xe0-\xff]" => return utf8,
         b"\xa9$" => return utf8 && query.pattern.ignore_case,
         _ => {}
@@ -191,7 +190,7 @@ fn bytes_match_what_they_match_in_gnu_grep() {
         caf\xe9\n\xe9\xc9\n\xf0\x9f\x98\n\xed\xa0\x80\nlast\xff";
     let bench = Bench::new(&[("odd", odd), ("lines", LINES)]);
     for syntax in [GrepSyntax::Basic, GrepSyntax::Fixed] {
-        // Words beside bytes that are no characters are among the known differences.
+        // Words beside bytes that are not characters are among the known differences.
         let variants: Vec<Query> =
             variants(syntax).into_iter().filter(|query| !query.pattern.words).collect();
         compare_all(&bench, BYTES, &variants);

@@ -205,7 +205,7 @@ fn query() -> impl Strategy<Value = Query> {
     )
 }
 
-/// The differences that README.md lists, where random searches run into them.
+/// The differences that README.md lists, as far as random searches meet them.
 fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
     let shows_extents =
         query.printing.colors.is_some() || query.printing.what == GrepPrint::Matches;
@@ -221,8 +221,8 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
         && texts.iter().any(|text| std::str::from_utf8(text).is_err());
     let perl = query.pattern.syntax == GrepSyntax::Perl;
     let references = !perl && query.pattern.syntax != GrepSyntax::Fixed && has("\\1");
-    // The searcher reads three bytes first: lines that end in them are printed before a NUL byte is
-    // seen.
+    // The searcher reads three bytes first. Lines that end in them are printed before it sees a NUL
+    // byte.
     let early = !query.pattern.null_data
         && query.printing.binary != GrepBinary::Text
         && texts
@@ -230,18 +230,18 @@ fn differs_knowingly(query: &Query, texts: &[Vec<u8>]) -> bool {
             .any(|text| text.contains(&0) && text.iter().take(3).any(|byte| *byte == b'\n'));
     // With -x GNU grep sometimes takes the newline into the match.
     (query.pattern.whole_lines && shows_extents && !perl)
-        // With -w it has its own way with patterns that match the empty string or at several
-        // lengths, and with back-references.
+        // GNU grep treats `-w` differently with patterns that match the empty string, that match at
+        // several lengths, or that have back-references.
         || (query.pattern.words
             && !perl
             && (references || matches_empty(query) || (shows_extents && has_lengths)))
-        // Extents of back-references are the longest there, and the first here.
+        // GNU grep takes the longest match of back-references, and PCRE2 the first.
         || (references && shows_extents)
-        // Words beside what is no character, and context beside lines that are held back.
+        // Words beside bytes that are not characters, and context beside lines that are held back.
         || (odd && has_edges)
         || (odd && context && prints_lines && query.printing.binary != GrepBinary::Text)
         || early
-        // The edges of a line among newlines, and for PCRE2 after what is no character.
+        // The edges of a line among newlines, and for PCRE2 after a byte that is not a character.
         || (query.pattern.null_data && (has("^") || has("$")))
         || (perl && odd && has("$"))
 }
@@ -256,7 +256,7 @@ fn matches_empty(query: &Query) -> bool {
     Bench::new(&[("empty", b"\n")]).ours(&empty).status == 0
 }
 
-/// The same 1,000 cases each time; PROPTEST_CASES asks for more, PROPTEST_RNG_SEED for others.
+/// The same 1,000 cases each time. PROPTEST_CASES asks for more, and PROPTEST_RNG_SEED for others.
 fn configuration() -> ProptestConfig {
     let configuration = ProptestConfig::default();
     let rng_seed = match configuration.rng_seed {

@@ -1,4 +1,4 @@
-//! `--rotated`: what was rotated away from a file, in the order it was written, compressed or not.
+//! `--rotated`: the files rotated away from a file, in the order of writing, compressed or not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -92,8 +92,8 @@ fn rotated_files_come_before_theirs_the_oldest_first() {
     assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
     assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
     assert_eq!(names(&found(&directory, "*.log", &Narrow::default())), ["a.log", "b.log"]);
-    // Offered themselves, they come once all the same; what has no file that it was rotated away
-    // from stands for itself.
+    // Rotated files that are exposed themselves come only once. A rotated file without its original
+    // stands for itself.
     assert_eq!(
         names(&found(&directory, "*", &rotated())),
         [&chain[..], &["b.log", "b.log.old", "c.log.1"]].concat()
@@ -157,7 +157,7 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
     let directory = TempDir::new().unwrap();
     let text: Vec<u8> =
         (0..50_000).flat_map(|n| format!("line {n} of many\n").into_bytes()).collect();
-    // By what they hold, not by their names.
+    // They are recognized by their content, not by their names.
     write(
         &directory,
         &[

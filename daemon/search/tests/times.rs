@@ -1,4 +1,4 @@
-//! `--since`, `--until` and the order of time.
+//! `--since`, `--until` and results in order of time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// 2026-11-21 01:20:33 UTC, in milliseconds.
 const THEN: i64 = 1_795_224_033_000;
 
-/// Keeps what comes, with its times.
+/// Keeps the results with their times.
 #[derive(Default)]
 struct Kept {
     output: String,
@@ -70,7 +70,7 @@ fn run(query: &Query, plan: &Plan, files: &[OfferedFile]) -> (Kept, Totals) {
     (kept, totals)
 }
 
-/// A line of that time, so many milliseconds after [`THEN`], in the format of RFC 3339.
+/// A line with the time this many milliseconds after [`THEN`], in the format of RFC 3339.
 fn line(after: i64, text: &str) -> String {
     let time = jiff::Timestamp::from_millisecond(THEN + after).unwrap();
     format!("{time:.3} {text}\n")
@@ -162,8 +162,8 @@ fn a_file_that_is_not_ordered_is_filtered() {
     assert_eq!(totals.lines, 1000);
 }
 
-/// Lines with their times, hardly out of order, some of them without: `(text, time that it counts
-/// as)`.
+/// Lines and the times that they count as. They are hardly out of order, and some have no time of
+/// their own.
 fn log() -> impl Strategy<Value = Vec<(String, Option<i64>)>> {
     let line = (0..200i64, -20_000..20_000i64, 0..300usize, prop::bool::weighted(0.1));
     proptest::collection::vec(line, 1500..4000).prop_map(|lines| {
@@ -289,7 +289,7 @@ fn max_count_and_the_window_hold_per_file_in_order_of_time() {
     assert_eq!(kept.timed.into_iter().map(|(_, lines)| lines).collect::<String>(), lines.concat());
 }
 
-/// What was merged, its groups separated.
+/// The merged lines, with separators between the groups.
 fn separated(kept: &Kept) -> String {
     let (mut text, mut apart) = (String::new(), false);
     for (_, lines) in &kept.timed {

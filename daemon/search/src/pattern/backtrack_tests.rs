@@ -22,7 +22,7 @@ fn find(pattern: &Backtracker, line: &[u8]) -> Result<Option<Range<usize>>, Matc
     pattern.find_at(line, 0, &Budget::new(&cancel))
 }
 
-/// Takes steps without number, with little memory.
+/// A pattern that takes endless steps, with little memory.
 const EXPLOSIVE: &str = r"^(?:a|a)*?[bc]";
 
 #[test]

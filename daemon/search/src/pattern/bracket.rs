@@ -1,4 +1,4 @@
-//! Bracket expressions as POSIX has them (XBD 9.3.5): a backslash, `&&`, `--` and an inner `[` are
+//! Bracket expressions of POSIX (XBD 9.3.5). A backslash, `&&`, `--` and an inner `[` are
 //! characters.
 
 use super::error::PatternError;
@@ -11,14 +11,14 @@ const MAX_NAME: usize = 32;
 /// One end of a range, or an item by itself.
 enum Element {
     Character(char),
-    /// A byte that is part of no character: no set holds it.
+    /// A byte that is not valid UTF-8. No set holds it.
     Byte,
     /// A `-` that is not written as `[.-.]`.
     Hyphen,
     Class(CharacterClass),
 }
 
-/// Parses what follows the opening `[`, and gives the set and what is left after its `]`.
+/// Parses the text after the opening `[`. Gives the set and the rest after its `]`.
 pub(crate) fn parse(inside: &[Symbol]) -> Result<(Set, &[Symbol]), PatternError> {
     let (negated, mut rest) = match inside {
         [Character('^'), rest @ ..] => (true, rest),
@@ -81,7 +81,7 @@ fn range(start: &Element, end: &Element) -> Result<SetItem, PatternError> {
     }
 }
 
-/// One element and what is left after it.
+/// One element and the rest after it.
 fn element(rest: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
     match rest {
         [] => Err(PatternError::UnmatchedBracket),
@@ -92,7 +92,7 @@ fn element(rest: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
     }
 }
 
-/// `[:name:]`, `[.c.]` or `[=c=]`, from after its opening.
+/// Parses `[:name:]`, `[.c.]` or `[=c=]` after its opening.
 fn named(kind: char, inside: &[Symbol]) -> Result<(Element, &[Symbol]), PatternError> {
     let closing = [Character(kind), Character(']')];
     let end = inside
@@ -104,8 +104,7 @@ fn named(kind: char, inside: &[Symbol]) -> Result<(Element, &[Symbol]), PatternE
     let after = rest.get(2..).unwrap_or_default();
     let element = match (kind, name) {
         (':', name) => Element::Class(class(&text(name))?),
-        // The locale has no collating elements of more than one character, and no two that are
-        // equal.
+        // The locale has no collating elements of several characters, and no two equal ones.
         (_, [Character(c)]) => Element::Character(*c),
         _ => return Err(PatternError::InvalidCollation),
     };

@@ -1,9 +1,9 @@
-//! What POSIX's character classes hold, as glibc has them.
+//! The characters in POSIX's character classes, as in glibc.
 
 use super::tree::CharacterClass;
 use memberd_control::grep::GrepCharacters;
 
-/// The class in the syntax of the `regex` crates, to stand inside brackets.
+/// The class in the syntax of the `regex` crates, for use inside brackets.
 pub(crate) fn ranges(characters: GrepCharacters, class: CharacterClass) -> &'static str {
     match characters {
         GrepCharacters::Utf8 => unicode(class),
@@ -58,7 +58,8 @@ fn ascii(class: CharacterClass) -> &'static str {
     }
 }
 
-/// The class as an expression of PCRE2, whose sets have no differences, that matches one character.
+/// The class as an expression of PCRE2 that matches one character. PCRE2's sets have no
+/// differences.
 pub(crate) fn alternative(characters: GrepCharacters, class: CharacterClass) -> String {
     match (characters, class) {
         (GrepCharacters::Utf8, CharacterClass::Alpha) => {
@@ -73,7 +74,7 @@ pub(crate) fn alternative(characters: GrepCharacters, class: CharacterClass) -> 
     }
 }
 
-/// Controls, and what separates lines and paragraphs.
+/// Control characters, and separators of lines and paragraphs.
 const BREAKS: &str = r"[\p{Cc}\x{2028}\x{2029}]";
 
 /// Spaces at which a line may break.

@@ -1,4 +1,4 @@
-//! Which engine a query gets, and that the ones with back-references match what they should.
+//! Which engine a query gets, and what patterns with back-references match.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,7 +1,6 @@
-//! What can be wrong with a pattern, in the words of GNU grep.
+//! The errors of patterns, with GNU grep's texts.
 
-/// Why a pattern was refused. The words up to [`PatternError::TooBig`] are those that GNU grep
-/// uses.
+/// Why a pattern was refused. The texts up to [`PatternError::TooBig`] are GNU grep's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
@@ -41,8 +40,8 @@ pub enum PatternError {
     /// A `[` at the end of the pattern.
     #[error("Invalid regular expression")]
     InvalidPattern,
-    /// More than the limits allow (README.md lists them): of the pattern, of a repetition, of what
-    /// it compiles to.
+    /// The pattern, a repetition, or the compiled pattern is larger than a limit. README.md lists
+    /// the limits.
     #[error("Regular expression too big")]
     TooBig,
     /// The patterns together are longer than the limit in bytes.
@@ -54,10 +53,10 @@ pub enum PatternError {
     /// `-P` with more than one pattern.
     #[error("the -P option only supports a single pattern")]
     SeveralPerlPatterns,
-    /// `-P` in UTF-8, with bytes that are part of no character.
+    /// `-P` in UTF-8 with bytes that are not valid UTF-8.
     #[error("the pattern is not valid UTF-8")]
     PerlNotUtf8,
-    /// What PCRE2 says of a Perl pattern.
+    /// PCRE2's text about a Perl pattern.
     #[error("{0}")]
     Perl(String),
     /// The engine refused what the pattern was translated to.

@@ -4,22 +4,22 @@ use super::error::PatternError;
 use super::symbol::Symbol;
 use super::token::{Language, Token, first_token};
 
-/// How often: at least, and at most where there is such a bound.
+/// The least number of repetitions, and the most where there is such a bound.
 pub(crate) type Bounds = (u32, Option<u32>);
 
-/// POSIX's RE_DUP_MAX as GNU has it: the largest number in an interval.
+/// GNU's value of POSIX's RE_DUP_MAX: the largest number in an interval.
 const MAX_REPEATS: u32 = 0x7fff;
 
 /// A bound as written.
 enum Number {
     Absent,
     Given(u32),
-    /// Not a number at all.
+    /// It is not a number.
     Nonsense,
 }
 
-/// Parses what follows the opening brace, and gives the bounds and what is left after the closing
-/// one. None when extended patterns take the brace as a character, as in `a{x`.
+/// Parses the text after the opening brace. Gives the bounds and the rest after the closing brace.
+/// None when the brace is a character, as in an extended `a{x`.
 pub(crate) fn parse(
     language: Language,
     inside: &[Symbol],
@@ -51,8 +51,8 @@ pub(crate) fn parse(
     Ok(Some(((least, most), rest)))
 }
 
-/// A number, the token that it ended at (a comma, the closing brace, or the pattern's end), and
-/// what is left after that.
+/// A number, the token after it (a comma, the closing brace, or the pattern's end), and the rest
+/// after that.
 fn number(language: Language, mut rest: &[Symbol]) -> (Number, Option<Token>, &[Symbol]) {
     let mut number = Number::Absent;
     while let Ok(Some((token, length))) = first_token(language, rest) {

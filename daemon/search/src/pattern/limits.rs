@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// What PCRE2 may spend on one line.
+/// The limits of PCRE2 for one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Calls of its matching function: PCRE2's own limit as it is usually built.
+    /// Calls of its matching function. This is PCRE2's usual limit.
     pub(crate) steps: u32,
     /// Choices that are open at the same time.
     pub(crate) depth: u32,
-    /// KiB for these choices.
+    /// The memory for these choices, in KiB.
     pub(crate) memory: u32,
 }
 
@@ -20,7 +20,7 @@ impl Default for Limits {
 }
 
 impl fmt::Display for Limits {
-    /// As PCRE2 takes them at the beginning of a pattern.
+    /// The limits in the syntax that PCRE2 reads at the beginning of a pattern.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Limits { steps, depth, memory } = self;
         write!(formatter, "(*LIMIT_MATCH={steps})(*LIMIT_DEPTH={depth})(*LIMIT_HEAP={memory})")

@@ -1,6 +1,6 @@
-//! The grammar of POSIX patterns with GNU's extensions (XBD chapter 9), from text to tree.
+//! Parses POSIX patterns with GNU's extensions (XBD chapter 9) to a tree.
 //!
-//! Where POSIX leaves the meaning open, it is what GNU grep does: see the table in the tests.
+//! Where POSIX leaves the meaning open, it is GNU grep's: see the table in the tests.
 
 use super::bracket;
 use super::error::PatternError;
@@ -85,7 +85,7 @@ impl Parser<'_> {
             let before = self.rest.len();
             pieces.push(self.repeated(atom, depth)?);
             let repeated = self.rest.len() < before;
-            // GNU takes a `)` right after a repetition of nothing as a character.
+            // GNU grep takes a `)` right after a repetition of nothing as a character.
             if self.extended()
                 && repeats_nothing
                 && repeated
@@ -105,7 +105,7 @@ impl Parser<'_> {
         })
     }
 
-    /// One piece without its repetitions; `first` when nothing of its branch stands before it.
+    /// Parses one piece without its repetitions. `first`: nothing of its branch stands before it.
     fn atom(&mut self, token: Token, first: bool, depth: usize) -> Result<Node, PatternError> {
         if self.extended() && self.repeats_here(&token)? {
             // A repetition with nothing before it repeats the empty string.
@@ -146,7 +146,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The rest of a group whose opening was just skipped.
+    /// Parses the rest of a group after its opening.
     fn group(&mut self, depth: usize) -> Result<Node, PatternError> {
         if depth >= MAX_NESTING {
             return Err(PatternError::TooBig);
@@ -196,7 +196,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    /// Whether `token`, which is next, is a repetition and not a character.
+    /// Whether `token`, which comes next, is a repetition and not a character.
     fn repeats_here(&self, token: &Token) -> Result<bool, PatternError> {
         Ok(match token {
             Token::Star | Token::Plus | Token::Question => true,
@@ -208,7 +208,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Takes the interval that is next; none, and nothing taken, when it is no interval but
+    /// Takes the interval that comes next. Takes nothing and returns none when it is only
     /// characters.
     fn interval(&mut self) -> Result<Option<interval::Bounds>, PatternError> {
         let opening = if self.extended() { 1 } else { 2 };
@@ -219,7 +219,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// Whether the branch ends at what is next.
+    /// Whether the branch ends at the next token.
     fn branch_ends_here(&self) -> bool {
         matches!(self.peek(), Ok(None | Some(Token::Alternate | Token::CloseGroup)))
     }

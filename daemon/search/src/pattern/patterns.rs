@@ -9,7 +9,7 @@ use super::tree::Node;
 use crate::query::Query;
 use memberd_control::grep::{GrepCharacters, GrepPattern, GrepSyntax};
 
-/// What the patterns mean, and what holds for all of them.
+/// What the patterns mean, and the settings of all of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Patterns {
     pub(crate) language: Alternatives,
@@ -23,7 +23,7 @@ pub(crate) enum Alternatives {
     Perl(Vec<u8>),
 }
 
-/// What holds for all patterns of a query.
+/// The settings of all patterns of a query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) compiled_bytes: usize,
@@ -77,7 +77,7 @@ impl Patterns {
         Ok(Patterns { language, settings: Settings::of(query) })
     }
 
-    /// None, which nothing matches.
+    /// No patterns at all. Nothing matches them.
     pub(crate) fn none(query: &Query) -> Patterns {
         Patterns { language: Alternatives::Posix(Vec::new()), settings: Settings::of(query) }
     }

@@ -1,13 +1,12 @@
-//! From a Perl pattern as it is written to what PCRE2 is given, so that it means what `grep -P`
-//! means by it.
+//! Rewrites a Perl pattern for PCRE2, so that it means what it means to `grep -P`.
 
 use super::error::PatternError;
 use super::limits::Limits;
 use super::patterns::Settings;
 use memberd_control::grep::GrepCharacters;
 
-/// What may stand only at the beginning of a pattern, after `(*`: PCRE2's own list, but for the
-/// limits.
+/// The items that may stand only at the beginning of a pattern, after `(*`. This is PCRE2's own
+/// list without the limits.
 const STARTING_ITEMS: &[&str] = &[
     "UTF",
     "UCP",
@@ -29,19 +28,19 @@ const STARTING_ITEMS: &[&str] = &[
     "BSR_UNICODE",
 ];
 
-/// The pattern for PCRE2, `-w` and `-x` included. In UTF-8 only ASCII's characters have classes,
+/// The pattern for PCRE2, with `-w` and `-x`. In UTF-8 the classes hold only ASCII characters,
 /// unless it begins with `(*UCP)`.
 pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, PatternError> {
     let text = match (std::str::from_utf8(pattern), settings.characters) {
         (Ok(text), _) => text.to_owned(),
         (Err(_), GrepCharacters::Utf8) => return Err(PatternError::PerlNotUtf8),
-        // Without UTF-8, PCRE2 takes the bytes of valid text as they are; the others are spelled
-        // out.
+        // Without UTF-8, PCRE2 takes the bytes of valid text as they are. Other bytes are written
+        // as escapes.
         (Err(_), GrepCharacters::Bytes) => spelled_out(pattern),
     };
     let (start, body) = Start::split(&text);
     let Start { items, limits } = start;
-    // Whichever it is, it also ends what may stand only at the beginning.
+    // In both cases this ends what may stand only at the beginning.
     let classes = if items.contains("(*UCP)") { "(?-a)" } else { "(?a)" };
     let (before, after) = match settings {
         Settings { whole_lines: true, .. } => ("^(?:", ")$"),
@@ -51,15 +50,15 @@ pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, Patter
     Ok(format!("{items}{limits}{classes}{before}{body}{after}"))
 }
 
-/// What a pattern begins with.
+/// The beginning of a pattern.
 struct Start {
     items: String,
-    /// Ours, or lower ones of the pattern: PCRE2 itself takes the last of several.
+    /// Our limits, or lower ones of the pattern. PCRE2 uses the last of several.
     limits: Limits,
 }
 
 impl Start {
-    /// Cuts it off the rest of the pattern.
+    /// Cuts the beginning off the rest of the pattern.
     fn split(pattern: &str) -> (Start, &str) {
         let mut start = Start { items: String::new(), limits: Limits::default() };
         let mut rest = pattern;

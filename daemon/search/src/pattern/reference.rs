@@ -1,4 +1,4 @@
-//! From the tree of a pattern to the syntax of PCRE2, which can follow back-references.
+//! Writes the tree of a pattern in the syntax of PCRE2, which can follow back-references.
 
 use std::fmt::Write as _;
 
@@ -9,8 +9,7 @@ use super::translate::{self, repetition};
 use super::tree::{Anchor, Node, Set, SetItem};
 use memberd_control::grep::GrepCharacters;
 
-/// The pattern, `-w` and `-x` included, for an engine that ignores case throughout if the settings
-/// say so.
+/// The pattern, with `-w` and `-x`. The engine ignores case if the settings say so.
 pub(crate) fn write(node: &Node, settings: Settings) -> Result<String, PatternError> {
     let mut writer = Writer { settings, out: String::new() };
     writer.node(node)?;
@@ -83,7 +82,8 @@ impl Writer {
         }
     }
 
-    /// One alternative for the plain items and one for each class: PCRE2 has no sets within sets.
+    /// One alternative for the plain items and one for each class, because PCRE2 has no nested
+    /// sets.
     fn set(&mut self, set: &Set) -> Result<(), PatternError> {
         let mut plain = String::new();
         let mut alternatives = Vec::new();

@@ -5,14 +5,14 @@ use memberd_control::grep::GrepCharacters;
 /// One character of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol {
-    /// In UTF-8 a character; in the C locale a byte, the character of the same number (U+0000 to
+    /// A character in UTF-8. In the C locale a byte, as the character of the same number (U+0000 to
     /// U+00FF).
     Character(char),
-    /// In UTF-8 a byte that is part of no character. It stands for itself, and is in no set.
+    /// A byte that is not valid UTF-8. It stands for itself, and no set holds it.
     Byte(u8),
 }
 
-/// Takes a pattern apart.
+/// Splits a pattern into its characters.
 pub(crate) fn symbols(characters: GrepCharacters, pattern: &[u8]) -> Vec<Symbol> {
     match characters {
         GrepCharacters::Bytes => {

@@ -1,24 +1,24 @@
-//! The words of the two POSIX pattern languages: where basic and extended differ in spelling, they
-//! differ here.
+//! The tokens of the two POSIX pattern languages. All differences in spelling between basic and
+//! extended patterns are here.
 
 use super::error::PatternError;
 use super::symbol::Symbol::{self, Byte, Character};
 use super::tree::{Anchor, Set};
 
-/// Which of the two languages.
+/// The two languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     /// Basic regular expressions with GNU's `\|`, `\+`, `\?`.
     Basic,
-    /// Extended regular expressions as GNU grep has them.
+    /// Extended regular expressions as in GNU grep.
     Extended,
 }
 
-/// One token. Whether an operator has its meaning at its place is for the parser to say.
+/// One token. The parser decides whether an operator has its meaning at its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
     Character(char),
-    /// A byte that is part of no character.
+    /// A byte that is not valid UTF-8.
     Byte(u8),
     Any,
     /// `[`; the bracket expression follows.
@@ -42,7 +42,7 @@ pub(crate) enum Token {
     BackReference(usize),
 }
 
-/// The token that `rest` begins with and how many characters it takes; none at the end.
+/// The first token of `rest` and its length in characters. None at the end.
 pub(crate) fn first_token(
     language: Language,
     rest: &[Symbol],
@@ -95,7 +95,7 @@ fn escaped(language: Language, c: char) -> Token {
     }
 }
 
-/// The operators that basic patterns write with a backslash and extended ones without.
+/// The operators that have a backslash in basic patterns and none in extended ones.
 fn operator(c: char) -> Option<Token> {
     Some(match c {
         '+' => Token::Plus,

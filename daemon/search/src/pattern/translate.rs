@@ -1,4 +1,4 @@
-//! From the tree of a pattern to the syntax of the `regex` crates, for an automaton.
+//! Writes the tree of a pattern in the syntax of the `regex` crates, for an automaton.
 
 use std::fmt::Write as _;
 
@@ -8,19 +8,18 @@ use super::patterns::Settings;
 use super::tree::{Anchor, CharacterClass, Node, Set, SetItem};
 use memberd_control::grep::GrepCharacters;
 
-/// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together: each is
-/// hundreds of ranges.
+/// The most sets with named classes (`[[:alpha:]]`, `\w`, `\s`) in all patterns together. Each of
+/// them is hundreds of ranges.
 const MAX_CLASSES: usize = 500;
 
-/// How long a translation may become, in bytes, before a back-reference is no longer written as a
-/// copy of its group.
+/// The longest translation, in bytes, in which a back-reference is still written as a copy of its
+/// group.
 const MAX_COPIED: usize = 256 * 1024;
 
-/// Any of the patterns as one expression, `-w` and `-x` included, for an engine that ignores case
-/// throughout if the settings say so.
+/// All patterns as one expression of alternatives, with `-w` and `-x`. The engine ignores case if
+/// the settings say so.
 ///
-/// A back-reference is written as a copy of its group: what that matches is more than what it
-/// should.
+/// A back-reference is written as a copy of its group, which matches more than it should.
 pub(crate) fn translate<'n>(
     nodes: impl IntoIterator<Item = &'n Node>,
     settings: Settings,
@@ -51,13 +50,13 @@ pub(crate) fn translate<'n>(
     })
 }
 
-/// The start and the end of a line: with `-z` a line is searched by itself, as newlines in it are
-/// characters.
+/// The start and the end of a line. With `-z` each line is searched by itself, because newlines in
+/// it are characters.
 fn line_edges(settings: Settings) -> (&'static str, &'static str) {
     if settings.null_data { (r"\A", r"\z") } else { ("(?m:^)", "(?m:$)") }
 }
 
-/// Without regard to case GNU takes upper and lower for letters of any kind.
+/// When GNU grep ignores case, upper and lower mean letters of any kind.
 pub(crate) fn folded_class(settings: Settings, named: CharacterClass) -> CharacterClass {
     match named {
         CharacterClass::Upper | CharacterClass::Lower if settings.ignore_case => {
@@ -67,8 +66,8 @@ pub(crate) fn folded_class(settings: Settings, named: CharacterClass) -> Charact
     }
 }
 
-/// Without regard to case GNU takes a range to be between the capitals of its ends, though not in
-/// the C locale.
+/// When GNU grep ignores case, a range goes between the capitals of its ends, but not in the C
+/// locale.
 pub(crate) fn folded_range(
     settings: Settings,
     first: char,
@@ -91,8 +90,8 @@ struct Translator<'n> {
     classes: usize,
     /// The groups of the pattern, in the order in which they open.
     groups: Vec<&'n Node>,
-    /// Whether a group is being copied: what it matched once need not stand at such a place again,
-    /// so it has no anchors.
+    /// Whether a group is being copied. What it matched may come again at another place, so a copy
+    /// has no anchors.
     copying: bool,
 }
 
@@ -146,7 +145,7 @@ impl<'n> Translator<'n> {
         }
     }
 
-    /// Writes a group once more, or anything when that would become too long.
+    /// Writes a group once more, or anything when the copy would be too long.
     fn copy(&mut self, number: usize) -> Result<(), PatternError> {
         let group = number.checked_sub(1).and_then(|index| self.groups.get(index).copied());
         match group {
@@ -179,11 +178,11 @@ impl<'n> Translator<'n> {
         self.out.push(c);
     }
 
-    /// A character of a set, where more characters have a meaning.
+    /// A character in a set, where more characters have a meaning.
     fn item(&mut self, c: char) {
         match c {
             _ if c.is_ascii_alphanumeric() => self.out.push(c),
-            // Where a byte is a character, this spelling is a byte's.
+            // Where a byte is a character, this spelling means the byte.
             '\0'..='\u{FF}' => self.push(format_args!(r"\x{:02X}", u32::from(c))),
             _ => self.push(format_args!(r"\x{{{:X}}}", u32::from(c))),
         }
@@ -193,7 +192,7 @@ impl<'n> Translator<'n> {
         let named = set.items.iter().filter(|item| matches!(item, SetItem::Class(_))).count();
         let wide = set.items.iter().any(|item| match item {
             SetItem::Range(first, last) => !(first.is_ascii() && last.is_ascii()),
-            _ => false,
+            SetItem::Class(_) => false,
         });
         self.classes += named + usize::from(wide && self.settings.ignore_case);
         if self.classes > MAX_CLASSES {
@@ -224,7 +223,7 @@ impl<'n> Translator<'n> {
     }
 }
 
-/// Appends a repetition's bounds; PCRE2 writes them the same.
+/// Appends the bounds of a repetition, which PCRE2 spells alike.
 pub(crate) fn repetition(least: u32, most: Option<u32>, out: &mut String) {
     match (least, most) {
         (0, None) => out.push('*'),

@@ -1,4 +1,4 @@
-//! The syntax tree of a POSIX pattern: what every engine is built from.
+//! The syntax tree of a POSIX pattern. Every engine is built from it.
 
 /// One piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(crate) enum Node {
     Empty,
     /// One character.
     Literal(char),
-    /// One byte that is part of no character.
+    /// One byte that is not valid UTF-8.
     Byte(u8),
     /// `.`
     Any,
@@ -15,15 +15,15 @@ pub(crate) enum Node {
     Set(Set),
     /// Matches at a place, not a character.
     Anchor(Anchor),
-    /// A parenthesised piece; groups count from 1 in the order in which they open.
+    /// A parenthesized piece. Groups count from 1 in the order in which they open.
     Group(Box<Node>),
-    /// What group N matched, once more.
+    /// The text that group N matched, once more.
     BackReference(usize),
-    /// A piece `least` times or more, up to `most` times where given.
+    /// A piece repeated at least `least` times, and at most `most` times where given.
     Repeat { node: Box<Node>, least: u32, most: Option<u32> },
-    /// One piece after the other.
+    /// Pieces one after the other.
     Sequence(Vec<Node>),
-    /// Any one of the branches.
+    /// One of the branches.
     Alternation(Vec<Node>),
 }
 
@@ -47,9 +47,9 @@ pub(crate) enum Anchor {
 /// A set of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Set {
-    /// Whether it holds every character but the items'.
+    /// Whether it holds every character except those of the items.
     pub(crate) negated: bool,
-    /// What is in it.
+    /// Its items.
     pub(crate) items: Vec<SetItem>,
 }
 
@@ -94,7 +94,7 @@ impl Set {
 }
 
 impl Node {
-    /// The pieces that this one is made of.
+    /// The pieces of this one.
     fn parts(&self) -> &[Node] {
         match self {
             Node::Group(inner) => std::slice::from_ref(&**inner),
@@ -110,12 +110,12 @@ impl Node {
         }
     }
 
-    /// Whether there is a back-reference in it.
+    /// Whether it has a back-reference.
     pub(crate) fn has_reference(&self) -> bool {
         matches!(self, Node::BackReference(_)) || self.parts().iter().any(Node::has_reference)
     }
 
-    /// Appends what is in each of its groups, in the order in which they open.
+    /// Appends the content of each of its groups, in the order in which they open.
     pub(crate) fn groups<'n>(&'n self, out: &mut Vec<&'n Node>) {
         if let Node::Group(inner) = self {
             out.push(inner);

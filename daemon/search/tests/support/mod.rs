@@ -27,7 +27,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What this has that `other` has not.
+    /// What this result has and `other` has not.
     fn beyond(&self, other: &Outcome) -> String {
         let lines: Vec<&[u8]> = other.output.split(|b| *b == b'\n').collect();
         let extra: Vec<String> = self
@@ -53,8 +53,8 @@ pub struct Bench {
     files: Vec<PathBuf>,
 }
 
-/// The name of the machine, for grep the link `m1:` that leads to the root, so that its file names
-/// are ours.
+/// The machine's name. For GNU grep it is the link `m1:` to the root, so that its file names are
+/// like ours.
 const MACHINE: &str = "m1";
 
 impl Bench {
@@ -72,8 +72,8 @@ impl Bench {
         Bench { directory, offer, files: paths }
     }
 
-    /// What GNU grep does, in the C locale where bytes are characters; none when it is not done
-    /// within 20 s, which for some patterns it never is.
+    /// What GNU grep does, in the C locale where bytes are characters. None when it does not end
+    /// within 20 s: for some patterns it never ends.
     pub fn theirs(&self, query: &Query) -> Option<Outcome> {
         self.theirs_with(query, None)
     }
@@ -140,7 +140,7 @@ impl Bench {
         Outcome { output: gathered.output, messages: gathered.messages, status }
     }
 
-    /// The difference between the two, if there is any, and GNU grep came to an end.
+    /// The difference between the two, if any. None when GNU grep did not end.
     pub fn difference(&self, query: &Query) -> Option<String> {
         self.difference_with(query, None)
     }
