@@ -10,14 +10,14 @@ use crate::membership::{self, MembershipService, Resources};
 use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
-use crate::peer::listener;
+use crate::peer;
 use crate::search::SearchService;
 use crate::services::Services;
 use crate::state::{Loaded, StateDir};
 use crate::subsystem::{Change, NotReloaded};
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
-use memberd_transport::{Caller, SealingKeys};
+use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;
@@ -134,7 +134,7 @@ async fn run(
     let mut daemon = Daemon {
         config_path,
         config,
-        servers: serve_all(bound.tcp, bound.control, bound.metrics, &services),
+        servers: serve_all(bound.tcp, bound.control, bound.metrics, &services)?,
         services,
         running,
         control_files,
@@ -184,18 +184,15 @@ fn serve_all(
     control: Sockets,
     metrics: Option<TcpListener>,
     services: &Arc<Services>,
-) -> Vec<JoinHandle<()>> {
-    let service = listener::Service {
-        address: services.membership.address(),
-        seal: services.keys.seal().clone(),
-        membership: services.membership.handle.clone(),
-        searches: Arc::clone(&services.search.searches),
-    };
-    let mut servers = vec![tokio::spawn(listener::listen(tcp, service))];
+) -> Result<Vec<JoinHandle<()>>, KindTaken> {
+    let membership = &services.membership;
+    let peers = peer::services(membership.handle.clone(), Arc::clone(&services.search.searches))?;
+    let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
+    let mut servers = vec![tokio::spawn(peers.listen(tcp))];
     servers.extend(server::start(control, services));
     servers
         .extend(metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(services)))));
-    servers
+    Ok(servers)
 }
 
 /// The running daemon.

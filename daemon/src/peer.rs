@@ -1,3 +1,50 @@
-//! Serves other members: hands each request that came over TCP to whom it concerns.
+//! The requests of other members that this daemon answers, by kind. Owns nothing: it fills the
+//! registry of services at the daemon's start.
 
-pub mod listener;
+use crate::membership::{Command, Handle};
+use crate::search::{LocalSearcher, serve};
+use memberd_control::frame::REQUEST_CAP;
+use memberd_membership::MAX_CALL;
+use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES};
+use std::io;
+use std::sync::Arc;
+
+// The numbers are part of the protocol between members. ONLY APPEND TO THIS LIST.
+
+/// A call of the membership protocol.
+pub const MEMBERSHIP: RequestKind = RequestKind::new(0);
+
+/// A search of this machine's logs; a stream of frames answers it.
+pub const GREP: RequestKind = RequestKind::new(1);
+
+/// No grep is longer. A client's request has at most 80 KiB; the rest is room for what its daemon
+/// adds.
+const MAX_GREP_BYTES: usize = SMALL_REQUEST_BYTES;
+const _: () = assert!(REQUEST_CAP + 1024 <= MAX_GREP_BYTES);
+
+/// All services of this daemon to other members.
+///
+/// # Errors
+/// When two of them have one number.
+pub fn services(
+    membership: Handle,
+    searches: Arc<LocalSearcher>,
+) -> Result<PeerServices, KindTaken> {
+    PeerServices::default()
+        .with_call(MEMBERSHIP, MAX_CALL, move |bytes| {
+            let membership = membership.clone();
+            async move {
+                let reply = membership.ask(|reply| Command::Request { bytes, reply }).await;
+                reply.map_err(io::Error::other)
+            }
+        })?
+        .with_stream(GREP, MAX_GREP_BYTES, move |body, stream| {
+            let searches = Arc::clone(&searches);
+            async move {
+                let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
+                // The search may follow the logs for days.
+                drop(body);
+                serve::serve(stream, request, &searches).await
+            }
+        })
+}

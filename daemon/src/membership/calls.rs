@@ -1,7 +1,8 @@
 //! The protocol's calls over TCP, each a small task whose result comes back to the owner of the
 //! node.
 
-use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId};
+use crate::peer::MEMBERSHIP;
+use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId, MAX_CALL};
 use memberd_transport::Caller;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
@@ -26,7 +27,8 @@ impl Calls {
     pub(super) fn start(&mut self, call: Call) {
         let caller = self.caller.clone();
         self.spawn(call.id, async move {
-            let reply = caller.ring(call.to, &call.payload, CALL_TIMEOUT).await;
+            let reply =
+                caller.call(call.to, MEMBERSHIP, &call.payload, MAX_CALL, CALL_TIMEOUT).await;
             reply.map_err(|error| CallError::Unreachable(error.to_string()))
         });
     }

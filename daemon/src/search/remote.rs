@@ -4,9 +4,10 @@ use super::LocalSearcher;
 use super::reply::{PeerReply, Replies};
 use super::scope::Target;
 use super::serve::serve_here;
+use crate::peer::GREP;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
-use memberd_transport::{Caller, PeerRequestKind};
+use memberd_transport::Caller;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,10 +96,8 @@ impl Question {
         let way = if member.address == self.caller.address {
             Way::Here(serve_here(&self.own.searches, self.own.request.clone()))
         } else {
-            let stream = self
-                .caller
-                .open(member.address, PeerRequestKind::Grep, &self.request, CONNECT_LIMIT)
-                .await?;
+            let stream =
+                self.caller.open(member.address, GREP, &self.request, CONNECT_LIMIT).await?;
             Way::Network(Replies::new(stream))
         };
         Ok(Answer { question: self, way, bytes: 0 })

@@ -4,6 +4,8 @@
 //! - [`DatagramSession`] stands between a UDP socket and a protocol: it seals what is sent, and
 //!   opens what came.
 //! - [`Caller`] makes requests of other members over TCP; a connection is a [`PeerStream`].
+//! - [`PeerServer`] accepts such requests, and hands each to the service that [`PeerServices`] has
+//!   for its [`RequestKind`].
 //! - [`serve_all`] accepts connections at any socket, a bounded number at a time.
 //! - [`Seal`] has the keys that all of them use, and [`Refusals`] what they turned away.
 //!
@@ -17,8 +19,10 @@ mod rate_limit;
 mod seal;
 
 pub use accept::{Listener, serve_all};
-pub use peer::PeerRequestKind;
+pub use peer::RequestKind;
 pub use peer::call::Caller;
+pub use peer::listener::{PeerServer, SMALL_REQUEST_BYTES};
+pub use peer::services::{KindTaken, PeerServices};
 pub use peer::stream::PeerStream;
 pub use rate_limit::{LOG_INTERVAL, LogRateLimit};
 pub use seal::alert::Alert;

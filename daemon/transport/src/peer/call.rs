@@ -1,11 +1,11 @@
-//! Makes requests of other members over TCP.
+//! Makes requests of other members, each over a connection of its own. Owns nothing: a [`Caller`]
+//! is this member's address and keys.
 
-use super::PeerRequestKind;
 use super::stream::PeerStream;
+use super::{RequestKind, write_request};
 use crate::frame;
 use crate::seal::Seal;
 use crate::seal::handshake;
-use memberd_membership::{MAX_CALL, PROTOCOL_VERSION};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,48 +22,47 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Opens a connection and sends the request.
+    /// Opens a connection, sends a request, and leaves the rest of the conversation to the caller.
     ///
     /// # Errors
     /// When there is no connection within `limit`, when the other side turns this one away, or when
-    /// it breaks.
+    /// the connection breaks.
     pub async fn open(
         &self,
         to: SocketAddr,
-        kind: PeerRequestKind,
+        kind: RequestKind,
         request: &[u8],
         limit: Duration,
     ) -> io::Result<PeerStream> {
         let open = async {
             let mut stream = self.connect(to).await?;
-            frame::write(&mut stream, &[&[PROTOCOL_VERSION, kind.code()], request]).await?;
+            write_request(&mut stream, kind, false, request).await?;
             Ok(stream)
         };
-        timeout(limit, open).await.unwrap_or_else(|_| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))
-        })
+        timeout(limit, open).await.unwrap_or_else(|_| Err(timed_out("no connection in time")))
     }
 
-    /// One request of the membership protocol, and its reply.
+    /// Makes a request, and returns its reply of at most `max_reply_bytes`.
     ///
     /// # Errors
-    /// When there is no whole reply within `limit`.
-    pub async fn ring(
+    /// As [`Caller::open`], and when there is no whole reply within `limit`.
+    pub async fn call(
         &self,
         to: SocketAddr,
+        kind: RequestKind,
         request: &[u8],
+        max_reply_bytes: usize,
         limit: Duration,
     ) -> io::Result<Vec<u8>> {
         let call = async {
-            let mut stream = self.open(to, PeerRequestKind::Ring, request, limit).await?;
-            frame::read(&mut stream, MAX_CALL).await
+            let mut stream = self.open(to, kind, request, limit).await?;
+            frame::read(&mut stream, max_reply_bytes).await
         };
-        timeout(limit, call)
-            .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no reply in time")))
+        timeout(limit, call).await.unwrap_or_else(|_| Err(timed_out("no reply in time")))
     }
 
-    async fn connect(&self, to: SocketAddr) -> io::Result<PeerStream> {
+    /// Opens a connection, and seals it where there is a key.
+    pub(super) async fn connect(&self, to: SocketAddr) -> io::Result<PeerStream> {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if self.address.is_ipv4() == to.is_ipv4() {
             socket.bind(SocketAddr::new(self.address.ip(), 0))?;
@@ -74,4 +73,8 @@ impl Caller {
         let session = handshake::initiate(&mut stream, &keys, to).await?;
         Ok(PeerStream::sealed(stream, session, &self.seal))
     }
+}
+
+pub(super) fn timed_out(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
 }
