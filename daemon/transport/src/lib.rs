@@ -4,6 +4,7 @@
 //! - [`DatagramSession`] stands between a UDP socket and a protocol: it seals what is sent, and
 //!   opens what came.
 //! - [`Caller`] makes requests of other members over TCP; a connection is a [`PeerStream`].
+//!   [`CallPool`] keeps connections for further calls.
 //! - [`PeerServer`] accepts such requests, and hands each to the service that [`PeerServices`] has
 //!   for its [`RequestKind`].
 //! - [`serve_all`] accepts connections at any socket, a bounded number at a time.
@@ -22,6 +23,7 @@ pub use accept::{Listener, serve_all};
 pub use peer::RequestKind;
 pub use peer::call::Caller;
 pub use peer::listener::{PeerServer, SMALL_REQUEST_BYTES};
+pub use peer::pool::{CallPool, PoolLimits};
 pub use peer::services::{KindTaken, PeerServices};
 pub use peer::stream::PeerStream;
 pub use rate_limit::{LOG_INTERVAL, LogRateLimit};

@@ -6,10 +6,11 @@
 //! [stream](PeerServices::with_stream) has the connection for itself.
 //!
 //! After a call the connection ends, unless the highest bit of the kind's byte asks to keep it for
-//! further requests.
+//! further requests, see [`CallPool`](crate::CallPool).
 
 pub(crate) mod call;
 pub(crate) mod listener;
+pub(crate) mod pool;
 pub(crate) mod services;
 pub(crate) mod stream;
 

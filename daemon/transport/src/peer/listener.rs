@@ -41,7 +41,7 @@ const LARGE_REQUESTS: usize = 4;
 /// How long the handshake may take, the request to arrive, and the reply to be taken.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a kept connection may be idle: longer than a caller keeps it.
+/// How long a kept connection may be idle: longer than a [`CallPool`](crate::CallPool) keeps it.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many bytes of a stranger are read before its connection is closed, and for how long. If any
