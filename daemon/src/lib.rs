@@ -6,6 +6,7 @@
 //! `memberd-transport` keeps strangers out of both; `control` and `dispatch` serve `memberctl`;
 //! `search` greps.
 
+pub mod admission;
 pub mod blocking;
 pub mod config;
 pub mod control;

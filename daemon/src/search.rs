@@ -24,6 +24,7 @@ pub mod whole_lines;
 
 pub use service::SearchService;
 
+use crate::admission::Admission;
 use crate::lock::{read, write};
 use compile::Compiler;
 use limits::Limits;
@@ -32,7 +33,6 @@ use memberd_search::{LongLines, Narrow, Offer};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
-use tokio::sync::Semaphore;
 
 /// What searching needs: what this machine offers, and how much it does at once.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ pub struct LocalSearcher {
     limits: Limits,
     compiled: Compiler,
     /// One for each search at once, those included whose reader has stopped reading.
-    slots: Arc<Semaphore>,
+    slots: Admission,
     /// One for each search at once that follows.
-    follows: Arc<Semaphore>,
+    follows: Admission,
     /// One long line at a time is in memory.
     long_lines: LongLines,
     finished: AtomicU64,
@@ -68,15 +68,20 @@ pub struct SearchCounts {
 impl LocalSearcher {
     /// Searches of what is offered.
     pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
-        let slots = || Arc::new(Semaphore::new(limits.searches));
         LocalSearcher {
             machine,
             offer: RwLock::new(Arc::new(offer)),
             journal: RwLock::default(),
             limits,
             compiled: Compiler::new(),
-            slots: slots(),
-            follows: slots(),
+            slots: Admission::new("searches", limits.searches, |limit| {
+                format!("{limit} searches run there already, its limits.searches: try again later")
+            }),
+            follows: Admission::new("searches that follow", limits.searches, |limit| {
+                format!(
+                    "{limit} searches follow there already, its limits.searches: try again later"
+                )
+            }),
             long_lines: LongLines::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -90,9 +95,8 @@ impl LocalSearcher {
 
     /// How much was and is searched.
     pub fn work(&self) -> SearchCounts {
-        let running = self.limits.searches.saturating_sub(self.slots.available_permits());
         SearchCounts {
-            running: u64::try_from(running).unwrap_or(u64::MAX),
+            running: u64::try_from(self.slots.taken()).unwrap_or(u64::MAX),
             finished: self.finished.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }

@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own: the modules of this program that log, those of
 /// the crate `memberd-transport` included.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "accept",
+    "admission",
     "control",
     "daemon",
     "keys",
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(error(""), "'' is no level: error, warn, info, debug or trace");
         assert_eq!(error("peer=loud"), "'loud' is no level: error, warn, info, debug or trace");
         assert!(
-            error("peers=debug").starts_with("'peers' is no part of memberd: accept, control, ")
+            error("peers=debug").starts_with("'peers' is no part of memberd: accept, admission, ")
         );
     }
 

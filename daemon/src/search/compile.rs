@@ -3,13 +3,11 @@
 //! Most are small. The few that are large take turns, so that no number of greps takes the memory
 //! which the service is granted.
 
+use crate::admission::{Admission, Full, Permit};
 use memberd_control::grep::GrepRequest;
 use memberd_search::{MAX_COMPILED_BYTES, PatternError, Query, Search};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
 /// The largest automaton of a small pattern, in bytes; any number of searches may have some.
 const SMALL: usize = 1024 * 1024;
@@ -23,7 +21,7 @@ const TURN_LIMIT: Duration = Duration::from_secs(5);
 /// Compiles patterns.
 #[derive(Debug)]
 pub(super) struct Compiler {
-    large: Arc<Semaphore>,
+    large: Admission,
 }
 
 /// A search, ready to run.
@@ -31,12 +29,15 @@ pub(super) struct Compiler {
 pub(super) struct Compiled {
     pub(super) search: Search,
     /// Kept for as long as its memory is, if it is large.
-    _turn: Option<OwnedSemaphorePermit>,
+    _turn: Option<Permit>,
 }
 
 impl Compiler {
     pub(super) fn new() -> Self {
-        Compiler { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+        let answer = |_| {
+            "the pattern is large, and so are those of other searches: try again later".to_owned()
+        };
+        Compiler { large: Admission::new("large patterns", LARGE_AT_ONCE, answer) }
     }
 
     /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may
@@ -45,9 +46,7 @@ impl Compiler {
         match query(request, SMALL).compile() {
             Ok(search) => Ok(Compiled { search, _turn: None }),
             Err(PatternError::TooBig) => {
-                let turn = self.turn().ok_or(
-                    "the pattern is large, and so are those of other searches: try again later",
-                )?;
+                let turn = self.turn().map_err(|full| full.to_string())?;
                 let search = query(request, MAX_COMPILED_BYTES)
                     .compile()
                     .map_err(|error| error.to_string())?;
@@ -57,9 +56,8 @@ impl Compiler {
         }
     }
 
-    fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let turn = Arc::clone(&self.large).acquire_owned();
-        Handle::current().block_on(async { timeout(TURN_LIMIT, turn).await }).ok()?.ok()
+    fn turn(&self) -> Result<Permit, Full> {
+        Handle::current().block_on(self.large.enter_within(TURN_LIMIT))
     }
 }
 

@@ -11,13 +11,14 @@ use super::merge::merge;
 use super::remote::{Own, Progress, Question, words};
 use super::scope::{Scope, Target};
 use super::whole_lines::Asking;
+use crate::admission::Permit;
 use crate::membership::Handle;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_transport::Caller;
 use std::io;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 /// How many members are asked at once; each costs at most a frame of memory here.
@@ -49,7 +50,7 @@ impl DistributedGrep {
         searches: &Arc<LocalSearcher>,
         selection: Scope,
         membership: &Handle,
-        held: OwnedSemaphorePermit,
+        held: Permit,
     ) -> io::Result<Self> {
         let (sender, replies) = mpsc::channel(QUEUE);
         let own = Own { searches: Arc::clone(searches), request: request.clone() };

@@ -3,7 +3,8 @@
 
 use super::remote::words;
 use super::scope::{Scope, Target};
-use super::whole_lines::{Asking, HELD};
+use super::whole_lines::Asking;
+use crate::admission::{Full, Permit};
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -25,7 +26,7 @@ pub(super) struct Following {
     selection: Scope,
     membership: Handle,
     /// A place for each member that is not yet followed.
-    places: OwnedSemaphorePermit,
+    places: Permit,
     /// By name.
     followed: HashMap<Name, Followed>,
     tasks: JoinSet<()>,
@@ -36,7 +37,7 @@ pub(super) struct Following {
 struct Followed {
     identity: Identity,
     /// One of those for connections that are held open. Others may have it afterwards.
-    place: OwnedSemaphorePermit,
+    place: Permit,
     /// Dropped, it ends the following.
     _stop: oneshot::Sender<()>,
 }
@@ -48,7 +49,7 @@ impl Following {
         asking: Arc<Asking>,
         selection: Scope,
         membership: Handle,
-        places: OwnedSemaphorePermit,
+        places: Permit,
     ) -> Self {
         Following {
             asking,
@@ -64,10 +65,11 @@ impl Following {
     pub(super) async fn run(mut self, members: Vec<Target>) {
         let mut changes = self.membership.follow();
         for member in members {
-            self.start(member);
+            // There is a place for each of those that are up.
+            let _ = self.start(member);
         }
         // All that were up have theirs.
-        drop(self.places.split(self.places.num_permits()));
+        drop(self.places.split(self.places.places()));
         // What happened between the choice of the members and the following of events is in the
         // list by now.
         self.compare().await;
@@ -109,14 +111,12 @@ impl Following {
             Liveness::Alive if followed == Some(&member.identity) => {}
             Liveness::Alive => {
                 let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };
-                let followed = if self.start(member.into()) {
-                    self.asking.question.progress().note_asked(1);
-                    "its logs are followed too".to_owned()
-                } else {
-                    format!(
-                        "its logs are not followed, since greps keep connections to {HELD} members \
-                        open already"
-                    )
+                let followed = match self.start(member.into()) {
+                    Ok(()) => {
+                        self.asking.question.progress().note_asked(1);
+                        "its logs are followed too".to_owned()
+                    }
+                    Err(full) => format!("its logs are not followed, since {full}"),
                 };
                 self.notice(format!("{name} {how}: {followed}")).await;
             }
@@ -135,15 +135,16 @@ impl Following {
         let _ = self.asking.question.tell(Reply::GrepNotice(text)).await;
     }
 
-    /// Follows a member, in the place of what it was before if that is followed still. Tells
-    /// whether there is a place for it.
-    fn start(&mut self, member: Target) -> bool {
+    /// Follows a member, in the place of its former incarnation if that is still followed.
+    ///
+    /// # Errors
+    /// When no place is free.
+    fn start(&mut self, member: Target) -> Result<(), Full> {
         let former = self.followed.remove(&member.identity.name).map(|former| former.place);
         let place = former.or_else(|| self.places.split(1));
-        let Some(place) =
-            place.or_else(|| Arc::clone(self.places.semaphore()).try_acquire_owned().ok())
-        else {
-            return false;
+        let place = match place {
+            Some(place) => place,
+            None => self.places.admission().try_enter()?,
         };
         let (stop, stopped) = oneshot::channel();
         let asking = Arc::clone(&self.asking);
@@ -155,7 +156,7 @@ impl Following {
             }
         });
         self.followed.insert(identity.name.clone(), Followed { identity, place, _stop: stop });
-        true
+        Ok(())
     }
 }
 

@@ -3,12 +3,13 @@
 use super::super::LocalSearcher;
 use super::super::limits::Limits;
 use super::super::remote::{Own, Question};
+use super::super::whole_lines::held_connections;
 use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::Offer;
 use memberd_transport::{Caller, Seal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
     Member {
@@ -43,7 +44,7 @@ async fn told(
 
 #[tokio::test]
 async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() {
-    let places = Arc::new(Semaphore::new(2));
+    let places = held_connections(2);
     let (replies, mut client) = mpsc::channel(100);
     let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
     let searches = Arc::new(LocalSearcher::new(
@@ -54,18 +55,17 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
     let own = Own { searches, request: GrepRequest::default() };
     let asking =
         Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
-    let held = Arc::clone(&places).try_acquire_many_owned(1).unwrap();
+    let held = places.try_enter_many(1).unwrap();
     let selection = Scope::new(&GrepMembers::default()).unwrap();
     let mut following = Following::new(asking, selection, Handle::new().0, held);
     let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 
-    assert!(following.start(Target::from(&member("vm1", 1, alive))));
-    assert_eq!(places.available_permits(), 1, "that of those that were up was taken before");
+    following.start(Target::from(&member("vm1", 1, alive))).unwrap();
+    assert_eq!(places.taken(), 1, "that of those that were up was taken before");
     let mut told = async |member| told(&mut following, &mut client, member).await;
     assert_eq!(told(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");
-    assert_eq!(places.available_permits(), 0);
-    let full =
-        "its logs are not followed, since greps keep connections to 512 members open already";
+    assert_eq!(places.taken(), 2);
+    let full = "its logs are not followed, since greps keep connections to 2 members open already";
     assert_eq!(told(member("vm3", 1, alive)).await, format!("vm3 joined: {full}"));
     assert_eq!(
         told(member("vm1", 2, alive)).await,
@@ -76,9 +76,9 @@ async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() 
         told(member("vm2", 1, failed)).await,
         "vm2 failed: its logs are not followed any more"
     );
-    assert_eq!(places.available_permits(), 1);
+    assert_eq!(places.taken(), 1);
     assert_eq!(told(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
-    assert_eq!(places.available_permits(), 0);
+    assert_eq!(places.taken(), 2);
     drop(following);
-    assert_eq!(places.available_permits(), 2);
+    assert_eq!(places.taken(), 0);
 }

@@ -1,5 +1,6 @@
 //! The greps of this daemon's clients that run now.
 
+use crate::admission::{Admission, Full, Permit};
 use crate::lock::lock;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
@@ -14,7 +15,7 @@ const LONGEST_SHOWN: usize = 200;
 /// Which greps run, and how many may.
 #[derive(Debug)]
 pub struct Greps {
-    limit: usize,
+    places: Admission,
     running: Mutex<Register>,
 }
 
@@ -38,16 +39,26 @@ struct Register {
 pub(crate) struct Entry<'greps> {
     greps: &'greps Greps,
     number: u64,
+    _place: Permit,
 }
 
 impl Greps {
     /// None run; so many may at the same time.
     pub fn new(limit: usize) -> Self {
-        Greps { limit, running: Mutex::default() }
+        let answer = |_| {
+            "too many greps are under way from this machine: end one of them, or raise \
+            limits.greps in its settings"
+                .to_owned()
+        };
+        Greps { places: Admission::new("greps", limit, answer), running: Mutex::default() }
     }
 
-    /// Enters one that begins, unless as many run as may.
-    pub(crate) fn enter(&self, request: &GrepRequest) -> Option<Entry<'_>> {
+    /// Enters one that begins.
+    ///
+    /// # Errors
+    /// When as many run as may.
+    pub(crate) fn enter(&self, request: &GrepRequest) -> Result<Entry<'_>, Full> {
+        let place = self.places.try_enter()?;
         let patterns: Vec<_> = request
             .pattern
             .patterns
@@ -56,13 +67,10 @@ impl Greps {
             .collect();
         let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
         let mut register = self.register();
-        if register.running.len() >= self.limit {
-            return None;
-        }
         register.started += 1;
         let number = register.started;
         register.running.insert(number, (pattern, Instant::now()));
-        Some(Entry { greps: self, number })
+        Ok(Entry { greps: self, number, _place: place })
     }
 
     /// Those that run, the oldest first. What they look for is only for those who may grep

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, WriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// How many pieces of output wait between the search and the connection.
 const QUEUE: usize = 2;
@@ -196,18 +196,15 @@ async fn run(
 ) -> PeerReply {
     let slots = if request.files.follow { &searches.follows } else { &searches.slots };
     let slot = tokio::select! {
-        slot = slot(slots) => slot,
+        slot = slots.enter_within(SLOT_LIMIT) => slot,
         () = queue.closed() => return broken_off(),
     };
     if cancel.load(Ordering::Relaxed) {
         return broken_off();
     }
-    let Some(slot) = slot else {
-        let kind = if request.files.follow { "searches follow" } else { "searches run" };
-        return PeerReply::Refused(format!(
-            "{} {kind} there already, its limits.searches: try again later",
-            searches.limits.searches
-        ));
+    let slot = match slot {
+        Ok(slot) => slot,
+        Err(full) => return PeerReply::Refused(full.to_string()),
     };
     let output = ReplySink::new(queue, searches.limits.search_output, searched);
     let ended = run_low_priority(move || {
@@ -220,15 +217,12 @@ async fn run(
     })
 }
 
-async fn slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    timeout(SLOT_LIMIT, Arc::clone(slots).acquire_owned()).await.ok()?.ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::search::Limits;
     use memberd_search::Offer;
+    use tokio::time::timeout;
 
     fn searches() -> Arc<LocalSearcher> {
         let limits = Limits { searches: 1, ..Limits::default() };
@@ -238,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn a_search_that_nobody_waits_for_gives_up_its_place_among_those_that_wait() {
         let searches = searches();
-        let _taken = Arc::clone(&searches.slots).try_acquire_owned().unwrap();
+        let _taken = searches.slots.try_enter().unwrap();
         let (queue, pieces) = mpsc::channel(QUEUE);
         let search = run(
             Arc::clone(&searches),

@@ -3,7 +3,8 @@
 
 use super::LocalSearcher;
 use super::greps::{GrepCounts, Greps};
-use super::whole_lines::HELD;
+use super::whole_lines::{HELD, held_connections};
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
@@ -12,7 +13,6 @@ use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_transport::Caller;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tracing::error;
 
 /// All that searching needs.
@@ -23,7 +23,7 @@ pub struct SearchService {
     /// The greps of this machine's clients.
     pub greps: Greps,
     /// One for each connection that greps may hold open to a member until all members are done.
-    pub held: Arc<Semaphore>,
+    pub held: Admission,
     /// Calls other members, from this member's address.
     pub caller: Caller,
 }
@@ -40,7 +40,7 @@ impl SearchService {
         Ok(SearchService {
             searches: Arc::new(searches),
             greps: Greps::new(config.limits.greps),
-            held: Arc::new(Semaphore::new(HELD)),
+            held: held_connections(HELD),
             caller,
         })
     }

@@ -3,6 +3,7 @@
 use super::remote::Question;
 use super::reply::PeerReply;
 use super::scope::Target;
+use crate::admission::Admission;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
 use std::io;
@@ -12,6 +13,13 @@ use tokio::sync::{Mutex, MutexGuard};
 /// The most connections that all greps by time and all that follow hold open together: those need
 /// all their members at once.
 pub const HELD: usize = 512;
+
+/// Places for that many such connections.
+pub fn held_connections(limit: usize) -> Admission {
+    Admission::new("held connections", limit, |limit| {
+        format!("greps keep connections to {limit} members open already")
+    })
+}
 
 /// Passes on members' output, each line whole.
 #[derive(Debug)]

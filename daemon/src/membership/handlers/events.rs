@@ -2,7 +2,7 @@
 
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::event_record;
-use crate::control::permissions::{Door, FOLLOWERS};
+use crate::control::permissions::Door;
 use crate::control::refusal::{ended, refused};
 use crate::membership::{Begin, Command, Ended, Followed, Kinds, MemberChange, Scope};
 use crate::services::Services;
@@ -22,7 +22,10 @@ pub(crate) async fn handle(
     door: &Door,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
+    let _place = match door.followers.try_enter() {
+        Ok(place) => place,
+        Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
+    };
     let mut coming =
         Coming::new(services.membership.handle.follow(), Scope::endless(Kinds::Liveness));
     loop {
@@ -49,7 +52,10 @@ pub(crate) async fn handle_from(
     door: &Door,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let Ok(_place) = door.followers.try_acquire() else { return client.send(&full()).await };
+    let _place = match door.followers.try_enter() {
+        Ok(place) => place,
+        Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
+    };
     let from = match from {
         EventsFrom::Since(moment) => Begin::Since(WallTime(moment)),
         EventsFrom::Last(count) => Begin::Last(count),
@@ -156,11 +162,4 @@ async fn moment(moment: Option<Instant>) {
 /// Says that changes before this moment are missing: how many, if that is known.
 fn missed(until: WallTime, count: Option<u64>) -> Reply {
     Reply::EventsMissed(MissedRecord { until: until.0, count })
-}
-
-fn full() -> Reply {
-    refused(
-        RefusalKind::Failed,
-        format!("{FOLLOWERS} clients follow events already: end one of them"),
-    )
 }

@@ -1,5 +1,6 @@
 //! `memberctl grep`.
 
+use crate::admission::{Admission, Permit};
 use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
@@ -13,7 +14,6 @@ use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// When a client is first told how far its grep has come.
@@ -28,12 +28,11 @@ pub(crate) async fn handle(
     client: &mut Client,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let Some(_place) = services.search.greps.enter(&request) else {
-        let message = "too many greps are under way from this machine: end one of them, or raise \
-        limits.greps in its settings";
-        return client.send(&refused(RefusalKind::Failed, message)).await;
+    let _place = match services.search.greps.enter(&request) {
+        Ok(place) => place,
+        Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
-    // A bad pattern is refused before anything is sent. Compiler one may take long, and heartbeats
+    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats
     // do not wait for that.
     let searches = Arc::clone(&services.search.searches);
     let (bad, mut request) = match run_low_priority(move || (searches.refusal(&request), request))
@@ -104,11 +103,7 @@ fn align(request: &mut GrepRequest, members: &[Target]) {
 }
 
 /// A place for each connection of a grep that needs all its members at once; no places for others.
-fn held(
-    request: &GrepRequest,
-    members: usize,
-    places: &Arc<Semaphore>,
-) -> Result<OwnedSemaphorePermit, String> {
+fn held(request: &GrepRequest, members: usize, places: &Admission) -> Result<Permit, String> {
     let (option, members) = match (request.printing.by_time, request.files.follow) {
         (true, _) => ("--merge", members),
         (false, true) => ("--follow", members),
@@ -120,8 +115,7 @@ fn held(
             up: use --on"
         ));
     }
-    let wanted = u32::try_from(members).unwrap_or(u32::MAX);
-    Arc::clone(places).try_acquire_many_owned(wanted).map_err(|_| {
+    places.try_enter_many(members).map_err(|_| {
         format!(
             "{option} keeps a connection to each member open, and other greps hold most of {HELD} \
             already: end one, or use --on"

@@ -1,0 +1,152 @@
+//! Admission: how much work of one kind the daemon takes at once. It owns the places.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tracing::debug;
+
+/// A limited number of places for work of one kind; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    name: &'static str,
+    limit: usize,
+    answer: fn(usize) -> String,
+    places: Arc<Semaphore>,
+}
+
+/// Some places, taken until this is dropped.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Admission,
+    places: OwnedSemaphorePermit,
+}
+
+/// Too few places are free. It reads as the answer to a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Full(String);
+
+impl Admission {
+    /// Places for `limit` works of this kind; `answer` says to a client that they are taken, and
+    /// gets the limit.
+    pub fn new(name: &'static str, limit: usize, answer: fn(usize) -> String) -> Self {
+        Admission { name, limit, answer, places: Arc::new(Semaphore::new(limit)) }
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// When none is free.
+    pub fn try_enter(&self) -> Result<Permit, Full> {
+        self.try_enter_many(1)
+    }
+
+    /// Takes several places at once.
+    ///
+    /// # Errors
+    /// When fewer are free.
+    pub fn try_enter_many(&self, places: usize) -> Result<Permit, Full> {
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let taken = Arc::clone(&self.places).try_acquire_many_owned(places);
+        self.permit(taken.ok())
+    }
+
+    /// Takes a place, and waits for one if none is free.
+    ///
+    /// # Errors
+    /// When none becomes free within `limit`.
+    pub async fn enter_within(&self, limit: Duration) -> Result<Permit, Full> {
+        let taken = timeout(limit, Arc::clone(&self.places).acquire_owned()).await;
+        self.permit(taken.ok().and_then(Result::ok))
+    }
+
+    /// How many places there are.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many places are taken now.
+    pub fn taken(&self) -> usize {
+        self.limit.saturating_sub(self.places.available_permits())
+    }
+
+    fn permit(&self, places: Option<OwnedSemaphorePermit>) -> Result<Permit, Full> {
+        match places {
+            Some(places) => Ok(Permit { admission: self.clone(), places }),
+            None => {
+                debug!(kind = self.name, limit = self.limit, "no place is free");
+                Err(Full((self.answer)(self.limit)))
+            }
+        }
+    }
+}
+
+impl Permit {
+    /// Where the places are from.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// How many places these are.
+    pub fn places(&self) -> usize {
+        self.places.num_permits()
+    }
+
+    /// Splits off some of the places, if there are as many.
+    pub fn split(&mut self, places: usize) -> Option<Permit> {
+        let places = self.places.split(places)?;
+        Some(Permit { admission: self.admission.clone(), places })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(limit: usize) -> Admission {
+        Admission::new("tests", limit, |limit| format!("{limit} tests run already"))
+    }
+
+    #[test]
+    fn places_are_taken_until_their_permit_is_dropped() {
+        let admission = admission(2);
+        let first = admission.try_enter().unwrap();
+        let second = admission.try_enter().unwrap();
+        assert_eq!(admission.taken(), 2);
+        let full = admission.try_enter().unwrap_err();
+        assert_eq!(full.to_string(), "2 tests run already");
+        drop(first);
+        assert_eq!(admission.taken(), 1);
+        assert!(admission.try_enter_many(2).is_err());
+        drop(second);
+        assert_eq!(admission.try_enter_many(2).unwrap().places(), 2);
+        assert_eq!(admission.taken(), 0);
+    }
+
+    #[test]
+    fn a_part_of_a_permit_gives_back_its_own_places() {
+        let admission = admission(3);
+        let mut all = admission.try_enter_many(3).unwrap();
+        let part = all.split(2).unwrap();
+        assert!(all.split(2).is_none());
+        assert_eq!(all.places(), 1);
+        drop(part);
+        assert_eq!(admission.taken(), 1);
+        assert_eq!(all.admission().taken(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_becomes_free_in_time_is_taken() {
+        let admission = admission(1);
+        let only = admission.try_enter().unwrap();
+        let waiting = admission.clone();
+        let waiter =
+            tokio::spawn(async move { waiting.enter_within(Duration::from_secs(60)).await });
+        tokio::task::yield_now().await;
+        drop(only);
+        let taken = waiter.await.unwrap();
+        assert!(taken.is_ok());
+        assert!(admission.enter_within(Duration::from_millis(1)).await.is_err());
+    }
+}
