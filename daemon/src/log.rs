@@ -10,6 +10,7 @@ pub mod handlers {
     pub mod log;
 }
 mod journal;
+mod lines;
 mod queue;
 mod record;
 mod service;
@@ -149,7 +150,7 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event, _: Context<S>) {
-        self.writer.write(&Record::of(event));
+        self.writer.write(Record::of(event));
     }
 }
 

@@ -1,17 +1,18 @@
-//! journald: entries are told as events once more, to tracing-journald, on the thread that writes.
-//! So a journald that hangs holds up nobody else, and what it gets (systemd.journal-fields(7)) is
-//! made in one place.
+//! journald: each record becomes an event once more, for tracing-journald, on the thread that
+//! writes. So a journald that hangs holds up nobody else, and the fields that it gets
+//! (systemd.journal-fields(7)) are listed in one place.
 
-use super::record::FIELD_END;
-use super::target::Target;
+use super::record::Record;
+use super::target::{Failed, Target};
 use std::io;
+use std::sync::Arc;
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber, dispatcher, event};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// The target of events that are told once more, and of no others.
+/// The target of these events, and of no others.
 const AGAIN: &str = "memberd::log::again";
 
 /// This machine's journald.
@@ -55,29 +56,23 @@ impl Target for Journal {
         Ok(())
     }
 
-    /// Sends one entry, which ends with the first newline. Whether journald took it is not known.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length =
-            bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
-        let entry = bytes.get(..length).unwrap_or_default().strip_suffix(b"\n").unwrap_or_default();
-        let entry = String::from_utf8_lossy(entry);
-        let mut fields = entry.split(char::from(FIELD_END));
-        if let (Some(level), Some(words)) =
-            (fields.next().and_then(|level| level.parse().ok()), fields.next())
-        {
-            let fields: Vec<(&str, &str)> =
-                fields.filter_map(|field| field.split_once('=')).collect();
-            dispatcher::with_default(&self.subscriber, || tell(level, words, &fields));
-        }
-        Ok(length)
+    /// Sends records. Whether journald took them is not known.
+    fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed> {
+        dispatcher::with_default(&self.subscriber, || {
+            for record in records {
+                send(record);
+            }
+        });
+        Ok(())
     }
 }
 
-/// Tells an entry. Events have their fields fixed; those without a value are left out.
-fn tell(level: Level, words: &str, fields: &[(&str, &str)]) {
-    let field =
-        |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
-    macro_rules! tell_at {
+/// Makes an event of a record. Events have a fixed set of fields; those without a value are left
+/// out.
+fn send(record: &Record) {
+    let message = record.journal_message();
+    let field = |name: &str| record.journal_field(name);
+    macro_rules! send_at {
         ($level:expr) => {
             event!(
                 target: AGAIN,
@@ -91,16 +86,16 @@ fn tell(level: Level, words: &str, fields: &[(&str, &str)]) {
                 memberd_silent_ms = field("memberd_silent_ms"),
                 memberd_reason = field("memberd_reason"),
                 memberd_tags = field("memberd_tags"),
-                "{words}"
+                "{message}"
             )
         };
     }
-    match level {
-        Level::ERROR => tell_at!(Level::ERROR),
-        Level::WARN => tell_at!(Level::WARN),
-        Level::INFO => tell_at!(Level::INFO),
-        Level::DEBUG => tell_at!(Level::DEBUG),
-        Level::TRACE => tell_at!(Level::TRACE),
+    match record.level() {
+        Level::ERROR => send_at!(Level::ERROR),
+        Level::WARN => send_at!(Level::WARN),
+        Level::INFO => send_at!(Level::INFO),
+        Level::DEBUG => send_at!(Level::DEBUG),
+        Level::TRACE => send_at!(Level::TRACE),
     }
 }
 
@@ -125,9 +120,9 @@ impl<S: Subscriber> Layer<S> for OnlyAgain {
 mod tests {
     use super::*;
     use std::fmt::{self, Write};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use tracing::field::{Field, Visit};
-    use tracing::info;
+    use tracing::{error, info};
 
     struct Journald(Arc<Mutex<Vec<String>>>);
 
@@ -147,44 +142,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_entry_is_told_with_its_level_its_words_and_its_fields() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let mut journal = Journal::to(Journald(Arc::clone(&told)));
-        let entries = b"INFO\x1fmember failed \
-        name=vm3\x1fmemberd_event=failed\x1fmemberd_name=vm3\x1f\nINFO\x1fmember \
-        tagged\x1fmemberd_tags=role=web\x1f\n\
-            ERROR\x1fdisk full\x1f\n";
-        let mut written = 0;
-        while written < entries.len() {
-            written += journal.write(&entries[written..]).unwrap();
+    /// Keeps what it gets as records.
+    struct Records(Arc<Mutex<Vec<Arc<Record>>>>);
+
+    impl<S: Subscriber> Layer<S> for Records {
+        fn on_event(&self, event: &Event, _: Context<S>) {
+            self.0.lock().unwrap().push(Arc::new(Record::of(event)));
         }
+    }
+
+    #[test]
+    fn each_record_is_sent_with_its_level_message_and_fields() {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = tracing_subscriber::registry().with(Records(Arc::clone(&records)));
+        dispatcher::with_default(&Dispatch::new(subscriber), || {
+            info!(memberd_event = "failed", memberd_name = "vm3", "member failed");
+            info!(memberd_tags = "role=web", "member tagged");
+            error!("disk full");
+        });
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let mut journal = Journal::to(Journald(Arc::clone(&sent)));
+        journal.write(&records.lock().unwrap()).unwrap();
         assert_eq!(
-            *told.lock().unwrap(),
+            *sent.lock().unwrap(),
             [
                 "INFO|message=member failed \
                 name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|",
-                "INFO|message=member tagged|memberd_tags=\"role=web\"|",
+                "INFO|message=member tagged tags=\"role=web\"|memberd_tags=\"role=web\"|",
                 "ERROR|message=disk full|"
             ]
         );
     }
 
     #[test]
-    fn what_is_no_entry_is_passed_over() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let mut journal = Journal::to(Journald(Arc::clone(&told)));
-        for entry in [&b"\n"[..], b"words\n", b"LOUD\x1fwords\x1f\n", b"INFO\n"] {
-            assert_eq!(journal.write(entry).unwrap(), entry.len());
-        }
-        assert!(told.lock().unwrap().is_empty());
-    }
-
-    #[test]
     fn the_journals_subscriber_sees_nothing_else() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let journal = Journal::to(Journald(Arc::clone(&told)));
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let journal = Journal::to(Journald(Arc::clone(&sent)));
         dispatcher::with_default(&journal.subscriber, || info!("of another"));
-        assert!(told.lock().unwrap().is_empty());
+        assert!(sent.lock().unwrap().is_empty());
     }
 }

@@ -1,11 +1,12 @@
-//! Lines on their way to one target: bounded, and whoever hands one over never waits for the
+//! Records on their way to one target. The queue is bounded, and no thread that logs waits for the
 //! target.
 
+use super::record::Record;
 use crate::lock::lock;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many bytes of lines wait at most; further lines are lost, and counted.
+/// How many bytes of records wait at most; further records are lost, and counted.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// Between those who log and the thread that writes.
@@ -18,12 +19,12 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     batch: Batch,
-    /// Lines handed over and lines dealt with, since the start.
+    /// Records handed over and records dealt with, since the start.
     handed: u64,
     done: u64,
-    /// Lines lost since the start.
+    /// Records lost since the start.
     lost: u64,
-    /// Why lines cannot be written now, if they cannot.
+    /// Why records cannot be written now, if they cannot.
     trouble: Option<String>,
     closed: bool,
 }
@@ -31,14 +32,21 @@ struct Waiting {
 /// What the writing thread has to do next.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// Whole lines.
-    pub(super) text: String,
-    /// How many lines that is.
-    pub(super) lines: u64,
-    /// How many more there would be, had there been room.
+    /// The records, the oldest first.
+    pub(super) records: Vec<Arc<Record>>,
+    /// How many bytes they have together.
+    bytes: usize,
+    /// How many more records there would be if there had been room.
     pub(super) lost: u64,
     /// Whether the target is to be opened anew first.
     pub(super) reopen: bool,
+}
+
+impl Batch {
+    /// How many records there are.
+    fn count(&self) -> u64 {
+        u64::try_from(self.records.len()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Queue {
@@ -46,16 +54,17 @@ impl Queue {
         lock(&self.waiting)
     }
 
-    /// Hands over one line, its newline included.
-    pub(super) fn push(&self, line: &str) {
+    /// Hands over one record.
+    pub(super) fn push(&self, record: Arc<Record>) {
         let mut waiting = self.lock();
-        if waiting.batch.text.len() + line.len() > MOST_BYTES {
+        let bytes = waiting.batch.bytes + record.size();
+        if bytes > MOST_BYTES {
             waiting.batch.lost += 1;
             waiting.lost += 1;
             return;
         }
-        waiting.batch.text.push_str(line);
-        waiting.batch.lines += 1;
+        waiting.batch.records.push(record);
+        waiting.batch.bytes = bytes;
         waiting.handed += 1;
         self.changed.notify_all();
     }
@@ -63,13 +72,13 @@ impl Queue {
     /// Asks for the target to be opened anew.
     pub(super) fn reopen(&self) {
         let mut waiting = self.lock();
-        // Counts as a line, so that who waits for the lines waits for this as well.
+        // It counts as a record, so that a flush waits for it too.
         waiting.handed += u64::from(!waiting.batch.reopen);
         waiting.batch.reopen = true;
         self.changed.notify_all();
     }
 
-    /// Takes no more; what waits is still written.
+    /// Takes no more records; those that wait are still written.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
@@ -84,12 +93,12 @@ impl Queue {
         (batch != Batch::default()).then_some(batch)
     }
 
-    /// Says that a batch is dealt with, how many of its lines were lost over that, and why lines
-    /// cannot be written, if they cannot.
+    /// Says that a batch is dealt with, how many of its records were lost, and why records cannot
+    /// be written, if they cannot.
     pub(super) fn done(&self, batch: &Batch, lost: u64, trouble: Option<&String>) {
         let mut waiting = self.lock();
         waiting.trouble = trouble.cloned();
-        waiting.done += batch.lines + u64::from(batch.reopen);
+        waiting.done += batch.count() + u64::from(batch.reopen);
         waiting.lost += lost;
         self.changed.notify_all();
     }
@@ -106,12 +115,12 @@ impl Queue {
         !waited.1.timed_out()
     }
 
-    /// Why lines cannot be written now, if they cannot.
+    /// Why records cannot be written now, if they cannot.
     pub(super) fn trouble(&self) -> Option<String> {
         self.lock().trouble.clone()
     }
 
-    /// How many lines were lost since the start.
+    /// How many records were lost since the start.
     pub(super) fn lost(&self) -> u64 {
         self.lock().lost
     }
@@ -120,24 +129,32 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
+
+    fn record(message: &str) -> Arc<Record> {
+        Arc::new(Record::notice(Level::INFO, message))
+    }
 
     #[test]
-    fn a_full_queue_counts_what_it_loses_and_tells_it_with_the_next_batch() {
+    fn a_full_queue_counts_what_it_loses_and_says_it_once() {
         let queue = Queue::default();
-        let line = "x".repeat(MOST_BYTES / 4 - 1) + "\n";
-        (0..7).for_each(|_| queue.push(&line));
+        let empty = record("").size();
+        let quarter = record(&"x".repeat(MOST_BYTES / 4 - empty));
+        (0..7).for_each(|_| queue.push(Arc::clone(&quarter)));
         assert_eq!(queue.lost(), 3);
         let batch = queue.take().unwrap();
-        assert_eq!((batch.lines, batch.lost, batch.text.len()), (4, 3, MOST_BYTES));
-        queue.push(&line);
-        assert_eq!(queue.take().unwrap().lost, 0, "told once");
+        assert_eq!(batch.count(), 4);
+        assert_eq!(batch.bytes, MOST_BYTES);
+        assert_eq!(batch.lost, 3);
+        queue.push(quarter);
+        assert_eq!(queue.take().unwrap().lost, 0, "the loss is said once");
         assert_eq!(queue.lost(), 3);
     }
 
     #[test]
     fn nobody_waits_for_a_writer_that_hangs() {
         let queue = Queue::default();
-        queue.push("never written\n");
+        queue.push(record("never written"));
         queue.reopen();
         assert!(!queue.flush(Duration::from_millis(1)));
     }
@@ -145,9 +162,10 @@ mod tests {
     #[test]
     fn a_closed_queue_is_still_emptied() {
         let queue = Queue::default();
-        queue.push("last\n");
+        let last = record("last");
+        queue.push(Arc::clone(&last));
         queue.close();
-        assert_eq!(queue.take().unwrap().text, "last\n");
+        assert_eq!(queue.take().unwrap().records, [last]);
         assert_eq!(queue.take(), None);
     }
 }

@@ -1,5 +1,5 @@
-//! An event as it is written down: as one line, `2026-11-21T01:20:33.123Z INFO member failed
-//! name=vm3 id=vm3@192.0.2.13:8946/1763688033123`, and as an entry of journald.
+//! One event of the log, and its two forms: a line, `2026-11-21T01:20:33.123Z INFO member failed
+//! name=vm3 id=vm3@192.0.2.13:8946/1763688033123`, and an entry of journald with fields.
 
 use jiff::Timestamp;
 use std::fmt::{self, Write};
@@ -9,21 +9,21 @@ use tracing::{Event, Level};
 /// The prefix of the fields that journald gets, left out in lines.
 const PREFIX: &str = "memberd_";
 
-/// Between the fields of a journal entry, until it is sent; control characters never stand in
-/// values.
-pub(super) const FIELD_END: u8 = b'\x1f';
+/// The longest message that journald gets, in bytes: the whole entry is to fit one datagram, of
+/// about 200 KiB.
+const LONGEST_MESSAGE: usize = 32 * 1024;
 
-/// The longest text of a journal entry, in bytes: the whole is to fit one datagram, of about 200
-/// KiB.
-const LONGEST: usize = 32 * 1024;
+/// The bytes of a line beside its message: time, level, spaces and newline.
+const LINE_OVERHEAD: usize = 32;
 
-/// What is written down of an event.
+/// One event of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     time: Timestamp,
     level: Level,
-    /// The message and the fields.
-    words: String,
-    /// What journald gets beside the words.
+    /// The event's message, and its fields as text.
+    message: String,
+    /// The fields that journald gets beside the message.
     fields: Vec<(&'static str, String)>,
 }
 
@@ -36,41 +36,45 @@ impl Record {
         Record {
             time: Timestamp::now(),
             level: *event.metadata().level(),
-            words: message + &fields,
+            message: message + &fields,
             fields: journal,
         }
     }
 
-    /// The log's own words about itself.
-    pub(super) fn notice(level: Level, words: &str) -> Self {
+    /// A message of the log about itself.
+    pub(super) fn notice(level: Level, text: &str) -> Self {
         let mut message = String::new();
-        escape(&mut message, words);
-        Record { time: Timestamp::now(), level, words: message, fields: Vec::new() }
+        escape(&mut message, text);
+        Record { time: Timestamp::now(), level, message, fields: Vec::new() }
     }
 
     /// One line, newline included.
     pub(super) fn line(&self) -> String {
         let time = self.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-        format!("{time} {} {}\n", self.level, self.words)
+        format!("{time} {} {}\n", self.level, self.message)
     }
 
-    /// An entry for journald: level, words and fields, with [`FIELD_END`] after each, and a newline
-    /// at the end.
-    pub(super) fn journal_entry(&self) -> String {
-        let words = self
-            .words
-            .char_indices()
-            .find(|(start, _)| *start > LONGEST)
-            .and_then(|(end, _)| self.words.get(..end));
-        let words = words.unwrap_or(&self.words);
-        let end = char::from(FIELD_END);
-        let mut entry = format!("{}{end}{words}{end}", self.level);
-        for (name, value) in &self.fields {
-            entry.extend([name, "=", value.as_str()]);
-            entry.push(end);
-        }
-        entry.push('\n');
-        entry
+    /// How severe it is.
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The message for journald. A very long one is cut.
+    pub(super) fn journal_message(&self) -> &str {
+        let mut ends = self.message.char_indices().map(|(start, _)| start);
+        let cut = ends.find(|end| *end > LONGEST_MESSAGE).and_then(|end| self.message.get(..end));
+        cut.unwrap_or(&self.message)
+    }
+
+    /// A field of journald.
+    pub(super) fn journal_field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How many bytes of memory it counts for while it waits.
+    pub(super) fn size(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        LINE_OVERHEAD + self.message.len() + fields
     }
 }
 
@@ -91,7 +95,7 @@ impl Parts {
         }
         match field.name() {
             "message" => escape(&mut self.message, value),
-            // These are for journald: the words of the line say the same.
+            // These are for journald: the message of the line says the same.
             "message_id" | "memberd_event" => {}
             name => {
                 self.fields.push(' ');
@@ -142,26 +146,24 @@ mod tests {
     use tracing::{Subscriber, error, info, warn};
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-    struct Collect(fn(&Record) -> String, Arc<Mutex<Vec<String>>>);
+    struct Collect(Arc<Mutex<Vec<Record>>>);
 
     impl<S: Subscriber> Layer<S> for Collect {
         fn on_event(&self, event: &Event, _: Context<S>) {
-            let record = Record {
-                time: "2026-11-21T01:20:33.123456Z".parse().unwrap(),
-                ..Record::of(event)
-            };
-            self.1.lock().unwrap().push((self.0)(&record));
+            let time = "2026-11-21T01:20:33.123456Z".parse().unwrap();
+            self.0.lock().unwrap().push(Record { time, ..Record::of(event) });
         }
     }
 
-    fn written(form: fn(&Record) -> String, log: impl FnOnce()) -> Vec<String> {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        with_default(tracing_subscriber::registry().with(Collect(form, Arc::clone(&written))), log);
-        written.lock().unwrap().clone()
+    fn records(log: impl FnOnce()) -> Vec<Record> {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let collect = Collect(Arc::clone(&records));
+        with_default(tracing_subscriber::registry().with(collect), log);
+        records.lock().unwrap().clone()
     }
 
     fn lines(log: impl FnOnce()) -> Vec<String> {
-        written(Record::line, log)
+        records(log).iter().map(Record::line).collect()
     }
 
     fn joined() -> memberd_membership::MemberEvent {
@@ -179,8 +181,7 @@ mod tests {
     #[test]
     fn a_membership_change_has_the_documented_shape() {
         let expected = "2026-11-21T01:20:33.123Z INFO member joined name=vm3 \
-        id=vm3@192.0.2.13:8946/1763688033123 \
-                        incarnation=1763688033123\n";
+            id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123\n";
         assert_eq!(lines(|| crate::log::member_event(&joined())), [expected]);
     }
 
@@ -201,430 +202,56 @@ mod tests {
     }
 
     #[test]
-    fn journald_gets_a_membership_change_with_fields_and_the_same_words() {
-        let entries = written(Record::journal_entry, || crate::log::member_event(&joined()));
-        let expected = "INFO|member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 \
-        incarnation=1763688033123|\
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        \
-                        message_id=095275bdbc6a4466b0eb9cc32a1b7e33|memberd_event=joined|memberd_name=vm3|\
-                        memberd_id=vm3@192.0.2.13:8946/1763688033123|memberd_incarnation=1763688033123|\n";
-        assert_eq!(entries, [expected.replace('|', "\x1f")]);
+    fn journald_gets_a_membership_change_with_its_fields() {
+        let records = records(|| crate::log::member_event(&joined()));
+        let [record] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(record.level(), Level::INFO);
+        let message =
+            "member joined name=vm3 id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123";
+        assert_eq!(record.journal_message(), message);
+        let fields: Vec<(&str, &str)> =
+            record.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let expected = [
+            ("message_id", "095275bdbc6a4466b0eb9cc32a1b7e33"),
+            ("memberd_event", "joined"),
+            ("memberd_name", "vm3"),
+            ("memberd_id", "vm3@192.0.2.13:8946/1763688033123"),
+            ("memberd_incarnation", "1763688033123"),
+        ];
+        assert_eq!(fields, expected);
     }
 
     #[test]
-    fn no_value_ends_a_field_or_an_entry_of_journald() {
-        let entries = written(Record::journal_entry, || {
+    fn no_value_of_a_journal_field_has_control_characters() {
+        let records = records(|| {
             error!(memberd_name = "a\nPRIORITY=0\x1fb", "first\nsecond");
         });
-        let [entry] = entries.as_slice() else { panic!("{entries:?}") };
-        let fields: Vec<&str> =
-            entry.trim_end_matches('\n').trim_end_matches('\x1f').split('\x1f').collect();
-        let [level, message, name] = fields.as_slice() else { panic!("{fields:?}") };
-        assert_eq!(*level, "ERROR");
+        let [record] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(record.level(), Level::ERROR);
+        let message = record.journal_message();
         assert!(message.starts_with(r"first\nsecond name="), "{message}");
-        assert_eq!(*name, r"memberd_name=a\nPRIORITY=0\u{1f}b");
+        let fields = [("memberd_name", r"a\nPRIORITY=0\u{1f}b".to_owned())];
+        assert_eq!(record.fields, fields);
+        assert_eq!(record.journal_field("memberd_name"), Some(r"a\nPRIORITY=0\u{1f}b"));
+        assert_eq!(record.journal_field("memberd_id"), None);
     }
 
     #[test]
-    fn a_very_long_text_is_cut_to_fit_a_datagram() {
+    fn a_very_long_message_is_cut_to_fit_a_datagram() {
         let long = "\u{e9}".repeat(1 << 20);
-        let entry = written(Record::journal_entry, || warn!("{long}")).remove(0);
-        assert!((LONGEST..LONGEST + 100).contains(&entry.len()), "{}", entry.len());
+        let record = records(|| warn!("{long}")).remove(0);
+        let length = record.journal_message().len();
+        assert!((LONGEST_MESSAGE..LONGEST_MESSAGE + 100).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn a_record_counts_for_at_least_its_line() {
+        let records = records(|| {
+            error!("long level");
+            info!(memberd_name = "vm3", "with a field");
+        });
+        for record in records {
+            assert!(record.size() >= record.line().len(), "{record:?}");
+        }
     }
 }

@@ -1,18 +1,30 @@
-//! What is written to: the log file, and standard error; journald has a file of its own.
+//! Where records go: the log file and standard error are here, journald has a file of its own.
 
+use super::lines::Bytes;
+use super::record::Record;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Where lines go.
+/// Where records go.
 pub(super) trait Target: Send + 'static {
     /// What it is called in messages.
     fn name(&self) -> String;
     /// Opens it anew. If that fails it goes on as it was.
     fn reopen(&mut self) -> io::Result<()>;
-    /// Writes some bytes, as write(2).
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Writes records. If that fails, the last of them are lost.
+    fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed>;
+}
+
+/// Records that were not written.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// How many were not written, or in part only.
+    pub(super) lost: u64,
+    /// Why not.
+    pub(super) error: io::Error,
 }
 
 /// `machine.i.log`: appended to, never cut.
@@ -28,7 +40,7 @@ impl LogFile {
     }
 }
 
-impl Target for LogFile {
+impl Bytes for LogFile {
     fn name(&self) -> String {
         self.path.display().to_string()
     }
@@ -56,7 +68,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// Standard error, which is as it is.
 pub(super) struct StandardError;
 
-impl Target for StandardError {
+impl Bytes for StandardError {
     fn name(&self) -> String {
         "standard error".to_owned()
     }
@@ -75,7 +87,7 @@ impl Target for StandardError {
 pub(super) struct Nowhere;
 
 #[cfg(test)]
-impl Target for Nowhere {
+impl Bytes for Nowhere {
     fn name(&self) -> String {
         "nowhere".to_owned()
     }

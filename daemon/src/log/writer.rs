@@ -2,9 +2,11 @@
 //! journald: one each, so that neither waits for the other, and nobody for them.
 
 use super::journal::Journal;
+use super::lines::Lines;
 use super::queue::{Batch, Queue};
 use super::record::Record;
-use super::target::{LogFile, StandardError, Target};
+use super::target::{Failed, LogFile, StandardError, Target};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -13,23 +15,6 @@ use tracing::Level;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
-
-/// The way to one thread: its queue, and the form in which its target takes records.
-#[derive(Debug, Clone)]
-struct Way {
-    queue: Arc<Queue>,
-    form: fn(&Record) -> String,
-}
-
-impl Way {
-    fn new(form: fn(&Record) -> String) -> Self {
-        Way { queue: Arc::new(Queue::default()), form }
-    }
-
-    fn push(&self, record: &Record) {
-        self.queue.push(&(self.form)(record));
-    }
-}
 
 /// What gets all that is logged, beside the file.
 pub(super) enum Console {
@@ -42,50 +27,47 @@ pub(super) enum Console {
     Nowhere,
 }
 
-/// The way to both threads.
+/// The queues of both threads.
 #[derive(Debug)]
 pub(super) struct Writer {
-    file: Way,
-    console: Way,
+    file: Arc<Queue>,
+    console: Arc<Queue>,
 }
 
 impl Writer {
     /// Starts the threads. The file is opened at once, and again whenever it could not be.
     pub(super) fn start(path: PathBuf, console: Console) -> Self {
-        let file = Way::new(Record::line);
-        let to_console = Way::new(if matches!(console, Console::Journal(_)) {
-            Record::journal_entry
-        } else {
-            Record::line
-        });
+        let (file, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
         // So that the file is there from the start.
-        file.queue.reopen();
-        spawn("log file", Output::new(LogFile::new(path), &file, &to_console));
+        file.reopen();
+        spawn("log file", Output::new(Lines::new(LogFile::new(path)), &file, &other));
         match console {
             Console::StandardError => {
-                spawn("log console", Output::new(StandardError, &to_console, &file));
+                spawn("log console", Output::new(Lines::new(StandardError), &other, &file));
             }
             Console::Journal(journal) => {
-                spawn("log journal", Output::new(journal, &to_console, &file));
+                spawn("log journal", Output::new(journal, &other, &file));
             }
             #[cfg(test)]
             Console::Nowhere => {
-                spawn("log nowhere", Output::new(super::target::Nowhere, &to_console, &file));
+                let nowhere = Lines::new(super::target::Nowhere);
+                spawn("log nowhere", Output::new(nowhere, &other, &file));
             }
         }
-        Writer { file, console: to_console }
+        Writer { file, console: other }
     }
 
     /// Hands a record over; never waits.
-    pub(super) fn write(&self, record: &Record) {
-        self.file.push(record);
+    pub(super) fn write(&self, record: Record) {
+        let record = Arc::new(record);
+        self.file.push(Arc::clone(&record));
         self.console.push(record);
     }
 
     /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under
     /// whatever name it has now.
     pub(super) fn reopen(&self) {
-        self.file.queue.reopen();
+        self.file.reopen();
     }
 
     /// Waits until all lines so far are written and a reopening asked for is done, but not for a
@@ -94,26 +76,26 @@ impl Writer {
         let deadline = Instant::now() + FLUSH_LIMIT;
         // What hangs cannot be helped, and there is nowhere left to say so. The other target is
         // written meanwhile.
-        for queue in [&self.file.queue, &self.console.queue] {
+        for queue in [&self.file, &self.console] {
             let _ = queue.flush(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
     /// What keeps lines from being written now, in each target where something does.
     pub(super) fn troubles(&self) -> Vec<String> {
-        [&self.file, &self.console].into_iter().filter_map(|way| way.queue.trouble()).collect()
+        [&self.file, &self.console].into_iter().filter_map(|queue| queue.trouble()).collect()
     }
 
     /// How many lines were lost since the start, in both targets together.
     pub(super) fn lost(&self) -> u64 {
-        self.file.queue.lost() + self.console.queue.lost()
+        self.file.lost() + self.console.lost()
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.file.queue.close();
-        self.console.queue.close();
+        self.file.close();
+        self.console.close();
     }
 }
 
@@ -127,29 +109,21 @@ fn spawn<T: Target>(name: &str, mut output: Output<T>) {
 /// lines they cost is said on both, when it works again.
 struct Output<T> {
     target: T,
-    own: Way,
-    other: Way,
+    own: Arc<Queue>,
+    other: Arc<Queue>,
     trouble: Option<String>,
-    /// Lines lost and not yet told of.
-    untold: u64,
-    /// Whether the last line was written in part.
-    torn: bool,
+    /// How many lines are lost without a notice in the log yet.
+    unreported: u64,
 }
 
 impl<T: Target> Output<T> {
-    fn new(target: T, own: &Way, other: &Way) -> Self {
-        Output {
-            target,
-            own: own.clone(),
-            other: other.clone(),
-            trouble: None,
-            untold: 0,
-            torn: false,
-        }
+    fn new(target: T, own: &Arc<Queue>, other: &Arc<Queue>) -> Self {
+        let (own, other) = (Arc::clone(own), Arc::clone(other));
+        Output { target, own, other, trouble: None, unreported: 0 }
     }
 
     fn run(&mut self) {
-        while let Some(batch) = self.own.queue.take() {
+        while let Some(batch) = self.own.take() {
             self.work(&batch);
         }
     }
@@ -158,81 +132,64 @@ impl<T: Target> Output<T> {
         if batch.reopen
             && let Err(error) = self.target.reopen()
         {
-            self.other.push(&Record::notice(
-                Level::ERROR,
-                &format!("cannot open {}: {error}", self.target.name()),
-            ));
+            let text = format!("cannot open {}: {error}", self.target.name());
+            self.say_elsewhere(Level::ERROR, &text);
         }
-        self.untold += batch.lost;
-        let lost = self.write(&batch.text);
-        self.untold += lost;
-        if lost == 0 && !batch.text.is_empty() {
-            self.tell_losses();
+        self.unreported += batch.lost;
+        let lost = self.write(&batch.records);
+        self.unreported += lost;
+        if lost == 0 && !batch.records.is_empty() {
+            self.report_losses();
         }
-        self.own.queue.done(batch, lost, self.trouble.as_ref());
+        self.own.done(batch, lost, self.trouble.as_ref());
     }
 
-    /// Writes lines, and returns how many were lost.
-    fn write(&mut self, text: &str) -> u64 {
-        let mut rest = text.as_bytes();
-        let newline: &[u8] = if self.torn && !rest.is_empty() { b"\n" } else { b"" };
-        let mut before = newline;
-        while !rest.is_empty() {
-            let part = if before.is_empty() { &mut rest } else { &mut before };
-            match self.target.write(part) {
-                Ok(count) if count > 0 => {
-                    self.torn = part.get(count - 1) != Some(&b'\n');
-                    *part = part.get(count..).unwrap_or_default();
-                }
-                Ok(_) => return self.give_up(rest, &std::io::ErrorKind::WriteZero.into()),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return self.give_up(rest, &error),
+    /// Writes records, and returns how many were lost.
+    fn write(&mut self, records: &[Arc<Record>]) -> u64 {
+        match self.target.write(records) {
+            Ok(()) => 0,
+            Err(Failed { lost, error }) => {
+                self.note_trouble(&error);
+                lost
             }
         }
-        0
     }
 
-    fn give_up(&mut self, rest: &[u8], error: &std::io::Error) -> u64 {
-        self.trouble(error);
-        // A line written in part is lost as well: its newline is in the rest.
-        rest.iter().map(|byte| u64::from(*byte == b'\n')).sum()
-    }
-
-    fn trouble(&mut self, error: &std::io::Error) {
-        let words = format!(
+    fn note_trouble(&mut self, error: &io::Error) {
+        let text = format!(
             "cannot write to {}: {error}; log lines are lost until it works again",
             self.target.name()
         );
         if self.trouble.is_none() {
-            self.other.push(&Record::notice(Level::ERROR, &words));
+            self.say_elsewhere(Level::ERROR, &text);
         }
-        self.trouble = Some(words);
+        self.trouble = Some(text);
     }
 
-    fn tell_losses(&mut self) {
+    fn report_losses(&mut self) {
+        let lost = self.unreported;
         if self.trouble.take().is_some() {
-            self.other.push(&Record::notice(
-                Level::INFO,
-                &format!(
-                    "{} is written again, log lines lost: {}",
-                    self.target.name(),
-                    self.untold
-                ),
-            ));
+            let text = format!("{} is written again, log lines lost: {lost}", self.target.name());
+            self.say_elsewhere(Level::INFO, &text);
         }
-        let notice = Record::notice(Level::WARN, &format!("log lines lost here: {}", self.untold));
-        if self.untold > 0 && self.write(&(self.own.form)(&notice)) == 0 {
-            self.untold = 0;
+        let notice = Record::notice(Level::WARN, &format!("log lines lost here: {lost}"));
+        if lost > 0 && self.write(&[Arc::new(notice)]) == 0 {
+            self.unreported = 0;
         }
+    }
+
+    /// Says something on the other target, since this one has trouble.
+    fn say_elsewhere(&self, level: Level, text: &str) {
+        self.other.push(Arc::new(Record::notice(level, text)));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Bytes;
     use super::super::queue::MOST_BYTES;
     use super::*;
     use std::fs;
-    use std::io;
     use std::path::Path;
 
     /// A target that takes so many bytes and no more.
@@ -241,7 +198,7 @@ mod tests {
         written: String,
     }
 
-    impl Target for Disk {
+    impl Bytes for Disk {
         fn name(&self) -> String {
             "disk".to_owned()
         }
@@ -261,24 +218,38 @@ mod tests {
         lines.lines().map(|line| line.split_once("Z ").map_or(line, |(_, words)| words)).collect()
     }
 
+    fn record(message: &str) -> Arc<Record> {
+        Arc::new(Record::notice(Level::INFO, message))
+    }
+
+    /// The lines of what waits in a queue.
+    fn waiting(queue: &Queue) -> String {
+        queue.take().unwrap().records.iter().map(|record| record.line()).collect()
+    }
+
+    fn queues() -> (Arc<Queue>, Arc<Queue>) {
+        (Arc::new(Queue::default()), Arc::new(Queue::default()))
+    }
+
     fn lines(path: &Path) -> String {
         fs::read_to_string(path).unwrap()
     }
 
     #[test]
-    fn rotation_while_another_thread_writes_at_full_speed_loses_no_line() {
+    fn rotation_under_full_speed_loses_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
         let writer = Writer::start(path.clone(), Console::Nowhere);
         writer.flush();
         let rotated: Vec<PathBuf> =
             (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
-        let expected: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
+        let expected: Vec<String> =
+            (0..50_000).map(|number| format!("INFO line {number}")).collect();
         thread::scope(|scope| {
             scope.spawn(|| {
-                for (index, line) in expected.split_inclusive('\n').enumerate() {
-                    writer.file.queue.push(line);
-                    if index % 10_000 == 9_999 {
+                for number in 0..50_000 {
+                    writer.file.push(record(&format!("line {number}")));
+                    if number % 10_000 == 9_999 {
                         writer.flush(); // Full speed, but within the queue's bound.
                     }
                 }
@@ -292,35 +263,39 @@ mod tests {
         writer.flush();
         let written: String = rotated.iter().chain([&path]).map(|part| lines(part)).collect();
         assert_eq!(writer.lost(), 0);
+        let written = words(&written);
         assert!(
             written == expected,
-            "every line once and in order, {} bytes of {}",
+            "every line once and in order, {} lines of {}",
             written.len(),
             expected.len()
         );
     }
 
+    /// Its cost in lines is said when it works again.
     #[test]
-    fn a_full_disk_is_said_once_on_the_other_target_and_its_cost_when_it_works_again() {
-        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
-        let queue = Arc::clone(&own.queue);
-        let mut output = Output::new(Disk { room: 6, written: String::new() }, &own, &other);
-        let log = |output: &mut Output<Disk>, line: &str| {
-            queue.push(line);
+    fn a_full_disk_is_said_once_on_the_other_target() {
+        let (queue, other) = queues();
+        // Room for one line, and for all of the next but its last letter and its newline.
+        let room = record("one").line().len() * 2 - 2;
+        let mut output =
+            Output::new(Lines::new(Disk { room, written: String::new() }), &queue, &other);
+        let log = |output: &mut Output<Lines<Disk>>, message: &str| {
+            queue.push(record(message));
             output.work(&queue.take().unwrap());
         };
-        log(&mut output, "one\n");
-        log(&mut output, "two\n");
-        log(&mut output, "three\n");
-        output.target.room = 1_000;
-        log(&mut output, "four\n");
-        log(&mut output, "five\n");
+        log(&mut output, "one");
+        log(&mut output, "two");
+        log(&mut output, "three");
+        output.target.bytes.room = 1_000;
+        log(&mut output, "four");
+        log(&mut output, "five");
         assert_eq!(
-            words(&output.target.written),
-            ["one", "tw", "four", "WARN log lines lost here: 2", "five"]
+            words(&output.target.bytes.written),
+            ["INFO one", "INFO tw", "INFO four", "WARN log lines lost here: 2", "INFO five"]
         );
         assert_eq!(
-            words(&other.queue.take().unwrap().text),
+            words(&waiting(&other)),
             [
                 "ERROR cannot write to disk: no storage space; log lines are lost until it works \
                 again",
@@ -331,16 +306,15 @@ mod tests {
     }
 
     #[test]
-    fn the_device_that_is_always_full_costs_lines_and_not_the_daemon() {
-        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
-        let queue = Arc::clone(&own.queue);
-        let mut output = Output::new(LogFile::new("/dev/full".into()), &own, &other);
+    fn a_device_that_is_always_full_costs_only_lines() {
+        let (queue, other) = queues();
+        let mut output = Output::new(Lines::new(LogFile::new("/dev/full".into())), &queue, &other);
         output.target.reopen().unwrap();
-        for line in ["one\n", "two\n"] {
-            queue.push(line);
+        for message in ["one", "two"] {
+            queue.push(record(message));
             output.work(&queue.take().unwrap());
         }
-        let said = other.queue.take().unwrap().text;
+        let said = waiting(&other);
         let message = "ERROR cannot write to /dev/full: No space left on device (os error 28); log \
         lines are lost until it works again";
         assert_eq!(words(&said), [message]);
@@ -348,35 +322,36 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_queue_lost_is_said_in_the_log_itself() {
-        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
-        let queue = Arc::clone(&own.queue);
-        let mut output =
-            Output::new(Disk { room: usize::MAX, written: String::new() }, &own, &other);
-        let line = "x".repeat(MOST_BYTES / 2 - 1) + "\n";
-        (0..5).for_each(|_| queue.push(&line));
+    fn the_log_says_what_a_full_queue_lost() {
+        let (queue, other) = queues();
+        let mut output = Output::new(
+            Lines::new(Disk { room: usize::MAX, written: String::new() }),
+            &queue,
+            &other,
+        );
+        let half = record(&"x".repeat(MOST_BYTES / 2 - record("").size()));
+        (0..5).for_each(|_| queue.push(Arc::clone(&half)));
         output.work(&queue.take().unwrap());
-        assert_eq!(words(&output.target.written)[2..], ["WARN log lines lost here: 3"]);
-        assert_eq!(other.queue.lost(), 0);
+        assert_eq!(words(&output.target.bytes.written)[2..], ["WARN log lines lost here: 3"]);
+        assert_eq!(other.lost(), 0);
     }
 
     #[test]
     fn a_file_that_cannot_be_opened_anew_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("logs/machine.1.log");
-        let (own, other) = (Way::new(Record::line), Way::new(Record::line));
-        let queue = Arc::clone(&own.queue);
-        let mut output = Output::new(LogFile::new(path.clone()), &own, &other);
+        let (queue, other) = queues();
+        let mut output = Output::new(Lines::new(LogFile::new(path.clone())), &queue, &other);
         output.target.reopen().unwrap();
         let moved = directory.path().join("moved");
         fs::rename(path.parent().unwrap(), &moved).unwrap();
         fs::write(path.parent().unwrap(), "in the way").unwrap();
         queue.reopen();
-        queue.push("kept\n");
+        queue.push(record("kept"));
         output.work(&queue.take().unwrap());
-        assert_eq!(lines(&moved.join("machine.1.log")), "kept\n");
+        assert_eq!(words(&lines(&moved.join("machine.1.log"))), ["INFO kept"]);
         assert_eq!(
-            words(&other.queue.take().unwrap().text),
+            words(&waiting(&other)),
             [format!("ERROR cannot open {}: File exists (os error 17)", path.display())]
         );
     }

@@ -1,0 +1,65 @@
+//! Records as lines, for the log file and standard error. It owns what is known of the last line.
+
+use super::record::Record;
+use super::target::{Failed, Target};
+use std::io;
+use std::sync::Arc;
+
+/// What takes bytes.
+pub(super) trait Bytes: Send + 'static {
+    /// What it is called in messages.
+    fn name(&self) -> String;
+    /// Opens it anew. If that fails it goes on as it was.
+    fn reopen(&mut self) -> io::Result<()>;
+    /// Writes some bytes, as write(2).
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// Writes each record as a line.
+pub(super) struct Lines<B> {
+    pub(super) bytes: B,
+    /// Whether the last line was written in part.
+    torn: bool,
+}
+
+impl<B: Bytes> Lines<B> {
+    /// Nothing is written yet.
+    pub(super) fn new(bytes: B) -> Self {
+        Lines { bytes, torn: false }
+    }
+}
+
+impl<B: Bytes> Target for Lines<B> {
+    fn name(&self) -> String {
+        self.bytes.name()
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.bytes.reopen()
+    }
+
+    fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed> {
+        let text: String = records.iter().map(|record| record.line()).collect();
+        let mut rest = text.as_bytes();
+        // The rest of a line that was written in part is lost. It must not run into the next.
+        let mut before: &[u8] = if self.torn && !rest.is_empty() { b"\n" } else { b"" };
+        while !rest.is_empty() {
+            let part = if before.is_empty() { &mut rest } else { &mut before };
+            match self.bytes.write(part) {
+                Ok(count) if count > 0 => {
+                    self.torn = part.get(count - 1) != Some(&b'\n');
+                    *part = part.get(count..).unwrap_or_default();
+                }
+                Ok(_) => return Err(failed(rest, io::ErrorKind::WriteZero.into())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(rest, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line that was written in part is lost as well: its newline is in the rest.
+fn failed(rest: &[u8], error: io::Error) -> Failed {
+    Failed { lost: rest.iter().map(|byte| u64::from(*byte == b'\n')).sum(), error }
+}
