@@ -189,6 +189,7 @@ fn documents() -> Vec<(PathBuf, String)> {
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "daemon/ARCHITECTURE.md",
         "ctl/README.md",
         "tests/BENCHMARKS.md",
         "packaging/INSTALL.md",
@@ -257,6 +258,26 @@ fn every_target_example_and_file_that_a_document_names_is_there() {
         }
     }
     assert!(seen.0 > 10 && seen.1 > 2 && seen.2 > 15, "{seen:?}");
+}
+
+/// The pages that name paths from the top of the repository.
+const TOUR: [&str; 3] = ["README.md", "CONTRIBUTING.md", "daemon/ARCHITECTURE.md"];
+
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    let mut seen = 0;
+    for page in TOUR {
+        let text = fs::read_to_string(repository().join(page)).unwrap();
+        for named in code(&text) {
+            let folders = ["daemon/", "ctl/", "packaging/", "systemd/", "tests/"];
+            let is_path = folders.iter().any(|folder| named.starts_with(folder));
+            if is_path && !named.contains(char::is_whitespace) {
+                assert!(repository().join(&named).exists(), "{page}: no such path: {named}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }
 
 #[test]
