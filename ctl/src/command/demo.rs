@@ -203,8 +203,8 @@ impl Stage {
                 let seen = format::count(seen.len() as u64, "member");
                 let limit = elapsed(CHANGE_LIMIT);
                 let message = format!(
-                    "{seen} of {others} listed it as {standing} within {limit}: run the demo again on a \
-                    less busy machine"
+                    "{seen} of {others} listed it as {standing} within {limit}: run the demo again \
+                    on a less busy machine"
                 );
                 Err(Failure::new(Exit::Failed, message))
             }

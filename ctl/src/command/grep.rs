@@ -4,11 +4,11 @@ mod colors;
 pub(crate) mod completion;
 mod counts;
 mod flags;
+mod fleet_options;
 mod getopt;
 mod lines;
 mod locale;
 mod options;
-mod ours;
 mod printer;
 mod progress;
 mod tally;
@@ -27,8 +27,8 @@ use crate::connection::{
 use crate::exit::{Failure, print_message};
 use crate::output::{self, Output};
 use counts::Counts;
+use fleet_options::Presentation;
 use options::Environment;
-use ours::Presentation;
 use printer::Printer;
 use progress::Progress;
 use tally::Tally;
@@ -191,7 +191,7 @@ fn parse(arguments: &[OsString]) -> Result<options::Command, Failure> {
 }
 
 /// Clap swallows a `--` right after the word `grep`, which grep needs. If it did, then the
-/// argument before ours is not the word `grep` but the lost `--`.
+/// argument before these is not the word `grep` but the lost `--`.
 fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
     let line: Vec<OsString> = std::env::args_os().collect();
     let before = line.len().checked_sub(arguments.len() + 1);

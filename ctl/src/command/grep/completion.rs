@@ -4,11 +4,11 @@
 use clap::{Arg, ArgAction, ValueHint};
 
 use super::HELP;
-use super::flags::{Argument, Flag, GREPS, OURS};
+use super::flags::{Argument, FLEET, Flag, GNU};
 
 /// The command with all its options.
 pub(crate) fn command() -> clap::Command {
-    let options = GREPS.iter().chain(OURS);
+    let options = GNU.iter().chain(FLEET);
     let args = options.filter(|entry| !matches!(entry.0, Flag::Refused(_))).map(
         |(_, letters, names, argument)| {
             let long = names.first().copied();

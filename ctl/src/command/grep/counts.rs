@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 
-use super::ours::{CountBy, Presentation};
+use super::fleet_options::{CountBy, Presentation};
 use crate::exit::{Exit, Failure};
 
 /// The most different paths that are counted.

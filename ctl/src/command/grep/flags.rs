@@ -1,4 +1,4 @@
-//! The table of all options of memberctl grep: those of GNU grep, and ours.
+//! The tables of all options of memberctl grep: those of GNU grep, and those for fleets.
 
 use self::Argument::{None as Bare, Optional, Required};
 
@@ -84,16 +84,16 @@ pub(super) enum Flag {
     /// `--exclude-from`
     ExcludeFrom,
     /// An option that changes nothing, since it asks for the default.
-    Granted,
+    NoEffect,
     /// An option of GNU grep that is refused, for this reason.
     Refused(&'static str),
-    /// GNU grep has no such option.
-    Ours(Our),
+    /// An option that GNU grep does not have.
+    Fleet(FleetOption),
 }
 
-/// An option of ours.
+/// An option that GNU grep does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Our {
+pub(super) enum FleetOption {
     /// `--on`
     On,
     /// `--not-on`
@@ -143,7 +143,7 @@ const NO_DIRECTORIES: &str = "members search the files that they offer, and no d
 const NO_INPUT: &str = "members have no standard input";
 
 /// All of GNU grep's options.
-pub(super) const GREPS: &[Entry] = &[
+pub(super) const GNU: &[Entry] = &[
     (Flag::Basic, "G", &["basic-regexp"], Bare),
     (Flag::Extended, "E", &["extended-regexp"], Bare),
     (Flag::Fixed, "F", &["fixed-regexp", "fixed-strings"], Bare),
@@ -151,7 +151,7 @@ pub(super) const GREPS: &[Entry] = &[
     (Flag::After, "A", &["after-context"], Required),
     (Flag::Before, "B", &["before-context"], Required),
     (Flag::BinaryFiles, "", &["binary-files"], Required),
-    (Flag::Granted, "", &["line-buffered"], Bare),
+    (Flag::NoEffect, "", &["line-buffered"], Bare),
     (Flag::ByteOffsets, "b", &["byte-offset"], Bare),
     (Flag::Context, "C", &["context"], Required),
     (Flag::Color, "", &["color", "colour"], Optional),
@@ -187,30 +187,31 @@ pub(super) const GREPS: &[Entry] = &[
     (Flag::Invert, "v", &["invert-match"], Bare),
     (Flag::Text, "a", &["text"], Bare),
     (Flag::NoBinaryFiles, "I", &[], Bare),
-    (Flag::Granted, "U", &["binary"], Bare),
-    // The letter -u is taken by ours.
-    (Flag::Granted, "", &["unix-byte-offsets"], Bare),
+    (Flag::NoEffect, "U", &["binary"], Bare),
+    // The letter -u means --unit here.
+    (Flag::NoEffect, "", &["unix-byte-offsets"], Bare),
     (Flag::Version, "V", &["version"], Bare),
     (Flag::Names, "H", &["with-filename"], Bare),
     (Flag::Words, "w", &["word-regexp"], Bare),
     (Flag::Refused("write -G, -E, -F or -P"), "X", &[], Required),
 ];
 
-/// All our options. They cannot be abbreviated: an abbreviation always means an option of grep.
-pub(super) const OURS: &[Entry] = &[
-    (Flag::Ours(Our::On), "", &["on"], Required),
-    (Flag::Ours(Our::NotOn), "", &["not-on"], Required),
-    (Flag::Ours(Our::Tag), "", &["tag"], Required),
-    (Flag::Ours(Our::Rotated), "", &["rotated"], Bare),
-    (Flag::Ours(Our::Since), "", &["since"], Required),
-    (Flag::Ours(Our::Until), "", &["until"], Required),
-    (Flag::Ours(Our::Merge), "", &["merge"], Bare),
-    (Flag::Ours(Our::Follow), "", &["follow"], Bare),
-    (Flag::Ours(Our::Journal), "", &["journal"], Bare),
-    (Flag::Ours(Our::Unit), "u", &["unit"], Required),
-    (Flag::Ours(Our::Priority), "p", &["priority"], Required),
-    (Flag::Ours(Our::Json), "", &["json"], Bare),
-    (Flag::Ours(Our::CountBy), "", &["count-by"], Required),
-    (Flag::Ours(Our::Total), "", &["total"], Bare),
-    (Flag::Ours(Our::Stats), "", &["stats"], Bare),
+/// All options that GNU grep does not have. They cannot be abbreviated: an abbreviation always
+/// means an option of grep.
+pub(super) const FLEET: &[Entry] = &[
+    (Flag::Fleet(FleetOption::On), "", &["on"], Required),
+    (Flag::Fleet(FleetOption::NotOn), "", &["not-on"], Required),
+    (Flag::Fleet(FleetOption::Tag), "", &["tag"], Required),
+    (Flag::Fleet(FleetOption::Rotated), "", &["rotated"], Bare),
+    (Flag::Fleet(FleetOption::Since), "", &["since"], Required),
+    (Flag::Fleet(FleetOption::Until), "", &["until"], Required),
+    (Flag::Fleet(FleetOption::Merge), "", &["merge"], Bare),
+    (Flag::Fleet(FleetOption::Follow), "", &["follow"], Bare),
+    (Flag::Fleet(FleetOption::Journal), "", &["journal"], Bare),
+    (Flag::Fleet(FleetOption::Unit), "u", &["unit"], Required),
+    (Flag::Fleet(FleetOption::Priority), "p", &["priority"], Required),
+    (Flag::Fleet(FleetOption::Json), "", &["json"], Bare),
+    (Flag::Fleet(FleetOption::CountBy), "", &["count-by"], Required),
+    (Flag::Fleet(FleetOption::Total), "", &["total"], Bare),
+    (Flag::Fleet(FleetOption::Stats), "", &["stats"], Bare),
 ];

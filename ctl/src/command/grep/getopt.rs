@@ -1,7 +1,7 @@
 //! Splits grep's command line into options and operands, as getopt_long(3) does for GNU grep 3.8.
 
 use super::flags::Argument::{None as Bare, Required};
-use super::flags::{Entry, Flag, GREPS, OURS};
+use super::flags::{Entry, FLEET, Flag, GNU};
 
 /// A piece of the command line. Arguments are bytes, since a pattern need not be valid UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +54,9 @@ fn long_option(text: &[u8], rest: &mut impl Iterator<Item = Vec<u8>>) -> Result<
 
 /// Finds the entry with this long name, or else the only one of grep's that begins with it.
 fn find_long(name: &str) -> Result<(&'static str, &'static Entry), String> {
-    let names = || GREPS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    let ours = OURS.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
-    if let Some(exact) = names().chain(ours).find(|(long, _)| *long == name) {
+    let names = || GNU.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    let fleet = FLEET.iter().flat_map(|entry| entry.2.iter().map(move |long| (*long, entry)));
+    if let Some(exact) = names().chain(fleet).find(|(long, _)| *long == name) {
         return Ok(exact);
     }
     let candidates: Vec<_> = names().filter(|(long, _)| long.starts_with(name)).collect();
@@ -90,9 +90,9 @@ fn short_options(
             continue;
         }
         let name = first_character(cluster);
-        let (option, _, _, argument) = GREPS
+        let (option, _, _, argument) = GNU
             .iter()
-            .chain(OURS)
+            .chain(FLEET)
             .find(|entry| entry.1.contains(name))
             .ok_or_else(|| format!("invalid option -- '{name}'"))?;
         let written = format!("-{name}");

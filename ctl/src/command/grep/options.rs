@@ -10,10 +10,10 @@ use memberd_control::grep::{GrepBinary, GrepCharacters, GrepPrint, GrepRequest, 
 
 use super::colors::Capabilities;
 use super::flags::Flag;
+use super::fleet_options::{FleetOptions, Presentation};
 use super::getopt::{self, Piece};
 use super::lines;
 use super::locale;
-use super::ours::{Ours, Presentation};
 
 /// A parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ struct Options {
     before: Option<u32>,
     after: Option<u32>,
     around: Option<u32>,
-    ours: Ours,
+    fleet: FleetOptions,
 }
 
 impl Options {
@@ -130,8 +130,8 @@ impl Options {
             Piece::Option(Flag::GroupSeparator, _, Some(value)) => {
                 self.request.printing.group_separator = Some(value);
             }
-            Piece::Option(Flag::Ours(option), _, value) => {
-                self.ours.take(option, value.map(text).transpose()?)?;
+            Piece::Option(Flag::Fleet(option), _, value) => {
+                self.fleet.take(option, value.map(text).transpose()?)?;
             }
             Piece::Option(flag, _, Some(value)) => self.take_value(flag, &text(value)?)?,
             Piece::Option(flag, _, None) => self.take_flag(flag),
@@ -184,9 +184,9 @@ impl Options {
             Flag::Version => self.version = true,
             // The first one is the default, the next ones were handled by the caller, and the
             // others always have a value.
-            Flag::Granted
+            Flag::NoEffect
             | Flag::Refused(_)
-            | Flag::Ours(_)
+            | Flag::Fleet(_)
             | Flag::Basic
             | Flag::Extended
             | Flag::Fixed
@@ -259,7 +259,7 @@ impl Options {
         printing.before_context = self.before.or(self.around);
         printing.after_context = self.after.or(self.around);
         printing.colors = self.color.then_some(self.environment.colors.0);
-        let presentation = self.ours.apply(&mut self.request, &Zoned::now())?;
+        let presentation = self.fleet.apply(&mut self.request, &Zoned::now())?;
         let printing = &mut self.request.printing;
         let for_programs = printing.no_names || printing.null_after_names || printing.json;
         printing.name_width = (self.environment.aligned && !for_programs).then_some(0);

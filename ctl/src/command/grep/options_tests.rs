@@ -7,7 +7,7 @@ use memberd_control::grep::{
     GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax,
 };
 
-use super::super::flags::{Flag, GREPS, OURS};
+use super::super::flags::{FLEET, Flag, GNU};
 use super::{Command, Environment, OptionError};
 
 fn arguments(line: &[&str]) -> Vec<OsString> {
@@ -357,7 +357,7 @@ fn the_help_and_with_it_the_manual_name_every_option() {
     // What is refused, and the second names that grep keeps for old scripts, its own help leaves
     // out as well.
     let silent = ["--fixed-regexp", "--colour", "--unix-byte-offsets"];
-    for (flag, letters, names, _) in GREPS.iter().chain(OURS) {
+    for (flag, letters, names, _) in GNU.iter().chain(FLEET) {
         if matches!(flag, Flag::Refused(_)) {
             continue;
         }

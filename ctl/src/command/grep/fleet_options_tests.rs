@@ -1,4 +1,4 @@
-//! Tables of command lines with options of ours.
+//! Tables of command lines with options that GNU grep does not have.
 
 use std::ffi::OsString;
 
@@ -78,8 +78,8 @@ fn each_option_asks_for_one_thing() {
 }
 
 #[test]
-fn abbreviations_are_greps_and_ours_are_written_out() {
-    // --on is ours, written out; --onl and --o are grep's --only-matching.
+fn only_options_of_grep_can_be_abbreviated() {
+    // --on is an option for fleets, written out; --onl and --o are grep's --only-matching.
     assert_eq!(asked(&["--on", "a", "x"]).0.printing.what, GrepPrint::Lines);
     for abbreviation in ["--onl", "--o"] {
         assert_eq!(asked(&[abbreviation, "x"]).0.printing.what, GrepPrint::Matches);

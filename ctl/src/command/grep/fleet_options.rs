@@ -5,7 +5,7 @@ use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
 use memberd_control::name_globs;
 use memberd_control::tags::{TagFilter, TagFilterError};
 
-use super::flags::Our;
+use super::flags::FleetOption;
 use crate::moment::{moment, past_moment};
 
 /// What `--count-by` counts.
@@ -30,7 +30,7 @@ pub(super) struct Presentation {
 
 /// The options that were parsed so far.
 #[derive(Debug, Default)]
-pub(super) struct Ours {
+pub(super) struct FleetOptions {
     presentation: Presentation,
     on: Vec<String>,
     not_on: Vec<String>,
@@ -46,31 +46,35 @@ pub(super) struct Ours {
     json: bool,
 }
 
-impl Ours {
+impl FleetOptions {
     /// Adds an option, with its argument if it has one.
     ///
     /// # Errors
     /// When the argument has no valid value.
-    pub(super) fn take(&mut self, option: Our, value: Option<String>) -> Result<(), String> {
+    pub(super) fn take(
+        &mut self,
+        option: FleetOption,
+        value: Option<String>,
+    ) -> Result<(), String> {
         let value = value.unwrap_or_default();
         match option {
-            Our::On => self.on.extend(globs("--on", &value)?),
-            Our::NotOn => self.not_on.extend(globs("--not-on", &value)?),
-            Our::Tag => self.tags.push(
+            FleetOption::On => self.on.extend(globs("--on", &value)?),
+            FleetOption::NotOn => self.not_on.extend(globs("--not-on", &value)?),
+            FleetOption::Tag => self.tags.push(
                 value
                     .parse()
                     .map_err(|error: TagFilterError| format!("option '--tag': {error}"))?,
             ),
-            Our::Rotated => self.rotated = true,
-            Our::Since => self.since = Some(value),
-            Our::Until => self.until = Some(value),
-            Our::Merge => self.merge = true,
-            Our::Follow => self.follow = true,
-            Our::Journal => self.journal = true,
-            Our::Unit => self.units.push(value),
-            Our::Priority => self.priority = Some(priority(value)?),
-            Our::Json => self.json = true,
-            Our::CountBy => {
+            FleetOption::Rotated => self.rotated = true,
+            FleetOption::Since => self.since = Some(value),
+            FleetOption::Until => self.until = Some(value),
+            FleetOption::Merge => self.merge = true,
+            FleetOption::Follow => self.follow = true,
+            FleetOption::Journal => self.journal = true,
+            FleetOption::Unit => self.units.push(value),
+            FleetOption::Priority => self.priority = Some(priority(value)?),
+            FleetOption::Json => self.json = true,
+            FleetOption::CountBy => {
                 self.presentation.count_by = Some(match value.as_str() {
                     "member" => CountBy::Member,
                     "file" => CountBy::File,
@@ -81,8 +85,8 @@ impl Ours {
                     }
                 });
             }
-            Our::Total => self.presentation.total = true,
-            Our::Stats => self.presentation.stats = true,
+            FleetOption::Total => self.presentation.total = true,
+            FleetOption::Stats => self.presentation.stats = true,
         }
         Ok(())
     }
@@ -243,5 +247,5 @@ fn priority(text: String) -> Result<String, String> {
 }
 
 #[cfg(test)]
-#[path = "ours_tests.rs"]
+#[path = "fleet_options_tests.rs"]
 mod tests;
