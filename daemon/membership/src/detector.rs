@@ -16,7 +16,7 @@ use crate::identity::{Incarnation, Name};
 use crate::list::Entry;
 use crate::members::Members;
 use crate::message::{Body, Message};
-use crate::ring;
+use crate::ring::Ring;
 use crate::settings::GroupSettings;
 use crate::time::{Instant, Now, millis};
 use heartbeat::Heartbeats;
@@ -98,14 +98,14 @@ impl Detector {
         gossip: &mut Gossip,
         context: &mut Context,
     ) {
-        let rings: &[ring::OnRing] =
-            if any_suspects { &[Entry::is_up, Entry::is_told_alive] } else { &[Entry::is_up] };
+        let up = Ring::of_up(members);
+        let rings = if any_suspects { vec![up, Ring::of_told_alive(members)] } else { vec![up] };
         let (own, k) = (&context.local.name, context.monitors_wanted());
         let mut monitors = Vec::new();
         let mut targets = Vec::new();
-        for on_ring in rings {
-            monitors.extend(ring::monitors(members, own, k, *on_ring));
-            let watched = ring::targets(members, own, k, *on_ring);
+        for ring in rings {
+            monitors.extend(ring.monitors(own, k));
+            let watched = ring.targets(own, k);
             targets.extend(watched.into_iter().map(|entry| target(entry, context)));
         }
         let still_up = |name: &Name, incarnation: Incarnation| {
@@ -197,7 +197,7 @@ impl Detector {
     /// Probes the nearest members on the ring that are not watched: those between may be gone.
     pub(crate) fn probe_beyond(&mut self, members: &Members, context: &Context) {
         let own = &context.local.name;
-        let nearest = ring::targets(members, own, PROBED_BEYOND, Entry::is_up);
+        let nearest = Ring::of_up(members).targets(own, PROBED_BEYOND);
         let nearest = nearest.iter().map(|entry| &entry.identity);
         self.watches.probe(nearest.map(|id| (&id.name, id.incarnation)), context.now.mono);
     }

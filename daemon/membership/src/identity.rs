@@ -124,6 +124,13 @@ impl Position {
         hash_address(&mut hasher, address);
         Position(u64::from_be_bytes(first_bytes(&hasher)))
     }
+
+    /// Where a key stands, as the name of a file or of one of its blocks.
+    pub fn of_key(key: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("memberd ring key 1");
+        hasher.update(key);
+        Position(u64::from_be_bytes(first_bytes(&hasher)))
+    }
 }
 
 impl Identity {
@@ -196,6 +203,12 @@ mod tests {
         for bad in ["", "-v", ".hidden", "a b", "a/b", "a\n", "ü", &"n".repeat(65)] {
             assert!(Name::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_position_of_a_key_never_changes() {
+        assert_eq!(Position::of_key(b"shop.log"), Position(5_101_300_812_123_274_658));
+        assert_ne!(Position::of_key(b""), Position::of_key(b"a"));
     }
 
     #[test]

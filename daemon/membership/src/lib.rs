@@ -2,11 +2,56 @@
 //!
 //! [`Node`] is one member. Its owner hands it inputs together with the time
 //! ([`Node::handle_datagram`], [`Node::handle_request`], [`Node::handle_reply`],
-//! [`Node::handle_timeout`], [`Node::join`], [`Node::leave`]) and after each of them asks it, in
-//! this order, what happened ([`Node::poll_event`]), what to send ([`Node::poll_transmit`],
-//! [`Node::poll_call`]), each until there is no more, and when to wake it ([`Node::poll_timeout`]).
-//! That is the one rule. The same code runs under tokio in `memberd` and under a simulated network
-//! in the tests, where a run is a seed that can be replayed.
+//! [`Node::handle_timeout`], [`Node::join`], [`Node::leave`]). After each of them it asks what to
+//! do ([`Node::poll_output`]) until there is no more, and when to wake the node
+//! ([`Node::poll_timeout`]). That is the one rule. The same code runs under tokio in `memberd` and
+//! under a simulated network in the tests, where a run is a seed that can be replayed.
+//!
+//! Two members on a network without delay, which find each other:
+//!
+//! ```
+//! use memberd_membership::{Instant, Name, Node, Now, Output, PhaseName, Settings, WallTime};
+//! use std::net::SocketAddr;
+//! use std::time::Duration;
+//!
+//! let address = |i: u8| SocketAddr::from(([192, 0, 2, i], 8946));
+//! let node = |i: u8| {
+//!     let name = Name::new(&format!("vm{i}")).unwrap();
+//!     Node::new(Settings::default(), name, address(i), None, u64::from(i))
+//! };
+//! let at = |ms: u64| Now {
+//!     mono: Instant::from_epoch(Duration::from_millis(ms)),
+//!     wall: WallTime(1_763_688_000_000 + ms),
+//! };
+//!
+//! let mut nodes = [node(1), node(2)];
+//! nodes[0].join(at(0), Vec::new(), Vec::new()).unwrap();
+//! nodes[1].join(at(0), vec![address(1)], Vec::new()).unwrap();
+//! let mut payload = Vec::new();
+//! for now in (0..1_000).map(at) {
+//!     for (own, other) in [(0, 1), (1, 0)] {
+//!         if nodes[own].poll_timeout().is_some_and(|due| due <= now.mono) {
+//!             nodes[own].handle_timeout(now);
+//!         }
+//!         let from = nodes[own].address();
+//!         while let Some(output) = nodes[own].poll_output(&mut payload) {
+//!             match output {
+//!                 // A new incarnation has to be on disk before anything is sent under it.
+//!                 Output::Event(event) => println!("{from}: {event:?}"),
+//!                 Output::Transmit(_) => {
+//!                     nodes[other].handle_datagram(now, from, &payload).unwrap();
+//!                 }
+//!                 Output::Call(call) => {
+//!                     let reply = nodes[other].handle_request(now, &call.payload);
+//!                     nodes[own].handle_reply(now, call.id, Ok(&reply));
+//!                 }
+//!             }
+//!         }
+//!     }
+//! }
+//! assert!(nodes.iter().all(|node| node.phase() == PhaseName::Member));
+//! assert!(nodes.iter().all(|node| node.list().up() == 2));
+//! ```
 //!
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 
@@ -26,7 +71,7 @@ mod node;
 mod outputs;
 mod plausibility;
 mod rejoin;
-pub mod ring;
+mod ring;
 mod settings;
 mod suspicion;
 #[cfg(test)]
@@ -46,6 +91,7 @@ pub use list::{Change, Claim, Entry, Evidence, List, MAX_ENTRIES, Standing, Upda
 pub use message::{Body, MAX_DATAGRAM, Message, NEWS_ROOM, pack};
 pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL};
 pub use outputs::{Output, Transmit};
+pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
 pub use time::{Instant, Now, WallTime, millis};
 pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, MAX_CALL, Refusal};

@@ -1,84 +1,138 @@
-//! The ring: who stands next to whom, who sends heartbeats to whom, and who therefore watches whom.
+//! The ring: who stands next to whom, who sends heartbeats to whom, and who therefore watches whom;
+//! and which members a key belongs to. It owns nothing: it is a view of a list.
 //!
 //! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors, and
 //! watches those whose heartbeats it is sent: its ceil(k/2) predecessors and floor(k/2) successors.
 //! For even k the two are the same members. A group of k + 1 or fewer is watched all to all. The
 //! order is that of the positions, but members that name their zone are spread, see `zones.rs`.
+//!
+//! A key belongs to the first member whose position is not before the key's own, as in consistent
+//! hashing (Karger et al., STOC 1997); further copies stand on the members that follow on the ring.
 
 mod zones;
 
-pub use zones::{LARGEST, SMALLEST};
+pub use zones::ZONE_CELL_MAX;
 
-use crate::identity::Name;
+use crate::identity::{Name, Position};
 use crate::list::{Entry, List};
 use std::iter;
 use std::sync::Arc;
 use zones::Way;
 
-/// Which entries stand on the ring.
-pub type OnRing = fn(&Entry) -> bool;
-
-/// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it need
-/// not be up.
-pub fn monitors<'a>(list: &'a List, of: &Name, k: usize, on_ring: OnRing) -> Vec<&'a Arc<Entry>> {
-    neighbours(list, of, k.div_ceil(2), k / 2, on_ring)
-}
-
-/// The members that `of` watches.
-pub fn targets<'a>(list: &'a List, of: &Name, k: usize, on_ring: OnRing) -> Vec<&'a Arc<Entry>> {
-    neighbours(list, of, k / 2, k.div_ceil(2), on_ring)
-}
-
-/// All entries in the order of the ring; one that does not stand on it follows the one before it by
-/// position.
-pub fn order(list: &List, on_ring: OnRing) -> Vec<&Arc<Entry>> {
-    let ring = list.ring();
-    let Some(first) = ring.iter().position(|entry| on_ring(entry)).filter(|_| list.has_zones())
-    else {
-        return ring.iter().collect();
-    };
-    let others = zones::walk(ring, first, ring.len(), Way::Onward, &on_ring);
-    let mut order = Vec::with_capacity(ring.len());
-    for place in iter::once(first).chain(others) {
-        order.push(&ring[place]);
-        order.extend(ring[place + 1..].iter().take_while(|entry| !on_ring(entry)));
-    }
-    order.extend(ring[..first].iter().filter(|entry| !on_ring(entry)));
-    order
-}
-
-fn neighbours<'a>(
+/// The ring of some members of a list. Each member of the list knows the same ring.
+///
+/// ```
+/// use memberd_membership::{List, Position, Ring};
+///
+/// let list = List::new();
+/// assert!(Ring::of_up(&list).owner(Position::of_key(b"shop.log")).is_none());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Ring<'a> {
     list: &'a List,
-    of: &Name,
-    successors: usize,
-    predecessors: usize,
-    on_ring: OnRing,
-) -> Vec<&'a Arc<Entry>> {
-    let ring = list.ring();
-    let Some(place) = list.get(of).and_then(|entry| {
-        ring.binary_search_by(|other| {
-            (other.position, &other.identity.name).cmp(&(entry.position, of))
-        })
-        .ok()
-    }) else {
-        return Vec::new();
-    };
-    if !list.has_zones() {
-        let after = ring[place + 1..].iter().chain(&ring[..place]);
-        let before = after.clone().rev();
-        let on_ring = |entry: &&Arc<Entry>| on_ring(entry);
-        return distinct(
-            after.filter(on_ring).take(successors),
-            before.filter(on_ring).take(predecessors),
-        );
+    stands: fn(&Entry) -> bool,
+}
+
+impl<'a> Ring<'a> {
+    /// The ring of those that are up, as this machine sees it.
+    pub fn of_up(list: &'a List) -> Self {
+        Ring { list, stands: Entry::is_up }
     }
-    let stands = |entry: &Entry| on_ring(entry) || entry.identity.name == *of;
-    let after = zones::walk(ring, place, successors, Way::Onward, &stands);
-    let before = zones::walk(ring, place, predecessors, Way::Back, &stands);
-    distinct(
-        after.into_iter().map(|place| &ring[place]),
-        before.into_iter().map(|place| &ring[place]),
-    )
+
+    /// The ring of those that are alive in what others are told: the suspected stand on it too.
+    pub fn of_told_alive(list: &'a List) -> Self {
+        Ring { list, stands: Entry::is_told_alive }
+    }
+
+    /// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it
+    /// need not stand on the ring.
+    pub fn monitors(&self, of: &Name, k: usize) -> Vec<&'a Arc<Entry>> {
+        self.neighbours(of, k.div_ceil(2), k / 2)
+    }
+
+    /// The members that `of` watches.
+    pub fn targets(&self, of: &Name, k: usize) -> Vec<&'a Arc<Entry>> {
+        self.neighbours(of, k / 2, k.div_ceil(2))
+    }
+
+    /// The member that a key belongs to; none if nobody stands on the ring. When a member comes or
+    /// goes, only keys between it and the member before it change their owner.
+    pub fn owner(&self, key: Position) -> Option<&'a Arc<Entry>> {
+        Some(&self.list.ring()[self.owner_place(key)?])
+    }
+
+    /// Up to `n` members, all distinct: the owner of a key and those that follow it on the ring. As
+    /// members of one zone are spread, copies on them rarely fail together.
+    pub fn successors(&self, key: Position, n: usize) -> Vec<&'a Arc<Entry>> {
+        let Some(owner) = self.owner_place(key).filter(|_| n > 0) else { return Vec::new() };
+        let ring = self.list.ring();
+        let following = self.following(owner, n - 1);
+        iter::once(&ring[owner]).chain(following).collect()
+    }
+
+    /// All entries of the list in the order of the ring; one that does not stand on it follows the
+    /// one before it by position.
+    pub fn order(&self) -> Vec<&'a Arc<Entry>> {
+        let ring = self.list.ring();
+        let first = ring.iter().position(|entry| (self.stands)(entry));
+        let Some(first) = first.filter(|_| self.list.has_zones()) else {
+            return ring.iter().collect();
+        };
+        let others = zones::walk(ring, first, ring.len(), Way::Onward, &self.stands);
+        let mut order = Vec::with_capacity(ring.len());
+        for place in iter::once(first).chain(others) {
+            order.push(&ring[place]);
+            order.extend(ring[place + 1..].iter().take_while(|entry| !(self.stands)(entry)));
+        }
+        order.extend(ring[..first].iter().filter(|entry| !(self.stands)(entry)));
+        order
+    }
+
+    /// The place of a key's owner among all entries by position.
+    fn owner_place(&self, key: Position) -> Option<usize> {
+        let ring = self.list.ring();
+        let start = ring.partition_point(|entry| entry.position < key);
+        (start..ring.len()).chain(0..start).find(|place| (self.stands)(&ring[*place]))
+    }
+
+    /// Up to `n` members that follow the one at a place, which stands on the ring.
+    fn following(&self, place: usize, n: usize) -> Vec<&'a Arc<Entry>> {
+        let ring = self.list.ring();
+        if self.list.has_zones() {
+            let places = zones::walk(ring, place, n, Way::Onward, &self.stands);
+            return places.into_iter().map(|place| &ring[place]).collect();
+        }
+        let after = ring[place + 1..].iter().chain(&ring[..place]);
+        after.filter(|entry| (self.stands)(entry)).take(n).collect()
+    }
+
+    fn neighbours(&self, of: &Name, successors: usize, predecessors: usize) -> Vec<&'a Arc<Entry>> {
+        let ring = self.list.ring();
+        let Some(place) = self.list.get(of).and_then(|entry| {
+            ring.binary_search_by(|other| {
+                (other.position, &other.identity.name).cmp(&(entry.position, of))
+            })
+            .ok()
+        }) else {
+            return Vec::new();
+        };
+        if !self.list.has_zones() {
+            let after = ring[place + 1..].iter().chain(&ring[..place]);
+            let before = after.clone().rev();
+            let stands = |entry: &&Arc<Entry>| (self.stands)(entry);
+            return distinct(
+                after.filter(stands).take(successors),
+                before.filter(stands).take(predecessors),
+            );
+        }
+        let stands = |entry: &Entry| (self.stands)(entry) || entry.identity.name == *of;
+        let after = zones::walk(ring, place, successors, Way::Onward, &stands);
+        let before = zones::walk(ring, place, predecessors, Way::Back, &stands);
+        distinct(
+            after.into_iter().map(|place| &ring[place]),
+            before.into_iter().map(|place| &ring[place]),
+        )
+    }
 }
 
 /// The successors, and the predecessors that are not among them.
@@ -128,7 +182,7 @@ mod tests {
             for k in 1..=6 {
                 let list = list(size);
                 for entry in list.iter() {
-                    let monitors = monitors(&list, &entry.identity.name, k, Entry::is_up);
+                    let monitors = Ring::of_up(&list).monitors(&entry.identity.name, k);
                     let mut distinct = names(&monitors);
                     distinct.dedup();
                     assert_eq!(distinct.len(), k.min(usize::from(size) - 1), "size {size}, k {k}");
@@ -144,11 +198,11 @@ mod tests {
             for k in 1..=6 {
                 let list = list(size);
                 for me in list.iter() {
-                    let watched = names(&targets(&list, &me.identity.name, k, Entry::is_up));
+                    let watched = names(&Ring::of_up(&list).targets(&me.identity.name, k));
                     let mut expected: Vec<Name> = list
                         .iter()
                         .filter(|other| {
-                            names(&monitors(&list, &other.identity.name, k, Entry::is_up))
+                            names(&Ring::of_up(&list).monitors(&other.identity.name, k))
                                 .contains(&me.identity.name)
                         })
                         .map(|other| other.identity.name.clone())
@@ -166,7 +220,78 @@ mod tests {
         let me = list.ring()[0].identity.name.clone();
         let next = list.ring()[1].identity.clone();
         list.merge(Update::new(next.clone(), Claim::Left), Instant::EPOCH);
-        assert!(!names(&monitors(&list, &me, 4, Entry::is_up)).contains(&next.name));
-        assert_eq!(monitors(&list, &me, 4, Entry::is_up).len(), 4);
+        assert!(!names(&Ring::of_up(&list).monitors(&me, 4)).contains(&next.name));
+        assert_eq!(Ring::of_up(&list).monitors(&me, 4).len(), 4);
+    }
+
+    fn keys() -> impl Iterator<Item = Position> {
+        (0..500_u32).map(|key| Position::of_key(&key.to_be_bytes()))
+    }
+
+    #[test]
+    fn a_key_belongs_to_the_first_member_not_before_it() {
+        let list = list(12);
+        let ring = Ring::of_up(&list);
+        let positions: Vec<Position> = list.ring().iter().map(|entry| entry.position).collect();
+        for entry in list.ring() {
+            assert_eq!(ring.owner(entry.position).unwrap().position, entry.position);
+        }
+        for key in keys() {
+            let expected = positions.iter().find(|position| **position >= key);
+            let owner = ring.owner(key).unwrap().position;
+            assert_eq!(owner, *expected.unwrap_or(&positions[0]));
+        }
+    }
+
+    #[test]
+    fn successors_are_distinct_and_begin_with_the_owner() {
+        let list = list(7);
+        let ring = Ring::of_up(&list);
+        for key in keys() {
+            for n in 0..10 {
+                let successors = ring.successors(key, n);
+                let mut distinct = names(&successors);
+                distinct.dedup();
+                assert_eq!(distinct.len(), n.min(7));
+                assert_eq!(successors.first().copied(), ring.owner(key).filter(|_| n > 0));
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_keys_of_a_member_that_goes_change_their_owner() {
+        let before = list(20);
+        let gone = before.ring()[7].identity.clone();
+        let mut after = before.clone();
+        after.merge(Update::new(gone.clone(), Claim::Left), Instant::EPOCH);
+        for key in keys() {
+            let old = Ring::of_up(&before).successors(key, 2);
+            let new = Ring::of_up(&after).owner(key).unwrap();
+            let heir = if old[0].identity == gone { old[1] } else { old[0] };
+            assert_eq!(new.identity, heir.identity);
+        }
+    }
+
+    #[test]
+    fn nobody_owns_a_key_where_nobody_stands() {
+        let empty = List::new();
+        assert_eq!(Ring::of_up(&empty).owner(Position(7)), None);
+        assert!(Ring::of_up(&empty).successors(Position(7), 3).is_empty());
+    }
+
+    #[test]
+    fn copies_of_a_key_are_not_all_in_one_zone() {
+        let mut zoned = List::new();
+        for i in 0..30_u16 {
+            let zone = crate::testing::tags("zone", &(i % 3).to_string());
+            let mut update = list(30).iter().nth(usize::from(i)).unwrap().to_update();
+            update.tags = crate::list::tags::VersionedTags::first(zone);
+            zoned.merge(update, Instant::EPOCH);
+        }
+        for key in keys() {
+            let copies = Ring::of_up(&zoned).successors(key, 3);
+            assert_eq!(copies.len(), 3);
+            assert!(copies.iter().any(|copy| copy.zone() != copies[0].zone()), "{copies:?}");
+        }
     }
 }

@@ -4,10 +4,10 @@
 use crate::context::Context;
 use crate::detector::Silence;
 use crate::identity::{Incarnation, Name};
-use crate::list::{Claim, Entry, Evidence, List, Standing, Update};
+use crate::list::{Claim, Evidence, List, Standing, Update};
 use crate::members::Members;
 use crate::message::Body;
-use crate::ring;
+use crate::ring::Ring;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -91,7 +91,7 @@ impl Suspicions {
             return Vec::new();
         }
         let k = context.monitors_wanted();
-        let own = ring::targets(members, &context.local.name, k, Entry::is_told_alive);
+        let own = Ring::of_told_alive(members).targets(&context.local.name, k);
         let own: BTreeSet<Name> =
             own.into_iter().map(|entry| entry.identity.name.clone()).collect();
         let mut declared = Vec::new();
@@ -143,7 +143,7 @@ pub(crate) fn probe_all(
     members: &Members,
     context: &mut Context,
 ) {
-    let monitors = ring::monitors(members, name, context.monitors_wanted(), Entry::is_up);
+    let monitors = Ring::of_up(members).monitors(name, context.monitors_wanted());
     let monitors: Vec<SocketAddr> =
         monitors.into_iter().map(|entry| entry.identity.address).collect();
     context.counters.suspicions += 1;
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_lasting_suspicion_about_a_stranger_on_the_ring_is_dropped() {
         let mut fixture = Fixture::new(30);
-        let own = ring::targets(&fixture.members, &name(0), 4, Entry::is_told_alive);
+        let own = Ring::of_told_alive(&fixture.members).targets(&name(0), 4);
         let own: Vec<Name> = own.iter().map(|entry| entry.identity.name.clone()).collect();
         let far = (1..30).find(|i| !own.contains(&name(*i))).unwrap();
         let near = (1..30).find(|i| *i != far && *i != 0).unwrap();

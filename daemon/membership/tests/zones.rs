@@ -13,8 +13,8 @@
 mod world;
 
 use memberd_membership::{
-    Claim, Entry, Identity, Incarnation, Instant, List, Name, TagKey, TagValue, Tags, Update,
-    VersionedTags, ring, ring::LARGEST,
+    Claim, Identity, Incarnation, Instant, List, Name, Ring, TagKey, TagValue, Tags, Update,
+    VersionedTags, ZONE_CELL_MAX,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ fn list(zones: &[Option<u8>]) -> List {
 }
 
 fn monitors(list: &List, of: usize) -> BTreeSet<Name> {
-    let monitors = ring::monitors(list, &name(of), K, Entry::is_up);
+    let monitors = Ring::of_up(list).monitors(&name(of), K);
     monitors.into_iter().map(|entry| entry.identity.name.clone()).collect()
 }
 
@@ -91,33 +91,33 @@ proptest! {
         for k in [1, 3, 4] {
             let watching: Vec<(&Name, BTreeSet<&Name>)> = list.iter().filter(|entry| entry.is_up()).map(|entry| {
                 let name = &entry.identity.name;
-                (name, ring::monitors(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect())
+                (name, Ring::of_up(&list).monitors(name, k).into_iter().map(|entry| &entry.identity.name).collect())
             }).collect();
             for (name, monitors) in &watching {
                 prop_assert_eq!(monitors.len(), k.min(up.len() - 1));
                 prop_assert!(!monitors.contains(name));
                 let targets: BTreeSet<&Name> =
-                    ring::targets(&list, name, k, Entry::is_up).into_iter().map(|entry| &entry.identity.name).collect();
+                    Ring::of_up(&list).targets(name, k).into_iter().map(|entry| &entry.identity.name).collect();
                 let expected: BTreeSet<&Name> =
                     watching.iter().filter(|(_, monitors)| monitors.contains(name)).map(|(other, _)| *other).collect();
                 prop_assert_eq!(targets, expected);
             }
         }
         // The ring that is drawn is the ring that watches.
-        let order = ring::order(&list, Entry::is_up);
+        let order = Ring::of_up(&list).order();
         prop_assert_eq!(order.len(), size);
         let order: Vec<&Name> = order.into_iter().filter(|entry| entry.is_up()).map(|entry| &entry.identity.name).collect();
         prop_assert_eq!(order.len(), up.len());
         for (place, name) in order.iter().enumerate().filter(|_| order.len() > K) {
             let near = [1, 2, order.len() - 1, order.len() - 2].map(|step| order[(place + step) % order.len()].clone());
             let monitors: BTreeSet<Name> =
-                ring::monitors(&list, name, K, Entry::is_up).into_iter().map(|entry| entry.identity.name.clone()).collect();
+                Ring::of_up(&list).monitors(name, K).into_iter().map(|entry| entry.identity.name.clone()).collect();
             prop_assert_eq!(monitors, BTreeSet::from(near));
         }
     }
 
     #[test]
-    fn where_no_zone_has_more_than_half_the_end_of_any_zone_leaves_everyone_a_monitor(zones in any_zones(LARGEST + 1)) {
+    fn where_no_zone_has_more_than_half_the_end_of_any_zone_leaves_everyone_a_monitor(zones in any_zones(ZONE_CELL_MAX + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 2 <= zones.len() {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()), (0, 0));
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn where_no_zone_has_more_than_three_quarters_everyone_has_a_monitor_outside_of_its_own(zones in any_zones(LARGEST + 1)) {
+    fn where_no_zone_has_more_than_three_quarters_everyone_has_a_monitor_outside_of_its_own(zones in any_zones(ZONE_CELL_MAX + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 4 <= zones.len() * 3 {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()).0, 0);
@@ -149,7 +149,7 @@ proptest! {
         after.merge(update(size, Some(newcomer)), Instant::EPOCH);
         let moved = (0..size).filter(|i| monitors(&before, *i) != monitors(&after, *i)).count();
         // Its cell may have been cut in two, and on either side two more have neighbours in it.
-        prop_assert!(moved <= LARGEST + K, "{moved} of {size}");
+        prop_assert!(moved <= ZONE_CELL_MAX + K, "{moved} of {size}");
     }
 }
 

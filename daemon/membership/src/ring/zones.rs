@@ -3,8 +3,8 @@
 //!
 //! The ring of positions is cut into cells, and within a cell each zone's members are dealt evenly
 //! over the cell's places, the largest zone first, each zone in the order of its positions. A cell
-//! is all members whose positions begin with the same bits. One of more than [`LARGEST`] members is
-//! halved by the next bit in any case; a smaller one as long as both halves have [`SMALLEST`]
+//! is all members whose positions begin with the same bits. One of more than [`ZONE_CELL_MAX`] members is
+//! halved by the next bit in any case; a smaller one as long as both halves have [`ZONE_CELL_MIN`]
 //! members and no zone has more than half of either. So the order depends on nothing but who stands
 //! on the ring, a member that comes or goes moves others in its own cell only, and where all are of
 //! one zone, or none names its zone, the order is that of the positions.
@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A cell of more members than this is halved in any case.
-pub const LARGEST: usize = 256;
+pub const ZONE_CELL_MAX: usize = 256;
 
-/// No cell of up to [`LARGEST`] members is halved so that one half has fewer.
-pub const SMALLEST: usize = 8;
+/// No cell of up to [`ZONE_CELL_MAX`] members is halved so that one half has fewer.
+const ZONE_CELL_MIN: usize = 8;
 
 /// Which way round the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn beside(
     (before, (place + 1..ring.len()).take_while(shared).filter(standing))
 }
 
-/// Whether so many bits leave more than [`LARGEST`] members together; looks at no more than twice
+/// Whether so many bits leave more than [`ZONE_CELL_MAX`] members together; looks at no more than twice
 /// as many.
 fn is_too_large(
     ring: &[Arc<Entry>],
@@ -148,13 +148,13 @@ fn is_too_large(
     stands: &impl Fn(&Entry) -> bool,
 ) -> bool {
     let (before, after) = beside(ring, place, bits, stands);
-    1 + before.take(LARGEST).count() + after.take(LARGEST).count() > LARGEST
+    1 + before.take(ZONE_CELL_MAX).count() + after.take(ZONE_CELL_MAX).count() > ZONE_CELL_MAX
 }
 
 /// Whether these can do as a cell of their own: enough of them, and no zone has more than half.
 fn is_mixed(ring: &[Arc<Entry>], members: &[usize]) -> bool {
     let most = by_zone(ring, members).first().map_or(0, Vec::len);
-    members.len() >= SMALLEST && most <= members.len().div_ceil(2)
+    members.len() >= ZONE_CELL_MIN && most <= members.len().div_ceil(2)
 }
 
 /// The members of each zone in the order of positions, the largest zone first. Those that name none

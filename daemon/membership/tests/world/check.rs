@@ -1,7 +1,7 @@
 //! What must hold at every moment, checked each 100 ms of virtual time while a world runs.
 
 use super::World;
-use memberd_membership::{Digest, Entry, Incarnation, List, Name, PhaseName, Standing, ring};
+use memberd_membership::{Digest, Entry, Incarnation, List, Name, PhaseName, Ring, Standing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,12 +121,10 @@ impl World {
                 continue;
             };
             let (list, own) = (node.list(), node.name());
-            let (monitors, targets) = (
-                ring::monitors(list, own, k, Entry::is_up),
-                ring::targets(list, own, k, Entry::is_up),
-            );
+            let (monitors, targets) =
+                (Ring::of_up(list).monitors(own, k), Ring::of_up(list).targets(own, k));
             for monitor in &monitors {
-                let theirs = ring::targets(list, &monitor.identity.name, k, Entry::is_up);
+                let theirs = Ring::of_up(list).targets(&monitor.identity.name, k);
                 assert!(
                     theirs.iter().any(|entry| entry.identity.name == *own),
                     "{monitor:?} does not watch vm{i}"

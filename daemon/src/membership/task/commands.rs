@@ -4,7 +4,7 @@ use super::{Membership, RETRY};
 use crate::membership::measure::Measured;
 use crate::membership::status::Sources;
 use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
-use memberd_membership::{Entry, Identity, Node, Now, PhaseName, ring::order};
+use memberd_membership::{Identity, Node, Now, PhaseName};
 use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -153,7 +153,7 @@ impl Membership {
     }
 
     fn ring(&self) -> Ring {
-        let members = order(self.node.list(), Entry::is_up);
+        let members = memberd_membership::Ring::of_up(self.node.list()).order();
         Ring {
             max_simultaneous_failures: self.node.group_settings().max_simultaneous_failures,
             names: members.iter().map(|entry| entry.identity.name.clone()).collect(),
