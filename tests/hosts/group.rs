@@ -39,7 +39,7 @@ pub(crate) fn follow(hosts: &Hosts, numbers: &[usize]) -> Followers {
 /// Waits until this host lists that member so.
 pub(crate) fn wait_until_listed(host: &Host, name: &str, status: MemberStatus) {
     wait_until(&format!("{} lists {name} as {status:?}", host.name()), SOON, || {
-        let found = host.control().standing(name).map_err(|error| error.to_string())?;
+        let found = host.control().status_of(name).map_err(|error| error.to_string())?;
         holds(found.is_some_and(|(found, _)| found == status), || format!("{found:?}"))
     });
 }

@@ -12,9 +12,9 @@ printf '%s %s %s %s\n' "$(id -u)" "$MEMBERD_EVENT" "$MEMBERD_ID" "$(cat)"
 "#;
 
 /// On hosts of both releases: one member fails, and another leaves.
-pub(crate) fn told_of_changes(hosts: &Hosts) {
-    let told = [hosts.host(1), hosts.host(8)];
-    for host in told {
+pub(crate) fn hears_of_changes(hosts: &Hosts) {
+    let hooked = [hosts.host(1), hosts.host(8)];
+    for host in hooked {
         host.write_inside("/etc/memberd/hooks/teller", HOOK);
         host.shell(
             "chmod +x /etc/memberd/hooks/teller; systemctl enable --quiet --now \
@@ -29,7 +29,7 @@ pub(crate) fn told_of_changes(hosts: &Hosts) {
     let changes = [("failed", id(killed)), ("left", id(stopped))];
     killed.run(&["systemctl", "kill", "-s", "KILL", "memberd"]);
     stopped.run(&["systemctl", "restart", "memberd"]);
-    for host in told {
+    for host in hooked {
         changes.iter().for_each(|(event, id)| wait_until_told(host, event, id));
         host.shell(
             "systemctl disable --quiet --now memberd-hooks@teller; rm -r /etc/memberd/hooks",
@@ -53,7 +53,7 @@ fn wait_until_told(host: &Host, event: &str, id: &str) {
     };
     let change = format!(" {event} {id} ");
     let line =
-        wait_until(&format!("the hook of {} is told that {id} {event}", host.name()), SOON, || {
+        wait_until(&format!("the hook of {} hears that {id} {event}", host.name()), SOON, || {
             let lines = lines();
             let found = lines.lines().find(|line| line.contains(&change)).map(str::to_owned);
             found.ok_or(lines)

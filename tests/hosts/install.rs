@@ -11,7 +11,7 @@ use memberd_tests::wait_until;
 /// The hosts on which it is done by hand: one of each release.
 const BY_HAND: [usize; 2] = [1, 8];
 
-/// Installs a package file, of whatever version.
+/// Installs a package file of any version.
 pub(crate) fn install(host: &Host, package: &Package) -> String {
     host.push(package.path(), "/root/memberd.deb");
     host.shell("DEBIAN_FRONTEND=noninteractive dpkg -i --force-downgrade /root/memberd.deb 2>&1")
@@ -96,7 +96,7 @@ pub(crate) fn by_hand(hosts: &Hosts, transcript: &mut Transcript) {
 /// What an administrator looks at while vm5 is off, and everybody has noticed.
 pub(crate) fn looked_at(hosts: &Hosts, transcript: &mut Transcript) {
     let host = hosts.host(1);
-    transcript.told("The other seven are brought in by Ansible, and the plug of vm5 is pulled.");
+    transcript.note("The other seven are brought in by Ansible, and the plug of vm5 is pulled.");
     assert!(transcript.shown(host, "memberctl list --all").contains("failed"));
     let journal =
         "journalctl -q --no-pager -o short-iso -u memberd MEMBERD_EVENT=failed MEMBERD_NAME=vm5";

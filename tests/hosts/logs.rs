@@ -64,7 +64,7 @@ pub(crate) fn priorities_in_the_journal(hosts: &Hosts) {
             );
             assert!(
                 *level != "INFO" || is_documented(words),
-                "an operator is told of no such line: {words}"
+                "no operator knows of such a line: {words}"
             );
             levels.insert(*level);
         }

@@ -88,10 +88,10 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     });
     story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
     story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
-    story("so is one whose protocol loop hangs, whatever lives beside it", || {
+    story("so is one of which only the protocol loop hangs", || {
         crashes::loop_hung(&hosts);
     });
-    story("a hook is told who failed and who left", || hooks::told_of_changes(&hosts));
+    story("a hook hears who failed and who left", || hooks::hears_of_changes(&hosts));
     story("a pulled plug is noticed in time, and an administrator sees it", || {
         crashes::plugs_pulled(&mut hosts, &[5], |hosts| install::looked_at(hosts, &mut transcript));
     });

@@ -40,7 +40,7 @@ impl Transcript {
     }
 
     /// Says what is done elsewhere.
-    pub(crate) fn told(&mut self, words: &str) {
+    pub(crate) fn note(&mut self, words: &str) {
         let _ = writeln!(self.0, "\n{words}\n");
     }
 

@@ -50,7 +50,7 @@ fn state_cannot_be_written<T>(
     let before = fleet.id(2);
     let harm = harm(&disk);
     change(&mut fleet, &mut followers, 4, &mut accused);
-    wait_until("the trouble is told", SOON, || {
+    wait_until("the fault is reported", SOON, || {
         let warnings = state_warnings(&fleet[2]);
         holds(warnings.len() == 1 && warnings[0].contains(reason), || format!("{warnings:?}"))
     });
@@ -62,11 +62,11 @@ fn state_cannot_be_written<T>(
     );
     assert_eq!(fleet.id(2), before, "it has kept its place");
     let log = fleet[2].log().text();
-    let told: Vec<&str> =
+    let reported: Vec<&str> =
         log.lines().filter(|line| line.contains("the state cannot be written")).collect();
     assert!(
-        told.len() == 1 && told[0].contains(reason),
-        "{told:#?} is not one line about {reason:?}"
+        reported.len() == 1 && reported[0].contains(reason),
+        "{reported:#?} is not one line about {reason:?}"
     );
 
     // It is killed and comes back by itself, from the last state that was written, in spite of the
@@ -243,8 +243,11 @@ fn rotation_on_a_full_disk_loses_only_counted_lines() {
             (said_lost(&written), counted),
             "lines that are missing, said and counted to be lost"
         );
-        let told = all.matches("log lines are lost until it works again").count();
-        assert!((3..=6).contains(&told), "said {told} times, once for each time that it was full");
+        let reported = all.matches("log lines are lost until it works again").count();
+        assert!(
+            (3..=6).contains(&reported),
+            "reported {reported} times, once for each time that it was full"
+        );
     });
 }
 
@@ -276,8 +279,8 @@ fn a_read_only_log_directory_is_reported_once() {
         fleet[2].wait_until_logged("log lines lost here: ");
         assert_eq!(log_warnings(&fleet[2]), 0);
         assert_eq!(said_lost(&fleet[2].log().text()), fleet[2].counter("log_lines_lost"));
-        let standing = fleet[1].control().standing("vm2").unwrap();
-        assert_eq!(standing.map(|(status, _)| status), Some(MemberStatus::Alive));
+        let status = fleet[1].control().status_of("vm2").unwrap();
+        assert_eq!(status.map(|(status, _)| status), Some(MemberStatus::Alive));
         assert_none_failed_but(&mut followers, &accused);
     });
 }

@@ -149,10 +149,10 @@ fn changes_of_tags_go_only_to_clients_that_know_of_them() {
     fleet[2].control().leave().unwrap();
     assert_eq!(json(&lines)["event"], "left");
     for stream in &mut older {
-        let told = reply(stream).unwrap();
+        let event = reply(stream).unwrap();
         assert!(
-            matches!(&told, Reply::Event(event) if event.status == MemberStatus::Left),
-            "{told:?}"
+            matches!(&event, Reply::Event(event) if event.status == MemberStatus::Left),
+            "{event:?}"
         );
     }
     // The past has it too, if the client asks for the past.
@@ -178,15 +178,15 @@ fn a_command_is_run_for_each_change() {
     let output = fleet[1].directory().join("hook");
     let mut memberctl =
         Running::start(hook(&fleet[1], &output).stdin(Stdio::null()).stderr(Stdio::null()));
-    let told = || fs::read_to_string(&output).unwrap_or_default();
+    let printed = || fs::read_to_string(&output).unwrap_or_default();
     let wait_for = |what: &str, line: &str, times: usize| {
         wait_until(what, SOON, || {
-            let told = told();
-            holds(told.lines().filter(|told| *told == line).count() == times, || told.clone())
+            let printed = printed();
+            holds(printed.lines().filter(|each| *each == line).count() == times, || printed.clone())
         });
     };
     wait_for("it has the past", "joined vm3", 1);
-    assert!(told().starts_with("gap "), "the daemon is younger than an hour: {}", told());
+    assert!(printed().starts_with("gap "), "the daemon is younger than an hour: {}", printed());
     let crash = fleet.crash(&[3]).remove(0);
     wait_for("it has the crash", &format!("failed {}", crash.name), 1);
     // Its own daemon crashes and comes back. Later changes are reported, and so is the gap.
@@ -255,21 +255,21 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
         incarnation: Incarnation(1),
     };
     let socket = UdpSocket::bind((Ipv4Addr::new(a, b, c, 200), 0)).unwrap();
-    let teller = identity(0, socket.local_addr().unwrap().port());
+    let sender = identity(0, socket.local_addr().unwrap().port());
     let numbers: Vec<u64> = (1..=count).collect();
     for (index, numbers) in numbers.chunks(8).enumerate() {
         // The port is below those that the kernel assigns, so that nobody else has the sender's
         // address.
         let ghosts =
             numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
-        let news = [teller.clone()]
+        let updates = [sender.clone()]
             .into_iter()
             .chain(ghosts)
             .map(|identity| Update::new(identity, Claim::Alive));
         let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
         let mut bytes = Vec::new();
         wire::encode(
-            &Message { incarnation: Incarnation(1), sent, body: Body::News(news.collect()) },
+            &Message { incarnation: Incarnation(1), sent, body: Body::News(updates.collect()) },
             &mut bytes,
         );
         socket.send_to(&bytes, daemon.settings.address).unwrap();
@@ -284,15 +284,15 @@ fn a_slow_follower_learns_how_many_changes_it_missed() {
     let fleet = Fleet::start(1);
     let mut stream = fleet[1].control().ask(&standings(EventsFrom::Last(0)), Some(SOON)).unwrap();
     tell_of_ghosts(&fleet[1], GHOSTS);
-    let (mut told, mut missed) = (0, 0);
-    while told + missed < GHOSTS {
+    let (mut events, mut missed) = (0, 0);
+    while events + missed < GHOSTS {
         match reply(&mut stream).unwrap() {
-            Reply::Event(_) => told += 1,
+            Reply::Event(_) => events += 1,
             Reply::EventsMissed(MissedRecord { count: Some(count), .. }) => missed += count,
             other => panic!("{other:?}"),
         }
     }
-    assert!(missed > 0 && told > 1_000, "told {told}, missed {missed}");
+    assert!(missed > 0 && events > 1_000, "{events} events, missed {missed}");
     // A client that comes later learns how much is forgotten.
     let mut stream = fleet[1].control().ask(&standings(EventsFrom::Since(1)), Some(SOON)).unwrap();
     let first = reply(&mut stream).unwrap();

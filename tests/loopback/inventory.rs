@@ -47,10 +47,10 @@ fn ansible_takes_the_list_for_its_inventory() {
     let mut fleet = Fleet::start(3);
     fleet.crash(&[3]);
     memberd_tests::wait_until("the crash is listed", memberd_tests::wait::SOON, || {
-        let standing = fleet[1].control().standing("vm3").map_err(|error| error.to_string())?;
-        let failed = standing.map(|(status, _)| status)
+        let status = fleet[1].control().status_of("vm3").map_err(|error| error.to_string())?;
+        let failed = status.map(|(status, _)| status)
             == Some(memberd_control::message::MemberStatus::Failed);
-        memberd_tests::wait::holds(failed, || format!("{standing:?}"))
+        memberd_tests::wait::holds(failed, || format!("{status:?}"))
     });
     let inventory = inventory_script(&fleet[1]);
     let hosts = |pattern: &str| -> Vec<String> {

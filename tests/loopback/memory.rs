@@ -56,7 +56,7 @@ fn a_daemon_killed_for_want_of_memory_fails_and_returns() {
     fleet.restart(&[3]);
     let after = fleet.wait_until_whole();
     let (old, new): (Vec<&String>, Vec<&String>) = after.iter().partition(|id| before.contains(id));
-    assert_eq!(old.len(), 4, "all others kept their lives: {before:?}, {after:?}");
+    assert_eq!(old.len(), 4, "all others kept their incarnations: {before:?}, {after:?}");
     assert!(incarnation(new[0]) > incarnation(&lost), "{} after {lost}", new[0]);
     let log = fleet[3].log().text();
     assert!(!log.contains("damaged") && !log.contains(" ERROR "), "{log}");

@@ -96,7 +96,7 @@ fn a_setting_that_needs_a_restart_does_not_change() {
     let log = fleet[2].settings.log_dir.join("machine.2.log");
     fleet[2].write_settings();
     fleet[2].signal(Signal::SIGHUP);
-    wait_until("the key is told", SOON, || {
+    wait_until("the key is reported", SOON, || {
         let text = fs::read_to_string(&log).unwrap();
         holds(
             text.lines().any(|line| line.contains(" WARN ") && line.contains("node.machine")),

@@ -315,7 +315,7 @@ fn a_replayed_handshake_comes_to_nothing() {
     });
     drop((silent, forged));
     // The log line comes a little after the count.
-    wait_until("two are told in the log", SOON, || {
+    wait_until("two are logged", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 2, || log)
     });

@@ -104,7 +104,7 @@ fn who_has_no_key_or_another_is_turned_away_and_told_why() {
         (fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key")),
         (1, 1)
     );
-    wait_until("both are told in the log, once", SOON, || {
+    wait_until("both are logged, once", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 2, || log)
     });
@@ -209,7 +209,7 @@ fn failed_handshakes_are_counted_by_cause() {
     });
     drop((silent, strangers));
     // The log line comes a little after the count.
-    wait_until("four are told in the log", SOON, || {
+    wait_until("four are logged", SOON, || {
         let log = fleet[1].log().text();
         holds(log.matches(" WARN refused a connection").count() == 4, || log)
     });
@@ -363,7 +363,7 @@ fn keys_are_changed_in_three_steps_without_an_outage() {
     fleet[number].start();
     assert!(failed_join(&fleet[number]).contains("compare memberctl key list"));
     assert_eq!(
-        fleet[1].control().standing(&format!("vm{number}")).unwrap(),
+        fleet[1].control().status_of(&format!("vm{number}")).unwrap(),
         None::<(MemberStatus, u64)>
     );
 }

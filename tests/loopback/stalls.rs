@@ -93,9 +93,9 @@ fn a_crash_is_noticed_while_another_member_stands_still() {
     followers.assert_crash_noticed(&crash.id, crash.at, &["vm2", "vm5"]);
     fleet[5].signal(Signal::SIGCONT);
     wait_until("vm5 has heard of the crash, and is in every list", SOON, || {
-        let standing = fleet[5].control().standing("vm2").map_err(|error| error.to_string())?;
-        holds(standing.is_some_and(|(status, _)| status == MemberStatus::Failed), || {
-            format!("{standing:?}")
+        let status = fleet[5].control().status_of("vm2").map_err(|error| error.to_string())?;
+        holds(status.is_some_and(|(status, _)| status == MemberStatus::Failed), || {
+            format!("{status:?}")
         })
     });
     fleet.wait_until_whole();

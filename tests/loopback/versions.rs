@@ -43,7 +43,7 @@ fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
         &[0x00],                               // the wall clock is as reckoned
         &[0x07],                               // the list's hash
         &[0xf6],                               // no delay is known
-        &[0x81, 0x84, 0x63, b'v', b'm', b'9'], // news: one update, of vm9
+        &[0x81, 0x84, 0x63, b'v', b'm', b'9'], // one update, of vm9
         &[0x46],
         &address,
         &number(incarnation),
@@ -65,13 +65,13 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
     let mut followers = fleet.follow();
     let born = Instant::now();
     let incarnation = u64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-    let standing = || fleet[1].control().standing("vm9").map_err(|error| error.to_string());
+    let status = || fleet[1].control().status_of("vm9").map_err(|error| error.to_string());
     while born.elapsed() < LIFE {
         let sent = u64::try_from(born.elapsed().as_millis()).unwrap();
         socket.send_to(&heartbeat(place, incarnation, sent), fleet[1].settings.address).unwrap();
         thread::sleep(Duration::from_millis(200));
     }
-    assert_eq!(standing().unwrap().map(|(status, _)| status), Some(MemberStatus::Alive));
+    assert_eq!(status().unwrap().map(|(status, _)| status), Some(MemberStatus::Alive));
     followers.assert_none_failed_but(&[]);
     // When it falls silent, the others notice it like any other.
     let id = format!("vm9@{place}/{incarnation}");
@@ -82,9 +82,9 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
 fn a_request_of_another_version_or_kind_is_told_so() {
     let fleet = Fleet::start(1);
     let daemon = fleet[1].settings.address;
-    let told = [6, 0, 0, 0];
+    let alert = [6, 0, 0, 0];
     for head in [[PROTOCOL_VERSION + 2, 0], [0, 0], [PROTOCOL_VERSION, 99], [NEXT, 99]] {
-        assert_eq!(answer(daemon, &head), told, "{head:?}");
+        assert_eq!(answer(daemon, &head), alert, "{head:?}");
     }
     // [2, { "Danc": {} }] is understood as far as that it is not known: a reply, with this
     // version's number.

@@ -105,7 +105,7 @@ impl Control {
     ///
     /// # Errors
     /// When there is no list.
-    pub fn standing(&self, name: &str) -> Result<Option<(MemberStatus, u64)>, ControlError> {
+    pub fn status_of(&self, name: &str) -> Result<Option<(MemberStatus, u64)>, ControlError> {
         let members = self.list(true)?;
         let member = members
             .into_iter()

@@ -39,7 +39,7 @@ impl Crowd {
     /// byte.
     ///
     /// # Panics
-    /// When this process may not have so many descriptors, or there is no such namespace.
+    /// When this process may not have this many descriptors, or there is no such namespace.
     pub fn start(namespace: &Path, to: SocketAddr, size: usize) -> Self {
         raise_limit(u64::try_from(size).expect("a small number") + OTHERS);
         let (ended, counts) = (Arc::new(AtomicBool::new(false)), Arc::new(Counts::default()));
@@ -80,8 +80,8 @@ fn hold(to: SocketAddr, size: usize, ended: &AtomicBool, counts: &Counts) {
             counts.opened.fetch_add(1, Ordering::Relaxed);
         }
         held.retain(is_open);
-        let standing = held.iter().filter(|stream| stream.peer_addr().is_ok()).count();
-        counts.most_held.fetch_max(standing, Ordering::Relaxed);
+        let open = held.iter().filter(|stream| stream.peer_addr().is_ok()).count();
+        counts.most_held.fetch_max(open, Ordering::Relaxed);
         thread::sleep(PAUSE);
     }
 }
@@ -110,6 +110,6 @@ fn raise_limit(wanted: u64) {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of descriptors");
     if soft < wanted {
         setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted))
-            .expect("the right to so many descriptors");
+            .expect("the right to this many descriptors");
     }
 }

@@ -98,7 +98,7 @@ impl Drop for Disk {
     }
 }
 
-/// A disk that cannot be written, for as long as this lives.
+/// A disk that cannot be written, for as long as this exists.
 #[derive(Debug)]
 pub struct Protected {
     path: PathBuf,

@@ -24,7 +24,7 @@ pub(crate) fn grep(case: &Case, logs: &[PathBuf]) -> Command {
     command
 }
 
-/// ripgrep on so many threads.
+/// ripgrep on this many threads.
 pub(crate) fn rg(case: &Case, logs: &[PathBuf], threads: usize) -> Command {
     let mut command = Command::new("rg");
     // -E means something else there.

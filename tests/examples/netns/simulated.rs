@@ -21,7 +21,7 @@ pub(crate) struct Simulation {
 }
 
 impl Simulation {
-    /// A simulation of so many members.
+    /// A simulation of this many members.
     pub(crate) fn of(members: u8) -> Plan {
         let mut command = Command::new(binaries::simulate());
         command.args(["--json", "--delay", DELAY, "--members", &members.to_string()]);

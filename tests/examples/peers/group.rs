@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 struct Said {
     at: Instant,
     observer: usize,
-    life: u32,
+    incarnation: u32,
     change: Change,
     subject: usize,
 }
@@ -37,7 +37,7 @@ struct Said {
 struct Agent {
     process: Option<Running>,
     /// How often it was started.
-    life: u32,
+    incarnation: u32,
     /// The others that it lists, and since when.
     list: BTreeMap<usize, Instant>,
     /// Those that it listed, and since when it does not.
@@ -168,9 +168,13 @@ impl<'a> Group<'a> {
             (None, None) => panic!("{} has no log to read", program.name()),
         };
         let agent = self.agent(number);
-        *agent = Agent { process: Some(process), life: agent.life + 1, ..Agent::default() };
-        let life = agent.life;
-        thread::spawn(move || follow(log, program, number, life, &sender));
+        *agent = Agent {
+            process: Some(process),
+            incarnation: agent.incarnation + 1,
+            ..Agent::default()
+        };
+        let incarnation = agent.incarnation;
+        thread::spawn(move || follow(log, program, number, incarnation, &sender));
     }
 
     /// Starts all at once.
@@ -229,10 +233,10 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn take(&mut self, &Said { at, observer, life, change, subject }: &Said) {
-        let lives = self.agents.get(subject - 1).is_some_and(|agent| agent.process.is_some());
+    fn take(&mut self, &Said { at, observer, incarnation, change, subject }: &Said) {
+        let is_running = self.agents.get(subject - 1).is_some_and(|agent| agent.process.is_some());
         let agent = self.agent(observer);
-        if agent.life != life || observer == subject {
+        if agent.incarnation != incarnation || observer == subject {
             return;
         }
         let changed = match change {
@@ -248,7 +252,7 @@ impl<'a> Group<'a> {
         if changed {
             self.last_change = self.last_change.max(at);
         }
-        if lives && change == Change::Failed {
+        if is_running && change == Change::Failed {
             self.false_failures.push(FalseFailure { observer, subject });
         }
     }
@@ -322,13 +326,13 @@ fn follow(
     log: Box<dyn Read + Send>,
     program: Program,
     observer: usize,
-    life: u32,
+    incarnation: u32,
     sender: &Sender<Said>,
 ) {
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let at = Instant::now();
         if let Some((change, subject)) = program.heard(&line)
-            && sender.send(Said { at, observer, life, change, subject }).is_err()
+            && sender.send(Said { at, observer, incarnation, change, subject }).is_err()
         {
             return;
         }

@@ -138,7 +138,7 @@ impl Bench {
         }
         let start = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| measure(self, of)));
-        let told = match &outcome {
+        let result = match &outcome {
             Ok(Ok(())) => "measured",
             Ok(Err(InVain)) => {
                 self.results.add_never_whole(of);
@@ -155,7 +155,7 @@ impl Bench {
         };
         self.results.write(&self.options);
         let left = self.ends.saturating_duration_since(Instant::now()).as_secs();
-        println!("{of}: {told} in {:.0} s; {left} s left", start.elapsed().as_secs_f64());
+        println!("{of}: {result} in {:.0} s; {left} s left", start.elapsed().as_secs_f64());
         matches!(outcome, Ok(Ok(())))
     }
 
@@ -164,7 +164,7 @@ impl Bench {
         Instant::now() >= self.ends
     }
 
-    /// The rounds of so many groups side by side that make up the wanted number, as long as there
+    /// The rounds of this many groups side by side that make up the wanted number, as long as there
     /// is time; one at least.
     fn rounds(&self, groups: usize) -> impl Iterator<Item = usize> + use<> {
         let (rounds, ends) = (self.options.rounds.div_ceil(groups.max(1)), self.ends);

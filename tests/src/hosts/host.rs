@@ -253,7 +253,7 @@ impl Host {
         self.group.child("exec").command(&words)
     }
 
-    /// Runs a command inside to its end, whatever that is.
+    /// Runs a command inside to its end, with any status.
     ///
     /// # Panics
     /// When it does not end.
@@ -285,7 +285,7 @@ impl Host {
         self.run(&["sh", "-euc", line])
     }
 
-    /// Runs a command inside as this user, whatever its end is.
+    /// Runs a command inside as this user, with any status.
     ///
     /// # Panics
     /// When it does not end.
