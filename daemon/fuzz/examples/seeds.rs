@@ -1,5 +1,5 @@
-//! Writes what the fuzz targets begin with, below `seeds/`: real messages, settings, keys, patterns
-//! and times; and a log to search in.
+//! Writes the seeds of the fuzz targets, below `seeds/`: real messages, settings, keys, patterns
+//! and times, and a log to search.
 
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
@@ -122,7 +122,7 @@ fn main() -> io::Result<()> {
     fs::write(SAMPLE_LOG, LOG)
 }
 
-/// Lines with times in every form that logs have them.
+/// Lines with times in every format of logs.
 const LOG: &[u8] = b"2025-11-21T01:20:33.123Z INFO member failed name=vm3
 2025-11-21T01:20:33.5+01:00 aaa
 2025-11-21 01:20:33,123 no zone
@@ -139,7 +139,7 @@ Nov  1 00:00:00.25 vm1 x
 \xc3\xa4\xff no UTF-8
 ";
 
-/// What greps ask for: little, and nearly all there is.
+/// Requests of greps, from the least to nearly all options.
 fn greps() -> [GrepRequest; 3] {
     let pattern = |pattern: &[u8], syntax| GrepPattern {
         patterns: vec![pattern.to_vec()],
@@ -182,13 +182,14 @@ fn cbor(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What two members say to each other.
+/// The messages of two members.
 struct Conversation {
-    /// From the first word on.
+    /// All datagrams, in their order.
     datagrams: Vec<Vec<u8>>,
-    /// What the second asks when it joins.
+    /// The second member's request to join.
     request: Vec<u8>,
-    /// What answers that, and what answers it when it comes back: its last life is told to it then.
+    /// The replies to that, and to the request when it comes back. The second names its last
+    /// incarnation.
     welcomes: [Vec<u8>; 2],
 }
 
@@ -207,7 +208,7 @@ fn conversation() -> Conversation {
         }
         let mut payload = Vec::new();
         while two.poll_transmit(&mut payload).is_some() {
-            // What one does not hear in the middle makes it ask.
+            // Datagrams that are lost in the middle make the first member ask.
             if !(30..60).contains(&step) {
                 let _ = one.handle_datagram(now, address(2), &payload);
             }

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The wall clock when it all begins.
+/// The wall clock at the start, in milliseconds since the Unix epoch.
 pub const START: u64 = 1_763_688_033_123;
 
 /// A small log that `examples/seeds.rs` writes, to search in.
@@ -20,7 +20,7 @@ pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, number], 8_946))
 }
 
-/// So many milliseconds after the start.
+/// This many milliseconds after the start.
 pub fn at(milliseconds: u64) -> Now {
     Now {
         mono: Instant::from_epoch(Duration::from_millis(milliseconds)),
@@ -45,11 +45,11 @@ pub fn founder() -> Node {
     node
 }
 
-/// How far a member's incarnation may be ahead of its wall clock: 366 days, as the protocol has it,
-/// and a second for the few of its own lives that may begin within one millisecond.
+/// How far a member's incarnation may be ahead of its wall clock, in milliseconds: 366 days, as in
+/// the protocol, and a second for incarnations that begin within one millisecond.
 const MOST_AHEAD: u64 = 366 * 24 * 60 * 60 * 1_000 + 1_000;
 
-/// Takes out all that a node wants done at this time, and checks it.
+/// Takes all outputs of a node at this time, and checks them.
 pub fn check(node: &mut Node, now: Now) {
     while node.poll_event().is_some() {}
     let mut payload = Vec::new();
@@ -59,7 +59,7 @@ pub fn check(node: &mut Node, now: Now) {
     }
     while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);
-    // Else it would have no larger one to come back with, or not be believed.
+    // With a larger one it could not come back, or others would not believe it.
     if let Some(itself) = node.member() {
         assert!(
             itself.incarnation.0 <= now.wall.0 + MOST_AHEAD,
@@ -72,11 +72,11 @@ pub fn check(node: &mut Node, now: Now) {
 /// How long one datagram of up to 1,200 bytes may take to be read.
 const TIME_LIMIT: Duration = Duration::from_millis(1);
 
-/// How often what took too long is tried again: the machine may have been busy.
+/// How often a slow input is tried in all: the machine may have been busy.
 const TRIES: usize = 20;
 
-/// Does this with a datagram, and asserts that it takes no more than a millisecond of this thread's
-/// time, at least in one of some tries.
+/// Reads a datagram, and asserts that it takes at most a millisecond of this thread's time in one
+/// of [`TRIES`] tries.
 pub fn in_time<T>(datagram: &[u8], mut read: impl FnMut() -> T) -> T {
     let limit = TIME_LIMIT * u32::try_from(datagram.len() / 1_201 + 1).unwrap_or(u32::MAX);
     let mut least = Duration::MAX;
@@ -91,13 +91,13 @@ pub fn in_time<T>(datagram: &[u8], mut read: impl FnMut() -> T) -> T {
     panic!("{} bytes take {least:?} to read", datagram.len());
 }
 
-/// How long this thread has run: clock_gettime(2), CLOCK_THREAD_CPUTIME_ID.
+/// The processor time of this thread: clock_gettime(2), CLOCK_THREAD_CPUTIME_ID.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The input cut into pieces, each of which begins with its length in two bytes.
+/// Cuts the input into pieces, each of which begins with its length in two bytes.
 pub fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = input.split_first_chunk::<2>()?;

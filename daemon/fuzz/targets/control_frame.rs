@@ -1,5 +1,5 @@
 //! Frames of the control socket, from a client and from a daemon, one by one and as memberctl reads
-//! them.
+//! them. The decoder is that of all frames.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,8 +17,8 @@ fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     }
 }
 
-/// Frames one after the other, read whole or left to the caller as their first bytes have it, until
-/// there is an error.
+/// Reads frames in turn until there is an error. The first byte of each decides whether it is read
+/// whole or left to the caller.
 fn read(bytes: &[u8]) {
     let mut reader = FrameReader::new(bytes);
     while let Ok((beginning, length)) = reader.begin(Reply::CAP) {
@@ -27,7 +27,7 @@ fn read(bytes: &[u8]) {
         if begun.first().is_some_and(|byte| byte % 2 == 0) {
             let Ok((read, _, left)) = reader.leave(Reply::CAP) else { return };
             assert!(read.starts_with(&begun) && read.len() + left == length);
-            // Who is left the rest takes it before the next frame.
+            // The caller takes the rest before the next frame.
             let mut rest = vec![0; left];
             if reader.get_mut().read_exact(&mut rest).is_err() {
                 return;
@@ -35,7 +35,7 @@ fn read(bytes: &[u8]) {
         } else {
             let Ok(body) = reader.body(Reply::CAP) else { return };
             assert!(body.starts_with(&begun) && body.len() == length);
-            // An error, or a message.
+            // Either result is right.
             let _ = decode::<Reply>(body);
         }
     }

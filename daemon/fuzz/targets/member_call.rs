@@ -1,11 +1,9 @@
-//! What members say to each other over TCP: requests and replies of the protocol, greps, and what
-//! answers these.
-//!
-//! The first byte tells which of these it is.
+//! Requests that members make over TCP, and their replies: calls of the protocol, and greps. The
+//! first byte chooses one of them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd::search::Searches;
+use memberd::search::LocalSearcher;
 use memberd::search::limits::Limits;
 use memberd::search::reply::{PeerReply, Replies};
 use memberd::search::serve::serve;
@@ -23,25 +21,26 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
 });
 
-/// Of a machine with one small log.
-static SEARCHES: LazyLock<Arc<Searches>> = LazyLock::new(|| {
+/// Searches a machine with one small log.
+static SEARCHER: LazyLock<Arc<LocalSearcher>> = LazyLock::new(|| {
     assert!(Path::new(SAMPLE_LOG).exists(), "examples/seeds.rs writes {SAMPLE_LOG}");
     let limits =
         Limits { search_time: Duration::from_secs(2), search_output: 1 << 20, ..Limits::default() };
-    Arc::new(Searches::new("vm1".to_owned(), Offer::new(&[SAMPLE_LOG]).expect("a path"), limits))
+    let offer = Offer::new(&[SAMPLE_LOG]).expect("a path");
+    Arc::new(LocalSearcher::new("vm1".to_owned(), offer, limits))
 });
 
 fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else { return };
     match kind % 4 {
-        0 => ring_request(bytes),
-        1 => ring_reply(bytes),
+        0 => call(bytes),
+        1 => call_reply(bytes),
         2 => RUNTIME.block_on(grep_request(bytes)),
         _ => RUNTIME.block_on(grep_replies(bytes)),
     }
 });
 
-fn ring_request(bytes: &[u8]) {
+fn call(bytes: &[u8]) {
     let mut node = founder();
     assert!(!node.handle_request(at(1_000), bytes).is_empty());
     check(&mut node, at(1_000));
@@ -49,7 +48,7 @@ fn ring_request(bytes: &[u8]) {
     check(&mut node, at(1_500));
 }
 
-fn ring_reply(bytes: &[u8]) {
+fn call_reply(bytes: &[u8]) {
     let mut node =
         Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
@@ -60,10 +59,10 @@ fn ring_reply(bytes: &[u8]) {
     check(&mut node, at(1_000));
 }
 
-/// Read, written the same, and answered to the last word.
+/// A grep is read, written the same, and answered completely.
 async fn grep_request(bytes: &[u8]) {
     let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else { return };
-    // That would go on for ever.
+    // A search that follows would never end.
     request.files.follow = false;
     let mut again = Vec::new();
     ciborium::into_writer(&request, &mut again).expect("memory encodes");
@@ -76,12 +75,12 @@ async fn grep_request(bytes: &[u8]) {
             PeerReply::Done(_) | PeerReply::Refused(_)
         ) {}
     };
-    let (served, ()) = tokio::join!(serve(near, request, &SEARCHES), answered);
-    // Who asked may have gone before it looks.
+    let (served, ()) = tokio::join!(serve(near, request, &SEARCHER), answered);
+    // The other end may close before the search looks.
     drop(served);
 }
 
-/// Each is read, and written the same; timed lines come out of it whole.
+/// Each reply is read, and written the same; the lines of a timed one are whole.
 async fn grep_replies(bytes: &[u8]) {
     let mut replies = Replies::new(bytes);
     while let Ok(reply) = replies.next().await {

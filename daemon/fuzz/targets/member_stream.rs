@@ -1,5 +1,5 @@
-//! Bytes of a stranger on a connection: frames in the clear, the handshake, and records after it;
-//! and HTTP, where metrics are asked for.
+//! A stranger's bytes on a connection: frames in the clear, the handshake, and records after it;
+//! and HTTP, at the listener of metrics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

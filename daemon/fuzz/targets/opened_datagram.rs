@@ -1,7 +1,7 @@
-//! What a member may say in datagrams, true or not: read, written again, and taken in by a member
-//! of a group.
+//! Datagrams of a member, true or not: they are read, written again, and taken in by a member of a
+//! group.
 //!
-//! Of each piece the first byte tells who sends it, the second how much time passes before.
+//! The first byte of each piece says who sends it, the second how much time passes before.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(wire::decode(&again).ok(), Some(message));
         }
         now += u64::from(*passed) * 10;
-        // It is refused, or taken in.
+        // Either result is right.
         let _ = node.handle_datagram(at(now), address(*sender), bytes);
         node.handle_timeout(at(now));
         check(&mut node, at(now));

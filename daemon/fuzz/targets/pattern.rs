@@ -1,8 +1,8 @@
-//! Patterns and globs of greps: compiled and held against a line, or refused in words.
+//! Patterns and globs of greps: they compile and run against a line, or are refused with a message.
 //!
-//! The first byte tells the syntax and the options; a pattern ends with a newline. What backtracks,
-//! Perl's patterns and back-references, may take ten million steps and 16 MiB for a line, for its
-//! matches as well as to find out whether it has any.
+//! The first byte says the syntax and the options; a pattern ends with a newline. A pattern that
+//! backtracks may take ten million steps and 16 MiB for a line. It may take as much again to find
+//! its matches.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

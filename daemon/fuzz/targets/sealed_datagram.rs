@@ -1,5 +1,4 @@
-//! A stranger's datagrams: none is opened, whatever it says, and to refuse one takes no more than a
-//! millisecond.
+//! A stranger's datagrams: none is opened, and refusing one takes at most a millisecond.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,13 +9,13 @@ use std::sync::LazyLock;
 
 fuzz_target!(|input: &[u8]| {
     static KEYS: LazyLock<memberd_transport::SealingKeys> = LazyLock::new(keys);
-    // In its third life, so that each datagram is tried for all that are known.
+    // In its third incarnation, so that each datagram is tried for all that are known.
     let mut opener = Opener::new(address(1), Some(Incarnation(START)));
     opener.begin(Incarnation(START + 1));
     opener.begin(Incarnation(START + 2));
     for piece in pieces(input) {
         let mut bytes = piece.to_vec();
-        // As if it knew a key's id.
+        // The stranger knows a key's id.
         if let [1 | 2, k0, k1, k2, k3, ..] = bytes.as_mut_slice() {
             [*k0, *k1, *k2, *k3] = KEYS.first().id.0;
         }

@@ -1,4 +1,4 @@
-//! Settings files: good, or wrong in lines that each name the file.
+//! Settings files: they are valid, or each line of the error names the file.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use memberd::config::Config;
 
 fuzz_target!(|text: &str| {
     match Config::parse("m.toml", text) {
-        // What the settings offer can be offered.
+        // The files that the settings offer can be offered.
         Ok(config) => drop(config.offer().expect("the globs were looked over")),
         Err(error) => {
             assert!(!error.lines.is_empty());

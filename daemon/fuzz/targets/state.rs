@@ -1,4 +1,4 @@
-//! State files: with a good checksum of anything, and as they are.
+//! State files: any bytes, with a valid checksum and without.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

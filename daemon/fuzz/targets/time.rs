@@ -1,8 +1,8 @@
-//! Times: of lines of logs, of what journalctl prints, and as users write them for `--since` and
+//! Times of log lines, of the output of journalctl, and as users write them for `--since` and
 //! `--until`.
 //!
-//! The first byte tells which. Before lines there is when their file was last written, in eight
-//! bytes.
+//! The first byte chooses one of these. Eight bytes before log lines are when their file was last
+//! written.
 #![no_main]
 
 use jiff::Timestamp;
@@ -14,9 +14,9 @@ use moment::moment;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
-/// As it is: what reads it for memberctl is no part of that crate's face.
+/// The parser itself, which is not public in memberctl's crate.
 #[path = "../../../ctl/src/moment.rs"]
-#[allow(dead_code, reason = "what calls it is memberctl's")]
+#[allow(dead_code, reason = "memberctl calls it")]
 mod moment;
 
 /// A zone with summer time, as POSIX has it (TZ).

@@ -1,4 +1,5 @@
-//! The way to a control client, which sent a request and waits for its replies.
+//! The connection to one control client, which sent a request and waits for its replies. Owns the
+//! socket.
 
 use memberd_control::frame::{FrameDecoder, FrameError, Message, Part, decode, encode};
 use memberd_control::message::Reply;
@@ -11,27 +12,27 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
-/// How long a client may take to read an answer that is not a stream.
+/// How long a client may take to read a reply that is not part of a stream.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The memory that is taken for a message before its bytes have come.
 const RESERVE_BYTES: usize = 4 * 1024;
 
-/// Why a client was not served to the end.
+/// Why a client was not served completely.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// It broke the protocol.
+    /// The client broke the protocol.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// It has gone, or hangs.
+    /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It took too long.
+    /// The client took too long.
     #[error("too slow")]
     TooSlow(#[from] tokio::time::error::Elapsed),
 }
 
-/// The way to a client that waits for its answer.
+/// A client that waits for replies.
 #[derive(Debug)]
 pub struct Client {
     reader: OwnedReadHalf,
@@ -39,24 +40,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client at the other end of this.
+    /// The client at the other end of this socket.
     pub(super) fn new(stream: UnixStream) -> Self {
         let (reader, writer) = stream.into_split();
         Client { reader, writer }
     }
 
-    /// Sends a reply of which there are few; a client that does not read is given up.
+    /// Sends a reply that is not part of a stream.
     ///
     /// # Errors
-    /// When it has gone or is too slow.
+    /// When the connection breaks, or the client has not read the reply within 10 s.
     pub async fn send(&mut self, reply: &Reply) -> Result<(), ClientError> {
         timeout(REPLY_LIMIT, self.write(reply)).await?
     }
 
-    /// Sends a part of a stream, which the client reads as fast as it likes.
+    /// Sends a part of a stream, which the client may read as slowly as it likes.
     ///
     /// # Errors
-    /// When it has gone.
+    /// When the connection breaks.
     pub async fn stream(&mut self, reply: &Reply) -> Result<(), ClientError> {
         match reply {
             Reply::GrepOutput { member, bytes } => {
@@ -67,16 +68,16 @@ impl Client {
         }
     }
 
-    /// Returns when the client has closed the connection, or said more than it should.
+    /// Returns when the client has closed the connection, or sent more than its request.
     pub async fn gone(&mut self) {
-        // Whatever is read, or fails to be, ends the request.
+        // A byte, an error and the end of the stream all end the request.
         let _ = self.reader.read_u8().await;
     }
 
     /// Sends a message.
     ///
     /// # Errors
-    /// When it has gone.
+    /// When the connection breaks.
     pub(super) async fn write<M: Message>(&mut self, message: &M) -> Result<(), ClientError> {
         Ok(self.writer.write_all(&encode(message)?).await?)
     }
@@ -84,7 +85,7 @@ impl Client {
     /// Reads a message.
     ///
     /// # Errors
-    /// When it has gone, or says something else.
+    /// When the connection breaks, or something else comes.
     pub(super) async fn read<M: Message>(&mut self) -> Result<M, ClientError> {
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
         frame::read_part(&mut self.reader, &mut decoder, Part::Whole, M::CAP).await?;

@@ -127,9 +127,9 @@ mod tests {
         }
     }
 
-    /// An alert where a frame was expected is told as such, other bad lengths are not.
+    /// An alert where a frame was expected is an error of its own.
     #[tokio::test]
-    async fn an_alert_is_told_from_a_frame() {
+    async fn an_alert_is_not_taken_for_a_frame() {
         let error = read(&mut &Alert::Version.to_bytes()[..], 1_000).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(error.to_string(), Alert::Version.to_string());

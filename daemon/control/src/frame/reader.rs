@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_within_a_frame_is_told() {
+    fn an_end_within_a_frame_is_an_error() {
         let frame = encode(&Reply::Done).unwrap();
         for cut in 1..frame.len() {
             assert!(
