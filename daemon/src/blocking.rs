@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_and_its_threads_have_low_priority_and_the_caller_does_not() {
+    async fn work_and_its_threads_have_low_priority() {
         let own = nice();
         let seen =
             run_low_priority(|| (nice(), thread::spawn(nice).join().unwrap())).await.unwrap();

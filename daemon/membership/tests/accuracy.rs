@@ -128,8 +128,9 @@ fn an_isolated_member_that_comes_home_costs_one_new_incarnation() {
     }
 }
 
+/// It fails nobody.
 #[test]
-fn a_stall_of_up_to_failure_timeout_less_an_interval_fails_nobody() {
+fn a_stall_shorter_than_the_timeout_less_an_interval_is_safe() {
     let Settings { group, .. } = Settings::default();
     let longest = group.failure_timeout - group.heartbeat_interval - ms(10);
     for seed in seeds(1..7) {
@@ -145,8 +146,9 @@ fn a_stall_of_up_to_failure_timeout_less_an_interval_fails_nobody() {
     }
 }
 
+/// The member accuses nobody, and is back within 2 s of waking.
 #[test]
-fn a_longer_stall_fails_the_stalled_alone_which_accuses_nobody_and_is_back_within_2_s_of_waking() {
+fn a_longer_stall_fails_the_stalled_member_alone() {
     for seed in seeds(1..13) {
         let mut world = formed(seed);
         let start = world.now;
@@ -190,8 +192,9 @@ fn crashes_are_noticed_and_nobody_else_fails(world: &mut World, start: Duration)
     assert_eq!(falsely, None);
 }
 
+/// The clocks are 10 s off and drift by 200 ppm.
 #[test]
-fn clocks_that_are_10_s_off_and_drift_by_200_ppm_fail_nobody_and_hide_nobody() {
+fn clocks_that_are_off_and_drift_fail_and_hide_nobody() {
     for seed in seeds(1..5) {
         let mut world = formed(seed);
         world.network = Network {
@@ -210,8 +213,9 @@ fn clocks_that_are_10_s_off_and_drift_by_200_ppm_fail_nobody_and_hide_nobody() {
     }
 }
 
+/// One clock is stepped, or all.
 #[test]
-fn steps_of_an_hour_of_one_clock_or_all_fail_nobody_and_hide_nobody() {
+fn clock_steps_of_an_hour_fail_and_hide_nobody() {
     for seed in seeds(1..7) {
         let mut world = formed(seed);
         world.network = Network { loss: 0.03, jitter: ms(2), ..Network::default() };
@@ -231,8 +235,9 @@ fn steps_of_an_hour_of_one_clock_or_all_fail_nobody_and_hide_nobody() {
     }
 }
 
+/// The clocks disagree by less than is noticed.
 #[test]
-fn clocks_that_disagree_by_less_than_is_noticed_fail_nobody_at_10_percent_loss() {
+fn small_clock_differences_fail_nobody_at_10_percent_loss() {
     for seed in seeds(1..3) {
         let mut world = formed(seed);
         let start = world.now;
@@ -245,8 +250,9 @@ fn clocks_that_disagree_by_less_than_is_noticed_fail_nobody_at_10_percent_loss()
     }
 }
 
+/// The network loses 30 percent of all datagrams.
 #[test]
-fn a_newcomer_that_stands_still_for_a_second_is_not_failed_at_30_percent_loss() {
+fn a_newcomer_that_stalls_for_1_s_is_not_failed_at_30_percent() {
     for seed in seeds(1..13) {
         let mut world = formed(seed);
         world.network = Network { loss: 0.3, ..Network::default() };

@@ -76,7 +76,7 @@ fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
 }
 
 #[test]
-fn a_tenth_renews_itself_and_nine_tenths_keep_their_incarnations() {
+fn a_tenth_rejoins_and_nine_tenths_keep_their_incarnations() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
@@ -94,8 +94,9 @@ fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     }
 }
 
+/// The split takes 10 s or 10 min. Only that member takes a new incarnation.
 #[test]
-fn one_alone_is_back_5_s_after_a_split_of_10_s_or_10_min_and_renews_itself_alone() {
+fn one_member_alone_is_back_5_s_after_a_split() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
         let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));

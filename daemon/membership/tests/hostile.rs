@@ -69,8 +69,9 @@ fn a_forged_failure_costs_one_new_incarnation() {
     assert_eq!(world.machines[3].last, renewed, "once is enough");
 }
 
+/// One with a smaller incarnation costs none.
 #[test]
-fn a_forged_address_costs_one_new_incarnation_and_a_smaller_one_none() {
+fn a_forged_address_costs_one_new_incarnation() {
     let smaller = "9.9.9.9:8946".parse().unwrap();
     for (elsewhere, costs) in [(address(50), true), (smaller, false)] {
         let mut world = World::formed(8, 5, Settings::default());
@@ -88,7 +89,7 @@ fn a_forged_address_costs_one_new_incarnation_and_a_smaller_one_none() {
 }
 
 #[test]
-fn an_address_whose_former_holder_had_a_larger_incarnation_can_be_used_again() {
+fn an_address_of_a_larger_former_incarnation_can_be_reused() {
     let mut world = World::formed(5, 3, Settings::default());
     let hour_ahead = world.clocks(0).wall.0 + 3_600_000;
     // Machine 4 gone; at its address, another name in the future left.
@@ -126,8 +127,9 @@ fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
     assert_eq!(node.list().iter().count(), 0, "who is out has no list");
 }
 
+/// Incarnations that grow step by step take nobody beyond what the others believe.
 #[test]
-fn incarnations_that_grow_step_by_step_take_nobody_beyond_what_others_believe() {
+fn incarnations_that_grow_stay_plausible() {
     const DAY: u64 = 24 * 60 * 60 * 1_000;
     let mut world = World::formed(5, 13, Settings::default());
     let wall = world.clocks(0).wall.0;
@@ -149,8 +151,9 @@ fn incarnations_that_grow_step_by_step_take_nobody_beyond_what_others_believe() 
     );
 }
 
+/// The refusal names the reason.
 #[test]
-fn a_machine_whose_clock_is_years_behind_is_told_so_and_joins_when_it_is_set() {
+fn a_machine_whose_clock_is_years_behind_joins_once_it_is_set() {
     let mut world = World::formed(5, 14, Settings::default());
     let newcomer = world.add_machine();
     world.set_wall_clock(newcomer, -3 * 365 * 24 * 60 * 60 * 1_000);
@@ -187,7 +190,7 @@ fn welcome_back(
 }
 
 #[test]
-fn a_welcome_back_with_impossible_incarnations_is_not_taken_over() {
+fn a_welcome_with_impossible_incarnations_is_not_adopted() {
     let mut world = World::formed(5, 11, Settings::default());
     let before = world.machines[3].last.unwrap();
     let impossible = Incarnation::MAX.0 - 1;
@@ -203,7 +206,7 @@ fn a_welcome_back_with_impossible_incarnations_is_not_taken_over() {
 }
 
 #[test]
-fn who_leaves_does_not_come_back_by_a_welcome_that_was_on_its_way() {
+fn a_late_welcome_brings_no_member_back_that_left() {
     let mut world = World::formed(5, 12, Settings::default());
     let life = world.machines[3].last;
     let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
@@ -228,8 +231,9 @@ fn wrong_entries(of: usize, life: Incarnation) -> Vec<Update> {
     entries
 }
 
+/// This holds for any reason.
 #[test]
-fn two_that_hold_each_other_for_gone_for_whatever_reason_find_each_other_again() {
+fn two_members_that_list_each_other_as_gone_meet_again() {
     let mut worst = Duration::ZERO;
     // Each is the side with the smaller digest once.
     for (finder, lost) in [(0, 1), (1, 0)] {
@@ -252,8 +256,9 @@ fn two_that_hold_each_other_for_gone_for_whatever_reason_find_each_other_again()
     println!("every list whole after {worst:?} at worst");
 }
 
+/// This is a group of five.
 #[test]
-fn two_hundred_names_that_never_were_hide_no_crash_in_a_group_of_five_for_long() {
+fn two_hundred_invented_names_hide_no_crash_for_long() {
     for seed in seeds(0..6) {
         let mut world = World::formed(5, seed, Settings::default());
         let now = world.clocks(0).wall.0;

@@ -47,8 +47,9 @@ fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) 
     took
 }
 
+/// All lists are right after three timeouts.
 #[test]
-fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
+fn five_to_eleven_crashes_of_12_are_in_every_list() {
     for count in 5..=11 {
         let slowest =
             seeds(0..12).map(|seed| crash_many(12, count, seed, 0.0, THREE_TIMEOUTS)).max();
@@ -56,8 +57,9 @@ fn five_to_eleven_of_12_crashing_at_once_are_right_in_every_list_after_three_tim
     }
 }
 
+/// All lists are right after three timeouts.
 #[test]
-fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list_after_three_timeouts() {
+fn five_to_forty_nine_crashes_of_50_are_in_every_list() {
     for count in [5, 8, 12, 25, 40, 45, 48, 49] {
         let slowest =
             seeds(0..6).map(|seed| crash_many(50, count, seed, 0.0, THREE_TIMEOUTS)).max();
@@ -65,8 +67,9 @@ fn five_to_forty_nine_of_50_crashing_at_once_are_right_in_every_list_after_three
     }
 }
 
+/// The network loses 10 and 30 percent.
 #[test]
-fn crashes_of_many_have_nobody_else_failed_at_10_and_30_percent_loss() {
+fn crashes_of_many_fail_nobody_else_under_loss() {
     for (loss, count) in [(0.1, 25), (0.1, 40), (0.3, 12), (0.3, 25), (0.3, 40)] {
         let slowest = seeds(0..6).map(|seed| crash_many(50, count, seed, loss, 8 * SECOND)).max();
         println!(
@@ -76,14 +79,15 @@ fn crashes_of_many_have_nobody_else_failed_at_10_and_30_percent_loss() {
     }
 }
 
+/// The last list is right within 20 s.
 #[test]
-fn nine_hundred_and_ninety_nine_of_1000_crashing_at_once_are_right_in_the_last_list_within_20_s() {
+fn nine_hundred_and_ninety_nine_crashes_of_1000_are_listed() {
     let took = crash_many(1_000, 999, 1, 0.0, 20 * SECOND);
     println!("999 of 1,000: the last list is right after {took:?}");
 }
 
 #[test]
-fn flapping_members_do_not_slow_what_the_others_learn_of_a_crash() {
+fn flapping_members_do_not_delay_the_news_of_a_crash() {
     for seed in seeds(0..6) {
         let mut world = World::formed(40, seed, Settings::default());
         let flapping = [2, 12, 22, 32];

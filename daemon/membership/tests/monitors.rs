@@ -69,8 +69,9 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// The crashes happen at the same time.
 #[test]
-fn three_monitors_miss_one_of_four_simultaneous_crashes_and_four_miss_none() {
+fn three_monitors_miss_one_of_four_crashes_and_four_none() {
     let (some_list, every_list) = (Duration::from_secs(2), Duration::from_secs(6));
     let missed_by = |k: u8| -> Vec<(Case, Duration, Duration)> {
         let times = cases().into_iter().map(|case| (noticed(&case, k), case));

@@ -14,7 +14,7 @@ mod world;
 use world::prelude::*;
 
 #[test]
-fn an_idle_member_sends_as_much_in_a_group_of_1000_as_in_one_of_10() {
+fn an_idle_member_sends_as_much_among_1000_as_among_10() {
     for size in [10, 100, 1_000] {
         let mut world = World::formed(size, 1, Settings::default());
         let (sent, bytes, woken) = (world.sent, world.sent_bytes, world.woken);
@@ -67,13 +67,15 @@ fn four_of_1000_crash(loss: f64, seed: u64) {
     assert_eq!(falsely, None);
 }
 
+/// The time counts from the first list.
 #[test]
-fn four_crashes_among_1000_are_in_every_list_250_ms_after_the_first() {
+fn four_crashes_among_1000_are_in_every_list_in_250_ms() {
     seeds(1..4).for_each(|seed| four_of_1000_crash(0.0, seed));
 }
 
+/// They are in every list 250 ms after the first, at 10 percent loss.
 #[test]
-fn four_crashes_among_1000_are_in_every_list_250_ms_after_the_first_at_10_percent_loss() {
+fn four_crashes_among_1000_spread_in_250_ms_under_loss() {
     seeds(1..4).for_each(|seed| four_of_1000_crash(0.1, seed));
 }
 
@@ -114,8 +116,9 @@ fn three_hundred_join_at_once_through_one_introducer_within_1_s() {
     seeds(1..3).for_each(|seed| join_at_once(300, &[0], seed));
 }
 
+/// They join at once.
 #[test]
-fn three_hundred_join_at_once_through_three_introducers_within_1_s() {
+fn three_hundred_join_through_three_introducers_within_1_s() {
     seeds(1..3).for_each(|seed| join_at_once(300, &[0, 1, 2], seed));
 }
 
@@ -146,15 +149,17 @@ fn rolling_restart(seed: u64, stop: impl Fn(&mut World, usize)) {
     assert!(gave_up.is_none(), "{gave_up:?}");
 }
 
+/// Half of 300 members restart.
 #[test]
-fn a_wave_of_restarts_through_half_of_300_leaves_every_list_whole() {
+fn a_wave_of_restarts_leaves_every_list_whole() {
     for seed in seeds(1..3) {
         rolling_restart(seed, World::leave);
     }
 }
 
+/// Half of 300 members crash and restart.
 #[test]
-fn a_wave_of_crashes_and_restarts_through_half_of_300_leaves_every_list_whole() {
+fn a_wave_of_crashes_and_restarts_leaves_every_list_whole() {
     for seed in seeds(1..3) {
         rolling_restart(seed, World::crash);
     }

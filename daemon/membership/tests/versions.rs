@@ -69,8 +69,9 @@ const NEXT_REQUEST: &str = "
     82 02                   # array of 2: version 2
     a1 64 44616e63 a0       # { Danc: {} }";
 
+/// What the next version appends is skipped.
 #[test]
-fn a_heartbeat_of_the_next_version_is_understood_and_what_it_appends_is_skipped() {
+fn a_heartbeat_of_the_next_version_is_understood() {
     let Message { incarnation, sent, body } = wire::decode(&recorded(NEXT_HEARTBEAT)).unwrap();
     assert_eq!((incarnation.0, sent.mono), (1_763_688_033_123, 1_000));
     let Body::Heartbeat { hash, delay: None, news } = body else { panic!("{body:?}") };
@@ -130,8 +131,9 @@ fn a_newcomer_of_a_version_further_away_is_told_both_versions() {
     );
 }
 
+/// Only the next version has the request.
 #[test]
-fn a_request_that_only_the_next_version_has_is_answered_with_this_version() {
+fn an_unknown_request_is_answered_with_this_version() {
     assert_eq!(
         answer(&recorded(NEXT_REQUEST)),
         CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION })

@@ -76,8 +76,9 @@ fn badly_placed(list: &List, size: usize) -> (usize, usize) {
 }
 
 proptest! {
+    /// Each member watches exactly those whose monitor it is.
     #[test]
-    fn everyone_has_four_monitors_and_watches_those_whose_monitor_it_is_whatever_the_zones(
+    fn everyone_has_four_monitors_in_any_zones(
         zones in any_zones(120),
         gone in vec(any::<prop::sample::Index>(), 0..6),
     ) {
@@ -116,16 +117,18 @@ proptest! {
         }
     }
 
+    /// No zone has more than half of the members, and any one zone may end.
     #[test]
-    fn where_no_zone_has_more_than_half_the_end_of_any_zone_leaves_everyone_a_monitor(zones in any_zones(ZONE_CELL_MAX + 1)) {
+    fn small_zones_that_end_leave_everyone_a_monitor(zones in any_zones(ZONE_CELL_MAX + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 2 <= zones.len() {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()), (0, 0));
         }
     }
 
+    /// This holds where no zone has more than three quarters of the members.
     #[test]
-    fn where_no_zone_has_more_than_three_quarters_everyone_has_a_monitor_outside_of_its_own(zones in any_zones(ZONE_CELL_MAX + 1)) {
+    fn everyone_has_a_monitor_outside_of_its_own_zone(zones in any_zones(ZONE_CELL_MAX + 1)) {
         let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
         if zones.len() > K && most * 4 <= zones.len() * 3 {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()).0, 0);
@@ -199,8 +202,9 @@ fn racks(sizes: &[usize], seed: u64) -> Vec<u8> {
     zones
 }
 
+/// It is in some list within 2 s and in all within 6 s.
 #[test]
-fn a_whole_rack_that_crashes_at_once_is_in_some_list_within_2_s_and_in_all_within_6_s() {
+fn a_whole_rack_that_crashes_at_once_is_noticed_in_time() {
     for sizes in [&[10, 10, 10][..], &[18, 8, 4], &[4, 20, 6], &[15, 15], &[20, 5, 5]] {
         let (mut some, mut every) = (Duration::ZERO, Duration::ZERO);
         for seed in seeds(0..8) {
@@ -220,7 +224,7 @@ fn a_whole_rack_that_crashes_at_once_is_in_some_list_within_2_s_and_in_all_withi
 }
 
 #[test]
-fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them_of_none() {
+fn only_without_zones_a_rack_takes_all_monitors_of_a_member() {
     for (sizes, fleets) in [
         (&[10, 10, 10][..], 20),
         (&[100, 100, 100], 20),
@@ -249,8 +253,9 @@ fn without_zones_a_rack_takes_all_monitors_of_some_members_with_it_and_with_them
     }
 }
 
+/// Without zones it is late for some members, and with zones for none.
 #[test]
-fn the_crash_of_a_rack_of_100_is_late_for_some_without_zones_and_for_none_with_them() {
+fn the_crash_of_a_rack_of_100_is_late_only_without_zones() {
     let zones = racks(&[100, 100, 100], 3);
     let (first, every, late) = crash_rack(&mut World::formed(300, 3, Settings::default()), &zones);
     println!(
@@ -266,8 +271,9 @@ fn the_crash_of_a_rack_of_100_is_late_for_some_without_zones_and_for_none_with_t
     assert!(every <= Duration::from_secs(6));
 }
 
+/// The incarnation stays the same, and nobody fails.
 #[test]
-fn tags_that_change_are_in_every_list_soon_in_the_same_incarnation_and_nobody_fails() {
+fn tags_that_change_are_in_every_list_soon() {
     for (size, loss, fleets) in [(10, 0.0, 3), (50, 0.1, 3), (200, 0.1, 1)] {
         for seed in seeds(0..fleets) {
             let mut world = World::formed(size, seed, Settings::default());

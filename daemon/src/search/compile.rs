@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_patterns_take_turns_and_small_ones_do_not_wait_for_them() {
+    async fn large_patterns_take_turns_and_small_ones_do_not_wait() {
         let work = tokio::task::spawn_blocking(|| {
             let compiling = Compiler::new();
             let large = request(r"\w{100}[qz]$");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_larger_than_any_may_be_is_refused_in_the_engines_words() {
+    async fn a_pattern_that_is_too_large_is_refused() {
         let words = tokio::task::spawn_blocking(|| {
             Compiler::new().compile(&request(r"(\w{200}){100}")).unwrap_err()
         })

@@ -96,7 +96,7 @@ fn the_journal_is_searched_as_a_file_of_that_name() {
 }
 
 #[test]
-fn journalctl_gets_fixed_arguments_and_nothing_of_the_environment() {
+fn journalctl_gets_fixed_arguments_and_no_environment() {
     let fake = Fake::new("");
     let journal = GrepJournal {
         units: vec!["--vacuum-size=1".to_owned(), "ssh".to_owned()],
@@ -176,7 +176,7 @@ fn what_journalctl_complains_of_is_an_error_in_its_words() {
 }
 
 #[test]
-fn a_journal_that_is_followed_is_told_line_by_line_and_let_go_when_cancelled() {
+fn a_followed_journal_comes_line_by_line_until_cancelled() {
     // It waits for ever after what it says.
     let fake = Fake::new("echo 'one error'; echo 'two'; exec /bin/sleep 1000");
     let files = GrepFiles { follow: true, ..GrepFiles::default() };
@@ -261,7 +261,7 @@ fn numbers_go_on_in_a_journal_that_is_followed() {
 }
 
 #[test]
-fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
+fn context_spans_the_pieces_of_a_followed_journal() {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec!["error".into()];
         query.printing.line_numbers = true;
@@ -276,7 +276,7 @@ fn context_reaches_over_what_came_at_once_of_a_journal_that_is_followed() {
 }
 
 #[test]
-fn a_followed_journal_of_which_enough_lines_were_found_is_let_go() {
+fn a_followed_journal_ends_when_enough_lines_were_found() {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec!["error".into()];
         query.printing.max_count = Some(2);
@@ -346,7 +346,7 @@ fn a_journal_that_is_merged_has_the_time_of_each_line() {
 }
 
 #[test]
-fn a_journal_of_many_parts_is_merged_to_its_end_and_no_further_than_wanted() {
+fn a_journal_of_many_parts_is_merged_as_far_as_wanted() {
     let fake = Fake::new(
         "i=0; while [ $i -lt 5000 ]; do echo \"1970-01-01T00:00:00.$(printf %06d $i)+00:00 vm1 \
         a[1]: error $i\"; i=$((i + 1)); done",

@@ -256,8 +256,9 @@ mod tests {
         );
     }
 
+    /// This also holds for a change that removes all tags.
     #[test]
-    fn a_change_is_greater_than_what_was_before_also_when_it_takes_all_tags_away() {
+    fn a_change_of_tags_is_greater_than_the_tags_before() {
         let none = VersionedTags::default();
         let web = VersionedTags::first(tags(&[("role", "web")]).unwrap());
         let bare = VersionedTags::changed_after(&web, Tags::default()).unwrap();
