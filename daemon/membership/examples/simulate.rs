@@ -222,8 +222,11 @@ fn print_repairs(options: &Options, since: &str, repairs: &Repairs, took: Durati
             (options.members, options.rounds, options.loss, options.seed);
         println!(
             "{}",
-            json!({ "schema": 1, "members": members, "rounds": rounds, "loss": loss, "seed": seed, "since": since,
-                "every_list_whole_seconds": times, "renewed": repairs.renewed, "datagrams_in_20_seconds": datagrams })
+            json!({
+                "schema": 1, "members": members, "rounds": rounds, "loss": loss, "seed": seed,
+                "since": since, "every_list_whole_seconds": times, "renewed": repairs.renewed,
+                "datagrams_in_20_seconds": datagrams,
+            })
         );
         return;
     }

@@ -63,7 +63,11 @@ fn any_tags() -> impl Strategy<Value = VersionedTags> {
         }
         fitting
     });
-    prop_oneof![4 => Just(VersionedTags::default()), 1 => (any::<u32>(), tags).prop_map(|(version, tags)| VersionedTags::new(version, tags))]
+    let versioned = (any::<u32>(), tags);
+    prop_oneof![
+        4 => Just(VersionedTags::default()),
+        1 => versioned.prop_map(|(version, tags)| VersionedTags::new(version, tags)),
+    ]
 }
 
 /// Updates about few machines in few incarnations, so that they collide.
@@ -156,10 +160,13 @@ proptest! {
         others.rotate_left(cut);
         let twice = merged(others.iter().chain(&updates));
         prop_assert_eq!(essence(&once), essence(&twice), "idempotent");
-        let part: Vec<Update> = merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
-        prop_assert_eq!(essence(&once), essence(&merged(updates[..cut].iter().chain(&part))), "associative");
+        let part: Vec<Update> =
+            merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
+        let in_parts = merged(updates[..cut].iter().chain(&part));
+        prop_assert_eq!(essence(&once), essence(&in_parts), "associative");
         prop_assert_eq!(once.digest(), twice.digest());
-        let alive: Vec<u32> = once.iter().filter(|entry| entry.is_up()).map(|entry| entry.identity.fingerprint(&entry.tags)).collect();
+        let up = once.iter().filter(|entry| entry.is_up());
+        let alive: Vec<u32> = up.map(|entry| entry.identity.fingerprint(&entry.tags)).collect();
         prop_assert_eq!(once.up(), alive.len());
         let sum = alive.into_iter().fold(0, u32::wrapping_add);
         prop_assert_eq!(once.digest().hash, sum, "the digest kept is the digest reckoned anew");
@@ -192,7 +199,8 @@ proptest! {
 
     #[test]
     fn calls_survive_the_wire(updates in vec(any_update(), 0..20), last in any::<u64>()) {
-        let request = CallRequest::Exchange { sender: updates.first().cloned().unwrap_or_else(|| me(1)), list: updates.clone() };
+        let sender = updates.first().cloned().unwrap_or_else(|| me(1));
+        let request = CallRequest::Exchange { sender, list: updates.clone() };
         prop_assert_eq!(decode_versioned::<CallRequest>(&encode_versioned(&request)), Ok(request));
         let reply = CallReply::Welcome { list: updates, last };
         prop_assert_eq!(decode_versioned::<CallReply>(&encode_versioned(&reply)), Ok(reply));
@@ -225,12 +233,16 @@ proptest! {
     }
 
     #[test]
-    fn packed_news_fits_and_is_complete(updates in vec(any_update(), 0..200), introduced in any::<bool>()) {
+    fn packed_news_fits_and_is_complete(
+        updates in vec(any_update(), 0..200),
+        introduced in any::<bool>(),
+    ) {
         let introduction = introduced.then(|| me(1));
         let mut pieces = pack(&updates, introduction.as_ref());
         for piece in &mut pieces {
             prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
-            let heartbeat = Body::Heartbeat { hash: u32::MAX, delay: Some(i64::MIN), news: piece.clone() };
+            let heartbeat =
+                Body::Heartbeat { hash: u32::MAX, delay: Some(i64::MIN), news: piece.clone() };
             let mut bytes = Vec::new();
             let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
             encode(&Message { incarnation: Incarnation::MAX, sent, body: heartbeat }, &mut bytes);
@@ -247,7 +259,8 @@ proptest! {
         messages in vec((any_message(), 0..3u8, any::<u32>()), 0..40),
         garbage in vec(any::<u8>(), 0..100),
     ) {
-        let mut node = Node::new(Settings::default(), Name::new("vm0").unwrap(), address(0), None, 7);
+        let name = Name::new("vm0").unwrap();
+        let mut node = Node::new(Settings::default(), name, address(0), None, 7);
         let mut at = 1_000;
         node.join(now(at), Vec::new(), Vec::new()).unwrap();
         for (mut message, from, pause) in messages {

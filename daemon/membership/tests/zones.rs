@@ -86,33 +86,39 @@ proptest! {
         let size = zones.len();
         let gone: BTreeSet<usize> = gone.iter().map(|gone| gone.index(size)).collect();
         for gone in &gone {
-            list.merge(Update { claim: Claim::Left, ..update(*gone, zones[*gone]) }, Instant::EPOCH);
+            let left = Update { claim: Claim::Left, ..update(*gone, zones[*gone]) };
+            list.merge(left, Instant::EPOCH);
         }
         let up: Vec<usize> = (0..size).filter(|i| !gone.contains(i)).collect();
         for k in [1, 3, 4] {
-            let watching: Vec<(&Name, BTreeSet<&Name>)> = list.iter().filter(|entry| entry.is_up()).map(|entry| {
+            let watched = list.iter().filter(|entry| entry.is_up());
+            let watching: Vec<(&Name, BTreeSet<&Name>)> = watched.map(|entry| {
                 let name = &entry.identity.name;
-                (name, Ring::of_up(&list).monitors(name, k).into_iter().map(|entry| &entry.identity.name).collect())
+                let monitors = Ring::of_up(&list).monitors(name, k).into_iter();
+                (name, monitors.map(|entry| &entry.identity.name).collect())
             }).collect();
             for (name, monitors) in &watching {
                 prop_assert_eq!(monitors.len(), k.min(up.len() - 1));
                 prop_assert!(!monitors.contains(name));
-                let targets: BTreeSet<&Name> =
-                    Ring::of_up(&list).targets(name, k).into_iter().map(|entry| &entry.identity.name).collect();
-                let expected: BTreeSet<&Name> =
-                    watching.iter().filter(|(_, monitors)| monitors.contains(name)).map(|(other, _)| *other).collect();
+                let targets = Ring::of_up(&list).targets(name, k).into_iter();
+                let targets: BTreeSet<&Name> = targets.map(|entry| &entry.identity.name).collect();
+                let watched_by = watching.iter().filter(|(_, monitors)| monitors.contains(name));
+                let expected: BTreeSet<&Name> = watched_by.map(|(other, _)| *other).collect();
                 prop_assert_eq!(targets, expected);
             }
         }
         // The ring that is drawn is the ring that watches.
         let order = Ring::of_up(&list).order();
         prop_assert_eq!(order.len(), size);
-        let order: Vec<&Name> = order.into_iter().filter(|entry| entry.is_up()).map(|entry| &entry.identity.name).collect();
+        let order = order.into_iter().filter(|entry| entry.is_up());
+        let order: Vec<&Name> = order.map(|entry| &entry.identity.name).collect();
         prop_assert_eq!(order.len(), up.len());
         for (place, name) in order.iter().enumerate().filter(|_| order.len() > K) {
-            let near = [1, 2, order.len() - 1, order.len() - 2].map(|step| order[(place + step) % order.len()].clone());
+            let near = [1, 2, order.len() - 1, order.len() - 2]
+                .map(|step| order[(place + step) % order.len()].clone());
+            let monitors = Ring::of_up(&list).monitors(name, K).into_iter();
             let monitors: BTreeSet<Name> =
-                Ring::of_up(&list).monitors(name, K).into_iter().map(|entry| entry.identity.name.clone()).collect();
+                monitors.map(|entry| entry.identity.name.clone()).collect();
             prop_assert_eq!(monitors, BTreeSet::from(near));
         }
     }
@@ -120,7 +126,8 @@ proptest! {
     /// No zone has more than half of the members, and any one zone may end.
     #[test]
     fn small_zones_that_end_leave_everyone_a_monitor(zones in any_zones(ZONE_CELL_MAX + 1)) {
-        let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
+        let members = |zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count();
+        let most = (0..6).map(members).max().unwrap();
         if zones.len() > K && most * 2 <= zones.len() {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()), (0, 0));
         }
@@ -129,7 +136,8 @@ proptest! {
     /// This holds where no zone has more than three quarters of the members.
     #[test]
     fn everyone_has_a_monitor_outside_of_its_own_zone(zones in any_zones(ZONE_CELL_MAX + 1)) {
-        let most = (0..6).map(|zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count()).max().unwrap();
+        let members = |zone| zones.iter().filter(|of| of.unwrap_or(0) == zone).count();
+        let most = (0..6).map(members).max().unwrap();
         if zones.len() > K && most * 4 <= zones.len() * 3 {
             prop_assert_eq!(badly_placed(&list(&zones), zones.len()).0, 0);
         }
@@ -145,7 +153,10 @@ proptest! {
     }
 
     #[test]
-    fn one_more_member_moves_others_in_its_own_cell_only(zones in any_zones(600), newcomer in 0..4u8) {
+    fn one_more_member_moves_others_in_its_own_cell_only(
+        zones in any_zones(600),
+        newcomer in 0..4u8,
+    ) {
         let size = zones.len();
         let before = list(&zones);
         let mut after = before.clone();

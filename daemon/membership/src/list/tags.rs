@@ -26,10 +26,16 @@ pub struct Tags(BTreeMap<TagKey, TagValue>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
     /// Not a key.
-    #[error("{0:?} is not a tag's key: 1 to {max} of a-z, 0-9, '.', '_', '-'", max = TagKey::MAX_LENGTH)]
+    #[error(
+        "{0:?} is not a tag's key: 1 to {max} of a-z, 0-9, '.', '_', '-'",
+        max = TagKey::MAX_LENGTH
+    )]
     Key(String),
     /// Not a value.
-    #[error("{0:?} is not a tag's value: at most {max} bytes that can be printed on one line", max = TagValue::MAX_LENGTH)]
+    #[error(
+        "{0:?} is not a tag's value: at most {max} bytes that can be printed on one line",
+        max = TagValue::MAX_LENGTH
+    )]
     Value(String),
     /// More than [`Tags::MAX_COUNT`].
     #[error("more than {max} tags", max = Tags::MAX_COUNT)]
@@ -95,7 +101,10 @@ impl TagValue {
 }
 
 fn is_printable(character: char) -> bool {
-    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     character == ' ' || !(character.is_control() || character.is_whitespace() || turns)
 }
 

@@ -97,13 +97,15 @@ impl World {
             Some(test) if test != "main" => {
                 let binary = program.rsplit_once('-').map_or(program, |(binary, _)| binary);
                 format!(
-                    "{SEED}={seed} cargo test -p memberd-membership --test {binary} -- --exact {test}"
+                    "{SEED}={seed} cargo test -p memberd-membership --test {binary} -- \
+                     --exact {test}"
                 )
             }
             _ => {
                 let arguments: Vec<String> = std::env::args().skip(1).collect();
                 format!(
-                    "cargo run --release -p memberd-membership --example {program} -- {} # seed {seed}",
+                    "cargo run --release -p memberd-membership --example {program} -- {} \
+                     # seed {seed}",
                     arguments.join(" ")
                 )
             }
