@@ -11,16 +11,16 @@ pub mod handlers {
 }
 pub mod journal;
 pub mod limits;
+pub mod line_relay;
 mod local;
 mod merge;
-mod remote;
 pub mod reply;
 mod reply_sink;
+mod reply_source;
 pub mod scope;
 pub mod serve;
 mod service;
 mod timed;
-pub mod whole_lines;
 
 pub use service::SearchService;
 

@@ -7,10 +7,10 @@
 
 use super::LocalSearcher;
 use super::follow::Following;
+use super::line_relay::Asking;
 use super::merge::merge;
-use super::remote::{Own, Progress, Question, words};
+use super::reply_source::{Own, Progress, Question, words};
 use super::scope::{Scope, Target};
-use super::whole_lines::Asking;
 use crate::admission::Permit;
 use crate::membership::Handle;
 use memberd_control::grep::{GrepOutcome, GrepRequest};

@@ -1,9 +1,9 @@
 //! `--follow`: asks members for as long as the client stays; those that join are asked too, those
 //! that go are let go.
 
-use super::remote::words;
+use super::line_relay::Asking;
+use super::reply_source::words;
 use super::scope::{Scope, Target};
-use super::whole_lines::Asking;
 use crate::admission::{Full, Permit};
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
 use memberd_control::message::Reply;

@@ -2,8 +2,8 @@
 
 use super::super::LocalSearcher;
 use super::super::limits::Limits;
-use super::super::remote::{Own, Question};
-use super::super::whole_lines::held_connections;
+use super::super::line_relay::held_connections;
+use super::super::reply_source::{Own, Question};
 use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_membership::{Incarnation, VersionedTags, WallTime};

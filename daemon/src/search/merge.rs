@@ -7,8 +7,8 @@
 //! With context, members mark where groups of lines begin by lines of no bytes; what separates them
 //! is written here, since here it is known which lines come after which.
 
-use super::remote::{Question, words};
 use super::reply::PeerReply;
+use super::reply_source::{Question, words};
 use super::scope::Target;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;

@@ -2,7 +2,7 @@
 
 use super::super::LocalSearcher;
 use super::super::limits::Limits;
-use super::super::remote::Own;
+use super::super::reply_source::Own;
 use super::*;
 use memberd_control::grep::GrepRequest;
 use memberd_search::Offer;

@@ -3,7 +3,7 @@
 
 use super::LocalSearcher;
 use super::greps::{GrepCounts, Greps};
-use super::whole_lines::{HELD, held_connections};
+use super::line_relay::{HELD, held_connections};
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::membership::Ended;

@@ -1,7 +1,7 @@
 //! Asks members, and passes on what each says to the client, lines whole.
 
-use super::remote::Question;
 use super::reply::PeerReply;
+use super::reply_source::Question;
 use super::scope::Target;
 use crate::admission::Admission;
 use memberd_control::grep::GrepOutcome;
