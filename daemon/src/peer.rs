@@ -28,7 +28,7 @@ const _: () = assert!(REQUEST_CAP + 1024 <= MAX_GREP_BYTES);
 /// When two of them have one number.
 pub fn services(
     membership: Handle,
-    searches: Arc<LocalSearcher>,
+    searcher: Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
     PeerServices::default()
         .with_call(MEMBERSHIP, MAX_CALL, move |bytes| {
@@ -39,12 +39,12 @@ pub fn services(
             }
         })?
         .with_stream(GREP, MAX_GREP_BYTES, move |body, stream| {
-            let searches = Arc::clone(&searches);
+            let searcher = Arc::clone(&searcher);
             async move {
                 let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
                 // The search may follow the logs for days.
                 drop(body);
-                serve::serve(stream, request, &searches).await
+                serve::serve(stream, request, &searcher).await
             }
         })
 }

@@ -56,6 +56,13 @@ impl Query {
 }
 
 impl Search {
+    /// Aligns what follows the names of machines: see
+    /// [`GrepPrinting::name_width`](memberd_control::grep::GrepPrinting::name_width). It is known
+    /// only when the machines are.
+    pub fn set_name_width(&mut self, characters: u8) {
+        self.query.printing.name_width = Some(characters);
+    }
+
     pub(crate) fn searcher(&self) -> Searcher {
         let context = |lines: Option<u32>| lines.filter(|_| self.query.prints_lines()).unwrap_or(0);
         self.searcher_with_context(

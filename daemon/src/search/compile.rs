@@ -1,11 +1,11 @@
-//! Patterns, compiled for a search. Blocks.
+//! Compiles a request for a search of this machine. Blocks. Owns the turns of large patterns.
 //!
-//! Most are small. The few that are large take turns, so that no number of greps takes the memory
-//! which the service is granted.
+//! Most patterns are small. The few that are large take turns, so that no number of greps takes the
+//! memory that the service is granted.
 
 use crate::admission::{Admission, Full, Permit};
-use memberd_control::grep::GrepRequest;
-use memberd_search::{MAX_COMPILED_BYTES, PatternError, Query, Search};
+use memberd_control::grep::{GrepFiles, GrepRequest};
+use memberd_search::{MAX_COMPILED_BYTES, Narrow, PatternError, Query, Search};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -18,21 +18,36 @@ const LARGE_AT_ONCE: usize = 2;
 /// How long a large one waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Compiles patterns.
+/// Compiles requests.
 #[derive(Debug)]
 pub(super) struct Compiler {
     large: Admission,
 }
 
-/// A search, ready to run.
+/// A request's pattern and globs, ready for a search.
 #[derive(Debug)]
-pub(super) struct Compiled {
+pub struct Compiled {
     pub(super) search: Search,
-    /// Kept for as long as its memory is, if it is large.
-    _turn: Option<Permit>,
+    /// Which of the exposed files are wanted.
+    pub(super) narrow: Narrow,
+    /// The turn of a large pattern, held as long as its memory.
+    turn: Option<Permit>,
+}
+
+impl Compiled {
+    /// Makes the names of machines as wide as this, in characters.
+    pub(super) fn set_name_width(&mut self, width: u8) {
+        self.search.set_name_width(width);
+    }
+
+    /// Whether it takes so much memory that it had to wait for a turn.
+    pub(super) fn is_large(&self) -> bool {
+        self.turn.is_some()
+    }
 }
 
 impl Compiler {
+    /// A compiler whose turns are all free.
     pub(super) fn new() -> Self {
         let answer = |_| {
             "the pattern is large, and so are those of other searches: try again later".to_owned()
@@ -40,20 +55,24 @@ impl Compiler {
         Compiler { large: Admission::new("large patterns", LARGE_AT_ONCE, answer) }
     }
 
-    /// Compiles the patterns of a request. Must be called within the runtime, on a thread that may
-    /// block.
+    /// Compiles the pattern and the globs of a request. Call it within the runtime, on a thread
+    /// that may block.
+    ///
+    /// # Errors
+    /// When either is bad, in grep's words, or when a large pattern gets no turn: one line.
     pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
-        match query(request, SMALL).compile() {
-            Ok(search) => Ok(Compiled { search, _turn: None }),
+        let (search, turn) = match query(request, SMALL).compile() {
+            Ok(search) => (search, None),
             Err(PatternError::TooBig) => {
                 let turn = self.turn().map_err(|full| full.to_string())?;
                 let search = query(request, MAX_COMPILED_BYTES)
                     .compile()
                     .map_err(|error| error.to_string())?;
-                Ok(Compiled { search, _turn: Some(turn) })
+                (search, Some(turn))
             }
-            Err(error) => Err(error.to_string()),
-        }
+            Err(error) => return Err(error.to_string()),
+        };
+        Ok(Compiled { search, narrow: narrow(request)?, turn })
     }
 
     fn turn(&self) -> Result<Permit, Full> {
@@ -65,6 +84,13 @@ impl Compiler {
 fn query(request: &GrepRequest, compiled_bytes: usize) -> Query {
     let GrepRequest { pattern, printing, .. } = request;
     Query { compiled_bytes, pattern: pattern.clone(), printing: printing.clone() }
+}
+
+/// Which of the exposed files a request wants.
+fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
+    let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
+    let narrow = Narrow::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
+    Ok(narrow.map_err(|error| error.to_string())?.rotated(*rotated))
 }
 
 #[cfg(test)]

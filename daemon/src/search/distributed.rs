@@ -1,21 +1,22 @@
-//! Greps all members' logs for a client: asks each over TCP, but for this one, and passes on what
-//! comes, as it comes.
+//! Greps all members' logs for a client. Owns the tasks that ask them.
 //!
-//! Each member has a task; all feed one short queue, whose reader writes to the client. So a slow
-//! client slows every search, a dead member holds up nobody, and dropping the [`DistributedGrep`] closes the
-//! connections, which ends the searches everywhere.
+//! Each member has a task: it asks the member over TCP, or this daemon's own searcher. All tasks
+//! feed one short queue, whose reader writes to the client. So a slow client slows every search,
+//! and a dead member holds up nobody. Dropping the [`DistributedGrep`] closes the connections,
+//! which ends the searches everywhere.
 
-use super::LocalSearcher;
+use super::SearchService;
+use super::compile::Compiled;
+use super::context::QueryContext;
 use super::follow::Following;
-use super::line_relay::Asking;
+use super::line_relay::LineRelay;
 use super::merge::merge;
-use super::reply_source::{Own, Progress, Question, words};
+use super::progress::Progress;
 use super::scope::{Scope, Target};
 use crate::admission::Permit;
 use crate::membership::Handle;
-use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::grep::GrepRequest;
 use memberd_control::message::Reply;
-use memberd_transport::Caller;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -25,74 +26,79 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 64;
 
 /// How many frames wait for the client, besides the one that each member has ready. More would only
-/// be memory: whoever reads slowly has all of them full.
+/// cost memory: when the client reads slowly, all of them are full.
 const QUEUE: usize = 2;
 
-/// A grep of all members under way.
+/// A grep that was checked and whose members were chosen.
+#[derive(Debug)]
+pub struct GrepPlan {
+    /// What the client asks for.
+    pub request: GrepRequest,
+    /// Its compiled pattern.
+    pub compiled: Compiled,
+    /// Tells which of the members that join later are asked too.
+    pub scope: Scope,
+    /// The members to ask.
+    pub members: Vec<Target>,
+    /// The connections that it may hold open, when it needs all its members at once.
+    pub connections: Permit,
+}
+
+/// A grep of all members that is under way.
 #[derive(Debug)]
 pub struct DistributedGrep {
     replies: mpsc::Receiver<Reply>,
+    /// The context is not held here: its queue to the client has to end with the tasks.
     progress: Arc<Progress>,
     // Dropped, the tasks end.
     _tasks: JoinSet<()>,
 }
 
 impl DistributedGrep {
-    /// Starts to ask all of them; `searches` is what searches this machine, and `held` are the
-    /// places for the connections of a grep that needs all its members at once.
+    /// Starts to ask all members of the plan.
     ///
     /// # Errors
-    /// When the request cannot be encoded, which memory does not do.
-    pub fn start(
-        caller: Caller,
-        members: Vec<Target>,
-        request: &GrepRequest,
-        searches: &Arc<LocalSearcher>,
-        selection: Scope,
-        membership: &Handle,
-        held: Permit,
-    ) -> io::Result<Self> {
+    /// When the request cannot be encoded, which does not happen in memory.
+    pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
+        let GrepPlan { request, compiled, scope, members, connections } = plan;
+        let SearchService { caller, searcher, .. } = service;
+        let line_end = request.pattern.line_end();
+        let (by_time, follow) = (request.printing.by_time, request.files.follow);
+        let separator = request.printing.separator().unwrap_or_default();
+        let is_asked = members.iter().any(|member| member.address == caller.address);
+        // A large pattern's memory has to be bounded, so it does not wait here for its search.
+        let compiled = Some(compiled).filter(|compiled| is_asked && !compiled.is_large());
         let (sender, replies) = mpsc::channel(QUEUE);
-        let own = Own { searches: Arc::clone(searches), request: request.clone() };
-        let question = Arc::new(Question::new(caller, own, sender)?);
-        let progress = Arc::clone(question.progress());
+        let searcher = Arc::clone(searcher);
+        let context =
+            Arc::new(QueryContext::new(caller.clone(), searcher, request, compiled, sender)?);
+        let progress = Arc::clone(context.progress());
         progress.note_asked(members.len());
+        let relay = Arc::new(LineRelay::new(Arc::clone(&context), line_end));
         let mut tasks = JoinSet::new();
-        let line_end = if request.pattern.null_data { b"\0" } else { b"\n" };
-        let asking = |question| Arc::new(Asking::new(question, line_end));
-        if request.printing.by_time {
-            let merged = merge(
-                question,
-                members,
-                line_end,
-                request.printing.separator().unwrap_or_default(),
-            );
+        if by_time {
+            let merged = merge(Arc::clone(&context), members, line_end, separator);
             tasks.spawn(async move {
-                let _held = held;
+                let _connections = connections;
                 merged.await;
             });
-        } else if request.files.follow {
-            tasks.spawn(
-                Following::new(asking(question), selection, membership.clone(), held).run(members),
-            );
+        } else if follow {
+            let following = Following::new(relay, scope, membership.clone(), connections);
+            tasks.spawn(following.run(members));
         } else {
-            let (asking, slots) = (asking(question), Arc::new(Semaphore::new(AT_ONCE)));
+            let slots = Arc::new(Semaphore::new(AT_ONCE));
             for member in members {
-                let (asking, slots) = (Arc::clone(&asking), Arc::clone(&slots));
+                let (relay, slots) = (Arc::clone(&relay), Arc::clone(&slots));
                 tasks.spawn(async move {
                     let Ok(_slot) = slots.acquire().await else { return };
-                    let outcome = asking
-                        .ask(&member)
-                        .await
-                        .unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
-                    asking.question.report(&member.name, outcome).await;
+                    relay.relay(&member).await;
                 });
             }
         }
         Ok(DistributedGrep { replies, progress, _tasks: tasks })
     }
 
-    /// The next reply for the client; none when every member has answered or is lost.
+    /// The next reply for the client. None when every member has answered or is lost.
     pub async fn next(&mut self) -> Option<Reply> {
         self.replies.recv().await
     }

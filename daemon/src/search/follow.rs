@@ -1,12 +1,11 @@
-//! `--follow`: asks members for as long as the client stays; those that join are asked too, those
-//! that go are let go.
+//! `--follow`: asks members for as long as the client stays, those that join included. Owns who is
+//! followed.
 
-use super::line_relay::Asking;
-use super::reply_source::words;
+use super::line_relay::LineRelay;
+use super::reply_source::describe_error;
 use super::scope::{Scope, Target};
 use crate::admission::{Full, Permit};
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
-use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,8 +21,8 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// A grep that follows.
 #[derive(Debug)]
 pub(super) struct Following {
-    asking: Arc<Asking>,
-    selection: Scope,
+    relay: Arc<LineRelay>,
+    scope: Scope,
     membership: Handle,
     /// A place for each member that is not yet followed.
     places: Permit,
@@ -46,14 +45,14 @@ impl Following {
     /// Follows nobody yet. There are `places` for as many members as are up; those that join later
     /// have to find one.
     pub(super) fn new(
-        asking: Arc<Asking>,
-        selection: Scope,
+        relay: Arc<LineRelay>,
+        scope: Scope,
         membership: Handle,
         places: Permit,
     ) -> Self {
         Following {
-            asking,
-            selection,
+            relay,
+            scope,
             membership,
             places,
             followed: HashMap::new(),
@@ -100,39 +99,39 @@ impl Following {
         let name = &member.identity.name;
         let followed = self.followed.get(name).map(|followed| &followed.identity);
         match member.liveness {
-            Liveness::Alive if !self.selection.wants(member) && followed.is_some() => {
+            Liveness::Alive if !self.scope.includes(member) && followed.is_some() => {
                 self.followed.remove(name);
-                self.notice(format!(
-                    "{name} has other tags now: its logs are not followed any more"
-                ))
-                .await;
+                self.relay
+                    .context
+                    .notify(format!(
+                        "{name} has other tags now: its logs are not followed any more"
+                    ))
+                    .await;
             }
-            _ if !self.selection.wants(member) => {}
+            _ if !self.scope.includes(member) => {}
             Liveness::Alive if followed == Some(&member.identity) => {}
             Liveness::Alive => {
                 let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };
                 let followed = match self.start(member.into()) {
                     Ok(()) => {
-                        self.asking.question.progress().note_asked(1);
+                        self.relay.context.progress().note_asked(1);
                         "its logs are followed too".to_owned()
                     }
                     Err(full) => format!("its logs are not followed, since {full}"),
                 };
-                self.notice(format!("{name} {how}: {followed}")).await;
+                self.relay.context.notify(format!("{name} {how}: {followed}")).await;
             }
             Liveness::Failed(_) | Liveness::Left if followed == Some(&member.identity) => {
                 self.followed.remove(name);
                 let how = if member.liveness == Liveness::Left { "left" } else { "failed" };
-                self.notice(format!("{name} {how}: its logs are not followed any more")).await;
+                self.relay
+                    .context
+                    .notify(format!("{name} {how}: its logs are not followed any more"))
+                    .await;
             }
             // Late news of a former incarnation.
             Liveness::Failed(_) | Liveness::Left => {}
         }
-    }
-
-    async fn notice(&self, text: String) {
-        // If the client has gone, this ends.
-        let _ = self.asking.question.tell(Reply::GrepNotice(text)).await;
     }
 
     /// Follows a member, in the place of its former incarnation if that is still followed.
@@ -141,18 +140,17 @@ impl Following {
     /// When no place is free.
     fn start(&mut self, member: Target) -> Result<(), Full> {
         let former = self.followed.remove(&member.identity.name).map(|former| former.place);
-        let place = former.or_else(|| self.places.split(1));
-        let place = match place {
+        let place = match former.or_else(|| self.places.split(1)) {
             Some(place) => place,
             None => self.places.admission().try_enter()?,
         };
         let (stop, stopped) = oneshot::channel();
-        let asking = Arc::clone(&self.asking);
+        let relay = Arc::clone(&self.relay);
         let identity = member.identity.clone();
         self.tasks.spawn(async move {
             tokio::select! {
-                () = follow(&asking, &member) => {}
-                _ = stopped => asking.question.progress().note_answered(),
+                () = follow(&relay, &member) => {}
+                _ = stopped => relay.context.progress().note_answered(),
             }
         });
         self.followed.insert(identity.name.clone(), Followed { identity, place, _stop: stop });
@@ -161,28 +159,28 @@ impl Following {
 }
 
 /// Follows one member for as long as it lets itself be followed.
-async fn follow(asking: &Asking, member: &Target) {
-    let name = &member.name;
-    let notice = async |text: String| drop(asking.question.tell(Reply::GrepNotice(text)).await);
+async fn follow(relay: &LineRelay, member: &Target) {
+    let (name, context) = (&member.name, &relay.context);
     let mut pause = None;
     loop {
         let again = pause.is_some();
-        let mut connected = false;
-        let ended = asking
-            .ask_then(member, async || {
-                connected = true;
+        let mut is_connected = false;
+        let ended = relay
+            .try_relay(member, async || {
+                is_connected = true;
                 if again {
-                    notice(format!("{name} answers again: its logs are followed from here on"))
-                        .await;
+                    let text = format!("{name} answers again: its logs are followed from here on");
+                    context.notify(text).await;
                 }
             })
             .await;
         match ended {
-            Ok(outcome) => return asking.question.report(name, outcome).await,
-            Err(error) if connected || !again => {
-                let text =
-                    format!("{name}: {}: trying again for as long as it is up", words(&error));
-                notice(text).await;
+            Ok(outcome) => return context.report(name, outcome).await,
+            Err(error) if is_connected || !again => {
+                let why = describe_error(&error);
+                context
+                    .notify(format!("{name}: {why}: trying again for as long as it is up"))
+                    .await;
                 pause = Some(RETRY.0);
             }
             Err(_) => {}

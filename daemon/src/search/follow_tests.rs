@@ -1,11 +1,12 @@
 //! Who is followed, as members come and go. Nobody listens where they are.
 
-use super::super::LocalSearcher;
+use super::super::context::QueryContext;
 use super::super::limits::Limits;
-use super::super::line_relay::held_connections;
-use super::super::reply_source::{Own, Question};
+use super::super::local::LocalSearcher;
+use super::super::service::held_connections;
 use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
+use memberd_control::message::Reply;
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::Offer;
 use memberd_transport::{Caller, Seal};
@@ -43,21 +44,21 @@ async fn told(
 }
 
 #[tokio::test]
-async fn whoever_is_followed_has_a_place_which_is_given_back_by_those_that_go() {
+async fn each_followed_member_has_a_place_until_it_goes() {
     let places = held_connections(2);
     let (replies, mut client) = mpsc::channel(100);
     let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
-    let searches = Arc::new(LocalSearcher::new(
+    let searcher = Arc::new(LocalSearcher::new(
         "vm1".to_owned(),
         Offer::new::<&str>(&[]).unwrap(),
         Limits::default(),
     ));
-    let own = Own { searches, request: GrepRequest::default() };
-    let asking =
-        Arc::new(Asking::new(Arc::new(Question::new(caller, own, replies).unwrap()), b"\n"));
+    let request = GrepRequest::default();
+    let context = QueryContext::new(caller, searcher, request, None, replies).unwrap();
+    let relay = Arc::new(LineRelay::new(Arc::new(context), b'\n'));
     let held = places.try_enter_many(1).unwrap();
-    let selection = Scope::new(&GrepMembers::default()).unwrap();
-    let mut following = Following::new(asking, selection, Handle::new().0, held);
+    let scope = Scope::new(&GrepMembers::default()).unwrap();
+    let mut following = Following::new(relay, scope, Handle::new().0, held);
     let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 
     following.start(Target::from(&member("vm1", 1, alive))).unwrap();

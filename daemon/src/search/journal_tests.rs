@@ -4,7 +4,7 @@ use super::*;
 use crate::search::limits::Limits;
 use crate::search::reply::PeerReply;
 use crate::search::reply_sink::ReplySink;
-use crate::search::{LocalSearcher, SearchCounts, local};
+use crate::search::{LocalSearcher, SearchCounts};
 use memberd_control::grep::{GrepPattern, GrepRequest, GrepTotals};
 use memberd_search::{Offer, Query, Stopped};
 use std::fs;
@@ -139,21 +139,17 @@ fn journalctl_gets_fixed_arguments_and_no_environment() {
 #[test]
 fn a_search_of_the_journal_is_counted() {
     let fake = Fake::new("echo 'a error'; echo 'b'");
-    let searches =
+    let searcher =
         LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
-    searches.set_journal(Some(fake.program()));
+    searcher.set_journal(Some(fake.program()));
     let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
     let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };
     let request = GrepRequest { pattern, files, ..GrepRequest::default() };
     let (queue, _pieces) = tokio::sync::mpsc::channel(10);
-    let reply = local::search(
-        &searches,
-        &request,
-        ReplySink::new(queue, u64::MAX, Arc::default()),
-        &AtomicBool::new(false),
-    );
+    let sink = ReplySink::new(queue, u64::MAX, Arc::default());
+    let reply = searcher.search(&request, None, sink, &AtomicBool::new(false));
     assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
-    assert_eq!(searches.work(), SearchCounts { running: 0, finished: 1, bytes: 10 });
+    assert_eq!(searcher.counts(), SearchCounts { running: 0, finished: 1, bytes: 10 });
 }
 
 #[test]

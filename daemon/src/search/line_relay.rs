@@ -1,61 +1,54 @@
-//! Asks members, and passes on what each says to the client, lines whole.
+//! Relays members' output to the client as it comes. Owns the turn that keeps every line whole.
 
+use super::context::QueryContext;
 use super::reply::PeerReply;
-use super::reply_source::Question;
+use super::reply_source::describe_error;
 use super::scope::Target;
-use crate::admission::Admission;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// The most connections that all greps by time and all that follow hold open together: those need
-/// all their members at once.
-pub const HELD: usize = 512;
-
-/// Places for that many such connections.
-pub fn held_connections(limit: usize) -> Admission {
-    Admission::new("held connections", limit, |limit| {
-        format!("greps keep connections to {limit} members open already")
-    })
-}
-
-/// Passes on members' output, each line whole.
+/// Relays members' output, each line whole.
 #[derive(Debug)]
-pub(super) struct Asking {
-    pub(super) question: Arc<Question>,
-    line_end: &'static [u8],
-    /// Held by a member whose last piece ended within a line, so that no other's output comes
-    /// between. True when that member was let go before the line's end.
+pub(super) struct LineRelay {
+    pub(super) context: Arc<QueryContext>,
+    line_end: u8,
+    /// Held by a member whose last piece ended within a line, so that no other output comes
+    /// between. It is true when that member was lost before the line's end.
     turn: Mutex<bool>,
 }
 
-impl Asking {
-    /// Nobody was asked yet; `line_end` ends the lines.
-    pub(super) fn new(question: Arc<Question>, line_end: &'static [u8]) -> Self {
-        Asking { question, line_end, turn: Mutex::new(false) }
+impl LineRelay {
+    /// A relay that has asked nobody yet. Lines end with `line_end`.
+    pub(super) fn new(context: Arc<QueryContext>, line_end: u8) -> Self {
+        LineRelay { context, line_end, turn: Mutex::new(false) }
     }
 
-    /// Asks a member, and passes on what it says to its end.
+    /// Asks a member, relays its output, and reports how its search went.
+    pub(super) async fn relay(&self, member: &Target) {
+        let outcome = self
+            .try_relay(member, async || ())
+            .await
+            .unwrap_or_else(|error| GrepOutcome::Lost(describe_error(&error)));
+        self.context.report(&member.name, outcome).await;
+    }
+
+    /// Asks a member and relays its output to the end. Calls `connected` before the first output.
     ///
     /// # Errors
     /// When the member is lost.
-    pub(super) async fn ask(&self, member: &Target) -> io::Result<GrepOutcome> {
-        self.ask_then(member, async || ()).await
-    }
-
-    /// As [`Asking::ask`]; when the connection is there, this is done first.
-    pub(super) async fn ask_then(
+    pub(super) async fn try_relay(
         &self,
         member: &Target,
         connected: impl AsyncFnOnce(),
     ) -> io::Result<GrepOutcome> {
-        let mut answer = self.question.ask(member).await?;
+        let mut replies = self.context.ask(member).await?;
         connected().await;
         let mut turn = None;
         loop {
-            let reply = answer.next().await;
+            let reply = replies.next().await;
             if reply.is_err() && turn.take().is_some() {
                 // It was lost within a line, which must not run into another's.
                 self.take_turn(member, &mut turn).await?;
@@ -72,9 +65,8 @@ impl Asking {
                     turn.take().iter_mut().for_each(|within| **within = false);
                 }
                 PeerReply::Message(text) => {
-                    self.question
-                        .tell(Reply::GrepMessage { member: member.name.clone(), text })
-                        .await?;
+                    let member = member.name.clone();
+                    self.context.send(Reply::GrepMessage { member, text }).await?;
                 }
                 PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
                 PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
@@ -100,13 +92,13 @@ impl Asking {
         }
         let mut within = self.turn.lock().await;
         if std::mem::take(&mut *within) {
-            self.output(member, self.line_end.to_vec()).await?;
+            self.output(member, vec![self.line_end]).await?;
         }
         *turn = Some(within);
         Ok(())
     }
 
     async fn output(&self, member: &Target, bytes: Vec<u8>) -> io::Result<()> {
-        self.question.tell(Reply::GrepOutput { member: member.name.clone(), bytes }).await
+        self.context.send(Reply::GrepOutput { member: member.name.clone(), bytes }).await
     }
 }

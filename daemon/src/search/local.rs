@@ -1,122 +1,236 @@
-//! One search of what this machine offers. Blocks.
+//! Searches this machine's logs. Owns which files members may search, and how many searches run.
 
+use super::compile::{Compiled, Compiler};
+use super::journal;
+use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
-use super::{LocalSearcher, journal, narrow};
+use crate::admission::Admission;
+use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{MAX_FILES, Narrow, Output, Plan, Search, Totals, Window};
-use std::sync::atomic::AtomicBool;
+use memberd_search::{LongLines, MAX_FILES, Offer, Output, Plan, Totals, Window};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 
-/// Searches, and returns the last reply.
-pub(super) fn search(
-    searches: &LocalSearcher,
-    request: &GrepRequest,
-    mut output: ReplySink,
-    cancel: &AtomicBool,
-) -> PeerReply {
-    let compiled =
-        searches.compiled.compile(request).and_then(|compiled| Ok((compiled, narrow(request)?)));
-    let searched = compiled.and_then(|(compiled, narrow)| match &request.files.journal {
-        Some(journal) => {
-            let program = searches
-                .journal()
-                .ok_or("its settings do not offer its journal: set logs.journal there")?;
-            let asked = journal::Asked {
-                journal,
-                files: &request.files,
-                by_time: request.printing.by_time,
-            };
-            let totals = journal::search(
-                &program,
-                &searches.machine,
-                &compiled.search,
-                asked,
-                &mut output,
-                cancel,
-            )?;
-            Ok((totals, Vec::new()))
+/// Searches this machine's logs, for other members and for its own clients.
+#[derive(Debug)]
+pub struct LocalSearcher {
+    /// This machine's name, which stands before every line.
+    machine: String,
+    /// The files that members may search.
+    offer: RwLock<Arc<Offer>>,
+    /// The program that reads the journal, if members may search that.
+    journal: RwLock<Option<PathBuf>>,
+    pub(super) limits: Limits,
+    compiler: Compiler,
+    /// One place for each search at once, including searches whose reader has stopped reading.
+    pub(super) slots: Admission,
+    /// One place for each search at once that follows.
+    pub(super) follows: Admission,
+    /// One long line at a time is in memory.
+    long_lines: LongLines,
+    finished: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// How much was and is searched here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchCounts {
+    /// Searches that run now.
+    pub running: u64,
+    /// Searches that came to their end since the daemon started.
+    pub finished: u64,
+    /// Bytes that those searched.
+    pub bytes: u64,
+}
+
+impl LocalSearcher {
+    /// A searcher of these files, without the journal.
+    pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
+        LocalSearcher {
+            machine,
+            offer: RwLock::new(Arc::new(offer)),
+            journal: RwLock::default(),
+            limits,
+            compiler: Compiler::new(),
+            slots: Admission::new("searches", limits.searches, |limit| {
+                format!("{limit} searches run there already, its limits.searches: try again later")
+            }),
+            follows: Admission::new("searches that follow", limits.searches, |limit| {
+                format!(
+                    "{limit} searches follow there already, its limits.searches: try again later"
+                )
+            }),
+            long_lines: LongLines::default(),
+            finished: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
         }
-        None if request.files.follow => {
-            let totals = compiled.search.follow(
-                &searches.machine,
-                &searches.offer(),
-                &narrow,
-                &mut output,
-                cancel,
-            );
-            Ok((totals, Vec::new()))
-        }
-        None => Ok(files(searches, request, &compiled.search, &narrow, &mut output, cancel)),
-    });
-    if let Ok((totals, _)) = &searched {
-        searches.count(totals.bytes);
     }
-    match searched {
-        _ if output.is_over() => {
-            let limit = searches.limits.search_output;
-            PeerReply::Refused(format!(
-                "it found more than {limit} bytes, its limits.search_output"
-            ))
+
+    /// Lets members search other files from now on.
+    pub fn set_offer(&self, offer: Offer) {
+        *write(&self.offer) = Arc::new(offer);
+    }
+
+    /// Lets members search the journal, which this program prints, or forbids it.
+    pub fn set_journal(&self, journalctl: Option<PathBuf>) {
+        *write(&self.journal) = journalctl;
+    }
+
+    /// How much was and is searched.
+    pub fn counts(&self) -> SearchCounts {
+        SearchCounts {
+            running: u64::try_from(self.slots.taken()).unwrap_or(u64::MAX),
+            finished: self.finished.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
         }
-        Ok((totals, _)) if totals.interrupted => broken_off(),
-        Ok((totals, unmatched)) => {
-            let totals = GrepTotals {
-                files: totals.files,
-                bytes: totals.bytes,
-                lines: totals.lines,
-                errors: totals.errors,
-                milliseconds: memberd_membership::millis(totals.elapsed),
-                unmatched,
-            };
-            // If nobody takes the last lines, nobody takes the totals either.
-            output
-                .flush()
-                .map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
+    }
+
+    /// Compiles a request. Blocks as long as compiling its patterns takes; call it within the
+    /// runtime.
+    ///
+    /// # Errors
+    /// When it cannot be searched for: one line, in grep's words.
+    pub fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
+        self.compiler.compile(request)
+    }
+
+    /// Searches, and returns the last reply. Blocks. Compiles the request unless it was `compiled`
+    /// before.
+    pub(super) fn search(
+        &self,
+        request: &GrepRequest,
+        compiled: Option<Compiled>,
+        mut output: ReplySink,
+        cancel: &AtomicBool,
+    ) -> PeerReply {
+        let searched = compiled
+            .map_or_else(|| self.compile(request), Ok)
+            .and_then(|compiled| self.run(request, &compiled, &mut output, cancel));
+        if let Ok((totals, _)) = &searched {
+            self.finished.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(totals.bytes, Ordering::Relaxed);
         }
-        Err(reason) => PeerReply::Refused(reason),
+        match searched {
+            _ if output.is_over() => {
+                let limit = self.limits.search_output;
+                PeerReply::Refused(format!(
+                    "it found more than {limit} bytes, its limits.search_output"
+                ))
+            }
+            Ok((totals, _)) if totals.interrupted => canceled(),
+            Ok((totals, unmatched)) => {
+                let totals = GrepTotals {
+                    files: totals.files,
+                    bytes: totals.bytes,
+                    lines: totals.lines,
+                    errors: totals.errors,
+                    milliseconds: memberd_membership::millis(totals.elapsed),
+                    unmatched,
+                };
+                // If nobody takes the last lines, nobody takes the totals either.
+                output
+                    .flush()
+                    .map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
+            }
+            Err(reason) => PeerReply::Refused(reason),
+        }
+    }
+
+    /// Searches the journal, what is written from now on, or the files there are. Returns also the
+    /// globs that match no file.
+    fn run(
+        &self,
+        request: &GrepRequest,
+        compiled: &Compiled,
+        output: &mut ReplySink,
+        cancel: &AtomicBool,
+    ) -> Result<(Totals, Vec<String>), String> {
+        let Compiled { search, narrow, .. } = compiled;
+        if let Some(journal) = &request.files.journal {
+            let program = read(&self.journal).clone();
+            let program =
+                program.ok_or("its settings do not offer its journal: set logs.journal there")?;
+            let by_time = request.printing.by_time;
+            let asked = journal::Asked { journal, files: &request.files, by_time };
+            let totals = journal::search(&program, &self.machine, search, asked, output, cancel)?;
+            return Ok((totals, Vec::new()));
+        }
+        if request.files.follow {
+            let totals = search.follow(&self.machine, &self.offer(), narrow, output, cancel);
+            return Ok((totals, Vec::new()));
+        }
+        Ok(self.search_files(request, compiled, output, cancel))
+    }
+
+    fn search_files(
+        &self,
+        request: &GrepRequest,
+        compiled: &Compiled,
+        output: &mut ReplySink,
+        cancel: &AtomicBool,
+    ) -> (Totals, Vec<String>) {
+        let found = self.offer().files(&compiled.narrow);
+        let mut problems = 0;
+        for problem in &found.problems {
+            problems += 1;
+            if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
+                break;
+            }
+        }
+        if found.cut {
+            problems += 1;
+            // If nobody takes it, the search ends at once.
+            let _ = output.message(format!(
+                "more than {MAX_FILES} files match: the first of them are searched; name fewer"
+            ));
+        }
+        let plan = Plan {
+            window: Window { since: request.files.since, until: request.files.until },
+            by_time: request.printing.by_time,
+            threads: self.limits.search_threads,
+            long_lines: self.long_lines.clone(),
+        };
+        let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
+        (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
+    }
+
+    fn offer(&self) -> Arc<Offer> {
+        Arc::clone(&read(&self.offer))
     }
 }
 
 /// The last reply of a search that was cancelled. Nobody waits for it any more.
-pub(super) fn broken_off() -> PeerReply {
+pub(super) fn canceled() -> PeerReply {
     PeerReply::Refused("the search was broken off".to_owned())
 }
 
-/// Searches files. Tells also which of the request's globs match none.
-fn files(
-    searches: &LocalSearcher,
-    request: &GrepRequest,
-    search: &Search,
-    narrow: &Narrow,
-    output: &mut ReplySink,
-    cancel: &AtomicBool,
-) -> (Totals, Vec<String>) {
-    let found = searches.offer().files(narrow);
-    let mut problems = 0;
-    for problem in &found.problems {
-        problems += 1;
-        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
-            break;
-        }
-    }
-    if found.cut {
-        problems += 1;
-        // If nobody takes it, the search ends at once.
-        let _ = output.message(format!(
-            "more than {MAX_FILES} files match: the first of them are searched; name fewer"
-        ));
-    }
-    let totals =
-        search.run(&plan(searches, request), &searches.machine, &found.files, output, cancel);
-    (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_control::grep::{GrepPattern, GrepSyntax};
 
-/// How the search goes about its files.
-fn plan(searches: &LocalSearcher, request: &GrepRequest) -> Plan {
-    Plan {
-        window: Window { since: request.files.since, until: request.files.until },
-        by_time: request.printing.by_time,
-        threads: searches.limits.search_threads,
-        long_lines: searches.long_lines.clone(),
+    fn request(pattern: &str) -> GrepRequest {
+        let patterns = vec![pattern.into()];
+        let syntax = GrepSyntax::Extended;
+        let pattern = GrepPattern { patterns, syntax, ..GrepPattern::default() };
+        GrepRequest { pattern, ..GrepRequest::default() }
+    }
+
+    /// What was compiled when the request was checked is what is searched for.
+    #[tokio::test]
+    async fn a_request_that_was_compiled_is_not_compiled_again() {
+        let offer = Offer::new::<&str>(&[]).unwrap();
+        let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
+        let (queue, _replies) = tokio::sync::mpsc::channel(1);
+        let search = |compiled| {
+            let sink = ReplySink::new(queue.clone(), u64::MAX, Arc::default());
+            searcher.search(&request("("), compiled, sink, &AtomicBool::new(false))
+        };
+        assert!(matches!(search(None), PeerReply::Refused(_)));
+        let compiled = searcher.compile(&request("error")).unwrap();
+        assert!(matches!(search(Some(compiled)), PeerReply::Done(_)));
+        assert_eq!(searcher.counts().finished, 1);
     }
 }

@@ -1,14 +1,15 @@
-//! `--merge`: all members' lines in the order of time.
+//! `--merge`: all members' lines in the order of time. Owns the frames that wait to be merged.
 //!
-//! Each member sends its own lines in that order; what is held of each is a frame or two, and the
-//! next line is the earliest of those at the front. So a member that has nothing at the front yet
-//! is waited for, until it has, is done, or is lost.
+//! Each member sends its own lines in that order. A frame or two of each is held here, and the next
+//! line is the earliest of those at the front. So the merge waits for a member that has nothing at
+//! the front, until it has, is done, or is lost.
 //!
-//! With context, members mark where groups of lines begin by lines of no bytes; what separates them
-//! is written here, since here it is known which lines come after which.
+//! With context, members mark the beginning of a group of lines by a line of no bytes. The
+//! separator is written here, where it is known which lines come after which.
 
+use super::context::QueryContext;
 use super::reply::PeerReply;
-use super::reply_source::{Question, words};
+use super::reply_source::describe_error;
 use super::scope::Target;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;
@@ -23,12 +24,12 @@ use tokio::task::JoinSet;
 /// How many bytes of merged lines go to the client at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Asks all members and passes their lines on in the order of time, `separator` between groups of
-/// them.
+/// Asks all members and passes their lines on in the order of time, with `separator` between groups
+/// of them.
 pub(super) async fn merge(
-    question: Arc<Question>,
+    context: Arc<QueryContext>,
     members: Vec<Target>,
-    line_end: &'static [u8],
+    line_end: u8,
     separator: Vec<u8>,
 ) {
     // Dropped with this, the tasks end.
@@ -38,33 +39,33 @@ pub(super) async fn merge(
         // One frame waits here while the next is read.
         let (sender, frames) = mpsc::channel(1);
         sources.push(Source { frames, front: Front::Lines(TimedLines::default()) });
-        let question = Arc::clone(&question);
+        let context = Arc::clone(&context);
         tasks.spawn(async move {
-            let outcome = read(&question, &member, &sender)
+            let outcome = read(&context, &member, &sender)
                 .await
-                .unwrap_or_else(|error| GrepOutcome::Lost(words(&error)));
+                .unwrap_or_else(|error| GrepOutcome::Lost(describe_error(&error)));
             drop(sender);
-            question.report(&member.name, outcome).await;
+            context.report(&member.name, outcome).await;
         });
     }
-    let mut merger = Merger::new(question, line_end, separator);
+    let mut merger = Merger::new(context, line_end, separator);
     if merger.run(&mut sources).await.is_ok() {
-        // The outcomes of those that had nothing more to say.
+        // The outcomes of those that had nothing more to send.
         while tasks.join_next().await.is_some() {}
     }
 }
 
 /// Reads a member's answer to its end.
 async fn read(
-    question: &Question,
+    context: &QueryContext,
     member: &Target,
     frames: &mpsc::Sender<PeerReply>,
 ) -> io::Result<GrepOutcome> {
-    let mut answer = question.ask(member).await?;
+    let mut replies = context.ask(member).await?;
     loop {
-        match answer.next().await? {
+        match replies.next().await? {
             PeerReply::Message(text) => {
-                question.tell(Reply::GrepMessage { member: member.name.clone(), text }).await?;
+                context.send(Reply::GrepMessage { member: member.name.clone(), text }).await?;
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
@@ -99,8 +100,8 @@ impl Front {
 }
 
 struct Merger {
-    question: Arc<Question>,
-    line_end: &'static [u8],
+    context: Arc<QueryContext>,
+    line_end: u8,
     /// What stands between groups of lines; nothing without context.
     separator: Vec<u8>,
     /// Whose lines came last, unless another group has begun since.
@@ -119,8 +120,8 @@ enum Last {
 }
 
 impl Merger {
-    fn new(question: Arc<Question>, line_end: &'static [u8], separator: Vec<u8>) -> Self {
-        Merger { question, line_end, separator, last: Last::Nothing, out: Vec::new() }
+    fn new(context: Arc<QueryContext>, line_end: u8, separator: Vec<u8>) -> Self {
+        Merger { context, line_end, separator, last: Last::Nothing, out: Vec::new() }
     }
 
     async fn run(&mut self, sources: &mut [Source]) -> io::Result<()> {
@@ -194,7 +195,7 @@ impl Merger {
                 }
                 // It was lost within the line, which must not run into another's.
                 _ => {
-                    self.out.extend_from_slice(self.line_end);
+                    self.out.push(self.line_end);
                     return Ok(());
                 }
             }
@@ -231,7 +232,7 @@ impl Merger {
             return Ok(());
         }
         let bytes = std::mem::take(&mut self.out);
-        self.question.tell(Reply::GrepOutput { member: String::new(), bytes }).await
+        self.context.send(Reply::GrepOutput { member: String::new(), bytes }).await
     }
 }
 

@@ -1,8 +1,7 @@
 //! Merging, without a network: what members send in, and what comes out.
 
-use super::super::LocalSearcher;
 use super::super::limits::Limits;
-use super::super::reply_source::Own;
+use super::super::local::LocalSearcher;
 use super::*;
 use memberd_control::grep::GrepRequest;
 use memberd_search::Offer;
@@ -21,9 +20,9 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
         let (replies, mut client) = mpsc::channel(1_000);
         let from = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
         let offer = Offer::new::<&str>(&[]).unwrap();
-        let searches = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
-        let own = Own { searches, request: GrepRequest::default() };
-        let question = Arc::new(Question::new(from, own, replies).unwrap());
+        let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
+        let request = GrepRequest::default();
+        let context = QueryContext::new(from, searcher, request, None, replies).unwrap();
         let mut sources = Vec::new();
         for frames in members {
             let (sender, receiver) = mpsc::channel(1);
@@ -34,7 +33,7 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
                 }
             });
         }
-        Merger::new(question, b"\n", separator.as_bytes().to_vec())
+        Merger::new(Arc::new(context), b'\n', separator.as_bytes().to_vec())
             .run(&mut sources)
             .await
             .unwrap();
@@ -55,7 +54,7 @@ fn timed(lines: &[(i64, &str)]) -> PeerReply {
 }
 
 #[test]
-fn lines_come_in_the_order_of_time_and_equal_ones_in_that_of_the_members() {
+fn lines_come_by_time_and_then_in_the_order_of_members() {
     let members = vec![
         vec![timed(&[(1, "a1\n"), (5, "a5\n")]), timed(&[(5, "a5 again\n"), (9, "a9\n")])],
         vec![],
@@ -65,7 +64,7 @@ fn lines_come_in_the_order_of_time_and_equal_ones_in_that_of_the_members() {
 }
 
 #[test]
-fn groups_are_separated_where_a_mark_is_and_where_another_members_lines_are_between() {
+fn groups_are_separated_at_marks_and_between_members() {
     let members = vec![
         vec![
             timed(&[(1, ""), (1, "a1\n"), (1, "a1+1\n"), (4, "a4\n"), (4, "a4+1\n")]),
@@ -81,7 +80,7 @@ fn groups_are_separated_where_a_mark_is_and_where_another_members_lines_are_betw
 }
 
 #[test]
-fn a_long_line_stays_whole_and_one_that_is_cut_off_is_ended() {
+fn a_long_line_stays_whole_and_a_lost_one_is_ended() {
     let part = |text: &str| PeerReply::Part(text.as_bytes().to_vec());
     let long = vec![
         PeerReply::TimedPart(2, b"lo".to_vec()),
@@ -107,8 +106,13 @@ proptest! {
         let mut sent = Vec::new();
         for (member, mut times) in members.into_iter().enumerate() {
             times.sort_unstable();
-            let lines: Vec<(i64, String)> = times.iter().enumerate().map(|(n, time)| (*time, format!("{time} {member} {n}\n"))).collect();
-            all.extend(lines.iter().enumerate().map(|(n, (time, line))| (*time, member, n, line.clone())));
+            let lines: Vec<(i64, String)> = times
+                .iter()
+                .enumerate()
+                .map(|(n, time)| (*time, format!("{time} {member} {n}\n")))
+                .collect();
+            let numbered = lines.iter().enumerate();
+            all.extend(numbered.map(|(n, (time, line))| (*time, member, n, line.clone())));
             let frames = lines.chunks(frame).map(|lines| {
                 timed(&lines.iter().map(|(time, line)| (*time, line.as_str())).collect::<Vec<_>>())
             });

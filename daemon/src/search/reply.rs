@@ -168,7 +168,10 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), kind in 0_u8..10) {
+        fn no_bytes_make_reading_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            kind in 0_u8..10,
+        ) {
             runtime().block_on(async {
                 let _ = Replies::new(bytes.as_slice()).next().await;
                 if let Ok(PeerReply::Timed(mut lines)) = PeerReply::decode(kind, bytes) {

@@ -58,7 +58,7 @@ impl Scope {
     }
 
     /// Whether the grep is for this member.
-    pub fn wants(&self, member: &Member) -> bool {
+    pub fn includes(&self, member: &Member) -> bool {
         let name = member.identity.name.as_str();
         let named =
             self.on.as_ref().is_none_or(|on| on.matches(name)) && !self.not_on.matches(name);
@@ -70,7 +70,7 @@ impl Scope {
     /// # Errors
     /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one
     /// line.
-    pub fn choose(&self, list: &[Member]) -> Result<Chosen, String> {
+    pub fn choose_members(&self, list: &[Member]) -> Result<Chosen, String> {
         let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
         let names = there().map(|member| member.identity.name.as_str());
         if let Some(glob) = self.on.as_ref().and_then(|on| on.first_unmatched(names)) {
@@ -78,7 +78,7 @@ impl Scope {
                 "--on {glob}: no member has such a name: see memberctl list --all"
             ));
         }
-        let wanted: Vec<&Member> = there().filter(|member| self.wants(member)).collect();
+        let wanted: Vec<&Member> = there().filter(|member| self.includes(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
             return Err(
                 "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
@@ -157,7 +157,7 @@ mod tests {
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
         let chosen =
             Scope::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?
-                .choose(&list())?;
+                .choose_members(&list())?;
         let up = chosen.up.into_iter().map(|target| target.name).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
@@ -193,8 +193,8 @@ mod tests {
         }
         let choose = |tags: &[&str]| {
             let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-            let chosen =
-                Scope::new(&GrepMembers { tags, ..GrepMembers::default() })?.choose(&list)?;
+            let chosen = Scope::new(&GrepMembers { tags, ..GrepMembers::default() })?
+                .choose_members(&list)?;
             Ok::<_, String>((
                 chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(),
                 chosen.failed.len(),

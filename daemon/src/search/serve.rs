@@ -1,11 +1,11 @@
-//! Searches this machine's logs for another member, or for this daemon itself, and streams what is
-//! found.
+//! Searches this machine's logs for another member, or for this daemon itself, and streams the
+//! replies. Owns each search under way, and its end.
 //!
-//! The search runs on a thread of its own and hands its output over a short queue, so a slow reader
+//! The search runs on a thread of its own and hands its output over a short queue. So a slow reader
 //! slows the search, and memory is bounded whatever is found. It ends when the connection does.
 
-use super::LocalSearcher;
-use super::local::{broken_off, search};
+use super::compile::Compiled;
+use super::local::{LocalSearcher, canceled};
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
 use crate::blocking::run_low_priority;
@@ -28,11 +28,19 @@ const SLOT_LIMIT: Duration = Duration::from_secs(5);
 /// How often a search says that it goes on.
 pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 
-/// How long who asked may take for what is left and the last words, once a search has taken as long
-/// as it may. One that reads nothing would keep its connection for ever.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long the reader may take for the rest and the last reply, once a search has taken as long as
+/// it may. A reader that reads nothing would keep its connection for ever.
+const LAST_REPLY_LIMIT: Duration = Duration::from_secs(10);
 
-/// Answers one request.
+/// A request that is searched for here.
+#[derive(Debug)]
+pub(super) struct LocalQuery {
+    pub(super) request: GrepRequest,
+    /// The request as it was compiled when it was checked, if it was checked here.
+    pub(super) compiled: Option<Compiled>,
+}
+
+/// Answers one request of another member.
 ///
 /// # Errors
 /// When the connection breaks, or nobody reads the answer in time; the search has ended then, or is
@@ -40,32 +48,33 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     request: GrepRequest,
-    searches: &Arc<LocalSearcher>,
+    searcher: &Arc<LocalSearcher>,
 ) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
-    let limit = time_limit(searches, &request);
+    let limit = time_limit(searcher, &request);
+    let query = LocalQuery { request, compiled: None };
     tokio::select! {
-        answered = answer(searches, request, limit, &mut writer, closed(&mut reader)) => answered,
-        () = at(limit.map(|limit| limit + LAST_WORDS)) => Err(io::ErrorKind::TimedOut.into()),
+        answered = answer(searcher, query, limit, &mut writer, closed(&mut reader)) => answered,
+        () = at(limit.map(|limit| limit + LAST_REPLY_LIMIT)) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
 /// When a search has taken as long as it may. One that follows may go on.
-fn time_limit(searches: &LocalSearcher, request: &GrepRequest) -> Option<Instant> {
-    (!request.files.follow).then(|| Instant::now() + searches.limits.search_time)
+fn time_limit(searcher: &LocalSearcher, request: &GrepRequest) -> Option<Instant> {
+    (!request.files.follow).then(|| Instant::now() + searcher.limits.search_time)
 }
 
 /// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
 pub(super) fn serve_here(
-    searches: &Arc<LocalSearcher>,
-    request: GrepRequest,
+    searcher: &Arc<LocalSearcher>,
+    query: LocalQuery,
 ) -> mpsc::Receiver<PeerReply> {
     let (sender, replies) = mpsc::channel(1);
-    let searches = Arc::clone(searches);
+    let searcher = Arc::clone(searcher);
     tokio::spawn(async move {
-        let limit = time_limit(&searches, &request);
-        // Whoever asked knows when nothing more comes.
-        let _ = answer(&searches, request, limit, &mut sender.clone(), sender.closed()).await;
+        let limit = time_limit(&searcher, &query.request);
+        // The reader notices the end by itself.
+        let _ = answer(&searcher, query, limit, &mut sender.clone(), sender.closed()).await;
     });
     replies
 }
@@ -91,8 +100,8 @@ impl Taker for mpsc::Sender<PeerReply> {
 /// Searches, and sends all replies until the last; ends, with the search, when who asked has
 /// `gone`.
 async fn answer(
-    searches: &Arc<LocalSearcher>,
-    request: GrepRequest,
+    searcher: &Arc<LocalSearcher>,
+    query: LocalQuery,
     limit: Option<Instant>,
     taker: &mut impl Taker,
     gone: impl Future<Output = ()>,
@@ -101,7 +110,7 @@ async fn answer(
     let (queue, mut pieces) = mpsc::channel(QUEUE);
     let under_way = UnderWay::default();
     let (cancel, searched) = (Arc::clone(&under_way.cancel), Arc::clone(&under_way.searched));
-    let search = tokio::spawn(run(Arc::clone(searches), request, queue, cancel, searched));
+    let search = tokio::spawn(run(Arc::clone(searcher), query, queue, cancel, searched));
     let mut working = interval(WORKING_EVERY);
     working.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut over = false;
@@ -138,7 +147,7 @@ async fn answer(
     let last = match search.await.map_err(io::Error::other)? {
         _ if over => PeerReply::Refused(format!(
             "it took longer than {:?}, its limits.search_time",
-            searches.limits.search_time
+            searcher.limits.search_time
         )),
         last => last,
     };
@@ -185,30 +194,30 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
     let _ = reader.read_u8().await;
 }
 
-/// Runs the search on a thread of its own, and returns the last reply. One that is cancelled before
-/// it has begun does not begin.
+/// Runs the search on a thread of its own, and returns the last reply. A search that is cancelled
+/// before it has begun does not begin.
 async fn run(
-    searches: Arc<LocalSearcher>,
-    request: GrepRequest,
+    searcher: Arc<LocalSearcher>,
+    LocalQuery { request, compiled }: LocalQuery,
     queue: mpsc::Sender<PeerReply>,
     cancel: Arc<AtomicBool>,
     searched: Arc<AtomicU64>,
 ) -> PeerReply {
-    let slots = if request.files.follow { &searches.follows } else { &searches.slots };
+    let slots = if request.files.follow { &searcher.follows } else { &searcher.slots };
     let slot = tokio::select! {
         slot = slots.enter_within(SLOT_LIMIT) => slot,
-        () = queue.closed() => return broken_off(),
+        () = queue.closed() => return canceled(),
     };
     if cancel.load(Ordering::Relaxed) {
-        return broken_off();
+        return canceled();
     }
     let slot = match slot {
         Ok(slot) => slot,
         Err(full) => return PeerReply::Refused(full.to_string()),
     };
-    let output = ReplySink::new(queue, searches.limits.search_output, searched);
+    let output = ReplySink::new(queue, searcher.limits.search_output, searched);
     let ended = run_low_priority(move || {
-        let reply = search(&searches, &request, output, &cancel);
+        let reply = searcher.search(&request, compiled, output, &cancel);
         drop(slot);
         reply
     });
@@ -220,37 +229,35 @@ async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Limits;
+    use crate::search::limits::Limits;
     use memberd_search::Offer;
     use tokio::time::timeout;
 
-    fn searches() -> Arc<LocalSearcher> {
+    fn searcher() -> Arc<LocalSearcher> {
         let limits = Limits { searches: 1, ..Limits::default() };
         Arc::new(LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), limits))
     }
 
+    fn query() -> LocalQuery {
+        LocalQuery { request: GrepRequest::default(), compiled: None }
+    }
+
     #[tokio::test]
-    async fn a_search_that_nobody_waits_for_gives_up_its_place_among_those_that_wait() {
-        let searches = searches();
-        let _taken = searches.slots.try_enter().unwrap();
+    async fn a_search_that_nobody_waits_for_stops_waiting_for_a_slot() {
+        let searcher = searcher();
+        let _taken = searcher.slots.try_enter().unwrap();
         let (queue, pieces) = mpsc::channel(QUEUE);
-        let search = run(
-            Arc::clone(&searches),
-            GrepRequest::default(),
-            queue,
-            Arc::default(),
-            Arc::default(),
-        );
+        let search = run(Arc::clone(&searcher), query(), queue, Arc::default(), Arc::default());
         drop(pieces);
         timeout(SLOT_LIMIT / 2, search).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_search_that_is_cancelled_before_it_begins_does_not_begin() {
-        let searches = searches();
+    async fn a_search_that_is_cancelled_early_does_not_begin() {
+        let searcher = searcher();
         let (queue, _pieces) = mpsc::channel(QUEUE);
         let cancel = Arc::new(AtomicBool::new(true));
-        run(Arc::clone(&searches), GrepRequest::default(), queue, cancel, Arc::default()).await;
-        assert_eq!(searches.work().finished, 0);
+        run(Arc::clone(&searcher), query(), queue, cancel, Arc::default()).await;
+        assert_eq!(searcher.counts().finished, 0);
     }
 }

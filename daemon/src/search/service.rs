@@ -1,29 +1,40 @@
 //! Searching as a subsystem: the searches of this machine's logs, and the greps that its clients
 //! have begun.
 
-use super::LocalSearcher;
 use super::greps::{GrepCounts, Greps};
-use super::line_relay::{HELD, held_connections};
-use crate::admission::Admission;
+use super::local::LocalSearcher;
+use crate::admission::{Admission, Permit};
 use crate::config::Config;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
 use anyhow::Context as _;
+use memberd_control::grep::GrepRequest;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_transport::Caller;
 use std::sync::Arc;
 use tracing::error;
 
+/// The most connections that all greps by time and all that follow hold open together. Those greps
+/// need all their members at once.
+const MAX_HELD_CONNECTIONS: usize = 512;
+
+/// Places for that many such connections.
+pub(super) fn held_connections(limit: usize) -> Admission {
+    Admission::new("held connections", limit, |limit| {
+        format!("greps keep connections to {limit} members open already")
+    })
+}
+
 /// All that searching needs.
 #[derive(Debug)]
 pub struct SearchService {
     /// The searches of this machine's logs.
-    pub searches: Arc<LocalSearcher>,
+    pub searcher: Arc<LocalSearcher>,
     /// The greps of this machine's clients.
     pub greps: Greps,
-    /// One for each connection that greps may hold open to a member until all members are done.
-    pub held: Admission,
+    /// One place for each connection that a grep may hold open until all members are done.
+    held_connections: Admission,
     /// Calls other members, from this member's address.
     pub caller: Caller,
 }
@@ -35,13 +46,44 @@ impl SearchService {
     /// When a glob of the settings is none.
     pub fn start(config: &Config, caller: Caller) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searches = LocalSearcher::new(config.name.to_string(), offer, config.limits);
-        searches.set_journal(config.journalctl());
+        let searcher = LocalSearcher::new(config.name.to_string(), offer, config.limits);
+        searcher.set_journal(config.journalctl());
         Ok(SearchService {
-            searches: Arc::new(searches),
+            searcher: Arc::new(searcher),
             greps: Greps::new(config.limits.greps),
-            held: held_connections(HELD),
+            held_connections: held_connections(MAX_HELD_CONNECTIONS),
             caller,
+        })
+    }
+}
+
+impl SearchService {
+    /// Reserves a connection for each member of a grep that needs all its members at once, and none
+    /// for any other grep.
+    ///
+    /// # Errors
+    /// When there are not as many: one line.
+    pub(super) fn reserve_connections(
+        &self,
+        request: &GrepRequest,
+        members: usize,
+    ) -> Result<Permit, String> {
+        let (option, members) = match (request.printing.by_time, request.files.follow) {
+            (true, _) => ("--merge", members),
+            (false, true) => ("--follow", members),
+            (false, false) => ("grep", 0),
+        };
+        if members > MAX_HELD_CONNECTIONS {
+            return Err(format!(
+                "{option} keeps a connection to each member open, to {MAX_HELD_CONNECTIONS} at \
+                most, and {members} are up: use --on"
+            ));
+        }
+        self.held_connections.try_enter_many(members).map_err(|_| {
+            format!(
+                "{option} keeps a connection to each member open, and other greps hold most of \
+                {MAX_HELD_CONNECTIONS} already: end one, or use --on"
+            )
         })
     }
 }
@@ -50,10 +92,10 @@ impl Subsystem for SearchService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
             match settings.new.offer() {
-                Ok(offer) => self.searches.set_offer(offer),
+                Ok(offer) => self.searcher.set_offer(offer),
                 Err(error) => error!(%error, "logs.files was not reloaded"),
             }
-            self.searches.set_journal(settings.new.journalctl());
+            self.searcher.set_journal(settings.new.journalctl());
             Ok(())
         })
     }
@@ -65,7 +107,7 @@ impl Subsystem for SearchService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             report.greps = self.greps.running(access);
-            report.searches = self.searches.work().running;
+            report.searches = self.searcher.counts().running;
             Ok(())
         })
     }
@@ -78,19 +120,19 @@ impl Subsystem for SearchService {
                 .value(running);
             text.counter("memberd_greps_total", "Greps that this machine's users have started.")
                 .value(started);
-            let work = self.searches.work();
+            let searches = self.searcher.counts();
             text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.")
-                .value(work.running);
+                .value(searches.running);
             text.counter(
                 "memberd_searches_total",
                 "Searches of this machine's logs that came to their end.",
             )
-            .value(work.finished);
+            .value(searches.finished);
             text.counter(
                 "memberd_searched_bytes_total",
                 "Bytes of this machine's logs that those searched.",
             )
-            .value(work.bytes);
+            .value(searches.bytes);
             Ok(())
         })
     }

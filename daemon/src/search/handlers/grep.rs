@@ -1,14 +1,10 @@
-//! `memberctl grep`.
+//! `memberctl grep`: checks the request, chooses the members, and streams the replies.
 
-use crate::admission::{Admission, Permit};
 use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
-use crate::search::SearchService;
-use crate::search::distributed::DistributedGrep;
-use crate::search::line_relay::HELD;
-use crate::search::scope::{Chosen, Scope, Target};
+use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, Scope, Target};
 use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
@@ -16,11 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// When a client is first told how far its grep has come.
+/// When a client first receives how far its grep has come.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
-/// How often it is told from then on.
+/// How often it receives that from then on.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// The names of the members that failed, and when.
+type Failed = Vec<(String, u64)>;
 
 /// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
 pub(crate) async fn handle(
@@ -28,64 +27,26 @@ pub(crate) async fn handle(
     client: &mut Client,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _place = match services.search.greps.enter(&request) {
-        Ok(place) => place,
+    let _entry = match services.search.greps.enter(&request) {
+        Ok(entry) => entry,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
-    // A bad pattern is refused before anything is sent. Compiling one may take long, and heartbeats
-    // do not wait for that.
-    let searches = Arc::clone(&services.search.searches);
-    let (bad, mut request) = match run_low_priority(move || (searches.refusal(&request), request))
-        .await
-    {
-        Ok(checked) => checked,
-        Err(error) => {
-            return client
-                .send(&refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}")))
-                .await;
-        }
-    };
-    if let Some(message) = bad {
-        return client.send(&refused(RefusalKind::Usage, message)).await;
-    }
-    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
-        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
-        Ok(None) => return client.send(&not_in_group()).await,
-        Err(error) => return client.send(&ended(error)).await,
-    };
-    let chosen = Scope::new(&request.members)
-        .and_then(|selection| Ok((selection.choose(&list)?, selection)));
-    let (Chosen { up, failed }, selection) = match chosen {
-        Ok(chosen) => chosen,
-        Err(message) => return client.send(&refused(RefusalKind::Usage, message)).await,
-    };
-    let held = match held(&request, up.len(), &services.search.held) {
-        Ok(held) => held,
-        Err(message) => return client.send(&refused(RefusalKind::Failed, message)).await,
+    let (plan, failed) = match plan(request, services).await {
+        Ok(planned) => planned,
+        Err(refusal) => return client.send(&refusal).await,
     };
     for (member, failed) in failed {
         client
             .send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } })
             .await?;
     }
-    align(&mut request, &up);
-    let SearchService { searches, caller, .. } = &services.search;
-    let membership = &services.membership.handle;
-    let mut search = DistributedGrep::start(
-        caller.clone(),
-        up,
-        &request,
-        searches,
-        selection,
-        membership,
-        held,
-    )?;
+    let mut grep = DistributedGrep::start(plan, &services.search, &services.membership.handle)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let reply = tokio::select! {
-            reply = search.next() => reply,
-            _ = progress.tick() => Some(search.progress()),
+            reply = grep.next() => reply,
+            _ = progress.tick() => Some(grep.progress()),
             () = client.gone() => return Ok(()),
         };
         let Some(reply) = reply else { break };
@@ -94,31 +55,44 @@ pub(crate) async fn handle(
     client.send(&Reply::Done).await
 }
 
-/// Names as wide as the longest of the members that are asked, if that is wanted.
-fn align(request: &mut GrepRequest, members: &[Target]) {
-    let longest = members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
+/// Compiles the request and chooses its members, or gives the reply that refuses it.
+async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Failed), Reply> {
+    let usage = |message: String| refused(RefusalKind::Usage, message);
+    let (mut compiled, mut request) = compile(request, services).await?;
+    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
+        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
+        Ok(None) => return Err(not_in_group()),
+        Err(error) => return Err(ended(error)),
+    };
+    let scope = Scope::new(&request.members).map_err(usage)?;
+    let Chosen { up: members, failed } = scope.choose_members(&list).map_err(usage)?;
+    let connections = services
+        .search
+        .reserve_connections(&request, members.len())
+        .map_err(|message| refused(RefusalKind::Failed, message))?;
     if let Some(width) = &mut request.printing.name_width {
-        *width = u8::try_from(longest).unwrap_or(u8::MAX);
+        *width = longest_name(&members);
+        compiled.set_name_width(*width);
     }
+    Ok((GrepPlan { request, compiled, scope, members, connections }, failed))
 }
 
-/// A place for each connection of a grep that needs all its members at once; no places for others.
-fn held(request: &GrepRequest, members: usize, places: &Admission) -> Result<Permit, String> {
-    let (option, members) = match (request.printing.by_time, request.files.follow) {
-        (true, _) => ("--merge", members),
-        (false, true) => ("--follow", members),
-        (false, false) => ("grep", 0),
-    };
-    if members > HELD {
-        return Err(format!(
-            "{option} keeps a connection to each member open, to {HELD} at most, and {members} are \
-            up: use --on"
-        ));
-    }
-    places.try_enter_many(members).map_err(|_| {
-        format!(
-            "{option} keeps a connection to each member open, and other greps hold most of {HELD} \
-            already: end one, or use --on"
-        )
-    })
+/// Compiles the request, so that a bad pattern is refused before anything is sent. This may take
+/// long, and heartbeats do not wait for it.
+async fn compile(
+    request: GrepRequest,
+    services: &Services,
+) -> Result<(Compiled, GrepRequest), Reply> {
+    let searcher = Arc::clone(&services.search.searcher);
+    let (compiled, request) =
+        run_low_priority(move || (searcher.compile(&request), request)).await.map_err(|error| {
+            refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}"))
+        })?;
+    Ok((compiled.map_err(|message| refused(RefusalKind::Usage, message))?, request))
+}
+
+/// How many characters the longest name of these members has.
+fn longest_name(members: &[Target]) -> u8 {
+    let longest = members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
+    u8::try_from(longest).unwrap_or(u8::MAX)
 }

@@ -1,0 +1,92 @@
+//! What every part of one distributed grep needs. Owns the request, its compiled pattern and the
+//! queue to the client.
+
+use super::compile::Compiled;
+use super::local::LocalSearcher;
+use super::progress::Progress;
+use super::reply_source::{MemberReplies, ReplySource};
+use super::scope::Target;
+use super::serve::{LocalQuery, serve_here};
+use crate::lock::lock;
+use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::message::Reply;
+use memberd_transport::Caller;
+use std::io;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+
+/// One grep of all members.
+#[derive(Debug)]
+pub(super) struct QueryContext {
+    caller: Caller,
+    searcher: Arc<LocalSearcher>,
+    request: GrepRequest,
+    /// The request in the bytes that members receive.
+    encoded: Vec<u8>,
+    /// The pattern as it was compiled when the request was checked, for this machine's own search.
+    compiled: Mutex<Option<Compiled>>,
+    replies: mpsc::Sender<Reply>,
+    progress: Arc<Progress>,
+}
+
+impl QueryContext {
+    /// The context of a request. `searcher` searches this machine, `caller` reaches the others, and
+    /// the client reads `replies`.
+    ///
+    /// # Errors
+    /// When the request cannot be encoded, which does not happen in memory.
+    pub(super) fn new(
+        caller: Caller,
+        searcher: Arc<LocalSearcher>,
+        request: GrepRequest,
+        compiled: Option<Compiled>,
+        replies: mpsc::Sender<Reply>,
+    ) -> io::Result<Self> {
+        let mut encoded = Vec::new();
+        ciborium::into_writer(&request, &mut encoded).map_err(io::Error::other)?;
+        let compiled = Mutex::new(compiled);
+        let progress = Arc::default();
+        Ok(QueryContext { caller, searcher, request, encoded, compiled, replies, progress })
+    }
+
+    /// How far the grep has come.
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Asks a member.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) async fn ask(&self, member: &Target) -> io::Result<MemberReplies<'_>> {
+        let source = if member.address == self.caller.address {
+            let compiled = lock(&self.compiled).take();
+            let query = LocalQuery { request: self.request.clone(), compiled };
+            ReplySource::Local(serve_here(&self.searcher, query))
+        } else {
+            ReplySource::connect(&self.caller, member.address, &self.encoded).await?
+        };
+        Ok(MemberReplies::new(source, &self.progress))
+    }
+
+    /// Sends the client a reply.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub(super) async fn send(&self, reply: Reply) -> io::Result<()> {
+        self.replies.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Sends the client a sentence about the group.
+    pub(super) async fn notify(&self, text: String) {
+        // When the client has gone, this ends soon.
+        let _ = self.send(Reply::GrepNotice(text)).await;
+    }
+
+    /// Sends the client how a member's search went.
+    pub(super) async fn report(&self, member: &str, outcome: GrepOutcome) {
+        self.progress.note_answered();
+        // The client may have gone.
+        let _ = self.send(Reply::GrepMember { member: member.to_owned(), outcome }).await;
+    }
+}

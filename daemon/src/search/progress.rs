@@ -1,0 +1,36 @@
+//! How far a grep of all members has come. Owns the counters behind `memberctl grep`'s progress.
+
+use memberd_control::message::Reply;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The counters of one grep. They only ever grow.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    asked: AtomicU64,
+    answered: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    /// Counts members that are asked, or going to be.
+    pub(super) fn note_asked(&self, members: usize) {
+        self.asked.fetch_add(u64::try_from(members).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Counts a member from which nothing more is expected.
+    pub(super) fn note_answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that a member has searched.
+    pub(super) fn note_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The counters as the client reads them.
+    pub(super) fn reply(&self) -> Reply {
+        let [asked, answered, bytes] =
+            [&self.asked, &self.answered, &self.bytes].map(|count| count.load(Ordering::Relaxed));
+        Reply::GrepProgress { asked, answered, bytes }
+    }
+}
