@@ -272,7 +272,7 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
     let (_directory, files) = long_lines(1);
     let plan = Plan { by_time: true, ..Plan::default() };
     for (query, plan, why) in [
-        (query("x"), plan, "too long for an order of time"),
+        (query("x"), plan, "too long to be sorted by time"),
         (query("x").with(|query| query.printing.json = true), Plan::default(), "too long for JSON"),
     ] {
         let mut probe = probe(|_| Ok(()));
