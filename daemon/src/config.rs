@@ -13,7 +13,7 @@ use crate::search::journal::JOURNALCTL;
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_membership::{GroupSettings, Name, Tags};
-use memberd_search::{GlobError, Offer};
+use memberd_search::{ExposedFiles, GlobError};
 use memberd_transport::SealingKeys;
 use std::fmt;
 use std::fs::File;
@@ -108,10 +108,10 @@ impl Config {
     ///
     /// # Errors
     /// When a glob is none.
-    pub fn offer(&self) -> Result<Offer, GlobError> {
+    pub fn offer(&self) -> Result<ExposedFiles, GlobError> {
         let own = glob_literal(&self.log_file().display().to_string());
         let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
-        Offer::new(&globs)
+        ExposedFiles::new(&globs)
     }
 
     /// What reads the journal, if the group may grep that.

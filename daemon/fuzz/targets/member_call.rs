@@ -10,7 +10,7 @@ use memberd::search::serve::serve;
 use memberd_control::grep::GrepRequest;
 use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder};
 use memberd_membership::{Name, Node, Settings};
-use memberd_search::Offer;
+use memberd_search::ExposedFiles;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -26,7 +26,7 @@ static SEARCHER: LazyLock<Arc<LocalSearcher>> = LazyLock::new(|| {
     assert!(Path::new(SAMPLE_LOG).exists(), "examples/seeds.rs writes {SAMPLE_LOG}");
     let limits =
         Limits { search_time: Duration::from_secs(2), search_output: 1 << 20, ..Limits::default() };
-    let offer = Offer::new(&[SAMPLE_LOG]).expect("a path");
+    let offer = ExposedFiles::new(&[SAMPLE_LOG]).expect("a path");
     Arc::new(LocalSearcher::new("vm1".to_owned(), offer, limits))
 });
 

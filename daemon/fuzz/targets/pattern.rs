@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memberd_search::{GrepPrint, GrepSyntax, Narrow, Offer, Output, Query, Stopped};
+use memberd_search::{ExposedFiles, FileFilter, GrepPrint, GrepSyntax, Output, Query, Stopped};
 use std::sync::atomic::AtomicBool;
 
 /// The longest line that patterns are held against.
@@ -58,6 +58,6 @@ fuzz_target!(|input: &[u8]| {
     let Ok(text) = str::from_utf8(text) else { return };
     let globs: Vec<String> = text.split('\n').map(str::to_owned).collect();
     // A glob, or an error.
-    let _ = Narrow::new(&globs);
-    let _ = Offer::new(&globs);
+    let _ = FileFilter::new(&globs);
+    let _ = ExposedFiles::new(&globs);
 });

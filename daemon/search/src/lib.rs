@@ -1,11 +1,11 @@
 //! One machine's grep: patterns, files, limits.
 //!
 //! A [`Query`] is grep's command line without the files, in the types of [`memberd_control::grep`].
-//! [`Query::compile`] makes it a [`Search`]. An [`Offer`] lists the files that this machine
-//! exposes, and [`Offer::files`] gives those that a [`Narrow`] selects. [`Search::run`] searches
-//! them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is written from
-//! now on, and [`Search::run_stream`] what a reader gives. All of it blocks, and none of it uses
-//! the network. `README.md` lists the differences from GNU grep.
+//! [`Query::compile`] makes it a [`Search`]. An [`ExposedFiles`] lists the files that this machine
+//! exposes, and [`ExposedFiles::files`] gives those that a [`FileFilter`] selects. [`Search::run`]
+//! searches them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is
+//! written from now on, and [`Search::run_stream`] what a reader gives. All of it blocks, and none
+//! of it uses the network. `README.md` lists the differences from GNU grep.
 
 mod files;
 mod follow;
@@ -27,7 +27,7 @@ pub use memberd_control::grep::{
     GrepBinary, GrepCharacters, GrepColors, GrepPattern, GrepPrint, GrepPrinting, GrepSyntax, Sgr,
 };
 
-pub use files::{Found, GlobError, MAX_FILES, Narrow, Offer, OfferedFile, Problem};
+pub use files::{ExposedFile, ExposedFiles, FileFilter, FileList, GlobError, MAX_FILES, Problem};
 pub use line::MAX_LINE_BYTES;
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use crate::files::{Compression, OfferedFile};
+use crate::files::{Compression, ExposedFile};
 use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Scanner, Source};
@@ -30,8 +30,8 @@ pub(crate) const MAX_STREAMS: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches `files` and sends what is found, in order of time.
-pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[OfferedFile], events: &SyncSender<Event>) {
-    let chains: Vec<&[OfferedFile]> =
+pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &SyncSender<Event>) {
+    let chains: Vec<&[ExposedFile]> =
         files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
     if chains.len() > MAX_STREAMS {
@@ -88,7 +88,7 @@ impl Output for &FoundLines<'_> {
 
 /// A file and what was rotated away from it, the oldest first.
 struct LogStream<'m> {
-    files: std::slice::Iter<'m, OfferedFile>,
+    files: std::slice::Iter<'m, ExposedFile>,
     current: Option<OpenFile<'m>>,
     /// The lines that were found and are not sent yet.
     found: VecDeque<(i64, Vec<u8>)>,
@@ -98,7 +98,7 @@ struct LogStream<'m> {
 
 /// A file that is being searched.
 struct OpenFile<'m> {
-    file: &'m OfferedFile,
+    file: &'m ExposedFile,
     source: Source<'m>,
     chunks: ChunkReader,
     scan: FileScan<'m>,
@@ -120,7 +120,7 @@ struct Merge<'m> {
 }
 
 impl<'m> Merge<'m> {
-    fn run(&mut self, chains: &[&'m [OfferedFile]]) -> Result<(), Stopped> {
+    fn run(&mut self, chains: &[&'m [ExposedFile]]) -> Result<(), Stopped> {
         let mut streams: Vec<LogStream<'m>> = chains
             .iter()
             .map(|files| LogStream {
@@ -183,7 +183,7 @@ impl<'m> Merge<'m> {
         }
     }
 
-    fn open(&mut self, file: &'m OfferedFile, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
+    fn open(&mut self, file: &'m ExposedFile, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
         let line_end = self.job.search.line_end();
         let opened = file.open().and_then(|opened| {
             let Some(opened) = opened else { return Ok(None) };
@@ -240,7 +240,7 @@ impl<'m> Merge<'m> {
     }
 
     /// Reports what is wrong with a file.
-    fn report(&mut self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+    fn report(&mut self, file: &ExposedFile, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {
             Some(message) if !self.job.search.query.printing.no_messages => self.message(message),

@@ -16,7 +16,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::files::{Narrow, Offer, OfferedFile};
+use crate::files::{ExposedFile, ExposedFiles, FileFilter};
 use crate::follow::follow;
 use crate::job::Job;
 use crate::merge::merge;
@@ -38,7 +38,7 @@ impl Search {
         &self,
         plan: &Plan,
         machine: &str,
-        files: &[OfferedFile],
+        files: &[ExposedFile],
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
@@ -56,7 +56,7 @@ impl Search {
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
-    /// Searches the lines that are appended from now on to the files that `offer` and `narrow`
+    /// Searches the lines that are appended from now on to the files that `exposed` and `filter`
     /// give, also to new files. Ends when it is cancelled or when `output` stops. A file that is
     /// renamed or truncated by rotation is followed further.
     ///
@@ -67,15 +67,15 @@ impl Search {
     pub fn follow(
         &self,
         machine: &str,
-        offer: &Offer,
-        narrow: &Narrow,
+        exposed: &ExposedFiles,
+        filter: &FileFilter,
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let job = Job { search: self, machine, cancel, budget: &budget };
-        let totals = run_on_thread(output, |events| follow(&job, offer, narrow, events));
+        let totals = run_on_thread(output, |events| follow(&job, exposed, filter, events));
         Totals { elapsed: started.elapsed(), ..totals }
     }
 }

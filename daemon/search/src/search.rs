@@ -6,7 +6,7 @@ use std::time::Duration;
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
-use crate::files::OfferedFile;
+use crate::files::ExposedFile;
 use crate::line::MAX_LINE_BYTES;
 use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
@@ -136,7 +136,7 @@ impl Search {
     }
 
     /// What is printed as the name of a file: `MACHINE:FILE`.
-    pub(crate) fn name(&self, machine: &str, file: &OfferedFile) -> Vec<u8> {
+    pub(crate) fn name(&self, machine: &str, file: &ExposedFile) -> Vec<u8> {
         self.named(machine, file.path().as_os_str().as_bytes())
     }
 

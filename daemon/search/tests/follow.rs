@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use memberd_search::{GrepBinary, Narrow, Offer, Output, Query, Stopped, Totals};
+use memberd_search::{ExposedFiles, FileFilter, GrepBinary, Output, Query, Stopped, Totals};
 use tempfile::TempDir;
 
 /// How long a line may take to come. It comes far sooner.
@@ -72,14 +72,15 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     File::create(directory.path().join("ready.log")).unwrap();
-    let offer = Offer::new(&[directory.path().join("*.log*").to_str().unwrap()]).unwrap();
+    let exposed = ExposedFiles::new(&[directory.path().join("*.log*").to_str().unwrap()]).unwrap();
     let search = query.compile().unwrap();
     let (sender, lines) = channel();
     let followed = Followed { directory, lines };
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let thread = scope
-            .spawn(|| search.follow("m", &offer, &Narrow::default(), &mut Sent(sender), &cancel));
+        let thread = scope.spawn(|| {
+            search.follow("m", &exposed, &FileFilter::default(), &mut Sent(sender), &cancel)
+        });
         // The search ends with the test, also when that fails.
         let end = Cancel(&cancel);
         while followed.lines.recv_timeout(Duration::from_millis(50)).is_err() {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    GrepPrint, GrepSyntax, MAX_LINE_BYTES, Narrow, OUTPUT_BYTES, Offer, OfferedFile, Output,
-    PatternError, Plan, Query, Stopped, Window,
+    ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES, OUTPUT_BYTES,
+    Output, PatternError, Plan, Query, Stopped, Window,
 };
 use tempfile::TempDir;
 
@@ -20,12 +20,12 @@ fn query(pattern: &str) -> Query {
     })
 }
 
-fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<OfferedFile>) {
+fn file(write: impl FnOnce(&mut std::fs::File)) -> (TempDir, Vec<ExposedFile>) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a.log");
     write(&mut std::fs::File::create(&path).unwrap());
-    let offer = Offer::new(&[path.to_str().unwrap()]).unwrap();
-    let files = offer.files(&Narrow::default()).files;
+    let offer = ExposedFiles::new(&[path.to_str().unwrap()]).unwrap();
+    let files = offer.files(&FileFilter::default()).files;
     (directory, files)
 }
 
@@ -112,9 +112,9 @@ fn a_line_with_too_many_steps_does_not_stop_the_next_file() {
     std::fs::write(directory.path().join("a"), [&[b'a'; 80], b"!\naac\n".as_slice()].concat())
         .unwrap();
     std::fs::write(directory.path().join("b"), b"aac\n").unwrap();
-    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()])
+    let files = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()])
         .unwrap()
-        .files(&Narrow::default())
+        .files(&FileFilter::default())
         .files;
     for (syntax, pattern) in [
         (GrepSyntax::Perl, "^(?:a|a)*?[bc]"),
@@ -236,7 +236,7 @@ fn a_long_line_comes_in_parts_of_the_usual_size() {
 }
 
 /// A file with this many lines of 5 MB.
-fn long_lines(count: usize) -> (TempDir, Vec<OfferedFile>) {
+fn long_lines(count: usize) -> (TempDir, Vec<ExposedFile>) {
     file(|file| {
         for _ in 0..count {
             file.write_all(&vec![b'x'; 5_000_000]).unwrap();

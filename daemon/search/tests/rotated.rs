@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, GrepPrint, Narrow, Offer, Plan, Query};
+use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Plan, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -36,15 +36,15 @@ fn write(directory: &TempDir, files: &[(&str, &[u8])]) {
     }
 }
 
-fn found(directory: &TempDir, glob: &str, narrow: &Narrow) -> Found {
-    Offer::new(&[directory.path().join(glob).to_str().unwrap()]).unwrap().files(narrow)
+fn found(directory: &TempDir, glob: &str, filter: &FileFilter) -> FileList {
+    ExposedFiles::new(&[directory.path().join(glob).to_str().unwrap()]).unwrap().files(filter)
 }
 
-fn rotated() -> Narrow {
-    Narrow::default().rotated(true)
+fn rotated() -> FileFilter {
+    FileFilter::default().rotated(true)
 }
 
-fn names(found: &Found) -> Vec<&str> {
+fn names(found: &FileList) -> Vec<&str> {
     found
         .files
         .iter()
@@ -52,7 +52,7 @@ fn names(found: &Found) -> Vec<&str> {
         .collect()
 }
 
-fn search(query: &Query, found: &Found) -> (String, Vec<String>) {
+fn search(query: &Query, found: &FileList) -> (String, Vec<String>) {
     let mut gathered = Gathered::default();
     query.compile().unwrap().run(
         &Plan::default(),
@@ -91,7 +91,7 @@ fn rotated_files_come_before_theirs_the_oldest_first() {
         ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
     assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
     assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
-    assert_eq!(names(&found(&directory, "*.log", &Narrow::default())), ["a.log", "b.log"]);
+    assert_eq!(names(&found(&directory, "*.log", &FileFilter::default())), ["a.log", "b.log"]);
     // Rotated files that are exposed themselves come only once. A rotated file without its original
     // stands for itself.
     assert_eq!(
@@ -120,10 +120,10 @@ fn narrowing_is_by_the_file_and_excluding_by_each() {
         &directory,
         &[("a.log", b""), ("a.log.1", b""), ("a.log.2.gz", b""), ("b.log", b""), ("b.log.1", b"")],
     );
-    let narrow = Narrow::new(&["a.log"]).unwrap().rotated(true);
-    assert_eq!(names(&found(&directory, "*.log", &narrow)), ["a.log.2.gz", "a.log.1", "a.log"]);
-    let narrow = narrow.exclude(&["*.gz"]).unwrap();
-    assert_eq!(names(&found(&directory, "*.log", &narrow)), ["a.log.1", "a.log"]);
+    let filter = FileFilter::new(&["a.log"]).unwrap().rotated(true);
+    assert_eq!(names(&found(&directory, "*.log", &filter)), ["a.log.2.gz", "a.log.1", "a.log"]);
+    let filter = filter.exclude(&["*.gz"]).unwrap();
+    assert_eq!(names(&found(&directory, "*.log", &filter)), ["a.log.1", "a.log"]);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
         query.printing.line_numbers = true;
         query.printing.no_names = true;
     });
-    let found = found(&directory, "*", &Narrow::default());
+    let found = found(&directory, "*", &FileFilter::default());
     let (output, messages) = search(&query, &found);
     assert_eq!(messages, [""; 0]);
     let lines: Vec<String> = [9999, 19_999, 29_999, 39_999, 49_999]
@@ -207,7 +207,7 @@ fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
         ],
     );
     let query = every_line().with(|query| query.printing.what = GrepPrint::Count);
-    let (output, messages) = search(&query, &found(&directory, "*", &Narrow::default()));
+    let (output, messages) = search(&query, &found(&directory, "*", &FileFilter::default()));
     assert_eq!(output, "1\n0\n1\n0\n");
     let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());
     assert_eq!(

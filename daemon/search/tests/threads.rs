@@ -11,7 +11,7 @@ use std::fs;
 use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped};
+use memberd_search::{ExposedFile, ExposedFiles, FileFilter, Output, Plan, Query, Stopped};
 use tempfile::TempDir;
 
 /// Calls a function at the first lines, while the threads wait for their turn.
@@ -30,11 +30,12 @@ impl<F: FnOnce()> Output for AtFirst<F> {
     }
 }
 
-fn large() -> (TempDir, Vec<OfferedFile>) {
+fn large() -> (TempDir, Vec<ExposedFile>) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a.log");
     fs::write(&path, "a line to be found\n".repeat(500_000)).unwrap();
-    let files = Offer::new(&[path.to_str().unwrap()]).unwrap().files(&Narrow::default()).files;
+    let files =
+        ExposedFiles::new(&[path.to_str().unwrap()]).unwrap().files(&FileFilter::default()).files;
     (directory, files)
 }
 

@@ -6,7 +6,8 @@ use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 
 use memberd_search::{
-    GrepBinary, NO_TIME, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped, Totals, Window,
+    ExposedFile, ExposedFiles, FileFilter, GrepBinary, NO_TIME, Output, Plan, Query, Stopped,
+    Totals, Window,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -50,19 +51,19 @@ fn window(since: Option<i64>, until: Option<i64>) -> Plan {
     Plan { window: Window { since, until }, ..Plan::default() }
 }
 
-fn files(texts: &[(&str, &[u8])]) -> (TempDir, Vec<OfferedFile>) {
+fn files(texts: &[(&str, &[u8])]) -> (TempDir, Vec<ExposedFile>) {
     let directory = TempDir::new().unwrap();
     for (name, text) in texts {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
-    let files = Offer::new(&[directory.path().join("*").to_str().unwrap()])
+    let files = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()])
         .unwrap()
-        .files(&Narrow::default())
+        .files(&FileFilter::default())
         .files;
     (directory, files)
 }
 
-fn run(query: &Query, plan: &Plan, files: &[OfferedFile]) -> (Kept, Totals) {
+fn run(query: &Query, plan: &Plan, files: &[ExposedFile]) -> (Kept, Totals) {
     let mut kept = Kept::default();
     let totals =
         query.compile().unwrap().run(plan, "m1", files, &mut kept, &AtomicBool::new(false));
@@ -260,10 +261,10 @@ fn rotated_files_are_one_stream_whose_time_never_goes_back() {
     write("a.log.1", &(line(0, "a1") + &line(5000, "a2")));
     write("a.log", &("still a2\n".to_owned() + &line(4000, "late") + &line(6000, "a3")));
     write("b.log", &(line(1000, "b1") + &line(5500, "b2")));
-    let narrow = Narrow::default().rotated(true);
-    let files = Offer::new(&[directory.path().join("*.log").to_str().unwrap()])
+    let filter = FileFilter::default().rotated(true);
+    let files = ExposedFiles::new(&[directory.path().join("*.log").to_str().unwrap()])
         .unwrap()
-        .files(&narrow)
+        .files(&filter)
         .files;
     let plan = Plan { by_time: true, ..Plan::default() };
     let (kept, _) = run(&query("").with(|query| query.printing.line_numbers = true), &plan, &files);

@@ -6,7 +6,7 @@ use super::source::Source;
 use super::{Config, ConfigError, limits};
 use crate::log::Level;
 use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
-use memberd_search::Offer;
+use memberd_search::ExposedFiles;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -323,14 +323,15 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
 fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
     let before = problems.count();
     for glob in logs.files.iter().flat_map(toml::Spanned::get_ref) {
-        if let Err(error) = Offer::new(&[glob.get_ref()]) {
+        if let Err(error) = ExposedFiles::new(&[glob.get_ref()]) {
             problems.add(glob, "logs.files", error);
         }
     }
     let files = logs.files.as_ref().map(texts).unwrap_or_default();
     if let Some(set) = &logs.files
         && problems.count() == before
-        && let Err(error) = Offer::new(&[files.as_slice(), &["/own.log".to_owned()]].concat())
+        && let Err(error) =
+            ExposedFiles::new(&[files.as_slice(), &["/own.log".to_owned()]].concat())
     {
         problems.add(set, "logs.files", format!("with the daemon's own log, {error}"));
     }

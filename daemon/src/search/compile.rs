@@ -5,7 +5,7 @@
 
 use crate::admission::{Admission, Full, Permit};
 use memberd_control::grep::{GrepFiles, GrepRequest};
-use memberd_search::{MAX_COMPILED_BYTES, Narrow, PatternError, Query, Search};
+use memberd_search::{FileFilter, MAX_COMPILED_BYTES, PatternError, Query, Search};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -29,7 +29,7 @@ pub(super) struct Compiler {
 pub struct Compiled {
     pub(super) search: Search,
     /// Which of the exposed files are wanted.
-    pub(super) narrow: Narrow,
+    pub(super) narrow: FileFilter,
     /// The turn of a large pattern, held as long as its memory.
     turn: Option<Permit>,
 }
@@ -87,9 +87,10 @@ fn query(request: &GrepRequest, compiled_bytes: usize) -> Query {
 }
 
 /// Which of the exposed files a request wants.
-fn narrow(request: &GrepRequest) -> Result<Narrow, String> {
+fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
     let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
-    let narrow = Narrow::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
+    let narrow =
+        FileFilter::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
     Ok(narrow.map_err(|error| error.to_string())?.rotated(*rotated))
 }
 

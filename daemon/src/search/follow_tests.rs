@@ -8,7 +8,7 @@ use super::*;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
-use memberd_search::Offer;
+use memberd_search::ExposedFiles;
 use memberd_transport::{Caller, Seal};
 use tokio::sync::mpsc;
 
@@ -50,7 +50,7 @@ async fn each_followed_member_has_a_place_until_it_goes() {
     let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
     let searcher = Arc::new(LocalSearcher::new(
         "vm1".to_owned(),
-        Offer::new::<&str>(&[]).unwrap(),
+        ExposedFiles::new::<&str>(&[]).unwrap(),
         Limits::default(),
     ));
     let request = GrepRequest::default();

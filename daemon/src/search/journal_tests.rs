@@ -6,7 +6,7 @@ use crate::search::reply::PeerReply;
 use crate::search::reply_sink::ReplySink;
 use crate::search::{LocalSearcher, SearchCounts};
 use memberd_control::grep::{GrepPattern, GrepRequest, GrepTotals};
-use memberd_search::{Offer, Query, Stopped};
+use memberd_search::{ExposedFiles, Query, Stopped};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -139,8 +139,11 @@ fn journalctl_gets_fixed_arguments_and_no_environment() {
 #[test]
 fn a_search_of_the_journal_is_counted() {
     let fake = Fake::new("echo 'a error'; echo 'b'");
-    let searcher =
-        LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), Limits::default());
+    let searcher = LocalSearcher::new(
+        "vm1".to_owned(),
+        ExposedFiles::new::<&str>(&[]).unwrap(),
+        Limits::default(),
+    );
     searcher.set_journal(Some(fake.program()));
     let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
     let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };

@@ -8,7 +8,7 @@ use super::reply_sink::ReplySink;
 use crate::admission::Admission;
 use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{LongLines, MAX_FILES, Offer, Output, Plan, Totals, Window};
+use memberd_search::{ExposedFiles, LongLines, MAX_FILES, Output, Plan, Totals, Window};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -19,7 +19,7 @@ pub struct LocalSearcher {
     /// This machine's name, which stands before every line.
     machine: String,
     /// The files that members may search.
-    offer: RwLock<Arc<Offer>>,
+    offer: RwLock<Arc<ExposedFiles>>,
     /// The program that reads the journal, if members may search that.
     journal: RwLock<Option<PathBuf>>,
     pub(super) limits: Limits,
@@ -47,7 +47,7 @@ pub struct SearchCounts {
 
 impl LocalSearcher {
     /// A searcher of these files, without the journal.
-    pub fn new(machine: String, offer: Offer, limits: Limits) -> Self {
+    pub fn new(machine: String, offer: ExposedFiles, limits: Limits) -> Self {
         LocalSearcher {
             machine,
             offer: RwLock::new(Arc::new(offer)),
@@ -69,7 +69,7 @@ impl LocalSearcher {
     }
 
     /// Lets members search other files from now on.
-    pub fn set_offer(&self, offer: Offer) {
+    pub fn set_offer(&self, offer: ExposedFiles) {
         *write(&self.offer) = Arc::new(offer);
     }
 
@@ -196,7 +196,7 @@ impl LocalSearcher {
         (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
     }
 
-    fn offer(&self) -> Arc<Offer> {
+    fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     /// What was compiled when the request was checked is what is searched for.
     #[tokio::test]
     async fn a_request_that_was_compiled_is_not_compiled_again() {
-        let offer = Offer::new::<&str>(&[]).unwrap();
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
         let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
         let (queue, _replies) = tokio::sync::mpsc::channel(1);
         let search = |compiled| {

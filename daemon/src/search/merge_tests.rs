@@ -4,7 +4,7 @@ use super::super::limits::Limits;
 use super::super::local::LocalSearcher;
 use super::*;
 use memberd_control::grep::GrepRequest;
-use memberd_search::Offer;
+use memberd_search::ExposedFiles;
 use memberd_transport::{Caller, Seal};
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
     let bytes = runtime.block_on(async {
         let (replies, mut client) = mpsc::channel(1_000);
         let from = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
-        let offer = Offer::new::<&str>(&[]).unwrap();
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
         let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
         let request = GrepRequest::default();
         let context = QueryContext::new(from, searcher, request, None, replies).unwrap();

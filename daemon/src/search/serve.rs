@@ -230,12 +230,16 @@ async fn run(
 mod tests {
     use super::*;
     use crate::search::limits::Limits;
-    use memberd_search::Offer;
+    use memberd_search::ExposedFiles;
     use tokio::time::timeout;
 
     fn searcher() -> Arc<LocalSearcher> {
         let limits = Limits { searches: 1, ..Limits::default() };
-        Arc::new(LocalSearcher::new("vm1".to_owned(), Offer::new::<&str>(&[]).unwrap(), limits))
+        Arc::new(LocalSearcher::new(
+            "vm1".to_owned(),
+            ExposedFiles::new::<&str>(&[]).unwrap(),
+            limits,
+        ))
     }
 
     fn query() -> LocalQuery {

@@ -2,7 +2,7 @@
 
 use crate::Case;
 use memberd_search::{
-    GrepPrint, GrepSyntax, Narrow, Offer, OfferedFile, Output, Plan, Query, Stopped,
+    ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, Output, Plan, Query, Stopped,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
@@ -104,14 +104,14 @@ pub(crate) fn engine(case: &Case, logs: &[PathBuf], threads: usize) -> Duration 
     });
     let search = query.compile().expect("a pattern");
     let plan = Plan { threads: NonZero::new(threads).expect("a thread"), ..Plan::default() };
-    let totals = search.run(&plan, "m", &offered(logs), &mut Nowhere, &AtomicBool::new(false));
+    let totals = search.run(&plan, "m", &exposed(logs), &mut Nowhere, &AtomicBool::new(false));
     assert!(totals.lines > 0 && totals.errors == 0, "{totals:?}");
     started.elapsed()
 }
 
-fn offered(logs: &[PathBuf]) -> Vec<OfferedFile> {
+fn exposed(logs: &[PathBuf]) -> Vec<ExposedFile> {
     let globs: Vec<String> = logs.iter().map(|log| log.display().to_string()).collect();
-    Offer::new(&globs).expect("globs").files(&Narrow::default()).files
+    ExposedFiles::new(&globs).expect("globs").files(&FileFilter::default()).files
 }
 
 /// Takes output and forgets it.

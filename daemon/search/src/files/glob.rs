@@ -12,7 +12,7 @@ const MAX_GLOB_BYTES: usize = 4096;
 
 /// An absolute glob of exposed files, without braces.
 #[derive(Debug, Clone)]
-pub(crate) struct OfferGlob {
+pub(crate) struct ExposedGlob {
     /// The directory with which the glob literally begins. It is trusted as written.
     pub(crate) root: PathBuf,
     /// The components below it. Never empty.
@@ -30,15 +30,15 @@ pub(crate) enum Component {
     AnyDepth,
 }
 
-impl OfferGlob {
+impl ExposedGlob {
     /// Parses an absolute glob with `*`, `?`, `[...]`, `{a,b}` and `**`. Braces make several globs
     /// of it.
-    pub(crate) fn parse(glob: &str) -> Result<Vec<OfferGlob>, GlobError> {
+    pub(crate) fn parse(glob: &str) -> Result<Vec<ExposedGlob>, GlobError> {
         check_length(glob)?;
-        brace::expand(glob)?.iter().map(|plain| OfferGlob::parse_plain(plain, glob)).collect()
+        brace::expand(glob)?.iter().map(|plain| ExposedGlob::parse_plain(plain, glob)).collect()
     }
 
-    fn parse_plain(plain: &str, written: &str) -> Result<OfferGlob, GlobError> {
+    fn parse_plain(plain: &str, written: &str) -> Result<ExposedGlob, GlobError> {
         let Some(below) = plain.strip_prefix('/') else {
             return Err(GlobError::NotAbsolute { glob: written.to_owned() });
         };
@@ -50,7 +50,7 @@ impl OfferGlob {
         let (root, rest) = names.split_at(literal);
         let components =
             rest.iter().map(|name| Component::parse(name, written)).collect::<Result<_, _>>()?;
-        Ok(OfferGlob {
+        Ok(ExposedGlob {
             root: std::iter::once("/").chain(root.iter().copied()).collect(),
             components,
         })
@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn only(glob: &str) -> OfferGlob {
-        let mut globs = OfferGlob::parse(glob).unwrap();
+    fn only(glob: &str) -> ExposedGlob {
+        let mut globs = ExposedGlob::parse(glob).unwrap();
         assert_eq!(globs.len(), 1);
         globs.remove(0)
     }
@@ -125,13 +125,16 @@ mod tests {
     #[test]
     fn what_is_not_a_plain_absolute_path_is_refused() {
         for glob in ["", "var/log/x", "*.log"] {
-            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::NotAbsolute { .. })), "{glob}");
+            assert!(
+                matches!(ExposedGlob::parse(glob), Err(GlobError::NotAbsolute { .. })),
+                "{glob}"
+            );
         }
         for glob in ["/", "//", "/var/../etc/shadow", "/var/./x", "/a/{b,..}/c"] {
-            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::NotPlain { .. })), "{glob}");
+            assert!(matches!(ExposedGlob::parse(glob), Err(GlobError::NotPlain { .. })), "{glob}");
         }
         for glob in ["/a/[x", "/a/{b", "/a/\0", &format!("/{}", "x".repeat(5000))] {
-            assert!(matches!(OfferGlob::parse(glob), Err(GlobError::Syntax { .. })), "{glob}");
+            assert!(matches!(ExposedGlob::parse(glob), Err(GlobError::Syntax { .. })), "{glob}");
         }
     }
 }

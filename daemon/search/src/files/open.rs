@@ -15,7 +15,7 @@ use super::root::Root;
 
 /// An exposed file that was found and is not open yet.
 #[derive(Debug, Clone)]
-pub struct OfferedFile {
+pub struct ExposedFile {
     root: Arc<Root>,
     below: PathBuf,
     path: PathBuf,
@@ -35,10 +35,10 @@ pub(crate) struct Opened {
     pub(crate) identity: (u64, u64),
 }
 
-impl OfferedFile {
-    pub(crate) fn new(root: Arc<Root>, below: PathBuf) -> OfferedFile {
+impl ExposedFile {
+    pub(crate) fn new(root: Arc<Root>, below: PathBuf) -> ExposedFile {
         let path = root.path().join(&below);
-        OfferedFile { root, below, origin: path.clone(), path }
+        ExposedFile { root, below, origin: path.clone(), path }
     }
 
     /// Its absolute path.
@@ -58,18 +58,18 @@ impl OfferedFile {
     }
 
     /// This file, as one that was rotated away from `origin`.
-    pub(crate) fn rotated_from(&self, origin: &Path) -> OfferedFile {
-        OfferedFile { origin: origin.to_owned(), ..self.clone() }
+    pub(crate) fn rotated_from(&self, origin: &Path) -> ExposedFile {
+        ExposedFile { origin: origin.to_owned(), ..self.clone() }
     }
 
     /// The regular files in the same directory, with this file. It asks `may_go_on` before each
     /// directory entry.
-    pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<OfferedFile>> {
+    pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<ExposedFile>> {
         let directory = self.below.parent().unwrap_or(Path::new(""));
         let entries = directory::entries(&self.root, directory, may_go_on)?;
         let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
         Ok(files
-            .map(|(name, _)| OfferedFile::new(Arc::clone(&self.root), directory.join(name)))
+            .map(|(name, _)| ExposedFile::new(Arc::clone(&self.root), directory.join(name)))
             .collect())
     }
 
@@ -81,7 +81,7 @@ impl OfferedFile {
                 let metadata = File::from(descriptor).metadata()?;
                 Ok(metadata.is_file().then_some((metadata.dev(), metadata.ino())))
             }
-            Err(error) if is_not_offered(&error) => Ok(None),
+            Err(error) if is_not_exposed(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -94,7 +94,7 @@ impl OfferedFile {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = match self.root.open_below(&self.below, flags) {
             Ok(descriptor) => File::from(descriptor),
-            Err(error) if is_not_offered(&error) => return Ok(None),
+            Err(error) if is_not_exposed(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
@@ -107,7 +107,7 @@ impl OfferedFile {
 
 /// Whether an error means that nothing at the path could be exposed: there is nothing, a link or a
 /// socket.
-fn is_not_offered(error: &io::Error) -> bool {
+fn is_not_exposed(error: &io::Error) -> bool {
     let missing = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::EXDEV, Errno::ENXIO];
     error.raw_os_error().is_some_and(|number| missing.contains(&Errno::from_raw(number)))
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::directory::{self, Kind};
-use super::glob::{Component, OfferGlob};
-use super::open::{OfferedFile, is_hidden, literal_problem, reason};
+use super::glob::{Component, ExposedGlob};
+use super::open::{ExposedFile, is_hidden, literal_problem, reason};
 use super::root::Root;
 
 /// How many directories deep `**` goes.
@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 16;
 /// Receives what a walk finds, and limits the walk.
 pub(crate) trait Visitor {
     /// A regular file.
-    fn file(&mut self, file: OfferedFile);
+    fn file(&mut self, file: ExposedFile);
     /// A path that could not be read, and why.
     fn problem(&mut self, path: PathBuf, reason: String);
     /// A directory or one of its entries is about to be examined. False ends the walk.
@@ -24,7 +24,7 @@ pub(crate) trait Visitor {
 }
 
 /// Gives `visitor` every file that `glob` matches. A missing directory has none.
-pub(crate) fn walk(glob: &OfferGlob, visitor: &mut dyn Visitor) {
+pub(crate) fn walk(glob: &ExposedGlob, visitor: &mut dyn Visitor) {
     match Root::open(&glob.root) {
         Ok(root) => {
             let mut walk = Walk { root: Arc::new(root), visitor };
@@ -80,7 +80,7 @@ impl Walk<'_> {
     }
 
     fn found(&mut self, below: PathBuf) {
-        let file = OfferedFile::new(Arc::clone(&self.root), below);
+        let file = ExposedFile::new(Arc::clone(&self.root), below);
         self.visitor.file(file);
     }
 

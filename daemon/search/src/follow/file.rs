@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::files::{Compression, OfferedFile, Opened};
+use crate::files::{Compression, ExposedFile, Opened};
 use crate::scan::{FileScan, PageBuffer, Positions, TextSize, count_lines};
 use crate::search::Search;
 
@@ -25,7 +25,7 @@ const REMEMBERED: usize = 64;
 /// A file that is followed.
 #[derive(Debug)]
 pub(crate) struct Followed {
-    pub(crate) file: OfferedFile,
+    pub(crate) file: ExposedFile,
     pub(crate) opened: Opened,
     /// Up to where it was searched. A line ends there.
     pub(crate) position: u64,
@@ -46,7 +46,7 @@ impl Followed {
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn begin(
-        file: &OfferedFile,
+        file: &ExposedFile,
         opened: Opened,
         from_end: bool,
         search: &Search,

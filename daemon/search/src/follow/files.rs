@@ -13,7 +13,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::file::Followed;
-use crate::files::{Narrow, Offer, OfferedFile, is_rotated_of, reason};
+use crate::files::{ExposedFile, ExposedFiles, FileFilter, is_rotated_of, reason};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::scan::{Failure, PageBuffer, Scanner};
@@ -32,8 +32,13 @@ const LOOKS_PER_SCAN: u32 = 5;
 /// How long a file without an exposed name is read further after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Follows the files that `offer` and `narrow` give, until the search is cancelled or stopped.
-pub(crate) fn follow(job: &Job<'_>, offer: &Offer, narrow: &Narrow, events: &SyncSender<Event>) {
+/// Follows the files that `exposed` and `filter` give, until the search is cancelled or stopped.
+pub(crate) fn follow(
+    job: &Job<'_>,
+    exposed: &ExposedFiles,
+    filter: &FileFilter,
+    events: &SyncSender<Event>,
+) {
     let mut output = EventOutput(events);
     let mut follow = Follow {
         job,
@@ -45,7 +50,7 @@ pub(crate) fn follow(job: &Job<'_>, offer: &Offer, narrow: &Narrow, events: &Syn
         totals: Totals::default(),
     };
     // It ends only when it is stopped.
-    let Err(Stopped) = follow.run(offer, narrow);
+    let Err(Stopped) = follow.run(exposed, filter);
     let totals = Totals { interrupted: true, ..follow.totals };
     // It is no error if nobody takes the totals any more.
     let _ = events.send(Event::End(totals));
@@ -77,22 +82,27 @@ struct Follow<'f> {
 }
 
 impl Follow<'_> {
-    fn run(&mut self, offer: &Offer, narrow: &Narrow) -> Result<Infallible, Stopped> {
-        self.scan(offer, narrow, true)?;
+    fn run(&mut self, exposed: &ExposedFiles, filter: &FileFilter) -> Result<Infallible, Stopped> {
+        self.scan(exposed, filter, true)?;
         loop {
             for _ in 0..LOOKS_PER_SCAN {
                 self.job.check()?;
                 sleep(EVERY);
                 self.look()?;
             }
-            self.scan(offer, narrow, false)?;
+            self.scan(exposed, filter, false)?;
         }
     }
 
     /// Finds out which files there are. The first ones are followed from their ends, later ones
     /// from their beginnings.
-    fn scan(&mut self, offer: &Offer, narrow: &Narrow, first: bool) -> Result<(), Stopped> {
-        let found = offer.files(narrow);
+    fn scan(
+        &mut self,
+        exposed: &ExposedFiles,
+        filter: &FileFilter,
+        first: bool,
+    ) -> Result<(), Stopped> {
+        let found = exposed.files(filter);
         for problem in found.problems {
             self.report_once(&problem.path, &problem.reason)?;
         }
@@ -149,7 +159,7 @@ impl Follow<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, file: &OfferedFile, at_end: bool) -> Result<(), Stopped> {
+    fn begin(&mut self, file: &ExposedFile, at_end: bool) -> Result<(), Stopped> {
         let Job { search, cancel, .. } = *self.job;
         let followed = match file.open() {
             Ok(Some(opened)) => Followed::begin(file, opened, at_end, search, cancel),
@@ -239,7 +249,7 @@ impl Follow<'_> {
         self.scanner.message(format!("{}: {reason}", path.display()))
     }
 
-    fn report(&self, file: &OfferedFile, failure: &Failure) -> Result<(), Stopped> {
+    fn report(&self, file: &ExposedFile, failure: &Failure) -> Result<(), Stopped> {
         let message = failure.message(file.path().display());
         message.map_or(Ok(()), |message| self.scanner.message(message))
     }

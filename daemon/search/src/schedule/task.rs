@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::files::{Compression, OfferedFile, Opened, reason};
+use crate::files::{Compression, ExposedFile, Opened, reason};
 use crate::scan::ChunkedFile;
 
 /// What one thread does at once.
@@ -40,7 +40,7 @@ impl Task {
 /// Hands out the tasks in order.
 #[derive(Debug)]
 pub(crate) struct TaskQueue<'f> {
-    files: &'f [OfferedFile],
+    files: &'f [ExposedFile],
     /// The index of the next file, or of the one whose chunks are being handed out.
     next: usize,
     /// The file whose chunks are being handed out, and the index of the next chunk.
@@ -54,14 +54,14 @@ impl<'f> TaskQueue<'f> {
     /// The tasks of `files`. If `chunk_bytes` is given, plain files are cut into chunks of about
     /// that size, at one of `line_ends`.
     pub(crate) fn new(
-        files: &'f [OfferedFile],
+        files: &'f [ExposedFile],
         chunk_bytes: Option<u64>,
         line_ends: [u8; 2],
     ) -> TaskQueue<'f> {
         TaskQueue { files, next: 0, chunks: None, chunk_bytes, line_ends }
     }
 
-    pub(crate) fn files(&self) -> &'f [OfferedFile] {
+    pub(crate) fn files(&self) -> &'f [ExposedFile] {
         self.files
     }
 
@@ -76,8 +76,8 @@ impl<'f> TaskQueue<'f> {
             return Some(self.chunk(chunks, index));
         }
         let file = self.next;
-        let offered = self.files.get(file)?;
-        let input = match self.open(offered) {
+        let exposed = self.files.get(file)?;
+        let input = match self.open(exposed) {
             Ok(TaskInput::Chunk(chunks, index)) => return Some(self.chunk(chunks, index)),
             Ok(input) => input,
             Err(error) => TaskInput::Failed(reason(&error)),
@@ -86,7 +86,7 @@ impl<'f> TaskQueue<'f> {
         Some((Task { file, input }, true))
     }
 
-    fn open(&self, file: &OfferedFile) -> io::Result<TaskInput> {
+    fn open(&self, file: &ExposedFile) -> io::Result<TaskInput> {
         let Some(opened) = file.open()? else { return Ok(TaskInput::Missing) };
         let compression = Compression::of(&opened.file)?;
         Ok(match self.chunk_bytes {

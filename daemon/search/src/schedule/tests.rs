@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{Plan, TaskQueue, run_tasks};
-use crate::files::{Narrow, Offer, OfferedFile};
+use crate::files::{ExposedFile, ExposedFiles, FileFilter};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
@@ -65,13 +65,13 @@ impl Output for Kept {
     }
 }
 
-fn write(texts: &[Vec<u8>]) -> (TempDir, Vec<OfferedFile>) {
+fn write(texts: &[Vec<u8>]) -> (TempDir, Vec<ExposedFile>) {
     let directory = TempDir::new().unwrap();
     for (number, text) in texts.iter().enumerate() {
         std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
     }
-    let offer = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
-    let files = offer.files(&Narrow::default()).files;
+    let exposed = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+    let files = exposed.files(&FileFilter::default()).files;
     (directory, files)
 }
 
@@ -129,7 +129,7 @@ fn a_long_line_is_not_searched_while_there_is_another() {
 /// What a search prints and counts.
 fn run(
     query: &Query,
-    files: &[OfferedFile],
+    files: &[ExposedFile],
     threads: usize,
     chunk_bytes: Option<u64>,
 ) -> (Kept, Totals) {

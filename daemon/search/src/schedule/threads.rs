@@ -18,7 +18,7 @@ use super::event::{Event, EventSink};
 use super::plan::Plan;
 use super::task::{Task, TaskQueue};
 use super::worker::Worker;
-use crate::files::{OfferedFile, reason};
+use crate::files::{ExposedFile, reason};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::scan::ChunkedFile;
@@ -158,7 +158,7 @@ fn no_thread(reason: &str) -> String {
 struct Shared<'w> {
     job: &'w Job<'w>,
     plan: &'w Plan,
-    files: &'w [OfferedFile],
+    files: &'w [ExposedFile],
     backlog: Mutex<Backlog<'w>>,
     zone: Zone,
     /// Set once no more tasks are wanted.

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use super::plan::Plan;
 use super::task::{Task, TaskInput};
-use crate::files::{Compression, OfferedFile, Opened};
+use crate::files::{Compression, ExposedFile, Opened};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::pattern::Engine;
@@ -44,7 +44,7 @@ impl<'w> Worker<'w> {
     /// When the search was cancelled, or nobody takes the output any more.
     pub(crate) fn run(
         &mut self,
-        file: &OfferedFile,
+        file: &ExposedFile,
         task: Task,
         turn: Receiver<()>,
     ) -> Result<(Vec<u8>, Step), Stopped> {
@@ -64,13 +64,13 @@ impl<'w> Worker<'w> {
     }
 
     /// From here on, lines are of this file, which has `size` bytes.
-    fn set_file(&mut self, file: &OfferedFile, size: u64) {
+    fn set_file(&mut self, file: &ExposedFile, size: u64) {
         self.scanner.printer().set_file(self.job.search.name(self.job.machine, file), size);
     }
 
     fn search_chunk(
         &mut self,
-        file: &OfferedFile,
+        file: &ExposedFile,
         chunks: &ChunkedFile,
         index: u64,
         claim: &mut Claim<'_>,
@@ -97,7 +97,7 @@ impl<'w> Worker<'w> {
 
     fn search_file(
         &mut self,
-        file: &OfferedFile,
+        file: &ExposedFile,
         opened: Opened,
         compression: Option<Compression>,
         claim: &mut Claim<'_>,

@@ -14,7 +14,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memberd_search::{
-    GrepBinary, GrepCharacters, GrepPrint, GrepSyntax, Narrow, Offer, Output, Plan, Query, Stopped,
+    ExposedFiles, FileFilter, GrepBinary, GrepCharacters, GrepPrint, GrepSyntax, Output, Plan,
+    Query, Stopped,
 };
 use tempfile::TempDir;
 
@@ -49,7 +50,7 @@ impl Outcome {
 /// A directory with files to search.
 pub struct Bench {
     directory: TempDir,
-    offer: Offer,
+    exposed: ExposedFiles,
     files: Vec<PathBuf>,
 }
 
@@ -68,8 +69,8 @@ impl Bench {
             paths.push(path);
         }
         paths.sort();
-        let offer = Offer::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
-        Bench { directory, offer, files: paths }
+        let exposed = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+        Bench { directory, exposed, files: paths }
     }
 
     /// What GNU grep does, in the C locale where bytes are characters. None when it does not end
@@ -125,7 +126,7 @@ impl Bench {
                 };
             }
         };
-        let files = self.offer.files(&Narrow::default()).files;
+        let files = self.exposed.files(&FileFilter::default()).files;
         assert_eq!(files.len(), self.files.len());
         let mut gathered = Gathered::default();
         let totals =

@@ -5,10 +5,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::glob::OfferGlob;
+use super::filter::{FileFilter, Tracker};
+use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
-use super::narrow::{Narrow, Tracker};
-use super::open::{OfferedFile, reason};
+use super::open::{ExposedFile, reason};
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
 
@@ -26,16 +26,16 @@ const MAX_PROBLEMS: usize = 100;
 
 /// The files of this machine that members may search, as its administrator listed them.
 #[derive(Debug, Clone, Default)]
-pub struct Offer {
-    globs: Vec<OfferGlob>,
+pub struct ExposedFiles {
+    globs: Vec<ExposedGlob>,
 }
 
 /// The exposed files that a search wants.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct FileList {
     /// The files in order of their paths, each once. Rotated files come directly before theirs, the
     /// oldest first.
-    pub files: Vec<OfferedFile>,
+    pub files: Vec<ExposedFile>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// The FILE globs that matched no exposed file, as written.
@@ -55,33 +55,33 @@ pub struct Problem {
     pub reason: String,
 }
 
-impl Offer {
+impl ExposedFiles {
     /// Parses absolute globs with `*`, `?`, `[...]` and `{a,b}` as in a shell. `*` crosses no `/`,
     /// and hidden files must be named with their dot. `**` is any number of directories, up to 16.
     /// A glob without any of these is one file.
     ///
     /// # Errors
     /// When a glob is not valid, or there are too many.
-    pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Offer, GlobError> {
+    pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<ExposedFiles, GlobError> {
         let mut parsed = Vec::new();
         for glob in globs {
-            parsed.extend(OfferGlob::parse(glob.as_ref())?);
+            parsed.extend(ExposedGlob::parse(glob.as_ref())?);
             if parsed.len() > MAX_GLOBS {
                 return Err(GlobError::TooMany { limit: MAX_GLOBS });
             }
         }
-        Ok(Offer { globs: parsed })
+        Ok(ExposedFiles { globs: parsed })
     }
 
-    /// The exposed files that `narrow` selects, as they are now. Reads directories, so it blocks.
-    pub fn files(&self, narrow: &Narrow) -> Found {
-        self.files_within(MAX_ENTRIES, narrow)
+    /// The exposed files that `filter` selects, as they are now. Reads directories, so it blocks.
+    pub fn files(&self, filter: &FileFilter) -> FileList {
+        self.files_within(MAX_ENTRIES, filter)
     }
 
-    /// As [`Offer::files`], but examines at most this many directory entries.
-    fn files_within(&self, entries: usize, narrow: &Narrow) -> Found {
+    /// As [`ExposedFiles::files`], but examines at most this many directory entries.
+    fn files_within(&self, entries: usize, filter: &FileFilter) -> FileList {
         let mut collector = Collector {
-            tracker: narrow.tracker(),
+            tracker: filter.tracker(),
             files: BTreeMap::new(),
             problems: Vec::new(),
             entries_left: entries,
@@ -90,12 +90,12 @@ impl Offer {
         for glob in &self.globs {
             walk(glob, &mut collector);
         }
-        let files = if narrow.wants_rotated() {
+        let files = if filter.wants_rotated() {
             collector.chains()
         } else {
             collector.files.into_values().collect()
         };
-        Found {
+        FileList {
             files,
             problems: collector.problems,
             unmatched: collector.tracker.unmatched(),
@@ -106,7 +106,7 @@ impl Offer {
 
 struct Collector<'n> {
     tracker: Tracker<'n>,
-    files: BTreeMap<PathBuf, OfferedFile>,
+    files: BTreeMap<PathBuf, ExposedFile>,
     problems: Vec<Problem>,
     entries_left: usize,
     cut: bool,
@@ -114,10 +114,10 @@ struct Collector<'n> {
 
 impl Collector<'_> {
     /// The files that were found. The files rotated away from each come before it.
-    fn chains(&mut self) -> Vec<OfferedFile> {
+    fn chains(&mut self) -> Vec<ExposedFile> {
         let mut live = std::mem::take(&mut self.files);
-        let mut chains: BTreeMap<PathBuf, Vec<(Age, bool, OfferedFile)>> = BTreeMap::new();
-        let directories: BTreeMap<PathBuf, OfferedFile> =
+        let mut chains: BTreeMap<PathBuf, Vec<(Age, bool, ExposedFile)>> = BTreeMap::new();
+        let directories: BTreeMap<PathBuf, ExposedFile> =
             live.values().map(|file| (file.directory().to_owned(), file.clone())).collect();
         for beside in directories.into_values() {
             for sibling in self.siblings(&beside) {
@@ -156,7 +156,7 @@ impl Collector<'_> {
     }
 
     /// The regular files in the directory of a file, without those that are excluded.
-    fn siblings(&mut self, file: &OfferedFile) -> Vec<OfferedFile> {
+    fn siblings(&mut self, file: &ExposedFile) -> Vec<ExposedFile> {
         match file.siblings(|| self.may_go_on()) {
             Ok(siblings) => siblings
                 .into_iter()
@@ -173,7 +173,7 @@ impl Collector<'_> {
 }
 
 impl Visitor for Collector<'_> {
-    fn file(&mut self, file: OfferedFile) {
+    fn file(&mut self, file: ExposedFile) {
         if !self.tracker.wants(file.path()) {
             return;
         }
@@ -208,13 +208,14 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let paths = ["a.log", "b.log", "c.log"].map(|name| directory.path().join(name));
         paths.iter().for_each(|path| std::fs::write(path, "").unwrap());
-        let offer = Offer::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
-        let found = |entries| offer.files_within(entries, &Narrow::default());
+        let exposed =
+            ExposedFiles::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
+        let found = |entries| exposed.files_within(entries, &FileFilter::default());
         // The directory itself counts as one.
         assert_eq!((found(4).files.len(), found(4).cut), (3, false));
         assert_eq!((found(3).files.len(), found(3).cut), (2, true));
         assert_eq!((found(0).files.len(), found(0).cut), (0, true));
-        let rotated = |entries| offer.files_within(entries, &Narrow::default().rotated(true));
+        let rotated = |entries| exposed.files_within(entries, &FileFilter::default().rotated(true));
         assert_eq!((rotated(7).files.len(), rotated(7).cut), (3, false));
         assert_eq!((rotated(6).files.len(), rotated(6).cut), (3, true));
     }

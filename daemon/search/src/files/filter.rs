@@ -8,47 +8,47 @@ use super::glob::compile;
 use super::glob_error::GlobError;
 
 /// The most globs of each kind in one search.
-const MAX_NARROWING: usize = 256;
+const MAX_FILTER_GLOBS: usize = 256;
 
 /// Globs that select exposed files. Without any glob, every exposed file is wanted.
 #[derive(Debug, Clone, Default)]
-pub struct Narrow {
-    globs: Vec<NarrowGlob>,
-    include: Vec<NarrowGlob>,
-    exclude: Vec<NarrowGlob>,
+pub struct FileFilter {
+    globs: Vec<FilterGlob>,
+    include: Vec<FilterGlob>,
+    exclude: Vec<FilterGlob>,
     rotated: bool,
 }
 
 #[derive(Debug, Clone)]
-struct NarrowGlob {
+struct FilterGlob {
     written: String,
     matcher: GlobMatcher,
     /// Whether it must match the whole path or only the base name.
     whole_path: bool,
 }
 
-impl Narrow {
+impl FileFilter {
     /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. A glob without
     /// `/` must match a file's base name, and one with `/` its whole path.
-    pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<Narrow, GlobError> {
-        Ok(Narrow { globs: parse(globs)?, ..Narrow::default() })
+    pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<FileFilter, GlobError> {
+        Ok(FileFilter { globs: parse(globs)?, ..FileFilter::default() })
     }
 
     /// `--include`: if there are such globs, one of them must match as well.
-    pub fn include<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
-        Ok(Narrow { include: parse(globs)?, ..self })
+    pub fn include<S: AsRef<str>>(self, globs: &[S]) -> Result<FileFilter, GlobError> {
+        Ok(FileFilter { include: parse(globs)?, ..self })
     }
 
     /// `--exclude`: none of these globs may match.
-    pub fn exclude<S: AsRef<str>>(self, globs: &[S]) -> Result<Narrow, GlobError> {
-        Ok(Narrow { exclude: parse(globs)?, ..self })
+    pub fn exclude<S: AsRef<str>>(self, globs: &[S]) -> Result<FileFilter, GlobError> {
+        Ok(FileFilter { exclude: parse(globs)?, ..self })
     }
 
     /// `--rotated`: each wanted file brings the files that were rotated away from it, the oldest
     /// first.
     #[must_use]
-    pub fn rotated(self, rotated: bool) -> Narrow {
-        Narrow { rotated, ..self }
+    pub fn rotated(self, rotated: bool) -> FileFilter {
+        FileFilter { rotated, ..self }
     }
 
     /// Whether rotated files are wanted, too.
@@ -58,20 +58,20 @@ impl Narrow {
 
     /// A tracker that remembers which globs have matched.
     pub(crate) fn tracker(&self) -> Tracker<'_> {
-        Tracker { narrow: self, matched: vec![false; self.globs.len()] }
+        Tracker { filter: self, matched: vec![false; self.globs.len()] }
     }
 }
 
-fn parse<S: AsRef<str>>(globs: &[S]) -> Result<Vec<NarrowGlob>, GlobError> {
-    if globs.len() > MAX_NARROWING {
-        return Err(GlobError::TooMany { limit: MAX_NARROWING });
+fn parse<S: AsRef<str>>(globs: &[S]) -> Result<Vec<FilterGlob>, GlobError> {
+    if globs.len() > MAX_FILTER_GLOBS {
+        return Err(GlobError::TooMany { limit: MAX_FILTER_GLOBS });
     }
-    globs.iter().map(|glob| NarrowGlob::parse(glob.as_ref())).collect()
+    globs.iter().map(|glob| FilterGlob::parse(glob.as_ref())).collect()
 }
 
-impl NarrowGlob {
-    fn parse(written: &str) -> Result<NarrowGlob, GlobError> {
-        Ok(NarrowGlob {
+impl FilterGlob {
+    fn parse(written: &str) -> Result<FilterGlob, GlobError> {
+        Ok(FilterGlob {
             written: written.to_owned(),
             matcher: compile(written, written)?,
             whole_path: written.contains('/'),
@@ -87,18 +87,18 @@ impl NarrowGlob {
 /// Matches files against the globs, and remembers which globs have matched any.
 #[derive(Debug)]
 pub(crate) struct Tracker<'n> {
-    narrow: &'n Narrow,
+    filter: &'n FileFilter,
     matched: Vec<bool>,
 }
 
 impl Tracker<'_> {
     /// Whether the file at `path` is wanted.
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
-        let include = &self.narrow.include;
+        let include = &self.filter.include;
         let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
             && !self.excludes(path);
-        let mut wanted = self.narrow.globs.is_empty();
-        for (glob, matched) in self.narrow.globs.iter().zip(&mut self.matched) {
+        let mut wanted = self.filter.globs.is_empty();
+        for (glob, matched) in self.filter.globs.iter().zip(&mut self.matched) {
             if glob.matches(path) {
                 *matched = true;
                 wanted = true;
@@ -109,12 +109,12 @@ impl Tracker<'_> {
 
     /// Whether `--exclude` leaves out the file at `path`.
     pub(crate) fn excludes(&self, path: &Path) -> bool {
-        self.narrow.exclude.iter().any(|glob| glob.matches(path))
+        self.filter.exclude.iter().any(|glob| glob.matches(path))
     }
 
     /// The globs that matched no file, as written.
     pub(crate) fn unmatched(self) -> Vec<String> {
-        self.narrow
+        self.filter
             .globs
             .iter()
             .zip(self.matched)
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn wants(globs: &[&str], path: &str) -> bool {
-        Narrow::new(globs).unwrap().tracker().wants(Path::new(path))
+        FileFilter::new(globs).unwrap().tracker().wants(Path::new(path))
     }
 
     #[test]
@@ -156,13 +156,13 @@ mod tests {
 
     #[test]
     fn include_and_exclude_narrow_further() {
-        let narrow = Narrow::new(&["/var/**"])
+        let filter = FileFilter::new(&["/var/**"])
             .unwrap()
             .include(&["*.log", "x"])
             .unwrap()
             .exclude(&["b*"])
             .unwrap();
-        let mut tracker = narrow.tracker();
+        let mut tracker = filter.tracker();
         assert!(tracker.wants(Path::new("/var/a.log")) && tracker.wants(Path::new("/var/x")));
         assert!(!tracker.wants(Path::new("/var/b.log")) && !tracker.wants(Path::new("/var/a.txt")));
         assert!(!tracker.wants(Path::new("/srv/a.log")));
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn globs_that_matched_nothing_are_reported() {
-        let narrow = Narrow::new(&["a*", "b*", "/etc/shadow"]).unwrap();
-        let mut tracker = narrow.tracker();
+        let filter = FileFilter::new(&["a*", "b*", "/etc/shadow"]).unwrap();
+        let mut tracker = filter.tracker();
         assert!(tracker.wants(Path::new("/x/abc")));
         assert!(!tracker.wants(Path::new("/x/cba")));
         assert_eq!(tracker.unmatched(), ["b*", "/etc/shadow"]);

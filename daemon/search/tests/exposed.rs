@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use memberd_search::{Found, GrepPrint, Narrow, Offer, Plan, Query};
+use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Plan, Query};
 use support::Gathered;
 use tempfile::TempDir;
 
@@ -25,13 +25,13 @@ fn tree(files: &[&str]) -> TempDir {
     directory
 }
 
-fn found(directory: &TempDir, globs: &[&str], narrow: &[&str]) -> Found {
+fn found(directory: &TempDir, globs: &[&str], filter: &[&str]) -> FileList {
     let globs: Vec<String> =
         globs.iter().map(|glob| format!("{}/{glob}", directory.path().display())).collect();
-    Offer::new(&globs).unwrap().files(&Narrow::new(narrow).unwrap())
+    ExposedFiles::new(&globs).unwrap().files(&FileFilter::new(filter).unwrap())
 }
 
-fn names(directory: &TempDir, found: &Found) -> Vec<String> {
+fn names(directory: &TempDir, found: &FileList) -> Vec<String> {
     found
         .files
         .iter()
@@ -44,7 +44,7 @@ fn listed(directory: &TempDir, globs: &[&str]) -> Vec<String> {
 }
 
 /// Prints every line of the files that were found.
-fn read(found: &Found) -> (String, Vec<String>) {
+fn read(found: &FileList) -> (String, Vec<String>) {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec![Vec::new()];
         query.printing.what = GrepPrint::Lines;
@@ -169,10 +169,10 @@ fn a_user_reaches_nothing_that_is_not_offered() {
     let tree = tree(&["a.log", "b.txt"]);
     let absolute = format!("{}/b.txt", tree.path().display());
     let dotted = format!("{}/../b.txt", tree.path().display());
-    let narrow = ["b.txt", absolute.as_str(), dotted.as_str(), "../b.txt", "/etc/passwd", "a.log"];
-    let found = found(&tree, &["*.log"], &narrow);
+    let filter = ["b.txt", absolute.as_str(), dotted.as_str(), "../b.txt", "/etc/passwd", "a.log"];
+    let found = found(&tree, &["*.log"], &filter);
     assert_eq!(names(&tree, &found), ["a.log"]);
-    assert_eq!(found.unmatched, narrow[..5]);
+    assert_eq!(found.unmatched, filter[..5]);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn an_unreadable_file_is_an_error_with_greps_text() {
 
 #[test]
 fn a_read_that_fails_is_an_error_with_greps_text() {
-    let found = Offer::new(&["/proc/self/mem"]).unwrap().files(&Narrow::default());
+    let found = ExposedFiles::new(&["/proc/self/mem"]).unwrap().files(&FileFilter::default());
     assert_eq!(
         read(&found),
         (String::new(), vec!["m1:/proc/self/mem: Input/output error".to_owned()])
