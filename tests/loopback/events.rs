@@ -269,7 +269,7 @@ fn tell_of_ghosts(daemon: &Daemon, count: u64) {
         let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
         let mut bytes = Vec::new();
         wire::encode(
-            &Message { incarnation: Incarnation(1), sent, body: Body::News(updates.collect()) },
+            &Message { incarnation: Incarnation(1), sent, body: Body::Updates(updates.collect()) },
             &mut bytes,
         );
         socket.send_to(&bytes, daemon.settings.address).unwrap();

@@ -74,8 +74,8 @@ fn said(node: &Node, body: Body, sent: u64) -> (SocketAddr, Vec<u8>) {
     (neighbour.address, bytes)
 }
 
-fn heartbeat(node: &Node, news: Vec<Update>) -> Body {
-    Body::Heartbeat { hash: node.list().digest().hash, delay: Some(1), news }
+fn heartbeat(node: &Node, updates: Vec<Update>) -> Body {
+    Body::Heartbeat { hash: node.list().digest().hash, delay: Some(1), updates }
 }
 
 /// A node whose heartbeats are due, when all its neighbours have been heard and nothing is new.
@@ -121,8 +121,8 @@ fn rumour_received_and_told(bencher: Bencher, size: usize) {
     bencher
         .with_inputs(|| {
             let (node, _) = due(size);
-            let news = vec![Update::new(member(size + 1), Claim::Alive)];
-            let said = said(&node, Body::News(news), 12_500);
+            let updates = vec![Update::new(member(size + 1), Claim::Alive)];
+            let said = said(&node, Body::Updates(updates), 12_500);
             (node, said)
         })
         .bench_refs(|(node, (from, bytes))| {

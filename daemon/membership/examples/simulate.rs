@@ -175,7 +175,7 @@ fn repairs(options: &Options, story: impl Fn(&Options, u64) -> World) -> Repairs
         repairs.renewed += world
             .seen
             .iter()
-            .filter(|seen| seen.at >= began && matches!(seen.event, Event::Renewed { .. }))
+            .filter(|seen| seen.at >= began && matches!(seen.event, Event::Rejoined { .. }))
             .count();
     }
     repairs

@@ -99,7 +99,8 @@ impl Detector {
         context: &mut Context,
     ) {
         let up = Ring::of_up(members);
-        let rings = if any_suspects { vec![up, Ring::of_told_alive(members)] } else { vec![up] };
+        let rings =
+            if any_suspects { vec![up, Ring::of_reported_alive(members)] } else { vec![up] };
         let (own, k) = (&context.local.name, context.monitors_wanted());
         let mut monitors = Vec::new();
         let mut targets = Vec::new();
@@ -110,7 +111,7 @@ impl Detector {
         }
         let still_up = |name: &Name, incarnation: Incarnation| {
             members.get(name).is_some_and(|entry| {
-                entry.is_told_alive() && entry.identity.incarnation == incarnation
+                entry.is_reported_alive() && entry.identity.incarnation == incarnation
             })
         };
         self.watches.watch(targets, still_up, context.now.mono);
@@ -143,7 +144,7 @@ impl Detector {
         match body {
             Body::Heartbeat { delay, .. } => {
                 if let Some(delay) = delay {
-                    self.watches.told_delay(name, *delay);
+                    self.watches.on_reported_delay(name, *delay);
                 }
                 let agreement = self.watches.clock(name).and_then(PeerClock::agreement);
                 let member = members.get(name).map(|entry| entry.identity.clone());
@@ -151,10 +152,10 @@ impl Detector {
                     self.skews.observe(member, agreement, context);
                 }
             }
-            Body::Ask { name, incarnation } => {
+            Body::Probe { name, incarnation } => {
                 self.answer_probe(name, *incarnation, from, members, context);
             }
-            Body::Answer { name, incarnation, sent, age } => {
+            Body::ProbeReply { name, incarnation, sent, age } => {
                 let age = Duration::from_millis(*age);
                 self.watches.hearsay(name, *incarnation, *sent, age, context.now.mono);
             }
@@ -216,19 +217,19 @@ impl Detector {
             let body = if incarnation == context.local.incarnation {
                 let prober = members.at(to).map(|entry| &entry.identity.name);
                 let delay = prober.and_then(|prober| self.watches.clock(prober)?.delay());
-                Body::Heartbeat { hash: members.digest().hash, delay, news: Vec::new() }
+                Body::Heartbeat { hash: members.digest().hash, delay, updates: Vec::new() }
             } else {
-                Body::News(vec![context.local.introduction()])
+                Body::Updates(vec![context.local.introduction()])
             };
             context.send(to, body);
             return;
         }
         let Some(entry) = members.get(name) else { return };
-        if entry.identity.incarnation > incarnation || !entry.is_told_alive() {
-            context.send(to, Body::News(vec![entry.to_update()]));
+        if entry.identity.incarnation > incarnation || !entry.is_reported_alive() {
+            context.send(to, Body::Updates(vec![entry.to_update()]));
         } else if let Some((sent, age)) = self.watches.newest(name, incarnation, context.now.mono) {
             let (name, age) = (name.clone(), millis(age));
-            context.send(to, Body::Answer { name, incarnation, sent, age });
+            context.send(to, Body::ProbeReply { name, incarnation, sent, age });
         }
     }
 
@@ -267,7 +268,7 @@ impl Detector {
 
 /// A heartbeat that compares lists and carries updates, for a member that need not watch.
 pub(crate) fn plain_heartbeat(members: &Members) -> Body {
-    Body::Heartbeat { hash: members.digest().hash, delay: None, news: Vec::new() }
+    Body::Heartbeat { hash: members.digest().hash, delay: None, updates: Vec::new() }
 }
 
 /// A member that came into the list just now is a newcomer, but not if this member is one itself
@@ -309,7 +310,7 @@ mod tests {
         assert_eq!(detector.monitors().len(), 4);
         assert_eq!(sent.len(), 4);
         let introduction = fixture.context.local.introduction();
-        assert!(sent.iter().all(|(_, body)| body.news().contains(&introduction)));
+        assert!(sent.iter().all(|(_, body)| body.updates().contains(&introduction)));
     }
 
     #[test]
@@ -347,7 +348,7 @@ mod tests {
         fixture.pass(1_030);
         let found = detector.poll(fixture.context.now.mono);
         assert!(
-            matches!(&found[..], [Finding::Silent(silence)] if silence.silent_for == 1_750),
+            matches!(&found[..], [Finding::Silent(silence)] if silence.silent_ms == 1_750),
             "{found:?}"
         );
         assert_eq!(detector.poll(fixture.context.now.mono), [], "once");
@@ -370,7 +371,7 @@ mod tests {
         let mut detector = detector(&mut fixture);
         fixture.sent();
         let incarnation = fixture.context.local.incarnation;
-        let probe = Body::Ask { name: name(0), incarnation };
+        let probe = Body::Probe { name: name(0), incarnation };
         let (members, context) = (&fixture.members, &mut fixture.context);
         detector.on_message(&name(1), address(1), &probe, members, context);
         let sent = fixture.sent();
@@ -385,10 +386,10 @@ mod tests {
         hear(&mut detector, &fixture, 2);
         fixture.sent();
         fixture.pass(300);
-        let probe = Body::Ask { name: name(2), incarnation: identity(2).incarnation };
+        let probe = Body::Probe { name: name(2), incarnation: identity(2).incarnation };
         let (members, context) = (&fixture.members, &mut fixture.context);
         detector.on_message(&name(1), address(1), &probe, members, context);
         let sent = fixture.sent();
-        assert!(matches!(&sent[..], [(_, Body::Answer { age: 300, .. })]), "{sent:?}");
+        assert!(matches!(&sent[..], [(_, Body::ProbeReply { age: 300, .. })]), "{sent:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::identity::{Identity, Incarnation};
 use crate::join::JoinError;
-use crate::list::Evidence;
+use crate::list::FailureEvidence;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub enum Event {
     /// A member that is up has changed its tags.
     Tagged(Identity),
     /// From now on this member speaks under this incarnation. It must be on disk before anything
-    /// more is sent, so that the next life takes a larger one.
+    /// more is sent, so that the next incarnation is larger.
     Incarnation(Incarnation),
     /// The join is done: heartbeats are exchanged with a monitor, so a crash from now on is
     /// noticed.
@@ -27,8 +27,8 @@ pub enum Event {
         acknowledged: bool,
     },
     /// The others had declared this member failed; it is back under a new incarnation.
-    Renewed {
-        /// The life that was declared failed.
+    Rejoined {
+        /// The incarnation that was declared failed.
         old: Incarnation,
         /// The new one.
         new: Incarnation,
@@ -76,7 +76,7 @@ pub enum MemberEventKind {
     /// It is up.
     Joined,
     /// A monitor declared it failed.
-    Failed(Evidence),
+    Failed(FailureEvidence),
     /// It is back under a new incarnation before anybody had declared the old one failed.
     Restarted,
     /// It left.

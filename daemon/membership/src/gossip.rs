@@ -70,7 +70,7 @@ pub(crate) fn send_updates(to: &[SocketAddr], updates: &[Update], context: &mut 
     let introduction = is_new.then(|| context.local.introduction());
     for piece in pack(updates, introduction.as_ref()) {
         for address in to {
-            context.send(*address, Body::News(piece.clone()));
+            context.send(*address, Body::Updates(piece.clone()));
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
         gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
         let sent = fixture.sent();
         assert_eq!(sent.len(), 5);
-        assert!(sent.iter().all(|(_, body)| *body == Body::News(vec![update(9)])));
+        assert!(sent.iter().all(|(_, body)| *body == Body::Updates(vec![update(9)])));
         assert_eq!(gossip.next_at(), None);
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn a_fact_from_others_goes_to_a_few() {
         let mut fixture = Fixture::new(20);
         let mut gossip = Gossip::default();
-        gossip.learn(update(30), Source::Told, &fixture.members, &fixture.context);
+        gossip.learn(update(30), Source::Reported, &fixture.members, &fixture.context);
         gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
         assert_eq!(fixture.sent().len(), FANOUT);
     }
@@ -106,18 +106,18 @@ mod tests {
     fn any_body_that_carries_updates_is_filled_while_they_are_new() {
         let mut fixture = Fixture::new(3);
         let mut gossip = Gossip::default();
-        gossip.learn(update(9), Source::Told, &fixture.members, &fixture.context);
-        let mut news = Body::News(Vec::new());
-        gossip.fill(&mut news, fixture.context.now.mono);
-        assert_eq!(news, Body::News(vec![update(9)]));
+        gossip.learn(update(9), Source::Reported, &fixture.members, &fixture.context);
+        let mut updates = Body::Updates(Vec::new());
+        gossip.fill(&mut updates, fixture.context.now.mono);
+        assert_eq!(updates, Body::Updates(vec![update(9)]));
         let mut leave = Body::Leave;
         gossip.fill(&mut leave, fixture.context.now.mono);
         assert_eq!(leave, Body::Leave);
         fixture.pass(1_201);
         gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
-        let mut later = Body::News(Vec::new());
+        let mut later = Body::Updates(Vec::new());
         gossip.fill(&mut later, fixture.context.now.mono);
-        assert_eq!(later, Body::News(Vec::new()));
+        assert_eq!(later, Body::Updates(Vec::new()));
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
         fixture.begin();
         send_updates(&[address(1)], &[update(9)], &mut fixture.context);
         let introduction = fixture.context.local.introduction();
-        assert_eq!(fixture.sent(), [(address(1), Body::News(vec![introduction, update(9)]))]);
+        assert_eq!(fixture.sent(), [(address(1), Body::Updates(vec![introduction, update(9)]))]);
     }
 }

@@ -53,7 +53,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// One life of a machine in the group: the millisecond timestamp of its join, always larger than
+/// One stay of a machine in the group: the millisecond timestamp of its join, always larger than
 /// its last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
@@ -95,7 +95,7 @@ pub struct Identity {
     pub name: Name,
     /// Where the others reach it, over UDP and TCP.
     pub address: SocketAddr,
-    /// Which of its lives this is.
+    /// Which of its stays in the group this is.
     pub incarnation: Incarnation,
 }
 

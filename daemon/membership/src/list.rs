@@ -18,12 +18,12 @@ pub const MAX_ENTRIES: usize = 20_000;
 
 /// Who declared a member failed, and on what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
+pub struct FailureEvidence {
     /// The monitor that declared it.
-    pub accuser: Name,
-    /// How long before the accusation the newest heartbeat known to the accuser had been sent, in
+    pub detected_by: Name,
+    /// How long before the accusation the newest heartbeat known to the monitor had been sent, in
     /// milliseconds.
-    pub silent_for: u64,
+    pub silent_ms: u64,
 }
 
 /// What is said of a member: the part of an entry that travels.
@@ -32,12 +32,12 @@ pub enum Claim {
     /// It is up.
     Alive,
     /// A monitor declared it failed.
-    Failed(Evidence),
+    Failed(FailureEvidence),
     /// It left by its own word.
     Left,
 }
 
-/// One piece of news about one member.
+/// One update about one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// The member.
@@ -49,43 +49,43 @@ pub struct Update {
 }
 
 impl Update {
-    /// News about a member whose tags are not known.
+    /// An update about a member whose tags are not known.
     pub fn new(identity: Identity, claim: Claim) -> Self {
         Update { identity, claim, tags: VersionedTags::default() }
     }
 }
 
-/// How a member stands in this machine's list.
+/// The state of a member in this machine's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum MemberState {
     /// Up.
     Alive,
     /// Silent past its deadline, but its monitor (this machine) has heard no other member since
-    /// either, so the fault may be its own: it counts as failed here, and as alive in what the
-    /// others are told.
-    Doubted(Evidence),
+    /// either, so the fault may be its own: it counts as failed here, and as alive in what is
+    /// reported to others.
+    Suspected(FailureEvidence),
     /// Declared failed; final for this incarnation.
-    Failed(Evidence),
+    Failed(FailureEvidence),
     /// Left by its own word; final for this incarnation.
     Left,
 }
 
-impl Standing {
+impl MemberState {
     fn rank(&self) -> u8 {
         match self {
-            Standing::Alive | Standing::Doubted(_) => 0,
-            Standing::Failed(_) => 1,
-            Standing::Left => 2,
+            MemberState::Alive | MemberState::Suspected(_) => 0,
+            MemberState::Failed(_) => 1,
+            MemberState::Left => 2,
         }
     }
 }
 
-impl From<Claim> for Standing {
+impl From<Claim> for MemberState {
     fn from(claim: Claim) -> Self {
         match claim {
-            Claim::Alive => Standing::Alive,
-            Claim::Failed(evidence) => Standing::Failed(evidence),
-            Claim::Left => Standing::Left,
+            Claim::Alive => MemberState::Alive,
+            Claim::Failed(evidence) => MemberState::Failed(evidence),
+            Claim::Left => MemberState::Left,
         }
     }
 }
@@ -97,11 +97,11 @@ pub struct Entry {
     pub identity: Identity,
     /// Its place on the ring.
     pub position: Position,
-    /// How it stands.
-    pub standing: Standing,
+    /// Its state.
+    pub state: MemberState,
     /// What it says of itself.
     pub tags: VersionedTags,
-    /// Since when it stands so, by this machine's clock.
+    /// Since when it is in that state, by this machine's clock.
     pub since: Instant,
     fingerprint: u32,
 }
@@ -110,15 +110,15 @@ impl Entry {
     fn new(update: Update, since: Instant) -> Self {
         let Update { identity, claim, tags } = update;
         let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint(&tags));
-        Entry { identity, position, standing: claim.into(), tags, since, fingerprint }
+        Entry { identity, position, state: claim.into(), tags, since, fingerprint }
     }
 
-    /// The same member with another standing.
-    fn standing(&self, standing: Standing, since: Instant) -> Self {
-        Entry { standing, since, ..self.clone() }
+    /// The same member in another state.
+    fn with_state(&self, state: MemberState, since: Instant) -> Self {
+        Entry { state, since, ..self.clone() }
     }
 
-    /// The same member, standing as it does, with other tags.
+    /// The same member in the same state, with other tags.
     fn tagged(&self, tags: VersionedTags) -> Self {
         let fingerprint = self.identity.fingerprint(&tags);
         Entry { tags, fingerprint, ..self.clone() }
@@ -126,25 +126,25 @@ impl Entry {
 
     /// Whether this machine takes it to be up.
     pub fn is_up(&self) -> bool {
-        self.standing == Standing::Alive
+        self.state == MemberState::Alive
     }
 
-    /// Whether the others are told that it is up: the alive and the doubted.
-    pub fn is_told_alive(&self) -> bool {
-        self.standing.rank() == 0
+    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
+    pub fn is_reported_alive(&self) -> bool {
+        self.state.rank() == 0
     }
 
-    /// The entry as news.
+    /// The entry as an update.
     pub fn to_update(&self) -> Update {
-        let claim = match &self.standing {
-            Standing::Alive | Standing::Doubted(_) => Claim::Alive,
-            Standing::Failed(evidence) => Claim::Failed(evidence.clone()),
-            Standing::Left => Claim::Left,
+        let claim = match &self.state {
+            MemberState::Alive | MemberState::Suspected(_) => Claim::Alive,
+            MemberState::Failed(evidence) => Claim::Failed(evidence.clone()),
+            MemberState::Left => Claim::Left,
         };
         self.with_claim(claim)
     }
 
-    /// News about this member.
+    /// An update about this member.
     pub fn with_claim(&self, claim: Claim) -> Update {
         Update { identity: self.identity.clone(), claim, tags: self.tags.clone() }
     }
@@ -167,7 +167,7 @@ impl Entry {
     /// breaks the tie of two machines that took one name in the same millisecond. Where all three
     /// are equal the greater tags stay, see [`List::merge`].
     fn weight(&self) -> (u64, u8, SocketAddr) {
-        (self.identity.incarnation.0, self.standing.rank(), self.identity.address)
+        (self.identity.incarnation.0, self.state.rank(), self.identity.address)
     }
 }
 
@@ -189,7 +189,7 @@ pub struct List {
     by_position: Arc<Vec<Arc<Entry>>>,
     digest: Digest,
     up: usize,
-    /// How many of those that are told alive name their zone.
+    /// How many of those that are reported alive name their zone.
     zoned: usize,
 }
 
@@ -212,7 +212,7 @@ impl List {
             .iter()
             .take_while(|entry| entry.position == position)
             .filter(|entry| entry.identity.address == address)
-            .max_by_key(|entry| (entry.is_told_alive(), entry.identity.incarnation))
+            .max_by_key(|entry| (entry.is_reported_alive(), entry.identity.incarnation))
     }
 
     /// All entries by name.
@@ -240,17 +240,18 @@ impl List {
         self.up
     }
 
-    /// Whether any member that is told alive names its zone.
+    /// Whether any member that is reported alive names its zone.
     pub fn has_zones(&self) -> bool {
         self.zoned > 0
     }
 
-    /// The digest of all that are told alive, independent of the order in which they were learned.
+    /// The digest of all that are reported alive, independent of the order in which they were
+    /// learned.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Merges one piece of news. Merging is commutative, associative and idempotent in all but the
+    /// Merges one update. Merging is commutative, associative and idempotent in all but the
     /// evidence (the first stays). Returns what changed.
     pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name);
@@ -265,7 +266,7 @@ impl List {
         }
     }
 
-    /// Takes in only the tags of a piece of news, if it is of the same life and standing. Returns
+    /// Takes in only the tags of an update, if it is of the same incarnation and state. Returns
     /// what changed.
     pub fn merge_tags(&mut self, update: &Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name).ok()?;
@@ -273,7 +274,7 @@ impl List {
         same.then(|| self.tag(index, update.tags.clone())).flatten()
     }
 
-    /// The greater tags stay. How the member stands, doubted or on what evidence failed, is not
+    /// The greater tags stay. Its state, suspected or failed on what evidence, is not
     /// touched.
     fn tag(&mut self, index: usize, tags: VersionedTags) -> Option<Change> {
         let entry = &self.by_name[index];
@@ -292,25 +293,31 @@ impl List {
     }
 
     /// Counts an alive member as failed here, without telling anyone. Returns what changed.
-    pub fn doubt(&mut self, name: &Name, evidence: Evidence, now: Instant) -> Option<Change> {
+    pub fn suspect(
+        &mut self,
+        name: &Name,
+        evidence: FailureEvidence,
+        now: Instant,
+    ) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let doubted = entry.is_up().then(|| entry.standing(Standing::Doubted(evidence), now))?;
-        Some(self.replace(index, doubted))
+        let suspected =
+            entry.is_up().then(|| entry.with_state(MemberState::Suspected(evidence), now))?;
+        Some(self.replace(index, suspected))
     }
 
-    /// Takes a doubt back. Returns what changed.
-    pub fn trust(&mut self, name: &Name, now: Instant) -> Option<Change> {
+    /// Takes a suspicion back. Returns what changed.
+    pub fn clear_suspicion(&mut self, name: &Name, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let trusted = matches!(entry.standing, Standing::Doubted(_))
-            .then(|| entry.standing(Standing::Alive, now))?;
+        let trusted = matches!(entry.state, MemberState::Suspected(_))
+            .then(|| entry.with_state(MemberState::Alive, now))?;
         Some(self.replace(index, trusted))
     }
 
     /// Forgets the gone whose entries have not changed for `age`.
     pub fn forget(&mut self, age: Duration, now: Instant) {
-        let stays = |entry: &Arc<Entry>| entry.is_told_alive() || now.since(entry.since) < age;
+        let stays = |entry: &Arc<Entry>| entry.is_reported_alive() || now.since(entry.since) < age;
         if !self.by_name.iter().all(stays) {
             Arc::make_mut(&mut self.by_name).retain(stays);
             Arc::make_mut(&mut self.by_position).retain(stays);
@@ -321,7 +328,7 @@ impl List {
     pub fn next_forgetting(&self, age: Duration) -> Option<Instant> {
         self.by_name
             .iter()
-            .filter(|entry| !entry.is_told_alive())
+            .filter(|entry| !entry.is_reported_alive())
             .map(|entry| entry.since + age)
             .min()
     }
@@ -331,7 +338,7 @@ impl List {
         let oldest = self
             .by_name
             .iter()
-            .filter(|entry| !entry.is_told_alive())
+            .filter(|entry| !entry.is_reported_alive())
             .min_by_key(|entry| entry.since)
             .cloned();
         let Some(oldest) = oldest else { return false };
@@ -384,13 +391,13 @@ impl List {
     fn count(&mut self, before: Option<&Entry>, after: &Entry) {
         if let Some(before) = before {
             self.up -= usize::from(before.is_up());
-            if before.is_told_alive() {
+            if before.is_reported_alive() {
                 self.digest.remove(before.fingerprint);
                 self.zoned -= usize::from(before.zone().is_some());
             }
         }
         self.up += usize::from(after.is_up());
-        if after.is_told_alive() {
+        if after.is_reported_alive() {
             self.digest.add(after.fingerprint);
             self.zoned += usize::from(after.zone().is_some());
         }

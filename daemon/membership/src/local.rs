@@ -65,7 +65,7 @@ impl Local {
 
     /// The tags, without their version.
     pub(crate) fn tags(&self) -> Tags {
-        self.tags.told().cloned().unwrap_or_default()
+        self.tags.tags().cloned().unwrap_or_default()
     }
 
     /// Takes tags that win over `last`. Returns whether there was a version left for them: without

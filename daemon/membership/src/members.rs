@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::event::{Event, MemberEvent, MemberEventKind};
 use crate::identity::{Identity, Incarnation, Name};
-use crate::list::{Change, Claim, Entry, Evidence, List, Standing, Update};
+use crate::list::{Change, Claim, Entry, FailureEvidence, List, MemberState, Update};
 use crate::local::Local;
 use crate::time::Instant;
 use rand::RngExt;
@@ -83,7 +83,7 @@ impl Members {
     pub(crate) fn is_failed_at(&self, address: SocketAddr, incarnation: Incarnation) -> bool {
         self.list.at(address).is_some_and(|entry| {
             entry.identity.incarnation == incarnation
-                && matches!(entry.standing, Standing::Failed(_))
+                && matches!(entry.state, MemberState::Failed(_))
         })
     }
 
@@ -105,16 +105,16 @@ impl Members {
     pub(crate) fn suspect(
         &mut self,
         name: &Name,
-        evidence: Evidence,
+        evidence: FailureEvidence,
         context: &mut Context,
     ) -> bool {
-        let change = self.list.doubt(name, evidence, context.now.mono);
+        let change = self.list.suspect(name, evidence, context.now.mono);
         self.note_any(change.as_ref(), context)
     }
 
     /// A suspected member is up after all.
     pub(crate) fn clear_suspicion(&mut self, name: &Name, context: &mut Context) {
-        let change = self.list.trust(name, context.now.mono);
+        let change = self.list.clear_suspicion(name, context.now.mono);
         self.note_any(change.as_ref(), context);
     }
 
@@ -147,11 +147,11 @@ impl Members {
         self.list.get(&theirs.identity.name).is_some_and(|ours| {
             let newer = ours.identity.incarnation > theirs.identity.incarnation;
             let same = ours.identity.incarnation == theirs.identity.incarnation;
-            let settled = match &ours.standing {
-                Standing::Left => true,
-                Standing::Failed(_) => theirs.claim != Claim::Alive,
-                Standing::Alive => theirs.claim == Claim::Alive,
-                Standing::Doubted(_) => false,
+            let settled = match &ours.state {
+                MemberState::Left => true,
+                MemberState::Failed(_) => theirs.claim != Claim::Alive,
+                MemberState::Alive => theirs.claim == Claim::Alive,
+                MemberState::Suspected(_) => false,
             };
             newer || same && settled
         })
@@ -165,7 +165,7 @@ impl Members {
         }
         let age = context.settings.forget_after;
         let is_lost = |entry: &Entry| {
-            matches!(entry.standing, Standing::Failed(_)) && now.since(entry.since) >= age
+            matches!(entry.state, MemberState::Failed(_)) && now.since(entry.since) >= age
         };
         let lost = self.list.iter().filter(|entry| is_lost(entry));
         let lost = lost.map(|entry| entry.identity.address).collect();
@@ -247,22 +247,22 @@ fn member_events(change: &Change) -> Vec<MemberEvent> {
     let after = &change.after;
     let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
     let before_up = change.before.as_ref().filter(|before| before.is_up());
-    match &after.standing {
+    match &after.state {
         // Only its tags changed.
-        Standing::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
+        MemberState::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
             Vec::new()
         }
-        Standing::Alive => {
+        MemberState::Alive => {
             let restarted =
                 before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
             restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()
         }
-        Standing::Doubted(evidence) | Standing::Failed(evidence) => {
+        MemberState::Suspected(evidence) | MemberState::Failed(evidence) => {
             let failed = before_up
                 .map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
             failed.into_iter().collect()
         }
-        Standing::Left => {
+        MemberState::Left => {
             let known =
                 change.before.as_ref().map(|_| event(&after.identity, MemberEventKind::Left));
             known.into_iter().collect()
@@ -308,13 +308,13 @@ mod tests {
     #[test]
     fn another_sides_list_wins_but_for_leaves() {
         let mut fixture = Fixture::new(4);
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         let failed = |i| Update::new(identity(i), Claim::Failed(evidence.clone()));
         fixture.members.merge(failed(1), &mut fixture.context);
         fixture.members.merge(Update::new(identity(2), Claim::Left), &mut fixture.context);
         fixture.members.take_over(&[update(1), update(2), failed(3)], &mut fixture.context);
         assert!(fixture.members.is_up_as(&name(1), identity(1).incarnation));
-        assert_eq!(fixture.members.get(&name(2)).unwrap().standing, Standing::Left);
+        assert_eq!(fixture.members.get(&name(2)).unwrap().state, MemberState::Left);
         assert!(fixture.members.is_failed_at(identity(3).address, identity(3).incarnation));
     }
 
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn old_entries_of_the_gone_are_forgotten_and_the_lost_returned() {
         let mut fixture = Fixture::new(4);
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         let failed = Update::new(identity(1), Claim::Failed(evidence));
         fixture.members.merge(failed, &mut fixture.context);
         fixture.members.merge(Update::new(identity(2), Claim::Left), &mut fixture.context);

@@ -11,8 +11,8 @@ use crate::list::{Claim, Update};
 /// 26: 1,200 bytes of UDP payload.
 pub const MAX_DATAGRAM: usize = 1_174;
 
-/// Room that a datagram leaves for news: what else is in a heartbeat never exceeds 86 bytes.
-pub const NEWS_ROOM: usize = MAX_DATAGRAM - 86;
+/// Room that a datagram leaves for updates: what else is in a heartbeat never exceeds 86 bytes.
+pub const UPDATES_ROOM: usize = MAX_DATAGRAM - 86;
 
 /// One datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,29 +28,29 @@ pub struct Message {
 /// What a datagram says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// I am up, my list looks like this, and this is new.
+    /// The sender is up; with the hash of its list and what is new.
     Heartbeat {
         /// The hash of the sender's list: see [`Digest`].
         hash: u32,
         /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in
         /// milliseconds, if it has heard it.
         delay: Option<i64>,
-        /// News. A sender that has not heard the receiver yet puts its own entry in, so that it
+        /// Updates. A sender that has not heard the receiver yet puts its own entry in, so that it
         /// need not be known.
-        news: Vec<Update>,
+        updates: Vec<Update>,
     },
-    /// This is new, or differs between our lists.
-    News(Vec<Update>),
-    /// A heartbeat of this member is missing here: what do you know? The member itself answers with
-    /// a heartbeat.
-    Ask {
+    /// What is new, or differs between the lists of sender and receiver.
+    Updates(Vec<Update>),
+    /// A heartbeat of this member is missing at the sender. The member itself answers with a
+    /// heartbeat, another monitor with what it knows.
+    Probe {
         /// The member.
         name: Name,
         /// Its incarnation.
         incarnation: Incarnation,
     },
-    /// The newest send time that I know of this member.
-    Answer {
+    /// The newest send time that the sender knows of this member.
+    ProbeReply {
         /// The member.
         name: Name,
         /// Its incarnation.
@@ -61,19 +61,20 @@ pub enum Body {
         /// How old that was here when this answer was sent, in milliseconds.
         age: u64,
     },
-    /// Our lists differ; mine in brief. The receiver sends what it has in the buckets that differ.
+    /// The lists differ; the sender's in brief. The receiver sends what it has in the buckets that
+    /// differ.
     Summary(Summary),
-    /// You, in this incarnation, are gone in my list.
-    Verdict {
+    /// The receiver, in this incarnation, is gone in the sender's list.
+    DeclaredFailed {
         /// The receiver's incarnation that is gone.
         incarnation: Incarnation,
         /// The sender's list: of two sides that declared each other failed, the one with the
         /// smaller digest yields.
         side: Digest,
     },
-    /// Is anybody there? Said now and then to those that were lost and to introducers that are
-    /// absent.
-    Knock {
+    /// Shows the sender where nobody may be: sent now and then to those that were lost and to
+    /// introducers that are absent.
+    Announce {
         /// The sender's name; with address and incarnation it introduces the sender.
         name: Name,
         /// [`crate::settings::GroupSettings::fingerprint`]: groups of other settings do not merge.
@@ -81,10 +82,10 @@ pub enum Body {
         /// The sender's list.
         side: Digest,
     },
-    /// I leave.
+    /// The sender leaves.
     Leave,
-    /// I heard that you leave.
-    LeaveHeard,
+    /// The sender has heard that the receiver leaves.
+    LeaveAcknowledged,
 }
 
 impl Body {
@@ -92,29 +93,29 @@ impl Body {
     pub fn kind(&self) -> &'static str {
         match self {
             Body::Heartbeat { .. } => "heartbeat",
-            Body::News(_) => "news",
-            Body::Ask { .. } => "ask",
-            Body::Answer { .. } => "answer",
+            Body::Updates(_) => "news",
+            Body::Probe { .. } => "ask",
+            Body::ProbeReply { .. } => "answer",
             Body::Summary(_) => "summary",
-            Body::Verdict { .. } => "verdict",
-            Body::Knock { .. } => "knock",
+            Body::DeclaredFailed { .. } => "verdict",
+            Body::Announce { .. } => "knock",
             Body::Leave => "leave",
-            Body::LeaveHeard => "leave-heard",
+            Body::LeaveAcknowledged => "leave-heard",
         }
     }
 
     /// Where updates can be put, in a body that carries some.
     pub(crate) fn updates_mut(&mut self) -> Option<&mut Vec<Update>> {
         match self {
-            Body::Heartbeat { news, .. } | Body::News(news) => Some(news),
+            Body::Heartbeat { updates, .. } | Body::Updates(updates) => Some(updates),
             _ => None,
         }
     }
 
-    /// The news in it.
-    pub fn news(&self) -> &[Update] {
+    /// The updates in it.
+    pub fn updates(&self) -> &[Update] {
         match self {
-            Body::Heartbeat { news, .. } | Body::News(news) => news,
+            Body::Heartbeat { updates, .. } | Body::Updates(updates) => updates,
             _ => &[],
         }
     }
@@ -124,7 +125,7 @@ impl Update {
     /// The most bytes that this update takes in a datagram.
     pub fn wire_size(&self) -> usize {
         let identity = 1 + 2 + self.identity.name.as_str().len() + 19 + 9;
-        let tags = self.tags.told().map_or(0, |tags| {
+        let tags = self.tags.tags().map_or(0, |tags| {
             let each =
                 tags.iter().map(|(key, value)| 2 + key.as_str().len() + 2 + value.as_str().len());
             5 + 1 + each.sum::<usize>()
@@ -132,30 +133,30 @@ impl Update {
         match &self.claim {
             Claim::Alive | Claim::Left => identity + 1 + tags,
             Claim::Failed(evidence) => {
-                identity + 1 + 2 + evidence.accuser.as_str().len() + 9 + tags
+                identity + 1 + 2 + evidence.detected_by.as_str().len() + 9 + tags
             }
         }
     }
 }
 
-/// Cuts news into pieces that fit into a datagram each. All begin with the introduction, if there
-/// is one.
-pub fn pack(news: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
+/// Cuts updates into pieces that fit into a datagram each. All begin with the introduction, if
+/// there is one.
+pub fn pack(updates: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
     let mut pieces: Vec<Vec<Update>> = Vec::new();
     let mut room = 0;
-    for update in news.iter().filter(|update| Some(*update) != introduction) {
+    for update in updates.iter().filter(|update| Some(*update) != introduction) {
         let size = update.wire_size();
         if size > room || pieces.is_empty() {
             pieces.push(introduction.into_iter().cloned().collect());
-            room = NEWS_ROOM - introduction.map_or(0, Update::wire_size);
+            room = UPDATES_ROOM - introduction.map_or(0, Update::wire_size);
         }
         if let Some(piece) = pieces.last_mut() {
             piece.push(update.clone());
             room -= size;
         }
     }
-    if pieces.is_empty() && !news.is_empty() {
-        pieces.push(news.to_vec());
+    if pieces.is_empty() && !updates.is_empty() {
+        pieces.push(updates.to_vec());
     }
     pieces
 }

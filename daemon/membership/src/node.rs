@@ -144,7 +144,7 @@ impl Node {
 
     /// What this member says of itself from now on. The others are told, if it is in the group.
     pub fn set_tags(&mut self, now: Now, tags: Tags) {
-        let told = self.context.local.tags.told();
+        let told = self.context.local.tags.tags();
         if told.is_none_or(Tags::is_empty) && tags.is_empty() || told == Some(&tags) {
             return;
         }
@@ -352,7 +352,7 @@ impl Node {
     fn merge_list(&mut self, list: &[Update]) {
         for update in list {
             if update.identity.name != self.context.local.name {
-                self.merge(update.clone(), Source::Told);
+                self.merge(update.clone(), Source::Reported);
             }
         }
         self.suspicions.drop_settled(&self.members);
@@ -509,7 +509,7 @@ impl Node {
         self.begin_incarnation(new);
         self.take_over(list);
         self.introduce_itself();
-        self.context.report(Event::Renewed { old, new });
+        self.context.report(Event::Rejoined { old, new });
         rejoin::tell_companions(companions, &self.members, &mut self.context);
     }
 
@@ -519,7 +519,7 @@ impl Node {
         if let Some(new) = self.rejoin.alone(&mut self.context) {
             self.begin_incarnation(new);
             self.introduce_itself();
-            self.context.report(Event::Renewed { old, new });
+            self.context.report(Event::Rejoined { old, new });
         }
     }
 
@@ -557,7 +557,7 @@ impl Node {
         }
         let ours = anti_entropy::whole_list(&self.members);
         for update in list {
-            self.take_update(update, Source::Told, sender.identity.address);
+            self.take_update(update, Source::Reported, sender.identity.address);
         }
         self.suspicions.drop_settled(&self.members);
         CallReply::List(ours)

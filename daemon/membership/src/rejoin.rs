@@ -81,7 +81,7 @@ pub(crate) fn send_declared_failed(
     list: &List,
     context: &mut Context,
 ) {
-    context.send(to, Body::Verdict { incarnation, side: list.digest() });
+    context.send(to, Body::DeclaredFailed { incarnation, side: list.digest() });
 }
 
 /// Whether this side stays where each of two sides holds the other for failed: the group was split,
@@ -125,11 +125,11 @@ pub(crate) fn tell_companions(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Claim, Evidence, Update};
+    use crate::list::{Claim, FailureEvidence, Update};
     use crate::testing::{Fixture, address, identity, name};
 
     fn fail(fixture: &mut Fixture, i: u8) {
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         let failed = Update::new(identity(i), Claim::Failed(evidence));
         fixture.members.merge(failed, &mut fixture.context);
     }

@@ -39,9 +39,10 @@ impl<'a> Ring<'a> {
         Ring { list, stands: Entry::is_up }
     }
 
-    /// The ring of those that are alive in what others are told: the suspected stand on it too.
-    pub fn of_told_alive(list: &'a List) -> Self {
-        Ring { list, stands: Entry::is_told_alive }
+    /// The ring of those that are alive in what is reported to others: the suspected stand on it
+    /// too.
+    pub fn of_reported_alive(list: &'a List) -> Self {
+        Ring { list, stands: Entry::is_reported_alive }
     }
 
     /// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it

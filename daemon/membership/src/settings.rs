@@ -53,7 +53,7 @@ impl Default for GroupSettings {
 pub struct Settings {
     /// Compared at join.
     pub group: GroupSettings,
-    /// How long entries of the gone are kept, so that a late rumour cannot raise them.
+    /// How long entries of the gone are kept, so that a late update cannot raise them.
     pub forget_after: Duration,
 }
 

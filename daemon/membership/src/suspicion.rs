@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::detector::Silence;
 use crate::identity::{Incarnation, Name};
-use crate::list::{Claim, Evidence, List, Standing, Update};
+use crate::list::{Claim, FailureEvidence, List, MemberState, Update};
 use crate::members::Members;
 use crate::message::Body;
 use crate::ring::Ring;
@@ -66,8 +66,9 @@ impl Suspicions {
         members: &mut Members,
         context: &mut Context,
     ) -> Option<Update> {
-        let Silence { name, silent_for, suspected, .. } = silence;
-        let evidence = Evidence { accuser: context.local.name.clone(), silent_for: *silent_for };
+        let Silence { name, silent_ms, suspected, .. } = silence;
+        let evidence =
+            FailureEvidence { detected_by: context.local.name.clone(), silent_ms: *silent_ms };
         let two_of_us = members.digest().count <= 2;
         if two_of_us || self.heard_another_since(name, *suspected) {
             return self.declare(name, evidence, members, context);
@@ -91,14 +92,14 @@ impl Suspicions {
             return Vec::new();
         }
         let k = context.monitors_wanted();
-        let own = Ring::of_told_alive(members).targets(&context.local.name, k);
+        let own = Ring::of_reported_alive(members).targets(&context.local.name, k);
         let own: BTreeSet<Name> =
             own.into_iter().map(|entry| entry.identity.name.clone()).collect();
         let mut declared = Vec::new();
         for name in due {
             self.suspects.remove(&name);
-            let standing = members.get(&name).map(|entry| entry.standing.clone());
-            let Some(Standing::Doubted(evidence)) = standing else { continue };
+            let standing = members.get(&name).map(|entry| entry.state.clone());
+            let Some(MemberState::Suspected(evidence)) = standing else { continue };
             if own.contains(&name) {
                 declared.extend(self.declare(&name, evidence, members, context));
             } else {
@@ -112,7 +113,7 @@ impl Suspicions {
     /// others, back, or gone.
     pub(crate) fn drop_settled(&mut self, list: &List) {
         self.suspects.retain(|name, _| {
-            list.get(name).is_some_and(|entry| matches!(entry.standing, Standing::Doubted(_)))
+            list.get(name).is_some_and(|entry| matches!(entry.state, MemberState::Suspected(_)))
         });
     }
 
@@ -124,7 +125,7 @@ impl Suspicions {
     fn declare(
         &mut self,
         name: &Name,
-        evidence: Evidence,
+        evidence: FailureEvidence,
         members: &Members,
         context: &mut Context,
     ) -> Option<Update> {
@@ -148,7 +149,7 @@ pub(crate) fn probe_all(
         monitors.into_iter().map(|entry| entry.identity.address).collect();
     context.counters.suspicions += 1;
     for address in monitors {
-        context.send(address, Body::Ask { name: name.clone(), incarnation });
+        context.send(address, Body::Probe { name: name.clone(), incarnation });
     }
     probe(name, incarnation, members, context);
 }
@@ -162,7 +163,7 @@ pub(crate) fn probe(
 ) {
     let entry = members.get(name).filter(|entry| entry.identity.incarnation == incarnation);
     if let Some(entry) = entry {
-        context.send(entry.identity.address, Body::Ask { name: name.clone(), incarnation });
+        context.send(entry.identity.address, Body::Probe { name: name.clone(), incarnation });
     }
 }
 
@@ -175,14 +176,14 @@ mod tests {
         Silence {
             name: name(i),
             incarnation: identity(i).incarnation,
-            silent_for: 1_750,
+            silent_ms: 1_750,
             suspected: fixture.context.now.mono,
             ever_heard: true,
         }
     }
 
-    fn standing(fixture: &Fixture, i: u8) -> Standing {
-        fixture.members.get(&name(i)).unwrap().standing.clone()
+    fn standing(fixture: &Fixture, i: u8) -> MemberState {
+        fixture.members.get(&name(i)).unwrap().state.clone()
     }
 
     fn hear(suspicions: &mut Suspicions, fixture: &mut Fixture, i: u8) {
@@ -205,7 +206,7 @@ mod tests {
         fixture.pass(1);
         hear(&mut suspicions, &mut fixture, 2);
         let declared = judge(&mut suspicions, &mut fixture, &silence).unwrap();
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         assert_eq!(declared.claim, Claim::Failed(evidence));
         assert_eq!(fixture.context.counters.accusations, 1);
         assert!(!suspicions.any());
@@ -219,7 +220,7 @@ mod tests {
         let silence = silence(1, &fixture);
         fixture.pass(10_000);
         assert_eq!(judge(&mut suspicions, &mut fixture, &silence), None);
-        assert!(matches!(standing(&fixture, 1), Standing::Doubted(_)));
+        assert!(matches!(standing(&fixture, 1), MemberState::Suspected(_)));
         fixture.pass(100_000);
         let Fixture { members, context, .. } = &mut fixture;
         assert_eq!(suspicions.lasting(members, context), []);
@@ -241,7 +242,7 @@ mod tests {
         let silence = silence(1, &fixture);
         judge(&mut suspicions, &mut fixture, &silence);
         hear(&mut suspicions, &mut fixture, 1);
-        assert_eq!(standing(&fixture, 1), Standing::Alive);
+        assert_eq!(standing(&fixture, 1), MemberState::Alive);
         assert!(!suspicions.any());
     }
 
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn a_lasting_suspicion_about_a_stranger_on_the_ring_is_dropped() {
         let mut fixture = Fixture::new(30);
-        let own = Ring::of_told_alive(&fixture.members).targets(&name(0), 4);
+        let own = Ring::of_reported_alive(&fixture.members).targets(&name(0), 4);
         let own: Vec<Name> = own.iter().map(|entry| entry.identity.name.clone()).collect();
         let far = (1..30).find(|i| !own.contains(&name(*i))).unwrap();
         let near = (1..30).find(|i| *i != far && *i != 0).unwrap();
@@ -278,7 +279,7 @@ mod tests {
         fixture.pass(1_750);
         let Fixture { members, context, .. } = &mut fixture;
         assert_eq!(suspicions.lasting(members, context), []);
-        assert_eq!(standing(&fixture, far), Standing::Alive);
+        assert_eq!(standing(&fixture, far), MemberState::Alive);
     }
 
     #[test]

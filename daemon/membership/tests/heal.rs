@@ -1,4 +1,4 @@
-//! Whatever drove the lists apart, they become whole again: splits, lost news, corrupted lists.
+//! Whatever drove the lists apart, they become whole again: splits, lost updates, corrupted lists.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -11,7 +11,7 @@
 
 mod world;
 
-use memberd_membership::{Claim, Evidence, List, Update};
+use memberd_membership::{Claim, FailureEvidence, List, Update};
 use std::net::SocketAddr;
 use world::prelude::*;
 
@@ -150,7 +150,7 @@ fn a_member_that_missed_a_rumour_agrees_within_2_s() {
             others.iter().all(|i| !world.holds_up(*i, crashed) && world.holds_up(*i, newcomer))
         };
         world.run_until(6 * SECOND, "all others know", informed);
-        // Until the news rides on no heartbeat any more.
+        // Until the updates ride on no heartbeat any more.
         world.run_for(2 * SECOND);
         world.keep_uninformed(uninformed, false);
         let took = world.run_until_whole(&world.all_but(&[crashed]), 2 * SECOND);
@@ -210,7 +210,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             let of = |address, incarnation, claim| {
                 Update::new(Identity { name: name(subject), address, incarnation }, claim)
             };
-            let (life, soon) = (first_life(), 2 * SECOND);
+            let (life, soon) = (first_incarnation(), 2 * SECOND);
             corrupted_lists_agree(
                 size,
                 seed,
@@ -231,7 +231,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
                     &list_with(size, Some(flipped), None),
                 );
             }
-            let evidence = Evidence { accuser: name(holder), silent_for: 1_750 };
+            let evidence = FailureEvidence { detected_by: name(holder), silent_ms: 1_750 };
             let failed = of(address(subject), life, Claim::Failed(evidence));
             corrupted_lists_agree(
                 size,
@@ -273,7 +273,7 @@ fn a_member_that_never_was_is_gone_from_every_list_within_2_s() {
             let identity = Identity {
                 name: name(size + 5),
                 address: address(size + 5),
-                incarnation: first_life(),
+                incarnation: first_incarnation(),
             };
             let ghost = list_with(size, Some(Update::new(identity, Claim::Alive)), None);
             corrupted_lists_agree(

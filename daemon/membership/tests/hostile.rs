@@ -1,17 +1,18 @@
-//! Forged and impossible news: a member may have to come back, but nothing is damaged for good.
+//! Forged and impossible updates: a member may have to come back, but nothing is damaged for good.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests unwraps what the test set up")]
 
 mod world;
 
 use memberd_membership::{
-    Body, CallReply, Claim, Evidence, JoinError, Message, Node, Now, SentAt, Update, pack, wire,
+    Body, CallReply, Claim, FailureEvidence, JoinError, Message, Node, Now, SentAt, Update, pack,
+    wire,
 };
 use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
-fn forge(world: &mut World, from: usize, to: usize, news: Vec<Update>) {
-    forge_body(world, from, to, Body::News(news));
+fn forge(world: &mut World, from: usize, to: usize, updates: Vec<Update>) {
+    forge_body(world, from, to, Body::Updates(updates));
 }
 
 fn forge_body(world: &mut World, from: usize, to: usize, body: Body) {
@@ -32,7 +33,7 @@ fn claim(member: usize, at: std::net::SocketAddr, incarnation: u64, claim: Claim
 }
 
 fn failed() -> Claim {
-    Claim::Failed(Evidence { accuser: name(0), silent_for: 1_750 })
+    Claim::Failed(FailureEvidence { detected_by: name(0), silent_ms: 1_750 })
 }
 
 fn all(size: usize) -> Vec<usize> {
@@ -113,11 +114,11 @@ fn an_address_of_a_larger_former_incarnation_can_be_reused() {
 fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
     let mut world = World::formed(5, 9, Settings::default());
     let life = world.machines[3].last.unwrap().0;
-    let news = vec![
+    let updates = vec![
         claim(3, address(50), life + 1, Claim::Alive),
         claim(77, address(77), life, Claim::Alive),
     ];
-    forge(&mut world, 1, 3, news);
+    forge(&mut world, 1, 3, updates);
     let node = world.machines[3].node.as_mut().unwrap();
     let events: Vec<Event> = std::iter::from_fn(|| node.poll_event()).collect();
     assert!(
@@ -181,7 +182,7 @@ fn welcome_back(
 ) {
     let incarnation = world.machines[to].last.unwrap();
     let side = world.node(from).list().digest();
-    forge_body(world, from, to, Body::Verdict { incarnation, side });
+    forge_body(world, from, to, Body::DeclaredFailed { incarnation, side });
     let now = world.clocks(to);
     let node = world.machines[to].node.as_mut().unwrap();
     let call = node.poll_call().unwrap();
@@ -237,7 +238,7 @@ fn two_members_that_list_each_other_as_gone_meet_again() {
     let mut worst = Duration::ZERO;
     // Each is the side with the smaller digest once.
     for (finder, lost) in [(0, 1), (1, 0)] {
-        let life = first_life();
+        let life = first_incarnation();
         // Somebody has to knock at the right place.
         let findable = |entry: &Update| {
             matches!(entry.claim, Claim::Failed(_)) && entry.identity.address == address(lost)
@@ -266,8 +267,8 @@ fn two_hundred_invented_names_hide_no_crash_for_long() {
             (100..300).map(|i| claim(i, address(i), now, Claim::Alive)).collect();
         let forged = world.now;
         for to in 0..5 {
-            for news in pack(&ghosts, None) {
-                forge(&mut world, (to + 1) % 5, to, news);
+            for updates in pack(&ghosts, None) {
+                forge(&mut world, (to + 1) % 5, to, updates);
             }
         }
         world.run_for(ms(300 * seed));

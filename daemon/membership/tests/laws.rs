@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "strategies unwrap what they made themselves")]
 
 use memberd_membership::{
-    Body, CallReply, CallRequest, Claim, Digest, Evidence, Identity, Incarnation, Instant, List,
-    MAX_DATAGRAM, MAX_ENTRIES, Message, NEWS_ROOM, Name, Node, Now, SentAt, Settings, Summary,
-    TagKey, TagValue, Tags, Update, VersionedTags, WallTime, pack, wire::DecodeError, wire::decode,
-    wire::decode_versioned, wire::encode, wire::encode_versioned,
+    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Identity, Incarnation, Instant,
+    List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, SentAt, Settings, Summary, TagKey,
+    TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack, wire::DecodeError,
+    wire::decode, wire::decode_versioned, wire::encode, wire::encode_versioned,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -29,8 +29,9 @@ fn any_claim() -> impl Strategy<Value = Claim> {
     prop_oneof![
         Just(Claim::Alive),
         Just(Claim::Left),
-        (any_name(), any::<u64>())
-            .prop_map(|(accuser, silent_for)| Claim::Failed(Evidence { accuser, silent_for })),
+        (any_name(), any::<u64>()).prop_map(|(detected_by, silent_ms)| Claim::Failed(
+            FailureEvidence { detected_by, silent_ms }
+        )),
     ]
 }
 
@@ -93,25 +94,25 @@ fn any_body() -> impl Strategy<Value = Body> {
     let summary = (0..=8u32)
         .prop_flat_map(|power| vec(any::<u32>(), 1 << power))
         .prop_map(|buckets| Summary { buckets });
-    let name_and_life = || (any_name(), any::<u64>().prop_map(Incarnation));
+    let name_and_incarnation = || (any_name(), any::<u64>().prop_map(Incarnation));
     prop_oneof![
         (any::<u32>(), any::<Option<i64>>(), vec(any_update(), 0..3))
-            .prop_map(|(hash, delay, news)| Body::Heartbeat { hash, delay, news }),
-        vec(any_update(), 0..3).prop_map(Body::News),
-        name_and_life().prop_map(|(name, incarnation)| Body::Ask { name, incarnation }),
-        (name_and_life(), any::<u64>(), any::<u64>()).prop_map(
-            |((name, incarnation), sent, age)| Body::Answer { name, incarnation, sent, age }
+            .prop_map(|(hash, delay, updates)| Body::Heartbeat { hash, delay, updates }),
+        vec(any_update(), 0..3).prop_map(Body::Updates),
+        name_and_incarnation().prop_map(|(name, incarnation)| Body::Probe { name, incarnation }),
+        (name_and_incarnation(), any::<u64>(), any::<u64>()).prop_map(
+            |((name, incarnation), sent, age)| Body::ProbeReply { name, incarnation, sent, age }
         ),
         summary.prop_map(Body::Summary),
         (any::<u64>(), digest.clone())
-            .prop_map(|(life, side)| Body::Verdict { incarnation: Incarnation(life), side }),
-        (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Knock {
+            .prop_map(|(life, side)| Body::DeclaredFailed { incarnation: Incarnation(life), side }),
+        (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Announce {
             name,
             settings,
             side
         }),
         Just(Body::Leave),
-        Just(Body::LeaveHeard),
+        Just(Body::LeaveAcknowledged),
     ]
 }
 
@@ -240,9 +241,12 @@ proptest! {
         let introduction = introduced.then(|| me(1));
         let mut pieces = pack(&updates, introduction.as_ref());
         for piece in &mut pieces {
-            prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= NEWS_ROOM);
-            let heartbeat =
-                Body::Heartbeat { hash: u32::MAX, delay: Some(i64::MIN), news: piece.clone() };
+            prop_assert!(piece.iter().map(Update::wire_size).sum::<usize>() <= UPDATES_ROOM);
+            let heartbeat = Body::Heartbeat {
+                hash: u32::MAX,
+                delay: Some(i64::MIN),
+                updates: piece.clone(),
+            };
             let mut bytes = Vec::new();
             let sent = SentAt { mono: u64::MAX, wall: WallTime(0) };
             encode(&Message { incarnation: Incarnation::MAX, sent, body: heartbeat }, &mut bytes);
@@ -265,7 +269,7 @@ proptest! {
         node.join(now(at), Vec::new(), Vec::new()).unwrap();
         for (mut message, from, pause) in messages {
             if from == 0 {
-                message.body = Body::News(vec![me(u8::try_from(at % 5).unwrap() + 1)]);
+                message.body = Body::Updates(vec![me(u8::try_from(at % 5).unwrap() + 1)]);
             }
             let mut bytes = Vec::new();
             encode(&message, &mut bytes);
@@ -362,7 +366,7 @@ fn an_idle_heartbeat_is_the_one_in_the_document() {
     let heartbeat = Message {
         incarnation: Incarnation(1_763_688_033_123),
         sent: SentAt { mono: 86_400_000, wall: WallTime(1_763_688_033_123 + 86_400_000 - 3) },
-        body: Body::Heartbeat { hash: u32::MAX - 5, delay: Some(1), news: Vec::new() },
+        body: Body::Heartbeat { hash: u32::MAX - 5, delay: Some(1), updates: Vec::new() },
     };
     let mut bytes = Vec::new();
     encode(&heartbeat, &mut bytes);

@@ -1,4 +1,5 @@
-//! The cost of a member does not grow with the group, and news reaches a thousand as soon as ten.
+//! The cost of a member does not grow with the group, and an update reaches a thousand as soon as
+//! ten.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -29,7 +29,7 @@ const NEXT_HEARTBEAT: &str = "
     22                      # wall clock: -3 ms
     1a fffffffa             # hash
     f6                      # delay: none heard
-    81                      # news: one update
+    81                      # updates: one update
        84 63 766d33         #   array of 4: vm3
           46 c00002032 2f2  #   at 192.0.2.3:8946
           1b 0000019aa3ffab63
@@ -74,9 +74,9 @@ const NEXT_REQUEST: &str = "
 fn a_heartbeat_of_the_next_version_is_understood() {
     let Message { incarnation, sent, body } = wire::decode(&recorded(NEXT_HEARTBEAT)).unwrap();
     assert_eq!((incarnation.0, sent.mono), (1_763_688_033_123, 1_000));
-    let Body::Heartbeat { hash, delay: None, news } = body else { panic!("{body:?}") };
+    let Body::Heartbeat { hash, delay: None, updates } = body else { panic!("{body:?}") };
     assert_eq!(hash, u32::MAX - 5);
-    assert_eq!(news.first().unwrap().identity.to_string(), "vm3@192.0.2.3:8946/1763688033123");
+    assert_eq!(updates.first().unwrap().identity.to_string(), "vm3@192.0.2.3:8946/1763688033123");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn as_the_next_version_says_it(bytes: &[u8]) -> Vec<u8> {
     // Behind an array is the sender's incarnation, if it is a datagram's.
     let mut incarnation = bytes;
     let mut message: Vec<Value> = ciborium::from_reader(&mut incarnation).unwrap();
-    // A heartbeat without news: an element can only be appended to all that are there.
+    // A heartbeat without updates: an element can only be appended to all that are there.
     if message.len() == 6 && message[1] == Value::from(0) {
         message.push(Value::Array(Vec::new()));
     }

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "the test makes its own valid values")]
 
 use memberd_membership::{
-    Body, CallReply, CallRequest, Claim, Digest, Evidence, GroupSettings, Identity, Incarnation,
-    Message, Name, Refusal, SentAt, Summary, TagKey, TagValue, Tags, Update, VersionedTags,
-    WallTime, wire,
+    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, GroupSettings, Identity,
+    Incarnation, Message, Name, Refusal, SentAt, Summary, TagKey, TagValue, Tags, Update,
+    VersionedTags, WallTime, wire,
 };
 
 const INCARNATION: Incarnation = Incarnation(1_763_688_033_123);
@@ -25,7 +25,7 @@ fn update(address: &str, claim: Claim, tags: VersionedTags) -> Update {
 fn updates() -> Vec<Update> {
     let pair = (TagKey::new("zone").unwrap(), TagValue::new("a").unwrap());
     let tags = VersionedTags::new(2, Tags::new([pair]).unwrap());
-    let evidence = Evidence { accuser: name("vm2"), silent_for: 1_760 };
+    let evidence = FailureEvidence { detected_by: name("vm2"), silent_ms: 1_760 };
     vec![
         update("192.0.2.13:8946", Claim::Alive, tags),
         update("[2001:db8::d]:8946", Claim::Failed(evidence), VersionedTags::default()),
@@ -52,7 +52,7 @@ fn assert_bytes(what: &str, bytes: &[u8], recorded: &[&str]) {
 #[test]
 fn datagrams_about_the_list_keep_their_bytes() {
     let digest = Digest { count: 5, hash: 0xdead_beef };
-    let heartbeat = Body::Heartbeat { hash: 7, delay: Some(-2), news: updates() };
+    let heartbeat = Body::Heartbeat { hash: 7, delay: Some(-2), updates: updates() };
     assert_bytes(
         "heartbeat",
         &datagram(heartbeat),
@@ -64,8 +64,8 @@ fn datagrams_about_the_list_keep_their_bytes() {
         ],
     );
     assert_bytes(
-        "news",
-        &datagram(Body::News(updates())),
+        "updates",
+        &datagram(Body::Updates(updates())),
         &[
             "8501011a05265c0022838663766d3346c000020d22f21b0000019aa3ffab630002a1647a",
             "6f6e6561618663766d335220010db800000000000000000000000d22f21b0000019aa3ff",
@@ -79,7 +79,7 @@ fn datagrams_about_the_list_keep_their_bytes() {
         &datagram(Body::Summary(summary)),
         &["8501041a05265c0022480000000102030405019aa3ffab63"],
     );
-    let knock = Body::Knock { name: name("vm9"), settings: 3, side: digest };
+    let knock = Body::Announce { name: name("vm9"), settings: 3, side: digest };
     assert_bytes(
         "knock",
         &datagram(knock),
@@ -90,26 +90,31 @@ fn datagrams_about_the_list_keep_their_bytes() {
 #[test]
 fn datagrams_about_one_member_keep_their_bytes() {
     let digest = Digest { count: 5, hash: 0xdead_beef };
-    let ask = Body::Ask { name: name("vm3"), incarnation: INCARNATION };
+    let ask = Body::Probe { name: name("vm3"), incarnation: INCARNATION };
     assert_bytes(
         "ask",
         &datagram(ask),
         &["8601021a05265c002263766d331b0000019aa3ffab63019aa3ffab63"],
     );
-    let answer = Body::Answer { name: name("vm3"), incarnation: INCARNATION, sent: 9, age: 300 };
+    let answer =
+        Body::ProbeReply { name: name("vm3"), incarnation: INCARNATION, sent: 9, age: 300 };
     assert_bytes(
         "answer",
         &datagram(answer),
         &["8801031a05265c002263766d331b0000019aa3ffab630919012c019aa3ffab63"],
     );
-    let verdict = Body::Verdict { incarnation: INCARNATION, side: digest };
+    let verdict = Body::DeclaredFailed { incarnation: INCARNATION, side: digest };
     assert_bytes(
         "verdict",
         &datagram(verdict),
         &["8701051a05265c00221b0000019aa3ffab63051adeadbeef019aa3ffab63"],
     );
     assert_bytes("leave", &datagram(Body::Leave), &["8401071a05265c0022019aa3ffab63"]);
-    assert_bytes("leave heard", &datagram(Body::LeaveHeard), &["8401081a05265c0022019aa3ffab63"]);
+    assert_bytes(
+        "leave heard",
+        &datagram(Body::LeaveAcknowledged),
+        &["8401081a05265c0022019aa3ffab63"],
+    );
 }
 
 #[test]

@@ -322,7 +322,7 @@ fn tags_that_change_are_in_every_list_soon() {
             assert_eq!(world.failures_since(began), []);
             for i in 0..size {
                 let entry = world.node(0).list().get(&name(i)).unwrap();
-                assert_eq!(entry.identity.incarnation, first_life());
+                assert_eq!(entry.identity.incarnation, first_incarnation());
                 assert_eq!(entry.tags.version(), if i == 3 && 3 % 3 != 1 { 2 } else { 1 });
             }
         }
@@ -344,7 +344,7 @@ fn tags_that_a_member_never_said_are_set_right_by_itself() {
             let entry = world.node(i).list().get(&name(5)).unwrap();
             entry.zone().is_none()
                 && entry.tags.version() == 8
-                && entry.identity.incarnation == first_life()
+                && entry.identity.incarnation == first_incarnation()
         })
     });
     assert_eq!(world.failures_since(Duration::ZERO), []);

@@ -9,7 +9,7 @@ use memberd_control::message::{
     StatusReport,
 };
 use memberd_control::tags::Tags;
-use memberd_membership::{Evidence, TagKey, TagValue, millis};
+use memberd_membership::{FailureEvidence, TagKey, TagValue, millis};
 
 /// A member of the list.
 pub fn member_record(member: &Member) -> MemberRecord {
@@ -100,8 +100,8 @@ fn neighbour_record(status: &NeighbourStatus) -> NeighbourRecord {
     }
 }
 
-fn evidence_record(evidence: &Evidence) -> EvidenceRecord {
-    EvidenceRecord { accuser: evidence.accuser.to_string(), silent_for: evidence.silent_for }
+fn evidence_record(evidence: &FailureEvidence) -> EvidenceRecord {
+    EvidenceRecord { accuser: evidence.detected_by.to_string(), silent_for: evidence.silent_ms }
 }
 
 fn tag_record<'t>(tags: impl Iterator<Item = (&'t TagKey, &'t TagValue)>) -> Tags {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_member_is_a_record_with_its_evidence() {
-        let evidence = Evidence { accuser: Name::new("vm2").unwrap(), silent_for: 1_760 };
+        let evidence = FailureEvidence { detected_by: Name::new("vm2").unwrap(), silent_ms: 1_760 };
         let record = MemberRecord {
             id: "vm3@[2001:db8::3]:8946/7".to_owned(),
             name: "vm3".to_owned(),

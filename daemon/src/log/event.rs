@@ -26,8 +26,8 @@ pub fn member_event(event: &MemberEvent) {
         memberd_name = event.member.name.as_str(),
         memberd_id = %event.member,
         memberd_incarnation = event.member.incarnation.0,
-        memberd_noticed_by = evidence.map(|evidence| evidence.accuser.as_str()),
-        memberd_silent_ms = evidence.map(|evidence| evidence.silent_for),
+        memberd_noticed_by = evidence.map(|evidence| evidence.detected_by.as_str()),
+        memberd_silent_ms = evidence.map(|evidence| evidence.silent_ms),
         memberd_reason = reason,
         "member {kind}"
     );

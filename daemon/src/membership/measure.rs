@@ -99,8 +99,8 @@ impl Gauges {
             }
             MemberEventKind::Failed(evidence) => {
                 self.events.failed += 1;
-                if evidence.accuser == *this {
-                    self.detection.observe(Duration::from_millis(evidence.silent_for));
+                if evidence.detected_by == *this {
+                    self.detection.observe(Duration::from_millis(evidence.silent_ms));
                 }
             }
             MemberEventKind::Restarted => self.events.failed += 1,

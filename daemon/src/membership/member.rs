@@ -3,7 +3,7 @@
 
 use crate::time::Anchor;
 use memberd_membership::{
-    Entry, Evidence, Identity, MemberEvent, MemberEventKind, Name, Node, Now, Standing,
+    Entry, FailureEvidence, Identity, MemberEvent, MemberEventKind, MemberState, Name, Node, Now,
     VersionedTags, WallTime,
 };
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub enum Liveness {
     /// It is up.
     Alive,
     /// It failed. There is no evidence if only its quick return gave the failure away.
-    Failed(Option<Evidence>),
+    Failed(Option<FailureEvidence>),
     /// It left.
     Left,
 }
@@ -54,14 +54,14 @@ pub enum ChangeKind {
     Tags,
 }
 
-impl From<&Standing> for Liveness {
-    fn from(standing: &Standing) -> Self {
-        match standing {
-            Standing::Alive => Liveness::Alive,
-            Standing::Doubted(evidence) | Standing::Failed(evidence) => {
+impl From<&MemberState> for Liveness {
+    fn from(state: &MemberState) -> Self {
+        match state {
+            MemberState::Alive => Liveness::Alive,
+            MemberState::Suspected(evidence) | MemberState::Failed(evidence) => {
                 Liveness::Failed(Some(evidence.clone()))
             }
-            Standing::Left => Liveness::Left,
+            MemberState::Left => Liveness::Left,
         }
     }
 }
@@ -82,7 +82,7 @@ impl Member {
     pub fn new(entry: &Entry, this: &Name, anchor: Anchor) -> Self {
         Member {
             identity: entry.identity.clone(),
-            liveness: Liveness::from(&entry.standing),
+            liveness: Liveness::from(&entry.state),
             since: anchor.wall(entry.since),
             tags: entry.tags.clone(),
             this_machine: entry.identity.name == *this,

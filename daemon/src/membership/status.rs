@@ -3,7 +3,7 @@
 
 use super::address;
 use super::traffic::Traffic;
-use memberd_membership::{Identity, Name, Neighbour, Node, Now, PhaseName, Standing, Tags};
+use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -79,8 +79,8 @@ pub(super) struct Sources<'t> {
 impl Sources<'_> {
     pub(super) fn status(self) -> Status {
         let node = self.node;
-        let count = |wanted: fn(&Standing) -> bool| {
-            let count = node.list().iter().filter(|entry| wanted(&entry.standing)).count();
+        let count = |wanted: fn(&MemberState) -> bool| {
+            let count = node.list().iter().filter(|entry| wanted(&entry.state)).count();
             u64::try_from(count).unwrap_or(u64::MAX)
         };
         let neighbours = self.neighbours();
@@ -90,11 +90,11 @@ impl Sources<'_> {
             address: node.address(),
             id: node.member(),
             uptime: self.uptime,
-            alive: count(|standing| matches!(standing, Standing::Alive)),
-            failed: count(|standing| {
-                matches!(standing, Standing::Failed(_) | Standing::Doubted(_))
+            alive: count(|state| matches!(state, MemberState::Alive)),
+            failed: count(|state| {
+                matches!(state, MemberState::Failed(_) | MemberState::Suspected(_))
             }),
-            left: count(|standing| matches!(standing, Standing::Left)),
+            left: count(|state| matches!(state, MemberState::Left)),
             list_hash: node.list().digest().hash,
             counters: self.counters(),
             tags: node.tags(),

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn heartbeat(sent: u64) -> Message {
-        let body = Body::Heartbeat { hash: 0, delay: None, news: Vec::new() };
+        let body = Body::Heartbeat { hash: 0, delay: None, updates: Vec::new() };
         Message {
             incarnation: Incarnation(1),
             sent: SentAt { mono: sent, wall: WallTime(0) },

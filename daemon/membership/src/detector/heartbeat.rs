@@ -25,11 +25,11 @@ const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
 /// How often a monitor asks again while a heartbeat is still missing. Six rounds fit before
 /// `failure_timeout`, so that a live member is found in spite of 30 % loss, and heartbeats
 /// themselves can be fewer.
-const ASK_AGAIN: Duration = Duration::from_millis(175);
+const PROBE_AGAIN: Duration = Duration::from_millis(175);
 
 /// For this long before its deadline the other monitors of a probed member are asked as well. Most
 /// have answered for themselves by then, and one bad link accuses nobody.
-const ASK_OTHERS: Duration = Duration::from_millis(525);
+const PROBE_OTHERS: Duration = Duration::from_millis(525);
 
 /// When heartbeats are missing, and when their absence is final. The first is missed after an
 /// interval, and a fifth of one for jitter. A newcomer's is due at once, and it has an interval
@@ -37,11 +37,11 @@ const ASK_OTHERS: Duration = Duration::from_millis(525);
 pub(super) fn timing(group: &GroupSettings) -> Timing {
     Timing {
         missed_after: group.heartbeat_interval.mul_f64(1.2),
-        newcomer_missed_after: ASK_AGAIN,
+        newcomer_missed_after: PROBE_AGAIN,
         patience: group.failure_timeout,
         newcomer_patience: group.failure_timeout.saturating_sub(group.heartbeat_interval),
-        ask_again: ASK_AGAIN,
-        ask_others: ASK_OTHERS,
+        probe_again: PROBE_AGAIN,
+        probe_others: PROBE_OTHERS,
     }
 }
 
@@ -94,9 +94,9 @@ impl Heartbeats {
         self.recipients.clear();
     }
 
-    /// Sets who watches this member. A former monitor is sent heartbeats for as long as it may still
-    /// watch, and a while more, since it may learn later than we that the ring has moved. Returns
-    /// the new ones.
+    /// Sets who watches this member. A former monitor is sent heartbeats for as long as it may
+    /// still watch, and a while more, since it may learn later than we that the ring has moved.
+    /// Returns the new ones.
     pub(super) fn set_monitors(
         &mut self,
         monitors: &[&Arc<Entry>],
@@ -183,7 +183,7 @@ impl Recipient {
         context: &mut Context,
     ) {
         let delay = watches.clock(name).and_then(PeerClock::delay);
-        let mut body = Body::Heartbeat { hash: members.digest().hash, delay, news: Vec::new() };
+        let mut body = Body::Heartbeat { hash: members.digest().hash, delay, updates: Vec::new() };
         gossip.fill(&mut body, context.now.mono);
         if let Some(updates) = body.updates_mut()
             && !watches.has_heard(name, self.incarnation)

@@ -3,7 +3,7 @@
 //! Ageing goes by the peer's monotonic clock relative to the smallest delay lately seen, so a
 //! stepped wall clock accuses nobody. What is constant in the latency is invisible to that; the
 //! wall clocks tell it where the two machines' agree. Whether they agree is known from both
-//! directions: a peer tells back the delay that it sees on our heartbeats, and half the difference
+//! directions: a peer reports the delay that it sees on our heartbeats, and half the difference
 //! of the two is the offset between the clocks (as in NTP, RFC 5905, section 8, with one-way delays
 //! taken for equal).
 
@@ -47,7 +47,7 @@ pub(crate) struct PeerClock {
     /// offset.
     delay: Option<i64>,
     /// What the peer said of our datagrams' delay.
-    delay_told: Option<i64>,
+    reported_delay: Option<i64>,
 }
 
 impl PeerClock {
@@ -65,8 +65,8 @@ impl PeerClock {
     }
 
     /// Takes in what the peer says of the delay of our datagrams.
-    pub(crate) fn told(&mut self, delay: i64) {
-        self.delay_told = Some(delay);
+    pub(crate) fn on_reported_delay(&mut self, delay: i64) {
+        self.reported_delay = Some(delay);
     }
 
     /// When something with this monotonic send time was sent, on our clock, if the peer has been
@@ -88,7 +88,7 @@ impl PeerClock {
         base.is_some_and(|base| signed(sent) + base > signed(now.as_millis()) + AGREEMENT)
     }
 
-    /// The delay that we see on the peer's datagrams by the wall clocks, to be told to it.
+    /// The delay that we see on the peer's datagrams by the wall clocks, to be reported to it.
     pub(crate) fn delay(&self) -> Option<i64> {
         self.delay
     }
@@ -96,8 +96,8 @@ impl PeerClock {
     /// How the wall clocks compare; nothing while the peer has not been heard.
     pub(crate) fn agreement(&self) -> Option<Agreement> {
         let delay = self.delay?;
-        let ahead = match self.delay_told {
-            Some(told) => told.saturating_sub(delay) / 2,
+        let ahead = match self.reported_delay {
+            Some(reported) => reported.saturating_sub(delay) / 2,
             None => delay.saturating_neg(),
         };
         Some(if ahead.abs() <= AGREEMENT { Agreement::Agree } else { Agreement::Ahead(ahead) })
@@ -105,18 +105,20 @@ impl PeerClock {
 
     /// By how many milliseconds the peer's wall clock is ahead of ours, as well as it is known.
     pub(crate) fn offset(&self) -> Option<i64> {
-        match (self.agreement()?, self.delay, self.delay_told) {
+        match (self.agreement()?, self.delay, self.reported_delay) {
             (Agreement::Ahead(ahead), _, _) => Some(ahead),
-            (Agreement::Agree, Some(delay), Some(told)) => Some(told.saturating_sub(delay) / 2),
+            (Agreement::Agree, Some(delay), Some(reported)) => {
+                Some(reported.saturating_sub(delay) / 2)
+            }
             (Agreement::Agree, _, _) => None,
         }
     }
 
     /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there
-    /// and back, so that the clocks' offset does not count; nothing while the peer has not told the
-    /// other half.
+    /// and back, so that the clocks' offset does not count; nothing while the peer has not reported
+    /// the other half.
     pub(crate) fn smallest_delay(&self) -> Option<u64> {
-        let there_and_back = self.delay?.saturating_add(self.delay_told?);
+        let there_and_back = self.delay?.saturating_add(self.reported_delay?);
         Some(u64::try_from(there_and_back / 2).unwrap_or(0))
     }
 
@@ -137,10 +139,10 @@ impl PeerClock {
     }
 }
 
-/// The monotonic send time of `now` for a sender whose incarnation began at `born`, and its wall
+/// The monotonic send time of `now` for a sender whose incarnation began at `began`, and its wall
 /// time.
-pub(crate) fn sent_at(now: Now, born: Instant) -> SentAt {
-    SentAt { mono: millis(now.mono.since(born)), wall: now.wall }
+pub(crate) fn sent_at(now: Now, began: Instant) -> SentAt {
+    SentAt { mono: millis(now.mono.since(began)), wall: now.wall }
 }
 
 fn signed(value: u64) -> i64 {
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn constant_latency_is_charged_when_the_clocks_agree() {
         let mut clock = PeerClock::default();
-        clock.told(3_000);
+        clock.on_reported_delay(3_000);
         assert_eq!(
             clock.observe(now(10_000), sent(7_000, 0)),
             ms(7_000),
@@ -184,7 +186,7 @@ mod tests {
     fn a_delayed_datagram_buys_nothing_whatever_the_wall_clocks_say() {
         for offset in [0, 10_000, -10_000, 3_600_000] {
             let mut clock = PeerClock::default();
-            clock.told(offset);
+            clock.on_reported_delay(offset);
             clock.observe(now(10_001), sent(10_000, offset));
             let estimate = clock.observe(now(12_500), sent(10_500, offset));
             assert!(estimate <= ms(10_501), "offset {offset}: {estimate:?}");
@@ -195,7 +197,7 @@ mod tests {
     fn an_offset_clock_is_not_taken_for_latency_and_is_reported() {
         let mut clock = PeerClock::default();
         clock.observe(now(10_001), sent(10_000, -10_000));
-        clock.told(1 - 10_000);
+        clock.on_reported_delay(1 - 10_000);
         assert_eq!(clock.observe(now(10_501), sent(10_500, -10_000)), ms(10_501));
         assert_eq!(clock.agreement(), Some(Agreement::Ahead(-10_000)));
         assert_eq!(clock.smallest_delay(), Some(1), "the offset does not count");
@@ -205,7 +207,7 @@ mod tests {
     fn a_step_of_the_wall_clock_does_not_age_a_heartbeat() {
         for step in [3_600_000, -3_600_000] {
             let mut clock = PeerClock::default();
-            clock.told(1);
+            clock.on_reported_delay(1);
             clock.observe(now(10_001), sent(10_000, 0));
             let estimate = clock.observe(now(10_501), sent(10_500, step));
             assert!(estimate >= ms(10_500), "step {step}: {estimate:?}");
@@ -215,7 +217,7 @@ mod tests {
     #[test]
     fn the_smallest_delay_is_forgotten_after_a_while() {
         let mut clock = PeerClock::default();
-        clock.told(-100_000);
+        clock.on_reported_delay(-100_000);
         clock.observe(now(1_001), sent(1_000, 100_000));
         for second in 2..60 {
             clock.observe(now(second * 1_000 + 400), sent(second * 1_000, 100_000));

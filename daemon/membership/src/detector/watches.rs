@@ -19,9 +19,9 @@ pub(super) struct Timing {
     /// The same for a newcomer that was never heard.
     pub(super) newcomer_patience: Duration,
     /// How often evidence that is missing is asked for again.
-    pub(super) ask_again: Duration,
+    pub(super) probe_again: Duration,
     /// How long before its deadline others are asked about a probed member too.
-    pub(super) ask_others: Duration,
+    pub(super) probe_others: Duration,
 }
 
 /// A member to watch.
@@ -30,7 +30,7 @@ pub(super) struct Target {
     /// Its incarnation.
     pub(super) incarnation: Incarnation,
     /// Whether it has just come into the list: then its first heartbeat comes about as soon as the
-    /// news of it, or it never was.
+    /// update about it, or it never was.
     pub(super) newcomer: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Silence {
     /// Its incarnation.
     pub(crate) incarnation: Incarnation,
     /// How long ago its newest known datagram was sent, in milliseconds.
-    pub(crate) silent_for: u64,
+    pub(crate) silent_ms: u64,
     /// When evidence was first missed: proof that this machine can hear must be newer.
     pub(crate) suspected: Instant,
     /// Whether anything was heard of it at all since the watch began.
@@ -86,7 +86,7 @@ struct Watch {
     /// It may not be declared before this moment, whatever is known.
     not_before: Instant,
     /// When to ask about it next.
-    ask_at: Instant,
+    probe_at: Instant,
     reason: Reason,
     declared: bool,
 }
@@ -168,7 +168,7 @@ impl Watches {
         for (name, incarnation) in members {
             if !self.watches.contains_key(name) {
                 let target = Target { incarnation, newcomer: false };
-                let watch = Watch { ask_at: now, ..self.new_watch(target, Reason::Probed, now) };
+                let watch = Watch { probe_at: now, ..self.new_watch(target, Reason::Probed, now) };
                 self.watches.insert(name.clone(), watch);
             }
         }
@@ -183,12 +183,12 @@ impl Watches {
             newest: None,
             newest_sent: None,
             not_before: now,
-            ask_at: now,
+            probe_at: now,
             reason,
             declared: false,
         };
         watch.not_before = now + watch.patience(&self.timing);
-        watch.ask_at = watch.missed_at(&self.timing);
+        watch.probe_at = watch.missed_at(&self.timing);
         watch
     }
 
@@ -205,16 +205,16 @@ impl Watches {
     }
 
     /// Takes in what a member says of the delay of our datagrams to it.
-    pub(super) fn told_delay(&mut self, name: &Name, delay: i64) {
+    pub(super) fn on_reported_delay(&mut self, name: &Name, delay: i64) {
         if let Some(watch) = self.watches.get_mut(name) {
-            watch.clock.told(delay);
+            watch.clock.on_reported_delay(delay);
         }
     }
 
     /// Takes in what another monitor knows: the newest send time by the member's own clock, and its
     /// age there. It can move a deadline, never bring it nearer. What is not newer by the member's
-    /// own clock is no news: else two monitors that ask each other would keep a dead member alive,
-    /// younger by the answer's latency each time.
+    /// own clock is no evidence: else two monitors that ask each other would keep a dead member
+    /// alive, younger by the answer's latency each time.
     pub(super) fn hearsay(
         &mut self,
         name: &Name,
@@ -248,7 +248,7 @@ impl Watches {
         };
         watch.newest = Some(sent);
         watch.declared = false;
-        watch.ask_at = watch.missed_at(&self.timing);
+        watch.probe_at = watch.missed_at(&self.timing);
         if watch.reason == Reason::Probed && sent > watch.since {
             self.watches.remove(name);
         }
@@ -312,14 +312,14 @@ impl Watches {
                 findings.push(Finding::Silent(Silence {
                     name: name.clone(),
                     incarnation: watch.incarnation,
-                    silent_for: millis(now.since(watch.evidence())),
+                    silent_ms: millis(now.since(watch.evidence())),
                     suspected: watch.missed_at(&timing),
                     ever_heard: watch.newest.is_some(),
                 }));
-            } else if watch.ask_at <= now {
-                watch.ask_at = now + timing.ask_again;
+            } else if watch.probe_at <= now {
+                watch.probe_at = now + timing.probe_again;
                 let alone = watch.reason == Reason::Probed
-                    && now + timing.ask_others < watch.deadline(&timing);
+                    && now + timing.probe_others < watch.deadline(&timing);
                 let finding = if alone { Finding::Unanswered } else { Finding::Missing };
                 findings.push(finding(name.clone(), watch.incarnation));
             }
@@ -333,7 +333,7 @@ impl Watches {
             .values()
             .flat_map(|watch| {
                 let found =
-                    (!watch.declared).then(|| watch.deadline(&self.timing).min(watch.ask_at));
+                    (!watch.declared).then(|| watch.deadline(&self.timing).min(watch.probe_at));
                 let ends = match watch.reason {
                     Reason::Former { until } => Some(until),
                     Reason::Target | Reason::Probed => None,

@@ -8,7 +8,7 @@ use super::send_updates;
 use crate::calls::CallPurpose;
 use crate::context::Context;
 use crate::identity::Name;
-use crate::list::{Entry, List, Standing, Update};
+use crate::list::{Entry, List, MemberState, Update};
 use crate::members::Members;
 use crate::message::{Body, pack};
 use crate::time::Instant;
@@ -105,7 +105,7 @@ pub(crate) fn answer_summary(
 pub(crate) fn accepts(sender: &Update, list: &List) -> bool {
     let known = list
         .get(&sender.identity.name)
-        .is_some_and(|entry| entry.identity == sender.identity && entry.is_told_alive());
+        .is_some_and(|entry| entry.identity == sender.identity && entry.is_reported_alive());
     known && sender.claim == crate::list::Claim::Alive
 }
 
@@ -116,14 +116,14 @@ pub(crate) fn whole_list(list: &List) -> Vec<Update> {
 
 /// Suspected members are left out: their entries would say that they are alive.
 fn certain(list: &List) -> impl Iterator<Item = Update> {
-    let is_certain = |entry: &&Arc<Entry>| !matches!(entry.standing, Standing::Doubted(_));
+    let is_certain = |entry: &&Arc<Entry>| !matches!(entry.state, MemberState::Suspected(_));
     list.iter().filter(is_certain).map(|entry| entry.to_update())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Claim, Evidence};
+    use crate::list::{Claim, FailureEvidence};
     use crate::testing::{Fixture, address, identity, list, name, update};
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
         answer_summary(&theirs, address(1), &fixture.members, &mut fixture.context);
         let sent = fixture.sent();
         assert_eq!(sent.len(), 1);
-        assert!(sent[0].1.news().contains(&update(4)));
+        assert!(sent[0].1.updates().contains(&update(4)));
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn suspected_members_are_left_out_and_the_gone_are_not_accepted() {
         let mut fixture = Fixture::new(3);
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         fixture.members.suspect(&name(1), evidence.clone(), &mut fixture.context);
         assert_eq!(whole_list(&fixture.members).len(), 2);
         assert!(accepts(&update(2), &fixture.members));

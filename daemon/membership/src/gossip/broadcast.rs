@@ -1,9 +1,9 @@
-//! News on its way: what was learned lately, to be passed on to a few others at once and to ride on
-//! the next heartbeats.
+//! Broadcasts: what was learned lately is passed on to a few others at once and rides on the next
+//! heartbeats. Owns the updates that are on their way.
 
 use crate::identity::Name;
 use crate::list::Update;
-use crate::message::NEWS_ROOM;
+use crate::message::UPDATES_ROOM;
 use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use std::time::Duration;
 /// Up to this many members, whoever learns something first-hand tells everyone directly.
 pub(crate) const TELL_EVERYONE_UP_TO: usize = 64;
 
-/// How many random members are told in each round.
+/// How many random members get each round.
 pub(crate) const FANOUT: usize = 4;
 
-/// In how many rounds a piece of news is passed on in a group that is too large to tell everyone.
+/// In how many rounds an update is passed on in a group that is too large to tell everyone.
 pub(crate) const ROUNDS: u8 = 3;
 
-/// So much news to tell at once, as when a whole fleet starts, is told in one round only: every
+/// So many updates to tell at once, as when a whole fleet starts, is told in one round only: every
 /// round takes many datagrams, most of what they say is known already, and lists are compared for
 /// the rest.
 const BULK: usize = 200;
@@ -25,8 +25,8 @@ const BULK: usize = 200;
 /// The least time between two rounds: what is learned meanwhile travels together.
 pub(crate) const ROUND_GAP: Duration = Duration::from_millis(25);
 
-/// The most bytes of news that ride on a heartbeat.
-const RIDING_ROOM: usize = NEWS_ROOM / 2;
+/// The most bytes of updates that ride on a heartbeat.
+const RIDING_ROOM: usize = UPDATES_ROOM / 2;
 
 /// How something was learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub(crate) enum Source {
     /// This member saw it itself: it declared the failure, or took the leave or the newcomer's
     /// word.
     FirstHand,
-    /// Another told it.
-    Told,
+    /// Another reported it.
+    Reported,
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ struct Item {
     rides_until: Instant,
 }
 
-/// News to be told in one round.
+/// Updates to send in one round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Round {
     /// To all members.
@@ -55,7 +55,7 @@ pub(crate) struct Round {
     pub few: Vec<Update>,
 }
 
-/// The news of one member.
+/// The updates of one member.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Broadcasts {
     items: BTreeMap<Name, Item>,
@@ -64,7 +64,7 @@ pub(crate) struct Broadcasts {
 }
 
 impl Broadcasts {
-    /// Takes in a piece of news; an older one about the same member is not told any more.
+    /// Takes in an update; an older one about the same member is not sent any more.
     pub(crate) fn learn(
         &mut self,
         update: Update,
@@ -92,7 +92,7 @@ impl Broadcasts {
                 Source::FirstHand if members <= TELL_EVERYONE_UP_TO => {
                     round.everyone.push(item.update.clone());
                 }
-                Source::FirstHand | Source::Told => round.few.push(item.update.clone()),
+                Source::FirstHand | Source::Reported => round.few.push(item.update.clone()),
             }
         }
         if round.few.len() > BULK {
@@ -103,7 +103,7 @@ impl Broadcasts {
         Some(round)
     }
 
-    /// The news that rides on heartbeats now, as much of it as there is room for.
+    /// The updates that ride on heartbeats now, as many as there is room for.
     pub(crate) fn riding(&mut self, now: Instant) -> Vec<Update> {
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
         let mut room = RIDING_ROOM;

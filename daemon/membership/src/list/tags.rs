@@ -169,7 +169,7 @@ impl fmt::Display for Tags {
 pub struct VersionedTags(Option<Arc<(u32, Tags)>>);
 
 impl VersionedTags {
-    /// Tags as somebody tells them. Version 0 is only that there are none.
+    /// Tags as a member reports them. Version 0 is only that there are none.
     pub fn new(version: u32, tags: Tags) -> Self {
         VersionedTags((version > 0).then(|| Arc::new((version, tags))))
     }
@@ -191,24 +191,24 @@ impl VersionedTags {
     }
 
     /// The tags, unless there never were any.
-    pub fn told(&self) -> Option<&Tags> {
+    pub fn tags(&self) -> Option<&Tags> {
         self.0.as_ref().map(|versioned| &versioned.1)
     }
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&TagValue> {
-        self.told()?.get(key)
+        self.tags()?.get(key)
     }
 
     /// All tags in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&TagKey, &TagValue)> {
-        self.told().into_iter().flat_map(Tags::iter)
+        self.tags().into_iter().flat_map(Tags::iter)
     }
 }
 
 impl fmt::Display for VersionedTags {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        self.told().map_or(Ok(()), |tags| tags.fmt(formatter))
+        self.tags().map_or(Ok(()), |tags| tags.fmt(formatter))
     }
 }
 

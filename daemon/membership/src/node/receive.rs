@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 /// Who sent a datagram.
 enum Sender {
-    /// A member that is alive in what others are told, in this very incarnation.
+    /// A member that is alive in what is reported to others, in this very incarnation.
     Member(Name),
     /// A member that is gone here, or its former incarnation.
     Gone,
@@ -45,7 +45,7 @@ impl Node {
     }
 
     fn receive(&mut self, from: SocketAddr, message: &Message) {
-        if let Body::Verdict { incarnation, side } = message.body {
+        if let Body::DeclaredFailed { incarnation, side } = message.body {
             self.on_declared_failed(from, message, incarnation, side);
             return;
         }
@@ -53,7 +53,7 @@ impl Node {
         match self.attribute(from, message) {
             Sender::Member(name) => self.receive_from_member(from, &name, message),
             Sender::Gone if message.body == Body::Leave => {
-                self.context.send(from, Body::LeaveHeard);
+                self.context.send(from, Body::LeaveAcknowledged);
             }
             Sender::Gone => send_declared_failed(from, theirs, &self.members, &mut self.context),
             Sender::Stranger => {
@@ -67,7 +67,8 @@ impl Node {
     fn attribute(&self, from: SocketAddr, message: &Message) -> Sender {
         match self.members.at(from) {
             Some(entry)
-                if entry.identity.incarnation == message.incarnation && entry.is_told_alive() =>
+                if entry.identity.incarnation == message.incarnation
+                    && entry.is_reported_alive() =>
             {
                 Sender::Member(entry.identity.name.clone())
             }
@@ -85,8 +86,8 @@ impl Node {
         if holder.identity == introduction.identity {
             return Some(introduction.identity.name);
         }
-        let (update, gone) = (holder.to_update(), !holder.is_told_alive());
-        self.context.send(from, Body::News(vec![update]));
+        let (update, gone) = (holder.to_update(), !holder.is_reported_alive());
+        self.context.send(from, Body::Updates(vec![update]));
         // It may hold this member for gone and not accept the update. That it is gone here it can
         // look into, and what it then says of this member is to be heard from where it really is.
         if gone {
@@ -105,19 +106,19 @@ impl Node {
                 && update.identity.incarnation == message.incarnation
         };
         match &message.body {
-            Body::Knock { name, settings, .. }
+            Body::Announce { name, settings, .. }
                 if *settings == self.context.group().fingerprint() =>
             {
                 let incarnation = message.incarnation;
                 let identity = Identity { name: name.clone(), address: from, incarnation };
                 Some(Update::new(identity, Claim::Alive))
             }
-            Body::Knock { .. } => {
+            Body::Announce { .. } => {
                 self.announcer.note_other_settings(from, &mut self.context);
                 None
             }
             body => {
-                let introduction = body.news().iter().find(introduces).cloned();
+                let introduction = body.updates().iter().find(introduces).cloned();
                 if introduction.is_none() {
                     self.ask_who(from, body);
                 }
@@ -132,8 +133,8 @@ impl Node {
     fn ask_who(&mut self, from: SocketAddr, body: &Body) {
         if let Some(entry) = self.members.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
-            self.context.send(from, Body::Ask { name, incarnation });
-        } else if matches!(body, Body::Heartbeat { .. } | Body::Ask { .. }) {
+            self.context.send(from, Body::Probe { name, incarnation });
+        } else if matches!(body, Body::Heartbeat { .. } | Body::Probe { .. }) {
             announce::announce(from, &self.members, &mut self.context);
         }
     }
@@ -142,8 +143,8 @@ impl Node {
         self.detector.on_evidence(name, message, self.context.now);
         self.suspicions.on_heard(name, &mut self.members, &mut self.context);
         self.finish_activating(name, message.incarnation);
-        for update in message.body.news() {
-            self.take_update(update, Source::Told, from);
+        for update in message.body.updates() {
+            self.take_update(update, Source::Reported, from);
         }
         if !self.in_group() {
             return;
@@ -158,7 +159,7 @@ impl Node {
             Body::Summary(summary) => {
                 anti_entropy::answer_summary(summary, from, members, context);
             }
-            Body::Knock { .. } => {
+            Body::Announce { .. } => {
                 let mut body = plain_heartbeat(members);
                 if let Some(updates) = body.updates_mut() {
                     updates.push(context.local.introduction());
@@ -170,14 +171,17 @@ impl Node {
                 if let Some(left) = left {
                     self.take_update(&left, Source::FirstHand, from);
                 }
-                self.context.send(from, Body::LeaveHeard);
+                self.context.send(from, Body::LeaveAcknowledged);
             }
-            Body::LeaveHeard => {
+            Body::LeaveAcknowledged => {
                 if let Phase::Leaving(leave) = &mut self.phase {
                     leave.on_acknowledged();
                 }
             }
-            Body::News(_) | Body::Verdict { .. } | Body::Ask { .. } | Body::Answer { .. } => {}
+            Body::Updates(_)
+            | Body::DeclaredFailed { .. }
+            | Body::Probe { .. }
+            | Body::ProbeReply { .. } => {}
         }
     }
 

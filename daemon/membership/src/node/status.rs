@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Where a node is in its life in the group.
+/// Where a node is on its way into the group and out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseName {
     /// Not in the group.
@@ -49,7 +49,7 @@ pub struct Counters {
     pub bytes_received: u64,
     /// Datagrams that were no message.
     pub refused: u64,
-    /// Pieces of news with an incarnation too far ahead to be believed.
+    /// Updates with an incarnation that is implausibly far ahead.
     pub implausible: u64,
     /// Times that other monitors were asked about a missing heartbeat.
     pub suspicions: u64,
@@ -131,7 +131,7 @@ impl Node {
         self.in_group().then(|| self.context.local.identity())
     }
 
-    /// Where it is in its life.
+    /// Where it is on its way into the group and out of it.
     pub fn phase(&self) -> PhaseName {
         match self.phase {
             Phase::Out => PhaseName::Out,

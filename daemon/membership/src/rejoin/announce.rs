@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::event::Event;
-use crate::list::{List, Standing};
+use crate::list::{List, MemberState};
 use crate::members::Members;
 use crate::message::Body;
 use crate::time::Instant;
@@ -98,9 +98,9 @@ impl Announcer {
     /// Where members may be that this one has lost: the failed, absent introducers, and remembered
     /// members that are not in the list.
     fn lost(&self, list: &List, own: SocketAddr) -> Vec<SocketAddr> {
-        let failed = list
-            .iter()
-            .filter(|entry| matches!(entry.standing, Standing::Failed(_) | Standing::Doubted(_)));
+        let failed = list.iter().filter(|entry| {
+            matches!(entry.state, MemberState::Failed(_) | MemberState::Suspected(_))
+        });
         let is_absent = |address: &SocketAddr| {
             *address != own && list.at(*address).is_none_or(|entry| !entry.is_up())
         };
@@ -113,7 +113,7 @@ impl Announcer {
 
 /// Announces this member at an address: a member there answers with a heartbeat that introduces it.
 pub(crate) fn announce(to: SocketAddr, list: &List, context: &mut Context) {
-    let body = Body::Knock {
+    let body = Body::Announce {
         name: context.local.name.clone(),
         settings: context.group().fingerprint(),
         side: list.digest(),
@@ -124,7 +124,7 @@ pub(crate) fn announce(to: SocketAddr, list: &List, context: &mut Context) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Claim, Evidence, Update};
+    use crate::list::{Claim, FailureEvidence, Update};
     use crate::testing::{Fixture, address, identity, name};
 
     fn announce_if_due(announcer: &mut Announcer, fixture: &mut Fixture) -> Vec<SocketAddr> {
@@ -138,7 +138,7 @@ mod tests {
         let mut announcer = Announcer::default();
         announcer.set_introducers(vec![address(0), address(1), address(50)]);
         announcer.remember([address(2), address(51)]);
-        let evidence = Evidence { accuser: name(0), silent_for: 1_750 };
+        let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
         let failed = Update::new(identity(2), Claim::Failed(evidence));
         fixture.members.merge(failed, &mut fixture.context);
         assert_eq!(

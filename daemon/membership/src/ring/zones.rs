@@ -3,11 +3,11 @@
 //!
 //! The ring of positions is cut into cells, and within a cell each zone's members are dealt evenly
 //! over the cell's places, the largest zone first, each zone in the order of its positions. A cell
-//! is all members whose positions begin with the same bits. One of more than [`ZONE_CELL_MAX`] members is
-//! halved by the next bit in any case; a smaller one as long as both halves have [`ZONE_CELL_MIN`]
-//! members and no zone has more than half of either. So the order depends on nothing but who stands
-//! on the ring, a member that comes or goes moves others in its own cell only, and where all are of
-//! one zone, or none names its zone, the order is that of the positions.
+//! is all members whose positions begin with the same bits. One of more than [`ZONE_CELL_MAX`]
+//! members is halved by the next bit in any case; a smaller one as long as both halves have
+//! [`ZONE_CELL_MIN`] members and no zone has more than half of either. So the order depends on
+//! nothing but who stands on the ring, a member that comes or goes moves others in its own cell
+//! only, and where all are of one zone, or none names its zone, the order is that of the positions.
 
 use crate::identity::Position;
 use crate::list::Entry;
@@ -139,8 +139,8 @@ fn beside(
     (before, (place + 1..ring.len()).take_while(shared).filter(standing))
 }
 
-/// Whether so many bits leave more than [`ZONE_CELL_MAX`] members together; looks at no more than twice
-/// as many.
+/// Whether so many bits leave more than [`ZONE_CELL_MAX`] members together; looks at no more than
+/// twice as many.
 fn is_too_large(
     ring: &[Arc<Entry>],
     place: usize,

@@ -4,7 +4,7 @@
 use super::DecodeError;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::tags::{TagKey, TagValue, Tags, VersionedTags};
-use crate::list::{Claim, Evidence, Update};
+use crate::list::{Claim, FailureEvidence, Update};
 use crate::settings::{PROTOCOL_VERSION, is_understood};
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
@@ -135,16 +135,16 @@ impl Serialize for Update {
             Claim::Failed(_) => (FAILED, 6),
             Claim::Left => (LEFT, 4),
         };
-        let tags = self.tags.told();
+        let tags = self.tags.tags();
         let mut array =
             serializer.serialize_seq(Some(fields + if tags.is_some() { 2 } else { 0 }))?;
         array.serialize_element(name.as_str())?;
         array.serialize_element(&Bytes(&address_bytes(*address)))?;
         array.serialize_element(&incarnation.0)?;
         array.serialize_element(&claim)?;
-        if let Claim::Failed(Evidence { accuser, silent_for }) = &self.claim {
-            array.serialize_element(accuser.as_str())?;
-            array.serialize_element(silent_for)?;
+        if let Claim::Failed(FailureEvidence { detected_by, silent_ms }) = &self.claim {
+            array.serialize_element(detected_by.as_str())?;
+            array.serialize_element(silent_ms)?;
         }
         if let Some(tags) = tags {
             array.serialize_element(&self.tags.version())?;
@@ -169,9 +169,9 @@ impl<'de> Deserialize<'de> for Update {
                 let incarnation = Incarnation(next(elements)?);
                 let claim = match next(elements)? {
                     ALIVE => Claim::Alive,
-                    FAILED => Claim::Failed(Evidence {
-                        accuser: next(elements)?,
-                        silent_for: next(elements)?,
+                    FAILED => Claim::Failed(FailureEvidence {
+                        detected_by: next(elements)?,
+                        silent_ms: next(elements)?,
                     }),
                     LEFT => Claim::Left,
                     other => {

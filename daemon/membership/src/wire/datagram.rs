@@ -39,7 +39,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     }
     let (array, incarnation) = bytes.split_last_chunk().ok_or(DecodeError::Malformed)?;
     let incarnation = Incarnation::from_bytes(*incarnation);
-    let Said { mono, wall_offset, body } = decode_versioned(array)?;
+    let Fields { mono, wall_offset, body } = decode_versioned(array)?;
     Ok(Message {
         incarnation,
         sent: SentAt { mono, wall: wall_time(incarnation, mono, wall_offset) },
@@ -48,28 +48,28 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
 }
 
 const HEARTBEAT: u8 = 0;
-const NEWS: u8 = 1;
-const ASK: u8 = 2;
-const ANSWER: u8 = 3;
+const UPDATES: u8 = 1;
+const PROBE: u8 = 2;
+const PROBE_REPLY: u8 = 3;
 const SUMMARY: u8 = 4;
-const VERDICT: u8 = 5;
-const KNOCK: u8 = 6;
+const DECLARED_FAILED: u8 = 5;
+const ANNOUNCE: u8 = 6;
 const LEAVE: u8 = 7;
-const LEAVE_HEARD: u8 = 8;
+const LEAVE_ACKNOWLEDGED: u8 = 8;
 
 /// The array: all of the message but the incarnation.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (kind, fields) = match &self.body {
-            Body::Heartbeat { news, .. } => (HEARTBEAT, 2 + usize::from(!news.is_empty())),
-            Body::News(_) => (NEWS, 1),
-            Body::Ask { .. } => (ASK, 2),
-            Body::Answer { .. } => (ANSWER, 4),
+            Body::Heartbeat { updates, .. } => (HEARTBEAT, 2 + usize::from(!updates.is_empty())),
+            Body::Updates(_) => (UPDATES, 1),
+            Body::Probe { .. } => (PROBE, 2),
+            Body::ProbeReply { .. } => (PROBE_REPLY, 4),
             Body::Summary(_) => (SUMMARY, 1),
-            Body::Verdict { .. } => (VERDICT, 3),
-            Body::Knock { .. } => (KNOCK, 4),
+            Body::DeclaredFailed { .. } => (DECLARED_FAILED, 3),
+            Body::Announce { .. } => (ANNOUNCE, 4),
             Body::Leave => (LEAVE, 0),
-            Body::LeaveHeard => (LEAVE_HEARD, 0),
+            Body::LeaveAcknowledged => (LEAVE_ACKNOWLEDGED, 0),
         };
         let mut array = serializer.serialize_seq(Some(4 + fields))?;
         array.serialize_element(&PROTOCOL_VERSION)?;
@@ -77,50 +77,50 @@ impl Serialize for Message {
         array.serialize_element(&self.sent.mono)?;
         array.serialize_element(&wall_offset(self.incarnation, self.sent))?;
         match &self.body {
-            Body::Heartbeat { hash, delay, news } => {
+            Body::Heartbeat { hash, delay, updates } => {
                 array.serialize_element(hash)?;
                 array.serialize_element(delay)?;
-                if !news.is_empty() {
-                    array.serialize_element(news)?;
+                if !updates.is_empty() {
+                    array.serialize_element(updates)?;
                 }
             }
-            Body::News(news) => array.serialize_element(news)?,
-            Body::Ask { name, incarnation } => {
+            Body::Updates(updates) => array.serialize_element(updates)?,
+            Body::Probe { name, incarnation } => {
                 array.serialize_element(name.as_str())?;
                 array.serialize_element(&incarnation.0)?;
             }
-            Body::Answer { name, incarnation, sent, age } => {
+            Body::ProbeReply { name, incarnation, sent, age } => {
                 array.serialize_element(name.as_str())?;
                 array.serialize_element(&incarnation.0)?;
                 array.serialize_element(sent)?;
                 array.serialize_element(age)?;
             }
             Body::Summary(summary) => array.serialize_element(summary)?,
-            Body::Verdict { incarnation, side } => {
+            Body::DeclaredFailed { incarnation, side } => {
                 array.serialize_element(&incarnation.0)?;
                 array.serialize_element(&side.count)?;
                 array.serialize_element(&side.hash)?;
             }
-            Body::Knock { name, settings, side } => {
+            Body::Announce { name, settings, side } => {
                 array.serialize_element(name.as_str())?;
                 array.serialize_element(settings)?;
                 array.serialize_element(&side.count)?;
                 array.serialize_element(&side.hash)?;
             }
-            Body::Leave | Body::LeaveHeard => {}
+            Body::Leave | Body::LeaveAcknowledged => {}
         }
         array.end()
     }
 }
 
 /// What is in the array of a datagram.
-struct Said {
+struct Fields {
     mono: u64,
     wall_offset: i64,
     body: Body,
 }
 
-impl FromElements for Said {
+impl FromElements for Fields {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
         let kind: u8 = next(elements)?;
         let (mono, wall_offset) = (next(elements)?, next(elements)?);
@@ -128,30 +128,33 @@ impl FromElements for Said {
             HEARTBEAT => Body::Heartbeat {
                 hash: next(elements)?,
                 delay: next(elements)?,
-                news: elements.next_element()?.unwrap_or_default(),
+                updates: elements.next_element()?.unwrap_or_default(),
             },
-            NEWS => Body::News(next(elements)?),
-            ASK => Body::Ask { name: next(elements)?, incarnation: Incarnation(next(elements)?) },
-            ANSWER => Body::Answer {
+            UPDATES => Body::Updates(next(elements)?),
+            PROBE => {
+                Body::Probe { name: next(elements)?, incarnation: Incarnation(next(elements)?) }
+            }
+            PROBE_REPLY => Body::ProbeReply {
                 name: next(elements)?,
                 incarnation: Incarnation(next(elements)?),
                 sent: next(elements)?,
                 age: next(elements)?,
             },
             SUMMARY => Body::Summary(next(elements)?),
-            VERDICT => {
-                Body::Verdict { incarnation: Incarnation(next(elements)?), side: digest(elements)? }
-            }
-            KNOCK => Body::Knock {
+            DECLARED_FAILED => Body::DeclaredFailed {
+                incarnation: Incarnation(next(elements)?),
+                side: digest(elements)?,
+            },
+            ANNOUNCE => Body::Announce {
                 name: next(elements)?,
                 settings: next(elements)?,
                 side: digest(elements)?,
             },
             LEAVE => Body::Leave,
-            LEAVE_HEARD => Body::LeaveHeard,
+            LEAVE_ACKNOWLEDGED => Body::LeaveAcknowledged,
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
-        Ok(Said { mono, wall_offset, body })
+        Ok(Fields { mono, wall_offset, body })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must hold at every moment, checked each 100 ms of virtual time while a world runs.
 
 use super::World;
-use memberd_membership::{Digest, Entry, Incarnation, List, Name, PhaseName, Ring, Standing};
+use memberd_membership::{Digest, Entry, Incarnation, List, MemberState, Name, PhaseName, Ring};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,8 @@ impl World {
             ring.len() == list.len() && ring.is_sorted_by_key(|entry| entry.position),
             "vm{i}'s ring is not its list"
         );
-        let told: Vec<&Arc<Entry>> = list.iter().filter(|entry| entry.is_told_alive()).collect();
+        let told: Vec<&Arc<Entry>> =
+            list.iter().filter(|entry| entry.is_reported_alive()).collect();
         let hash = told.iter().fold(0_u32, |sum, entry| sum.wrapping_add(entry.fingerprint()));
         assert_eq!(
             list.digest(),
@@ -147,9 +148,9 @@ fn check_history(i: usize, before: &List, after: &List) {
             panic!("vm{i} forgot {:?}", old.identity)
         };
         let (was, is) = (old.identity.incarnation, new.identity.incarnation);
-        let raised = is == was && !old.is_told_alive() && new.is_told_alive();
+        let raised = is == was && !old.is_reported_alive() && new.is_reported_alive();
         let resigned =
-            is == was && old.standing == Standing::Left && new.standing != Standing::Left;
+            is == was && old.state == MemberState::Left && new.state != MemberState::Left;
         assert!(is >= was && !raised && !resigned, "vm{i} held {old:?} and then {new:?}");
     }
 }

@@ -163,7 +163,7 @@ pub fn name(i: usize) -> Name {
 }
 
 /// The incarnation of every member of a world that begins as a group.
-pub fn first_life() -> Incarnation {
+pub fn first_incarnation() -> Incarnation {
     Incarnation(EPOCH_WALL + BEGINNING.as_millis() as u64)
 }
 
@@ -171,7 +171,8 @@ pub fn first_life() -> Incarnation {
 pub fn whole_list(size: usize) -> List {
     let mut list = List::new();
     for i in 0..size {
-        let identity = Identity { name: name(i), address: address(i), incarnation: first_life() };
+        let identity =
+            Identity { name: name(i), address: address(i), incarnation: first_incarnation() };
         list.merge(Update::new(identity, Claim::Alive), Instant::EPOCH);
     }
     list
@@ -242,7 +243,7 @@ impl World {
         let mut world = World::with(size, seed, settings);
         for i in 0..size {
             let (now, seed) = (world.clocks(i), world.rng.random());
-            let incarnation = first_life();
+            let incarnation = first_incarnation();
             let mut node = Node::new(settings, name(i), address(i), None, seed);
             node.assume(now, list(i), incarnation);
             world.machines[i].last = Some(incarnation);

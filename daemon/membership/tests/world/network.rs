@@ -49,7 +49,7 @@ pub(super) struct Cuts {
     pub(super) sides: Vec<u8>,
     /// Those that hear nothing.
     pub(super) deaf: BTreeSet<usize>,
-    /// Those that hear no news.
+    /// Those that hear no updates.
     pub(super) uninformed: BTreeSet<usize>,
     /// The loss of single links, by sender and receiver.
     pub(super) links: BTreeMap<(usize, usize), f64>,
@@ -84,9 +84,9 @@ impl World {
         };
     }
 
-    /// From now on, or no more, whatever carries news is lost on its way to this machine.
+    /// From now on, or no more, every datagram with updates to this machine is lost.
     pub fn keep_uninformed(&mut self, i: usize, uninformed: bool) {
-        self.note(format!("vm{i} {} news", if uninformed { "is sent no" } else { "is sent" }));
+        self.note(format!("vm{i} {} updates", if uninformed { "is sent no" } else { "is sent" }));
         if uninformed {
             self.cuts.uninformed.insert(i)
         } else {
@@ -140,7 +140,7 @@ impl World {
 
 fn carries_news(bytes: &[u8]) -> bool {
     wire::decode(bytes).is_ok_and(|message| match message.body {
-        Body::Heartbeat { news, .. } | Body::News(news) => !news.is_empty(),
+        Body::Heartbeat { updates, .. } | Body::Updates(updates) => !updates.is_empty(),
         _ => false,
     })
 }

@@ -3,7 +3,7 @@
 #![allow(unused_imports, reason = "each story uses its part")]
 
 pub use super::environment::{is_chosen, long, seeds};
-pub use super::{Network, World, address, first_life, ms, name, whole_list};
+pub use super::{Network, World, address, first_incarnation, ms, name, whole_list};
 pub use memberd_membership::{Event, GroupSettings, Identity, Incarnation, Instant, Settings};
 pub use std::time::Duration;
 

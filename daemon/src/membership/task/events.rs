@@ -5,7 +5,7 @@ use super::{Membership, RETRY};
 use crate::log;
 use crate::membership::{JoinFailure, Joined, MemberChange};
 use crate::notify;
-use memberd_membership::{Event, JoinError, Standing, millis};
+use memberd_membership::{Event, JoinError, MemberState, millis};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
@@ -41,7 +41,7 @@ impl Membership {
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
             Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
-            Event::Renewed { old, new } => {
+            Event::Rejoined { old, new } => {
                 warn!(%old, %new, "was declared failed by the others; back under a new \
                 incarnation");
             }
@@ -141,7 +141,7 @@ impl Membership {
     }
 
     pub(super) fn update_state(&mut self, in_group: bool) {
-        let members = self.node.list().iter().filter(|entry| entry.standing != Standing::Left);
+        let members = self.node.list().iter().filter(|entry| entry.state != MemberState::Left);
         self.writer.update_members(in_group, members.map(|entry| entry.identity.clone()));
     }
 }

@@ -460,7 +460,7 @@ mod tests {
     fn heartbeat(delay: i64, sent: u64, wall_offset: i64) -> Vec<u8> {
         let incarnation = SENDER;
         let wall = WallTime((incarnation.0 + sent).checked_add_signed(wall_offset).unwrap());
-        let body = Body::Heartbeat { hash: u32::MAX - 5, delay: Some(delay), news: Vec::new() };
+        let body = Body::Heartbeat { hash: u32::MAX - 5, delay: Some(delay), updates: Vec::new() };
         let mut bytes = Vec::new();
         wire::encode(&Message { incarnation, sent: SentAt { mono: sent, wall }, body }, &mut bytes);
         bytes

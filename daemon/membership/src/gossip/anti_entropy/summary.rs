@@ -24,7 +24,7 @@ impl Summary {
     /// Sums a list up in as many buckets as another summary has. The number must be a power of two.
     pub fn with_buckets(list: &List, buckets: usize) -> Self {
         let mut sums = vec![0u32; buckets];
-        for entry in list.iter().filter(|entry| entry.is_told_alive()) {
+        for entry in list.iter().filter(|entry| entry.is_reported_alive()) {
             if let Some(sum) = sums.get_mut(bucket(&entry.identity, buckets)) {
                 *sum = sum.wrapping_add(entry.fingerprint());
             }
