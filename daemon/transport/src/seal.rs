@@ -8,6 +8,7 @@
 //! wire, and why a nonce is never used twice, are in `daemon/membership/PROTOCOL.md`; what sealing
 //! protects from is in `SECURITY.md` beside it.
 
+mod address;
 pub(crate) mod alert;
 pub(crate) mod datagram;
 pub(crate) mod handshake;

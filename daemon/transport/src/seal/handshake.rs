@@ -18,8 +18,8 @@
 //! A responder that turns a caller away sends an [`Alert`], which is not sealed.
 
 use super::SEALED;
+use super::address::address_bytes;
 use super::alert::Alert;
-use super::datagram::address_bytes;
 use super::keyring::{SealingKey, SealingKeys};
 use super::record::read_record;
 use super::refusal::Refusal;
