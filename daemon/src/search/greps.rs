@@ -1,4 +1,4 @@
-//! The greps of this daemon's clients that run now.
+//! The greps of this daemon's clients. Owns the register of those that run now.
 
 use crate::admission::{Admission, Full, Permit};
 use crate::lock::lock;
@@ -43,7 +43,7 @@ pub(crate) struct Entry<'greps> {
 }
 
 impl Greps {
-    /// None run; so many may at the same time.
+    /// A register of at most `limit` greps at the same time.
     pub fn new(limit: usize) -> Self {
         let answer = |_| {
             "too many greps are under way from this machine: end one of them, or raise \
@@ -53,10 +53,10 @@ impl Greps {
         Greps { places: Admission::new("greps", limit, answer), running: Mutex::default() }
     }
 
-    /// Enters one that begins.
+    /// Enters a grep that begins. It runs until the entry is dropped.
     ///
     /// # Errors
-    /// When as many run as may.
+    /// When as many greps run as may.
     pub(crate) fn enter(&self, request: &GrepRequest) -> Result<Entry<'_>, Full> {
         let place = self.places.try_enter()?;
         let patterns: Vec<_> = request
@@ -73,8 +73,7 @@ impl Greps {
         Ok(Entry { greps: self, number, _place: place })
     }
 
-    /// Those that run, the oldest first. What they look for is only for those who may grep
-    /// themselves.
+    /// The greps that run, the oldest first. Only clients with full access see the patterns.
     pub(crate) fn running(&self, access: Access) -> Vec<RunningGrep> {
         let record = |(pattern, began): &(String, Instant)| RunningGrep {
             pattern: (access == Access::Full).then(|| pattern.clone()),

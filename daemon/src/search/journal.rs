@@ -1,5 +1,5 @@
-//! Searches the machine's journal, through journalctl(1): fixed arguments, no shell, an empty
-//! environment.
+//! Searches the machine's journal, through journalctl(1) with fixed arguments, without a shell, in
+//! an empty environment. Owns that process.
 
 use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Totals};
@@ -20,13 +20,13 @@ const NAME: &str = "journal";
 /// The most units of one search, and the longest name of one, in bytes: systemd has none longer.
 const UNITS: (usize, usize) = (256, 256);
 
-/// How often a search that waits for the journal looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often a search that waits for the journal checks whether it was cancelled.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How much of what journalctl says on standard error is kept.
-const MAX_COMPLAINT: u64 = 4 * 1024;
+/// How many bytes of journalctl's standard error are kept.
+const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
 
-/// What is asked for of a journal.
+/// What a request wants of a journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'r> {
     pub(super) journal: &'r GrepJournal,
@@ -68,7 +68,7 @@ pub(super) fn search(
             true => search.follow_stream(machine, NAME, &mut lines, output, cancel),
         };
         if !lines.at_end {
-            // Nothing more is wanted of it.
+            // The rest of its output is not needed.
             running.end();
         }
         running.over.store(true, Ordering::Relaxed);
@@ -85,8 +85,8 @@ pub(super) fn search(
     Ok(totals)
 }
 
-/// What journalctl is told. Every value stands behind the name of its option, and can be no option
-/// itself.
+/// The arguments of journalctl. Every value stands behind the name of its option, so that it cannot
+/// be an option itself.
 fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, String> {
     let mut arguments: Vec<String> =
         ["--no-pager", "--quiet", "--utc", "--output=short-iso-precise"]
@@ -122,17 +122,17 @@ fn moment(milliseconds: i64, microseconds: u32) -> String {
     format!("@{}.{:03}{microseconds:03}", milliseconds / 1_000, milliseconds % 1_000)
 }
 
-/// The first line of what journalctl has to say; what is more than that is read, and dropped.
+/// The first line of journalctl's standard error. The rest is read and dropped.
 fn complaint(mut from: impl Read) -> Option<String> {
     let mut bytes = Vec::new();
-    // Words that cannot be read are not missed.
-    let _ = from.by_ref().take(MAX_COMPLAINT).read_to_end(&mut bytes);
+    // An unreadable complaint is not missed.
+    let _ = from.by_ref().take(MAX_COMPLAINT_BYTES).read_to_end(&mut bytes);
     let _ = io::copy(&mut from, &mut io::sink());
     let text = String::from_utf8_lossy(&bytes);
     text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
 }
 
-/// The process, ended whenever nothing more is wanted of it.
+/// The process of journalctl. It is killed as soon as its output is not needed.
 struct Running {
     child: Mutex<Child>,
     over: AtomicBool,
@@ -142,7 +142,7 @@ impl Running {
     /// Ends it when the search is over or cancelled.
     fn end_when(&self, cancel: &AtomicBool) {
         while !self.over.load(Ordering::Relaxed) && !cancel.load(Ordering::Relaxed) {
-            thread::park_timeout(LOOK_EVERY);
+            thread::park_timeout(CHECK_INTERVAL);
         }
         if cancel.load(Ordering::Relaxed) {
             self.end();

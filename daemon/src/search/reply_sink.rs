@@ -1,5 +1,5 @@
-//! A search's end of the queue to the connection: cuts output into pieces, gathers timed lines, and
-//! keeps to the limit.
+//! Turns a search's output into replies: cuts it into pieces, gathers timed lines, and keeps to the
+//! limit. Owns the lines that wait to be sent.
 
 use super::reply::{MAX_PIECE, PeerReply};
 use super::timed::TimedLines;
@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 const TIMED_BYTES: usize = 16 * 1024;
 
 /// How long timed lines wait for more.
-const PATIENCE: Duration = Duration::from_millis(100);
+const GATHER_LIMIT: Duration = Duration::from_millis(100);
 
-/// Takes a search's output, and blocks when it is not taken as fast.
+/// Takes a search's output. It blocks while the connection does not take it as fast.
 pub(super) struct ReplySink {
     queue: mpsc::Sender<PeerReply>,
     timed: TimedLines,
@@ -27,7 +27,7 @@ pub(super) struct ReplySink {
 }
 
 impl ReplySink {
-    /// For at most so many bytes of output; what was read is added to `searched`.
+    /// A sink of at most `limit` bytes of output. It adds the bytes that were read to `searched`.
     pub(super) fn new(
         queue: mpsc::Sender<PeerReply>,
         limit: u64,
@@ -48,7 +48,7 @@ impl ReplySink {
         self.over
     }
 
-    /// Sends off what was gathered.
+    /// Sends the lines that were gathered.
     pub(super) fn flush(&mut self) -> Result<(), Stopped> {
         if self.timed.is_empty() {
             return Ok(());
@@ -69,7 +69,7 @@ impl ReplySink {
         Ok(())
     }
 
-    /// The pieces of a line, or of lines, but for the first.
+    /// Sends the pieces of a line, or of lines, but for the first.
     fn rest<'p>(&self, mut pieces: impl Iterator<Item = &'p [u8]>) -> Result<(), Stopped> {
         let Some(mut piece) = pieces.next() else { return Ok(()) };
         for next in pieces {
@@ -118,7 +118,7 @@ impl Output for ReplySink {
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
         self.searched.fetch_add(bytes, Ordering::Relaxed);
         match self.handed_on {
-            Some(at) if at.elapsed() < PATIENCE => Ok(()),
+            Some(at) if at.elapsed() < GATHER_LIMIT => Ok(()),
             _ => self.flush(),
         }
     }

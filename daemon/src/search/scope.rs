@@ -1,4 +1,5 @@
-//! Which members a grep is for: `--on`, `--not-on` and `--tag` over the list.
+//! Chooses the members of a grep: `--on`, `--not-on` and `--tag` over the list. Owns the compiled
+//! globs.
 
 use crate::membership::{Liveness, Member};
 use memberd_control::grep::GrepMembers;
@@ -24,7 +25,7 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
-/// Tells by their names and tags which members a grep is for.
+/// Decides by their names and tags which members a grep is for.
 #[derive(Debug)]
 pub struct Scope {
     /// None means all.
@@ -38,8 +39,8 @@ pub struct Scope {
 pub struct Chosen {
     /// Those that are up.
     pub up: Vec<Target>,
-    /// The names of those that failed, and when: milliseconds since the Unix epoch. Those that left
-    /// are not missed.
+    /// The names of those that failed, and when, in milliseconds since the Unix epoch. Members that
+    /// left are not missed.
     pub failed: Vec<(String, u64)>,
 }
 
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_chosen_by_their_tags_of_which_they_must_have_all() {
+    fn chosen_members_have_all_the_tags() {
         let mut list = list();
         for (member, zone) in list.iter_mut().zip(["a", "b", "b"]) {
             let role = &member.identity.name.as_str()[..2];
