@@ -96,8 +96,8 @@ impl Search {
         self.query.line_end()
     }
 
-    /// The bytes at which a file may be cut: the end of a line, and the byte that the search
-    /// changes into one in files that are not text.
+    /// The bytes at which a file may be cut. One ends a line, and the search changes the other into
+    /// a line end in files that are not text.
     pub(crate) fn line_ends(&self) -> [u8; 2] {
         let line_end = self.line_end();
         [line_end, self.searcher().binary_detection().convert_byte().unwrap_or(line_end)]

@@ -27,7 +27,7 @@ pub(crate) const MAX_FOLLOWED: usize = 256;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How many looks at the files there are for each look at their names.
-const LOOKS_PER_SCAN: u32 = 5;
+const LOOKS_PER_LISTING: u32 = 5;
 
 /// How long a file without an exposed name is read further after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
@@ -83,20 +83,20 @@ struct Follow<'f> {
 
 impl Follow<'_> {
     fn run(&mut self, exposed: &ExposedFiles, filter: &FileFilter) -> Result<Infallible, Stopped> {
-        self.scan(exposed, filter, true)?;
+        self.list(exposed, filter, true)?;
         loop {
-            for _ in 0..LOOKS_PER_SCAN {
+            for _ in 0..LOOKS_PER_LISTING {
                 self.job.check()?;
                 sleep(EVERY);
                 self.look()?;
             }
-            self.scan(exposed, filter, false)?;
+            self.list(exposed, filter, false)?;
         }
     }
 
     /// Finds out which files there are. The first ones are followed from their ends, later ones
     /// from their beginnings.
-    fn scan(
+    fn list(
         &mut self,
         exposed: &ExposedFiles,
         filter: &FileFilter,

@@ -142,8 +142,8 @@ impl<'o, 's> Collector<'o, 's> {
         }
         self.totals.bytes += step.bytes;
         // The bytes that were reported while the file was read are not reported again.
-        let told = std::mem::take(&mut self.file.bytes_reported);
-        self.printer.out().note_read(step.bytes.saturating_sub(told))?;
+        let reported = std::mem::take(&mut self.file.bytes_reported);
+        self.printer.out().note_read(step.bytes.saturating_sub(reported))?;
         if step.is_binary && self.job.search.query.printing.binary == GrepBinary::Skip {
             // The lines selected before do not count either.
             self.totals.lines -= std::mem::take(&mut self.file.selected);

@@ -3,8 +3,8 @@
 //! Each thread takes one task after the other. Each task has a short queue of its own for what is
 //! found in it. The queues stand in line, and the caller's thread empties the first one. So the
 //! output is that of one thread, and the first task's lines are sent while the others are searched.
-//! Memory is bounded: a thread whose queue is full waits for its turn, and no thread takes a new
-//! task while too many stand in line.
+//! Memory is bounded. A thread whose queue is full waits for its turn. No thread takes a new task
+//! while too many stand in line.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
