@@ -120,7 +120,7 @@ async fn run(
         version = env!("CARGO_PKG_VERSION"),
         name = %config.name,
         address = %config.address,
-        "memberd starts"
+        "memberd starting"
     );
     let keys = Keys::new(keys);
     keys.announce(&config);
@@ -143,7 +143,7 @@ async fn run(
     let outcome = daemon.serve().await;
     notify::stopping();
     daemon.stop().await;
-    info!("memberd ends");
+    info!("memberd stopped");
     log.flush();
     outcome
 }

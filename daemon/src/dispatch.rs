@@ -1,7 +1,7 @@
 //! What the daemon does for a control client: one file a verb, of the same name as memberctl's.
 
 use crate::control::client::{Client, ClientError};
-use crate::control::permissions::Door;
+use crate::control::permissions::ListenerPolicy;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -18,15 +18,15 @@ use memberd_membership::WallTime;
 pub async fn handle(
     request: Request,
     client: &mut Client,
-    door: &Door,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
     match request {
         Request::Join { introducers } => join::handle(introducers, client, services).await,
         Request::Leave => leave::handle(client, services).await,
         Request::List { all } => list::handle(all, client, services).await,
-        Request::Status => status::handle(client, door, services).await,
-        Request::Events => events::handle(client, door, services).await,
+        Request::Status => status::handle(client, policy, services).await,
+        Request::Events => events::handle(client, policy, services).await,
         Request::Log { filter } => log::handle(filter, client, services).await,
         Request::Grep(request) => grep::handle(*request, client, services).await,
         Request::Follow(Follow { from, kinds, until }) => {
@@ -35,7 +35,7 @@ pub async fn handle(
                 ChangeKinds::All => Kinds::All,
             };
             let scope = Scope { kinds, until: until.map(WallTime) };
-            events::handle_from(from, scope, client, door, services).await
+            events::handle_from(from, scope, client, policy, services).await
         }
         Request::Metrics => metrics::handle(client, services).await,
         Request::Ring => ring::handle(client, services).await,

@@ -42,8 +42,8 @@ impl Keys {
                 );
             }
             None if config.speaks_openly() => warn!(
-                "security.allow_plaintext is set: nothing that goes over the network is sealed, and \
-                anyone on it can speak for any member"
+                "security.allow_plaintext is set: nothing that goes over the network is sealed, \
+                and anyone on it can speak for any member"
             ),
             None => {
                 info!("there is no key: nothing is sealed, and only loopback addresses are used");

@@ -7,6 +7,7 @@
 //! `search` greps.
 
 pub mod admission;
+pub mod backoff;
 pub mod blocking;
 pub mod config;
 pub mod control;

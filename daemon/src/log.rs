@@ -161,7 +161,7 @@ fn stderr_is_journal() -> bool {
     stderr.is_ok_and(|found| stream == format!("{}:{}", found.dev(), found.ino()))
 }
 
-/// Tells what was found before there was a log; a line each.
+/// Logs what was found before there was a log, a line each.
 pub fn warn_all(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");
@@ -175,7 +175,7 @@ mod tests {
     use tracing::{debug, error, info};
 
     #[test]
-    fn the_filter_changes_at_run_time_and_other_programs_parts_stay_at_warnings() {
+    fn the_filter_changes_and_other_crates_stay_at_warnings() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
         let log = Log::to(Writer::start(path.clone(), Console::Nowhere), Level::Info);

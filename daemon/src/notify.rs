@@ -1,4 +1,4 @@
-//! What systemd is told (sd_notify(3)): that the daemon is ready, how it is, and that its protocol
+//! Tells systemd (sd_notify(3)) that the daemon is ready, how it is doing, and that its protocol
 //! loop is alive.
 //!
 //! Without systemd all of it does nothing. A message that cannot be sent is not worth a failure, so

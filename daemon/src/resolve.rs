@@ -1,4 +1,4 @@
-//! Introducers as written, `host:port`, to addresses.
+//! Resolves introducers, written `host:port`, to addresses.
 
 use std::net::SocketAddr;
 use std::time::Duration;

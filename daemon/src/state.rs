@@ -1,5 +1,5 @@
-//! What survives a restart: the last incarnation, whether this machine was in the group, and whom
-//! it knew.
+//! What survives a restart: the last incarnation, whether this machine was in the group, and which
+//! members it knew.
 //!
 //! A file is written whole beside the old one, made durable, and renamed, so that a crash at any
 //! moment leaves the old or the new. Its checksum tells rot; then the generation before it is used.
@@ -40,7 +40,7 @@ pub struct State {
     pub members: Vec<Remembered>,
 }
 
-/// A member of former days.
+/// A member known before the last restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
     /// Its name.
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_of_any_byte_or_length_is_noticed_and_the_former_generation_used() {
+    fn any_damage_is_noticed_and_the_former_generation_is_used() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         let good = state(2).to_bytes().unwrap();
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_whole_present_generation_at_every_moment_of_a_save() {
+    fn a_save_has_a_whole_present_generation_at_every_moment() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         open.save(|| state(1)).unwrap();
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn when_both_generations_are_damaged_a_new_machine_starts_and_both_are_kept_aside() {
+    fn two_damaged_generations_are_kept_aside_for_a_new_start() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         open.save(|| state(1)).unwrap();
@@ -365,8 +365,9 @@ mod tests {
         assert_eq!(fs::read(open.file(".previous.corrupt")).unwrap(), b"two");
     }
 
+    /// Each save looks at the state when its turn comes.
     #[test]
-    fn what_is_saved_is_looked_at_in_turn_so_an_older_state_is_never_saved_after_a_newer_one() {
+    fn an_older_state_is_never_saved_after_a_newer_one() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         let present = Mutex::new(state(0));
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_members_the_first_are_kept_and_the_file_stays_readable() {
+    fn of_too_many_members_the_first_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         let member = Remembered {
@@ -415,9 +416,10 @@ mod tests {
     }
 
     /// A file of the first format, as it will lie on machines for years.
-    const FORMAT_1: &str = "6d656d6265726431825258677296e4d0b0ac77e037b3d62471f2658d4c6e50f6037a66433a510f4da36b696e6361726e6174\
-        696f6e1b0000019aa3ffab6368696e5f67726f7570f5676d656d6265727381a3646e616d6563766d326761646472657373a1\
-        625634828418c000020c1922f26b696e6361726e6174696f6e07";
+    const FORMAT_1: &str = "6d656d6265726431825258677296e4d0b0ac77e037b3d62471f2658d4c6e50f6\
+        037a66433a510f4da36b696e6361726e6174696f6e1b0000019aa3ffab6368696e5f67726f7570f5\
+        676d656d6265727381a3646e616d6563766d326761646472657373a1625634828418c000020c1922\
+        f26b696e6361726e6174696f6e07";
 
     #[test]
     fn a_file_of_the_first_format_is_read() {

@@ -22,7 +22,7 @@ pub(crate) fn everybody_lists_and_members_of_the_group_grep(hosts: &Hosts) {
         for user in ["root", "alice"] {
             lists_all(host, user);
             let (found, said) =
-                text(&host.try_run_as(user, &["memberctl", "grep", "-c", "memberd starts"]));
+                text(&host.try_run_as(user, &["memberctl", "grep", "-c", "memberd starting"]));
             for number in ALL {
                 assert!(
                     found.contains(&format!("vm{number}:/var/log/memberd/machine.{number}.log:")),

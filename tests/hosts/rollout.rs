@@ -143,7 +143,7 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
         "--journal",
         "-u",
         "memberd",
-        "memberd starts",
+        "memberd starting",
     ]);
     for number in ALL {
         let counted =

@@ -56,7 +56,7 @@ fn a_member_without_descriptors_recovers_by_itself() {
     fleet[4].start();
     fleet.wait_until_whole();
     wait_until("a grep is answered by all", SOON, || {
-        let output = fleet[1].ctl(&["grep", "-c", "memberd starts"]);
+        let output = fleet[1].ctl(&["grep", "-c", "memberd starting"]);
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(output.status.success() && answers == 5, || format!("{output:?}"))
     });

@@ -74,7 +74,7 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
     .collect();
     for quoted in [
         "this daemon was not run for longer than the failure timeout",
-        "was declared failed by the others; back under a new incarnation",
+        "other members declared this node failed; rejoined with a new incarnation",
         "the wall clock of a neighbour disagrees with ours",
         "another machine has this one's name",
         "a group with other settings is reached",
@@ -84,7 +84,7 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
         "not in a group",
         "no introducer let this machine in: ",
         "no neighbour's heartbeats arrive here",
-        "another list than ours have ",
+        "these members' lists differ from ours: ",
         "of the heartbeats of ",
         "the clock of ",
         "our clock is ",

@@ -219,7 +219,7 @@ fn a_key_that_leaves_the_keyring_is_wiped_from_memory() {
     if found(&fleet, &old).iter().any(|(_, found)| found.is_none()) {
         return left_out("only root can look into the memory of a daemon with a key");
     }
-    assert_eq!(fleet[1].ctl(&["grep", "-c", "memberd starts"]).status.code(), Some(0));
+    assert_eq!(fleet[1].ctl(&["grep", "-c", "memberd starting"]).status.code(), Some(0));
     // This shows that the key can be found when it is there.
     let there = found(&fleet, &old);
     assert!(there[2].1 > Some(0) && there[3].1 > Some(0), "{there:?}");

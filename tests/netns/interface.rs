@@ -35,7 +35,7 @@ fn assert_failed_in_time(fleet: &Fleet, followers: &mut Followers, break_it: &st
     fleet.network().ip(CHANGED, break_it);
     followers.assert_crash_noticed(&lost, broken, &[]);
     fleet.assert_quiet_for(followers, WATCHED, &[&lost]);
-    fleet[CHANGED].wait_until_logged("datagrams cannot be sent");
+    fleet[CHANGED].wait_until_logged("cannot send datagrams");
     lost
 }
 

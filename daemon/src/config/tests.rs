@@ -119,7 +119,7 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
 }
 
 #[test]
-fn unknown_keys_wrong_types_and_syntax_are_told_with_line_and_key() {
+fn errors_of_keys_types_and_syntax_name_line_and_key() {
     for (text, message) in [
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         (
@@ -193,7 +193,7 @@ fn without_a_key_only_loopback_is_spoken_to_unless_allowed() {
 }
 
 #[test]
-fn the_key_file_is_the_one_that_is_set_or_systemds_credential_or_the_usual_one() {
+fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
     let key_file = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_file;
     let systemd = System {
         credentials: || Some(PathBuf::from("/run/credentials/memberd.service")),
@@ -324,7 +324,9 @@ proptest::proptest! {
     fn no_text_makes_the_loader_panic_and_every_error_is_one_line(text in "[\\[\\]a-z_.=\"'0-9\n \
     ,{}#é\u{1b}]{0,200}") {
         if let Err(ConfigError { lines }) = parse("m.toml", &text, &SYSTEM) {
-            proptest::prop_assert!(lines.iter().all(|line| line.starts_with("m.toml") && !line.contains(char::is_control)));
+            let plain =
+                |line: &String| line.starts_with("m.toml") && !line.contains(char::is_control);
+            proptest::prop_assert!(lines.iter().all(plain));
         }
     }
 }

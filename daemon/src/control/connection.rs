@@ -1,7 +1,7 @@
-//! One control client: hello, one request, its replies.
+//! Serves one control client: reads its hello and its request, and sends the replies.
 
 use super::client::{Client, ClientError};
-use super::permissions::Door;
+use super::permissions::ListenerPolicy;
 use crate::dispatch::handle;
 use crate::services::Services;
 use memberd_control::frame::FrameError;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// How long a client may take to say hello and what it wants.
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
-/// What is said to who would change something by the socket for looking.
+/// The reply to a client that wants to change something through the read-only socket.
 const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
 wait): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
@@ -24,7 +24,7 @@ wait): use the control socket, which is for members of group memberd \
 /// When it breaks the protocol, hangs or goes away; nobody else is harmed by that.
 pub async fn serve_client(
     stream: UnixStream,
-    door: &Door,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
     let mut client = Client::new(stream);
@@ -53,9 +53,9 @@ pub async fn serve_client(
         }
         Err(error) => return Err(error),
     };
-    if !door.access.allows(&request) {
+    if !policy.access.allows(&request) {
         let refusal = Refusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
         return client.send(&Reply::Refused(refusal)).await;
     }
-    handle(request, &mut client, door, services).await
+    handle(request, &mut client, policy, services).await
 }

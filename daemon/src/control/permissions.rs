@@ -1,4 +1,4 @@
-//! The ways in: what callers by each may do, and how many may stay.
+//! What the clients of each control socket may do, and how many of them may follow events.
 
 use crate::admission::Admission;
 use memberd_control::socket::Access;
@@ -7,19 +7,20 @@ use memberd_control::socket::Access;
 /// are always served.
 const FOLLOWERS: usize = 32;
 
-/// One way in. Each has limits of its own, so that whoever may only look keeps nobody else out.
+/// The policy of one control socket. Each socket has limits of its own, so that clients of the
+/// read-only one keep nobody else out.
 #[derive(Debug)]
-pub struct Door {
-    /// What callers may do.
+pub struct ListenerPolicy {
+    /// What its clients may do.
     pub access: Access,
-    /// One for each client that may follow events at the same time.
+    /// A place for each client that follows events.
     pub followers: Admission,
 }
 
-impl Door {
-    /// A door with nobody in it.
+impl ListenerPolicy {
+    /// The policy of a socket without clients.
     pub fn new(access: Access) -> Self {
         let answer = |limit| format!("{limit} clients follow events already: end one of them");
-        Door { access, followers: Admission::new("followers", FOLLOWERS, answer) }
+        ListenerPolicy { access, followers: Admission::new("followers", FOLLOWERS, answer) }
     }
 }

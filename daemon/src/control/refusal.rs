@@ -1,19 +1,19 @@
-//! What is answered to who cannot be served.
+//! Replies to clients that cannot be served.
 
 use crate::membership::Ended;
 use memberd_control::message::{Refusal, RefusalKind, Reply};
 
-/// A request is refused, in these words.
+/// The request is refused, for this reason.
 pub(crate) fn refused(kind: RefusalKind, message: impl Into<String>) -> Reply {
     Reply::Refused(Refusal { kind, message: message.into() })
 }
 
-/// There is no group to be asked of.
+/// The daemon is in no group.
 pub(crate) fn not_in_group() -> Reply {
     refused(RefusalKind::NotInGroup, "not in a group: join one with memberctl join")
 }
 
-/// The daemon is about to end.
+/// The daemon is shutting down.
 pub(crate) fn ended(ended: Ended) -> Reply {
     refused(RefusalKind::Failed, ended.to_string())
 }

@@ -1,7 +1,7 @@
-//! Accepts clients.
+//! Accepts clients at the control sockets.
 
 use super::connection::serve_client;
-use super::permissions::Door;
+use super::permissions::ListenerPolicy;
 use super::socket::Sockets;
 use crate::services::Services;
 use memberd_control::socket::Access;
@@ -28,11 +28,11 @@ pub fn start(sockets: Sockets, services: &Arc<Services>) -> Vec<JoinHandle<()>> 
 
 /// Serves clients until the task is dropped.
 async fn listen(listener: UnixListener, access: Access, services: Arc<Services>) {
-    let door = Arc::new(Door::new(access));
+    let policy = Arc::new(ListenerPolicy::new(access));
     serve_all(listener, CLIENTS, "control clients", move |stream, _| {
-        let (door, services) = (Arc::clone(&door), Arc::clone(&services));
+        let (policy, services) = (Arc::clone(&policy), Arc::clone(&services));
         async move {
-            if let Err(error) = serve_client(stream, &door, &services).await {
+            if let Err(error) = serve_client(stream, &policy, &services).await {
                 debug!(%error, "control client ended");
             }
         }

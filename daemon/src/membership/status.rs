@@ -216,7 +216,7 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourStatus], now: Now) -> Ve
         .map(|neighbour| neighbour.member.name.as_str())
         .collect();
     if !differing.is_empty() {
-        warnings.push(format!("another list than ours have {}", differing.join(", ")));
+        warnings.push(format!("these members' lists differ from ours: {}", differing.join(", ")));
     }
     warnings
 }

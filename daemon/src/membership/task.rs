@@ -1,5 +1,5 @@
-//! The task that owns the [`Node`]: datagrams, timers, calls and commands go in; what comes out is
-//! carried out.
+//! The task that owns the [`Node`]. It hands datagrams, timers, replies and commands to the node,
+//! and carries out what the node asks for.
 //!
 //! It never waits for a disk (but for a new incarnation, which has to be durable before it is
 //! used), for a client or for another task, since a heartbeat that waits is a false failure.
@@ -12,6 +12,7 @@ use super::history::History;
 use super::measure::Gauges;
 use super::traffic::Traffic;
 use super::{Command, Handle, JoinFailure, Joined, address};
+use crate::backoff::Backoff;
 use crate::notify;
 use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
@@ -29,8 +30,11 @@ use tracing::{debug, error, warn};
 /// holds of the group's own traffic.
 const DRAIN: usize = 1_024;
 
-/// How soon a join that is to happen by itself is tried again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// How soon the daemon tries again to join by itself.
+const RETRY: Backoff = Backoff::new(FIRST_RETRY, Duration::from_secs(10));
+
+/// The first of those pauses.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
 
 /// The kind of datagram that goes to whoever may be at an address, see
 /// [`memberd_membership::Body::kind`].
@@ -49,9 +53,9 @@ pub struct Parts {
     pub writer: StateWriter,
     /// Both clocks.
     pub clocks: Clocks,
-    /// Those that could let this member in.
+    /// The members that are asked to let this one in.
     pub introducers: Vec<SocketAddr>,
-    /// Members of former days.
+    /// Members known before the last restart.
     pub remembered: Vec<SocketAddr>,
     /// Whether to join without being told, and to go on trying.
     pub join_by_itself: bool,
@@ -74,8 +78,8 @@ pub struct Membership {
     remembered: Vec<SocketAddr>,
     joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
     leaving: Vec<oneshot::Sender<bool>>,
-    /// When the next try to join by itself is due, and how long to wait after that.
-    retry: Option<(Instant, Duration)>,
+    /// When the next try to join by itself is due, and the pauses after that.
+    retry: Option<(Instant, Backoff)>,
     warned_of_join: bool,
     /// Whether the list has changed since it was last kept.
     list_changed: bool,
@@ -110,7 +114,7 @@ impl Membership {
             remembered,
             joining: None,
             leaving: Vec::new(),
-            retry: join_by_itself.then_some((started, RETRY.0)),
+            retry: join_by_itself.then_some((started, RETRY)),
             warned_of_join: false,
             list_changed: false,
             started,
@@ -126,7 +130,7 @@ impl Membership {
         let mut watchdog = notify::Watchdog::new();
         notify::status(&self.status_line());
         loop {
-            self.carry_out().await;
+            self.flush_outputs().await;
             let due = self.node.poll_timeout().map(|due| self.clocks.to_tokio(due));
             let wake =
                 [due, watchdog.due(), self.retry.map(|(at, _)| at)].into_iter().flatten().min();
@@ -140,14 +144,15 @@ impl Membership {
                 }
                 command = self.commands.recv() => match command {
                     Some(Command::End) | None => return self.writer,
-                    Some(command) => self.obey(command).await,
+                    Some(command) => self.handle_command(command).await,
                 },
                 (id, reply) = self.calls.next() => {
                     let now = self.clocks.now();
                     self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                    self.gauges.lateness.observe(wake.map_or(Duration::ZERO, |wake| wake.elapsed()));
+                    let late = wake.map_or(Duration::ZERO, |wake| wake.elapsed());
+                    self.gauges.lateness.observe(late);
                     // A stalled daemon reads before it judges.
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
@@ -180,7 +185,8 @@ impl Membership {
         let now = self.clocks.now();
         match self.node.handle_datagram(now, from, bytes) {
             Ok(message) => {
-                debug!(%from, kind = message.body.kind(), bytes = bytes.len(), body = ?message.body, "received");
+                let (kind, body, bytes) = (message.body.kind(), &message.body, bytes.len());
+                debug!(%from, kind, bytes, ?body, "received");
                 self.traffic.received(&message);
                 let entry = self.node.list().at(from);
                 self.session.note_sender(
@@ -196,8 +202,8 @@ impl Membership {
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
                 if let Some(times) = self.traffic.refused(error) {
-                    warn!(%from, times, reason = %error, "refused a datagram; further ones are \
-                    told once a minute");
+                    warn!(%from, times, reason = %error, "refused a datagram \
+                    (repeated at most once a minute)");
                 }
             }
         }
@@ -211,22 +217,23 @@ impl Membership {
         }
     }
 
-    /// A lost datagram, as the network loses them too; but where many are not taken by the kernel,
-    /// somebody should know why.
+    /// Counts a datagram that the kernel did not take. The network loses datagrams too, but the log
+    /// says why the kernel does.
     fn note_unsent(&mut self, to: SocketAddr, kind: &'static str, error: &io::Error) {
         debug!(%to, kind, %error, "not sent");
         if let Some(times) = self.traffic.unsent() {
             let reason =
                 address::gone(self.node.address().ip()).unwrap_or_else(|| error.to_string());
-            warn!(%to, times, reason, "datagrams cannot be sent; further ones are told once a \
-            minute");
+            warn!(%to, times, reason, "cannot send datagrams (repeated at most once a \
+            minute)");
         }
     }
 
-    /// Carries out all that the node asks for: first what happened, then what is to be sent.
-    async fn carry_out(&mut self) {
+    /// Carries out all that the node asks for. Events come before transmits, so an incarnation is
+    /// durable before anything is sent under it.
+    async fn flush_outputs(&mut self) {
         while let Some(event) = self.node.poll_event() {
-            self.report(event).await;
+            self.handle_event(event).await;
         }
         // Once for any number of changes: a list that is taken over is thousands of them.
         if std::mem::take(&mut self.list_changed) && self.node.member().is_some() {

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_out_of_turn_duplicates_and_late_ones_are_not_counted() {
+    fn heartbeats_out_of_turn_twice_or_late_are_not_counted() {
         assert_eq!(loss(&[1_000, 1_100, 1_600, 1_600, 1_000, 1_750, 2_200]), (Some(0), 0));
     }
 

@@ -5,6 +5,7 @@ use super::line_relay::LineRelay;
 use super::reply_source::describe_error;
 use super::scope::{Scope, Target};
 use crate::admission::{Full, Permit};
+use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
 use memberd_membership::{Identity, Name};
 use std::collections::HashMap;
@@ -15,8 +16,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The pause before a member that is up but was lost is asked again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The pauses before a member that is up but was lost is asked again.
+const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// A grep that follows.
 #[derive(Debug)]
@@ -161,9 +162,9 @@ impl Following {
 /// Follows one member for as long as it lets itself be followed.
 async fn follow(relay: &LineRelay, member: &Target) {
     let (name, context) = (&member.name, &relay.context);
-    let mut pause = None;
+    let mut backoff: Option<Backoff> = None;
     loop {
-        let again = pause.is_some();
+        let again = backoff.is_some();
         let mut is_connected = false;
         let ended = relay
             .try_relay(member, async || {
@@ -181,13 +182,11 @@ async fn follow(relay: &LineRelay, member: &Target) {
                 context
                     .notify(format!("{name}: {why}: trying again for as long as it is up"))
                     .await;
-                pause = Some(RETRY.0);
+                backoff = Some(RETRY);
             }
             Err(_) => {}
         }
-        let wait = pause.unwrap_or(RETRY.0);
-        sleep(wait).await;
-        pause = Some((wait * 2).min(RETRY.1));
+        sleep(backoff.get_or_insert(RETRY).next_pause()).await;
     }
 }
 

@@ -127,7 +127,7 @@ fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
     fleet.wait_until_whole();
     let members = fleet.running().count();
     wait_until("a grep is answered by all", SOON, || {
-        let output = fleet[PRESSED].ctl(&["grep", "-c", "memberd starts", "machine.*.log"]);
+        let output = fleet[PRESSED].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(answers == members, || format!("{output:?}"))
     });

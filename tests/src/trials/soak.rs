@@ -213,7 +213,7 @@ fn flood(fleet: &Fleet, number: usize) -> String {
 
 fn grep(fleet: &Fleet) -> String {
     let members = fleet.running().count();
-    let output = fleet[1].ctl(&["grep", "-c", "memberd starts", "machine.*.log"]);
+    let output = fleet[1].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
     let answers = String::from_utf8_lossy(&output.stdout).lines().count();
     assert_eq!(answers, members, "{output:?}");
     format!("a grep was answered by {answers}")

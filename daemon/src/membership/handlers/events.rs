@@ -2,7 +2,7 @@
 
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::event_record;
-use crate::control::permissions::Door;
+use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, refused};
 use crate::membership::{Begin, Command, Ended, Followed, Kinds, MemberChange, Scope};
 use crate::services::Services;
@@ -19,10 +19,10 @@ use tokio::time::Instant;
 /// everything is told that, and let go.
 pub(crate) async fn handle(
     client: &mut Client,
-    door: &Door,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _place = match door.followers.try_enter() {
+    let _place = match policy.followers.try_enter() {
         Ok(place) => place,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
@@ -49,10 +49,10 @@ pub(crate) async fn handle_from(
     from: EventsFrom,
     scope: Scope,
     client: &mut Client,
-    door: &Door,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _place = match door.followers.try_enter() {
+    let _place = match policy.followers.try_enter() {
         Ok(place) => place,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };

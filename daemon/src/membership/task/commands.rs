@@ -1,6 +1,6 @@
 //! Commands: to join, to leave, and questions that the node's state answers.
 
-use super::{Membership, RETRY};
+use super::Membership;
 use crate::membership::measure::Measured;
 use crate::membership::status::Sources;
 use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 impl Membership {
-    pub(super) async fn obey(&mut self, command: Command) {
+    pub(super) async fn handle_command(&mut self, command: Command) {
         let now = self.clocks.now();
         match command {
             Command::Join { introducers, reply } => self.join(introducers, reply, now),
@@ -107,11 +107,12 @@ impl Membership {
     }
 
     pub(super) fn join_by_itself_if_due(&mut self) {
-        let Some((at, _)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now()) else {
+        let Some((at, backoff)) = self.retry.as_mut().filter(|(at, _)| *at <= Instant::now())
+        else {
             return;
         };
         // What becomes of this try sets the time of the next; until then this is only a bound.
-        *at = Instant::now() + RETRY.1;
+        *at = Instant::now() + backoff.longest();
         if self.node.phase() == PhaseName::Out {
             // Another part of the remembered is asked each time.
             let part = self.remembered.len().min(8);

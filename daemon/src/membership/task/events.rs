@@ -1,7 +1,7 @@
-//! What follows from an event of the node: it is logged, kept, measured, told to those who follow,
-//! and answers those who wait.
+//! Handles the events of the node: logs, remembers, measures and publishes them, and answers the
+//! clients that wait for them.
 
-use super::{Membership, RETRY};
+use super::{FIRST_RETRY, Membership, RETRY};
 use crate::log;
 use crate::membership::{JoinFailure, Joined, MemberChange};
 use crate::notify;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 impl Membership {
-    pub(super) async fn report(&mut self, event: Event) {
+    pub(super) async fn handle_event(&mut self, event: Event) {
         let now = self.clocks.now();
         match event {
             Event::Member(event) => {
@@ -31,8 +31,7 @@ impl Membership {
                 }
             }
             Event::Incarnation(incarnation) => {
-                // From the first word that is said under it on, a crash is to be followed by a
-                // rejoin.
+                // A crash at any moment after its first datagram must be followed by a rejoin.
                 self.writer.update_incarnation(incarnation);
                 self.update_state(true);
                 self.writer.make_durable().await;
@@ -42,8 +41,8 @@ impl Membership {
             Event::JoinFailed(error) => self.join_failed(error),
             Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
             Event::Rejoined { old, new } => {
-                warn!(%old, %new, "was declared failed by the others; back under a new \
-                incarnation");
+                warn!(%old, %new, "other members declared this node failed; rejoined with \
+                a new incarnation");
             }
             Event::Superseded { by } => {
                 error!(%by, "another machine has this one's name; trying to come back: give each \
@@ -51,13 +50,13 @@ impl Membership {
                 self.end_join(Err(JoinFailure::Superseded(by.to_string())));
                 // If the other really lives this one is refused; if it does not, it is back as soon
                 // as that is known.
-                self.retry = Some((Instant::now() + RETRY.0, RETRY.0));
+                self.retry = Some((Instant::now() + FIRST_RETRY, RETRY));
                 notify::status(&self.status_line());
             }
             Event::Stalled(stall) => warn!(
                 milliseconds = millis(stall),
-                "this daemon was not run for longer than the failure timeout; nobody is accused \
-                for that"
+                "this daemon was not run for longer than the failure timeout; no member is \
+                accused for it"
             ),
             Event::ClockDisagrees { member, ahead } => warn!(
                 name = %member.name,
@@ -96,9 +95,8 @@ impl Membership {
 
     fn join_failed(&mut self, error: JoinError) {
         notify::status(&self.status_line());
-        if let Some((at, pause)) = &mut self.retry {
-            *at = Instant::now() + *pause;
-            *pause = (*pause * 2).min(RETRY.1);
+        if let Some((at, backoff)) = &mut self.retry {
+            *at = Instant::now() + backoff.next_pause();
             if self.warned_of_join {
                 debug!(%error, "could not join; trying again");
             } else {
@@ -106,7 +104,7 @@ impl Membership {
                 warn!(%error, "could not join; trying again until it works");
             }
         } else {
-            // It had been told to join once, and that did not work.
+            // A client asked for one try, and it failed.
             self.update_state(false);
             if self.joining.is_none() {
                 warn!(%error, "could not join");
@@ -130,8 +128,7 @@ impl Membership {
             );
         }
         self.traffic.out();
-        // Whoever is told that the leave is done can rely on it: a crash is not followed by a
-        // rejoin.
+        // The leave is durable before a client hears of it: no rejoin follows a crash.
         self.update_state(false);
         self.writer.make_durable().await;
         notify::status(&self.status_line());

@@ -5,7 +5,7 @@ use crate::control::refusal::ended;
 use crate::services::Services;
 use memberd_control::message::Reply;
 
-/// Sends what is measured.
+/// Sends all metrics.
 pub(crate) async fn handle(client: &mut Client, services: &Services) -> Result<(), ClientError> {
     let reply = match services.metrics().await {
         Ok(text) => Reply::Metrics(text),
