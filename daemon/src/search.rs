@@ -3,7 +3,8 @@
 //!
 //! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
 //! (`scope`). `distributed` asks each of them; a `reply_source` is either a connection or this
-//! machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the replies on.
+//! machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the replies
+//! on.
 
 mod compile;
 mod context;
