@@ -39,81 +39,83 @@ fn the_machine_is_the_digits_that_end_the_name_or_the_name() {
     assert_eq!(good("[node]\nmachine = 'a3'").machine, "a3");
 }
 
+/// Bad settings, and what is said of each.
+const WRONG: [(&str, &str); 18] = [
+    (
+        "[group]\nfailure_timeout = '1.75'",
+        "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\"",
+    ),
+    (
+        "[node]\nname = 'a b'",
+        "m.toml:2: node.name: \"a b\" is not a member name: 1 to 64 letters, digits, '.', '_' \
+        or '-', starting with a letter, digit or '_'",
+    ),
+    (
+        "[node]\naddress = '0.0.0.0'",
+        "m.toml:2: node.address: the others cannot reach an unspecified address: give the one \
+        they reach",
+    ),
+    ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is no IPv4 or IPv6 address"),
+    ("[node]\nport = 0", "m.toml:2: node.port: 0 is no port: the others have to know it"),
+    (
+        "[group]\nintroducers = ['vm1']",
+        "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)",
+    ),
+    (
+        "[group]\nmax_simultaneous_failures = 0",
+        "m.toml:2: group.max_simultaneous_failures: 0 is not between 1 and 16",
+    ),
+    (
+        "[group]\nheartbeat_interval = '1s'",
+        "m.toml:2: group.failure_timeout: 1.75s is not between twice the heartbeat interval \
+        (2s) and 60s",
+    ),
+    (
+        "[logs]\nlevel = 'loud'",
+        "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace",
+    ),
+    ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
+    (
+        "[paths]\nlog_dir = '/var/../log'",
+        "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or ..",
+    ),
+    (
+        "[paths]\nlog_dir = \"/a\\u0000\"",
+        "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has",
+    ),
+    (
+        "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
+        "m.toml:4: group.introducers: \"vm2\" is not host:port (IPv6 addresses in brackets)",
+    ),
+    (
+        "[logs]\nfiles = ['/a',\n'b']",
+        "m.toml:3: logs.files: b: not an absolute path: begin it with /",
+    ),
+    (
+        "[group]\nforget_after = '999d'",
+        "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late \
+        rumours would raise the gone",
+    ),
+    (
+        "[node]\naddress = '192.0.2.13'",
+        "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key \
+        nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed \
+        test network set security.allow_plaintext = true",
+    ),
+    (
+        "[metrics]\nlisten = '9946'",
+        "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" \
+        (IPv6 addresses in brackets)",
+    ),
+    (
+        "[node]\naddress = 'fe80::1'",
+        "m.toml:2: node.address: link-local addresses mean something else on each machine",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_told_with_file_line_and_key() {
-    let table = [
-        (
-            "[group]\nfailure_timeout = '1.75'",
-            "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\"",
-        ),
-        (
-            "[node]\nname = 'a b'",
-            "m.toml:2: node.name: \"a b\" is not a member name: 1 to 64 letters, digits, '.', '_' \
-            or '-', starting with a letter, digit or '_'",
-        ),
-        (
-            "[node]\naddress = '0.0.0.0'",
-            "m.toml:2: node.address: the others cannot reach an unspecified address: give the one \
-            they reach",
-        ),
-        ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is no IPv4 or IPv6 address"),
-        ("[node]\nport = 0", "m.toml:2: node.port: 0 is no port: the others have to know it"),
-        (
-            "[group]\nintroducers = ['vm1']",
-            "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)",
-        ),
-        (
-            "[group]\nmax_simultaneous_failures = 0",
-            "m.toml:2: group.max_simultaneous_failures: 0 is not between 1 and 16",
-        ),
-        (
-            "[group]\nheartbeat_interval = '1s'",
-            "m.toml:2: group.failure_timeout: 1.75s is not between twice the heartbeat interval \
-            (2s) and 60s",
-        ),
-        (
-            "[logs]\nlevel = 'loud'",
-            "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace",
-        ),
-        ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
-        (
-            "[paths]\nlog_dir = '/var/../log'",
-            "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or ..",
-        ),
-        (
-            "[paths]\nlog_dir = \"/a\\u0000\"",
-            "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has",
-        ),
-        (
-            "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
-            "m.toml:4: group.introducers: \"vm2\" is not host:port (IPv6 addresses in brackets)",
-        ),
-        (
-            "[logs]\nfiles = ['/a',\n'b']",
-            "m.toml:3: logs.files: b: not an absolute path: begin it with /",
-        ),
-        (
-            "[group]\nforget_after = '999d'",
-            "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late \
-            rumours would raise the gone",
-        ),
-        (
-            "[node]\naddress = '192.0.2.13'",
-            "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key \
-            nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed \
-            test network set security.allow_plaintext = true",
-        ),
-        (
-            "[metrics]\nlisten = '9946'",
-            "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" \
-            (IPv6 addresses in brackets)",
-        ),
-        (
-            "[node]\naddress = 'fe80::1'",
-            "m.toml:2: node.address: link-local addresses mean something else on each machine",
-        ),
-    ];
-    for (text, message) in table {
+    for (text, message) in WRONG {
         assert_eq!(bad(text), message);
     }
 }
