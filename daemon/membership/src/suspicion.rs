@@ -154,7 +154,7 @@ pub(crate) fn probe_all(
     probe(name, incarnation, members, context);
 }
 
-/// Asks a member itself for a sign of life.
+/// Asks a member itself for a heartbeat.
 pub(crate) fn probe(
     name: &Name,
     incarnation: Incarnation,

@@ -1,4 +1,4 @@
-//! Nobody who lives is reported failed: under loss, over bad links, past deaf and stalled members,
+//! No live member is reported failed: under loss, over bad links, past deaf and stalled members,
 //! whatever the clocks say.
 
 #![allow(

@@ -210,7 +210,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             let of = |address, incarnation, claim| {
                 Update::new(Identity { name: name(subject), address, incarnation }, claim)
             };
-            let (life, soon) = (first_incarnation(), 2 * SECOND);
+            let (incarnation, soon) = (first_incarnation(), 2 * SECOND);
             corrupted_lists_agree(
                 size,
                 seed,
@@ -220,7 +220,8 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
                 &list_with(size, None, Some(subject)),
             );
             for bit in [0, 5, 20] {
-                let flipped = of(address(subject), Incarnation(life.0 ^ (1 << bit)), Claim::Alive);
+                let flipped =
+                    of(address(subject), Incarnation(incarnation.0 ^ (1 << bit)), Claim::Alive);
                 let what = format!("bit {bit} of an incarnation is wrong");
                 corrupted_lists_agree(
                     size,
@@ -232,7 +233,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
                 );
             }
             let evidence = FailureEvidence { detected_by: name(holder), silent_ms: 1_750 };
-            let failed = of(address(subject), life, Claim::Failed(evidence));
+            let failed = of(address(subject), incarnation, Claim::Failed(evidence));
             corrupted_lists_agree(
                 size,
                 seed,
@@ -241,7 +242,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
                 holder,
                 &list_with(size, Some(failed), None),
             );
-            let left = of(address(subject), life, Claim::Left);
+            let left = of(address(subject), incarnation, Claim::Left);
             corrupted_lists_agree(
                 size,
                 seed,
@@ -252,7 +253,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             );
             // Larger than the right one, so that it spreads, and smaller.
             for wrong in [address(size + 7), SocketAddr::from(([9, 9, 9, 9], 8946))] {
-                let elsewhere = of(wrong, life, Claim::Alive);
+                let elsewhere = of(wrong, incarnation, Claim::Alive);
                 corrupted_lists_agree(
                     size,
                     seed,

@@ -113,10 +113,10 @@ fn an_address_of_a_larger_former_incarnation_can_be_reused() {
 #[test]
 fn a_datagram_is_not_read_on_after_what_makes_a_member_give_way() {
     let mut world = World::formed(5, 9, Settings::default());
-    let life = world.machines[3].last.unwrap().0;
+    let incarnation = world.machines[3].last.unwrap().0;
     let updates = vec![
-        claim(3, address(50), life + 1, Claim::Alive),
-        claim(77, address(77), life, Claim::Alive),
+        claim(3, address(50), incarnation + 1, Claim::Alive),
+        claim(77, address(77), incarnation, Claim::Alive),
     ];
     forge(&mut world, 1, 3, updates);
     let node = world.machines[3].node.as_mut().unwrap();
@@ -199,34 +199,36 @@ fn a_welcome_with_impossible_incarnations_is_not_adopted() {
     welcome_back(&mut world, 1, 3, |_, _| (), &CallReply::Welcome { list, last: impossible });
     let node = world.node(3);
     assert!(node.list().get(&name(77)).is_none() && node.counters().implausible > 0);
-    let life = node.member().unwrap().incarnation.0;
+    let incarnation = node.member().unwrap().incarnation.0;
     assert!(
-        life > before.0 && life < before.0 + 60_000,
-        "a new life, which the others believe: {life}"
+        incarnation > before.0 && incarnation < before.0 + 60_000,
+        "a new incarnation, which is plausible to the others: {incarnation}"
     );
 }
 
 #[test]
 fn a_late_welcome_brings_no_member_back_that_left() {
     let mut world = World::formed(5, 12, Settings::default());
-    let life = world.machines[3].last;
+    let incarnation = world.machines[3].last;
     let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
     welcome_back(&mut world, 1, 3, Node::leave, &CallReply::Welcome { list, last: 0 });
     world.run_until(5 * SECOND, "it has left", |world| {
         world.machines[3].node.is_none() || world.node(3).member().is_none()
     });
-    assert_eq!(world.machines[3].last, life, "in the life in which it leaves");
+    assert_eq!(world.machines[3].last, incarnation, "in the incarnation in which it leaves");
     assert_eq!(world.failures_since(Duration::ZERO), Vec::new(), "nobody holds it for failed");
 }
 
-/// What one member may wrongly hold of another: later or the very same life, there or elsewhere,
+/// What one member may wrongly hold of another: a later or the very same incarnation, there or elsewhere,
 /// failed or left.
-fn wrong_entries(of: usize, life: Incarnation) -> Vec<Update> {
+fn wrong_entries(of: usize, incarnation: Incarnation) -> Vec<Update> {
     let elsewhere = "192.0.2.77:9".parse().unwrap();
     let mut entries = Vec::new();
     for later in [0, 1, 100_000] {
         for at in [address(of), elsewhere] {
-            entries.extend([failed(), Claim::Left].map(|what| claim(of, at, life.0 + later, what)));
+            entries.extend(
+                [failed(), Claim::Left].map(|what| claim(of, at, incarnation.0 + later, what)),
+            );
         }
     }
     entries
@@ -238,13 +240,13 @@ fn two_members_that_list_each_other_as_gone_meet_again() {
     let mut worst = Duration::ZERO;
     // Each is the side with the smaller digest once.
     for (finder, lost) in [(0, 1), (1, 0)] {
-        let life = first_incarnation();
+        let incarnation = first_incarnation();
         // Somebody has to knock at the right place.
         let findable = |entry: &Update| {
             matches!(entry.claim, Claim::Failed(_)) && entry.identity.address == address(lost)
         };
-        for of_lost in wrong_entries(lost, life).into_iter().filter(findable) {
-            for of_finder in wrong_entries(finder, life) {
+        for of_lost in wrong_entries(lost, incarnation).into_iter().filter(findable) {
+            for of_finder in wrong_entries(finder, incarnation) {
                 let mut world = World::formed(2, 4, Settings::default());
                 let case = format!("{of_lost:?}, {of_finder:?}");
                 forge(&mut world, lost, finder, vec![of_lost.clone()]);

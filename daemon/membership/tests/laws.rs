@@ -104,8 +104,10 @@ fn any_body() -> impl Strategy<Value = Body> {
             |((name, incarnation), sent, age)| Body::ProbeReply { name, incarnation, sent, age }
         ),
         summary.prop_map(Body::Summary),
-        (any::<u64>(), digest.clone())
-            .prop_map(|(life, side)| Body::DeclaredFailed { incarnation: Incarnation(life), side }),
+        (any::<u64>(), digest.clone()).prop_map(|(incarnation, side)| Body::DeclaredFailed {
+            incarnation: Incarnation(incarnation),
+            side
+        }),
         (any_name(), any::<u32>(), digest).prop_map(|(name, settings, side)| Body::Announce {
             name,
             settings,

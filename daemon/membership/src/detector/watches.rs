@@ -67,7 +67,7 @@ enum Reason {
     Target,
     /// The ring did say so: until the new monitor can have heard it.
     Former { until: Instant },
-    /// The members between may all be gone: it is asked for a sign of life, which ends this watch.
+    /// The members between may all be gone: it is asked for a heartbeat, which ends this watch.
     Probed,
 }
 
@@ -155,7 +155,7 @@ impl Watches {
         self.watches.retain(|name, watch| still_up(name, watch.incarnation));
     }
 
-    /// Probes members that are not watched: each is asked for a sign of life from now on, and is
+    /// Probes members that are not watched: each is asked for a heartbeat from now on, and is
     /// silent at the deadline if none came. One round of probes at a time.
     pub(super) fn probe<'a>(
         &mut self,
@@ -237,7 +237,7 @@ impl Watches {
     }
 
     /// Only the newest counts, so duplicates, replays and reordering do nothing. A probed member
-    /// that gave a sign of life is done with.
+    /// that gave a heartbeat is done with.
     fn note(&mut self, name: &Name, sent: Instant) {
         let Some(watch) = self
             .watches

@@ -17,7 +17,7 @@ const SETTLED: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Checks {
     pub(super) next_at: Duration,
-    /// Each member's list, in which of its lives.
+    /// Each member's list, and its own incarnation.
     lists: Vec<Option<(Option<Incarnation>, List)>>,
     agreed: Option<(Digest, Duration)>,
 }
@@ -32,27 +32,28 @@ impl World {
                 changed |= self.checks.lists[i].take().is_some();
                 continue;
             };
-            let (life, list) = (node.member().map(|member| member.incarnation), node.list());
+            let (incarnation, list) = (node.member().map(|member| member.incarnation), node.list());
             // A list shares what it holds with its clone until it changes.
             let before = self.checks.lists[i].as_ref();
-            if before.is_some_and(|(lived, before)| {
-                *lived == life && before.ring().as_ptr() == list.ring().as_ptr()
+            if before.is_some_and(|(was, before)| {
+                *was == incarnation && before.ring().as_ptr() == list.ring().as_ptr()
             }) {
                 continue;
             }
             changed = true;
             self.check_list(i, list);
-            if let Some((_, before)) = before.filter(|(lived, _)| lived.is_some() && *lived == life)
+            if let Some((_, before)) =
+                before.filter(|(was, _)| was.is_some() && *was == incarnation)
             {
                 check_history(i, before, list);
             }
-            self.checks.lists[i] = Some((life, list.clone()));
+            self.checks.lists[i] = Some((incarnation, list.clone()));
         }
         self.check_ring(changed);
     }
 
     /// One entry for each name, one member up at an address, counts and digests that are those of
-    /// the entries, and no life that was never lived.
+    /// the entries, and no incarnation that was never used.
     fn check_list(&self, i: usize, list: &List) {
         let names: Vec<&Name> = list.iter().map(|entry| &entry.identity.name).collect();
         assert!(
@@ -78,7 +79,7 @@ impl World {
                 self.index(entry.identity.address).and_then(|index| self.machines[index].last);
             assert!(
                 last >= Some(entry.identity.incarnation),
-                "vm{i} holds {:?}, who never lived",
+                "vm{i} holds {:?}, which was never used",
                 entry.identity
             );
         }
@@ -141,7 +142,7 @@ impl World {
     }
 }
 
-/// Within one life of the observer no incarnation grows smaller, and none that is gone comes back.
+/// Within one incarnation of the observer no incarnation grows smaller, and none that is gone comes back.
 fn check_history(i: usize, before: &List, after: &List) {
     for old in before.iter() {
         let Some(new) = after.get(&old.identity.name) else {

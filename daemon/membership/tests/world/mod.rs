@@ -52,13 +52,13 @@ enum Happening {
     Request {
         to: usize,
         from: usize,
-        life: u32,
+        process: u32,
         id: CallId,
         bytes: Vec<u8>,
     },
     Reply {
         to: usize,
-        life: u32,
+        process: u32,
         id: CallId,
         reply: Result<Vec<u8>, CallError>,
     },
@@ -88,7 +88,7 @@ pub struct Machine {
     /// How what it says is put into the words of another version, if it is one of that.
     pub dialect: Option<Dialect>,
     /// Which process this is: what was meant for a former one is void.
-    life: u32,
+    process: u32,
     woken_for: Option<Instant>,
     inbox: Vec<Happening>,
 }
@@ -110,7 +110,7 @@ impl Machine {
             rate: clocks::Rate::default(),
             stopped_until: Duration::ZERO,
             dialect: None,
-            life: 0,
+            process: 0,
             woken_for: None,
             inbox: Vec::new(),
         }
@@ -138,7 +138,7 @@ pub struct World {
     pub woken: u64,
     /// The most that a node asked for after one input: datagrams, calls and events.
     pub most_at_once: usize,
-    /// Whether a list was corrupted on purpose, so that lives in it need not have been lived.
+    /// Whether a list was corrupted on purpose, so that incarnations in it need never have been used.
     pub corrupted: bool,
     /// Whether what must hold is checked as the world runs.
     pub checked: bool,
@@ -274,7 +274,7 @@ impl World {
             self.now,
             format!("vm{i} starts, introducers {introducers:?}, remembered {remembered:?}"),
         ));
-        machine.life += 1;
+        machine.process += 1;
         let mut node = Node::new(self.settings, name(i), machine.address, machine.last, seed);
         let addresses = |of: &[usize]| of.iter().map(|i| address(*i)).collect();
         node.join(now, addresses(introducers), addresses(remembered)).unwrap();
@@ -287,7 +287,7 @@ impl World {
         self.note(format!("vm{i} crashes"));
         let machine = &mut self.machines[i];
         machine.node = None;
-        machine.life += 1;
+        machine.process += 1;
         machine.inbox.clear();
         machine.woken_for = None;
         machine.stopped_until = Duration::ZERO;
@@ -377,7 +377,7 @@ impl World {
         Some((times.iter().min().copied()?, times.iter().max().copied()?))
     }
 
-    /// Whether these members' lists hold exactly them, each in the life that it lives.
+    /// Whether these members' lists hold exactly them, each in its present incarnation.
     pub fn whole(&self, members: &[usize]) -> bool {
         let identity = |i: usize| {
             self.machines[i].last.map(|incarnation| Identity {
@@ -397,7 +397,7 @@ impl World {
         })
     }
 
-    /// Runs until these members' lists hold exactly them, each in the life that it lives. Returns
+    /// Runs until these members' lists hold exactly them, each in its present incarnation. Returns
     /// how long that took.
     pub fn run_until_whole(&mut self, members: &[usize], limit: Duration) -> Duration {
         self.run_until_at_most_every(ms(2), limit, "every list whole", |world| world.whole(members))

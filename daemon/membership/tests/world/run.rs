@@ -94,7 +94,7 @@ impl World {
                     node.handle_datagram(now, from, &bytes).unwrap();
                 }
             }
-            Happening::Request { to, from, life, id, bytes } => {
+            Happening::Request { to, from, process, id, bytes } => {
                 let now = self.clocks(to);
                 if self.cuts.apart(from, to) {
                     return;
@@ -105,12 +105,12 @@ impl World {
                 };
                 let reply = reply.map(|bytes| self.machines[to].says(bytes));
                 let at = self.now + self.delay();
-                self.at(at, Happening::Reply { to: from, life, id, reply });
+                self.at(at, Happening::Reply { to: from, process, id, reply });
             }
-            Happening::Reply { to, life, id, reply } => {
+            Happening::Reply { to, process, id, reply } => {
                 let now = self.clocks(to);
                 let machine = &mut self.machines[to];
-                if let Some(node) = machine.node.as_mut().filter(|_| machine.life == life) {
+                if let Some(node) = machine.node.as_mut().filter(|_| machine.process == process) {
                     node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
                 }
             }
@@ -155,7 +155,7 @@ impl World {
             let present = self.machines[i].last.map(Incarnation::to_bytes);
             assert!(
                 present.is_some_and(|present| payload.ends_with(&present)),
-                "vm{i} speaks in the name of a former life"
+                "vm{i} speaks in the name of a former incarnation"
             );
             self.sent += 1;
             self.sent_bytes += payload.len() as u64;
@@ -183,13 +183,16 @@ impl World {
 
     /// Connects, asks, and waits for the reply, for no longer than is promised.
     fn call(&mut self, from: usize, call: Call) {
-        let (life, id) = (self.machines[from].life, call.id);
+        let (process, id) = (self.machines[from].process, call.id);
         let timed_out = Err(CallError::Unreachable("timed out".to_owned()));
-        self.at(self.now + CALL_TIMEOUT, Happening::Reply { to: from, life, id, reply: timed_out });
+        self.at(
+            self.now + CALL_TIMEOUT,
+            Happening::Reply { to: from, process, id, reply: timed_out },
+        );
         if let Some(to) = self.index(call.to).filter(|to| !self.cuts.apart(*to, from)) {
             let at = self.now + self.delay() * 3;
             let bytes = self.machines[from].says(call.payload);
-            self.at(at, Happening::Request { to, from, life, id, bytes });
+            self.at(at, Happening::Request { to, from, process, id, bytes });
         }
     }
 
