@@ -1,184 +1,25 @@
 //! The list of members and its merge law: per machine the largest incarnation wins, within one
 //! incarnation `left` beats `failed` beats `alive`, and then the newer tags win.
 
+mod entry;
+mod state;
 pub(crate) mod tags;
 
+pub use entry::{Change, Entry};
+pub use state::{Claim, FailureEvidence, MemberState, Update};
+
 use crate::gossip::anti_entropy::digest::Digest;
-use crate::identity::{Identity, Name, Position};
-use crate::list::tags::{TagValue, VersionedTags, ZONE};
+use crate::identity::{Name, Position};
 use crate::time::Instant;
 use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tags::VersionedTags;
 
 /// The most entries a list holds, the gone included. At the bound the gone that changed longest ago
 /// make room; a list full of the alive takes no more.
 pub const MAX_ENTRIES: usize = 20_000;
-
-/// Who declared a member failed, and on what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailureEvidence {
-    /// The monitor that declared it.
-    pub detected_by: Name,
-    /// How long before the accusation the newest heartbeat known to the monitor had been sent, in
-    /// milliseconds.
-    pub silent_ms: u64,
-}
-
-/// What is said of a member: the part of an entry that travels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// It is up.
-    Alive,
-    /// A monitor declared it failed.
-    Failed(FailureEvidence),
-    /// It left by its own word.
-    Left,
-}
-
-/// One update about one member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// The member.
-    pub identity: Identity,
-    /// What is said of it.
-    pub claim: Claim,
-    /// What it says of itself.
-    pub tags: VersionedTags,
-}
-
-impl Update {
-    /// An update about a member whose tags are not known.
-    pub fn new(identity: Identity, claim: Claim) -> Self {
-        Update { identity, claim, tags: VersionedTags::default() }
-    }
-}
-
-/// The state of a member in this machine's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MemberState {
-    /// Up.
-    Alive,
-    /// Silent past its deadline, but its monitor (this machine) has heard no other member since
-    /// either, so the fault may be its own: it counts as failed here, and as alive in what is
-    /// reported to others.
-    Suspected(FailureEvidence),
-    /// Declared failed; final for this incarnation.
-    Failed(FailureEvidence),
-    /// Left by its own word; final for this incarnation.
-    Left,
-}
-
-impl MemberState {
-    fn rank(&self) -> u8 {
-        match self {
-            MemberState::Alive | MemberState::Suspected(_) => 0,
-            MemberState::Failed(_) => 1,
-            MemberState::Left => 2,
-        }
-    }
-}
-
-impl From<Claim> for MemberState {
-    fn from(claim: Claim) -> Self {
-        match claim {
-            Claim::Alive => MemberState::Alive,
-            Claim::Failed(evidence) => MemberState::Failed(evidence),
-            Claim::Left => MemberState::Left,
-        }
-    }
-}
-
-/// A member in the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The member.
-    pub identity: Identity,
-    /// Its place on the ring.
-    pub position: Position,
-    /// Its state.
-    pub state: MemberState,
-    /// What it says of itself.
-    pub tags: VersionedTags,
-    /// Since when it is in that state, by this machine's clock.
-    pub since: Instant,
-    fingerprint: u32,
-}
-
-impl Entry {
-    fn new(update: Update, since: Instant) -> Self {
-        let Update { identity, claim, tags } = update;
-        let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint(&tags));
-        Entry { identity, position, state: claim.into(), tags, since, fingerprint }
-    }
-
-    /// The same member in another state.
-    fn with_state(&self, state: MemberState, since: Instant) -> Self {
-        Entry { state, since, ..self.clone() }
-    }
-
-    /// The same member in the same state, with other tags.
-    fn tagged(&self, tags: VersionedTags) -> Self {
-        let fingerprint = self.identity.fingerprint(&tags);
-        Entry { tags, fingerprint, ..self.clone() }
-    }
-
-    /// Whether this machine takes it to be up.
-    pub fn is_up(&self) -> bool {
-        self.state == MemberState::Alive
-    }
-
-    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
-    pub fn is_reported_alive(&self) -> bool {
-        self.state.rank() == 0
-    }
-
-    /// The entry as an update.
-    pub fn to_update(&self) -> Update {
-        let claim = match &self.state {
-            MemberState::Alive | MemberState::Suspected(_) => Claim::Alive,
-            MemberState::Failed(evidence) => Claim::Failed(evidence.clone()),
-            MemberState::Left => Claim::Left,
-        };
-        self.with_claim(claim)
-    }
-
-    /// An update about this member.
-    pub fn with_claim(&self, claim: Claim) -> Update {
-        Update { identity: self.identity.clone(), claim, tags: self.tags.clone() }
-    }
-
-    /// Where it says that it stands: members of one zone may fail together.
-    pub fn zone(&self) -> Option<&TagValue> {
-        self.tags.get(ZONE)
-    }
-
-    /// Its hash, see [`Identity::fingerprint`].
-    pub fn fingerprint(&self) -> u32 {
-        self.fingerprint
-    }
-
-    fn ring_key(&self) -> (Position, &Name) {
-        (self.position, &self.identity.name)
-    }
-
-    /// The order of the merge law: of two entries of one machine the larger stays. The address only
-    /// breaks the tie of two machines that took one name in the same millisecond. Where all three
-    /// are equal the greater tags stay, see [`List::merge`].
-    fn weight(&self) -> (u64, u8, SocketAddr) {
-        (self.identity.incarnation.0, self.state.rank(), self.identity.address)
-    }
-}
-
-/// An entry that changed.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// What was there.
-    pub before: Option<Arc<Entry>>,
-    /// What is there now.
-    pub after: Arc<Entry>,
-}
 
 /// The list of all members that one machine knows of, itself included. A clone shares everything
 /// until one of the two changes, and then still the entries, so that ten thousand simulated
@@ -392,13 +233,13 @@ impl List {
         if let Some(before) = before {
             self.up -= usize::from(before.is_up());
             if before.is_reported_alive() {
-                self.digest.remove(before.fingerprint);
+                self.digest.remove(before.fingerprint());
                 self.zoned -= usize::from(before.zone().is_some());
             }
         }
         self.up += usize::from(after.is_up());
         if after.is_reported_alive() {
-            self.digest.add(after.fingerprint);
+            self.digest.add(after.fingerprint());
             self.zoned += usize::from(after.zone().is_some());
         }
     }

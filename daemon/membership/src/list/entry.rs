@@ -1,0 +1,98 @@
+//! One member in the list.
+
+use super::state::{Claim, MemberState, Update};
+use super::tags::{TagValue, VersionedTags, ZONE};
+use crate::identity::{Identity, Name, Position};
+use crate::time::Instant;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A member in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The member.
+    pub identity: Identity,
+    /// Its place on the ring.
+    pub position: Position,
+    /// Its state.
+    pub state: MemberState,
+    /// What it says of itself.
+    pub tags: VersionedTags,
+    /// Since when it is in that state, by this machine's clock.
+    pub since: Instant,
+    fingerprint: u32,
+}
+
+impl Entry {
+    pub(super) fn new(update: Update, since: Instant) -> Self {
+        let Update { identity, claim, tags } = update;
+        let (position, fingerprint) = (Position::of(identity.address), identity.fingerprint(&tags));
+        Entry { identity, position, state: claim.into(), tags, since, fingerprint }
+    }
+
+    /// The same member in another state.
+    pub(super) fn with_state(&self, state: MemberState, since: Instant) -> Self {
+        Entry { state, since, ..self.clone() }
+    }
+
+    /// The same member in the same state, with other tags.
+    pub(super) fn tagged(&self, tags: VersionedTags) -> Self {
+        let fingerprint = self.identity.fingerprint(&tags);
+        Entry { tags, fingerprint, ..self.clone() }
+    }
+
+    /// Whether this machine takes it to be up.
+    pub fn is_up(&self) -> bool {
+        self.state == MemberState::Alive
+    }
+
+    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
+    pub fn is_reported_alive(&self) -> bool {
+        self.state.rank() == 0
+    }
+
+    /// The entry as an update.
+    pub fn to_update(&self) -> Update {
+        let claim = match &self.state {
+            MemberState::Alive | MemberState::Suspected(_) => Claim::Alive,
+            MemberState::Failed(evidence) => Claim::Failed(evidence.clone()),
+            MemberState::Left => Claim::Left,
+        };
+        self.with_claim(claim)
+    }
+
+    /// An update about this member.
+    pub fn with_claim(&self, claim: Claim) -> Update {
+        Update { identity: self.identity.clone(), claim, tags: self.tags.clone() }
+    }
+
+    /// Where it says that it stands: members of one zone may fail together.
+    pub fn zone(&self) -> Option<&TagValue> {
+        self.tags.get(ZONE)
+    }
+
+    /// Its hash, see [`Identity::fingerprint`].
+    pub fn fingerprint(&self) -> u32 {
+        self.fingerprint
+    }
+
+    pub(super) fn ring_key(&self) -> (Position, &Name) {
+        (self.position, &self.identity.name)
+    }
+
+    /// The order of the merge law: of two entries of one machine the larger stays. The address only
+    /// breaks the tie of two machines that took one name in the same millisecond. Where all three
+    /// are equal the greater tags stay, see [`List::merge`].
+    pub(super) fn weight(&self) -> (u64, u8, SocketAddr) {
+        (self.identity.incarnation.0, self.state.rank(), self.identity.address)
+    }
+}
+
+/// An entry that changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What was there.
+    pub before: Option<Arc<Entry>>,
+    /// What is there now.
+    pub after: Arc<Entry>,
+}
