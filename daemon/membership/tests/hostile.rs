@@ -219,8 +219,8 @@ fn a_late_welcome_brings_no_member_back_that_left() {
     assert_eq!(world.failures_since(Duration::ZERO), Vec::new(), "nobody holds it for failed");
 }
 
-/// What one member may wrongly hold of another: a later or the very same incarnation, there or elsewhere,
-/// failed or left.
+/// What one member may wrongly hold of another: a later or the very same incarnation, there or
+/// elsewhere, failed or left.
 fn wrong_entries(of: usize, incarnation: Incarnation) -> Vec<Update> {
     let elsewhere = "192.0.2.77:9".parse().unwrap();
     let mut entries = Vec::new();

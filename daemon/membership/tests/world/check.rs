@@ -142,7 +142,8 @@ impl World {
     }
 }
 
-/// Within one incarnation of the observer no incarnation grows smaller, and none that is gone comes back.
+/// Within one incarnation of the observer no incarnation grows smaller, and none that is gone comes
+/// back.
 fn check_history(i: usize, before: &List, after: &List) {
     for old in before.iter() {
         let Some(new) = after.get(&old.identity.name) else {

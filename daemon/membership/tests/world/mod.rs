@@ -138,7 +138,8 @@ pub struct World {
     pub woken: u64,
     /// The most that a node asked for after one input: datagrams, calls and events.
     pub most_at_once: usize,
-    /// Whether a list was corrupted on purpose, so that incarnations in it need never have been used.
+    /// Whether a list was corrupted on purpose, so that incarnations in it need never have been
+    /// used.
     pub corrupted: bool,
     /// Whether what must hold is checked as the world runs.
     pub checked: bool,
