@@ -1,10 +1,10 @@
-//! What survives a restart: the last incarnation, whether this machine was in the group, and which
-//! members it knew.
+//! Reads and writes the state that survives a restart. It owns the state directory: the last
+//! incarnation, whether this machine was in the group, and the members it knew.
 //!
-//! A file is written whole beside the old one, made durable, and renamed, so that a crash at any
-//! moment leaves the old or the new. Its checksum tells rot; then the generation before it is used.
-//! What this machine must not forget, its incarnation and whether it was in the group, is always in
-//! both generations.
+//! A new file is written whole beside the old one, made durable and renamed. A crash at any moment
+//! therefore leaves the old file or the new one. A checksum detects damage; the daemon then uses
+//! the previous generation. Both generations always hold the incarnation and whether this machine
+//! was in the group.
 
 pub mod writer;
 
@@ -19,24 +19,23 @@ use std::sync::Mutex;
 
 use nix::fcntl::{Flock, FlockArg};
 
-/// The most members that are remembered.
+/// The most members that a state file holds.
 pub const MOST_REMEMBERED: usize = 16_384;
 
-/// The longest state file that is read, in bytes.
+/// The longest state file that the daemon reads, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
 const MAGIC: &[u8; 8] = b"memberd1";
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 
-/// What survives a restart.
+/// The state that survives a restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The largest incarnation that was ever used, in milliseconds since the Unix epoch; 0 for
-    /// none.
+    /// The largest incarnation ever used, in milliseconds since the Unix epoch; 0 for none.
     pub incarnation: u64,
-    /// Whether this machine was in the group: then it rejoins by itself.
+    /// Whether this machine was in the group. If so, it rejoins by itself.
     pub in_group: bool,
-    /// The members that were known when it was last in the group, the failed ones too.
+    /// The members known when this machine was last in the group, including failed ones.
     pub members: Vec<Remembered>,
 }
 
@@ -45,57 +44,57 @@ pub struct State {
 pub struct Remembered {
     /// Its name.
     pub name: String,
-    /// Where it was reached.
+    /// The address at which others reached it.
     pub address: SocketAddr,
     /// Its incarnation.
     pub incarnation: u64,
 }
 
-/// What is wrong with the state directory.
+/// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Another daemon uses it.
+    /// Another daemon uses the directory.
     #[error("{0}: another memberd uses this state directory{1}: stop it, or set paths.state_dir")]
     InUse(PathBuf, String),
-    /// Something in it cannot be read or written.
+    /// A file or directory cannot be read or written.
     #[error("{0}")]
     Io(PathBuf, #[source] io::Error),
-    /// The state cannot be encoded, which memory does not do.
+    /// The state cannot be encoded. Encoding to memory does not fail in practice.
     #[error("the state cannot be encoded: {0}")]
     Encode(String),
 }
 
-/// The state directory, held by this daemon alone.
+/// The state directory. A lock keeps other daemons out.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
     _lock: Flock<File>,
-    /// What the last save said of this machine. Held while saving, so that saves of several threads
-    /// come one after the other.
+    /// This machine's part of the last save. A save holds the mutex, so that threads save one after
+    /// the other.
     saved: Mutex<Option<Own>>,
 }
 
-/// The part of the state that is this machine's own.
+/// The part of the state that concerns this machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Own {
     incarnation: u64,
     in_group: bool,
 }
 
-/// A loaded state, and what was wrong with the files.
+/// A loaded state, and warnings about damaged files.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The state; a new machine's if there was none.
+    /// The state. It is that of a new machine if there were no files.
     pub state: State,
-    /// One line for each thing that was wrong.
+    /// One line for each problem.
     pub warnings: Vec<String>,
 }
 
 impl StateDir {
-    /// Takes the directory, and makes it if need be (mode 0700).
+    /// Locks the directory, and creates it with mode 0700 if it is missing.
     ///
     /// # Errors
-    /// When another daemon has it, or it cannot be made, or it has no lock and none can be made.
+    /// When another daemon has locked it, or when the directory or its lock file cannot be created.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |error| StateError::Io(path.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
@@ -107,15 +106,14 @@ impl StateDir {
             .truncate(false)
             .mode(0o600)
             .clone();
-        // On a disk that has become read-only, what was written before still holds, and can be
-        // locked.
+        // On a disk that has become read-only, an existing lock file can still be locked.
         let opened = options.open(&lock_path).or_else(|error| match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => File::open(&lock_path).map_err(|_| error),
             _ => Err(error),
         });
         let mut file = opened.map_err(|error| StateError::Io(lock_path.clone(), error))?;
         let mut holder = String::new();
-        // Only for the message: who wrote something else than a number there is not named.
+        // The number is only for the error message. The message leaves out anything else.
         let _ = (&mut file).take(20).read_to_string(&mut holder);
         let lock =
             Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
@@ -128,7 +126,8 @@ impl StateDir {
                     error => StateError::Io(lock_path.clone(), error.into()),
                 },
             )?;
-        // For the message of another, no more: a disk without room keeps nobody from starting.
+        // Only another daemon's error message needs the number, so a full disk must not stop the
+        // start.
         let _ = write_pid(&lock);
         Ok(StateDir { path: path.to_owned(), _lock: lock, saved: Mutex::new(None) })
     }
@@ -137,10 +136,10 @@ impl StateDir {
         self.path.join(format!("members.cbor{suffix}"))
     }
 
-    /// Reads the state. A file that rotted is moved aside and the generation before it is used.
+    /// Reads the state. It moves a damaged file aside and uses the previous generation.
     ///
     /// # Errors
-    /// When a file is there but cannot be read.
+    /// When a file exists but cannot be read.
     pub fn load(&self) -> Result<Loaded, StateError> {
         let mut warnings = Vec::new();
         for suffix in ["", ".previous"] {
@@ -167,12 +166,12 @@ impl StateDir {
         Ok(Loaded { state: State::default(), warnings })
     }
 
-    /// Writes the state; when this returns it is durable. May be called from several threads: each
-    /// looks at what is `present` when its turn comes, so that an older state is never saved after
-    /// a newer one. Of more than [`MOST_REMEMBERED`] members the first are kept.
+    /// Writes the state, which is durable when this returns. Several threads may call it. Each
+    /// calls `present` when its turn comes, so that an older state is never saved after a newer
+    /// one. Only the first [`MOST_REMEMBERED`] members are saved.
     ///
     /// # Errors
-    /// When the disk refuses; the former state is still there then.
+    /// When a write fails. The previous state remains in place.
     pub fn save(&self, present: impl FnOnce() -> State) -> Result<(), StateError> {
         let mut saved = lock(&self.saved);
         let mut state = present();
@@ -180,8 +179,8 @@ impl StateDir {
         let bytes = state.to_bytes()?;
         let own = Own { incarnation: state.incarnation, in_group: state.in_group };
         if *saved != Some(own) {
-            // Once more than usual, so that both generations know: damage of one of them loses
-            // neither.
+            // One more write than usual puts these values into both generations. Damage to one file
+            // then loses neither value.
             self.replace(&bytes)?;
         }
         self.replace(&bytes)?;
@@ -189,11 +188,12 @@ impl StateDir {
         Ok(())
     }
 
-    /// Makes this the present generation, and the present one the former.
+    /// Makes these bytes the present generation, and the present generation the previous one.
     fn replace(&self, bytes: &[u8]) -> Result<(), StateError> {
         let (path, new) = (self.file(""), self.file(".new"));
         write_durably(&new, bytes).map_err(|error| StateError::Io(new.clone(), error))?;
-        // By a second name, so that there is a present generation at every moment.
+        // A hard link gives the file a second name, so that a present generation exists at every
+        // moment.
         let former = self.file(".former");
         match remove_if_there(&former).and_then(|()| fs::hard_link(&path, &former)) {
             Ok(()) => fs::rename(&former, self.file(".previous"))
@@ -230,16 +230,16 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than allowed is enough to be taken for damaged.
+    // One byte more than allowed is enough to treat the file as damaged.
     File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 impl State {
-    /// What a file holds of it.
+    /// The bytes of a state file: magic, checksum and CBOR.
     ///
     /// # Errors
-    /// When it cannot be encoded, which memory does not do.
+    /// When the state cannot be encoded. Encoding to memory does not fail in practice.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
         let mut body = Vec::new();
         ciborium::into_writer(self, &mut body)
@@ -247,8 +247,8 @@ impl State {
         Ok([&MAGIC[..], blake3::hash(&body).as_bytes(), &body].concat())
     }
 
-    /// From what a file holds; none if that is damaged. Of more than [`MOST_REMEMBERED`] members
-    /// the first are kept.
+    /// Reads the bytes of a state file; `None` if they are damaged. Only the first
+    /// [`MOST_REMEMBERED`] members are kept.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (header, mut body) = bytes.split_at_checked(HEADER)?;
         let sum = header.strip_prefix(MAGIC)?;
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_daemon_is_told_whose_the_directory_is() {
+    fn a_second_daemon_learns_which_process_holds_it() {
         let directory = tempfile::tempdir().unwrap();
         let held = StateDir::open(directory.path()).unwrap();
         let error = StateDir::open(directory.path()).unwrap_err().to_string();
@@ -328,7 +328,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = StateDir::open(directory.path()).unwrap();
         open.save(|| state(1)).unwrap();
-        // What a crash in the middle leaves.
+        // A crash in the middle of a save leaves these files.
         fs::write(open.file(".former"), "x").unwrap();
         fs::write(open.file(".new"), "x").unwrap();
         std::thread::scope(|scope| {
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(fs::read(open.file(".previous.corrupt")).unwrap(), b"two");
     }
 
-    /// Each save looks at the state when its turn comes.
+    /// Each save reads the state when its turn comes.
     #[test]
     fn an_older_state_is_never_saved_after_a_newer_one() {
         let directory = tempfile::tempdir().unwrap();
@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(open.load().unwrap().state.members.len(), MOST_REMEMBERED);
     }
 
-    /// A file of the first format, as it will lie on machines for years.
+    /// A file of the first format. Machines will keep such files for years.
     const FORMAT_1: &str = "6d656d6265726431825258677296e4d0b0ac77e037b3d62471f2658d4c6e50f6\
         037a66433a510f4da36b696e6361726e6174696f6e1b0000019aa3ffab6368696e5f67726f7570f5\
         676d656d6265727381a3646e616d6563766d326761646472657373a1625634828418c000020c1922\

@@ -17,7 +17,7 @@ const GATHER: Duration = Duration::from_millis(500);
 /// log says so and the protocol goes on.
 const DURABLE_LIMIT: Duration = Duration::from_secs(2);
 
-/// The state as it is, and the task that writes it.
+/// The present state, and the task that writes it.
 #[derive(Debug)]
 pub struct StateWriter {
     directory: Arc<StateDir>,
@@ -33,11 +33,11 @@ struct Trouble(watch::Sender<Option<String>>);
 impl Trouble {
     /// Notes how a write went.
     fn note(&self, saved: Result<(), StateError>) {
-        // With its causes, which say what to do.
+        // The causes of the error tell the operator what to do.
         let trouble = saved.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
         match (&trouble, self.0.borrow().is_some()) {
             (Some(error), false) => {
-                error!("the state cannot be written; it is tried again at each change: {error}");
+                error!("the state cannot be written (retried at each change): {error}");
             }
             (None, true) => info!("the state is written again"),
             (Some(_), true) | (None, false) => {}
@@ -47,7 +47,7 @@ impl Trouble {
 }
 
 impl StateWriter {
-    /// Starts with what was loaded. Must be called within the runtime.
+    /// Starts with the loaded state. Call it within the runtime.
     pub fn new(directory: Arc<StateDir>, state: State) -> Self {
         let (sender, receiver) = watch::channel(state);
         let trouble = Trouble::default();
@@ -55,7 +55,7 @@ impl StateWriter {
         StateWriter { directory, state: sender, trouble, writer }
     }
 
-    /// The newest incarnation that this machine ever had.
+    /// The largest incarnation that this machine ever had.
     pub fn incarnation(&self) -> Option<Incarnation> {
         Some(self.state.borrow().incarnation)
             .filter(|incarnation| *incarnation > 0)
@@ -67,7 +67,7 @@ impl StateWriter {
         self.trouble.0.borrow().clone()
     }
 
-    /// Takes a new incarnation, to be written soon. It never becomes smaller again.
+    /// Notes a new incarnation, which the task writes soon. The incarnation never becomes smaller.
     pub fn update_incarnation(&self, incarnation: Incarnation) {
         self.state.send_modify(|state| state.incarnation = state.incarnation.max(incarnation.0));
     }
@@ -84,8 +84,8 @@ impl StateWriter {
         }
     }
 
-    /// Takes the known members and whether this machine is in the group, to be written soon. Over
-    /// a leave the last known members stay.
+    /// Notes the known members and whether this machine is in the group. The task writes them soon.
+    /// A leave keeps the last known members.
     pub fn update_members(&self, in_group: bool, members: impl Iterator<Item = Identity>) {
         self.state.send_modify(|state| {
             state.in_group = in_group;
@@ -101,7 +101,7 @@ impl StateWriter {
         });
     }
 
-    /// Writes what is left at the end.
+    /// Writes the last change, at the daemon's end.
     pub async fn finish(self) {
         drop(self.state);
         if let Err(error) = self.writer.await {
@@ -115,7 +115,7 @@ async fn write_changes(
     mut state: watch::Receiver<State>,
     trouble: Trouble,
 ) {
-    // Ends when the writer's owner is gone and its last change is written.
+    // The loop ends when the writer is dropped and its last change is written.
     while state.changed().await.is_ok() {
         sleep(GATHER).await;
         state.mark_unchanged();
@@ -126,7 +126,7 @@ async fn write_changes(
     }
 }
 
-/// Writes the state as it is when a thread comes to that.
+/// Writes the state as it is when a thread starts the write.
 fn save(
     directory: &Arc<StateDir>,
     state: watch::Receiver<State>,
