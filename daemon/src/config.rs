@@ -1,4 +1,4 @@
-//! The settings: read, checked, and only then used.
+//! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
 mod limits;
 mod parse;
@@ -29,47 +29,47 @@ pub struct Config {
     pub name: Name,
     /// The i of `machine.i.log`.
     pub machine: String,
-    /// Where the others reach it, over UDP and TCP.
+    /// The address at which other members reach it, over UDP and TCP.
     pub address: SocketAddr,
-    /// What it says of itself.
+    /// The tags that it announces to the group.
     pub tags: Tags,
-    /// Who can let it in: `host:port`, not resolved.
+    /// The members that it asks to join the group: `host:port`, not resolved.
     pub introducers: Vec<String>,
     /// Whether it joins when it starts.
     pub join_on_start: bool,
-    /// What the group agrees on.
+    /// The settings that must be equal on all members.
     pub group: GroupSettings,
-    /// How long the gone are remembered.
+    /// How long the list keeps members that failed or left.
     pub forget_after: Duration,
-    /// What survives a restart is here.
+    /// The directory of the state that survives a restart.
     pub state_dir: PathBuf,
-    /// `machine.i.log` is here.
+    /// The directory of `machine.i.log`.
     pub log_dir: PathBuf,
-    /// What the group may grep beside `machine.i.log`: absolute globs.
+    /// The files that the group may grep in addition to `machine.i.log`: absolute globs.
     pub log_files: Vec<String>,
     /// Whether the group may grep this machine's journal.
     pub journal: bool,
-    /// How much is logged.
+    /// The level of the log.
     pub log_level: Level,
-    /// What greps may cost this machine.
+    /// The limits of greps on this machine.
     pub limits: Limits,
-    /// The control socket.
+    /// The path of the control socket.
     pub control_socket: PathBuf,
-    /// The file of the group's keys; without one nothing is sealed.
+    /// The file of the group's keys. Without one nothing is sealed.
     pub key_file: Option<PathBuf>,
-    /// Whether that is a copy which systemd made when the service was started: systemd.exec(5),
+    /// Whether the file is a copy that systemd made at the start of the service: systemd.exec(5),
     /// `LoadCredential`.
     pub key_is_credential: bool,
-    /// Whether addresses other than loopback are used without a key.
+    /// Whether the daemon uses addresses other than loopback without a key.
     pub allow_plaintext: bool,
-    /// Where metrics are served over HTTP, if anywhere.
+    /// The address that serves metrics over HTTP, if any.
     pub metrics: Option<SocketAddr>,
 }
 
-/// What is wrong with the settings: one line each, with file, line and key.
+/// The problems of the settings: one line each, with file, line and key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
-    /// The lines.
+    /// One line for each problem.
     pub lines: Vec<String>,
 }
 
@@ -80,10 +80,10 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the settings.
+    /// Reads the settings from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or anything in it is wrong.
+    /// When the file cannot be read, or a setting is invalid.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path).map_err(|error| ConfigError {
             lines: vec![format!("{}: cannot be read: {error}", path.display())],
@@ -91,36 +91,36 @@ impl Config {
         Self::parse(&path.display().to_string(), &text)
     }
 
-    /// Reads the settings from text; `file` is named in errors.
+    /// Reads the settings from text. Errors name `file`.
     ///
     /// # Errors
-    /// When anything in it is wrong.
+    /// When a setting is invalid.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
         parse::parse(file, text, &parse::System::default())
     }
 
-    /// `machine.i.log`.
+    /// The path of `machine.i.log`.
     pub fn log_file(&self) -> PathBuf {
         self.log_dir.join(format!("machine.{}.log", self.machine))
     }
 
-    /// All that this machine lets the group grep.
+    /// All files that the group may grep on this machine.
     ///
     /// # Errors
-    /// When a glob is none.
+    /// When a glob is invalid.
     pub fn offer(&self) -> Result<ExposedFiles, GlobError> {
         let own = glob_literal(&self.log_file().display().to_string());
         let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
         ExposedFiles::new(&globs)
     }
 
-    /// What reads the journal, if the group may grep that.
+    /// The program that reads the journal, if the group may grep it.
     pub fn journalctl(&self) -> Option<PathBuf> {
         self.journal.then(|| PathBuf::from(JOURNALCTL))
     }
 
-    /// Takes from `new` what can change while the daemon runs, and names the keys that cannot but
-    /// differ.
+    /// Takes the settings from `new` that can change while the daemon runs. It also names the keys
+    /// that differ but cannot change.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
         let fixed = [
             ("node.name", self.name != new.name),
@@ -174,10 +174,10 @@ impl Config {
         (new, kept)
     }
 
-    /// Reads the group's keys; none if there is no file of them.
+    /// Reads the group's keys; `None` without a key file.
     ///
     /// # Errors
-    /// When the file cannot be read, when others can read it too, or when anything in it is wrong.
+    /// When the file cannot be read, when other users can read it too, or when its text is invalid.
     pub fn load_keys(&self) -> Result<Option<SealingKeys>, ConfigError> {
         let Some(path) = &self.key_file else { return Ok(None) };
         let keys = Keyring::load(path)
@@ -186,7 +186,7 @@ impl Config {
             .map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
     }
 
-    /// Whether datagrams to other machines go out unsealed.
+    /// Whether the daemon sends unsealed datagrams to other machines.
     pub fn speaks_openly(&self) -> bool {
         self.key_file.is_none() && !self.address.ip().is_loopback()
     }
@@ -207,7 +207,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// A path as a glob that matches it alone.
+/// A glob that matches only this path.
 fn glob_literal(path: &str) -> String {
     let special = |c: char| "*?[]{}\\!".contains(c);
     path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()

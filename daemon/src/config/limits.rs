@@ -1,4 +1,4 @@
-//! The `[limits]`: what greps may cost this machine.
+//! Checks the section `[limits]`: the limits of greps on this machine. It owns no state.
 
 use super::problems::{Problems, span};
 use super::raw;
@@ -72,12 +72,12 @@ fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(end);
     let bytes = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes);
     match (number.parse::<u64>(), bytes) {
-        (Ok(0), Some(_)) => Err(format!("{text:?} is nothing: give at least \"1KiB\"")),
+        (Ok(0), Some(_)) => Err(format!("{text:?} is zero: give at least \"1KiB\"")),
         (Ok(number), Some(bytes)) => {
-            number.checked_mul(bytes).ok_or_else(|| format!("{text:?} is too much"))
+            number.checked_mul(bytes).ok_or_else(|| format!("{text:?} is too large"))
         }
         _ => Err(format!(
-            "{text:?} is no size: write a whole number and KiB, MiB, GiB or TiB, such as \"64MiB\""
+            "{text:?} is not a size: write a number with KiB, MiB, GiB or TiB, such as \"64MiB\""
         )),
     }
 }
@@ -95,16 +95,15 @@ mod tests {
         for (text, words) in [
             (
                 "64",
-                "\"64\" is no size: write a whole number and KiB, MiB, GiB or TiB, such \
-                as \"64MiB\"",
+                "\"64\" is not a size: write a number with KiB, MiB, GiB or TiB, such as \"64MiB\"",
             ),
             (
                 "1.5GiB",
-                "\"1.5GiB\" is no size: write a whole number and KiB, MiB, GiB or TiB, such \
-                as \"64MiB\"",
+                "\"1.5GiB\" is not a size: write a number with KiB, MiB, GiB or TiB, such as \
+                \"64MiB\"",
             ),
-            ("0MiB", "\"0MiB\" is nothing: give at least \"1KiB\""),
-            ("99999999999TiB", "\"99999999999TiB\" is too much"),
+            ("0MiB", "\"0MiB\" is zero: give at least \"1KiB\""),
+            ("99999999999TiB", "\"99999999999TiB\" is too large"),
         ] {
             assert_eq!(size(text), Err(words.to_owned()), "{text}");
         }

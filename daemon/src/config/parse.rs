@@ -1,4 +1,5 @@
-//! From the file's values to settings that are good, or to a line for each that is not.
+//! Turns the values of the file into valid settings, or into one line for each invalid value. It
+//! owns no state.
 
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
@@ -30,11 +31,12 @@ const MOST_TIMEOUT: Duration = Duration::from_secs(60);
 const FORGET_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What is asked of the machine for settings that are left out.
+/// How to get values from the machine for settings that are not set.
 pub(super) struct System {
     pub(super) host_name: fn() -> Option<String>,
     pub(super) default_address: fn() -> Option<IpAddr>,
-    /// Where systemd hands credentials over: systemd.exec(5), `$CREDENTIALS_DIRECTORY`.
+    /// The directory of the credentials that systemd passes: systemd.exec(5),
+    /// `$CREDENTIALS_DIRECTORY`.
     pub(super) credentials: fn() -> Option<PathBuf>,
     pub(super) exists: fn(&Path) -> io::Result<bool>,
 }
@@ -50,8 +52,8 @@ impl Default for System {
     }
 }
 
-/// The address of the default route. Connecting a UDP socket sends nothing; the addresses are for
-/// documentation (RFC 5737, RFC 3849).
+/// The address of the default route. Connecting a UDP socket sends nothing. The remote addresses
+/// are reserved for documentation (RFC 5737, RFC 3849).
 fn default_address() -> Option<IpAddr> {
     let from = |bind: &str, to: &str| {
         let socket = UdpSocket::bind(bind).ok()?;
@@ -173,7 +175,7 @@ fn machine(node: &raw::Node, name: Option<&Name>, problems: &mut Problems) -> St
 fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> Option<SocketAddr> {
     let port = node.port.as_ref().map_or(PORT, |port| *port.get_ref());
     if let Some(set) = node.port.as_ref().filter(|port| *port.get_ref() == 0) {
-        problems.add(set, "node.port", "0 is no port: the others have to know it");
+        problems.add(set, "node.port", "0 is not a port: other members must know the port");
     }
     let Some(set) = &node.address else {
         let address = (system.default_address)();
@@ -186,15 +188,15 @@ fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> O
         return address.map(|ip| SocketAddr::new(ip, port));
     };
     let problem = match set.get_ref().parse::<IpAddr>() {
-        Err(_) => format!("{:?} is no IPv4 or IPv6 address", set.get_ref()),
+        Err(_) => format!("{:?} is not an IPv4 or IPv6 address", set.get_ref()),
         Ok(ip) if ip.is_unspecified() => {
-            "the others cannot reach an unspecified address: give the one they reach".to_owned()
+            "other members cannot reach an unspecified address: give one they can reach".to_owned()
         }
         Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => {
-            "no machine of its own has this address".to_owned()
+            "a multicast or broadcast address does not belong to one machine".to_owned()
         }
         Ok(ip) if is_link_local(ip) => {
-            "link-local addresses mean something else on each machine".to_owned()
+            "a link-local address has another meaning on each machine".to_owned()
         }
         Ok(ip) => return Some(SocketAddr::new(ip, port)),
     };
@@ -202,7 +204,7 @@ fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> O
     None
 }
 
-/// Whether an address means nothing without the interface it belongs to.
+/// Whether an address has a meaning only together with an interface.
 fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
@@ -266,7 +268,7 @@ fn introducers(group: &raw::Group, problems: &mut Problems) -> Vec<String> {
     texts(set)
 }
 
-/// The entries of a list without their places.
+/// The entries of a list, without their places in the file.
 fn texts(set: &toml::Spanned<Vec<toml::Spanned<String>>>) -> Vec<String> {
     set.get_ref().iter().map(|entry| entry.get_ref().clone()).collect()
 }
@@ -289,7 +291,7 @@ fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
     if let (Some(set), Some(age)) = (&group.forget_after, age)
         && !FORGET_AFTER.contains(&age)
     {
-        let why = "sooner, late rumours would raise the gone";
+        let why = "sooner, late updates would bring members back";
         problems.add(
             set,
             "group.forget_after",
@@ -310,12 +312,12 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
         problems.add(
             &set,
             key,
-            format!("longer than {LONGEST_DIRECTORY} bytes: take a shorter one"),
+            format!("longer than {LONGEST_DIRECTORY} bytes: use a shorter path"),
         );
     } else if bytes.contains(&0) {
-        problems.add(&set, key, format!("{path:?} has a NUL byte, which no path has"));
+        problems.add(&set, key, format!("{path:?} has a NUL byte, which a path cannot contain"));
     } else if bytes.split(|byte| *byte == b'/').any(is_dotted) {
-        problems.add(&set, key, format!("{path:?}: write it out, without . or .."));
+        problems.add(&set, key, format!("{path:?}: write the path without . or .."));
     }
     set.into_inner()
 }
@@ -342,7 +344,7 @@ fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
         problems.add(
             set,
             "logs.level",
-            format!("{:?} is none of error, warn, info, debug, trace", set.get_ref()),
+            format!("{:?} is not one of error, warn, info, debug, trace", set.get_ref()),
         );
     }
     (files, level.unwrap_or_default())
@@ -356,14 +358,14 @@ fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {
         problems.add(
             &set,
             "control.socket",
-            format!("longer than {LONGEST_SOCKET_PATH} bytes, which no socket's path can be"),
+            format!("longer than {LONGEST_SOCKET_PATH} bytes, too long for a socket's path"),
         );
     }
     set.into_inner()
 }
 
-/// The file of the group's keys: the one that is set, or the credential that systemd hands over
-/// (systemd.exec(5)), or the usual one.
+/// The file of the group's keys: the one that is set, or the credential that systemd passes
+/// (systemd.exec(5)), or the default one.
 fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Option<PathBuf> {
     let key = "security.key_file";
     if let Some(set) = set {
@@ -386,7 +388,8 @@ fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Opti
     None
 }
 
-/// Without a key only loopback addresses are used, unless that is allowed.
+/// Returns whether plaintext is allowed. Without it and without a key, an address other than
+/// loopback is a problem.
 fn allow_plaintext(
     set: Set<bool>,
     has_key: bool,
@@ -399,8 +402,7 @@ fn allow_plaintext(
         address.filter(|address| !address.ip().is_loopback() && !allow && !has_key)
     {
         let why = "is not a loopback address, and without a key nothing is sealed: put the group's \
-        key into \
-                   /etc/memberd/group.key, or for a closed test network set \
+                   key into /etc/memberd/group.key, or for a closed test network set \
                    security.allow_plaintext = true";
         let problem = format!("{} {why}", address.ip());
         match set_address {

@@ -1,27 +1,27 @@
-//! What is wrong with settings, each with its place.
+//! Collects the problems of the settings. [`Problems`] owns one line for each.
 
 use super::source::Source;
 use memberd_control::duration;
 use std::time::Duration;
 
-/// Collects what is wrong, each with its place.
+/// The problems found so far, each with its place in the file.
 pub(super) struct Problems<'a> {
     source: Source<'a>,
     lines: Vec<String>,
 }
 
 impl<'a> Problems<'a> {
-    /// None so far.
+    /// Starts without a problem.
     pub(super) fn new(source: Source<'a>) -> Self {
         Problems { source, lines: Vec::new() }
     }
 
-    /// How many there are so far.
+    /// The number of problems so far.
     pub(super) fn count(&self) -> usize {
         self.lines.len()
     }
 
-    /// A line for each.
+    /// Returns one line for each problem.
     pub(super) fn into_lines(self) -> Vec<String> {
         self.lines
     }
@@ -40,7 +40,7 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// Reads a duration such as `600ms`; none if it is not set, or wrong.
+/// Reads a duration such as `600ms`; `None` if it is not set or invalid.
 pub(super) fn span(
     set: Option<&toml::Spanned<String>>,
     key: &str,

@@ -1,4 +1,4 @@
-//! The settings as they stand in the file, each value with its place.
+//! The settings as the file has them. These types own each value with its place in the file.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

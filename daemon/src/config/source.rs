@@ -1,5 +1,5 @@
-//! A settings file's text: parsed, and able to say on which line and under which key something
-//! stands.
+//! Parses the text of a settings file, and finds the line and the key of an error. A [`Source`]
+//! borrows that text.
 
 use super::raw::File;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ pub(super) struct Source<'text> {
 }
 
 impl Source<'_> {
-    /// Its sections and keys, or a line that says what is wrong with them.
+    /// Parses the sections and keys, or returns one line that describes the problem.
     pub(super) fn parse(self) -> Result<File, String> {
         let table = DeTable::parse(self.text).map_err(|error| {
             self.error(error.span().map(|span| span.start), None, error.message())
@@ -23,8 +23,8 @@ impl Source<'_> {
         File::deserialize(Deserializer::from(table)).map_err(|error| self.explain(&error, &root))
     }
 
-    /// `FILE:LINE: KEY: MESSAGE`, for an error at a place in the text and about a key, if it has
-    /// them. One line whatever is in it.
+    /// Formats `FILE:LINE: KEY: MESSAGE`. The place and the key may be missing. The result is
+    /// always one line.
     pub(super) fn error(self, offset: Option<usize>, key: Option<&str>, message: &str) -> String {
         let line = offset
             .map(|offset| 1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count());
@@ -40,14 +40,14 @@ impl Source<'_> {
             Some(word) if error.message().starts_with("unknown field") => {
                 unknown_key(word, error.message())
             }
-            _ => in_plain_words(error.message()),
+            _ => in_terms_of_settings(error.message()),
         };
         self.error(offset, (!path.is_empty()).then(|| path.join(".")).as_deref(), &message)
     }
 }
 
-/// The names of types of this program, in the words of the settings.
-fn in_plain_words(message: &str) -> String {
+/// Replaces the names of Rust types by the terms of the settings.
+fn in_terms_of_settings(message: &str) -> String {
     let names = [
         ("expected u16", "expected a whole number up to 65535"),
         ("expected u8", "expected a whole number up to 255"),
@@ -67,7 +67,7 @@ fn in_plain_words(message: &str) -> String {
     }
 }
 
-/// The keys that lead to what stands at `offset`, outermost first.
+/// The keys that lead to the value at `offset`, the outermost first.
 fn path_to(table: &DeTable, offset: usize) -> Option<Vec<String>> {
     table.iter().find_map(|(key, value)| {
         let below = match value.get_ref() {
@@ -83,8 +83,8 @@ fn path_to(table: &DeTable, offset: usize) -> Option<Vec<String>> {
     })
 }
 
-/// Says which key was meant. `refusal` is serde's, and ends in the keys it knows: ``expected one of
-/// `name`, `port` ``.
+/// Suggests the key that was meant. `refusal` is serde's text, which ends in the known keys:
+/// ``expected one of `name`, `port` ``.
 fn unknown_key(word: &str, refusal: &str) -> String {
     let known: Vec<&str> = refusal
         .rsplit("expected ")
@@ -99,11 +99,12 @@ fn unknown_key(word: &str, refusal: &str) -> String {
         Some(name) if edits(word, name) <= 1 + word.len() / 4 => {
             format!("unknown key: did you mean {name}?")
         }
-        _ => format!("unknown key: known are {}", known.join(", ")),
+        _ => format!("unknown key: known keys are {}", known.join(", ")),
     }
 }
 
-/// How many single-character changes make one word of the other (the Levenshtein distance).
+/// The number of single-character changes that turn one word into the other: the Levenshtein
+/// distance.
 fn edits(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (index, left) in one.chars().enumerate() {
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_compared_by_the_changes_between_them() {
+    fn the_distance_of_words_is_their_number_of_changes() {
         for (one, other, distance) in [
             ("", "", 0),
             ("", "abc", 3),

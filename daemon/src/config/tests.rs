@@ -1,4 +1,4 @@
-//! The settings, from the text of a file to the exact words of its errors.
+//! Tests the settings, from the text of a file to the exact text of its errors. It owns no state.
 
 use super::parse::{System, parse};
 use super::*;
@@ -39,7 +39,7 @@ fn the_machine_is_the_digits_that_end_the_name_or_the_name() {
     assert_eq!(good("[node]\nmachine = 'a3'").machine, "a3");
 }
 
-/// Bad settings, and what is said of each.
+/// Invalid settings, and the error text of each.
 const WRONG: [(&str, &str); 18] = [
     (
         "[group]\nfailure_timeout = '1.75'",
@@ -52,11 +52,11 @@ const WRONG: [(&str, &str); 18] = [
     ),
     (
         "[node]\naddress = '0.0.0.0'",
-        "m.toml:2: node.address: the others cannot reach an unspecified address: give the one \
-        they reach",
+        "m.toml:2: node.address: other members cannot reach an unspecified address: give one \
+        they can reach",
     ),
-    ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is no IPv4 or IPv6 address"),
-    ("[node]\nport = 0", "m.toml:2: node.port: 0 is no port: the others have to know it"),
+    ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is not an IPv4 or IPv6 address"),
+    ("[node]\nport = 0", "m.toml:2: node.port: 0 is not a port: other members must know the port"),
     (
         "[group]\nintroducers = ['vm1']",
         "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)",
@@ -72,16 +72,16 @@ const WRONG: [(&str, &str); 18] = [
     ),
     (
         "[logs]\nlevel = 'loud'",
-        "m.toml:2: logs.level: \"loud\" is none of error, warn, info, debug, trace",
+        "m.toml:2: logs.level: \"loud\" is not one of error, warn, info, debug, trace",
     ),
     ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
     (
         "[paths]\nlog_dir = '/var/../log'",
-        "m.toml:2: paths.log_dir: \"/var/../log\": write it out, without . or ..",
+        "m.toml:2: paths.log_dir: \"/var/../log\": write the path without . or ..",
     ),
     (
         "[paths]\nlog_dir = \"/a\\u0000\"",
-        "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which no path has",
+        "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which a path cannot contain",
     ),
     (
         "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
@@ -94,7 +94,7 @@ const WRONG: [(&str, &str); 18] = [
     (
         "[group]\nforget_after = '999d'",
         "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late \
-        rumours would raise the gone",
+        updates would bring members back",
     ),
     (
         "[node]\naddress = '192.0.2.13'",
@@ -109,12 +109,12 @@ const WRONG: [(&str, &str); 18] = [
     ),
     (
         "[node]\naddress = 'fe80::1'",
-        "m.toml:2: node.address: link-local addresses mean something else on each machine",
+        "m.toml:2: node.address: a link-local address has another meaning on each machine",
     ),
 ];
 
 #[test]
-fn what_is_wrong_is_told_with_file_line_and_key() {
+fn an_invalid_setting_is_reported_with_file_line_and_key() {
     for (text, message) in WRONG {
         assert_eq!(bad(text), message);
     }
@@ -126,13 +126,13 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         (
             "node.colour = 1",
-            "m.toml:1: node.colour: unknown key: known are name, machine, address, port, tags",
+            "m.toml:1: node.colour: unknown key: known keys are name, machine, address, port, tags",
         ),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
         (
             "verbose = true",
-            "m.toml:1: verbose: unknown key: known are node, group, paths, logs, limits, control, \
-            security, metrics",
+            "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
+            control, security, metrics",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         (
@@ -165,12 +165,12 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
 }
 
 #[test]
-fn what_is_good_can_be_offered() {
+fn valid_globs_can_be_exposed() {
     let longest = format!("/{}", "*".repeat(1_023));
     good(&format!("[paths]\nlog_dir = '{longest}'")).offer().unwrap();
     assert_eq!(
         bad(&format!("[paths]\nlog_dir = '{longest}*'")),
-        "m.toml:2: paths.log_dir: longer than 1024 bytes: take a shorter one"
+        "m.toml:2: paths.log_dir: longer than 1024 bytes: use a shorter path"
     );
     let most = |files: usize| format!("[logs]\nfiles = [{}]", "'/a',".repeat(files));
     good(&most(1_023)).offer().unwrap();
@@ -181,12 +181,12 @@ fn what_is_good_can_be_offered() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     assert_eq!(bad("[node]\nport = 0\nname = ''\n[logs]\nlevel = 'x'").lines().count(), 3);
 }
 
 #[test]
-fn without_a_key_only_loopback_is_spoken_to_unless_allowed() {
+fn without_a_key_only_loopback_is_used_unless_allowed() {
     let text = "[node]\naddress = '192.0.2.13'\n";
     assert!(bad(text).contains("192.0.2.13 is not a loopback address"));
     assert!(good(&format!("{text}[security]\nallow_plaintext = true")).speaks_openly());
@@ -201,7 +201,7 @@ fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
         credentials: || Some(PathBuf::from("/run/credentials/memberd.service")),
         ..SYSTEM
     };
-    assert_eq!(key_file("", &systemd), None, "systemd hands over others");
+    assert_eq!(key_file("", &systemd), None, "systemd passes other credentials");
     let all = System { exists: |_| Ok(true), ..systemd };
     assert_eq!(key_file("[security]\nkey_file = '/x'", &all), Some(PathBuf::from("/x")));
     assert_eq!(
@@ -265,7 +265,7 @@ fn tags_are_checked_and_change_with_a_reload() {
 #[test]
 fn the_shipped_settings_name_every_key_and_are_good() {
     let shipped = include_str!("../../../packaging/memberd.toml");
-    assert_eq!(good(shipped), good(""), "all of it is commented out");
+    assert_eq!(good(shipped), good(""), "every setting is commented out");
     let uncommented: String = shipped
         .lines()
         .map(|line| {
@@ -279,12 +279,12 @@ fn the_shipped_settings_name_every_key_and_are_good() {
     assert_eq!(
         (config.group, config.forget_after),
         (good("").group, good("").forget_after),
-        "what is shown is the default"
+        "the file shows the defaults"
     );
     assert_eq!(
         (config.limits, config.journal),
         (good("").limits, good("").journal),
-        "what is shown is the default"
+        "the file shows the defaults"
     );
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
     let shown: BTreeSet<String> = table
@@ -293,10 +293,10 @@ fn the_shipped_settings_name_every_key_and_are_good() {
             keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
         })
         .collect();
-    // What is known, as the errors about unknown keys list it.
+    // The known keys, as the errors about unknown keys list them.
     let known = |text: &str| -> Vec<String> {
         let error = bad(text);
-        error.split_once("known are ").unwrap().1.split(", ").map(str::to_owned).collect()
+        error.split_once("known keys are ").unwrap().1.split(", ").map(str::to_owned).collect()
     };
     let sections = known("xxxxxxxx = 1");
     assert_eq!(sections.len(), 8);
@@ -309,7 +309,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_with_its_path_and_cause() {
+fn an_unreadable_file_is_reported_with_path_and_cause() {
     let directory = tempfile::tempdir().unwrap();
     let absent = directory.path().join("none.toml");
     let error = Config::load(&absent).unwrap_err().to_string();
