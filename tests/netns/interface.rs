@@ -78,10 +78,10 @@ fn a_machine_with_a_new_address_joins_once_it_is_set() {
     let mut followers = followers(&fleet);
     let change = "address delete 10.88.0.5/24 dev eth0\naddress add 10.88.0.55/24 dev eth0\n";
     let lost = assert_failed_in_time(&fleet, &mut followers, change);
-    fleet[CHANGED].wait_until_logged("10.88.0.5 is no address of this machine any more");
+    fleet[CHANGED].wait_until_logged("10.88.0.5 is no longer an address of this machine");
     let warnings = fleet[CHANGED].control().status().unwrap().warnings;
     assert!(
-        warnings.iter().any(|warning| warning.contains("10.88.0.5 is no address of this machine")),
+        warnings.iter().any(|warning| warning.contains("10.88.0.5 is no longer an address of")),
         "{warnings:?}"
     );
 

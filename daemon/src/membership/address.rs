@@ -1,17 +1,17 @@
-//! Whether this machine still has the address at which the others reach its member.
+//! Checks whether this machine still has its member's address. It owns no state.
 
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 
-/// What to say if the address is gone: ip(7), `EADDRNOTAVAIL`. Nothing if it is there, or that
-/// cannot be found out.
+/// The error text if the machine has lost the address: ip(7), `EADDRNOTAVAIL`. `None` if the
+/// machine has the address, or if the check itself fails.
 pub(super) fn gone(address: IpAddr) -> Option<String> {
     let error = UdpSocket::bind((address, 0)).err()?;
-    let words = format!(
-        "{address} is no address of this machine any more: give it back, or set node.address and \
-        restart memberd"
+    let text = format!(
+        "{address} is no longer an address of this machine: assign it again, or set node.address \
+        and restart memberd"
     );
-    (error.kind() == io::ErrorKind::AddrNotAvailable).then_some(words)
+    (error.kind() == io::ErrorKind::AddrNotAvailable).then_some(text)
 }
 
 #[cfg(test)]
@@ -19,9 +19,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_another_machine_is_told_and_one_of_this_is_not() {
+    fn only_an_address_of_another_machine_is_gone() {
         assert_eq!(gone("127.0.0.9".parse().unwrap()), None);
-        let words = gone("192.0.2.1".parse().unwrap()).unwrap();
-        assert!(words.starts_with("192.0.2.1 is no address of this machine any more: "), "{words}");
+        let text = gone("192.0.2.1".parse().unwrap()).unwrap();
+        assert!(text.starts_with("192.0.2.1 is no longer an address of this machine: "), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! The protocol's calls over TCP, each a small task whose result comes back to the owner of the
-//! node.
+//! Runs the protocol's calls over TCP. It owns one small task for each call, whose result returns
+//! to the node's owner.
 
 use crate::peer::MEMBERSHIP;
 use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId, MAX_CALL};
@@ -7,15 +7,15 @@ use memberd_transport::Caller;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
 
-/// The bytes of a call's reply, or why there is none.
+/// The bytes of a call's reply, or the reason for its failure.
 type Reply = Result<Vec<u8>, CallError>;
 
-/// The calls under way. The protocol makes few at a time, and each ends by [`CALL_TIMEOUT`].
+/// The running calls. The protocol makes few at a time, and each ends within [`CALL_TIMEOUT`].
 #[derive(Debug)]
 pub(super) struct Calls {
     caller: Caller,
     tasks: JoinSet<Reply>,
-    /// Which call each task is.
+    /// The call of each task.
     ids: HashMap<Id, CallId>,
 }
 
@@ -38,8 +38,8 @@ impl Calls {
         self.ids.insert(task, id);
     }
 
-    /// What became of the next call that ends, in whatever way: the protocol waits for each. Waits
-    /// for ever while none is under way.
+    /// Waits for the next call to end, and returns its result. Each call has one, because the
+    /// protocol waits for it. While no call runs, this waits forever.
     pub(super) async fn next(&mut self) -> (CallId, Reply) {
         loop {
             let (task, reply) = match self.tasks.join_next_with_id().await {

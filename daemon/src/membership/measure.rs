@@ -1,4 +1,5 @@
-//! What the owner of the node measures beside what the node counts.
+//! Measures what the node does not count itself: changes, detection times and lateness. It owns
+//! these figures.
 
 use super::status::Status;
 use super::traffic::Totals;
@@ -6,7 +7,7 @@ use crate::metrics::histogram::Histogram;
 use memberd_membership::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
 use std::time::Duration;
 
-/// Around the failure timeout, up to the promise for every list.
+/// Bounds around the failure timeout, up to the time promised for every list.
 const DETECTION: &[Duration] =
     &milliseconds([500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 6_000]);
 
@@ -15,7 +16,7 @@ const DISSEMINATION: &[Duration] =
 
 const LATENESS: &[Duration] = &milliseconds([1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500]);
 
-/// A join that seems to have taken longer was made by another clock.
+/// A join that seems to take longer, in milliseconds, was timed by a wrong clock.
 const MOST_DISSEMINATION: u64 = 60_000;
 
 const fn milliseconds<const N: usize>(counts: [u64; N]) -> [Duration; N] {
@@ -28,24 +29,24 @@ const fn milliseconds<const N: usize>(counts: [u64; N]) -> [Duration; N] {
     durations
 }
 
-/// All figures at one moment.
+/// All figures at one moment, for the metrics.
 #[derive(Debug)]
 pub struct Measured {
-    /// What `memberctl status` shows.
+    /// The figures that `memberctl status` shows.
     pub status: Status,
-    /// What the node counted.
+    /// The node's own counters.
     pub counters: Counters,
-    /// Datagrams by kind.
+    /// The datagrams by kind.
     pub traffic: Totals,
-    /// What the seal turned away, by cause.
+    /// Datagrams that the seal refused, by cause.
     pub refusals: Vec<(&'static str, u64)>,
     /// Changes of the list.
     pub events: Events,
-    /// From the newest heartbeat's sending to the accusation, for this member's own accusations.
+    /// The time from sending the newest heartbeat to the accusation, for this member's accusations.
     pub detection: Histogram,
-    /// From a join, by the newcomer's wall clock, to its being listed here.
+    /// The time from a join, by the newcomer's wall clock, until this list shows the newcomer.
     pub dissemination: Histogram,
-    /// How late the loop was woken.
+    /// How late the protocol loop woke up.
     pub lateness: Histogram,
 }
 
@@ -54,13 +55,13 @@ pub struct Measured {
 pub struct Events {
     /// Joins.
     pub joined: u64,
-    /// Failures, those included that a quick return gave away.
+    /// Failures, including those that a quick return revealed.
     pub failed: u64,
     /// Leaves.
     pub left: u64,
 }
 
-/// The figures that are gathered as time goes by.
+/// The figures that grow while the daemon runs.
 #[derive(Debug)]
 pub(super) struct Gauges {
     pub(super) events: Events,
@@ -79,7 +80,7 @@ impl Gauges {
         }
     }
 
-    /// Takes in a change of the list of this member, which is in the group since `own`.
+    /// Counts a change of this member's list. The member is in the group since `own`.
     pub(super) fn note(
         &mut self,
         event: &MemberEvent,
@@ -91,7 +92,7 @@ impl Gauges {
             MemberEventKind::Joined => {
                 self.events.joined += 1;
                 let taken = now.wall.0.checked_sub(event.member.incarnation.0);
-                // The list that is taken over at the join is no news.
+                // Members of the list that the join took over are not new.
                 let later = own.is_some_and(|own| event.member.incarnation > own);
                 if let Some(taken) = taken.filter(|taken| later && *taken <= MOST_DISSEMINATION) {
                     self.dissemination.observe(Duration::from_millis(taken));

@@ -1,8 +1,8 @@
 //! The task that owns the [`Node`]. It hands datagrams, timers, replies and commands to the node,
 //! and carries out what the node asks for.
 //!
-//! It never waits for a disk (but for a new incarnation, which has to be durable before it is
-//! used), for a client or for another task, since a heartbeat that waits is a false failure.
+//! It never waits for a client or another task, because a late heartbeat causes a false failure. It
+//! waits for the disk only when a new incarnation must become durable before its first use.
 
 mod commands;
 mod events;
@@ -26,11 +26,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
-/// The most datagrams taken in before anything else is looked at. More than the socket's buffer
-/// holds of the group's own traffic.
+/// The most datagrams that the task reads before it does anything else. The socket's buffer holds
+/// fewer of the group's own traffic.
 const DRAIN: usize = 1_024;
 
-/// How soon the daemon tries again to join by itself.
+/// The pauses between automatic attempts to join.
 const RETRY: Backoff = Backoff::new(FIRST_RETRY, Duration::from_secs(10));
 
 /// The first of those pauses.
@@ -40,14 +40,14 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// [`memberd_membership::Body::kind`].
 const KNOCK: &str = "knock";
 
-/// What the task is made of.
+/// The parts that the task starts with.
 #[derive(Debug)]
 pub struct Parts {
     /// The protocol.
     pub node: Node,
     /// Bound to the member's address.
     pub socket: UdpSocket,
-    /// How it speaks.
+    /// Protects messages to other members.
     pub seal: Seal,
     /// The state on disk.
     pub writer: StateWriter,
@@ -78,21 +78,21 @@ pub struct Membership {
     remembered: Vec<SocketAddr>,
     joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
     leaving: Vec<oneshot::Sender<bool>>,
-    /// When the next try to join by itself is due, and the pauses after that.
+    /// When the next automatic attempt to join is due, and the pauses after it.
     retry: Option<(Instant, Backoff)>,
     warned_of_join: bool,
-    /// Whether the list has changed since it was last kept.
+    /// Whether the list has changed since the state writer last received it.
     list_changed: bool,
     started: Instant,
     traffic: Traffic,
     gauges: Gauges,
     history: History,
-    /// Of the datagram that is being sent: kept, so that a heartbeat allocates nothing.
+    /// The buffer of the datagram to send. It is kept, so that a heartbeat allocates nothing.
     payload: Vec<u8>,
 }
 
 impl Membership {
-    /// The task, ready to run.
+    /// Creates the task, ready to run.
     pub fn new(parts: Parts, handle: Handle, commands: mpsc::Receiver<Command>) -> Self {
         let Parts { node, socket, seal, writer, clocks, introducers, remembered, join_by_itself } =
             parts;
@@ -125,7 +125,7 @@ impl Membership {
         }
     }
 
-    /// Runs until [`Command::End`], and gives the writer back for the last write.
+    /// Runs until [`Command::End`], and returns the writer for the last write.
     pub async fn run(mut self) -> StateWriter {
         let mut watchdog = notify::Watchdog::new();
         notify::status(&self.status_line());
@@ -153,7 +153,8 @@ impl Membership {
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     let late = wake.map_or(Duration::ZERO, |wake| wake.elapsed());
                     self.gauges.lateness.observe(late);
-                    // A stalled daemon reads before it judges.
+                    // After a stall, the daemon first reads the waiting datagrams, so that it
+                    // accuses nobody falsely.
                     self.drain_socket();
                     self.node.handle_timeout(self.clocks.now());
                     watchdog.feed_if_due();
@@ -170,7 +171,7 @@ impl Membership {
             match self.socket.try_recv_from(&mut buffer) {
                 Ok((length, from)) => self.take_datagram(from, &mut buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Such as an ICMP message that a former datagram could not be delivered.
+                // For example, an ICMP message says that an earlier datagram was not delivered.
                 Err(error) => debug!(%error, "cannot receive a datagram"),
             }
         }
@@ -198,7 +199,7 @@ impl Membership {
                     self.traffic.heard(from, &message, now.mono);
                 }
             }
-            // What is refused has changed nothing.
+            // A refused datagram has changed nothing.
             Err(error) => {
                 debug!(%from, bytes = bytes.len(), %error, "refused");
                 if let Some(times) = self.traffic.refused(error) {
@@ -209,7 +210,7 @@ impl Membership {
         }
     }
 
-    /// Sends what the session answers by itself; the protocol knows nothing of it.
+    /// Sends a reply of the session itself. The protocol does not see it.
     fn send_back(&mut self, to: SocketAddr, bytes: &[u8]) {
         match self.socket.try_send_to(bytes, to) {
             Ok(_) => self.traffic.sent("greeting"),
@@ -217,8 +218,7 @@ impl Membership {
         }
     }
 
-    /// Counts a datagram that the kernel did not take. The network loses datagrams too, but the log
-    /// says why the kernel does.
+    /// Counts a datagram that the kernel refused to send, and logs the reason.
     fn note_unsent(&mut self, to: SocketAddr, kind: &'static str, error: &io::Error) {
         debug!(%to, kind, %error, "not sent");
         if let Some(times) = self.traffic.unsent() {

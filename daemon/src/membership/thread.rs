@@ -1,5 +1,5 @@
-//! A thread of its own for the membership task: a heartbeat waits for nothing else that the daemon
-//! does, greps above all.
+//! Runs the membership task on a thread of its own, so that greps and other work never delay a
+//! heartbeat. It owns that thread's runtime.
 
 use super::{Command, Handle, Membership, Parts};
 use crate::state::writer::StateWriter;
@@ -9,10 +9,11 @@ use tokio::net::UdpSocket;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
-/// Starts the task. It gives the writer back when it ends; if it breaks off, nothing comes.
+/// Starts the task. The task returns the writer when it ends. If it panics, the receiver gets an
+/// error.
 ///
 /// # Errors
-/// When there is no thread to be had, or the socket cannot be moved to it.
+/// When the thread cannot be created, or when the socket cannot be moved to it.
 pub fn start(
     parts: Parts,
     handle: Handle,
@@ -20,7 +21,7 @@ pub fn start(
 ) -> io::Result<oneshot::Receiver<StateWriter>> {
     let runtime =
         Builder::new_current_thread().enable_all().thread_name("membership-io").build()?;
-    // The socket wakes the runtime that it was made in.
+    // A socket wakes only the runtime in which it was created.
     let socket = {
         let _within = runtime.enter();
         UdpSocket::from_std(parts.socket.into_std()?)?
@@ -29,7 +30,7 @@ pub fn start(
     let (done, ended) = oneshot::channel();
     thread::Builder::new().name("membership".to_owned()).spawn(move || {
         let writer = runtime.block_on(membership.run());
-        // Nothing is under way any more but a disk that hangs.
+        // Only a hanging disk can still be at work.
         runtime.shutdown_background();
         // The daemon may have ended without waiting.
         let _ = done.send(writer);

@@ -1,9 +1,9 @@
-//! What came and went in datagrams, by kind; and how many of its neighbours' heartbeats this member
-//! has not received.
+//! Counts datagrams by kind, and the heartbeats of neighbours that did not arrive. It owns these
+//! counters.
 //!
-//! Heartbeats are not numbered, but sent at a fixed interval by their sender's clock, and carry
-//! their send time. So a gap of three intervals between two that came means that two were lost, or
-//! not sent by a sender that was stalled.
+//! Heartbeats have no numbers. A sender sends them at a fixed interval of its clock, and they carry
+//! their send time. A gap of three intervals therefore means that two were lost, or that the sender
+//! was stalled.
 
 use memberd_membership::{
     Body, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A neighbour's loss is over this time at least, over twice as long at most.
+/// The loss of a neighbour covers at least this time, and at most twice as long.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The most neighbours that are counted apart.
+/// The most neighbours that have counters of their own.
 const MOST_PEERS: usize = 64;
 
 /// Counters by a fixed set of words.
@@ -29,11 +29,11 @@ pub struct Totals {
     pub sent: ByKind,
     /// Datagrams received and understood, by kind.
     pub received: ByKind,
-    /// Datagrams received that were no message, by why not.
+    /// Datagrams received that were not valid messages, by cause.
     pub refused: ByKind,
-    /// Datagrams that the kernel did not take.
+    /// Datagrams that the kernel refused to send.
     pub unsent: u64,
-    /// Heartbeats of watched members that did not come.
+    /// Heartbeats of watched members that did not arrive.
     pub heartbeats_lost: u64,
 }
 
@@ -43,9 +43,9 @@ pub(super) struct Traffic {
     interval: u64,
     silence: u64,
     totals: Totals,
-    /// Which causes of refusal were told when.
-    told: BTreeMap<&'static str, LogRateLimit>,
-    told_unsent: LogRateLimit,
+    /// When each cause of refusal was last logged.
+    refused_limits: BTreeMap<&'static str, LogRateLimit>,
+    unsent_limit: LogRateLimit,
     peers: BTreeMap<SocketAddr, Peer>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Traffic {
 #[derive(Debug)]
 struct Peer {
     incarnation: Incarnation,
-    /// The send time of the newest that came in turn, by the neighbour's clock, in milliseconds.
+    /// The send time of the newest heartbeat in turn, by the neighbour's clock, in milliseconds.
     newest: u64,
     window_began: Instant,
     now: Tally,
@@ -70,11 +70,11 @@ impl Traffic {
     pub(super) fn new(settings: GroupSettings) -> Self {
         Traffic {
             interval: millis(settings.heartbeat_interval).max(1),
-            // One whose heartbeats stay away for longer is not alive, or was not watched meanwhile.
+            // A member that is silent for longer is not alive, or was not watched in the meantime.
             silence: millis(settings.failure_timeout) * 2,
             totals: Totals::default(),
-            told: BTreeMap::new(),
-            told_unsent: LogRateLimit::default(),
+            refused_limits: BTreeMap::new(),
+            unsent_limit: LogRateLimit::default(),
             peers: BTreeMap::new(),
         }
     }
@@ -87,17 +87,18 @@ impl Traffic {
         *self.totals.sent.entry(kind).or_default() += 1;
     }
 
-    /// Counts one that the kernel did not take; when that is to be told in the log: how many are.
+    /// Counts a datagram that the kernel refused to send. Returns how many there were if a log line
+    /// is due.
     pub(super) fn unsent(&mut self) -> Option<u64> {
         self.totals.unsent += 1;
-        self.told_unsent.count(std::time::Instant::now())
+        self.unsent_limit.count(std::time::Instant::now())
     }
 
     pub(super) fn received(&mut self, message: &Message) {
         *self.totals.received.entry(message.body.kind()).or_default() += 1;
     }
 
-    /// Counts one; when its cause is to be told in the log: how many are.
+    /// Counts a refused datagram. Returns how many had this cause if a log line is due.
     pub(super) fn refused(&mut self, error: DecodeError) -> Option<u64> {
         let cause = match error {
             DecodeError::TooLong(_) => "too_long",
@@ -105,11 +106,11 @@ impl Traffic {
             DecodeError::Malformed => "malformed",
         };
         *self.totals.refused.entry(cause).or_default() += 1;
-        self.told.entry(cause).or_default().count(std::time::Instant::now())
+        self.refused_limits.entry(cause).or_default().count(std::time::Instant::now())
     }
 
-    /// A message came from a member that is watched: if it is a heartbeat, those before it that are
-    /// missing are lost.
+    /// Takes in a message of a watched member. If it is a heartbeat, the missing ones before it
+    /// count as lost.
     pub(super) fn heard(&mut self, from: SocketAddr, message: &Message, now: Instant) {
         let (Body::Heartbeat { .. }, sent) = (&message.body, message.sent.mono) else { return };
         if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&from) {
@@ -129,7 +130,7 @@ impl Traffic {
             *peer = begin();
             return;
         }
-        // Nearer than half an interval it is one out of turn, an answer for instance.
+        // A heartbeat within half an interval is out of turn, such as an answer.
         let turns = (gap + self.interval / 2) / self.interval;
         if turns == 0 {
             return;
@@ -143,12 +144,12 @@ impl Traffic {
         self.totals.heartbeats_lost += turns - 1;
     }
 
-    /// This member is out of the group: what is not heard from now on is not lost.
+    /// This member is out of the group. Heartbeats that it misses from now on do not count as lost.
     pub(super) fn out(&mut self) {
         self.peers.clear();
     }
 
-    /// How many of a thousand heartbeats of this member were lost lately; nothing while none were
+    /// How many of a thousand heartbeats of this member were lost recently; `None` while none were
     /// expected.
     pub(super) fn lost_permille(&self, from: SocketAddr) -> Option<u16> {
         let peer = self.peers.get(&from)?;
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_heard_while_out_of_the_group_is_no_loss() {
+    fn heartbeats_missed_outside_the_group_are_not_lost() {
         let from = "127.0.0.1:1".parse().unwrap();
         let mut traffic = Traffic::new(GroupSettings::default());
         traffic.heard(from, &heartbeat(1_000), at(1_010));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_the_watch_is_no_loss_and_old_loss_is_forgotten() {
+    fn a_pause_of_the_watch_is_not_loss_and_old_loss_expires() {
         assert_eq!(loss(&[1_000, 60_000, 60_600]), (Some(0), 0));
         let lossy_at_first: Vec<u64> =
             [1_000, 2_800].into_iter().chain((0..250).map(|turn| 3_400 + turn * 600)).collect();
