@@ -158,7 +158,7 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            anyhow!("{} is no address of this machine: set node.address", address.ip())
+            anyhow!("{} is not an address of this machine: set node.address", address.ip())
         }
         _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
     };

@@ -1,4 +1,4 @@
-//! The group's keys as a subsystem. It owns the way to replace them while the daemon runs.
+//! The group's keys as a subsystem. It owns the channel that replaces them while the daemon runs.
 
 use crate::config::{Config, ConfigError};
 use crate::membership::Ended;
@@ -14,12 +14,12 @@ use tracing::{error, info, warn};
 #[derive(Debug)]
 pub struct Keys {
     seal: Seal,
-    /// Where changed keys go; none if the daemon started without.
+    /// The sender of changed keys; `None` if the daemon started without keys.
     replace: Option<watch::Sender<Arc<SealingKeys>>>,
 }
 
 impl Keys {
-    /// The keys that the daemon starts with, if it has any.
+    /// Starts with these keys, or without a key.
     pub fn new(keys: Option<SealingKeys>) -> Self {
         match keys.map(Seal::with) {
             Some((seal, replace)) => Keys { seal, replace: Some(replace) },
@@ -27,23 +27,23 @@ impl Keys {
         }
     }
 
-    /// How this daemon speaks to other members.
+    /// The seal that protects messages to other members.
     pub fn seal(&self) -> &Seal {
         &self.seal
     }
 
-    /// Logs how this daemon speaks, at its start.
+    /// Logs at the start whether messages are sealed, and with which keys.
     pub fn announce(&self, config: &Config) {
         match self.seal.keys() {
             Some(keys) => {
                 info!(
                     keys = keys.names(),
-                    "what members say is sealed, with the first of these keys"
+                    "messages between members are sealed with the first of these keys"
                 );
             }
             None if config.speaks_openly() => warn!(
-                "security.allow_plaintext is set: nothing that goes over the network is sealed, \
-                and anyone on it can speak for any member"
+                "security.allow_plaintext is set: no message on the network is sealed, \
+                and anyone on it can pose as any member"
             ),
             None => {
                 info!("there is no key: nothing is sealed, and only loopback addresses are used");
@@ -51,27 +51,27 @@ impl Keys {
         }
     }
 
-    /// Whether the keys in force are those of the file, after it was read again.
+    /// Reads the key file again. Returns whether the keys in force are now those of the file.
     fn load(&self, config: &Config) -> bool {
         match (&self.replace, config.load_keys()) {
             (Some(keys), Ok(Some(new))) => {
                 if keys.borrow().names() != new.names() {
                     info!(
                         keys = new.names(),
-                        "the keys have changed; what members say is sealed with the first of these"
+                        "the keys have changed; messages are now sealed with the first of them"
                     );
                 }
                 keys.send_replace(Arc::new(new));
                 if config.key_is_credential {
                     info!(
-                        "the keys are a credential, of which systemd takes a copy at a start: a \
-                        restart takes in changed ones"
+                        "the keys are a credential, which systemd copies at a start: changed keys \
+                        take effect after a restart"
                     );
                 }
                 return true;
             }
             (Some(_), Ok(None)) => {
-                error!("there is no key file any more; the old keys stay in force");
+                error!("the key file is missing; the old keys stay in force");
             }
             (Some(_), Err(ConfigError { lines })) => {
                 for line in lines {
@@ -80,7 +80,7 @@ impl Keys {
                 error!("the keys were not reloaded; the old ones stay in force");
             }
             (None, Ok(None)) => return true,
-            (None, _) => warn!("there is a key file now; sealing needs a restart to take effect"),
+            (None, _) => warn!("there is a key file now; sealing takes effect after a restart"),
         }
         false
     }
@@ -107,7 +107,7 @@ impl Subsystem for Keys {
         })
     }
 
-    /// What the seal refuses is counted by the membership task.
+    /// The membership task counts the datagrams that the seal refuses.
     fn metrics<'t>(&'t self, _: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async { Ok(()) })
     }

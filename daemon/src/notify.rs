@@ -1,8 +1,8 @@
 //! Tells systemd (sd_notify(3)) that the daemon is ready, how it is doing, and that its protocol
-//! loop is alive.
+//! loop is alive. It owns the time of the next watchdog message.
 //!
-//! Without systemd all of it does nothing. A message that cannot be sent is not worth a failure, so
-//! it is only logged.
+//! Without systemd the functions do nothing. A message that cannot be sent is only logged, since
+//! the daemon works without it.
 
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -15,12 +15,12 @@ fn notify(state: &[NotifyState]) {
     }
 }
 
-/// The sockets are bound.
+/// Says that the daemon is ready: its sockets are bound.
 pub fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
-/// The settings are read anew; [`ready`] ends that.
+/// Says that the daemon is reloading its settings. [`ready`] ends the reload.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(time) => notify(&[NotifyState::Reloading, time]),
@@ -28,12 +28,12 @@ pub fn reloading() {
     }
 }
 
-/// The daemon ends.
+/// Says that the daemon is stopping.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// One line for `systemctl status`.
+/// Sends one line for `systemctl status`.
 pub fn status(line: &str) {
     notify(&[NotifyState::Status(line)]);
 }
@@ -47,18 +47,18 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Asks the environment whether the watchdog is on.
+    /// Reads from the environment whether the watchdog is on.
     pub fn new() -> Self {
         let every = sd_notify::watchdog_enabled().map(|limit| limit / 2);
         Watchdog { every, due: Instant::now() }
     }
 
-    /// When it is to be fed.
+    /// When the next watchdog message is due; `None` without a watchdog.
     pub fn due(&self) -> Option<Instant> {
         self.every.map(|_| self.due)
     }
 
-    /// Feeds it.
+    /// Sends the watchdog message if it is due.
     pub fn feed_if_due(&mut self) {
         if let Some(every) = self.every
             && self.due <= Instant::now()

@@ -1,4 +1,4 @@
-//! Resolves introducers, written `host:port`, to addresses.
+//! Resolves introducers, written `host:port`, to addresses. It owns no state.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tracing::warn;
 /// How long the resolver may take for one name.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Introducers resolved, and what could not be.
+/// The addresses of introducers, and the names that have none.
 #[derive(Debug, Default)]
 pub struct Resolved {
     /// Addresses, in the order of the names.
@@ -18,8 +18,8 @@ pub struct Resolved {
     pub problems: Vec<String>,
 }
 
-/// Resolves `host:port` names. Of a name's addresses those of the family that this member speaks
-/// are taken.
+/// Resolves `host:port` names. It keeps only addresses of the family of `own`, this member's
+/// address.
 pub async fn resolve(names: &[String], own: SocketAddr) -> Resolved {
     let mut resolved = Resolved::default();
     for name in names {
@@ -30,7 +30,7 @@ pub async fn resolve(names: &[String], own: SocketAddr) -> Resolved {
                 if usable.is_empty() {
                     let family = if own.is_ipv4() { "IPv4" } else { "IPv6" };
                     resolved.problems.push(format!(
-                        "introducer {name}: it has no {family} address, which this member's is"
+                        "introducer {name}: no {family} address, and this member uses {family}"
                     ));
                 }
                 resolved.addresses.extend(usable);
@@ -47,7 +47,7 @@ pub async fn resolve(names: &[String], own: SocketAddr) -> Resolved {
     resolved
 }
 
-/// The same for the introducers of the settings, whose problems are logged.
+/// Resolves the introducers of the settings, and logs the problems.
 pub async fn resolve_configured(names: &[String], own: SocketAddr) -> Vec<SocketAddr> {
     let resolved = resolve(names, own).await;
     for problem in resolved.problems {

@@ -1,4 +1,4 @@
-//! This machine's two clocks, as the protocol takes them.
+//! Reads this machine's two clocks for the protocol. It owns the start of the monotonic clock.
 
 use memberd_membership::{Instant, Now, WallTime, millis};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,46 +10,46 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// Starts counting now.
+    /// Starts the count now.
     pub fn new() -> Self {
         Clocks { epoch: tokio::time::Instant::now() }
     }
 
-    /// Both clocks, now.
+    /// Reads both clocks.
     pub fn now(&self) -> Now {
-        // A wall clock before 1970 counts as 1970: incarnations grow nevertheless.
+        // A wall clock before 1970 counts as 1970. Incarnations grow nevertheless.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Now { mono: Instant::from_epoch(self.epoch.elapsed()), wall: WallTime(millis(wall)) }
     }
 
-    /// A moment of the protocol as one of the runtime.
+    /// Converts a moment of the protocol to one of the runtime.
     pub fn to_tokio(self, moment: Instant) -> tokio::time::Instant {
         self.epoch + moment.since(Instant::EPOCH)
     }
 }
 
-/// Tells moments of the monotonic clock in the wall clock's time: one moment always as the same,
-/// however often it is asked, until the wall clock is set.
+/// Converts moments of the monotonic clock to the wall clock's time. One moment gives the same time
+/// again and again, until the wall clock is set.
 #[derive(Debug, Clone, Copy)]
 pub struct Anchor(Now);
 
-/// The two clocks may drift this far apart before the wall clock counts as set.
+/// The wall clock counts as set if the two clocks differ by more than this.
 const DRIFT_MS: u64 = 20;
 
 impl Anchor {
-    /// Both clocks as they are now.
+    /// Starts with both clocks as they are now.
     pub fn new(now: Now) -> Self {
         Anchor(now)
     }
 
-    /// Takes the clocks as they are now, if the wall clock was set.
+    /// Starts again with both clocks as they are now, if the wall clock was set.
     pub fn keep(&mut self, now: Now) {
         if self.wall(now.mono).0.abs_diff(now.wall.0) > DRIFT_MS {
             *self = Anchor(now);
         }
     }
 
-    /// A moment in the wall clock's time; one before 1970 is 1970.
+    /// A moment in the wall clock's time. A time before 1970 becomes 1970.
     pub fn wall(&self, moment: Instant) -> WallTime {
         let Now { mono, wall } = self.0;
         let later_ms = wall.0 + millis(moment.since(mono));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_as_the_same_until_the_wall_clock_is_set() {
+    fn a_moment_keeps_its_time_until_the_wall_clock_is_set() {
         let moment = now(1_000_700, 0).mono;
         let mut anchor = Anchor::new(now(2_000_300, 1_763_688_012_000));
         let first = anchor.wall(moment);

@@ -55,7 +55,7 @@ fn the_log_filter_is_shown_and_set_while_the_daemon_runs() {
         let text = fleet[1].log().text();
         if text.contains(" DEBUG ") { Ok(()) } else { Err(text) }
     });
-    failed(&fleet[1].ctl(&["log", "loud"]), 2, "'loud' is no level");
+    failed(&fleet[1].ctl(&["log", "loud"]), 2, "'loud' is not a level");
     assert_eq!(text(&fleet[1].ctl(&["log"]).stdout), "info,membership=debug\n");
 }
 

@@ -55,7 +55,7 @@ fn a_fleet_with_a_key_joins_notices_a_crash_and_greps() {
     assert_eq!(fleet.wait_until_whole().len(), 5);
     assert_found(&fleet[3], 5);
     followers.assert_none_failed_but(&[&crash.id]);
-    assert!(fleet[1].log().text().contains("what members say is sealed"));
+    assert!(fleet[1].log().text().contains("messages between members are sealed"));
     for daemon in fleet.daemons() {
         for cause in ["forged", "plain", "replayed", "sealed", "unknown_key"] {
             assert_eq!(
@@ -295,8 +295,7 @@ fn a_reload_says_that_changed_credentials_need_a_restart() {
     });
     daemon.signal(Signal::SIGHUP);
     fleet[1].wait_until_logged(" INFO settings reloaded");
-    fleet[1]
-        .wait_until_logged("the keys are a credential, of which systemd takes a copy at a start");
+    fleet[1].wait_until_logged("the keys are a credential, which systemd copies at a start");
     let status = String::from_utf8(fleet[1].ctl(&["status"]).stdout).unwrap();
     assert!(status.contains("  keys        805cc896 seals, b37ccaa7 accepted\n"), "{status}");
     let json = String::from_utf8(fleet[1].ctl(&["status", "--json"]).stdout).unwrap();

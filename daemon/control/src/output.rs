@@ -1,5 +1,5 @@
-//! Encodes and decodes what stands before grep's output in a frame, so that the output itself is
-//! not copied. The frames are those of [`frame`](crate::frame).
+//! Encodes and decodes the bytes before grep's output in a frame, so that nobody copies the output
+//! itself. It owns no state. The frames are those of [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode, header};
 use crate::message::Reply;
@@ -8,18 +8,18 @@ use crate::message::Reply;
 /// pairs, and their keys.
 const BEFORE_MEMBER: &[u8] = b"\xa1\x6aGrepOutput\xa2\x66member";
 
-/// What stands between the member's name and the output.
+/// The bytes between the member's name and the output.
 const BEFORE_BYTES: &[u8] = b"\x65bytes";
 
 /// The major types of strings, in the upper bits of their first byte (RFC 8949, 3.1).
 const BYTES: u8 = 0x40;
 const TEXT: u8 = 0x60;
 
-/// The frame of a [`Reply::GrepOutput`] up to its output. The output has `length` bytes, and is the
-/// rest of the frame.
+/// The frame of a [`Reply::GrepOutput`] up to its output. The output follows and has `length`
+/// bytes.
 ///
 /// # Errors
-/// [`FrameError::TooLong`] when the whole would be longer than a reply may be.
+/// [`FrameError::TooLong`] when the whole frame would be longer than a reply may be.
 pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     let mut frame = encode(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() })?;
     // The frame ends with the length of the empty output, which is one byte.
@@ -38,8 +38,8 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
 }
 
 /// The member's name, and the offset of the output, in a frame's body of `length` bytes that begins
-/// with `body`. None unless it is a [`Reply::GrepOutput`] as [`head`] encodes it. Other bodies are
-/// for [`decode`](crate::frame::decode).
+/// with `body`. `None` unless it is a [`Reply::GrepOutput`] as [`head`] encodes it.
+/// [`decode`](crate::frame::decode) reads other bodies.
 pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
     let (output, rest) = string_length(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
@@ -47,13 +47,13 @@ pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
     Some((std::str::from_utf8(member).ok()?, (at.checked_add(output)? == length).then_some(at)?))
 }
 
-/// A string of this major type, and the rest.
+/// Splits off a string of this major type from the rest.
 fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = string_length(body, major)?;
     rest.split_at_checked(length)
 }
 
-/// The length of a string of this major type, and the rest.
+/// Splits off the length of a string of this major type from the rest.
 fn string_length(body: &[u8], major: u8) -> Option<(usize, &[u8])> {
     let (first, rest) = body.split_first()?;
     Some(match first.checked_sub(major)? {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_without_a_copy_are_those_of_the_encoder() {
+    fn the_head_and_the_output_equal_the_encoders_frame() {
         for length in [0, 1, 23, 24, 255, 256, 65_535, 65_536, 300_000] {
             for member in [
                 "",
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_reply_may_be_is_refused() {
+    fn a_frame_longer_than_a_reply_may_be_is_refused() {
         assert!(matches!(head("vm3", REPLY_CAP), Err(FrameError::TooLong { .. })));
         assert!(matches!(head("vm3", usize::MAX), Err(FrameError::TooLong { .. })));
         assert!(head("vm3", REPLY_CAP - 100).is_ok());

@@ -1,5 +1,5 @@
-//! Where the control sockets come from: systemd opened them (sd_listen_fds(3)), or they are bound
-//! here.
+//! Opens the control sockets: it takes them from systemd (sd_listen_fds(3)) or binds them. It owns
+//! the paths that it bound.
 
 use anyhow::{Context as _, bail};
 use memberd_control::socket::read_only;
@@ -11,33 +11,36 @@ use std::os::unix::net::{UnixListener as BlockingListener, UnixStream as Blockin
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
-/// What systemd calls the sockets: `FileDescriptorName=` of their units.
+/// The names of the sockets in systemd: `FileDescriptorName=` of their units.
 const FULL: &str = "control";
 const READ_ONLY: &str = "control-read";
 
-/// Rights of the sockets that are bound here. Those of their directory count as well.
+/// Permissions of the sockets that are bound here. The permissions of their directory apply as
+/// well.
 const FULL_MODE: u32 = 0o660;
 const READ_ONLY_MODE: u32 = 0o666;
 
 /// The open sockets.
 #[derive(Debug)]
 pub struct Sockets {
-    /// For everything.
+    /// The socket for all requests.
     pub full: UnixListener,
-    /// For looking only. None when it could not be bound, or systemd was not told to open one.
+    /// The socket for read-only requests. `None` if it could not be bound, or if systemd did not
+    /// open one.
     pub read_only: Option<UnixListener>,
-    /// What was bound here, to be removed at the end.
+    /// The paths that were bound here. The daemon removes them at its end.
     pub bound: Vec<PathBuf>,
-    /// What is not as it should be, for the log that comes later.
+    /// Problems that do not stop the start. The log, which opens later, receives them.
     pub warnings: Vec<String>,
 }
 
 impl Sockets {
-    /// Takes over what systemd opened, or binds the socket and the one beside it.
+    /// Takes over the sockets that systemd opened, or binds the socket and the read-only one beside
+    /// it.
     ///
     /// # Errors
-    /// When another daemon answers there, when something else is in the way, or when the directory
-    /// does not let it; when systemd opened sockets, but none for everything.
+    /// When another daemon answers there, when the path is not a socket, or when the directory
+    /// forbids it. Also when systemd opened sockets, but not the one for all requests.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let given =
             sd_listen_fds::get().context("cannot take over the sockets that systemd opened")?;
@@ -53,9 +56,9 @@ impl Sockets {
             match name.as_deref() {
                 Some(FULL) => full = Some(socket),
                 Some(READ_ONLY) => looking = Some(socket),
-                // Closed again: whoever connects there is told so at once.
+                // Dropping it closes the socket, so that clients notice at once.
                 other => warnings.push(format!(
-                    "systemd opened a socket that memberd has no use for: {}",
+                    "systemd opened a socket that memberd does not use: {}",
                     other.unwrap_or("without a name")
                 )),
             }
@@ -66,7 +69,7 @@ impl Sockets {
             );
         };
         let full = listener(full.into())?;
-        let address = full.local_addr().context("cannot tell where the control socket is")?;
+        let address = full.local_addr().context("cannot find the path of the control socket")?;
         if address.as_pathname() != Some(path) {
             let opened =
                 address.as_pathname().unwrap_or(Path::new("a socket without a path")).display();
@@ -90,7 +93,7 @@ impl Sockets {
                 sockets.bound.push(beside);
             }
             Err(error) => sockets.warnings.push(format!(
-                "only who may open {} can look at the group: {error:#}",
+                "there is no read-only socket; only users of {} can query memberd: {error:#}",
                 path.display()
             )),
         }
@@ -99,14 +102,14 @@ impl Sockets {
 }
 
 fn listener(socket: BlockingListener) -> anyhow::Result<UnixListener> {
-    // What the daemon starts, journalctl, must not keep it open.
+    // The daemon's child process, journalctl, must not keep the socket open.
     fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))
         .context("cannot use the socket that systemd opened")?;
     socket.set_nonblocking(true).context("cannot use the socket that systemd opened")?;
     UnixListener::from_std(socket).context("cannot use the socket that systemd opened")
 }
 
-/// Binds a socket, in the place of one that a former daemon left behind.
+/// Binds a socket, and replaces one that an earlier daemon left behind.
 fn bind(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
@@ -115,11 +118,11 @@ fn bind(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot look at {}", path.display()));
+            return Err(error).with_context(|| format!("cannot examine {}", path.display()));
         }
         Ok(found) if !found.file_type().is_socket() => {
             bail!(
-                "{} is in the way of the control socket and is no socket: remove it, or set \
+                "{} is not a socket, but the control socket needs this path: remove it, or set \
                 control.socket",
                 path.display()
             )
@@ -136,6 +139,6 @@ fn bind(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     let listener = UnixListener::bind(path)
         .with_context(|| format!("cannot bind the control socket {}", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("cannot set the rights of {}", path.display()))?;
+        .with_context(|| format!("cannot set the permissions of {}", path.display()))?;
     Ok(listener)
 }

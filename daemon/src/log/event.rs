@@ -1,18 +1,17 @@
-//! How a membership change is logged: one line with a fixed shape in `machine.i.log`, and fields
-//! and a message id in journald.
+//! Logs membership changes: one line of a fixed form in `machine.i.log`, and fields and a message
+//! id in journald. It owns no state.
 
 use memberd_membership::{Entry, MemberEvent, MemberEventKind};
 use tracing::info;
 
-/// The message ids of journald (systemd.journal-fields(7)), one a kind, for `journalctl
+/// The message ids of journald (systemd.journal-fields(7)), one for each kind, for `journalctl
 /// MESSAGE_ID=...`.
 const JOINED: &str = "095275bdbc6a4466b0eb9cc32a1b7e33";
 const FAILED: &str = "7f61797190c3421b9f87c97645290419";
 const LEFT: &str = "b927a2a25cf14cb7b8f6029d53890581";
 const TAGGED: &str = "7032c401c2384d5f97a6e32099e5004a";
 
-/// Logs a membership change. What a kind has no value for is left out of the line and of the
-/// journal.
+/// Logs a membership change. The line and the journal leave out fields that have no value.
 pub fn member_event(event: &MemberEvent) {
     let (kind, message_id, evidence, reason) = match &event.kind {
         MemberEventKind::Joined => ("joined", JOINED, None, None),
@@ -33,7 +32,7 @@ pub fn member_event(event: &MemberEvent) {
     );
 }
 
-/// Logs that a member has changed its tags, and how they are now.
+/// Logs that a member has changed its tags, with the new tags.
 pub fn member_tagged(entry: &Entry) {
     info!(
         message_id = TAGGED,

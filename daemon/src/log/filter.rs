@@ -1,11 +1,12 @@
-//! How much of what is logged: a level for all of the program, and others for parts of it.
+//! Decides what is logged: one level for the whole program, and others for parts of it. A
+//! [`Filter`] owns these levels.
 
 use super::Level;
 use std::fmt;
 use std::str::FromStr;
 
-/// The parts that can have a level of their own: the modules of this program that log, those of
-/// the crate `memberd-transport` included.
+/// The parts that can have a level of their own. They are the modules that log, in this program and
+/// in the crate `memberd-transport`.
 const PARTS: [&str; 14] = [
     "accept",
     "admission",
@@ -30,14 +31,14 @@ pub struct Filter {
     parts: Vec<(&'static str, Level)>,
 }
 
-/// What is wrong with a filter.
+/// Why a filter is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// No such level.
-    #[error("'{0}' is no level: error, warn, info, debug or trace")]
+    /// There is no such level.
+    #[error("'{0}' is not a level: error, warn, info, debug or trace")]
     Level(String),
-    /// No such part.
-    #[error("'{0}' is no part of memberd: {parts}", parts = PARTS.join(", "))]
+    /// There is no such part.
+    #[error("'{0}' is not a part of memberd: {parts}", parts = PARTS.join(", "))]
     Part(String),
 }
 
@@ -50,8 +51,8 @@ impl From<Level> for Filter {
 impl FromStr for Filter {
     type Err = FilterError;
 
-    /// Reads a level or `PART=LEVEL`, or several with commas between; of two for the same the later
-    /// counts.
+    /// Reads a level or `PART=LEVEL`, or several with commas between. The last one for a part
+    /// applies.
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let mut filter = Filter::from(Level::default());
         for directive in text.split(',').map(str::trim) {
@@ -76,7 +77,7 @@ fn level(name: &str) -> Result<Level, FilterError> {
 }
 
 impl Filter {
-    /// The level of what a module logs. Other crates' modules stay at warnings.
+    /// The level for a module. Modules of other crates log warnings and errors only.
     pub(super) fn level_of(&self, module: &str) -> Level {
         let mut names = module.split("::");
         match names.next() {
@@ -88,7 +89,7 @@ impl Filter {
         part.map_or(self.level, |(_, level)| *level)
     }
 
-    /// The most that any part logs.
+    /// The most detailed level of all parts.
     pub(super) fn most(&self) -> Level {
         self.parts.iter().map(|(_, level)| *level).fold(self.level, Level::max)
     }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_its_own_level_and_strangers_stay_at_warnings() {
+    fn a_part_has_its_own_level_and_other_crates_stay_at_warn() {
         let filter = filter("info,peer=debug");
         for (module, level) in [
             ("memberd::peer::listener", Level::Debug),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_as_it_is_written_and_the_later_word_counts() {
+    fn it_prints_as_written_and_the_last_level_applies() {
         assert_eq!(filter("debug").to_string(), "debug");
         assert_eq!(
             filter(" warn , peer=debug,seal=trace ").to_string(),
@@ -139,14 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_know_is_refused_with_what_it_knows() {
+    fn an_unknown_word_is_refused_with_the_known_ones() {
         let error = |text: &str| text.parse::<Filter>().unwrap_err().to_string();
-        assert_eq!(error("loud"), "'loud' is no level: error, warn, info, debug or trace");
-        assert_eq!(error(""), "'' is no level: error, warn, info, debug or trace");
-        assert_eq!(error("peer=loud"), "'loud' is no level: error, warn, info, debug or trace");
-        assert!(
-            error("peers=debug").starts_with("'peers' is no part of memberd: accept, admission, ")
-        );
+        assert_eq!(error("loud"), "'loud' is not a level: error, warn, info, debug or trace");
+        assert_eq!(error(""), "'' is not a level: error, warn, info, debug or trace");
+        assert_eq!(error("peer=loud"), "'loud' is not a level: error, warn, info, debug or trace");
+        let unknown = error("peers=debug");
+        assert!(unknown.starts_with("'peers' is not a part of memberd: accept, admission, "));
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(parts, PARTS);
     }
 
-    /// Whether this file logs, or one below this directory.
+    /// Whether this file logs, or a file below this directory.
     fn logs(path: &Path) -> bool {
         match std::fs::read_dir(path) {
             Ok(below) => below.into_iter().any(|file| logs(&file.unwrap().path())),

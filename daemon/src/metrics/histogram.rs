@@ -1,18 +1,18 @@
-//! Durations counted in buckets.
+//! Counts durations in buckets. A [`Histogram`] owns its counts.
 
 use std::time::Duration;
 
-/// How many durations were at most each bound, and their sum.
+/// Counts of durations for each upper bound, and their sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     bounds: &'static [Duration],
-    /// One for each bound, not cumulative, and one for what is beyond.
+    /// One count for each bound, not cumulative, and one for longer durations.
     counts: Vec<u64>,
     sum: Duration,
 }
 
 impl Histogram {
-    /// Empty, with these upper bounds, the smallest first.
+    /// An empty histogram with these upper bounds, the smallest first.
     pub fn new(bounds: &'static [Duration]) -> Self {
         Histogram { bounds, counts: vec![0; bounds.len() + 1], sum: Duration::ZERO }
     }
@@ -36,7 +36,7 @@ impl Histogram {
         self.sum
     }
 
-    /// Each bound with how many durations were at most that.
+    /// Each bound, with the number of durations that do not exceed it.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
         let cumulative = self.counts.iter().scan(0, |sum, count| {
             *sum += count;

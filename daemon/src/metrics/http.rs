@@ -1,8 +1,8 @@
-//! Answers `GET /metrics` over HTTP/1.1 (RFC 9112), and nothing else.
+//! Answers `GET /metrics` over HTTP/1.1 (RFC 9112), and nothing else. It owns the open connections.
 //!
-//! One request a connection, a bounded head, no body, a time limit, a few connections at once: of
-//! HTTP that is all that a scraper needs, and less than any server crate brings. It reads nothing
-//! but the request's first line.
+//! A scraper needs one request for each connection, a bounded head, no body, a time limit and a few
+//! connections at once. Every server crate brings more than that. The code reads only the first
+//! line of a request.
 
 use crate::services::Services;
 use memberd_transport::serve_all;
@@ -14,13 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tracing::debug;
 
-/// The most connections served at once; further ones wait in the kernel's queue.
+/// The most connections served at once. Further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
 
 /// How long a connection may take as a whole.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the request may take to arrive: idle connections make room soon.
+/// How long the request may take to arrive. Idle connections end soon and make room.
 const HEAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// The longest head of a request, in bytes.
@@ -29,21 +29,21 @@ const LONGEST_HEAD: usize = 8 * 1024;
 /// The text format's media type.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is said to a request.
+/// The answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// What is measured.
+    /// The metrics.
     Metrics {
-        /// Not for `HEAD`.
+        /// False for `HEAD`.
         with_body: bool,
     },
-    /// There is nothing else.
+    /// The path is not `/metrics`.
     NotFound,
-    /// Neither `GET` nor `HEAD`.
+    /// The method is neither `GET` nor `HEAD`.
     WrongMethod,
-    /// No request of HTTP/1.
+    /// The bytes are not a request of HTTP/1.
     BadRequest,
-    /// Longer than what is read of a request.
+    /// The head is longer than the limit.
     HeadTooLong,
 }
 
@@ -89,8 +89,8 @@ async fn serve(mut stream: TcpStream, services: &Services) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Reads up to the empty line that ends the head, to the end, or for as long as a head may be: 8
-/// KiB, and up to one more.
+/// Reads until the empty line that ends the head, until the end of the stream, or until the head is
+/// too long. It reads at most 9 KiB.
 ///
 /// # Errors
 /// When the connection breaks.
@@ -111,7 +111,7 @@ fn is_whole(head: &[u8]) -> bool {
     head.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
-/// What is said to a request with this head.
+/// The answer to a request with this head.
 pub fn answer(head: &[u8]) -> Answer {
     if !is_whole(head) {
         return if head.len() > LONGEST_HEAD { Answer::HeadTooLong } else { Answer::BadRequest };

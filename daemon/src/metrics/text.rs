@@ -1,19 +1,19 @@
-//! Prometheus' text format, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! Writes Prometheus' text format, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! It owns the text of one page.
 //!
-//! The crate `prometheus-client` writes OpenMetrics instead, which `promtool check metrics` does
-//! not take, and wants to own the counters; here they live where they are counted. The format is
-//! small.
+//! The crate `prometheus-client` writes OpenMetrics, which `promtool check metrics` rejects. It
+//! would also have to own the counters, which belong to the parts that count. The format is small.
 
 use super::histogram::Histogram;
 use std::fmt::Write;
 
-/// A document under way.
+/// The text of a page while it is written.
 #[derive(Debug, Default)]
 pub struct Text {
     text: String,
 }
 
-/// One metric of the document, whose samples follow each other.
+/// One metric of the page. Its samples follow each other.
 #[derive(Debug)]
 pub struct Family<'text> {
     text: &'text mut String,
@@ -21,12 +21,12 @@ pub struct Family<'text> {
 }
 
 impl Text {
-    /// The document.
+    /// Returns the finished page.
     pub fn finish(self) -> String {
         self.text
     }
 
-    /// Begins a metric that only grows; its name ends in `_total`.
+    /// Begins a metric that only grows. Its name ends in `_total`.
     pub fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "counter", help)
     }
@@ -58,12 +58,12 @@ impl Text {
 }
 
 impl Family<'_> {
-    /// A sample without labels.
+    /// Writes a sample without labels.
     pub fn value(self, value: impl Into<Value>) {
         line(self.text, &format!("{} {}", self.name, value.into().0));
     }
 
-    /// A sample with one label.
+    /// Writes a sample with one label.
     pub fn labelled(
         &mut self,
         label: &str,
@@ -77,7 +77,7 @@ impl Family<'_> {
     }
 }
 
-/// A sample's value as written.
+/// The text of a sample's value.
 #[derive(Debug)]
 pub struct Value(String);
 
@@ -110,7 +110,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_document_is_as_the_format_has_it() {
+    fn the_page_follows_the_format() {
         let mut text = Text::default();
         text.counter("a_total", "All a.").value(7);
         text.gauge("b_seconds", "Some \\ b.")
