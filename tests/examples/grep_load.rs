@@ -1,13 +1,13 @@
-//! Measures what greps at full speed do to heartbeats: every member of a fleet on this machine is
-//! searched over and over, while it is watched how late its timers are and whether anybody is
-//! reported failed.
+//! Measures how greps at full speed affect heartbeats. It owns a fleet on this machine and searches
+//! every member repeatedly. It watches how late the timers are and whether a member is reported
+//! failed.
 //!
 //! `cargo build --release --bins && cargo run --release -p memberd-tests --example grep_load`
 
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
-    reason = "a measurement prints, and stops at what goes wrong"
+    reason = "a measurement prints, and stops at an error"
 )]
 
 use memberd_control::message::MemberStatus;
@@ -20,7 +20,8 @@ const MEMBERS: u8 = 10;
 const FILE_BYTES: usize = 20_000_000;
 const SPAN: Duration = Duration::from_secs(30);
 
-/// Greps at once, each over all members: one that counts, and one that prints a third of all lines.
+/// The concurrent greps, each over all members. Most count lines, and some print up to a third of
+/// them.
 const GREPS: [&[&str]; 10] = [
     &["-c", "-i", "timeout.*disk"],
     &["-c", "needle"],
@@ -43,7 +44,7 @@ fn main() {
     measure(&GREPS);
 }
 
-/// Watches a new fleet while these greps run over and over, all at once.
+/// Watches a new fleet while these greps run concurrently and repeatedly.
 fn measure(greps: &'static [&'static [&'static str]]) {
     let fleet = Fleet::start_with(MEMBERS, offer);
     let mut followers = fleet.follow();
@@ -51,12 +52,12 @@ fn measure(greps: &'static [&'static [&'static str]]) {
     let (before, start) = (ticks(), Instant::now());
     let done: usize = std::thread::scope(|scope| {
         let run = |(index, options): (usize, &&'static [&'static str])| {
-            // Two daemons are asked, as two people would.
+            // Two users would ask two daemons, so the greps do too.
             let (daemon, options) = (&fleet[1 + index % 2], *options);
-            scope.spawn(move || run_over_and_over(daemon, options, start))
+            scope.spawn(move || run_repeatedly(daemon, options, start))
         };
         let threads: Vec<_> = greps.iter().enumerate().map(run).collect();
-        threads.into_iter().map(|thread| thread.join().expect("a thread ends well")).sum()
+        threads.into_iter().map(|thread| thread.join().expect("a thread must not panic")).sum()
     });
     std::thread::sleep(SPAN.saturating_sub(start.elapsed()));
     let late = fleet.daemons().iter().map(|daemon| {
@@ -72,16 +73,16 @@ fn measure(greps: &'static [&'static [&'static str]]) {
         fleet.daemons().iter().map(|daemon| proc::peak_kib(daemon.pid())).max().unwrap_or_default();
     let failed = followers.seen().iter().filter(|seen| seen.status == MemberStatus::Failed).count();
     println!(
-        "{} greps at once, {done} done, {} s of CPU in the daemons: the latest timer of each \
-        member {late:?} ms, {} MiB at most, \
-         reported failed {failed}",
+        "{} concurrent greps, {done} done, {} s of CPU in the daemons; the latest timer of each \
+        member: {late:?} ms; {} MiB at most; \
+         {failed} reported failed",
         greps.len(),
         (ticks() - before) / 100,
         peak / 1024,
     );
 }
 
-fn run_over_and_over(daemon: &Daemon, options: &[&str], start: Instant) -> usize {
+fn run_repeatedly(daemon: &Daemon, options: &[&str], start: Instant) -> usize {
     let mut runs = 0;
     while start.elapsed() < SPAN {
         let mut command = daemon.memberctl(&[&["grep"], options, &["load.txt"]].concat());

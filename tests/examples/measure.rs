@@ -1,12 +1,12 @@
-//! Measures a fleet of real daemons on this machine: joining, one and four crashes at once, and
-//! what it costs at rest.
+//! Measures a fleet of real daemons on this machine: joins, one and four simultaneous crashes, and
+//! the cost at rest. It owns the fleet.
 //!
 //! `cargo build --release --bins && cargo run --release -p memberd-tests --example measure`
 
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
-    reason = "a measurement prints, and stops at what goes wrong"
+    reason = "a measurement prints, and stops at an error"
 )]
 
 use memberd_control::message::MemberStatus;
@@ -49,8 +49,8 @@ fn crash(victims: usize) {
     for round in 0..ROUNDS {
         let mut fleet = Fleet::start(MEMBERS);
         let mut followers = fleet.follow();
-        // Neighbours on the ring: the hardest case. The pause puts each round at another phase of
-        // the heartbeats.
+        // Neighbours on the ring are the hardest case. The pause starts each round at another phase
+        // of the heartbeats.
         thread::sleep(Duration::from_millis(700 + 60 * u64::try_from(round).unwrap_or_default()));
         let dead: Vec<usize> = fleet.ring().into_iter().cycle().skip(round).take(victims).collect();
         let crashes = fleet.crash(&dead);

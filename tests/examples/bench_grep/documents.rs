@@ -1,18 +1,19 @@
-//! Makes the tables of `daemon/search/BENCH.md` and `tests/BENCHMARKS.md` from the results.
+//! Writes the tables of `daemon/search/BENCH.md` and `tests/BENCHMARKS.md` from the results. It
+//! owns no state.
 
 use crate::results::{Others, Results};
 use memberd_tests::section::Section;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where the tables are.
+/// The section of a document that holds the tables.
 const SECTION: Section = Section("<!-- written by make bench-grep -->\n");
 
 /// The rows that the benchmarks page shows.
 const SHOWN: [&str; 4] =
     ["rare literal, `-c`", "1 % regex, `-c`", "1 % literal, `-i -c`", "30 %, printed"];
 
-/// Both documents, and what stands in the section of each.
+/// Both documents, and the text for the section of each.
 pub(crate) fn documents(results: &Results) -> [(PathBuf, String); 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     [
@@ -21,7 +22,7 @@ pub(crate) fn documents(results: &Results) -> [(PathBuf, String); 2] {
     ]
 }
 
-/// Writes both anew where they stand.
+/// Writes the sections of both documents again.
 pub(crate) fn update(results: &Results) {
     for (path, text) in documents(results) {
         SECTION.write(&path, &text);
@@ -134,7 +135,7 @@ fn processor(results: &Results, text: &mut String) {
     }
 }
 
-/// What was aimed at, and by how much it was met or missed: always the worst row.
+/// The aims, and the worst row for each. The row shows how well the aim was met or missed.
 fn aims(results: &Results) -> String {
     let cores = results.cores;
     let counted = results.one.iter().filter(|row| row.counts);
@@ -180,7 +181,7 @@ fn aims(results: &Results) -> String {
     text
 }
 
-/// The largest value, and its row; none is not a number.
+/// The largest value, and its row. Without values it is NaN.
 fn worst<'r>(values: &mut dyn Iterator<Item = (f64, &'r str)>) -> (f64, &'r str) {
     values.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((f64::NAN, ""))
 }
@@ -202,12 +203,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_show_the_results_that_are_kept() {
+    fn the_documents_show_the_stored_results() {
         for (path, text) in documents(&Results::read()) {
             let shown = SECTION.read(&path);
             assert!(
                 shown == text,
-                "{} is another: run the example bench_grep with --render",
+                "{} is out of date: run the example bench_grep with --render",
                 path.display()
             );
         }

@@ -1,20 +1,21 @@
-//! The logs that are searched: the same at each run.
+//! Writes the logs to search. They are the same at each run, and this file owns their seed.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-/// How large each log is, in bytes.
+/// The size of each log, in bytes.
 pub(crate) const LOG_BYTES: usize = 60_000_000;
 
 const SEED: u64 = 20_261_121;
 
-/// Writes a log: about 1 % of its lines have `ERROR`, 30 % `GET /api/`, a few a rare word.
+/// Writes a log. About 1 % of its lines have `ERROR`, 30 % have `GET /api/`, and a few have a rare
+/// word.
 pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
     const WORDS: [&str; 8] =
         ["alpha", "bravo", "delta", "hotel", "kilo", "oscar", "sierra", "tango"];
     let mut state = SEED ^ (number << 32);
     let mut random = move |below: u64| {
-        // xorshift64*: the same numbers everywhere.
+        // xorshift64* gives the same numbers on every machine.
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;

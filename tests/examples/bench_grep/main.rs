@@ -1,17 +1,18 @@
-//! Measures searches: GNU grep, ripgrep, the engine in process, and `memberctl grep` of one member
-//! and of ten, over the same logs. Keeps the results beside this source, and writes the tables of
-//! `daemon/search/BENCH.md` and `tests/BENCHMARKS.md`. Shows its progress on standard error.
+//! Measures searches over the same logs: GNU grep, ripgrep, the engine in this process, and
+//! `memberctl grep` of one and of ten members. It owns the fleets and the results beside this
+//! source. It writes the tables of `daemon/search/BENCH.md` and `tests/BENCHMARKS.md`, and shows
+//! its progress on standard error.
 //!
-//! `make bench-grep`; or, after `cargo build --release --bins`, `cargo run --release -p
-//! memberd-tests --example bench_grep`, with `-- --only TEXT` for some rows, which are printed and
-//! not kept, or `-- --render` for the documents alone.
+//! Run `make bench-grep`. Or run `cargo build --release --bins`, and then `cargo run --release -p
+//! memberd-tests --example bench_grep`. The arguments `-- --only TEXT` choose some rows, which are
+//! printed but not stored. The argument `-- --render` writes the documents only.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a measurement prints, and stops at what goes wrong"
+    reason = "a measurement prints, and stops at an error"
 )]
 
 mod documents;
@@ -34,12 +35,13 @@ use std::time::Duration;
 
 /// How many logs there are.
 const LOGS: u8 = 10;
-/// How often each thing is measured; the median counts.
+/// How many times each program is measured. The median counts.
 const ROUNDS: usize = 7;
-/// How often one and more threads are compared; processor time is told in hundredths of a second.
+/// How many times one and several threads are compared. Many rounds are needed, because the kernel
+/// counts processor time in hundredths of a second.
 const GAIN_ROUNDS: usize = 40;
 
-/// What is searched for.
+/// One search to measure.
 pub(crate) struct Case {
     what: &'static str,
     options: &'static [&'static str],
@@ -78,14 +80,14 @@ impl Case {
     }
 }
 
-/// Measures searches beside GNU grep and ripgrep.
+/// Compares searches with GNU grep and ripgrep.
 #[derive(Debug, clap::Parser)]
 struct Options {
-    /// Measure only the rows whose names contain this, and keep nothing
+    /// Measure only the rows whose names contain this, and store nothing
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 
-    /// Measure nothing, and write the documents as the results that are kept say
+    /// Measure nothing, and write the documents from the stored results
     #[arg(long, conflicts_with = "only")]
     render: bool,
 }
@@ -108,7 +110,7 @@ fn main() {
     }
 }
 
-/// The fleets that are searched.
+/// The fleets to search.
 struct Bench {
     cores: usize,
     /// One member, which searches on one thread.
@@ -136,7 +138,7 @@ impl Bench {
         Bench { cores: available_parallelism().map_or(1, NonZero::get), single, one, ten, logs }
     }
 
-    /// All of it.
+    /// Measures everything.
     fn measure(&self, cases: &[&Case]) -> Results {
         let conditions = format!(
             "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load \
@@ -203,7 +205,7 @@ impl Bench {
         row(case, medians, None)
     }
 
-    /// What more threads gain on one log, and on how many cores they were.
+    /// What more threads gain on one log, and how many cores they used.
     fn gain(&self, case: &Case) -> Gain {
         let (log, mut ticks, mut time) = (self.first_log(), 0, Duration::ZERO);
         let [rg, one_thread, all_threads] = in_turn(
@@ -221,7 +223,7 @@ impl Bench {
         Gain { what: case.what.to_owned(), rg, one_thread, all_threads, cores }
     }
 
-    /// Processor time of all who take part, means of some rounds in turn.
+    /// The processor time of all programs that take part, as means of several rounds.
     fn processor(&self, case: &Case) -> Processor {
         eprintln!("{}: processor time", case.what);
         let [mut rg_time, mut memberctl] = [Duration::ZERO; 2];
@@ -254,7 +256,7 @@ impl Bench {
         }
     }
 
-    /// The processor time of each of the ten daemons, the one that asks first.
+    /// The processor time of each of the ten daemons, beginning with the one that asks.
     fn ticks(&self) -> Vec<u64> {
         self.ten.daemons().iter().map(|daemon| proc::cpu_ticks(daemon.pid())).collect()
     }
@@ -294,8 +296,8 @@ fn row(
     Row { what, counts, grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl }
 }
 
-/// Medians of each, all of them measured in turn, so that a busy moment of the machine is
-/// everybody's.
+/// The median of each. They are measured in turn, so that a busy moment of the machine affects all
+/// of them.
 fn in_turn<const N: usize>(
     case: &Case,
     rounds: usize,

@@ -1,4 +1,4 @@
-//! What is measured: the programs, and the engine in this process.
+//! Runs what is measured: the programs, and the engine in this process. It owns no state.
 
 use crate::Case;
 use memberd_search::{
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-/// How much is read of a program's output between two looks at its memory, in bytes.
+/// How many bytes of a program's output are read between two checks of its memory.
 const LOOK_EVERY: usize = 1 << 20;
 
 /// GNU grep in the C.UTF-8 locale.
@@ -27,7 +27,7 @@ pub(crate) fn grep(case: &Case, logs: &[PathBuf]) -> Command {
 /// ripgrep on this many threads.
 pub(crate) fn rg(case: &Case, logs: &[PathBuf], threads: usize) -> Command {
     let mut command = Command::new("rg");
-    // -E means something else there.
+    // -E has another meaning in ripgrep.
     let options = case.options.iter().filter(|option| **option != "-E");
     command
         .args(["--no-config", "--no-heading", "-N", "-I"])
@@ -38,12 +38,12 @@ pub(crate) fn rg(case: &Case, logs: &[PathBuf], threads: usize) -> Command {
     command
 }
 
-/// The time until a command has ended and all that it printed was read.
+/// The time until a command has ended and its whole output was read.
 pub(crate) fn run(command: &mut Command) -> Duration {
     watched(command).0
 }
 
-/// The same, and the most memory that it was seen to have while it printed, in KiB.
+/// The same time, and the most memory that the command had while it printed, in KiB.
 pub(crate) fn watched(command: &mut Command) -> (Duration, u64) {
     let started = Instant::now();
     let mut child =
@@ -57,7 +57,7 @@ pub(crate) fn watched(command: &mut Command) -> (Duration, u64) {
             read => since += read,
         }
         if since >= LOOK_EVERY {
-            // One that has ended while its output was read has no memory any more.
+            // A program that has ended in the meantime has no memory.
             (since, peak) = (0, peak_kib(child.id()).unwrap_or(peak));
         }
     }
@@ -66,14 +66,14 @@ pub(crate) fn watched(command: &mut Command) -> (Duration, u64) {
     (started.elapsed(), peak)
 }
 
-/// The most memory that a process ever had resident, in KiB; none when it is over.
+/// The most resident memory that a process ever had, in KiB; `None` after its end.
 fn peak_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     value.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// The time until the first bytes come.
+/// The time until the first bytes arrive.
 pub(crate) fn until_first(command: &mut Command) -> Duration {
     let started = Instant::now();
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
@@ -84,14 +84,14 @@ pub(crate) fn until_first(command: &mut Command) -> Duration {
     time
 }
 
-/// The processor time of all programs that have ended.
+/// The processor time of all child processes that have ended.
 pub(crate) fn processor_of_programs() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel knows");
     let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
     Duration::from_micros(u64::try_from(microseconds).unwrap_or_default())
 }
 
-/// The time that the engine takes in this process, its output dropped.
+/// The time that the engine takes in this process. Its output is dropped.
 pub(crate) fn engine(case: &Case, logs: &[PathBuf], threads: usize) -> Duration {
     let started = Instant::now();
     let query = Query::default().with(|query| {
@@ -114,7 +114,7 @@ fn exposed(logs: &[PathBuf]) -> Vec<ExposedFile> {
     ExposedFiles::new(&globs).expect("globs").files(&FileFilter::default()).files
 }
 
-/// Takes output and forgets it.
+/// Drops all output.
 struct Nowhere;
 
 impl Output for Nowhere {
@@ -127,7 +127,7 @@ impl Output for Nowhere {
     }
 }
 
-/// The first line of what a program says of its version.
+/// The first line that a program prints about its version.
 pub(crate) fn version(program: &str) -> String {
     let output =
         Command::new(program).arg("--version").output().expect("GNU grep and ripgrep in PATH");

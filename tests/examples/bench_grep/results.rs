@@ -1,25 +1,25 @@
-//! What was measured, as it is kept beside this source. Times are in milliseconds.
+//! The results, which are stored beside this source. Times are in milliseconds.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All of it.
+/// All results.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// How it was measured, in a line.
+    /// The conditions of the measurement, in one line.
     pub(crate) conditions: String,
     pub(crate) cores: usize,
-    /// One log.
+    /// Searches of one log.
     pub(crate) one: Vec<Row>,
-    /// Ten logs, of ten members.
+    /// Searches of ten logs, one on each of ten members.
     pub(crate) ten: Vec<Row>,
     pub(crate) gain: Vec<Gain>,
     pub(crate) processor: Vec<Processor>,
     pub(crate) others: Others,
 }
 
-/// How long it took each: medians.
+/// The median time of each program.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) what: String,
@@ -28,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) rg: f64,
     pub(crate) engine_one_thread: f64,
     pub(crate) engine: f64,
-    /// Of one log only.
+    /// Only measured for one log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memberctl_one_thread: Option<f64>,
     pub(crate) memberctl: f64,
@@ -41,30 +41,31 @@ pub(crate) struct Gain {
     pub(crate) rg: f64,
     pub(crate) one_thread: f64,
     pub(crate) all_threads: f64,
-    /// How many cores they were on, on average.
+    /// How many cores the threads used on average.
     pub(crate) cores: f64,
 }
 
-/// Processor time of a search of ten members: means.
+/// The mean processor time of a search of ten members.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Processor {
     pub(crate) what: String,
     pub(crate) rg: f64,
-    /// All ten members, searching and sending.
+    /// Searching and sending, on all ten members.
     pub(crate) searching: f64,
-    /// What the member that asks takes more than the others.
+    /// The extra time of the member that asks.
     pub(crate) asking: f64,
     pub(crate) memberctl: f64,
 }
 
-/// Single figures.
+/// The other figures.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Others {
-    /// A rare pattern over ten members that have little to read.
+    /// The time to find a rare pattern on ten members that have little to read.
     pub(crate) little: f64,
-    /// Until the first of 30 % of the lines of ten members.
+    /// The time until the first line, when 30 % of the lines of ten members match.
     pub(crate) first_line: f64,
-    /// The most memory that memberd had, in MiB, before and with ten greps at once, and memberctl.
+    /// The most memory of memberd before ten concurrent greps and with them, and of memberctl, in
+    /// MiB.
     pub(crate) memberd_mib: u64,
     pub(crate) memberd_ten_greps_mib: u64,
     pub(crate) memberctl_mib: Option<u64>,
@@ -75,13 +76,13 @@ fn path() -> PathBuf {
 }
 
 impl Results {
-    /// What is kept.
+    /// Reads the stored results.
     pub(crate) fn read() -> Results {
         let text = fs::read_to_string(path()).expect("the results");
         serde_json::from_str(&text).expect("results")
     }
 
-    /// Keeps these.
+    /// Stores these results.
     pub(crate) fn write(&self) {
         let text = serde_json::to_string_pretty(self).expect("JSON");
         fs::write(path(), text + "\n").expect("room for the results");

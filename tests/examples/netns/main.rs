@@ -1,15 +1,15 @@
-//! Measures fleets of real daemons, each in a network namespace of its own, beside the simulator:
-//! crashes, loss, splits, the introducer's absence, and rest.
+//! Measures fleets of real daemons and compares them with the simulator: crashes, loss, splits, the
+//! introducer's absence, and rest. It owns the fleets, whose daemons have a network namespace each.
 //!
-//! `make bench-netns`, as root: about twenty minutes. `NETNS_ROUNDS`, `NETNS_SECONDS` and
-//! `NETNS_MEMBERS` in the environment make it shorter.
+//! Run `make bench-netns` as root. It takes about twenty minutes. The variables `NETNS_ROUNDS`,
+//! `NETNS_SECONDS` and `NETNS_MEMBERS` make it shorter.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
     clippy::panic,
-    reason = "a measurement prints, and stops at what goes wrong"
+    reason = "a measurement prints, and stops at an error"
 )]
 
 mod simulated;
@@ -29,10 +29,10 @@ const ROUNDS: usize = 20;
 const SECONDS: u64 = 120;
 const MEMBERS_AT_REST: u8 = 100;
 
-/// How often a fleet is split, and loses its introducer.
+/// How many times a fleet is split, and how many times it loses its introducer.
 const FEW_ROUNDS: usize = 5;
 
-/// How long it is split.
+/// How long a fleet is split.
 const SPLIT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
@@ -99,7 +99,7 @@ fn lose(members: u8, percent: u8) -> Result<(), CommandError> {
     rest::calm();
     let watched = loss::watch(&fleet, percent, span);
     let real = loss::crash_rounds(&mut fleet, percent, rounds);
-    let seconds = usize::try_from(span.as_secs()).expect("a span that was given in seconds");
+    let seconds = usize::try_from(span.as_secs()).expect("the span is whole seconds");
     let lossy = |rounds| Simulation::of(members).percent("loss", percent).number("rounds", rounds);
     let quiet = lossy(1).number("crash", 0).number("idle", seconds).run();
     let crashes = lossy(rounds).number("crash", crashes::AT_ONCE).run();
@@ -158,7 +158,7 @@ fn stay_at_rest(members: u8) -> Result<(), CommandError> {
     let (fleet, span) = (formed(members)?, size::span(SECONDS));
     rest::calm();
     let real = rest::cost(&fleet, span);
-    let seconds = usize::try_from(span.as_secs()).expect("a span that was given in seconds");
+    let seconds = usize::try_from(span.as_secs()).expect("the span is whole seconds");
     let simulation = Simulation::of(members)
         .number("crash", 0)
         .number("rounds", 1)
@@ -179,7 +179,7 @@ fn stay_at_rest(members: u8) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// How busy the machine is, by proc_loadavg(5).
+/// The load of the machine, from proc_loadavg(5).
 fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").expect("a load average");
     let last_minute = load.split(' ').next().unwrap_or_default();

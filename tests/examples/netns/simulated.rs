@@ -1,4 +1,4 @@
-//! The same fleet in the simulator, run as a command.
+//! Runs the same fleet in the simulator, as a command. It owns the simulator's report.
 
 use super::table;
 use memberd_tests::binaries;
@@ -6,40 +6,40 @@ use memberd_tests::trials::rest::Rest;
 use serde_json::Value;
 use std::process::Command;
 
-/// Milliseconds that a datagram takes in the simulator: none, as good as in a switch of this
+/// How long a datagram travels in the simulator, in milliseconds. Zero is close to a bridge on this
 /// machine.
 const DELAY: &str = "0";
 
-/// A simulation to be run.
+/// A simulation that has not run yet.
 pub(crate) struct Plan {
     command: Command,
 }
 
-/// What came of it.
+/// A simulation that has run, with its report.
 pub(crate) struct Simulation {
     report: Value,
 }
 
 impl Simulation {
-    /// A simulation of this many members.
+    /// Plans a simulation of this many members.
     pub(crate) fn of(members: u8) -> Plan {
         let mut command = Command::new(binaries::simulate());
         command.args(["--json", "--delay", DELAY, "--members", &members.to_string()]);
         Plan { command }
     }
 
-    /// Median and worst of some times.
+    /// The median and the worst of some times.
     pub(crate) fn times(&self, key: &str) -> String {
         let [median, worst] = ["median", "max"].map(|which| number(&self.report[key][which]));
         table::seconds(median, worst)
     }
 
-    /// A number of things that happened.
+    /// A count of events.
     pub(crate) fn count(&self, key: &str) -> String {
         self.report[key].to_string()
     }
 
-    /// Datagrams and bytes.
+    /// Datagrams and bytes a second at rest.
     pub(crate) fn cost(&self) -> String {
         let [datagrams, bytes] = ["idle_datagrams_per_second", "idle_bytes_per_second"]
             .map(|key| number(&self.report[key]));
@@ -48,26 +48,26 @@ impl Simulation {
 }
 
 impl Plan {
-    /// With an option that is a number.
+    /// Adds an option that is a number.
     pub(crate) fn number(mut self, option: &str, value: usize) -> Self {
         self.command.arg(format!("--{option}")).arg(value.to_string());
         self
     }
 
-    /// With an option that is a part of one.
+    /// Adds an option that is a fraction, from a percentage.
     pub(crate) fn percent(mut self, option: &str, value: u8) -> Self {
         self.command.arg(format!("--{option}")).arg((f64::from(value) / 100.0).to_string());
         self
     }
 
-    /// Runs it.
+    /// Runs the simulation.
     pub(crate) fn run(mut self) -> Simulation {
         let output = self.command.output().expect("the simulator runs");
         let report = serde_json::from_slice(&output.stdout);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let errors = String::from_utf8_lossy(&output.stderr);
         Simulation {
             report: report.unwrap_or_else(|error| {
-                panic!("{:?} gave no report ({error}): {said}", self.command)
+                panic!("{:?} gave no report ({error}): {errors}", self.command)
             }),
         }
     }

@@ -1,4 +1,5 @@
-//! One agent of either program: how it is started, and what its log says of its list.
+//! Starts one agent of either program, and reads the changes of its list from its log. It owns no
+//! state.
 
 use clap::ValueEnum;
 use memberd_tests::log::{Change, Line};
@@ -9,11 +10,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Bytes of both programs' keys.
+/// The key of each program, with the same bytes.
 const KEY: &str = "memberd-key:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
 const SERF_KEY: &str = "ASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4mrze8=";
 
-/// What is measured.
+/// A program to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Program {
     /// memberd with its defaults
@@ -24,21 +25,21 @@ pub(crate) enum Program {
     SerfLocal,
 }
 
-/// Where an agent is.
+/// The place of an agent: its namespace, addresses and directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// Counted from 1: the first is the introducer.
+    /// The number of the agent. Number 1 is the introducer.
     pub(crate) number: usize,
     pub(crate) namespace: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) introducer: SocketAddr,
     pub(crate) directory: PathBuf,
-    /// Whether it speaks under a key.
+    /// Whether the agents seal their messages with a key.
     pub(crate) sealed: bool,
 }
 
 impl Place {
-    /// Logs here are offered to greps.
+    /// The directory of the logs that greps may search.
     pub(crate) fn offered(&self) -> PathBuf {
         self.directory.join("offered")
     }
@@ -50,7 +51,7 @@ impl Place {
 }
 
 impl Program {
-    /// As the tables have it.
+    /// The name in the tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Program::Memberd => "memberd",
@@ -59,8 +60,8 @@ impl Program {
         }
     }
 
-    /// The command that runs it there. Its log comes from the pipe that is standard output and
-    /// standard error both.
+    /// The command that runs the program at this place. Standard output and standard error share
+    /// one pipe, which carries the log.
     pub(crate) fn command(self, place: &Place) -> Command {
         fs::create_dir_all(place.offered()).expect("a directory for the agent");
         let mut command = match self {
@@ -72,7 +73,7 @@ impl Program {
         command
     }
 
-    /// What a line of its log says of whom.
+    /// The change that a line of the log reports, and the number of the changed agent.
     pub(crate) fn heard(self, line: &str) -> Option<(Change, usize)> {
         match self {
             Program::Memberd => {
@@ -125,7 +126,7 @@ fn serf(place: &Place, profile: &str) -> Command {
     command
         .args(["agent", &format!("-node=vm{}", place.number), &format!("-bind={}", place.address)])
         .arg(format!("-snapshot={}", place.directory.join("snapshot").display()))
-        // The least that it takes. memberd begins with half of that.
+        // Serf accepts no shorter interval. memberd begins with half of it.
         .args(["-retry-interval=1s", &format!("-profile={profile}")])
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

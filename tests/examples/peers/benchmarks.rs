@@ -1,10 +1,10 @@
-//! Makes the section "Beside Serf" of `tests/BENCHMARKS.md` from the results.
+//! Writes the section "Beside Serf" of `tests/BENCHMARKS.md` from the results. It owns no state.
 
 use crate::results::{Record, Results};
 use crate::table;
 use memberd_tests::section::Section;
 
-/// Where the section is.
+/// The marks around the section.
 pub(crate) const SECTION: Section = Section("<!-- written by make bench-peers -->\n");
 
 /// The beginnings of the rows that the page shows.

@@ -1,4 +1,5 @@
-//! A group of agents, started, watched, crashed; and what each of them has in its list.
+//! Starts, watches and crashes a group of agents. A [`Group`] owns their processes and the list of
+//! each.
 
 use crate::agent::{Place, Program};
 use crate::pass;
@@ -16,13 +17,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The longest that anything is waited for.
+/// The longest time to wait for a condition.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
-/// The pause between two looks at what the logs said.
+/// The pause between two reads of the logs.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a log said.
+/// One change that a log reported.
 #[derive(Debug)]
 struct Said {
     at: Instant,
@@ -36,27 +37,27 @@ struct Said {
 #[derive(Debug, Default)]
 struct Agent {
     process: Option<Running>,
-    /// How often it was started.
+    /// How many times the agent was started.
     incarnation: u32,
-    /// The others that it lists, and since when.
+    /// The other agents in its list, with the time of their entry.
     list: BTreeMap<usize, Instant>,
-    /// Those that it listed, and since when it does not.
+    /// The agents that it no longer lists, with the time of their removal.
     gone: BTreeMap<usize, Instant>,
 }
 
-/// A live member was said to have failed.
+/// A report that a live member has failed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FalseFailure {
     pub(crate) observer: usize,
     pub(crate) subject: usize,
 }
 
-/// Agents `vm1`, `vm2`, ... with `vm1` for introducer.
+/// Agents `vm1`, `vm2`, and so on. `vm1` is the introducer.
 #[derive(Debug)]
 pub(crate) struct Group<'a> {
     program: Program,
     network: &'a Network,
-    /// Whether all are on one machine of the network.
+    /// Whether all agents are on one machine of the network.
     crowded: bool,
     sealed: bool,
     agents: Vec<Agent>,
@@ -67,7 +68,7 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// One agent on each machine. None runs yet.
+    /// A group with one agent on each machine. None runs yet.
     pub(crate) fn new(program: Program, network: &'a Network) -> Self {
         Group {
             program,
@@ -85,7 +86,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// So many agents, all on the first machine, on loopback addresses.
+    /// A group of `agents` on the first machine, on loopback addresses.
     pub(crate) fn crowded(program: Program, network: &'a Network, agents: usize) -> Self {
         let mut group = Group::new(program, network);
         group.crowded = true;
@@ -93,7 +94,7 @@ impl<'a> Group<'a> {
         group
     }
 
-    /// They speak under a key.
+    /// Makes the agents seal their messages with a key.
     pub(crate) fn sealed(mut self) -> Self {
         self.sealed = true;
         self
@@ -133,12 +134,12 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// All of them, by number.
+    /// The numbers of all agents.
     pub(crate) fn numbers(&self) -> Vec<usize> {
         (1..=self.agents.len()).collect()
     }
 
-    /// All but the introducer, beginning with any.
+    /// All agents but the introducer, beginning with any of them.
     pub(crate) fn any_others(&self, seed: usize) -> Vec<usize> {
         let mut numbers: Vec<usize> = (2..=self.agents.len()).collect();
         let middle = seed * 7 % numbers.len();
@@ -146,7 +147,7 @@ impl<'a> Group<'a> {
         numbers
     }
 
-    /// All of them as they stand on memberd's ring.
+    /// All agents in the order of memberd's ring.
     pub(crate) fn ring(&self) -> Vec<usize> {
         let mut numbers = self.numbers();
         numbers.sort_by_key(|number| Position::of(self.address(*number)));
@@ -157,7 +158,7 @@ impl<'a> Group<'a> {
         &mut self.agents[number - 1]
     }
 
-    /// Starts one.
+    /// Starts one agent.
     pub(crate) fn start(&mut self, number: usize) {
         let (place, program, sender) = (self.place(number), self.program, self.said.0.clone());
         let mut process = Running::start(&mut program.command(&place));
@@ -177,24 +178,24 @@ impl<'a> Group<'a> {
         thread::spawn(move || follow(log, program, number, incarnation, &sender));
     }
 
-    /// Starts all at once.
+    /// Starts all agents at once.
     pub(crate) fn start_all(&mut self) {
         self.numbers().into_iter().for_each(|number| self.start(number));
     }
 
-    /// Kills one, and returns the moment just before.
+    /// Kills an agent, and returns the moment just before.
     pub(crate) fn kill(&mut self, number: usize) -> Instant {
         let at = self.signal(number, Signal::SIGKILL);
         self.agent(number).process = None;
         at
     }
 
-    /// Sends one a signal, and returns the moment just before.
+    /// Sends a signal to an agent, and returns the moment just before.
     pub(crate) fn signal(&mut self, number: usize, signal: Signal) -> Instant {
         self.process(number).signal(signal)
     }
 
-    /// Waits for one to end that was asked to.
+    /// Waits until an agent has ended after a signal.
     pub(crate) fn wait_for_end(&mut self, number: usize) {
         self.process(number).wait(LIMIT);
         self.agent(number).process = None;
@@ -204,15 +205,15 @@ impl<'a> Group<'a> {
         self.agent(number).process.as_mut().unwrap_or_else(|| panic!("vm{number} does not run"))
     }
 
-    /// The process ids of those that run.
+    /// The process ids of the running agents.
     pub(crate) fn pids(&self) -> Vec<nix::unistd::Pid> {
         self.agents.iter().filter_map(|agent| agent.process.as_ref()).map(Running::pid).collect()
     }
 
-    /// Kills all.
+    /// Kills all agents.
     pub(crate) fn kill_all(&mut self) {
         let running: Vec<usize> = self.running().into_iter().collect();
-        // The signals first, so that none has the time to report the others.
+        // All signals go first, so that no agent has time to report another.
         for number in &running {
             self.signal(*number, Signal::SIGKILL);
         }
@@ -226,7 +227,7 @@ impl<'a> Group<'a> {
         numbered.filter(|(_, agent)| agent.process.is_some()).map(|(index, _)| index + 1).collect()
     }
 
-    /// Takes in what the logs said since the last time.
+    /// Reads the changes that the logs reported since the last call.
     pub(crate) fn look(&mut self) {
         while let Ok(said) = self.said.1.try_recv() {
             self.take(&said);
@@ -257,7 +258,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether every list of the running holds exactly the running.
+    /// Whether the list of every running agent holds exactly the running agents.
     pub(crate) fn is_whole(&self) -> bool {
         let running = self.running();
         running.iter().all(|number| {
@@ -271,7 +272,7 @@ impl<'a> Group<'a> {
         self.last_change
     }
 
-    /// From this moment until every list was as it is now, in seconds; infinite if one is not
+    /// The time from this moment until the last change, in seconds. It is infinite if a list is not
     /// whole.
     pub(crate) fn whole_after(&self, since: Instant) -> f64 {
         if self.is_whole() {
@@ -281,19 +282,19 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Since when each of the others that run does not list this one; nothing for one that does.
+    /// When each other running agent removed this one from its list; `None` if it still lists it.
     pub(crate) fn gone_from(&self, subject: usize) -> Vec<Option<Instant>> {
         let others = self.running().into_iter().filter(|number| *number != subject);
         others.map(|number| self.agents[number - 1].gone.get(&subject).copied()).collect()
     }
 
-    /// Whether none of the others that run lists this one any more.
+    /// Whether all other running agents have removed this one.
     pub(crate) fn all_noticed(&self, subject: usize) -> bool {
         self.gone_from(subject).iter().all(Option::is_some)
     }
 
-    /// From this moment until the first and until every list of the others was without this one;
-    /// infinite where that has not come.
+    /// The times from this moment until the first and until every other agent removed this one. A
+    /// time is infinite if that has not happened.
     pub(crate) fn noticed(&self, subject: usize, since: Instant) -> (f64, f64) {
         let seconds = |at: Option<Instant>| {
             at.map_or(f64::INFINITY, |at| at.saturating_duration_since(since).as_secs_f64())
@@ -304,7 +305,7 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The live members that were said to have failed, since this was last asked.
+    /// The reports since the last call that a live member has failed.
     pub(crate) fn false_failures(&mut self) -> Vec<FalseFailure> {
         self.look();
         std::mem::take(&mut self.false_failures)
@@ -321,7 +322,7 @@ fn small(number: usize) -> u8 {
     u8::try_from(number).expect("at most 250 machines")
 }
 
-/// Reads a log to its end.
+/// Reads a log until its end.
 fn follow(
     log: Box<dyn Read + Send>,
     program: Program,
@@ -339,11 +340,11 @@ fn follow(
     }
 }
 
-/// What was waited for had not come after [`LIMIT`].
+/// The condition did not hold within [`LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InVain;
 
-/// Waits until this holds for every group.
+/// Waits until the condition holds for every group.
 pub(crate) fn until(
     groups: &mut [Group],
     holds: impl Fn(usize, &Group) -> bool,
@@ -361,7 +362,7 @@ pub(crate) fn until(
     }
 }
 
-/// Waits until all lists have been whole, and unchanged, for so long.
+/// Waits until all lists have been whole and unchanged for the time `quiet`.
 pub(crate) fn until_whole(groups: &mut [Group], quiet: Duration) -> Result<(), InVain> {
     let start = Instant::now();
     until(groups, |_, group| {

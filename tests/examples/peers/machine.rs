@@ -1,4 +1,4 @@
-//! The machine, and the programs on it.
+//! Describes the machine and finds the programs on it. It owns no state.
 
 use crate::agent::Program;
 use crate::options::{Options, Row};
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Programs and the Debian packages that have them.
+/// The programs, and the Debian packages that contain them.
 const TOOLS: [(&str, &str); 8] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
@@ -20,7 +20,7 @@ const TOOLS: [(&str, &str); 8] = [
     ("sshd", "openssh-server"),
 ];
 
-/// What is missing for what is wanted, in words.
+/// Checks that the chosen rows can be measured. The error says what to install.
 pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Err("network namespaces need root".to_owned());
@@ -43,18 +43,18 @@ pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
     if missing.is_empty() { Ok(()) } else { Err(format!("apt-get install {}", missing.join(" "))) }
 }
 
-/// How everything is measured, a sentence each.
+/// How everything is measured, one sentence each.
 pub(crate) const METHOD: [&str; 4] = [
-    "memberd beside Serf, in turn on one machine.",
-    "Each agent has a network namespace, around a switch that loses and cuts; no sealing on either \
-    side where not said.",
-    "memberd has its defaults. Serf has its defaults (profile lan), a snapshot file, and tries to \
-    join once a second, its least.",
-    "An agent's list is what its log says, read from a pipe; a crash's time is just before \
+    "memberd and Serf run in turn on one machine.",
+    "Each agent has a network namespace, around a switch that can lose and cut packets; where not \
+    noted otherwise, neither program seals.",
+    "memberd has its defaults. Serf has its defaults (profile lan) and a snapshot file. It tries \
+    to join once a second, which is its shortest interval.",
+    "The list of an agent comes from its log, read from a pipe; the time of a crash is just before \
     kill(2).",
 ];
 
-/// The run that begins now: on what and with what it measures.
+/// Describes the run that begins now: its machine, its programs and its options.
 pub(crate) fn run(options: &Options) -> Run {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Run {
     let conditions = vec![
         format!(
             "{}{}, Serf {}",
-            said(Command::new(binaries::memberd()).arg("--version")),
+            first_line(Command::new(binaries::memberd()).arg("--version")),
             commit(),
             serf()
         ),
@@ -79,12 +79,15 @@ pub(crate) fn run(options: &Options) -> Run {
         ),
         format!("load before {}", load()),
     ];
-    Run { began: said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M:%S UTC"])), conditions }
+    Run {
+        began: first_line(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M:%S UTC"])),
+        conditions,
+    }
 }
 
-/// What the working tree is at, if git knows.
+/// The commit of the working tree, if git knows it.
 fn commit() -> String {
-    let commit = said(Command::new("git").args([
+    let commit = first_line(Command::new("git").args([
         "-C",
         env!("CARGO_MANIFEST_DIR"),
         "describe",
@@ -95,21 +98,21 @@ fn commit() -> String {
     if commit.is_empty() { commit } else { format!(" ({commit})") }
 }
 
-/// How busy the machine is, by proc_loadavg(5).
+/// The load of the machine, from proc_loadavg(5).
 pub(crate) fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Its own word is that of the library it was built with; the package's is the release.
+/// Serf's version. Its own output names its library's version, but the package names the release.
 fn serf() -> String {
     let package =
-        said(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", "serf"]));
-    if package.is_empty() { said(Command::new("serf").arg("version")) } else { package }
+        first_line(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", "serf"]));
+    if package.is_empty() { first_line(Command::new("serf").arg("version")) } else { package }
 }
 
-/// The first line that a command says.
-fn said(command: &mut Command) -> String {
+/// The first line of a command's output.
+fn first_line(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).lines().next().unwrap_or_default().to_owned()
 }

@@ -1,13 +1,13 @@
-//! Measures memberd beside Serf, in turn on this machine, in network namespaces of its own: a
-//! table, raw results and plots.
+//! Measures memberd and Serf in turn on this machine, in network namespaces. It owns the results,
+//! and writes them as a table, raw results and plots.
 //!
-//! `make bench-peers`, as root. `make bench-peers PEERS="--rounds 2 --agents 10"` is a short one;
-//! `--help` says what else there is.
+//! Run `make bench-peers` as root. `make bench-peers PEERS="--rounds 2 --agents 10"` is a short
+//! run. `--help` lists all options.
 //!
-//! An agent's list is what its own log says of it: memberd's `member joined`, `failed`, `left`,
-//! Serf's `EventMemberJoin`, `Failed`, `Leave`. Both write their logs to a pipe, from which this
-//! process reads, so both pay the same for being watched; a line's time is when it was read, a
-//! crash's time the one just before kill(2).
+//! The list of an agent comes from its log: memberd's `member joined`, `failed`, `left`, Serf's
+//! `EventMemberJoin`, `Failed`, `Leave`. Both programs write their logs to a pipe, which this
+//! process reads, so watching costs both the same. The time of a line is when it was read. The time
+//! of a crash is just before kill(2).
 
 #![allow(
     clippy::print_stdout,
@@ -15,7 +15,7 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a measurement prints, and a row that goes wrong is reported as such"
+    reason = "a measurement prints, and reports a row that fails"
 )]
 
 mod agent;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         ends: Instant::now() + options.limit(),
         options,
     };
-    // What is soon measured and tells much comes first.
+    // Rows that are quick and informative come first.
     bench.attempt(
         &Subject::new(Row::Search, rows::search::MACHINES, Program::Memberd),
         |bench, _| rows::search::measure(bench),
@@ -72,19 +72,19 @@ fn main() -> ExitCode {
     if bench.results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is measured, and how, and what came of it so far.
+/// The options of the measurement, and the results so far.
 struct Bench {
     options: Options,
     results: Results,
-    /// When no more rounds begin.
+    /// The moment after which no round begins.
     ends: Instant,
 }
 
-/// Measures a row on a stage. In vain: the lists were not whole in time, so there is no more to
-/// measure.
+/// Measures a row on a stage. [`InVain`] says that the lists were not whole in time, so the row
+/// ends early.
 type Measured = fn(&mut Bench, &Subject, &mut Stage) -> Result<(), InVain>;
 
-/// The rows that groups go through one after the other, and the programs that do.
+/// The rows that the groups go through, one after the other.
 const ON_STAGE: [(Row, Measured); 6] = [
     (Row::Crash, rows::crashes::measure),
     (Row::Leave, rows::leave::measure),
@@ -95,7 +95,7 @@ const ON_STAGE: [(Row, Measured); 6] = [
 ];
 
 impl Bench {
-    /// All rows that one size of groups has.
+    /// Measures all rows for one size of groups.
     fn beside_serf(&mut self, agents: u8) {
         let networks: Vec<Network> = (0..self.options.side_by_side(agents))
             .map(|_| Network::new(agents).expect("network namespaces"))
@@ -121,8 +121,8 @@ impl Bench {
         }
     }
 
-    /// Measures a row if it is wanted. One that goes wrong is reported, and the others go on.
-    /// Whether it was measured to its end.
+    /// Measures a row if it is wanted, and returns whether it was measured to its end. A row that
+    /// fails is reported, and the next rows go on.
     fn attempt(
         &mut self,
         of: &Subject,
@@ -133,7 +133,7 @@ impl Bench {
         }
         if self.is_over() {
             self.results
-                .fail(of, "there was no time left for it: --minutes, or --rows in another run");
+                .fail(of, "there was no time left: set --minutes, or --rows in another run");
             return true;
         }
         let start = Instant::now();
@@ -159,20 +159,20 @@ impl Bench {
         matches!(outcome, Ok(Ok(())))
     }
 
-    /// Whether the time is over.
+    /// Whether the time limit is reached.
     fn is_over(&self) -> bool {
         Instant::now() >= self.ends
     }
 
-    /// The rounds of this many groups side by side that make up the wanted number, as long as there
-    /// is time; one at least.
+    /// The rounds of this many parallel groups that give the wanted number. There is at least one,
+    /// and no round begins after the time limit.
     fn rounds(&self, groups: usize) -> impl Iterator<Item = usize> + use<> {
         let (rounds, ends) = (self.options.rounds.div_ceil(groups.max(1)), self.ends);
         (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)
     }
 }
 
-/// Lets time pass: what is measured or set up here is a time.
+/// Sleeps, because the measurement needs exactly this span of time.
 fn pass(span: Duration) {
     std::thread::sleep(span);
 }
@@ -187,9 +187,9 @@ mod tests {
         let results = options.results();
         assert!(
             benchmarks::SECTION.read(&options.benchmarks) == benchmarks::section(&results),
-            "make bench-peers PEERS=--render writes it anew"
+            "run make bench-peers PEERS=--render"
         );
         let table = std::fs::read_to_string(options.directory.join("table.md")).unwrap();
-        assert_eq!(table, table::all(&results), "make bench-peers PEERS=--render writes it anew");
+        assert_eq!(table, table::all(&results), "run make bench-peers PEERS=--render");
     }
 }

@@ -1,4 +1,4 @@
-//! What is measured, how often, how long.
+//! Defines the options: what is measured, how many times, and for how long. It owns no state.
 
 use crate::agent::Program;
 use crate::results::Results;
@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Measures memberd beside Serf in network namespaces, as root
+/// Measures memberd and Serf in network namespaces, as root
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// How many rounds of everything, in all groups of a size together
+    /// Number of rounds of each row, over all groups of a size together
     #[arg(long, default_value_t = 10)]
     pub(crate) rounds: usize,
     /// Sizes of the groups
@@ -22,11 +22,10 @@ pub(crate) struct Options {
         value_parser = clap::value_parser!(u8).range(5..=250)
     )]
     pub(crate) agents: Vec<u8>,
-    /// Which rows; all by default. They take the place of what earlier runs have of them, and are
-    /// added to the rest
+    /// Rows to measure; all by default. They replace the same rows of earlier runs. Other rows stay
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
-    /// Which programs
+    /// Programs to measure
     #[arg(
         long,
         value_delimiter = ',',
@@ -34,47 +33,46 @@ pub(crate) struct Options {
         value_enum
     )]
     pub(crate) programs: Vec<Program>,
-    /// How many agents run at once at most: groups of a size run side by side, so that each round
-    /// has several
+    /// The most agents that run at once. Groups of a size run in parallel, so that each round
+    /// measures several
     #[arg(long, default_value_t = 200)]
     at_once: usize,
     /// The largest group that is stopped, split and loses its introducer
     #[arg(long, default_value_t = 50)]
     pub(crate) disturbed: u8,
-    /// How long groups are watched under loss, in seconds
+    /// How long to watch groups under loss, in seconds
     #[arg(long, default_value_t = 120)]
     loss_seconds: u64,
-    /// Agents of the groups under loss
+    /// Number of agents in the groups under loss
     #[arg(long, default_value_t = 50)]
     pub(crate) loss_agents: u8,
-    /// How long groups are watched at rest, in seconds
+    /// How long to watch groups at rest, in seconds
     #[arg(long, default_value_t = 20)]
     rest_seconds: u64,
-    /// How many memberd run on one machine, to see what growth costs
+    /// Numbers of memberd on one machine, to measure the cost of growth
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50, 100, 250, 500])]
     pub(crate) growth: Vec<usize>,
-    /// How large the log of each machine is that is searched, in megabytes
+    /// Size of the log to search on each machine, in megabytes
     #[arg(long, default_value_t = 20)]
     pub(crate) log_megabytes: usize,
-    /// When no more rounds begin, in minutes; what is under way is finished
+    /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 50)]
     minutes: u64,
-    /// Forgets what earlier runs measured
+    /// Forget the results of earlier runs
     #[arg(long)]
     pub(crate) anew: bool,
-    /// Where raw results, the table and plots go
+    /// Directory of the raw results, the table and the plots
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results"))]
     pub(crate) directory: PathBuf,
     /// The page whose section "Beside Serf" is written, if the results are in the default place
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
     pub(crate) benchmarks: PathBuf,
-    /// Measures nothing: makes the table, the plots and the page from the raw results that are
-    /// there
+    /// Measure nothing, and write the table, the plots and the page from the stored results
     #[arg(long)]
     pub(crate) render: bool,
 }
 
-/// What can be measured, in the tables' order.
+/// The rows that can be measured, in the order of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Row {
     /// All start at once
@@ -104,22 +102,22 @@ impl Options {
         self.rows.is_empty() || self.rows.contains(&row)
     }
 
-    /// The sizes of groups beside Serf's; none if no row of them is wanted.
+    /// The sizes of groups to compare with Serf; none if no such row is wanted.
     pub(crate) fn sizes(&self) -> Vec<u8> {
         let beside = |row: &&Row| !matches!(row, Row::Loss | Row::Search | Row::Growth);
         let wanted = Row::value_variants().iter().filter(beside).any(|row| self.wants(*row));
         if wanted { self.agents.clone() } else { Vec::new() }
     }
 
-    /// Whether groups of this size and program go through this row: few are disturbed, and of
-    /// profile local only what it is for is told.
+    /// Whether groups of this size and program go through this row. Large groups skip the
+    /// disturbing rows. Serf's profile local has only the rows that it is meant for.
     pub(crate) fn has(&self, row: Row, agents: u8, program: Program) -> bool {
         let disturbs = matches!(row, Row::Stop | Row::Split | Row::Introducer);
         let local = matches!(row, Row::Crash | Row::Rest);
         (!disturbs || agents <= self.disturbed) && (local || program != Program::SerfLocal)
     }
 
-    /// How many groups of this size run at once.
+    /// How many groups of this size run in parallel.
     pub(crate) fn side_by_side(&self, agents: u8) -> usize {
         (self.at_once / usize::from(agents)).clamp(1, self.rounds.max(1))
     }
@@ -136,7 +134,7 @@ impl Options {
         Duration::from_secs(60 * self.minutes)
     }
 
-    /// The raw results that are there.
+    /// Reads the stored raw results.
     pub(crate) fn results(&self) -> Results {
         Results::read(&self.directory)
     }
@@ -146,7 +144,7 @@ impl Options {
         self.directory.ends_with("examples/peers/results")
     }
 
-    /// What will be measured and about how long it takes.
+    /// Describes what will be measured, and estimates the time.
     pub(crate) fn plan(&self) -> String {
         let mut text = String::new();
         let mut sum = 0;
@@ -177,7 +175,7 @@ impl Options {
         text
     }
 
-    /// About how long the rows of one size take, by what each program took on two cores.
+    /// Estimates the seconds for the rows of one size, from measurements on two cores.
     fn seconds(&self, agents: u8) -> u64 {
         let n = u64::from(agents);
         let rounds = self.rounds.div_ceil(self.side_by_side(agents)) as u64;

@@ -1,9 +1,10 @@
-//! Plots: bars, one above the other, in groups.
+//! Draws plots of horizontal bars, in groups. It owns no state.
 
 use crate::results::{Record, Results};
 use std::fmt::Write as _;
 
-/// Programs, and the colours of their bars: dark enough on white, apart for the colour-blind.
+/// Programs, and the colours of their bars. They are dark enough on white, and distinct for
+/// colour-blind readers.
 const SERIES: [(&str, &str); 3] =
     [("memberd", "#0072b2"), ("Serf", "#b86e00"), ("Serf, profile local", "#b5267b")];
 
@@ -11,7 +12,7 @@ const LEFT: f64 = 250.0;
 const WIDTH: f64 = 380.0;
 const BAR: f64 = 15.0;
 
-/// A plot: its file, its title, and the beginnings of what it shows.
+/// A plot: its file, its title, and the prefixes of the rows that it shows.
 const PLOTS: [(&str, &str, &[&str]); 4] = [
     (
         "crashes.svg",
@@ -23,7 +24,7 @@ const PLOTS: [(&str, &str, &[&str]); 4] = [
     ("rest-memory.svg", "Memory at rest, each", &["at rest, each: memory"]),
 ];
 
-/// All of them that there are results for, with the names of their files.
+/// All plots that have results, with the names of their files.
 pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
     let drawn = PLOTS.iter().map(|(name, title, begins)| {
         let shown: Vec<&Record> = results
@@ -91,7 +92,7 @@ fn draw(title: &str, records: &[&Record]) -> String {
     svg + &body + "</svg>\n"
 }
 
-/// What comes behind the last colon, or comma.
+/// The text after the last colon or comma.
 fn short(what: &str) -> &str {
     what.strip_prefix("at rest, each: ").unwrap_or(what).split(", IP").next().unwrap_or(what)
 }
@@ -100,7 +101,7 @@ fn bar(body: &mut String, record: &Record, colour: &str, top: f64, scale: f64) {
     if record.typical().is_nan() {
         return;
     }
-    // What never came is as long as there is room.
+    // A time that never came is a bar of full length.
     let length = |value: f64| (value * scale).min(WIDTH);
     let (typical, worst) = (length(record.typical()), length(record.worst()));
     let middle = top + BAR / 2.0;

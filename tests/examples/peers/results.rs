@@ -1,4 +1,5 @@
-//! The raw results: every sample of every row, each with the run that it comes from.
+//! Stores the raw results. [`Results`] owns every sample of every row, each with the run that it
+//! comes from.
 
 use crate::agent::Program;
 use crate::group::LIMIT;
@@ -8,29 +9,29 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// All that was measured, in one run or in several: each adds to what is there, and replaces what
-/// it measures anew.
+/// The results of one run or of several. Each run adds its rows, and replaces the same rows of
+/// earlier runs.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// The runs that anything here comes from, and at last the one that is under way.
+    /// The runs that the results come from. The last one is the present run.
     pub(crate) runs: Vec<Run>,
     pub(crate) records: Vec<Record>,
-    /// Whose lists were not whole in time, so that a row of theirs ended early or never began.
+    /// The groups whose lists were not whole in time, so that a row ended early or never began.
     pub(crate) never_whole: Vec<NeverWhole>,
-    /// What could not be measured, and why.
+    /// The rows that could not be measured, and the reasons.
     pub(crate) failures: Vec<Failure>,
 }
 
 /// One run of this program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Run {
-    /// When it began, which names it.
+    /// The time of its beginning, which identifies it.
     pub(crate) began: String,
-    /// What it measured, on what and how.
+    /// What it measured, on which machine, and how.
     pub(crate) conditions: Vec<String>,
 }
 
-/// What is measured at once: a row of one size and program.
+/// One measurement: a row of one size and program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subject {
     pub(crate) row: Row,
@@ -46,10 +47,10 @@ pub(crate) struct Record {
     #[serde(flatten)]
     pub(crate) of: Subject,
     pub(crate) measure: Measure,
-    /// Infinite, in the file `null`, where it was waited for in vain.
+    /// A sample is infinite, and `null` in the file, where the condition never held.
     #[serde(deserialize_with = "samples")]
     pub(crate) samples: Vec<f64>,
-    /// [`Run::began`].
+    /// The run, by its [`Run::began`].
     pub(crate) run: String,
 }
 
@@ -61,7 +62,7 @@ pub(crate) struct NeverWhole {
     pub(crate) run: String,
 }
 
-/// Something went wrong, or there was no time.
+/// A row that failed, or for which no time was left.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Failure {
     #[serde(flatten)]
@@ -69,7 +70,7 @@ pub(crate) struct Failure {
     pub(crate) why: String,
 }
 
-/// What a number means. Of all of them less is better.
+/// The meaning of a number. For each of them, less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Measure {
     Seconds,
@@ -79,12 +80,12 @@ pub(crate) enum Measure {
     Mebibytes,
     /// A count over the whole row.
     Total,
-    /// Ones and zeros: it happened or not.
+    /// Ones and zeros: the event happened or not.
     Share,
 }
 
 impl Measure {
-    /// A number with its unit.
+    /// Formats a number with its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Measure::Seconds if value.is_infinite() => format!("never in {} s", LIMIT.as_secs()),
@@ -104,8 +105,8 @@ impl Subject {
         Subject { row, agents: agents.into(), program: program.name().to_owned() }
     }
 
-    /// Whether a result of this one takes the place of one of the other. Loss is measured in groups
-    /// of one size.
+    /// Whether a result of this subject replaces one of the other. All groups under loss have the
+    /// same size.
     fn replaces(&self, other: &Subject) -> bool {
         (self.row, &self.program) == (other.row, &other.program)
             && (self.agents == other.agents || self.row == Row::Loss)
@@ -119,11 +120,11 @@ impl std::fmt::Display for Subject {
 }
 
 impl Record {
-    /// The middle of all samples, or their sum where they are counts.
+    /// The median of the samples, or their sum if they are counts.
     pub(crate) fn typical(&self) -> f64 {
         match self.measure {
             Measure::Total | Measure::Share => self.samples.iter().sum(),
-            // Of an even number, between the two in the middle.
+            // With an even number of samples, it is the mean of the middle two.
             _ => {
                 (self.at(self.samples.len().saturating_sub(1) / 2)
                     + self.at(self.samples.len() / 2))
@@ -132,7 +133,7 @@ impl Record {
         }
     }
 
-    /// The largest.
+    /// The largest sample.
     pub(crate) fn worst(&self) -> f64 {
         self.at(self.samples.len().saturating_sub(1))
     }
@@ -143,7 +144,7 @@ impl Record {
         sorted.get(index).copied().unwrap_or(f64::NAN)
     }
 
-    /// As a cell: median, worst and how many there were; or a count.
+    /// Formats a cell: the median and the worst, or a count.
     pub(crate) fn cell(&self) -> String {
         match self.measure {
             _ if self.samples.is_empty() => "none".to_owned(),
@@ -156,7 +157,7 @@ impl Record {
 }
 
 impl Results {
-    /// What there is, for one more run to add to, or nothing yet.
+    /// The stored results, or none, with one more run to add to.
     pub(crate) fn to_add_to(options: &Options) -> Self {
         let there = !options.anew && options.directory.join("results.json").exists();
         let mut results = if there { Self::read(&options.directory) } else { Results::default() };
@@ -165,20 +166,20 @@ impl Results {
         results
     }
 
-    /// What is there.
+    /// Reads the stored results.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// When they cannot be read.
     pub(crate) fn read(directory: &Path) -> Self {
         let text =
             fs::read(directory.join("results.json")).expect("raw results, of `make bench-peers`");
         serde_json::from_slice(&text).expect("raw results as they are written")
     }
 
-    /// Adds samples. What earlier runs had in the place of this row, size and program is gone then.
+    /// Adds samples. It removes the results of earlier runs for this row, size and program.
     pub(crate) fn add(&mut self, of: &Subject, measure: Measure, what: &str, samples: &[f64]) {
         let run = self.replace(of);
-        // A microsecond is more than any of them is exact to.
+        // None of them is accurate to a microsecond.
         let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6);
         match self.records.iter_mut().find(|record| record.of == *of && record.what == what) {
             Some(record) => record.samples.extend(samples),
@@ -194,13 +195,13 @@ impl Results {
         }
     }
 
-    /// Takes down that the lists were not whole in time.
+    /// Notes that the lists were not whole in time.
     pub(crate) fn add_never_whole(&mut self, of: &Subject) {
         let run = self.replace(of);
         self.never_whole.push(NeverWhole { of: of.clone(), run });
     }
 
-    /// Forgets what earlier runs had of this. The name of the present run.
+    /// Removes the results of earlier runs for this subject. Returns the name of the present run.
     fn replace(&mut self, of: &Subject) -> String {
         let now = self.runs.last().map(|run| run.began.clone()).unwrap_or_default();
         self.records.retain(|record| record.run == now || !of.replaces(&record.of));
@@ -208,19 +209,19 @@ impl Results {
         now
     }
 
-    /// Takes down that something could not be measured.
+    /// Notes that a row could not be measured.
     pub(crate) fn fail(&mut self, of: &Subject, why: &str) {
         self.failures.push(Failure { of: of.clone(), why: why.to_owned() });
     }
 
-    /// Takes down how the run ended.
+    /// Notes the load at the end of the run.
     pub(crate) fn finish(&mut self) {
         if let Some(run) = self.runs.last_mut() {
             run.conditions.push(format!("load at the end {}", machine::load()));
         }
     }
 
-    /// The runs that something comes from.
+    /// The runs that results come from.
     pub(crate) fn telling_runs(&self) -> Vec<&Run> {
         let tells = |run: &&Run| {
             self.records.iter().any(|record| record.run == run.began)
@@ -237,7 +238,7 @@ impl Results {
         self.records.iter().find(is_it)
     }
 
-    /// Whose lists were not whole in time.
+    /// The entry of a group whose lists were not whole in time, if there is one.
     pub(crate) fn find_never_whole(
         &self,
         row: Row,
@@ -248,10 +249,10 @@ impl Results {
         self.never_whole.iter().find(|group| group.of == of)
     }
 
-    /// Writes all that is made of them.
+    /// Writes the raw results, the table, the plots and the page.
     ///
     /// # Panics
-    /// When that cannot be written.
+    /// When a file cannot be written.
     pub(crate) fn write(&self, options: &Options) {
         let kept =
             Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
@@ -274,7 +275,7 @@ impl Results {
     }
 }
 
-/// JSON knows no infinity.
+/// JSON has no infinity, so the file has `null`.
 fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     let samples: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
     Ok(samples.into_iter().map(|sample| sample.unwrap_or(f64::INFINITY)).collect())
@@ -293,8 +294,7 @@ mod tests {
         Subject::new(row, agents, Program::Serf)
     }
 
-    /// A run replaces the rows that it measures. The other rows stay, with the run that they come
-    /// from.
+    /// A run replaces the rows that it measures. The other rows stay, with their own run.
     #[test]
     fn a_run_replaces_only_the_rows_that_it_measures() {
         let mut results = begun(Results::default(), "first");

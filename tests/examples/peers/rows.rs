@@ -1,4 +1,4 @@
-//! The rows: what the groups are put through, a file each.
+//! Measures the rows, one file each. It owns no state.
 
 pub(crate) mod crashes;
 pub(crate) mod growth;
@@ -13,8 +13,8 @@ pub(crate) mod stop;
 
 use std::time::Duration;
 
-/// So long waits the n-th group or round, out of one: spread evenly, so that neither program's
-/// timers are met at one phase only.
+/// How long the n-th group or round waits, up to a second. The waits are spread evenly, so that
+/// rounds begin at all phases of both programs' timers.
 fn phase(n: usize) -> Duration {
     const GOLDEN_RATIO: f64 = 0.618_033_988_75;
     Duration::from_secs(1).mul_f64((n as f64 * GOLDEN_RATIO).fract())

@@ -1,12 +1,12 @@
-//! Whole groups of one program side by side, formed when they are needed, and anew after something
-//! went wrong.
+//! Forms parallel groups of one program when they are needed, and again after a failure. A
+//! [`Stage`] owns these groups.
 
 use crate::agent::Program;
 use crate::group::{Group, InVain, until_whole};
 use memberd_tests::Network;
 use std::time::Duration;
 
-/// How long lists are whole before anything is done to a group.
+/// How long lists must be whole before a row begins.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The groups of one program and size.
@@ -17,7 +17,7 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Nothing runs yet.
+    /// A stage on which nothing runs yet.
     pub(crate) fn new(networks: &'a [Network], program: Program) -> Self {
         Stage { networks, program, groups: Vec::new() }
     }
@@ -31,8 +31,8 @@ impl<'a> Stage<'a> {
         self.networks.len()
     }
 
-    /// The groups, whole. They are formed one after the other, since many at once would want more
-    /// than the machine has.
+    /// Returns the groups, whole. It forms them one after the other, because many at once would
+    /// overload the machine.
     pub(crate) fn groups(&mut self) -> Result<&mut [Group<'a>], InVain> {
         if self.groups.is_empty() {
             for network in self.networks {
@@ -45,13 +45,13 @@ impl<'a> Stage<'a> {
         Ok(&mut self.groups)
     }
 
-    /// Ends them all.
+    /// Ends all groups.
     pub(crate) fn clear(&mut self) {
         self.groups.clear();
     }
 }
 
-/// A group, started and whole.
+/// Starts a group, and waits until it is whole.
 pub(crate) fn formed(mut group: Group) -> Result<Group, InVain> {
     group.start_all();
     until_whole(std::slice::from_mut(&mut group), Duration::ZERO)?;

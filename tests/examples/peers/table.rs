@@ -1,4 +1,4 @@
-//! The tables, in Markdown. One that has no line is not written.
+//! Writes the tables in Markdown. It leaves out a table without lines, and owns no state.
 
 use crate::agent::Program;
 use crate::group::LIMIT;
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const MEMBERD: &str = "memberd";
 const SERF: &str = "Serf";
 
-/// Everything that was measured.
+/// All tables, with the conditions of the measurement.
 pub(crate) fn all(results: &Results) -> String {
     let mut text = String::from("# memberd beside Serf\n\n");
     for condition in conditions(results) {
@@ -42,7 +42,7 @@ pub(crate) fn all(results: &Results) -> String {
     text
 }
 
-/// How it was measured, and what each run was, a sentence each.
+/// The method and the conditions of each run, one sentence each.
 pub(crate) fn conditions(results: &Results) -> Vec<String> {
     let runs = results.telling_runs();
     let head =
@@ -54,7 +54,7 @@ pub(crate) fn conditions(results: &Results) -> Vec<String> {
     METHOD.iter().map(|sentence| (*sentence).to_owned()).chain(runs).collect()
 }
 
-/// The rows that one chooses by what they say and the number of agents.
+/// The table of the records that `wanted` selects.
 pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -> Option<String> {
     let mut table =
         Table::new(results, &["", "agents", "memberd", "Serf", "Serf, profile local", "ratio"]);
@@ -74,7 +74,7 @@ pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -
     table.text()
 }
 
-/// A table under way. Where results come from several runs it has a column that says from which.
+/// A table while it is written. If results come from several runs, a column names the run.
 struct Table<'a> {
     runs: Vec<&'a str>,
     text: String,
@@ -91,7 +91,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    /// A line whose cells come from these runs.
+    /// Adds a line whose cells come from these runs.
     fn line(&mut self, runs: &[&str], cells: &[&str]) {
         let mut numbers: Vec<usize> =
             runs.iter().filter_map(|run| self.runs.iter().position(|known| known == run)).collect();
@@ -112,20 +112,20 @@ impl<'a> Table<'a> {
         self.text.push('\n');
     }
 
-    /// A line of one program's or row's records.
+    /// Adds a line of one program's or row's records.
     fn line_of(&mut self, records: &[Option<&Record>], head: &str, cells: &[String]) {
         let runs: Vec<&str> = records.iter().flatten().map(|record| record.run.as_str()).collect();
         let cells: Vec<&str> = [head].into_iter().chain(cells.iter().map(String::as_str)).collect();
         self.line(&runs, &cells);
     }
 
-    /// The whole, if it has a line.
+    /// Returns the table, if it has a line.
     fn text(self) -> Option<String> {
         (self.lines > 0).then_some(self.text)
     }
 }
 
-/// What one line of the table is about.
+/// The subject of one line of the table.
 #[derive(PartialEq)]
 pub(crate) struct Line<'a> {
     pub(crate) row: Row,
@@ -138,7 +138,7 @@ impl Line<'_> {
         record.what == self.what && record.of.agents == self.agents
     }
 
-    /// A program's cell; the runs that it comes from are added to those.
+    /// A program's cell. Its runs are added to `runs`.
     fn cell<'r>(&self, results: &'r Results, program: &str, runs: &mut Vec<&'r str>) -> String {
         let record = results.find(self.what, self.agents, program);
         let never_whole = results.find_never_whole(self.row, self.agents, program);
@@ -157,8 +157,8 @@ impl Line<'_> {
     }
 }
 
-/// The lines that have both programs, ordered as they were first measured, sizes of one thing
-/// together.
+/// The lines that compare both programs, in the order of their first measurement. The sizes of one
+/// row stand together.
 fn lines(results: &Results) -> Vec<Line<'_>> {
     let beside = |record: &&Record| {
         [MEMBERD, SERF].contains(&record.of.program.as_str())
@@ -186,7 +186,7 @@ fn lines(results: &Results) -> Vec<Line<'_>> {
     lines
 }
 
-/// Serf's by memberd's, if there are both.
+/// The ratio of Serf's figure to memberd's, if both exist.
 fn ratio(results: &Results, line: &Line) -> String {
     let typical = |program| results.find(line.what, line.agents, program).map(Record::typical);
     match (typical(MEMBERD), typical(SERF)) {
@@ -200,7 +200,7 @@ fn ratio(results: &Results, line: &Line) -> String {
     }
 }
 
-/// In what memberd's median is worse than that of Serf's defaults, by more than a tenth, in words.
+/// The lines in which memberd's median is more than a tenth worse than that of Serf's defaults.
 pub(crate) fn worse(results: &Results) -> Vec<String> {
     let pairs = lines(results).into_iter().filter_map(|line| {
         let serf = results.find(line.what, line.agents, SERF)?;
@@ -226,7 +226,7 @@ fn shown(record: &Record) -> String {
     }
 }
 
-/// Searches: a column for each tool.
+/// The table of searches, with a column for each tool.
 pub(crate) fn searches(results: &Results) -> Option<String> {
     let of_search = || results.records.iter().filter(|record| record.of.row == Row::Search);
     let mut tools: Vec<&str> = Vec::new();
@@ -254,7 +254,7 @@ pub(crate) fn searches(results: &Results) -> Option<String> {
     table.text()
 }
 
-/// Growth: a column for each size.
+/// The table of growth, with a column for each size.
 pub(crate) fn growth(results: &Results) -> Option<String> {
     let of_growth = || results.records.iter().filter(|record| record.of.row == Row::Growth);
     let never = || results.never_whole.iter().filter(|group| group.of.row == Row::Growth);

@@ -1,4 +1,5 @@
-//! One crash, and four at the same moment: until the first and until every list has it.
+//! Measures one crash, and four at the same moment: the times until the first and until every list
+//! shows it. It owns no state.
 
 use super::phase;
 use crate::agent::Program;
@@ -8,7 +9,7 @@ use crate::stage::Stage;
 use crate::{Bench, pass};
 use std::time::{Duration, Instant};
 
-/// How long lists are whole before the next round.
+/// How long lists must be whole before the next round.
 const QUIET: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
@@ -39,8 +40,8 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
     Ok(())
 }
 
-/// Kills so many in each group, and waits until all others have noticed, though not for ever. When,
-/// and whom.
+/// Kills `count` agents in each group, and waits for a limited time until all others have noticed.
+/// Returns the time and the victims for each group.
 fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<usize>)> {
     let mut order: Vec<(Duration, usize)> =
         (0..groups.len()).map(|index| (phase(round * groups.len() + index), index)).collect();
@@ -56,15 +57,15 @@ fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<
         }
         crashed[index] = (at, victims);
     }
-    // Whoever has not noticed by then never does, in what is reported.
+    // The results count an agent that has not noticed by then as one that never did.
     let _ = until(groups, |index, group| {
         crashed[index].1.iter().all(|victim| group.all_noticed(*victim))
     });
     crashed
 }
 
-/// Neighbours on the ring by turns, for memberd: that is its hardest case. Serf draws by lot whom
-/// it probes, so any are as good as others.
+/// The victims. For memberd, every second turn takes neighbours on the ring, its hardest case. Serf
+/// chooses at random whom it probes, so any agents will do.
 fn victims(group: &Group, turn: usize, count: usize) -> Vec<usize> {
     let mut numbers = group.any_others(turn);
     if group.program() == Program::Memberd && turn.is_multiple_of(2) {

@@ -1,4 +1,5 @@
-//! What each memberd costs at rest as its group grows, all of them on one machine of the network.
+//! Measures the cost of each memberd at rest as its group grows, with all of them on one machine.
+//! It owns no state.
 
 use super::rest::{CALM, spend};
 use crate::agent::Program;

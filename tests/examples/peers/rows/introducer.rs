@@ -1,4 +1,5 @@
-//! The introducer crashes, everybody notices, and it is started again: until every list is whole.
+//! Measures the return of a crashed introducer: the time from its start until every list is whole.
+//! It owns no state.
 
 use crate::Bench;
 use crate::group::{InVain, until, until_whole};
@@ -6,17 +7,17 @@ use crate::results::{Measure, Subject};
 use crate::stage::Stage;
 use std::time::{Duration, Instant};
 
-/// How long lists are whole before that is believed.
+/// How long lists must be whole before the row counts them as whole.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// In each round all groups at the same time.
+/// Each round crashes the introducers of all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     for _ in bench.rounds(stage.side_by_side()) {
         let groups = stage.groups()?;
         for group in groups.iter_mut() {
             group.kill(1);
         }
-        // Whether all have noticed is another row's matter.
+        // Another row measures whether all have noticed.
         let _ = until(groups, |_, group| group.all_noticed(1));
         let started: Vec<Instant> = groups
             .iter_mut()

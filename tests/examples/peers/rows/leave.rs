@@ -1,4 +1,5 @@
-//! One leaves (SIGINT, which both take for that), until every list is without it.
+//! Measures a leave (SIGINT, for both programs): the time until no list has the agent. It owns no
+//! state.
 
 use super::phase;
 use crate::group::{InVain, until, until_whole};
@@ -8,7 +9,7 @@ use crate::{Bench, pass};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
-/// How long lists are whole before the next round.
+/// How long lists must be whole before the next round.
 const QUIET: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
@@ -23,7 +24,7 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
                 (leaver, group.signal(leaver, Signal::SIGINT))
             })
             .collect();
-        // Whoever has not noticed by then never does, in what is reported.
+        // The results count an agent that has not noticed by then as one that never did.
         let _ = until(groups, |index, group| group.all_noticed(left[index].0));
         let mut times = Vec::new();
         for (group, (leaver, at)) in groups.iter_mut().zip(left) {

@@ -1,5 +1,5 @@
-//! Networks that lose 10, 25 and 40 % of all packets, of UDP and TCP: who is reported failed alive,
-//! and how soon real crashes are noticed.
+//! Measures networks that lose 10, 25 and 40 % of all UDP and TCP packets: false failures, and the
+//! detection times of real crashes. It owns no state.
 
 use crate::group::{Group, InVain, until};
 use crate::options::Row;
@@ -10,13 +10,13 @@ use memberd_tests::Network;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How many packets of a hundred are lost: one group each, side by side.
+/// The percentages of lost packets. Each has a group of its own, and the groups run in parallel.
 pub(crate) const LOSSES: [u8; 3] = [10, 25, 40];
 
 /// How many agents crash in each group, one after the other.
 const CRASHES: usize = 10;
 
-/// When they do, as parts of the time: the last so early that there is time to notice it.
+/// The moments of the crashes, as fractions of the span. The last one leaves time to notice it.
 fn parts() -> impl Iterator<Item = f64> {
     (0..CRASHES).map(|turn| (turn as f64 + 0.5) / (CRASHES as f64 + 2.0))
 }
@@ -36,7 +36,7 @@ pub(crate) fn measure(bench: &mut Bench) {
     }
 }
 
-/// Loses packets, crashes some, and takes down who was said to have failed.
+/// Loses packets, crashes some agents, and records the reported failures.
 fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Vec<Group>) {
     let (span, start) = (bench.options.loss_span(), Instant::now());
     for (network, percent) in networks.iter().zip(LOSSES) {
@@ -53,7 +53,7 @@ fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Ve
     }
     pass(span.saturating_sub(start.elapsed()));
     let wrong: Vec<_> = groups.iter_mut().map(Group::false_failures).collect();
-    // Whoever has not noticed by then never does, in what is reported.
+    // The results count an agent that has not noticed by then as one that never did.
     let _ = until(&mut groups, |group, lists| {
         crashes.iter().all(|(index, _, victim)| *index != group || lists.all_noticed(*victim))
     });

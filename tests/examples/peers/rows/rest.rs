@@ -1,5 +1,5 @@
-//! What an agent costs while nothing happens: frames and bytes on its cable, processor time,
-//! wake-ups, memory.
+//! Measures the cost of an agent at rest: frames and bytes on its cable, processor time, wake-ups
+//! and memory. It owns no state.
 
 use crate::agent::Program;
 use crate::group::{Group, InVain};
@@ -9,7 +9,7 @@ use crate::{Bench, pass};
 use memberd_tests::proc;
 use std::time::{Duration, Instant};
 
-/// News rides on, and lists are compared, for a while after the last change.
+/// Updates still spread, and agents compare lists, for a while after the last change.
 pub(crate) const CALM: Duration = Duration::from_secs(12);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
@@ -57,21 +57,21 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
     Ok(())
 }
 
-/// What each agent of some groups spent, in no order.
+/// The costs of each agent of some groups, in no order.
 #[derive(Debug, Default)]
 pub(crate) struct Spent {
     pub(crate) packets: Vec<f64>,
     pub(crate) bytes: Vec<f64>,
-    /// Milliseconds of one processor in a second.
+    /// Milliseconds of processor time in each second.
     pub(crate) processor: Vec<f64>,
-    /// How often its threads went to sleep or were made to, in a second.
+    /// How many times its threads were switched out in each second.
     pub(crate) wake_ups: Vec<f64>,
-    /// In MiB.
+    /// Proportional memory in MiB.
     pub(crate) proportional: Vec<f64>,
     pub(crate) resident: Vec<f64>,
 }
 
-/// Watches groups at rest for so long.
+/// Watches groups at rest for this span.
 pub(crate) fn spend(groups: &mut [Group], span: Duration) -> Spent {
     let before: Vec<Counts> = groups.iter().map(Counts::of).collect();
     let start = Instant::now();
@@ -97,9 +97,9 @@ pub(crate) fn spend(groups: &mut [Group], span: Duration) -> Spent {
     spent
 }
 
-/// What the agents of a group sent and used until now.
+/// The total costs of a group's agents until now.
 struct Counts {
-    /// Bytes and packets of each machine.
+    /// The bytes and packets that each machine has sent.
     sent: Vec<(u64, u64)>,
     used: Vec<proc::Used>,
 }

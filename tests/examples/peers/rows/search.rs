@@ -1,5 +1,5 @@
-//! One search over the logs of ten machines: `memberctl grep` beside clush, pdsh and ssh, which run
-//! grep there.
+//! Measures one search over the logs of ten machines: `memberctl grep`, and grep through clush,
+//! pdsh and ssh. It owns the sshd processes.
 
 use crate::Bench;
 use crate::agent::Program;
@@ -16,10 +16,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// How many machines' logs are searched.
+/// The number of machines whose logs are searched.
 pub(crate) const MACHINES: u8 = 10;
 
-/// What is searched for: in words, and what grep gets.
+/// The searches: a description, and the arguments of grep.
 const SEARCHES: [(&str, &[&str]); 3] = [
     ("a line of each", &["-F", "quagga-0042"]),
     ("counted, 1 % of the lines", &["-c", "ERROR"]),
@@ -28,7 +28,7 @@ const SEARCHES: [(&str, &[&str]); 3] = [
 
 pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
     let network = Network::new(MACHINES).expect("network namespaces");
-    // ssh seals too.
+    // The group has a key, because ssh encrypts too.
     let group = Group::new(Program::Memberd, &network).sealed();
     for number in group.numbers() {
         write_log(&group.place(number).offered(), number, bench.options.log_megabytes);
@@ -38,7 +38,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
     for (what, arguments) in SEARCHES {
         for (tool, make) in TOOLS {
             let (mut first, mut last) = (Vec::new(), Vec::new());
-            // Files and connections are warm, for all.
+            // One run in advance warms the file cache and the connections of each tool.
             run(&mut make(&group, &shells, arguments));
             for _ in bench.rounds(2) {
                 let (one, all) = run(&mut make(&group, &shells, arguments));
@@ -64,7 +64,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
 
 type Make = fn(&Group, &Shells, &[&str]) -> Command;
 
-/// Whose searches are measured. `$LOG` is set by each machine's own sshd.
+/// The tools to measure. The sshd of each machine sets `$LOG`.
 const TOOLS: [(&str, Make); 5] = [
     ("memberctl grep", |group, _, arguments| {
         let mut command = Command::new(binaries::memberctl());
@@ -103,7 +103,7 @@ fn remote(arguments: &[&str]) -> String {
     format!("LC_ALL=C.UTF-8 grep {} $LOG", arguments.join(" "))
 }
 
-/// An sshd on each machine, and the way to them from the first.
+/// An sshd on each machine, and the means to reach them from the first machine.
 struct Shells {
     directory: tempfile::TempDir,
     client: std::path::PathBuf,
@@ -114,7 +114,7 @@ struct Shells {
 impl Drop for Shells {
     fn drop(&mut self) {
         for address in &self.addresses {
-            // There may be none to end.
+            // The process may have ended already.
             let _ = self
                 .enter("ssh")
                 .args(self.options(true).split(' '))
@@ -137,7 +137,7 @@ impl Shells {
             .arg(&key)
             .status();
         assert!(made.is_ok_and(|status| status.success()), "ssh-keygen makes a key");
-        // sshd wants it there.
+        // sshd requires this directory.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
         let mut running = Vec::new();
         let mut addresses = Vec::new();
@@ -175,7 +175,7 @@ impl Shells {
         shells
     }
 
-    /// A command on the first machine.
+    /// Creates a command on the first machine.
     fn enter(&self, program: &str) -> Command {
         let mut command = namespaces::enter(&self.client);
         command.arg(program).stdin(Stdio::null());
@@ -199,7 +199,7 @@ impl Shells {
         self.addresses.join(between)
     }
 
-    /// A loop in a shell.
+    /// Runs ssh in a shell loop.
     fn at_once(&self, kept: bool, arguments: &[&str]) -> Command {
         let mut script = String::new();
         for address in &self.addresses {
@@ -227,7 +227,7 @@ fn sshd(directory: &Path, address: &str, offered: &Path) -> String {
     )
 }
 
-/// Until the first bytes of output came, and until the end of it, in seconds.
+/// The times until the first bytes of the output and until its end, in seconds.
 fn run(command: &mut Command) -> (f64, f64) {
     let started = Instant::now();
     let mut child =
@@ -243,7 +243,7 @@ fn run(command: &mut Command) -> (f64, f64) {
     (first.expect("output"), all)
 }
 
-/// A shop's log: one line in a hundred is an error, one in all has the rare word.
+/// Writes a shop's log. One line in a hundred is an error, and a single line has the rare word.
 fn write_log(directory: &Path, number: usize, megabytes: usize) {
     fs::create_dir_all(directory).expect("a directory");
     let mut file = BufWriter::new(fs::File::create(directory.join("shop.log")).expect("a log"));

@@ -1,4 +1,5 @@
-//! A group is split in halves for 20 s, and heals: until every list is whole.
+//! Measures a split in halves for 20 s: the time from the heal until every list is whole. It owns
+//! no state.
 
 use crate::group::{InVain, until_whole};
 use crate::results::{Measure, Subject};
@@ -6,13 +7,13 @@ use crate::stage::Stage;
 use crate::{Bench, pass};
 use std::time::{Duration, Instant};
 
-/// How long it is split.
+/// How long a group is split.
 const SPAN: Duration = Duration::from_secs(20);
 
-/// How long lists are whole before that is believed.
+/// How long lists must be whole before the row counts them as whole.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// In each round all groups at the same time.
+/// Each round splits all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     for _ in bench.rounds(stage.side_by_side()) {
         let groups = stage.groups()?;

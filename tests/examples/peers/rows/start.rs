@@ -1,4 +1,5 @@
-//! All start at once, until every list is whole.
+//! Measures a simultaneous start of all agents: the time until every list is whole. It owns no
+//! state.
 
 use crate::Bench;
 use crate::agent::Program;
@@ -7,7 +8,7 @@ use crate::results::{Measure, Subject};
 use memberd_tests::Network;
 use std::time::{Duration, Instant};
 
-/// One group at a time: it takes all that the machine has.
+/// Measures one group at a time, because it takes the whole machine.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, network: &Network, program: Program) {
     for _ in bench.rounds(1) {
         let mut group = Group::new(program, network);
@@ -21,7 +22,7 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, network: &Network, progra
             &[group.whole_after(start)],
         );
         if outcome.is_err() {
-            // Once says it, and there is more to measure.
+            // One failure is enough, and other rows are still to be measured.
             return;
         }
     }

@@ -1,5 +1,5 @@
-//! One agent is stopped (SIGSTOP) for 1, 3 and 10 s: what the others say of it, and what it says of
-//! them.
+//! Measures an agent that is stopped (SIGSTOP) for 1, 3 and 10 s: who reports it failed, and whom
+//! it reports. It owns no state.
 
 use super::phase;
 use crate::group::{Group, InVain, until_whole};
@@ -9,7 +9,8 @@ use crate::{Bench, pass};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
-/// How long lists stay whole before that is believed: a suspicion may still be on its way.
+/// How long lists must stay whole before the row counts them as whole. Until then a suspicion may
+/// still arrive.
 const QUIET: Duration = Duration::from_secs(4);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
