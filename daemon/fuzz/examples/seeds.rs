@@ -1,5 +1,5 @@
-//! Writes the seeds of the fuzz targets, below `seeds/`: real messages, settings, keys, patterns
-//! and times, and a log to search.
+//! Writes the seeds of the fuzz targets to `seeds/`: real messages, settings, keys, patterns and
+//! times, and a log to search. It owns no state.
 
 use memberd::state::{Remembered, State};
 use memberd_control::frame::encode;
@@ -139,7 +139,7 @@ Nov  1 00:00:00.25 vm1 x
 \xc3\xa4\xff no UTF-8
 ";
 
-/// Requests of greps, from the least to nearly all options.
+/// Grep requests, from the smallest to one with nearly all options.
 fn greps() -> [GrepRequest; 3] {
     let pattern = |pattern: &[u8], syntax| GrepPattern {
         patterns: vec![pattern.to_vec()],
@@ -182,13 +182,13 @@ fn cbor(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The messages of two members.
+/// The messages that two members exchanged.
 struct Conversation {
     /// All datagrams, in their order.
     datagrams: Vec<Vec<u8>>,
     /// The second member's request to join.
     request: Vec<u8>,
-    /// The replies to that, and to the request when it comes back. The second names its last
+    /// The replies to this request, and to the one after a leave. The second reply names the last
     /// incarnation.
     welcomes: [Vec<u8>; 2],
 }

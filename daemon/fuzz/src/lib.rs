@@ -1,4 +1,5 @@
-//! What the fuzz targets share: a member of a group, and keys.
+//! Helpers that the fuzz targets share: a member of a group, keys, and limits of time. They own no
+//! state.
 
 use memberd_control::keyring::Keyring;
 use memberd_membership::{
@@ -12,15 +13,15 @@ use std::time::Duration;
 /// The wall clock at the start, in milliseconds since the Unix epoch.
 pub const START: u64 = 1_763_688_033_123;
 
-/// A small log that `examples/seeds.rs` writes, to search in.
+/// A small log to search. `examples/seeds.rs` writes it.
 pub const SAMPLE_LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/machine.1.log");
 
-/// The address of a member by its number.
+/// The address of the member with this number.
 pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, number], 8_946))
 }
 
-/// This many milliseconds after the start.
+/// The clocks at this many milliseconds after the start.
 pub fn at(milliseconds: u64) -> Now {
     Now {
         mono: Instant::from_epoch(Duration::from_millis(milliseconds)),
@@ -35,7 +36,7 @@ pub fn keys() -> SealingKeys {
     SealingKeys::new(&keyring).expect("not empty")
 }
 
-/// `vm1`, which has founded a group.
+/// The node `vm1`, which has founded a group.
 pub fn founder() -> Node {
     let mut node =
         Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
@@ -59,7 +60,7 @@ pub fn check(node: &mut Node, now: Now) {
     }
     while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);
-    // With a larger one it could not come back, or others would not believe it.
+    // With a larger incarnation the member could not come back, or others would not believe it.
     if let Some(itself) = node.member() {
         assert!(
             itself.incarnation.0 <= now.wall.0 + MOST_AHEAD,
@@ -72,11 +73,11 @@ pub fn check(node: &mut Node, now: Now) {
 /// How long one datagram of up to 1,200 bytes may take to be read.
 const TIME_LIMIT: Duration = Duration::from_millis(1);
 
-/// How often a slow input is tried in all: the machine may have been busy.
+/// How many times a slow input is tried, because the machine may have been busy.
 const TRIES: usize = 20;
 
-/// Reads a datagram, and asserts that it takes at most a millisecond of this thread's time in one
-/// of [`TRIES`] tries.
+/// Reads a datagram. It panics unless one of [`TRIES`] tries takes at most a millisecond of this
+/// thread's time.
 pub fn in_time<T>(datagram: &[u8], mut read: impl FnMut() -> T) -> T {
     let limit = TIME_LIMIT * u32::try_from(datagram.len() / 1_201 + 1).unwrap_or(u32::MAX);
     let mut least = Duration::MAX;
@@ -91,13 +92,13 @@ pub fn in_time<T>(datagram: &[u8], mut read: impl FnMut() -> T) -> T {
     panic!("{} bytes take {least:?} to read", datagram.len());
 }
 
-/// The processor time of this thread: clock_gettime(2), CLOCK_THREAD_CPUTIME_ID.
+/// The processor time of this thread, from clock_gettime(2) with CLOCK_THREAD_CPUTIME_ID.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Cuts the input into pieces, each of which begins with its length in two bytes.
+/// Splits the input into pieces. Each piece begins with its length in two bytes.
 pub fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = input.split_first_chunk::<2>()?;

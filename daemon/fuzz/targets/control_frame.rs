@@ -1,5 +1,5 @@
-//! Frames of the control socket, from a client and from a daemon, one by one and as memberctl reads
-//! them. The decoder is that of all frames.
+//! Fuzzes the frames of the control socket, from clients and from daemons. It reads them one by
+//! one, and as memberctl reads them. All frames have the same decoder.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,8 +17,8 @@ fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     }
 }
 
-/// Reads frames in turn until there is an error. The first byte of each decides whether it is read
-/// whole or left to the caller.
+/// Reads frames in turn until an error. The first byte of a frame decides whether the reader reads
+/// it whole or leaves it to the caller.
 fn read(bytes: &[u8]) {
     let mut reader = FrameReader::new(bytes);
     while let Ok((beginning, length)) = reader.begin(Reply::CAP) {
@@ -35,7 +35,7 @@ fn read(bytes: &[u8]) {
         } else {
             let Ok(body) = reader.body(Reply::CAP) else { return };
             assert!(body.starts_with(&begun) && body.len() == length);
-            // Either result is right.
+            // Both results are valid.
             let _ = decode::<Reply>(body);
         }
     }

@@ -1,4 +1,4 @@
-//! Key files: keys, or an error of one line that does not repeat them.
+//! Fuzzes key files. They give keys, or an error of one line that does not repeat them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
             let again: String =
                 keyring.keys().iter().map(|key| key.to_line().to_string()).collect();
             assert!((1..=MOST_KEYS).contains(&keyring.keys().len()));
-            assert_eq!(Keyring::parse(&again).expect("what it prints it reads"), keyring);
+            assert_eq!(Keyring::parse(&again).expect("a printed keyring is valid"), keyring);
         }
         Err(error) => assert!(!error.to_string().contains('\n')),
     }

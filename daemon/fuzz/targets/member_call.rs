@@ -1,5 +1,5 @@
-//! Requests that members make over TCP, and their replies: calls of the protocol, and greps. The
-//! first byte chooses one of them.
+//! Fuzzes requests between members over TCP, and their replies: calls of the protocol, and greps.
+//! The first byte chooses one of them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -59,10 +59,10 @@ fn call_reply(bytes: &[u8]) {
     check(&mut node, at(1_000));
 }
 
-/// A grep is read, written the same, and answered completely.
+/// Reads a grep request, checks that it encodes to an equal one, and answers it completely.
 async fn grep_request(bytes: &[u8]) {
     let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else { return };
-    // A search that follows would never end.
+    // A following search would never end.
     request.files.follow = false;
     let mut again = Vec::new();
     ciborium::into_writer(&request, &mut again).expect("memory encodes");
@@ -76,11 +76,12 @@ async fn grep_request(bytes: &[u8]) {
         ) {}
     };
     let (served, ()) = tokio::join!(serve(near, request, &SEARCHER), answered);
-    // The other end may close before the search looks.
+    // The other end may close before the search notices.
     drop(served);
 }
 
-/// Each reply is read, and written the same; the lines of a timed one are whole.
+/// Reads each reply, and checks that it encodes to an equal one. The lines of a timed reply must be
+/// whole.
 async fn grep_replies(bytes: &[u8]) {
     let mut replies = Replies::new(bytes);
     while let Ok(reply) = replies.next().await {

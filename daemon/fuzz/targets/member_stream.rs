@@ -1,5 +1,5 @@
-//! A stranger's bytes on a connection: frames in the clear, the handshake, and records after it;
-//! and HTTP, at the listener of metrics.
+//! Fuzzes a stranger's bytes on a connection: plain frames, the handshake, and records after it. It
+//! also fuzzes HTTP, at the listener of metrics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
         if kind % 16 == 0 {
             far.write_all(bytes).await.expect("there is room");
             drop(far.shutdown().await);
-            assert!(respond(&mut near, &KEYS, address(1)).await.is_err(), "a stranger was let in");
+            assert!(respond(&mut near, &KEYS, address(1)).await.is_err(), "a stranger got in");
         } else {
             let begin = async {
                 initiate(&mut far, &KEYS, address(1)).await.expect("both have the key");
@@ -46,7 +46,7 @@ fuzz_target!(|input: &[u8]| {
                 drop(far);
             };
             let ((), other) = tokio::join!(begin, respond(&mut near, &KEYS, address(1)));
-            assert!(other.is_err(), "a stranger was believed");
+            assert!(other.is_err(), "a stranger's record was accepted");
         }
     });
 });

@@ -1,7 +1,7 @@
-//! Datagrams of a member, true or not: they are read, written again, and taken in by a member of a
-//! group.
+//! Fuzzes datagrams of a member, true or false. Each is decoded and encoded again, and a member of
+//! a group handles it.
 //!
-//! The first byte of each piece says who sends it, the second how much time passes before.
+//! The first byte of each piece chooses the sender, and the second how much time passes before.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(wire::decode(&again).ok(), Some(message));
         }
         now += u64::from(*passed) * 10;
-        // Either result is right.
+        // Both results are valid.
         let _ = node.handle_datagram(at(now), address(*sender), bytes);
         node.handle_timeout(at(now));
         check(&mut node, at(now));

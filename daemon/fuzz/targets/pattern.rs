@@ -1,24 +1,24 @@
-//! Patterns and globs of greps: they compile and run against a line, or are refused with a message.
+//! Fuzzes patterns and globs of greps. They compile and search a line, or an error message refuses
+//! them.
 //!
-//! The first byte says the syntax and the options; a pattern ends with a newline. A pattern that
-//! backtracks may take ten million steps and 16 MiB for a line. It may take as much again to find
-//! its matches.
+//! The first byte chooses the syntax and the options. A newline ends a pattern. A pattern that
+//! backtracks may take ten million steps and 16 MiB for a line. Finding its matches may take as
+//! much again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use memberd_search::{ExposedFiles, FileFilter, GrepPrint, GrepSyntax, Output, Query, Stopped};
 use std::sync::atomic::AtomicBool;
 
-/// The longest line that patterns are held against.
+/// The longest line that a pattern searches, in bytes.
 const LINE: usize = 64;
 
-/// Takes what is found, which is part of the line.
+/// Checks the results, which are parts of the line.
 struct Nowhere;
 
 impl Output for Nowhere {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        // A match may be empty or not; each comes with a newline of its own and the names before
-        // it.
+        // Each match, even an empty one, comes with a newline and with the names before it.
         assert!(bytes.len() <= (LINE + 1) * (LINE + "vm1:log:\n".len()));
         Ok(())
     }
@@ -57,7 +57,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let Ok(text) = str::from_utf8(text) else { return };
     let globs: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    // A glob, or an error.
+    // The result is a glob or an error.
     let _ = FileFilter::new(&globs);
     let _ = ExposedFiles::new(&globs);
 });

@@ -1,4 +1,4 @@
-//! Settings files: they are valid, or each line of the error names the file.
+//! Fuzzes settings files. They are valid, or each line of the error names the file.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,8 +6,8 @@ use memberd::config::Config;
 
 fuzz_target!(|text: &str| {
     match Config::parse("m.toml", text) {
-        // The files that the settings offer can be offered.
-        Ok(config) => drop(config.offer().expect("the globs were looked over")),
+        // Valid settings expose valid globs.
+        Ok(config) => drop(config.offer().expect("the settings check the globs")),
         Err(error) => {
             assert!(!error.lines.is_empty());
             assert!(

@@ -1,4 +1,4 @@
-//! State files: any bytes, with a valid checksum and without.
+//! Fuzzes state files: any bytes, with a valid checksum and without.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

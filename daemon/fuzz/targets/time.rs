@@ -1,8 +1,8 @@
-//! Times of log lines, of the output of journalctl, and as users write them for `--since` and
+//! Fuzzes times: of log lines, of the output of journalctl, and of users in `--since` and
 //! `--until`.
 //!
-//! The first byte chooses one of these. Eight bytes before log lines are when their file was last
-//! written.
+//! The first byte chooses one of these. The eight bytes before log lines are the time of the file's
+//! last change.
 #![no_main]
 
 use jiff::Timestamp;
@@ -14,12 +14,12 @@ use moment::moment;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
-/// The parser itself, which is not public in memberctl's crate.
+/// The parser, which is not public in memberctl's crate.
 #[path = "../../../ctl/src/moment.rs"]
 #[allow(dead_code, reason = "memberctl calls it")]
 mod moment;
 
-/// A zone with summer time, as POSIX has it (TZ).
+/// A zone with summer time, in the format of POSIX (TZ).
 const RULES: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 
 /// The same zone in the format of tzfile(5): no changes in the past.
@@ -30,7 +30,7 @@ static ZONE: LazyLock<Zone> = LazyLock::new(|| {
     Zone::of(&[&part[..], &part, b"\n", RULES.as_bytes(), b"\n"].concat()).expect("a zone")
 });
 
-/// Takes every line.
+/// A search that selects every line.
 static ALL: LazyLock<Search> = LazyLock::new(|| {
     let query = Query::default().with(|query| {
         query.pattern.patterns = vec![Vec::new()];
@@ -50,8 +50,8 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// A line's time does not depend on the lines before it, and is the same when it is printed and
-/// read again.
+/// Checks that the time of a line does not depend on earlier lines, and survives printing and
+/// reading.
 fn of_lines(modified: i64, lines: &[u8]) {
     let mut times = Times::new(&ZONE, modified);
     for line in lines.split(|byte| *byte == b'\n') {
@@ -60,14 +60,14 @@ fn of_lines(modified: i64, lines: &[u8]) {
         let printed = time
             .and_then(|time| Timestamp::from_millisecond(time).ok())
             .map(|time| time.to_string());
-        // What has a year of four digits and no sign.
+        // The parser reads years of four digits without a sign.
         if let Some(printed) = printed.filter(|printed| !printed.starts_with('-')) {
             assert_eq!(Times::new(&ZONE, modified).of(printed.as_bytes()), time, "{printed}");
         }
     }
 }
 
-/// All lines come out, and no time is before an earlier one.
+/// Checks that all lines come out, and that times never go back.
 fn of_the_journal(bytes: &[u8]) {
     #[derive(Default)]
     struct Taken(Vec<u8>, Option<i64>);
@@ -95,7 +95,7 @@ fn of_the_journal(bytes: &[u8]) {
     assert_eq!((totals.errors, totals.interrupted), (0, false));
 }
 
-/// A moment, the same when it is printed and read again, or an error that repeats it.
+/// Checks that a moment survives printing and reading, or that the error repeats the text.
 fn of_a_user(text: &str) {
     let zone = TimeZone::posix(RULES).expect("a zone");
     let now = Timestamp::from_second(1_763_688_033).expect("a time").to_zoned(zone);
