@@ -1,9 +1,8 @@
-//! The exit statuses of memberd.
+//! Defines the exit statuses of memberd. It owns no state.
 
-/// The daemon could not start, or could not go on: a port in use, a directory that cannot be
-/// written.
+/// The daemon could not start or continue, for example because a port was in use.
 pub const FAILURE: u8 = 1;
 
-/// The settings are wrong (EX_CONFIG of sysexits.h); systemd does not start it again on its own
-/// then.
+/// The settings are invalid (EX_CONFIG of sysexits.h). systemd does not restart the daemon after
+/// this status.
 pub const BAD_SETTINGS: u8 = 78;

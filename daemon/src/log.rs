@@ -1,7 +1,8 @@
-//! Logging: to standard error or journald, and to `machine.i.log`.
+//! Logs to standard error or journald, and to `machine.i.log`. A [`Log`] owns the filter and the
+//! writing threads.
 //!
-//! Whoever logs hands the finished line to a writing thread over a bounded queue and goes on, so no
-//! slow disk delays a heartbeat.
+//! A thread that logs passes the finished line to a writing thread over a bounded queue. So no slow
+//! disk delays a heartbeat.
 
 mod event;
 mod filter;
@@ -34,24 +35,24 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use writer::{Console, Writer};
 
-/// How much is logged.
+/// How much to log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Only what failed.
+    /// Only failures.
     Error,
-    /// And what looks wrong.
+    /// Warnings as well.
     Warn,
-    /// And what an operator wants to know: every membership change.
+    /// Information for operators as well, such as every membership change.
     #[default]
     Info,
-    /// And every message sent and received.
+    /// Every sent and received message as well.
     Debug,
     /// Everything.
     Trace,
 }
 
 impl Level {
-    /// All of them, and their names in the settings.
+    /// All levels, with their names in the settings.
     pub const NAMES: [(&'static str, Level); 5] = [
         ("error", Level::Error),
         ("warn", Level::Warn),
@@ -79,7 +80,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// The log of this process, to be told of rotation and of the end.
+/// The log of this process. It takes requests to reopen the file and to write the last lines.
 #[derive(Debug, Clone)]
 pub struct Log {
     writer: Arc<Writer>,
@@ -87,11 +88,11 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts to log: to `file`, and to journald if it is what standard error is connected to, else
-    /// to standard error.
+    /// Starts to log to `file`, and to journald if standard error is connected to it. Otherwise
+    /// standard error gets the lines.
     ///
     /// # Errors
-    /// When this process logs already.
+    /// When this process has a log already.
     pub fn start(file: PathBuf, level: Level) -> Result<Self, TryInitError> {
         let journal = if stderr_is_journal() { Journal::connect().ok() } else { None };
         let log = Log::to(
@@ -106,40 +107,40 @@ impl Log {
         Log { writer: Arc::new(writer), filter: Arc::new(RwLock::new(level.into())) }
     }
 
-    /// What is logged.
+    /// The present filter.
     pub fn filter(&self) -> Filter {
         read(&self.filter).clone()
     }
 
-    /// Logs more or less from now on.
+    /// Changes the filter from now on.
     pub fn set_filter(&self, filter: Filter) {
         *write(&self.filter) = filter;
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Asks for the file to be opened anew, after it was rotated. No line is lost; [`Log::flush`]
-    /// returns when it is done.
+    /// Requests that the file be reopened after a rotation. No line is lost. [`Log::flush`] returns
+    /// when it is done.
     pub fn reopen(&self) {
         self.writer.reopen();
     }
 
-    /// Returns when all lines so far are written, or after a second if a target hangs. Blocks.
+    /// Blocks until all lines so far are written, or for a second if a target hangs.
     pub fn flush(&self) {
         self.writer.flush();
     }
 
-    /// What keeps lines from being written now: for the user, a line each.
+    /// The problems that prevent writing now, one line each for the user.
     pub fn troubles(&self) -> Vec<String> {
         self.writer.troubles()
     }
 
-    /// How many lines were lost since the start, because a target was full, too slow or broken.
+    /// How many lines were lost since the start because a target was full, too slow or broken.
     pub fn lost_lines(&self) -> u64 {
         self.writer.lost()
     }
 }
 
-/// Writes down what the filter lets through.
+/// Records the events that pass the filter.
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata, _: Context<S>) -> bool {
         *metadata.level() <= self.filter().level_of(metadata.target()).filter()
@@ -161,7 +162,7 @@ fn stderr_is_journal() -> bool {
     stderr.is_ok_and(|found| stream == format!("{}:{}", found.dev(), found.ino()))
 }
 
-/// Logs what was found before there was a log, a line each.
+/// Logs the warnings from before the log's start, one line each.
 pub fn warn_all(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");

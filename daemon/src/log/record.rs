@@ -1,19 +1,20 @@
-//! One event of the log, and its two forms: a line, `2026-11-21T01:20:33.123Z INFO member failed
-//! name=vm3 id=vm3@192.0.2.13:8946/1763688033123`, and an entry of journald with fields.
+//! One event of the log, in its two forms. A [`Record`] owns both: the line
+//! `2026-11-21T01:20:33.123Z INFO member failed name=vm3 id=vm3@192.0.2.13:8946/1763688033123`, and
+//! journald's entry with fields.
 
 use jiff::Timestamp;
 use std::fmt::{self, Write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-/// The prefix of the fields that journald gets, left out in lines.
+/// The prefix of journald's fields. Lines leave it out.
 const PREFIX: &str = "memberd_";
 
-/// The longest message that journald gets, in bytes: the whole entry is to fit one datagram, of
-/// about 200 KiB.
+/// The longest message for journald, in bytes. The whole entry must fit into one datagram of about
+/// 200 KiB.
 const LONGEST_MESSAGE: usize = 32 * 1024;
 
-/// The bytes of a line beside its message: time, level, spaces and newline.
+/// The bytes of a line that are not its message: time, level, spaces and newline.
 const LINE_OVERHEAD: usize = 32;
 
 /// One event of the log.
@@ -23,12 +24,12 @@ pub(super) struct Record {
     level: Level,
     /// The event's message, and its fields as text.
     message: String,
-    /// The fields that journald gets beside the message.
+    /// The fields for journald, in addition to the message.
     fields: Vec<(&'static str, String)>,
 }
 
 impl Record {
-    /// An event, now.
+    /// Creates an event with the present time.
     pub(super) fn of(event: &Event) -> Self {
         let mut parts = Parts::default();
         event.record(&mut parts);
@@ -41,20 +42,20 @@ impl Record {
         }
     }
 
-    /// A message of the log about itself.
+    /// Creates a message of the log about itself.
     pub(super) fn notice(level: Level, text: &str) -> Self {
         let mut message = String::new();
         escape(&mut message, text);
         Record { time: Timestamp::now(), level, message, fields: Vec::new() }
     }
 
-    /// One line, newline included.
+    /// The event as one line, with the newline.
     pub(super) fn line(&self) -> String {
         let time = self.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
         format!("{time} {} {}\n", self.level, self.message)
     }
 
-    /// How severe it is.
+    /// The level of the event.
     pub(super) fn level(&self) -> Level {
         self.level
     }
@@ -66,12 +67,12 @@ impl Record {
         cut.unwrap_or(&self.message)
     }
 
-    /// A field of journald.
+    /// The value of a field for journald, if the event has it.
     pub(super) fn journal_field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.as_str())
     }
 
-    /// How many bytes of memory it counts for while it waits.
+    /// The bytes of memory that the event counts for while it waits in a queue.
     pub(super) fn size(&self) -> usize {
         let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         LINE_OVERHEAD + self.message.len() + fields
@@ -95,7 +96,7 @@ impl Parts {
         }
         match field.name() {
             "message" => escape(&mut self.message, value),
-            // These are for journald: the message of the line says the same.
+            // Only journald gets these fields. The message of the line has the same information.
             "message_id" | "memberd_event" => {}
             name => {
                 self.fields.push(' ');
@@ -114,7 +115,7 @@ impl Parts {
     }
 }
 
-/// One event is one line, whatever is in it.
+/// One event is one line, even if its text has control characters.
 fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         if c.is_control() {
@@ -132,7 +133,7 @@ impl Visit for Parts {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // Writing to a string does not fail; a value whose own formatting does is left out.
+        // Writing to a string does not fail. A value whose formatting fails is left out.
         let _ = write!(text, "{value:?}");
         self.add(field, &text);
     }

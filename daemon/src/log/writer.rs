@@ -1,5 +1,5 @@
-//! The threads that write to `machine.i.log` and to the console, which is standard error or
-//! journald: one each, so that neither waits for the other, and nobody for them.
+//! Owns the threads that write to `machine.i.log` and to the console, which is standard error or
+//! journald. Each target has its own thread, so that no target delays another or the caller.
 
 use super::journal::Journal;
 use super::lines::Lines;
@@ -13,16 +13,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tracing::Level;
 
-/// How long the end of the process waits for the last lines.
+/// How long the process waits for the last lines at its end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// What gets all that is logged, beside the file.
+/// The second target of the log, in addition to the file.
 pub(super) enum Console {
-    /// Lines.
+    /// Standard error, which gets lines.
     StandardError,
-    /// Entries with fields.
+    /// journald, which gets entries with fields.
     Journal(Journal),
-    /// Nothing.
+    /// No second target.
     #[cfg(test)]
     Nowhere,
 }
@@ -35,10 +35,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the threads. The file is opened at once, and again whenever it could not be.
+    /// Starts the threads. They open the file at once, and retry after a failure.
     pub(super) fn start(path: PathBuf, console: Console) -> Self {
         let (file, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        // So that the file is there from the start.
+        // The file should exist from the start.
         file.reopen();
         spawn("log file", Output::new(Lines::new(LogFile::new(path)), &file, &other));
         match console {
@@ -57,36 +57,36 @@ impl Writer {
         Writer { file, console: other }
     }
 
-    /// Hands a record over; never waits.
+    /// Passes a record to the threads. It never waits.
     pub(super) fn write(&self, record: Record) {
         let record = Arc::new(record);
         self.file.push(Arc::clone(&record));
         self.console.push(record);
     }
 
-    /// Asks for the file to be opened anew; never waits. Lines until then go to the old file, under
-    /// whatever name it has now.
+    /// Requests that the file be reopened. It never waits. Lines until then go to the old file,
+    /// even if it was renamed.
     pub(super) fn reopen(&self) {
         self.file.reopen();
     }
 
-    /// Waits until all lines so far are written and a reopening asked for is done, but not for a
-    /// target that hangs.
+    /// Waits until all lines so far are written and a requested reopening is done. It does not wait
+    /// for a target that hangs.
     pub(super) fn flush(&self) {
         let deadline = Instant::now() + FLUSH_LIMIT;
-        // What hangs cannot be helped, and there is nowhere left to say so. The other target is
+        // A hanging target cannot be helped, and no place is left to report it. The other target is
         // written meanwhile.
         for queue in [&self.file, &self.console] {
             let _ = queue.flush(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
-    /// What keeps lines from being written now, in each target where something does.
+    /// The problem that prevents writing now, for each target that has one.
     pub(super) fn troubles(&self) -> Vec<String> {
         [&self.file, &self.console].into_iter().filter_map(|queue| queue.trouble()).collect()
     }
 
-    /// How many lines were lost since the start, in both targets together.
+    /// How many lines both targets together lost since the start.
     pub(super) fn lost(&self) -> u64 {
         self.file.lost() + self.console.lost()
     }
@@ -100,19 +100,18 @@ impl Drop for Writer {
 }
 
 fn spawn<T: Target>(name: &str, mut output: Output<T>) {
-    // A thread that cannot be started leaves a queue that nobody empties: its lines are then lost
-    // and counted.
+    // If a thread cannot be started, nobody empties its queue. Its lines are then lost and counted.
     let _ = thread::Builder::new().name(name.to_owned()).spawn(move || output.run());
 }
 
-/// One target and what is known of its troubles. They are said once, on the other target; how many
-/// lines they cost is said on both, when it works again.
+/// One target and its problems. The other target reports a problem once. When the target works
+/// again, both report how many lines were lost.
 struct Output<T> {
     target: T,
     own: Arc<Queue>,
     other: Arc<Queue>,
     trouble: Option<String>,
-    /// How many lines are lost without a notice in the log yet.
+    /// How many lost lines the log has not reported yet.
     unreported: u64,
 }
 
@@ -178,7 +177,7 @@ impl<T: Target> Output<T> {
         }
     }
 
-    /// Says something on the other target, since this one has trouble.
+    /// Reports a problem of this target on the other one.
     fn say_elsewhere(&self, level: Level, text: &str) {
         self.other.push(Arc::new(Record::notice(level, text)));
     }
@@ -192,7 +191,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// A target that takes so many bytes and no more.
+    /// A target that takes a fixed number of bytes and no more.
     struct Disk {
         room: usize,
         written: String,
@@ -213,7 +212,7 @@ mod tests {
         }
     }
 
-    /// Without the times.
+    /// The lines without their times.
     fn words(lines: &str) -> Vec<&str> {
         lines.lines().map(|line| line.split_once("Z ").map_or(line, |(_, words)| words)).collect()
     }
@@ -222,7 +221,7 @@ mod tests {
         Arc::new(Record::notice(Level::INFO, message))
     }
 
-    /// The lines of what waits in a queue.
+    /// The lines of the records that wait in a queue.
     fn waiting(queue: &Queue) -> String {
         queue.take().unwrap().records.iter().map(|record| record.line()).collect()
     }
@@ -272,7 +271,7 @@ mod tests {
         );
     }
 
-    /// Its cost in lines is said when it works again.
+    /// The number of lost lines is reported when it works again.
     #[test]
     fn a_full_disk_is_said_once_on_the_other_target() {
         let (queue, other) = queues();
