@@ -1,5 +1,5 @@
-//! Members and their changes, as the rest of the daemon sees them. What a client is told of them is
-//! made in [`crate::control::convert`].
+//! Members and their changes, as the rest of the daemon sees them. [`crate::control::convert`]
+//! turns them into records for clients.
 
 use crate::time::Anchor;
 use memberd_membership::{

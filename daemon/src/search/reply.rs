@@ -37,7 +37,7 @@ pub enum PeerReply {
     TimedPart(i64, Vec<u8>),
     /// A message for standard error.
     Message(String),
-    /// The search goes on, and has read so many bytes.
+    /// The search continues, and has read this many bytes.
     Working(u64),
     /// The search is over.
     Done(GrepTotals),

@@ -2,7 +2,8 @@
 //! replies. Owns each search under way, and its end.
 //!
 //! The search runs on a thread of its own and hands its output over a short queue. So a slow reader
-//! slows the search, and memory is bounded whatever is found. It ends when the connection does.
+//! slows the search, and memory is bounded for any number of results. It ends when the connection
+//! does.
 
 use super::compile::Compiled;
 use super::local::{LocalSearcher, canceled};

@@ -1,4 +1,4 @@
-//! `memberctl events`.
+//! Answers `memberctl events`. A stream owns its place in the history and its receiver of changes.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::event_record;
@@ -15,8 +15,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-/// Streams who joins, fails and leaves until the client goes. One that reads too slowly to be told
-/// everything is told that, and let go.
+/// Streams membership changes until the client disconnects. A client that reads too slowly gets an
+/// error, and the stream ends.
 pub(crate) async fn handle(
     client: &mut Client,
     policy: &ListenerPolicy,
@@ -43,8 +43,8 @@ pub(crate) async fn handle(
     }
 }
 
-/// As [`handle`] with changes of this scope, but begins with what is remembered, and goes on after
-/// a gap, once that is said, as long as the scope says.
+/// Like [`handle`], with changes of this scope. It begins with remembered changes, reports a gap
+/// and continues after it, until the scope ends.
 pub(crate) async fn handle_from(
     from: EventsFrom,
     scope: Scope,
@@ -75,7 +75,7 @@ pub(crate) async fn handle_from(
     let mut missing = None;
     loop {
         let next = coming.next(client).await;
-        // Where the gap ends, once that is known.
+        // The end of the gap, once it is known.
         let until = match &next {
             Next::Change(change) => Some(change.at),
             Next::Over => scope.until,
@@ -99,27 +99,27 @@ pub(crate) async fn handle_from(
 struct Coming {
     changes: Receiver<Arc<MemberChange>>,
     scope: Scope,
-    /// When the moment up to which they are wanted has come.
+    /// When the scope ends.
     over: Option<Instant>,
 }
 
-/// What comes next.
+/// The next event of the stream.
 enum Next {
-    /// A change.
+    /// A membership change.
     Change(Arc<MemberChange>),
-    /// So many changes did not fit into the queue.
+    /// The number of changes that did not fit into the queue.
     Missed(u64),
-    /// No more are wanted.
+    /// The scope has ended.
     Over,
     /// The daemon ends.
     Ended,
-    /// The client is not there any more.
+    /// The client has disconnected.
     ClientGone,
 }
 
 impl Coming {
     fn new(changes: Receiver<Arc<MemberChange>>, scope: Scope) -> Coming {
-        // Any number of milliseconds fits both clocks.
+        // Every number of milliseconds fits both clocks.
         let left = |WallTime(until): WallTime| {
             (SystemTime::UNIX_EPOCH + Duration::from_millis(until))
                 .duration_since(SystemTime::now())
@@ -135,7 +135,7 @@ impl Coming {
         let Coming { changes, scope, over } = self;
         loop {
             let change = tokio::select! {
-                // What has happened is told before the end.
+                // The client gets the changes so far before the end.
                 biased;
                 change = changes.recv() => change,
                 () = moment(*over) => return Next::Over,
@@ -151,7 +151,7 @@ impl Coming {
     }
 }
 
-/// Waits for a moment; for none, for ever.
+/// Waits for a moment, or forever without one.
 async fn moment(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
@@ -159,7 +159,7 @@ async fn moment(moment: Option<Instant>) {
     }
 }
 
-/// Says that changes before this moment are missing: how many, if that is known.
+/// Reports missing changes before this moment, with their number if it is known.
 fn missed(until: WallTime, count: Option<u64>) -> Reply {
     Reply::EventsMissed(MissedRecord { until: until.0, count })
 }
