@@ -24,7 +24,7 @@ pub struct Fleet {
     directory: TempDir,
 }
 
-/// The addresses that a fleet lives on.
+/// The addresses of a fleet.
 #[derive(Debug)]
 enum Ground {
     Loopback(Block),

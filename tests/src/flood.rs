@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How many datagrams one call hands to the kernel, which cuts them apart (udp(7), `UDP_SEGMENT`).
+/// How many datagrams one call passes to the kernel, which separates them (udp(7), `UDP_SEGMENT`).
 /// A call for each would use the processors that the flooded daemons need.
 const BURST: usize = 32;
 

@@ -44,7 +44,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Plays the scenes. Afterwards the fleet is gone, whatever the result.
+    /// Plays the scenes. Afterwards the fleet is gone, even after a failure.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let interrupt = Interrupt::block_signals()?;
         let fleet = Fleet::prepare(self.program()?, self.members)?;

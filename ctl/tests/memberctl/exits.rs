@@ -145,8 +145,8 @@ fn every_kind_of_refusal_has_its_status() {
 #[test]
 fn a_command_that_needs_a_group_says_how_to_join_one() {
     let words = "memberctl: not in a group: memberctl join\n";
-    Daemon::refusing(RefusalKind::NotInGroup, "whatever").run(&["list"]).failed(1, words);
-    Daemon::refusing(RefusalKind::NotInGroup, "whatever").run(&["grep", "x"]).failed(2, words);
+    Daemon::refusing(RefusalKind::NotInGroup, "any text").run(&["list"]).failed(1, words);
+    Daemon::refusing(RefusalKind::NotInGroup, "any text").run(&["grep", "x"]).failed(2, words);
 }
 
 #[test]

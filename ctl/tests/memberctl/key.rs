@@ -52,7 +52,7 @@ fn an_absent_bad_or_exposed_keyring_is_one_line() {
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     list().failed(1, "group.key: its mode is 0644");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    let told = list();
-    told.failed(1, "group.key: line 2: a key is 64 hexadecimal digits, not 4 characters");
-    assert!(!told.stderr.contains("1234"), "{told:?}");
+    let refused = list();
+    refused.failed(1, "group.key: line 2: a key is 64 hexadecimal digits, not 4 characters");
+    assert!(!refused.stderr.contains("1234"), "{refused:?}");
 }

@@ -112,7 +112,7 @@ pub struct GrepPrinting {
     /// that the width of the longest name of the members it asks, in characters.
     #[serde(default)]
     pub name_width: Option<u8>,
-    /// `-Z`: a NUL byte after file names, in the place of what follows them otherwise.
+    /// `-Z`: a NUL byte follows file names, instead of the usual character.
     pub null_after_names: bool,
     /// `-s`: no messages about files that cannot be read.
     pub no_messages: bool,
@@ -128,7 +128,7 @@ pub struct GrepPrinting {
     pub binary: GrepBinary,
     /// `--color`, decided by the client, with its `GREP_COLORS`.
     pub colors: Option<GrepColors>,
-    /// `--json`: one JSON object a line, in the place of text.
+    /// `--json`: one JSON object on each line, instead of text.
     pub json: bool,
     /// `--merge`: each line with its time, in the order of time.
     pub by_time: bool,
@@ -225,7 +225,7 @@ pub enum GrepPrint {
 /// What becomes of files that are not text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrepBinary {
-    /// That they match is said, in the place of their lines.
+    /// A message says that they match. Their lines are not printed.
     #[default]
     Report,
     /// `-a`: they are taken for text.

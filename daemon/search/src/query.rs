@@ -76,7 +76,7 @@ impl Query {
         *what == GrepPrint::Matches || (*what == GrepPrint::Lines && (colors_matches || *json))
     }
 
-    /// Whether no line can be printed or counted, whatever the patterns are.
+    /// Whether no line can be printed or counted with any pattern.
     pub(crate) fn wants_no_line(&self) -> bool {
         self.printing.max_count == Some(0) && self.printing.what != GrepPrint::FilesWithoutMatch
     }

@@ -75,7 +75,7 @@ pub fn crash(fleet: &mut Fleet, numbers: &[usize]) -> Crashes {
     Crashes { noticed, false_failures: wrong }
 }
 
-/// So many rounds, each of which kills four and starts them again.
+/// Runs this many rounds. Each kills four members and starts them again.
 ///
 /// # Panics
 /// When a crash is not in every list within 6 s, or the fleet does not become whole between rounds.

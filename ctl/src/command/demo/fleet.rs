@@ -143,8 +143,8 @@ impl Member {
         self.directory.join(name)
     }
 
-    /// The text of its settings. A JSON string is a TOML string as well, whatever the directory's
-    /// name contains.
+    /// The text of its settings. A JSON string is also a TOML string, for any name of the
+    /// directory.
     fn settings(&self, number: u8, port: u16) -> String {
         let quoted =
             |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();

@@ -82,7 +82,8 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
         .collect()
 }
 
-/// Rounds to the nearest cell. Halves go up the screen, whatever the last digit of a sine is.
+/// Rounds to the nearest cell. Halves go up the screen, so that the last digit of a sine does not
+/// matter.
 fn rounded(distance: f64) -> u16 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -125,7 +126,7 @@ fn write_name(place: &Place, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let fits = begin >= area.x
         && begin.saturating_add(width) <= area.right()
         && (place.right || place.x > width);
-    // One more cell on the far side keeps names apart.
+    // One more cell on the far side separates the names.
     let (from, to) = if place.right {
         (place.x + 1, begin + width)
     } else {

@@ -96,7 +96,7 @@ impl<const PREFIX: usize> FrameDecoder<PREFIX> {
         Ok(self.memory.get_mut(self.filled..end))
     }
 
-    /// So many bytes were put into the space; 0 is the end of the stream.
+    /// Notes how many bytes the caller put into the space; 0 is the end of the stream.
     ///
     /// # Errors
     /// At the end of the stream: [`FrameError::Closed`] between two frames, and

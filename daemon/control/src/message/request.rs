@@ -113,7 +113,7 @@ enum Encoded {
     Changes(EventsFrom),
     /// 12: follow changes of all kinds, up to a moment.
     ChangesUntil { from: EventsFrom, until: u64 },
-    /// 13: whatever 8, 11 and 12 cannot express.
+    /// 13: requests that 8, 11 and 12 cannot express.
     Follow(Follow),
 }
 

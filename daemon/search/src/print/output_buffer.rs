@@ -118,8 +118,8 @@ impl<'o> OutputBuffer<'o> {
 
     /// This many more bytes were read.
     pub(crate) fn note_read(&mut self, bytes: u64) -> Result<(), Stopped> {
-        let told = self.check().and_then(|()| self.output.read(bytes));
-        self.note(told)
+        let result = self.check().and_then(|()| self.output.read(bytes));
+        self.note(result)
     }
 
     /// Hands on everything if it has waited long enough, or if it is the first.

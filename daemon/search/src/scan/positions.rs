@@ -52,8 +52,8 @@ impl Positions {
         self.searched.set(TextSize { lines: lines + part.lines, bytes: bytes + part.bytes });
     }
 
-    /// What lies in the file before `at` of the present chunk, apart from the chunk's own bytes.
-    /// Never ask for an earlier offset than before.
+    /// The size of the file's text before `at` of the present chunk, without the chunk's own bytes.
+    /// An offset must not be smaller than in an earlier call.
     pub(crate) fn before(&self, at: u64) -> TextSize {
         let searched = self.searched.get();
         let mut ahead = self.ahead.borrow_mut();

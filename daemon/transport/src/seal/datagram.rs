@@ -106,8 +106,8 @@ impl Sealer {
 
     /// Seals a datagram with the first key of the keyring, for this recipient only.
     ///
-    /// An empty datagram answers a hello. For [`Recipient::Anyone`] the result is a hello, whatever
-    /// the datagram. The result is valid until the next call.
+    /// An empty datagram answers a hello. For [`Recipient::Anyone`] the result is a hello for any
+    /// datagram. The result is valid until the next call.
     ///
     /// # Errors
     /// When no unused nonce is left, or the datagram is not of the present incarnation.
@@ -135,7 +135,7 @@ impl Sealer {
             number: numbering.next,
             incarnation: numbering.incarnation,
         };
-        // The number is used up, whatever becomes of this datagram.
+        // The number is used up, even if this datagram fails.
         numbering.next += 1;
         let sealed = &mut self.sealed;
         sealed.clear();

@@ -74,7 +74,7 @@ mod tests {
     /// Compiles only for types that are wiped when dropped.
     fn is_wiped<T: ZeroizeOnDrop>(_: &T) {}
 
-    /// Whatever is derived from a key is wiped when dropped, and so is the cipher that uses it.
+    /// All secrets derived from a key are wiped when dropped, and so is the cipher that uses them.
     #[test]
     fn derived_secrets_are_wiped_when_dropped() {
         let keys = crate::seal::tests::keys("a");

@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A member without a key counts as sealed whatever a member with a key sends first.
+    /// A member without a key counts hellos and datagrams of a member with a key as sealed.
     #[test]
     fn a_member_without_a_key_counts_what_is_sealed() {
         let mut keyed = member(1, 10, None);
