@@ -1,6 +1,8 @@
 //! Any four simultaneous crashes: every group size, every subset, at several phases of the
 //! heartbeat.
 
+#![cfg(test)]
+
 mod world;
 
 use world::prelude::*;

@@ -1,13 +1,7 @@
 //! Whatever drove the lists apart, they become whole again: splits, lost updates, corrupted lists.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test's numbers are small, and a broken one should stop"
-)]
+#![cfg(test)]
+#![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 
 mod world;
 

@@ -1,14 +1,8 @@
 //! More crashes at once than there are monitors: slower, never missed. And flapping members disturb
 //! nobody else.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test's numbers are small, and a broken one should stop"
-)]
+#![cfg(test)]
+#![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 
 mod world;
 

@@ -1,14 +1,7 @@
 //! Why four monitors: with three, four simultaneous crashes can hide one of them, and a search
 //! finds where; with four, none.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test's numbers are small, and a broken one should stop"
-)]
+#![cfg(test)]
 
 mod world;
 

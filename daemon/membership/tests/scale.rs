@@ -1,14 +1,8 @@
 //! The cost of a member does not grow with the group, and an update reaches a thousand as soon as
 //! ten.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test's numbers are small, and a broken one should stop"
-)]
+#![cfg(test)]
+#![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 
 mod world;
 

@@ -1,6 +1,8 @@
 //! Stories of ten members in a simulated network: they join, crash by four, stall, leave, split and
 //! heal.
 
+#![cfg(test)]
+
 mod world;
 
 use world::prelude::*;

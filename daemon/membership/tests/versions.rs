@@ -1,7 +1,7 @@
 //! Versions of the protocol beside each other: the next one is understood as far as it says what
 //! this one has, those further away are refused.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![cfg(test)]
 
 mod world;
 

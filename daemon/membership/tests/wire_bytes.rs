@@ -1,7 +1,7 @@
 //! The bytes of every datagram and every call, recorded: members of other builds read them, so no
 //! change of the code may change them.
 
-#![allow(clippy::unwrap_used, reason = "the test makes its own valid values")]
+#![cfg(test)]
 
 use memberd_membership::{
     Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, GroupSettings, Identity,

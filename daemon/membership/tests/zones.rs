@@ -1,14 +1,8 @@
 //! Zones: the laws of the spread ring, and in the simulator a whole rack that crashes at once, and
 //! tags that change.
 
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test's numbers are small, and a broken one should stop"
-)]
+#![cfg(test)]
+#![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! Limits on memory, on time and on the cost of a pattern, and how soon results are handed on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![cfg(test)]
 
 use std::io::Write as _;
 use std::num::NonZero;

@@ -1,12 +1,7 @@
 //! The options, compared with GNU grep's: formats, counts, context, colors, binary files and exit
 //! statuses, over several files at once.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![cfg(test)]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Random patterns, options and texts against GNU grep, in both locales.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![cfg(test)]
 
 mod support;
 

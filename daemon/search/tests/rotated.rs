@@ -1,6 +1,6 @@
 //! `--rotated`: the files rotated away from a file, in the order of writing, compressed or not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![cfg(test)]
 
 mod support;
 

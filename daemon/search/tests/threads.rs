@@ -1,11 +1,6 @@
 //! The threads of a search: their number and their priority.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![cfg(test)]
 
 use std::fs;
 use std::num::NonZero;
