@@ -6,7 +6,8 @@
 
 mod event;
 mod filter;
-/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+/// The requests of control clients. Each file has the name of the `memberctl` command that it
+/// answers.
 pub mod handlers {
     pub mod log;
 }

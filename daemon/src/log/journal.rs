@@ -1,6 +1,6 @@
-//! journald: each record becomes an event once more, for tracing-journald, on the thread that
-//! writes. So a journald that hangs holds up nobody else, and the fields that it gets
-//! (systemd.journal-fields(7)) are listed in one place.
+//! Sends records to journald, and owns the connection. The writing thread turns each record into an
+//! event for tracing-journald. So a hanging journald delays nobody else, and one place lists its
+//! fields (systemd.journal-fields(7)).
 
 use super::record::Record;
 use super::target::{Failed, Target};
@@ -12,7 +12,7 @@ use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// The target of these events, and of no others.
+/// The tracing target of these events only.
 const AGAIN: &str = "memberd::log::again";
 
 /// This machine's journald.
@@ -21,12 +21,12 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Finds it.
+    /// Connects to journald.
     ///
     /// # Errors
-    /// When there is none.
+    /// When journald does not run.
     pub(super) fn connect() -> io::Result<Self> {
-        // syslog(3)'s meaning of the levels.
+        // The priorities have the meaning that syslog(3) gives them.
         let priorities = PriorityMappings {
             error: Priority::Error,
             warn: Priority::Warning,
@@ -56,7 +56,7 @@ impl Target for Journal {
         Ok(())
     }
 
-    /// Sends records. Whether journald took them is not known.
+    /// Sends records. The result does not say whether journald took them.
     fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed> {
         dispatcher::with_default(&self.subscriber, || {
             for record in records {
@@ -67,7 +67,7 @@ impl Target for Journal {
     }
 }
 
-/// Makes an event of a record. Events have a fixed set of fields; those without a value are left
+/// Makes an event of a record. Events have a fixed set of fields. Fields without a value are left
 /// out.
 fn send(record: &Record) {
     let message = record.journal_message();
@@ -99,7 +99,7 @@ fn send(record: &Record) {
     }
 }
 
-/// Keeps the journal's subscriber from having a say in what else is logged.
+/// Keeps the journal's subscriber from seeing other events.
 struct OnlyAgain;
 
 impl<S: Subscriber> Layer<S> for OnlyAgain {
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Keeps what it gets as records.
+    /// Stores all events as records.
     struct Records(Arc<Mutex<Vec<Arc<Record>>>>);
 
     impl<S: Subscriber> Layer<S> for Records {

@@ -1,29 +1,29 @@
-//! Records as lines, for the log file and standard error. It owns what is known of the last line.
+//! Writes records as lines, to the log file and standard error. It owns the state of the last line.
 
 use super::record::Record;
 use super::target::{Failed, Target};
 use std::io;
 use std::sync::Arc;
 
-/// What takes bytes.
+/// A file or stream that takes bytes.
 pub(super) trait Bytes: Send + 'static {
-    /// What it is called in messages.
+    /// The name in messages.
     fn name(&self) -> String;
-    /// Opens it anew. If that fails it goes on as it was.
+    /// Reopens it. After a failure the old one stays in use.
     fn reopen(&mut self) -> io::Result<()>;
-    /// Writes some bytes, as write(2).
+    /// Writes some of the bytes, like write(2).
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 }
 
 /// Writes each record as a line.
 pub(super) struct Lines<B> {
     pub(super) bytes: B,
-    /// Whether the last line was written in part.
+    /// Whether only a part of the last line was written.
     torn: bool,
 }
 
 impl<B: Bytes> Lines<B> {
-    /// Nothing is written yet.
+    /// A writer that has written nothing yet.
     pub(super) fn new(bytes: B) -> Self {
         Lines { bytes, torn: false }
     }
@@ -41,7 +41,7 @@ impl<B: Bytes> Target for Lines<B> {
     fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed> {
         let text: String = records.iter().map(|record| record.line()).collect();
         let mut rest = text.as_bytes();
-        // The rest of a line that was written in part is lost. It must not run into the next.
+        // The rest of a partly written line is lost. The part must not run into the next line.
         let mut before: &[u8] = if self.torn && !rest.is_empty() { b"\n" } else { b"" };
         while !rest.is_empty() {
             let part = if before.is_empty() { &mut rest } else { &mut before };
@@ -59,7 +59,7 @@ impl<B: Bytes> Target for Lines<B> {
     }
 }
 
-/// A line that was written in part is lost as well: its newline is in the rest.
+/// Counts the lost lines. A partly written line is lost too, and its newline is in the rest.
 fn failed(rest: &[u8], error: io::Error) -> Failed {
     Failed { lost: rest.iter().map(|byte| u64::from(*byte == b'\n')).sum(), error }
 }

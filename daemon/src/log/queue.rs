@@ -1,15 +1,15 @@
-//! Records on their way to one target. The queue is bounded, and no thread that logs waits for the
-//! target.
+//! Owns the records on their way to one target. The queue is bounded, and no thread that logs waits
+//! for the target.
 
 use super::record::Record;
 use crate::lock::lock;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many bytes of records wait at most; further records are lost, and counted.
+/// The most bytes of waiting records. Further records are lost and counted.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
-/// Between those who log and the thread that writes.
+/// The queue between the threads that log and the thread that writes.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
@@ -19,31 +19,31 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     batch: Batch,
-    /// Records handed over and records dealt with, since the start.
+    /// The number of records that were pushed, and of those that were handled, since the start.
     handed: u64,
     done: u64,
-    /// Records lost since the start.
+    /// The number of records lost since the start.
     lost: u64,
     /// Why records cannot be written now, if they cannot.
     trouble: Option<String>,
     closed: bool,
 }
 
-/// What the writing thread has to do next.
+/// The next work of the writing thread.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
     /// The records, the oldest first.
     pub(super) records: Vec<Arc<Record>>,
-    /// How many bytes they have together.
+    /// The bytes of all records together.
     bytes: usize,
-    /// How many more records there would be if there had been room.
+    /// The number of records that found no room.
     pub(super) lost: u64,
-    /// Whether the target is to be opened anew first.
+    /// Whether to reopen the target first.
     pub(super) reopen: bool,
 }
 
 impl Batch {
-    /// How many records there are.
+    /// The number of records.
     fn count(&self) -> u64 {
         u64::try_from(self.records.len()).unwrap_or(u64::MAX)
     }
@@ -54,7 +54,7 @@ impl Queue {
         lock(&self.waiting)
     }
 
-    /// Hands over one record.
+    /// Adds one record.
     pub(super) fn push(&self, record: Arc<Record>) {
         let mut waiting = self.lock();
         let bytes = waiting.batch.bytes + record.size();
@@ -69,22 +69,22 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Asks for the target to be opened anew.
+    /// Requests that the target be reopened.
     pub(super) fn reopen(&self) {
         let mut waiting = self.lock();
-        // It counts as a record, so that a flush waits for it too.
+        // The request counts as a record, so that a flush waits for it too.
         waiting.handed += u64::from(!waiting.batch.reopen);
         waiting.batch.reopen = true;
         self.changed.notify_all();
     }
 
-    /// Takes no more records; those that wait are still written.
+    /// Closes the queue. The waiting records are still written.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Waits for something to do. None at the end.
+    /// Waits for the next work; `None` after the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Batch> {
         let idle = |waiting: &mut Waiting| waiting.batch == Batch::default() && !waiting.closed;
         let mut waiting =
@@ -93,8 +93,8 @@ impl Queue {
         (batch != Batch::default()).then_some(batch)
     }
 
-    /// Says that a batch is dealt with, how many of its records were lost, and why records cannot
-    /// be written, if they cannot.
+    /// Notes that a batch was handled, how many of its records were lost, and the problem that
+    /// prevents writing, if any.
     pub(super) fn done(&self, batch: &Batch, lost: u64, trouble: Option<&String>) {
         let mut waiting = self.lock();
         waiting.trouble = trouble.cloned();
@@ -103,7 +103,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until all that was handed over before is dealt with. Whether it was within the limit.
+    /// Waits until all earlier records are handled. Returns whether that happened within the limit.
     pub(super) fn flush(&self, limit: Duration) -> bool {
         let waiting = self.lock();
         let until = waiting.handed;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_counts_what_it_loses_and_says_it_once() {
+    fn a_full_queue_counts_lost_records_and_reports_them_once() {
         let queue = Queue::default();
         let empty = record("").size();
         let quarter = record(&"x".repeat(MOST_BYTES / 4 - empty));
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(batch.bytes, MOST_BYTES);
         assert_eq!(batch.lost, 3);
         queue.push(quarter);
-        assert_eq!(queue.take().unwrap().lost, 0, "the loss is said once");
+        assert_eq!(queue.take().unwrap().lost, 0, "the loss is reported once");
         assert_eq!(queue.lost(), 3);
     }
 

@@ -1,4 +1,4 @@
-//! The log as a subsystem.
+//! The log as a subsystem. The state stays in [`Log`].
 
 use super::Log;
 use crate::membership::Ended;

@@ -1,4 +1,5 @@
-//! Where records go: the log file and standard error are here, journald has a file of its own.
+//! The targets of the log: the log file and standard error. A target owns its open file. Journald
+//! has its own source file.
 
 use super::lines::Bytes;
 use super::record::Record;
@@ -8,11 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where records go.
+/// A target of records.
 pub(super) trait Target: Send + 'static {
-    /// What it is called in messages.
+    /// The name in messages.
     fn name(&self) -> String;
-    /// Opens it anew. If that fails it goes on as it was.
+    /// Reopens it. After a failure the old one stays in use.
     fn reopen(&mut self) -> io::Result<()>;
     /// Writes records. If that fails, the last of them are lost.
     fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed>;
@@ -21,20 +22,20 @@ pub(super) trait Target: Send + 'static {
 /// Records that were not written.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// How many were not written, or in part only.
+    /// The number of records that were not written, or only in part.
     pub(super) lost: u64,
-    /// Why not.
+    /// The reason.
     pub(super) error: io::Error,
 }
 
-/// `machine.i.log`: appended to, never cut.
+/// `machine.i.log`. The daemon only appends to it.
 pub(super) struct LogFile {
     path: PathBuf,
     file: Option<File>,
 }
 
 impl LogFile {
-    /// Not opened yet.
+    /// A file that is opened at the first write.
     pub(super) fn new(path: PathBuf) -> Self {
         LogFile { path, file: None }
     }
@@ -65,7 +66,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
-/// Standard error, which is as it is.
+/// Standard error, which cannot be reopened.
 pub(super) struct StandardError;
 
 impl Bytes for StandardError {
@@ -82,7 +83,7 @@ impl Bytes for StandardError {
     }
 }
 
-/// No console.
+/// A console that drops everything.
 #[cfg(test)]
 pub(super) struct Nowhere;
 

@@ -1,4 +1,4 @@
-//! `memberctl log`.
+//! Answers `memberctl log`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::refused;
@@ -7,8 +7,8 @@ use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
 use tracing::info;
 
-/// Sets what is logged, until the next start or a changed `logs.level`, and answers with what it is
-/// now.
+/// Sets the filter until the next start or a changed `logs.level`, and answers with the present
+/// filter.
 pub(crate) async fn handle(
     filter: Option<String>,
     client: &mut Client,
