@@ -1,9 +1,10 @@
-//! The group as the rest of the daemon sees it: a handle to the one task that owns the protocol's
-//! [`memberd_membership::Node`], on a thread of its own.
+//! The group as the rest of the daemon sees it. A handle sends commands to the task that owns the
+//! protocol's [`memberd_membership::Node`], on a thread of its own.
 
 mod address;
 mod calls;
-/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+/// The requests of control clients. Each file has the name of the `memberctl` command that it
+/// answers.
 pub mod handlers {
     pub mod events;
     pub mod join;
@@ -35,88 +36,88 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-/// How many commands wait for the task at most.
+/// The most commands that wait for the task.
 pub const COMMANDS: usize = 64;
 
-/// How many membership changes a follower may lag behind.
+/// The most membership changes that a follower may lag behind.
 pub const CHANGES: usize = 1_024;
 
 /// A request to the task.
 #[derive(Debug)]
 pub enum Command {
-    /// Join through these introducers.
+    /// Joins through these introducers.
     Join {
-        /// Where to ask.
+        /// The introducers to ask.
         introducers: Vec<SocketAddr>,
-        /// What became of it.
+        /// Receives the result.
         reply: oneshot::Sender<Result<Joined, JoinFailure>>,
     },
-    /// Leave the group.
+    /// Leaves the group.
     Leave {
-        /// Whether it was in the group.
+        /// Receives whether this member was in the group.
         reply: oneshot::Sender<bool>,
     },
-    /// The list; none when not in a group.
+    /// Requests the list.
     List {
-        /// All of it.
+        /// Receives the list; `None` when not in a group.
         reply: oneshot::Sender<Option<Snapshot>>,
     },
-    /// How it is doing.
+    /// Requests the status.
     Status {
-        /// The report.
+        /// Receives the report.
         reply: oneshot::Sender<Box<Status>>,
     },
-    /// The ring; none when not in a group.
+    /// Requests the ring.
     Ring {
-        /// All of it.
+        /// Receives the ring; `None` when not in a group.
         reply: oneshot::Sender<Option<Ring>>,
     },
-    /// All that is measured.
+    /// Requests all measurements.
     Measure {
-        /// The figures.
+        /// Receives the figures.
         reply: oneshot::Sender<Box<Measured>>,
     },
-    /// Some of the remembered membership changes, and those to come.
+    /// Requests remembered membership changes, and those to come.
     Follow {
-        /// Which of the remembered.
+        /// Where to begin.
         from: Begin,
-        /// Which of all changes.
+        /// The scope of the changes.
         scope: Scope,
-        /// They, and the rest as it happens.
+        /// Receives them, and further changes as they happen.
         reply: oneshot::Sender<Followed>,
     },
-    /// The members that are up; none when not in a group.
+    /// Requests the members that are up.
     Up {
-        /// Ordered by name.
+        /// Receives them, ordered by name; `None` when not in a group.
         reply: oneshot::Sender<Option<Vec<Identity>>>,
     },
-    /// Another member's request came over TCP.
+    /// Handles the request of another member over TCP.
     Request {
-        /// Its bytes.
+        /// The bytes of the request.
         bytes: Vec<u8>,
-        /// The bytes of the reply.
+        /// Receives the bytes of the reply.
         reply: oneshot::Sender<Vec<u8>>,
     },
-    /// The introducers of the settings, resolved anew.
+    /// Replaces the introducers by those of the settings, resolved again.
     Introducers(Vec<SocketAddr>),
-    /// What this member says of itself from now on.
+    /// Replaces this member's tags.
     Tags(Tags),
-    /// The daemon ends: the task is to end too.
+    /// Ends the task, at the daemon's end.
     End,
 }
 
-/// A join that is done.
+/// A successful join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
-    /// Under which identity.
+    /// The identity of this member in the group.
     pub id: Identity,
-    /// How many members are up.
+    /// The number of members that are up.
     pub up: usize,
-    /// Whether it was in the group before.
+    /// Whether this member was in the group before.
     pub already: bool,
 }
 
-/// A join that was not done.
+/// A failed join.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinFailure {
     /// The introducers could not help.
@@ -132,12 +133,12 @@ pub enum JoinFailure {
     Superseded(String),
 }
 
-/// Which changes a follower wants.
+/// The changes that a follower wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
-    /// Of which kinds.
+    /// The kinds of the changes.
     pub kinds: Kinds,
-    /// Those before this moment; without one there is no end.
+    /// The end of the scope; `None` if it has no end.
     pub until: Option<WallTime>,
 }
 
@@ -146,37 +147,37 @@ pub struct Scope {
 pub enum Kinds {
     /// Members that join, fail and leave.
     Liveness,
-    /// All.
+    /// All changes.
     All,
 }
 
 impl Scope {
-    /// Those of these kinds, however long it takes.
+    /// A scope of these kinds without an end.
     pub fn endless(kinds: Kinds) -> Scope {
         Scope { kinds, until: None }
     }
 
-    /// Whether this change is one of them.
+    /// Whether this change is in the scope.
     pub fn includes(self, change: &MemberChange) -> bool {
         let kind = self.kinds == Kinds::All || change.kind == ChangeKind::Liveness;
         kind && self.until.is_none_or(|until| change.at < until)
     }
 }
 
-/// Membership changes without a gap between those of the past and those to come.
+/// Past and coming membership changes, without a gap between them.
 #[derive(Debug)]
 pub struct Followed {
-    /// What is remembered of the past.
+    /// The remembered changes.
     pub past: Past,
     /// The changes to come, of all kinds.
     pub coming: broadcast::Receiver<Arc<MemberChange>>,
 }
 
-/// The way to the task; cheap to clone.
+/// A handle that sends commands to the task. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    /// Shared, and so small: room for all of [`CHANGES`] is taken from the start.
+    /// The queue takes room for all [`CHANGES`] at the start, so it holds small shared pointers.
     changes: broadcast::Sender<Arc<MemberChange>>,
 }
 
@@ -186,7 +187,7 @@ pub struct Handle {
 pub struct Ended;
 
 impl Handle {
-    /// A handle, and the ends that the task needs.
+    /// Creates a handle, and the receiver for the task.
     pub fn new() -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (changes, _) = broadcast::channel(CHANGES);
@@ -206,7 +207,7 @@ impl Handle {
         answer.await.map_err(|_| Ended)
     }
 
-    /// Sends a command that has none.
+    /// Sends a command without a reply.
     ///
     /// # Errors
     /// When the task has ended.
@@ -214,13 +215,13 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| Ended)
     }
 
-    /// Follows the membership changes from now on, of all kinds.
+    /// Receives the membership changes of all kinds from now on.
     pub fn follow(&self) -> broadcast::Receiver<Arc<MemberChange>> {
         self.changes.subscribe()
     }
 
     fn publish(&self, change: Arc<MemberChange>) {
-        // Nobody may be following.
+        // An error only means that nobody follows the changes.
         let _ = self.changes.send(change);
     }
 }

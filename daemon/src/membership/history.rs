@@ -1,41 +1,42 @@
-//! The membership changes of the recent past, for followers that begin later.
+//! Owns the membership changes of the recent past, for followers that begin later.
 
 use super::{MemberChange, Scope};
 use memberd_membership::WallTime;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many changes are remembered.
+/// The most changes that are remembered.
 pub(super) const REMEMBERED: usize = 1_024;
 
-/// The newest changes, as this daemon saw them.
+/// The newest changes, in this daemon's view.
 #[derive(Debug)]
 pub(super) struct History {
     changes: VecDeque<Arc<MemberChange>>,
-    /// Since when nothing is missing: the daemon's start, or the newest change that made room.
+    /// No change after this moment is missing. It is the daemon's start, or the time of the newest
+    /// dropped change.
     whole_since: WallTime,
 }
 
-/// Where a follower begins.
+/// The beginning of a follower's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// With the first change at this moment or later.
+    /// The first change at this moment or later.
     Since(WallTime),
-    /// With the newest changes: this many of them, or as many as are remembered.
+    /// The newest changes: this many of them, or as many as are remembered.
     Last(u64),
 }
 
-/// What is remembered of the changes that a follower wants.
+/// The remembered changes that a follower wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Past {
     /// The changes, the oldest first.
     pub changes: Vec<Arc<MemberChange>>,
-    /// If older changes were wanted and are not remembered: all from this moment on are here.
+    /// Set if older wanted changes were dropped. All changes from this moment on are here.
     pub missed_until: Option<WallTime>,
 }
 
 impl History {
-    /// Begins with nothing, at this moment.
+    /// An empty history that begins at this moment.
     pub(super) fn new(now: WallTime) -> Self {
         History { changes: VecDeque::new(), whole_since: now }
     }
@@ -115,7 +116,7 @@ mod tests {
         past.missed_until.map(|until| until.0)
     }
 
-    /// What happened before the daemon's start is missing.
+    /// Changes before the daemon's start are missing.
     #[test]
     fn the_past_begins_at_a_moment_or_with_the_newest() {
         let history = history(100, [110, 120, 130]);

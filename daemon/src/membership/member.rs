@@ -1,5 +1,5 @@
-//! Members and their changes, as the rest of the daemon sees them. [`crate::control::convert`]
-//! turns them into records for clients.
+//! Members and their changes, as the rest of the daemon sees them. These values own copies of the
+//! node's data. [`crate::control::convert`] turns them into records for clients.
 
 use crate::time::Anchor;
 use memberd_membership::{
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct Member {
     /// Its name, address and incarnation.
     pub identity: Identity,
-    /// Whether it is up.
+    /// Its state.
     pub liveness: Liveness,
     /// When its liveness last changed, as this daemon saw it.
     pub since: WallTime,
@@ -23,12 +23,12 @@ pub struct Member {
     pub this_machine: bool,
 }
 
-/// Whether a member is up, and how it went if it is not.
+/// Whether a member is up, or how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Liveness {
     /// It is up.
     Alive,
-    /// It failed. There is no evidence if only its quick return gave the failure away.
+    /// It failed. There is no evidence if only its quick return revealed the failure.
     Failed(Option<FailureEvidence>),
     /// It left.
     Left,
@@ -39,13 +39,13 @@ pub enum Liveness {
 pub struct MemberChange {
     /// When this daemon saw it.
     pub at: WallTime,
-    /// What has changed.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// The member, as it is since then.
+    /// The member after the change.
     pub member: Member,
 }
 
-/// What of a member has changed.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// Its liveness: it joined, failed or left.
@@ -78,7 +78,7 @@ impl From<MemberEventKind> for Liveness {
 }
 
 impl Member {
-    /// The member of an entry; `this` is the machine's own name.
+    /// The member of an entry. `this` is the name of this machine's member.
     pub fn new(entry: &Entry, this: &Name, anchor: Anchor) -> Self {
         Member {
             identity: entry.identity.clone(),
@@ -91,7 +91,7 @@ impl Member {
 }
 
 impl MemberChange {
-    /// A change of a member's liveness, now; the event does not carry the member's tags.
+    /// A change of a member's liveness at this moment. The event does not carry the member's tags.
     pub fn of_liveness(event: MemberEvent, tags: VersionedTags, this: &Name, now: Now) -> Self {
         let member = Member {
             this_machine: event.member.name == *this,
@@ -103,7 +103,7 @@ impl MemberChange {
         MemberChange { at: now.wall, kind: ChangeKind::Liveness, member }
     }
 
-    /// A change of a member's tags, now, to those that its entry has.
+    /// A change of a member's tags at this moment, to those of its entry.
     pub fn of_tags(entry: &Entry, this: &Name, anchor: Anchor, now: Now) -> Self {
         let member = Member::new(entry, this, anchor);
         MemberChange { at: now.wall, kind: ChangeKind::Tags, member }

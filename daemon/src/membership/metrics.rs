@@ -1,5 +1,5 @@
-//! What is measured of the membership: every metric with its name and what it means. Names follow
-//! <https://prometheus.io/docs/practices/naming/>.
+//! Writes the metrics of the membership: every metric with its name and meaning. It owns no state.
+//! Names follow <https://prometheus.io/docs/practices/naming/>.
 
 use super::{Measured, NeighbourStatus, Status};
 use crate::metrics::text::Text;

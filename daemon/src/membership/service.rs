@@ -1,4 +1,5 @@
-//! The membership as a subsystem: starts and stops its task, takes in changed settings, reports.
+//! The membership as a subsystem: it starts and stops the task, takes changed settings, and
+//! reports. It owns the handle to the task.
 
 use super::{Command, Ended, Handle, Parts, metrics, thread};
 use crate::config::Config;
@@ -22,32 +23,32 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
-/// How long the leave at the end may take.
+/// How long the leave at the daemon's end may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 
-/// The way to the membership task, and the settings that it works with.
+/// The handle to the membership task, and the task's settings.
 #[derive(Debug)]
 pub struct MembershipService {
-    /// The way to the task.
+    /// The handle to the task.
     pub handle: Handle,
     address: SocketAddr,
     introducers: RwLock<Vec<String>>,
 }
 
-/// What the membership is started with, beside the settings.
+/// The parts, besides the settings, that start the membership.
 #[derive(Debug)]
 pub struct Resources {
-    /// Bound to the member's address.
+    /// The socket that is bound to the member's address.
     pub socket: UdpSocket,
-    /// How this daemon speaks to other members.
+    /// Protects messages to other members.
     pub seal: Seal,
-    /// Where the state is written.
+    /// The directory of the state.
     pub directory: Arc<StateDir>,
-    /// The state that was loaded.
+    /// The loaded state.
     pub state: State,
 }
 
-/// The task that runs; it gives back the writer of the state when it ends.
+/// The running task. It returns the writer of the state when it ends.
 #[derive(Debug)]
 pub struct Running(oneshot::Receiver<StateWriter>);
 
@@ -55,7 +56,7 @@ impl MembershipService {
     /// Starts the task.
     ///
     /// # Errors
-    /// When there is no thread to be had, or no randomness.
+    /// When no thread can be created, or no random bytes can be read.
     pub async fn start(config: &Config, resources: Resources) -> anyhow::Result<(Self, Running)> {
         let Resources { socket, seal, directory, state } = resources;
         let settings = Settings { group: config.group, forget_after: config.forget_after };
@@ -91,13 +92,13 @@ impl MembershipService {
         read(&self.introducers).clone()
     }
 
-    /// Resolves the introducers' names anew, in a task of its own: no signal waits for a resolver
-    /// that does not answer.
+    /// Resolves the names of the introducers again, in a task of its own. So no signal waits for a
+    /// slow resolver.
     pub fn resolve_introducers(&self) {
         let (names, own, handle) = (self.introducers(), self.address, self.handle.clone());
         tokio::spawn(async move {
             let addresses = resolve_configured(&names, own).await;
-            // If the task has ended, the daemon notices.
+            // If the task has ended, the daemon notices by itself.
             let _ = handle.tell(Command::Introducers(addresses)).await;
         });
     }
@@ -109,7 +110,7 @@ impl MembershipService {
             warn!("could not leave the group in time");
         }
         let end = async {
-            // If the task has ended already, it has nothing to end.
+            // An error means that the task has ended already.
             let _ = self.handle.tell(Command::End).await;
             if let Ok(writer) = running.0.await {
                 writer.finish().await;
@@ -122,7 +123,7 @@ impl MembershipService {
 }
 
 impl Running {
-    /// Resolves when the task ends by itself, which it should not.
+    /// Resolves when the task ends by itself, which is a fault.
     pub async fn ended(&mut self) -> anyhow::Error {
         match (&mut self.0).await {
             Ok(_) => anyhow!("the membership task ended"),
@@ -135,7 +136,7 @@ impl Subsystem for MembershipService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
             write(&self.introducers).clone_from(&settings.new.introducers);
-            // If the task has ended, the daemon notices.
+            // If the task has ended, the daemon notices by itself.
             let _ = self.handle.tell(Command::Tags(settings.new.tags.clone())).await;
             self.resolve_introducers();
             Ok(())

@@ -1,5 +1,5 @@
-//! How the membership is doing, and what is wrong, in plain words: the part of `memberctl status`
-//! that the owner of the node knows.
+//! Makes the membership's status and its warnings: the part of `memberctl status` that the node's
+//! owner knows. It owns no state.
 
 use super::address;
 use super::traffic::Traffic;
@@ -7,13 +7,13 @@ use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, Phas
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A loss from here on is worth a warning: three times what a bad but usable network has.
+/// A loss of this size is worth a warning. It is three times the loss of a bad but usable network.
 const MUCH_LOSS_PERMILLE: u16 = 100;
 
-/// For this long after its list last changed, neighbours may well have another.
+/// For this long after a change of its list, neighbours may have a different one.
 const LISTS_SETTLE: Duration = Duration::from_secs(3);
 
-/// How the membership is doing.
+/// The status of the membership.
 #[derive(Debug)]
 pub struct Status {
     /// Whether this member is in its group.
@@ -32,47 +32,47 @@ pub struct Status {
     pub failed: u64,
     /// Members that left.
     pub left: u64,
-    /// The hash of the list of the alive, the same on every member at rest.
+    /// The hash of the list of live members. It is the same on every member at rest.
     pub list_hash: u32,
-    /// Each member that this one watches, or that watches it.
+    /// The members that this one watches, or that watch it.
     pub neighbours: Vec<NeighbourStatus>,
     /// Counters since the start, by name.
     pub counters: Vec<(&'static str, u64)>,
-    /// What is wrong, one line each.
+    /// The warnings, one line each.
     pub warnings: Vec<String>,
     /// This member's own tags.
     pub tags: Tags,
 }
 
-/// How a neighbour is doing.
+/// The status of a neighbour.
 #[derive(Debug)]
 pub struct NeighbourStatus {
-    /// What the node knows of it.
+    /// The node's data about it.
     pub neighbour: Neighbour,
-    /// How many of a thousand of its heartbeats were lost lately; none while unknown.
+    /// How many of a thousand of its heartbeats were lost recently; `None` while unknown.
     pub lost_permille: Option<u16>,
 }
 
-/// The members as they stand on the ring.
+/// The members in the order of the ring.
 #[derive(Debug)]
 pub struct Ring {
-    /// How many members watch each.
+    /// The number of members that watch each member.
     pub max_simultaneous_failures: u8,
     /// The names of the members in the order of the ring.
     pub names: Vec<Name>,
 }
 
-/// What a [`Status`] is made of.
+/// The sources of a [`Status`].
 pub(super) struct Sources<'t> {
     pub(super) node: &'t Node,
     pub(super) traffic: &'t Traffic,
-    /// What the seal refused, by cause.
+    /// The datagrams that the seal refused, by cause.
     pub(super) refusals: &'t [(&'static str, u64)],
     pub(super) uptime: Duration,
     pub(super) now: Now,
-    /// Whether the daemon goes on trying to join.
+    /// Whether the daemon still tries to join.
     pub(super) trying_to_join: bool,
-    /// Why the state is not on disk, if it is not.
+    /// The problem that keeps the state from the disk, if any.
     pub(super) unwritten: Option<String>,
 }
 
@@ -145,8 +145,8 @@ impl Sources<'_> {
     }
 }
 
-/// Clocks that disagree. If most neighbours' do, and in the same direction, it is this machine's
-/// that is wrong.
+/// Warnings about clocks that disagree. If most neighbours' clocks differ in the same direction,
+/// this machine's clock is wrong.
 fn clock_warnings(neighbours: &[NeighbourStatus]) -> Vec<String> {
     let skewed: Vec<(&str, i64)> = neighbours
         .iter()
@@ -179,7 +179,7 @@ fn in_seconds(milliseconds: i64) -> String {
     format!("{:.1} s", Duration::from_millis(milliseconds.unsigned_abs()).as_secs_f64())
 }
 
-/// Heartbeats that are lost or stay away, and lists that stay different.
+/// Warnings about lost or missing heartbeats, and about lists that stay different.
 fn network_warnings(node: &Node, neighbours: &[NeighbourStatus], now: Now) -> Vec<String> {
     let mut warnings = Vec::new();
     let watched: Vec<&NeighbourStatus> =

@@ -1,4 +1,4 @@
-//! `memberctl join`.
+//! Answers `memberctl join`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, refused};
@@ -8,10 +8,10 @@ use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::{JoinError, Refusal};
 
-/// The most introducers that can be named.
+/// The most introducers of one request.
 const MOST: usize = 64;
 
-/// Joins the group and answers when heartbeats are exchanged with a monitor.
+/// Joins the group, and answers when this member exchanges heartbeats with a monitor.
 pub(crate) async fn handle(
     named: Vec<String>,
     client: &mut Client,

@@ -1,4 +1,4 @@
-//! `memberctl leave`.
+//! Answers `memberctl leave`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::ended;

@@ -1,4 +1,4 @@
-//! `memberctl list`.
+//! Answers `memberctl list`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::member_record;
@@ -7,7 +7,7 @@ use crate::membership::{Command, Liveness};
 use crate::services::Services;
 use memberd_control::message::{MEMBERS_PER_REPLY, Reply};
 
-/// Sends the list in parts, each made when it is sent.
+/// Sends the list in parts. Each part is made when it is sent.
 pub(crate) async fn handle(
     all: bool,
     client: &mut Client,

@@ -1,4 +1,4 @@
-//! The ring, which `memberctl top` draws.
+//! Answers requests for the ring, which `memberctl top` draws. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::convert::ring_parts;

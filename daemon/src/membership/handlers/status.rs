@@ -1,4 +1,4 @@
-//! `memberctl status`.
+//! Answers `memberctl status`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
@@ -6,7 +6,7 @@ use crate::control::refusal::ended;
 use crate::services::Services;
 use memberd_control::message::Reply;
 
-/// Sends how this daemon is doing, as far as who comes by this policy may know.
+/// Sends this daemon's status, as far as this policy allows.
 pub(crate) async fn handle(
     client: &mut Client,
     policy: &ListenerPolicy,

@@ -1,4 +1,4 @@
-//! Commands: to join, to leave, and questions that the node's state answers.
+//! Handles commands: joins, leaves, and requests for the node's state. The task owns that state.
 
 use super::Membership;
 use crate::membership::measure::Measured;
@@ -52,7 +52,7 @@ impl Membership {
                 self.node.set_introducers(introducers);
             }
             Command::Tags(tags) => self.node.set_tags(now, tags),
-            // `run` ends with it.
+            // `run` handles this command.
             Command::End => {}
         }
     }
@@ -74,11 +74,11 @@ impl Membership {
             }
             PhaseName::Out => {
                 self.joining = Some(reply);
-                // The phase was looked at.
+                // The phase was checked before.
                 let _ = self.node.join(now, introducers, Vec::new());
             }
-            // Its own try is under way: these introducers are asked as well, and the answer is what
-            // becomes of it.
+            // An automatic attempt is running. It asks these introducers as well, and the client
+            // gets its result.
             PhaseName::Joining if self.joining.is_none() => {
                 self.joining = Some(reply);
                 // Refused only if it has just been let in; then it is answered all the same.
@@ -111,13 +111,14 @@ impl Membership {
         else {
             return;
         };
-        // What becomes of this try sets the time of the next; until then this is only a bound.
+        // The result of this attempt sets the time of the next one. Until then this is only a
+        // bound.
         *at = Instant::now() + backoff.longest();
         if self.node.phase() == PhaseName::Out {
-            // Another part of the remembered is asked each time.
+            // Each attempt asks other remembered members.
             let part = self.remembered.len().min(8);
             self.remembered.rotate_left(part);
-            // The phase was looked at.
+            // The phase was checked before.
             let _ = self.node.join(
                 self.clocks.now(),
                 self.introducers.clone(),

@@ -31,7 +31,7 @@ impl Membership {
                 }
             }
             Event::Incarnation(incarnation) => {
-                // A crash at any moment after its first datagram must be followed by a rejoin.
+                // After its first datagram, a crash at any moment must be followed by a rejoin.
                 self.writer.update_incarnation(incarnation);
                 self.update_state(true);
                 self.writer.make_durable().await;
@@ -48,8 +48,8 @@ impl Membership {
                 error!(%by, "another machine has this one's name; trying to come back: give each \
                 machine its own [node] name");
                 self.end_join(Err(JoinFailure::Superseded(by.to_string())));
-                // If the other really lives this one is refused; if it does not, it is back as soon
-                // as that is known.
+                // If the other member is really alive, this one is refused. If not, this one
+                // returns as soon as that is known.
                 self.retry = Some((Instant::now() + FIRST_RETRY, RETRY));
                 notify::status(&self.status_line());
             }
@@ -75,7 +75,7 @@ impl Membership {
         }
     }
 
-    /// Hands a change to those who follow now, and remembers it for those who begin later.
+    /// Passes a change to the present followers, and remembers it for later ones.
     fn publish(&mut self, change: MemberChange) {
         let change = Arc::new(change);
         self.history.add(Arc::clone(&change));
@@ -104,7 +104,7 @@ impl Membership {
                 warn!(%error, "could not join; trying again until it works");
             }
         } else {
-            // A client asked for one try, and it failed.
+            // A client requested one attempt, and it failed.
             self.update_state(false);
             if self.joining.is_none() {
                 warn!(%error, "could not join");
@@ -115,7 +115,7 @@ impl Membership {
 
     pub(super) fn end_join(&mut self, result: Result<Joined, JoinFailure>) {
         if let Some(reply) = self.joining.take() {
-            // The client may have gone.
+            // The client may have disconnected.
             let _ = reply.send(result);
         }
     }
@@ -128,7 +128,7 @@ impl Membership {
             );
         }
         self.traffic.out();
-        // The leave is durable before a client hears of it: no rejoin follows a crash.
+        // The leave is durable before a client gets the answer. So no rejoin follows a crash.
         self.update_state(false);
         self.writer.make_durable().await;
         notify::status(&self.status_line());
