@@ -1,17 +1,18 @@
-//! Greps, of all members' logs for a client (`distributed`) and of this machine's logs for another
-//! member (`serve`). The parts own their state; this file only names them.
+//! Greps the logs of all members for a client (`distributed`), and this machine's logs for another
+//! member (`serve`). The parts own their state, and this file only names them.
 //!
-//! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
-//! (`scope`). `distributed` asks each of them; a `reply_source` is either a connection or this
-//! machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the replies
-//! on.
+//! A client's grep begins in `handlers::grep`, which checks the request and chooses the members
+//! (`scope`). `distributed` asks each of them. A `reply_source` is either a connection or this
+//! machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the replies to
+//! the client.
 
 mod compile;
 mod context;
 mod distributed;
 mod follow;
 pub mod greps;
-/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+/// The requests of control clients. Each file has the name of the `memberctl` command that it
+/// answers.
 pub mod handlers {
     pub mod grep;
 }

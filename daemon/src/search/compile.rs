@@ -1,7 +1,8 @@
-//! Compiles a request for a search of this machine. Blocks. Owns the turns of large patterns.
+//! Compiles a request for a search of this machine, and blocks meanwhile. It owns the turns of
+//! large patterns.
 //!
-//! Most patterns are small. The few that are large take turns, so that no number of greps takes the
-//! memory that the service is granted.
+//! Most patterns are small. The few large ones take turns, so that many greps together stay within
+//! the memory limit of the service.
 
 use crate::admission::{Admission, Full, Permit};
 use memberd_control::grep::{GrepFiles, GrepRequest};
@@ -9,13 +10,14 @@ use memberd_search::{FileFilter, MAX_COMPILED_BYTES, PatternError, Query, Search
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// The largest automaton of a small pattern, in bytes; any number of searches may have some.
+/// The largest automaton of a small pattern, in bytes. Any number of searches may have such
+/// automata.
 const SMALL: usize = 1024 * 1024;
 
-/// How many searches with larger ones there are at once.
+/// The most concurrent searches with larger automata.
 const LARGE_AT_ONCE: usize = 2;
 
-/// How long a large one waits for its turn.
+/// How long a large pattern waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Compiles requests.
@@ -28,26 +30,26 @@ pub(super) struct Compiler {
 #[derive(Debug)]
 pub struct Compiled {
     pub(super) search: Search,
-    /// Which of the exposed files are wanted.
+    /// Selects among the exposed files.
     pub(super) narrow: FileFilter,
-    /// The turn of a large pattern, held as long as its memory.
+    /// The turn of a large pattern. It is held as long as the pattern's memory.
     turn: Option<Permit>,
 }
 
 impl Compiled {
-    /// Makes the names of machines as wide as this, in characters.
+    /// Pads the names of machines to this width, in characters.
     pub(super) fn set_name_width(&mut self, width: u8) {
         self.search.set_name_width(width);
     }
 
-    /// Whether it takes so much memory that it had to wait for a turn.
+    /// Whether the pattern is large, so that it needed a turn.
     pub(super) fn is_large(&self) -> bool {
         self.turn.is_some()
     }
 }
 
 impl Compiler {
-    /// A compiler whose turns are all free.
+    /// Creates a compiler whose turns are all free.
     pub(super) fn new() -> Self {
         let answer = |_| {
             "the pattern is large, and so are those of other searches: try again later".to_owned()
@@ -59,7 +61,8 @@ impl Compiler {
     /// that may block.
     ///
     /// # Errors
-    /// When either is bad, in grep's words, or when a large pattern gets no turn: one line.
+    /// When either is invalid, with grep's message, or when a large pattern gets no turn. The error
+    /// is one line.
     pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
         let (search, turn) = match query(request, SMALL).compile() {
             Ok(search) => (search, None),
@@ -80,13 +83,13 @@ impl Compiler {
     }
 }
 
-/// The query that a request makes, with this bound on each automaton.
+/// The query of a request, with this bound on each automaton.
 fn query(request: &GrepRequest, compiled_bytes: usize) -> Query {
     let GrepRequest { pattern, printing, .. } = request;
     Query { compiled_bytes, pattern: pattern.clone(), printing: printing.clone() }
 }
 
-/// Which of the exposed files a request wants.
+/// The filter that selects a request's files among the exposed ones.
 fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
     let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
     let narrow =

@@ -1,5 +1,5 @@
-//! What every part of one distributed grep needs. Owns the request, its compiled pattern and the
-//! queue to the client.
+//! Holds what every part of one distributed grep needs. It owns the request, its compiled pattern
+//! and the queue to the client.
 
 use super::compile::Compiled;
 use super::local::LocalSearcher;
@@ -21,9 +21,9 @@ pub(super) struct QueryContext {
     caller: Caller,
     searcher: Arc<LocalSearcher>,
     request: GrepRequest,
-    /// The request in the bytes that members receive.
+    /// The encoded request, as members receive it.
     encoded: Vec<u8>,
-    /// The pattern as it was compiled when the request was checked, for this machine's own search.
+    /// The pattern, compiled during the check of the request, for this machine's own search.
     compiled: Mutex<Option<Compiled>>,
     replies: mpsc::Sender<Reply>,
     progress: Arc<Progress>,
@@ -34,7 +34,7 @@ impl QueryContext {
     /// the client reads `replies`.
     ///
     /// # Errors
-    /// When the request cannot be encoded, which does not happen in memory.
+    /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub(super) fn new(
         caller: Caller,
         searcher: Arc<LocalSearcher>,
@@ -49,7 +49,7 @@ impl QueryContext {
         Ok(QueryContext { caller, searcher, request, encoded, compiled, replies, progress })
     }
 
-    /// How far the grep has come.
+    /// The progress of the grep.
     pub(super) fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -72,14 +72,14 @@ impl QueryContext {
     /// Sends the client a reply.
     ///
     /// # Errors
-    /// When it has gone.
+    /// When the client has disconnected.
     pub(super) async fn send(&self, reply: Reply) -> io::Result<()> {
         self.replies.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Sends the client a sentence about the group.
+    /// Sends the client a notice about the group.
     pub(super) async fn notify(&self, text: String) {
-        // When the client has gone, this ends soon.
+        // If the client has disconnected, the grep ends soon.
         let _ = self.send(Reply::GrepNotice(text)).await;
     }
 

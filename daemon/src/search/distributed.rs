@@ -1,9 +1,9 @@
-//! Greps all members' logs for a client. Owns the tasks that ask them.
+//! Greps all members' logs for a client. It owns the tasks that ask them.
 //!
-//! Each member has a task: it asks the member over TCP, or this daemon's own searcher. All tasks
+//! Each member has a task, which asks the member over TCP, or this daemon's own searcher. All tasks
 //! feed one short queue, whose reader writes to the client. So a slow client slows every search,
-//! and a dead member holds up nobody. Dropping the [`DistributedGrep`] closes the connections,
-//! which ends the searches everywhere.
+//! and a dead member delays nobody. Dropping the [`DistributedGrep`] closes the connections, which
+//! ends the searches everywhere.
 
 use super::SearchService;
 use super::compile::Compiled;
@@ -22,21 +22,21 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-/// How many members are asked at once; each costs at most a frame of memory here.
+/// The most members that are asked at once. Each costs at most a frame of memory here.
 const AT_ONCE: usize = 64;
 
-/// How many frames wait for the client, besides the one that each member has ready. More would only
-/// cost memory: when the client reads slowly, all of them are full.
+/// The most frames that wait for the client, besides the one that each member has ready. More would
+/// only cost memory, because a slow client fills any queue.
 const QUEUE: usize = 2;
 
-/// A grep that was checked and whose members were chosen.
+/// A checked grep, with its chosen members.
 #[derive(Debug)]
 pub struct GrepPlan {
-    /// What the client asks for.
+    /// The client's request.
     pub request: GrepRequest,
     /// Its compiled pattern.
     pub compiled: Compiled,
-    /// Tells which of the members that join later are asked too.
+    /// Decides whether a member that joins later is asked too.
     pub scope: Scope,
     /// The members to ask.
     pub members: Vec<Target>,
@@ -44,13 +44,13 @@ pub struct GrepPlan {
     pub connections: Permit,
 }
 
-/// A grep of all members that is under way.
+/// A running grep of all members.
 #[derive(Debug)]
 pub struct DistributedGrep {
     replies: mpsc::Receiver<Reply>,
-    /// The context is not held here: its queue to the client has to end with the tasks.
+    /// The context is not held here, because its queue to the client must end with the tasks.
     progress: Arc<Progress>,
-    // Dropped, the tasks end.
+    // Dropping the set ends the tasks.
     _tasks: JoinSet<()>,
 }
 
@@ -58,7 +58,7 @@ impl DistributedGrep {
     /// Starts to ask all members of the plan.
     ///
     /// # Errors
-    /// When the request cannot be encoded, which does not happen in memory.
+    /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
         let GrepPlan { request, compiled, scope, members, connections } = plan;
         let SearchService { caller, searcher, .. } = service;
@@ -66,7 +66,8 @@ impl DistributedGrep {
         let (by_time, follow) = (request.printing.by_time, request.files.follow);
         let separator = request.printing.separator().unwrap_or_default();
         let is_asked = members.iter().any(|member| member.address == caller.address);
-        // A large pattern's memory has to be bounded, so it does not wait here for its search.
+        // The memory of large patterns is bounded, so a large pattern must not wait here for its
+        // search.
         let compiled = Some(compiled).filter(|compiled| is_asked && !compiled.is_large());
         let (sender, replies) = mpsc::channel(QUEUE);
         let searcher = Arc::clone(searcher);
@@ -98,12 +99,12 @@ impl DistributedGrep {
         Ok(DistributedGrep { replies, progress, _tasks: tasks })
     }
 
-    /// The next reply for the client. None when every member has answered or is lost.
+    /// The next reply for the client; `None` when every member has answered or is lost.
     pub async fn next(&mut self) -> Option<Reply> {
         self.replies.recv().await
     }
 
-    /// How far it has come.
+    /// The progress of the grep.
     pub fn progress(&self) -> Reply {
         self.progress.reply()
     }

@@ -1,5 +1,5 @@
-//! `--follow`: asks members for as long as the client stays, those that join included. Owns who is
-//! followed.
+//! Serves `--follow`: it asks members as long as the client stays, including members that join. It
+//! owns the set of followed members.
 
 use super::line_relay::LineRelay;
 use super::reply_source::describe_error;
@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The pauses before a member that is up but was lost is asked again.
+/// The pauses before a lost member that is still up is asked again.
 const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// A grep that follows.
+/// A following grep.
 #[derive(Debug)]
 pub(super) struct Following {
     relay: Arc<LineRelay>,
@@ -27,24 +27,24 @@ pub(super) struct Following {
     membership: Handle,
     /// A place for each member that is not yet followed.
     places: Permit,
-    /// By name.
+    /// The followed members, by name.
     followed: HashMap<Name, Followed>,
     tasks: JoinSet<()>,
 }
 
-/// A member that is followed, until it is dropped.
+/// A followed member. Dropping it ends the following.
 #[derive(Debug)]
 struct Followed {
     identity: Identity,
-    /// One of those for connections that are held open. Others may have it afterwards.
+    /// The place for its open connection. Dropping the place frees it for others.
     place: Permit,
-    /// Dropped, it ends the following.
+    /// Dropping the task ends the following.
     _stop: oneshot::Sender<()>,
 }
 
 impl Following {
-    /// Follows nobody yet. There are `places` for as many members as are up; those that join later
-    /// have to find one.
+    /// Starts without a followed member. There are `places` for all members that are up. Members
+    /// that join later need a free place.
     pub(super) fn new(
         relay: Arc<LineRelay>,
         scope: Scope,
@@ -65,13 +65,13 @@ impl Following {
     pub(super) async fn run(mut self, members: Vec<Target>) {
         let mut changes = self.membership.follow();
         for member in members {
-            // There is a place for each of those that are up.
+            // Each member that is up has a place.
             let _ = self.start(member);
         }
-        // All that were up have theirs.
+        // All members that were up have their places.
         drop(self.places.split(self.places.places()));
-        // What happened between the choice of the members and the following of events is in the
-        // list by now.
+        // The list now has the changes between the choice of the members and the start of the event
+        // stream.
         self.compare().await;
         loop {
             tokio::select! {
@@ -80,13 +80,13 @@ impl Following {
                     Err(RecvError::Lagged(_)) => self.compare().await,
                     Err(RecvError::Closed) => return,
                 },
-                // Ended tasks are done with.
+                // Ended tasks need no further work.
                 Some(_) = self.tasks.join_next() => {}
             }
         }
     }
 
-    /// Takes in the whole list.
+    /// Applies the whole list.
     async fn compare(&mut self) {
         if let Ok(Some(list)) = self.membership.ask(|reply| Command::List { reply }).await {
             for member in list.members() {
@@ -95,7 +95,7 @@ impl Following {
         }
     }
 
-    /// Takes in how a member stands and what has changed, which may be known already.
+    /// Applies a member's state and its change, which may be known already.
     async fn take(&mut self, member: &Member, change: ChangeKind) {
         let name = &member.identity.name;
         let followed = self.followed.get(name).map(|followed| &followed.identity);
@@ -130,12 +130,12 @@ impl Following {
                     .notify(format!("{name} {how}: its logs are not followed any more"))
                     .await;
             }
-            // Late news of a former incarnation.
+            // This is a late change of an earlier incarnation.
             Liveness::Failed(_) | Liveness::Left => {}
         }
     }
 
-    /// Follows a member, in the place of its former incarnation if that is still followed.
+    /// Follows a member. It replaces the earlier incarnation if that one is still followed.
     ///
     /// # Errors
     /// When no place is free.

@@ -1,4 +1,4 @@
-//! Who is followed, as members come and go. Nobody listens where they are.
+//! Tests which members are followed as members come and go. Nobody listens at their addresses.
 
 use super::super::context::QueryContext;
 use super::super::limits::Limits;
@@ -26,7 +26,7 @@ fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
     }
 }
 
-/// Takes in how a member stands, and gives back what the client is told of it.
+/// Applies a member's state, and returns the client's notice about it.
 async fn told(
     following: &mut Following,
     client: &mut mpsc::Receiver<Reply>,
@@ -35,7 +35,7 @@ async fn told(
     following.take(&member, ChangeKind::Liveness).await;
     loop {
         match client.recv().await {
-            // That nobody answers is told in between.
+            // Notices about members without an answer come in between.
             Some(Reply::GrepNotice(text)) if !text.contains("trying again") => return text,
             Some(_) => {}
             None => return String::new(),

@@ -1,4 +1,4 @@
-//! The greps of this daemon's clients. Owns the register of those that run now.
+//! The greps of this daemon's clients. It owns the register of the running ones.
 
 use crate::admission::{Admission, Full, Permit};
 use crate::lock::lock;
@@ -9,22 +9,22 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-/// The longest pattern that is shown, in characters.
+/// The longest pattern in a report, in characters.
 const LONGEST_SHOWN: usize = 200;
 
-/// Which greps run, and how many may.
+/// The running greps, and their limit.
 #[derive(Debug)]
 pub struct Greps {
     places: Admission,
     running: Mutex<Register>,
 }
 
-/// How many greps there were and are.
+/// Counts of greps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrepCounts {
-    /// Begun since the daemon started.
+    /// Greps since the daemon started.
     pub started: u64,
-    /// Running now.
+    /// Greps that run now.
     pub running: u64,
 }
 
@@ -34,7 +34,7 @@ struct Register {
     running: BTreeMap<u64, (String, Instant)>,
 }
 
-/// Held for as long as a grep runs.
+/// An entry in the register, held as long as its grep runs.
 #[derive(Debug)]
 pub(crate) struct Entry<'greps> {
     greps: &'greps Greps,
@@ -43,7 +43,7 @@ pub(crate) struct Entry<'greps> {
 }
 
 impl Greps {
-    /// A register of at most `limit` greps at the same time.
+    /// A register for at most `limit` concurrent greps.
     pub fn new(limit: usize) -> Self {
         let answer = |_| {
             "too many greps are under way from this machine: end one of them, or raise \
@@ -53,10 +53,10 @@ impl Greps {
         Greps { places: Admission::new("greps", limit, answer), running: Mutex::default() }
     }
 
-    /// Enters a grep that begins. It runs until the entry is dropped.
+    /// Registers a grep. It counts as running until the entry is dropped.
     ///
     /// # Errors
-    /// When as many greps run as may.
+    /// When the limit is reached.
     pub(crate) fn enter(&self, request: &GrepRequest) -> Result<Entry<'_>, Full> {
         let place = self.places.try_enter()?;
         let patterns: Vec<_> = request
@@ -82,7 +82,7 @@ impl Greps {
         self.register().running.values().map(record).collect()
     }
 
-    /// How many there were and are.
+    /// The counts of greps.
     pub fn counts(&self) -> GrepCounts {
         let register = self.register();
         GrepCounts {

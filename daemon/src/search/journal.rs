@@ -1,5 +1,5 @@
-//! Searches the machine's journal, through journalctl(1) with fixed arguments, without a shell, in
-//! an empty environment. Owns that process.
+//! Searches the machine's journal through journalctl(1), with fixed arguments, no shell and an
+//! empty environment. It owns that process.
 
 use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Totals};
@@ -11,34 +11,34 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The program. Its path is fixed, so that nothing in the environment can put another in its place.
+/// The program. Its path is fixed, so that the environment cannot replace it by another program.
 pub const JOURNALCTL: &str = "/usr/bin/journalctl";
 
-/// What the journal is called where a file would be named.
+/// The name of the journal, in the place of a file's name.
 const NAME: &str = "journal";
 
-/// The most units of one search, and the longest name of one, in bytes: systemd has none longer.
+/// The most units of one search, and the longest name of a unit in systemd, in bytes.
 const UNITS: (usize, usize) = (256, 256);
 
-/// How often a search that waits for the journal checks whether it was cancelled.
+/// How often a waiting search checks whether it was cancelled.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How many bytes of journalctl's standard error are kept.
 const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
 
-/// What a request wants of a journal.
+/// A request to search the journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'r> {
     pub(super) journal: &'r GrepJournal,
     pub(super) files: &'r GrepFiles,
-    /// Whether each line is wanted with its time.
+    /// Whether the client wants the time of each line.
     pub(super) by_time: bool,
 }
 
 /// Searches the journal until it ends or, when it is followed, until the search is cancelled.
 ///
 /// # Errors
-/// When journalctl cannot be run, or the request asks for what it does not take: one line.
+/// When journalctl cannot run, or when it does not support the request. The error is one line.
 pub(super) fn search(
     program: &Path,
     machine: &str,
@@ -78,7 +78,7 @@ pub(super) fn search(
     let failed = running.wait().is_ok_and(|status| status.code().is_some_and(|code| code != 0));
     if failed && !totals.interrupted {
         totals.errors += 1;
-        // If nobody takes it, the search is over anyway.
+        // If nobody receives it, the search is over anyway.
         let _ = output
             .message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
     }
@@ -105,8 +105,7 @@ fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, St
     arguments.extend(journal.units.iter().map(|unit| format!("--unit={unit}")));
     arguments.extend(journal.priority.iter().map(|priority| format!("--priority={priority}")));
     arguments.extend(files.since.map(|since| format!("--since={}", moment(since, 0))));
-    // What journalctl is given is the last microsecond that it prints, not the first that it leaves
-    // out.
+    // journalctl expects the last microsecond that it prints, not the first that it leaves out.
     arguments.extend(
         files.until.map(|until| format!("--until={}", moment(until.saturating_sub(1), 999))),
     );
@@ -116,7 +115,8 @@ fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, St
     Ok(arguments)
 }
 
-/// A moment as systemd.time(7) has it: seconds since the epoch. Before that there is no journal.
+/// A moment in the format of systemd.time(7): seconds since the epoch. No journal is older than the
+/// epoch.
 fn moment(milliseconds: i64, microseconds: u32) -> String {
     let milliseconds = milliseconds.max(0);
     format!("@{}.{:03}{microseconds:03}", milliseconds / 1_000, milliseconds % 1_000)
@@ -125,7 +125,7 @@ fn moment(milliseconds: i64, microseconds: u32) -> String {
 /// The first line of journalctl's standard error. The rest is read and dropped.
 fn complaint(mut from: impl Read) -> Option<String> {
     let mut bytes = Vec::new();
-    // An unreadable complaint is not missed.
+    // An unreadable message is ignored.
     let _ = from.by_ref().take(MAX_COMPLAINT_BYTES).read_to_end(&mut bytes);
     let _ = io::copy(&mut from, &mut io::sink());
     let text = String::from_utf8_lossy(&bytes);
@@ -139,7 +139,7 @@ struct Running {
 }
 
 impl Running {
-    /// Ends it when the search is over or cancelled.
+    /// Kills it when the search is over or cancelled.
     fn end_when(&self, cancel: &AtomicBool) {
         while !self.over.load(Ordering::Relaxed) && !cancel.load(Ordering::Relaxed) {
             thread::park_timeout(CHECK_INTERVAL);
@@ -150,25 +150,25 @@ impl Running {
     }
 
     fn end(&self) {
-        // An error means that it has ended.
+        // An error means that the process has ended.
         let _ = self.child().kill();
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     fn wait(&self) -> io::Result<ExitStatus> {
         self.child().wait()
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
-        // Nothing that can panic is done while it is held.
+        // No code under the lock can panic.
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What journalctl prints.
+/// The output of journalctl.
 struct Lines {
     pipe: ChildStdout,
-    /// Whether that has ended.
+    /// Whether the output has ended.
     at_end: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The journal, with a stand-in for journalctl.
+//! Tests the search of the journal, with a fake journalctl.
 
 use super::*;
 use crate::search::limits::Limits;
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-/// Scripts are written and run one test at a time: what another thread has open for writing cannot
-/// be run.
+/// One test at a time writes and runs scripts. A script cannot run while another thread has it open
+/// for writing.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Fake {
@@ -23,7 +23,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// A journalctl that does this, in the words of sh(1).
+    /// A fake journalctl that runs this script of sh(1).
     fn new(does: &str) -> Fake {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let fake = Fake { directory: tempfile::tempdir().unwrap(), _turn: turn };
@@ -58,7 +58,7 @@ impl Fake {
     }
 }
 
-/// Keeps all, and tells of each.
+/// Stores all output, and reports each piece.
 #[derive(Default)]
 struct Kept {
     lines: String,
@@ -176,7 +176,7 @@ fn what_journalctl_complains_of_is_an_error_in_its_words() {
 
 #[test]
 fn a_followed_journal_comes_line_by_line_until_cancelled() {
-    // It waits for ever after what it says.
+    // It waits forever after its output.
     let fake = Fake::new("echo 'one error'; echo 'two'; exec /bin/sleep 1000");
     let files = GrepFiles { follow: true, ..GrepFiles::default() };
     let (told, hears) = mpsc::channel();
@@ -194,8 +194,8 @@ fn a_followed_journal_comes_line_by_line_until_cancelled() {
     assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--lines=0".to_owned()]));
 }
 
-/// Follows a journal that says one thing, and, when that was heard, another, as two pieces of its
-/// output; then it waits for ever.
+/// Follows a journal that prints one line, and another after the first was received. Then the
+/// journal waits forever.
 fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (String, Totals) {
     let fake = Fake::new(&format!(
         "printf '{first}'; until [ -e \"$0.heard\" ]; do /bin/sleep 0.01; done; printf '{second}'; \
@@ -218,8 +218,8 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
                 &cancel,
             )
         });
-        // A search that waits longer than this for what it should have is cancelled, and what was
-        // heard tells.
+        // A search that waits longer than this for its lines is cancelled. The received lines then
+        // show the fault.
         let patience = Duration::from_secs(10);
         while let Ok(more) = hears.recv_timeout(patience) {
             heard.push_str(&more);

@@ -1,4 +1,4 @@
-//! What greps may cost this machine: the `[limits]` of the settings.
+//! The limits of greps on this machine: the `[limits]` of the settings. This value owns them.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 /// Bounds on the searches of this machine, and on the greps that begin here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Searches at once, for whichever member; further ones wait a few seconds, and are refused
-    /// then. As many again may follow.
+    /// Concurrent searches for all members. Further ones wait a few seconds and are then refused.
+    /// The same number of searches may follow.
     pub searches: usize,
-    /// On how many threads one search runs.
+    /// The number of threads of one search.
     pub search_threads: NonZero<usize>,
-    /// How long one search may take, the waiting for a slow reader included. One that follows may
-    /// go on. A reader that has not taken what is left 10 s after that is given up.
+    /// How long one search may take, including waits for a slow reader. A following search has no
+    /// limit. The reader gets 10 s more for the rest, and is then given up.
     pub search_time: Duration,
-    /// How many bytes one search may return.
+    /// The most bytes that one search may return.
     pub search_output: u64,
-    /// Greps at once that clients of this machine have begun.
+    /// Concurrent greps of this machine's clients.
     pub greps: usize,
 }
 

@@ -1,4 +1,5 @@
-//! Relays members' output to the client as it comes. Owns the turn that keeps every line whole.
+//! Relays members' output to the client as it arrives. It owns the turn that keeps every line
+//! whole.
 
 use super::context::QueryContext;
 use super::reply::PeerReply;
@@ -10,18 +11,18 @@ use std::io;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Relays members' output, each line whole.
+/// Relays members' output, and keeps each line whole.
 #[derive(Debug)]
 pub(super) struct LineRelay {
     pub(super) context: Arc<QueryContext>,
     line_end: u8,
-    /// Held by a member whose last piece ended within a line, so that no other output comes
-    /// between. It is true when that member was lost before the line's end.
+    /// A member holds it while its last piece ended within a line, so that no other output comes
+    /// between. It is true if that member was lost before the line's end.
     turn: Mutex<bool>,
 }
 
 impl LineRelay {
-    /// A relay that has asked nobody yet. Lines end with `line_end`.
+    /// A relay that has asked no member yet. Lines end with `line_end`.
     pub(super) fn new(context: Arc<QueryContext>, line_end: u8) -> Self {
         LineRelay { context, line_end, turn: Mutex::new(false) }
     }
@@ -50,7 +51,7 @@ impl LineRelay {
         loop {
             let reply = replies.next().await;
             if reply.is_err() && turn.take().is_some() {
-                // It was lost within a line, which must not run into another's.
+                // The member was lost within a line, which must not run into another line.
                 self.take_turn(member, &mut turn).await?;
             }
             match reply? {
@@ -81,7 +82,7 @@ impl LineRelay {
         }
     }
 
-    /// Waits until no other member is within a line, and ends one that was left open.
+    /// Waits until no other member is within a line, and ends a line that was left open.
     async fn take_turn<'a>(
         &'a self,
         member: &Target,

@@ -1,4 +1,4 @@
-//! Searches this machine's logs. Owns which files members may search, and how many searches run.
+//! Searches this machine's logs. It owns the exposed files and the places for searches.
 
 use super::compile::{Compiled, Compiler};
 use super::journal;
@@ -16,37 +16,37 @@ use std::sync::{Arc, RwLock};
 /// Searches this machine's logs, for other members and for its own clients.
 #[derive(Debug)]
 pub struct LocalSearcher {
-    /// This machine's name, which stands before every line.
+    /// This machine's name, which begins every line.
     machine: String,
     /// The files that members may search.
     offer: RwLock<Arc<ExposedFiles>>,
-    /// The program that reads the journal, if members may search that.
+    /// The program that reads the journal, if members may search the journal.
     journal: RwLock<Option<PathBuf>>,
     pub(super) limits: Limits,
     compiler: Compiler,
-    /// One place for each search at once, including searches whose reader has stopped reading.
+    /// One place for each concurrent search, including searches whose reader has stopped reading.
     pub(super) slots: Admission,
-    /// One place for each search at once that follows.
+    /// One place for each concurrent following search.
     pub(super) follows: Admission,
-    /// One long line at a time is in memory.
+    /// Only one long line is in memory at a time.
     long_lines: LongLines,
     finished: AtomicU64,
     bytes: AtomicU64,
 }
 
-/// How much was and is searched here.
+/// Counts of the searches of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchCounts {
     /// Searches that run now.
     pub running: u64,
-    /// Searches that came to their end since the daemon started.
+    /// Searches that have ended since the daemon started.
     pub finished: u64,
-    /// Bytes that those searched.
+    /// The bytes that the ended searches have read.
     pub bytes: u64,
 }
 
 impl LocalSearcher {
-    /// A searcher of these files, without the journal.
+    /// Creates a searcher of these files, without the journal.
     pub fn new(machine: String, offer: ExposedFiles, limits: Limits) -> Self {
         LocalSearcher {
             machine,
@@ -68,17 +68,17 @@ impl LocalSearcher {
         }
     }
 
-    /// Lets members search other files from now on.
+    /// Replaces the files that members may search.
     pub fn set_offer(&self, offer: ExposedFiles) {
         *write(&self.offer) = Arc::new(offer);
     }
 
-    /// Lets members search the journal, which this program prints, or forbids it.
+    /// Allows searches of the journal, which this program prints, or forbids them.
     pub fn set_journal(&self, journalctl: Option<PathBuf>) {
         *write(&self.journal) = journalctl;
     }
 
-    /// How much was and is searched.
+    /// The counts of searches.
     pub fn counts(&self) -> SearchCounts {
         SearchCounts {
             running: u64::try_from(self.slots.taken()).unwrap_or(u64::MAX),
@@ -87,17 +87,16 @@ impl LocalSearcher {
         }
     }
 
-    /// Compiles a request. Blocks as long as compiling its patterns takes; call it within the
-    /// runtime.
+    /// Compiles a request, and blocks meanwhile. Call it within the runtime.
     ///
     /// # Errors
-    /// When it cannot be searched for: one line, in grep's words.
+    /// When the request is invalid. The error is one line, with grep's message.
     pub fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
         self.compiler.compile(request)
     }
 
-    /// Searches, and returns the last reply. Blocks. Compiles the request unless it was `compiled`
-    /// before.
+    /// Searches, blocks meanwhile, and returns the last reply. It compiles the request unless
+    /// `compiled` is given.
     pub(super) fn search(
         &self,
         request: &GrepRequest,
@@ -129,7 +128,7 @@ impl LocalSearcher {
                     milliseconds: memberd_membership::millis(totals.elapsed),
                     unmatched,
                 };
-                // If nobody takes the last lines, nobody takes the totals either.
+                // If nobody receives the last lines, nobody receives the totals either.
                 output
                     .flush()
                     .map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
@@ -138,8 +137,8 @@ impl LocalSearcher {
         }
     }
 
-    /// Searches the journal, what is written from now on, or the files there are. Returns also the
-    /// globs that match no file.
+    /// Searches the journal, new lines, or existing files. It also returns the globs that match no
+    /// file.
     fn run(
         &self,
         request: &GrepRequest,
@@ -181,7 +180,7 @@ impl LocalSearcher {
         }
         if found.cut {
             problems += 1;
-            // If nobody takes it, the search ends at once.
+            // If nobody receives it, the search ends at once.
             let _ = output.message(format!(
                 "more than {MAX_FILES} files match: the first of them are searched; name fewer"
             ));
@@ -218,7 +217,7 @@ mod tests {
         GrepRequest { pattern, ..GrepRequest::default() }
     }
 
-    /// What was compiled when the request was checked is what is searched for.
+    /// The search uses the pattern that was compiled during the check of the request.
     #[tokio::test]
     async fn a_request_that_was_compiled_is_not_compiled_again() {
         let offer = ExposedFiles::new::<&str>(&[]).unwrap();

@@ -1,11 +1,12 @@
-//! `--merge`: all members' lines in the order of time. Owns the frames that wait to be merged.
+//! Serves `--merge`: it prints all members' lines in the order of time. It owns the frames that
+//! wait to be merged.
 //!
-//! Each member sends its own lines in that order. A frame or two of each is held here, and the next
-//! line is the earliest of those at the front. So the merge waits for a member that has nothing at
-//! the front, until it has, is done, or is lost.
+//! Each member sends its own lines in that order. The merge holds a frame or two of each member,
+//! and prints the earliest line at the front. So it waits for a member without a frame, until the
+//! member sends one, ends, or is lost.
 //!
-//! With context, members mark the beginning of a group of lines by a line of no bytes. The
-//! separator is written here, where it is known which lines come after which.
+//! With context, members mark the beginning of a group of lines by an empty line. The merge writes
+//! the separator, because it knows the order of all lines.
 
 use super::context::QueryContext;
 use super::reply::PeerReply;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
-/// How many bytes of merged lines go to the client at once.
+/// The bytes of merged lines in one frame to the client.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Asks all members and passes their lines on in the order of time, with `separator` between groups
@@ -32,7 +33,7 @@ pub(super) async fn merge(
     line_end: u8,
     separator: Vec<u8>,
 ) {
-    // Dropped with this, the tasks end.
+    // Dropping the merge ends the tasks.
     let mut tasks = JoinSet::new();
     let mut sources = Vec::with_capacity(members.len());
     for member in members {
@@ -50,7 +51,7 @@ pub(super) async fn merge(
     }
     let mut merger = Merger::new(context, line_end, separator);
     if merger.run(&mut sources).await.is_ok() {
-        // The outcomes of those that had nothing more to send.
+        // The outcomes of the members that have ended.
         while tasks.join_next().await.is_some() {}
     }
 }
@@ -82,11 +83,11 @@ struct Source {
     front: Front,
 }
 
-/// What is at the front of a member's lines.
+/// The front of a member's lines.
 enum Front {
-    /// Lines; perhaps none are left.
+    /// Whole lines. They may be used up.
     Lines(TimedLines),
-    /// The first piece of a long one.
+    /// The first piece of a long line.
     Part(i64, Vec<u8>),
 }
 
@@ -102,20 +103,20 @@ impl Front {
 struct Merger {
     context: Arc<QueryContext>,
     line_end: u8,
-    /// What stands between groups of lines; nothing without context.
+    /// The separator between groups of lines; `None` without context.
     separator: Vec<u8>,
-    /// Whose lines came last, unless another group has begun since.
+    /// The source of the last lines, unless another group has begun since.
     last: Last,
     out: Vec<u8>,
 }
 
-/// What was printed last.
+/// The kind of the last printed output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
     Nothing,
     /// Lines of the source of this index.
     Of(usize),
-    /// Lines to which no more belong.
+    /// Lines of a finished group.
     Group,
 }
 
@@ -125,7 +126,7 @@ impl Merger {
     }
 
     async fn run(&mut self, sources: &mut [Source]) -> io::Result<()> {
-        // The earliest first; of equal times that of the first member.
+        // The earliest comes first. Of equal times, the first member comes first.
         let mut fronts = BinaryHeap::new();
         for (index, source) in sources.iter_mut().enumerate() {
             if let Some(time) = self.refill(source).await? {
@@ -141,7 +142,7 @@ impl Merger {
                     Some(time) => Some(time),
                     None => self.refill(source).await?,
                 };
-                // As long as this member's lines come first there is nothing to compare.
+                // While this member's lines come first, no comparison is needed.
                 if next.is_none_or(|time| bound.is_some_and(|bound| bound < (time, index))) {
                     break next;
                 }
@@ -153,7 +154,7 @@ impl Merger {
         self.flush().await
     }
 
-    /// Prints what is at the front of the source of this index.
+    /// Prints the front of the source with this index.
     async fn take(&mut self, source: &mut Source, index: usize) -> io::Result<()> {
         match &mut source.front {
             Front::Lines(lines) => match lines.next().unwrap_or_default().1 {
@@ -174,8 +175,7 @@ impl Merger {
         if self.out.len() >= CHUNK_BYTES { self.flush().await } else { Ok(()) }
     }
 
-    /// Lines of the source of this index come: separates them from those that they do not follow
-    /// on.
+    /// Separates the next lines, of the source with this index, from unrelated earlier lines.
     fn separate(&mut self, index: usize) {
         if self.last != Last::Nothing && self.last != Last::Of(index) {
             self.out.extend_from_slice(&self.separator);
@@ -193,7 +193,7 @@ impl Merger {
                     self.out = piece;
                     return Ok(());
                 }
-                // It was lost within the line, which must not run into another's.
+                // The member was lost within the line, which must not run into another line.
                 _ => {
                     self.out.push(self.line_end);
                     return Ok(());
@@ -202,8 +202,8 @@ impl Merger {
         }
     }
 
-    /// Waits until there is something at the front, and tells its time; none when there is no more.
-    /// What was printed is sent before anything is waited for.
+    /// Waits for the front, and returns its time; `None` at the end. It sends the printed lines
+    /// before it waits.
     async fn refill(&mut self, source: &mut Source) -> io::Result<Option<i64>> {
         loop {
             let frame = match source.frames.try_recv() {
@@ -217,7 +217,7 @@ impl Merger {
             source.front = match frame {
                 Some(PeerReply::Timed(lines)) => Front::Lines(lines),
                 Some(PeerReply::TimedPart(time, piece)) => Front::Part(time, piece),
-                // Lines without a time are none of a search by time.
+                // A search by time sends no lines without a time.
                 Some(_) => continue,
                 None => return Ok(None),
             };

@@ -1,4 +1,4 @@
-//! Merging, without a network: what members send in, and what comes out.
+//! Tests the merge without a network: it compares the members' frames with the output.
 
 use super::super::limits::Limits;
 use super::super::local::LocalSearcher;
@@ -8,12 +8,12 @@ use memberd_search::ExposedFiles;
 use memberd_transport::{Caller, Seal};
 use proptest::prelude::*;
 
-/// What the client is sent when members send these frames.
+/// The client's output when members send these frames.
 fn merged(members: Vec<Vec<PeerReply>>) -> String {
     merged_with("", members)
 }
 
-/// The same, with this between groups of lines.
+/// The same, with this separator between groups of lines.
 fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(async {

@@ -1,9 +1,9 @@
-//! How far a grep of all members has come. Owns the counters behind `memberctl grep`'s progress.
+//! Counts the progress of a grep of all members. It owns the counters that `memberctl grep` shows.
 
 use memberd_control::message::Reply;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The counters of one grep. They only ever grow.
+/// The counters of one grep. They only grow.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     asked: AtomicU64,
@@ -12,12 +12,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Counts members that are asked, or going to be.
+    /// Counts members that are asked, or will be.
     pub(super) fn note_asked(&self, members: usize) {
         self.asked.fetch_add(u64::try_from(members).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Counts a member from which nothing more is expected.
+    /// Counts a member that has ended or is lost.
     pub(super) fn note_answered(&self) {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }

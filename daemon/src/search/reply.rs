@@ -1,4 +1,5 @@
-//! What a searched member streams back: frames whose first byte tells their kind.
+//! Writes and reads the stream of a member's replies: frames whose first byte is their kind. A
+//! reader owns its buffer.
 
 use super::timed::TimedLines;
 use memberd_control::frame::{FrameDecoder, Part};
@@ -8,10 +9,10 @@ use std::borrow::Cow;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// The longest frame: a piece of output, and what tells its kind and its times.
+/// The longest frame in bytes: a piece of output, with its kind and its times.
 pub const MAX_FRAME: usize = MAX_PIECE + 64;
 
-/// The longest piece of output in one frame. Longer lines are cut into several pieces.
+/// The longest piece of output in one frame, in bytes. Longer lines are cut into several pieces.
 pub const MAX_PIECE: usize = 256 * 1024;
 
 const LINES: u8 = 0;
@@ -26,14 +27,14 @@ const REFUSED: u8 = 7;
 /// One frame of the answer to a grep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerReply {
-    /// Output, ready to print: whole lines, or the end of the one that was begun.
+    /// Output, ready to print: whole lines, or the end of a begun line.
     Lines(Vec<u8>),
-    /// A piece of a line longer than [`MAX_PIECE`]: its other pieces follow at once.
+    /// A piece of a line longer than [`MAX_PIECE`]. Its other pieces follow at once.
     Part(Vec<u8>),
     /// Whole lines, each with its time, in the order of time.
     Timed(TimedLines),
-    /// The first piece of a line with its time, in milliseconds since the Unix epoch: the others
-    /// follow as [`PeerReply::Part`] and, for the last, [`PeerReply::Lines`].
+    /// The first piece of a line with its time, in milliseconds since the Unix epoch. The others
+    /// follow as [`PeerReply::Part`], and the last as [`PeerReply::Lines`].
     TimedPart(i64, Vec<u8>),
     /// A message for standard error.
     Message(String),
@@ -41,12 +42,12 @@ pub enum PeerReply {
     Working(u64),
     /// The search is over.
     Done(GrepTotals),
-    /// The search was not begun, or was broken off, and why.
+    /// The search was refused or stopped, for this reason.
     Refused(String),
 }
 
 impl PeerReply {
-    /// Sends it as a frame.
+    /// Sends the reply as a frame.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -93,7 +94,7 @@ impl PeerReply {
     }
 }
 
-/// Reads replies, each with one call where it is there: the beginning of the next is read with it.
+/// Reads replies. One read usually gets a whole reply, with the beginning of the next.
 #[derive(Debug)]
 pub struct Replies<S> {
     stream: S,
@@ -101,16 +102,16 @@ pub struct Replies<S> {
 }
 
 impl<S: AsyncRead + Unpin> Replies<S> {
-    /// What comes by this stream.
+    /// Reads the replies from this stream.
     pub fn new(stream: S) -> Self {
         Replies { stream, decoder: FrameDecoder::new(MAX_FRAME) }
     }
 
-    /// Reads the next one. It can be dropped and called again.
+    /// Reads the next reply. This future can be dropped and called again.
     ///
     /// # Errors
-    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when what came
-    /// is none.
+    /// When the connection ends or breaks, and with [`io::ErrorKind::InvalidData`] when the bytes
+    /// are not a reply.
     pub async fn next(&mut self) -> io::Result<PeerReply> {
         frame::read_part(&mut self.stream, &mut self.decoder, Part::WholeAndNextHead, MAX_FRAME)
             .await

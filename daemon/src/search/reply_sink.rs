@@ -1,5 +1,5 @@
-//! Turns a search's output into replies: cuts it into pieces, gathers timed lines, and keeps to the
-//! limit. Owns the lines that wait to be sent.
+//! Turns a search's output into replies: it cuts pieces, gathers timed lines, and enforces the
+//! limit. It owns the lines that wait to be sent.
 
 use super::reply::{MAX_PIECE, PeerReply};
 use super::timed::TimedLines;
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How many bytes of timed lines are gathered before they are sent. The asking member holds a few
+/// The bytes of timed lines that are gathered before they are sent. The asking member holds a few
 /// times as many for each member.
 const TIMED_BYTES: usize = 16 * 1024;
 
-/// How long timed lines wait for more.
+/// How long timed lines wait for further lines.
 const GATHER_LIMIT: Duration = Duration::from_millis(100);
 
-/// Takes a search's output. It blocks while the connection does not take it as fast.
+/// Takes a search's output. It blocks while the connection is slower.
 pub(super) struct ReplySink {
     queue: mpsc::Sender<PeerReply>,
     timed: TimedLines,
@@ -43,12 +43,12 @@ impl ReplySink {
         }
     }
 
-    /// Whether the search was stopped for having found more than it may return.
+    /// Whether the search was stopped because it found more than it may return.
     pub(super) fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Sends the lines that were gathered.
+    /// Sends the gathered lines.
     pub(super) fn flush(&mut self) -> Result<(), Stopped> {
         if self.timed.is_empty() {
             return Ok(());
@@ -69,7 +69,7 @@ impl ReplySink {
         Ok(())
     }
 
-    /// Sends the pieces of a line, or of lines, but for the first.
+    /// Sends all pieces of one or several lines except the first.
     fn rest<'p>(&self, mut pieces: impl Iterator<Item = &'p [u8]>) -> Result<(), Stopped> {
         let Some(mut piece) = pieces.next() else { return Ok(()) };
         for next in pieces {
@@ -107,7 +107,7 @@ impl Output for ReplySink {
             self.flush()?;
         }
         self.timed.push(milliseconds, bytes);
-        // The first line of all does not wait.
+        // The first line of a search does not wait.
         if self.handed_on.is_none() || self.timed.len() >= TIMED_BYTES {
             self.flush()
         } else {

@@ -1,4 +1,5 @@
-//! The replies of one member: from a connection, or from this daemon's own search.
+//! Reads the replies of one member: from a connection, or from this daemon's own search. It owns
+//! that source.
 
 use super::progress::Progress;
 use super::reply::{PeerReply, Replies};
@@ -13,11 +14,11 @@ use tokio::time::timeout;
 /// How long a member may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long a member may be silent. A member that searches sends a sign of it every
+/// How long a member may be silent. A searching member reports its progress every
 /// [`WORKING_EVERY`](super::serve::WORKING_EVERY).
 const SILENCE_LIMIT: Duration = Duration::from_secs(4);
 
-/// Where a member's replies come from.
+/// The source of a member's replies.
 pub(super) enum ReplySource {
     /// This daemon's own search, without a network.
     Local(mpsc::Receiver<PeerReply>),
@@ -53,20 +54,20 @@ impl ReplySource {
 pub(super) struct MemberReplies<'g> {
     source: ReplySource,
     progress: &'g Progress,
-    /// How many bytes the member has searched so far.
+    /// The bytes that the member has searched so far.
     searched_bytes: u64,
 }
 
 impl<'g> MemberReplies<'g> {
-    /// The replies of a source from which nothing was read.
+    /// The replies of a source that was not read yet.
     pub(super) fn new(source: ReplySource, progress: &'g Progress) -> Self {
         MemberReplies { source, progress, searched_bytes: 0 }
     }
 
-    /// The next reply that is not merely a sign of work.
+    /// The next reply that is not merely a progress report.
     ///
     /// # Errors
-    /// When the member falls silent, the connection breaks, or the bytes are no reply.
+    /// When the member is silent for too long, the connection breaks, or the bytes are not a reply.
     pub(super) async fn next(&mut self) -> io::Result<PeerReply> {
         loop {
             match self.source.next().await? {
@@ -86,7 +87,7 @@ impl<'g> MemberReplies<'g> {
     }
 }
 
-/// Why a member is lost, for a person.
+/// Describes for users why a member is lost.
 pub(super) fn describe_error(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof

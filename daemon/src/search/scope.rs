@@ -1,5 +1,4 @@
-//! Chooses the members of a grep: `--on`, `--not-on` and `--tag` over the list. Owns the compiled
-//! globs.
+//! Chooses the members of a grep by `--on`, `--not-on` and `--tag`. It owns the compiled globs.
 
 use crate::membership::{Liveness, Member};
 use memberd_control::grep::GrepMembers;
@@ -28,13 +27,13 @@ pub struct Target {
 /// Decides by their names and tags which members a grep is for.
 #[derive(Debug)]
 pub struct Scope {
-    /// None means all.
+    /// `None` selects all members.
     on: Option<NameGlobs>,
     not_on: NameGlobs,
     tags: Vec<TagFilter>,
 }
 
-/// The members of the list that a grep is for.
+/// The members of the list that a grep asks.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// Those that are up.
@@ -48,7 +47,7 @@ impl Scope {
     /// Compiles the globs.
     ///
     /// # Errors
-    /// When there are too many, or one is no glob, in one line.
+    /// When there are too many, or one is invalid. The error is one line.
     pub fn new(members: &GrepMembers) -> Result<Self, String> {
         if members.tags.len() > MAX_GLOBS {
             return Err(format!("--tag: more than {MAX_GLOBS} tags: give fewer"));
@@ -58,7 +57,7 @@ impl Scope {
         Ok(Scope { on: (!members.on.is_empty()).then_some(on), not_on, tags: members.tags.clone() })
     }
 
-    /// Whether the grep is for this member.
+    /// Whether the grep asks this member.
     pub fn includes(&self, member: &Member) -> bool {
         let name = member.identity.name.as_str();
         let named =

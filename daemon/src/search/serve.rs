@@ -1,9 +1,9 @@
 //! Searches this machine's logs for another member, or for this daemon itself, and streams the
-//! replies. Owns each search under way, and its end.
+//! replies. It owns each running search, and cancels it.
 //!
-//! The search runs on a thread of its own and hands its output over a short queue. So a slow reader
-//! slows the search, and memory is bounded for any number of results. It ends when the connection
-//! does.
+//! The search runs on a thread of its own and passes its output over a short queue. So a slow
+//! reader slows the search, and memory is bounded for any number of results. It ends when the
+//! connection does.
 
 use super::compile::Compiled;
 use super::local::{LocalSearcher, canceled};
@@ -20,32 +20,32 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-/// How many pieces of output wait between the search and the connection.
+/// The most pieces of output that wait between the search and the connection.
 const QUEUE: usize = 2;
 
-/// How long a search waits for one of the others to end.
+/// How long a search waits until another one ends.
 const SLOT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a search says that it goes on.
+/// The interval of a search's progress reports.
 pub const WORKING_EVERY: Duration = Duration::from_millis(500);
 
-/// How long the reader may take for the rest and the last reply, once a search has taken as long as
-/// it may. A reader that reads nothing would keep its connection for ever.
+/// How long the reader may take for the last replies after the search's time limit. A reader that
+/// reads nothing would keep its connection forever.
 const LAST_REPLY_LIMIT: Duration = Duration::from_secs(10);
 
-/// A request that is searched for here.
+/// A request to search this machine.
 #[derive(Debug)]
 pub(super) struct LocalQuery {
     pub(super) request: GrepRequest,
-    /// The request as it was compiled when it was checked, if it was checked here.
+    /// The compiled request, if this daemon has checked it.
     pub(super) compiled: Option<Compiled>,
 }
 
 /// Answers one request of another member.
 ///
 /// # Errors
-/// When the connection breaks, or nobody reads the answer in time; the search has ended then, or is
-/// about to.
+/// When the connection breaks, or nobody reads the answer in time. The search has then ended, or
+/// ends soon.
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     request: GrepRequest,
@@ -60,12 +60,13 @@ pub async fn serve(
     }
 }
 
-/// When a search has taken as long as it may. One that follows may go on.
+/// The time limit of a search. A following search has none.
 fn time_limit(searcher: &LocalSearcher, request: &GrepRequest) -> Option<Instant> {
     (!request.files.follow).then(|| Instant::now() + searcher.limits.search_time)
 }
 
-/// Answers a request of this daemon's own, without a connection. Dropped, the search ends.
+/// Answers a request of this daemon itself, without a connection. Dropping the result ends the
+/// search.
 pub(super) fn serve_here(
     searcher: &Arc<LocalSearcher>,
     query: LocalQuery,
@@ -74,15 +75,15 @@ pub(super) fn serve_here(
     let searcher = Arc::clone(searcher);
     tokio::spawn(async move {
         let limit = time_limit(&searcher, &query.request);
-        // The reader notices the end by itself.
+        // An error needs no report, because the reader notices the end by itself.
         let _ = answer(&searcher, query, limit, &mut sender.clone(), sender.closed()).await;
     });
     replies
 }
 
-/// Takes the replies of a search, one after the other.
+/// Receives the replies of a search, one after the other.
 trait Taker {
-    /// Sends one; waits for as long as it is not taken.
+    /// Sends one reply, and waits until it is taken.
     fn send(&mut self, reply: PeerReply) -> impl Future<Output = io::Result<()>> + Send;
 }
 
@@ -98,8 +99,7 @@ impl Taker for mpsc::Sender<PeerReply> {
     }
 }
 
-/// Searches, and sends all replies until the last; ends, with the search, when who asked has
-/// `gone`.
+/// Searches, and sends all replies. It ends the search early when the asker has `gone`.
 async fn answer(
     searcher: &Arc<LocalSearcher>,
     query: LocalQuery,
@@ -130,8 +130,7 @@ async fn answer(
             }
             () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
-        // A reader that has gone makes this fail; one that is slow makes it wait, and the search
-        // with it.
+        // A closed connection makes this fail. A slow reader makes it wait, and the search too.
         let mut sending = pin!(taker.send(reply));
         loop {
             tokio::select! {
@@ -158,7 +157,7 @@ async fn answer(
     }
 }
 
-/// What is known here of a search; dropped, it is cancelled.
+/// A running search. Dropping it cancels the search.
 #[derive(Debug, Default)]
 struct UnderWay {
     cancel: Arc<AtomicBool>,
@@ -181,7 +180,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Returns when that moment comes, if ever.
+/// Returns at that moment, or never.
 async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -189,14 +188,14 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Returns when the other side has closed the connection; it has nothing more to say.
+/// Returns when the other side has closed the connection, or has broken the protocol.
 async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
-    // More bytes, an error, or the end: none belongs here, and each ends it.
+    // Further bytes, an error and the end of the stream all end the search.
     let _ = reader.read_u8().await;
 }
 
 /// Runs the search on a thread of its own, and returns the last reply. A search that is cancelled
-/// before it has begun does not begin.
+/// in time does not begin.
 async fn run(
     searcher: Arc<LocalSearcher>,
     LocalQuery { request, compiled }: LocalQuery,

@@ -1,5 +1,5 @@
-//! Searching as a subsystem: the searches of this machine's logs, and the greps that its clients
-//! have begun.
+//! Searching as a subsystem. It owns the searches of this machine's logs, and the greps of its
+//! clients.
 
 use super::greps::{GrepCounts, Greps};
 use super::local::LocalSearcher;
@@ -15,18 +15,18 @@ use memberd_transport::Caller;
 use std::sync::Arc;
 use tracing::error;
 
-/// The most connections that all greps by time and all that follow hold open together. Those greps
-/// need all their members at once.
+/// The most connections that all greps by time and all following greps hold open together. Those
+/// greps need all their members at once.
 const MAX_HELD_CONNECTIONS: usize = 512;
 
-/// Places for that many such connections.
+/// The places for these connections.
 pub(super) fn held_connections(limit: usize) -> Admission {
     Admission::new("held connections", limit, |limit| {
         format!("greps keep connections to {limit} members open already")
     })
 }
 
-/// All that searching needs.
+/// The parts that searching needs.
 #[derive(Debug)]
 pub struct SearchService {
     /// The searches of this machine's logs.
@@ -35,15 +35,15 @@ pub struct SearchService {
     pub greps: Greps,
     /// One place for each connection that a grep may hold open until all members are done.
     held_connections: Admission,
-    /// Calls other members, from this member's address.
+    /// Calls other members from this member's address.
     pub caller: Caller,
 }
 
 impl SearchService {
-    /// Searches what the settings let the group search.
+    /// Starts with the files that the settings expose.
     ///
     /// # Errors
-    /// When a glob of the settings is none.
+    /// When a glob of the settings is invalid.
     pub fn start(config: &Config, caller: Caller) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
         let searcher = LocalSearcher::new(config.name.to_string(), offer, config.limits);
@@ -58,11 +58,11 @@ impl SearchService {
 }
 
 impl SearchService {
-    /// Reserves a connection for each member of a grep that needs all its members at once, and none
-    /// for any other grep.
+    /// Reserves a connection for each member if the grep needs all members at once. Other greps
+    /// need no reservation.
     ///
     /// # Errors
-    /// When there are not as many: one line.
+    /// When there are too few. The error is one line.
     pub(super) fn reserve_connections(
         &self,
         request: &GrepRequest,

@@ -1,10 +1,10 @@
-//! Lines with their times, as they cross the network: many in one buffer.
+//! Encodes lines with their times for the network. One buffer owns many lines.
 
-/// The bytes before a line: its time and its length, both big-endian.
+/// The number of bytes before a line: its time and its length, both big-endian.
 const HEADER_BYTES: usize = 8 + 4;
 
-/// Lines, each with its time in milliseconds since the Unix epoch. Written at the end, read from
-/// the front.
+/// Lines, each with its time in milliseconds since the Unix epoch. Lines are added at the end and
+/// read from the front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimedLines {
     bytes: Vec<u8>,
@@ -12,7 +12,7 @@ pub struct TimedLines {
 }
 
 impl TimedLines {
-    /// Adds a line, its newline included. One of 4 GiB or more is cut: callers send those in
+    /// Adds a line with its newline. A line of 4 GiB or more is cut, but callers send such lines in
     /// pieces.
     pub fn push(&mut self, time: i64, line: &[u8]) {
         let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
@@ -21,22 +21,22 @@ impl TimedLines {
         self.bytes.extend(line.iter().take(length as usize));
     }
 
-    /// How many bytes it takes.
+    /// The bytes of the buffer.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// As it is sent.
+    /// The bytes to send.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// As it was sent; none if these are no such lines.
+    /// Decodes received bytes; `None` if they are not such lines.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
@@ -59,7 +59,7 @@ impl TimedLines {
     }
 }
 
-/// The first line's time, the line, and what follows.
+/// The first line's time, the line, and the remaining bytes.
 fn first(bytes: &[u8]) -> Option<(i64, &[u8], &[u8])> {
     let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
     let (time, length) = header.split_first_chunk::<8>()?;

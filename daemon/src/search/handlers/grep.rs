@@ -1,4 +1,5 @@
-//! `memberctl grep`: checks the request, chooses the members, and streams the replies.
+//! Answers `memberctl grep`: it checks the request, chooses the members, and streams the replies.
+//! It owns no state.
 
 use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
@@ -12,16 +13,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// When a client first receives how far its grep has come.
+/// The time until a client first receives the progress of its grep.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
-/// How often it receives that from then on.
+/// The interval of later progress reports.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
-/// The names of the members that failed, and when.
+/// The names of the failed members, with the times.
 type Failed = Vec<(String, u64)>;
 
-/// Greps all members' logs and streams what they find. Ends, everywhere, when the client goes.
+/// Greps all members' logs and streams the results. All searches end when the client disconnects.
 pub(crate) async fn handle(
     request: GrepRequest,
     client: &mut Client,
@@ -55,7 +56,7 @@ pub(crate) async fn handle(
     client.send(&Reply::Done).await
 }
 
-/// Compiles the request and chooses its members, or gives the reply that refuses it.
+/// Compiles the request and chooses its members, or returns the reply that refuses it.
 async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Failed), Reply> {
     let usage = |message: String| refused(RefusalKind::Usage, message);
     let (mut compiled, mut request) = compile(request, services).await?;
@@ -77,8 +78,8 @@ async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Fa
     Ok((GrepPlan { request, compiled, scope, members, connections }, failed))
 }
 
-/// Compiles the request, so that a bad pattern is refused before anything is sent. This may take
-/// long, and heartbeats do not wait for it.
+/// Compiles the request, so that an invalid pattern is refused before anything is sent. This may
+/// take long, but heartbeats do not wait for it.
 async fn compile(
     request: GrepRequest,
     services: &Services,
