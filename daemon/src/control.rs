@@ -1,5 +1,5 @@
-//! The control sockets: what their callers may do, one request a connection, and limits on all of
-//! it.
+//! Serves the control sockets, with one request for each connection. It owns the permissions and
+//! the limits of their clients.
 
 pub mod client;
 pub mod connection;

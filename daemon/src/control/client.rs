@@ -1,4 +1,4 @@
-//! The connection to one control client, which sent a request and waits for its replies. Owns the
+//! The connection to one control client, which waits for the replies to its request. It owns the
 //! socket.
 
 use memberd_control::frame::{FrameDecoder, FrameError, Message, Part, decode, encode};
@@ -15,10 +15,10 @@ use tokio::time::timeout;
 /// How long a client may take to read a reply that is not part of a stream.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
-/// The memory that is taken for a message before its bytes have come.
+/// The memory that is reserved for a message before its bytes arrive.
 const RESERVE_BYTES: usize = 4 * 1024;
 
-/// Why a client was not served completely.
+/// Why a client did not get all replies.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The client broke the protocol.
@@ -85,7 +85,7 @@ impl Client {
     /// Reads a message.
     ///
     /// # Errors
-    /// When the connection breaks, or something else comes.
+    /// When the connection breaks, or when other bytes arrive.
     pub(super) async fn read<M: Message>(&mut self) -> Result<M, ClientError> {
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
         frame::read_part(&mut self.reader, &mut decoder, Part::Whole, M::CAP).await?;

@@ -1,4 +1,5 @@
-//! Serves one control client: reads its hello and its request, and sends the replies.
+//! Serves one control client: it reads the hello and the request, and sends the replies. It owns no
+//! state.
 
 use super::client::{Client, ClientError};
 use super::permissions::ListenerPolicy;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// How long a client may take to say hello and what it wants.
+/// How long a client may take to send its hello and its request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 
-/// The reply to a client that wants to change something through the read-only socket.
+/// The reply to a request that would change something through the read-only socket.
 const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
 wait): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
@@ -21,7 +22,7 @@ wait): use the control socket, which is for members of group memberd \
 /// Serves one client.
 ///
 /// # Errors
-/// When it breaks the protocol, hangs or goes away; nobody else is harmed by that.
+/// When the client breaks the protocol, hangs or disconnects. This affects no other client.
 pub async fn serve_client(
     stream: UnixStream,
     policy: &ListenerPolicy,

@@ -1,5 +1,5 @@
-//! The daemon's values as records of the control protocol. Text is made of them here, at the
-//! socket, and nowhere else.
+//! Converts the daemon's values to records of the control protocol. Only this file makes text of
+//! them, at the socket. It owns no state.
 
 use crate::membership::{
     ChangeKind, Liveness, Member, MemberChange, NeighbourStatus, Ring, Status,
@@ -11,7 +11,7 @@ use memberd_control::message::{
 use memberd_control::tags::Tags;
 use memberd_membership::{FailureEvidence, TagKey, TagValue, millis};
 
-/// A member of the list.
+/// Converts a member of the list.
 pub fn member_record(member: &Member) -> MemberRecord {
     let Member { identity, liveness, since, tags, this_machine } = member;
     let evidence = match liveness {
@@ -32,7 +32,7 @@ pub fn member_record(member: &Member) -> MemberRecord {
     }
 }
 
-/// A change of a member.
+/// Converts a change of a member.
 pub fn event_record(change: &MemberChange) -> EventRecord {
     EventRecord {
         time: change.at.0,
@@ -45,7 +45,7 @@ pub fn event_record(change: &MemberChange) -> EventRecord {
     }
 }
 
-/// Whether a member is up.
+/// Converts the state of a member.
 pub fn member_status(liveness: &Liveness) -> MemberStatus {
     match liveness {
         Liveness::Alive => MemberStatus::Alive,
@@ -54,7 +54,7 @@ pub fn member_status(liveness: &Liveness) -> MemberStatus {
     }
 }
 
-/// The ring, in parts of at most this many members.
+/// Converts the ring, in parts of at most this many members.
 pub fn ring_parts(ring: &Ring, members_per_part: usize) -> impl Iterator<Item = RingPart> {
     ring.names.chunks(members_per_part).map(|names| RingPart {
         max_simultaneous_failures: ring.max_simultaneous_failures,
@@ -62,7 +62,7 @@ pub fn ring_parts(ring: &Ring, members_per_part: usize) -> impl Iterator<Item = 
     })
 }
 
-/// How the membership is doing. The report's other parts are left empty.
+/// Converts the membership's status. The other parts of the report stay empty.
 pub fn status_report(status: &Status) -> StatusReport {
     let counters = status.counters.iter().map(|(name, value)| ((*name).to_owned(), *value));
     StatusReport {

@@ -1,17 +1,18 @@
-//! What the clients of each control socket may do, and how many of them may follow events.
+//! Defines what the clients of each control socket may do. It owns the places for clients that
+//! follow events.
 
 use crate::admission::Admission;
 use memberd_control::socket::Access;
 
-/// How many clients of one socket follow events at the same time: half of all, so that the others
+/// The most clients of one socket that follow events. It is half of all clients, so that the others
 /// are always served.
 const FOLLOWERS: usize = 32;
 
-/// The policy of one control socket. Each socket has limits of its own, so that clients of the
-/// read-only one keep nobody else out.
+/// The policy of one control socket. Each socket has its own limits, so that clients of the
+/// read-only socket cannot block others.
 #[derive(Debug)]
 pub struct ListenerPolicy {
-    /// What its clients may do.
+    /// The access of its clients.
     pub access: Access,
     /// A place for each client that follows events.
     pub followers: Admission,

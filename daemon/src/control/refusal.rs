@@ -1,19 +1,19 @@
-//! Replies to clients that cannot be served.
+//! Makes the replies for clients that cannot be served. It owns no state.
 
 use crate::membership::Ended;
 use memberd_control::message::{Refusal, RefusalKind, Reply};
 
-/// The request is refused, for this reason.
+/// Refuses the request, for this reason.
 pub(crate) fn refused(kind: RefusalKind, message: impl Into<String>) -> Reply {
     Reply::Refused(Refusal { kind, message: message.into() })
 }
 
-/// The daemon is in no group.
+/// Refuses because the daemon is not in a group.
 pub(crate) fn not_in_group() -> Reply {
     refused(RefusalKind::NotInGroup, "not in a group: join one with memberctl join")
 }
 
-/// The daemon is shutting down.
+/// Refuses because the daemon is shutting down.
 pub(crate) fn ended(ended: Ended) -> Reply {
     refused(RefusalKind::Failed, ended.to_string())
 }

@@ -1,4 +1,4 @@
-//! Accepts clients at the control sockets.
+//! Accepts clients at the control sockets. It owns the listening sockets.
 
 use super::connection::serve_client;
 use super::permissions::ListenerPolicy;
@@ -11,10 +11,10 @@ use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-/// The most clients of one socket served at once; further ones wait in the kernel's queue.
+/// The most clients of one socket served at once. Further ones wait in the kernel's queue.
 const CLIENTS: usize = 64;
 
-/// Serves the clients of both sockets, each socket in a task of its own.
+/// Serves the clients of both sockets, with a task for each socket.
 pub fn start(sockets: Sockets, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
     let Sockets { full, read_only, .. } = sockets;
     let sockets = [(Some(full), Access::Full), (read_only, Access::ReadOnly)];
