@@ -1,4 +1,4 @@
-//! Admission: how much work of one kind the daemon takes at once. It owns the places.
+//! Limits how much work of one kind the daemon does at once. It owns the places for that work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::debug;
 
-/// A limited number of places for work of one kind; cheap to clone.
+/// A limited number of places for work of one kind. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Admission {
     name: &'static str,
@@ -15,21 +15,21 @@ pub struct Admission {
     places: Arc<Semaphore>,
 }
 
-/// Some places, taken until this is dropped.
+/// Some places that are taken until this value is dropped.
 #[derive(Debug)]
 pub struct Permit {
     admission: Admission,
     places: OwnedSemaphorePermit,
 }
 
-/// Too few places are free. It reads as the answer to a client.
+/// Too few places are free. Its text is the answer to a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Full(String);
 
 impl Admission {
-    /// Places for `limit` works of this kind; `answer` says to a client that they are taken, and
-    /// gets the limit.
+    /// Creates `limit` places. `answer` makes the client's text, from the limit, when all are
+    /// taken.
     pub fn new(name: &'static str, limit: usize, answer: fn(usize) -> String) -> Self {
         Admission { name, limit, answer, places: Arc::new(Semaphore::new(limit)) }
     }
@@ -61,12 +61,12 @@ impl Admission {
         self.permit(taken.ok().and_then(Result::ok))
     }
 
-    /// How many places there are.
+    /// The number of all places.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How many places are taken now.
+    /// The number of taken places.
     pub fn taken(&self) -> usize {
         self.limit.saturating_sub(self.places.available_permits())
     }
@@ -83,17 +83,17 @@ impl Admission {
 }
 
 impl Permit {
-    /// Where the places are from.
+    /// The admission that the places belong to.
     pub fn admission(&self) -> &Admission {
         &self.admission
     }
 
-    /// How many places these are.
+    /// The number of these places.
     pub fn places(&self) -> usize {
         self.places.num_permits()
     }
 
-    /// Splits off some of the places, if there are as many.
+    /// Splits off `count` of the places, if there are that many.
     pub fn split(&mut self, places: usize) -> Option<Permit> {
         let places = self.places.split(places)?;
         Some(Permit { admission: self.admission.clone(), places })

@@ -1,9 +1,9 @@
-//! Pauses between tries of something that fails: each twice as long as the one before, up to a
+//! Computes the pauses between attempts that fail. Each is twice as long as the one before, up to a
 //! bound. It owns the next pause.
 
 use std::time::Duration;
 
-/// The pauses between tries.
+/// The pauses between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     next: Duration,

@@ -1,4 +1,5 @@
-//! Runs blocking work on low-priority threads, so that heartbeats are not delayed.
+//! Runs blocking work on low-priority threads, so that heartbeats are not delayed. It owns no
+//! state.
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
@@ -14,7 +15,7 @@ const NICE: i32 = 19;
 /// starts inherit that priority. The caller and the work are within the same tokio runtime.
 ///
 /// # Errors
-/// When the system gives no thread, or the work panics.
+/// When no thread can be created, or when the work panics.
 pub async fn run_low_priority<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
@@ -23,13 +24,13 @@ pub async fn run_low_priority<T: Send + 'static>(
     thread::Builder::new().name("search".to_owned()).spawn(move || {
         let _within = runtime.enter();
         lower_priority();
-        // The caller may have gone.
+        // The caller may have stopped waiting.
         let _ = done.send(work());
     })?;
     result.await.map_err(|_| io::Error::other("it broke off"))
 }
 
-/// Gives the calling thread the lowest priority, for good. On Linux a thread has its own nice
+/// Permanently gives the calling thread the lowest priority. On Linux a thread has its own nice
 /// value, which its children inherit. When seccomp refuses this with `EPERM`, the thread keeps its
 /// priority, and nothing else changes.
 fn lower_priority() {
@@ -41,8 +42,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// The nice value of this thread. The name in parentheses may hold anything; it is the 17th
-    /// field after that.
+    /// The nice value of this thread. The name in parentheses may contain any character. The value
+    /// is the 17th field after it.
     fn nice() -> i32 {
         let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
         stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()

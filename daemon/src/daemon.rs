@@ -32,26 +32,26 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 /// How long the leave, the end of the membership thread and the state's last write may take
-/// together. With the log's last lines ([`Log::flush`]: 1 s) and [`LINGER`] the end takes 5 s at
-/// the most, which memberd.service relies on.
+/// together. The log's last lines ([`Log::flush`]) take 1 s more. With [`LINGER`] the end takes at
+/// most 5 s, and memberd.service relies on that.
 const STOP_LIMIT: Duration = Duration::from_millis(3_500);
 
-/// How long the runtime waits at the end for a search, or a disk.
+/// How long the runtime waits for a search or a disk at the end.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// How often the introducers' names are resolved anew, since machines move.
+/// How often the names of the introducers are resolved again, because machines move.
 const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
-/// The whole program.
+/// Runs the whole program.
 pub fn main() -> ExitCode {
-    // This comes before a key is read, so that no core dump has one, and no other process of this
-    // user can look for one: prctl(2), PR_SET_DUMPABLE.
+    // This happens before the daemon reads a key. So no core dump contains a key, and no other
+    // process of this user can read one: prctl(2), PR_SET_DUMPABLE.
     if let Err(error) = prctl::set_dumpable(false) {
         eprintln!("memberd: cannot keep the keys out of core dumps: {error}");
         return ExitCode::from(exit::FAILURE);
     }
-    // A parent that blocks signals has its children block them too, see daemon(7). The daemon has
-    // to receive all of them.
+    // Children inherit blocked signals from their parent (daemon(7)). The daemon must receive all
+    // of them.
     if let Err(error) = SigSet::all().thread_unblock() {
         eprintln!("memberd: cannot listen to signals: {error}");
         return ExitCode::from(exit::FAILURE);
@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
         .context("cannot start the runtime")
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(options.config, config, keys));
-            // A search or a disk that hangs does not hold up the end.
+            // A hanging search or disk must not delay the end.
             runtime.shutdown_timeout(LINGER);
             outcome
         });
@@ -91,7 +91,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Everything that is bound before the daemon is ready.
+/// The sockets that are bound before the daemon is ready.
 struct Bound {
     udp: UdpSocket,
     tcp: TcpListener,
@@ -99,15 +99,15 @@ struct Bound {
     metrics: Option<TcpListener>,
 }
 
-/// Sockets and the state directory come first: what keeps the daemon from starting is said on
-/// standard error. The log comes next, then the subsystems, and last the servers that use them.
+/// Sockets and the state directory come first, because standard error reports why the daemon cannot
+/// start. The log comes next, then the subsystems, and last the servers that use them.
 async fn run(
     config_path: PathBuf,
     config: Config,
     keys: Option<SealingKeys>,
 ) -> anyhow::Result<()> {
     if keys.is_none() {
-        // There is no secret to protect, and a core dump helps to find a fault.
+        // Without a key there is no secret to protect, and a core dump helps to find a fault.
         prctl::set_dumpable(true).context("cannot allow core dumps")?;
     }
     let directory = StateDir::open(&config.state_dir)?;
@@ -178,7 +178,7 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
     Ok(Bound { udp, tcp, control, metrics })
 }
 
-/// Starts to serve members, control clients and scrapers of metrics, each in a task of its own.
+/// Starts the servers for members, control clients and scrapers of metrics, each in its own task.
 fn serve_all(
     tcp: TcpListener,
     control: Sockets,
@@ -203,7 +203,7 @@ struct Daemon {
     /// The membership task.
     running: membership::Running,
     servers: Vec<JoinHandle<()>>,
-    /// The control sockets that the daemon has made itself, and has to remove.
+    /// The control sockets that the daemon has bound itself and must remove.
     control_files: Vec<PathBuf>,
 }
 
@@ -234,7 +234,7 @@ impl Daemon {
         }
     }
 
-    /// Takes in changed settings. If they are wrong, the old ones stay in force.
+    /// Loads changed settings. If they are invalid, the old ones stay in force.
     async fn reload(&mut self) -> Result<(), NotReloaded> {
         self.services.log.reopen();
         let new = match Config::load(&self.config_path) {
@@ -260,8 +260,8 @@ impl Daemon {
         reloaded
     }
 
-    /// Returns when the log is written: whoever asked for the reload, logrotate for instance, finds
-    /// every line where it belongs.
+    /// This returns when the log is written. So logrotate, which requests a reload, finds every
+    /// line in the right file.
     async fn flush_log(&self) {
         let log = self.services.log.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || log.flush()).await {

@@ -1,4 +1,5 @@
-//! What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+//! Passes a control client's request to its handler. It owns no state. Each handler file has the
+//! name of its `memberctl` command.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
@@ -11,10 +12,10 @@ use crate::services::Services;
 use memberd_control::message::{ChangeKinds, Follow, Request};
 use memberd_membership::WallTime;
 
-/// Carries out a request that is allowed.
+/// Carries out an allowed request.
 ///
 /// # Errors
-/// When the client has gone or hangs.
+/// When the client has disconnected or hangs.
 pub async fn handle(
     request: Request,
     client: &mut Client,

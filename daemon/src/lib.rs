@@ -1,9 +1,9 @@
-//! memberd: keeps on every machine of a fleet the list of the members that are up, and answers
-//! greps over its logs.
+//! memberd keeps the list of the live members on every machine of a fleet, and answers greps over
+//! its logs.
 //!
-//! `daemon` is where it starts. One task, in `membership`, owns the protocol's state machine (the
-//! crate `memberd-membership`) and drives it over UDP; `peer` is the TCP side; the crate
-//! `memberd-transport` keeps strangers out of both; `control` and `dispatch` serve `memberctl`;
+//! `daemon` starts everything. One task, in `membership`, owns the protocol's state machine (the
+//! crate `memberd-membership`) and drives it over UDP. `peer` answers requests over TCP. The crate
+//! `memberd-transport` keeps strangers out of both. `control` and `dispatch` serve `memberctl`, and
 //! `search` greps.
 
 pub mod admission;

@@ -1,5 +1,5 @@
-//! Locks without poison. What they guard here stays whole when a thread panics: each change of it
-//! is a single step.
+//! Takes locks and ignores poison. The guarded values stay consistent when a thread panics, because
+//! each change is a single step. It owns no state.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

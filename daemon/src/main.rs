@@ -1,10 +1,10 @@
-//! memberd.
+//! The program memberd: it starts the daemon, and chooses the memory allocator.
 
 use std::process::ExitCode;
 
-/// With the C library's allocator, a searching thread that gives way to everything else could hold
-/// the lock of the arena that heartbeats need, for as long as the machine is busy. This one has
-/// caches of each thread's own.
+/// With the C library's allocator, a low-priority search thread could hold the lock of an arena
+/// while the machine is busy. Heartbeats need that arena. This allocator has a cache for each
+/// thread.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,7 +1,8 @@
-//! What this daemon measures, in Prometheus' text format: for `memberctl metrics`, and over HTTP
-//! where `[metrics] listen` says.
+//! Serves the daemon's metrics in Prometheus' text format: for `memberctl metrics`, and over HTTP
+//! at the address of `[metrics] listen`. It owns no state.
 
-/// What the daemon does for a control client: one file a verb, of the same name as memberctl's.
+/// The requests of control clients. Each file has the name of the `memberctl` command that it
+/// answers.
 pub mod handlers {
     pub mod metrics;
 }

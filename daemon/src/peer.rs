@@ -1,5 +1,5 @@
-//! The requests of other members that this daemon answers, by kind. Owns nothing: it fills the
-//! registry of services at the daemon's start.
+//! Lists the requests of other members that this daemon answers, by kind. It owns no state, and
+//! fills the registry of services at the daemon's start.
 
 use crate::membership::{Command, Handle};
 use crate::search::{LocalSearcher, serve};
@@ -17,15 +17,15 @@ pub const MEMBERSHIP: RequestKind = RequestKind::new(0);
 /// A search of this machine's logs; a stream of frames answers it.
 pub const GREP: RequestKind = RequestKind::new(1);
 
-/// No grep is longer. A client's request has at most 80 KiB; the rest is room for what its daemon
-/// adds.
+/// The longest grep request, in bytes. A client's request has at most 80 KiB. Its daemon may add
+/// the rest.
 const MAX_GREP_BYTES: usize = SMALL_REQUEST_BYTES;
 const _: () = assert!(REQUEST_CAP + 1024 <= MAX_GREP_BYTES);
 
-/// All services of this daemon to other members.
+/// All services that this daemon offers to other members.
 ///
 /// # Errors
-/// When two of them have one number.
+/// When two services have the same number.
 pub fn services(
     membership: Handle,
     searcher: Arc<LocalSearcher>,

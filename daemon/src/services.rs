@@ -1,5 +1,5 @@
-//! The list of subsystems, and what requests are served with. It owns only what the last reload
-//! did not take in.
+//! The list of subsystems, which serve all requests. It owns the note about settings that the last
+//! reload left unchanged.
 
 use crate::keys::Keys;
 use crate::lock::{read, write};
@@ -14,7 +14,7 @@ use std::sync::RwLock;
 /// The subsystems.
 #[derive(Debug)]
 pub struct Services {
-    /// The group.
+    /// The membership of the group.
     pub membership: MembershipService,
     /// The searches of this machine, and the greps of its clients.
     pub search: SearchService,
@@ -22,25 +22,25 @@ pub struct Services {
     pub keys: Keys,
     /// The log.
     pub log: Log,
-    /// What the last reload did not take in, if anything.
+    /// The parts that the last reload left unchanged, if any.
     not_reloaded: RwLock<Option<NotReloaded>>,
 }
 
 impl Services {
-    /// The subsystems, which have been started.
+    /// Holds the subsystems, which have been started.
     pub fn new(membership: MembershipService, search: SearchService, keys: Keys, log: Log) -> Self {
         Services { membership, search, keys, log, not_reloaded: RwLock::default() }
     }
 
-    /// The membership comes first: its report is what the others add to.
+    /// The membership comes first, because the others add to its report.
     fn all(&self) -> [&dyn Subsystem; 4] {
         [&self.membership, &self.search, &self.keys, &self.log]
     }
 
-    /// Has every subsystem take in changed settings.
+    /// Passes changed settings to every subsystem.
     ///
     /// # Errors
-    /// When one of them does not; the others do nevertheless.
+    /// When a subsystem cannot use them. The others use them nevertheless.
     pub async fn reload(&self, settings: Change<'_>) -> Result<(), NotReloaded> {
         let mut reloaded = Ok(());
         for subsystem in self.all() {
@@ -49,12 +49,12 @@ impl Services {
         reloaded
     }
 
-    /// Notes what the last reload did not take in.
+    /// Notes the parts that the last reload left unchanged.
     pub fn set_not_reloaded(&self, what: Option<NotReloaded>) {
         *write(&self.not_reloaded) = what;
     }
 
-    /// The report behind `memberctl status`, for a client with this access.
+    /// The report for `memberctl status`, for a client with this access.
     ///
     /// # Errors
     /// When the daemon is shutting down.

@@ -1,5 +1,5 @@
-//! What the subsystems of the daemon have in common: they take in changed settings, and report how
-//! they are doing. Each is started by its own folder. It owns no state.
+//! Defines the common interface of the daemon's subsystems: they take changed settings, and report
+//! their status. Each folder starts its own subsystem. This file owns no state.
 
 use crate::config::Config;
 use crate::membership::Ended;
@@ -8,19 +8,20 @@ use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use std::pin::Pin;
 
-/// What a method of a [`Subsystem`] returns, since the daemon has them in one list.
+/// The future that a method of [`Subsystem`] returns. It is boxed, because one list holds all
+/// subsystems.
 pub type Boxed<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
 
-/// A part of the daemon; [`crate::services::Services`] has the list of them.
+/// A part of the daemon. [`crate::services::Services`] has the list of all parts.
 pub trait Subsystem: Send + Sync {
-    /// Takes in changed settings.
+    /// Takes changed settings.
     ///
     /// # Errors
-    /// When some are not taken in. Those from before stay in force, and the log says why.
+    /// When some settings cannot take effect. The old ones stay in force, and the log says why.
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>>;
 
-    /// Adds what it knows to the report behind `memberctl status`, as far as a client with this
-    /// access may know it.
+    /// Adds its part to the report for `memberctl status`. A client with this access may read that
+    /// part.
     ///
     /// # Errors
     /// When the daemon is shutting down.
@@ -30,7 +31,7 @@ pub trait Subsystem: Send + Sync {
         access: Access,
     ) -> Boxed<'t, Result<(), Ended>>;
 
-    /// Adds what it measures.
+    /// Adds its metrics to a page.
     ///
     /// # Errors
     /// When the daemon is shutting down.
@@ -46,15 +47,15 @@ pub struct Change<'t> {
     pub new: &'t Config,
 }
 
-/// What a reload did not take in: a plural noun, for the status.
+/// The part that a reload left unchanged, as a plural noun for the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotReloaded(pub &'static str);
 
-/// A page of metrics under way.
+/// A page of metrics while it is written.
 #[derive(Debug, Default)]
 pub struct Page {
     /// The metrics so far.
     pub text: Text,
-    /// How many warnings the status has so far.
+    /// The number of warnings in the status so far.
     pub warnings: usize,
 }

@@ -1,4 +1,4 @@
-//! `memberctl metrics`.
+//! Answers `memberctl metrics`. It owns no state.
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::ended;
