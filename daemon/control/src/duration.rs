@@ -1,7 +1,7 @@
-//! Durations as people write them in settings and on command lines: `500ms`, `1.75s`, `1h30m`.
+//! Parses durations in settings and on command lines: `500ms`, `1.75s`, `1h30m`. It owns no state.
 //!
-//! jiff's friendly format cannot replace this parser. Read as an exact duration it refuses days and
-//! weeks, and units that do not go from large to small; both are accepted here.
+//! jiff's friendly format cannot replace this parser. As an exact duration, it refuses days and
+//! weeks, and units that do not go from large to small. This parser accepts both.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ const UNITS: [(&str, u64); 7] = [
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// It is a number alone.
+    /// It is a number without a unit.
     #[error("{0:?} has no unit: write \"{0}s\"")]
     NoUnit(String),
-    /// It is anything else but numbers, each with a unit.
+    /// It has another form than numbers with units.
     #[error("{0:?} is not a duration: write a number and ms, s, m, h, d or w, such as \"500ms\"")]
     Malformed(String),
     /// It has a fraction of a millisecond.
     #[error("{0:?} is finer than a millisecond")]
     TooFine(String),
-    /// Its milliseconds do not fit 64 bits.
+    /// Its milliseconds do not fit into 64 bits.
     #[error("{0:?} is too long")]
     TooLong(String),
 }
@@ -65,7 +65,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_millis(sum))
 }
 
-/// As [`parse`], but a whole number alone is a number of seconds, as timeout(1) takes it.
+/// Like [`parse`], but a whole number without a unit is a number of seconds, as in timeout(1).
 ///
 /// # Errors
 /// As [`parse`].
@@ -78,12 +78,12 @@ pub fn parse_or_seconds(text: &str) -> Result<Duration, DurationError> {
     parse(&format!("{text}s")).map_err(|_| DurationError::TooLong(text.to_owned()))
 }
 
-/// The longest beginning whose bytes all fit, and the rest.
+/// Splits off the longest beginning whose bytes all match, and the rest.
 fn split(text: &str, fits: impl Fn(u8) -> bool) -> (&str, &str) {
     text.split_at(text.bytes().position(|byte| !fits(byte)).unwrap_or(text.len()))
 }
 
-/// The digits before and after the point of `1.75`; `0` where there is no point.
+/// The digits before and after the point of `1.75`. The second is `0` without a point.
 fn decimal(number: &str) -> Option<(&str, &str)> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -157,7 +157,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is written with three decimals is read to the millisecond.
+        /// Three decimals are read exactly to the millisecond.
         #[test]
         fn three_decimals_are_milliseconds(millis in 0_u64..10_000_000_000) {
             let text = format!("{}.{:03}s", millis / 1_000, millis % 1_000);

@@ -1,10 +1,10 @@
-//! Frames: a big-endian length of four bytes, and a body of that many bytes. Owns nothing: says
-//! what a frame is, and how a message is put into one.
+//! Frames: a big-endian length of four bytes, and a body of that many bytes. This file defines
+//! frames and encodes messages into them. It owns no state.
 //!
 //! All streams of this program are made of such frames: those of the control socket, whose bodies
 //! are CBOR (RFC 8949), and those between members. [`FrameDecoder`] splits a stream into frames
-//! without I/O; [`FrameReader`] and [`read_frame`] use it with blocking streams, and
-//! `memberd-transport` with those of tokio.
+//! without I/O. [`FrameReader`] and [`read_frame`] use it with blocking streams, and
+//! `memberd-transport` uses it with tokio's streams.
 
 mod decoder;
 mod reader;
@@ -25,11 +25,11 @@ pub const REPLY_CAP: usize = 1024 * 1024;
 /// The bytes before a frame's body: its length as a big-endian `u32`.
 pub const HEADER_BYTES: usize = 4;
 
-/// How deep a body may nest. The messages need about five levels; a stranger's must not use up the
-/// stack.
+/// How deep a body may nest. The messages need about five levels. A stranger's body must not use up
+/// the stack.
 const DEPTH_CAP: usize = 32;
 
-/// What can be sent in a frame: one of the three messages of the protocol.
+/// A message that a frame can carry: one of the three of the protocol.
 pub trait Message: Serialize + DeserializeOwned {
     /// The longest body, in bytes.
     const CAP: usize;
@@ -64,10 +64,10 @@ pub enum FrameError {
         /// The longest allowed, in bytes.
         cap: usize,
     },
-    /// The body is not CBOR, or not of the message that was expected.
+    /// The body is not CBOR, or not the expected message.
     #[error("not a message of this protocol: {0}")]
     Malformed(String),
-    /// The body goes on after its message.
+    /// The body has bytes after its message.
     #[error("{0} bytes too many after a message")]
     TrailingBytes(usize),
     /// Reading or writing failed.
@@ -75,7 +75,7 @@ pub enum FrameError {
     Io(std::io::Error),
 }
 
-/// Makes a whole frame of a message, header included.
+/// Encodes a message as a whole frame, including the header.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`].
@@ -93,7 +93,7 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
 /// The header of a frame whose body has this many bytes.
 ///
 /// # Errors
-/// [`FrameError::TooLong`] when these are more than `cap`, or than a header can say.
+/// [`FrameError::TooLong`] when these are more than `cap`, or more than a header can express.
 pub fn header(length: usize, cap: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
     match u32::try_from(length) {
         Ok(announced) if length <= cap => Ok(announced.to_be_bytes()),

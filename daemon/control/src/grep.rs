@@ -1,5 +1,5 @@
-//! Grep's options and outcomes: the one model that memberctl parses into, that daemons exchange and
-//! that memberd-search runs by.
+//! Grep's options and outcomes. memberctl makes these values, daemons exchange them, and
+//! memberd-search uses them.
 
 mod colors;
 #[cfg(test)]
@@ -9,27 +9,27 @@ use crate::tags::TagFilter;
 pub use colors::{GrepColors, NotAColor, Sgr};
 use serde::{Deserialize, Serialize};
 
-/// A search over the members' logs, as the command line of `memberctl grep` has it.
+/// A search over the members' logs, with the options of `memberctl grep`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepRequest {
-    /// Which members are asked.
+    /// The members to ask.
     pub members: GrepMembers,
-    /// Which lines are selected.
+    /// The lines to select.
     pub pattern: GrepPattern,
-    /// Which files are searched.
+    /// The files to search.
     pub files: GrepFiles,
-    /// What is printed, and how.
+    /// The output and its form.
     pub printing: GrepPrinting,
 }
 
-/// Which members are asked: the alive ones, or some of them.
+/// Selects the members to ask, among the live ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepMembers {
-    /// `--on`: globs over names, of which one must match; none means all members.
+    /// `--on`: globs over names. One of them must match; an empty list selects all members.
     pub on: Vec<String>,
-    /// `--not-on`: globs over names, of which none may match.
+    /// `--not-on`: globs over names. None of them may match.
     pub not_on: Vec<String>,
-    /// `--tag`: tags that a member must have, all of them.
+    /// `--tag`: tags. A member must have all of them.
     #[serde(default)]
     pub tags: Vec<TagFilter>,
 }
@@ -37,13 +37,13 @@ pub struct GrepMembers {
 /// Which lines are selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepPattern {
-    /// The patterns; a line that matches any of them is selected. None holds a newline. None at all
-    /// selects nothing.
+    /// The patterns. A line that matches one of them is selected. A pattern has no newline, and an
+    /// empty list selects nothing.
     #[serde(with = "lines")]
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
     pub syntax: GrepSyntax,
-    /// What the bytes of patterns and lines stand for.
+    /// The meaning of bytes in patterns and lines.
     pub characters: GrepCharacters,
     /// `-i`
     pub ignore_case: bool,
@@ -67,14 +67,14 @@ impl GrepPattern {
 /// Which files are searched, and which of their lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepFiles {
-    /// Globs over the offered files; none means all that is offered.
+    /// Globs over the exposed files. An empty list selects all of them.
     pub globs: Vec<String>,
-    /// `--include`: globs over base names, of which one must match; none means all.
+    /// `--include`: globs over base names. One of them must match; an empty list selects all files.
     pub include: Vec<String>,
-    /// `--exclude`: globs over base names, of which none may match.
+    /// `--exclude`: globs over base names. None of them may match.
     pub exclude: Vec<String>,
-    /// `--rotated`: with each file also what was rotated away from it (`.1`, `.2.gz`), in the order
-    /// it was written.
+    /// `--rotated`: each file with the files rotated away from it (`.1`, `.2.gz`), in the order of
+    /// writing.
     pub rotated: bool,
     /// `--journal`: each member's journald instead of files.
     pub journal: Option<GrepJournal>,
@@ -82,23 +82,23 @@ pub struct GrepFiles {
     pub since: Option<i64>,
     /// `--until`: only lines before that time, in milliseconds since the Unix epoch.
     pub until: Option<i64>,
-    /// `--follow`: what is written from now on, until the client closes the connection.
+    /// `--follow`: lines written from now on, until the client closes the connection.
     pub follow: bool,
 }
 
-/// Which part of the journal is searched.
+/// Selects a part of the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepJournal {
-    /// `-u`: these units only, as journalctl(1) takes them.
+    /// `-u`: these units only, in the syntax of journalctl(1).
     pub units: Vec<String>,
-    /// `-p`: this priority and what is more important, as journalctl(1) takes it.
+    /// `-p`: this priority and more important ones, in the syntax of journalctl(1).
     pub priority: Option<String>,
 }
 
 /// What is printed, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepPrinting {
-    /// What is printed of a file.
+    /// The kind of output for a file.
     pub what: GrepPrint,
     /// `-n`
     pub line_numbers: bool,
@@ -108,8 +108,8 @@ pub struct GrepPrinting {
     pub initial_tab: bool,
     /// `-h`: lines without `NAME:FILE:`.
     pub no_names: bool,
-    /// On a terminal: the client asks for aligned names by a 0, and the daemon that it asks makes
-    /// that the width of the longest name of the members it asks, in characters.
+    /// The width of aligned names on a terminal, in characters. The client sends 0 to request it.
+    /// Its daemon then sets the width of the longest name of the asked members.
     #[serde(default)]
     pub name_width: Option<u8>,
     /// `-Z`: a NUL byte follows file names, instead of the usual character.
@@ -118,15 +118,15 @@ pub struct GrepPrinting {
     pub no_messages: bool,
     /// `-m NUM`, for each file.
     pub max_count: Option<u64>,
-    /// `-B NUM`; `-B 0` is not the same as none: groups are separated then.
+    /// `-B NUM`. `-B 0` differs from `None`, because it separates groups.
     pub before_context: Option<u32>,
-    /// `-A NUM`; `-A 0` is not the same as none.
+    /// `-A NUM`. `-A 0` differs from `None`.
     pub after_context: Option<u32>,
-    /// `--group-separator`, without its newline; none for `--no-group-separator`.
+    /// `--group-separator`, without its newline; `None` for `--no-group-separator`.
     pub group_separator: Option<Vec<u8>>,
     /// `-a`, `-I`, `--binary-files`.
     pub binary: GrepBinary,
-    /// `--color`, decided by the client, with its `GREP_COLORS`.
+    /// `--color`, which the client decides, with its `GREP_COLORS`.
     pub colors: Option<GrepColors>,
     /// `--json`: one JSON object on each line, instead of text.
     pub json: bool,
@@ -135,7 +135,7 @@ pub struct GrepPrinting {
 }
 
 impl Default for GrepPrinting {
-    /// As grep without options prints.
+    /// The output of grep without options.
     fn default() -> Self {
         GrepPrinting {
             what: GrepPrint::Lines,
@@ -164,9 +164,9 @@ impl GrepPrinting {
         self.before_context.is_some() || self.after_context.is_some()
     }
 
-    /// The line between groups of lines, in its colour, as searches print it: it stands between
-    /// members' lines too. None without context, with `--no-group-separator`, and where no lines of
-    /// text are printed.
+    /// The line between groups of lines, in its colour. It also separates the lines of members. It
+    /// is `None` without context, with `--no-group-separator`, and where no lines of text are
+    /// printed.
     pub fn separator(&self) -> Option<Vec<u8>> {
         let lines = matches!(self.what, GrepPrint::Lines | GrepPrint::Matches) && !self.json;
         let text = self.group_separator.as_deref().filter(|_| lines && self.has_context())?;
@@ -190,11 +190,11 @@ pub enum GrepSyntax {
     Extended,
     /// Plain strings.
     Fixed,
-    /// Perl's, as PCRE2 has them.
+    /// Perl's regular expressions, as in PCRE2.
     Perl,
 }
 
-/// What bytes stand for: the client's locale.
+/// The meaning of bytes: the client's locale.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrepCharacters {
     /// UTF-8, as in every usual locale.
@@ -204,7 +204,7 @@ pub enum GrepCharacters {
     Bytes,
 }
 
-/// What grep prints of a file.
+/// The output of grep for a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrepPrint {
     /// The selected lines.
@@ -212,38 +212,38 @@ pub enum GrepPrint {
     Lines,
     /// `-o`: only the matching parts.
     Matches,
-    /// `-c`: how many lines were selected.
+    /// `-c`: the number of selected lines.
     Count,
     /// `-l`: the names of files with a selected line.
     FilesWithMatch,
-    /// `-L`: the names of files without one.
+    /// `-L`: the names of files without a selected line.
     FilesWithoutMatch,
     /// `-q`: nothing; the first selected line ends the search.
     Nothing,
 }
 
-/// What becomes of files that are not text.
+/// The treatment of files that are not text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrepBinary {
     /// A message says that they match. Their lines are not printed.
     #[default]
     Report,
-    /// `-a`: they are taken for text.
+    /// `-a`: they count as text.
     Text,
     /// `-I`: they do not match.
     Skip,
 }
 
-/// How one member's search went.
+/// The outcome of one member's search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrepOutcome {
-    /// It searched all it offers.
+    /// It searched all its exposed files.
     Searched(GrepTotals),
-    /// It did not answer, or not to the end; the words say why.
+    /// It did not answer, or not to the end. The text gives the reason.
     Lost(String),
-    /// It was not asked, having failed before.
+    /// It was not asked, because it had failed.
     NotAsked {
-        /// When it failed, as the answering daemon saw it: milliseconds since the Unix epoch.
+        /// When it failed in the answering daemon's view, in milliseconds since the Unix epoch.
         failed: u64,
     },
 }
@@ -257,15 +257,15 @@ pub struct GrepTotals {
     pub bytes: u64,
     /// Lines selected.
     pub lines: u64,
-    /// Files that could not be read, each with a message before.
+    /// Files that could not be read. A message was sent for each.
     pub errors: u64,
-    /// Milliseconds it took there.
+    /// The time that the search took, in milliseconds.
     pub milliseconds: u64,
-    /// Those of [`GrepFiles::globs`] that match no file that is offered there.
+    /// The [`GrepFiles::globs`] that match none of the member's exposed files.
     pub unmatched: Vec<String>,
 }
 
-/// Texts without newlines as one CBOR byte string, a newline after each.
+/// Encodes texts without newlines as one CBOR byte string, with a newline after each.
 mod lines {
     use crate::bytes;
     use serde::{Deserializer, Serializer, de};

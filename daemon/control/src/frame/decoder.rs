@@ -1,8 +1,9 @@
-//! Splits a stream of bytes into frames, without I/O: the only place that reads a frame's length.
-//! Owns the bytes that came and were not handed out yet.
+//! Splits a stream of bytes into frames, without I/O. Only this file reads the length of a frame.
+//! It owns the received bytes that the caller has not taken yet.
 //!
-//! The owner of the stream asks [`FrameDecoder::space`] where to put the next bytes, reads there,
-//! and says with [`FrameDecoder::advance`] how many came, until no more are wanted:
+//! The owner of the stream gets room for the next bytes from [`FrameDecoder::space`], and reads
+//! into it. It reports the number of bytes with [`FrameDecoder::advance`], until no more are
+//! needed:
 //!
 //! ```
 //! use memberd_control::frame::{FrameDecoder, FrameError, Part};
@@ -20,58 +21,58 @@
 
 use super::{FrameError, HEADER_BYTES, length};
 
-/// How much of the next frame is wanted.
+/// The part of the next frame that the caller needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// Its length and its prefix. Nothing after these is read.
     Head,
-    /// The head, and up to this many bytes of the body. Up to as many bytes are read at once, also
-    /// where the frame is shorter.
+    /// The head, and up to this many bytes of the body. Up to that many bytes are read at once,
+    /// even if the frame is shorter.
     Beginning(usize),
     /// The whole frame. Nothing after it is read.
     Whole,
-    /// The whole frame. The head of the next one is read with it, if it is there.
+    /// The whole frame. The head of the next one is read with it, if it has arrived.
     WholeAndNextHead,
 }
 
-/// A decoder of frames whose bodies begin with `PREFIX` bytes that say what the rest is.
+/// A decoder of frames whose bodies begin with `PREFIX` bytes, which describe the rest.
 ///
-/// The memory used grows with the bytes that have come, never with the length that was announced.
+/// The memory grows with the received bytes, never with the announced length.
 #[derive(Debug)]
 pub struct FrameDecoder<const PREFIX: usize = 0> {
-    /// Bytes in the order in which they came, without the present frame's head.
+    /// The received bytes in their order, without the present frame's head.
     memory: Vec<u8>,
-    /// How much of the memory was handed out, and is to be forgotten.
+    /// How many bytes of the memory the caller has taken. They can be dropped.
     used: usize,
-    /// How much of the memory holds bytes that came.
+    /// How many bytes of the memory are filled with received bytes.
     filled: usize,
-    /// Of the present frame; none until it is whole.
+    /// The head of the present frame; `None` until it is whole.
     head: Option<Head<PREFIX>>,
-    /// How much memory is taken before its bytes have come.
+    /// How much memory is reserved before the bytes arrive.
     reserve_bytes: usize,
 }
 
-/// What stands before a frame's body.
+/// The head of a frame: the bytes before its body.
 #[derive(Debug, Clone, Copy)]
 struct Head<const PREFIX: usize> {
     prefix: [u8; PREFIX],
-    /// Without the prefix.
+    /// The length of the body without the prefix.
     body_bytes: usize,
 }
 
 impl<const PREFIX: usize> FrameDecoder<PREFIX> {
-    /// Bytes of a frame's head.
+    /// The number of bytes of a frame's head.
     const HEAD_BYTES: usize = HEADER_BYTES + PREFIX;
 
-    /// A decoder at the beginning of a stream. It takes up to this much memory for a frame before
-    /// its bytes have come.
+    /// A decoder at the beginning of a stream. It reserves up to this much memory for a frame
+    /// before the bytes arrive.
     pub fn new(reserve_bytes: usize) -> Self {
         let reserve_bytes = reserve_bytes.max(Self::HEAD_BYTES);
         FrameDecoder { memory: Vec::new(), used: 0, filled: 0, head: None, reserve_bytes }
     }
 
-    /// Where to put the next bytes of the stream; none when this part of the frame is there. The
-    /// body, its prefix included, may have up to `cap` bytes.
+    /// The room for the next bytes of the stream; `None` when this part of the frame is complete.
+    /// The body, its prefix included, may have up to `cap` bytes.
     ///
     /// # Errors
     /// [`FrameError::TooLong`], and [`FrameError::Malformed`] when there is no room for the prefix.
@@ -112,35 +113,35 @@ impl<const PREFIX: usize> FrameDecoder<PREFIX> {
         Ok(())
     }
 
-    /// Whether a part of the present frame has come.
+    /// Whether a part of the present frame was received.
     pub fn has_begun(&self) -> bool {
         self.head.is_some() || self.filled > self.used
     }
 
-    /// The prefix of the present frame, once its head is there; zeros before.
+    /// The prefix of the present frame, or zeros until its head is complete.
     pub fn prefix(&self) -> [u8; PREFIX] {
         self.head.map_or([0; PREFIX], |head| head.prefix)
     }
 
-    /// The length of the present frame's body without its prefix, once its head is there; 0 before.
+    /// The length of the present frame's body without its prefix, or 0 until the head is complete.
     pub fn body_bytes(&self) -> usize {
         self.head.map_or(0, |head| head.body_bytes)
     }
 
-    /// The body of the present frame without its prefix, as far as it has come.
+    /// The received part of the present frame's body, without the prefix.
     pub fn begun(&self) -> &[u8] {
         self.memory.get(self.used..self.used + self.begun_bytes()).unwrap_or_default()
     }
 
-    /// As [`begun`](FrameDecoder::begun), and goes on to the next frame: the bytes of the body that
-    /// have not come are the caller's to read.
+    /// Like [`begun`](FrameDecoder::begun), but continues with the next frame. The caller must read
+    /// the missing bytes of the body.
     pub fn take(&mut self) -> &[u8] {
         self.used = self.begun_bytes();
         self.head = None;
         self.memory.get(..self.used).unwrap_or_default()
     }
 
-    /// As [`take`](FrameDecoder::take), without a copy of the body.
+    /// Like [`take`](FrameDecoder::take), without a copy of the body.
     pub fn take_owned(&mut self) -> Vec<u8> {
         self.forget_used();
         let body_bytes = self.begun_bytes();
@@ -162,7 +163,7 @@ impl<const PREFIX: usize> FrameDecoder<PREFIX> {
     }
 
     /// Takes the head out of the memory once it is whole. Returns the body's length without the
-    /// prefix. The length is checked as soon as it is there, since it can be the last that comes.
+    /// prefix. The length is checked as soon as it has arrived, since nothing may follow.
     fn read_head(&mut self, cap: usize) -> Result<Option<usize>, FrameError> {
         if let Some(head) = self.head {
             return Ok(Some(head.body_bytes));
@@ -208,8 +209,8 @@ mod tests {
         [&u32::try_from(body.len()).unwrap().to_be_bytes(), body].concat()
     }
 
-    /// Frames come out as they went in, with their prefix, however the bytes come and whichever
-    /// parts are asked for first.
+    /// Frames come out as they went in, with their prefix, for any split of the bytes and any order
+    /// of parts.
     #[test]
     fn frames_come_out_however_their_bytes_come() {
         let bodies: Vec<Vec<u8>> = [2, 3, 700, 70_000, 2, 300_000]
@@ -259,7 +260,7 @@ mod tests {
         }
     }
 
-    /// A bad length is refused before the prefix has come.
+    /// A wrong length is refused before the prefix arrives.
     #[test]
     fn a_bad_length_is_refused_at_once() {
         for (length, too_long) in [(u32::MAX, true), (1 + (1 << 20), true), (1, false)] {

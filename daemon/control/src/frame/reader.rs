@@ -1,18 +1,19 @@
-//! Reads and writes frames with blocking streams. Owns a stream and the decoder of its frames,
-//! whose memory serves all of them in turn.
+//! Reads and writes frames with blocking streams. It owns a stream and the decoder of its frames,
+//! whose memory serves all frames in turn.
 
 use super::{FrameDecoder, FrameError, Message, Part, decode, encode};
 use std::io::{ErrorKind, Read, Write};
 
-/// The memory that is taken for a frame before its bytes have come: enough for a piece of grep's
-/// output.
+/// The memory that is reserved for a frame before its bytes arrive. It is enough for a piece of
+/// grep's output.
 const RESERVE_BYTES: usize = 256 * 1024 + 1024;
 
-/// How much of a body is its beginning, in bytes: more than precedes a piece of grep's output.
+/// The bytes of a body that count as its beginning. They are more than precede a piece of grep's
+/// output.
 const BEGINNING_BYTES: usize = 508;
 
-/// Reads one message, blocking. Nothing after it is read. The memory used grows with the bytes that
-/// have come, never with the length that was announced.
+/// Reads one message, and blocks meanwhile. Nothing after it is read. The memory grows with the
+/// received bytes, never with the announced length.
 ///
 /// # Errors
 /// Any of [`FrameError`]; what the reader returned, a timeout included, as [`FrameError::Io`].
@@ -22,7 +23,7 @@ pub fn read_frame<M: Message>(reader: &mut impl Read) -> Result<M, FrameError> {
     decode(decoder.take())
 }
 
-/// Writes one message and flushes, blocking.
+/// Writes one message and flushes, and blocks meanwhile.
 ///
 /// # Errors
 /// [`FrameError::TooLong`], or [`FrameError::Io`].
@@ -34,9 +35,9 @@ pub fn write_frame<M: Message>(writer: &mut impl Write, message: &M) -> Result<(
 
 /// A blocking reader of frames.
 ///
-/// Each frame takes one call of the stream where it is there: the length of the next is read with
-/// it. A caller can also take only how a frame begins, and read the rest of it from the stream
-/// itself, without a copy here.
+/// If a frame has arrived, one read of the stream gets it, with the length of the next. A caller
+/// can also take the beginning of a frame only, and read the rest from the stream without a copy
+/// here.
 #[derive(Debug)]
 pub struct FrameReader<R> {
     reader: R,
@@ -44,7 +45,7 @@ pub struct FrameReader<R> {
 }
 
 impl<R: Read> FrameReader<R> {
-    /// Reads nothing yet.
+    /// A reader that has read nothing yet.
     pub fn new(reader: R) -> Self {
         FrameReader { reader, decoder: FrameDecoder::new(RESERVE_BYTES) }
     }
@@ -59,13 +60,13 @@ impl<R: Read> FrameReader<R> {
         &mut self.reader
     }
 
-    /// Whether a part of the next frame has come already.
+    /// Whether a part of the next frame was received already.
     pub fn has_begun(&self) -> bool {
         self.decoder.has_begun()
     }
 
-    /// The body of the next frame, of at most `cap` bytes. The memory used grows with the bytes
-    /// that have come, never with the length that was announced.
+    /// The body of the next frame, of at most `cap` bytes. The memory grows with the received
+    /// bytes, never with the announced length.
     ///
     /// # Errors
     /// [`FrameError::TooLong`], [`FrameError::Closed`], [`FrameError::CutShort`]; what the reader
@@ -75,7 +76,7 @@ impl<R: Read> FrameReader<R> {
         Ok(self.decoder.take())
     }
 
-    /// How the body of the next frame begins, and how long it is. The frame stays the next one.
+    /// The beginning of the next frame's body, and the body's length. The frame stays the next one.
     ///
     /// # Errors
     /// As [`FrameReader::body`].
@@ -87,8 +88,8 @@ impl<R: Read> FrameReader<R> {
         Ok((beginning, self.decoder.body_bytes()))
     }
 
-    /// The body of the next frame as far as it was read, the stream, and how many bytes of the body
-    /// are left there. The caller must read those before the frame after it can be read.
+    /// The part of the next frame's body that was read, the stream, and the number of bytes that
+    /// are left there. The caller must read those before it reads another frame.
     ///
     /// # Errors
     /// As [`FrameReader::body`].
@@ -100,7 +101,7 @@ impl<R: Read> FrameReader<R> {
     }
 }
 
-/// Reads until this part of the next frame is there.
+/// Reads until this part of the next frame is complete.
 fn read_part(
     reader: &mut impl Read,
     decoder: &mut FrameDecoder,
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
     use crate::message::{Hello, Reply};
 
-    /// Gives this many bytes at a time.
+    /// A stream that gives this many bytes at a time.
     struct Slow<'b>(&'b [u8], usize);
 
     impl Read for Slow<'_> {
@@ -149,7 +150,7 @@ mod tests {
         }
     }
 
-    /// A frame whose beginning was read is then read whole, or left to the caller.
+    /// After its beginning, a frame is read whole or left to the caller.
     #[test]
     fn a_begun_frame_is_read_whole_or_left_to_the_caller() {
         let replies: Vec<Reply> = [3, 600_000, 0, 500, 501, 470, 70_000]

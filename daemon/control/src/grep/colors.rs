@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Sgr(String);
 
-/// A text was given for a colour that is none.
+/// A text is not a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a colour is not made of a few digits and semicolons")]
 pub struct NotAColor;
 
 impl Sgr {
-    /// The most characters that one may have.
+    /// The most characters of a colour.
     pub const MAX_LENGTH: usize = 64;
 
-    /// Takes digits and semicolons only, up to [`Sgr::MAX_LENGTH`] of them: nothing else can
-    /// reach the terminal.
+    /// Takes only digits and semicolons, up to [`Sgr::MAX_LENGTH`] of them. Nothing else can reach
+    /// the terminal.
     pub fn new(numbers: &str) -> Option<Sgr> {
         Sgr::try_from(numbers.to_owned()).ok()
     }
 
-    /// Whether it is no colour.
+    /// Whether there is no colour.
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
     }
@@ -44,7 +44,7 @@ impl From<Sgr> for String {
     }
 }
 
-/// Which colour for what. grep(1) explains each under `GREP_COLORS`.
+/// The colour of each part. grep(1) explains them under `GREP_COLORS`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepColors {
     /// `ms`: matching text in a selected line.
