@@ -42,16 +42,16 @@ struct Options {
     /// How long the idle fleet is watched before the crash, in seconds
     #[arg(long, default_value_t = 20)]
     idle: u64,
-    /// Instead of the crashes: splits the fleet for so many seconds, and heals it
+    /// Instead of the crashes: splits the fleet for this many seconds, and heals it
     #[arg(long, value_name = "SECONDS")]
     split: Option<u64>,
     /// How many members the split cuts off; half of them by default
     #[arg(long, requires = "split")]
     split_off: Option<usize>,
-    /// Instead of the crashes: all members join at the same moment, through so many introducers
+    /// Instead of the crashes: all members join at once, through this many introducers
     #[arg(long, value_name = "INTRODUCERS", conflicts_with = "split")]
     join_at_once: Option<usize>,
-    /// Instead of the crashes: one member is stopped for so many milliseconds
+    /// Instead of the crashes: stops one member for this many milliseconds
     #[arg(long, value_name = "MILLISECONDS", conflicts_with_all = ["split", "join_at_once"])]
     stall: Option<u64>,
     /// The group's max_simultaneous_failures

@@ -32,8 +32,8 @@ struct Options {
     plot: PathBuf,
 }
 
-/// The parts lost, and the colours of their lines: dark enough on white, apart for the
-/// colour-blind.
+/// The fractions of lost datagrams, and the colours of their lines. They are dark enough on white,
+/// and distinct for colour-blind readers.
 const LOSSES: [(f64, &str); 3] = [(0.0, "#0072b2"), (0.1, "#b86e00"), (0.3, "#b5267b")];
 
 /// One interval at one loss.
@@ -246,7 +246,7 @@ fn draw_panel(svg: &mut String, panel: &Panel, rows: &[Row]) {
             points.join(" ")
         );
         if let Some(last) = of_loss.last() {
-            // Labels of lines that end close together are moved apart.
+            // Labels of lines that end close together are spread.
             let mut at = y((panel.value)(last)) + 4.0;
             while labels.iter().any(|label| (label - at).abs() < 15.0) {
                 at += 1.0;

@@ -127,7 +127,8 @@ impl Detector {
         }
     }
 
-    /// A datagram of a member is evidence that it was up when it sent that, whatever it says.
+    /// A datagram of a member is evidence that the member was up when it sent it. The content does
+    /// not matter.
     pub(crate) fn on_evidence(&mut self, name: &Name, message: &Message, now: Now) {
         self.watches.heard(name, message.incarnation, message.sent, now);
     }

@@ -123,8 +123,9 @@ impl List {
         Some(self.replace(index, tagged))
     }
 
-    /// Puts a member in, whatever is there of it: for a member that takes over another group's
-    /// list, and for its own entry. Returns what changed, nothing if the list is full of the alive.
+    /// Inserts a member, and replaces its old entry. A member uses this when it takes over another
+    /// group's list, and for its own entry. Returns the change; `None` if the list is full of live
+    /// members.
     pub fn set(&mut self, update: Update, now: Instant) -> Option<Change> {
         let entry = Entry::new(update, now);
         match self.name_index(&entry.identity.name) {

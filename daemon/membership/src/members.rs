@@ -95,7 +95,7 @@ impl Members {
         Some(update)
     }
 
-    /// Puts an entry in whatever is there of the member.
+    /// Inserts an entry, and replaces an old entry of the member.
     pub(crate) fn set(&mut self, update: Update, context: &mut Context) {
         let change = self.list.set(update, context.now.mono);
         self.note_any(change.as_ref(), context);
@@ -142,7 +142,7 @@ impl Members {
         }
     }
 
-    /// Whether what is held here of a member stays, whatever another side says.
+    /// Whether this side's entry of a member stays, even if another side disagrees.
     fn keeps_own(&self, theirs: &Update) -> bool {
         self.list.get(&theirs.identity.name).is_some_and(|ours| {
             let newer = ours.identity.incarnation > theirs.identity.incarnation;

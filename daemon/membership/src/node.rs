@@ -175,8 +175,8 @@ impl Node {
         self.finish_step();
     }
 
-    /// A moment that was asked for with [`Node::poll_timeout`] has come. Whatever waits in the
-    /// socket is to be handed in first, so that a stalled machine reads before it judges.
+    /// Handles the moment of [`Node::poll_timeout`]. The caller must first pass the datagrams that
+    /// wait in the socket, so that a stalled machine reads before it accuses.
     pub fn handle_timeout(&mut self, now: Now) {
         self.begin_step(now);
         match &self.phase {

@@ -1,7 +1,7 @@
 //! Which incarnations are plausible. Owns the latest time that the wall clock ever showed.
 //!
-//! Whatever a member with bad intent says, another must still have a larger incarnation to come
-//! back with, and the rest of the group must find that one plausible.
+//! A malicious member must not use up incarnations. Another member must always have a larger one
+//! for its return, and the rest of the group must find it plausible.
 
 use crate::identity::Incarnation;
 use crate::list::{Claim, Update};

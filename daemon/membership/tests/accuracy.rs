@@ -1,5 +1,5 @@
 //! No live member is reported failed: under loss, over bad links, past deaf and stalled members,
-//! whatever the clocks say.
+//! and with wrong clocks.
 
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]

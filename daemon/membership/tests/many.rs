@@ -12,8 +12,8 @@ use world::prelude::*;
 /// on to, and one for all the others.
 const THREE_TIMEOUTS: Duration = Duration::from_millis(3 * 1_750);
 
-/// Crashes so many members of a group at the same moment, neighbours on the ring or not. Returns
-/// when every list was right.
+/// Crashes this many members of a group at the same moment, neighbours on the ring or not. Returns
+/// how long it took until every list was right.
 fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) -> Duration {
     let mut world = World::formed(size, seed, Settings::default());
     world.network = Network { loss, ..Network::default() };

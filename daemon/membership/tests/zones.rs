@@ -195,7 +195,7 @@ fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
     (last(|times| times.0), last(|times| times.1), late)
 }
 
-/// So many members of each zone, dealt at random.
+/// Deals this many members of each zone at random.
 fn racks(sizes: &[usize], seed: u64) -> Vec<u8> {
     let mut zones: Vec<u8> =
         sizes.iter().enumerate().flat_map(|(zone, size)| vec![zone as u8; *size]).collect();

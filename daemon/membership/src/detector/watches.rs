@@ -83,7 +83,7 @@ struct Watch {
     newest: Option<Instant>,
     /// The same by the member's own clock, to be told to others.
     newest_sent: Option<u64>,
-    /// It may not be declared before this moment, whatever is known.
+    /// It may not be declared failed before this moment, in any case.
     not_before: Instant,
     /// When to ask about it next.
     probe_at: Instant,

@@ -124,8 +124,8 @@ fn bit(position: Position, index: u32) -> u64 {
     position.0 >> (u64::BITS - 1 - index) & 1
 }
 
-/// The places of those that stand beside the one at `place` and whose positions share so many bits
-/// with its own: those before it, the nearest first, and those after it.
+/// The places of the neighbours of `place` whose positions share this many bits with its own: those
+/// before it, the nearest first, and those after it.
 fn beside(
     ring: &[Arc<Entry>],
     place: usize,
@@ -139,8 +139,8 @@ fn beside(
     (before, (place + 1..ring.len()).take_while(shared).filter(standing))
 }
 
-/// Whether so many bits leave more than [`ZONE_CELL_MAX`] members together; looks at no more than
-/// twice as many.
+/// Whether a prefix of this many bits has more than [`ZONE_CELL_MAX`] members. It looks at no more
+/// than twice as many.
 fn is_too_large(
     ring: &[Arc<Entry>],
     place: usize,

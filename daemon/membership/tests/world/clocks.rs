@@ -43,14 +43,14 @@ impl World {
         Now { mono: Instant::from_epoch(mono), wall: WallTime(wall) }
     }
 
-    /// From now on both clocks of a machine are so many parts per million too fast (too slow, if
-    /// negative).
+    /// Makes both clocks of a machine too fast by this many parts per million, or too slow if
+    /// negative.
     pub fn drift(&mut self, i: usize, parts_per_million: i32) {
         let gained = self.machines[i].rate.gained(self.now);
         self.machines[i].rate = Rate { drift: parts_per_million, since: self.now, gained };
     }
 
-    /// Sets a machine's wall clock so many milliseconds wrong.
+    /// Sets a machine's wall clock wrong by this many milliseconds.
     pub fn set_wall_clock(&mut self, i: usize, offset: i64) {
         self.note(format!("vm{i}'s wall clock is {offset} ms off"));
         self.machines[i].wall_offset = offset;

@@ -1,7 +1,7 @@
 //! Digests of lists: an order-independent hash and count of the alive.
 
-/// A hash and count of the members that are alive; equal lists have equal digests, whatever the
-/// order they were learned in.
+/// A hash and count of the live members. Equal lists have equal digests, in any order of learning
+/// them.
 ///
 /// Of two lists that differ, one pair in 2^32 has the same hash by chance, and the difference goes
 /// unseen until either changes.
