@@ -93,7 +93,7 @@ impl Permit {
         self.places.num_permits()
     }
 
-    /// Splits off `count` of the places, if there are that many.
+    /// Splits off this many places, if there are that many.
     pub fn split(&mut self, places: usize) -> Option<Permit> {
         let places = self.places.split(places)?;
         Some(Permit { admission: self.admission.clone(), places })

@@ -51,7 +51,7 @@ pub(super) async fn merge(
     }
     let mut merger = Merger::new(context, line_end, separator);
     if merger.run(&mut sources).await.is_ok() {
-        // The outcomes of the members that have ended.
+        // Waits for the outcomes that are not reported yet.
         while tasks.join_next().await.is_some() {}
     }
 }
@@ -103,7 +103,7 @@ impl Front {
 struct Merger {
     context: Arc<QueryContext>,
     line_end: u8,
-    /// The separator between groups of lines; `None` without context.
+    /// The separator between groups of lines. It is empty without context.
     separator: Vec<u8>,
     /// The source of the last lines, unless another group has begun since.
     last: Last,
