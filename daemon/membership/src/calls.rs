@@ -1,51 +1,51 @@
-//! Calls to other members over TCP. Owns which calls are under way and what the reply of each is
-//! for, so that no reply has to be guessed at.
+//! Calls to other members over TCP. It owns the running calls and their purposes, so that the
+//! purpose of a reply is always known.
 
 use crate::wire::{self, CallReply, CallRequest, DecodeError, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-/// The number of a call, by which its reply is handed back.
+/// The number of a call, which its reply carries back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
-/// A request to send over TCP. Its reply, or the error that replaces it, is handed to
+/// A request to send over TCP. The owner passes its reply, or an error, to
 /// [`crate::Node::handle_reply`] within [`crate::CALL_TIMEOUT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Its number.
     pub id: CallId,
-    /// The member that is called.
+    /// The member to call.
     pub to: SocketAddr,
     /// Its bytes.
     pub payload: Vec<u8>,
 }
 
-/// Why a call gave no reply that can be used.
+/// Why a call gave no usable reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// No connection came about, or it ended before the reply. The text is the transport's reason.
+    /// There was no connection, or it ended before the reply. The text is the transport's reason.
     #[error("{0}")]
     Unreachable(String),
     /// The other member refused the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The bytes of the reply are no reply.
+    /// The bytes are not a reply.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The reply is one to another kind of request.
+    /// The reply belongs to another kind of request.
     #[error("it sent the reply to another kind of request")]
     Unexpected,
 }
 
-/// What the reply of a call is for.
+/// The purpose of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallPurpose {
-    /// To join through this introducer.
+    /// A join through this introducer.
     Join { introducer: SocketAddr },
-    /// To come back after others declared this member failed.
+    /// A rejoin after others declared this member failed.
     Rejoin,
-    /// To exchange whole lists.
+    /// An exchange of whole lists.
     Exchange,
 }
 
@@ -53,7 +53,8 @@ pub(crate) enum CallPurpose {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     made: u64,
-    /// Each ends within [`crate::CALL_TIMEOUT`], and a purpose allows few at a time.
+    /// The running calls. Each ends within [`crate::CALL_TIMEOUT`], and a purpose allows few at a
+    /// time.
     under_way: BTreeMap<CallId, CallPurpose>,
     unsent: VecDeque<Call>,
 }
@@ -88,18 +89,18 @@ impl Calls {
         self.under_way.values().any(|other| *other == purpose)
     }
 
-    /// The replies to calls of this purpose are not waited for any more.
+    /// Abandons all calls of this purpose. Their replies are ignored.
     pub(crate) fn abandon(&mut self, purpose: CallPurpose) {
         self.under_way.retain(|_, other| *other != purpose);
     }
 
-    /// No reply is waited for any more.
+    /// Abandons all calls.
     pub(crate) fn abandon_all(&mut self) {
         self.under_way.clear();
     }
 }
 
-/// Reads a reply. A version that is not understood is a refusal that names it.
+/// Reads a reply. A reply of an unknown version counts as a refusal that names the version.
 pub(crate) fn read_reply(reply: Result<&[u8], CallError>) -> Result<CallReply, CallError> {
     match wire::decode_versioned::<CallReply>(reply?) {
         Ok(CallReply::Refused(refusal)) => Err(refusal.into()),

@@ -1,5 +1,5 @@
-//! What every state machine of a node acts on. Owns the time of the present step, this member's
-//! identity, the source of randomness, the counters and the one queue of outputs.
+//! The context of every state machine of a node. It owns the time of the present step, this
+//! member's identity, the source of randomness, the counters and the one queue of outputs.
 
 use crate::calls::{CallId, CallPurpose};
 use crate::event::Event;
@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(crate) plausibility: Plausibility,
     /// The time of the input that is being handled.
     pub(crate) now: Now,
-    /// Drives every random choice.
+    /// The source of every random choice.
     pub(crate) rng: SmallRng,
     pub(crate) counters: Counters,
     pub(crate) outputs: Outputs,
@@ -42,7 +42,7 @@ impl Context {
         }
     }
 
-    /// Begins a step: what follows happens at this time.
+    /// Begins a step, whose events happen at this time.
     pub(crate) fn begin_step(&mut self, now: Now) {
         self.now = now;
         self.plausibility.observe(now.wall);
@@ -52,7 +52,7 @@ impl Context {
         &self.settings.group
     }
 
-    /// k of the group: how many members watch each.
+    /// The group's k: how many members watch each member.
     pub(crate) fn monitors_wanted(&self) -> usize {
         usize::from(self.settings.group.max_simultaneous_failures)
     }

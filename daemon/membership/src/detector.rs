@@ -1,8 +1,7 @@
-//! Failure detection. Owns what is known of each watched member and by which detector it is found
-//! out.
+//! Failure detection. It owns the data about each watched member, and the detector that gathers it.
 //!
-//! This is the seam for a second detector. What is known of a member (`watches`, `peer_clock`) is
-//! shared by all; a [`DetectorImpl`] says to whom it speaks and when, and by its [`Timing`] when
+//! This is the seam for a second detector. All detectors share the data about a member (`watches`,
+//! `peer_clock`). A [`DetectorImpl`] decides to whom it sends and when. Its [`Timing`] says when
 //! evidence is missing and when silence is final.
 
 mod heartbeat;
@@ -28,9 +27,9 @@ use std::time::Duration;
 pub(crate) use watches::{Finding, Silence};
 use watches::{Target, Timing, Watches};
 
-/// How many members, the nearest on the ring, are probed when one that was never heard is silent
-/// past its deadline. More than k are gone at once then. To wait for the ring to move on by k at a
-/// time would take a `failure_timeout` for each step.
+/// How many of the nearest members on the ring are probed when a never-heard member is silent past
+/// its deadline. Then more than k members are gone at once. If the ring moved on by k at a time,
+/// each step would take a `failure_timeout`.
 const PROBED_BEYOND: usize = 128;
 
 /// The detector of one member.
@@ -41,7 +40,7 @@ pub(crate) struct Detector {
     implementation: DetectorImpl,
 }
 
-/// Which detector the group runs.
+/// The detector that the group runs.
 #[derive(Debug)]
 enum DetectorImpl {
     /// Each member sends heartbeats to its monitors.
@@ -64,15 +63,15 @@ impl Detector {
         Detector { watches, skews: Skews::default(), implementation }
     }
 
-    /// Starts to speak, at a random phase, so that a fleet started at once does not speak in step.
+    /// Starts to send at a random phase, so that a fleet started at once does not send in step.
     pub(crate) fn start(&mut self, context: &mut Context) {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => *heartbeats = Heartbeats::start(context),
         }
     }
 
-    /// A new incarnation begins: everyone that is watched has to be heard by it, and everyone that
-    /// watches has to be greeted by it.
+    /// Begins a new incarnation. It must hear every watched member again, and greet every member
+    /// that watches it.
     pub(crate) fn begin_incarnation(&mut self, group: &GroupSettings) {
         self.watches = Watches::new(self.implementation.timing(group));
         match &mut self.implementation {
@@ -80,17 +79,17 @@ impl Detector {
         }
     }
 
-    /// This member leaves: it says nothing any more, but watches on.
+    /// Notes that this member leaves. It sends nothing more, but continues to watch.
     pub(crate) fn stop_sending(&mut self) {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.stop(),
         }
     }
 
-    /// The list has changed: reckons anew who watches whom. New monitors are greeted at once.
+    /// Computes again who watches whom, after a change of the list. It greets new monitors at once.
     ///
-    /// While this member suspects others (`any_suspects`) it stands on two rings, with and without
-    /// them: they may be right to think themselves alive.
+    /// While this member suspects others (`any_suspects`), it uses two rings, with and without
+    /// them, because they may be alive.
     pub(crate) fn on_list(
         &mut self,
         members: &Members,
@@ -133,7 +132,7 @@ impl Detector {
         self.watches.heard(name, message.incarnation, message.sent, now);
     }
 
-    /// Takes in what a member says of itself and of others, and answers its probes.
+    /// Handles a member's message about itself and others, and answers its probes.
     pub(crate) fn on_message(
         &mut self,
         name: &Name,
@@ -164,7 +163,7 @@ impl Detector {
         }
     }
 
-    /// Says what is due.
+    /// Sends what is due.
     pub(crate) fn on_timeout(
         &mut self,
         members: &Members,
@@ -178,17 +177,17 @@ impl Detector {
         }
     }
 
-    /// This machine was stalled: every deadline moves by the stall.
+    /// Moves every deadline by a stall of this machine.
     pub(crate) fn forgive(&mut self, stall: Duration, now: Instant) {
         self.watches.forgive(stall, now);
     }
 
-    /// What silence means by now. A silent member is found once.
+    /// Returns the members whose silence has a meaning now. A silent member is found once.
     pub(crate) fn poll(&mut self, now: Instant) -> Vec<Finding> {
         self.watches.poll(now)
     }
 
-    /// When something may next be found or said.
+    /// The next moment at which something may be found or sent.
     pub(crate) fn poll_at(&self) -> Option<Instant> {
         let speaks_at = match &self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.next_at(),
@@ -196,7 +195,7 @@ impl Detector {
         self.watches.poll_at().into_iter().chain([speaks_at]).min()
     }
 
-    /// Probes the nearest members on the ring that are not watched: those between may be gone.
+    /// Probes the nearest unwatched members on the ring, because those between may be gone.
     pub(crate) fn probe_beyond(&mut self, members: &Members, context: &Context) {
         let own = &context.local.name;
         let nearest = Ring::of_up(members).targets(own, PROBED_BEYOND);
@@ -204,8 +203,8 @@ impl Detector {
         self.watches.probe(nearest.map(|id| (&id.name, id.incarnation)), context.now.mono);
     }
 
-    /// Answers another monitor's probe. The member in question answers with a heartbeat, a member
-    /// that knows of its end with that, and another monitor with the newest send time.
+    /// Answers another monitor's probe. The probed member answers with a heartbeat. A member that
+    /// knows of its end answers with that, and another monitor with the newest send time.
     fn answer_probe(
         &self,
         name: &Name,
@@ -239,7 +238,7 @@ impl Detector {
         self.watches.has_heard(name, incarnation)
     }
 
-    /// What is known of a watched member's clock.
+    /// The estimate of a watched member's clock.
     pub(crate) fn clock(&self, name: &Name) -> Option<&PeerClock> {
         self.watches.clock(name)
     }
@@ -254,12 +253,12 @@ impl Detector {
         self.skews.is_reported(name)
     }
 
-    /// Everyone under watch, the lingering included.
+    /// All watched members, including the lingering ones.
     pub(crate) fn watched(&self) -> impl Iterator<Item = &Name> {
         self.watches.watched()
     }
 
-    /// Those that watch this member now.
+    /// The members that watch this one now.
     pub(crate) fn monitors(&self) -> BTreeSet<Name> {
         match &self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.monitors().cloned().collect(),
@@ -272,8 +271,8 @@ pub(crate) fn plain_heartbeat(members: &Members) -> Body {
     Body::Heartbeat { hash: members.digest().hash, delay: None, updates: Vec::new() }
 }
 
-/// A member that came into the list just now is a newcomer, but not if this member is one itself
-/// and took the whole list over.
+/// A member that has just entered the list is a newcomer. It is none if this member is itself new
+/// and took over the whole list.
 fn target(entry: &Entry, context: &Context) -> (Name, Target) {
     let lately = context.now.mono.since(entry.since) < context.group().heartbeat_interval;
     let newcomer = lately && entry.since > context.local.began;

@@ -1,4 +1,5 @@
-//! What a [`crate::Node`] tells its owner: membership changes and what became of requests.
+//! The events of a [`crate::Node`] for its owner: membership changes, and the results of requests.
+//! It owns no state.
 
 use crate::identity::{Identity, Incarnation};
 use crate::join::JoinError;
@@ -6,43 +7,43 @@ use crate::list::FailureEvidence;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Something that happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The list changed.
     Member(MemberEvent),
     /// A member that is up has changed its tags.
     Tagged(Identity),
-    /// From now on this member speaks under this incarnation. It must be on disk before anything
-    /// more is sent, so that the next incarnation is larger.
+    /// This member uses this incarnation from now on. It must be on disk before anything more is
+    /// sent, so that the next incarnation is larger.
     Incarnation(Incarnation),
-    /// The join is done: heartbeats are exchanged with a monitor, so a crash from now on is
+    /// The join is done. The member exchanges heartbeats with a monitor, so a crash from now on is
     /// noticed.
     JoinDone,
-    /// The join failed; the node is out of the group again.
+    /// The join failed. The node is out of the group again.
     JoinFailed(JoinError),
-    /// The leave is done; the node is out of the group.
+    /// The leave is done. The node is out of the group.
     LeaveDone {
         /// Whether a member acknowledged it. If none did, the others will report this one failed.
         acknowledged: bool,
     },
-    /// The others had declared this member failed; it is back under a new incarnation.
+    /// The others had declared this member failed. It is back under a new incarnation.
     Rejoined {
         /// The incarnation that was declared failed.
         old: Incarnation,
         /// The new one.
         new: Incarnation,
     },
-    /// Another machine took this one's name and is the newer of the two: the node has left the
+    /// Another machine took this one's name and is the newer of the two. This node has left the
     /// group.
     Superseded {
-        /// The other.
+        /// The other member.
         by: Identity,
     },
-    /// The daemon itself did not run for this long; it accuses nobody for that.
+    /// The daemon itself did not run for this long. It accuses nobody of that.
     Stalled(Duration),
-    /// A neighbour's wall clock is this many milliseconds ahead of ours (behind, if negative);
-    /// heartbeats are judged without it.
+    /// A neighbour's wall clock is this many milliseconds ahead of ours, or behind if negative. The
+    /// detector ignores this clock.
     ClockDisagrees {
         /// The neighbour.
         member: Identity,
@@ -54,7 +55,7 @@ pub enum Event {
         /// The neighbour.
         member: Identity,
     },
-    /// A group with other settings answers at this address; the two do not merge.
+    /// A group with other settings answers at this address. The two groups do not merge.
     OtherSettings {
         /// Where.
         address: SocketAddr,
@@ -77,7 +78,7 @@ pub enum MemberEventKind {
     Joined,
     /// A monitor declared it failed.
     Failed(FailureEvidence),
-    /// It is back under a new incarnation before anybody had declared the old one failed.
+    /// It is back under a new incarnation before anyone declared the old one failed.
     Restarted,
     /// It left.
     Left,

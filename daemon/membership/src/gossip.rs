@@ -1,5 +1,5 @@
-//! How what one member knows reaches the others. Owns the broadcasts that are under way;
-//! `anti_entropy` repairs what broadcasts missed.
+//! Spreads one member's updates to the others. It owns the running broadcasts. `anti_entropy`
+//! repairs what broadcasts missed.
 
 pub(crate) mod anti_entropy;
 pub(crate) mod broadcast;
@@ -21,7 +21,7 @@ pub(crate) struct Gossip {
 }
 
 impl Gossip {
-    /// Takes in a fact to spread. An older one about the same member is not spread any more.
+    /// Takes an update to spread. It replaces an older one about the same member.
     pub(crate) fn learn(
         &mut self,
         update: Update,
@@ -33,14 +33,14 @@ impl Gossip {
         self.broadcasts.learn(update, source, members.up(), ride, context.now.mono);
     }
 
-    /// Puts updates that are new into a body that can carry some.
+    /// Adds new updates to a body that can carry some.
     pub(crate) fn fill(&mut self, body: &mut Body, now: Instant) {
         if let Some(updates) = body.updates_mut() {
             updates.extend(self.broadcasts.riding(now));
         }
     }
 
-    /// Spreads what is due.
+    /// Sends the updates that are due.
     pub(crate) fn broadcast_if_due(&mut self, members: &Members, context: &mut Context) {
         let Some(round) = self.broadcasts.round(members.up(), context.now.mono) else { return };
         for (count, updates) in [(usize::MAX, round.everyone), (FANOUT, round.few)] {
@@ -52,19 +52,19 @@ impl Gossip {
         }
     }
 
-    /// When something is due.
+    /// The time of the next due updates.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.broadcasts.next_at()
     }
 
-    /// Spreads nothing any more of what was learned before.
+    /// Drops all updates that were learned before.
     pub(crate) fn clear(&mut self) {
         self.broadcasts = Broadcasts::default();
     }
 }
 
-/// Sends updates in as many datagrams as they take. A member that has just joined introduces itself
-/// in each; else those that do not know it yet would not accept them.
+/// Sends updates in as many datagrams as needed. A member that has just joined introduces itself in
+/// each, because members that do not know it yet would otherwise refuse them.
 pub(crate) fn send_updates(to: &[SocketAddr], updates: &[Update], context: &mut Context) {
     let is_new = context.local.is_new(context.now.mono);
     let introduction = is_new.then(|| context.local.introduction());

@@ -1,5 +1,5 @@
-//! The heartbeat detector: each member sends its monitors a heartbeat in every interval. Owns to
-//! whom heartbeats go and when the next are due.
+//! The heartbeat detector: each member sends its monitors a heartbeat in every interval. It owns
+//! the receivers of heartbeats and the time of the next ones.
 
 use super::plain_heartbeat;
 use super::watches::{Timing, Watches};
@@ -18,22 +18,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For this long after its list last changed a member also compares lists with random members
-/// beyond its ring neighbours.
+/// For this long after a change of its list, a member also compares lists with random members
+/// beyond its neighbours.
 const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
 
-/// How often a monitor asks again while a heartbeat is still missing. Six rounds fit before
-/// `failure_timeout`, so that a live member is found in spite of 30 % loss, and heartbeats
-/// themselves can be fewer.
+/// The interval between a monitor's probes while a heartbeat is missing. Six rounds fit before
+/// `failure_timeout`, so that a live member is found in spite of 30 % loss. Heartbeats themselves
+/// can then be fewer.
 const PROBE_AGAIN: Duration = Duration::from_millis(175);
 
-/// For this long before its deadline the other monitors of a probed member are asked as well. Most
-/// have answered for themselves by then, and one bad link accuses nobody.
+/// How long before the deadline the other monitors of a probed member are asked as well. Most
+/// members have answered by then, and one bad link accuses nobody.
 const PROBE_OTHERS: Duration = Duration::from_millis(525);
 
 /// When heartbeats are missing, and when their absence is final. The first is missed after an
-/// interval, and a fifth of one for jitter. A newcomer's is due at once, and it has an interval
-/// less: as long as a member whose last heartbeat came an interval before it stopped.
+/// interval, and a fifth of one for jitter. A newcomer's heartbeat is due at once, so it has an
+/// interval less. This is the time of a member that stopped an interval after its last heartbeat.
 pub(super) fn timing(group: &GroupSettings) -> Timing {
     Timing {
         missed_after: group.heartbeat_interval.mul_f64(1.2),
@@ -45,12 +45,12 @@ pub(super) fn timing(group: &GroupSettings) -> Timing {
     }
 }
 
-/// To whom heartbeats go.
+/// The receivers of heartbeats.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     next_at: Instant,
-    /// Those that watch this member, and, until the moment given, those that did until the ring
-    /// moved.
+    /// The members that watch this one. Former monitors stay until the given moment, after the ring
+    /// has moved.
     recipients: BTreeMap<Name, Recipient>,
     stopped: bool,
 }
@@ -89,14 +89,13 @@ impl Heartbeats {
         present.map(|(name, _)| name)
     }
 
-    /// Makes every monitor a new one.
+    /// Treats every monitor as a new one.
     pub(super) fn forget_recipients(&mut self) {
         self.recipients.clear();
     }
 
-    /// Sets who watches this member. A former monitor is sent heartbeats for as long as it may
-    /// still watch, and a while more, since it may learn later than we that the ring has moved.
-    /// Returns the new ones.
+    /// Sets the monitors of this member, and returns the new ones. A former monitor still gets
+    /// heartbeats for some time, because it may learn late that the ring has moved.
     pub(super) fn set_monitors(
         &mut self,
         monitors: &[&Arc<Entry>],
@@ -137,7 +136,7 @@ impl Heartbeats {
         }
     }
 
-    /// Sends the heartbeats of an interval when they are due.
+    /// Sends the heartbeats of an interval if they are due.
     pub(super) fn send_if_due(
         &mut self,
         watches: &Watches,
@@ -173,7 +172,8 @@ impl Heartbeats {
 }
 
 impl Recipient {
-    /// A monitor that this member has not heard yet may not know it: it is introduced.
+    /// A monitor that this member has not heard yet may not know it. So the heartbeat introduces
+    /// it.
     fn send(
         &self,
         name: &Name,

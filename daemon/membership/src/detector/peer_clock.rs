@@ -1,11 +1,11 @@
-//! What one peer's clocks tell about when it sent its heartbeats, in this machine's monotonic time.
+//! Estimates the send times of one peer's heartbeats in this machine's monotonic time. It owns the
+//! estimate of the peer's clocks.
 //!
-//! Ageing goes by the peer's monotonic clock relative to the smallest delay lately seen, so a
-//! stepped wall clock accuses nobody. What is constant in the latency is invisible to that; the
-//! wall clocks tell it where the two machines' agree. Whether they agree is known from both
-//! directions: a peer reports the delay that it sees on our heartbeats, and half the difference
-//! of the two is the offset between the clocks (as in NTP, RFC 5905, section 8, with one-way delays
-//! taken for equal).
+//! The age of a heartbeat follows the peer's monotonic clock, relative to the smallest recent
+//! delay. So a stepped wall clock accuses nobody. This method cannot see the constant part of the
+//! latency; wall clocks show it if they agree. Both directions together show whether they agree,
+//! because a peer reports the delay of our heartbeats. Half the difference of the two delays is the
+//! offset between the clocks, as in NTP (RFC 5905, section 8), with equal one-way delays.
 
 use crate::time::{Instant, Now, WallTime, millis};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use std::time::Duration;
 /// Wall clocks that differ by more than this do not agree.
 pub(crate) const AGREEMENT: i64 = 250;
 
-/// For how long the smallest delay is remembered: this long at least, twice as long at most.
+/// How long the smallest delay is remembered: at least this long, and at most twice as long.
 pub(crate) const WINDOW: Duration = Duration::from_secs(20);
 
-/// When something was sent, on its sender's two clocks.
+/// The send time of a message, on its sender's two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SentAt {
     /// The sender's monotonic clock: milliseconds since its incarnation began.
@@ -25,7 +25,7 @@ pub struct SentAt {
     pub wall: WallTime,
 }
 
-/// How two machines' wall clocks compare.
+/// The comparison of two machines' wall clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Agreement {
     /// Within [`AGREEMENT`]: the wall clocks are used.
@@ -38,21 +38,21 @@ pub(crate) enum Agreement {
 /// The estimate of one peer's clocks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PeerClock {
-    /// The smallest difference of receipt (ours) and sending (theirs), in milliseconds, lately and
-    /// before that.
+    /// The smallest difference of receipt (our clock) and sending (their clock), in milliseconds:
+    /// recent, and before that.
     smallest: Option<i64>,
     smallest_before: Option<i64>,
     window_began: Option<Instant>,
     /// The delay of the fastest datagram by the wall clocks: the constant latency plus the clocks'
     /// offset.
     delay: Option<i64>,
-    /// What the peer said of our datagrams' delay.
+    /// The delay of our datagrams, as the peer reported it.
     reported_delay: Option<i64>,
 }
 
 impl PeerClock {
-    /// Takes in one datagram and returns when it was sent, on our monotonic clock; never later than
-    /// `now`.
+    /// Takes the send time of a datagram, and returns it on our monotonic clock. It is never later
+    /// than `now`.
     pub(crate) fn observe(&mut self, now: Now, sent: SentAt) -> Instant {
         let difference = signed(now.mono.as_millis()) - signed(sent.mono);
         self.roll(now.mono);
@@ -64,13 +64,13 @@ impl PeerClock {
         now.mono - Duration::from_millis((late + self.constant_latency()).unsigned_abs())
     }
 
-    /// Takes in what the peer says of the delay of our datagrams.
+    /// Takes the peer's report about the delay of our datagrams.
     pub(crate) fn on_reported_delay(&mut self, delay: i64) {
         self.reported_delay = Some(delay);
     }
 
-    /// When something with this monotonic send time was sent, on our clock, if the peer has been
-    /// heard before; never later than `now`.
+    /// Converts the peer's monotonic send time to our clock, if the peer was heard before. The
+    /// result is never later than `now`.
     pub(crate) fn to_local(&self, now: Instant, sent: u64) -> Option<Instant> {
         let base = match (self.smallest, self.smallest_before) {
             (Some(new), Some(old)) => new.min(old),
@@ -81,8 +81,7 @@ impl PeerClock {
         Some(local.min(now))
     }
 
-    /// Whether something with this monotonic send time would have been sent well after `now`, which
-    /// nothing is.
+    /// Whether this monotonic send time would be well after `now`, which is impossible.
     pub(crate) fn is_ahead(&self, now: Instant, sent: u64) -> bool {
         let base = [self.smallest, self.smallest_before].into_iter().flatten().min();
         base.is_some_and(|base| signed(sent) + base > signed(now.as_millis()) + AGREEMENT)
@@ -93,7 +92,7 @@ impl PeerClock {
         self.delay
     }
 
-    /// How the wall clocks compare; nothing while the peer has not been heard.
+    /// The comparison of the wall clocks; `None` until the peer was heard.
     pub(crate) fn agreement(&self) -> Option<Agreement> {
         let delay = self.delay?;
         let ahead = match self.reported_delay {
@@ -103,7 +102,7 @@ impl PeerClock {
         Some(if ahead.abs() <= AGREEMENT { Agreement::Agree } else { Agreement::Ahead(ahead) })
     }
 
-    /// By how many milliseconds the peer's wall clock is ahead of ours, as well as it is known.
+    /// The best estimate of how many milliseconds the peer's wall clock is ahead of ours.
     pub(crate) fn offset(&self) -> Option<i64> {
         match (self.agreement()?, self.delay, self.reported_delay) {
             (Agreement::Ahead(ahead), _, _) => Some(ahead),
@@ -114,8 +113,8 @@ impl PeerClock {
         }
     }
 
-    /// The smallest delay of the peer's datagrams lately, in milliseconds: half of the way there
-    /// and back, so that the clocks' offset does not count; nothing while the peer has not reported
+    /// The smallest recent delay of the peer's datagrams, in milliseconds. It is half of the round
+    /// trip, so that the clocks' offset does not count. It is `None` until the peer has reported
     /// the other half.
     pub(crate) fn smallest_delay(&self) -> Option<u64> {
         let there_and_back = self.delay?.saturating_add(self.reported_delay?);

@@ -1,5 +1,5 @@
-//! Wall clocks that disagree. Owns which neighbours' clocks do, since when, and whether that was
-//! reported.
+//! Finds wall clocks that disagree. It owns the neighbours whose clocks do, with the time and
+//! whether it was reported.
 
 use super::peer_clock::Agreement;
 use crate::context::Context;
@@ -9,8 +9,8 @@ use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// For how long a wall clock has to disagree before that is reported. A change of the latency looks
-/// like a wrong clock until both sides have seen it.
+/// How long a wall clock must disagree before it is reported. A change of the latency looks like a
+/// wrong clock until both sides have measured it.
 const REPORT_AFTER: Duration = Duration::from_secs(5);
 
 /// The neighbours whose wall clocks disagree with ours.
@@ -30,13 +30,13 @@ impl Skews {
         self.skewed.get(name).is_some_and(|skew| skew.reported)
     }
 
-    /// Forgets the clocks that are not known any more.
+    /// Forgets the clocks of members that are no longer neighbours.
     pub(super) fn retain(&mut self, is_known: impl Fn(&Name) -> bool) {
         self.skewed.retain(|name, _| is_known(name));
     }
 
-    /// Takes in how a neighbour's clock compares. It is reported once when it has disagreed for a
-    /// while, and once when it agrees again.
+    /// Takes the comparison with a neighbour's clock. A clock is reported once after it has
+    /// disagreed for a while, and once when it agrees again.
     pub(super) fn observe(
         &mut self,
         member: Identity,

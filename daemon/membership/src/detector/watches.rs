@@ -1,5 +1,5 @@
-//! What is known of each watched member: when its newest known datagram was sent, and what silence
-//! then means. Owns the watches; every detector shares them.
+//! The data about each watched member: the send time of its newest known datagram, and the meaning
+//! of its silence. It owns the watches, which every detector shares.
 
 use super::peer_clock::{PeerClock, SentAt};
 use crate::identity::{Incarnation, Name};
@@ -7,20 +7,20 @@ use crate::time::{Instant, Now, millis};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// When evidence is missing and when silence is final; each detector has its own.
+/// Says when evidence is missing and when silence is final. Each detector has its own timing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// This long after the newest evidence, more of it is missing.
+    /// The time after the newest evidence from which further evidence is missing.
     pub(super) missed_after: Duration,
-    /// The same for a newcomer that was never heard.
+    /// The same time for a newcomer that was never heard.
     pub(super) newcomer_missed_after: Duration,
-    /// This long after the newest evidence, silence is final.
+    /// The time after the newest evidence from which silence is final.
     pub(super) patience: Duration,
-    /// The same for a newcomer that was never heard.
+    /// The same time for a newcomer that was never heard.
     pub(super) newcomer_patience: Duration,
-    /// How often evidence that is missing is asked for again.
+    /// The interval of repeated probes for missing evidence.
     pub(super) probe_again: Duration,
-    /// How long before its deadline others are asked about a probed member too.
+    /// How long before its deadline other members are asked about a probed member too.
     pub(super) probe_others: Duration,
 }
 
@@ -29,17 +29,17 @@ pub(super) struct Timing {
 pub(super) struct Target {
     /// Its incarnation.
     pub(super) incarnation: Incarnation,
-    /// Whether it has just come into the list: then its first heartbeat comes about as soon as the
-    /// update about it, or it never was.
+    /// Whether it has just entered the list. Its first heartbeat then arrives about as soon as the
+    /// update about it, or never.
     pub(super) newcomer: bool,
 }
 
-/// What the detector found.
+/// A finding of the detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// A heartbeat is missing: the member itself and its other monitors are to be asked.
+    /// A heartbeat is missing. The member itself and its other monitors must be asked.
     Missing(Name, Incarnation),
-    /// A probed member has not answered: it is to be asked itself.
+    /// A probed member has not answered. It must be asked itself.
     Unanswered(Name, Incarnation),
     /// The deadline has passed.
     Silent(Silence),
@@ -54,9 +54,9 @@ pub(crate) struct Silence {
     pub(crate) incarnation: Incarnation,
     /// How long ago its newest known datagram was sent, in milliseconds.
     pub(crate) silent_ms: u64,
-    /// When evidence was first missed: proof that this machine can hear must be newer.
+    /// The time when evidence was first missed. Proof that this machine can hear must be newer.
     pub(crate) suspected: Instant,
-    /// Whether anything was heard of it at all since the watch began.
+    /// Whether anything was heard from it since the watch began.
     pub(crate) ever_heard: bool,
 }
 
@@ -65,13 +65,13 @@ pub(crate) struct Silence {
 enum Reason {
     /// The ring says so.
     Target,
-    /// The ring did say so: until the new monitor can have heard it.
+    /// The ring said so before. The watch lasts until the new monitor has had time to hear it.
     Former { until: Instant },
-    /// The members between may all be gone: it is asked for a heartbeat, which ends this watch.
+    /// All members between may be gone. It is probed, and its heartbeat ends this watch.
     Probed,
 }
 
-/// One member under watch.
+/// One watched member.
 #[derive(Debug, Clone)]
 struct Watch {
     incarnation: Incarnation,
@@ -108,7 +108,7 @@ impl Watch {
         (self.evidence() + self.patience(timing)).max(self.not_before)
     }
 
-    /// When the first evidence after the newest is missed.
+    /// The time from which the next evidence is missed.
     fn missed_at(&self, timing: &Timing) -> Instant {
         let due = if self.is_new() { timing.newcomer_missed_after } else { timing.missed_after };
         self.evidence() + due
@@ -123,14 +123,14 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    /// Watches nobody.
+    /// Starts without a watch.
     pub(super) fn new(timing: Timing) -> Self {
         Watches { timing, watches: BTreeMap::new() }
     }
 
-    /// Sets whom to watch. The clock of a new target starts now; a target that is not watched any
-    /// more because the ring moved is watched on for the timing's patience, so that no moment is
-    /// nobody's; one that is not `up` any more is dropped at once.
+    /// Sets the targets. The clock of a new target starts now. A target that the ring no longer
+    /// assigns is watched on for the timing's patience, so that somebody watches it at every
+    /// moment. A target that is no longer `up` is dropped at once.
     pub(super) fn watch(
         &mut self,
         targets: impl IntoIterator<Item = (Name, Target)>,
@@ -155,8 +155,8 @@ impl Watches {
         self.watches.retain(|name, watch| still_up(name, watch.incarnation));
     }
 
-    /// Probes members that are not watched: each is asked for a heartbeat from now on, and is
-    /// silent at the deadline if none came. One round of probes at a time.
+    /// Probes unwatched members. Each is asked for a heartbeat from now on, and counts as silent at
+    /// the deadline without one. There is one round of probes at a time.
     pub(super) fn probe<'a>(
         &mut self,
         members: impl IntoIterator<Item = (&'a Name, Incarnation)>,
@@ -192,7 +192,7 @@ impl Watches {
         watch
     }
 
-    /// Takes in a datagram that came straight from a member.
+    /// Takes a datagram that came directly from a member.
     pub(super) fn heard(&mut self, name: &Name, incarnation: Incarnation, sent: SentAt, now: Now) {
         let Some(watch) =
             self.watches.get_mut(name).filter(|watch| watch.incarnation == incarnation)
@@ -204,17 +204,17 @@ impl Watches {
         self.note(name, local);
     }
 
-    /// Takes in what a member says of the delay of our datagrams to it.
+    /// Takes a member's report about the delay of our datagrams.
     pub(super) fn on_reported_delay(&mut self, name: &Name, delay: i64) {
         if let Some(watch) = self.watches.get_mut(name) {
             watch.clock.on_reported_delay(delay);
         }
     }
 
-    /// Takes in what another monitor knows: the newest send time by the member's own clock, and its
-    /// age there. It can move a deadline, never bring it nearer. What is not newer by the member's
-    /// own clock is no evidence: else two monitors that ask each other would keep a dead member
-    /// alive, younger by the answer's latency each time.
+    /// Takes another monitor's report: the newest send time by the member's own clock, and its age
+    /// there. It can only make a deadline later. A report that is not newer by the member's own
+    /// clock is not evidence. Otherwise two monitors could keep a dead member alive, because each
+    /// answer's latency would make it seem younger.
     pub(super) fn hearsay(
         &mut self,
         name: &Name,
@@ -236,8 +236,8 @@ impl Watches {
         self.note(name, local);
     }
 
-    /// Only the newest counts, so duplicates, replays and reordering do nothing. A probed member
-    /// that gave a heartbeat is done with.
+    /// Only the newest counts, so duplicates, replays and reordering have no effect. A heartbeat
+    /// ends the watch of a probed member.
     fn note(&mut self, name: &Name, sent: Instant) {
         let Some(watch) = self
             .watches
@@ -266,14 +266,14 @@ impl Watches {
         Some((watch.newest_sent?, now.since(watch.newest?)))
     }
 
-    /// Whether this incarnation of the member has been heard by this watch.
+    /// Whether this watch has heard this incarnation of the member.
     pub(super) fn has_heard(&self, name: &Name, incarnation: Incarnation) -> bool {
         self.watches
             .get(name)
             .is_some_and(|watch| watch.incarnation == incarnation && watch.clock.delay().is_some())
     }
 
-    /// What is known of a watched member's clock.
+    /// The estimate of a watched member's clock.
     pub(super) fn clock(&self, name: &Name) -> Option<&PeerClock> {
         self.watches.get(name).map(|watch| &watch.clock)
     }
@@ -283,13 +283,13 @@ impl Watches {
         Some(now.since(self.watches.get(name)?.newest?))
     }
 
-    /// Everyone under watch, the lingering included.
+    /// All watched members, including the lingering ones.
     pub(super) fn watched(&self) -> impl Iterator<Item = &Name> {
         self.watches.keys()
     }
 
-    /// This machine was stalled: every deadline moves by the stall. After one longer than
-    /// the patience all start anew.
+    /// Moves every deadline by a stall of this machine. After a stall longer than the patience, all
+    /// watches start again.
     pub(super) fn forgive(&mut self, stall: Duration, now: Instant) {
         for watch in self.watches.values_mut() {
             let moved = watch.deadline(&self.timing) + stall;
@@ -297,7 +297,7 @@ impl Watches {
         }
     }
 
-    /// What silence means by now. A silent member is found once.
+    /// Returns the members whose silence has a meaning now. A silent member is found once.
     pub(super) fn poll(&mut self, now: Instant) -> Vec<Finding> {
         let timing = self.timing;
         let mut findings = Vec::new();
@@ -327,7 +327,7 @@ impl Watches {
         findings
     }
 
-    /// When [`Watches::poll`] may next find something.
+    /// The next moment at which [`Watches::poll`] may find something.
     pub(super) fn poll_at(&self) -> Option<Instant> {
         self.watches
             .values()

@@ -1,4 +1,4 @@
-//! Anti-entropy: neighbours whose lists differ exchange what differs. Owns what is known of the
+//! Anti-entropy: neighbours whose lists differ exchange the differences. It owns the data about the
 //! lists of others.
 
 pub(crate) mod digest;
@@ -19,16 +19,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use summary::{Summary, bucket};
 
-/// For this long after a change, updates on their way explain a difference.
+/// For this long after a change, travelling updates explain a difference.
 const BROADCAST_TAKES: Duration = Duration::from_millis(200);
 
-/// A difference that takes more datagrams than this is settled by exchanging whole lists over TCP.
+/// If a difference needs more datagrams than this, the members exchange whole lists over TCP.
 const MAX_DATAGRAMS: usize = 8;
 
 /// The most peers whose agreement is remembered.
 const MAX_PEERS: usize = 64;
 
-/// What is known of the lists of others.
+/// The data about the lists of others.
 #[derive(Debug, Default)]
 pub(crate) struct AntiEntropy {
     peers: BTreeMap<Name, Peer>,
@@ -36,7 +36,7 @@ pub(crate) struct AntiEntropy {
 
 #[derive(Debug, Default)]
 struct Peer {
-    /// Heartbeats in a row whose hash differed.
+    /// The number of consecutive heartbeats whose hash differed.
     differed: u32,
     compared_at: Option<Instant>,
 }
@@ -47,8 +47,8 @@ impl AntiEntropy {
         self.peers.get(name).is_some_and(|peer| peer.differed == 0)
     }
 
-    /// Takes in the hash of another's list. A difference that updates on their way do not explain
-    /// is looked into.
+    /// Takes the hash of another member's list. It examines a difference that travelling updates do
+    /// not explain.
     pub(crate) fn compare(
         &mut self,
         name: &Name,
@@ -78,8 +78,8 @@ impl AntiEntropy {
     }
 }
 
-/// Answers the summary of another's list: with what this list has in the buckets that differ, or by
-/// exchanging the whole lists.
+/// Answers the summary of another member's list, with the entries in the buckets that differ, or
+/// with an exchange of whole lists.
 pub(crate) fn answer_summary(
     theirs: &Summary,
     to: SocketAddr,
@@ -101,7 +101,7 @@ pub(crate) fn answer_summary(
     }
 }
 
-/// Whether the sender of an exchange is alive here, so that its list is taken in.
+/// Whether the sender of an exchange is alive here, so that its list is merged.
 pub(crate) fn accepts(sender: &Update, list: &List) -> bool {
     let known = list
         .get(&sender.identity.name)
@@ -109,12 +109,12 @@ pub(crate) fn accepts(sender: &Update, list: &List) -> bool {
     known && sender.claim == crate::list::Claim::Alive
 }
 
-/// All that is known for certain.
+/// All entries that are certain.
 pub(crate) fn whole_list(list: &List) -> Vec<Update> {
     certain(list).collect()
 }
 
-/// Suspected members are left out: their entries would say that they are alive.
+/// Suspected members are left out, because their entries would say that they are alive.
 fn certain(list: &List) -> impl Iterator<Item = Update> {
     let is_certain = |entry: &&Arc<Entry>| !matches!(entry.state, MemberState::Suspected(_));
     list.iter().filter(is_certain).map(|entry| entry.to_update())

@@ -1,5 +1,5 @@
-//! Broadcasts: what was learned lately is passed on to a few others at once and rides on the next
-//! heartbeats. Owns the updates that are on their way.
+//! Broadcasts: recent updates go to a few other members at once, and travel with the next
+//! heartbeats. It owns these updates.
 
 use crate::identity::Name;
 use crate::list::Update;
@@ -8,13 +8,15 @@ use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Up to this many members, whoever learns something first-hand tells everyone directly.
+/// Up to this many members, a member that learns an update first-hand sends it to everyone
+/// directly.
 pub(crate) const TELL_EVERYONE_UP_TO: usize = 64;
 
-/// How many random members get each round.
+/// How many random members receive each round.
 pub(crate) const FANOUT: usize = 4;
 
-/// In how many rounds an update is passed on in a group that is too large to tell everyone.
+/// The number of rounds that pass an update on, in a group too large for direct messages to
+/// everyone.
 pub(crate) const ROUNDS: u8 = 3;
 
 /// So many updates to tell at once, as when a whole fleet starts, is told in one round only: every
@@ -22,19 +24,19 @@ pub(crate) const ROUNDS: u8 = 3;
 /// the rest.
 const BULK: usize = 200;
 
-/// The least time between two rounds: what is learned meanwhile travels together.
+/// The shortest time between two rounds. Updates learned meanwhile travel together.
 pub(crate) const ROUND_GAP: Duration = Duration::from_millis(25);
 
-/// The most bytes of updates that ride on a heartbeat.
+/// The most bytes of updates in a heartbeat.
 const RIDING_ROOM: usize = UPDATES_ROOM / 2;
 
-/// How something was learned.
+/// The source of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// This member saw it itself: it declared the failure, or took the leave or the newcomer's
-    /// word.
+    /// This member saw it: it declared the failure, or received the leave or the newcomer's
+    /// announce.
     FirstHand,
-    /// Another reported it.
+    /// Another member reported it.
     Reported,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Broadcasts {
 }
 
 impl Broadcasts {
-    /// Takes in an update; an older one about the same member is not sent any more.
+    /// Takes an update. It replaces an older one about the same member.
     pub(crate) fn learn(
         &mut self,
         update: Update,
@@ -80,7 +82,7 @@ impl Broadcasts {
         self.next_round = Some(self.next_round.map_or(earliest, |next| next.min(earliest)));
     }
 
-    /// What is to be sent now, if a round is due.
+    /// The updates to send now, if a round is due.
     pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Round> {
         self.next_round.filter(|next| *next <= now)?;
         self.last_round = Some(now);
@@ -103,7 +105,7 @@ impl Broadcasts {
         Some(round)
     }
 
-    /// The updates that ride on heartbeats now, as many as there is room for.
+    /// The updates to add to heartbeats now, as many as fit.
     pub(crate) fn riding(&mut self, now: Instant) -> Vec<Update> {
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
         let mut room = RIDING_ROOM;
@@ -116,7 +118,7 @@ impl Broadcasts {
         riding
     }
 
-    /// When the next round is due.
+    /// The time of the next round.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.next_round
     }

@@ -1,13 +1,14 @@
-//! Digests of lists: an order-independent hash and count of the alive.
+//! Digests of lists: an order-independent hash and count of the live members. A digest is a plain
+//! value.
 
 /// A hash and count of the live members. Equal lists have equal digests, in any order of learning
 /// them.
 ///
-/// Of two lists that differ, one pair in 2^32 has the same hash by chance, and the difference goes
-/// unseen until either changes.
+/// One pair of different lists in 2^32 has the same hash by chance. The difference then stays
+/// unseen until either list changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
-    /// How many members are alive.
+    /// The number of live members.
     pub count: u32,
     /// The sum of their fingerprints, modulo 2^32.
     pub hash: u32,
