@@ -27,7 +27,7 @@ fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
 }
 
 /// Applies a member's state, and returns the client's notice about it.
-async fn told(
+async fn notice(
     following: &mut Following,
     client: &mut mpsc::Receiver<Reply>,
     member: Member,
@@ -63,22 +63,22 @@ async fn each_followed_member_has_a_place_until_it_goes() {
 
     following.start(Target::from(&member("vm1", 1, alive))).unwrap();
     assert_eq!(places.taken(), 1, "that of those that were up was taken before");
-    let mut told = async |member| told(&mut following, &mut client, member).await;
-    assert_eq!(told(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");
+    let mut notice = async |member| notice(&mut following, &mut client, member).await;
+    assert_eq!(notice(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");
     assert_eq!(places.taken(), 2);
     let full = "its logs are not followed, since greps keep connections to 2 members open already";
-    assert_eq!(told(member("vm3", 1, alive)).await, format!("vm3 joined: {full}"));
+    assert_eq!(notice(member("vm3", 1, alive)).await, format!("vm3 joined: {full}"));
     assert_eq!(
-        told(member("vm1", 2, alive)).await,
+        notice(member("vm1", 2, alive)).await,
         "vm1 joined: its logs are followed too",
         "it takes its own place"
     );
     assert_eq!(
-        told(member("vm2", 1, failed)).await,
+        notice(member("vm2", 1, failed)).await,
         "vm2 failed: its logs are not followed any more"
     );
     assert_eq!(places.taken(), 1);
-    assert_eq!(told(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
+    assert_eq!(notice(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
     assert_eq!(places.taken(), 2);
     drop(following);
     assert_eq!(places.taken(), 0);

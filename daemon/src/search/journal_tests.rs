@@ -64,14 +64,14 @@ struct Kept {
     lines: String,
     times: Vec<(i64, String)>,
     messages: Vec<String>,
-    told: Option<mpsc::Sender<String>>,
+    sender: Option<mpsc::Sender<String>>,
 }
 
 impl Output for Kept {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.lines.push_str(&text);
-        self.told.as_ref().map_or(Ok(()), |told| told.send(text).map_err(|_| Stopped))
+        self.sender.as_ref().map_or(Ok(()), |sender| sender.send(text).map_err(|_| Stopped))
     }
 
     fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
@@ -179,14 +179,17 @@ fn a_followed_journal_comes_line_by_line_until_cancelled() {
     // It waits forever after its output.
     let fake = Fake::new("echo 'one error'; echo 'two'; exec /bin/sleep 1000");
     let files = GrepFiles { follow: true, ..GrepFiles::default() };
-    let (told, hears) = mpsc::channel();
+    let (sender, received) = mpsc::channel();
     let cancel = AtomicBool::new(false);
     let started = Instant::now();
     thread::scope(|scope| {
         let searching = scope.spawn(|| {
-            fake.search(&files, &mut Kept { told: Some(told), ..Kept::default() }, &cancel)
+            fake.search(&files, &mut Kept { sender: Some(sender), ..Kept::default() }, &cancel)
         });
-        assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), "vm1:journal:one error\n");
+        assert_eq!(
+            received.recv_timeout(Duration::from_secs(10)).unwrap(),
+            "vm1:journal:one error\n"
+        );
         cancel.store(true, Ordering::Relaxed);
         assert!(searching.join().unwrap().unwrap().interrupted);
     });
@@ -203,7 +206,7 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
     ));
     let files = GrepFiles { follow: true, ..GrepFiles::default() };
     let compiled = query.compile().unwrap();
-    let (told, hears) = mpsc::channel();
+    let (sender, received) = mpsc::channel();
     let cancel = AtomicBool::new(false);
     let mut heard = String::new();
     let totals = thread::scope(|scope| {
@@ -214,14 +217,14 @@ fn followed(query: &Query, first: &str, second: &str, hears_first: &str) -> (Str
                 "vm1",
                 &compiled,
                 asked,
-                &mut Kept { told: Some(told), ..Kept::default() },
+                &mut Kept { sender: Some(sender), ..Kept::default() },
                 &cancel,
             )
         });
         // A search that waits longer than this for its lines is cancelled. The received lines then
         // show the fault.
         let patience = Duration::from_secs(10);
-        while let Ok(more) = hears.recv_timeout(patience) {
+        while let Ok(more) = received.recv_timeout(patience) {
             heard.push_str(&more);
             if heard.ends_with(hears_first) {
                 fs::write(fake.program().with_extension("heard"), "").unwrap();
