@@ -1,5 +1,6 @@
-//! The list of members and its merge law: per machine the largest incarnation wins, within one
-//! incarnation `left` beats `failed` beats `alive`, and then the newer tags win.
+//! The list of members and its merge law. It owns the entries. For each machine the largest
+//! incarnation wins. Within one incarnation `left` beats `failed`, `failed` beats `alive`, and then
+//! the newer tags win.
 
 mod entry;
 mod state;
@@ -17,20 +18,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tags::VersionedTags;
 
-/// The most entries a list holds, the gone included. At the bound the gone that changed longest ago
-/// make room; a list full of the alive takes no more.
+/// The most entries of a list, including failed and left members. At the bound, the oldest of those
+/// make room. A list full of live members takes no more.
 pub const MAX_ENTRIES: usize = 20_000;
 
-/// The list of all members that one machine knows of, itself included. A clone shares everything
-/// until one of the two changes, and then still the entries, so that ten thousand simulated
-/// members' lists fit into one machine's memory.
+/// The list of all members that one machine knows, including itself. A clone shares everything
+/// until one of the two changes, and still shares the entries then. So ten thousand simulated lists
+/// fit into one machine's memory.
 #[derive(Debug, Clone, Default)]
 pub struct List {
     by_name: Arc<Vec<Arc<Entry>>>,
     by_position: Arc<Vec<Arc<Entry>>>,
     digest: Digest,
     up: usize,
-    /// How many of those that are reported alive name their zone.
+    /// The number of members that are reported alive and name their zone.
     zoned: usize,
 }
 
@@ -45,7 +46,8 @@ impl List {
         self.name_index(name).ok().map(|index| &self.by_name[index])
     }
 
-    /// The entry at an address: the one that is up, else the one with the largest incarnation.
+    /// The entry at an address: the one that is up, or otherwise the one with the largest
+    /// incarnation.
     pub fn at(&self, address: SocketAddr) -> Option<&Arc<Entry>> {
         let position = Position::of(address);
         let start = self.by_position.partition_point(|entry| entry.position < position);
@@ -66,17 +68,17 @@ impl List {
         &self.by_position
     }
 
-    /// How many entries there are, the gone included.
+    /// The number of all entries, including failed and left members.
     pub fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    /// How many members are up, as this machine sees it.
+    /// The number of members that are up, in this machine's view.
     pub fn up(&self) -> usize {
         self.up
     }
@@ -86,14 +88,14 @@ impl List {
         self.zoned > 0
     }
 
-    /// The digest of all that are reported alive, independent of the order in which they were
-    /// learned.
+    /// The digest of all members that are reported alive. It does not depend on the order of
+    /// learning them.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Merges one update. Merging is commutative, associative and idempotent in all but the
-    /// evidence (the first stays). Returns what changed.
+    /// Merges one update, and returns the change. Merging is commutative, associative and
+    /// idempotent, except for the evidence: the first stays.
     pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name);
         let entry = Entry::new(update, now);
@@ -107,16 +109,15 @@ impl List {
         }
     }
 
-    /// Takes in only the tags of an update, if it is of the same incarnation and state. Returns
-    /// what changed.
+    /// Takes only the tags of an update, if it has the same incarnation and state. Returns the
+    /// change.
     pub fn merge_tags(&mut self, update: &Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name).ok()?;
         let same = self.by_name[index].weight() == Entry::new(update.clone(), now).weight();
         same.then(|| self.tag(index, update.tags.clone())).flatten()
     }
 
-    /// The greater tags stay. Its state, suspected or failed on what evidence, is not
-    /// touched.
+    /// The greater tags stay. The state and its evidence do not change.
     fn tag(&mut self, index: usize, tags: VersionedTags) -> Option<Change> {
         let entry = &self.by_name[index];
         let tagged = (tags > entry.tags).then(|| entry.tagged(tags))?;
@@ -134,7 +135,7 @@ impl List {
         }
     }
 
-    /// Counts an alive member as failed here, without telling anyone. Returns what changed.
+    /// Counts a live member as failed here, without a report to others. Returns the change.
     pub fn suspect(
         &mut self,
         name: &Name,
@@ -148,7 +149,7 @@ impl List {
         Some(self.replace(index, suspected))
     }
 
-    /// Takes a suspicion back. Returns what changed.
+    /// Takes a suspicion back, and returns the change.
     pub fn clear_suspicion(&mut self, name: &Name, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
@@ -157,7 +158,7 @@ impl List {
         Some(self.replace(index, trusted))
     }
 
-    /// Forgets the gone whose entries have not changed for `age`.
+    /// Forgets failed and left members whose entries have not changed for `age`.
     pub fn forget(&mut self, age: Duration, now: Instant) {
         let stays = |entry: &Arc<Entry>| entry.is_reported_alive() || now.since(entry.since) < age;
         if !self.by_name.iter().all(stays) {
@@ -166,7 +167,7 @@ impl List {
         }
     }
 
-    /// When the next entry is to be forgotten.
+    /// The time at which the next entry will be forgotten.
     pub fn next_forgetting(&self, age: Duration) -> Option<Instant> {
         self.by_name
             .iter()
@@ -175,7 +176,7 @@ impl List {
             .min()
     }
 
-    /// Forgets the one of the gone that changed longest ago.
+    /// Forgets the failed or left member that changed longest ago.
     fn make_room(&mut self) -> bool {
         let oldest = self
             .by_name

@@ -1,4 +1,4 @@
-//! This member itself. Owns the name, address, incarnation and tags under which it speaks: what it
+//! This member itself. It owns the name, address, incarnation and tags of its messages, which it
 //! alone decides.
 
 use crate::detector::peer_clock::{SentAt, sent_at};
@@ -9,7 +9,7 @@ use crate::time::{Instant, Now};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// For this long after its incarnation began a member's updates introduce it.
+/// For this long after the begin of its incarnation, a member's updates introduce it.
 const INTRODUCES_ITSELF: Duration = Duration::from_secs(10);
 
 /// This member.
@@ -39,24 +39,24 @@ impl Local {
         Identity { name: self.name.clone(), address: self.address, incarnation: self.incarnation }
     }
 
-    /// What it says of itself: that it is alive.
+    /// The update about itself: it is alive.
     pub(crate) fn introduction(&self) -> Update {
         Update { identity: self.identity(), claim: Claim::Alive, tags: self.tags.clone() }
     }
 
-    /// Whether others may not know it yet.
+    /// Whether some members may not know it yet.
     pub(crate) fn is_new(&self, now: Instant) -> bool {
         now.since(self.began) < INTRODUCES_ITSELF
     }
 
-    /// The next incarnation: the wall clock's, but always larger than the last and than what the
-    /// group knows.
+    /// The next incarnation. It is the wall clock's time, but always larger than the last one and
+    /// than the group's.
     pub(crate) fn next_incarnation(&self, now: Now, known: Incarnation) -> Incarnation {
         let larger = self.incarnation.max(known).0.saturating_add(1);
         Incarnation(now.wall.0.max(larger))
     }
 
-    /// Begins an incarnation. Versions of tags are counted anew in each.
+    /// Begins an incarnation. Each incarnation counts the versions of tags again.
     pub(crate) fn begin(&mut self, incarnation: Incarnation, now: Instant) {
         self.incarnation = incarnation;
         self.tags = VersionedTags::first(self.tags());
@@ -68,8 +68,8 @@ impl Local {
         self.tags.tags().cloned().unwrap_or_default()
     }
 
-    /// Takes tags that win over `last`. Returns whether there was a version left for them: without
-    /// one, only another incarnation can carry them.
+    /// Takes tags that win over `last`. Returns whether a version was left for them. Without one,
+    /// only another incarnation can carry them.
     pub(crate) fn change_tags(&mut self, last: &VersionedTags, tags: Tags) -> bool {
         let changed = VersionedTags::changed_after(last, tags.clone());
         let versioned = changed.is_some();
@@ -77,7 +77,7 @@ impl Local {
         versioned
     }
 
-    /// When something that is sent now is sent, on this member's two clocks.
+    /// The send time of a message that is sent now, on this member's two clocks.
     pub(crate) fn sent_at(&self, now: Now) -> SentAt {
         sent_at(now, self.began)
     }

@@ -1,5 +1,5 @@
-//! The list of a node, and what follows from each of its changes. Owns the list, whether the ring
-//! has to be rebuilt, and when old entries are due to be forgotten.
+//! The list of a node, and the consequences of its changes. It owns the list, whether the ring must
+//! be rebuilt, and when old entries will be forgotten.
 
 use crate::context::Context;
 use crate::event::{Event, MemberEvent, MemberEventKind};
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
-/// The list; read as a [`List`], changed only here, so that no change goes unreported.
+/// The list. It is read as a [`List`] and changed only here, so that every change is reported.
 #[derive(Debug)]
 pub(crate) struct Members {
     list: List,
@@ -40,34 +40,34 @@ impl Members {
         }
     }
 
-    /// Begins with a list, about which nothing is reported.
+    /// Starts with a list, and reports nothing about it.
     pub(crate) fn begin(&mut self, list: List, context: &Context) {
         self.list = list;
         self.next_forgetting = context.now.mono + context.settings.forget_after;
     }
 
-    /// A list that was taken over as a whole counts as a change.
+    /// Taking over a whole list counts as a change.
     pub(crate) fn note_whole_change(&mut self, now: Instant) {
         self.last_change = now;
     }
 
-    /// Leaves the list behind.
+    /// Drops the list.
     pub(crate) fn clear(&mut self) {
         self.list = List::new();
         self.ring_moved = false;
     }
 
-    /// When the list last changed.
+    /// The time of the last change of the list.
     pub(crate) fn last_change(&self) -> Instant {
         self.last_change
     }
 
-    /// When an entry may be due to be forgotten.
+    /// The time at which an entry may have to be forgotten.
     pub(crate) fn next_forgetting(&self) -> Instant {
         self.next_forgetting
     }
 
-    /// Whether the ring has to be rebuilt, asked once for any number of changes.
+    /// Whether the ring must be rebuilt. One rebuild serves any number of changes.
     pub(crate) fn take_ring_moved(&mut self) -> bool {
         std::mem::take(&mut self.ring_moved)
     }
@@ -87,7 +87,7 @@ impl Members {
         })
     }
 
-    /// Merges an update. Returns the fact to pass on, if it was new.
+    /// Merges an update. Returns the update to pass on, if it was new.
     pub(crate) fn merge(&mut self, update: Update, context: &mut Context) -> Option<Update> {
         let change = self.list.merge(update, context.now.mono)?;
         let update = change.after.to_update();
@@ -101,7 +101,7 @@ impl Members {
         self.note_any(change.as_ref(), context);
     }
 
-    /// Counts a member as failed here without telling anyone. Returns whether it was up.
+    /// Counts a member as failed here, without a report to others. Returns whether it was up.
     pub(crate) fn suspect(
         &mut self,
         name: &Name,
@@ -112,15 +112,15 @@ impl Members {
         self.note_any(change.as_ref(), context)
     }
 
-    /// A suspected member is up after all.
+    /// Notes that a suspected member is up.
     pub(crate) fn clear_suspicion(&mut self, name: &Name, context: &mut Context) {
         let change = self.list.clear_suspicion(name, context.now.mono);
         self.note_any(change.as_ref(), context);
     }
 
-    /// Takes over the list of another side. What it says of equal incarnations counts more than
-    /// what was held here, but for leaves: a member that this side lost is up there, or will be
-    /// declared there.
+    /// Takes over the list of another side. For equal incarnations the other side's entry wins,
+    /// except for leaves. A member that this side lost is up there, or will be declared failed
+    /// there.
     pub(crate) fn take_over(&mut self, theirs: &[Update], context: &mut Context) {
         for update in theirs {
             let identity = &update.identity;
@@ -157,7 +157,7 @@ impl Members {
         })
     }
 
-    /// Forgets what is old enough. Returns where the failed members among them were.
+    /// Forgets entries that are old enough. Returns the addresses of the failed members among them.
     pub(crate) fn forget_if_due(&mut self, context: &Context) -> Vec<SocketAddr> {
         let now = context.now.mono;
         if self.next_forgetting > now {
@@ -176,7 +176,7 @@ impl Members {
         lost
     }
 
-    /// Some random members that are up, none of them this one, one of `except`, or twice.
+    /// Some random members that are up. They are distinct, and none is this member or in `except`.
     pub(crate) fn random(
         &self,
         count: usize,
@@ -192,8 +192,8 @@ impl Members {
                 && !except.contains(&entry.identity.name)
         };
         let mut chosen = BTreeSet::new();
-        // A few looks for each. In a list of mostly the gone, or when nearly all are wanted, the
-        // search goes on from a random place.
+        // A few random tries for each. If most entries are down, or nearly all are wanted, the
+        // search continues from a random place.
         for _ in 0..wanted * 2 {
             if chosen.len() < wanted && wanted * 2 < ring.len() {
                 let entry = &ring[rng.random_range(0..ring.len())];
@@ -220,7 +220,7 @@ impl Members {
         change.is_some()
     }
 
-    /// What every change of the list entails.
+    /// Handles the consequences of a change of the list.
     fn note(&mut self, change: &Change, context: &mut Context) {
         self.ring_moved = true;
         self.last_change = context.now.mono;
@@ -242,13 +242,13 @@ impl Members {
     }
 }
 
-/// The events of one change of the list.
+/// Reports the events of one change of the list.
 fn member_events(change: &Change) -> Vec<MemberEvent> {
     let after = &change.after;
     let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
     let before_up = change.before.as_ref().filter(|before| before.is_up());
     match &after.state {
-        // Only its tags changed.
+        // Only the tags changed.
         MemberState::Alive if before_up.is_some_and(|before| before.identity == after.identity) => {
             Vec::new()
         }

@@ -1,5 +1,5 @@
-//! What members say to each other in datagrams. How it looks in bytes is in `wire.rs` and, byte for
-//! byte, in `PROTOCOL.md`.
+//! The messages of members in datagrams. They are plain values. `wire.rs` encodes them, and
+//! `PROTOCOL.md` describes every byte.
 
 use crate::detector::peer_clock::SentAt;
 use crate::gossip::anti_entropy::digest::Digest;
@@ -7,49 +7,49 @@ use crate::gossip::anti_entropy::summary::Summary;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 
-/// The longest datagram sent or taken, in bytes. Sealing it, which is its owner's business, may add
-/// 26: 1,200 bytes of UDP payload.
+/// The longest datagram that is sent or accepted, in bytes. Its owner may seal it, which adds 26
+/// bytes: 1,200 bytes of UDP payload.
 pub const MAX_DATAGRAM: usize = 1_174;
 
-/// Room that a datagram leaves for updates: what else is in a heartbeat never exceeds 86 bytes.
+/// The room for updates in a datagram. The rest of a heartbeat never exceeds 86 bytes.
 pub const UPDATES_ROOM: usize = MAX_DATAGRAM - 86;
 
 /// One datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The sender's incarnation; with the address that the datagram came from it names the sender.
+    /// The sender's incarnation. Together with the source address it identifies the sender.
     pub incarnation: Incarnation,
-    /// When it was sent.
+    /// The send time.
     pub sent: SentAt,
-    /// What it says.
+    /// The content.
     pub body: Body,
 }
 
-/// What a datagram says.
+/// The content of a datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// The sender is up; with the hash of its list and what is new.
+    /// The sender is up. It adds the hash of its list, and new updates.
     Heartbeat {
         /// The hash of the sender's list: see [`Digest`].
         hash: u32,
-        /// The delay that the sender sees on the receiver's datagrams by the two wall clocks, in
-        /// milliseconds, if it has heard it.
+        /// The delay of the receiver's datagrams by the two wall clocks, in milliseconds, if the
+        /// sender has heard it.
         delay: Option<i64>,
-        /// Updates. A sender that has not heard the receiver yet puts its own entry in, so that it
-        /// need not be known.
+        /// Updates. A sender that has not heard the receiver yet adds its own entry, so that the
+        /// receiver need not know it.
         updates: Vec<Update>,
     },
-    /// What is new, or differs between the lists of sender and receiver.
+    /// New updates, or differences between the lists of sender and receiver.
     Updates(Vec<Update>),
-    /// A heartbeat of this member is missing at the sender. The member itself answers with a
-    /// heartbeat, another monitor with what it knows.
+    /// The sender misses a heartbeat of this member. The member itself answers with a heartbeat,
+    /// and another monitor with its newest evidence.
     Probe {
         /// The member.
         name: Name,
         /// Its incarnation.
         incarnation: Incarnation,
     },
-    /// The newest send time that the sender knows of this member.
+    /// The newest send time of this member that the sender knows.
     ProbeReply {
         /// The member.
         name: Name,
@@ -58,38 +58,39 @@ pub enum Body {
         /// The send time, by the member's own monotonic clock: milliseconds since its incarnation
         /// began.
         sent: u64,
-        /// How old that was here when this answer was sent, in milliseconds.
+        /// The age of that at the sender of this answer, in milliseconds.
         age: u64,
     },
-    /// The lists differ; the sender's in brief. The receiver sends what it has in the buckets that
-    /// differ.
+    /// The lists differ. This is a summary of the sender's list. The receiver sends its entries in
+    /// the buckets that differ.
     Summary(Summary),
-    /// The receiver, in this incarnation, is gone in the sender's list.
+    /// The receiver has failed or left in the sender's list, in this incarnation.
     DeclaredFailed {
-        /// The receiver's incarnation that is gone.
+        /// The incarnation of the receiver that has failed or left.
         incarnation: Incarnation,
-        /// The sender's list: of two sides that declared each other failed, the one with the
-        /// smaller digest yields.
+        /// The digest of the sender's list. If two sides declared each other failed, the one with
+        /// the smaller digest yields.
         side: Digest,
     },
-    /// Shows the sender where nobody may be: sent now and then to those that were lost and to
-    /// introducers that are absent.
+    /// Announces the sender at an address where nobody may be. It is sent now and then to lost
+    /// members and absent introducers.
     Announce {
-        /// The sender's name; with address and incarnation it introduces the sender.
+        /// The sender's name. Together with address and incarnation it introduces the sender.
         name: Name,
-        /// [`crate::settings::GroupSettings::fingerprint`]: groups of other settings do not merge.
+        /// [`crate::settings::GroupSettings::fingerprint`]. Groups with other settings do not
+        /// merge.
         settings: u32,
-        /// The sender's list.
+        /// The digest of the sender's list.
         side: Digest,
     },
     /// The sender leaves.
     Leave,
-    /// The sender has heard that the receiver leaves.
+    /// The sender acknowledges that the receiver leaves.
     LeaveAcknowledged,
 }
 
 impl Body {
-    /// The kind in one word, for logs and counters.
+    /// The kind as one word, for logs and counters.
     pub fn kind(&self) -> &'static str {
         match self {
             Body::Heartbeat { .. } => "heartbeat",
@@ -104,7 +105,7 @@ impl Body {
         }
     }
 
-    /// Where updates can be put, in a body that carries some.
+    /// The updates of a body that can carry some, to add more.
     pub(crate) fn updates_mut(&mut self) -> Option<&mut Vec<Update>> {
         match self {
             Body::Heartbeat { updates, .. } | Body::Updates(updates) => Some(updates),
@@ -112,7 +113,7 @@ impl Body {
         }
     }
 
-    /// The updates in it.
+    /// The updates in the body.
     pub fn updates(&self) -> &[Update] {
         match self {
             Body::Heartbeat { updates, .. } | Body::Updates(updates) => updates,
@@ -139,7 +140,7 @@ impl Update {
     }
 }
 
-/// Cuts updates into pieces that fit into a datagram each. All begin with the introduction, if
+/// Splits updates into parts that fit into a datagram each. All begin with the introduction, if
 /// there is one.
 pub fn pack(updates: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
     let mut pieces: Vec<Vec<Update>> = Vec::new();

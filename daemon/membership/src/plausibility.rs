@@ -1,4 +1,5 @@
-//! Which incarnations are plausible. Owns the latest time that the wall clock ever showed.
+//! Judges which incarnations are plausible. It owns the latest time that the wall clock ever
+//! showed.
 //!
 //! A malicious member must not use up incarnations. Another member must always have a larger one
 //! for its return, and the rest of the group must find it plausible.
@@ -10,22 +11,22 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// No incarnation is further ahead than this of the wall clock and of this member's own. What
-/// others claim does not move that limit: step by step, it would.
+/// The most that an incarnation may be ahead of the wall clock and of this member's own. Claims of
+/// others do not move this limit, since they could move it step by step.
 const MAX_AHEAD: Duration = DAY.saturating_mul(366);
 
-/// Nobody has to come back with one that is further ahead than this. So it is plausible also where
-/// the clock is behind.
+/// The most that a member must be ahead when it returns. Such an incarnation is also plausible
+/// where the clock is behind.
 const MAX_AHEAD_OF_OWN: Duration = DAY.saturating_mul(365);
 
-/// A member beyond that already, as after its clock was set back, has to come back with one that is
-/// larger by at most this.
+/// A member may be beyond that already, for example after its clock was set back. It must then
+/// return with one that is larger by at most this.
 const MAX_STEP: u64 = 256;
 
 /// The judge of incarnations.
 #[derive(Debug)]
 pub(crate) struct Plausibility {
-    /// The clock may be set back by any time.
+    /// The latest time of the wall clock. The clock itself may be set back by any amount.
     latest_wall: WallTime,
 }
 
@@ -34,32 +35,32 @@ impl Plausibility {
         Plausibility { latest_wall: WallTime(0) }
     }
 
-    /// Notes what the wall clock shows.
+    /// Notes the time of the wall clock.
     pub(crate) fn observe(&mut self, wall: WallTime) {
         self.latest_wall = self.latest_wall.max(wall);
     }
 
-    /// Whether an incarnation can be one, for a member whose own is `own`.
+    /// Whether an incarnation is plausible for a member whose own is `own`.
     pub(crate) fn is_plausible(&self, incarnation: Incarnation, own: Incarnation) -> bool {
         incarnation.0 <= own.0.max(self.latest_wall.0).saturating_add(millis(MAX_AHEAD))
     }
 
-    /// Whether the member whose own incarnation is `own` can have had another, so that it has to
-    /// take a larger one.
+    /// Whether the member with the incarnation `own` may have had another one, so that it must take
+    /// a larger one.
     pub(crate) fn is_plausibly_own(&self, incarnation: Incarnation, own: Incarnation) -> bool {
         let limit = self.latest_wall.0.saturating_add(millis(MAX_AHEAD_OF_OWN));
         incarnation.0 <= limit.max(own.0.saturating_add(MAX_STEP))
     }
 
-    /// The largest incarnation that a group says it knows of this member's name; zero if it cannot
-    /// be.
+    /// The largest incarnation that a group reports for this member's name, or zero if it is not
+    /// plausible.
     pub(crate) fn known(&self, last: u64, own: Incarnation) -> Incarnation {
         let last = Incarnation(last);
         if self.is_plausibly_own(last, own) { last } else { Incarnation(0) }
     }
 
-    /// Whether most members that are alive in a list cannot be. Then it is this machine's clock
-    /// that is wrong.
+    /// Whether most live members of a list have implausible incarnations. Then this machine's clock
+    /// is wrong.
     pub(crate) fn is_behind(&self, list: &[Update], own: Incarnation) -> bool {
         let alive = || list.iter().filter(|update| update.claim == Claim::Alive);
         let ahead = alive().filter(|update| !self.is_plausible(update.identity.incarnation, own));

@@ -1,5 +1,6 @@
-//! Suspicion: probing at the first missed heartbeat, declaring at the deadline, and suspecting
-//! this machine's own network first. Owns which members are suspected and who was heard last.
+//! Suspicion: it probes at the first missed heartbeat, declares failures at the deadline, and
+//! suspects this machine's own network first. It owns the suspected members and the last heard
+//! ones.
 
 use crate::context::Context;
 use crate::detector::Silence;
@@ -13,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is needed to suspect.
+/// The state of suspicions.
 #[derive(Debug, Default)]
 pub(crate) struct Suspicions {
-    /// The two members heard last, and when: whoever is suspected, one of them is another.
+    /// The two members heard last, with the times. One of them differs from any suspected member.
     heard: [Option<(Name, Instant)>; 2],
-    /// The members that are suspected, and, once anyone else was heard, when to declare them.
+    /// The suspected members. Once another member was heard, each has the time at which to declare
+    /// it failed.
     suspects: BTreeMap<Name, Option<Instant>>,
 }
 
@@ -28,20 +30,20 @@ impl Suspicions {
         !self.suspects.is_empty()
     }
 
-    /// When the next suspicion has lasted.
+    /// The end of the next suspicion.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.suspects.values().flatten().min().copied()
     }
 
-    /// This machine was stalled: nobody is declared for that.
+    /// Notes a stall of this machine, which must not declare anyone failed.
     pub(crate) fn forgive(&mut self, stall: Duration) {
         for declare_at in self.suspects.values_mut().flatten() {
             *declare_at = *declare_at + stall;
         }
     }
 
-    /// A member that is up was heard, so it is not suspected any more. The other suspects have a
-    /// while more: if the fault was this machine's, they are about to be heard as well.
+    /// A member was heard, so it is no longer suspected. The other suspects get more time. If the
+    /// fault was this machine's, they will be heard soon as well.
     pub(crate) fn on_heard(&mut self, name: &Name, members: &mut Members, context: &mut Context) {
         if self.suspects.remove(name).is_some() {
             members.clear_suspicion(name, context);
@@ -58,8 +60,8 @@ impl Suspicions {
         }
     }
 
-    /// The deadline of a member has passed. Returns the update that declares it failed. Without a
-    /// sign that this machine can hear at all, the member is only suspected.
+    /// Handles the deadline of a member, and returns the update that declares it failed. Without a
+    /// sign that this machine can hear, the member is only suspected.
     pub(crate) fn on_silence(
         &mut self,
         silence: &Silence,
@@ -79,10 +81,9 @@ impl Suspicions {
         None
     }
 
-    /// Judges suspicions that have lasted although another member was heard meanwhile. Those about
-    /// members that this one is to watch are right: returns the updates that declare them failed.
-    /// The others arose because the ring moved on while nobody was heard. Their own monitors say so
-    /// if those members are gone.
+    /// Judges suspicions that lasted although another member was heard. Those about watched members
+    /// are right, and the returned updates declare them failed. The others arose because the ring
+    /// moved on while nobody was heard. Their own monitors report those members if they are gone.
     pub(crate) fn lasting(&mut self, members: &mut Members, context: &mut Context) -> Vec<Update> {
         let now = context.now.mono;
         let is_due = |at: &Option<Instant>| at.is_some_and(|at| at <= now);
@@ -109,15 +110,15 @@ impl Suspicions {
         declared
     }
 
-    /// Suspicions end about members that are not suspected in the list any more: declared by
-    /// others, back, or gone.
+    /// Ends suspicions about members that the list no longer suspects: others declared them failed,
+    /// or they returned or left.
     pub(crate) fn drop_settled(&mut self, list: &List) {
         self.suspects.retain(|name, _| {
             list.get(name).is_some_and(|entry| matches!(entry.state, MemberState::Suspected(_)))
         });
     }
 
-    /// Whether anyone but this member was heard after the moment.
+    /// Whether any other member was heard after the moment.
     fn heard_another_since(&self, name: &Name, moment: Instant) -> bool {
         self.heard.iter().flatten().any(|(heard, at)| heard != name && *at > moment)
     }
@@ -136,8 +137,8 @@ impl Suspicions {
     }
 }
 
-/// At a missed heartbeat the member itself and its other monitors are probed. An answer can move
-/// the deadline, silence cannot.
+/// Probes a member and its other monitors after a missed heartbeat. An answer can move the
+/// deadline, but silence cannot.
 pub(crate) fn probe_all(
     name: &Name,
     incarnation: Incarnation,

@@ -1,5 +1,5 @@
-//! The two kinds of time, which do not convert into each other: a monotonic [`Instant`] to reckon
-//! with and a [`WallTime`] to show and compare.
+//! The two kinds of time: a monotonic [`Instant`] for intervals, and a [`WallTime`] to show and
+//! compare. Neither converts into the other, and both are plain values.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -18,7 +18,7 @@ impl Instant {
         Instant(elapsed)
     }
 
-    /// How long after `earlier` this is; nothing if it is not after it.
+    /// The time since `earlier`, or zero if this is not after it.
     pub fn since(self, earlier: Instant) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -38,7 +38,7 @@ impl Add<Duration> for Instant {
 
 impl Sub<Duration> for Instant {
     type Output = Instant;
-    /// Earlier by `span`, but never before the epoch.
+    /// The moment `span` earlier, but never before the epoch.
     fn sub(self, span: Duration) -> Instant {
         Instant(self.0.saturating_sub(span))
     }

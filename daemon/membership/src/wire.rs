@@ -1,5 +1,5 @@
-//! Messages as bytes, as `PROTOCOL.md` writes them down: `datagram` for UDP, `call` for TCP, and
-//! `cbor` for what both carry.
+//! Encodes messages as bytes, as described in `PROTOCOL.md`: `datagram` for UDP, `call` for TCP,
+//! and `cbor` for both. It owns no state.
 
 pub(crate) mod call;
 mod cbor;
@@ -11,17 +11,17 @@ pub use call::{CALL_TIMEOUT, CallReply, CallRequest, MAX_CALL, Refusal};
 pub use cbor::{FromElements, decode_versioned, encode_versioned};
 pub use datagram::{decode, encode};
 
-/// Bytes that are no message.
+/// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Longer than [`crate::MAX_DATAGRAM`].
+    /// They are longer than [`crate::MAX_DATAGRAM`].
     #[error("{0} bytes are too long")]
     TooLong(usize),
-    /// Said in a version of the protocol that is not next to this one, or something that only that
-    /// version has.
+    /// They have a version of the protocol that is not next to this one, or a part that only
+    /// another version has.
     #[error("protocol version {0} is not {PROTOCOL_VERSION}")]
     Version(u8),
-    /// Not CBOR, or not in the form of a message.
+    /// They are not CBOR, or do not have the form of a message.
     #[error("malformed")]
     Malformed,
 }

@@ -1,4 +1,4 @@
-//! One member in the list.
+//! One member in the list. An entry owns the member's identity, state and tags.
 
 use super::state::{Claim, MemberState, Update};
 use super::tags::{TagValue, VersionedTags, ZONE};
@@ -16,9 +16,9 @@ pub struct Entry {
     pub position: Position,
     /// Its state.
     pub state: MemberState,
-    /// What it says of itself.
+    /// The tags that it announces.
     pub tags: VersionedTags,
-    /// Since when it is in that state, by this machine's clock.
+    /// When it entered that state, by this machine's clock.
     pub since: Instant,
     fingerprint: u32,
 }
@@ -41,12 +41,12 @@ impl Entry {
         Entry { tags, fingerprint, ..self.clone() }
     }
 
-    /// Whether this machine takes it to be up.
+    /// Whether it is up, in this machine's view.
     pub fn is_up(&self) -> bool {
         self.state == MemberState::Alive
     }
 
-    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
+    /// Whether this machine reports it as up. Alive and suspected members are.
     pub fn is_reported_alive(&self) -> bool {
         self.state.rank() == 0
     }
@@ -66,7 +66,7 @@ impl Entry {
         Update { identity: self.identity.clone(), claim, tags: self.tags.clone() }
     }
 
-    /// Where it says that it stands: members of one zone may fail together.
+    /// The zone that it names. Members of one zone may fail together.
     pub fn zone(&self) -> Option<&TagValue> {
         self.tags.get(ZONE)
     }
@@ -80,9 +80,9 @@ impl Entry {
         (self.position, &self.identity.name)
     }
 
-    /// The order of the merge law: of two entries of one machine the larger stays. The address only
-    /// breaks the tie of two machines that took one name in the same millisecond. Where all three
-    /// are equal the greater tags stay, see [`List::merge`].
+    /// The order of the merge law. Of two entries of one machine, the larger stays. The address
+    /// only breaks the tie of two machines that took one name in the same millisecond. If all three
+    /// are equal, the greater tags stay: see [`List::merge`].
     pub(super) fn weight(&self) -> (u64, u8, SocketAddr) {
         (self.identity.incarnation.0, self.state.rank(), self.identity.address)
     }
@@ -91,8 +91,8 @@ impl Entry {
 /// An entry that changed.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// What was there.
+    /// The entry before the change.
     pub before: Option<Arc<Entry>>,
-    /// What is there now.
+    /// The entry after the change.
     pub after: Arc<Entry>,
 }

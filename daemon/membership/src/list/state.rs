@@ -1,27 +1,26 @@
-//! What is said of a member: the update that travels, and the state of the member in this machine's
-//! list.
+//! The update about a member, which travels, and the member's state in this machine's list. Both
+//! are plain values.
 
 use super::tags::VersionedTags;
 use crate::identity::{Identity, Name};
 
-/// Who declared a member failed, and on what.
+/// The evidence of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureEvidence {
-    /// The monitor that declared it.
+    /// The monitor that declared the failure.
     pub detected_by: Name,
-    /// How long before the accusation the newest heartbeat known to the monitor had been sent, in
-    /// milliseconds.
+    /// The age of the newest heartbeat known to the monitor at its accusation, in milliseconds.
     pub silent_ms: u64,
 }
 
-/// What is said of a member: the part of an entry that travels.
+/// The claim about a member: the part of an entry that travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is up.
     Alive,
     /// A monitor declared it failed.
     Failed(FailureEvidence),
-    /// It left by its own word.
+    /// It left voluntarily.
     Left,
 }
 
@@ -30,9 +29,9 @@ pub enum Claim {
 pub struct Update {
     /// The member.
     pub identity: Identity,
-    /// What is said of it.
+    /// The claim about it.
     pub claim: Claim,
-    /// What it says of itself.
+    /// The tags that it announces.
     pub tags: VersionedTags,
 }
 
@@ -48,13 +47,13 @@ impl Update {
 pub enum MemberState {
     /// Up.
     Alive,
-    /// Silent past its deadline, but its monitor (this machine) has heard no other member since
-    /// either, so the fault may be its own: it counts as failed here, and as alive in what is
-    /// reported to others.
+    /// Silent past its deadline. But its monitor, this machine, has heard no other member since, so
+    /// the fault may be its own. The member counts as failed here, and is reported to others as
+    /// alive.
     Suspected(FailureEvidence),
-    /// Declared failed; final for this incarnation.
+    /// Declared failed. This is final for the incarnation.
     Failed(FailureEvidence),
-    /// Left by its own word; final for this incarnation.
+    /// Left voluntarily. This is final for the incarnation.
     Left,
 }
 

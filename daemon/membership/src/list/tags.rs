@@ -1,12 +1,12 @@
-//! Tags: what a member says of itself (`role = "web"`), bounded so that its entry and another fit
-//! into one datagram.
+//! Tags, which a member announces about itself (`role = "web"`). Their size is bounded, so that two
+//! entries fit into one datagram. Tags are plain values.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The tag that says where a machine stands: members of one zone are spread over the ring, see
+/// The tag that names a machine's zone. Members of one zone are spread over the ring: see
 /// [`crate::ring`].
 pub const ZONE: &str = "zone";
 
@@ -14,7 +14,7 @@ pub const ZONE: &str = "zone";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagKey(Box<str>);
 
-/// A tag's value: up to 64 bytes of UTF-8 that can be printed on one line; it may be empty.
+/// A tag's value: up to 64 bytes of UTF-8 that can be printed on one line. It may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagValue(Box<str>);
 
@@ -22,25 +22,25 @@ pub struct TagValue(Box<str>);
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tags(BTreeMap<TagKey, TagValue>);
 
-/// Tags that cannot be.
+/// Why tags are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
-    /// Not a key.
+    /// The text is not a key.
     #[error(
         "{0:?} is not a tag's key: 1 to {max} of a-z, 0-9, '.', '_', '-'",
         max = TagKey::MAX_LENGTH
     )]
     Key(String),
-    /// Not a value.
+    /// The text is not a value.
     #[error(
         "{0:?} is not a tag's value: at most {max} bytes that can be printed on one line",
         max = TagValue::MAX_LENGTH
     )]
     Value(String),
-    /// More than [`Tags::MAX_COUNT`].
+    /// There are more than [`Tags::MAX_COUNT`] tags.
     #[error("more than {max} tags", max = Tags::MAX_COUNT)]
     TooMany,
-    /// More than [`Tags::MAX_BYTES`].
+    /// The tags have more than [`Tags::MAX_BYTES`] bytes.
     #[error("more than {max} bytes of keys and values", max = Tags::MAX_BYTES)]
     TooLong,
 }
@@ -83,8 +83,8 @@ impl TagValue {
     /// Checks a value.
     ///
     /// # Errors
-    /// When it is too long, or has a character that would not stay on its line: control characters,
-    /// spaces other than the usual one, and marks that turn the direction of writing.
+    /// When it is too long, or has a character that would not stay on its line. Such are control
+    /// characters, unusual spaces, and marks that change the direction of writing.
     pub fn new(value: &str) -> Result<Self, TagError> {
         let fits = value.len() <= Self::MAX_LENGTH && value.chars().all(is_printable);
         if fits {
@@ -115,7 +115,7 @@ impl Tags {
     /// The most bytes of all its keys and values.
     pub const MAX_BYTES: usize = 256;
 
-    /// Checks that tags fit. Of two with one key the later counts.
+    /// Checks that tags fit. Of two with the same key, the later counts.
     ///
     /// # Errors
     /// When there are too many, or they are too long together.
@@ -141,18 +141,18 @@ impl Tags {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of tags.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// As `role=web zone=a`.
+/// Formats the tags like `role=web zone=a`.
 impl fmt::Display for Tags {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         for (index, (key, value)) in self.0.iter().enumerate() {
@@ -163,13 +163,13 @@ impl fmt::Display for Tags {
     }
 }
 
-/// A member's tags, and which of its words these are: within an incarnation it counts each change,
-/// and the greater count wins. What was never tagged has none, which is less than any.
+/// A member's tags with their version. Within an incarnation the member counts each change, and the
+/// greater count wins. A member that never had tags has no version, which is less than any.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionedTags(Option<Arc<(u32, Tags)>>);
 
 impl VersionedTags {
-    /// Tags as a member reports them. Version 0 is only that there are none.
+    /// Tags as a member reports them. Version 0 means that there are no tags.
     pub fn new(version: u32, tags: Tags) -> Self {
         VersionedTags((version > 0).then(|| Arc::new((version, tags))))
     }
@@ -179,18 +179,18 @@ impl VersionedTags {
         Self::new(u32::from(!tags.is_empty()), tags)
     }
 
-    /// These tags, as a change that wins over `other`; none when the count is used up.
+    /// These tags, as a change that wins over `other`; `None` when the count is used up.
     #[must_use]
     pub fn changed_after(other: &VersionedTags, tags: Tags) -> Option<Self> {
         Some(Self::new(other.version().checked_add(1)?, tags))
     }
 
-    /// How often they changed in this incarnation, the first time included; 0 when never.
+    /// How many times they changed in this incarnation, including the first time.
     pub fn version(&self) -> u32 {
         self.0.as_ref().map_or(0, |versioned| versioned.0)
     }
 
-    /// The tags, unless there never were any.
+    /// The tags; `None` if the member never had any.
     pub fn tags(&self) -> Option<&Tags> {
         self.0.as_ref().map(|versioned| &versioned.1)
     }

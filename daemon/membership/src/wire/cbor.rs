@@ -1,5 +1,5 @@
-//! CBOR (RFC 8949): arrays that begin with the version of the protocol, and what both datagrams and
-//! calls carry.
+//! Encodes and decodes CBOR (RFC 8949): arrays that begin with the version of the protocol, and
+//! values that datagrams and calls share. It owns no state.
 
 use super::DecodeError;
 use crate::identity::{Identity, Incarnation, Name};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Encodes anything behind the protocol's version, for what goes over TCP.
+/// Encodes a value after the protocol's version, for messages over TCP.
 pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     let written = ciborium::into_writer(&(PROTOCOL_VERSION, value), &mut bytes);
@@ -20,16 +20,16 @@ pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Decodes an array whose first element is the version of the protocol. The versions before and
-/// after this one are understood as far as they say what this one has: elements that they have
-/// appended are skipped.
+/// Decodes an array whose first element is the version of the protocol. It understands the parts of
+/// neighbouring versions that this version has too, and skips elements that they have appended.
 ///
 /// # Errors
-/// As those of [`super::decode`].
+/// The same as those of [`super::decode`].
 pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError> {
     match read::<T>(bytes) {
         Ok(Versioned { version, value }) => value.ok_or(DecodeError::Version(version)),
-        // Well-formed but not understood: nobody's fault, if it is a neighbour's.
+        // The bytes are well formed but not understood. In a neighbouring version this is nobody's
+        // fault.
         Err(malformed) => match read::<Skipped>(bytes) {
             Ok(Versioned { version, .. }) if version != PROTOCOL_VERSION => {
                 Err(DecodeError::Version(version))
@@ -50,16 +50,16 @@ fn read<T: FromElements>(bytes: &[u8]) -> Result<Versioned<T>, DecodeError> {
     }
 }
 
-/// What is made of the elements of an array behind the version.
+/// Builds a value from the elements of an array after the version.
 pub trait FromElements: Sized {
-    /// Takes all elements that it needs.
+    /// Takes the elements that the value needs.
     ///
     /// # Errors
-    /// When one is missing or of another form.
+    /// When an element is missing or has another form.
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error>;
 }
 
-/// Takes none of them.
+/// A value that takes no elements.
 struct Skipped;
 
 impl FromElements for Skipped {
@@ -68,7 +68,7 @@ impl FromElements for Skipped {
     }
 }
 
-/// A value and the version it was said in; no value if that version is too far from this one.
+/// A value and its version. There is no value if the version is too far from this one.
 struct Versioned<T> {
     version: u8,
     value: Option<T>,
@@ -231,7 +231,7 @@ impl Serialize for Bytes<'_> {
     }
 }
 
-/// Four or sixteen bytes of address and two of port, in network order.
+/// Four or sixteen bytes of address, and two bytes of port, in network order.
 fn address_bytes(address: SocketAddr) -> Vec<u8> {
     let port = address.port().to_be_bytes();
     match address.ip() {

@@ -1,5 +1,5 @@
-//! Datagrams as bytes: a CBOR array, and behind it the sender's incarnation, which sealing leaves
-//! readable.
+//! Encodes datagrams as bytes: a CBOR array, and then the sender's incarnation, which sealing
+//! leaves readable. It owns no state.
 
 use super::DecodeError;
 use super::cbor::{ByteString, FromElements, decode_versioned, next};
@@ -14,7 +14,7 @@ use serde::de::{Error as _, SeqAccess};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Encodes a message behind what is in `buffer`.
+/// Appends an encoded message to `buffer`.
 pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
     let begin = buffer.len();
     let written = ciborium::into_writer(message, &mut *buffer);
@@ -30,9 +30,8 @@ pub fn encode(message: &Message, buffer: &mut Vec<u8>) {
 /// Decodes a datagram.
 ///
 /// # Errors
-/// When the bytes are not exactly one message of this version, or of a neighbouring one that says
-/// what this one has too. It never panics and allocates no more than a small multiple of their
-/// length.
+/// When the bytes are not exactly one message that this version understands. It never panics, and
+/// allocates no more than a small multiple of their length.
 pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     if bytes.len() > MAX_DATAGRAM {
         return Err(DecodeError::TooLong(bytes.len()));
@@ -57,7 +56,7 @@ const ANNOUNCE: u8 = 6;
 const LEAVE: u8 = 7;
 const LEAVE_ACKNOWLEDGED: u8 = 8;
 
-/// The array: all of the message but the incarnation.
+/// The array: the whole message without the incarnation.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (kind, fields) = match &self.body {
@@ -113,7 +112,7 @@ impl Serialize for Message {
     }
 }
 
-/// What is in the array of a datagram.
+/// The content of the array of a datagram.
 struct Fields {
     mono: u64,
     wall_offset: i64,
@@ -162,8 +161,8 @@ fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> 
     Ok(Digest { count: next(elements)?, hash: next(elements)? })
 }
 
-/// The sender's wall clock relative to incarnation plus monotonic time, which is near zero unless a
-/// clock was set: two bytes, not nine.
+/// The sender's wall clock relative to incarnation plus monotonic time. It is near zero unless a
+/// clock was set, so it takes two bytes instead of nine.
 fn wall_offset(incarnation: Incarnation, sent: SentAt) -> i64 {
     let reckoned = incarnation.0.wrapping_add(sent.mono);
     sent.wall.0.wrapping_sub(reckoned).cast_signed()
