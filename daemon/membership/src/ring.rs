@@ -1,13 +1,14 @@
-//! The ring: who stands next to whom, who sends heartbeats to whom, and who therefore watches whom;
-//! and which members a key belongs to. It owns nothing: it is a view of a list.
+//! The ring: it orders the members, and decides who sends heartbeats to whom and who watches whom.
+//! It also finds the members that a key belongs to. It owns nothing, because it is a view of a
+//! list.
 //!
-//! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors, and
-//! watches those whose heartbeats it is sent: its ceil(k/2) predecessors and floor(k/2) successors.
-//! For even k the two are the same members. A group of k + 1 or fewer is watched all to all. The
-//! order is that of the positions, but members that name their zone are spread, see `zones.rs`.
+//! A member sends its heartbeats to its ceil(k/2) successors and floor(k/2) predecessors. It
+//! watches the members that send to it: its ceil(k/2) predecessors and floor(k/2) successors. For
+//! even k these are the same members. In a group of k + 1 or fewer, every member watches every
+//! other. Positions give the order, but members that name their zone are spread: see `zones.rs`.
 //!
 //! A key belongs to the first member whose position is not before the key's own, as in consistent
-//! hashing (Karger et al., STOC 1997); further copies stand on the members that follow on the ring.
+//! hashing (Karger et al., STOC 1997). Further copies belong to the next members on the ring.
 
 mod zones;
 
@@ -34,19 +35,18 @@ pub struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// The ring of those that are up, as this machine sees it.
+    /// The ring of the members that are up, in this machine's view.
     pub fn of_up(list: &'a List) -> Self {
         Ring { list, stands: Entry::is_up }
     }
 
-    /// The ring of those that are alive in what is reported to others: the suspected stand on it
-    /// too.
+    /// The ring of the members that are reported alive. Suspected members stand on it too.
     pub fn of_reported_alive(list: &'a List) -> Self {
         Ring { list, stands: Entry::is_reported_alive }
     }
 
-    /// The members that `of` sends its heartbeats to: its monitors. `of` must be in the list; it
-    /// need not stand on the ring.
+    /// The monitors of `of`, to which it sends its heartbeats. `of` must be in the list, but need
+    /// not stand on the ring.
     pub fn monitors(&self, of: &Name, k: usize) -> Vec<&'a Arc<Entry>> {
         self.neighbours(of, k.div_ceil(2), k / 2)
     }
@@ -56,14 +56,14 @@ impl<'a> Ring<'a> {
         self.neighbours(of, k / 2, k.div_ceil(2))
     }
 
-    /// The member that a key belongs to; none if nobody stands on the ring. When a member comes or
-    /// goes, only keys between it and the member before it change their owner.
+    /// The member that a key belongs to; `None` for an empty ring. When a member comes or goes,
+    /// only keys between it and its predecessor change their owner.
     pub fn owner(&self, key: Position) -> Option<&'a Arc<Entry>> {
         Some(&self.list.ring()[self.owner_place(key)?])
     }
 
-    /// Up to `n` members, all distinct: the owner of a key and those that follow it on the ring. As
-    /// members of one zone are spread, copies on them rarely fail together.
+    /// Up to `n` distinct members: the owner of a key, and the next ones on the ring. Since members
+    /// of one zone are spread, copies on them rarely fail together.
     pub fn successors(&self, key: Position, n: usize) -> Vec<&'a Arc<Entry>> {
         let Some(owner) = self.owner_place(key).filter(|_| n > 0) else { return Vec::new() };
         let ring = self.list.ring();
@@ -71,8 +71,8 @@ impl<'a> Ring<'a> {
         iter::once(&ring[owner]).chain(following).collect()
     }
 
-    /// All entries of the list in the order of the ring; one that does not stand on it follows the
-    /// one before it by position.
+    /// All entries of the list in the order of the ring. An entry outside the ring follows its
+    /// predecessor by position.
     pub fn order(&self) -> Vec<&'a Arc<Entry>> {
         let ring = self.list.ring();
         let first = ring.iter().position(|entry| (self.stands)(entry));
@@ -96,7 +96,7 @@ impl<'a> Ring<'a> {
         (start..ring.len()).chain(0..start).find(|place| (self.stands)(&ring[*place]))
     }
 
-    /// Up to `n` members that follow the one at a place, which stands on the ring.
+    /// Up to `n` members that follow the one at a place. That one stands on the ring.
     fn following(&self, place: usize, n: usize) -> Vec<&'a Arc<Entry>> {
         let ring = self.list.ring();
         if self.list.has_zones() {

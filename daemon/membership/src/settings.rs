@@ -1,4 +1,5 @@
-//! What the members of a group must agree on, and what each decides for itself.
+//! The settings: those that all members of a group must share, and those of one member. They are
+//! plain values.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -7,19 +8,19 @@ use std::time::Duration;
 /// refuse each other at join.
 pub const PROTOCOL_VERSION: u8 = 1;
 
-/// Whether what is said in this version is read here: it is this one, or next to it.
+/// Whether messages of this version can be read here. It must be this version, or next to it.
 pub fn is_understood(version: u8) -> bool {
     version > 0 && version.abs_diff(PROTOCOL_VERSION) <= 1
 }
 
-/// What must be the same on every member; compared at join.
+/// The settings that must be the same on every member. They are compared at join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSettings {
-    /// k: how many members may crash at the same moment without one being missed. Each member has
-    /// this many monitors.
+    /// The number k of members that may crash at the same moment without one being missed. Each
+    /// member has this many monitors.
     pub max_simultaneous_failures: u8,
-    /// How often a member sends its heartbeats. The longest that lets a member be stopped for a
-    /// whole second, at the worst moment, with some time to spare before `failure_timeout`.
+    /// The interval of heartbeats. The default is the longest with which a member may be stopped
+    /// for a second, at the worst moment, with time to spare before `failure_timeout`.
     pub heartbeat_interval: Duration,
     /// A member whose newest known heartbeat was sent longer ago than this has failed.
     pub failure_timeout: Duration,
@@ -53,7 +54,8 @@ impl Default for GroupSettings {
 pub struct Settings {
     /// Compared at join.
     pub group: GroupSettings,
-    /// How long entries of the gone are kept, so that a late update cannot raise them.
+    /// How long entries of failed and left members are kept, so that a late update cannot make them
+    /// alive again.
     pub forget_after: Duration,
 }
 

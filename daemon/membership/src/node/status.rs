@@ -1,4 +1,4 @@
-//! What a node tells about itself.
+//! Reports the state of a node. It owns the counters.
 
 use super::{Node, Phase};
 use crate::detector::peer_clock::PeerClock;
@@ -16,16 +16,16 @@ use std::time::Duration;
 pub enum PhaseName {
     /// Not in the group.
     Out,
-    /// On its way in.
+    /// It is joining.
     Joining,
     /// In the group.
     Member,
-    /// On its way out.
+    /// It is leaving.
     Leaving,
 }
 
 impl PhaseName {
-    /// In one word.
+    /// The phase as one word.
     pub fn as_str(self) -> &'static str {
         match self {
             PhaseName::Out => "out",
@@ -36,7 +36,7 @@ impl PhaseName {
     }
 }
 
-/// What a node has counted since it began.
+/// The counters of a node since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Datagrams sent.
@@ -47,17 +47,17 @@ pub struct Counters {
     pub datagrams_received: u64,
     /// Bytes of their payload.
     pub bytes_received: u64,
-    /// Datagrams that were no message.
+    /// Datagrams that were not messages.
     pub refused: u64,
     /// Updates with an incarnation that is implausibly far ahead.
     pub implausible: u64,
-    /// Times that other monitors were asked about a missing heartbeat.
+    /// How many times other monitors were asked about a missing heartbeat.
     pub suspicions: u64,
     /// Members that this one declared failed.
     pub accusations: u64,
-    /// Times that another's list was found to differ.
+    /// How many times another member's list differed.
     pub repairs: u64,
-    /// Times that this daemon was not run for longer than [`super::STALL`].
+    /// How many times this daemon did not run for longer than [`super::STALL`].
     pub stalls: u64,
 }
 
@@ -72,7 +72,7 @@ impl Counters {
         self.bytes_received += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    /// Each with its name, ordered by name.
+    /// All counters with their names, ordered by name.
     pub fn named(&self) -> [(&'static str, u64); 10] {
         [
             ("accusations", self.accusations),
@@ -89,14 +89,14 @@ impl Counters {
     }
 }
 
-/// A member on the other end of heartbeats.
+/// A member that exchanges heartbeats with this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
-    /// Who.
+    /// The member's identity.
     pub member: Identity,
-    /// How long ago the newest heartbeat known was sent; none while none was heard.
+    /// How long ago the newest known heartbeat was sent; `None` before the first.
     pub heartbeat_age: Option<Duration>,
-    /// By how many milliseconds its wall clock is ahead of ours, if known.
+    /// How many milliseconds its wall clock is ahead of ours, if known.
     pub clock_offset: Option<i64>,
     /// Whether its wall clock disagrees with ours.
     pub clock_disagrees: bool,
@@ -106,7 +106,7 @@ pub struct Neighbour {
     pub watched: bool,
     /// Whether it watches this node.
     pub watches: bool,
-    /// The smallest delay of its datagrams lately, in milliseconds, if known.
+    /// The smallest recent delay of its datagrams, in milliseconds, if known.
     pub smallest_delay: Option<u64>,
 }
 
@@ -141,7 +141,7 @@ impl Node {
         }
     }
 
-    /// What it agrees on with its group.
+    /// The settings that it shares with its group.
     pub fn group_settings(&self) -> GroupSettings {
         self.context.settings.group
     }
@@ -151,17 +151,17 @@ impl Node {
         self.detector.clock(name).is_some()
     }
 
-    /// What this member says of itself.
+    /// The tags of this member.
     pub fn tags(&self) -> Tags {
         self.context.local.tags()
     }
 
-    /// What it has counted.
+    /// Its counters.
     pub fn counters(&self) -> Counters {
         self.context.counters
     }
 
-    /// Those that it watches or that watch it.
+    /// The members that it watches, or that watch it.
     pub fn neighbours(&self, now: Instant) -> Vec<Neighbour> {
         let monitors = self.detector.monitors();
         let names: BTreeSet<&Name> = monitors.iter().chain(self.detector.watched()).collect();

@@ -1,17 +1,16 @@
-//! The timer of a node. Owns the moment that was asked for, by which a stall of this machine is
-//! noticed.
+//! The timer of a node. It owns the requested moment, which reveals a stall of this machine.
 
 use crate::time::Instant;
 use std::time::Duration;
 
-/// A wake-up that comes later than this is a stall of this machine, not a matter of scheduling.
+/// A wake-up that is later than this means a stall of this machine, not a delay of scheduling.
 pub const STALL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Timers {
-    /// When [`crate::Node::handle_timeout`] was last asked for.
+    /// The moment that was last requested for [`crate::Node::handle_timeout`].
     due: Option<Instant>,
-    /// When that was reckoned: what was due before then is not late.
+    /// The time of that request. Work that was due before it is not late.
     reckoned_at: Instant,
 }
 
@@ -29,7 +28,7 @@ impl Timers {
         self.reckoned_at = now;
     }
 
-    /// For how long this machine was stalled, if it was.
+    /// How long this machine was stalled, if it was.
     pub(super) fn stall(&self, now: Instant) -> Option<Duration> {
         let late = now.since(self.due?.max(self.reckoned_at));
         (late > STALL).then_some(late)

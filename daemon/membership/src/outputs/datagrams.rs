@@ -1,5 +1,5 @@
-//! Datagrams that wait to be sent, one behind the other in one buffer. The buffer is kept, so that
-//! a member at rest allocates nothing.
+//! Owns the datagrams that wait to be sent, one after the other in one buffer. The buffer is kept,
+//! so that a member at rest allocates nothing.
 
 use super::Transmit;
 use crate::message::Message;
@@ -7,15 +7,16 @@ use crate::wire;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-/// So much is kept for the next time when all is sent: what a member at rest needs many times over.
+/// The capacity that is kept after the queue has been drained. It is many times what a member at
+/// rest needs.
 const KEPT: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(crate) struct Datagrams {
     bytes: Vec<u8>,
-    /// How many of the bytes have been taken.
+    /// The number of bytes that were taken.
     taken: usize,
-    /// Each with its length.
+    /// The length of each datagram.
     waiting: VecDeque<(Transmit, usize)>,
 }
 
@@ -29,12 +30,12 @@ impl Datagrams {
         length
     }
 
-    /// Drops what waits.
+    /// Drops all waiting datagrams.
     pub(crate) fn clear(&mut self) {
         *self = Datagrams::default();
     }
 
-    /// Takes the oldest; its bytes replace those in `payload`.
+    /// Takes the oldest datagram. Its bytes replace those in `payload`.
     pub(crate) fn take(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
         payload.clear();
         let (transmit, length) = self.waiting.pop_front()?;

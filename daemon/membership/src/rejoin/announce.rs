@@ -1,5 +1,5 @@
-//! Announces: a member shows itself, rarely, where those may be that it has lost, so that a split
-//! group heals. Owns whom it looks for and when.
+//! Announces: a member sometimes contacts addresses of lost members, so that a split group heals.
+//! It owns these addresses and the time of the next announce.
 
 use crate::context::Context;
 use crate::event::Event;
@@ -13,17 +13,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How often all members together announce: each waits this long times the number of members
-/// between two announces.
+/// The interval between announces of all members together. Each member waits this long times the
+/// number of members.
 const FLEET_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often one member announces at most.
+/// The shortest interval between two announces of one member.
 const MIN_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The most addresses remembered beside the list.
+/// The most remembered addresses, in addition to the list.
 const MAX_REMEMBERED: usize = 256;
 
-/// Whom a member looks for.
+/// The addresses that a member looks for.
 #[derive(Debug, Default)]
 pub(crate) struct Announcer {
     next_at: Option<Instant>,
@@ -42,7 +42,7 @@ impl Announcer {
         self.introducers = introducers;
     }
 
-    /// Remembers addresses; those remembered first make room.
+    /// Remembers addresses. The oldest ones make room.
     pub(crate) fn remember(&mut self, addresses: impl IntoIterator<Item = SocketAddr>) {
         for address in addresses.into_iter().take(MAX_REMEMBERED) {
             if !self.remembered.contains(&address) {
@@ -58,20 +58,20 @@ impl Announcer {
         self.introducers.contains(&address) || self.remembered.contains(&address)
     }
 
-    /// A group with other settings is reported once for each address.
+    /// Reports a group with other settings, once for each address.
     pub(crate) fn note_other_settings(&mut self, address: SocketAddr, context: &mut Context) {
         if self.other_settings.len() < MAX_REMEMBERED && self.other_settings.insert(address) {
             context.report(Event::OtherSettings { address });
         }
     }
 
-    /// Announces nothing until it is due anew.
+    /// Delays the next announce by a new interval.
     pub(crate) fn stop(&mut self) {
         self.next_at = None;
     }
 
-    /// Announces this member to one of the lost, chosen at random, when that is due. The first time
-    /// only sets the time of the next, so that a fleet started at once does not announce in step.
+    /// Announces this member to a random lost member when that is due. The first call only sets the
+    /// time of the next, so that a fleet started at once does not announce in step.
     pub(crate) fn announce_if_due(
         &mut self,
         leaving: bool,
@@ -95,7 +95,7 @@ impl Announcer {
         }
     }
 
-    /// Where members may be that this one has lost: the failed, absent introducers, and remembered
+    /// The addresses where lost members may be: failed members, absent introducers, and remembered
     /// members that are not in the list.
     fn lost(&self, list: &List, own: SocketAddr) -> Vec<SocketAddr> {
         let failed = list.iter().filter(|entry| {
@@ -111,7 +111,7 @@ impl Announcer {
     }
 }
 
-/// Announces this member at an address: a member there answers with a heartbeat that introduces it.
+/// Announces this member at an address. A member there answers with a heartbeat that introduces it.
 pub(crate) fn announce(to: SocketAddr, list: &List, context: &mut Context) {
     let body = Body::Announce {
         name: context.local.name.clone(),

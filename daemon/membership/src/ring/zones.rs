@@ -1,13 +1,13 @@
-//! Zones on the ring: members of one zone, which may fail together, are spread, so that no zone's
-//! end takes all monitors of a member.
+//! Spreads the members of a zone over the ring, because they may fail together. So the end of a
+//! zone never takes all monitors of a member. This file owns no state.
 //!
-//! The ring of positions is cut into cells, and within a cell each zone's members are dealt evenly
-//! over the cell's places, the largest zone first, each zone in the order of its positions. A cell
-//! is all members whose positions begin with the same bits. One of more than [`ZONE_CELL_MAX`]
-//! members is halved by the next bit in any case; a smaller one as long as both halves have
-//! [`ZONE_CELL_MIN`] members and no zone has more than half of either. So the order depends on
-//! nothing but who stands on the ring, a member that comes or goes moves others in its own cell
-//! only, and where all are of one zone, or none names its zone, the order is that of the positions.
+//! The ring of positions is cut into cells. Within a cell, each zone's members are dealt evenly
+//! over the places, the largest zone first, and each zone in the order of its positions. A cell has
+//! all members whose positions begin with the same bits. A cell of more than [`ZONE_CELL_MAX`]
+//! members is always halved by the next bit. A smaller cell is halved if both halves have
+//! [`ZONE_CELL_MIN`] members and no zone has more than half of either. So the order depends only on
+//! the members of the ring. A member that comes or goes moves others in its own cell only. If all
+//! members have one zone, or none names its zone, the order is that of the positions.
 
 use crate::identity::Position;
 use crate::list::Entry;
@@ -15,13 +15,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A cell of more members than this is halved in any case.
+/// A cell of more members than this is always halved.
 pub const ZONE_CELL_MAX: usize = 256;
 
 /// No cell of up to [`ZONE_CELL_MAX`] members is halved so that one half has fewer.
 const ZONE_CELL_MIN: usize = 8;
 
-/// Which way round the ring.
+/// The direction on the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Onward,
@@ -30,14 +30,14 @@ pub(super) enum Way {
 
 /// A cell, by the places of its members among all entries by position.
 struct Cell {
-    /// In the order of positions.
+    /// The places in the order of positions.
     members: Vec<usize>,
-    /// In the order of the ring.
+    /// The places in the order of the ring.
     order: Vec<usize>,
 }
 
-/// Up to `wanted` members that stand on the ring next to the one at `place`, the nearest first.
-/// That one must stand on it.
+/// Up to `wanted` members of the ring next to the one at `place`, the nearest first. That one must
+/// stand on the ring.
 pub(super) fn walk(
     ring: &[Arc<Entry>],
     place: usize,
@@ -68,7 +68,7 @@ pub(super) fn walk(
     found
 }
 
-/// The next place on the way round at which somebody stands; the same one if nobody else does.
+/// The next occupied place in this direction, or the same place if no other is occupied.
 fn next_place(
     ring: &[Arc<Entry>],
     place: usize,
@@ -85,7 +85,7 @@ fn next_place(
 }
 
 impl Cell {
-    /// The cell of the member at a place, who stands on the ring.
+    /// The cell of the member at a place. The member stands on the ring.
     fn at(ring: &[Arc<Entry>], place: usize, stands: &impl Fn(&Entry) -> bool) -> Cell {
         let own = ring[place].position;
         let mut bits = 0;
@@ -110,7 +110,7 @@ impl Cell {
         Cell { members: members.to_vec(), order: spread(ring, members) }
     }
 
-    /// The last of its positions on the way round.
+    /// The last of its positions in this direction.
     fn end(&self, way: Way) -> usize {
         let end = match way {
             Way::Onward => self.members.last(),
@@ -124,8 +124,8 @@ fn bit(position: Position, index: u32) -> u64 {
     position.0 >> (u64::BITS - 1 - index) & 1
 }
 
-/// The places of the neighbours of `place` whose positions share this many bits with its own: those
-/// before it, the nearest first, and those after it.
+/// The places of the neighbours of `place` whose positions share this many bits with its own. The
+/// first iterator has those before it, the nearest first, and the second those after it.
 fn beside(
     ring: &[Arc<Entry>],
     place: usize,
@@ -151,21 +151,21 @@ fn is_too_large(
     1 + before.take(ZONE_CELL_MAX).count() + after.take(ZONE_CELL_MAX).count() > ZONE_CELL_MAX
 }
 
-/// Whether these can do as a cell of their own: enough of them, and no zone has more than half.
+/// Whether these members can form a cell: there are enough of them, and no zone has more than half.
 fn is_mixed(ring: &[Arc<Entry>], members: &[usize]) -> bool {
     let most = by_zone(ring, members).first().map_or(0, Vec::len);
     members.len() >= ZONE_CELL_MIN && most <= members.len().div_ceil(2)
 }
 
-/// The members of each zone in the order of positions, the largest zone first. Those that name none
-/// are a zone too.
+/// The members of each zone in the order of positions, the largest zone first. Members without a
+/// zone count as one zone.
 fn by_zone(ring: &[Arc<Entry>], members: &[usize]) -> Vec<Vec<usize>> {
     let mut zones = BTreeMap::new();
     for member in members {
         zones.entry(ring[*member].zone()).or_insert_with(Vec::new).push(*member);
     }
     let mut zones: Vec<Vec<usize>> = zones.into_values().collect();
-    // Stable: of two zones of one size the one whose name comes first.
+    // The sort is stable. Of two zones of one size, the one whose name comes first stays first.
     zones.sort_by_key(|zone| Reverse(zone.len()));
     zones
 }
@@ -178,7 +178,7 @@ fn spread(ring: &[Arc<Entry>], members: &[usize]) -> Vec<usize> {
             order.iter_mut().filter(|place| place.is_none()).collect();
         let (places, count) = (free.len(), zone.len());
         for (rank, member) in zone.into_iter().enumerate() {
-            // In the middle of the rank's share of the places: less than all of them, and another
+            // The middle of the rank's share of the places. It is within the places, and differs
             // for each rank.
             *free[(2 * rank + 1) * places / (2 * count)] = Some(member);
         }
