@@ -1,5 +1,5 @@
-//! Plans a fleet: runs a simulated one through crashes, or a split, a mass join or a stall, and
-//! reports how soon lists are right and what it costs.
+//! Plans a fleet. It runs a simulated fleet through crashes, a split, a mass join or a stall, and
+//! reports how soon lists are right and the costs. It owns the simulated worlds.
 //!
 //! `cargo run --release -p memberd-membership --example simulate -- --members 1000 --crash 4 --loss
 //! 0.1`
@@ -21,13 +21,13 @@ struct Options {
     /// How many members
     #[arg(long, default_value_t = 100)]
     members: usize,
-    /// How many of them crash at the same moment, in each round
+    /// Number of members that crash at the same moment, in each round
     #[arg(long, default_value_t = 4)]
     crash: usize,
-    /// How often, each time with other members of a fleet made anew
+    /// Number of rounds, each with a new fleet and other members
     #[arg(long, default_value_t = 10)]
     rounds: u64,
-    /// The part of the datagrams that is lost, 0 to 1
+    /// The fraction of lost datagrams, 0 to 1
     #[arg(long, default_value_t = 0.0)]
     loss: f64,
     /// The least delay of a datagram, in milliseconds
@@ -39,7 +39,7 @@ struct Options {
     /// The part of the datagrams, 0 to 1, whose delay has a long tail on top: 20 ms to 3 s
     #[arg(long, default_value_t = 0.0)]
     latency_long_tail: f64,
-    /// How long the idle fleet is watched before the crash, in seconds
+    /// How long to watch the idle fleet before the crash, in seconds
     #[arg(long, default_value_t = 20)]
     idle: u64,
     /// Instead of the crashes: splits the fleet for this many seconds, and heals it
@@ -63,7 +63,7 @@ struct Options {
     /// The group's failure_timeout, in milliseconds
     #[arg(long, default_value_t = 1_750)]
     timeout: u64,
-    /// The first round's seed; the others' follow
+    /// The seed of the first round; the others have the next ones
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// One JSON object instead of the report
@@ -147,22 +147,21 @@ fn main() {
     }
 }
 
-/// How lists became whole again.
+/// The recovery of the lists.
 #[derive(Debug, Default)]
 struct Repairs {
-    /// After how many seconds every list was whole, in each round.
+    /// The seconds until every list was whole, in each round.
     whole: Vec<f64>,
-    /// How many new incarnations that took.
+    /// The number of new incarnations.
     renewed: usize,
-    /// How many datagrams each member sent in the first 20 s after.
+    /// The datagrams that each member sent in the first 20 s afterwards.
     datagrams: f64,
 }
 
 /// How long to wait for whole lists.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Runs a story in each round up to the moment from which lists are expected to become whole, and
-/// watches them become it.
+/// Runs a scenario in each round, until lists should become whole, and measures how they do.
 fn repairs(options: &Options, story: impl Fn(&Options, u64) -> World) -> Repairs {
     let mut repairs = Repairs::default();
     for seed in options.seeds() {

@@ -1,6 +1,6 @@
-//! Weighs the heartbeat interval: what heartbeats cost against how many live members are reported
-//! failed, for how long one may be stopped, and how soon crashes are seen. Prints a table in
-//! Markdown and draws `plots/interval.svg`.
+//! Compares heartbeat intervals: their cost, the false failures, the longest harmless stop of a
+//! member, and the detection time of crashes. It prints a table in Markdown and draws
+//! `plots/interval.svg`. It owns the simulated worlds.
 //!
 //! `cargo run --release -p memberd-membership --example trade`
 
@@ -21,13 +21,13 @@ struct Options {
     /// How many members
     #[arg(long, default_value_t = 100)]
     members: usize,
-    /// How long the idle fleet is watched for false failures, in seconds of virtual time
+    /// How long to watch the idle fleet for false failures, in seconds of virtual time
     #[arg(long, default_value_t = 900)]
     idle: u64,
-    /// How often four members crash at the same moment
+    /// Number of times that four members crash at the same moment
     #[arg(long, default_value_t = 20)]
     rounds: u64,
-    /// Where the plot is drawn
+    /// The file of the plot
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/plots/interval.svg"))]
     plot: PathBuf,
 }
@@ -36,12 +36,12 @@ struct Options {
 /// and distinct for colour-blind readers.
 const LOSSES: [(f64, &str); 3] = [(0.0, "#0072b2"), (0.1, "#b86e00"), (0.3, "#b5267b")];
 
-/// One interval at one loss.
+/// The results for one interval at one loss.
 struct Row {
     interval: u64,
     loss: f64,
     measured: Measured,
-    /// The longest stop of single members that had nobody reported failed.
+    /// The longest stop of a single member without a reported failure.
     longest_stop: Duration,
 }
 
@@ -88,8 +88,8 @@ fn settings(interval: u64) -> Settings {
     Settings { group, ..Settings::default() }
 }
 
-/// Stops every member once, each at another moment, and finds the longest stop (in steps of 50 ms)
-/// that has nobody reported failed.
+/// Stops every member once, each at another moment. Finds the longest stop, in steps of 50 ms,
+/// without a reported failure.
 fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Duration {
     let fails_nobody = |stop: &Duration| {
         let mut world = World::formed(options.members, 1, settings);
@@ -144,7 +144,7 @@ fn print_row(Row { interval, loss, measured, longest_stop }: &Row) {
     );
 }
 
-/// A panel of the plot: what it shows, in which range.
+/// A panel of the plot: its content and its range.
 struct Panel<'a> {
     title: &'a str,
     top: f64,

@@ -1,4 +1,4 @@
-//! Any four simultaneous crashes: every group size, every subset, at several phases of the
+//! Tests any four simultaneous crashes: every group size, every subset, at several phases of the
 //! heartbeat.
 
 #![cfg(test)]
@@ -20,8 +20,8 @@ fn subsets(size: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Crashes these members, each so long after the first, and returns when the first and the last
-/// list had each, after its crash.
+/// Crashes these members, each at its offset from the first. Returns the times from each crash to
+/// the first and the last list.
 fn crash(
     size: usize,
     victims: &[usize],

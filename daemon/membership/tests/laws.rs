@@ -1,5 +1,5 @@
-//! The laws of the protocol's data, checked over generated cases: the list's merge law, and
-//! messages that survive the wire.
+//! Tests the laws of the protocol's data with generated cases: the merge law of lists, and messages
+//! that survive the wire.
 
 #![cfg(test)]
 
@@ -51,7 +51,7 @@ fn tags<const N: usize>(pairs: [(&str, String); N]) -> Tags {
         .unwrap()
 }
 
-/// From none to as many and as long as there may be.
+/// From no tags to the most and the longest allowed.
 fn any_tags() -> impl Strategy<Value = VersionedTags> {
     let tags = btree_map("[a-z0-9_.-]{1,32}", "[ -~äλ]{0,32}", 0..=16).prop_map(|pairs| {
         let mut fitting = Tags::default();
@@ -128,8 +128,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     )
 }
 
-/// What the merge law speaks of: who, how it stands, and its tags; the evidence is the first that
-/// came.
+/// The subject of the merge law: the member, its state and its tags. The evidence is the first one.
 fn essence(list: &List) -> Vec<(Identity, u8, VersionedTags)> {
     let rank = |claim| match claim {
         Claim::Alive => 0,

@@ -1,5 +1,5 @@
-//! More crashes at once than there are monitors: slower, never missed. And flapping members disturb
-//! nobody else.
+//! Tests more crashes at once than there are monitors: they are noticed later, but never missed.
+//! Flapping members disturb nobody else.
 
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
@@ -8,8 +8,8 @@ mod world;
 
 use world::prelude::*;
 
-/// Three `failure_timeout`s: one for those that were heard, one for those that the ring then moves
-/// on to, and one for all the others.
+/// Three `failure_timeout`s: one for members that were heard, one for members that the ring then
+/// moves on to, and one for all others.
 const THREE_TIMEOUTS: Duration = Duration::from_millis(3 * 1_750);
 
 /// Crashes this many members of a group at the same moment, neighbours on the ring or not. Returns
@@ -19,7 +19,8 @@ fn crash_many(size: usize, count: usize, seed: u64, loss: f64, limit: Duration) 
     world.network = Network { loss, ..Network::default() };
     world.run_for(ms(seed * 77));
     let ring = world.ring(0);
-    // The ring from a random place on, or every third of it and then the next.
+    // The victims are the ring from a random place on, or every third member of it and then the
+    // next ones.
     let step = [1, 3][seed as usize % 2];
     let mut victims: Vec<usize> = Vec::new();
     for place in (0..step).flat_map(|first| (first..size).step_by(step)).take(count) {

@@ -1,5 +1,5 @@
-//! Why four monitors: with three, four simultaneous crashes can hide one of them, and a search
-//! finds where; with four, none.
+//! Tests why there are four monitors. With three, four simultaneous crashes can hide one, and a
+//! search finds such cases. With four, no case exists.
 
 #![cfg(test)]
 
@@ -21,7 +21,7 @@ impl Case {
     }
 }
 
-/// When the last of the four was in some list, and in all of them.
+/// The times at which the last of the four was in some list, and in all lists.
 fn noticed(case: &Case, k: u8) -> (Duration, Duration) {
     let group = GroupSettings { max_simultaneous_failures: k, ..GroupSettings::default() };
     let mut world =
@@ -91,8 +91,8 @@ fn three_monitors_miss_one_of_four_crashes_and_four_none() {
         case.size,
         case.phase
     );
-    // A member and its three monitors: nobody is left to miss its heartbeat until the ring has
-    // moved and a whole timeout has passed.
+    // A member and its three monitors crash. Nobody misses its heartbeat until the ring has moved
+    // and a whole timeout has passed.
     assert!(
         *first <= Duration::from_secs(4),
         "but repaired late: {case:?} after {first:?}, {every:?}"

@@ -1,5 +1,5 @@
-//! The cost of a member does not grow with the group, and an update reaches a thousand as soon as
-//! ten.
+//! Tests that a member's cost does not grow with the group, and that an update reaches a thousand
+//! members as soon as ten.
 
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
@@ -29,7 +29,7 @@ fn an_idle_member_sends_as_much_among_1000_as_among_10() {
     }
 }
 
-/// Crashes four neighbours, or four that are far apart, of 1,000.
+/// Crashes four neighbours, or four distant members, of 1,000.
 fn four_of_1000_crash(loss: f64, seed: u64) {
     let mut world = World::formed(1_000, seed, Settings::default());
     world.network.loss = loss;

@@ -1,5 +1,5 @@
-//! The bytes of every datagram and every call, recorded: members of other builds read them, so no
-//! change of the code may change them.
+//! Compares the bytes of every datagram and every call with recorded ones. Members of other builds
+//! read them, so no change of the code may change them.
 
 #![cfg(test)]
 
@@ -44,7 +44,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Compares bytes with what was recorded, which may be written in several pieces.
+/// Compares bytes with the recorded ones, which may be written in several pieces.
 fn assert_bytes(what: &str, bytes: &[u8], recorded: &[&str]) {
     assert_eq!(hexadecimal(bytes), recorded.concat(), "{what}");
 }

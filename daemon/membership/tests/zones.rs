@@ -1,5 +1,5 @@
-//! Zones: the laws of the spread ring, and in the simulator a whole rack that crashes at once, and
-//! tags that change.
+//! Tests zones: the laws of the spread ring, and in the simulator a whole rack that crashes at
+//! once, and changing tags.
 
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
@@ -42,7 +42,7 @@ fn monitors(list: &List, of: usize) -> BTreeSet<Name> {
     monitors.into_iter().map(|entry| entry.identity.name.clone()).collect()
 }
 
-/// Up to five zones, of very different size too, and members without one.
+/// Up to five zones, also of very different sizes, and members without a zone.
 fn any_zones(most: usize) -> impl Strategy<Value = Vec<Option<u8>>> {
     let weights = vec(0..20u32, 6);
     (weights, vec(any::<u32>(), 1..most)).prop_map(|(weights, members)| {
@@ -60,8 +60,8 @@ fn any_zones(most: usize) -> impl Strategy<Value = Vec<Option<u8>>> {
     })
 }
 
-/// How many of a fleet have no monitor outside of their zone, and how many have all monitors in one
-/// zone, whichever.
+/// How many members of a fleet have no monitor outside of their zone, and how many have all
+/// monitors in any one zone.
 fn badly_placed(list: &List, size: usize) -> (usize, usize) {
     let zone_of = |name: &Name| list.get(name).unwrap().zone().cloned();
     let zones = |of: usize| -> BTreeSet<_> { monitors(list, of).iter().map(zone_of).collect() };
@@ -101,7 +101,7 @@ proptest! {
                 prop_assert_eq!(targets, expected);
             }
         }
-        // The ring that is drawn is the ring that watches.
+        // The drawn ring is the ring that watches.
         let order = Ring::of_up(&list).order();
         prop_assert_eq!(order.len(), size);
         let order = order.into_iter().filter(|entry| entry.is_up());
@@ -156,7 +156,7 @@ proptest! {
         let mut after = before.clone();
         after.merge(update(size, Some(newcomer)), Instant::EPOCH);
         let moved = (0..size).filter(|i| monitors(&before, *i) != monitors(&after, *i)).count();
-        // Its cell may have been cut in two, and on either side two more have neighbours in it.
+        // Its cell may have been halved, and on either side two more members have neighbours in it.
         prop_assert!(moved <= ZONE_CELL_MAX + K, "{moved} of {size}");
     }
 }
@@ -171,7 +171,7 @@ fn in_zones(zones: &[u8], seed: u64) -> World {
     world
 }
 
-/// Crashes all of zone 0 at once. Returns when the last of them was in some list, in every list,
+/// Crashes all of zone 0 at once. Returns when the last of them was in some list and in every list,
 /// and how many were late for some list.
 fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
     let rack: Vec<usize> = (0..zones.len()).filter(|i| zones[*i] == 0).collect();
@@ -199,7 +199,7 @@ fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
 fn racks(sizes: &[usize], seed: u64) -> Vec<u8> {
     let mut zones: Vec<u8> =
         sizes.iter().enumerate().flat_map(|(zone, size)| vec![zone as u8; *size]).collect();
-    // Any fixed shuffle: which addresses a rack has is not the ring's business.
+    // Any fixed shuffle will do, because the ring does not depend on the addresses of a rack.
     let size = zones.len();
     for i in 0..size {
         zones.swap(i, (i * 7 + seed as usize * 13) % size);
@@ -258,7 +258,7 @@ fn only_without_zones_a_rack_takes_all_monitors_of_a_member() {
     }
 }
 
-/// Without zones it is late for some members, and with zones for none.
+/// Without zones the report is late for some members, and with zones for none.
 #[test]
 fn the_crash_of_a_rack_of_100_is_late_only_without_zones() {
     let zones = racks(&[100, 100, 100], 3);
@@ -299,7 +299,7 @@ fn tags_that_change_are_in_every_list_soon() {
             let took = world.run_until(Duration::from_secs(3), "the tags in every list", |world| {
                 told(world, 3, 1)
             });
-            // All of them at once: the whole ring re-forms.
+            // All members change at once, so the whole ring re-forms.
             (0..size).for_each(|i| world.tag(i, &zone((i % 3) as u8)));
             let all = world.run_until_at_most_every(
                 ms(10),

@@ -1,4 +1,5 @@
-//! What must hold at every moment, checked each 100 ms of virtual time while a world runs.
+//! Checks what must hold at every moment, each 100 ms of virtual time while a world runs. It owns
+//! the data of the last check.
 
 use super::World;
 use memberd_membership::{Digest, Entry, Incarnation, List, MemberState, Name, PhaseName, Ring};
@@ -6,14 +7,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often lists are looked at.
+/// The interval of the checks.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Once all lists have been equal for so long, nobody watches or is sent heartbeats from former
-/// days any more.
+/// Once all lists have been equal for this long, no watch and no receiver of heartbeats from an
+/// earlier ring remains.
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// What was seen at the last look.
+/// The data of the last check.
 #[derive(Default)]
 pub(super) struct Checks {
     pub(super) next_at: Duration,
@@ -33,7 +34,7 @@ impl World {
                 continue;
             };
             let (incarnation, list) = (node.member().map(|member| member.incarnation), node.list());
-            // A list shares what it holds with its clone until it changes.
+            // A list shares its entries with its clone until it changes.
             let before = self.checks.lists[i].as_ref();
             if before.is_some_and(|(was, before)| {
                 *was == incarnation && before.ring().as_ptr() == list.ring().as_ptr()
@@ -52,8 +53,8 @@ impl World {
         self.check_ring(changed);
     }
 
-    /// One entry for each name, one member up at an address, counts and digests that are those of
-    /// the entries, and no incarnation that was never used.
+    /// Each name has one entry, and each address at most one member that is up. Counts and digests
+    /// match the entries, and every incarnation was really used.
     fn check_list(&self, i: usize, list: &List) {
         let names: Vec<&Name> = list.iter().map(|entry| &entry.identity.name).collect();
         assert!(
@@ -85,8 +86,8 @@ impl World {
         }
     }
 
-    /// When all lists have been equal for a while, everyone exchanges heartbeats with just those
-    /// that the ring gives it.
+    /// When all lists have been equal for a while, every member exchanges heartbeats with exactly
+    /// the members that the ring gives it.
     fn check_ring(&mut self, changed: bool) {
         let nodes = || {
             self.machines
@@ -142,8 +143,8 @@ impl World {
     }
 }
 
-/// Within one incarnation of the observer no incarnation grows smaller, and none that is gone comes
-/// back.
+/// Within one incarnation of the observer, no incarnation becomes smaller, and no ended incarnation
+/// comes back.
 fn check_history(i: usize, before: &List, after: &List) {
     for old in before.iter() {
         let Some(new) = after.get(&old.identity.name) else {

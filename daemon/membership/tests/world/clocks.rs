@@ -1,4 +1,4 @@
-//! The machines' clocks, and how they err.
+//! Simulates the machines' clocks and their errors. It owns the rate of each.
 
 use super::{EPOCH_WALL, Machine, World};
 use memberd_membership::{Instant, Now, WallTime};
@@ -7,10 +7,10 @@ use std::time::Duration;
 /// How fast a machine's two clocks run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rate {
-    /// Parts per million too fast (too slow, if negative), since when.
+    /// Parts per million too fast, or too slow if negative, with the time of the change.
     drift: i32,
     since: Duration,
-    /// What both had gained by then, in seconds.
+    /// What both clocks had gained by then, in seconds.
     gained: f64,
 }
 
@@ -19,8 +19,8 @@ impl Rate {
         self.gained + (now - self.since).as_secs_f64() * f64::from(self.drift) * 1e-6
     }
 
-    /// How long this span of the machine's own time takes in true time; no shorter, so that nobody
-    /// is woken too early.
+    /// How long this span of the machine's time takes in true time. It is rounded up, so that
+    /// nobody is woken too early.
     pub(super) fn true_time(&self, span: Duration) -> Duration {
         if self.drift == 0 {
             span

@@ -1,8 +1,8 @@
-//! What the environment chooses of the tests and stories:
+//! Reads from the environment which tests and stories run:
 //!
-//! - `MEMBERD_RING_SEED=7` runs only what has this seed, of every test that goes through seeds; a
-//!   failed run prints its own;
-//! - `MEMBERD_RING_SEEDS=200` goes through all seeds below 200, where a test otherwise takes a few;
+//! - `MEMBERD_RING_SEED=7` makes every test with seeds run only this seed; a failed run prints its
+//!   own;
+//! - `MEMBERD_RING_SEEDS=200` runs all seeds below 200, where a test otherwise runs a few;
 //! - `MEMBERD_RING_LONG=1` runs an hour instead of minutes, and splits of ten minutes with every
 //!   seed.
 
@@ -24,7 +24,7 @@ pub fn is_chosen(seed: u64) -> bool {
     number(SEED).is_none_or(|only| only == seed)
 }
 
-/// The seeds to run: the one that is picked, or these, or as many as are asked for.
+/// The seeds to run: the chosen one, or these, or as many as the environment requests.
 pub fn seeds(range: std::ops::Range<u64>) -> std::ops::Range<u64> {
     match number(SEED) {
         Some(only) => only..only + 1,

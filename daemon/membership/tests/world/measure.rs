@@ -1,4 +1,5 @@
-//! What a fleet costs and how soon it notices crashes: for the examples.
+//! Measures the cost of a fleet and its detection times, for the examples. It owns the measured
+//! figures.
 
 use super::{Network, World, name};
 use memberd_membership::{Name, Settings};
@@ -8,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long a fleet is watched after its crashes.
+/// How long to watch a fleet after its crashes.
 const QUIET: Duration = Duration::from_secs(20);
 
 /// A fleet that idles and then loses some members at the same moment.
@@ -22,7 +23,7 @@ pub struct Plan {
     pub seed: u64,
 }
 
-/// What came of it, or of several together.
+/// The results of one run, or of several together.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
     /// For each crash, the seconds until it was in the first list, and in all of them.
@@ -30,16 +31,15 @@ pub struct Measured {
     pub every: Vec<f64>,
     /// How many crashes were not in every list at the end.
     pub missed: usize,
-    /// How many live members were reported failed, in how many hours that members lived together.
+    /// The number of live members that were reported failed, and the member hours of the run.
     pub false_failures: usize,
     pub member_hours: f64,
-    /// Seconds that members idled together, and what they sent meanwhile; bytes with IPv4 and UDP
-    /// headers.
+    /// The member seconds at rest, and the datagrams and bytes that were sent meanwhile. Bytes
+    /// include IPv4 and UDP headers.
     idle_seconds: f64,
     idle_datagrams: f64,
     idle_bytes: f64,
-    /// Datagrams of the survivors after the crashes beyond what they would have sent idle, and how
-    /// many survivors there were.
+    /// The additional datagrams of the survivors after the crashes, and the number of survivors.
     event_datagrams: f64,
     survivors: f64,
 }
@@ -60,7 +60,7 @@ impl Measured {
         self.event_datagrams / self.survivors
     }
 
-    /// Takes in what another run gave.
+    /// Adds the results of another run.
     pub fn add(&mut self, other: Measured) {
         self.first.extend(other.first);
         self.every.extend(other.every);
@@ -118,7 +118,7 @@ pub fn measure(plan: &Plan) -> Measured {
         |(at, _, failed): &(Duration, usize, Name)| *at < idle_until || !gone.contains(failed);
     let mut last_reported: Vec<(Name, Duration)> = Vec::new();
     for (at, _, failed) in world.failures_since(from).into_iter().filter(is_false) {
-        // What is reported of one member within 10 s is one failure, seen by many.
+        // Reports about one member within 10 s are one failure, seen by many.
         let known = last_reported.iter().rev().find(|(name, _)| *name == failed);
         if known.is_none_or(|(_, last)| at - *last > Duration::from_secs(10)) {
             measured.false_failures += 1;

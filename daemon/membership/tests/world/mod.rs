@@ -66,13 +66,13 @@ enum Happening {
         member: usize,
         due: Instant,
     },
-    /// A stopped daemon runs on.
+    /// A stopped daemon continues.
     Resume {
         member: usize,
     },
 }
 
-/// Puts what this version says into the words of another.
+/// Translates a message of this version into one of another version.
 pub type Dialect = fn(&[u8]) -> Vec<u8>;
 
 /// A machine: its clocks, and the daemon on it while it runs.
@@ -83,11 +83,11 @@ pub struct Machine {
     /// The wall clock's error, in milliseconds.
     pub wall_offset: i64,
     rate: clocks::Rate,
-    /// Until when it is stopped (SIGSTOP), if it is.
+    /// The end of its stop (SIGSTOP), if it is stopped.
     pub stopped_until: Duration,
-    /// How what it says is put into the words of another version, if it is one of that.
+    /// The translation of its messages, if it runs another version.
     pub dialect: Option<Dialect>,
-    /// Which process this is: what was meant for a former one is void.
+    /// The number of the process. Events for an earlier process are void.
     process: u32,
     woken_for: Option<Instant>,
     inbox: Vec<Happening>,
@@ -117,7 +117,7 @@ impl Machine {
     }
 }
 
-/// Something that a member saw, and when in true time.
+/// An event that a member saw, with the true time.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub at: Duration,
@@ -134,14 +134,14 @@ pub struct World {
     pub seen: Vec<Seen>,
     pub sent: u64,
     pub sent_bytes: u64,
-    /// How often a node was woken because a moment that it had asked for had come.
+    /// How many times a node was woken at a moment that it had requested.
     pub woken: u64,
-    /// The most that a node asked for after one input: datagrams, calls and events.
+    /// The most outputs of a node after one input: datagrams, calls and events.
     pub most_at_once: usize,
-    /// Whether a list was corrupted on purpose, so that incarnations in it need never have been
+    /// Whether a list was corrupted on purpose, so that it may have incarnations that were never
     /// used.
     pub corrupted: bool,
-    /// Whether what must hold is checked as the world runs.
+    /// Whether the invariants are checked while the world runs.
     pub checked: bool,
     settings: Settings,
     cuts: network::Cuts,
@@ -168,7 +168,7 @@ pub fn first_incarnation() -> Incarnation {
     Incarnation(EPOCH_WALL + BEGINNING.as_millis() as u64)
 }
 
-/// The list of all the members that there are in such a world.
+/// The list of all members of such a world.
 pub fn whole_list(size: usize) -> List {
     let mut list = List::new();
     for i in 0..size {
@@ -189,7 +189,7 @@ impl World {
         Self::with(size, seed, Settings::default())
     }
 
-    /// The same, with settings of one's own.
+    /// The same, with these settings.
     pub fn with(size: usize, seed: u64, settings: Settings) -> Self {
         World {
             settings,
@@ -213,7 +213,8 @@ impl World {
         }
     }
 
-    /// A world whose members have all joined through member 0, one a millisecond, and come to rest.
+    /// A world whose members have all joined through member 0, one each millisecond, and have come
+    /// to rest.
     pub fn joined(size: usize, seed: u64) -> Self {
         let mut world = World::new(size, seed);
         for i in 0..size {
@@ -254,14 +255,14 @@ impl World {
         world
     }
 
-    /// One more machine, on which nothing runs yet. Returns its number.
+    /// Adds a machine on which nothing runs yet. Returns its number.
     pub fn add_machine(&mut self) -> usize {
         let i = self.machines.len();
         self.machines.push(Machine::new(i));
         i
     }
 
-    /// Starts the daemon on a machine, which joins through these introducers.
+    /// Starts the daemon on a machine. The daemon joins through these introducers.
     pub fn start(&mut self, i: usize, introducers: &[usize]) {
         self.start_remembering(i, introducers, &[]);
     }
@@ -283,7 +284,7 @@ impl World {
         self.drain(i);
     }
 
-    /// The machine loses power.
+    /// Cuts the power of a machine.
     pub fn crash(&mut self, i: usize) {
         self.note(format!("vm{i} crashes"));
         let machine = &mut self.machines[i];
@@ -294,7 +295,7 @@ impl World {
         machine.stopped_until = Duration::ZERO;
     }
 
-    /// The daemon is stopped for a while; what comes meanwhile waits.
+    /// Stops the daemon for a while. Datagrams that arrive meanwhile wait.
     pub fn stop_for(&mut self, i: usize, time: Duration) {
         self.note(format!("vm{i} is stopped for {time:?}"));
         self.machines[i].stopped_until = self.now + time;
@@ -308,7 +309,7 @@ impl World {
         self.drain(i);
     }
 
-    /// A member says something else of itself from now on.
+    /// Replaces the tags of a member from now on.
     pub fn tag(&mut self, i: usize, tags: &Tags) {
         self.note(format!("vm{i} is tagged {tags}"));
         let now = self.clocks(i);
@@ -324,7 +325,7 @@ impl World {
         })
     }
 
-    /// The names that are up in a member's list.
+    /// The names of the members that are up in a member's list.
     pub fn up_in_list(&self, i: usize) -> BTreeSet<Name> {
         let node = self.machines[i].node.as_ref();
         let list = node.into_iter().flat_map(|node| node.list().iter());
@@ -343,12 +344,12 @@ impl World {
             .is_some_and(|node| node.list().get(&name(member)).is_some_and(|entry| entry.is_up()))
     }
 
-    /// Everybody but these.
+    /// All members but these.
     pub fn all_but(&self, gone: &[usize]) -> Vec<usize> {
         (0..self.machines.len()).filter(|i| !gone.contains(i)).collect()
     }
 
-    /// The members in the order of the ring, as member `i` sees it.
+    /// The members in the order of the ring, in member `i`'s view.
     pub fn ring(&self, i: usize) -> Vec<usize> {
         self.node(i)
             .list()
@@ -358,8 +359,8 @@ impl World {
             .collect()
     }
 
-    /// How long after a moment a member was failed in the first and in the last of these members'
-    /// lists, if it is in all.
+    /// The times from a moment until a member was failed in the first and in the last of these
+    /// members' lists, if it is in all.
     pub fn noticed(
         &self,
         member: usize,

@@ -1,4 +1,5 @@
-//! The network between the machines: what it loses, doubles, delays and cuts.
+//! Simulates the network between the machines, which loses, doubles, delays and cuts. It owns the
+//! cuts.
 
 use super::{Happening, World, address};
 use memberd_membership::{Body, wire};
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The slow datagrams' delay on top is at least this, has a Pareto distribution of shape
+/// The shortest additional delay of slow datagrams. It has a Pareto distribution of shape
 /// [`SLOW_SHAPE`], and ends at [`SLOW_MOST`].
 const SLOW_LEAST: Duration = Duration::from_millis(20);
 const SLOW_SHAPE: f64 = 1.2;
@@ -16,16 +17,16 @@ const SLOW_MOST: Duration = Duration::from_secs(3);
 /// How the network treats datagrams.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// The part of the datagrams that is lost, 0 to 1.
+    /// The fraction of lost datagrams, 0 to 1.
     pub loss: f64,
-    /// The part that is delivered twice.
+    /// The fraction of datagrams that are delivered twice.
     pub duplication: f64,
     /// The least delay.
     pub delay: Duration,
-    /// The mean of a delay on top that is exponentially distributed, so that datagrams overtake
+    /// The mean of an additional, exponentially distributed delay, which makes datagrams overtake
     /// each other.
     pub jitter: Duration,
-    /// The part of the datagrams whose delay has a long tail on top: 20 ms at least, a third of
+    /// The fraction of datagrams with an additional long-tailed delay: at least 20 ms, a third of
     /// them over 50 ms, up to 3 s.
     pub slow: f64,
 }
@@ -42,14 +43,14 @@ impl Default for Network {
     }
 }
 
-/// Who cannot hear whom.
+/// The cuts: who cannot hear whom.
 #[derive(Debug, Default)]
 pub(super) struct Cuts {
-    /// Which side of a split each machine is on; the first when it is not named.
+    /// The side of a split for each machine. Machines without an entry are on the first side.
     pub(super) sides: Vec<u8>,
-    /// Those that hear nothing.
+    /// The machines that receive nothing.
     pub(super) deaf: BTreeSet<usize>,
-    /// Those that hear no updates.
+    /// The machines that receive no updates.
     pub(super) uninformed: BTreeSet<usize>,
     /// The loss of single links, by sender and receiver.
     pub(super) links: BTreeMap<(usize, usize), f64>,
@@ -63,7 +64,7 @@ impl Cuts {
 }
 
 impl World {
-    /// Cuts the network: machines on different sides do not reach each other.
+    /// Cuts the network, so that machines on different sides do not reach each other.
     pub fn split(&mut self, sides: &[u8]) {
         self.note(format!("the network splits: {sides:?}"));
         self.cuts.sides = sides.to_vec();
@@ -74,7 +75,7 @@ impl World {
         self.cuts.sides.clear();
     }
 
-    /// From now on, or no more, a machine sends datagrams but receives none.
+    /// Sets whether a machine sends datagrams but receives none.
     pub fn deafen(&mut self, i: usize, deaf: bool) {
         self.note(format!("vm{i} {} deaf", if deaf { "is" } else { "is no longer" }));
         if deaf {
@@ -84,7 +85,7 @@ impl World {
         };
     }
 
-    /// From now on, or no more, every datagram with updates to this machine is lost.
+    /// Sets whether every datagram with updates to this machine is lost.
     pub fn keep_uninformed(&mut self, i: usize, uninformed: bool) {
         self.note(format!("vm{i} {} updates", if uninformed { "is sent no" } else { "is sent" }));
         if uninformed {
@@ -94,8 +95,8 @@ impl World {
         };
     }
 
-    /// Sets the part of the datagrams from one machine to another that is lost, beside what is lost
-    /// anyway.
+    /// Sets the fraction of lost datagrams from one machine to another, in addition to the general
+    /// loss.
     pub fn set_link_loss(&mut self, from: usize, to: usize, loss: f64) {
         self.note(format!("vm{from} to vm{to}: {} % loss", loss * 100.0));
         self.cuts.links.insert((from, to), loss);

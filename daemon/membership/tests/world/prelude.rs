@@ -1,4 +1,4 @@
-//! What stories begin with.
+//! The imports that most stories need. It owns no state.
 
 #![allow(unused_imports, reason = "each story uses its part")]
 

@@ -1,10 +1,10 @@
-//! The order of what happens.
+//! Orders the events of the simulation.
 
 use super::Happening;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// A happening in its time; of those of one moment the one that was planned first comes first.
+/// An event with its time. Of events at one moment, the one that was planned first comes first.
 pub(super) struct Planned {
     pub(super) at: Duration,
     pub(super) sequence: u64,
@@ -32,7 +32,7 @@ impl PartialOrd for Planned {
 }
 
 impl Ord for Planned {
-    /// The largest of a heap is the first in time.
+    /// The largest element of the heap must be the earliest.
     fn cmp(&self, other: &Self) -> Ordering {
         other.order().cmp(&self.order())
     }

@@ -1,5 +1,5 @@
-//! What a failed run prints: who holds whom up, what was done and seen last, the seed, and the
-//! command that runs it again.
+//! Makes the report of a failed run: the lists, the last actions and events, the seed, and the
+//! command that runs it again. It owns no state.
 
 use super::environment::SEED;
 use super::{Seen, World};
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How many members and how many moments a trace shows.
+/// The number of members and of moments in a trace.
 const MEMBERS: usize = 40;
 const MOMENTS: usize = 100;
 
-/// Sights of one thing that are closer in time than this are shown as one.
+/// Sightings of one event within this time are shown as one.
 const SAME_SIGHT: Duration = Duration::from_secs(1);
 
-/// What many saw at about the same time.
+/// An event that many members saw at about the same time.
 struct Sight {
     first: Duration,
     last: Duration,
@@ -25,12 +25,12 @@ struct Sight {
 }
 
 impl World {
-    /// Puts something that was done to the world into its trace.
+    /// Adds an action on the world to its trace.
     pub fn note(&mut self, what: String) {
         self.notes.push((self.now, what));
     }
 
-    /// Who holds whom up, and what was done and seen last.
+    /// The lists of the members, and the last actions and events.
     pub fn describe(&self) -> String {
         let mut text = format!("seed {}, at {:.3} s\n", self.seed, self.now.as_secs_f64());
         for (i, machine) in self.machines.iter().enumerate().take(MEMBERS) {
@@ -56,8 +56,8 @@ impl World {
         text
     }
 
-    /// What was seen; of what many saw of one member, who saw it first, how many did, and when the
-    /// last.
+    /// The events. If many members saw one event, this shows the first observer, their number, and
+    /// the last time.
     fn seen_in_brief(&self) -> impl Iterator<Item = (Duration, String)> {
         let mut sights: Vec<Sight> = Vec::new();
         let mut latest: BTreeMap<String, usize> = BTreeMap::new();
