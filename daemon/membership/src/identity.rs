@@ -142,7 +142,7 @@ impl Identity {
         hasher.update(&self.incarnation.0.to_be_bytes());
         hasher.update(self.name.as_str().as_bytes());
         if tags.version() > 0 {
-            // No name has a zero byte, and lengths keep the texts apart.
+            // No name has a zero byte, and lengths keep the texts separate.
             hasher.update(&[0]);
             hasher.update(&tags.version().to_be_bytes());
             for text in tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]) {

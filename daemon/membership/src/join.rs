@@ -26,17 +26,17 @@ pub enum JoinError {
         set it"
     )]
     ClockBehind {
-        /// Who let it in.
+        /// Who welcomed it.
         introducer: SocketAddr,
     },
-    /// None could let it in.
+    /// None welcomed it.
     #[error("no introducer let this machine in: {}", reasons(.0))]
     NobodyAnswered(Vec<(SocketAddr, CallError)>),
-    /// It was let in, but no member's heartbeat came.
+    /// An introducer welcomed it, but no member's heartbeat came.
     #[error("an introducer answered over TCP, but no heartbeat came within {} s: is UDP blocked on \
     the way?", .0.as_secs())]
     NoHeartbeat(Duration),
-    /// It was told to leave meanwhile.
+    /// Its owner asked it to leave meanwhile.
     #[error("told to leave while joining")]
     Abandoned,
 }

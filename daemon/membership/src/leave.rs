@@ -1,5 +1,5 @@
-//! Leaving: the monitors and a few more are told until one has acknowledged it. Owns how far that
-//! has come.
+//! Leaving: the leave goes to the monitors and a few more until one has acknowledged it. Owns how
+//! far that has come.
 
 use crate::context::Context;
 use crate::identity::Name;
@@ -16,7 +16,7 @@ const RESEND_INTERVAL: Duration = Duration::from_millis(200);
 /// After this long without an answer the member goes anyway. The others will report it failed.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many are told beside the monitors.
+/// How many members receive the leave beside the monitors.
 const TELL_MORE: usize = 3;
 
 /// A leave under way.

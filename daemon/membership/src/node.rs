@@ -35,7 +35,7 @@ use timers::Timers;
 
 pub use timers::STALL;
 
-/// For how long a newcomer that was let in waits for a heartbeat.
+/// For how long a newcomer that was welcomed waits for a heartbeat.
 const ACTIVATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A request to join that came while the node is in the group, or on its way out.
@@ -48,13 +48,13 @@ pub struct NotOut;
 enum Phase {
     /// Not in the group.
     Out,
-    /// Asking to be let in.
+    /// Asking introducers.
     Joining(JoinAttempt),
-    /// Let in, and known to the others; waits for the first heartbeat.
+    /// Welcomed, and known to the others; waits for the first heartbeat.
     Activating { since: Instant },
     /// In the group.
     Member,
-    /// Telling the others that it leaves.
+    /// On its way out: the others hear that it leaves.
     Leaving(LeaveProgress),
 }
 
@@ -142,10 +142,10 @@ impl Node {
         self.announcer.set_introducers(introducers);
     }
 
-    /// What this member says of itself from now on. The others are told, if it is in the group.
+    /// What this member says of itself from now on. In the group, the others learn it by gossip.
     pub fn set_tags(&mut self, now: Now, tags: Tags) {
-        let told = self.context.local.tags.tags();
-        if told.is_none_or(Tags::is_empty) && tags.is_empty() || told == Some(&tags) {
+        let current = self.context.local.tags.tags();
+        if current.is_none_or(Tags::is_empty) && tags.is_empty() || current == Some(&tags) {
             return;
         }
         self.context.begin_step(now);

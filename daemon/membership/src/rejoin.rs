@@ -39,7 +39,7 @@ impl Rejoin {
         Rejoin { asked_for: Incarnation(0), next_at: Instant::EPOCH }
     }
 
-    /// Asks a member to let this one in again, under an incarnation larger than `known`. One
+    /// Asks a member to welcome this one back, under an incarnation larger than `known`. One
     /// attempt at a time.
     pub(crate) fn through(&mut self, via: SocketAddr, known: Incarnation, context: &mut Context) {
         let now = context.now.mono;
@@ -103,7 +103,8 @@ pub(crate) fn companions(members: &Members, context: &Context) -> Vec<Companion>
     up.map(|entry| (entry.identity.address, entry.identity.incarnation)).collect()
 }
 
-/// After a change of sides the former companions are told, so that they follow at once.
+/// After a change of sides the former companions hear that they are gone here, so that they follow
+/// at once.
 pub(crate) fn tell_companions(
     companions: Vec<Companion>,
     members: &Members,

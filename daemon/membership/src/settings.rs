@@ -27,7 +27,7 @@ pub struct GroupSettings {
 }
 
 impl GroupSettings {
-    /// A hash of all of them, to tell groups of other settings apart.
+    /// A hash of all of them, to distinguish groups of other settings.
     pub fn fingerprint(&self) -> u32 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd group settings 1");
         hasher.update(&[self.max_simultaneous_failures]);

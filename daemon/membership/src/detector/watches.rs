@@ -81,7 +81,7 @@ struct Watch {
     since: Instant,
     /// The newest send time known, by our clock.
     newest: Option<Instant>,
-    /// The same by the member's own clock, to be told to others.
+    /// The same by the member's own clock, to be reported to others.
     newest_sent: Option<u64>,
     /// It may not be declared failed before this moment, in any case.
     not_before: Instant,
@@ -254,8 +254,7 @@ impl Watches {
         }
     }
 
-    /// The newest send time known of a member by its own clock, and its age: what an asking monitor
-    /// is told.
+    /// The newest send time known of a member by its own clock, and its age: the answer to a probe.
     pub(super) fn newest(
         &self,
         name: &Name,

@@ -19,7 +19,7 @@ pub(crate) const FANOUT: usize = 4;
 /// everyone.
 pub(crate) const ROUNDS: u8 = 3;
 
-/// So many updates to tell at once, as when a whole fleet starts, is told in one round only: every
+/// More updates than this at once, as when a whole fleet starts, are sent in one round only. Every
 /// round takes many datagrams, most of what they say is known already, and lists are compared for
 /// the rest.
 const BULK: usize = 200;

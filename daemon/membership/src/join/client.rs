@@ -1,5 +1,5 @@
-//! A newcomer's side of a join: each introducer is asked in turn until one lets it in. Owns who was
-//! asked and who failed.
+//! A newcomer's side of a join: each introducer is asked in turn until one welcomes it. Owns who
+//! was asked and who failed.
 
 use super::JoinError;
 use crate::calls::{CallError, CallPurpose};

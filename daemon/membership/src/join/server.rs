@@ -1,5 +1,5 @@
-//! An introducer's side of a join: whether a newcomer is let in. Nothing changes here; the newcomer
-//! announces itself.
+//! An introducer's side of a join: whether a newcomer is welcome. Nothing changes here; the
+//! newcomer introduces itself.
 
 use crate::context::Context;
 use crate::gossip::anti_entropy::whole_list;

@@ -77,8 +77,8 @@ impl Node {
         }
     }
 
-    /// A stranger that introduces itself becomes a member. One whose name a newer machine has is
-    /// told so.
+    /// A stranger that introduces itself becomes a member. One whose name a newer machine has gets
+    /// that machine's entry.
     fn meet(&mut self, from: SocketAddr, message: &Message) -> Option<Name> {
         let introduction = self.introduction_in(from, message)?;
         self.take_update(&introduction, Source::FirstHand, from);
@@ -187,8 +187,8 @@ impl Node {
 
     /// A sender holds this member for failed in `incarnation`. If each holds the other for failed,
     /// the larger side answers so, and the smaller comes back. Else this member comes back through
-    /// the sender. That one is up here and right, or what is held here of it is of another
-    /// incarnation, by which it could not be told.
+    /// the sender. That one is up here and right, or this list has another incarnation of it, which
+    /// no `DeclaredFailed` could reach.
     fn on_declared_failed(
         &mut self,
         from: SocketAddr,
@@ -245,7 +245,7 @@ impl Node {
             }
         } else {
             // Even at another address: where no such machine is, that entry fails soon, and this
-            // one is let in again.
+            // one rejoins.
             self.rejoin.through(from, identity.incarnation, &mut self.context);
         }
     }

@@ -1,4 +1,4 @@
-//! What members ask each other over TCP: to be let in, and to exchange whole lists.
+//! What members ask each other over TCP: to join, and to exchange whole lists.
 
 use super::cbor::FromElements;
 use crate::list::Update;
@@ -35,7 +35,7 @@ pub enum CallRequest {
 /// The reply to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallReply {
-    /// The newcomer is let in.
+    /// The newcomer is welcome.
     Welcome {
         /// All that the introducer knows, itself included.
         list: Vec<Update>,
@@ -49,7 +49,7 @@ pub enum CallReply {
     Refused(Refusal),
 }
 
-/// Why a member is not let in.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The asked daemon is itself not in a group.
