@@ -1,5 +1,5 @@
-//! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of a
-//! rumour, and of a list of ten thousand.
+//! What the protocol costs a machine: time and allocations of a heartbeat sent and received, of an
+//! update, and of a list of ten thousand.
 //!
 //! `cargo bench -p memberd-membership`
 
@@ -117,7 +117,7 @@ fn heartbeat_received(bencher: Bencher, size: usize) {
 }
 
 #[divan::bench(args = [100, 10_000])]
-fn rumour_received_and_told(bencher: Bencher, size: usize) {
+fn update_received_and_spread(bencher: Bencher, size: usize) {
     bencher
         .with_inputs(|| {
             let (node, _) = due(size);

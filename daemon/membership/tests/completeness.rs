@@ -39,14 +39,14 @@ fn crash(
     }
     let since = crashed[0];
     let survivors: Vec<usize> = (0..size).filter(|i| !victims.contains(i)).collect();
-    let told = format!("{size} members, {victims:?} crashed {phase:?} in, {spacing:?} apart");
-    world.run_until(EVERY_LIST, &told, |world| {
+    let story = format!("{size} members, {victims:?} crashed {phase:?} in, {spacing:?} apart");
+    world.run_until(EVERY_LIST, &story, |world| {
         survivors.iter().all(|i| victims.iter().all(|victim| !world.holds_up(*i, *victim)))
     });
     let failures = world.failures_since(since);
     assert!(
         failures.iter().all(|(.., failed)| victims.iter().any(|victim| name(*victim) == *failed)),
-        "{told}: {failures:?}"
+        "{story}: {failures:?}"
     );
     let of = |victim: usize, at: Duration| {
         let seen = failures

@@ -1,4 +1,4 @@
-//! Whatever drove the lists apart, they become whole again: splits, lost updates, corrupted lists.
+//! Lists that differ become whole again: after splits, lost updates and corruption.
 
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use world::prelude::*;
 
 /// Splits a group for a while by the side that each is on, heals it, and expects every list whole
-/// within 5 s, and quiet after that. Returns the world, to be told of if an expectation fails, and
-/// which members renewed themselves.
+/// within 5 s, and quiet after that. Returns the world, which describes itself if an expectation
+/// fails, and which members rejoined.
 fn split_and_heal(
     size: usize,
     seed: u64,

@@ -159,12 +159,12 @@ fn a_machine_whose_clock_is_years_behind_joins_once_it_is_set() {
     let newcomer = world.add_machine();
     world.set_wall_clock(newcomer, -3 * 365 * 24 * 60 * 60 * 1_000);
     world.start(newcomer, &[0]);
-    let told = |world: &World| {
-        let told =
+    let refused = |world: &World| {
+        let refused =
             |event: &Event| matches!(event, Event::JoinFailed(JoinError::ClockBehind { .. }));
-        world.seen.iter().any(|seen| seen.by == newcomer && told(&seen.event))
+        world.seen.iter().any(|seen| seen.by == newcomer && refused(&seen.event))
     };
-    world.run_until(5 * SECOND, "it is told", told);
+    world.run_until(5 * SECOND, "it is refused", refused);
     assert!(world.whole(&all(5)), "nobody has heard of it");
     world.set_wall_clock(newcomer, 0);
     world.crash(newcomer);
@@ -172,7 +172,7 @@ fn a_machine_whose_clock_is_years_behind_joins_once_it_is_set() {
     world.run_until_whole(&all(6), 5 * SECOND);
 }
 
-/// Makes `to` ask `from` to be let in again, and answers with this welcome before `from` can.
+/// Makes `to` rejoin through `from`, and answers with this welcome before `from` can.
 fn welcome_back(
     world: &mut World,
     from: usize,
@@ -241,7 +241,7 @@ fn two_members_that_list_each_other_as_gone_meet_again() {
     // Each is the side with the smaller digest once.
     for (finder, lost) in [(0, 1), (1, 0)] {
         let incarnation = first_incarnation();
-        // Somebody has to knock at the right place.
+        // Somebody has to announce itself at the right place.
         let findable = |entry: &Update| {
             matches!(entry.claim, Claim::Failed(_)) && entry.identity.address == address(lost)
         };

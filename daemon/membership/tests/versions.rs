@@ -44,7 +44,7 @@ const NEXT_KIND: &str = "
     65 68656c6c6f           # \"hello\"
     019aa3ffab63            # incarnation";
 
-/// To be let in, with a field that only the next version has.
+/// A request to join, with a field that only the next version has.
 const NEXT_JOIN: &str = "
     82 02                   # array of 2: version 2
     a1 64 4a6f696e          # { Join:
@@ -112,9 +112,9 @@ fn answer(request: &[u8]) -> CallReply {
 }
 
 #[test]
-fn a_newcomer_of_the_next_version_is_let_in() {
+fn a_newcomer_of_the_next_version_is_welcomed() {
     let CallReply::Welcome { list, last: 0 } = answer(&recorded(NEXT_JOIN)) else {
-        panic!("not let in")
+        panic!("it was not welcomed")
     };
     assert_eq!(list.len(), 2);
 }

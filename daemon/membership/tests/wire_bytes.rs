@@ -79,10 +79,10 @@ fn datagrams_about_the_list_keep_their_bytes() {
         &datagram(Body::Summary(summary)),
         &["8501041a05265c0022480000000102030405019aa3ffab63"],
     );
-    let knock = Body::Announce { name: name("vm9"), settings: 3, side: digest };
+    let announce = Body::Announce { name: name("vm9"), settings: 3, side: digest };
     assert_bytes(
         "knock",
-        &datagram(knock),
+        &datagram(announce),
         &["8801061a05265c002263766d3903051adeadbeef019aa3ffab63"],
     );
 }
@@ -103,10 +103,10 @@ fn datagrams_about_one_member_keep_their_bytes() {
         &datagram(answer),
         &["8801031a05265c002263766d331b0000019aa3ffab630919012c019aa3ffab63"],
     );
-    let verdict = Body::DeclaredFailed { incarnation: INCARNATION, side: digest };
+    let declared = Body::DeclaredFailed { incarnation: INCARNATION, side: digest };
     assert_bytes(
         "verdict",
-        &datagram(verdict),
+        &datagram(declared),
         &["8701051a05265c00221b0000019aa3ffab63051adeadbeef019aa3ffab63"],
     );
     assert_bytes("leave", &datagram(Body::Leave), &["8401071a05265c0022019aa3ffab63"]);

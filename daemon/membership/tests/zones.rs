@@ -284,7 +284,7 @@ fn tags_that_change_are_in_every_list_soon() {
             let mut world = World::formed(size, seed, Settings::default());
             world.network.loss = loss;
             let began = world.now;
-            let told = |world: &World, of: usize, zone: u8| {
+            let is_known = |world: &World, of: usize, zone: u8| {
                 (0..size).all(|i| {
                     world
                         .node(i)
@@ -297,7 +297,7 @@ fn tags_that_change_are_in_every_list_soon() {
             };
             world.tag(3, &zone(1));
             let took = world.run_until(Duration::from_secs(3), "the tags in every list", |world| {
-                told(world, 3, 1)
+                is_known(world, 3, 1)
             });
             // All members change at once, so the whole ring re-forms.
             (0..size).for_each(|i| world.tag(i, &zone((i % 3) as u8)));
@@ -305,7 +305,7 @@ fn tags_that_change_are_in_every_list_soon() {
                 ms(10),
                 Duration::from_secs(6),
                 "all tags in every list",
-                |world| (0..size).all(|i| told(world, i, (i % 3) as u8)),
+                |world| (0..size).all(|i| is_known(world, i, (i % 3) as u8)),
             );
             println!(
                 "{size} members, {} % loss: one change in every list after {took:?}, all after \

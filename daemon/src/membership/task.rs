@@ -36,9 +36,9 @@ const RETRY: Backoff = Backoff::new(FIRST_RETRY, Duration::from_secs(10));
 /// The first of those pauses.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 
-/// The kind of datagram that goes to whoever may be at an address, see
+/// The kind of an announce, which goes to whoever may be at an address: see
 /// [`memberd_membership::Body::kind`].
-const KNOCK: &str = "knock";
+const ANNOUNCE: &str = "knock";
 
 /// The parts that the task starts with.
 #[derive(Debug)]
@@ -53,11 +53,11 @@ pub struct Parts {
     pub writer: StateWriter,
     /// Both clocks.
     pub clocks: Clocks,
-    /// The members that are asked to let this one in.
+    /// The members through which this one joins.
     pub introducers: Vec<SocketAddr>,
     /// Members known before the last restart.
     pub remembered: Vec<SocketAddr>,
-    /// Whether to join without being told, and to go on trying.
+    /// Whether to join without a client's request, and to go on trying.
     pub join_by_itself: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct Membership {
     session: DatagramSession,
     writer: StateWriter,
     clocks: Clocks,
-    /// By which clients are told since when a member stands as it does.
+    /// By which clients read since when a member is as it is.
     anchor: Anchor,
     handle: Handle,
     commands: mpsc::Receiver<Command>,
@@ -245,7 +245,7 @@ impl Membership {
             let listed =
                 || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
             let sealed =
-                self.session.seal(transmit.to, &self.payload, transmit.kind == KNOCK, listed);
+                self.session.seal(transmit.to, &self.payload, transmit.kind == ANNOUNCE, listed);
             match sealed
                 .map_err(io::Error::other)
                 .and_then(|bytes| self.socket.try_send_to(bytes, transmit.to))

@@ -66,12 +66,12 @@ impl World {
             ring.len() == list.len() && ring.is_sorted_by_key(|entry| entry.position),
             "vm{i}'s ring is not its list"
         );
-        let told: Vec<&Arc<Entry>> =
+        let alive: Vec<&Arc<Entry>> =
             list.iter().filter(|entry| entry.is_reported_alive()).collect();
-        let hash = told.iter().fold(0_u32, |sum, entry| sum.wrapping_add(entry.fingerprint()));
+        let hash = alive.iter().fold(0_u32, |sum, entry| sum.wrapping_add(entry.fingerprint()));
         assert_eq!(
             list.digest(),
-            Digest { count: told.len() as u32, hash },
+            Digest { count: alive.len() as u32, hash },
             "vm{i}'s digest is not its list's"
         );
         assert_eq!(list.up(), list.iter().filter(|entry| entry.is_up()).count(), "vm{i} miscounts");

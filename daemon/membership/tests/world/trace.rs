@@ -114,7 +114,7 @@ impl World {
 }
 
 impl Drop for World {
-    /// Whichever assertion fails, the world that it is about is told of.
+    /// A failed assertion prints the world that it is about.
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}run it again: {}", self.describe(), self.replay());

@@ -81,7 +81,7 @@ impl Membership {
             // gets its result.
             PhaseName::Joining if self.joining.is_none() => {
                 self.joining = Some(reply);
-                // Refused only if it has just been let in; then it is answered all the same.
+                // Refused only if it has just joined; then it is answered all the same.
                 let _ = self.node.join(now, introducers, Vec::new());
             }
             PhaseName::Joining | PhaseName::Leaving => {
