@@ -114,9 +114,9 @@ fn an_isolated_member_that_comes_home_costs_one_new_incarnation() {
         world.heal();
         world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
         world.run_for(20 * SECOND);
-        let renewals =
+        let rejoins =
             world.seen.iter().filter(|seen| matches!(seen.event, Event::Incarnation(_))).count();
-        assert_eq!(renewals, 1, "one new incarnation in all");
+        assert_eq!(rejoins, 1, "one new incarnation in all");
         assert!((0..SIZE).all(|i| (world.machines[i].last != before[i]) == (i == lone)));
         assert!(world.whole(&world.all_but(&[])));
     }

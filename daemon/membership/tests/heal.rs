@@ -42,8 +42,8 @@ fn split_and_heal(
     world.run_for(20 * SECOND);
     assert_eq!(world.failures_since(healed), []);
     assert!(world.whole(&all), "and they stay whole");
-    let renewed = (0..size).map(|i| world.machines[i].last != before[i]).collect();
-    (world, renewed)
+    let rejoined = (0..size).map(|i| world.machines[i].last != before[i]).collect();
+    (world, rejoined)
 }
 
 fn counts(sides: &[u8]) -> Vec<usize> {
@@ -62,10 +62,11 @@ fn split_time(seed: u64) -> Duration {
 fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
-        let of =
-            |side: usize| renewed.iter().skip(side).step_by(2).filter(|renewed| **renewed).count();
-        assert!(of(0) == 0 || of(1) == 0, "only one half renews: {} and {}", of(0), of(1));
+        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
+        let of = |side: usize| {
+            rejoined.iter().skip(side).step_by(2).filter(|rejoined| **rejoined).count()
+        };
+        assert!(of(0) == 0 || of(1) == 0, "only one half rejoins: {} and {}", of(0), of(1));
     }
 }
 
@@ -73,9 +74,9 @@ fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
 fn a_tenth_rejoins_and_nine_tenths_keep_their_incarnations() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
-        for (i, renewed) in renewed.iter().enumerate() {
-            assert_eq!(*renewed, i % 10 == 3, "vm{i}");
+        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
+        for (i, rejoined) in rejoined.iter().enumerate() {
+            assert_eq!(*rejoined, i % 10 == 3, "vm{i}");
         }
     }
 }
@@ -93,10 +94,10 @@ fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
 fn one_member_alone_is_back_5_s_after_a_split() {
     for seed in seeds(1..6) {
         let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, renewed) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
+        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
         assert!(
-            renewed.iter().enumerate().all(|(i, renewed)| *renewed == (i == 11)),
-            "{renewed:?}"
+            rejoined.iter().enumerate().all(|(i, rejoined)| *rejoined == (i == 11)),
+            "{rejoined:?}"
         );
     }
 }

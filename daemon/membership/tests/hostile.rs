@@ -65,9 +65,9 @@ fn a_forged_failure_costs_one_new_incarnation() {
     forge(&mut world, 1, 0, vec![claim(3, address(3), before.0, failed())]);
     world.run_until(5 * SECOND, "back", |world| world.machines[3].last > Some(before));
     world.run_until_agreed(&all(8), 5 * SECOND);
-    let renewed = world.machines[3].last;
+    let rejoined = world.machines[3].last;
     world.run_for(20 * SECOND);
-    assert_eq!(world.machines[3].last, renewed, "once is enough");
+    assert_eq!(world.machines[3].last, rejoined, "once is enough");
 }
 
 /// One with a smaller incarnation costs none.

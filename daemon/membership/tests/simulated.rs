@@ -217,9 +217,9 @@ fn after_a_split_the_lists_are_whole_again() {
         let took = world.run_until_agreed(&without(10, &[]), 5 * SECOND);
         world.run_for(5 * SECOND);
         for (i, before) in before.iter().enumerate().filter(|_| small.len() < 5) {
-            let renewed = world.machines[i].last != *before;
+            let rejoined = world.machines[i].last != *before;
             assert_eq!(
-                renewed,
+                rejoined,
                 small.contains(&i),
                 "seed {seed}: vm{i} after {took:?}\n{}",
                 world.describe()
