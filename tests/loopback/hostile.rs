@@ -3,7 +3,7 @@
 
 use memberd_control::frame::encode;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Request};
-use memberd_membership::{Instant as Mono, Name, Node, Now, Settings, WallTime};
+use memberd_membership::{Instant as Mono, Name, Node, Now, Output, Settings, WallTime};
 use memberd_tests::proc::peak_kib;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, Followers};
@@ -42,7 +42,10 @@ fn join_request(daemon: &Daemon) -> Vec<u8> {
         Node::new(Settings::default(), Name::new("stranger").unwrap(), stranger, None, 7);
     let now = Now { mono: Mono::EPOCH, wall: WallTime(1_795_000_000_000) };
     node.join(now, vec![daemon.settings.address], Vec::new()).unwrap();
-    node.poll_call().unwrap().payload.clone()
+    match node.poll_output(&mut Vec::new()) {
+        Some(Output::Call(call)) => call.payload,
+        other => panic!("it does not ask to join: {other:?}"),
+    }
 }
 
 /// Asserts that the daemon answers, that nobody was reported failed, that its memory is in bounds,

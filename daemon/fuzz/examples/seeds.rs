@@ -8,8 +8,8 @@ use memberd_control::grep::{
 };
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
-use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys};
-use memberd_membership::{Incarnation, Name, Node, Settings, wire};
+use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys, next_call};
+use memberd_membership::{Incarnation, Name, Node, Output, Settings, wire};
 use memberd_transport::{Recipient, Sealer};
 use serde::Serialize;
 use std::fs;
@@ -198,7 +198,7 @@ fn conversation() -> Conversation {
     let mut two =
         Node::new(Settings::default(), Name::new("vm2").expect("a name"), address(2), None, 8);
     two.join(at(10), vec![address(1)], Vec::new()).expect("it was out");
-    let call = two.poll_call().expect("it asks its introducer");
+    let call = next_call(&mut two).expect("it asks its introducer");
     let welcome = one.handle_request(at(20), &call.payload);
     two.handle_reply(at(30), call.id, Ok(&welcome));
     for step in 0..100 {
@@ -206,26 +206,35 @@ fn conversation() -> Conversation {
         if step == 90 {
             two.leave(now);
         }
-        let mut payload = Vec::new();
-        while two.poll_transmit(&mut payload).is_some() {
+        for datagram in sent(&mut two) {
             // Datagrams that are lost in the middle make the first member ask.
             if !(30..60).contains(&step) {
-                let _ = one.handle_datagram(now, address(2), &payload);
+                let _ = one.handle_datagram(now, address(2), &datagram);
             }
-            said.push(payload.clone());
+            said.push(datagram);
         }
-        while one.poll_transmit(&mut payload).is_some() {
-            let _ = two.handle_datagram(now, address(1), &payload);
-            said.push(payload.clone());
+        for datagram in sent(&mut one) {
+            let _ = two.handle_datagram(now, address(1), &datagram);
+            said.push(datagram);
         }
         one.handle_timeout(now);
         two.handle_timeout(now);
-        while one.poll_event().is_some() || two.poll_event().is_some() {}
     }
     two.join(at(6_000), vec![address(1)], Vec::new()).expect("it has left");
-    let again = two.poll_call().expect("it asks its introducer again");
+    let again = next_call(&mut two).expect("it asks its introducer again");
     let back = one.handle_request(at(6_010), &again.payload);
     Conversation { datagrams: said, request: call.payload, welcomes: [welcome, back] }
+}
+
+/// Takes all outputs of a node, and returns the datagrams.
+fn sent(node: &mut Node) -> Vec<Vec<u8>> {
+    let (mut payload, mut datagrams) = (Vec::new(), Vec::new());
+    while let Some(output) = node.poll_output(&mut payload) {
+        if matches!(output, Output::Transmit(_)) {
+            datagrams.push(payload.clone());
+        }
+    }
+    datagrams
 }
 
 fn piece(head: &[u8], bytes: &[u8]) -> Vec<u8> {

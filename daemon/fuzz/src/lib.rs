@@ -3,7 +3,7 @@
 
 use memberd_control::keyring::Keyring;
 use memberd_membership::{
-    Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now, Settings, WallTime, wire,
+    Call, Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now, Output, Settings, WallTime, wire,
 };
 use memberd_transport::SealingKeys;
 use rustix::time::{ClockId, clock_gettime};
@@ -52,13 +52,13 @@ const MOST_AHEAD: u64 = 366 * 24 * 60 * 60 * 1_000 + 1_000;
 
 /// Takes all outputs of a node at this time, and checks them.
 pub fn check(node: &mut Node, now: Now) {
-    while node.poll_event().is_some() {}
     let mut payload = Vec::new();
-    while let Some(transmit) = node.poll_transmit(&mut payload) {
-        assert!(payload.len() <= MAX_DATAGRAM && transmit.to != node.address());
-        wire::decode(&payload).expect("what a node says is readable");
+    while let Some(output) = node.poll_output(&mut payload) {
+        if let Output::Transmit(transmit) = output {
+            assert!(payload.len() <= MAX_DATAGRAM && transmit.to != node.address());
+            wire::decode(&payload).expect("what a node says is readable");
+        }
     }
-    while node.poll_call().is_some() {}
     assert!(node.list().iter().count() <= MAX_ENTRIES);
     // With a larger incarnation the member could not come back, or others would not believe it.
     if let Some(itself) = node.member() {
@@ -68,6 +68,15 @@ pub fn check(node: &mut Node, now: Now) {
             now.wall.0
         );
     }
+}
+
+/// Takes the outputs of a node up to its first call, which is returned.
+pub fn next_call(node: &mut Node) -> Option<Call> {
+    let mut payload = Vec::new();
+    std::iter::from_fn(|| node.poll_output(&mut payload)).find_map(|output| match output {
+        Output::Call(call) => Some(call),
+        Output::Event(_) | Output::Transmit(_) => None,
+    })
 }
 
 /// How long one datagram of up to 1,200 bytes may take to be read.

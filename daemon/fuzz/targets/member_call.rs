@@ -8,7 +8,7 @@ use memberd::search::limits::Limits;
 use memberd::search::reply::{PeerReply, Replies};
 use memberd::search::serve::serve;
 use memberd_control::grep::GrepRequest;
-use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder};
+use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder, next_call};
 use memberd_membership::{Name, Node, Settings};
 use memberd_search::ExposedFiles;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn call_reply(bytes: &[u8]) {
     let mut node =
         Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
-    let call = node.poll_call().expect("it asks its introducer");
+    let call = next_call(&mut node).expect("it asks its introducer");
     node.handle_reply(at(10), call.id, Ok(bytes));
     check(&mut node, at(10));
     node.handle_timeout(at(1_000));

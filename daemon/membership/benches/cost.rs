@@ -11,7 +11,7 @@
 use divan::{AllocProfiler, Bencher, black_box};
 use memberd_membership::{
     Body, Claim, Identity, Incarnation, Instant, List, MAX_DATAGRAM, Message, Name, Node, Now,
-    SentAt, Settings, Update, WallTime, wire,
+    Output, SentAt, Settings, Update, WallTime, wire,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,10 +59,11 @@ fn node(size: usize) -> Node {
     node
 }
 
+/// Takes all outputs of a node. Returns how many of them are datagrams.
 fn drain(node: &mut Node) -> usize {
-    while node.poll_event().is_some() || node.poll_call().is_some() {}
     let mut payload = Vec::new();
-    std::iter::from_fn(|| node.poll_transmit(&mut payload)).map(black_box).count()
+    let outputs = std::iter::from_fn(|| node.poll_output(&mut payload)).map(black_box);
+    outputs.filter(|output| matches!(output, Output::Transmit(_))).count()
 }
 
 /// What a neighbour says, and who it is.
@@ -99,8 +100,8 @@ fn payload() -> Vec<u8> {
 fn four_heartbeats_sent(bencher: Bencher, size: usize) {
     bencher.with_inputs(|| (due(size), payload())).bench_refs(|((node, now), payload)| {
         node.handle_timeout(*now);
-        while let Some(transmit) = node.poll_transmit(payload) {
-            black_box((transmit, &payload));
+        while let Some(output) = node.poll_output(payload) {
+            black_box((output, &payload));
         }
     });
 }

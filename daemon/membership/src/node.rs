@@ -7,7 +7,7 @@ mod timers;
 
 pub use status::{Counters, Neighbour, PhaseName};
 
-use crate::calls::{Call, CallError, CallId, CallPurpose, read_reply};
+use crate::calls::{CallError, CallId, CallPurpose, read_reply};
 use crate::context::Context;
 use crate::detector::{Detector, Finding};
 use crate::event::Event;
@@ -22,7 +22,7 @@ use crate::list::tags::{Tags, VersionedTags};
 use crate::list::{List, Update};
 use crate::local::Local;
 use crate::members::Members;
-use crate::outputs::{Output, Transmit};
+use crate::outputs::Output;
 use crate::rejoin::announce::Announcer;
 use crate::rejoin::{self, Rejoin};
 use crate::settings::{PROTOCOL_VERSION, Settings};
@@ -243,26 +243,11 @@ impl Node {
         self.finish_step();
     }
 
-    /// What the owner is to do next: all events come first, then all datagrams, then all calls. The
-    /// bytes of a datagram replace those in `payload`, which is best the same buffer each time.
+    /// What the owner is to do next: all events come first, then all datagrams, then all calls. It
+    /// carries out each before it asks for the next: see [`Event::Incarnation`]. The bytes of a
+    /// datagram replace those in `payload`, which is best the same buffer each time.
     pub fn poll_output(&mut self, payload: &mut Vec<u8>) -> Option<Output> {
         self.context.outputs.poll(payload)
-    }
-
-    /// What to send next; its bytes replace those in `payload`, which is best the same buffer each
-    /// time. Events are to be asked for first: see [`Event::Incarnation`].
-    pub fn poll_transmit(&mut self, payload: &mut Vec<u8>) -> Option<Transmit> {
-        self.context.outputs.datagrams.take(payload)
-    }
-
-    /// What to ask over TCP next.
-    pub fn poll_call(&mut self) -> Option<Call> {
-        self.context.outputs.calls.poll()
-    }
-
-    /// What happened.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.context.outputs.events.pop_front()
     }
 
     /// When to call [`Node::handle_timeout`]; nothing while there is nothing to wait for.

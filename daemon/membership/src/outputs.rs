@@ -50,3 +50,38 @@ impl Outputs {
         self.calls.poll().map(Output::Call)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::CallPurpose;
+    use crate::identity::Incarnation;
+    use crate::message::Body;
+    use crate::testing::{Fixture, address, update};
+    use crate::wire::CallRequest;
+
+    /// So an incarnation is durable before anything is sent under it.
+    #[test]
+    fn events_come_first_then_datagrams_then_calls() {
+        let mut fixture = Fixture::new(2);
+        let context = &mut fixture.context;
+        let request = CallRequest::Exchange { sender: update(0), list: Vec::new() };
+        context.call(address(1), &request, CallPurpose::Exchange);
+        context.send(address(1), Body::Leave);
+        context.send(address(1), Body::LeaveAcknowledged);
+        context.report(Event::Incarnation(Incarnation(7)));
+        context.report(Event::JoinDone);
+        let mut payload = Vec::new();
+        let mut next = |outputs: &mut Outputs| match outputs.poll(&mut payload) {
+            Some(Output::Event(_)) => "event",
+            Some(Output::Transmit(transmit)) => transmit.kind,
+            Some(Output::Call(_)) => "call",
+            None => "nothing",
+        };
+        let outputs = &mut context.outputs;
+        assert_eq!([(); 3].map(|()| next(outputs)), ["event", "event", "leave"]);
+        outputs.events.push_back(Event::JoinDone);
+        assert_eq!(next(outputs), "event", "also one that came while datagrams were taken");
+        assert_eq!([(); 3].map(|()| next(outputs)), ["leave-heard", "call", "nothing"]);
+    }
+}

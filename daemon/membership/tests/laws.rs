@@ -5,8 +5,8 @@
 
 use memberd_membership::{
     Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Identity, Incarnation, Instant,
-    List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, SentAt, Settings, Summary, TagKey,
-    TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack, wire::DecodeError,
+    List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, Output, SentAt, Settings, Summary,
+    TagKey, TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack, wire::DecodeError,
     wire::decode, wire::decode_versioned, wire::encode, wire::encode_versioned,
 };
 use proptest::collection::{btree_map, vec};
@@ -279,11 +279,12 @@ proptest! {
             prop_assert!(node.handle_datagram(now(at), address(from), &bytes).is_ok());
             node.handle_timeout(now(at));
             let mut payload = Vec::new();
-            while node.poll_transmit(&mut payload).is_some() {
-                prop_assert!(payload.len() <= MAX_DATAGRAM);
-                prop_assert!(decode(&payload).is_ok());
+            while let Some(output) = node.poll_output(&mut payload) {
+                if matches!(output, Output::Transmit(_)) {
+                    prop_assert!(payload.len() <= MAX_DATAGRAM);
+                    prop_assert!(decode(&payload).is_ok());
+                }
             }
-            while node.poll_event().is_some() || node.poll_call().is_some() {}
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::backoff::Backoff;
 use crate::notify;
 use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
-use memberd_membership::{Node, PhaseName};
+use memberd_membership::{Node, Output, PhaseName, Transmit};
 use memberd_transport::{Caller, DatagramSession, Incoming, MAX_SEALED, Seal};
 use std::io;
 use std::net::SocketAddr;
@@ -229,35 +229,36 @@ impl Membership {
         }
     }
 
-    /// Carries out all that the node asks for. Events come before transmits, so an incarnation is
-    /// durable before anything is sent under it.
+    /// Carries out all that the node asks for, each output before the next is taken. Events come
+    /// before datagrams, so an incarnation is durable before anything is sent under it.
     async fn flush_outputs(&mut self) {
-        while let Some(event) = self.node.poll_event() {
-            self.handle_event(event).await;
+        while let Some(output) = self.node.poll_output(&mut self.payload) {
+            match output {
+                Output::Event(event) => self.handle_event(event).await,
+                Output::Transmit(transmit) => self.transmit(transmit),
+                Output::Call(call) => {
+                    debug!(to = %call.to, bytes = call.payload.len(), "calling");
+                    self.calls.start(call);
+                }
+            }
         }
+        self.session.flush();
         // Once for any number of changes: a list that is taken over is thousands of them.
         if std::mem::take(&mut self.list_changed) && self.node.member().is_some() {
             self.update_state(true);
             notify::status(&self.status_line());
         }
-        while let Some(transmit) = self.node.poll_transmit(&mut self.payload) {
-            debug!(to = %transmit.to, kind = transmit.kind, bytes = self.payload.len(), "sent");
-            let listed =
-                || self.node.list().at(transmit.to).map(|entry| entry.identity.incarnation);
-            let sealed =
-                self.session.seal(transmit.to, &self.payload, transmit.kind == ANNOUNCE, listed);
-            match sealed
-                .map_err(io::Error::other)
-                .and_then(|bytes| self.socket.try_send_to(bytes, transmit.to))
-            {
-                Ok(_) => self.traffic.sent(transmit.kind),
-                Err(error) => self.note_unsent(transmit.to, transmit.kind, &error),
-            }
-        }
-        self.session.flush();
-        while let Some(call) = self.node.poll_call() {
-            debug!(to = %call.to, bytes = call.payload.len(), "calling");
-            self.calls.start(call);
+    }
+
+    /// Seals and sends the datagram whose bytes the node has put into `payload`.
+    fn transmit(&mut self, Transmit { to, kind }: Transmit) {
+        debug!(%to, kind, bytes = self.payload.len(), "sent");
+        let listed = || self.node.list().at(to).map(|entry| entry.identity.incarnation);
+        let sealed = self.session.seal(to, &self.payload, kind == ANNOUNCE, listed);
+        match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, to))
+        {
+            Ok(_) => self.traffic.sent(kind),
+            Err(error) => self.note_unsent(to, kind, &error),
         }
     }
 

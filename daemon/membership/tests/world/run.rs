@@ -2,7 +2,9 @@
 
 use super::queue::Planned;
 use super::{Happening, Seen, World};
-use memberd_membership::{CALL_TIMEOUT, Call, CallError, Event, Incarnation, MAX_DATAGRAM};
+use memberd_membership::{
+    CALL_TIMEOUT, Call, CallError, Event, Incarnation, MAX_DATAGRAM, Output, Transmit,
+};
 use std::time::Duration;
 
 impl World {
@@ -132,41 +134,19 @@ impl World {
         }
     }
 
-    /// Carries out what a node asks for.
+    /// Carries out what a node asks for, in its order: events, datagrams, calls.
     pub(super) fn drain(&mut self, i: usize) {
         let now = self.clocks(i);
         let Some(mut node) = self.machines[i].node.take() else { return };
         let mut asked_for = 0;
-        while let Some(event) = node.poll_event() {
-            asked_for += 1;
-            if let Event::Incarnation(incarnation) = event {
-                assert!(
-                    self.machines[i].last < Some(incarnation),
-                    "vm{i}'s incarnation did not grow"
-                );
-                self.machines[i].last = Some(incarnation);
-            }
-            self.seen.push(Seen { at: self.now, by: i, event });
-        }
         let mut payload = Vec::new();
-        while let Some(transmit) = node.poll_transmit(&mut payload) {
+        while let Some(output) = node.poll_output(&mut payload) {
             asked_for += 1;
-            assert!(payload.len() <= MAX_DATAGRAM, "{} of {} bytes", transmit.kind, payload.len());
-            let present = self.machines[i].last.map(Incarnation::to_bytes);
-            assert!(
-                present.is_some_and(|present| payload.ends_with(&present)),
-                "vm{i} speaks in the name of a former incarnation"
-            );
-            self.sent += 1;
-            self.sent_bytes += payload.len() as u64;
-            match self.machines[i].dialect {
-                None => self.carry(i, transmit.to, &payload),
-                Some(dialect) => self.carry(i, transmit.to, &dialect(&payload)),
+            match output {
+                Output::Event(event) => self.see(i, event),
+                Output::Transmit(transmit) => self.transmit(i, transmit, &payload),
+                Output::Call(call) => self.call(i, call),
             }
-        }
-        while let Some(call) = node.poll_call() {
-            asked_for += 1;
-            self.call(i, call);
         }
         self.most_at_once = self.most_at_once.max(asked_for);
         let due = node.poll_timeout();
@@ -178,6 +158,31 @@ impl World {
             machine.woken_for = Some(due);
             let wait = machine.rate.true_time(due.since(now.mono));
             self.at(self.now + wait, Happening::Wake { member: i, due });
+        }
+    }
+
+    fn see(&mut self, by: usize, event: Event) {
+        if let Event::Incarnation(incarnation) = event {
+            let machine = &mut self.machines[by];
+            assert!(machine.last < Some(incarnation), "vm{by}'s incarnation did not grow");
+            machine.last = Some(incarnation);
+        }
+        self.seen.push(Seen { at: self.now, by, event });
+    }
+
+    fn transmit(&mut self, from: usize, Transmit { to, kind }: Transmit, payload: &[u8]) {
+        assert!(payload.len() <= MAX_DATAGRAM, "{kind} of {} bytes", payload.len());
+        let machine = &self.machines[from];
+        let present = machine.last.map(Incarnation::to_bytes);
+        assert!(
+            present.is_some_and(|present| payload.ends_with(&present)),
+            "vm{from} speaks in the name of a former incarnation"
+        );
+        self.sent += 1;
+        self.sent_bytes += payload.len() as u64;
+        match machine.dialect {
+            None => self.carry(from, to, payload),
+            Some(dialect) => self.carry(from, to, &dialect(payload)),
         }
     }
 
