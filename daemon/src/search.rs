@@ -33,5 +33,5 @@ mod timed;
 pub use compile::Compiled;
 pub use distributed::{DistributedGrep, GrepPlan};
 pub use local::{LocalSearcher, SearchCounts};
-pub use scope::{Chosen, Scope, Target};
+pub use scope::{Chosen, Scope};
 pub use service::SearchService;

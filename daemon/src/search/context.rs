@@ -5,11 +5,11 @@ use super::compile::Compiled;
 use super::local::LocalSearcher;
 use super::progress::Progress;
 use super::reply_source::{MemberReplies, ReplySource};
-use super::scope::Target;
 use super::serve::{LocalQuery, serve_here};
 use crate::lock::lock;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
+use memberd_membership::{Identity, Name};
 use memberd_transport::Caller;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ impl QueryContext {
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub(super) async fn ask(&self, member: &Target) -> io::Result<MemberReplies<'_>> {
+    pub(super) async fn ask(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
         let source = if member.address == self.caller.address {
             let compiled = lock(&self.compiled).take();
             let query = LocalQuery { request: self.request.clone(), compiled };
@@ -84,9 +84,9 @@ impl QueryContext {
     }
 
     /// Sends the client how a member's search went.
-    pub(super) async fn report(&self, member: &str, outcome: GrepOutcome) {
+    pub(super) async fn report(&self, member: &Name, outcome: GrepOutcome) {
         self.progress.note_answered();
         // The client may have gone.
-        let _ = self.send(Reply::GrepMember { member: member.to_owned(), outcome }).await;
+        let _ = self.send(Reply::GrepMember { member: member.to_string(), outcome }).await;
     }
 }

@@ -12,11 +12,12 @@ use super::follow::Following;
 use super::line_relay::LineRelay;
 use super::merge::merge;
 use super::progress::Progress;
-use super::scope::{Scope, Target};
+use super::scope::Scope;
 use crate::admission::Permit;
 use crate::membership::Handle;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::Reply;
+use memberd_membership::Identity;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -39,7 +40,7 @@ pub struct GrepPlan {
     /// Decides whether a member that joins later is asked too.
     pub scope: Scope,
     /// The members to ask.
-    pub members: Vec<Target>,
+    pub members: Vec<Identity>,
     /// The connections that it may hold open, when it needs all its members at once.
     pub connections: Permit,
 }

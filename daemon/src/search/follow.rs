@@ -3,7 +3,7 @@
 
 use super::line_relay::LineRelay;
 use super::reply_source::describe_error;
-use super::scope::{Scope, Target};
+use super::scope::Scope;
 use crate::admission::{Full, Permit};
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
@@ -62,7 +62,7 @@ impl Following {
     }
 
     /// Follows these, and whoever joins, until it is dropped or the daemon ends.
-    pub(super) async fn run(mut self, members: Vec<Target>) {
+    pub(super) async fn run(mut self, members: Vec<Identity>) {
         let mut changes = self.membership.follow();
         for member in members {
             // Each member that is up has a place.
@@ -113,7 +113,7 @@ impl Following {
             Liveness::Alive if followed == Some(&member.identity) => {}
             Liveness::Alive => {
                 let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };
-                let followed = match self.start(member.into()) {
+                let followed = match self.start(member.identity.clone()) {
                     Ok(()) => {
                         self.relay.context.progress().note_asked(1);
                         "its logs are followed too".to_owned()
@@ -139,15 +139,15 @@ impl Following {
     ///
     /// # Errors
     /// When no place is free.
-    fn start(&mut self, member: Target) -> Result<(), Full> {
-        let former = self.followed.remove(&member.identity.name).map(|former| former.place);
+    fn start(&mut self, member: Identity) -> Result<(), Full> {
+        let former = self.followed.remove(&member.name).map(|former| former.place);
         let place = match former.or_else(|| self.places.split(1)) {
             Some(place) => place,
             None => self.places.admission().try_enter()?,
         };
         let (stop, stopped) = oneshot::channel();
         let relay = Arc::clone(&self.relay);
-        let identity = member.identity.clone();
+        let identity = member.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = follow(&relay, &member) => {}
@@ -160,7 +160,7 @@ impl Following {
 }
 
 /// Follows one member for as long as it lets itself be followed.
-async fn follow(relay: &LineRelay, member: &Target) {
+async fn follow(relay: &LineRelay, member: &Identity) {
     let (name, context) = (&member.name, &relay.context);
     let mut backoff: Option<Backoff> = None;
     loop {

@@ -61,7 +61,7 @@ async fn each_followed_member_has_a_place_until_it_goes() {
     let mut following = Following::new(relay, scope, Handle::new().0, held);
     let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 
-    following.start(Target::from(&member("vm1", 1, alive))).unwrap();
+    following.start(member("vm1", 1, alive).identity).unwrap();
     assert_eq!(places.taken(), 1, "that of those that were up was taken before");
     let mut notice = async |member| notice(&mut following, &mut client, member).await;
     assert_eq!(notice(member("vm2", 1, alive)).await, "vm2 joined: its logs are followed too");

@@ -4,9 +4,9 @@
 use super::context::QueryContext;
 use super::reply::PeerReply;
 use super::reply_source::describe_error;
-use super::scope::Target;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
+use memberd_membership::Identity;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
@@ -28,7 +28,7 @@ impl LineRelay {
     }
 
     /// Asks a member, relays its output, and reports how its search went.
-    pub(super) async fn relay(&self, member: &Target) {
+    pub(super) async fn relay(&self, member: &Identity) {
         let outcome = self
             .try_relay(member, async || ())
             .await
@@ -42,7 +42,7 @@ impl LineRelay {
     /// When the member is lost.
     pub(super) async fn try_relay(
         &self,
-        member: &Target,
+        member: &Identity,
         connected: impl AsyncFnOnce(),
     ) -> io::Result<GrepOutcome> {
         let mut replies = self.context.ask(member).await?;
@@ -66,7 +66,7 @@ impl LineRelay {
                     turn.take().iter_mut().for_each(|within| **within = false);
                 }
                 PeerReply::Message(text) => {
-                    let member = member.name.clone();
+                    let member = member.name.to_string();
                     self.context.send(Reply::GrepMessage { member, text }).await?;
                 }
                 PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
@@ -85,7 +85,7 @@ impl LineRelay {
     /// Waits until no other member is within a line, and ends a line that was left open.
     async fn take_turn<'a>(
         &'a self,
-        member: &Target,
+        member: &Identity,
         turn: &mut Option<MutexGuard<'a, bool>>,
     ) -> io::Result<()> {
         if turn.is_some() {
@@ -99,7 +99,7 @@ impl LineRelay {
         Ok(())
     }
 
-    async fn output(&self, member: &Target, bytes: Vec<u8>) -> io::Result<()> {
-        self.context.send(Reply::GrepOutput { member: member.name.clone(), bytes }).await
+    async fn output(&self, member: &Identity, bytes: Vec<u8>) -> io::Result<()> {
+        self.context.send(Reply::GrepOutput { member: member.name.to_string(), bytes }).await
     }
 }

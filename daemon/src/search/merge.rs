@@ -11,10 +11,10 @@
 use super::context::QueryContext;
 use super::reply::PeerReply;
 use super::reply_source::describe_error;
-use super::scope::Target;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
+use memberd_membership::Identity;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -29,7 +29,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// of them.
 pub(super) async fn merge(
     context: Arc<QueryContext>,
-    members: Vec<Target>,
+    members: Vec<Identity>,
     line_end: u8,
     separator: Vec<u8>,
 ) {
@@ -59,14 +59,14 @@ pub(super) async fn merge(
 /// Reads a member's answer to its end.
 async fn read(
     context: &QueryContext,
-    member: &Target,
+    member: &Identity,
     frames: &mpsc::Sender<PeerReply>,
 ) -> io::Result<GrepOutcome> {
     let mut replies = context.ask(member).await?;
     loop {
         match replies.next().await? {
             PeerReply::Message(text) => {
-                context.send(Reply::GrepMessage { member: member.name.clone(), text }).await?;
+                context.send(Reply::GrepMessage { member: member.name.to_string(), text }).await?;
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),

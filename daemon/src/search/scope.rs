@@ -5,24 +5,12 @@ use memberd_control::grep::GrepMembers;
 use memberd_control::name_globs::{NameGlobError, NameGlobs};
 use memberd_control::tags::TagFilter;
 use memberd_membership::{Identity, VersionedTags};
-use std::net::SocketAddr;
 
 /// The most globs of either kind.
 const MAX_GLOBS: usize = 1_000;
 
 /// The longest glob, in bytes. No member's name is as long.
 const MAX_GLOB_BYTES: usize = 256;
-
-/// A member that is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Its identity.
-    pub identity: Identity,
-    /// Its name.
-    pub name: String,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
 
 /// Decides by their names and tags which members a grep is for.
 #[derive(Debug)]
@@ -37,7 +25,7 @@ pub struct Scope {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// Those that are up.
-    pub up: Vec<Target>,
+    pub up: Vec<Identity>,
     /// The names of those that failed, and when, in milliseconds since the Unix epoch. Members that
     /// left are not missed.
     pub failed: Vec<(String, u64)>,
@@ -91,7 +79,7 @@ impl Scope {
             up: wanted
                 .iter()
                 .filter(|member| member.liveness == Liveness::Alive)
-                .map(|member| Target::from(*member))
+                .map(|member| member.identity.clone())
                 .collect(),
             failed: wanted
                 .iter()
@@ -99,13 +87,6 @@ impl Scope {
                 .map(|member| (member.identity.name.to_string(), member.since.0))
                 .collect(),
         })
-    }
-}
-
-impl From<&Member> for Target {
-    fn from(member: &Member) -> Self {
-        let identity = member.identity.clone();
-        Target { name: identity.name.to_string(), address: identity.address, identity }
     }
 }
 
@@ -158,7 +139,7 @@ mod tests {
         let chosen =
             Scope::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?
                 .choose_members(&list())?;
-        let up = chosen.up.into_iter().map(|target| target.name).collect();
+        let up = chosen.up.iter().map(|member| member.name.to_string()).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
 
@@ -196,7 +177,7 @@ mod tests {
             let chosen = Scope::new(&GrepMembers { tags, ..GrepMembers::default() })?
                 .choose_members(&list)?;
             Ok::<_, String>((
-                chosen.up.into_iter().map(|target| target.name).collect::<Vec<_>>(),
+                chosen.up.iter().map(|member| member.name.to_string()).collect::<Vec<_>>(),
                 chosen.failed.len(),
             ))
         };

@@ -5,10 +5,11 @@ use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
-use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, Scope, Target};
+use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, Scope};
 use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
+use memberd_membership::Identity;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -93,7 +94,8 @@ async fn compile(
 }
 
 /// How many characters the longest name of these members has.
-fn longest_name(members: &[Target]) -> u8 {
-    let longest = members.iter().map(|member| member.name.chars().count()).max().unwrap_or(0);
+fn longest_name(members: &[Identity]) -> u8 {
+    let lengths = members.iter().map(|member| member.name.as_str().chars().count());
+    let longest = lengths.max().unwrap_or(0);
     u8::try_from(longest).unwrap_or(u8::MAX)
 }
