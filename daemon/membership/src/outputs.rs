@@ -16,6 +16,8 @@ pub struct Transmit {
     pub to: SocketAddr,
     /// Its kind, for logs and counters.
     pub kind: &'static str,
+    /// Whether it is a [`crate::Body::Announce`], which goes to whoever may be at the address.
+    pub is_announce: bool,
 }
 
 /// What a node asks of its owner, in this order: all events, then all datagrams, then all calls.

@@ -36,10 +36,6 @@ const RETRY: Backoff = Backoff::new(FIRST_RETRY, Duration::from_secs(10));
 /// The first of those pauses.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 
-/// The kind of an announce, which goes to whoever may be at an address: see
-/// [`memberd_membership::Body::kind`].
-const ANNOUNCE: &str = "knock";
-
 /// The parts that the task starts with.
 #[derive(Debug)]
 pub struct Parts {
@@ -251,10 +247,10 @@ impl Membership {
     }
 
     /// Seals and sends the datagram whose bytes the node has put into `payload`.
-    fn transmit(&mut self, Transmit { to, kind }: Transmit) {
+    fn transmit(&mut self, Transmit { to, kind, is_announce }: Transmit) {
         debug!(%to, kind, bytes = self.payload.len(), "sent");
         let listed = || self.node.list().at(to).map(|entry| entry.identity.incarnation);
-        let sealed = self.session.seal(to, &self.payload, kind == ANNOUNCE, listed);
+        let sealed = self.session.seal(to, &self.payload, is_announce, listed);
         match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, to))
         {
             Ok(_) => self.traffic.sent(kind),

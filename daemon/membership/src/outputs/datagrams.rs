@@ -2,7 +2,7 @@
 //! so that a member at rest allocates nothing.
 
 use super::Transmit;
-use crate::message::Message;
+use crate::message::{Body, Message};
 use crate::wire;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -26,7 +26,8 @@ impl Datagrams {
         let begin = self.bytes.len();
         wire::encode(message, &mut self.bytes);
         let length = self.bytes.len() - begin;
-        self.waiting.push_back((Transmit { to, kind: message.body.kind() }, length));
+        let is_announce = matches!(message.body, Body::Announce { .. });
+        self.waiting.push_back((Transmit { to, kind: message.body.kind(), is_announce }, length));
         length
     }
 
@@ -55,8 +56,8 @@ impl Datagrams {
 mod tests {
     use super::*;
     use crate::detector::peer_clock::SentAt;
+    use crate::gossip::anti_entropy::digest::Digest;
     use crate::identity::Incarnation;
-    use crate::message::Body;
     use crate::time::WallTime;
 
     fn message(number: u64) -> Message {
@@ -84,5 +85,17 @@ mod tests {
             assert!(payload.is_empty());
             assert!(outbox.bytes.capacity() <= KEPT);
         }
+    }
+
+    /// The owner of the node seals an announce in another way than all other datagrams.
+    #[test]
+    fn only_an_announce_is_marked_as_one() {
+        let (mut outbox, mut payload) = (Datagrams::default(), Vec::new());
+        let (to, side) = (SocketAddr::from(([192, 0, 2, 1], 1)), Digest::default());
+        let body = Body::Announce { name: crate::testing::name(1), settings: 3, side };
+        outbox.add(to, &message(1));
+        outbox.add(to, &Message { body, ..message(2) });
+        let marks = [(); 2].map(|()| outbox.take(&mut payload).unwrap().is_announce);
+        assert_eq!(marks, [false, true]);
     }
 }

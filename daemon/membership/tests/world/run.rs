@@ -170,7 +170,7 @@ impl World {
         self.seen.push(Seen { at: self.now, by, event });
     }
 
-    fn transmit(&mut self, from: usize, Transmit { to, kind }: Transmit, payload: &[u8]) {
+    fn transmit(&mut self, from: usize, Transmit { to, kind, .. }: Transmit, payload: &[u8]) {
         assert!(payload.len() <= MAX_DATAGRAM, "{kind} of {} bytes", payload.len());
         let machine = &self.machines[from];
         let present = machine.last.map(Incarnation::to_bytes);
