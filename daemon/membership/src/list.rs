@@ -63,8 +63,9 @@ impl List {
         self.by_name.iter()
     }
 
-    /// All entries in the order of the ring.
-    pub fn ring(&self) -> &[Arc<Entry>] {
+    /// All entries, sorted by position and then by name. Where members name their zone, the ring
+    /// has another order: see [`crate::Ring::order`].
+    pub fn by_position(&self) -> &[Arc<Entry>] {
         &self.by_position
     }
 

@@ -184,7 +184,7 @@ impl Members {
         local: &Local,
         rng: &mut SmallRng,
     ) -> Vec<SocketAddr> {
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         let wanted = count.min(self.list.up().saturating_sub(1));
         let eligible = |entry: &Entry| {
             entry.is_up()

@@ -59,14 +59,14 @@ impl<'a> Ring<'a> {
     /// The member that a key belongs to; `None` for an empty ring. When a member comes or goes,
     /// only keys between it and its predecessor change their owner.
     pub fn owner(&self, key: Position) -> Option<&'a Arc<Entry>> {
-        Some(&self.list.ring()[self.owner_place(key)?])
+        Some(&self.list.by_position()[self.owner_place(key)?])
     }
 
     /// Up to `n` distinct members: the owner of a key, and the next ones on the ring. Since members
     /// of one zone are spread, copies on them rarely fail together.
     pub fn successors(&self, key: Position, n: usize) -> Vec<&'a Arc<Entry>> {
         let Some(owner) = self.owner_place(key).filter(|_| n > 0) else { return Vec::new() };
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         let following = self.following(owner, n - 1);
         iter::once(&ring[owner]).chain(following).collect()
     }
@@ -74,7 +74,7 @@ impl<'a> Ring<'a> {
     /// All entries of the list in the order of the ring. An entry outside the ring follows its
     /// predecessor by position.
     pub fn order(&self) -> Vec<&'a Arc<Entry>> {
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         let first = ring.iter().position(|entry| (self.stands)(entry));
         let Some(first) = first.filter(|_| self.list.has_zones()) else {
             return ring.iter().collect();
@@ -91,14 +91,14 @@ impl<'a> Ring<'a> {
 
     /// The place of a key's owner among all entries by position.
     fn owner_place(&self, key: Position) -> Option<usize> {
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         let start = ring.partition_point(|entry| entry.position < key);
         (start..ring.len()).chain(0..start).find(|place| (self.stands)(&ring[*place]))
     }
 
     /// Up to `n` members that follow the one at a place. That one stands on the ring.
     fn following(&self, place: usize, n: usize) -> Vec<&'a Arc<Entry>> {
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         if self.list.has_zones() {
             let places = zones::walk(ring, place, n, Way::Onward, &self.stands);
             return places.into_iter().map(|place| &ring[place]).collect();
@@ -108,7 +108,7 @@ impl<'a> Ring<'a> {
     }
 
     fn neighbours(&self, of: &Name, successors: usize, predecessors: usize) -> Vec<&'a Arc<Entry>> {
-        let ring = self.list.ring();
+        let ring = self.list.by_position();
         let Some(place) = self.list.get(of).and_then(|entry| {
             ring.binary_search_by(|other| {
                 (other.position, &other.identity.name).cmp(&(entry.position, of))
@@ -218,8 +218,8 @@ mod tests {
     #[test]
     fn the_gone_are_stepped_over() {
         let mut list = list(8);
-        let me = list.ring()[0].identity.name.clone();
-        let next = list.ring()[1].identity.clone();
+        let me = list.by_position()[0].identity.name.clone();
+        let next = list.by_position()[1].identity.clone();
         list.merge(Update::new(next.clone(), Claim::Left), Instant::EPOCH);
         assert!(!names(&Ring::of_up(&list).monitors(&me, 4)).contains(&next.name));
         assert_eq!(Ring::of_up(&list).monitors(&me, 4).len(), 4);
@@ -233,8 +233,9 @@ mod tests {
     fn a_key_belongs_to_the_first_member_not_before_it() {
         let list = list(12);
         let ring = Ring::of_up(&list);
-        let positions: Vec<Position> = list.ring().iter().map(|entry| entry.position).collect();
-        for entry in list.ring() {
+        let positions: Vec<Position> =
+            list.by_position().iter().map(|entry| entry.position).collect();
+        for entry in list.by_position() {
             assert_eq!(ring.owner(entry.position).unwrap().position, entry.position);
         }
         for key in keys() {
@@ -262,7 +263,7 @@ mod tests {
     #[test]
     fn only_the_keys_of_a_member_that_goes_change_their_owner() {
         let before = list(20);
-        let gone = before.ring()[7].identity.clone();
+        let gone = before.by_position()[7].identity.clone();
         let mut after = before.clone();
         after.merge(Update::new(gone.clone(), Claim::Left), Instant::EPOCH);
         for key in keys() {

@@ -60,7 +60,7 @@ fn four_crashes_at_once_are_noticed_in_time() {
         let ring: Vec<usize> = world
             .node(0)
             .list()
-            .ring()
+            .by_position()
             .iter()
             .map(|entry| entry.identity.name.as_str().trim_start_matches("vm").parse().unwrap())
             .collect();

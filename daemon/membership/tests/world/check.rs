@@ -37,7 +37,7 @@ impl World {
             // A list shares its entries with its clone until it changes.
             let before = self.checks.lists[i].as_ref();
             if before.is_some_and(|(was, before)| {
-                *was == incarnation && before.ring().as_ptr() == list.ring().as_ptr()
+                *was == incarnation && before.by_position().as_ptr() == list.by_position().as_ptr()
             }) {
                 continue;
             }
@@ -61,7 +61,7 @@ impl World {
             names.is_sorted_by(|one, other| one < other),
             "vm{i} holds a name twice: {names:?}"
         );
-        let ring = list.ring();
+        let ring = list.by_position();
         assert!(
             ring.len() == list.len() && ring.is_sorted_by_key(|entry| entry.position),
             "vm{i}'s ring is not its list"

@@ -349,11 +349,11 @@ impl World {
         (0..self.machines.len()).filter(|i| !gone.contains(i)).collect()
     }
 
-    /// The members in the order of the ring, in member `i`'s view.
+    /// The members in the order of their positions, as member `i` sees it.
     pub fn ring(&self, i: usize) -> Vec<usize> {
         self.node(i)
             .list()
-            .ring()
+            .by_position()
             .iter()
             .filter_map(|entry| self.index(entry.identity.address))
             .collect()
