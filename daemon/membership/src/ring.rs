@@ -8,7 +8,8 @@
 //! other. Positions give the order, but members that name their zone are spread: see `zones.rs`.
 //!
 //! A key belongs to the first member whose position is not before the key's own, as in consistent
-//! hashing (Karger et al., STOC 1997). Further copies belong to the next members on the ring.
+//! hashing (Karger et al., STOC 1997). The successors of a key begin with this owner and may share
+//! a zone: see [`Ring::successors`]. The successors of a member do not include the member.
 
 mod zones;
 
@@ -62,8 +63,9 @@ impl<'a> Ring<'a> {
         Some(&self.list.by_position()[self.owner_place(key)?])
     }
 
-    /// Up to `n` distinct members: the owner of a key, and the next ones on the ring. Since members
-    /// of one zone are spread, copies on them rarely fail together.
+    /// Up to `n` distinct members: first the owner of a key, then the next ones on the ring. It
+    /// returns fewer only if fewer stand there. The ring spreads the members of a zone, so copies
+    /// rarely fail together. But distinct zones are not guaranteed: all `n` may be in one.
     pub fn successors(&self, key: Position, n: usize) -> Vec<&'a Arc<Entry>> {
         let Some(owner) = self.owner_place(key).filter(|_| n > 0) else { return Vec::new() };
         let ring = self.list.by_position();
