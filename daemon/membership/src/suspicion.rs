@@ -148,7 +148,7 @@ pub(crate) fn probe_all(
     let monitors = Ring::of_up(members).monitors(name, context.monitors_wanted());
     let monitors: Vec<SocketAddr> =
         monitors.into_iter().map(|entry| entry.identity.address).collect();
-    context.counters.suspicions += 1;
+    context.counters.probe_rounds += 1;
     for address in monitors {
         context.send(address, Body::Probe { name: name.clone(), incarnation });
     }
@@ -305,6 +305,6 @@ mod tests {
         let mut to: Vec<SocketAddr> = fixture.sent().into_iter().map(|(to, _)| to).collect();
         to.sort();
         assert_eq!(to, [1, 2, 3, 4].map(address));
-        assert_eq!(fixture.context.counters.suspicions, 1);
+        assert_eq!(fixture.context.counters.probe_rounds, 1);
     }
 }

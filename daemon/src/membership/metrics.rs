@@ -121,7 +121,8 @@ fn traffic(text: &mut Text, measured: &Measured) {
 }
 
 fn protocol(text: &mut Text, measured: &Measured) {
-    let Counters { suspicions, accusations, repairs, stalls, implausible, .. } = measured.counters;
+    let Counters { probe_rounds, accusations, repairs, stalls, implausible, .. } =
+        measured.counters;
     let events = &measured.events;
     text.counter("memberd_member_events_total", "Changes in this memberd's list.")
         .labelled("event", "joined", events.joined)
@@ -131,7 +132,7 @@ fn protocol(text: &mut Text, measured: &Measured) {
         "memberd_suspicions_total",
         "Times that others were asked about a missing heartbeat.",
     )
-    .value(suspicions);
+    .value(probe_rounds);
     text.counter("memberd_accusations_total", "Members that this one declared failed.")
         .value(accusations);
     text.counter("memberd_repairs_total", "Times that another's list was found to differ.")

@@ -51,8 +51,8 @@ pub struct Counters {
     pub refused: u64,
     /// Updates with an incarnation that is implausibly far ahead.
     pub implausible: u64,
-    /// How many times other monitors were asked about a missing heartbeat.
-    pub suspicions: u64,
+    /// Times that other monitors were asked about a missing heartbeat.
+    pub probe_rounds: u64,
     /// Members that this one declared failed.
     pub accusations: u64,
     /// How many times another member's list differed.
@@ -84,7 +84,7 @@ impl Counters {
             ("implausible", self.implausible),
             ("repairs", self.repairs),
             ("stalls", self.stalls),
-            ("suspicions", self.suspicions),
+            ("suspicions", self.probe_rounds),
         ]
     }
 }
