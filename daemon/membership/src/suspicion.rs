@@ -68,11 +68,11 @@ impl Suspicions {
         members: &mut Members,
         context: &mut Context,
     ) -> Option<Update> {
-        let Silence { name, silent_ms, suspected, .. } = silence;
+        let Silence { name, silent_ms, missed_at, .. } = silence;
         let evidence =
             FailureEvidence { detected_by: context.local.name.clone(), silent_ms: *silent_ms };
         let two_of_us = members.digest().count <= 2;
-        if two_of_us || self.heard_another_since(name, *suspected) {
+        if two_of_us || self.heard_another_since(name, *missed_at) {
             return self.declare(name, evidence, members, context);
         }
         if members.suspect(name, evidence, context) {
@@ -178,7 +178,7 @@ mod tests {
             name: name(i),
             incarnation: identity(i).incarnation,
             silent_ms: 1_750,
-            suspected: fixture.context.now.mono,
+            missed_at: fixture.context.now.mono,
             ever_heard: true,
         }
     }

@@ -54,9 +54,9 @@ pub(crate) struct Silence {
     pub(crate) incarnation: Incarnation,
     /// How long ago its newest known datagram was sent, in milliseconds.
     pub(crate) silent_ms: u64,
-    /// The time when evidence was first missed. Proof that this machine can hear must be newer.
-    pub(crate) suspected: Instant,
-    /// Whether anything was heard from it since the watch began.
+    /// When evidence was first missed: proof that this machine can hear must be newer.
+    pub(crate) missed_at: Instant,
+    /// Whether anything was heard of it at all since the watch began.
     pub(crate) ever_heard: bool,
 }
 
@@ -312,7 +312,7 @@ impl Watches {
                     name: name.clone(),
                     incarnation: watch.incarnation,
                     silent_ms: millis(now.since(watch.evidence())),
-                    suspected: watch.missed_at(&timing),
+                    missed_at: watch.missed_at(&timing),
                     ever_heard: watch.newest.is_some(),
                 }));
             } else if watch.probe_at <= now {
