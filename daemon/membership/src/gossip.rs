@@ -97,7 +97,7 @@ mod tests {
     fn a_fact_from_others_goes_to_a_few() {
         let mut fixture = Fixture::new(20);
         let mut gossip = Gossip::default();
-        gossip.learn(update(30), Source::Reported, &fixture.members, &fixture.context);
+        gossip.learn(update(30), Source::SecondHand, &fixture.members, &fixture.context);
         gossip.broadcast_if_due(&fixture.members, &mut fixture.context);
         assert_eq!(fixture.sent().len(), FANOUT);
     }
@@ -106,7 +106,7 @@ mod tests {
     fn any_body_that_carries_updates_is_filled_while_they_are_new() {
         let mut fixture = Fixture::new(3);
         let mut gossip = Gossip::default();
-        gossip.learn(update(9), Source::Reported, &fixture.members, &fixture.context);
+        gossip.learn(update(9), Source::SecondHand, &fixture.members, &fixture.context);
         let mut updates = Body::Updates(Vec::new());
         gossip.fill(&mut updates, fixture.context.now.mono);
         assert_eq!(updates, Body::Updates(vec![update(9)]));

@@ -319,7 +319,7 @@ impl Node {
     fn merge_list(&mut self, list: &[Update]) {
         for update in list {
             if update.identity.name != self.context.local.name {
-                self.merge(update.clone(), Source::Reported);
+                self.merge(update.clone(), Source::SecondHand);
             }
         }
         self.suspicions.drop_settled(&self.members);
@@ -384,7 +384,7 @@ impl Node {
         }
         let ours = anti_entropy::whole_list(&self.members);
         for update in list {
-            self.take_update(update, Source::Reported, sender.identity.address);
+            self.take_update(update, Source::SecondHand, sender.identity.address);
         }
         self.suspicions.drop_settled(&self.members);
         CallReply::List(ours)

@@ -36,8 +36,8 @@ pub(crate) enum Source {
     /// This member saw it: it declared the failure, or received the leave or the newcomer's
     /// announce.
     FirstHand,
-    /// Another member reported it.
-    Reported,
+    /// Another reported it.
+    SecondHand,
 }
 
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Broadcasts {
                 Source::FirstHand if members <= TELL_EVERYONE_UP_TO => {
                     round.everyone.push(item.update.clone());
                 }
-                Source::FirstHand | Source::Reported => round.few.push(item.update.clone()),
+                Source::FirstHand | Source::SecondHand => round.few.push(item.update.clone()),
             }
         }
         if round.few.len() > BULK {

@@ -144,7 +144,7 @@ impl Node {
         self.suspicions.on_heard(name, &mut self.members, &mut self.context);
         self.finish_activating(name, message.incarnation);
         for update in message.body.updates() {
-            self.take_update(update, Source::Reported, from);
+            self.take_update(update, Source::SecondHand, from);
         }
         if !self.in_group() {
             return;
