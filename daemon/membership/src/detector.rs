@@ -99,7 +99,7 @@ impl Detector {
     ) {
         let up = Ring::of_up(members);
         let rings =
-            if any_suspects { vec![up, Ring::of_reported_alive(members)] } else { vec![up] };
+            if any_suspects { vec![up, Ring::of_alive_to_others(members)] } else { vec![up] };
         let (own, k) = (&context.local.name, context.monitors_wanted());
         let mut monitors = Vec::new();
         let mut targets = Vec::new();
@@ -110,7 +110,7 @@ impl Detector {
         }
         let still_up = |name: &Name, incarnation: Incarnation| {
             members.get(name).is_some_and(|entry| {
-                entry.is_reported_alive() && entry.identity.incarnation == incarnation
+                entry.is_alive_to_others() && entry.identity.incarnation == incarnation
             })
         };
         self.watches.watch(targets, still_up, context.now.mono);
@@ -225,7 +225,7 @@ impl Detector {
             return;
         }
         let Some(entry) = members.get(name) else { return };
-        if entry.identity.incarnation > incarnation || !entry.is_reported_alive() {
+        if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
             context.send(to, Body::Updates(vec![entry.to_update()]));
         } else if let Some((sent, age)) = self.watches.newest(name, incarnation, context.now.mono) {
             let (name, age) = (name.clone(), millis(age));

@@ -55,7 +55,7 @@ impl List {
             .iter()
             .take_while(|entry| entry.position == position)
             .filter(|entry| entry.identity.address == address)
-            .max_by_key(|entry| (entry.is_reported_alive(), entry.identity.incarnation))
+            .max_by_key(|entry| (entry.is_alive_to_others(), entry.identity.incarnation))
     }
 
     /// All entries by name.
@@ -161,7 +161,7 @@ impl List {
 
     /// Forgets failed and left members whose entries have not changed for `age`.
     pub fn forget(&mut self, age: Duration, now: Instant) {
-        let stays = |entry: &Arc<Entry>| entry.is_reported_alive() || now.since(entry.since) < age;
+        let stays = |entry: &Arc<Entry>| entry.is_alive_to_others() || now.since(entry.since) < age;
         if !self.by_name.iter().all(stays) {
             Arc::make_mut(&mut self.by_name).retain(stays);
             Arc::make_mut(&mut self.by_position).retain(stays);
@@ -172,7 +172,7 @@ impl List {
     pub fn next_forgetting(&self, age: Duration) -> Option<Instant> {
         self.by_name
             .iter()
-            .filter(|entry| !entry.is_reported_alive())
+            .filter(|entry| !entry.is_alive_to_others())
             .map(|entry| entry.since + age)
             .min()
     }
@@ -182,7 +182,7 @@ impl List {
         let oldest = self
             .by_name
             .iter()
-            .filter(|entry| !entry.is_reported_alive())
+            .filter(|entry| !entry.is_alive_to_others())
             .min_by_key(|entry| entry.since)
             .cloned();
         let Some(oldest) = oldest else { return false };
@@ -235,13 +235,13 @@ impl List {
     fn count(&mut self, before: Option<&Entry>, after: &Entry) {
         if let Some(before) = before {
             self.up -= usize::from(before.is_up());
-            if before.is_reported_alive() {
+            if before.is_alive_to_others() {
                 self.digest.remove(before.fingerprint());
                 self.zoned -= usize::from(before.zone().is_some());
             }
         }
         self.up += usize::from(after.is_up());
-        if after.is_reported_alive() {
+        if after.is_alive_to_others() {
             self.digest.add(after.fingerprint());
             self.zoned += usize::from(after.zone().is_some());
         }

@@ -41,9 +41,10 @@ impl<'a> Ring<'a> {
         Ring { list, stands: Entry::is_up }
     }
 
-    /// The ring of the members that are reported alive. Suspected members stand on it too.
-    pub fn of_reported_alive(list: &'a List) -> Self {
-        Ring { list, stands: Entry::is_reported_alive }
+    /// The ring of those that are alive in what is reported to others: the suspected stand on it
+    /// too.
+    pub fn of_alive_to_others(list: &'a List) -> Self {
+        Ring { list, stands: Entry::is_alive_to_others }
     }
 
     /// The monitors of `of`, to which it sends its heartbeats. `of` must be in the list, but need

@@ -93,7 +93,7 @@ impl Suspicions {
             return Vec::new();
         }
         let k = context.monitors_wanted();
-        let own = Ring::of_reported_alive(members).targets(&context.local.name, k);
+        let own = Ring::of_alive_to_others(members).targets(&context.local.name, k);
         let own: BTreeSet<Name> =
             own.into_iter().map(|entry| entry.identity.name.clone()).collect();
         let mut declared = Vec::new();
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_lasting_suspicion_about_a_stranger_on_the_ring_is_dropped() {
         let mut fixture = Fixture::new(30);
-        let own = Ring::of_reported_alive(&fixture.members).targets(&name(0), 4);
+        let own = Ring::of_alive_to_others(&fixture.members).targets(&name(0), 4);
         let own: Vec<Name> = own.iter().map(|entry| entry.identity.name.clone()).collect();
         let far = (1..30).find(|i| !own.contains(&name(*i))).unwrap();
         let near = (1..30).find(|i| *i != far && *i != 0).unwrap();

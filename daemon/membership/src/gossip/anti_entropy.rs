@@ -105,7 +105,7 @@ pub(crate) fn answer_summary(
 pub(crate) fn accepts(sender: &Update, list: &List) -> bool {
     let known = list
         .get(&sender.identity.name)
-        .is_some_and(|entry| entry.identity == sender.identity && entry.is_reported_alive());
+        .is_some_and(|entry| entry.identity == sender.identity && entry.is_alive_to_others());
     known && sender.claim == crate::list::Claim::Alive
 }
 

@@ -46,8 +46,8 @@ impl Entry {
         self.state == MemberState::Alive
     }
 
-    /// Whether this machine reports it as up. Alive and suspected members are.
-    pub fn is_reported_alive(&self) -> bool {
+    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
+    pub fn is_alive_to_others(&self) -> bool {
         self.state.rank() == 0
     }
 

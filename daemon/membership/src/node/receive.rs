@@ -68,7 +68,7 @@ impl Node {
         match self.members.at(from) {
             Some(entry)
                 if entry.identity.incarnation == message.incarnation
-                    && entry.is_reported_alive() =>
+                    && entry.is_alive_to_others() =>
             {
                 Sender::Member(entry.identity.name.clone())
             }
@@ -86,7 +86,7 @@ impl Node {
         if holder.identity == introduction.identity {
             return Some(introduction.identity.name);
         }
-        let (update, gone) = (holder.to_update(), !holder.is_reported_alive());
+        let (update, gone) = (holder.to_update(), !holder.is_alive_to_others());
         self.context.send(from, Body::Updates(vec![update]));
         // It may hold this member for gone and not accept the update. That it is gone here it can
         // look into, and what it then says of this member is to be heard from where it really is.

@@ -67,7 +67,7 @@ impl World {
             "vm{i}'s ring is not its list"
         );
         let alive: Vec<&Arc<Entry>> =
-            list.iter().filter(|entry| entry.is_reported_alive()).collect();
+            list.iter().filter(|entry| entry.is_alive_to_others()).collect();
         let hash = alive.iter().fold(0_u32, |sum, entry| sum.wrapping_add(entry.fingerprint()));
         assert_eq!(
             list.digest(),
@@ -151,7 +151,7 @@ fn check_history(i: usize, before: &List, after: &List) {
             panic!("vm{i} forgot {:?}", old.identity)
         };
         let (was, is) = (old.identity.incarnation, new.identity.incarnation);
-        let raised = is == was && !old.is_reported_alive() && new.is_reported_alive();
+        let raised = is == was && !old.is_alive_to_others() && new.is_alive_to_others();
         let resigned =
             is == was && old.state == MemberState::Left && new.state != MemberState::Left;
         assert!(is >= was && !raised && !resigned, "vm{i} held {old:?} and then {new:?}");

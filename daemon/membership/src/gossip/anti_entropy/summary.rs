@@ -27,7 +27,7 @@ impl Summary {
     /// of two.
     pub fn with_buckets(list: &List, buckets: usize) -> Self {
         let mut sums = vec![0u32; buckets];
-        for entry in list.iter().filter(|entry| entry.is_reported_alive()) {
+        for entry in list.iter().filter(|entry| entry.is_alive_to_others()) {
             if let Some(sum) = sums.get_mut(bucket(&entry.identity, buckets)) {
                 *sum = sum.wrapping_add(entry.fingerprint());
             }
