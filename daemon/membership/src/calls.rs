@@ -1,7 +1,7 @@
 //! Calls to other members over TCP. It owns the running calls and their purposes, so that the
 //! purpose of a reply is always known.
 
-use crate::wire::{self, CallReply, CallRequest, DecodeError, Refusal};
+use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
@@ -29,8 +29,8 @@ pub enum CallError {
     Unreachable(String),
     /// The other member refused the request.
     #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The bytes are not a reply.
+    Refused(#[from] JoinRefusal),
+    /// The bytes of the reply are no reply.
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The reply belongs to another kind of request.
@@ -104,7 +104,7 @@ impl Calls {
 pub(crate) fn read_reply(reply: Result<&[u8], CallError>) -> Result<CallReply, CallError> {
     match wire::decode_versioned::<CallReply>(reply?) {
         Ok(CallReply::Refused(refusal)) => Err(refusal.into()),
-        Err(DecodeError::Version(group)) => Err(Refusal::Version { group }.into()),
+        Err(DecodeError::Version(group)) => Err(JoinRefusal::Version { group }.into()),
         decoded => Ok(decoded?),
     }
 }
@@ -155,12 +155,15 @@ mod tests {
         let broken = CallError::Unreachable("connection refused".to_owned());
         assert_eq!(read_reply(Err(broken.clone())), Err(broken));
         assert_eq!(read_reply(Ok(b"")), Err(CallError::Decode(DecodeError::Malformed)));
-        let refused = wire::encode_versioned(&CallReply::Refused(Refusal::NotInGroup));
-        assert_eq!(read_reply(Ok(&refused)), Err(CallError::Refused(Refusal::NotInGroup)));
+        let refused = wire::encode_versioned(&CallReply::Refused(JoinRefusal::NotInGroup));
+        assert_eq!(read_reply(Ok(&refused)), Err(CallError::Refused(JoinRefusal::NotInGroup)));
         let list = CallReply::List(Vec::new());
         assert_eq!(read_reply(Ok(&wire::encode_versioned(&list))), Ok(list));
         let group = PROTOCOL_VERSION + 2;
         let foreign = [0x82, group, 0xf6];
-        assert_eq!(read_reply(Ok(&foreign)), Err(CallError::Refused(Refusal::Version { group })));
+        assert_eq!(
+            read_reply(Ok(&foreign)),
+            Err(CallError::Refused(JoinRefusal::Version { group }))
+        );
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod client;
 pub(crate) mod server;
 
 use crate::calls::CallError;
-use crate::wire::Refusal;
+use crate::wire::JoinRefusal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub enum JoinError {
         /// Which.
         introducer: SocketAddr,
         /// Its words.
-        refusal: Refusal,
+        refusal: JoinRefusal,
     },
     /// Those who are up have incarnations that are more than a year ahead of this machine's clock.
     #[error(

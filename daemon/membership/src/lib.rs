@@ -94,4 +94,4 @@ pub use outputs::{Output, Transmit};
 pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
 pub use time::{Instant, Now, WallTime, millis};
-pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, MAX_CALL, Refusal};
+pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};

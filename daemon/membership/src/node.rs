@@ -28,7 +28,7 @@ use crate::rejoin::announce::Announcer;
 use crate::settings::{PROTOCOL_VERSION, Settings};
 use crate::suspicion::{self, Suspicions};
 use crate::time::{Instant, Now};
-use crate::wire::{self, CallReply, CallRequest, DecodeError, Refusal};
+use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
 use phase::{ACTIVATION_TIMEOUT, Phase};
 use std::net::SocketAddr;
 use timers::Timers;
@@ -184,13 +184,13 @@ impl Node {
         self.begin_step(now);
         let reply = match wire::decode_versioned::<CallRequest>(bytes) {
             Err(DecodeError::Version(_)) => {
-                CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION })
+                CallReply::Refused(JoinRefusal::Version { group: PROTOCOL_VERSION })
             }
             Err(DecodeError::Malformed | DecodeError::TooLong(_)) => {
-                CallReply::Refused(Refusal::Malformed)
+                CallReply::Refused(JoinRefusal::Malformed)
             }
             Ok(_) if !matches!(self.phase, Phase::Activating { .. } | Phase::Member) => {
-                CallReply::Refused(Refusal::NotInGroup)
+                CallReply::Refused(JoinRefusal::NotInGroup)
             }
             Ok(CallRequest::Join { newcomer, settings }) => {
                 server::introduce(&newcomer, &settings, &self.members, &self.context)
@@ -380,7 +380,7 @@ impl Node {
 
     fn exchange(&mut self, sender: &Update, list: &[Update]) -> CallReply {
         if !anti_entropy::accepts(sender, &self.members) {
-            return CallReply::Refused(Refusal::NotInGroup);
+            return CallReply::Refused(JoinRefusal::NotInGroup);
         }
         let ours = anti_entropy::whole_list(&self.members);
         for update in list {

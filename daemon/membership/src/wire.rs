@@ -7,7 +7,7 @@ mod datagram;
 
 use crate::settings::PROTOCOL_VERSION;
 
-pub use call::{CALL_TIMEOUT, CallReply, CallRequest, MAX_CALL, Refusal};
+pub use call::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};
 pub use cbor::{FromElements, decode_versioned, encode_versioned};
 pub use datagram::{decode, encode};
 

@@ -7,7 +7,7 @@ mod world;
 
 use ciborium::Value;
 use memberd_membership::{
-    Body, CallReply, CallRequest, Message, PROTOCOL_VERSION, Refusal, wire, wire::DecodeError,
+    Body, CallReply, CallRequest, JoinRefusal, Message, PROTOCOL_VERSION, wire, wire::DecodeError,
 };
 use world::prelude::*;
 
@@ -123,8 +123,11 @@ fn a_newcomer_of_the_next_version_is_welcomed() {
 fn a_newcomer_of_a_version_further_away_is_told_both_versions() {
     let mut request = recorded(NEXT_JOIN);
     request[1] = PROTOCOL_VERSION + 2;
-    assert_eq!(answer(&request), CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION }));
-    let words = Refusal::Version { group: PROTOCOL_VERSION + 2 }.to_string();
+    assert_eq!(
+        answer(&request),
+        CallReply::Refused(JoinRefusal::Version { group: PROTOCOL_VERSION })
+    );
+    let words = JoinRefusal::Version { group: PROTOCOL_VERSION + 2 }.to_string();
     assert_eq!(
         words,
         "it speaks protocol version 3, this daemon 1: upgrade the older, one version at a time"
@@ -136,7 +139,7 @@ fn a_newcomer_of_a_version_further_away_is_told_both_versions() {
 fn an_unknown_request_is_answered_with_this_version() {
     assert_eq!(
         answer(&recorded(NEXT_REQUEST)),
-        CallReply::Refused(Refusal::Version { group: PROTOCOL_VERSION })
+        CallReply::Refused(JoinRefusal::Version { group: PROTOCOL_VERSION })
     );
 }
 

@@ -5,7 +5,7 @@
 
 use memberd_membership::{
     Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, GroupSettings, Identity,
-    Incarnation, Message, Name, Refusal, SentAt, Summary, TagKey, TagValue, Tags, Update,
+    Incarnation, JoinRefusal, Message, Name, SentAt, Summary, TagKey, TagValue, Tags, Update,
     VersionedTags, WallTime, wire,
 };
 
@@ -169,24 +169,24 @@ fn replies_between_members_keep_their_bytes() {
         ],
     );
     let (newcomer, holder) = ("vm3".to_owned(), "vm4".to_owned());
-    let refusals: [(Refusal, &[&str]); 7] = [
-        (Refusal::NotInGroup, &["8201a167526566757365646a4e6f74496e47726f7570"]),
+    let refusals: [(JoinRefusal, &[&str]); 7] = [
+        (JoinRefusal::NotInGroup, &["8201a167526566757365646a4e6f74496e47726f7570"]),
         (
-            Refusal::NameTaken { newcomer: newcomer.clone(), holder: holder.clone() },
+            JoinRefusal::NameTaken { newcomer: newcomer.clone(), holder: holder.clone() },
             &[
                 "8201a16752656675736564a1694e616d6554616b656ea2686e6577636f6d657263766d33",
                 "66686f6c64657263766d34",
             ],
         ),
         (
-            Refusal::AddressTaken { newcomer: newcomer.clone(), holder },
+            JoinRefusal::AddressTaken { newcomer: newcomer.clone(), holder },
             &[
                 "8201a16752656675736564a16c4164647265737354616b656ea2686e6577636f6d657263",
                 "766d3366686f6c64657263766d34",
             ],
         ),
         (
-            Refusal::Settings {
+            JoinRefusal::Settings {
                 setting: "k".to_owned(),
                 newcomer: "4".to_owned(),
                 group: "5".to_owned(),
@@ -197,14 +197,14 @@ fn replies_between_members_keep_their_bytes() {
             ],
         ),
         (
-            Refusal::ClockAhead { newcomer },
+            JoinRefusal::ClockAhead { newcomer },
             &["8201a16752656675736564a16a436c6f636b4168656164a1686e6577636f6d657263766d", "33"],
         ),
         (
-            Refusal::Version { group: 2 },
+            JoinRefusal::Version { group: 2 },
             &["8201a16752656675736564a16756657273696f6ea16567726f757002"],
         ),
-        (Refusal::Malformed, &["8201a16752656675736564694d616c666f726d6564"]),
+        (JoinRefusal::Malformed, &["8201a16752656675736564694d616c666f726d6564"]),
     ];
     for (refusal, recorded) in refusals {
         let what = format!("{refusal:?}");

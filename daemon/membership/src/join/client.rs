@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::identity::Incarnation;
 use crate::list::Update;
 use crate::time::{Instant, Now};
-use crate::wire::{CALL_TIMEOUT, CallReply, CallRequest, Refusal};
+use crate::wire::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl JoinAttempt {
                 let next = context.local.next_incarnation(context.now, known);
                 return JoinStep::Enter { incarnation: self.incarnation.max(next), list };
             }
-            Err(CallError::Refused(refusal)) if refusal != Refusal::NotInGroup => {
+            Err(CallError::Refused(refusal)) if refusal != JoinRefusal::NotInGroup => {
                 return JoinStep::Failed(JoinError::Refused { introducer, refusal });
             }
             Ok(_) => CallError::Unexpected,
@@ -181,9 +181,9 @@ mod tests {
         let mut fixture = Fixture::new(1);
         let mut attempt = attempt(&[address(1)], &fixture);
         attempt.step(&mut fixture.context);
-        let refused = Err(CallError::Refused(Refusal::NotInGroup));
+        let refused = Err(CallError::Refused(JoinRefusal::NotInGroup));
         let step = attempt.on_reply(address(1), refused, &mut fixture.context);
-        let failures = vec![(address(1), CallError::Refused(Refusal::NotInGroup))];
+        let failures = vec![(address(1), CallError::Refused(JoinRefusal::NotInGroup))];
         assert_eq!(step, JoinStep::Failed(JoinError::NobodyAnswered(failures)));
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let mut fixture = Fixture::new(1);
         let mut attempt = attempt(&[address(1), address(2)], &fixture);
         attempt.step(&mut fixture.context);
-        let refusal = Refusal::Malformed;
+        let refusal = JoinRefusal::Malformed;
         let refused = Err(CallError::Refused(refusal.clone()));
         let step = attempt.on_reply(address(1), refused, &mut fixture.context);
         let error = JoinError::Refused { introducer: address(1), refusal };

@@ -6,7 +6,7 @@ use crate::gossip::anti_entropy::whole_list;
 use crate::identity::Identity;
 use crate::list::{List, Update};
 use crate::settings::GroupSettings;
-use crate::wire::{CallReply, Refusal};
+use crate::wire::{CallReply, JoinRefusal};
 
 /// Welcomes a newcomer, or says why not.
 pub(crate) fn introduce(
@@ -24,7 +24,7 @@ pub(crate) fn introduce(
     let ahead = || {
         let own = context.local.incarnation;
         let plausible = context.plausibility.is_plausible(identity.incarnation, own);
-        (!plausible).then(|| Refusal::ClockAhead { newcomer: identity.to_string() })
+        (!plausible).then(|| JoinRefusal::ClockAhead { newcomer: identity.to_string() })
     };
     match disagreement(context.group(), settings).or_else(taken).or_else(ahead) {
         Some(refusal) => CallReply::Refused(refusal),
@@ -38,7 +38,7 @@ pub(crate) fn introduce(
 }
 
 /// The first setting in which a newcomer disagrees with the group.
-fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> Option<Refusal> {
+fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> Option<JoinRefusal> {
     let rows = [
         (
             "max_simultaneous_failures",
@@ -57,7 +57,7 @@ fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> Option<Refus
         ),
     ];
     rows.into_iter().find(|(_, newcomer, group)| newcomer != group).map(
-        |(setting, newcomer, group)| Refusal::Settings {
+        |(setting, newcomer, group)| JoinRefusal::Settings {
             setting: setting.to_owned(),
             newcomer,
             group,
@@ -66,12 +66,14 @@ fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> Option<Refus
 }
 
 /// The refusal of a newcomer whose name or address a live member has.
-fn conflict(newcomer: &Identity, holder: &Identity) -> Option<Refusal> {
+fn conflict(newcomer: &Identity, holder: &Identity) -> Option<JoinRefusal> {
     let (newcomer_text, holder_text) = (newcomer.to_string(), holder.to_string());
     match (newcomer.name == holder.name, newcomer.address == holder.address) {
-        (true, false) => Some(Refusal::NameTaken { newcomer: newcomer_text, holder: holder_text }),
+        (true, false) => {
+            Some(JoinRefusal::NameTaken { newcomer: newcomer_text, holder: holder_text })
+        }
         (false, true) => {
-            Some(Refusal::AddressTaken { newcomer: newcomer_text, holder: holder_text })
+            Some(JoinRefusal::AddressTaken { newcomer: newcomer_text, holder: holder_text })
         }
         (true, true) | (false, false) => None,
     }
@@ -104,9 +106,9 @@ mod tests {
         name_taken.identity.name = name(1);
         address_taken.identity.address = address(1);
         let refused = answer(&fixture, &name_taken);
-        assert!(matches!(refused, CallReply::Refused(Refusal::NameTaken { .. })));
+        assert!(matches!(refused, CallReply::Refused(JoinRefusal::NameTaken { .. })));
         let refused = answer(&fixture, &address_taken);
-        assert!(matches!(refused, CallReply::Refused(Refusal::AddressTaken { .. })));
+        assert!(matches!(refused, CallReply::Refused(JoinRefusal::AddressTaken { .. })));
     }
 
     #[test]
@@ -129,7 +131,7 @@ mod tests {
         let settings =
             GroupSettings { failure_timeout: Duration::from_secs(3), ..GroupSettings::default() };
         let reply = introduce(&update(9), &settings, &fixture.members, &fixture.context);
-        let refusal = Refusal::Settings {
+        let refusal = JoinRefusal::Settings {
             setting: "failure_timeout".to_owned(),
             newcomer: "3s".to_owned(),
             group: "1.75s".to_owned(),
@@ -143,6 +145,6 @@ mod tests {
         let mut ahead = update(9);
         ahead.identity.incarnation.0 += 400 * 24 * 60 * 60 * 1_000;
         let refused = answer(&fixture, &ahead);
-        assert!(matches!(refused, CallReply::Refused(Refusal::ClockAhead { .. })));
+        assert!(matches!(refused, CallReply::Refused(JoinRefusal::ClockAhead { .. })));
     }
 }

@@ -46,12 +46,12 @@ pub enum CallReply {
     /// The whole list of the member that was asked.
     List(Vec<Update>),
     /// The request is refused.
-    Refused(Refusal),
+    Refused(JoinRefusal),
 }
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Refusal {
+pub enum JoinRefusal {
     /// The asked daemon is itself not in a group.
     #[error("it is not in a group itself")]
     NotInGroup,

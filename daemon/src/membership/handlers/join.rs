@@ -6,7 +6,7 @@ use crate::membership::{Command, JoinFailure};
 use crate::resolve::resolve;
 use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
-use memberd_membership::{JoinError, Refusal};
+use memberd_membership::{JoinError, JoinRefusal};
 
 /// The most introducers of one request.
 const MOST: usize = 64;
@@ -47,7 +47,10 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
         Ok(Err(failure)) => {
             let is_version = matches!(
                 &failure,
-                JoinFailure::Refused(JoinError::Refused { refusal: Refusal::Version { .. }, .. })
+                JoinFailure::Refused(JoinError::Refused {
+                    refusal: JoinRefusal::Version { .. },
+                    ..
+                })
             );
             let kind = if is_version { RefusalKind::Version } else { RefusalKind::Failed };
             refused(kind, failure.to_string())
