@@ -31,7 +31,7 @@ pub use seal::alert::Alert;
 pub use seal::datagram::{MAX_SEALED, Opened, Opener, Recipient, SealError, Sealer};
 pub use seal::handshake::{HandshakeError, Session, initiate, respond};
 pub use seal::keyring::{SealingKey, SealingKeys};
-pub use seal::refusal::{Refusal, Refusals};
+pub use seal::refusal::{Refusals, SealRefusal};
 pub use seal::session::{DatagramSession, Incoming};
 pub use seal::stream::SealedStream;
 pub use seal::{HELLO, SEALED, Seal};

@@ -8,7 +8,7 @@ use crate::accept::{Listener, serve_all};
 use crate::frame;
 use crate::seal::alert::Alert;
 use crate::seal::handshake::{HandshakeError, Session, respond};
-use crate::seal::refusal::{Refusal, Refusals};
+use crate::seal::refusal::{Refusals, SealRefusal};
 use crate::seal::{SEALED, Seal};
 use memberd_control::frame::{FrameDecoder, FrameError, Part};
 use memberd_membership::is_understood;
@@ -124,11 +124,11 @@ impl PeerServer {
                 return turn_away(stream, refusal, from, self.seal.refusals()).await;
             }
             Ok(Err(HandshakeError::Io(error))) => {
-                self.seal.refusals().note(Refusal::Broken, CONNECTION, from);
+                self.seal.refusals().note(SealRefusal::Broken, CONNECTION, from);
                 return Err(error);
             }
             Err(late) => {
-                self.seal.refusals().note(Refusal::Late, CONNECTION, from);
+                self.seal.refusals().note(SealRefusal::Late, CONNECTION, from);
                 return Err(late.into());
             }
         };
@@ -144,8 +144,8 @@ impl PeerServer {
         }
         match (self.seal.keys(), first == [SEALED]) {
             (None, false) => Ok(None),
-            (None, true) => Err(Refusal::Sealed.into()),
-            (Some(_), false) => Err(Refusal::Plain.into()),
+            (None, true) => Err(SealRefusal::Sealed.into()),
+            (Some(_), false) => Err(SealRefusal::Plain.into()),
             (Some(keys), true) => respond(stream, &keys, self.address).await.map(Some),
         }
     }
@@ -234,7 +234,7 @@ impl PeerServer {
 /// finds it counted.
 async fn turn_away<S>(
     mut stream: S,
-    refusal: Refusal,
+    refusal: SealRefusal,
     from: SocketAddr,
     refusals: &Refusals,
 ) -> io::Result<()>
@@ -377,7 +377,8 @@ mod tests {
         let refusals = Arc::new(Refusals::default());
         let counting = Arc::clone(&refusals);
         let turning = tokio::spawn(async move {
-            turn_away(near, Refusal::Sealed, SocketAddr::from(([127, 0, 0, 1], 1)), &counting).await
+            turn_away(near, SealRefusal::Sealed, SocketAddr::from(([127, 0, 0, 1], 1)), &counting)
+                .await
         });
         // Only the first byte of the alert fits in between.
         assert_eq!(stranger.read_u8().await.unwrap(), Alert::NoKey.to_bytes()[0]);

@@ -1,7 +1,7 @@
 //! What a responder sends to a caller that it turns away: four bytes, not sealed, for people to
 //! read.
 
-use super::refusal::Refusal;
+use super::refusal::SealRefusal;
 use std::fmt;
 use std::io;
 
@@ -69,18 +69,18 @@ impl fmt::Display for Alert {
 
 impl std::error::Error for Alert {}
 
-impl From<Refusal> for Alert {
+impl From<SealRefusal> for Alert {
     /// The alert for a caller that is turned away for this reason.
-    fn from(refusal: Refusal) -> Self {
+    fn from(refusal: SealRefusal) -> Self {
         match refusal {
-            Refusal::Plain => Alert::NotSealed,
-            Refusal::Sealed => Alert::NoKey,
-            Refusal::UnknownKey(_) => Alert::UnknownKey,
-            Refusal::Forged
-            | Refusal::FormerIncarnation
-            | Refusal::Replayed
-            | Refusal::Broken
-            | Refusal::Late => Alert::Forged,
+            SealRefusal::Plain => Alert::NotSealed,
+            SealRefusal::Sealed => Alert::NoKey,
+            SealRefusal::UnknownKey(_) => Alert::UnknownKey,
+            SealRefusal::Forged
+            | SealRefusal::FormerIncarnation
+            | SealRefusal::Replayed
+            | SealRefusal::Broken
+            | SealRefusal::Late => Alert::Forged,
         }
     }
 }

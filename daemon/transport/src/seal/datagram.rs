@@ -19,7 +19,7 @@ mod header;
 
 use super::incarnations::OwnIncarnations;
 use super::keyring::SealingKeys;
-use super::refusal::Refusal;
+use super::refusal::SealRefusal;
 use super::replay::Heard;
 use super::{HELLO, SEALED};
 use chacha20poly1305::Tag;
@@ -198,13 +198,13 @@ impl Opener {
         keys: &SealingKeys,
         from: SocketAddr,
         bytes: &'a mut [u8],
-    ) -> Result<Opened<'a>, Refusal> {
-        let [SEALED | HELLO, ..] = bytes else { return Err(Refusal::Plain) };
-        let (head, rest) = bytes.split_first_chunk_mut().ok_or(Refusal::Forged)?;
-        let (datagram, tag) = rest.split_last_chunk_mut::<TAG>().ok_or(Refusal::Forged)?;
-        let (array, incarnation) = datagram.split_last_chunk_mut().ok_or(Refusal::Forged)?;
+    ) -> Result<Opened<'a>, SealRefusal> {
+        let [SEALED | HELLO, ..] = bytes else { return Err(SealRefusal::Plain) };
+        let (head, rest) = bytes.split_first_chunk_mut().ok_or(SealRefusal::Forged)?;
+        let (datagram, tag) = rest.split_last_chunk_mut::<TAG>().ok_or(SealRefusal::Forged)?;
+        let (array, incarnation) = datagram.split_last_chunk_mut().ok_or(SealRefusal::Forged)?;
         let header = Header::from_bytes(head, Incarnation::from_bytes(*incarnation));
-        let key = keys.find(header.key).ok_or(Refusal::UnknownKey(header.key))?;
+        let key = keys.find(header.key).ok_or(SealRefusal::UnknownKey(header.key))?;
         let (cipher, nonce, own) = (header.cipher(key, from), header.nonce(), self.own);
         // The tag is checked before the array is changed.
         let mut opens = |recipient| {
@@ -215,20 +215,20 @@ impl Opener {
         };
         if header.first == HELLO {
             if !opens(Recipient::Anyone) {
-                return Err(Refusal::Forged);
+                return Err(SealRefusal::Forged);
             }
         } else {
             let addressed = self
                 .incarnations
                 .iter()
                 .find(|own| opens(Recipient::Incarnation(own.incarnation)))
-                .ok_or(Refusal::Forged)?;
+                .ok_or(SealRefusal::Forged)?;
             if !addressed.is_remembered {
-                return Err(Refusal::FormerIncarnation);
+                return Err(SealRefusal::FormerIncarnation);
             }
         }
         if !self.heard.take(from, header.incarnation.0, header.number) {
-            return Err(Refusal::Replayed);
+            return Err(SealRefusal::Replayed);
         }
         Ok(match header.first {
             HELLO => Opened::Hello(header.incarnation),

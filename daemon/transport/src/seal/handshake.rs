@@ -22,7 +22,7 @@ use super::address::address_bytes;
 use super::alert::Alert;
 use super::keyring::{SealingKey, SealingKeys};
 use super::record::read_record;
-use super::refusal::Refusal;
+use super::refusal::SealRefusal;
 use memberd_control::keyring::KeyId;
 use snow::{Builder, HandshakeState, TransportState};
 use std::io;
@@ -45,7 +45,7 @@ const FIRST_MESSAGE: usize = HEAD + MESSAGE;
 pub enum HandshakeError {
     /// The other side is not a member.
     #[error("refused: {0}")]
-    Refused(#[from] Refusal),
+    Refused(#[from] SealRefusal),
     /// The connection broke, or the kernel gave no random numbers.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -115,7 +115,7 @@ where
     let mut session = answer(stream, keys, own).await?;
     session.first_record =
         read_record(stream, &mut session.noise).await.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Refusal::Forged.into(),
+            io::ErrorKind::InvalidData => SealRefusal::Forged.into(),
             _ => HandshakeError::Io(error),
         })?;
     Ok(session)
@@ -152,12 +152,12 @@ fn read_first_message(
     own: SocketAddr,
 ) -> Result<(HandshakeState, KeyId), HandshakeError> {
     let [SEALED, k0, k1, k2, k3, message @ ..] = first_message else {
-        return Err(Refusal::Plain.into());
+        return Err(SealRefusal::Plain.into());
     };
     let id = KeyId([*k0, *k1, *k2, *k3]);
-    let key = keys.find(id).ok_or(Refusal::UnknownKey(id))?;
+    let key = keys.find(id).ok_or(SealRefusal::UnknownKey(id))?;
     let mut noise = state(Side::Responder, key, own)?;
-    noise.read_message(message, &mut []).map_err(|_| Refusal::Forged)?;
+    noise.read_message(message, &mut []).map_err(|_| SealRefusal::Forged)?;
     Ok((noise, id))
 }
 
@@ -249,11 +249,11 @@ mod tests {
     async fn a_wrong_key_or_address_is_refused_with_the_reason() {
         let (near, far) = shake("a", "bc", OWN).await;
         assert!(near.err().unwrap().to_string().contains("does not have the key"));
-        assert!(matches!(far, Err(HandshakeError::Refused(Refusal::UnknownKey(_)))));
+        assert!(matches!(far, Err(HandshakeError::Refused(SealRefusal::UnknownKey(_)))));
 
         let (near, far) = shake("a", "a", "127.0.0.2:8946").await;
         assert!(near.err().unwrap().to_string().contains("could not open"));
-        assert!(matches!(far, Err(HandshakeError::Refused(Refusal::Forged))));
+        assert!(matches!(far, Err(HandshakeError::Refused(SealRefusal::Forged))));
     }
 
     /// An initiator's first message.
@@ -297,7 +297,7 @@ mod tests {
             assert!(
                 matches!(
                     answer_to(&first, forged).await,
-                    Err(HandshakeError::Refused(Refusal::Forged))
+                    Err(HandshakeError::Refused(SealRefusal::Forged))
                 ),
                 "{forged:?}"
             );

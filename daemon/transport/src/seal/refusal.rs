@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 
 /// Why a datagram or a connection was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SealRefusal {
     /// It is not sealed, and this daemon has keys.
     #[error("not sealed: does the sender have a key?")]
     Plain,
@@ -43,7 +43,7 @@ pub enum Refusal {
 /// How many causes there are.
 const CAUSES: usize = 8;
 
-impl Refusal {
+impl SealRefusal {
     /// The names of the causes' counters, in order.
     const COUNTERS: [&'static str; CAUSES] = [
         "refused_forged",
@@ -58,21 +58,21 @@ impl Refusal {
 
     fn index(self) -> usize {
         match self {
-            Refusal::Forged => 0,
-            Refusal::FormerIncarnation => 1,
-            Refusal::Broken => 2,
-            Refusal::Late => 3,
-            Refusal::Plain => 4,
-            Refusal::Replayed => 5,
-            Refusal::Sealed => 6,
-            Refusal::UnknownKey(_) => 7,
+            SealRefusal::Forged => 0,
+            SealRefusal::FormerIncarnation => 1,
+            SealRefusal::Broken => 2,
+            SealRefusal::Late => 3,
+            SealRefusal::Plain => 4,
+            SealRefusal::Replayed => 5,
+            SealRefusal::Sealed => 6,
+            SealRefusal::UnknownKey(_) => 7,
         }
     }
 
     /// Whether it occurs where nothing is wrong: after a restart, or when somebody checks whether
     /// the port is open.
     fn is_ordinary(self) -> bool {
-        matches!(self, Refusal::FormerIncarnation | Refusal::Broken)
+        matches!(self, SealRefusal::FormerIncarnation | SealRefusal::Broken)
     }
 }
 
@@ -86,13 +86,13 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Cause {
     count: LogRateLimit,
-    last: Option<(Refusal, &'static str, SocketAddr)>,
+    last: Option<(SealRefusal, &'static str, SocketAddr)>,
 }
 
 impl Refusals {
     /// Counts a refusal, and logs it unless its cause was logged within the last minute. `what` was
     /// turned away is a datagram or a connection.
-    pub fn note(&self, refusal: Refusal, what: &'static str, from: SocketAddr) {
+    pub fn note(&self, refusal: SealRefusal, what: &'static str, from: SocketAddr) {
         let unlogged = self.lock().get_mut(refusal.index()).and_then(|cause| {
             cause.last = Some((refusal, what, from));
             cause.count.count(Instant::now())
@@ -122,7 +122,7 @@ impl Refusals {
     /// Each cause with its count, ordered by name.
     pub fn named(&self) -> [(&'static str, u64); CAUSES] {
         let causes = self.lock();
-        let mut named = Refusal::COUNTERS.map(|name| (name, 0));
+        let mut named = SealRefusal::COUNTERS.map(|name| (name, 0));
         for ((_, count), cause) in named.iter_mut().zip(causes.iter()) {
             *count = cause.count.total();
         }
@@ -130,7 +130,7 @@ impl Refusals {
     }
 }
 
-fn log(refusal: Refusal, what: &'static str, from: SocketAddr, times: u64) {
+fn log(refusal: SealRefusal, what: &'static str, from: SocketAddr, times: u64) {
     if refusal.is_ordinary() {
         debug!(%from, times, reason = %refusal, "refused a {what}");
     } else {
@@ -146,9 +146,11 @@ mod tests {
     #[test]
     fn causes_are_counted_separately() {
         let (refusals, from) = (Refusals::default(), "127.0.0.1:1".parse().unwrap());
-        for refusal in
-            [Refusal::Plain, Refusal::UnknownKey(KeyId([0; 4])), Refusal::UnknownKey(KeyId([1; 4]))]
-        {
+        for refusal in [
+            SealRefusal::Plain,
+            SealRefusal::UnknownKey(KeyId([0; 4])),
+            SealRefusal::UnknownKey(KeyId([1; 4])),
+        ] {
             refusals.note(refusal, "datagram", from);
         }
         let counted = refusals.named();

@@ -5,7 +5,7 @@
 use super::datagram::{Opened, Opener, Recipient, SealError, Sealer};
 use super::incarnations::OtherIncarnations;
 use super::pending_announces::PendingAnnounces;
-use super::refusal::Refusal;
+use super::refusal::SealRefusal;
 use super::{HELLO, SEALED, Seal};
 use memberd_membership::Incarnation;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl DatagramSession {
     pub fn open<'a>(&mut self, from: SocketAddr, bytes: &'a mut [u8]) -> Incoming<'a> {
         let opened = match self.seal.keys() {
             Some(keys) => self.opener.open(&keys, from, bytes),
-            None if matches!(bytes.first(), Some(&(SEALED | HELLO))) => Err(Refusal::Sealed),
+            None if matches!(bytes.first(), Some(&(SEALED | HELLO))) => Err(SealRefusal::Sealed),
             None => return Incoming::Datagram(bytes),
         };
         match opened {

@@ -44,7 +44,7 @@ fn open(
     digits: &str,
     from: SocketAddr,
     sealed: &[u8],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, SealRefusal> {
     opener.open(&keys(digits), from, &mut sealed.to_vec()).map(|opened| match opened {
         Opened::Datagram(datagram) => datagram.to_vec(),
         Opened::Hello(_) | Opened::HelloReply(_) => Vec::new(),
@@ -60,7 +60,7 @@ fn every_key_of_the_keyring_opens_and_the_first_seals() {
     }
     let sealed = sealer(1, 1).seal(&keys("ab"), address(2), TO, &news).unwrap().to_vec();
     let refusal = open(&mut opener(2), "b", address(1), &sealed);
-    assert_eq!(refusal, Err(Refusal::UnknownKey(keys("a").first().id)));
+    assert_eq!(refusal, Err(SealRefusal::UnknownKey(keys("a").first().id)));
 }
 
 #[test]
@@ -70,20 +70,24 @@ fn a_datagram_is_taken_once_by_its_receiver_from_its_sender() {
     let mut receiver = opener(2);
     assert_eq!(
         open(&mut receiver, "a", address(3), &sealed),
-        Err(Refusal::Forged),
+        Err(SealRefusal::Forged),
         "from another's address"
     );
     assert_eq!(open(&mut receiver, "a", address(1), &sealed).unwrap(), news);
-    assert_eq!(open(&mut receiver, "a", address(1), &sealed), Err(Refusal::Replayed));
+    assert_eq!(open(&mut receiver, "a", address(1), &sealed), Err(SealRefusal::Replayed));
     assert_eq!(
         open(&mut opener(3), "a", address(1), &sealed),
-        Err(Refusal::Forged),
+        Err(SealRefusal::Forged),
         "led to another"
     );
-    assert_eq!(open(&mut opener(1), "a", address(2), &sealed), Err(Refusal::Forged), "sent back");
+    assert_eq!(
+        open(&mut opener(1), "a", address(2), &sealed),
+        Err(SealRefusal::Forged),
+        "sent back"
+    );
     assert_eq!(
         open(&mut opener(1), "a", address(1), &sealed),
-        Err(Refusal::Forged),
+        Err(SealRefusal::Forged),
         "sent back as its own"
     );
 }
@@ -213,7 +217,7 @@ fn a_forged_datagram_costs_little() {
     for _ in 0..1_000 {
         assert_eq!(
             receiver.open(&keys, address(1), &mut forged.clone()).unwrap_err(),
-            Refusal::Forged
+            SealRefusal::Forged
         );
     }
     let each = start.elapsed() / 1_000;
