@@ -1,6 +1,6 @@
 //! How a command ends: its exit status, and the line on standard error that says why.
 
-use memberd_control::message::{Refusal, RefusalKind};
+use memberd_control::message::{RefusalKind, RequestRefusal};
 
 use crate::format;
 
@@ -74,8 +74,8 @@ impl Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
+impl From<RequestRefusal> for Failure {
+    fn from(refusal: RequestRefusal) -> Failure {
         let exit = match refusal.kind {
             RefusalKind::NotInGroup => return Failure::NotInGroup,
             RefusalKind::Failed => Exit::Failed,

@@ -2,7 +2,8 @@
 
 use memberd_control::frame::{FrameError, read_frame, write_frame};
 use memberd_control::message::{
-    Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Refusal, Reply, Request, StatusReport,
+    Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Reply, Request, RequestRefusal,
+    StatusReport,
 };
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -36,7 +37,7 @@ pub enum ControlError {
     Frame(#[from] FrameError),
     /// The daemon said no.
     #[error("{:?}: {}", .0.kind, .0.message)]
-    Refused(Refusal),
+    Refused(RequestRefusal),
     /// The reply belongs to another request.
     #[error("an answer to another question")]
     OutOfPlace,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use memberd_control::frame::{REPLY_CAP, encode, read_frame, write_frame};
 use memberd_control::message::{
-    Hello, MemberStatus, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request,
+    Hello, MemberStatus, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
 };
 use memberd_control::socket::read_only;
 use tempfile::TempDir;
@@ -162,7 +162,7 @@ fn another_protocol_version_names_both() {
             let hello =
                 Hello { protocol: PROTOCOL_VERSION + 1, program: "memberd 9.0.0".to_owned() };
             client.raw(&encode(&hello).unwrap());
-            client.say(&Reply::Refused(Refusal {
+            client.say(&Reply::Refused(RequestRefusal {
                 kind: RefusalKind::Version,
                 message: "no".to_owned(),
             }));

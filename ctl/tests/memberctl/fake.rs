@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
 use memberd_control::frame::{encode, read_frame};
-use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
+use memberd_control::message::{
+    Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
+};
 use tempfile::TempDir;
 
 /// The connection to the one client, on the daemon's side.
@@ -140,7 +142,7 @@ pub(crate) fn answer(replies: Vec<Reply>) -> Script {
 
 /// A refusal.
 pub(crate) fn refusal(kind: RefusalKind, message: &str) -> Reply {
-    Reply::Refused(Refusal { kind, message: message.to_owned() })
+    Reply::Refused(RequestRefusal { kind, message: message.to_owned() })
 }
 
 /// The socket in a directory.

@@ -87,7 +87,7 @@ pub enum Reply {
     /// Final: all replies have been sent.
     Done,
     /// Final: the request was not carried out, and why.
-    Refused(Refusal),
+    Refused(RequestRefusal),
     /// Final: what the daemon logs now.
     Log {
         /// As in [`Request::Log`].
@@ -106,7 +106,7 @@ pub const MEMBERS_PER_REPLY: usize = 100;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct RequestRefusal {
     /// The kind, which decides the exit status.
     pub kind: RefusalKind,
     /// One line for the user: what failed, on what, and what to do.

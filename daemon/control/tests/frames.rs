@@ -11,8 +11,8 @@ use memberd_control::grep::{
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Hello, MemberRecord,
-    MemberStatus, MissedRecord, NeighbourRecord, Refusal, RefusalKind, Reply, Request, RingPart,
-    RunningGrep, StatusReport,
+    MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, Reply, Request, RequestRefusal,
+    RingPart, RunningGrep, StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
@@ -196,7 +196,7 @@ prop_compose! {
     }
 }
 
-fn refusal() -> impl Strategy<Value = Refusal> {
+fn refusal() -> impl Strategy<Value = RequestRefusal> {
     let kind = prop_oneof![
         Just(RefusalKind::NotInGroup),
         Just(RefusalKind::Failed),
@@ -205,7 +205,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Just(RefusalKind::TimedOut),
         Just(RefusalKind::Version),
     ];
-    (kind, any::<String>()).prop_map(|(kind, message)| Refusal { kind, message })
+    (kind, any::<String>()).prop_map(|(kind, message)| RequestRefusal { kind, message })
 }
 
 fn outcome() -> impl Strategy<Value = GrepOutcome> {

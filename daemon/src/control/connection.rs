@@ -6,7 +6,9 @@ use super::permissions::ListenerPolicy;
 use crate::dispatch::handle;
 use crate::services::Services;
 use memberd_control::frame::FrameError;
-use memberd_control::message::{Hello, PROTOCOL_VERSION, Refusal, RefusalKind, Reply, Request};
+use memberd_control::message::{
+    Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
+};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -38,7 +40,9 @@ pub async fn serve_client(
             version of both",
             hello.program, hello.protocol
         );
-        return client.send(&Reply::Refused(Refusal { kind: RefusalKind::Version, message })).await;
+        return client
+            .send(&Reply::Refused(RequestRefusal { kind: RefusalKind::Version, message }))
+            .await;
     }
     let request: Request = match timeout(REQUEST_LIMIT, client.read()).await? {
         Ok(request) => request,
@@ -49,13 +53,14 @@ pub async fn serve_client(
                 | FrameError::TrailingBytes(_),
             ),
         ) => {
-            let refusal = Refusal { kind: RefusalKind::Usage, message: error.to_string() };
+            let refusal = RequestRefusal { kind: RefusalKind::Usage, message: error.to_string() };
             return client.send(&Reply::Refused(refusal)).await;
         }
         Err(error) => return Err(error),
     };
     if !policy.access.allows(&request) {
-        let refusal = Refusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
+        let refusal =
+            RequestRefusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
         return client.send(&Reply::Refused(refusal)).await;
     }
     handle(request, &mut client, policy, services).await

@@ -1,11 +1,11 @@
 //! Makes the replies for clients that cannot be served. It owns no state.
 
 use crate::membership::Ended;
-use memberd_control::message::{Refusal, RefusalKind, Reply};
+use memberd_control::message::{RefusalKind, Reply, RequestRefusal};
 
 /// Refuses the request, for this reason.
 pub(crate) fn refused(kind: RefusalKind, message: impl Into<String>) -> Reply {
-    Reply::Refused(Refusal { kind, message: message.into() })
+    Reply::Refused(RequestRefusal { kind, message: message.into() })
 }
 
 /// Refuses because the daemon is not in a group.
