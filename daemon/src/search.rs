@@ -1,10 +1,10 @@
 //! Greps the logs of all members for a client (`distributed`), and this machine's logs for another
 //! member (`serve`). The parts own their state, and this file only names them.
 //!
-//! A client's grep begins in `handlers::grep`, which checks the request and chooses the members
-//! (`scope`). `distributed` asks each of them. A `reply_source` is either a connection or this
-//! machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the replies to
-//! the client.
+//! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
+//! (`member_choice`). `distributed` asks each of them; a `reply_source` is either a connection or
+//! this machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the
+//! replies on.
 
 mod compile;
 mod context;
@@ -20,12 +20,12 @@ pub mod journal;
 pub mod limits;
 mod line_relay;
 mod local;
+mod member_choice;
 mod merge;
 mod progress;
 pub mod reply;
 mod reply_sink;
 mod reply_source;
-mod scope;
 pub mod serve;
 mod service;
 mod timed;
@@ -33,5 +33,5 @@ mod timed;
 pub use compile::Compiled;
 pub use distributed::{DistributedGrep, GrepPlan};
 pub use local::{LocalSearcher, SearchCounts};
-pub use scope::{Chosen, Scope};
+pub use member_choice::{Chosen, MemberChoice};
 pub use service::SearchService;

@@ -10,9 +10,9 @@ use super::compile::Compiled;
 use super::context::QueryContext;
 use super::follow::Following;
 use super::line_relay::LineRelay;
+use super::member_choice::MemberChoice;
 use super::merge::merge;
 use super::progress::Progress;
-use super::scope::Scope;
 use crate::admission::Permit;
 use crate::membership::Handle;
 use memberd_control::grep::GrepRequest;
@@ -37,8 +37,8 @@ pub struct GrepPlan {
     pub request: GrepRequest,
     /// Its compiled pattern.
     pub compiled: Compiled,
-    /// Decides whether a member that joins later is asked too.
-    pub scope: Scope,
+    /// Tells which of the members that join later are asked too.
+    pub choice: MemberChoice,
     /// The members to ask.
     pub members: Vec<Identity>,
     /// The connections that it may hold open, when it needs all its members at once.
@@ -61,7 +61,7 @@ impl DistributedGrep {
     /// # Errors
     /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
-        let GrepPlan { request, compiled, scope, members, connections } = plan;
+        let GrepPlan { request, compiled, choice, members, connections } = plan;
         let SearchService { caller, searcher, .. } = service;
         let line_end = request.pattern.line_end();
         let (by_time, follow) = (request.printing.by_time, request.files.follow);
@@ -85,7 +85,7 @@ impl DistributedGrep {
                 merged.await;
             });
         } else if follow {
-            let following = Following::new(relay, scope, membership.clone(), connections);
+            let following = Following::new(relay, choice, membership.clone(), connections);
             tasks.spawn(following.run(members));
         } else {
             let slots = Arc::new(Semaphore::new(AT_ONCE));

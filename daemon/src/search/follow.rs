@@ -2,8 +2,8 @@
 //! owns the set of followed members.
 
 use super::line_relay::LineRelay;
+use super::member_choice::MemberChoice;
 use super::reply_source::describe_error;
-use super::scope::Scope;
 use crate::admission::{Full, Permit};
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
@@ -23,7 +23,7 @@ const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(
 #[derive(Debug)]
 pub(super) struct Following {
     relay: Arc<LineRelay>,
-    scope: Scope,
+    choice: MemberChoice,
     membership: Handle,
     /// A place for each member that is not yet followed.
     places: Permit,
@@ -47,13 +47,13 @@ impl Following {
     /// that join later need a free place.
     pub(super) fn new(
         relay: Arc<LineRelay>,
-        scope: Scope,
+        choice: MemberChoice,
         membership: Handle,
         places: Permit,
     ) -> Self {
         Following {
             relay,
-            scope,
+            choice,
             membership,
             places,
             followed: HashMap::new(),
@@ -100,7 +100,7 @@ impl Following {
         let name = &member.identity.name;
         let followed = self.followed.get(name).map(|followed| &followed.identity);
         match member.liveness {
-            Liveness::Alive if !self.scope.includes(member) && followed.is_some() => {
+            Liveness::Alive if !self.choice.includes(member) && followed.is_some() => {
                 self.followed.remove(name);
                 self.relay
                     .context
@@ -109,7 +109,7 @@ impl Following {
                     ))
                     .await;
             }
-            _ if !self.scope.includes(member) => {}
+            _ if !self.choice.includes(member) => {}
             Liveness::Alive if followed == Some(&member.identity) => {}
             Liveness::Alive => {
                 let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };

@@ -57,8 +57,8 @@ async fn each_followed_member_has_a_place_until_it_goes() {
     let context = QueryContext::new(caller, searcher, request, None, replies).unwrap();
     let relay = Arc::new(LineRelay::new(Arc::new(context), b'\n'));
     let held = places.try_enter_many(1).unwrap();
-    let scope = Scope::new(&GrepMembers::default()).unwrap();
-    let mut following = Following::new(relay, scope, Handle::new().0, held);
+    let choice = MemberChoice::new(&GrepMembers::default()).unwrap();
+    let mut following = Following::new(relay, choice, Handle::new().0, held);
     let (alive, failed) = (&Liveness::Alive, &Liveness::Failed(None));
 
     following.start(member("vm1", 1, alive).identity).unwrap();

@@ -5,7 +5,7 @@ use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
-use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, Scope};
+use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice};
 use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
@@ -66,8 +66,8 @@ async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Fa
         Ok(None) => return Err(not_in_group()),
         Err(error) => return Err(ended(error)),
     };
-    let scope = Scope::new(&request.members).map_err(usage)?;
-    let Chosen { up: members, failed } = scope.choose_members(&list).map_err(usage)?;
+    let choice = MemberChoice::new(&request.members).map_err(usage)?;
+    let Chosen { up: members, failed } = choice.choose_members(&list).map_err(usage)?;
     let connections = services
         .search
         .reserve_connections(&request, members.len())
@@ -76,7 +76,7 @@ async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Fa
         *width = longest_name(&members);
         compiled.set_name_width(*width);
     }
-    Ok((GrepPlan { request, compiled, scope, members, connections }, failed))
+    Ok((GrepPlan { request, compiled, choice, members, connections }, failed))
 }
 
 /// Compiles the request, so that an invalid pattern is refused before anything is sent. This may

@@ -14,8 +14,8 @@ const MAX_GLOB_BYTES: usize = 256;
 
 /// Decides by their names and tags which members a grep is for.
 #[derive(Debug)]
-pub struct Scope {
-    /// `None` selects all members.
+pub struct MemberChoice {
+    /// None means all.
     on: Option<NameGlobs>,
     not_on: NameGlobs,
     tags: Vec<TagFilter>,
@@ -31,7 +31,7 @@ pub struct Chosen {
     pub failed: Vec<(String, u64)>,
 }
 
-impl Scope {
+impl MemberChoice {
     /// Compiles the globs.
     ///
     /// # Errors
@@ -42,7 +42,11 @@ impl Scope {
         }
         let on = globs("--on", &members.on)?;
         let not_on = globs("--not-on", &members.not_on)?;
-        Ok(Scope { on: (!members.on.is_empty()).then_some(on), not_on, tags: members.tags.clone() })
+        Ok(MemberChoice {
+            on: (!members.on.is_empty()).then_some(on),
+            not_on,
+            tags: members.tags.clone(),
+        })
     }
 
     /// Whether the grep asks this member.
@@ -136,9 +140,12 @@ mod tests {
 
     fn choose(on: &[&str], not_on: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
-        let chosen =
-            Scope::new(&GrepMembers { on: owned(on), not_on: owned(not_on), tags: Vec::new() })?
-                .choose_members(&list())?;
+        let chosen = MemberChoice::new(&GrepMembers {
+            on: owned(on),
+            not_on: owned(not_on),
+            tags: Vec::new(),
+        })?
+        .choose_members(&list())?;
         let up = chosen.up.iter().map(|member| member.name.to_string()).collect();
         Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
     }
@@ -174,7 +181,7 @@ mod tests {
         }
         let choose = |tags: &[&str]| {
             let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-            let chosen = Scope::new(&GrepMembers { tags, ..GrepMembers::default() })?
+            let chosen = MemberChoice::new(&GrepMembers { tags, ..GrepMembers::default() })?
                 .choose_members(&list)?;
             Ok::<_, String>((
                 chosen.up.iter().map(|member| member.name.to_string()).collect::<Vec<_>>(),
