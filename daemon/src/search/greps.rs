@@ -36,7 +36,7 @@ struct Register {
 
 /// An entry in the register, held as long as its grep runs.
 #[derive(Debug)]
-pub(crate) struct Entry<'greps> {
+pub(crate) struct GrepGuard<'greps> {
     greps: &'greps Greps,
     number: u64,
     _place: Permit,
@@ -53,11 +53,11 @@ impl Greps {
         Greps { places: Admission::new("greps", limit, answer), running: Mutex::default() }
     }
 
-    /// Registers a grep. It counts as running until the entry is dropped.
+    /// Enters a grep that begins. It runs until the guard is dropped.
     ///
     /// # Errors
-    /// When the limit is reached.
-    pub(crate) fn enter(&self, request: &GrepRequest) -> Result<Entry<'_>, Full> {
+    /// When as many greps run as may.
+    pub(crate) fn enter(&self, request: &GrepRequest) -> Result<GrepGuard<'_>, Full> {
         let place = self.places.try_enter()?;
         let patterns: Vec<_> = request
             .pattern
@@ -70,7 +70,7 @@ impl Greps {
         register.started += 1;
         let number = register.started;
         register.running.insert(number, (pattern, Instant::now()));
-        Ok(Entry { greps: self, number, _place: place })
+        Ok(GrepGuard { greps: self, number, _place: place })
     }
 
     /// The greps that run, the oldest first. Only clients with full access see the patterns.
@@ -96,7 +96,7 @@ impl Greps {
     }
 }
 
-impl Drop for Entry<'_> {
+impl Drop for GrepGuard<'_> {
     fn drop(&mut self) {
         self.greps.register().running.remove(&self.number);
     }

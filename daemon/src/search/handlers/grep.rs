@@ -29,7 +29,7 @@ pub(crate) async fn handle(
     client: &mut Client,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _entry = match services.search.greps.enter(&request) {
+    let _running = match services.search.greps.enter(&request) {
         Ok(entry) => entry,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
