@@ -113,8 +113,8 @@ pub(crate) fn detail(event: &EventRecord) -> String {
     match (event.change, &event.member.evidence) {
         (Change::Tags, _) if tags.is_empty() => ", now without tags".to_owned(),
         (Change::Tags, _) => format!(", now {}", format::tags(tags)),
-        (Change::Standing, Some(evidence)) => format!(", {}", format::evidence(evidence)),
-        (Change::Standing, None) => String::new(),
+        (Change::Liveness, Some(evidence)) => format!(", {}", format::evidence(evidence)),
+        (Change::Liveness, None) => String::new(),
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
             evidence: None,
             tags: Tags::new(),
         };
-        Update::Event(Box::new(EventRecord { time, change: Change::Standing, status, member }))
+        Update::Event(Box::new(EventRecord { time, change: Change::Liveness, status, member }))
     }
 
     /// After a reconnect the daemon sends the newest moment again.

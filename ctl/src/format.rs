@@ -140,9 +140,9 @@ pub(crate) fn printable(text: &str) -> String {
 pub(crate) fn verb(event: &EventRecord) -> &'static str {
     match (event.change, event.status) {
         (Change::Tags, _) => "tagged",
-        (Change::Standing, MemberStatus::Alive) => "joined",
-        (Change::Standing, MemberStatus::Failed) => "failed",
-        (Change::Standing, MemberStatus::Left) => "left",
+        (Change::Liveness, MemberStatus::Alive) => "joined",
+        (Change::Liveness, MemberStatus::Failed) => "failed",
+        (Change::Liveness, MemberStatus::Left) => "left",
     }
 }
 

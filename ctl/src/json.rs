@@ -80,7 +80,7 @@ pub(crate) struct Event<'a> {
 
 impl<'a> From<&'a EventRecord> for Event<'a> {
     fn from(event: &'a EventRecord) -> Event<'a> {
-        let status = (event.change == Change::Standing).then_some(event.status);
+        let status = (event.change == Change::Liveness).then_some(event.status);
         Event {
             time: event.time,
             event: format::verb(event),

@@ -199,9 +199,9 @@ fn since_1970(moment: i64) -> u64 {
 
 fn line(output: &Output, event: &EventRecord) -> String {
     let style = match (event.change, event.status) {
-        (Change::Standing, MemberStatus::Alive) => Style::Green,
-        (Change::Standing, MemberStatus::Failed) => Style::Red,
-        (Change::Standing, MemberStatus::Left) | (Change::Tags, _) => Style::Dim,
+        (Change::Liveness, MemberStatus::Alive) => Style::Green,
+        (Change::Liveness, MemberStatus::Failed) => Style::Red,
+        (Change::Liveness, MemberStatus::Left) | (Change::Tags, _) => Style::Dim,
     };
     let time = output.styled(Style::Dim, &format::timestamp(event.time));
     let name = format::printable(&event.member.name);

@@ -24,7 +24,7 @@ pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
 pub(crate) fn event(number: usize, status: MemberStatus) -> EventRecord {
     EventRecord {
         time: 1_763_688_033_123,
-        change: Change::Standing,
+        change: Change::Liveness,
         status,
         member: member(number, status),
     }

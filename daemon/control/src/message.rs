@@ -212,7 +212,8 @@ pub struct EventRecord {
 pub enum Change {
     /// Its status.
     #[default]
-    Standing,
+    #[serde(rename = "Standing")]
+    Liveness,
     /// Its tags. Only a client that asks for [`ChangeKinds::All`] receives this.
     Tags,
 }

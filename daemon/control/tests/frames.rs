@@ -237,7 +237,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         status_report().prop_map(|report| Reply::Status(Box::new(report))),
         (
             any::<u64>(),
-            prop_oneof![Just(Change::Standing), Just(Change::Tags)],
+            prop_oneof![Just(Change::Liveness), Just(Change::Tags)],
             standing(),
             member()
         )

@@ -37,7 +37,7 @@ pub fn event_record(change: &MemberChange) -> EventRecord {
     EventRecord {
         time: change.at.0,
         change: match change.kind {
-            ChangeKind::Liveness => Change::Standing,
+            ChangeKind::Liveness => Change::Liveness,
             ChangeKind::Tags => Change::Tags,
         },
         status: member_status(&change.member.liveness),
@@ -111,6 +111,8 @@ fn tag_record<'t>(tags: impl Iterator<Item = (&'t TagKey, &'t TagValue)>) -> Tag
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memberd_control::frame::encode;
+    use memberd_control::message::Reply;
     use memberd_membership::{
         Identity, Incarnation, Name, Tags as OwnTags, VersionedTags, WallTime,
     };
@@ -155,9 +157,12 @@ mod tests {
             |kind, liveness| MemberChange { at: WallTime(9), kind, member: member(liveness) };
         let restarted = event_record(&change(ChangeKind::Liveness, Liveness::Failed(None)));
         assert_eq!(restarted.time, 9);
-        assert_eq!(restarted.change, Change::Standing);
+        assert_eq!(restarted.change, Change::Liveness);
         assert_eq!(restarted.status, MemberStatus::Failed);
         assert_eq!(restarted.member.evidence, None);
+        let word = b"Standing";
+        let bytes = encode(&Reply::Event(restarted)).unwrap();
+        assert!(bytes.windows(word.len()).any(|part| part == word), "as clients know it");
         let tagged = event_record(&change(ChangeKind::Tags, Liveness::Alive));
         assert_eq!(tagged.change, Change::Tags);
         assert_eq!(tagged.status, MemberStatus::Alive);

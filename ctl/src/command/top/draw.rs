@@ -169,7 +169,7 @@ fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
     match update {
         Update::Event(event) => {
             let style = match event.change {
-                Change::Standing => theme.standing(event.status),
+                Change::Liveness => theme.standing(event.status),
                 Change::Tags => theme.faint(),
             };
             Line::from(vec![
