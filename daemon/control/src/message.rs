@@ -74,8 +74,7 @@ pub enum Reply {
         bytes: u64,
     },
     /// Streamed: a sentence about the group for standard error. For example, a member has joined
-    /// that
-    /// `--follow` follows from now on.
+    /// that `--follow` follows from now on.
     GrepNotice(String),
     /// Streamed: one member's search has ended.
     GrepMember {
