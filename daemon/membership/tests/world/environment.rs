@@ -1,19 +1,19 @@
 //! Reads from the environment which tests and stories run:
 //!
-//! - `MEMBERD_RING_SEED=7` makes every test with seeds run only this seed; a failed run prints its
-//!   own;
-//! - `MEMBERD_RING_SEEDS=200` runs all seeds below 200, where a test otherwise runs a few;
-//! - `MEMBERD_RING_LONG=1` runs an hour instead of minutes, and splits of ten minutes with every
+//! - `MEMBERD_SIM_SEED=7` runs only what has this seed, of every test that goes through seeds; a
+//!   failed run prints its own;
+//! - `MEMBERD_SIM_SEEDS=200` goes through all seeds below 200, where a test otherwise takes a few;
+//! - `MEMBERD_SIM_LONG=1` runs an hour instead of minutes, and splits of ten minutes with every
 //!   seed.
 
 /// The variable that picks one seed.
-pub(super) const SEED: &str = "MEMBERD_RING_SEED";
+pub(super) const SEED: &str = "MEMBERD_SIM_SEED";
 
 /// The variable that asks for many seeds.
-const SEEDS: &str = "MEMBERD_RING_SEEDS";
+const SEEDS: &str = "MEMBERD_SIM_SEEDS";
 
 /// The variable that asks for long runs.
-const LONG: &str = "MEMBERD_RING_LONG";
+const LONG: &str = "MEMBERD_SIM_LONG";
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
