@@ -3,7 +3,7 @@
 use crate::grep::GrepRequest;
 use serde::{Deserialize, Serialize};
 
-/// The one request of a connection. On the socket it has the form of [`Encoded`].
+/// The one request of a connection. On the socket it has the form of `Encoded`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Encoded", into = "Encoded")]
 pub enum Request {

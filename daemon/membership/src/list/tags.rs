@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The tag that names a machine's zone. Members of one zone are spread over the ring: see
-/// [`crate::ring`].
+/// `ring.rs`.
 pub const ZONE: &str = "zone";
 
 /// A tag's key: 1 to 32 lower case letters, digits, `.`, `_` or `-`.

@@ -12,7 +12,7 @@ pub(crate) const MAX_BUCKETS: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// One sum for each bucket, modulo 2^32. The number of buckets is a power of two, at most
-    /// [`MAX_BUCKETS`].
+    /// `MAX_BUCKETS`.
     pub buckets: Vec<u32>,
 }
 
