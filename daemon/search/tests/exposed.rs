@@ -9,10 +9,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
 
-use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Plan, Query};
-use support::Gathered;
+use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Query};
+use support::printed;
 use tempfile::TempDir;
 
 fn tree(files: &[&str]) -> TempDir {
@@ -50,15 +49,7 @@ fn read(found: &FileList) -> (String, Vec<String>) {
         query.printing.what = GrepPrint::Lines;
         query.printing.no_names = true;
     });
-    let mut gathered = Gathered::default();
-    query.compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &found.files,
-        &mut gathered,
-        &AtomicBool::new(false),
-    );
-    (String::from_utf8(gathered.output).unwrap(), gathered.messages)
+    printed(&query, found)
 }
 
 #[test]

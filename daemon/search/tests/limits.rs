@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod support;
+
 use std::io::Write as _;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,7 @@ use memberd_search::{
     ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES, OUTPUT_BYTES,
     Output, PatternError, Plan, Query, Stopped, Window,
 };
+use support::run;
 use tempfile::TempDir;
 
 fn query(pattern: &str) -> Query {
@@ -122,11 +125,12 @@ fn a_line_with_too_many_steps_does_not_stop_the_next_file() {
     ] {
         let started = Instant::now();
         let mut probe = probe(|_| Ok(()));
-        let totals = query(pattern)
-            .with(|query| query.pattern.syntax = syntax)
-            .compile()
-            .unwrap()
-            .run(&Plan::default(), "m1", &files, &mut probe, &AtomicBool::new(false));
+        let totals = run(
+            &query(pattern).with(|query| query.pattern.syntax = syntax),
+            &Plan::default(),
+            &files,
+            &mut probe,
+        );
         if syntax == GrepSyntax::Perl {
             assert_eq!(
                 probe.messages,
@@ -178,13 +182,7 @@ fn chunks_are_whole_lines_of_about_the_same_size() {
         }
     });
     let mut probe = probe(|_| Ok(()));
-    let totals = query("line").compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut probe,
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query("line"), &Plan::default(), &files, &mut probe);
     assert_eq!(totals.lines, 50_000);
     assert!(probe.chunks.len() > 10);
     assert!(probe.chunks.iter().all(|size| *size < 2 * OUTPUT_BYTES));
@@ -199,13 +197,7 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
     });
     let mut probe = probe(|_| Ok(()));
     let query = query("foo").with(|query| query.printing.no_names = true);
-    query.compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut probe,
-        &AtomicBool::new(false),
-    );
+    run(&query, &Plan::default(), &files, &mut probe);
     assert_eq!(probe.chunks, [10, 3_000_004, 10]);
 }
 
@@ -222,13 +214,7 @@ fn a_long_line_comes_in_parts_of_the_usual_size() {
             query.printing.no_names = true;
             query.printing.what = print;
         });
-        query.compile().unwrap().run(
-            &Plan::default(),
-            "m1",
-            &files,
-            &mut probe,
-            &AtomicBool::new(false),
-        );
+        run(&query, &Plan::default(), &files, &mut probe);
         assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 5_000_004 + 10);
         assert_eq!(probe.parts, 5_000_003_usize.div_ceil(OUTPUT_BYTES));
         assert!(probe.chunks.iter().all(|size| *size <= OUTPUT_BYTES), "{:?}", probe.chunks);
@@ -253,13 +239,7 @@ fn searches_that_share_the_limit_for_long_lines_all_end() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut probe = probe(|_| Ok(()));
-                let totals = query("x").compile().unwrap().run(
-                    &plan,
-                    "m1",
-                    &files,
-                    &mut probe,
-                    &AtomicBool::new(false),
-                );
+                let totals = run(&query("x"), &plan, &files, &mut probe);
                 assert_eq!((totals.lines, totals.errors), (5, 0), "{:?}", probe.messages);
                 assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(OUTPUT_BYTES));
             });
@@ -276,8 +256,7 @@ fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
         (query("x").with(|query| query.printing.json = true), Plan::default(), "too long for JSON"),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals =
-            query.compile().unwrap().run(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+        let totals = run(&query, &plan, &files, &mut probe);
         assert_eq!(
             (totals.errors, probe.messages.len(), probe.chunks.len()),
             (1, 1, 0),
@@ -297,13 +276,7 @@ fn a_line_beyond_the_limit_gives_a_message_after_the_others() {
     });
     // NUL bytes count as line ends, as in GNU grep, so the file is searched to its end.
     let mut holes = probe(|_| Ok(()));
-    let totals = query("foo").compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut holes,
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query("foo"), &Plan::default(), &files, &mut holes);
     assert_eq!((totals.errors, totals.lines), (0, 1));
 
     let (_directory, files) = file(|file| {
@@ -314,13 +287,7 @@ fn a_line_beyond_the_limit_gives_a_message_after_the_others() {
         }
     });
     let mut long = probe(|_| Ok(()));
-    let totals = query("foo").compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut long,
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query("foo"), &Plan::default(), &files, &mut long);
     assert_eq!((totals.errors, totals.lines), (1, 1));
     assert_eq!(long.messages.len(), 1);
     assert!(long.messages[0].contains("is longer than 128 MiB"), "{}", long.messages[0]);
@@ -334,13 +301,7 @@ fn a_stopped_output_ends_the_search() {
         }
     });
     let mut probe = probe(|_| Err(Stopped));
-    let totals = query("line").compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut probe,
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query("line"), &Plan::default(), &files, &mut probe);
     assert!(totals.interrupted);
     assert_eq!(probe.chunks.len(), 1);
     assert!(totals.bytes < 1_000_000, "{}", totals.bytes);
@@ -378,13 +339,7 @@ fn a_growing_file_does_not_keep_the_search_alive() {
         growing.write_all(&block).unwrap();
         Ok(())
     });
-    let totals = query("line").compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &files,
-        &mut probe,
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query("line"), &Plan::default(), &files, &mut probe);
     assert!(!totals.interrupted);
     assert!(totals.bytes <= 150_000 + 16 * 1024 * 1024);
     assert_eq!(totals.bytes % 5, 0, "it ends at a line's end");
@@ -441,8 +396,7 @@ fn bytes_read_are_reported_within_a_large_file() {
         ("by time", query("nowhere"), Plan { by_time: true, ..Plan::default() }),
     ] {
         let mut probe = probe(|_| Ok(()));
-        let totals =
-            query.compile().unwrap().run(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+        let totals = run(&query, &plan, &files, &mut probe);
         assert_eq!((totals.bytes, probe.read.iter().sum()), (size, size), "{how}");
         assert!(
             probe.read.iter().filter(|bytes| **bytes > 0).count() > 2,

@@ -7,10 +7,9 @@ mod support;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Plan, Query};
-use support::Gathered;
+use support::{Gathered, printed, run};
 use tempfile::TempDir;
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -50,18 +49,6 @@ fn names(found: &FileList) -> Vec<&str> {
         .iter()
         .map(|file| file.path().file_name().and_then(|name| name.to_str()).unwrap())
         .collect()
-}
-
-fn search(query: &Query, found: &FileList) -> (String, Vec<String>) {
-    let mut gathered = Gathered::default();
-    query.compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &found.files,
-        &mut gathered,
-        &AtomicBool::new(false),
-    );
-    (String::from_utf8(gathered.output).unwrap(), gathered.messages)
 }
 
 fn every_line() -> Query {
@@ -108,7 +95,7 @@ fn of_a_file_that_is_being_compressed_the_whole_one_is_read() {
         &[("a.log", b"2\n"), ("a.log.1", b"1\n"), ("a.log.1.gz", &gzip(b"1\n")[..10])],
     );
     assert_eq!(
-        search(&every_line(), &found(&directory, "a.log", &rotated())),
+        printed(&every_line(), &found(&directory, "a.log", &rotated())),
         ("1\n2\n".to_owned(), vec![])
     );
 }
@@ -136,7 +123,7 @@ fn only_regular_files_in_the_same_directory_are_taken() {
     std::fs::create_dir(directory.path().join("a.log.2")).unwrap();
     nix::unistd::mkfifo(&directory.path().join("a.log.3"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(
-        search(&every_line(), &found(&directory, "a.log", &rotated())),
+        printed(&every_line(), &found(&directory, "a.log", &rotated())),
         ("a\n".to_owned(), vec![])
     );
 }
@@ -149,7 +136,7 @@ fn a_rotated_file_that_becomes_a_link_is_not_read() {
     assert_eq!(names(&found), ["a.log.1", "a.log"]);
     std::fs::remove_file(directory.path().join("a.log.1")).unwrap();
     symlink(directory.path().join("secret"), directory.path().join("a.log.1")).unwrap();
-    assert_eq!(search(&every_line(), &found), ("a\n".to_owned(), vec![]));
+    assert_eq!(printed(&every_line(), &found), ("a\n".to_owned(), vec![]));
 }
 
 #[test]
@@ -174,19 +161,13 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
         query.printing.no_names = true;
     });
     let found = found(&directory, "*", &FileFilter::default());
-    let (output, messages) = search(&query, &found);
+    let (output, messages) = printed(&query, &found);
     assert_eq!(messages, [""; 0]);
     let lines: Vec<String> = [9999, 19_999, 29_999, 39_999, 49_999]
         .map(|n| format!("{}:line {n} of many\n", n + 1))
         .to_vec();
     assert_eq!(output, lines.concat().repeat(5));
-    let totals = query.compile().unwrap().run(
-        &Plan::default(),
-        "m1",
-        &found.files,
-        &mut Gathered::default(),
-        &AtomicBool::new(false),
-    );
+    let totals = run(&query, &Plan::default(), &found.files, &mut Gathered::default());
     assert_eq!((totals.files, totals.bytes), (5, 5 * text.len() as u64));
 }
 
@@ -207,7 +188,7 @@ fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
         ],
     );
     let query = every_line().with(|query| query.printing.what = GrepPrint::Count);
-    let (output, messages) = search(&query, &found(&directory, "*", &FileFilter::default()));
+    let (output, messages) = printed(&query, &found(&directory, "*", &FileFilter::default()));
     assert_eq!(output, "1\n0\n1\n0\n");
     let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());
     assert_eq!(

@@ -14,8 +14,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memberd_search::{
-    ExposedFiles, FileFilter, GrepBinary, GrepCharacters, GrepPrint, GrepSyntax, Output, Plan,
-    Query, Stopped,
+    ExposedFile, ExposedFiles, FileFilter, FileList, GrepBinary, GrepCharacters, GrepPrint,
+    GrepSyntax, Output, Plan, Query, Stopped, Totals,
 };
 use tempfile::TempDir;
 
@@ -262,4 +262,16 @@ impl Output for Gathered {
         self.messages.push(format!("{MACHINE}:{text}"));
         Ok(())
     }
+}
+
+/// Searches the files to the end, or until the output wants no more.
+pub fn run(query: &Query, plan: &Plan, files: &[ExposedFile], output: &mut dyn Output) -> Totals {
+    query.compile().unwrap().run(plan, MACHINE, files, output, &AtomicBool::new(false))
+}
+
+/// What a search of these files prints, and its messages.
+pub fn printed(query: &Query, found: &FileList) -> (String, Vec<String>) {
+    let mut gathered = Gathered::default();
+    run(query, &Plan::default(), &found.files, &mut gathered);
+    (String::from_utf8(gathered.output).unwrap(), gathered.messages)
 }
