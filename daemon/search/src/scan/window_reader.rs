@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::positions::{Positions, TextSize};
 use crate::schedule::Window;
-use crate::time::Times;
+use crate::time::{Times, Zone};
 
 /// How many bytes are examined at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A file's lines within a window. A line without a time belongs to the line before it. Lines
 /// before the first time are left out.
-pub(crate) struct WindowReader<'r, R> {
+#[derive(Debug)]
+pub struct WindowReader<'r, R> {
     file: R,
     window: Window,
     times: Times<'r>,
@@ -42,6 +43,19 @@ pub(crate) struct WindowReader<'r, R> {
 }
 
 impl<'r, R: Read> WindowReader<'r, R> {
+    /// Passes on the lines of `stream` that lie in `window`, each once it is complete. Lines end
+    /// with a newline, and a time without a zone has `zone`. The times must have a year: nothing
+    /// says when the stream was written. Reading fails once `cancel` is set.
+    pub fn of_stream(
+        stream: R,
+        window: Window,
+        zone: &'r Zone,
+        cancel: &'r AtomicBool,
+    ) -> WindowReader<'r, R> {
+        let times = Times::new(zone, i64::MAX);
+        WindowReader::new(stream, window, times, b'\n', Rc::default(), cancel)
+    }
+
     pub(crate) fn new(
         file: R,
         window: Window,
@@ -182,5 +196,34 @@ impl<R: Read> Read for WindowReader<'_, R> {
         }
         self.passing.start += length;
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// journald's lines keep the order in which they came, also where the clock was set back.
+    #[test]
+    fn the_lines_of_a_stream_are_judged_one_by_one() {
+        let text: &[u8] = b"no time yet\n\
+            2026-11-21T01:39:00+00:00 host a\n\
+            2026-11-21T00:40:00+00:00 host b\n  of b\n\
+            2026-11-21T02:10:00+01:00 host c\n\
+            2026-11-21T01:00:00+00:00 host d";
+        let (zone, cancel) = (Zone::utc(), AtomicBool::new(false));
+        // 2026-11-21 01:00:00 and 01:20:00 UTC.
+        for (since, until, expected) in [
+            (None, Some(1_795_222_800_000), &[3, 4][..]),
+            (Some(1_795_222_800_000), Some(1_795_224_000_000), &[5, 6]),
+            (Some(1_795_222_800_000), None, &[2, 5, 6]),
+        ] {
+            let window = Window { since, until };
+            let mut passed = Vec::new();
+            WindowReader::of_stream(text, window, &zone, &cancel).read_to_end(&mut passed).unwrap();
+            let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+            let expected: Vec<u8> = expected.iter().flat_map(|at| lines[at - 1]).copied().collect();
+            assert_eq!(passed, expected, "{window:?}");
+        }
     }
 }
