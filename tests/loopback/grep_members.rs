@@ -40,6 +40,10 @@ fn only_the_members_that_are_named_are_asked() {
         (&["--on", "vm1,vm4"], &["vm1", "vm4"]),
         (&["--on", "vm1", "--on=vm3"], &["vm1", "vm3"]),
         (&["--not-on", "vm{1,4}"], &["vm2", "vm3"]),
+        // Ranges of numbers, as in ClusterShell.
+        (&["--on", "vm[2-10]"], &["vm2", "vm3", "vm4"]),
+        (&["--on", "vm[1,3-12]", "--not-on", "vm{3..9}"], &["vm1"]),
+        (&["--on", "vm[2,4],vm1"], &["vm1", "vm2", "vm4"]),
     ] {
         let output = fleet[1].ctl(&[&["grep", "needle", "*.txt"], options].concat());
         assert_eq!(members(&output), names, "{options:?}: {output:?}");
@@ -48,6 +52,15 @@ fn only_the_members_that_are_named_are_asked() {
             (Some(0), 0),
             "{options:?}: {output:?}"
         );
+    }
+    for (option, reason) in [
+        ("--on=vm[08-12]", "--on vm[08-12]: no member has such a name"),
+        ("--on=vm[1-35-7]", "--on vm[1-35-7]: '[1-35-7]' is neither clearly numbers nor"),
+        ("--not-on=vm[3-01]", "--not-on vm[3-01]: '3' and '01' have different padding"),
+    ] {
+        let output = fleet[1].ctl(&["grep", "needle", option]);
+        assert_eq!((output.status.code(), stdout(&output).len()), (Some(2), 0), "{output:?}");
+        assert!(stderr(&output)[0].starts_with(&format!("memberctl: {reason}")), "{output:?}");
     }
     for options in [&["--on", "vm2,web*"][..], &["--not-on", "*"]] {
         let output = fleet[1].ctl(&[&["grep", "needle"], options].concat());

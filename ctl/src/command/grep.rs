@@ -87,7 +87,8 @@ Output:
   -U, --binary              do not strip CR characters at EOL (default)
 
 Members and time:
-      --on=GLOB[,GLOB]...   ask only members whose name matches
+      --on=GLOB[,GLOB]...   ask only members whose name matches: 'web*',
+                            'vm[01-12]', 'db{1,3}' (see memberctl list --help)
       --not-on=GLOB[,...]   do not ask members whose name matches
       --tag=KEY[=VALUE]     ask only members with this tag; of several, with all
       --rotated             also search the rotated files of each file

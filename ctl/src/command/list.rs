@@ -35,6 +35,11 @@ failed or left), incarnation and since (both in milliseconds since 1970) and thi
 false). A failed member has evidence: accuser is who noticed the failure, and silent_for is how \
 many milliseconds before that the member was last heard. tags is there if the member has any.
 
+A GLOB over names has * for any characters, ? for one, [abc] or [a-c] for one of a set, [!a-c] for \
+one that is not in it, and {web,db} for one of several texts. [08-12], [1,3-5], [1-9/2] and {1..9} \
+are ranges of numbers as in ClusterShell: 08 has its zero, and 1 has none. Digits alone are a set: \
+[12] is 1 or 2. What could be either is refused, such as [1-35-7]. A comma separates globs.
+
 Exit status 1 if no member matches. Then json, csv, hosts, ansible and prometheus-sd are valid and \
 empty.
 

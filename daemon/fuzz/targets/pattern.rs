@@ -1,5 +1,5 @@
-//! Fuzzes patterns and globs of greps. They compile and search a line, or an error message refuses
-//! them.
+//! Fuzzes patterns and globs of greps, over files and over names. They compile and search a line,
+//! or an error message refuses them.
 //!
 //! The first byte chooses the syntax and the options. A newline ends a pattern. A pattern that
 //! backtracks may take ten million steps and 16 MiB for a line. Finding its matches may take as
@@ -7,6 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use memberd_control::name_globs::NameGlobs;
 use memberd_search::{ExposedFiles, FileFilter, GrepPrint, GrepSyntax, Output, Query, Stopped};
 use std::sync::atomic::AtomicBool;
 
@@ -60,4 +61,10 @@ fuzz_target!(|input: &[u8]| {
     // The result is a glob or an error.
     let _ = FileFilter::new(&globs);
     let _ = ExposedFiles::new(&globs);
+    // What a glob over names spells out are names that it matches.
+    for glob in NameGlobs::new(globs).iter().flat_map(NameGlobs::iter) {
+        let names = glob.spelled().ok().flatten().unwrap_or_default();
+        assert!(names.iter().take(20).all(|name| glob.matches(name)));
+        glob.matches("vm12.rack-3");
+    }
 });

@@ -109,7 +109,7 @@ fn globs(option: &str, globs: &[String]) -> Result<NameGlobs, String> {
     }
     NameGlobs::new(globs.to_vec()).map_err(|error| match error {
         NameGlobError::Syntax { .. } => format!("{option} {error}"),
-        NameGlobError::Empty | NameGlobError::TooLarge(_) => format!("{option}: {error}"),
+        NameGlobError::Empty | NameGlobError::TooMany { .. } => format!("{option}: {error}"),
     })
 }
 

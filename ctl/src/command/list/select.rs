@@ -22,7 +22,7 @@ pub(super) struct Selection {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STATUS", conflicts_with = "all")]
     status: Vec<Standing>,
 
-    /// Only members whose name matches this glob, or one of several: 'web*', 'vm[1-3]'
+    /// Only members whose name matches this glob, or one of several: 'web*', 'vm[01-12]'
     #[arg(long, value_name = "GLOB", value_hint = ValueHint::Hostname)]
     name: Vec<NameGlobs>,
 
