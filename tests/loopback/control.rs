@@ -79,6 +79,13 @@ fn settings_are_checked_by_the_daemons_own_loader() {
 fn wait_ends_when_the_list_is_as_asked_for_or_time_is_up() {
     let mut fleet = Fleet::start(3);
     assert!(fleet[1].ctl(&["wait", "--members", "3", "--timeout", "5s"]).status.success());
+    assert!(fleet[1].ctl(&["wait", "--name", "vm[1-3],*3", "--timeout", "5s"]).status.success());
+    failed(
+        &fleet[1].ctl(&["wait", "--name", "vm[2-10]", "--timeout", "200ms"]),
+        124,
+        "after 200 ms: vm10 is not in the list",
+    );
+    failed(&fleet[1].ctl(&["wait", "--name", "vm[1-35-7]"]), 2, "is neither clearly numbers nor");
     fleet[3].kill();
     assert!(
         fleet[1]

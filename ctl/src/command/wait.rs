@@ -1,11 +1,14 @@
-//! `memberctl wait --members N` and `memberctl wait --name NAME --status STATUS`: waits until the
+//! `memberctl wait --members N` and `memberctl wait --name GLOB --status STATUS`: waits until the
 //! list is so, for scripts and rollouts.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
+use memberd_control::name_globs::{NameGlob, NameGlobError, NameGlobs};
 
 use crate::arguments;
 use crate::connection::Daemon;
@@ -29,18 +32,24 @@ const PAUSE: Duration = Duration::from_millis(100);
     after_help = "wait also waits for a daemon that does not run yet, or is in no group yet. Exit \
     status 124 if the time has passed.
 
+A range of numbers and braces name every member that has to be there: 'vm[08-12]' is vm08, vm09, \
+vm10, vm11 and vm12. With *, ?, or a set of characters, at least one member has to be there, and \
+those that left are not waited for. See memberctl list --help.
+
 Examples:
   memberctl wait --members 3 --timeout 30s      until exactly three are up
-  memberctl wait --name vm4 --status failed     until this machine knows that"
+  memberctl wait --name vm4 --status failed     until this machine knows that
+  memberctl wait --name 'vm[1-3]'               until all three are up"
 )]
 pub(crate) struct Wait {
     /// Wait until exactly this many members are up
     #[arg(long, value_name = "N", value_parser = arguments::number(0..=MOST))]
     members: Option<u64>,
 
-    /// Wait until this member has the status of --status; without --status, until it is up
+    /// Wait until this member, or all that match, have the status of --status; without --status,
+    /// until they are up
     #[arg(long, value_hint = ValueHint::Hostname)]
-    name: Option<String>,
+    name: Option<Names>,
 
     /// The status to wait for: alive, failed or left
     #[arg(long, requires = "name", value_parser = status)]
@@ -85,20 +94,78 @@ impl Wait {
             let verb = if alive == 1 { "is" } else { "are" };
             return Some(format!("{} {verb} up, not {wanted}", format::count(alive, "member")));
         }
-        let name = self.name.as_ref()?;
         let wanted = self.status.unwrap_or(MemberStatus::Alive);
-        let newest = members
-            .iter()
-            .filter(|member| member.name == *name)
-            .max_by_key(|member| member.incarnation);
-        match newest {
-            None => Some(format!("{name} is not in the list: see memberctl list --all")),
-            Some(member) if member.status != wanted => {
-                Some(format!("{name} is {}, not {}", member.status.as_str(), wanted.as_str()))
+        self.name.iter().flat_map(|Names(names)| names).find_map(|named| match named {
+            Named::All(names) => {
+                let newest = newest(members.iter().filter(|member| names.contains(&member.name)));
+                names.iter().find_map(|name| match newest.get(name.as_str()) {
+                    None => Some(format!("{name} is not in the list: see memberctl list --all")),
+                    Some(member) => differs(member, wanted),
+                })
             }
-            Some(_) => None,
+            Named::Matching(glob) => {
+                let mut newest = newest(members.iter().filter(|member| glob.matches(&member.name)));
+                newest.retain(|_, member| {
+                    member.status != MemberStatus::Left || wanted == MemberStatus::Left
+                });
+                match newest.is_empty() {
+                    true => Some(format!(
+                        "{}: no member has such a name: see memberctl list --all",
+                        glob.written()
+                    )),
+                    false => newest.values().find_map(|member| differs(member, wanted)),
+                }
+            }
+        })
+    }
+}
+
+/// The members that are waited for.
+#[derive(Debug, Clone)]
+struct Names(Vec<Named>);
+
+#[derive(Debug, Clone)]
+enum Named {
+    /// Members of all these names.
+    All(BTreeSet<String>),
+    /// All members that match, of which there is at least one.
+    Matching(NameGlob),
+}
+
+impl FromStr for Names {
+    type Err = NameGlobError;
+
+    /// Reads `GLOB[,GLOB]...`.
+    fn from_str(text: &str) -> Result<Names, NameGlobError> {
+        let globs: NameGlobs = text.parse()?;
+        let named = globs.iter().map(|glob| {
+            Ok(match glob.spelled()? {
+                Some(names) => Named::All(names.into_iter().collect()),
+                None => Named::Matching(glob.clone()),
+            })
+        });
+        named.collect::<Result<_, _>>().map(Names)
+    }
+}
+
+/// The newest incarnation of each member.
+fn newest<'m>(
+    members: impl Iterator<Item = &'m MemberRecord>,
+) -> BTreeMap<&'m str, &'m MemberRecord> {
+    let mut newest: BTreeMap<&str, &MemberRecord> = BTreeMap::new();
+    for member in members {
+        let known = newest.entry(&member.name).or_insert(member);
+        if member.incarnation > known.incarnation {
+            *known = member;
         }
     }
+    newest
+}
+
+/// A text that says that the member has another status than this.
+fn differs(member: &MemberRecord, wanted: MemberStatus) -> Option<String> {
+    let MemberRecord { name, status, .. } = member;
+    (*status != wanted).then(|| format!("{name} is {}, not {}", status.as_str(), wanted.as_str()))
 }
 
 fn status(text: &str) -> Result<MemberStatus, String> {
@@ -126,7 +193,7 @@ mod tests {
     }
 
     fn wait(members: Option<u64>, name: Option<&str>, status: Option<MemberStatus>) -> Wait {
-        Wait { members, name: name.map(str::to_owned), status, limit: None }
+        Wait { members, name: name.map(|name| name.parse().unwrap()), status, limit: None }
     }
 
     #[test]
@@ -153,5 +220,37 @@ mod tests {
             wait(None, Some("vm2"), None).missing(&list).as_deref(),
             Some("vm2 is not in the list: see memberctl list --all")
         );
+    }
+
+    /// A range says which members have to be there, so one that never joined is missed.
+    #[test]
+    fn every_member_of_a_range_is_waited_for() {
+        let alive = MemberStatus::Alive;
+        let mut list = vec![member("vm08", 1, alive), member("vm10", 1, alive)];
+        let missing = |list: &[MemberRecord]| wait(None, Some("vm[08-10]"), None).missing(list);
+        let not_there = "vm09 is not in the list: see memberctl list --all";
+        assert_eq!(missing(&list).as_deref(), Some(not_there));
+        list.push(member("vm09", 1, MemberStatus::Failed));
+        assert_eq!(missing(&list).as_deref(), Some("vm09 is failed, not alive"));
+        list.push(member("vm09", 2, alive));
+        assert_eq!(missing(&list), None);
+        assert_eq!(wait(None, Some("vm{08..10},db1"), None).missing(&list).unwrap()[..3], *"db1");
+    }
+
+    #[test]
+    fn with_a_star_all_that_are_there_are_waited_for() {
+        let alive = MemberStatus::Alive;
+        let mut list = vec![member("vm1", 1, MemberStatus::Left)];
+        let missing = |list: &[MemberRecord]| wait(None, Some("vm*"), None).missing(list);
+        let nobody = "vm*: no member has such a name: see memberctl list --all";
+        assert_eq!(missing(&list).as_deref(), Some(nobody));
+        list.push(member("vm2", 1, alive));
+        assert_eq!(missing(&list), None);
+        assert_eq!(
+            wait(None, Some("vm?"), Some(MemberStatus::Left)).missing(&list).as_deref(),
+            Some("vm2 is alive, not left")
+        );
+        assert!("vm[1-10001]".parse::<Names>().is_err());
+        assert!("vm[1-35-7]".parse::<Names>().is_err());
     }
 }
