@@ -1,17 +1,35 @@
-//! Generates the section of memberctl-grep(1) on GNU grep from the documentation of the search.
+//! Generates the sections of memberctl-grep(1) on times and on GNU grep from the documentation of
+//! the search.
 
 use crate::texts::{Section, split};
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 const DOCUMENTATION: &str = include_str!("../../daemon/search/README.md");
 
-/// The section: paragraphs and lists, with literal text in bold.
+/// How grep differs from GNU grep.
 pub(crate) fn section() -> Roff {
+    rendered("DIFFERENCES FROM GNU GREP", differences())
+}
+
+/// The times of lines that are understood.
+pub(crate) fn times() -> Roff {
+    rendered("TIMES THAT ARE UNDERSTOOD", lines_below("Times that are understood"))
+}
+
+/// A section: paragraphs, lists and tables of two columns, with literal text in bold.
+fn rendered(title: &str, lines: Vec<&'static str>) -> Roff {
     let mut section = Roff::new();
-    section.control("SH", ["DIFFERENCES FROM GNU GREP"]);
-    for line in differences() {
+    section.control("SH", [title]);
+    for line in lines {
         if line.is_empty() {
             section.control("PP", []);
+            continue;
+        }
+        if let Some(row) = line.strip_prefix('|') {
+            let cells = row.trim_matches([' ', '|']).split_once(" | ");
+            if let Some((name, text)) = cells.filter(|(_, text)| *text != "examples") {
+                section.control("TP", []).text(inlines(name)).text(inlines(text));
+            }
             continue;
         }
         let item = line.strip_prefix("* ");
@@ -32,9 +50,12 @@ fn inlines(line: &str) -> Vec<Inline> {
 }
 
 fn differences() -> Vec<&'static str> {
+    lines_below("Where it differs from GNU grep")
+}
+
+fn lines_below(title: &str) -> Vec<&'static str> {
     let sections = split(DOCUMENTATION, |line| line.strip_prefix("## "));
-    let found =
-        sections.into_iter().find(|section| section.title == "Where it differs from GNU grep");
+    let found = sections.into_iter().find(|section| section.title == title);
     found.map_or_else(Vec::new, |Section { lines, .. }| lines)
 }
 
@@ -51,6 +72,17 @@ mod tests {
         for line in lines {
             assert!(line.matches('`').count() % 2 == 0, "{line}");
         }
+    }
+
+    #[test]
+    fn each_format_of_times_is_a_paragraph_with_a_title() {
+        let page = times().render();
+        assert!(
+            page.contains("\n.TP\nsyslog, ctime(3), date(1)\n\\fBNov 21 01:20:33\\fR, "),
+            "{page}"
+        );
+        assert_eq!(page.matches("\n.TP\n").count(), 11, "{page}");
+        assert!(!page.contains('|'), "{page}");
     }
 
     #[test]

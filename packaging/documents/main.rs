@@ -101,6 +101,7 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
         as_it_stands("DETAILS", details.to_string().lines(), &mut page)?;
     }
     if name == "memberctl-grep" {
+        differences::times().to_writer(&mut page)?;
         differences::section().to_writer(&mut page)?;
     }
     let examples = texts::examples(texts::EXAMPLES);

@@ -1,12 +1,17 @@
 //! The times in the lines of logs.
 
 mod calendar;
+mod formats;
+mod level;
+mod mark;
 mod stamp;
+mod text;
 mod zone;
 
 pub use zone::Zone;
 
 use calendar::Civil;
+use mark::Mark;
 use stamp::{Clock, Stamp};
 
 /// Milliseconds of a day.
@@ -14,6 +19,16 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// How many years back a date without a year may be. Leap days may be eight years apart.
 const YEARS_BACK: i64 = 8;
+
+/// How long before the file was last written a number at a line's beginning is still a time, in
+/// milliseconds: ten years. It is no time later than a day after.
+const NUMBERS_BACK: i64 = 3653 * DAY;
+
+/// How many bytes of a line are read, unless it is a JSON object.
+const HEAD: usize = 512;
+
+/// Within how many bytes a colour makes the reader leave out all colours.
+const COLOURED: usize = 96;
 
 /// Reads the times of one file's lines.
 #[derive(Debug)]
@@ -25,54 +40,124 @@ pub struct Times<'z> {
     /// read from.
     last: Vec<u8>,
     last_second: i64,
+    /// The zone that was named last, if the database has it.
+    named: Option<(Vec<u8>, Option<Zone>)>,
 }
 
 impl<'z> Times<'z> {
     /// For a file that was last written at `modified`, in milliseconds since the Unix epoch.
     pub fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
-        Times { zone, modified, last: Vec::new(), last_second: 0 }
+        Times { zone, modified, last: Vec::new(), last_second: 0, named: None }
     }
 
-    /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read.
+    /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read,
+    /// and 32 KiB of a JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<i64> {
         // Most lines have the same second as the line before.
         if !self.last.is_empty() && line.starts_with(&self.last) {
-            let rest = line.get(self.last.len()..).unwrap_or_default();
-            if let Some(milliseconds) = stamp::fraction_before_zone(rest) {
+            let rest = line.get(self.last.len()..HEAD).or(line.get(self.last.len()..));
+            let rest = rest.unwrap_or_default();
+            if let Some(milliseconds) = stamp::fraction_alone(rest, self.zone) {
                 return Some(self.last_second + milliseconds);
             }
         }
-        let stamp = stamp::parse(line.get(..Self::REACH).unwrap_or(line))?;
-        let second = self.second(&stamp)?;
-        self.last.clear();
-        if stamp.repeats {
-            self.last.extend_from_slice(line.get(..stamp.end).unwrap_or_default());
-            self.last_second = second;
+        let reach = if line.first() == Some(&b'{') { Self::REACH } else { HEAD };
+        let line = line.get(..reach).unwrap_or(line);
+        let coloured = line.get(..COLOURED).unwrap_or(line);
+        if memchr::memchr(b'\x1b', coloured).is_some() {
+            let mut plain = [0; HEAD];
+            let length = without_colours(line, &mut plain);
+            let plain = plain.get(..length).unwrap_or_default();
+            return stamp::find(plain, self.zone, |stamp| {
+                Some(self.second(stamp)? + stamp.milliseconds)
+            });
         }
-        Some(second + stamp.milliseconds)
+        stamp::find(line, self.zone, |stamp| {
+            let second = self.second(stamp)?;
+            self.last.clear();
+            if stamp.repeats > 0 {
+                self.last.extend_from_slice(line.get(..stamp.repeats).unwrap_or_default());
+                self.last_second = second;
+            }
+            Some(second + stamp.milliseconds)
+        })
     }
 
-    /// How many bytes of a line are read at most.
-    pub(crate) const REACH: usize = 512;
+    /// How many bytes of a line are read at most. Docker's json-file has the time behind up to 16
+    /// KiB of text.
+    pub(crate) const REACH: usize = 32 * 1024;
 
-    fn second(&self, stamp: &Stamp) -> Option<i64> {
+    fn second(&mut self, stamp: &Stamp<'_>) -> Option<i64> {
         match stamp.clock {
             Clock::Epoch(seconds) => seconds.checked_mul(1000),
-            Clock::Offset(civil, offset) => Some((civil.seconds()? - i64::from(offset)) * 1000),
-            Clock::Local(civil) => Some(self.zone.milliseconds(civil)?),
-            Clock::WithoutYear(civil) => self.latest(civil),
+            Clock::Number(seconds) => {
+                let time = seconds.checked_mul(1000)?;
+                let likely =
+                    self.modified.saturating_sub(NUMBERS_BACK)..=self.modified.saturating_add(DAY);
+                likely.contains(&time).then_some(time)
+            }
+            Clock::Civil(civil, mark) => self.milliseconds(civil, mark),
+            Clock::WithoutYear(civil, mark) => self.latest(civil, mark),
         }
     }
 
     /// The last moment with the date and time of `civil` that is less than a day after the file was
     /// last written.
-    fn latest(&self, civil: Civil) -> Option<i64> {
+    fn latest(&mut self, civil: Civil, mark: Mark<'_>) -> Option<i64> {
         let newest = self.modified.saturating_add(DAY);
         let year = Civil::of(newest.div_euclid(1000)).year;
         (0..=YEARS_BACK)
-            .filter_map(|back| self.zone.milliseconds(Civil { year: year - back, ..civil }))
+            .filter_map(|back| self.milliseconds(Civil { year: year - back, ..civil }, mark))
             .find(|milliseconds| *milliseconds <= newest)
     }
+
+    /// When the clocks of the zone of `mark` show `civil`.
+    fn milliseconds(&mut self, civil: Civil, mark: Mark<'_>) -> Option<i64> {
+        let offset = match mark {
+            Mark::None => return self.zone.milliseconds(civil),
+            Mark::Offset(offset) => offset,
+            Mark::Abbreviation(name) => self.zone.offset_of(name, civil)?,
+            Mark::Name(name) => return self.in_zone(name, civil),
+            Mark::Unknown => return None,
+        };
+        Some((civil.seconds()? - i64::from(offset)) * 1000)
+    }
+
+    /// When the clocks of the zone of this name show `civil`. Without a slash, the name need not be
+    /// that of a zone.
+    fn in_zone(&mut self, name: &[u8], civil: Civil) -> Option<i64> {
+        if self.named.as_ref().is_none_or(|(known, _)| known != name) {
+            self.named = Some((name.to_vec(), Zone::named(name)));
+        }
+        match &self.named {
+            Some((_, Some(zone))) => zone.milliseconds(civil),
+            _ if name.contains(&b'/') => None,
+            _ => self.zone.milliseconds(civil),
+        }
+    }
+}
+
+/// Copies the line without colours (SGR of ECMA-48: ESC, `[`, numbers, `m`), and returns its
+/// length.
+fn without_colours(line: &[u8], plain: &mut [u8; HEAD]) -> usize {
+    let (mut length, mut rest) = (0, line);
+    while let Some((first, behind)) = rest.split_first() {
+        if let Some(numbers) = rest.strip_prefix(b"\x1b[") {
+            let end = numbers.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';');
+            if let Some((b'm', behind)) =
+                numbers.get(end.unwrap_or_default()..).and_then(<[u8]>::split_first)
+            {
+                rest = behind;
+                continue;
+            }
+        }
+        if let Some(free) = plain.get_mut(length) {
+            *free = *first;
+            length += 1;
+        }
+        rest = behind;
+    }
+    length
 }
 
 #[cfg(test)]
@@ -143,6 +228,10 @@ mod tests {
             "[31/Feb/2026:01:20:33 +0000]",
             "123456789 too short",
             "17952240330 between",
+            "3071760512:error:0906D06C:PEM routines",
+            "1234567890 pieces",
+            "4006381333931 pieces",
+            "1288472947293847293 joined",
             "1795224033x",
             "[  123.456] dmesg",
             "\u{ff}\u{fe}",

@@ -1,0 +1,130 @@
+//! What stands behind a time and says in which zone it is: `Z`, `+01:00`, ` -03`, ` CEST`.
+
+use super::level::is_level;
+use super::text::Text;
+use super::zone::abbreviation;
+
+/// The longest name of a zone, in bytes. The longest of the database has 32.
+const MAX_NAME_BYTES: usize = 40;
+
+/// How the zone of a time is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark<'l> {
+    /// Not at all: it is the machine's.
+    None,
+    /// Seconds east of UTC.
+    Offset(i32),
+    /// An abbreviation that is known, such as `CEST`.
+    Abbreviation(&'l [u8]),
+    /// The name of a zone in the time zone database, such as `Europe/Berlin`.
+    Name(&'l [u8]),
+    /// Letters that must be an abbreviation, and none that is known.
+    Unknown,
+}
+
+impl<'l> Mark<'l> {
+    /// Takes the mark that comes next, or nothing.
+    pub(crate) fn take(from: &mut Text<'l>) -> Mark<'l> {
+        let mut text = *from;
+        let blank = text.take(b' ');
+        let found = match text.peek() {
+            Some(b'Z' | b'z') if !blank => {
+                text.at += 1;
+                ends(&text).then_some(Mark::Offset(0))
+            }
+            Some(b'+' | b'-') => offset(&mut text, blank).map(Mark::Offset),
+            Some(b'A'..=b'Z') if blank => word(&mut text),
+            _ => None,
+        };
+        if found.is_some() {
+            *from = text;
+        }
+        found.unwrap_or(Mark::None)
+    }
+}
+
+fn ends(text: &Text<'_>) -> bool {
+    !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// `+01:00`, `+0100`, `+01`. Behind a blank, hours alone must not be the beginning of a word.
+fn offset(text: &mut Text<'_>, blank: bool) -> Option<i32> {
+    let sign = if text.next()? == b'-' { -1 } else { 1 };
+    let hours = i32::from(text.two()?);
+    let colon = text.take(b':');
+    let digits = text.peek().is_some_and(|byte| byte.is_ascii_digit());
+    let minutes = if digits { i32::from(text.two()?) } else { 0 };
+    if colon && !digits {
+        // The colon ends what stands before it.
+        text.at -= 1;
+    }
+    let ends = match text.peek() {
+        None => true,
+        Some(next) if blank && !digits => b" \t])\",:".contains(&next),
+        Some(next) => !next.is_ascii_alphanumeric(),
+    };
+    let real = hours <= 18 && minutes <= 59 && (digits || blank || !colon);
+    (real && ends).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// `GMT+3`, `UTC`, `CEST`, `Europe/Berlin]`
+fn word<'l>(text: &mut Text<'l>) -> Option<Mark<'l>> {
+    for name in [&b"UTC"[..], b"GMT", b"UT"] {
+        let mut text_after = *text;
+        if text_after.take_word(name) {
+            if matches!(text_after.peek(), Some(b'+' | b'-')) {
+                let seconds = offset_behind_name(&mut text_after)?;
+                *text = text_after;
+                return Some(Mark::Offset(seconds));
+            }
+            if ends(&text_after) && text_after.peek() != Some(b'/') {
+                *text = text_after;
+                return Some(Mark::Offset(0));
+            }
+        }
+    }
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
+    let name = text.run(named);
+    if name.len() > MAX_NAME_BYTES {
+        return None;
+    }
+    let bracket = text.peek() == Some(b']');
+    if name.contains(&b'/') || is_country(name) {
+        // PHP names the zone before the bracket.
+        return bracket.then_some(Mark::Name(name));
+    }
+    let short = (2..=5).contains(&name.len()) && name.iter().all(u8::is_ascii_uppercase);
+    if !short || is_level(name) {
+        return None;
+    }
+    if text.zone.has_abbreviation(name) || abbreviation(name).is_some() {
+        return Some(Mark::Abbreviation(name));
+    }
+    is_process_behind(*text).then_some(Mark::Unknown)
+}
+
+/// Whether it may be a zone's name like `Japan` or `Singapore`.
+fn is_country(name: &[u8]) -> bool {
+    let small = |rest: &[u8]| rest.iter().all(u8::is_ascii_lowercase);
+    (4..=9).contains(&name.len())
+        && name.split_first().is_some_and(|(first, rest)| first.is_ascii_uppercase() && small(rest))
+}
+
+/// `+3`, `+03:00`, `+0300` behind `GMT`. It is east of Greenwich, as in Java and JavaScript.
+fn offset_behind_name(text: &mut Text<'_>) -> Option<i32> {
+    let sign = if text.next()? == b'-' { -1 } else { 1 };
+    let hours = match text.digits() {
+        1 => text.number(1)?,
+        2 | 4 => text.number(2)?,
+        _ => return None,
+    };
+    text.take(b':');
+    let minutes = if text.digits() == 2 { text.number(2)? } else { 0 };
+    let seconds = i32::try_from(hours * 3600 + minutes * 60).ok()?;
+    (hours <= 18 && minutes <= 59 && ends(text)).then_some(sign * seconds)
+}
+
+/// ` [123] `, as PostgreSQL has it behind the zone.
+fn is_process_behind(mut text: Text<'_>) -> bool {
+    text.take_word(b" [") && text.run(|byte| byte.is_ascii_digit()).len() > 1 && text.take(b']')
+}
