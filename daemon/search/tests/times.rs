@@ -129,14 +129,17 @@ fn context_does_not_reach_beyond_the_window() {
 }
 
 #[test]
-fn that_no_line_has_a_time_is_said() {
+fn that_no_line_has_a_time_is_an_error() {
     let (_directory, files) =
         files(&[("a", b"no time\n"), ("b", b""), ("c", line(0, "time").as_bytes())]);
     let (kept, totals) = run(&query("time"), &window(Some(THEN), None), &files);
     assert_eq!(kept.messages, ["a: no line has a time in a known format: no line is searched"]);
-    assert_eq!((kept.output, totals.errors), (line(0, "time"), 0));
+    assert_eq!((kept.output, totals.errors), (line(0, "time"), 1));
     let quiet = query("time").with(|query| query.printing.no_messages = true);
-    assert_eq!(run(&quiet, &window(Some(THEN), None), &files).0.messages, [""; 0]);
+    let (kept, totals) = run(&quiet, &window(Some(THEN), None), &files);
+    assert_eq!((kept.messages, totals.errors), (Vec::new(), 1), "-s hides the message alone");
+    let merged = Plan { by_time: true, ..window(Some(THEN), None) };
+    assert_eq!(run(&query("time"), &merged, &files).1.errors, 1);
 }
 
 #[test]

@@ -20,8 +20,7 @@ pub(crate) enum Failure {
     Unmatched(String),
     /// Backtracking has used all its time. The search ends here.
     Spent,
-    /// A window of time was asked for, and no line has a time. This gives a message, but is no
-    /// error.
+    /// A window of time was asked for, and no line has a time. So none was searched.
     Undated,
     /// The context of a line was too long to be kept. This gives a message, but is no error.
     Cut,
@@ -50,10 +49,7 @@ impl Failure {
 
     /// Whether it counts as an error.
     pub(crate) fn is_error(&self) -> bool {
-        matches!(
-            self,
-            Failure::Unopened(_) | Failure::Unread(_) | Failure::Unmatched(_) | Failure::Spent
-        )
+        !matches!(self, Failure::Gone | Failure::Cut)
     }
 
     /// The message about it, with the file's path. None when nothing is wrong.
