@@ -7,6 +7,7 @@ use crate::exit;
 use crate::keys::Keys;
 use crate::log::{self, Log};
 use crate::membership::{self, MembershipService, Resources};
+use crate::memory::LoadedCode;
 use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
@@ -44,6 +45,7 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the whole program.
 pub fn main() -> ExitCode {
+    let code = LoadedCode::at_start();
     // This happens before the daemon reads a key. So no core dump contains a key, and no other
     // process of this user can read one: prctl(2), PR_SET_DUMPABLE.
     if let Err(error) = prctl::set_dumpable(false) {
@@ -77,7 +79,7 @@ pub fn main() -> ExitCode {
         .build()
         .context("cannot start the runtime")
         .and_then(|runtime| {
-            let outcome = runtime.block_on(run(options.config, config, keys));
+            let outcome = runtime.block_on(run(options.config, config, keys, code));
             // A hanging search or disk must not delay the end.
             runtime.shutdown_timeout(LINGER);
             outcome
@@ -105,6 +107,7 @@ async fn run(
     config_path: PathBuf,
     config: Config,
     keys: Option<SealingKeys>,
+    code: LoadedCode,
 ) -> anyhow::Result<()> {
     if keys.is_none() {
         // Without a key there is no secret to protect, and a core dump helps to find a fault.
@@ -139,6 +142,7 @@ async fn run(
         running,
         control_files,
     };
+    daemon.servers.push(tokio::spawn(code.release_often()));
     notify::ready();
     let outcome = daemon.serve().await;
     notify::stopping();

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod lock;
 pub mod log;
 pub mod membership;
+pub mod memory;
 pub mod metrics;
 pub mod notify;
 pub mod options;

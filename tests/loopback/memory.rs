@@ -1,7 +1,8 @@
-//! No memory is left, and the kernel kills the daemon.
+//! What a daemon at rest takes. And no memory is left: the kernel kills the daemon.
 
 use memberd_tests::control::incarnation;
 use memberd_tests::memory::Scarce;
+use memberd_tests::proc;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
@@ -61,4 +62,21 @@ fn a_daemon_killed_for_want_of_memory_fails_and_returns() {
     let log = fleet[3].log().text();
     assert!(!log.contains("damaged") && !log.contains(" ERROR "), "{log}");
     followers.assert_none_failed_but(&[&lost]);
+}
+
+/// What only the start has used is given back: `memory.rs` of the daemon.
+#[test]
+fn a_daemon_at_rest_keeps_less_than_its_start_took() {
+    let fleet = Fleet::start(2);
+    fleet.wait_until_whole();
+    wait_until("each daemon gives back what its start used", SOON, || {
+        let sizes = [1, 2].map(|index| {
+            let pid = fleet[index].pid();
+            (proc::memory(pid).resident_kib, proc::peak_resident_kib(pid))
+        });
+        if sizes.iter().all(|(now, peak)| now * 10 < peak * 8) {
+            return Ok(());
+        }
+        Err(format!("resident now, and at most, in KiB: {sizes:?}"))
+    });
 }

@@ -100,6 +100,16 @@ pub fn memory(pid: Pid) -> Memory {
     Memory { resident_kib: of("Rss:"), proportional_kib: of("Pss:") }
 }
 
+/// The most memory that was resident at one time, in KiB: `VmHWM` of proc_pid_status(5).
+///
+/// # Panics
+/// When the process is gone.
+pub fn peak_resident_kib(pid: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line VmHWM");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
 /// The files it has open.
 ///
 /// # Panics
