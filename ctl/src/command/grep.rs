@@ -94,7 +94,8 @@ Members and time:
       --rotated             also search the rotated files of each file
       --since=T, --until=T  search only lines of that time: 10m, 2h, 1w,
                             yesterday, 14:00 (for --since the last one),
-                            2026-11-21 14:00, @1763688033, or RFC 3339
+                            2026-11-21 14:00, @1763688033, or RFC 3339; the order
+                            of a file's lines does not matter
       --merge               print the lines of all members in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge

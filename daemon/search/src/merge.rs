@@ -189,8 +189,7 @@ impl<'m> Merge<'m> {
             let Some(opened) = opened else { return Ok(None) };
             let times = Times::new(self.zone, opened.modified);
             let compression = Compression::of(&opened.file)?;
-            let window = self.plan.window;
-            let source = Source::open(self.job, opened, compression, window, self.zone)?;
+            let source = Source::open(self.job, self.plan, opened, compression, self.zone)?;
             Ok(Some((source, times)))
         });
         match opened {

@@ -1,10 +1,12 @@
 //! Searches the text of one file: opens it, reads it within bounds, and finds the lines in it.
 
+mod block_times;
 mod bounded_reader;
 mod chunk_reader;
 mod chunk_sink;
 mod chunked_file;
 mod failure;
+mod known_times;
 mod line_sink;
 mod line_times;
 mod long_lines;
@@ -12,12 +14,12 @@ mod memory_searcher;
 mod positions;
 mod scanner;
 mod source;
-mod time_range;
 mod window_reader;
 
 pub(crate) use chunk_reader::ChunkReader;
 pub(crate) use chunked_file::{ChunkedFile, PageBuffer};
 pub(crate) use failure::Failure;
+pub use known_times::KnownTimes;
 pub(crate) use line_times::LineTimes;
 pub(crate) use long_lines::Claim;
 pub use long_lines::LongLines;

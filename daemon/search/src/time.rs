@@ -42,12 +42,27 @@ pub struct Times<'z> {
     last_second: i64,
     /// The zone that was named last, if the database has it.
     named: Option<(Vec<u8>, Option<Zone>)>,
+    same_until: i64,
 }
 
 impl<'z> Times<'z> {
     /// For a file that was last written at `modified`, in milliseconds since the Unix epoch.
     pub fn new(zone: &'z Zone, modified: i64) -> Times<'z> {
-        Times { zone, modified, last: Vec::new(), last_second: 0, named: None }
+        Times {
+            zone,
+            modified,
+            last: Vec::new(),
+            last_second: 0,
+            named: None,
+            same_until: i64::MAX,
+        }
+    }
+
+    /// How much later the file may have been written without a change of any time that was read
+    /// here. In milliseconds since the Unix epoch. A date without a year can change its year, and a
+    /// number can begin or cease to be a time.
+    pub(crate) fn same_until(&self) -> i64 {
+        self.same_until
     }
 
     /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read,
@@ -94,6 +109,11 @@ impl<'z> Times<'z> {
                 let time = seconds.checked_mul(1000)?;
                 let likely =
                     self.modified.saturating_sub(NUMBERS_BACK)..=self.modified.saturating_add(DAY);
+                if time > *likely.end() {
+                    self.same_up_to(time.saturating_sub(DAY + 1));
+                } else if likely.contains(&time) {
+                    self.same_up_to(time.saturating_add(NUMBERS_BACK));
+                }
                 likely.contains(&time).then_some(time)
             }
             Clock::Civil(civil, mark) => self.milliseconds(civil, mark),
@@ -106,9 +126,17 @@ impl<'z> Times<'z> {
     fn latest(&mut self, civil: Civil, mark: Mark<'_>) -> Option<i64> {
         let newest = self.modified.saturating_add(DAY);
         let year = Civil::of(newest.div_euclid(1000)).year;
-        (0..=YEARS_BACK)
+        let latest = (0..=YEARS_BACK)
             .filter_map(|back| self.milliseconds(Civil { year: year - back, ..civil }, mark))
-            .find(|milliseconds| *milliseconds <= newest)
+            .find(|milliseconds| *milliseconds <= newest)?;
+        // The same date of the next year comes 365 days later at the earliest. The zone may then
+        // have other rules, which a further day covers.
+        self.same_up_to(latest.saturating_add(363 * DAY));
+        Some(latest)
+    }
+
+    fn same_up_to(&mut self, modified: i64) {
+        self.same_until = self.same_until.min(modified);
     }
 
     /// When the clocks of the zone of `mark` show `civil`.

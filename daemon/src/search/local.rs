@@ -8,7 +8,9 @@ use super::reply_sink::ReplySink;
 use crate::admission::Admission;
 use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals};
-use memberd_search::{ExposedFiles, LongLines, MAX_FILES, Output, Plan, Totals, Window};
+use memberd_search::{
+    ExposedFiles, KnownTimes, LongLines, MAX_FILES, Output, Plan, Totals, Window,
+};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -30,6 +32,8 @@ pub struct LocalSearcher {
     pub(super) follows: Admission,
     /// Only one long line is in memory at a time.
     long_lines: LongLines,
+    /// What earlier searches have learned about the times in large files.
+    known_times: KnownTimes,
     finished: AtomicU64,
     bytes: AtomicU64,
 }
@@ -63,6 +67,7 @@ impl LocalSearcher {
                 )
             }),
             long_lines: LongLines::default(),
+            known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -190,6 +195,7 @@ impl LocalSearcher {
             by_time: request.printing.by_time,
             threads: self.limits.search_threads,
             long_lines: self.long_lines.clone(),
+            known_times: self.known_times.clone(),
         };
         let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
         (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::positions::{Positions, TextSize};
-use super::time_range;
+use super::block_times::Part;
+use super::bounded_reader::GROWTH_LIMIT;
+use super::positions::Positions;
 use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened};
 use crate::job::Job;
-use crate::schedule::Window;
+use crate::schedule::Plan;
 use crate::time::{Times, Zone};
 
 /// A file is not read if it was last written this long before the window begins, in milliseconds.
@@ -55,17 +57,18 @@ impl Read for SourceReader<'_> {
 }
 
 impl<'r> Source<'r> {
-    /// Prepares to read the lines of a file that lie in `window`.
+    /// Prepares to read the lines of a file that lie in the window of `plan`.
     ///
     /// # Errors
     /// When the file cannot be read or decompressed.
     pub(crate) fn open(
         job: &Job<'r>,
+        plan: &Plan,
         opened: Opened,
         compression: Option<Compression>,
-        window: Window,
         zone: &'r Zone,
     ) -> io::Result<Source<'r>> {
+        let (window, line_end) = (plan.window, job.search.line_end());
         let positions = Rc::new(Positions::default());
         let size = if compression.is_some() { u64::MAX } else { opened.size };
         let reader = if window.is_unbounded() {
@@ -76,30 +79,22 @@ impl<'r> Source<'r> {
         {
             SourceReader::Whole(Box::new(io::empty()))
         } else {
-            let mut times = Times::new(zone, opened.modified);
-            let line_end = job.search.line_end();
-            let range = match compression {
-                None => time_range::find(&opened.file, size, line_end, window, &mut times)?,
+            let times = Times::new(zone, opened.modified);
+            let learner = match compression {
+                None => plan.known_times.of(&opened, line_end, zone),
                 Some(_) => None,
             };
-            let (text, before, sure) = match range {
-                None => (content(opened, compression)?, None, 0..0),
-                Some(range) => {
-                    let bytes = range.possible.start;
-                    let lines = match job.search.wants_positions() {
-                        true => count_lines(&opened.file, bytes, line_end, job.cancel)?,
-                        false => 0,
-                    };
-                    let section = Section { file: opened.file, at: bytes, end: range.possible.end };
-                    let text: Box<dyn Read> = Box::new(section);
-                    (text, Some(TextSize { lines, bytes }), range.sure)
-                }
+            let end = size.saturating_add(GROWTH_LIMIT);
+            let parts = learner.as_ref().map(|learner| learner.blocks().parts(window, end));
+            let text: Box<dyn Read> = match &parts {
+                None => content(opened, compression)?,
+                Some(parts) => Box::new(PartReader::new(opened.file, parts)),
             };
             let places = Rc::clone(&positions);
             let reader = WindowReader::new(text, window, times, line_end, places, job.cancel);
-            SourceReader::Window(Box::new(match before {
+            SourceReader::Window(Box::new(match learner.zip(parts) {
                 None => reader,
-                Some(before) => reader.beginning(before, sure),
+                Some((learner, parts)) => reader.learning(learner, parts),
             }))
         };
         Ok(Source { reader, size, positions })
@@ -112,6 +107,36 @@ fn content<'r>(opened: Opened, compression: Option<Compression>) -> io::Result<B
         None => Box::new(file),
         Some(compression) => Box::new(compression.decompress(file, size)?),
     })
+}
+
+/// The parts of a file, one after the other.
+struct PartReader {
+    file: File,
+    part: Range<u64>,
+    /// The parts after it.
+    next: std::vec::IntoIter<Range<u64>>,
+}
+
+impl PartReader {
+    fn new(file: File, parts: &[Part]) -> PartReader {
+        let ranges: Vec<Range<u64>> = parts.iter().map(|part| part.range.clone()).collect();
+        PartReader { file, part: 0..0, next: ranges.into_iter() }
+    }
+}
+
+impl Read for PartReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.part.is_empty() {
+            let Some(next) = self.next.next() else { return Ok(0) };
+            self.part = next;
+        }
+        let left = usize::try_from(self.part.end - self.part.start).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        let read =
+            self.file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), self.part.start)?;
+        self.part.start += read as u64;
+        Ok(read)
+    }
 }
 
 /// A part of a file.

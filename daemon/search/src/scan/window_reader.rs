@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::block_times::{FINGERPRINT_BYTES, Part};
+use super::known_times::Learner;
 use super::positions::{Positions, TextSize};
 use crate::schedule::Window;
 use crate::time::{Times, Zone};
@@ -12,18 +14,22 @@ use crate::time::{Times, Zone};
 /// How many bytes are examined at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// A file's lines within a window. A line without a time belongs to the line before it. Lines
-/// before the first time are left out.
+/// A file's lines within a window, each by its own time. A line without a time belongs to the line
+/// before it. Lines before the first time are left out.
 #[derive(Debug)]
 pub struct WindowReader<'r, R> {
-    file: R,
+    text: R,
     window: Window,
     times: Times<'r>,
     line_end: u8,
     positions: Rc<Positions>,
     cancel: &'r AtomicBool,
-    /// The range of the file in which every line is in the window. Its lines are not examined.
-    sure: Range<u64>,
+    /// The part of the file that is being read, and those after it. What lies between is known to
+    /// have no line in the window.
+    part: Part,
+    next: std::vec::IntoIter<Part>,
+    /// Takes the times of the last part's lines.
+    learner: Option<Learner>,
     buffer: Vec<u8>,
     /// The part of the buffer that is still to be examined.
     unseen: Range<usize>,
@@ -31,15 +37,23 @@ pub struct WindowReader<'r, R> {
     passing: Range<usize>,
     /// The offset of `unseen` in the file.
     at: u64,
-    /// Whether the next byte continues a line that was examined.
+    /// The time of the last line that was examined.
+    time: Option<i64>,
+    /// Whether the next byte continues that line.
     within_line: bool,
-    /// Whether that line is in the window.
+    /// Whether it is in the window.
     inside: bool,
     /// How many bytes were handed on, and then what was left out.
     passed: u64,
     left_out: TextSize,
     /// Whether any line had a time.
     dated: bool,
+}
+
+/// Whether a line is in the window, and its length with its end as far as that was looked for.
+struct Judged {
+    inside: bool,
+    length: Option<usize>,
 }
 
 impl<'r, R: Read> WindowReader<'r, R> {
@@ -57,7 +71,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
     }
 
     pub(crate) fn new(
-        file: R,
+        text: R,
         window: Window,
         times: Times<'r>,
         line_end: u8,
@@ -65,17 +79,20 @@ impl<'r, R: Read> WindowReader<'r, R> {
         cancel: &'r AtomicBool,
     ) -> Self {
         WindowReader {
-            file,
+            text,
             window,
             times,
             line_end,
             positions,
             cancel,
-            sure: 0..0,
+            part: Part::whole(),
+            next: Vec::new().into_iter(),
+            learner: None,
             buffer: vec![0; BUFFER_BYTES],
             unseen: 0..0,
             passing: 0..0,
             at: 0,
+            time: None,
             within_line: false,
             inside: false,
             passed: 0,
@@ -84,19 +101,34 @@ impl<'r, R: Read> WindowReader<'r, R> {
         }
     }
 
-    /// Reading begins in the middle of the file, after `left_out`. In the range `sure` of the file
-    /// every line is in the window.
-    pub(crate) fn beginning(mut self, left_out: TextSize, sure: Range<u64>) -> Self {
-        self.at = left_out.bytes;
-        self.left_out = left_out;
-        self.sure = sure;
-        self.positions.gap(0, left_out);
+    /// The text has only these parts of a file, of which there is at least one. The times of the
+    /// last part's lines go to `learner`.
+    pub(crate) fn learning(mut self, learner: Learner, parts: Vec<Part>) -> Self {
+        self.dated = learner.blocks().has_times();
+        self.learner = Some(learner);
+        self.next = parts.into_iter();
+        self.enter_next_part();
         self
     }
 
     /// Whether something was read, and no line had a time.
     pub(crate) fn is_undated(&self) -> bool {
         !self.dated && self.at > 0
+    }
+
+    /// Goes on at the beginning of the next part. Part ends are line ends.
+    fn enter_next_part(&mut self) {
+        let Some(part) = self.next.next() else { return };
+        let skipped = part.range.start - self.at.min(part.range.start);
+        if skipped > 0 {
+            self.left_out.bytes += skipped;
+            self.left_out.lines += part.skipped_lines;
+            self.positions.gap(self.passed, self.left_out);
+        }
+        self.at = part.range.start;
+        self.time = part.last;
+        self.within_line = false;
+        self.part = part;
     }
 
     /// Reads more, after what is still to be examined. False at the end of the file.
@@ -107,7 +139,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
         self.buffer.copy_within(self.unseen.clone(), 0);
         self.unseen = 0..self.unseen.len();
         let Some(room) = self.buffer.get_mut(self.unseen.end..) else { return Ok(false) };
-        let read = self.file.read(room)?;
+        let read = self.text.read(room)?;
         self.unseen.end += read;
         Ok(read > 0)
     }
@@ -116,18 +148,23 @@ impl<'r, R: Read> WindowReader<'r, R> {
     /// leaves them out. A line of which too little was read waits for more, unless `is_all`.
     /// Returns whether it examined any.
     fn look(&mut self, is_all: bool) -> bool {
+        while self.at >= self.part.range.end && self.next.len() > 0 {
+            self.enter_next_part();
+        }
         let start = self.unseen.start;
         let mut verdict = None;
-        while !self.unseen.is_empty() {
+        while !self.unseen.is_empty() && self.at < self.part.range.end {
+            let mut length = None;
             if !self.within_line {
-                let Some(inside) = self.judge(is_all) else { break };
-                if verdict.is_some_and(|verdict| verdict != inside) {
+                let Some(judged) = self.judge(is_all) else { break };
+                if verdict.is_some_and(|verdict| verdict != judged.inside) {
                     break;
                 }
-                self.inside = inside;
+                (self.inside, length) = (judged.inside, judged.length);
+                self.learn_line(length);
             }
             verdict = Some(self.inside);
-            self.step();
+            self.step(length);
         }
         let seen = start..self.unseen.start;
         if verdict == Some(true) {
@@ -146,35 +183,65 @@ impl<'r, R: Read> WindowReader<'r, R> {
     }
 
     /// Whether the next line is in the window. None when more of it must be read to decide.
-    fn judge(&mut self, is_all: bool) -> Option<bool> {
-        if self.sure.contains(&self.at) {
-            self.dated = true;
-            return Some(true);
+    fn judge(&mut self, is_all: bool) -> Option<Judged> {
+        if self.part.is_inside {
+            return Some(Judged { inside: true, length: None });
         }
         let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
         let head = unseen.get(..Times::REACH).unwrap_or(unseen);
-        let line = match memchr::memchr(self.line_end, head) {
-            Some(end) => head.get(..end).unwrap_or_default(),
-            None if head.len() < Times::REACH && !is_all => return None,
-            None => head,
-        };
-        let time = self.times.of(line);
+        let end = memchr::memchr(self.line_end, head);
+        if end.is_none() && head.len() < Times::REACH && !is_all {
+            return None;
+        }
+        let time = self.times.of(end.and_then(|end| head.get(..end)).unwrap_or(head));
         self.dated |= time.is_some();
-        Some(time.map_or(self.inside, |time| self.window.contains(time)))
+        self.time = time.or(self.time);
+        let inside = self.time.is_some_and(|time| self.window.contains(time));
+        Some(Judged { inside, length: end.map(|end| end + 1) })
     }
 
-    /// Goes to the end of the line, of the range that is sure, or of the buffer.
-    fn step(&mut self) {
+    /// Whether the lines of this part are new to the learner.
+    fn is_learning(&self) -> bool {
+        self.next.len() == 0
+    }
+
+    /// A line of this length begins. Its length is not known if it is long.
+    fn learn_line(&mut self, length: Option<usize>) {
+        if self.is_learning()
+            && let Some(learner) = &mut self.learner
+        {
+            let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
+            let head = length.map_or(FINGERPRINT_BYTES, |length| length - 1).min(unseen.len());
+            learner.begin(unseen.get(..head).unwrap_or_default(), self.time);
+        }
+    }
+
+    /// Goes to the end of the line, of a part that is inside, or of the buffer.
+    fn step(&mut self, length: Option<usize>) {
         let unseen = self.buffer.get(self.unseen.clone()).unwrap_or_default();
-        let length = if self.sure.contains(&self.at) {
-            usize::try_from(self.sure.end - self.at)
-                .map_or(unseen.len(), |sure| sure.min(unseen.len()))
+        let length = if self.part.is_inside {
+            let left = self.part.range.end - self.at;
+            usize::try_from(left).map_or(unseen.len(), |left| left.min(unseen.len()))
         } else {
-            memchr::memchr(self.line_end, unseen).map_or(unseen.len(), |end| end + 1)
+            let find = || memchr::memchr(self.line_end, unseen).map(|end| end + 1);
+            length.or_else(find).unwrap_or(unseen.len())
         };
         self.within_line = unseen.get(length - 1) != Some(&self.line_end);
         self.unseen.start += length;
         self.at += length as u64;
+        if self.is_learning()
+            && let Some(learner) = &mut self.learner
+        {
+            learner.pass(length, !self.within_line);
+        }
+    }
+}
+
+impl<R> Drop for WindowReader<'_, R> {
+    fn drop(&mut self) {
+        if let Some(learner) = self.learner.take() {
+            learner.finish(&self.times);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a search is run: over which time, in which order, and on how many threads.
 
-use crate::scan::LongLines;
+use crate::scan::{KnownTimes, LongLines};
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
@@ -18,6 +18,9 @@ pub struct Plan {
     pub threads: NonZero<usize>,
     /// The limit for lines longer than 4 MiB. All searches of a process share it.
     pub long_lines: LongLines,
+    /// What earlier searches have learned about the times in large files. All searches of a process
+    /// share it.
+    pub known_times: KnownTimes,
 }
 
 impl Default for Plan {
@@ -29,6 +32,7 @@ impl Default for Plan {
             by_time: false,
             threads,
             long_lines: LongLines::default(),
+            known_times: KnownTimes::default(),
         }
     }
 }

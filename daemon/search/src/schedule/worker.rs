@@ -102,8 +102,7 @@ impl<'w> Worker<'w> {
         compression: Option<Compression>,
         claim: &mut Claim<'_>,
     ) -> Result<Step, Stopped> {
-        let window = self.plan.window;
-        let mut source = match Source::open(self.job, opened, compression, window, self.zone) {
+        let mut source = match Source::open(self.job, self.plan, opened, compression, self.zone) {
             Ok(source) => source,
             Err(error) => {
                 self.job.check()?;

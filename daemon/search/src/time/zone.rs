@@ -58,7 +58,7 @@ pub(super) fn abbreviation(word: &[u8]) -> Option<i32> {
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2036;
 
 /// A time zone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     zone: TimeZone,
     /// Its abbreviations of letters, and their last offset in seconds east of UTC.
