@@ -208,9 +208,10 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 /// Asks the daemon, and prints what the members send as it arrives.
 fn search(
     daemon: &Daemon,
-    request: Box<GrepRequest>,
+    mut request: Box<GrepRequest>,
     presentation: Presentation,
 ) -> Result<Status, Failure> {
+    request.output_file = output::regular_file();
     let quiet = request.printing.what == GrepPrint::Nothing;
     let json = request.printing.json;
     let mut screen = Screen::new(&request, presentation);

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use crate::files::{Compression, ExposedFile};
+use crate::files::{Compression, ExposedFile, FileError};
 use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Scanner, Source};
@@ -187,6 +187,9 @@ impl<'m> Merge<'m> {
         let line_end = self.job.search.line_end();
         let opened = file.open().and_then(|opened| {
             let Some(opened) = opened else { return Ok(None) };
+            if self.job.search.left_out(self.plan.output_file) == Some(opened.identity) {
+                return Err(FileError::IsOutput.into());
+            }
             let times = Times::new(self.zone, opened.modified);
             let compression = Compression::of(&opened.file)?;
             let source = Source::open(self.job, self.plan, opened, compression, self.zone)?;

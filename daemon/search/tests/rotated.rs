@@ -200,3 +200,116 @@ fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
         ]
     );
 }
+
+/// What a search prints with the names of the files, and its messages.
+fn named(directory: &TempDir, found: &FileList) -> (Vec<String>, Vec<String>) {
+    let query = every_line().with(|query| query.printing.no_names = false);
+    let (output, messages) = printed(&query, found);
+    let short = |text: &str| text.replace(&format!("m1:{}/", directory.path().display()), "");
+    (output.lines().map(short).collect(), messages.iter().map(|text| short(text)).collect())
+}
+
+/// Waits until a new file is younger than this moment, where the file system tells that.
+fn wait_for_a_later_birth(directory: &TempDir) {
+    let (now, path) = (std::time::SystemTime::now(), directory.path().join("birth"));
+    let born = || std::fs::File::create_new(&path).unwrap().metadata().unwrap().created();
+    while born().is_ok_and(|born| born <= now) {
+        std::fs::remove_file(&path).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn rename(directory: &TempDir, names: &[(&str, &str)]) {
+    for (from, to) in names {
+        std::fs::rename(directory.path().join(from), directory.path().join(to)).unwrap();
+    }
+}
+
+/// logrotate runs between the listing and the opening of the files. Their new names are told.
+#[test]
+fn rotation_during_a_search_loses_nothing() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2.gz", &gzip(b"2\n"))]);
+    let lists = [
+        found(&directory, "a.log", &rotated()),
+        found(&directory, "*", &FileFilter::default()),
+        found(&directory, "a.log", &rotated()),
+    ];
+    let turn = [("a.log.2.gz", "a.log.3.gz"), ("a.log.1", "a.log.2"), ("a.log", "a.log.1")];
+    rename(&directory, &turn);
+    write(&directory, &[("a.log", b"new\n")]);
+    let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let moved = lines(&["a.log.3.gz:2", "a.log.2:1", "a.log.1:0"]);
+    assert_eq!(named(&directory, &lists[0]), (moved.clone(), vec![]));
+    // In the order in which they were listed.
+    let listed = lines(&["a.log.1:0", "a.log.2:1", "a.log.3.gz:2"]);
+    assert_eq!(named(&directory, &lists[1]), (listed, vec![]));
+    // With dates, and again before the search begins.
+    rename(&directory, &[("a.log.1", "a.log-20261129"), ("a.log", "a.log.1")]);
+    let dated = lines(&["a.log.3.gz:2", "a.log.2:1", "a.log-20261129:0"]);
+    assert_eq!(named(&directory, &lists[2]), (dated, vec![]));
+}
+
+#[test]
+fn files_compressed_during_a_search_are_found_too() {
+    let directory = TempDir::new().unwrap();
+    // One is being compressed when it is listed.
+    write(
+        &directory,
+        &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2", b"2\n"), ("a.log.2.gz", b"")],
+    );
+    let found = found(&directory, "a.log", &rotated());
+    assert_eq!(names(&found), ["a.log.2", "a.log.1", "a.log"]);
+    // The new files may get the inodes of the old ones. Only their time of birth tells them apart.
+    wait_for_a_later_birth(&directory);
+    for name in ["a.log", "a.log.1", "a.log.2"] {
+        std::fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    write(
+        &directory,
+        &[
+            ("a.log", b"new\n"),
+            ("a.log.1.gz", &gzip(b"0\n")),
+            ("a.log.2.zst", &zstd(b"1\n")),
+            ("a.log.2.gz", &gzip(b"2\n")),
+        ],
+    );
+    rename(&directory, &[("a.log.2.gz", "a.log.3.gz")]);
+    let lines = ["a.log.3.gz:2", "a.log.2.zst:1", "a.log.1.gz:0"].map(str::to_owned).to_vec();
+    assert_eq!(named(&directory, &found), (lines, vec![]));
+}
+
+/// By time, too, where the files are opened elsewhere.
+#[test]
+fn a_rotated_file_that_is_gone_is_told_and_is_an_error() {
+    for by_time in [false, true] {
+        let directory = TempDir::new().unwrap();
+        write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2.gz", &gzip(b"2\n"))]);
+        let found = found(&directory, "a.log", &rotated());
+        std::fs::remove_file(directory.path().join("a.log.2.gz")).unwrap();
+        rename(&directory, &[("a.log.1", "a.log.2"), ("a.log", "a.log.1")]);
+        write(&directory, &[("a.log", b"new\n")]);
+        let mut gathered = Gathered::default();
+        let plan = Plan { by_time, ..Plan::default() };
+        let totals = run(&every_line(), &plan, &found.files, &mut gathered);
+        let path = directory.path().join("a.log.2.gz");
+        let lost = "was rotated away or deleted since the search began: its lines are missing";
+        assert_eq!(gathered.messages, [format!("m1:{}: {lost}", path.display())]);
+        assert_eq!((totals.errors, totals.lines), (1, 2), "by time: {by_time}");
+    }
+}
+
+/// Rotation gives no such name, so that the administrator may have withdrawn the file.
+#[test]
+fn a_file_that_gets_a_name_which_is_not_exposed_is_not_read() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"0\n"), ("b.log", b"0\n")]);
+    let [rotated, plain] =
+        [rotated(), FileFilter::default()].map(|filter| found(&directory, "*.log", &filter));
+    rename(&directory, &[("a.log", "private"), ("b.log", "a.log.b")]);
+    write(&directory, &[("b.log", b"new\n")]);
+    let (lines, messages) = named(&directory, &rotated);
+    assert_eq!(lines, ["b.log:new"]);
+    assert_eq!(messages.len(), 1);
+    assert_eq!(named(&directory, &plain), (vec!["b.log:new".to_owned()], vec![]));
+}

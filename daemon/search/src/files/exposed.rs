@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::filter::{FileFilter, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
+use super::moved::Chain;
 use super::open::{ExposedFile, reason};
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
@@ -147,8 +149,9 @@ impl Collector<'_> {
             });
             // While a file is being compressed, it is there twice.
             chain.dedup_by(|(age, ..), (kept, ..)| age == kept);
-            files.extend(chain.into_iter().map(|(_, _, rotated)| rotated));
-            files.push(file);
+            let chain: Vec<_> = chain.into_iter().map(|(_, _, rotated)| rotated).collect();
+            let listed = Arc::new(Chain::new(chain.iter().chain([&file])));
+            files.extend(chain.into_iter().chain([file]).map(|file| file.in_chain(&listed)));
         }
         self.cut |= files.len() > MAX_FILES;
         files.truncate(MAX_FILES);
