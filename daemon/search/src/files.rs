@@ -19,7 +19,7 @@ mod root;
 mod rotated;
 mod walk;
 
-pub(crate) use compressed::{Compression, DecompressError};
+pub(crate) use compressed::{Compression, DecompressError, WindowClaim};
 pub use exposed::{ExposedFiles, FileList, MAX_FILES, Problem};
 pub(crate) use file_error::FileError;
 pub use filter::FileFilter;

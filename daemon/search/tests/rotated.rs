@@ -69,13 +69,31 @@ fn rotated_files_come_before_theirs_the_oldest_first() {
         "a.log.10.xz",
         "a.log-20260102.zst",
         "a.log-20260101",
+        "a.log.11.bz2",
+        "a.log.12.lz4",
+        "a.log.13.lzma",
+        "a.log.14.lz",
+        "a.log.15.Z",
+        "a.log.16.br",
         "b.log",
         "b.log.old",
         "c.log.1",
     ];
     write(&directory, &all.map(|name| (name, content)));
-    let chain =
-        ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
+    let chain = [
+        "a.log-20260101",
+        "a.log-20260102.zst",
+        "a.log.16.br",
+        "a.log.15.Z",
+        "a.log.14.lz",
+        "a.log.13.lzma",
+        "a.log.12.lz4",
+        "a.log.11.bz2",
+        "a.log.10.xz",
+        "a.log.2.gz",
+        "a.log.1",
+        "a.log",
+    ];
     assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
     assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
     assert_eq!(names(&found(&directory, "*.log", &FileFilter::default())), ["a.log", "b.log"]);
@@ -171,6 +189,9 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
     assert_eq!((totals.files, totals.bytes), (5, 5 * text.len() as u64));
 }
 
+/// The header of a zstd frame with a window of 128 MiB.
+const HUGE_WINDOW: &[u8] = b"\x28\xb5\x2f\xfd\0\x88\x01\0\0";
+
 #[test]
 fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
     let directory = TempDir::new().unwrap();
@@ -183,20 +204,31 @@ fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
         &[
             ("broken", whole.get(..whole.len() / 2).unwrap()),
             ("bzip2", b"BZh91AY&SY and more"),
+            ("compress", b"\x1f\x9d\x90and more"),
             ("good", b"good\n"),
-            ("xz9", &xz(b"first\n", 9)),
+            ("good.xz", &xz(b"first\n", 9)),
+            ("huge.zst", HUGE_WINDOW),
+            ("key.gpg", b"\x8c\x0d\x04\x09and more"),
+            ("odd.gz", b"\x1f\x8b\0and more"),
         ],
     );
     let query = every_line().with(|query| query.printing.what = GrepPrint::Count);
     let (output, messages) = printed(&query, &found(&directory, "*", &FileFilter::default()));
-    assert_eq!(output, "1\n0\n1\n0\n");
+    assert_eq!(output, "1\n0\n0\n1\n1\n0\n0\n0\n");
     let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());
     assert_eq!(
         messages,
         [
             name("broken") + "cannot be decompressed to its end: it breaks off",
-            name("bzip2") + "is compressed with bzip2, which is not read: use gzip, zstd or xz",
-            name("xz9") + "cannot be decompressed: it needs more than 16 MiB of memory",
+            name("bzip2") + "cannot be decompressed to its end: bzip2: invalid data",
+            name("compress")
+                + "is compressed with compress, which is not read: use gzip, bzip2, lz4, xz or \
+                zstd",
+            name("huge.zst") + "cannot be decompressed: it needs more than 64 MiB of memory",
+            name("key.gpg") + "is encrypted, so it cannot be read",
+            name("odd.gz")
+                + "is no text, and not in the format that its name says (gzip), so it cannot be \
+                read",
         ]
     );
 }

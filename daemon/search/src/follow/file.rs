@@ -69,7 +69,7 @@ impl Followed {
         search: &Search,
         cancel: &AtomicBool,
     ) -> io::Result<Option<Followed>> {
-        if Compression::of(&opened.file)?.is_some() {
+        if Compression::of(&opened.file, file.path())?.is_some() {
             return Ok(None);
         }
         let line_end = search.line_end();

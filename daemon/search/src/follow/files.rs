@@ -220,7 +220,7 @@ impl Follow<'_> {
             (true, _) => Some(Start::End),
             (false, []) => Some(Start::LineAt(0)),
             (false, _) => {
-                if Compression::of(&opened.file)?.is_some() {
+                if Compression::of(&opened.file, file.path())?.is_some() {
                     self.copies.note(&opened);
                     return Ok(None);
                 }

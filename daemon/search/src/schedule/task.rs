@@ -98,7 +98,7 @@ impl<'f> TaskQueue<'f> {
         if self.output_file == Some(opened.identity) {
             return Err(FileError::IsOutput.into());
         }
-        let compression = Compression::of(&opened.file)?;
+        let compression = Compression::of(&opened.file, file.path())?;
         Ok(match self.chunk_bytes {
             Some(chunk_bytes) if compression.is_none() && opened.size > 0 => {
                 let chunks =
