@@ -7,8 +7,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// The endings of compressed files.
-const COMPRESSED: [&[u8]; 5] = [b".gz", b".zst", b".xz", b".bz2", b".lz4"];
+/// The endings of compressed files. Not all of them can be read; the others are told.
+const COMPRESSED: [&[u8]; 9] =
+    [b".gz", b".zst", b".xz", b".bz2", b".lz4", b".lzma", b".lz", b".Z", b".br"];
 
 /// What a rotated file's name tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
