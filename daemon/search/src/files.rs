@@ -6,6 +6,7 @@
 
 mod beneath;
 mod brace;
+mod circle;
 mod compressed;
 mod directory;
 mod exposed;

@@ -58,6 +58,59 @@ fn every_line() -> Query {
     })
 }
 
+/// A file of two lines, ten seconds apart. The first has this time after 01:00.
+fn dated(minute: u32) -> String {
+    format!(
+        "[2026-11-21T01:{minute:02}:00.123+0000] a\n[2026-11-21T01:{minute:02}:10.456+0000] b\n"
+    )
+}
+
+/// OpenJDK fills gc.log.0 to .2 in turn, and `rotatelogs -n 3` f, f.1 and f.2.
+#[test]
+fn files_that_are_filled_in_turn_are_ordered_by_their_times() {
+    let directory = TempDir::new().unwrap();
+    let content = [10, 20, 30, 40].map(dated);
+    let [first, second, third, fourth] = content.each_ref().map(String::as_bytes);
+    let packed = gzip(second);
+    write(
+        &directory,
+        &[
+            ("gc.log.1", first),
+            ("gc.log.2.gz", &packed),
+            ("gc.log.0", third),
+            ("gc.log", fourth),
+            ("f.2", first),
+            ("f", second),
+            ("f.1", third),
+            ("a.log.1", second),
+            ("a.log", first),
+            ("syslog.3", first),
+            ("syslog.2", third),
+            ("syslog.1", second),
+            ("syslog", fourth),
+            ("plain.2", b"no time\n"),
+            ("plain.1", first),
+            ("plain", second),
+            ("new.2", first),
+            ("new.1", second),
+            ("new", b""),
+        ],
+    );
+    let chain = |name: &str| {
+        let found = found(&directory, name, &rotated());
+        names(&found).join(" ")
+    };
+    assert_eq!(chain("gc.log"), "gc.log.1 gc.log.2.gz gc.log.0 gc.log");
+    assert_eq!(chain("f"), "f.2 f f.1");
+    assert_eq!(chain("a.log"), "a.log a.log.1");
+    // The clock was set back before syslog.1, and a file without times tells nothing.
+    assert_eq!(chain("syslog"), "syslog.3 syslog.2 syslog.1 syslog");
+    assert_eq!(chain("plain"), "plain.2 plain.1 plain");
+    assert_eq!(chain("new"), "new.2 new.1 new");
+    let (all, _) = printed(&every_line(), &found(&directory, "gc.log", &rotated()));
+    assert_eq!(all, content.concat());
+}
+
 #[test]
 fn rotated_files_come_before_theirs_the_oldest_first() {
     let directory = TempDir::new().unwrap();
