@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 /// How long the leave, the end of the membership thread and the state's last write may take
@@ -39,9 +39,6 @@ const STOP_LIMIT: Duration = Duration::from_millis(3_500);
 
 /// How long the runtime waits for a search or a disk at the end.
 const LINGER: Duration = Duration::from_millis(200);
-
-/// How often the names of the introducers are resolved again, because machines move.
-const RESOLVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the whole program.
 pub fn main() -> ExitCode {
@@ -53,8 +50,11 @@ pub fn main() -> ExitCode {
         return ExitCode::from(exit::FAILURE);
     }
     // Children inherit blocked signals from their parent (daemon(7)). The daemon must receive all
-    // of them.
-    if let Err(error) = SigSet::all().thread_unblock() {
+    // of them. A SIGHUP that comes before it listens waits, because it would end the process.
+    let unblocked = SigSet::all().thread_unblock();
+    if let Err(error) =
+        unblocked.and_then(|()| SigSet::from(nix::sys::signal::SIGHUP).thread_block())
+    {
         eprintln!("memberd: cannot listen to signals: {error}");
         return ExitCode::from(exit::FAILURE);
     }
@@ -93,6 +93,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The signals that the daemon listens to from its first moment on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        let signals = Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        };
+        SigSet::all().thread_unblock().context("cannot listen for signals")?;
+        Ok(signals)
+    }
+}
+
 /// The sockets that are bound before the daemon is ready.
 struct Bound {
     udp: UdpSocket,
@@ -109,6 +129,7 @@ async fn run(
     keys: Option<SealingKeys>,
     code: LoadedCode,
 ) -> anyhow::Result<()> {
+    let signals = Signals::listen()?;
     if keys.is_none() {
         // Without a key there is no secret to protect, and a core dump helps to find a fault.
         prctl::set_dumpable(true).context("cannot allow core dumps")?;
@@ -131,7 +152,7 @@ async fn run(
     let caller = Caller { address: config.address, seal: seal.clone() };
     let search = SearchService::start(&config, caller)?;
     let resources = Resources { socket: bound.udp, seal, directory: Arc::new(directory), state };
-    let (membership, running) = MembershipService::start(&config, resources).await?;
+    let (membership, running) = MembershipService::start(&config, resources)?;
     let services = Arc::new(Services::new(membership, search, keys, log.clone()));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
@@ -144,7 +165,7 @@ async fn run(
     };
     daemon.servers.push(tokio::spawn(code.release_often()));
     notify::ready();
-    let outcome = daemon.serve().await;
+    let outcome = daemon.serve(signals).await;
     notify::stopping();
     daemon.stop().await;
     info!("memberd stopped");
@@ -213,26 +234,18 @@ struct Daemon {
 
 impl Daemon {
     /// Runs until a signal ends it.
-    async fn serve(&mut self) -> anyhow::Result<()> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        let mut terminate: Signal = listen(SignalKind::terminate())?;
-        let mut interrupt: Signal = listen(SignalKind::interrupt())?;
-        let mut hang_up: Signal = listen(SignalKind::hangup())?;
-        let mut resolve = interval(RESOLVE_EVERY);
-        resolve.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        resolve.tick().await;
+    async fn serve(&mut self, mut signals: Signals) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = hang_up.recv() => {
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = signals.hang_up.recv() => {
                     notify::reloading();
                     let reloaded = self.reload().await;
                     self.services.set_not_reloaded(reloaded.err());
                     self.flush_log().await;
                     notify::ready();
                 }
-                _ = resolve.tick() => self.services.membership.resolve_introducers(),
                 error = self.running.ended() => return Err(error),
             }
         }

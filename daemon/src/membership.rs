@@ -14,6 +14,8 @@ pub mod handlers {
     pub mod status;
 }
 mod history;
+mod join_words;
+mod lookup;
 mod measure;
 mod member;
 mod metrics;
@@ -31,8 +33,8 @@ pub use status::{NeighbourStatus, Ring, Status};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
-use memberd_membership::{Identity, JoinError, Tags, WallTime};
-use std::net::SocketAddr;
+use crate::resolve::Resolved;
+use memberd_membership::{Identity, Introducers, JoinError, Tags, WallTime};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -48,7 +50,7 @@ pub enum Command {
     /// Joins through these introducers.
     Join {
         /// The introducers to ask.
-        introducers: Vec<SocketAddr>,
+        introducers: Introducers,
         /// Receives the result.
         reply: oneshot::Sender<Result<Joined, JoinFailure>>,
     },
@@ -98,8 +100,8 @@ pub enum Command {
         /// Receives the bytes of the reply.
         reply: oneshot::Sender<Vec<u8>>,
     },
-    /// Replaces the introducers by those of the settings, resolved again.
-    Introducers(Vec<SocketAddr>),
+    /// Replaces what is known of the introducers of the settings.
+    Introducers(Resolved),
     /// Replaces this member's tags.
     Tags(Tags),
     /// Ends the task, at the daemon's end.

@@ -136,3 +136,25 @@ fn members_with_ipv6_addresses_notice_a_crash() {
     let crash = fleet.crash(&[3]).remove(0);
     followers.assert_crash_noticed(&crash.id, crash.at, &["vm3"]);
 }
+
+/// A machine that is refused says why, and what to do.
+#[test]
+fn the_status_has_the_reason_of_a_refusal() {
+    let mut fleet = Fleet::new(3);
+    fleet.daemons_mut().iter_mut().for_each(|daemon| daemon.set_keys("a"));
+    fleet[1].start();
+    fleet[1].control().join().unwrap();
+    fleet[2].settings.name = "vm1".to_owned();
+    fleet[2].settings.machine = Some(2);
+    fleet[3].set_keys("b");
+    for (number, reason) in [(2, "give each machine its own [node] name"), (3, "key")] {
+        fleet[number].settings.join_on_start = true;
+        fleet[number].start();
+        wait_until(&format!("vm{number} says {reason:?}"), SOON, || {
+            let warnings = fleet[number].control().status().unwrap().warnings;
+            let start = "not in the group yet; trying to join: ";
+            let has_it = |warning: &String| warning.starts_with(start) && warning.contains(reason);
+            holds(warnings.iter().any(has_it), || format!("{warnings:?}"))
+        });
+    }
+}

@@ -2,7 +2,10 @@
 //! introducer's.
 
 pub(crate) mod client;
+mod introducers;
 pub(crate) mod server;
+
+pub use introducers::{Introducers, Others};
 
 use crate::calls::CallError;
 use crate::wire::JoinRefusal;
@@ -43,7 +46,9 @@ pub enum JoinError {
 
 fn reasons(failures: &[(SocketAddr, CallError)]) -> String {
     if failures.is_empty() {
-        return "none is known; name one, or list one under [group] introducers".to_owned();
+        return "none of those listed under [group] introducers has an address at present: check \
+                the names, or name a member by its address: memberctl join ADDRESS:PORT"
+            .to_owned();
     }
     let each: Vec<String> =
         failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();

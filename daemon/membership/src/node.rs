@@ -15,9 +15,8 @@ use crate::event::Event;
 use crate::gossip::anti_entropy::{self, AntiEntropy};
 use crate::gossip::{Gossip, Source};
 use crate::identity::{Incarnation, Name};
-use crate::join::JoinError;
 use crate::join::client::JoinAttempt;
-use crate::join::server;
+use crate::join::{Introducers, JoinError, server};
 use crate::list::tags::{Tags, VersionedTags};
 use crate::list::{List, Update};
 use crate::local::Local;
@@ -91,7 +90,8 @@ impl Node {
 
     /// Starts to join. `remembered` are the addresses of members known before, which are asked
     /// first; then the introducers are. One that has no introducers, or is among them itself,
-    /// founds the group when nobody answers.
+    /// founds the group when nobody answers. Introducers without a known address count too, so a
+    /// node does not found a group beside theirs.
     ///
     /// While it is joining already, the introducers are asked as well.
     ///
@@ -100,15 +100,16 @@ impl Node {
     pub fn join(
         &mut self,
         now: Now,
-        introducers: Vec<SocketAddr>,
+        introducers: impl Into<Introducers>,
         remembered: Vec<SocketAddr>,
     ) -> Result<(), NotOut> {
+        let introducers = introducers.into();
         self.context.begin_step(now);
         match &mut self.phase {
-            Phase::Joining(attempt) => attempt.ask_also(introducers, &self.context),
+            Phase::Joining(attempt) => attempt.ask_also(introducers.addresses(), &self.context),
             Phase::Out => {
                 let attempt = JoinAttempt::new(&introducers, &remembered, &self.context);
-                self.announcer.set_introducers(introducers);
+                self.announcer.set_introducers(introducers.addresses().to_vec());
                 self.announcer.remember(remembered);
                 self.phase = Phase::Joining(attempt);
                 self.continue_joining();
@@ -119,9 +120,17 @@ impl Node {
         Ok(())
     }
 
-    /// The introducers of the settings, resolved anew.
-    pub fn set_introducers(&mut self, introducers: Vec<SocketAddr>) {
-        self.announcer.set_introducers(introducers);
+    /// The introducers of the settings, as far as their addresses are known now. A node that is
+    /// joining asks the new ones as well.
+    pub fn set_introducers(&mut self, now: Now, introducers: impl Into<Introducers>) {
+        let introducers = introducers.into();
+        self.begin_step(now);
+        self.announcer.set_introducers(introducers.addresses().to_vec());
+        if let Phase::Joining(attempt) = &mut self.phase {
+            attempt.learn(&introducers, &self.context);
+            self.continue_joining();
+        }
+        self.finish_step();
     }
 
     /// What this member says of itself from now on. In the group, the others learn it by gossip.

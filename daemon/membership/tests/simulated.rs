@@ -169,7 +169,8 @@ fn two_groups_that_know_each_other_as_introducers_become_one() {
     }
     world.run_for(3 * SECOND);
     assert_eq!(world.up_in_list(0).len(), 3);
-    world.machines[0].node.as_mut().unwrap().set_introducers(vec![address(1)]);
+    let now = world.clocks(0);
+    world.machines[0].node.as_mut().unwrap().set_introducers(now, vec![address(1)]);
     world.run_until_agreed(&without(6, &[]), 6 * SECOND);
 }
 

@@ -1,11 +1,11 @@
 //! The membership as a subsystem: it starts and stops the task, takes changed settings, and
 //! reports. It owns the handle to the task.
 
+use super::lookup::Lookup;
 use super::{Command, Ended, Handle, Parts, metrics, thread};
 use crate::config::Config;
 use crate::control::convert::status_report;
-use crate::lock::{read, write};
-use crate::resolve::resolve_configured;
+use crate::resolve::Own;
 use crate::state::writer::StateWriter;
 use crate::state::{State, StateDir};
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
@@ -16,10 +16,10 @@ use memberd_control::socket::Access;
 use memberd_membership::{Incarnation, Node, Settings};
 use memberd_transport::Seal;
 use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
@@ -31,8 +31,9 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 pub struct MembershipService {
     /// The handle to the task.
     pub handle: Handle,
-    address: SocketAddr,
-    introducers: RwLock<Vec<String>>,
+    own: Own,
+    /// The introducers of the settings. Whatever is sent is looked up at once.
+    introducers: watch::Sender<Vec<String>>,
 }
 
 /// The parts, besides the settings, that start the membership.
@@ -53,11 +54,12 @@ pub struct Resources {
 pub struct Running(oneshot::Receiver<StateWriter>);
 
 impl MembershipService {
-    /// Starts the task.
+    /// Starts the task, and beside it the lookup of the introducers, for which nothing waits. Must
+    /// be called within a runtime.
     ///
     /// # Errors
     /// When no thread can be created, or no random bytes can be read.
-    pub async fn start(config: &Config, resources: Resources) -> anyhow::Result<(Self, Running)> {
+    pub fn start(config: &Config, resources: Resources) -> anyhow::Result<(Self, Running)> {
         let Resources { socket, seal, directory, state } = resources;
         let settings = Settings { group: config.group, forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
@@ -65,42 +67,38 @@ impl MembershipService {
         let node = Node::new(settings, config.name.clone(), config.address, last, seed)
             .with_tags(config.tags.clone());
         let (handle, commands) = Handle::new();
+        let own = Own { address: config.address, name: config.name.to_string() };
+        let lookup = Lookup::begin(&config.introducers, own.clone());
+        let (introducers, names) = watch::channel(config.introducers.clone());
         let parts = Parts {
             node,
             socket,
             seal,
             clocks: Clocks::new(),
-            introducers: resolve_configured(&config.introducers, config.address).await,
+            introducers: lookup.known(),
             remembered: state.members.iter().map(|member| member.address).collect(),
             join_by_itself: config.join_on_start || state.in_group,
             writer: StateWriter::new(directory, state),
         };
         let running = thread::start(parts, handle.clone(), commands)
             .context("cannot start the membership thread")?;
-        let introducers = RwLock::new(config.introducers.clone());
-        let service = MembershipService { handle, address: config.address, introducers };
-        Ok((service, Running(running)))
+        tokio::spawn(lookup.run(names, handle.clone()));
+        Ok((MembershipService { handle, own, introducers }, Running(running)))
     }
 
     /// This member's address.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.own.address
+    }
+
+    /// This member, as an introducer of its own may name it.
+    pub fn own(&self) -> &Own {
+        &self.own
     }
 
     /// The introducers of the settings, as they are now.
     pub fn introducers(&self) -> Vec<String> {
-        read(&self.introducers).clone()
-    }
-
-    /// Resolves the names of the introducers again, in a task of its own. So no signal waits for a
-    /// slow resolver.
-    pub fn resolve_introducers(&self) {
-        let (names, own, handle) = (self.introducers(), self.address, self.handle.clone());
-        tokio::spawn(async move {
-            let addresses = resolve_configured(&names, own).await;
-            // If the task has ended, the daemon notices by itself.
-            let _ = handle.tell(Command::Introducers(addresses)).await;
-        });
+        self.introducers.borrow().clone()
     }
 
     /// Leaves the group, ends the task, and writes the state, until `deadline` at the latest.
@@ -135,10 +133,9 @@ impl Running {
 impl Subsystem for MembershipService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
-            write(&self.introducers).clone_from(&settings.new.introducers);
+            self.introducers.send_replace(settings.new.introducers.clone());
             // If the task has ended, the daemon notices by itself.
             let _ = self.handle.tell(Command::Tags(settings.new.tags.clone())).await;
-            self.resolve_introducers();
             Ok(())
         })
     }

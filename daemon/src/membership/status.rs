@@ -1,8 +1,9 @@
 //! Makes the membership's status and its warnings: the part of `memberctl status` that the node's
 //! owner knows. It owns no state.
 
-use super::address;
 use super::traffic::Traffic;
+use super::{JoinFailure, address, join_words};
+use crate::resolve::Resolved;
 use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -72,6 +73,10 @@ pub(super) struct Sources<'t> {
     pub(super) now: Now,
     /// Whether the daemon still tries to join.
     pub(super) trying_to_join: bool,
+    /// Why the newest attempt to join failed, if any.
+    pub(super) not_joined: Option<&'t JoinFailure>,
+    /// What is known of the introducers of the settings.
+    pub(super) introducers: &'t Resolved,
     /// The problem that keeps the state from the disk, if any.
     pub(super) unwritten: Option<String>,
 }
@@ -129,10 +134,9 @@ impl Sources<'_> {
         let mut warnings = clock_warnings(neighbours);
         warnings.extend(network_warnings(node, neighbours, self.now));
         if self.trying_to_join && node.phase() != PhaseName::Member {
-            warnings.push(
-                "not in the group yet; trying to join: are the introducers up and reachable?"
-                    .to_owned(),
-            );
+            warnings.push(join_words::not_in_group_yet(self.not_joined, self.introducers));
+        } else {
+            warnings.extend(join_words::without_address(self.introducers));
         }
         warnings.extend(address::gone(node.address().ip()));
         warnings.extend(self.unwritten.as_ref().map(|reason| {

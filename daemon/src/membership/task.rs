@@ -14,6 +14,7 @@ use super::traffic::Traffic;
 use super::{Command, Handle, JoinFailure, Joined, address};
 use crate::backoff::Backoff;
 use crate::notify;
+use crate::resolve::Resolved;
 use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
 use memberd_membership::{Node, Output, PhaseName, Transmit};
@@ -49,8 +50,8 @@ pub struct Parts {
     pub writer: StateWriter,
     /// Both clocks.
     pub clocks: Clocks,
-    /// The members through which this one joins.
-    pub introducers: Vec<SocketAddr>,
+    /// The members through which this one joins, as far as they are known at the start.
+    pub introducers: Resolved,
     /// Members known before the last restart.
     pub remembered: Vec<SocketAddr>,
     /// Whether to join without a client's request, and to go on trying.
@@ -70,8 +71,10 @@ pub struct Membership {
     handle: Handle,
     commands: mpsc::Receiver<Command>,
     calls: Calls,
-    introducers: Vec<SocketAddr>,
+    introducers: Resolved,
     remembered: Vec<SocketAddr>,
+    /// Why the newest attempt to join failed; `None` since this member was in the group.
+    not_joined: Option<JoinFailure>,
     joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
     leaving: Vec<oneshot::Sender<bool>>,
     /// When the next automatic attempt to join is due, and the pauses after it.
@@ -108,6 +111,7 @@ impl Membership {
             calls: Calls::new(Caller { address, seal }),
             introducers,
             remembered,
+            not_joined: None,
             joining: None,
             leaving: Vec::new(),
             retry: join_by_itself.then_some((started, RETRY)),

@@ -1,7 +1,7 @@
 //! A newcomer's side of a join: each introducer is asked in turn until one welcomes it. Owns who
 //! was asked and who failed.
 
-use super::JoinError;
+use super::{Introducers, JoinError, Others};
 use crate::calls::{CallError, CallPurpose};
 use crate::context::Context;
 use crate::identity::Incarnation;
@@ -18,11 +18,19 @@ const NEXT_INTRODUCER_AFTER: Duration = Duration::from_millis(300);
 /// How many remembered members are asked beside the introducers.
 const ASK_REMEMBERED: usize = 8;
 
+/// How long an attempt waits for the addresses of introducers. The owner of the node has a result
+/// sooner; this is only a bound.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
+
 /// An attempt to join.
 #[derive(Debug)]
 pub(crate) struct JoinAttempt {
     /// Not yet asked.
     queue: VecDeque<SocketAddr>,
+    /// Asked already.
+    asked: Vec<SocketAddr>,
+    /// Until when it waits for addresses that are being looked up; `None` if there are none.
+    lookup_until: Option<Instant>,
     /// How many were asked and have not answered yet.
     unanswered: usize,
     next_at: Instant,
@@ -48,35 +56,53 @@ pub(crate) enum JoinStep {
 impl JoinAttempt {
     /// Remembered members are asked first, then the introducers.
     pub(crate) fn new(
-        introducers: &[SocketAddr],
+        introducers: &Introducers,
         remembered: &[SocketAddr],
         context: &Context,
     ) -> Self {
         let own = context.local.address;
         let mut queue = VecDeque::new();
-        for address in remembered.iter().take(ASK_REMEMBERED).chain(introducers) {
+        for address in remembered.iter().take(ASK_REMEMBERED).chain(introducers.addresses()) {
             if *address != own && !queue.contains(address) {
                 queue.push_back(*address);
             }
         }
         JoinAttempt {
             queue,
+            asked: Vec::new(),
+            lookup_until: lookup_until(introducers, context),
             unanswered: 0,
             next_at: context.now.mono,
             failures: Vec::new(),
-            may_found: introducers.is_empty() || introducers.contains(&own),
+            may_found: introducers.let_found(own),
             incarnation: context.local.next_incarnation(context.now, Incarnation(0)),
         }
     }
 
     /// These introducers are asked as well, the next one at once.
-    pub(crate) fn ask_also(&mut self, introducers: Vec<SocketAddr>, context: &Context) {
+    pub(crate) fn ask_also(&mut self, introducers: &[SocketAddr], context: &Context) {
         for address in introducers {
-            if address != context.local.address && !self.queue.contains(&address) {
-                self.queue.push_back(address);
+            if *address != context.local.address && !self.queue.contains(address) {
+                self.queue.push_back(*address);
             }
         }
         self.next_at = context.now.mono;
+    }
+
+    /// The introducers of the settings, as far as their addresses are known now. Those that were
+    /// asked already are not asked again.
+    pub(crate) fn learn(&mut self, introducers: &Introducers, context: &Context) {
+        self.may_found = introducers.let_found(context.local.address);
+        self.lookup_until = match introducers.others() {
+            Others::Pending => self.lookup_until.or(lookup_until(introducers, context)),
+            Others::None | Others::Unresolved => None,
+        };
+        let asked = &self.asked;
+        let new = introducers.addresses().iter().filter(|address| !asked.contains(address));
+        let new: Vec<SocketAddr> = new.copied().collect();
+        if !new.is_empty() || self.queue.is_empty() && self.unanswered == 0 {
+            self.ask_also(&new, context);
+        }
     }
 
     pub(crate) fn next_at(&self) -> Instant {
@@ -88,6 +114,10 @@ impl JoinAttempt {
     pub(crate) fn step(&mut self, context: &mut Context) -> JoinStep {
         let Now { mono: now, .. } = context.now;
         if self.queue.is_empty() && self.unanswered == 0 {
+            if let Some(until) = self.lookup_until.filter(|until| *until > now) {
+                self.next_at = until;
+                return JoinStep::Wait;
+            }
             return if self.may_found {
                 JoinStep::Enter { incarnation: self.incarnation, list: Vec::new() }
             } else {
@@ -107,6 +137,7 @@ impl JoinAttempt {
             newcomer.identity.incarnation = self.incarnation;
             let request = CallRequest::Join { newcomer, settings: *context.group() };
             self.unanswered += 1;
+            self.asked.push(introducer);
             context.call(introducer, &request, CallPurpose::Join { introducer });
         }
         JoinStep::Wait
@@ -143,13 +174,22 @@ impl JoinAttempt {
     }
 }
 
+fn lookup_until(introducers: &Introducers, context: &Context) -> Option<Instant> {
+    (introducers.others() == Others::Pending).then_some(context.now.mono + LOOKUP_LIMIT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{Fixture, address, update};
 
     fn attempt(introducers: &[SocketAddr], fixture: &Fixture) -> JoinAttempt {
-        JoinAttempt::new(introducers, &[], &fixture.context)
+        attempt_through(introducers, Others::None, fixture)
+    }
+
+    fn attempt_through(known: &[SocketAddr], others: Others, fixture: &Fixture) -> JoinAttempt {
+        let introducers = Introducers::new(known.to_vec(), others);
+        JoinAttempt::new(&introducers, &[], &fixture.context)
     }
 
     /// To whom the next call goes.
@@ -238,9 +278,66 @@ mod tests {
         let mut attempt = attempt(&[address(1)], &fixture);
         attempt.step(&mut fixture.context);
         assert_eq!(called(&mut fixture), Some(address(1)));
-        attempt.ask_also(vec![address(0), address(2)], &fixture.context);
+        attempt.ask_also(&[address(0), address(2)], &fixture.context);
         assert_eq!(attempt.next_at(), fixture.context.now.mono);
         attempt.step(&mut fixture.context);
         assert_eq!(called(&mut fixture), Some(address(2)));
+    }
+
+    /// It founds no group of its own: the group may live behind the name.
+    #[test]
+    fn introducers_that_all_have_no_address_do_not_found() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt_through(&[], Others::Unresolved, &fixture);
+        let step = attempt.step(&mut fixture.context);
+        assert_eq!(step, JoinStep::Failed(JoinError::NobodyAnswered(Vec::new())));
+    }
+
+    /// The known ones are asked at once. What the lookup finds is asked too, and each once. Only
+    /// then the newcomer founds the group.
+    #[test]
+    fn nothing_is_founded_while_addresses_are_looked_up() {
+        let mut fixture = Fixture::new(1);
+        let known = [address(0), address(1)];
+        let mut attempt = attempt_through(&known, Others::Pending, &fixture);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        assert_eq!(called(&mut fixture), Some(address(1)));
+        let step = attempt.on_reply(address(1), Err(unreachable()), &mut fixture.context);
+        assert_eq!(step, JoinStep::Wait, "the second may have the group");
+        assert_eq!(attempt.next_at(), fixture.context.now.mono + LOOKUP_LIMIT);
+
+        let found = Introducers::from(vec![address(0), address(1), address(2)]);
+        attempt.learn(&found, &fixture.context);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        assert_eq!(called(&mut fixture), Some(address(2)));
+        assert_eq!(called(&mut fixture), None, "the first was asked before");
+        let step = attempt.on_reply(address(2), Err(unreachable()), &mut fixture.context);
+        assert!(matches!(step, JoinStep::Enter { list, .. } if list.is_empty()));
+    }
+
+    #[test]
+    fn a_lookup_without_end_does_not_hold_up_a_join() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt_through(&[], Others::Pending, &fixture);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        let waiting = Introducers::new(Vec::new(), Others::Pending);
+        fixture.pass(9_000);
+        attempt.learn(&waiting, &fixture.context);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        fixture.pass(1_000);
+        let step = attempt.step(&mut fixture.context);
+        assert_eq!(step, JoinStep::Failed(JoinError::NobodyAnswered(Vec::new())));
+    }
+
+    #[test]
+    fn a_lookup_that_finds_nothing_ends_the_attempt_at_once() {
+        let mut fixture = Fixture::new(1);
+        let mut attempt = attempt_through(&[], Others::Pending, &fixture);
+        assert_eq!(attempt.step(&mut fixture.context), JoinStep::Wait);
+        let nothing = Introducers::new(Vec::new(), Others::Unresolved);
+        attempt.learn(&nothing, &fixture.context);
+        assert_eq!(attempt.next_at(), fixture.context.now.mono);
+        let step = attempt.step(&mut fixture.context);
+        assert_eq!(step, JoinStep::Failed(JoinError::NobodyAnswered(Vec::new())));
     }
 }

@@ -3,7 +3,7 @@
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, refused};
 use crate::membership::{Command, JoinFailure};
-use crate::resolve::resolve;
+use crate::resolve::{Resolved, resolve};
 use crate::services::Services;
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::{JoinError, JoinRefusal};
@@ -29,15 +29,14 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
         );
     }
     let names = if named.is_empty() { services.membership.introducers() } else { named };
-    let resolved = resolve(&names, services.membership.address()).await;
-    if resolved.addresses.is_empty() && !names.is_empty() {
-        let problems = resolved.problems.join("; ");
+    let Resolved { introducers, problems, .. } = resolve(&names, services.membership.own()).await;
+    let problems = problems.join("; ");
+    if introducers.addresses().is_empty() && !names.is_empty() {
         return refused(
             RefusalKind::Failed,
             format!("{problems}: name a member by its address: memberctl join ADDRESS:PORT"),
         );
     }
-    let introducers = resolved.addresses;
     match services.membership.handle.ask(|reply| Command::Join { introducers, reply }).await {
         Ok(Ok(joined)) => Reply::Joined {
             id: joined.id.to_string(),
@@ -53,7 +52,9 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
                 })
             );
             let kind = if is_version { RefusalKind::Version } else { RefusalKind::Failed };
-            refused(kind, failure.to_string())
+            let problems = [problems].into_iter().filter(|problems| !problems.is_empty());
+            let reasons: Vec<String> = problems.chain([failure.to_string()]).collect();
+            refused(kind, reasons.join("; "))
         }
         Err(error) => ended(error),
     }

@@ -1,11 +1,11 @@
 //! Handles commands: joins, leaves, and requests for the node's state. The task owns that state.
 
-use super::Membership;
+use super::{Membership, RETRY};
 use crate::membership::measure::Measured;
 use crate::membership::status::Sources;
 use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
-use memberd_membership::{Identity, Node, Now, PhaseName};
-use std::net::SocketAddr;
+use crate::resolve::Resolved;
+use memberd_membership::{Identity, Introducers, Node, Now, PhaseName};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::info;
@@ -47,19 +47,30 @@ impl Membership {
             Command::Request { bytes, reply } => {
                 let _ = reply.send(self.node.handle_request(now, &bytes));
             }
-            Command::Introducers(introducers) => {
-                self.introducers.clone_from(&introducers);
-                self.node.set_introducers(introducers);
-            }
+            Command::Introducers(resolved) => self.take_introducers(resolved, now),
             Command::Tags(tags) => self.node.set_tags(now, tags),
             // `run` handles this command.
             Command::End => {}
         }
     }
 
+    /// An address that is new is tried at once.
+    fn take_introducers(&mut self, resolved: Resolved, now: Now) {
+        let before = std::mem::replace(&mut self.introducers, resolved);
+        if before.introducers == self.introducers.introducers {
+            return;
+        }
+        self.node.set_introducers(now, self.introducers.introducers.clone());
+        if let Some(retry) = &mut self.retry
+            && self.node.phase() == PhaseName::Out
+        {
+            *retry = (Instant::now(), RETRY);
+        }
+    }
+
     fn join(
         &mut self,
-        introducers: Vec<SocketAddr>,
+        introducers: Introducers,
         reply: oneshot::Sender<Result<Joined, JoinFailure>>,
         now: Now,
     ) {
@@ -121,7 +132,7 @@ impl Membership {
             // The phase was checked before.
             let _ = self.node.join(
                 self.clocks.now(),
-                self.introducers.clone(),
+                self.introducers.introducers.clone(),
                 self.remembered.clone(),
             );
         }
@@ -136,6 +147,8 @@ impl Membership {
             uptime: self.started.elapsed(),
             now,
             trying_to_join: self.retry.is_some(),
+            not_joined: self.not_joined.as_ref(),
+            introducers: &self.introducers,
             unwritten: self.writer.trouble(),
         };
         sources.status()

@@ -47,7 +47,9 @@ impl Membership {
             Event::Superseded { by } => {
                 error!(%by, "another machine has this one's name; trying to come back: give each \
                 machine its own [node] name");
-                self.end_join(Err(JoinFailure::Superseded(by.to_string())));
+                let failure = JoinFailure::Superseded(by.to_string());
+                self.not_joined = Some(failure.clone());
+                self.end_join(Err(failure));
                 // If the other member is really alive, this one is refused. If not, this one
                 // returns as soon as that is known.
                 self.retry = Some((Instant::now() + FIRST_RETRY, RETRY));
@@ -85,6 +87,7 @@ impl Membership {
     fn join_done(&mut self) {
         self.retry = None;
         self.warned_of_join = false;
+        self.not_joined = None;
         self.update_state(true);
         notify::status(&self.status_line());
         if let Some(id) = self.node.member() {
@@ -94,6 +97,7 @@ impl Membership {
     }
 
     fn join_failed(&mut self, error: JoinError) {
+        self.not_joined = Some(error.clone().into());
         notify::status(&self.status_line());
         if let Some((at, backoff)) = &mut self.retry {
             *at = Instant::now() + backoff.next_pause();
