@@ -1,6 +1,7 @@
 //! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
 mod limits;
+mod machine;
 mod parse;
 mod problems;
 mod raw;
@@ -71,6 +72,9 @@ pub struct Config {
 pub struct ConfigError {
     /// One line for each problem.
     pub lines: Vec<String>,
+    /// Whether every problem is that this machine does not have something yet, such as a default
+    /// route at its boot. Then the same settings are valid later.
+    pub only_not_yet: bool,
 }
 
 impl fmt::Display for ConfigError {
@@ -79,16 +83,41 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl ConfigError {
+    /// One invalid setting.
+    fn invalid(line: String) -> Self {
+        ConfigError { lines: vec![line], only_not_yet: false }
+    }
+}
+
 impl Config {
     /// Reads the settings from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or a setting is invalid.
+    /// When the file cannot be read, when a setting is invalid, or when this machine has no value
+    /// yet for one that is not set.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = read(path).map_err(|error| ConfigError {
-            lines: vec![format!("{}: cannot be read: {error}", path.display())],
+        Self::load_on(path, &machine::System::default())
+    }
+
+    /// Reads the settings again. The address stays while there is no default route.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_again(path: &Path, before: &Config) -> Result<Self, ConfigError> {
+        let system = machine::System {
+            last_address: Some(before.address.ip()),
+            ..machine::System::default()
+        };
+        Self::load_on(path, &system)
+    }
+
+    fn load_on(path: &Path, system: &machine::System) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = read(path).map_err(|error| {
+            ConfigError::invalid(format!("{}: cannot be read: {error}", path.display()))
         })?;
-        Self::parse(&path.display().to_string(), &text)
+        parse::parse(&file, &text, system)
     }
 
     /// Reads the settings from text. Errors name `file`.
@@ -96,7 +125,7 @@ impl Config {
     /// # Errors
     /// When a setting is invalid.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        parse::parse(file, text, &parse::System::default())
+        parse::parse(file, text, &machine::System::default())
     }
 
     /// The path of `machine.i.log`.
@@ -182,8 +211,7 @@ impl Config {
         let Some(path) = &self.key_file else { return Ok(None) };
         let keys = Keyring::load(path)
             .and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
-        keys.map(Some)
-            .map_err(|error| ConfigError { lines: vec![format!("{}: {error}", path.display())] })
+        keys.map(Some).map_err(|error| ConfigError::invalid(format!("{}: {error}", path.display())))
     }
 
     /// Whether the daemon sends unsealed datagrams to other machines.

@@ -1,5 +1,6 @@
 //! Starts, runs and stops the daemon. The order of start-up matters; `run` explains it.
 
+use crate::check;
 use crate::config::{Config, ConfigError};
 use crate::control::server;
 use crate::control::socket::Sockets;
@@ -59,20 +60,20 @@ pub fn main() -> ExitCode {
         return ExitCode::from(exit::FAILURE);
     }
     let options = Options::parse();
-    let (config, keys) = match Config::load(&options.config)
-        .and_then(|config| config.load_keys().map(|keys| (config, keys)))
-    {
+    let loaded = Config::load(&options.config)
+        .and_then(|config| config.load_keys().map(|keys| (config, keys)));
+    if options.check {
+        return check::report(loaded.map(|(config, _)| config));
+    }
+    let (config, keys) = match loaded {
         Ok(loaded) => loaded,
-        Err(ConfigError { lines }) => {
+        Err(ConfigError { lines, only_not_yet }) => {
             for line in lines {
                 eprintln!("memberd: {line}");
             }
-            return ExitCode::from(exit::BAD_SETTINGS);
+            return ExitCode::from(if only_not_yet { exit::FAILURE } else { exit::BAD_SETTINGS });
         }
     };
-    if options.check {
-        return ExitCode::SUCCESS;
-    }
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("search")
@@ -183,7 +184,10 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            anyhow!("{} is not an address of this machine: set node.address", address.ip())
+            anyhow!(
+                "{} is not an address of this machine, or not yet: assign it, or set node.address",
+                address.ip()
+            )
         }
         _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
     };
@@ -254,9 +258,9 @@ impl Daemon {
     /// Loads changed settings. If they are invalid, the old ones stay in force.
     async fn reload(&mut self) -> Result<(), NotReloaded> {
         self.services.log.reopen();
-        let new = match Config::load(&self.config_path) {
+        let new = match Config::load_again(&self.config_path, &self.config) {
             Ok(new) => new,
-            Err(ConfigError { lines }) => {
+            Err(ConfigError { lines, .. }) => {
                 for line in lines {
                     error!("{line}");
                 }

@@ -73,7 +73,7 @@ impl Keys {
             (Some(_), Ok(None)) => {
                 error!("the key file is missing; the old keys stay in force");
             }
-            (Some(_), Err(ConfigError { lines })) => {
+            (Some(_), Err(ConfigError { lines, .. })) => {
                 for line in lines {
                     error!("{line}");
                 }

@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod backoff;
 pub mod blocking;
+pub mod check;
 pub mod config;
 pub mod control;
 pub mod daemon;

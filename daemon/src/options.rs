@@ -11,8 +11,8 @@ use std::path::PathBuf;
 Signals: on SIGTERM memberd leaves the group and exits; on SIGHUP it reloads the settings and
 reopens the log.
 
-Exit status: 0 after a signal, 1 if it cannot start or continue, 2 for wrong usage, 78 for invalid
-settings.
+Exit status: 0 after a signal, 1 if it cannot start or continue, or if something is not there yet
+(such as a default route), 2 for wrong usage, 78 for invalid settings.
 
 Files: /etc/memberd/memberd.toml the settings, /var/log/memberd/machine.i.log the log, \
 /var/lib/memberd the state,
@@ -23,7 +23,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", default_value = "/etc/memberd/memberd.toml")]
     pub config: PathBuf,
 
-    /// Check the settings and exit: status 0 if they are valid, 78 if not
+    /// Check the settings and exit: status 0 if they are valid, 78 if not. A default route that
+    /// is not there yet, and introducers without an address, are warnings
     #[arg(long)]
     pub check: bool,
 }

@@ -1,7 +1,8 @@
 //! A start that cannot succeed ends with a status and a line that says why.
 
+use memberd_tests::process::run;
 use memberd_tests::wait::SOON;
-use memberd_tests::{Daemon, Fleet};
+use memberd_tests::{Daemon, Fleet, binaries};
 use std::fs;
 
 /// The statuses of memberd.
@@ -133,4 +134,48 @@ fn an_address_that_is_not_allowed_is_refused() {
     fs::write(fleet[1].config(), "[node]\nname = \"vm1\"\naddress = \"192.0.2.1\"\n").unwrap();
     let said = failed_start(&mut fleet[1], BAD_SETTINGS);
     assert!(said.len() == 1 && said[0].contains(":3: node.address: 192.0.2.1"), "{said:?}");
+}
+
+/// It may come later, as at a boot with a slow network. So the settings are not bad, and systemd
+/// tries again.
+#[test]
+fn an_address_that_is_not_there_yet_is_no_bad_setting() {
+    let mut fleet = Fleet::new(2);
+    fleet[1].settings.address = "192.0.2.1:8946".parse().unwrap();
+    fleet[1].settings.allow_plaintext = true;
+    fleet[1].write_settings();
+    let said = failed_start(&mut fleet[1], FAILURE);
+    assert!(said.len() == 1 && said[0].contains("192.0.2.1 is not an address"), "{said:?}");
+
+    fleet[2].settings.metrics = Some("192.0.2.1:9946".parse().unwrap());
+    fleet[2].write_settings();
+    let said = failed_start(&mut fleet[2], FAILURE);
+    assert!(said.len() == 1 && said[0].contains("192.0.2.1:9946"), "{said:?}");
+}
+
+/// The address may be that of another machine, because settings are often checked elsewhere.
+#[test]
+fn a_check_warns_of_introducers_without_an_address() {
+    let mut fleet = Fleet::new(1);
+    fleet[1].settings.address = "192.0.2.1:8946".parse().unwrap();
+    fleet[1].settings.allow_plaintext = true;
+    fleet[1].settings.introducers = vec![
+        "192.0.2.11:8946".to_owned(),
+        "[::1]:8946".to_owned(),
+        "no-such-host.invalid:8946".to_owned(),
+    ];
+    fleet[1].write_settings();
+    let mut check = binaries::mortal(&binaries::memberctl(), None);
+    let output = run(check.arg("check").arg(fleet[1].config()), SOON);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{output:?}");
+    let warnings: Vec<&str> = said.lines().collect();
+    for (line, words) in warnings.iter().zip([
+        "introducer [::1]:8946: no IPv4 address, and this member uses IPv4",
+        "introducer no-such-host.invalid:8946: ",
+    ]) {
+        let start = format!("memberd: warning: group.introducers: {words}");
+        assert!(line.starts_with(&start), "{said}");
+    }
+    assert_eq!(warnings.len(), 2, "{said}");
 }

@@ -27,3 +27,4 @@ mod loss;
 mod network;
 mod rest;
 mod split;
+mod startup;

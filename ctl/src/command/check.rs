@@ -10,7 +10,8 @@ use crate::program;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 the settings are good, 1 they are not. Each problem is printed \
-    with its file, line and key."
+    with its file, line and key. A warning is no problem of the settings: it names an introducer \
+    that has no address now, or what this machine does not have yet."
 )]
 pub(crate) struct Check {
     /// The settings file

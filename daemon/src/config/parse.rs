@@ -1,6 +1,7 @@
 //! Turns the values of the file into valid settings, or into one line for each invalid value. It
 //! owns no state.
 
+use super::machine::{self, Family, System, is_link_local};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
@@ -9,11 +10,10 @@ use crate::log::Level;
 use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::ExposedFiles;
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const PORT: u16 = 8946;
@@ -31,45 +31,13 @@ const MOST_TIMEOUT: Duration = Duration::from_secs(60);
 const FORGET_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How to get values from the machine for settings that are not set.
-pub(super) struct System {
-    pub(super) host_name: fn() -> Option<String>,
-    pub(super) default_address: fn() -> Option<IpAddr>,
-    /// The directory of the credentials that systemd passes: systemd.exec(5),
-    /// `$CREDENTIALS_DIRECTORY`.
-    pub(super) credentials: fn() -> Option<PathBuf>,
-    pub(super) exists: fn(&Path) -> io::Result<bool>,
-}
-
-impl Default for System {
-    fn default() -> Self {
-        System {
-            host_name: || nix::unistd::gethostname().ok()?.into_string().ok(),
-            default_address,
-            credentials: || std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
-            exists: Path::try_exists,
-        }
-    }
-}
-
-/// The address of the default route. Connecting a UDP socket sends nothing. The remote addresses
-/// are reserved for documentation (RFC 5737, RFC 3849).
-fn default_address() -> Option<IpAddr> {
-    let from = |bind: &str, to: &str| {
-        let socket = UdpSocket::bind(bind).ok()?;
-        socket.connect(to).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    from("0.0.0.0:0", "192.0.2.1:9")
-        .or_else(|| from("[::]:0", "[2001:db8::1]:9").filter(|ip| !is_link_local(*ip)))
-}
-
 pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, ConfigError> {
     let source = Source { file, text };
-    let raw = source.parse().map_err(|line| ConfigError { lines: vec![line] })?;
+    let raw = source.parse().map_err(ConfigError::invalid)?;
     let mut problems = Problems::new(source);
     let name = node_name(&raw.node, system, &mut problems);
-    let address = node_address(&raw.node, system, &mut problems);
+    let families = machine::families(raw.group.introducers.as_ref());
+    let address = node_address(&raw.node, &families, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
     let tags = tags(raw.node.tags.as_ref(), &mut problems);
     let group = group_settings(&raw.group, &mut problems);
@@ -81,20 +49,15 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
-    let set_address = raw.node.address.as_ref();
     let key_file = key_file(raw.security.key_file, system, &mut problems);
     let credentials = (system.credentials)();
     let key_is_credential = key_file
         .as_ref()
         .zip(credentials)
         .is_some_and(|(file, directory)| file.starts_with(directory));
-    let allow_plaintext = allow_plaintext(
-        raw.security.allow_plaintext,
-        key_file.is_some(),
-        set_address,
-        address,
-        &mut problems,
-    );
+    let allow_plaintext = raw.security.allow_plaintext.is_some_and(toml::Spanned::into_inner);
+    let may_leave_loopback = allow_plaintext || key_file.is_some();
+    check_address(raw.node.address.as_ref(), address, may_leave_loopback, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
     match (name, address) {
         (Some(name), Some(address)) if problems.count() == 0 => Ok(Config {
@@ -118,7 +81,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             allow_plaintext,
             metrics,
         }),
-        _ => Err(ConfigError { lines: problems.into_lines() }),
+        _ => Err(problems.into_error()),
     }
 }
 
@@ -128,10 +91,20 @@ fn node_name(node: &raw::Node, system: &System, problems: &mut Problems) -> Opti
             .map_err(|error| problems.add(name, "node.name", error))
             .ok();
     }
-    let host_name = (system.host_name)();
-    let name = host_name.as_deref().and_then(|host_name| Name::new(host_name).ok());
+    let host_name = (system.host_name)().unwrap_or_default();
+    if machine::is_nobodys(&host_name) {
+        let problem = format!(
+            "not set, and the host name is {host_name:?}, as of a machine that has none yet: set \
+            it, or set the host name (hostnamectl)"
+        );
+        problems.add_not_yet("node.name", problem);
+        return None;
+    }
+    let name = Name::new(&host_name).ok();
     if name.is_none() {
-        problems.add_missing("node.name", "not set, and the host name cannot be used: set it");
+        let problem =
+            format!("not set, and the host name {host_name:?} is not a member name: set it");
+        problems.add_not_yet("node.name", problem);
     }
     name
 }
@@ -172,19 +145,21 @@ fn machine(node: &raw::Node, name: Option<&Name>, problems: &mut Problems) -> St
     text
 }
 
-fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> Option<SocketAddr> {
+/// The address that is set, or that of the default route. If there is neither, this is `None`, and
+/// [`check_address`] says so.
+fn node_address(
+    node: &raw::Node,
+    families: &[Family],
+    system: &System,
+    problems: &mut Problems,
+) -> Option<SocketAddr> {
     let port = node.port.as_ref().map_or(PORT, |port| *port.get_ref());
     if let Some(set) = node.port.as_ref().filter(|port| *port.get_ref() == 0) {
         problems.add(set, "node.port", "0 is not a port: other members must know the port");
     }
     let Some(set) = &node.address else {
-        let address = (system.default_address)();
-        if address.is_none() {
-            problems.add_missing(
-                "node.address",
-                "not set, and this machine has no default route to take it from: set it",
-            );
-        }
+        let mut addresses = families.iter().filter_map(|family| (system.default_address)(*family));
+        let address = addresses.next().or(system.last_address);
         return address.map(|ip| SocketAddr::new(ip, port));
     };
     let problem = match set.get_ref().parse::<IpAddr>() {
@@ -202,11 +177,6 @@ fn node_address(node: &raw::Node, system: &System, problems: &mut Problems) -> O
     };
     problems.add(set, "node.address", problem);
     None
-}
-
-/// Whether an address has a meaning only together with an interface.
-fn is_link_local(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings {
@@ -388,29 +358,36 @@ fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Opti
     None
 }
 
-/// Returns whether plaintext is allowed. Without it and without a key, an address other than
-/// loopback is a problem.
-fn allow_plaintext(
-    set: Set<bool>,
-    has_key: bool,
-    set_address: Option<&toml::Spanned<String>>,
+/// Without a key, and if plaintext is not allowed, only a loopback address is valid. Without an
+/// address the machine may have one later.
+fn check_address(
+    set: Option<&toml::Spanned<String>>,
     address: Option<SocketAddr>,
+    may_leave_loopback: bool,
     problems: &mut Problems,
-) -> bool {
-    let allow = set.is_some_and(toml::Spanned::into_inner);
-    if let Some(address) =
-        address.filter(|address| !address.ip().is_loopback() && !allow && !has_key)
-    {
-        let why = "is not a loopback address, and without a key nothing is sealed: put the group's \
-                   key into /etc/memberd/group.key, or for a closed test network set \
-                   security.allow_plaintext = true";
-        let problem = format!("{} {why}", address.ip());
-        match set_address {
-            Some(set) => problems.add(set, "node.address", problem),
-            None => problems.add_missing("node.address", problem),
+) {
+    let why = "is not a loopback address, and without a key nothing is sealed: put the group's key \
+               into /etc/memberd/group.key, or for a closed test network set \
+               security.allow_plaintext = true";
+    let key = "node.address";
+    let missing = "not set, and this machine has no default route to take it from";
+    match (set, address) {
+        (Some(set), Some(address)) if !address.ip().is_loopback() && !may_leave_loopback => {
+            problems.add(set, key, format!("{} {why}", address.ip()));
         }
+        (None, Some(address)) if !address.ip().is_loopback() && !may_leave_loopback => {
+            problems.add_missing(key, format!("{} {why}", address.ip()));
+        }
+        (None, None) if may_leave_loopback => {
+            problems.add_not_yet(key, format!("{missing} yet: set it"));
+        }
+        // No address of a default route would be allowed, so this does not pass by itself.
+        (None, None) => problems.add_missing(
+            key,
+            format!("{missing}: set it, and put the group's key into {KEY_FILE}"),
+        ),
+        (Some(_), _) | (None, Some(_)) => {}
     }
-    allow
 }
 
 fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr> {

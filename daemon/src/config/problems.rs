@@ -1,5 +1,6 @@
 //! Collects the problems of the settings. [`Problems`] owns one line for each.
 
+use super::ConfigError;
 use super::source::Source;
 use memberd_control::duration;
 use std::time::Duration;
@@ -8,22 +9,25 @@ use std::time::Duration;
 pub(super) struct Problems<'a> {
     source: Source<'a>,
     lines: Vec<String>,
+    /// What the machine does not have yet.
+    not_yet: Vec<String>,
 }
 
 impl<'a> Problems<'a> {
     /// Starts without a problem.
     pub(super) fn new(source: Source<'a>) -> Self {
-        Problems { source, lines: Vec::new() }
+        Problems { source, lines: Vec::new(), not_yet: Vec::new() }
     }
 
     /// The number of problems so far.
     pub(super) fn count(&self) -> usize {
-        self.lines.len()
+        self.lines.len() + self.not_yet.len()
     }
 
-    /// Returns one line for each problem.
-    pub(super) fn into_lines(self) -> Vec<String> {
-        self.lines
+    /// Returns one line for each problem. The invalid settings come first.
+    pub(super) fn into_error(self) -> ConfigError {
+        let only_not_yet = self.lines.is_empty();
+        ConfigError { lines: [self.lines, self.not_yet].concat(), only_not_yet }
     }
 
     pub(super) fn add<T>(
@@ -37,6 +41,11 @@ impl<'a> Problems<'a> {
 
     pub(super) fn add_missing(&mut self, key: &str, what: impl std::fmt::Display) {
         self.lines.push(self.source.error(None, Some(key), &what.to_string()));
+    }
+
+    /// The machine has no value yet for a setting that is not set. It may have one later.
+    pub(super) fn add_not_yet(&mut self, key: &str, what: impl std::fmt::Display) {
+        self.not_yet.push(self.source.error(None, Some(key), &what.to_string()));
     }
 }
 

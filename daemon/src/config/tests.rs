@@ -1,13 +1,15 @@
 //! Tests the settings, from the text of a file to the exact text of its errors. It owns no state.
 
-use super::parse::{System, parse};
+use super::machine::{Family, System};
+use super::parse::parse;
 use super::*;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 const SYSTEM: System = System {
     host_name: || Some("web17".to_owned()),
-    default_address: || Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    default_address: |_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    last_address: None,
     credentials: || None,
     exists: |_| Ok(false),
 };
@@ -194,6 +196,90 @@ fn without_a_key_only_loopback_is_used_unless_allowed() {
     assert!(!good(&format!("{text}[security]\nkey_file = '/x'")).speaks_openly());
 }
 
+/// At a boot the network may be slow. The same settings are valid later.
+#[test]
+fn what_the_machine_has_not_yet_is_no_invalid_setting() {
+    const KEY: &str = "[security]\nkey_file = '/x'";
+    let offline = System { default_address: |_| None, ..SYSTEM };
+    let failed = |text: &str, system: &System| parse("m.toml", text, system).unwrap_err();
+    let missing =
+        "m.toml: node.address: not set, and this machine has no default route to take it from";
+    let error = failed(KEY, &offline);
+    assert_eq!(error.lines, [format!("{missing} yet: set it")]);
+    assert!(error.only_not_yet);
+    assert!(failed("[security]\nallow_plaintext = true", &offline).only_not_yet);
+
+    let error = failed("", &offline);
+    let remedy = "set it, and put the group's key into /etc/memberd/group.key";
+    assert_eq!(error.lines, [format!("{missing}: {remedy}")]);
+    assert!(!error.only_not_yet, "no address of a default route is allowed without a key");
+
+    let error = failed(&format!("{KEY}\n[logs]\nlevel = 'loud'"), &offline);
+    assert_eq!((error.lines.len(), error.only_not_yet), (2, false));
+    assert!(!failed(&format!("{KEY}\n[node]\naddress = '0.0.0.0'"), &offline).only_not_yet);
+}
+
+/// The host name may be set later, by DHCP or cloud-init. Until then every such machine would have
+/// the same name.
+#[test]
+fn a_host_name_that_was_not_set_yet_is_no_default_name() {
+    for host_name in [|| Some("localhost".to_owned()), || Some("(none)".to_owned()), || None] {
+        let unnamed = System { host_name, ..SYSTEM };
+        let error = parse("m.toml", "", &unnamed).unwrap_err();
+        assert!(error.only_not_yet, "{error}");
+        assert!(error.lines[0].starts_with("m.toml: node.name: not set, and "), "{error}");
+        let named = parse("m.toml", "[node]\nname = 'localhost'", &unnamed).unwrap();
+        assert_eq!(named.name.as_str(), "localhost", "a name that is set is obeyed");
+    }
+    let unusable = System { host_name: || Some("two words".to_owned()), ..SYSTEM };
+    let error = parse("m.toml", "", &unusable).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "m.toml: node.name: not set, and the host name \"two words\" is not a member name: set it"
+    );
+}
+
+/// A machine often has its IPv6 address first. It must not become a member there that cannot reach
+/// its introducers.
+#[test]
+fn the_default_address_is_of_the_family_of_the_introducers() {
+    let slow_ipv4 = System {
+        default_address: |family| (family == Family::V6).then(|| "2001:db8::5".parse().unwrap()),
+        ..SYSTEM
+    };
+    let text = |introducers: &str| {
+        format!("[security]\nkey_file = '/x'\n[group]\nintroducers = [{introducers}]")
+    };
+    let address = |introducers: &str| {
+        parse("m.toml", &text(introducers), &slow_ipv4).map(|config| config.address.to_string())
+    };
+    for introducers in ["", "'vm1:8946'", "'[2001:db8::1]:1'", "'192.0.2.1:1', '[2001:db8::1]:1'"] {
+        assert_eq!(address(introducers).as_deref(), Ok("[2001:db8::5]:8946"), "{introducers}");
+    }
+    assert!(address("'vm1:8946', '192.0.2.1:8946'").unwrap_err().only_not_yet);
+    let both = System {
+        default_address: |family| match family {
+            Family::V4 => Some([192, 0, 2, 5].into()),
+            Family::V6 => Some("2001:db8::5".parse().unwrap()),
+        },
+        ..SYSTEM
+    };
+    let config = parse("m.toml", &text("'[2001:db8::1]:8946'"), &both).unwrap();
+    assert_eq!(config.address.to_string(), "[2001:db8::5]:8946");
+    assert_eq!(parse("m.toml", &text(""), &both).unwrap().address.to_string(), "192.0.2.5:8946");
+}
+
+/// A reload, which logrotate requests too, must not fail because a cable is out.
+#[test]
+fn a_reload_without_a_default_route_keeps_the_address() {
+    let text = "[security]\nkey_file = '/x'";
+    let last_address = Some([192, 0, 2, 5].into());
+    let offline = System { default_address: |_| None, last_address, ..SYSTEM };
+    assert_eq!(parse("m.toml", text, &offline).unwrap().address.to_string(), "192.0.2.5:8946");
+    let online = System { last_address, ..SYSTEM };
+    assert_eq!(parse("m.toml", text, &online).unwrap().address.to_string(), "127.0.0.1:8946");
+}
+
 #[test]
 fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
     let key_file = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_file;
@@ -325,7 +411,7 @@ proptest::proptest! {
     #[test]
     fn no_text_makes_the_loader_panic_and_every_error_is_one_line(text in "[\\[\\]a-z_.=\"'0-9\n \
     ,{}#é\u{1b}]{0,200}") {
-        if let Err(ConfigError { lines }) = parse("m.toml", &text, &SYSTEM) {
+        if let Err(ConfigError { lines, .. }) = parse("m.toml", &text, &SYSTEM) {
             let plain =
                 |line: &String| line.starts_with("m.toml") && !line.contains(char::is_control);
             proptest::prop_assert!(lines.iter().all(plain));

@@ -139,12 +139,16 @@ impl Options {
         Ok(())
     }
 
-    /// A syntax may be given again, but no other one, as in every version of GNU grep up to 3.12.
+    /// The last syntax counts, but Perl's cannot be combined with another.
     fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
-        match self.syntax.replace(syntax) {
-            Some(before) if before != syntax => Err("conflicting matchers specified".to_owned()),
-            _ => Ok(()),
+        if self
+            .syntax
+            .is_some_and(|before| (before == GrepSyntax::Perl) != (syntax == GrepSyntax::Perl))
+        {
+            return Err("conflicting matchers specified".to_owned());
         }
+        self.syntax = Some(syntax);
+        Ok(())
     }
 
     fn patterns(&mut self) -> &mut Vec<Vec<u8>> {

@@ -1,10 +1,11 @@
 //! Finds the files below a trusted directory that a glob matches.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::directory::{self, Entry, Kind, Listed};
+use super::directory::{self, Kind};
 use super::glob::{Component, ExposedGlob};
 use super::open::{ExposedFile, is_hidden, literal_problem, reason};
 use super::root::Root;
@@ -50,11 +51,11 @@ impl Walk<'_> {
             Component::Name(name) if rest.is_empty() => self.literal(below.join(name)),
             Component::Name(name) => self.below(&below.join(name), rest, depth),
             Component::Matching { matcher, dot_files } => {
-                for Entry { name, kind, listed } in self.entries(below) {
+                for (name, kind) in self.entries(below) {
                     let matches = (*dot_files || !is_hidden(&name)) && matcher.is_match(&name);
                     match kind {
                         _ if !matches => {}
-                        Kind::File if rest.is_empty() => self.found(below.join(name), listed),
+                        Kind::File if rest.is_empty() => self.found(below.join(name)),
                         Kind::Directory if !rest.is_empty() => {
                             self.below(&below.join(name), rest, depth);
                         }
@@ -64,10 +65,10 @@ impl Walk<'_> {
             }
             Component::AnyDepth => {
                 self.below(below, rest, depth);
-                for Entry { name, kind, listed } in self.entries(below) {
+                for (name, kind) in self.entries(below) {
                     match kind {
                         _ if is_hidden(&name) => {}
-                        Kind::File if rest.is_empty() => self.found(below.join(name), listed),
+                        Kind::File if rest.is_empty() => self.found(below.join(name)),
                         Kind::Directory if depth < MAX_DEPTH => {
                             self.below(&below.join(name), components, depth + 1);
                         }
@@ -78,22 +79,22 @@ impl Walk<'_> {
         }
     }
 
-    fn found(&mut self, below: PathBuf, listed: Listed) {
-        let file = ExposedFile::new(Arc::clone(&self.root), below, listed);
+    fn found(&mut self, below: PathBuf) {
+        let file = ExposedFile::new(Arc::clone(&self.root), below);
         self.visitor.file(file);
     }
 
     /// A file whose last component has no wildcard.
     fn literal(&mut self, below: PathBuf) {
         match literal_problem(&self.root, &below) {
-            Ok(Some(listed)) => self.found(below, listed),
-            Ok(None) => {}
+            Ok(true) => self.found(below),
+            Ok(false) => {}
             Err(reason) => self.visitor.problem(self.root.path().join(below), reason),
         }
     }
 
     /// The entries of a directory, without `.` and `..`. The visitor limits their number.
-    fn entries(&mut self, below: &Path) -> Vec<Entry> {
+    fn entries(&mut self, below: &Path) -> Vec<(OsString, Kind)> {
         if !self.visitor.may_go_on() {
             return Vec::new();
         }

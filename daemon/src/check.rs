@@ -1,0 +1,44 @@
+//! Carries out `memberd --check`: says what is wrong with the settings, and warns of what this
+//! machine does not have yet. It owns no state.
+
+use crate::config::{Config, ConfigError};
+use crate::exit;
+use crate::resolve::{Own, resolve};
+use std::process::ExitCode;
+
+/// Prints the problems of the settings on standard error, and returns the exit status. Warnings do
+/// not count: the same settings are good as soon as the network is there.
+pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
+    let (lines, status) = match loaded {
+        Ok(config) => (warnings(&config), ExitCode::SUCCESS),
+        Err(ConfigError { lines, only_not_yet: true }) => (lines, ExitCode::SUCCESS),
+        Err(ConfigError { lines, .. }) => {
+            for line in lines {
+                eprintln!("memberd: {line}");
+            }
+            return ExitCode::from(exit::BAD_SETTINGS);
+        }
+    };
+    for line in lines {
+        eprintln!("memberd: warning: {line}");
+    }
+    status
+}
+
+/// The introducers without an address. Addresses of the machine are not looked at, since settings
+/// are often checked elsewhere.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let own = Own { address: config.address, name: config.name.to_string() };
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let resolved = runtime.block_on(resolve(&config.introducers, &own));
+            // A resolver that hangs must not delay the end.
+            runtime.shutdown_background();
+            let problems = resolved.problems.into_iter();
+            warnings.extend(problems.map(|problem| format!("group.introducers: {problem}")));
+        }
+        Err(error) => warnings.push(format!("the introducers are not looked up: {error}")),
+    }
+    warnings
+}
