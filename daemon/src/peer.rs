@@ -17,6 +17,10 @@ pub const MEMBERSHIP: RequestKind = RequestKind::new(0);
 /// A search of this machine's logs; a stream of frames answers it.
 pub const GREP: RequestKind = RequestKind::new(1);
 
+/// A search like [`GREP`], with an option that the first members do not know. They would leave the
+/// option out, and so find more than was asked for. They refuse a kind that is unknown.
+pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
+
 /// The longest grep request, in bytes. A client's request has at most 80 KiB. Its daemon may add
 /// the rest.
 const MAX_GREP_BYTES: usize = SMALL_REQUEST_BYTES;
@@ -30,6 +34,15 @@ pub fn services(
     membership: Handle,
     searcher: Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
+    let grep = move |body: Vec<u8>, stream| {
+        let searcher = Arc::clone(&searcher);
+        async move {
+            let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
+            // The search may follow the logs for days.
+            drop(body);
+            serve::serve(stream, request, &searcher).await
+        }
+    };
     PeerServices::default()
         .with_call(MEMBERSHIP, MAX_CALL, move |bytes| {
             let membership = membership.clone();
@@ -38,13 +51,6 @@ pub fn services(
                 reply.map_err(io::Error::other)
             }
         })?
-        .with_stream(GREP, MAX_GREP_BYTES, move |body, stream| {
-            let searcher = Arc::clone(&searcher);
-            async move {
-                let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
-                // The search may follow the logs for days.
-                drop(body);
-                serve::serve(stream, request, &searcher).await
-            }
-        })
+        .with_stream(GREP, MAX_GREP_BYTES, grep.clone())?
+        .with_stream(NARROWED_GREP, MAX_GREP_BYTES, grep)
 }

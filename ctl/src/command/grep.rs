@@ -6,6 +6,7 @@ mod counts;
 mod flags;
 mod fleet_options;
 mod getopt;
+mod journal_options;
 mod lines;
 mod locale;
 mod options;
@@ -99,11 +100,17 @@ Members and time:
       --merge               print the lines of all members in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
-      --journal             search the journal instead of files
-  -u, --unit=UNIT           search only this unit of the journal;
-                            can be given several times
-  -p, --priority=PRIORITY   search only this priority of the journal and higher
-                            ones, as journalctl does
+      --journal             search the journal instead of files. Then FILE can be
+                            FIELD=VALUE, as in journalctl. The next options,
+                            too, are those of journalctl and need --journal:
+  -u, --unit=UNIT           search only this unit; can be given several times
+      --user-unit=UNIT      search only this unit of users' service managers
+  -t, --identifier=ID       search only what has this syslog identifier
+  -p, --priority=PRIORITY   search only this priority and higher ones
+      --facility=FACILITY   search only these syslog facilities
+      --boot[=BOOT]         search only this boot, or the current one; -1 is the
+                            one before it, for each member its own
+  -k, --dmesg               search only messages of the kernel, of this boot
       --count-by=WHAT       print one count per member, or per file over all
       --total               with -c, print the sum as a last line
       --json                print one JSON object a line, the last with totals

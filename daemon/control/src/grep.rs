@@ -2,11 +2,13 @@
 //! memberd-search uses them.
 
 mod colors;
+mod journal;
 #[cfg(test)]
 mod tests;
 
 use crate::tags::TagFilter;
 pub use colors::{GrepColors, NotAColor, Sgr};
+pub use journal::GrepJournal;
 use serde::{Deserialize, Serialize};
 
 /// A search over the members' logs, with the options of `memberctl grep`.
@@ -20,6 +22,14 @@ pub struct GrepRequest {
     pub files: GrepFiles,
     /// The output and its form.
     pub printing: GrepPrinting,
+}
+
+impl GrepRequest {
+    /// An option of this request that the first programs do not know. They would leave it out, and
+    /// so find more than was asked for. Such a request has a kind of its own, which they refuse.
+    pub fn narrowing_option(&self) -> Option<&'static str> {
+        self.files.journal.as_ref().and_then(GrepJournal::narrowing_option)
+    }
 }
 
 /// Selects the members to ask, among the live ones.
@@ -84,15 +94,6 @@ pub struct GrepFiles {
     pub until: Option<i64>,
     /// `--follow`: lines written from now on, until the client closes the connection.
     pub follow: bool,
-}
-
-/// Selects a part of the journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepJournal {
-    /// `-u`: these units only, in the syntax of journalctl(1).
-    pub units: Vec<String>,
-    /// `-p`: this priority and more important ones, in the syntax of journalctl(1).
-    pub priority: Option<String>,
 }
 
 /// What is printed, and how.

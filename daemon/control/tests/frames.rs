@@ -79,8 +79,14 @@ prop_compose! {
         span in any::<(Option<i64>, Option<i64>)>(),
     ) -> GrepFiles {
         let [rotated, journal, follow] = flags;
-        let [globs, include, exclude, units, _] = <[Vec<String>; 5]>::try_from(globs).unwrap();
-        let journal = journal.then_some(GrepJournal { units, priority });
+        let [globs, include, exclude, units, matches] =
+            <[Vec<String>; 5]>::try_from(globs).unwrap();
+        let boot = priority.clone().filter(|_| rotated);
+        let identifiers = if follow { units.clone() } else { Vec::new() };
+        let journal = journal.then_some(GrepJournal {
+            units, priority, identifiers, boot, dmesg: rotated, user_units: include.clone(),
+            facilities: exclude.clone(), matches,
+        });
         let (since, until) = span;
         GrepFiles { globs, include, exclude, rotated, journal, since, until, follow }
     }

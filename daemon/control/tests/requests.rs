@@ -2,6 +2,7 @@
 //! added, and none may change.
 
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
+use memberd_control::grep::GrepJournal;
 use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Request};
 
 fn follow(from: EventsFrom, kinds: ChangeKinds, until: Option<u64>) -> Request {
@@ -50,6 +51,18 @@ fn a_grep_begins_with_the_bytes_that_other_versions_know() {
     let known = b"\xa1\x64Grep\xa4\x67members\xa3\x62on\x80\x66not_on\x80\x64tags\x80\
         \x67pattern\xa8\x68patterns\x42x\n\x66syntax\x65Basic\x6acharacters\x64Utf8";
     assert!(frame[HEADER_BYTES..].starts_with(known), "{:?}", frame.escape_ascii().to_string());
+}
+
+/// A daemon that does not know the option does not know the request either, and refuses it.
+#[test]
+fn a_grep_that_older_daemons_would_widen_is_another_request() {
+    let mut grep = Box::<memberd_control::grep::GrepRequest>::default();
+    let journal = GrepJournal { boot: Some("0".to_owned()), ..GrepJournal::default() };
+    grep.files.journal = Some(journal);
+    let request = Request::Grep(grep);
+    let frame = encode(&request).unwrap();
+    assert!(frame[HEADER_BYTES..].starts_with(b"\xa1\x6cNarrowedGrep\xa4\x67members"));
+    assert_eq!(decode::<Request>(&frame[HEADER_BYTES..]).unwrap(), request);
 }
 
 #[test]

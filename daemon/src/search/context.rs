@@ -64,7 +64,9 @@ impl QueryContext {
             let query = LocalQuery { request: self.request.clone(), compiled };
             ReplySource::Local(serve_here(&self.searcher, query))
         } else {
-            ReplySource::connect(&self.caller, member.address, &self.encoded).await?
+            let narrowing_option = self.request.narrowing_option();
+            let (caller, encoded) = (&self.caller, &self.encoded);
+            ReplySource::connect(caller, member.address, encoded, narrowing_option).await?
         };
         Ok(MemberReplies::new(source, &self.progress))
     }

@@ -1,11 +1,22 @@
 //! Searches the machine's journal through journalctl(1), with fixed arguments, no shell and an
 //! empty environment. It owns that process.
 
+mod arguments;
+mod complaints;
+mod export;
+mod lines;
+mod order;
+mod order_file;
+
+use arguments::arguments;
+use lines::{Lines, Span};
 use memberd_control::grep::{GrepFiles, GrepJournal};
-use memberd_search::{Output, Search, Totals};
-use std::io::{self, Read};
+use memberd_search::{Output, Search, Stopped, Totals};
+use order::Files;
+pub use order::JournalOrder;
+use std::io;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,14 +28,20 @@ pub const JOURNALCTL: &str = "/usr/bin/journalctl";
 /// The name of the journal, in the place of a file's name.
 const NAME: &str = "journal";
 
-/// The most units of one search, and the longest name of a unit in systemd, in bytes.
-const UNITS: (usize, usize) = (256, 256);
-
 /// How often a waiting search checks whether it was cancelled.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many bytes of journalctl's standard error are kept.
-const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
+/// How much a clock may be set while a search begins, and how much earlier than journald a sender
+/// may see the time, in microseconds.
+const SLACK_US: u64 = 60_000_000;
+
+/// The journal of this machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Journal<'j> {
+    /// journalctl.
+    pub(super) program: &'j Path,
+    pub(super) order: &'j JournalOrder,
+}
 
 /// A request to search the journal.
 #[derive(Debug, Clone, Copy)]
@@ -40,32 +57,40 @@ pub(super) struct Asked<'r> {
 /// # Errors
 /// When journalctl cannot run, or when it does not support the request. The error is one line.
 pub(super) fn search(
-    program: &Path,
+    journal: Journal<'_>,
     machine: &str,
     search: &Search,
-    Asked { journal, files, by_time }: Asked<'_>,
-    output: &mut dyn Output,
+    asked: Asked<'_>,
+    output: &mut (dyn Output + Send),
     cancel: &AtomicBool,
 ) -> Result<Totals, String> {
-    let mut command = Command::new(program);
-    command.args(arguments(journal, files)?).env_clear();
+    let follow = asked.files.follow;
+    // A wrong option is refused before the journal's files are looked at.
+    arguments(asked.journal, None, follow)?;
+    let Bounds { span, since_us } = bounds(asked.files, journal.order, cancel);
+    let mut command = Command::new(journal.program);
+    command.args(arguments(asked.journal, since_us, follow)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("the journal cannot be read: {}: {error}", program.display()))?;
+    let mut child = command.spawn().map_err(|error| {
+        format!("the journal cannot be read: {}: {error}", journal.program.display())
+    })?;
     let pipes = child.stdout.take().zip(child.stderr.take());
-    let (pipe, complaints) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
-    let mut lines = Lines { pipe, at_end: false };
+    let (pipe, stderr) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
     let running = Running { child: Mutex::new(child), over: AtomicBool::new(false) };
-    let (mut totals, complaint) = thread::scope(|scope| {
+    let output = SharedOutput(Mutex::new(output));
+    let unseen = unseen(journal.order);
+    unseen.iter().for_each(|text| output.say(text));
+    let mut lines = Lines::new(pipe, span);
+    let (mut totals, complaints) = thread::scope(|scope| {
         let watch = scope.spawn(|| running.end_when(cancel));
-        let complaint = scope.spawn(|| complaint(complaints));
-        let totals = match files.follow {
-            false if by_time => {
-                search.run_stream_by_time(machine, NAME, &mut lines, output, cancel)
+        let complaints = scope.spawn(|| tell(stderr, &output));
+        let mut to = &output;
+        let totals = match follow {
+            false if asked.by_time => {
+                search.run_stream_by_time(machine, NAME, &mut lines, &mut to, cancel)
             }
-            false => search.run_stream(machine, NAME, &mut lines, output, cancel),
-            true => search.follow_stream(machine, NAME, &mut lines, output, cancel),
+            false => search.run_stream(machine, NAME, &mut lines, &mut to, cancel),
+            true => search.follow_stream(machine, NAME, &mut lines, &mut to, cancel),
         };
         if !lines.at_end {
             // The rest of its output is not needed.
@@ -73,63 +98,116 @@ pub(super) fn search(
         }
         running.over.store(true, Ordering::Relaxed);
         watch.thread().unpark();
-        (totals, complaint.join().unwrap_or_default())
+        (totals, complaints.join().unwrap_or_default())
     });
-    let failed = running.wait().is_ok_and(|status| status.code().is_some_and(|code| code != 0));
-    if failed && !totals.interrupted {
-        totals.errors += 1;
-        // If nobody receives it, the search is over anyway.
-        let _ = output
-            .message(format!("{NAME}: {}", complaint.as_deref().unwrap_or("journalctl failed")));
+    let failed = lines.at_end && running.wait().is_ok_and(|status| !status.success());
+    if !lines.at_end {
+        // The process was killed and has no status. It must not stay as a zombie.
+        let _ = running.wait();
+    }
+    if !totals.interrupted {
+        totals.errors += u64::from(unseen.is_some()) + complaints;
+        if failed && complaints == 0 {
+            output.say("journalctl failed");
+            totals.errors += 1;
+        }
+        if lines.cut_messages > 0 {
+            let (count, most) = (lines.cut_messages, export::MAX_MESSAGE_BYTES);
+            output.say(&format!("of {count} longer messages only {most} bytes were searched"));
+            totals.errors += 1;
+        }
     }
     Ok(totals)
 }
 
-/// The arguments of journalctl. Every value stands behind the name of its option, so that it cannot
-/// be an option itself.
-fn arguments(journal: &GrepJournal, files: &GrepFiles) -> Result<Vec<String>, String> {
-    let mut arguments: Vec<String> =
-        ["--no-pager", "--quiet", "--utc", "--output=short-iso-precise"]
-            .map(str::to_owned)
-            .to_vec();
-    let (most, longest) = UNITS;
-    if journal.units.len() > most {
-        return Err(format!("-u: more than {most} units: give fewer"));
+/// Says what journalctl does not see. It is silent about that with --output=export.
+fn unseen(order: &JournalOrder) -> Option<String> {
+    let Files { readable, denied } = order.files();
+    match (readable, denied) {
+        (0, 0) => Some("No journal files were found.".to_owned()),
+        // If it may read none, journalctl fails and says why.
+        (0, _) | (_, 0) => None,
+        _ => Some(format!(
+            "memberd may not read {denied} of the journal's files: its user needs the group \
+            systemd-journal"
+        )),
     }
-    let values = journal.units.iter().chain(&journal.priority);
-    if let Some(bad) =
-        values.into_iter().find(|value| value.len() > longest || value.contains(char::is_control))
-    {
-        return Err(format!("{bad:?}: neither a unit nor a priority"));
-    }
-    arguments.extend(journal.units.iter().map(|unit| format!("--unit={unit}")));
-    arguments.extend(journal.priority.iter().map(|priority| format!("--priority={priority}")));
-    arguments.extend(files.since.map(|since| format!("--since={}", moment(since, 0))));
-    // journalctl expects the last microsecond that it prints, not the first that it leaves out.
-    arguments.extend(
-        files.until.map(|until| format!("--until={}", moment(until.saturating_sub(1), 999))),
-    );
-    if files.follow {
-        arguments.extend(["--follow", "--lines=0"].map(str::to_owned));
-    }
-    Ok(arguments)
 }
 
-/// A moment in the format of systemd.time(7): seconds since the epoch. No journal is older than the
-/// epoch.
-fn moment(milliseconds: i64, microseconds: u32) -> String {
-    let milliseconds = milliseconds.max(0);
-    format!("@{}.{:03}{microseconds:03}", milliseconds / 1_000, milliseconds % 1_000)
+/// Which part of the journal is searched.
+#[derive(Debug, PartialEq, Eq)]
+struct Bounds {
+    span: Span,
+    /// Where journalctl may begin, in microseconds since the Unix epoch.
+    since_us: Option<u64>,
 }
 
-/// The first line of journalctl's standard error. The rest is read and dropped.
-fn complaint(mut from: impl Read) -> Option<String> {
-    let mut bytes = Vec::new();
-    // An unreadable message is ignored.
-    let _ = from.by_ref().take(MAX_COMPLAINT_BYTES).read_to_end(&mut bytes);
-    let _ = io::copy(&mut from, &mut io::sink());
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
+/// The bounds of a request. journalctl would leave out entries of the window where the clock was
+/// set back: it bisects each file for its `--since`, and ends at the first entry after `--until`.
+/// So each entry is judged here, and journalctl gets only what leaves out none of the window.
+fn bounds(files: &GrepFiles, order: &JournalOrder, cancel: &AtomicBool) -> Bounds {
+    // No journal is older than the epoch.
+    let micros = |time: i64| u64::try_from(time).unwrap_or(0).saturating_mul(1_000);
+    let (since_us, until_us) = (files.since.map(micros), files.until.map(micros));
+    if since_us.is_none() && until_us.is_none() {
+        return Bounds { span: Span::ALL, since_us: None };
+    }
+    let disorder = order.look(cancel);
+    let overall_us = disorder.and_then(|disorder| disorder.overall_us);
+    let last_received_us = until_us.zip(overall_us).map_or(u64::MAX, |(until_us, overall_us)| {
+        until_us.saturating_add(overall_us).saturating_add(SLACK_US)
+    });
+    let span = Span {
+        since_us: since_us.unwrap_or(0),
+        until_us: until_us.unwrap_or(u64::MAX),
+        last_received_us,
+    };
+    let since_us = since_us.zip(disorder).map(|(since_us, disorder)| {
+        since_us.saturating_sub(disorder.within_files_us).saturating_sub(SLACK_US)
+    });
+    Bounds { span, since_us }
+}
+
+/// Tells what journalctl says on its standard error, and returns how many lines it said.
+fn tell(stderr: ChildStderr, output: &SharedOutput<'_>) -> u64 {
+    complaints::tell(stderr, |text| output.say(text))
+}
+
+/// An output that two threads use: one for what is found, and one for what journalctl complains of.
+struct SharedOutput<'o>(Mutex<&'o mut (dyn Output + Send)>);
+
+impl SharedOutput<'_> {
+    fn with<T>(&self, work: impl FnOnce(&mut dyn Output) -> T) -> T {
+        // Each use of the output is one call.
+        work(&mut **self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sends a message about the journal. If nobody receives it, the search is over anyway.
+    fn say(&self, text: &str) {
+        let _ = self.with(|output| output.message(format!("{NAME}: {text}")));
+    }
+}
+
+impl Output for &SharedOutput<'_> {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.with(|output| output.lines(bytes))
+    }
+
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.with(|output| output.line_part(bytes))
+    }
+
+    fn timed(&mut self, milliseconds: i64, bytes: &[u8]) -> Result<(), Stopped> {
+        self.with(|output| output.timed(milliseconds, bytes))
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.with(|output| output.read(bytes))
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.with(|output| output.message(text))
+    }
 }
 
 /// The process of journalctl. It is killed as soon as its output is not needed.
@@ -162,21 +240,6 @@ impl Running {
     fn child(&self) -> MutexGuard<'_, Child> {
         // No code under the lock can panic.
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The output of journalctl.
-struct Lines {
-    pipe: ChildStdout,
-    /// Whether the output has ended.
-    at_end: bool,
-}
-
-impl Read for Lines {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.pipe.read(buffer)?;
-        self.at_end |= read == 0 && !buffer.is_empty();
-        Ok(read)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Searches this machine's logs. It owns the exposed files and the places for searches.
 
 use super::compile::{Compiled, Compiler};
-use super::journal;
+use super::journal::{self, Journal, JournalOrder};
 use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
@@ -24,6 +24,8 @@ pub struct LocalSearcher {
     offer: RwLock<Arc<ExposedFiles>>,
     /// The program that reads the journal, if members may search the journal.
     journal: RwLock<Option<PathBuf>>,
+    /// What is known of the journal's files.
+    journal_order: JournalOrder,
     pub(super) limits: Limits,
     compiler: Compiler,
     /// One place for each concurrent search, including searches whose reader has stopped reading.
@@ -56,6 +58,7 @@ impl LocalSearcher {
             machine,
             offer: RwLock::new(Arc::new(offer)),
             journal: RwLock::default(),
+            journal_order: JournalOrder::default(),
             limits,
             compiler: Compiler::new(),
             slots: Admission::new("searches", limits.searches, |limit| {
@@ -158,7 +161,8 @@ impl LocalSearcher {
                 program.ok_or("its settings do not offer its journal: set logs.journal there")?;
             let by_time = request.printing.by_time;
             let asked = journal::Asked { journal, files: &request.files, by_time };
-            let totals = journal::search(&program, &self.machine, search, asked, output, cancel)?;
+            let journal = Journal { program: &program, order: &self.journal_order };
+            let totals = journal::search(journal, &self.machine, search, asked, output, cancel)?;
             return Ok((totals, Vec::new()));
         }
         if request.files.follow {

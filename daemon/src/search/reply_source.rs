@@ -3,8 +3,8 @@
 
 use super::progress::Progress;
 use super::reply::{PeerReply, Replies};
-use crate::peer::GREP;
-use memberd_transport::{Caller, PeerStream};
+use crate::peer::{GREP, NARROWED_GREP};
+use memberd_transport::{Alert, Caller, PeerStream};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,11 +23,16 @@ pub(super) enum ReplySource {
     /// This daemon's own search, without a network.
     Local(mpsc::Receiver<PeerReply>),
     /// A connection to another member.
-    Remote(Replies<PeerStream>),
+    Remote {
+        replies: Replies<PeerStream>,
+        /// The option for which an older member refuses the request.
+        narrowing_option: Option<&'static str>,
+    },
 }
 
 impl ReplySource {
-    /// Sends the encoded request to another member.
+    /// Sends the encoded request to another member. `narrowing_option` is the request's option that
+    /// the first versions do not know.
     ///
     /// # Errors
     /// When it cannot be reached.
@@ -35,18 +40,36 @@ impl ReplySource {
         caller: &Caller,
         to: SocketAddr,
         request: &[u8],
+        narrowing_option: Option<&'static str>,
     ) -> io::Result<Self> {
-        let stream = caller.open(to, GREP, request, CONNECT_LIMIT).await?;
-        Ok(ReplySource::Remote(Replies::new(stream)))
+        let kind = if narrowing_option.is_some() { NARROWED_GREP } else { GREP };
+        let stream = caller.open(to, kind, request, CONNECT_LIMIT).await?;
+        Ok(ReplySource::Remote { replies: Replies::new(stream), narrowing_option })
     }
 
     async fn next(&mut self) -> io::Result<PeerReply> {
         match self {
-            ReplySource::Remote(replies) => timeout(SILENCE_LIMIT, replies.next()).await?,
+            ReplySource::Remote { replies, narrowing_option } => {
+                let reply = timeout(SILENCE_LIMIT, replies.next()).await?;
+                reply.map_err(|error| explain_refusal(error, *narrowing_option))
+            }
             ReplySource::Local(replies) => {
                 replies.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
             }
         }
+    }
+}
+
+/// Says what it is that an older member does not understand.
+fn explain_refusal(error: io::Error, narrowing_option: Option<&'static str>) -> io::Error {
+    let is_refusal =
+        error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
+    match narrowing_option.filter(|_| is_refusal) {
+        Some(option) => io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("its memberd is too old for {option}: upgrade it, or leave the option out"),
+        ),
+        None => error,
     }
 }
 

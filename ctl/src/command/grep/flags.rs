@@ -116,6 +116,16 @@ pub(super) enum FleetOption {
     Unit,
     /// `-p`
     Priority,
+    /// `-t`
+    Identifier,
+    /// `--boot`
+    Boot,
+    /// `-k`
+    Dmesg,
+    /// `--user-unit`
+    UserUnit,
+    /// `--facility`
+    Facility,
     /// `--json`
     Json,
     /// `--count-by`
@@ -210,6 +220,12 @@ pub(super) const FLEET: &[Entry] = &[
     (Flag::Fleet(FleetOption::Journal), "", &["journal"], Bare),
     (Flag::Fleet(FleetOption::Unit), "u", &["unit"], Required),
     (Flag::Fleet(FleetOption::Priority), "p", &["priority"], Required),
+    (Flag::Fleet(FleetOption::Identifier), "t", &["identifier"], Required),
+    // The letter -b means --byte-offset.
+    (Flag::Fleet(FleetOption::Boot), "", &["boot"], Optional),
+    (Flag::Fleet(FleetOption::Dmesg), "k", &["dmesg"], Bare),
+    (Flag::Fleet(FleetOption::UserUnit), "", &["user-unit"], Required),
+    (Flag::Fleet(FleetOption::Facility), "", &["facility"], Required),
     (Flag::Fleet(FleetOption::Json), "", &["json"], Bare),
     (Flag::Fleet(FleetOption::CountBy), "", &["count-by"], Required),
     (Flag::Fleet(FleetOption::Total), "", &["total"], Bare),

@@ -1,11 +1,12 @@
 //! The options that GNU grep does not have: members, times, and how the replies are shown.
 
 use jiff::Zoned;
-use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::name_globs;
 use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::flags::FleetOption;
+use super::journal_options::JournalOptions;
 use crate::moment::{moment, past_moment};
 
 /// What `--count-by` counts.
@@ -40,9 +41,7 @@ pub(super) struct FleetOptions {
     until: Option<String>,
     merge: bool,
     follow: bool,
-    journal: bool,
-    units: Vec<String>,
-    priority: Option<String>,
+    journal: JournalOptions,
     json: bool,
 }
 
@@ -70,9 +69,14 @@ impl FleetOptions {
             FleetOption::Until => self.until = Some(value),
             FleetOption::Merge => self.merge = true,
             FleetOption::Follow => self.follow = true,
-            FleetOption::Journal => self.journal = true,
-            FleetOption::Unit => self.units.push(value),
-            FleetOption::Priority => self.priority = Some(priority(value)?),
+            FleetOption::Journal
+            | FleetOption::Unit
+            | FleetOption::Priority
+            | FleetOption::Identifier
+            | FleetOption::Boot
+            | FleetOption::Dmesg
+            | FleetOption::UserUnit
+            | FleetOption::Facility => self.journal.take(option, value)?,
             FleetOption::Json => self.json = true,
             FleetOption::CountBy => {
                 self.presentation.count_by = Some(match value.as_str() {
@@ -96,7 +100,7 @@ impl FleetOptions {
     /// # Errors
     /// When two options cannot be combined, or a time is invalid.
     pub(super) fn apply(
-        self,
+        mut self,
         request: &mut GrepRequest,
         now: &Zoned,
     ) -> Result<Presentation, String> {
@@ -122,9 +126,11 @@ impl FleetOptions {
             request.printing.colors = None;
         }
         request.printing.by_time = self.merge;
+        if self.journal.is_given() {
+            self.journal.take_matches(&mut request.files.globs);
+        }
         self.check(request)?;
-        request.files.journal =
-            self.journal.then_some(GrepJournal { units: self.units, priority: self.priority });
+        request.files.journal = self.journal.take_selection()?;
         // File names may contain any byte but NUL, which therefore separates them from counts.
         request.printing.null_after_names |= self.presentation.count_by == Some(CountBy::File);
         Ok(self.presentation)
@@ -133,10 +139,6 @@ impl FleetOptions {
     /// Refuses options that cannot be combined.
     fn check(&self, request: &GrepRequest) -> Result<(), String> {
         let GrepRequest { files, printing, .. } = request;
-        if !self.journal && (!self.units.is_empty() || self.priority.is_some()) {
-            let option = if self.units.is_empty() { "-p" } else { "-u" };
-            return Err(format!("option '{option}' needs '--journal'"));
-        }
         if self.presentation.total && printing.what != GrepPrint::Count {
             return Err("option '--total' needs '-c'".to_owned());
         }
@@ -169,7 +171,7 @@ impl FleetOptions {
         [
             (
                 "--journal",
-                self.journal,
+                self.journal.is_given(),
                 vec![given(!files.globs.is_empty(), "FILE"), rotated, narrowed],
             ),
             (
@@ -228,22 +230,6 @@ fn not_combined(option: &str, other: &str) -> String {
 fn globs(option: &str, text: &str) -> Result<Vec<String>, String> {
     name_globs::split(text)
         .map_err(|_| format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."))
-}
-
-/// A priority as journalctl(1) takes it: a syslog level by name or number, or `FROM..TO`.
-fn priority(text: String) -> Result<String, String> {
-    const LEVELS: [&str; 16] = [
-        "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "0", "1", "2", "3",
-        "4", "5", "6", "7",
-    ];
-    let known = match text.split_once("..") {
-        Some((from, to)) => LEVELS.contains(&from) && LEVELS.contains(&to),
-        None => LEVELS.contains(&text.as_str()),
-    };
-    known.then_some(()).ok_or_else(|| {
-        format!("invalid priority '{text}': one of {}, or FROM..TO", LEVELS[..8].join(", "))
-    })?;
-    Ok(text)
 }
 
 #[cfg(test)]

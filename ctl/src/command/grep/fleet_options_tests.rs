@@ -59,7 +59,8 @@ fn each_option_asks_for_one_thing() {
         }),
         (&["x", "-u", "a.service", "-ub", "-perr", "--journal"], |r, _| {
             let units = vec!["a.service".to_owned(), "b".to_owned()];
-            r.files.journal == Some(GrepJournal { units, priority: Some("err".to_owned()) })
+            let priority = Some("err".to_owned());
+            r.files.journal == Some(GrepJournal { units, priority, ..GrepJournal::default() })
         }),
         (&["--count-by", "member", "x"], |r, v| {
             r.printing.what == GrepPrint::Count && v.count_by == Some(CountBy::Member)
@@ -75,6 +76,37 @@ fn each_option_asks_for_one_thing() {
         let (request, presentation) = asked(line);
         assert!(check(&request, presentation), "{line:?}: {request:?} {presentation:?}");
     }
+}
+
+#[test]
+fn each_option_of_the_journal_selects_a_part() {
+    type Set = fn(&mut GrepJournal);
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let table: &[(&[&str], Set)] = &[
+        (&["-t", "sshd", "--identifier=a b"], |j| {
+            j.identifiers = vec!["sshd".to_owned(), "a b".to_owned()];
+        }),
+        (&["--boot"], |j| j.boot = Some("0".to_owned())),
+        (&["--boot=-1"], |j| j.boot = Some("-1".to_owned())),
+        (&["-k"], |j| j.dmesg = true),
+        (&["--dmesg", "--boot=all"], |j| {
+            (j.dmesg, j.boot) = (true, Some("all".to_owned()));
+        }),
+        (&["--user-unit=a"], |j| j.user_units = vec!["a".to_owned()]),
+        (&["--facility", "auth,4"], |j| j.facilities = vec!["auth,4".to_owned()]),
+        (&["_PID=1", "A=x", "A=y"], |j| {
+            j.matches = ["_PID=1", "A=x", "A=y"].map(str::to_owned).to_vec();
+        }),
+    ];
+    for (line, set) in table {
+        let mut journal = GrepJournal::default();
+        set(&mut journal);
+        let (request, _) = asked(&[&["--journal", "-e", "x"], *line].concat());
+        assert_eq!((request.files.journal, request.files.globs), (Some(journal), words(&[])));
+    }
+    // Without --journal this is a file, and after the pattern only.
+    assert_eq!(asked(&["x", "A=x"]).0.files.globs, words(&["A=x"]));
+    assert_eq!(asked(&["--journal", "A=x"]).0.pattern.patterns, [b"A=x"]);
 }
 
 #[test]
@@ -105,6 +137,23 @@ fn options_that_cannot_be_combined_are_refused_by_name() {
             "invalid priority 'loud': one of emerg, alert, crit, err, warning, notice, info, \
             debug, or FROM..TO",
         ),
+        (&["-t", "a", "x"], "option '-t' needs '--journal'"),
+        (&["-k", "-u", "a", "x"], "option '-k' needs '--journal'"),
+        (&["--boot", "x"], "option '--boot' needs '--journal'"),
+        (
+            &["--journal", "--boot=x", "x"],
+            "invalid boot 'x': -1 for the one before the current one, 1 for the first, or an id",
+        ),
+        (
+            &["--journal", "--facility=help", "x"],
+            "invalid facility 'help': names such as auth,authpriv,local0, or numbers from 0 to 23",
+        ),
+        (&["--journal", "--user-unit=a*", "x"], "invalid unit 'a*': '--user-unit' takes no glob"),
+        (
+            &["--journal", "-u", "a", "--user-unit=b", "x"],
+            "option '-u' cannot be combined with '--user-unit'",
+        ),
+        (&["--journal", "x", "_PID=1", "b=2"], "option '--journal' cannot be combined with 'FILE'"),
         (&["--journal", "x", "a.log"], "option '--journal' cannot be combined with 'FILE'"),
         (
             &["--journal", "--rotated", "x"],

@@ -229,7 +229,7 @@ fn errors_have_the_text_of_grep() {
     for (line, words) in [
         (&[][..], "no PATTERN was given"),
         (&["-i"], "no PATTERN was given"),
-        (&["-k", "p"], "invalid option -- 'k'"),
+        (&["-j", "p"], "invalid option -- 'j'"),
         (&["-ik", "p"], "invalid option -- 'k'"),
         (&["-é", "p"], "invalid option -- 'é'"),
         (&["--foo", "p"], "unrecognized option '--foo'"),

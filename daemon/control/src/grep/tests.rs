@@ -8,7 +8,7 @@ fn encoded(value: &impl Serialize) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// A request that sets every option.
+/// A request that sets every option of the first versions.
 fn full_request() -> GrepRequest {
     GrepRequest {
         members: GrepMembers {
@@ -34,6 +34,7 @@ fn full_request() -> GrepRequest {
             journal: Some(GrepJournal {
                 units: vec!["ssh".to_owned()],
                 priority: Some("err".to_owned()),
+                ..GrepJournal::default()
             }),
             since: Some(-1),
             until: Some(1_763_688_033_123),
@@ -107,4 +108,26 @@ fn the_bytes_of_totals_do_not_change() {
         "\\xa6efiles\\x01ebytes\\x1a\\x00\\x01\\x11pelines\\x19\\x01,ferrors\\x02lmillisecond\
         s\\x0ciunmatched\\x81ax"
     );
+}
+
+/// What the first versions do not know comes after the rest.
+#[test]
+fn the_bytes_of_a_narrowed_journal_do_not_change() {
+    let journal = GrepJournal {
+        identifiers: vec!["app".to_owned()],
+        boot: Some("-1".to_owned()),
+        dmesg: true,
+        user_units: vec!["a".to_owned()],
+        facilities: vec!["kern".to_owned()],
+        matches: vec!["_PID=1".to_owned()],
+        ..GrepJournal::default()
+    };
+    assert_eq!(
+        encoded(&journal),
+        "\\xa8eunits\\x80hpriority\\xf6kidentifiers\\x81cappdbootb-1edmesg\\xf5juser_units\\x81aa\
+        jfacilities\\x81dkerngmatches\\x81f_PID=1"
+    );
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&journal, &mut bytes).unwrap();
+    assert_eq!(ciborium::from_reader::<GrepJournal, _>(bytes.as_slice()).unwrap(), journal);
 }

@@ -115,6 +115,8 @@ enum Encoded {
     ChangesUntil { from: EventsFrom, until: u64 },
     /// 13: requests that 8, 11 and 12 cannot express.
     Follow(Follow),
+    /// 14: a grep with an option that older daemons would leave out.
+    NarrowedGrep(Box<GrepRequest>),
 }
 
 impl From<Request> for Encoded {
@@ -125,6 +127,9 @@ impl From<Request> for Encoded {
             Request::List { all } => Encoded::List { all },
             Request::Status => Encoded::Status,
             Request::Events => Encoded::Events,
+            Request::Grep(request) if request.narrowing_option().is_some() => {
+                Encoded::NarrowedGrep(request)
+            }
             Request::Grep(request) => Encoded::Grep(request),
             Request::Log { filter } => Encoded::Log { filter },
             Request::Follow(follow) => follow.into(),
@@ -156,7 +161,7 @@ impl From<Encoded> for Request {
             Encoded::List { all } => Request::List { all },
             Encoded::Status => Request::Status,
             Encoded::Events => Request::Events,
-            Encoded::Grep(request) => Request::Grep(request),
+            Encoded::Grep(request) | Encoded::NarrowedGrep(request) => Request::Grep(request),
             Encoded::Log { filter } => Request::Log { filter },
             Encoded::EventsFrom(from) => follow(from, ChangeKinds::Liveness, None),
             Encoded::Metrics => Request::Metrics,

@@ -1,0 +1,128 @@
+//! Makes the arguments of journalctl(1). It owns no state.
+//!
+//! Another machine has sent the values. Each stands behind the name of its option, or begins with
+//! the name of a field. So none can be an option itself.
+
+use super::export::FIELDS;
+use memberd_control::grep::GrepJournal;
+
+/// The most values of one option.
+const MAX_VALUES: usize = 256;
+
+/// The longest value in bytes, which is also the longest name of a unit in systemd.
+const MAX_VALUE_BYTES: usize = 256;
+
+/// The fields with which a unit of a user is written about: those of the unit itself, of its
+/// manager, of its crashes, and of programs that report on it (systemd.journal-fields(7)).
+const USER_UNIT_FIELDS: [&str; 4] =
+    ["_SYSTEMD_USER_UNIT", "USER_UNIT", "COREDUMP_USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT"];
+
+/// The arguments of journalctl for a search.
+///
+/// # Errors
+/// When a value cannot be one of its option. The error is one line.
+pub(super) fn arguments(
+    journal: &GrepJournal,
+    since_us: Option<u64>,
+    follow: bool,
+) -> Result<Vec<String>, String> {
+    check(journal)?;
+    let GrepJournal { units, priority, identifiers, boot, dmesg, user_units, .. } = journal;
+    let mut arguments: Vec<String> =
+        ["--no-pager", "--quiet", "--output=export"].map(str::to_owned).to_vec();
+    arguments.push(format!("--output-fields={FIELDS}"));
+    let mut option = |name: &str, value: &str| arguments.push(format!("--{name}={value}"));
+    units.iter().for_each(|unit| option("unit", unit));
+    priority.iter().for_each(|priority| option("priority", priority));
+    identifiers.iter().for_each(|identifier| option("identifier", identifier));
+    journal.facilities.iter().for_each(|facility| option("facility", facility));
+    if let Some(since_us) = since_us {
+        option("since", &moment(since_us));
+    }
+    if *dmesg {
+        arguments.push("--dmesg".to_owned());
+    }
+    // Behind --dmesg, which means the current boot unless another one is named.
+    arguments.extend(boot.iter().map(|boot| format!("--boot={boot}")));
+    if follow {
+        arguments.extend(["--follow", "--lines=0"].map(str::to_owned));
+    }
+    arguments.extend(matches(user_units, &journal.matches));
+    Ok(arguments)
+}
+
+/// The matches of fields. A plus sign stands between alternatives, and each of them has all
+/// matches that were asked for. journalctl's own --user-unit finds only units of its own user.
+fn matches(user_units: &[String], matches: &[String]) -> Vec<String> {
+    if user_units.is_empty() {
+        return matches.to_vec();
+    }
+    let alternatives = USER_UNIT_FIELDS.map(|field| {
+        let units = user_units.iter().map(|unit| format!("{field}={}", with_suffix(unit)));
+        units.chain(matches.iter().cloned()).collect::<Vec<_>>()
+    });
+    alternatives.join(&"+".to_owned())
+}
+
+/// The whole name of a unit: without a suffix a service is meant, as in journalctl.
+fn with_suffix(unit: &str) -> String {
+    const SUFFIXES: [&str; 11] = [
+        ".automount",
+        ".device",
+        ".mount",
+        ".path",
+        ".scope",
+        ".service",
+        ".slice",
+        ".socket",
+        ".swap",
+        ".target",
+        ".timer",
+    ];
+    let has_suffix = SUFFIXES.iter().any(|suffix| unit.ends_with(suffix));
+    if has_suffix { unit.to_owned() } else { format!("{unit}.service") }
+}
+
+/// Refuses values that no option can have.
+fn check(journal: &GrepJournal) -> Result<(), String> {
+    let GrepJournal { units, priority, identifiers, boot, user_units, .. } = journal;
+    let GrepJournal { facilities, matches, .. } = journal;
+    let texts = |values: &[String], option: &str, what: &str| {
+        if values.len() > MAX_VALUES {
+            return Err(format!("{option}: more than {MAX_VALUES} values: give fewer"));
+        }
+        let bad = |value: &&String| {
+            value.is_empty() || value.len() > MAX_VALUE_BYTES || value.contains(char::is_control)
+        };
+        match values.iter().find(bad) {
+            Some(value) => Err(format!("{value:?}: not a {what}")),
+            None => Ok(()),
+        }
+    };
+    texts(units, "-u", "unit")?;
+    texts(priority.as_slice(), "-p", "priority")?;
+    texts(identifiers, "--identifier", "syslog identifier")?;
+    texts(user_units, "--user-unit", "unit of a user")?;
+    texts(facilities, "--facility", "facility")?;
+    texts(matches, "FIELD=VALUE", "match of a field")?;
+    let is_glob = |unit: &&String| unit.contains(['*', '?', '[']);
+    if let Some(unit) = user_units.iter().find(is_glob) {
+        return Err(format!("{unit:?}: --user-unit takes no glob"));
+    }
+    if let Some(list) = facilities.iter().find(|list| !GrepJournal::is_facilities(list)) {
+        return Err(format!("{list:?}: not a facility"));
+    }
+    if let Some(boot) = boot.as_ref().filter(|boot| !GrepJournal::is_boot(boot)) {
+        return Err(format!("{boot:?}: not a boot"));
+    }
+    match matches.iter().find(|text| !GrepJournal::is_match(text)) {
+        Some(text) => Err(format!("{text:?}: not a match of a field: write FIELD=VALUE")),
+        None => Ok(()),
+    }
+}
+
+/// A moment in the format of systemd.time(7): seconds since the epoch. No journal is older than the
+/// epoch.
+fn moment(time_us: u64) -> String {
+    format!("@{}.{:06}", time_us / 1_000_000, time_us % 1_000_000)
+}

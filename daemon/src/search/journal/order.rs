@@ -1,0 +1,195 @@
+//! Measures how far the entries of the journal's files are from the order of time. It owns what it
+//! knows of the files.
+//!
+//! journalctl finds `--since` by bisection within each file, as if the times in it only grew. They
+//! do not where a clock was set back: while the journal was not yet on the disk, between two boots,
+//! or in files that came from elsewhere. So the entries are looked at first, which takes far less
+//! time than to print them. The format: <https://systemd.io/JOURNAL_FILE_FORMAT/>.
+
+use super::order_file::{Boot, Walked, walk};
+use crate::lock::lock;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where journald keeps its files: systemd-journald.service(8).
+const ROOTS: [&str; 2] = ["/run/log/journal", "/var/log/journal"];
+
+/// The id of this machine, which names the directories of its files: machine-id(5).
+const MACHINE_ID: &str = "/etc/machine-id";
+
+/// The most files of which something is remembered.
+const MAX_FILES: usize = 4096;
+
+/// How far the journal is from the order of time, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Disorder {
+    /// In no file does an entry come this much later than another one with a later time.
+    pub(super) within_files_us: u64,
+    /// The same of all entries in journalctl's order. None when that order is not known.
+    pub(super) overall_us: Option<u64>,
+}
+
+/// How many files the journal has.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Files {
+    pub(super) readable: u64,
+    /// Files or directories that memberd's user may not read.
+    pub(super) denied: u64,
+}
+
+/// What is known of the journal's files.
+#[derive(Debug)]
+pub struct JournalOrder {
+    roots: Vec<PathBuf>,
+    machine_id: PathBuf,
+    /// The walked files by device and inode. journald appends to a file or leaves it as it is.
+    known: Mutex<HashMap<(u64, u64), Walked>>,
+}
+
+impl Default for JournalOrder {
+    fn default() -> Self {
+        JournalOrder {
+            roots: ROOTS.map(PathBuf::from).to_vec(),
+            machine_id: PathBuf::from(MACHINE_ID),
+            known: Mutex::default(),
+        }
+    }
+}
+
+impl JournalOrder {
+    /// The files of a journal below this directory, which has a file `machine-id` as well.
+    #[cfg(test)]
+    pub(super) fn of(directory: &Path) -> Self {
+        let machine_id = directory.join("machine-id");
+        JournalOrder { roots: vec![directory.to_owned()], machine_id, known: Mutex::default() }
+    }
+
+    /// Counts the files that journalctl would open.
+    pub(super) fn files(&self) -> Files {
+        let mut files = Files::default();
+        for path in self.paths() {
+            match path.and_then(File::open) {
+                Ok(_) => files.readable += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => files.denied += 1,
+            }
+        }
+        files
+    }
+
+    /// Looks at all files that journalctl would open. None when a file cannot be understood, or
+    /// when the search is cancelled.
+    pub(super) fn look(&self, cancel: &AtomicBool) -> Option<Disorder> {
+        let mut known = HashMap::new();
+        let mut files = Vec::new();
+        for path in self.paths() {
+            if cancel.load(Ordering::Relaxed) {
+                return None;
+            }
+            let walked = match path.and_then(|path| self.file(&path, &mut known)) {
+                // It is gone, or journalctl may not read it either.
+                Err(error) if is_absent(&error) => continue,
+                walked => walked.ok()?,
+            };
+            files.push(walked);
+        }
+        *lock(&self.known) = known;
+        let within_files_us = files.iter().map(|file| file.lateness_us).max().unwrap_or(0);
+        Some(Disorder { within_files_us, overall_us: overall(&files) })
+    }
+
+    /// Walks a file, or remembers it.
+    fn file(&self, path: &Path, known: &mut HashMap<(u64, u64), Walked>) -> io::Result<Walked> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let place = (metadata.dev(), metadata.ino());
+        let before = lock(&self.known).get(&place).cloned();
+        let walked = walk(&file, before)?;
+        if known.len() < MAX_FILES {
+            known.insert(place, walked.clone());
+        }
+        Ok(walked)
+    }
+
+    /// The files of this machine, those of its namespaces too. An error stands for a directory that
+    /// cannot be read.
+    fn paths(&self) -> Vec<io::Result<PathBuf>> {
+        let machine_id = fs::read_to_string(&self.machine_id).unwrap_or_default();
+        let machine_id = machine_id.trim();
+        let mut paths = Vec::new();
+        for entry in self.roots.iter().flat_map(|root| entries(root)) {
+            match entry {
+                Ok(path) if is_of(&path, machine_id) => paths.extend(entries(&path)),
+                entry => paths.push(entry),
+            }
+        }
+        paths.retain(|path| path.as_ref().map_or(true, |path| is_journal(path)));
+        paths
+    }
+}
+
+/// What lies in a directory.
+fn entries(directory: &Path) -> Vec<io::Result<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+/// Whether this is the directory of the machine's files, or of those of a namespace.
+fn is_of(directory: &Path, machine_id: &str) -> bool {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    !machine_id.is_empty() && name.split('.').next() == Some(machine_id)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+/// Whether journalctl takes a file for one of the journal. `~` stands behind those that were not
+/// closed.
+fn is_journal(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|end| end == OsStr::new("journal") || end == OsStr::new("journal~"))
+}
+
+/// How much later than another one with a later time an entry can come, over all files.
+///
+/// journalctl orders entries by their numbers if all files have one series of numbers. Then two
+/// entries of one boot differ in order and time by no more than the clock was set meanwhile. The
+/// boots come one after the other.
+fn overall(files: &[Walked]) -> Option<u64> {
+    let (first, others) = files.split_first()?;
+    if others.iter().any(|file| file.series != first.series) {
+        return None;
+    }
+    let mut boots: Vec<Boot> = Vec::new();
+    for boot in files.iter().flat_map(|file| &file.boots) {
+        match boots.iter_mut().find(|known| known.id == boot.id) {
+            Some(known) => known.add(boot),
+            None => boots.push(*boot),
+        }
+    }
+    boots.sort_by_key(|boot| boot.numbers.0);
+    let mut overall_us = 0;
+    let (mut last_number, mut last_time_us) = (0_u64, 0_u64);
+    for boot in &boots {
+        if boot.numbers.0 <= last_number || !boot.is_steady {
+            return None;
+        }
+        overall_us = overall_us.max(boot.set_us()).max(last_time_us.saturating_sub(boot.times.0));
+        last_number = boot.numbers.1;
+        last_time_us = last_time_us.max(boot.times.1);
+    }
+    Some(overall_us)
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,209 @@
+//! Walks the entries of one file of the journal for their times. It owns no state.
+//!
+//! The format: <https://systemd.io/JOURNAL_FILE_FORMAT/>. Numbers in it are little endian.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// What a file begins with.
+const SIGNATURE: &[u8] = b"LPKSHHRH";
+
+/// The incompatible features that change nothing here: how data is compressed and hashed.
+const HARMLESS_FEATURES: u32 = 0b0_1111;
+
+/// The incompatible feature by which entry arrays have four bytes for an entry instead of eight.
+const COMPACT: u32 = 0b1_0000;
+
+/// The types of the objects that are looked at.
+const ENTRY: u8 = 3;
+const ENTRY_ARRAY: u8 = 6;
+
+/// How many places of entries are read at once.
+const PLACES_AT_ONCE: u64 = 4096;
+
+/// The most boots of one file that are told apart.
+const MAX_BOOTS: usize = 4096;
+
+/// What the entries of one file are like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Walked {
+    /// The file's own id.
+    id: [u8; 16],
+    /// How many entries there were.
+    entries: u64,
+    /// The id of the series that numbers the entries.
+    pub(super) series: [u8; 16],
+    /// No entry comes this many microseconds later than another one with a later time.
+    pub(super) lateness_us: u64,
+    /// The boots in which the entries were written.
+    pub(super) boots: Vec<Boot>,
+}
+
+/// The entries of one boot: the least and the greatest of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Boot {
+    pub(super) id: [u8; 16],
+    /// The numbers.
+    pub(super) numbers: (u64, u64),
+    /// The times, in microseconds since the Unix epoch.
+    pub(super) times: (u64, u64),
+    /// When the boot began by the wall clock, in microseconds. It changes when the clock is set.
+    begins: (u64, u64),
+    /// Whether numbers and monotonic times grow from entry to entry of a file.
+    pub(super) is_steady: bool,
+}
+
+impl Boot {
+    /// How far the clock was set during the boot, in microseconds.
+    pub(super) fn set_us(&self) -> u64 {
+        self.begins.1 - self.begins.0
+    }
+
+    /// Adds further entries of the same boot.
+    pub(super) fn add(&mut self, other: &Boot) {
+        let add = |to: &mut (u64, u64), other: (u64, u64)| {
+            *to = (to.0.min(other.0), to.1.max(other.1));
+        };
+        add(&mut self.numbers, other.numbers);
+        add(&mut self.times, other.times);
+        add(&mut self.begins, other.begins);
+        self.is_steady &= other.is_steady;
+    }
+}
+
+/// Walks all entries, or returns what is known `before` if no entry came since.
+///
+/// # Errors
+/// When reading fails, or when the file is not understood.
+pub(super) fn walk(file: &File, before: Option<Walked>) -> io::Result<Walked> {
+    let header = Bytes::<208>::read(file, 0)?;
+    let features = header.u32(12);
+    if header.bytes(0, 8) != SIGNATURE || features & !(HARMLESS_FEATURES | COMPACT) != 0 {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let (id, entries) = (header.id(24), header.u64(152));
+    if let Some(before) = before.filter(|before| before.id == id && before.entries == entries) {
+        return Ok(before);
+    }
+    let item_bytes = if features & COMPACT == 0 { 8 } else { 4 };
+    let mut walk = Walk {
+        walked: Walked { id, entries, series: header.id(72), lateness_us: 0, boots: Vec::new() },
+        last_us: 0,
+        last: None,
+    };
+    let (mut array, mut left) = (header.u64(176), entries);
+    while left > 0 {
+        let head = Bytes::<24>::read(file, array)?;
+        let length = head.u64(8).checked_sub(24).filter(|length| *length > 0);
+        let (ENTRY_ARRAY, Some(length)) = (head.u8(0), length) else { return Err(malformed()) };
+        let items = (length / item_bytes).min(left);
+        left -= items;
+        let mut begin = 0;
+        while begin < items {
+            let count = (items - begin).min(PLACES_AT_ONCE);
+            let mut places = vec![0; usize::try_from(count * item_bytes).unwrap_or(0)];
+            file.read_exact_at(&mut places, array + 24 + begin * item_bytes)?;
+            for place in places.chunks_exact(if item_bytes == 8 { 8 } else { 4 }) {
+                let mut whole = [0; 8];
+                whole.iter_mut().zip(place).for_each(|(to, from)| *to = *from);
+                walk.add(&Bytes::<56>::read(file, u64::from_le_bytes(whole))?)?;
+            }
+            begin += count;
+        }
+        array = head.u64(16);
+    }
+    Ok(walk.walked)
+}
+
+/// The walk through one file.
+struct Walk {
+    walked: Walked,
+    /// The latest time so far.
+    last_us: u64,
+    /// The boot of the last entry by its place, its number and its monotonic time.
+    last: Option<(usize, u64, u64)>,
+}
+
+impl Walk {
+    /// Adds an entry, of which this is the beginning.
+    fn add(&mut self, entry: &Bytes<56>) -> io::Result<()> {
+        if entry.u8(0) != ENTRY {
+            return Err(malformed());
+        }
+        let (number, time_us, monotonic_us) = (entry.u64(16), entry.u64(24), entry.u64(32));
+        self.walked.lateness_us = self.walked.lateness_us.max(self.last_us.saturating_sub(time_us));
+        self.last_us = self.last_us.max(time_us);
+        let begin = time_us.wrapping_sub(monotonic_us);
+        let mut boot = Boot {
+            id: entry.id(40),
+            numbers: (number, number),
+            times: (time_us, time_us),
+            begins: (begin, begin),
+            // A machine that was on before the epoch has no clock.
+            is_steady: begin <= time_us,
+        };
+        let boots = &mut self.walked.boots;
+        let same = self
+            .last
+            .filter(|(place, ..)| boots.get(*place).is_some_and(|last| last.id == boot.id));
+        let place = match same {
+            Some((place, last_number, last_monotonic_us)) => {
+                boot.is_steady &= number > last_number && monotonic_us >= last_monotonic_us;
+                Some(place)
+            }
+            None => boots.iter().position(|known| known.id == boot.id),
+        };
+        let place = place.unwrap_or(boots.len());
+        match boots.get_mut(place) {
+            Some(known) => {
+                // A boot that comes a second time is in no order.
+                boot.is_steady &= same.is_some();
+                known.add(&boot);
+            }
+            None if place == MAX_BOOTS => return Err(malformed()),
+            None => boots.push(boot),
+        }
+        self.last = Some((place, number, monotonic_us));
+        Ok(())
+    }
+}
+
+/// A part of a file of fixed size.
+struct Bytes<const COUNT: usize>([u8; COUNT]);
+
+impl<const COUNT: usize> Bytes<COUNT> {
+    fn read(file: &File, at: u64) -> io::Result<Self> {
+        let mut bytes = [0; COUNT];
+        file.read_exact_at(&mut bytes, at)?;
+        Ok(Bytes(bytes))
+    }
+
+    fn bytes(&self, at: usize, count: usize) -> &[u8] {
+        self.0.get(at..at + count).unwrap_or_default()
+    }
+
+    fn array<const LENGTH: usize>(&self, at: usize) -> [u8; LENGTH] {
+        self.bytes(at, LENGTH).try_into().unwrap_or([0; LENGTH])
+    }
+
+    fn u8(&self, at: usize) -> u8 {
+        u8::from_le_bytes(self.array(at))
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.array(at))
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        u64::from_le_bytes(self.array(at))
+    }
+
+    fn id(&self, at: usize) -> [u8; 16] {
+        self.array(at)
+    }
+}
+
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not the format of journal files")
+}

@@ -1,0 +1,156 @@
+//! Tests of how far files of the journal are from the order of time, with files as journald and
+//! systemd-journal-remote write them.
+
+use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// An hour, in microseconds.
+const HOUR: u64 = 3_600_000_000;
+
+/// An entry: its number, its time and its monotonic time, the last two in microseconds.
+type Entry = (u64, u64, u64);
+
+/// A file of the journal whose entries are all of one boot, with entry arrays of two. `compact` is
+/// the form of newer files.
+pub(in super::super) fn file(series: u8, boot: u8, entries: &[Entry], compact: bool) -> Vec<u8> {
+    let item_bytes = if compact { 4 } else { 8 };
+    let number = |bytes: &mut [u8], at: usize, number: u64| {
+        bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    };
+    let mut file = vec![0; 264];
+    file[..8].copy_from_slice(b"LPKSHHRH");
+    file[12] = if compact { 0b1_1100 } else { 0b0_0100 };
+    (file[24], file[72]) = (series ^ boot, series);
+    number(&mut file, 152, entries.len() as u64);
+    let mut next = 176;
+    for pair in entries.chunks(2) {
+        let mut places = Vec::new();
+        for (count, time_us, monotonic_us) in pair {
+            let mut entry = vec![0; 64];
+            entry[0] = 3;
+            (entry[8], entry[40]) = (64, boot);
+            number(&mut entry, 16, *count);
+            number(&mut entry, 24, *time_us);
+            number(&mut entry, 32, *monotonic_us);
+            places.push(file.len() as u64);
+            file.extend(entry);
+        }
+        let array_at = file.len() as u64;
+        number(&mut file, next, array_at);
+        next = file.len() + 16;
+        let mut array = vec![0; 24 + 2 * item_bytes];
+        (array[0], array[8]) = (6, u8::try_from(array.len()).unwrap());
+        for (place, at) in places.iter().enumerate() {
+            let at_item = 24 + place * item_bytes;
+            array[at_item..at_item + item_bytes].copy_from_slice(&at.to_le_bytes()[..item_bytes]);
+        }
+        file.extend(array);
+        file.resize(file.len().next_multiple_of(8), 0);
+    }
+    file
+}
+
+struct Journal {
+    directory: tempfile::TempDir,
+    order: JournalOrder,
+}
+
+impl Journal {
+    fn new() -> Journal {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("machine-id"), "0a0b\n").unwrap();
+        fs::create_dir(directory.path().join("0a0b")).unwrap();
+        let order = JournalOrder::of(directory.path());
+        Journal { directory, order }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.directory.path().join(name), bytes).unwrap();
+    }
+
+    fn look(&self) -> Option<(u64, Option<u64>)> {
+        let disorder = self.order.look(&AtomicBool::new(false))?;
+        Some((disorder.within_files_us, disorder.overall_us))
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_measured() {
+    for compact in [false, true] {
+        let journal = Journal::new();
+        let entries =
+            [(1, 9 * HOUR, 1), (2, 9 * HOUR + 9, 10), (3, 8 * HOUR, 20), (4, 10 * HOUR, 2 * HOUR)];
+        journal.write("0a0b/system.journal", &file(1, 1, &entries[..2], compact));
+        assert_eq!(journal.look(), Some((0, Some(0))));
+        journal.write("0a0b/system.journal", &file(1, 1, &entries, compact));
+        assert_eq!(journal.look(), Some((HOUR + 9, Some(HOUR + 19))));
+        assert_eq!(journal.look(), Some((HOUR + 9, Some(HOUR + 19))));
+    }
+}
+
+/// journald begins another file when it sees that the clock was set back. So each file is in order,
+/// and journalctl's order of the entries is not.
+#[test]
+fn disorder_between_files_is_measured() {
+    let journal = Journal::new();
+    journal.write("0a0b/a@1.journal", &file(1, 1, &[(1, 9 * HOUR, 1), (2, 9 * HOUR, 2)], true));
+    journal.write("0a0b/system.journal", &file(1, 1, &[(3, 8 * HOUR, 3)], true));
+    assert_eq!(journal.look(), Some((0, Some(HOUR + 2))));
+    // The next boot has a clock that is behind.
+    journal.write("0a0b/user-1.journal~", &file(1, 2, &[(4, 6 * HOUR, 3)], false));
+    assert_eq!(journal.look(), Some((0, Some(3 * HOUR))));
+}
+
+#[test]
+fn what_is_not_understood_has_no_known_order() {
+    let entries = [(1, HOUR, 1), (2, HOUR, 2), (3, HOUR, 3)];
+    let good = file(1, 1, &entries, true);
+    let mut other_number = entries;
+    other_number[2].0 = 2;
+    for (bytes, expected) in [
+        (good.clone(), Some((0, Some(2)))),
+        (file(1, 1, &other_number, true), Some((0, None))),
+        (good[..good.len() - 20].to_vec(), None),
+        (good[..100].to_vec(), None),
+        (Vec::new(), None),
+        ([&b"XXXXXXXX"[..], &good[8..]].concat(), None),
+        // A feature of a later systemd.
+        ([&good[..12], &[0b11_1100], &good[13..]].concat(), None),
+    ] {
+        let journal = Journal::new();
+        journal.write("0a0b/system.journal", &bytes);
+        assert_eq!(journal.look(), expected);
+    }
+    let journal = Journal::new();
+    journal.write("0a0b/system.journal", &good);
+    journal.write("0a0b/system@2.journal", &file(2, 1, &entries, true));
+    assert_eq!(journal.look(), Some((0, None)));
+    assert_eq!(journal.order.look(&AtomicBool::new(true)), None);
+}
+
+#[test]
+fn only_files_of_this_machine_count() {
+    let journal = Journal::new();
+    assert_eq!(journal.order.files(), Files { readable: 0, denied: 0 });
+    assert_eq!(journal.look(), Some((0, None)));
+    for directory in ["0a0b.name", "remote", "0a0bc"] {
+        fs::create_dir(journal.directory.path().join(directory)).unwrap();
+    }
+    for name in [
+        "x.journal",
+        "0a0b/a.journal",
+        "0a0b.name/b.journal~",
+        "remote/c.journal",
+        "0a0bc/d.journal",
+    ] {
+        journal.write(name, &file(1, 1, &[(1, HOUR, 1)], true));
+    }
+    journal.write("0a0b/e.log", b"");
+    assert_eq!(journal.order.files(), Files { readable: 3, denied: 0 });
+    let path = journal.directory.path().join("0a0b/a.journal");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
+    if File::open(&path).is_err() {
+        assert_eq!(journal.order.files(), Files { readable: 2, denied: 1 });
+    }
+    assert_eq!(journal.look().map(|(within_us, _)| within_us), Some(0));
+}
