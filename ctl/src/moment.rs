@@ -1,32 +1,18 @@
-//! Moments as users write them for `--since` and `--until`.
+//! Moments as users write them for `--since` and `--until`. It owns no state.
 
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 use memberd_control::duration;
 
-/// Reads a moment, in milliseconds since the Unix epoch: how long ago (`10m`, `1h30m`), `now`,
-/// `today`, `yesterday`, RFC 3339, a date or time in the zone of `now` (`2026-11-21`, `2026-11-21
-/// 14:00`, `14:00`), or seconds since the epoch (`@1763688033`).
+/// Reads a moment, in milliseconds since the Unix epoch: what memberctl(1) lists under TIMES. These
+/// are the forms of systemd.time(7) and RFC 3339, and those of `docker logs --since`.
 ///
 /// # Errors
-/// When the text has none of these forms, in one line.
+/// When the text has none of these forms, or names a zone that is not known, in one line.
 pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
-    let midnight = |days: i64| {
-        let day = now.date().saturating_add(jiff::Span::new().days(days));
-        in_zone(day.to_datetime(Time::midnight()), now)
-    };
-    let found = match text {
-        "now" => Some(now.timestamp().as_millisecond()),
-        "today" => midnight(0),
-        "yesterday" => midnight(-1),
-        _ => ago(text, now).or_else(|| epoch(text)).or_else(|| written(text, now)),
-    };
-    found.ok_or_else(|| {
-        format!(
-            "invalid time '{text}': write 10m, 2h, 3d, today, yesterday, 14:00, 2026-11-21 \
-        14:00 or 2026-11-21T14:00:00Z"
-        )
-    })
+    said(text, now).map(|said| said.milliseconds)
 }
 
 /// Reads a moment of the past. A time of day in the future means yesterday's.
@@ -34,52 +20,276 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Result<i64, String> {
 /// # Errors
 /// When the text is no moment, or one in the future, in one line.
 pub(crate) fn past_moment(text: &str, now: &Zoned) -> Result<i64, String> {
-    let (found, present) = (moment(text, now)?, now.timestamp().as_millisecond());
-    if found <= present {
-        return Ok(found);
+    let present = now.timestamp().as_millisecond();
+    let Said { milliseconds, day_before } = said(text, now)?;
+    let found = if milliseconds <= present { Some(milliseconds) } else { day_before };
+    found.ok_or_else(|| format!("'{text}' is in the future: it is {}", now.strftime("%F %T %:z")))
+}
+
+/// What a text says.
+struct Said {
+    milliseconds: i64,
+    /// The same time a day before, if the text has no day.
+    day_before: Option<i64>,
+}
+
+fn said(text: &str, now: &Zoned) -> Result<Said, String> {
+    let exact = relative(text, now).or_else(|| epoch(text));
+    if let Some(milliseconds) = exact {
+        return Ok(Said { milliseconds, day_before: None });
     }
-    let yesterday = || in_zone(now.date().yesterday().ok()?.to_datetime(text.parse().ok()?), now);
-    let of_day = text.parse::<Timestamp>().is_err() && text.parse::<DateTime>().is_err();
-    of_day
-        .then(yesterday)
-        .flatten()
-        .ok_or_else(|| format!("'{text}' is in the future: it is {}", now.strftime("%F %T %:z")))
+    written(text, now).map_err(|unread| match unread {
+        Unread::Zone(zone) => format!(
+            "invalid time '{text}': the zone '{zone}' is not known: write UTC, +02:00 or \
+            Europe/Berlin"
+        ),
+        Unread::Text => format!(
+            "invalid time '{text}': write 10m, 2h, 3d, today, yesterday, 14:00, 2026-11-21 \
+            14:00 or 2026-11-21T14:00:00Z"
+        ),
+    })
 }
 
-/// `1h30m`
-fn ago(text: &str, now: &Zoned) -> Option<i64> {
-    let ago_ms = i64::try_from(duration::parse(text).ok()?.as_millis()).ok()?;
-    now.timestamp().as_millisecond().checked_sub(ago_ms)
+/// Why a text is no date and time.
+enum Unread {
+    /// It names a zone that is not known.
+    Zone(String),
+    Text,
 }
 
-/// `@1763688033` or `@1763688033.5`
+/// `now`, and a duration: `1h30m`, `-1h`, `2 days ago`, or from now on `+5min`, `2h left`.
+fn relative(text: &str, now: &Zoned) -> Option<i64> {
+    let present = now.timestamp().as_millisecond();
+    let distance_ms =
+        |text: &str| i64::try_from(duration::parse_words(text).ok()?.as_millis()).ok();
+    let signed = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago"));
+    let later = text.strip_prefix('+').or_else(|| text.strip_suffix(" left"));
+    match (text, later) {
+        ("now", _) => Some(present),
+        (_, Some(later)) => present.checked_add(distance_ms(later)?),
+        _ => present.checked_sub(distance_ms(signed.unwrap_or(text))?),
+    }
+}
+
+/// `@1763688033`, `@1763688033.5`, or without the sign if it has ten digits, as docker takes it.
 fn epoch(text: &str) -> Option<i64> {
+    let signed = text.strip_prefix('@');
     let (seconds, fraction) =
-        text.strip_prefix('@').map(|text| text.split_once('.').unwrap_or((text, "0")))?;
+        signed.unwrap_or(text).split_once('.').unwrap_or((signed.unwrap_or(text), "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(seconds) || !digits(fraction) {
+    if !digits(seconds) || !digits(fraction) || (signed.is_none() && seconds.len() != 10) {
         return None;
     }
     let milliseconds: String = fraction.chars().chain("00".chars()).take(3).collect();
     seconds.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(milliseconds.parse().ok()?)
 }
 
-fn written(text: &str, now: &Zoned) -> Option<i64> {
-    // jiff reads much more, such as 2026 or 14, which could mean anything here.
-    if !text.contains(':') && text.matches('-').count() != 2 {
-        return None;
+/// A date, a time of day, or both, perhaps with a weekday before it and a zone behind it.
+fn written(text: &str, now: &Zoned) -> Result<Said, Unread> {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    if words.len() > 4 || words.contains(&"") {
+        return Err(Unread::Text);
     }
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(moment.as_millisecond());
+    let weekday = words.first().and_then(|word| weekday(word)).filter(|_| words.len() > 1);
+    if weekday.is_some() {
+        words.remove(0);
     }
-    if let Ok(local) = text.parse::<DateTime>() {
-        return in_zone(local, now);
+    let zone_word = words.last().copied().filter(|word| words.len() > 1 && is_zone(word));
+    if zone_word.is_some() {
+        words.pop();
     }
-    in_zone(now.date().to_datetime(text.parse().ok()?), now)
+    let parts = parts(&words).ok_or(Unread::Text)?;
+    let wanted = zone_word.map(|word| zone(word, now)).transpose()?;
+    let read = Written::of(parts, wanted, now)?;
+    if weekday.is_some_and(|weekday| read.local.date().weekday() != weekday) {
+        return Err(Unread::Text);
+    }
+    let milliseconds = read.zone.milliseconds(read.local, now)?;
+    let day_before = read.is_time_of_day.then(|| read.local.date().yesterday().ok()).flatten();
+    let day_before = day_before
+        .and_then(|day| read.zone.milliseconds(day.to_datetime(read.local.time()), now).ok());
+    Ok(Said { milliseconds, day_before })
 }
 
-fn in_zone(local: DateTime, now: &Zoned) -> Option<i64> {
-    Some(local.to_zoned(now.time_zone().clone()).ok()?.timestamp().as_millisecond())
+/// A day and a time of day, or one of them, as far as their look tells.
+fn parts<'t>(words: &[&'t str]) -> Option<(Option<&'t str>, Option<&'t str>)> {
+    let is_day = |word: &str| ["today", "yesterday", "tomorrow"].contains(&word) || is_date(word);
+    match words {
+        [time] if is_time(time) => Some((None, Some(time))),
+        [day] if is_day(day) => Some((Some(day), None)),
+        [day, time] if is_day(day) && is_time(time) => Some((Some(day), Some(time))),
+        _ => None,
+    }
+}
+
+/// `Sat` or `Saturday,`
+fn weekday(word: &str) -> Option<Weekday> {
+    const NAMES: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let word = word.strip_suffix(',').unwrap_or(word).to_ascii_lowercase();
+    let fits = |name: &str| name == word || name.get(..3) == Some(&word);
+    NAMES.into_iter().find(|(name, _)| fits(name)).map(|(_, weekday)| weekday)
+}
+
+/// Whether a word behind a time can only be a zone.
+fn is_zone(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic() || "+-".contains(first))
+}
+
+/// In which zone a time is.
+enum Place {
+    Zone(TimeZone),
+    /// The zone of the caller, where its clocks show this abbreviation.
+    Abbreviation(String),
+}
+
+/// The zone of this name: an offset, a name of the time zone database, or an abbreviation.
+fn zone(word: &str, now: &Zoned) -> Result<Place, Unread> {
+    let unknown = || Unread::Zone(word.to_owned());
+    if word.starts_with(['+', '-']) {
+        // The parser of whole times knows all forms of an offset.
+        let example = format!("2000-01-01T00:00{word}");
+        let offset = Pieces::parse(&example).ok().and_then(|pieces| pieces.to_numeric_offset());
+        return offset.map(|offset| Place::Zone(offset.to_time_zone())).ok_or_else(unknown);
+    }
+    if ["UTC", "GMT", "Z"].contains(&word) {
+        return Ok(Place::Zone(TimeZone::UTC));
+    }
+    let short = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    if short && has_abbreviation(now, word) {
+        return Ok(Place::Abbreviation(word.to_owned()));
+    }
+    TimeZone::get(word).map(Place::Zone).map_err(|_| unknown())
+}
+
+/// Whether the caller's zone has this abbreviation half a year around now.
+fn has_abbreviation(now: &Zoned, word: &str) -> bool {
+    [0, 6].into_iter().any(|months| {
+        let then = now.saturating_add(jiff::Span::new().months(months));
+        now.time_zone().to_offset_info(then.timestamp()).abbreviation() == word
+    })
+}
+
+impl Place {
+    /// When the clocks of the zone show `local`.
+    fn milliseconds(&self, local: DateTime, now: &Zoned) -> Result<i64, Unread> {
+        let found = match self {
+            Place::Zone(zone) => local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()),
+            Place::Abbreviation(name) => {
+                let zone = now.time_zone();
+                let shows = |offset: Offset| {
+                    let time = offset.to_timestamp(local).ok()?;
+                    (zone.to_offset_info(time).abbreviation() == name).then_some(time)
+                };
+                let [one, other] = match zone.to_ambiguous_timestamp(local).offset() {
+                    AmbiguousOffset::Unambiguous { offset } => [offset; 2],
+                    AmbiguousOffset::Gap { before, after }
+                    | AmbiguousOffset::Fold { before, after } => [before, after],
+                };
+                let found = shows(one).or_else(|| shows(other));
+                return found
+                    .map(Timestamp::as_millisecond)
+                    .ok_or_else(|| Unread::Zone(name.clone()));
+            }
+        };
+        found.map(Timestamp::as_millisecond).ok_or(Unread::Text)
+    }
+
+    /// Today's date there.
+    fn today(&self, now: &Zoned) -> Date {
+        match self {
+            Place::Zone(zone) => now.with_time_zone(zone.clone()).date(),
+            Place::Abbreviation(_) => now.date(),
+        }
+    }
+}
+
+/// A date and a time in a zone.
+struct Written {
+    local: DateTime,
+    zone: Place,
+    /// It has no date, so it is today's.
+    is_time_of_day: bool,
+}
+
+impl Written {
+    /// Reads a day and a time of day, or one of them. `zone` stands behind them.
+    fn of(
+        (day, time): (Option<&str>, Option<&str>),
+        zone: Option<Place>,
+        now: &Zoned,
+    ) -> Result<Written, Unread> {
+        let days_on = match day {
+            None | Some("today") => Some(0),
+            Some("yesterday") => Some(-1),
+            Some("tomorrow") => Some(1),
+            Some(_) => None,
+        };
+        // What has no date is read with any.
+        let date = day.filter(|_| days_on.is_none()).unwrap_or("2000-01-01");
+        let time = time.map(|time| time.strip_prefix(['T', 't']).unwrap_or(time));
+        let whole = match time {
+            None => date.to_owned(),
+            // A date with a time has its own.
+            Some(_) if date.contains(['T', 't', ':']) => return Err(Unread::Text),
+            Some(time) if time.find(':') == Some(1) => format!("{date}T0{time}"),
+            Some(time) => format!("{date}T{time}"),
+        };
+        let pieces = Pieces::parse(&whole).map_err(|_| Unread::Text)?;
+        let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
+        let within = zone_within(&pieces, &whole)?;
+        let zone = match (within, zone) {
+            (Some(_), Some(_)) => return Err(Unread::Text),
+            (Some(zone), None) | (None, Some(zone)) => zone,
+            (None, None) => Place::Zone(now.time_zone().clone()),
+        };
+        let local = match days_on {
+            None => local,
+            Some(days) => {
+                let day = zone.today(now).saturating_add(jiff::Span::new().days(days));
+                day.to_datetime(local.time())
+            }
+        };
+        Ok(Written { local, zone, is_time_of_day: day.is_none() })
+    }
+}
+
+/// The zone that is part of a date and time: `+09:00`, `[Asia/Tokyo]`, or both.
+fn zone_within(pieces: &Pieces<'_>, whole: &str) -> Result<Option<Place>, Unread> {
+    let Some(annotation) = pieces.time_zone_annotation() else {
+        return Ok(pieces.to_numeric_offset().map(|offset| Place::Zone(offset.to_time_zone())));
+    };
+    let name = whole.split_once('[').map_or("", |(_, name)| name.trim_end_matches(']'));
+    let zone = annotation.to_time_zone().map_err(|_| Unread::Zone(name.to_owned()))?;
+    match pieces.to_numeric_offset() {
+        None => Ok(Some(Place::Zone(zone))),
+        // Both must say the same.
+        Some(_) => match whole.parse::<Zoned>() {
+            Ok(zoned) => Ok(Some(Place::Zone(zoned.offset().to_time_zone()))),
+            Err(_) => Err(Unread::Text),
+        },
+    }
+}
+
+/// `9:05`, `14:00`, `14:00:30.5`, perhaps with a zone.
+fn is_time(word: &str) -> bool {
+    let word = word.strip_prefix(['T', 't']).unwrap_or(word);
+    let hour = word.split(':').next().unwrap_or_default();
+    hour.len() < word.len() && hour.len() <= 2 && hour.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether it can be a date. jiff reads much more, such as 2026 or 14, which could mean anything
+/// here.
+fn is_date(word: &str) -> bool {
+    let date = word.split('[').next().unwrap_or_default();
+    date.contains(':') || date.matches('-').count() == 2
 }
 
 #[cfg(test)]
@@ -88,7 +298,7 @@ mod tests {
 
     fn now() -> Zoned {
         let now: Timestamp = "2026-11-21T08:30:15.250Z".parse().unwrap();
-        now.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(2)))
+        now.to_zoned(TimeZone::fixed(jiff::tz::offset(2)))
     }
 
     #[test]
@@ -131,9 +341,103 @@ mod tests {
             ("2026-11-21", "2026-11-20T22:00:00Z"),
             ("07:15", "2026-11-21T05:15:00Z"),
             ("07:15:30", "2026-11-21T05:15:30Z"),
+            // As systemd.time(7) has it.
+            ("1 hour ago", "2026-11-21T07:30:15.250Z"),
+            ("-1h", "2026-11-21T07:30:15.250Z"),
+            ("- 1 h", "2026-11-21T07:30:15.250Z"),
+            ("+5min", "2026-11-21T08:35:15.250Z"),
+            ("2h left", "2026-11-21T10:30:15.250Z"),
+            ("10min", "2026-11-21T08:20:15.250Z"),
+            ("2 days", "2026-11-19T08:30:15.250Z"),
+            ("1 week 2 days ago", "2026-11-12T08:30:15.250Z"),
+            ("1month", "2026-10-21T22:00:15.250Z"),
+            ("1y", "2025-11-21T02:30:15.250Z"),
+            ("tomorrow", "2026-11-21T22:00:00Z"),
+            ("yesterday 14:00", "2026-11-20T12:00:00Z"),
+            ("today 0:05", "2026-11-20T22:05:00Z"),
+            ("0:05", "2026-11-20T22:05:00Z"),
+            ("T10:00", "2026-11-21T08:00:00Z"),
+            ("9:05:30.5", "2026-11-21T07:05:30.500Z"),
+            ("2026-11-20 14:00:00 UTC", "2026-11-20T14:00:00Z"),
+            ("2026-11-20 14:00:00 Europe/Berlin", "2026-11-20T13:00:00Z"),
+            ("Fri 2026-11-20 14:00:00 UTC", "2026-11-20T14:00:00Z"),
+            ("Friday, 2026-11-20", "2026-11-19T22:00:00Z"),
+            ("2026-11-20 UTC", "2026-11-20T00:00:00Z"),
+            ("yesterday UTC", "2026-11-20T00:00:00Z"),
+            ("today America/Los_Angeles", "2026-11-21T08:00:00Z"),
+            ("14:00 UTC", "2026-11-21T14:00:00Z"),
+            ("14:00 +0900", "2026-11-21T05:00:00Z"),
+            // As docker has it.
+            ("1763688033", "2025-11-21T01:20:33Z"),
+            ("1763688033.123456789", "2025-11-21T01:20:33.123Z"),
+            // A zone that is part of the time.
+            ("14:00+09:00", "2026-11-21T05:00:00Z"),
+            ("00:30-10:00", "2026-11-20T10:30:00Z"),
+            ("14:00Z", "2026-11-21T14:00:00Z"),
+            ("2026-11-20T10:00[Asia/Tokyo]", "2026-11-20T01:00:00Z"),
+            ("2026-11-20[America/New_York]", "2026-11-20T05:00:00Z"),
+            ("2026-11-20 10:00+09:00[Asia/Tokyo]", "2026-11-20T01:00:00Z"),
+            ("2026-11-20 10:00+09:00", "2026-11-20T01:00:00Z"),
         ] {
             let expected: Timestamp = moment_in_utc.parse().unwrap();
             assert_eq!(moment(text, &now()), Ok(expected.as_millisecond()), "{text}");
+        }
+    }
+
+    /// In the hour that comes twice, the abbreviation says which of the two is meant.
+    #[test]
+    fn the_callers_own_abbreviations_are_known() {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let now = "2026-11-21T08:30:15Z".parse::<Timestamp>().unwrap().to_zoned(zone);
+        let read = |text| {
+            moment(text, &now).map(|found| Timestamp::from_millisecond(found).unwrap().to_string())
+        };
+        assert_eq!(read("2026-10-25 02:30 CEST"), Ok("2026-10-25T00:30:00Z".to_owned()));
+        assert_eq!(read("2026-10-25 02:30 CET"), Ok("2026-10-25T01:30:00Z".to_owned()));
+        assert_eq!(read("Sat 2026-11-21 08:00:00 CET"), Ok("2026-11-21T07:00:00Z".to_owned()));
+        for (text, zone) in [
+            ("2026-10-25 02:30 XYZT", "XYZT"),
+            ("2026-11-21 02:30 CEST", "CEST"),
+            ("14:00 Nowhere/Land", "Nowhere/Land"),
+            ("2026-10-25T02:30[Nowhere/Land]", "Nowhere/Land"),
+            ("14:00 +2600", "+2600"),
+            ("tomorrow yesterday", "yesterday"),
+        ] {
+            let error = format!(
+                "invalid time '{text}': the zone '{zone}' is not known: write UTC, +02:00 or \
+                Europe/Berlin"
+            );
+            assert_eq!(read(text), Err(error));
+        }
+    }
+
+    /// A time of day with a zone that is in the future means yesterday's, there.
+    #[test]
+    fn a_time_of_day_elsewhere_is_the_last_one_there() {
+        let read = |text| {
+            past_moment(text, &now())
+                .map(|found| Timestamp::from_millisecond(found).unwrap().to_string())
+        };
+        assert_eq!(read("14:00 UTC"), Ok("2026-11-20T14:00:00Z".to_owned()));
+        assert_eq!(read("23:00-08:00"), Ok("2026-11-21T07:00:00Z".to_owned()));
+        assert!(read("tomorrow").unwrap_err().starts_with("'tomorrow' is in the future"));
+        assert!(read("+5min").is_err() && read("today 23:00").is_err());
+    }
+
+    /// What the manual lists is understood.
+    #[test]
+    fn every_time_of_the_manual_is_read() {
+        let manual = include_str!("../../packaging/documents/memberctl.txt");
+        let section = manual.split("\nTIMES\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("    ")?.split_once("  "));
+        let texts: Vec<&str> = rows
+            .map(|(texts, _)| texts)
+            .filter(|texts| !texts.is_empty())
+            .flat_map(|texts| texts.split(", "))
+            .collect();
+        assert!(texts.len() > 20, "{texts:?}");
+        for text in texts {
+            assert!(moment(text, &now()).is_ok(), "{text:?}");
         }
     }
 
@@ -145,11 +449,26 @@ mod tests {
             "m",
             "10x",
             "1h30",
-            "-5m",
             "@",
             "@x",
-            "tomorrow",
+            "soon",
+            "ago",
+            " ago",
+            "+",
+            "--1h",
             "2026",
+            "1763688033x",
+            "176368803",
+            "2 fortnights ago",
+            "last week",
+            "now UTC",
+            "14:00 14:00",
+            "2026-11-21T10:00 14:00",
+            "Mon 2026-11-21",
+            "14:00+09:00 UTC",
+            "2026-11-20 10:00+08:00[Asia/Tokyo]",
+            "2026-11-20 10:00 + 09:00",
+            "2026-11-20  10:00",
             "25:00",
             "2026-13-01",
             "99999999999999w",

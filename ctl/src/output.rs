@@ -1,12 +1,14 @@
 //! Standard output: it is locked once, a closed pipe is no error, and colour is optional.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use memberd_control::grep::OutputFile;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,6 +28,13 @@ pub(crate) fn color_by_default() -> bool {
     std::io::stdout().is_terminal()
         && set("NO_COLOR").is_none()
         && set("TERM").is_some_and(|terminal| terminal != "dumb")
+}
+
+/// The file that standard output is, if it is a regular file.
+pub(crate) fn regular_file() -> Option<OutputFile> {
+    let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().ok()?);
+    let metadata = output.metadata().ok().filter(Metadata::is_file)?;
+    Some(OutputFile { device: metadata.dev(), inode: metadata.ino() })
 }
 
 /// The option for colour.

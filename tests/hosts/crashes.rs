@@ -28,7 +28,7 @@ pub(crate) fn killed(hosts: &Hosts) {
     let (old, pid) = (id(host), host.main_pid().to_string());
     let mut followers = follow(hosts, &all_but(&[3]));
     let at = Instant::now();
-    host.run(&["kill", "-KILL", &pid]);
+    host.shell(&format!("kill -KILL {pid}"));
     followers.assert_in_every_list(&old, MemberStatus::Failed, at, &[]);
     wait_until_back(hosts, 3, &old, SOON);
     assert_eq!(host.show("NRestarts"), "1");
@@ -50,7 +50,7 @@ pub(crate) fn hung(hosts: &Hosts) {
     let (old, pid) = (id(host), host.main_pid().to_string());
     let mut followers = follow(hosts, &all_but(&[6]));
     let at = Instant::now();
-    host.run(&["kill", "-STOP", &pid]);
+    host.shell(&format!("kill -STOP {pid}"));
     followers.assert_crash_noticed(&old, at, &[]);
     wait_until_back(hosts, 6, &old, WATCHDOG);
     assert_ended_by_watchdog(host);

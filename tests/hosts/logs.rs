@@ -136,6 +136,22 @@ const SAME: &str =
     LC_ALL=C sort >/root/logged
     LC_ALL=C sort /root/console | cmp - /root/logged";
 
+/// The hosts of both releases have no procps. So the only `kill` is that of the shell.
+pub(crate) fn reloaded(hosts: &Hosts) {
+    for host in [hosts.host(1), hosts.host(8)] {
+        let reloads = || journal(host, &["MESSAGE=settings reloaded"]).len();
+        let before = reloads();
+        host.shell("! command -v ps; ! test -e /usr/bin/kill; systemctl reload memberd");
+        wait_until("the reload is in the journal", SOON, || {
+            holds(reloads() == before + 1, || format!("{} has {}", host.name(), reloads()))
+        });
+        host.shell("logrotate --force /etc/logrotate.d/memberd");
+        wait_until("the rotation reloads it", SOON, || {
+            holds(reloads() == before + 2, || format!("{} has {}", host.name(), reloads()))
+        });
+    }
+}
+
 /// Standard error has the same lines as the log. Here it goes to a file that nobody rotates.
 pub(crate) fn rotated(hosts: &Hosts) {
     let host = hosts.host(5);

@@ -19,10 +19,15 @@ pub(crate) fn as_the_unit_says(hosts: &Hosts) {
         let pid = host.main_pid().to_string();
         // Each thread has its own niceness (setpriority(2)). Searching threads give way to all
         // others, and nobody searches now.
-        let threads = host.run(&["ps", "-L", "-o", "ni=,comm=", "-p", &pid]);
-        assert!(threads.contains(&format!(" {niceness} membership\n")), "{threads}");
+        let threads = host.shell(&format!("cat /proc/{pid}/task/*/stat"));
+        assert!(threads.contains(" (membership) "), "{threads}");
+        // proc_pid_stat(5): the niceness is the 17th field after the name.
+        let of_thread = |thread: &str| {
+            let (_, fields) = thread.rsplit_once(')')?;
+            fields.split_whitespace().nth(16).map(str::to_owned)
+        };
         assert!(
-            threads.lines().all(|thread| thread.trim().starts_with(&format!("{niceness} "))),
+            threads.lines().all(|thread| of_thread(thread).as_deref() == Some(niceness)),
             "{threads}"
         );
 

@@ -69,3 +69,30 @@ fn ansible_takes_the_list_for_its_inventory() {
         assert!(ran.contains(&format!("at {}", fleet[number].settings.address.ip())), "{ran}");
     }
 }
+
+/// What a member says of itself reaches the machine where Ansible runs. Nothing of it is evaluated
+/// there, and zones whose names have no ASCII letters are two groups.
+#[test]
+fn ansible_evaluates_no_tag_and_keeps_zones_apart() {
+    if !tools::is_there("ansible", "ansible-core") {
+        return;
+    }
+    let fleet = Fleet::start_with(2, |daemon| {
+        let zone = if daemon.name() == "vm1" { "北京" } else { "東京" };
+        daemon.settings.tags =
+            vec![("tpl", "{{ 1+1 }}{% if %}"), ("zone", zone), ("__ansible_vault", "x")];
+    });
+    let inventory = inventory_script(&fleet[1]);
+    memberd_tests::wait_until("the tags are known", memberd_tests::wait::SOON, || {
+        let list = String::from_utf8(fleet[1].ctl(&["list", "--tags"]).stdout).unwrap();
+        memberd_tests::wait::holds(list.matches("zone=").count() == 2, || list)
+    });
+    let shown = ansible(
+        "ansible",
+        &inventory,
+        &["memberd", "-c", "local", "-m", "debug", "-a", "var=memberd_tags.tpl"],
+    );
+    assert_eq!(shown.matches("\"memberd_tags.tpl\": \"{{ 1+1 }}{% if %}\"").count(), 2, "{shown}");
+    let hosts = ansible("ansible", &inventory, &["tag_zone____7b0ee99a", "--list-hosts"]);
+    assert_eq!(hosts.lines().skip(1).map(str::trim).collect::<Vec<_>>(), ["vm1"]);
+}

@@ -15,6 +15,7 @@ mod grep_like_gnu;
 mod grep_limits;
 mod grep_matches;
 mod grep_members;
+mod grep_rotation;
 mod grep_streams;
 mod grep_terminal;
 mod grep_trouble;

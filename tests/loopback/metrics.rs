@@ -87,6 +87,13 @@ fn a_crash_and_a_grep_are_in_the_figures_of_whoever_noticed() {
 #[test]
 fn what_is_no_message_is_counted_by_its_cause() {
     let fleet = measured(1);
+    let count = |text: &str, cause| {
+        value(text, &format!("memberd_datagrams_refused_total{{cause=\"{cause}\"}}"))
+    };
+    // Prometheus needs the 0 to see the first one as an increase.
+    let text = metrics(&fleet[1]);
+    let counts = ["malformed", "version", "too_long"].map(|cause| count(&text, cause));
+    assert_eq!(counts, [Some(0.0); 3]);
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     // An array that begins with the version 99, and six bytes of incarnation behind it.
     let newer = [&[0x82, 0x18, 99, 0][..], &[0; 6]].concat();
@@ -95,9 +102,7 @@ fn what_is_no_message_is_counted_by_its_cause() {
     }
     wait_until("all three are counted", SOON, || {
         let text = metrics(&fleet[1]);
-        let counts = ["malformed", "version", "too_long"].map(|cause| {
-            value(&text, &format!("memberd_datagrams_refused_total{{cause=\"{cause}\"}}"))
-        });
+        let counts = ["malformed", "version", "too_long"].map(|cause| count(&text, cause));
         holds(counts == [Some(1.0); 3], || format!("{counts:?}"))
     });
 }

@@ -27,6 +27,23 @@ fn after_a_rotation_new_lines_go_to_the_new_file() {
     assert!(!log.text().contains("member joined"), "old lines are in the new file");
 }
 
+/// The reload did not come, or could not be done.
+#[test]
+fn a_rotation_without_a_reload_loses_no_line_either() {
+    let fleet = Fleet::start(3);
+    let id = fleet.id(3);
+    let log = fleet[1].log();
+    let rotated = log.path().with_extension("log.1");
+    fs::rename(log.path(), &rotated).unwrap();
+    fs::write(log.path(), "").unwrap();
+    let old = fs::read_to_string(&rotated).unwrap();
+    fleet[3].ctl(&["leave"]);
+    fleet[1].wait_until_logged(&format!("member left name=vm3 id={id}"));
+    let [before, after] = [&old, &fs::read_to_string(&rotated).unwrap()]
+        .map(|text| text.matches("member left").count());
+    assert_eq!(before, after, "the line is in the renamed file");
+}
+
 #[test]
 fn a_reload_changes_which_files_can_be_grepped() {
     let mut fleet = Fleet::start_with(2, |daemon| {

@@ -32,9 +32,9 @@ Without --since, the last ten changes come first; with --json or --exec none of 
 --until all of it. memberd remembers the last 1024 changes since it started. A gap in the changes \
 is reported where it is. Changes that happen while this machine is out of the group are not known.
 
-A time of --since and --until is a duration before now (ms, s, m, h, d, w, such as 1h30m), now, \
-today, yesterday, 14:00 (for --since the last one), 2026-11-21, 2026-11-21 14:00, \
-2026-11-21T14:00:00Z or seconds since 1970 (@1763688033).
+A time of --since and --until is a duration before now (1h30m, 2 days), now, today, yesterday, \
+14:00 (for --since the last one), 2026-11-21, 2026-11-21 14:00 UTC, 2026-11-21T14:00:00Z or \
+seconds since 1970 (@1763688033). memberctl(1) lists all, under TIMES.
 
 An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), \
 status (alive, failed or left) and member, as list --json has it. An object with event tagged has \
@@ -59,11 +59,16 @@ Examples:
 #[command(after_help = DETAILS)]
 pub(crate) struct Events {
     /// Start with the remembered changes since this time: 10m, 2h, today, 14:00 and more, see below
-    #[arg(long, value_name = "WHEN", value_parser = parse_past_moment)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_parser = parse_past_moment,
+        allow_hyphen_values = true
+    )]
     since: Option<u64>,
 
     /// Print only changes before this time, as in --since, or now; a time to come is waited for
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment, allow_hyphen_values = true)]
     until: Option<u64>,
 
     /// Print a JSON object on each line

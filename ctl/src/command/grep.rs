@@ -93,10 +93,11 @@ Members and time:
       --not-on=GLOB[,...]   do not ask members whose name matches
       --tag=KEY[=VALUE]     ask only members with this tag; of several, with all
       --rotated             also search the rotated files of each file
-      --since=T, --until=T  search only lines of that time: 10m, 2h, 1w,
+      --since=T, --until=T  search only lines of that time: 10m, 2 days ago,
                             yesterday, 14:00 (for --since the last one),
-                            2026-11-21 14:00, @1763688033, or RFC 3339; the order
-                            of a file's lines does not matter
+                            2026-11-21 14:00 UTC, @1763688033, or RFC 3339;
+                            memberctl(1) lists all, under TIMES; the order of a
+                            file's lines does not matter
       --merge               print the lines of all members in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
@@ -214,9 +215,10 @@ fn with_first_dashes(arguments: &[OsString]) -> Vec<OsString> {
 /// Asks the daemon, and prints what the members send as it arrives.
 fn search(
     daemon: &Daemon,
-    request: Box<GrepRequest>,
+    mut request: Box<GrepRequest>,
     presentation: Presentation,
 ) -> Result<Status, Failure> {
+    request.output_file = output::regular_file();
     let quiet = request.printing.what == GrepPrint::Nothing;
     let json = request.printing.json;
     let mut screen = Screen::new(&request, presentation);

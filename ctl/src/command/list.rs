@@ -17,7 +17,7 @@ use memberd_control::message::MemberRecord;
 use self::select::{Selected, Selection};
 use crate::arguments;
 use crate::connection::Daemon;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::output::{ColorChoice, Output, Style};
 
@@ -39,6 +39,12 @@ A GLOB over names has * for any characters, ? for one, [abc] or [a-c] for one of
 one that is not in it, and {web,db} for one of several texts. [08-12], [1,3-5], [1-9/2] and {1..9} \
 are ranges of numbers as in ClusterShell: 08 has its zero, and 1 has none. Digits alone are a set: \
 [12] is 1 or 2. What could be either is refused, such as [1-35-7]. A comma separates globs.
+
+In hosts, localhost and names like it are left out. In ansible, a member whose name means \
+something else there (localhost, all, or a group's name) is the host member_NAME. The group of a \
+tag is tag_KEY_VALUE, with _ for other characters. If one of those was neither - nor ., the first \
+8 digits of BLAKE3 of KEY=VALUE follow. Standard error tells what is left out, renamed, or in one \
+group with another tag.
 
 Exit status 1 if no member matches. Then json, csv, hosts, ansible and prometheus-sd are valid and \
 empty.
@@ -101,6 +107,28 @@ enum Format {
     PrometheusSd,
 }
 
+/// A list in its format.
+struct Rendered {
+    text: String,
+    /// What the format cannot express, a line each.
+    notes: Vec<String>,
+}
+
+impl From<String> for Rendered {
+    fn from(text: String) -> Rendered {
+        Rendered { text, notes: Vec::new() }
+    }
+}
+
+impl Rendered {
+    /// Prints the list, and the notes on standard error.
+    fn print(&self, output: &mut Output) -> Result<(), Failure> {
+        output.text(&self.text)?;
+        self.notes.iter().for_each(|note| print_message(note));
+        Ok(())
+    }
+}
+
 impl Format {
     /// Whether a program reads it as a whole. A list of nobody is then printed as a valid document.
     fn is_a_document(self) -> bool {
@@ -130,12 +158,12 @@ impl List {
             Ok(selected) if selected.members.is_empty() => {
                 Failure::new(Exit::Failed, self.selection.nobody(&selected))
             }
-            Ok(selected) => return output.text(&self.shown(&selected, &output)?),
+            Ok(selected) => return self.shown(&selected, &output)?.print(&mut output),
             Err(Failure::NotInGroup) => Failure::NotInGroup,
             Err(failure) => return Err(failure),
         };
         if self.format().is_a_document() {
-            output.text(&self.render(&[], &output)?)?;
+            self.render(&[], &output)?.print(&mut output)?;
         }
         Err(nobody)
     }
@@ -146,31 +174,31 @@ impl List {
     }
 
     /// The list as printed. On a terminal it says how many members are not shown.
-    fn shown(&self, selected: &Selected, output: &Output) -> Result<String, Failure> {
-        let mut text = self.render(&selected.members, output)?;
+    fn shown(&self, selected: &Selected, output: &Output) -> Result<Rendered, Failure> {
+        let mut rendered = self.render(&selected.members, output)?;
         if let Some(note) = self.selection.not_shown(selected).filter(|_| self.for_people(output)) {
-            text += &output.styled(Style::Dim, &note);
-            text.push('\n');
+            rendered.text += &output.styled(Style::Dim, &note);
+            rendered.text.push('\n');
         }
-        Ok(text)
+        Ok(rendered)
     }
 
     fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
 
-    fn render(&self, members: &[MemberRecord], output: &Output) -> Result<String, Failure> {
-        match self.format() {
-            Format::Table => Ok(table::render(members, self.tags, output)),
-            Format::Json => json::render(members),
-            Format::Csv => Ok(csv::render(members)),
-            Format::Names => Ok(names::render(members)),
-            Format::Hosts => Ok(hosts::render(members)),
-            Format::Ansible => ansible::render(members),
+    fn render(&self, members: &[MemberRecord], output: &Output) -> Result<Rendered, Failure> {
+        Ok(match self.format() {
+            Format::Table => table::render(members, self.tags, output).into(),
+            Format::Json => json::render(members)?.into(),
+            Format::Csv => csv::render(members).into(),
+            Format::Names => names::render(members).into(),
+            Format::Hosts => hosts::render(members),
+            Format::Ansible => ansible::render(members)?,
             Format::PrometheusSd => {
-                prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT))
+                prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT))?
             }
-        }
+        })
     }
 
     /// Prints the list again and again, until the daemon or the reader goes away.
@@ -180,9 +208,9 @@ impl List {
             let selected = self.selection.fetch(daemon, self.for_people(output))?;
             if output.is_terminal() {
                 output.clear_screen()?;
-                output.text(&self.shown(&selected, output)?)?;
+                self.shown(&selected, output)?.print(output)?;
             } else if shown.as_ref() != Some(&selected.members) {
-                output.text(&self.render(&selected.members, output)?)?;
+                self.render(&selected.members, output)?.print(output)?;
                 shown = Some(selected.members);
             }
             output.pause(WATCH_EVERY)?;

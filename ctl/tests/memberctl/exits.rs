@@ -279,7 +279,8 @@ fn wrong_usage_is_one_line_and_status_2() {
         (&["wait", "--members", "x"], "a whole number from 0 to 1000000"),
         (&["demo", "--members", "1"], "a whole number from 2 to 50"),
         (&["events", "--exec", "x", "--exec-timeout", "0"], "from 1s to 1h"),
-        (&["events", "--since", "tomorrow"], "invalid time 'tomorrow': write 10m, 2h,"),
+        (&["events", "--since", "soon"], "invalid time 'soon': write 10m, 2h,"),
+        (&["events", "--since", "14:00 XYZT"], "invalid time '14:00 XYZT': the zone 'XYZT' is not"),
         (
             &["events", "--since", "10m", "--until", "1h"],
             "'--since' is not before '--until': try memberctl events --help",

@@ -246,6 +246,89 @@ fn ansible_is_an_inventory_with_all_variables() {
     assert_eq!(json["_meta"]["hostvars"]["vm103"]["memberd_status"], "left");
 }
 
+/// One member with this name and these tags.
+fn one(name: &str, tags: &[(&str, &str)]) -> Vec<MemberRecord> {
+    let mut members = three();
+    members.truncate(1);
+    members[0].name = name.to_owned();
+    members[0].address = "192.0.2.7".to_owned();
+    members[0].tags =
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    members
+}
+
+/// hosts(5): whoever looks up localhost means this machine.
+#[test]
+fn hosts_never_leads_localhost_to_another_machine() {
+    let mut members = one("LocalHost", &[]);
+    members.extend(one("vm2", &[]));
+    let ended = listing(&members).run(&["list", "--format", "hosts"]);
+    assert_eq!(ended.stdout, "# BEGIN memberd\n192.0.2.7\tvm2\n# END memberd\n");
+    assert!(ended.stderr.starts_with("memberctl: 192.0.2.7 is left out, because LocalHost is"));
+    assert_eq!((ended.stderr.lines().count(), ended.status), (1, Some(0)));
+}
+
+fn inventory(members: &[MemberRecord]) -> (Value, String) {
+    let ended = listing(members).run(&["list", "--format", "ansible"]);
+    assert_eq!(ended.status, Some(0));
+    (serde_json::from_str(&ended.stdout).unwrap(), ended.stderr)
+}
+
+/// Ansible evaluates what has a brace, unless it is marked. Its own keys would break the inventory.
+#[test]
+fn tags_are_no_templates_and_no_keys_of_ansible() {
+    let tags = [("a", "{{ 1+1 }}"), ("b", "plain"), ("__ansible_vault", "x")];
+    let (json, said) = inventory(&one("vm1", &tags));
+    assert_eq!(
+        json["_meta"]["hostvars"]["vm1"]["memberd_tags"],
+        serde_json::json!({"a": {"__ansible_unsafe": "{{ 1+1 }}"}, "b": "plain"})
+    );
+    assert!(said.starts_with("memberctl: the tag __ansible_vault of vm1 is not in its"), "{said}");
+}
+
+#[test]
+fn groups_of_different_tags_differ_or_the_reader_is_told() {
+    let members = [
+        one("vm1", &[("zone", "北京")]),
+        one("vm2", &[("zone", "東京")]),
+        one("vm3", &[("zone", "rack-a")]),
+    ];
+    let (json, said) = inventory(&members.concat());
+    let groups: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        groups[3..],
+        ["tag_zone____6de50ef1", "tag_zone____7b0ee99a", "tag_zone_rack_a"],
+        "{groups:?}"
+    );
+    assert_eq!(said, "");
+    let (_, said) = inventory(&[members[2].clone(), one("vm4", &[("zone", "rack_a")])].concat());
+    let told = "memberctl: the tags zone=rack-a and zone=rack_a are one group, tag_zone_rack_a: ";
+    assert!(said.starts_with(told), "{said}");
+}
+
+#[test]
+fn a_member_with_a_name_of_ansible_gets_another() {
+    let (json, said) = inventory(&one("localhost", &[("role", "web")]));
+    for group in ["memberd_alive", "tag_role_web"] {
+        assert_eq!(json[group], serde_json::json!({"hosts": ["member_localhost"]}));
+    }
+    let variables = &json["_meta"]["hostvars"]["member_localhost"];
+    assert_eq!(variables["ansible_host"], "192.0.2.7");
+    let told = "memberctl: the member localhost is the host member_localhost of the inventory";
+    assert!(said.starts_with(told) && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn tags_that_become_one_label_are_told() {
+    let ended = listing(&one("vm1", &[("a.b", "1"), ("a-b", "2"), ("c", "3")])).run(&[
+        "list",
+        "--format",
+        "prometheus-sd",
+    ]);
+    assert!(ended.stderr.starts_with("memberctl: vm1: two of its tags have one label"));
+    assert_eq!(ended.status, Some(0));
+}
+
 #[test]
 fn prometheus_sd_has_a_target_for_each() {
     let text = listing(&three())

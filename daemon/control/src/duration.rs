@@ -16,6 +16,30 @@ const UNITS: [(&str, u64); 7] = [
     ("w", 7 * 86_400_000),
 ];
 
+/// More names of units, as systemd.time(7) has them, and their milliseconds. A year has 365.25
+/// days, and a month is a twelfth of it.
+const WORDS: [(&str, u64); 19] = [
+    ("msec", 1),
+    ("sec", 1_000),
+    ("second", 1_000),
+    ("seconds", 1_000),
+    ("minute", 60_000),
+    ("minutes", 60_000),
+    ("hr", 3_600_000),
+    ("hour", 3_600_000),
+    ("hours", 3_600_000),
+    ("day", 86_400_000),
+    ("days", 86_400_000),
+    ("week", 7 * 86_400_000),
+    ("weeks", 7 * 86_400_000),
+    ("M", 2_629_800_000),
+    ("month", 2_629_800_000),
+    ("months", 2_629_800_000),
+    ("y", 31_557_600_000),
+    ("year", 31_557_600_000),
+    ("years", 31_557_600_000),
+];
+
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
@@ -33,12 +57,49 @@ pub enum DurationError {
     TooLong(String),
 }
 
+impl DurationError {
+    /// The same about another text.
+    fn about(self, text: &str) -> DurationError {
+        match self {
+            DurationError::NoUnit(_) => DurationError::NoUnit(text.to_owned()),
+            DurationError::Malformed(_) => DurationError::Malformed(text.to_owned()),
+            DurationError::TooFine(_) => DurationError::TooFine(text.to_owned()),
+            DurationError::TooLong(_) => DurationError::TooLong(text.to_owned()),
+        }
+    }
+}
+
 /// Reads one or more numbers, each with a unit, and adds them up: `500ms`, `1.75s`, `1h30m`, `2w`.
 /// The result is exact to the millisecond.
 ///
 /// # Errors
 /// When the text is not of this form, is finer than a millisecond, or does not fit.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    sum(text, |name| UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, unit_ms)| *unit_ms))
+}
+
+/// Like [`parse`], but in the words of systemd.time(7) as well: `2 days`, `1 hour 30 min`,
+/// `1month`. Blanks may stand anywhere between numbers and units.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_words(text: &str) -> Result<Duration, DurationError> {
+    let units = || UNITS.iter().chain(&WORDS);
+    let unit_ms = |name: &str| units().find(|(unit, _)| *unit == name).map(|(_, unit_ms)| *unit_ms);
+    let parts: Vec<&str> = text.split(' ').filter(|part| !part.is_empty()).collect();
+    let number = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    let cut = |one: &str, next: &str| {
+        let ends = one.bytes().last().zip(next.bytes().next());
+        ends.is_some_and(|(last, first)| number(last) == number(first))
+    };
+    if parts.windows(2).any(|pair| matches!(pair, [one, next] if cut(one, next))) {
+        return Err(DurationError::Malformed(text.to_owned()));
+    }
+    sum(&parts.concat(), unit_ms).map_err(|error| error.about(text))
+}
+
+/// Adds up the parts of `text`. `unit_ms` has the milliseconds of each unit.
+fn sum(text: &str, unit_ms: impl Fn(&str) -> Option<u64>) -> Result<Duration, DurationError> {
     let (mut rest, mut sum) = (text, 0_u64);
     while !rest.is_empty() || text.is_empty() {
         let (number, after) = split(rest, |byte| byte.is_ascii_digit() || byte == b'.');
@@ -47,12 +108,12 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             return Err(DurationError::NoUnit(text.to_owned()));
         }
         let malformed = || DurationError::Malformed(text.to_owned());
-        let (_, unit_ms) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(malformed)?;
+        let unit_ms = unit_ms(unit).ok_or_else(malformed)?;
         let (whole, fraction) = decimal(number).ok_or_else(malformed)?;
         let too_long = || DurationError::TooLong(text.to_owned());
-        let part = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(*unit_ms));
+        let part = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit_ms));
         sum = part.and_then(|part| sum.checked_add(part)).ok_or_else(too_long)?;
-        let scaled = fraction.parse::<u64>().ok().and_then(|part| part.checked_mul(*unit_ms));
+        let scaled = fraction.parse::<u64>().ok().and_then(|part| part.checked_mul(unit_ms));
         let digits = u32::try_from(fraction.len()).ok();
         let scale = digits.and_then(|digits| 10_u64.checked_pow(digits));
         let (scaled, scale) = scaled.zip(scale).ok_or_else(too_long)?;
@@ -120,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn words_are_units_too_where_they_are_wanted() {
+        for (text, seconds) in [
+            ("2 days", 172_800),
+            ("1 hour 30 min", 5_400),
+            ("1hr30minutes", 5_400),
+            ("1month", 2_629_800),
+            ("1 M", 2_629_800),
+            ("1y", 31_557_600),
+            ("1 week 2 days", 777_600),
+            ("90 sec", 90),
+            ("1h30m", 5_400),
+        ] {
+            assert_eq!(parse_words(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse_words("10 "), Err(DurationError::NoUnit("10 ".to_owned())));
+        for text in ["", " ", "days", "1 0m", "1 d ays", "2 days ago", "1 fortnight", "5\tmin"] {
+            assert_eq!(parse_words(text), Err(DurationError::Malformed(text.to_owned())));
+        }
+    }
+
+    #[test]
     fn the_error_says_what_to_write() {
         let example =
             "is not a duration: write a number and ms, s, m, h, d or w, such as \"500ms\"";
@@ -168,6 +250,7 @@ mod tests {
         fn no_text_panics(text in "\\PC{0,40}") {
             drop(parse(&text));
             drop(parse_or_seconds(&text));
+            drop(parse_words(&text));
         }
 
         /// Digits and units in any order reach further into the parser.

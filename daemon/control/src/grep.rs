@@ -22,6 +22,19 @@ pub struct GrepRequest {
     pub files: GrepFiles,
     /// The output and its form.
     pub printing: GrepPrinting,
+    /// The file to which the client writes the output. The client's daemon leaves this file out,
+    /// and does not tell it to other members. Absent if the output is no regular file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_file: Option<OutputFile>,
+}
+
+/// A file on the client's machine, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// The device (`st_dev`).
+    pub device: u64,
+    /// The inode (`st_ino`).
+    pub inode: u64,
 }
 
 impl GrepRequest {

@@ -7,7 +7,7 @@ use memberd_control::frame::{
 };
 use memberd_control::grep::{
     GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome, GrepPattern,
-    GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
+    GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals, OutputFile,
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Hello, MemberRecord,
@@ -130,8 +130,11 @@ prop_compose! {
         on in vec(any::<String>(), 0..4),
         not_on in vec(any::<String>(), 0..4),
         tags in vec(tag_filter(), 0..3),
+        output_file in option::of(any::<[u64; 2]>()),
     ) -> GrepRequest {
-        GrepRequest { members: GrepMembers { on, not_on, tags }, pattern, files, printing }
+        let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
+        let members = GrepMembers { on, not_on, tags };
+        GrepRequest { members, pattern, files, printing, output_file }
     }
 }
 

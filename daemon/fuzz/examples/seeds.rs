@@ -11,10 +11,18 @@ use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys, next_call};
 use memberd_membership::{Incarnation, Name, Node, Output, Settings, wire};
 use memberd_transport::{Recipient, Sealer};
+use samples::{
+    BROTLI, BZIP2, BZIP2_EMPTY, COMPRESS, GZIP, LZ4, LZ4_LEGACY, LZ4_LINKED, LZIP, LZMA, PZSTD,
+    XZ_9, ZSTD,
+};
 use serde::Serialize;
 use std::fs;
 use std::io;
 use std::path::Path;
+
+#[path = "../../search/src/files/compressed/samples.rs"]
+#[allow(dead_code, reason = "tests use the others")]
+mod samples;
 
 fn main() -> io::Result<()> {
     let Conversation { datagrams, request, welcomes } = conversation();
@@ -119,7 +127,19 @@ fn main() -> io::Result<()> {
     let moments = moments.map(|moment| [&[3], moment.as_bytes()].concat());
     let lines = [[&[0], &START.to_be_bytes()[..], LOG].concat(), [&[2], LOG].concat()];
     write("time", &moments.into_iter().chain(lines).collect::<Vec<_>>())?;
+    write("compressed", &compressed())?;
     fs::write(SAMPLE_LOG, LOG)
+}
+
+/// What real tools make, in each format. The first byte chooses the name.
+fn compressed() -> Vec<Vec<u8>> {
+    let files = [GZIP, ZSTD, PZSTD, LZ4, LZ4_LINKED, LZ4_LEGACY, BZIP2, BZIP2_EMPTY, XZ_9, LZIP];
+    let mut seeds: Vec<Vec<u8>> = files.iter().map(|file| [&[0], *file].concat()).collect();
+    seeds.push([&[0], files.concat().as_slice()].concat());
+    seeds.push([&[1], LZMA].concat());
+    seeds.push([&[2], BROTLI].concat());
+    seeds.push([&[3], COMPRESS].concat());
+    seeds
 }
 
 /// Lines with times in every format of logs.

@@ -112,6 +112,18 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// Whether a member can have this address: one machine, and a port to which others can send. An
+/// IPv4 address within IPv6 (RFC 4291 2.5.5.2) would be a second name for the same machine.
+pub(crate) fn can_be_a_members(address: SocketAddr) -> bool {
+    let one_machine = match address.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => {
+            !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none()
+        }
+    };
+    one_machine && address.port() != 0
+}
+
 /// A place on the ring: a hash of address and port, so that neighbours on the ring are not
 /// neighbours in the rack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,10 +18,17 @@ fn any_name() -> impl Strategy<Value = Name> {
     "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,63}".prop_map(|name| Name::new(&name).unwrap())
 }
 
+/// An address that a member can have. The decoder refuses the others.
 fn any_address() -> impl Strategy<Value = SocketAddr> {
+    let port = 1..=u16::MAX;
     prop_oneof![
-        (any::<[u8; 4]>(), any::<u16>()).prop_map(SocketAddr::from),
-        (any::<[u8; 16]>(), any::<u16>()).prop_map(SocketAddr::from),
+        (1..=223_u8, any::<[u8; 3]>(), port.clone())
+            .prop_map(|(first, [b, c, d], port)| SocketAddr::from(([first, b, c, d], port))),
+        (0x20..=0x3f_u8, any::<[u8; 15]>(), port).prop_map(|(first, rest, port)| {
+            let mut ip = [first; 16];
+            ip[1..].copy_from_slice(&rest);
+            SocketAddr::from((ip, port))
+        }),
     ]
 }
 

@@ -6,21 +6,25 @@
 
 mod beneath;
 mod brace;
+mod circle;
 mod compressed;
 mod directory;
 mod exposed;
+mod file_error;
 mod filter;
 mod glob;
 mod glob_error;
+mod moved;
 mod open;
 mod root;
 mod rotated;
 mod walk;
 
-pub(crate) use compressed::{Compression, DecompressError};
+pub(crate) use compressed::{Compression, DecompressError, WindowClaim};
 pub use exposed::{ExposedFiles, FileList, MAX_FILES, Problem};
+pub(crate) use file_error::FileError;
 pub use filter::FileFilter;
 pub use glob_error::GlobError;
-pub use open::ExposedFile;
+pub use open::{ExposedFile, FileIdentity};
 pub(crate) use open::{Opened, reason};
-pub(crate) use rotated::is_rotated_of;
+pub(crate) use rotated::rotated_from;

@@ -27,7 +27,10 @@ pub use memberd_control::grep::{
     GrepBinary, GrepCharacters, GrepColors, GrepPattern, GrepPrint, GrepPrinting, GrepSyntax, Sgr,
 };
 
-pub use files::{ExposedFile, ExposedFiles, FileFilter, FileList, GlobError, MAX_FILES, Problem};
+pub use files::{
+    ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, MAX_FILES, Problem,
+};
+pub use follow::Selection;
 pub use line::MAX_LINE_BYTES;
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};

@@ -15,10 +15,10 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use crate::files::{Compression, ExposedFile};
+use crate::files::{Compression, ExposedFile, FileError};
 use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
-use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Scanner, Source};
+use crate::scan::{ChunkReader, Claim, Failure, FileScan, LineTimes, Scanner, Source, Text};
 use crate::schedule::{Event, Plan, TimedLines};
 use crate::search::Totals;
 use crate::time::{Times, Zone};
@@ -57,6 +57,7 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
             batch: TimedLines::default(),
             handed_on: Instant::now(),
             is_spent: false,
+            has_window: Rc::default(),
             totals,
         };
         let done = merge.run(&chains);
@@ -116,6 +117,8 @@ struct Merge<'m> {
     handed_on: Instant,
     /// Backtracking has used all its time. Nothing more is searched.
     is_spent: bool,
+    /// One of the files has the permit for a large window.
+    has_window: Rc<Cell<bool>>,
     totals: Totals,
 }
 
@@ -187,9 +190,14 @@ impl<'m> Merge<'m> {
         let line_end = self.job.search.line_end();
         let opened = file.open().and_then(|opened| {
             let Some(opened) = opened else { return Ok(None) };
+            if self.job.search.left_out(self.plan.output_file) == Some(opened.identity) {
+                return Err(FileError::IsOutput.into());
+            }
             let times = Times::new(self.zone, opened.modified);
-            let compression = Compression::of(&opened.file)?;
-            let source = Source::open(self.job, self.plan, opened, compression, self.zone)?;
+            let compression = Compression::of(&opened.file, file.path())?;
+            let claim = Claim::of_merge(&self.plan.long_lines, self.job.cancel, &self.has_window);
+            let text = Text { opened, compression, claim: Box::new(move || claim.window()) };
+            let source = Source::open(self.job, self.plan, text, self.zone)?;
             Ok(Some((source, times)))
         });
         match opened {

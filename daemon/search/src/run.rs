@@ -16,8 +16,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::files::{ExposedFile, ExposedFiles, FileFilter};
-use crate::follow::follow;
+use crate::files::ExposedFile;
+use crate::follow::{Selection, follow};
 use crate::job::Job;
 use crate::merge::merge;
 use crate::output::Output;
@@ -51,14 +51,15 @@ impl Search {
         } else {
             let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
             let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
-            run_tasks(&job, plan, TaskQueue::new(files, chunk_bytes, self.line_ends()), output)
+            let tasks = TaskQueue::new(files, chunk_bytes, self.line_ends());
+            run_tasks(&job, plan, tasks.without(self.left_out(plan.output_file)), output)
         };
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
-    /// Searches the lines that are appended from now on to the files that `exposed` and `filter`
-    /// give, also to new files. Ends when it is cancelled or when `output` stops. A file that is
-    /// renamed or truncated by rotation is followed further.
+    /// Searches the lines that are appended from now on to the files of `selection`, also to new
+    /// files. Ends when it is cancelled or when `output` stops. A file that is renamed or truncated
+    /// by rotation is followed further. One that is written anew is read from its beginning.
     ///
     /// Valid only when lines or matches are printed. Context is taken from the lines appended since
     /// the follow began. A line is searched once it is complete. Line numbers count from the file's
@@ -67,15 +68,16 @@ impl Search {
     pub fn follow(
         &self,
         machine: &str,
-        exposed: &ExposedFiles,
-        filter: &FileFilter,
+        selection: Selection<'_>,
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let job = Job { search: self, machine, cancel, budget: &budget };
-        let totals = run_on_thread(output, |events| follow(&job, exposed, filter, events));
+        let output_file = self.left_out(selection.output_file);
+        let selection = Selection { output_file, ..selection };
+        let totals = run_on_thread(output, |events| follow(&job, selection, events));
         Totals { elapsed: started.elapsed(), ..totals }
     }
 }

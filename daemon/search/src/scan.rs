@@ -25,5 +25,5 @@ pub(crate) use long_lines::Claim;
 pub use long_lines::LongLines;
 pub(crate) use positions::{Positions, TextSize};
 pub(crate) use scanner::{FileScan, Scanner, Step};
-pub(crate) use source::{Source, count_lines};
+pub(crate) use source::{Source, Text, count_lines};
 pub use window_reader::WindowReader;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
-use crate::files::ExposedFile;
+use crate::files::{ExposedFile, FileIdentity};
 use crate::line::MAX_LINE_BYTES;
 use crate::output::{Output, Stopped};
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
@@ -133,6 +133,13 @@ impl Search {
             self.query.printing.what,
             GrepPrint::FilesWithMatch | GrepPrint::FilesWithoutMatch | GrepPrint::Nothing
         )
+    }
+
+    /// The file that must be left out if the results are written to `output_file`. GNU grep does
+    /// search its output where no line that it prints can be read again.
+    pub(crate) fn left_out(&self, output_file: Option<FileIdentity>) -> Option<FileIdentity> {
+        let at_most_one = self.query.printing.max_count.is_some_and(|count| count <= 1);
+        output_file.filter(|_| self.query.prints_lines() && !at_most_one)
     }
 
     /// What is printed as the name of a file: `MACHINE:FILE`.

@@ -5,13 +5,13 @@
 
 mod support;
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use memberd_search::{ExposedFiles, FileFilter, FileList, GrepPrint, Query};
-use support::printed;
+use memberd_search::{ExposedFiles, FileFilter, FileIdentity, FileList, GrepPrint, Plan, Query};
+use support::{Gathered, printed, run};
 use tempfile::TempDir;
 
 fn tree(files: &[&str]) -> TempDir {
@@ -209,4 +209,40 @@ fn a_read_that_fails_is_an_error_with_greps_text() {
         read(&found),
         (String::new(), vec!["m1:/proc/self/mem: Input/output error".to_owned()])
     );
+}
+
+/// GNU grep 3.8 searches its output only if it prints no line, or one at most.
+#[test]
+fn the_file_of_the_output_is_left_out_as_gnu_grep_does() {
+    let tree = tree(&["a.log", "found.log"]);
+    let metadata = std::fs::metadata(tree.path().join("found.log")).unwrap();
+    let output_file = FileIdentity { device: metadata.dev(), inode: metadata.ino() };
+    let found = found(&tree, &["*.log"], &[]);
+    let said = format!("m1:{}/found.log: input file is also the output", tree.path().display());
+    for (what, max_count, silent, searched) in [
+        (GrepPrint::Lines, None, false, false),
+        (GrepPrint::Lines, Some(2), false, false),
+        (GrepPrint::Lines, None, true, false),
+        (GrepPrint::Matches, None, false, false),
+        (GrepPrint::Lines, Some(1), false, true),
+        (GrepPrint::Count, None, false, true),
+        (GrepPrint::FilesWithMatch, None, false, true),
+        (GrepPrint::FilesWithoutMatch, None, false, true),
+    ] {
+        for by_time in [false, true] {
+            let query = Query::default().with(|query| {
+                query.pattern.patterns = vec!["secret".into()];
+                query.printing.what = what;
+                query.printing.max_count = max_count;
+                query.printing.no_messages = silent;
+            });
+            let plan = Plan { by_time, output_file: Some(output_file), ..Plan::default() };
+            let mut gathered = Gathered::default();
+            let totals = run(&query, &plan, &found.files, &mut gathered);
+            let messages = if searched || silent { vec![] } else { vec![said.clone()] };
+            assert_eq!(gathered.messages, messages, "{what:?} {max_count:?}");
+            let counts = if searched { (2, 0) } else { (1, 1) };
+            assert_eq!((totals.files, totals.errors), counts, "{what:?} {max_count:?}");
+        }
+    }
 }

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use memberd_search::{ExposedFiles, FileFilter, GrepBinary, Output, Query, Stopped, Totals};
+use memberd_search::{
+    ExposedFiles, FileFilter, GrepBinary, Output, Query, Selection, Stopped, Totals,
+};
 use tempfile::TempDir;
 
 /// How long a line may take to come. It comes far sooner.
@@ -79,7 +81,9 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            search.follow("m", &exposed, &FileFilter::default(), &mut Sent(sender), &cancel)
+            let filter = &FileFilter::default();
+            let selection = Selection { exposed: &exposed, filter, output_file: None };
+            search.follow("m", selection, &mut Sent(sender), &cancel)
         });
         // The search ends with the test, also when that fails.
         let end = Cancel(&cancel);
@@ -255,5 +259,105 @@ fn context_too_long_to_keep_is_left_out_with_one_message() {
                 followed.expect(&[said]);
             }
         }
+    });
+}
+
+/// Nothing but this line comes next.
+#[track_caller]
+fn expect_no_more(followed: &Followed) {
+    followed.append("ready.log", "x end\n");
+    followed.expect(&["x end"]);
+}
+
+/// Status files, `date >file`, counters of a fixed width.
+#[test]
+fn a_file_written_anew_at_the_same_size_is_printed_again() {
+    // The first byte that differs is the last of a small file, or its first.
+    let large = "long line\n".repeat(20_000);
+    for (before, after) in [
+        ("x state=0001\n".to_owned(), "x state=0002\n".to_owned()),
+        ("x 1\nand more\n".repeat(50), format!("x 2\n{}", "and more\nx 1\n".repeat(50))),
+        (format!("{large}x 1\n"), format!("{large}x 2\n")),
+    ] {
+        let after = &after[..before.len()];
+        follow(&query(), &[("a.log", &before)], |followed| {
+            std::fs::write(followed.path("a.log"), after).unwrap();
+            let lines: Vec<_> = after.lines().filter(|line| line.starts_with('x')).collect();
+            followed.expect(&lines);
+            expect_no_more(followed);
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_only_touched_prints_nothing() {
+    follow(&query(), &[("a.log", "x old\nx part")], |followed| {
+        for seconds in [1, 1_000_000_000] {
+            let file = OpenOptions::new().write(true).open(followed.path("a.log")).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+            expect_no_more(followed);
+        }
+        followed.append("a.log", "\n");
+        followed.expect(&["x part"]);
+    });
+}
+
+/// `copytruncate`, again and again. The line may be read before it is copied, or only from the
+/// copy.
+#[test]
+fn copies_lose_and_repeat_nothing_however_fast_they_come() {
+    follow(&query(), &[("a.log", "x old\n")], |followed| {
+        for number in 1..=8 {
+            let line = format!("x {number:02}\n");
+            followed.append("a.log", &line);
+            std::fs::copy(followed.path("a.log"), followed.path(&format!("a.log.{number}")))
+                .unwrap();
+            File::create(followed.path("a.log")).unwrap();
+            followed.expect(&[line.trim_end()]);
+        }
+        // The last copies are looked at once more.
+        std::thread::sleep(Duration::from_millis(600));
+        expect_no_more(followed);
+    });
+}
+
+/// Files that are created and renamed between two looks at the names are read, too.
+#[test]
+fn fast_rotation_by_renaming_loses_nothing() {
+    follow(&query(), &[("a.log", "x old\n")], |followed| {
+        // Lines without a time may be the same in two files.
+        let lines: Vec<String> = (0..20).map(|number| format!("x {}", number / 2)).collect();
+        for (number, line) in lines.iter().enumerate() {
+            for older in (1..=number).rev() {
+                let path = |age| followed.path(&format!("a.log.{age}"));
+                std::fs::rename(path(older), path(older + 1)).unwrap();
+            }
+            std::fs::rename(followed.path("a.log"), followed.path("a.log.1")).unwrap();
+            followed.append("a.log", &format!("{line}\n"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut come: Vec<String> =
+            lines.iter().map(|_| followed.lines.recv_timeout(LIMIT).unwrap()).collect();
+        come.sort();
+        assert_eq!(come, lines);
+        expect_no_more(followed);
+    });
+}
+
+/// `rotatelogs -n 3` writes to `f`, `f.1` and `f.2` in turn.
+#[test]
+fn a_circle_of_files_is_followed_as_each_is_written() {
+    follow(&query(), &[("f.log", "x 0\n")], |followed| {
+        for round in 1..=3 {
+            for name in ["f.log.1", "f.log.2", "f.log"] {
+                File::create(followed.path(name)).unwrap();
+                for line in 1..=2 {
+                    let line = format!("x {round} {name} {line}");
+                    followed.append(name, &format!("{line}\n"));
+                    followed.expect(&[&line]);
+                }
+            }
+        }
+        expect_no_more(followed);
     });
 }

@@ -247,6 +247,66 @@ fn searches_that_share_the_limit_for_long_lines_all_end() {
     });
 }
 
+/// Two compressed logs of one line. Each needs a window of 64 MiB.
+fn large_windows() -> (TempDir, Vec<ExposedFile>) {
+    let directory = TempDir::new().unwrap();
+    for name in ["a.log.zst", "b.log.zst"] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(26).unwrap();
+        encoder.write_all(b"2026-11-21T01:20:33Z x\n").unwrap();
+        std::fs::write(directory.path().join(name), encoder.finish().unwrap()).unwrap();
+    }
+    let offer = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+    let files = offer.files(&FileFilter::default()).files;
+    (directory, files)
+}
+
+#[test]
+fn searches_that_share_the_limit_for_windows_all_end() {
+    let (_directory, files) = large_windows();
+    let plan = Plan { threads: NonZero::new(2).unwrap(), ..Plan::default() };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut probe = probe(|_| Ok(()));
+                let totals = run(&query("x"), &plan, &files, &mut probe);
+                assert_eq!((totals.lines, totals.errors), (2, 0), "{:?}", probe.messages);
+            });
+        }
+    });
+}
+
+#[test]
+fn in_an_order_of_time_a_second_large_window_is_a_message() {
+    /// Keeps the messages, and counts the lines.
+    #[derive(Default)]
+    struct Merged(usize, Vec<String>);
+    impl Output for Merged {
+        fn lines(&mut self, _: Vec<u8>) -> Result<(), Stopped> {
+            panic!("a line without its time");
+        }
+
+        fn timed(&mut self, _: i64, _: &[u8]) -> Result<(), Stopped> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn message(&mut self, text: String) -> Result<(), Stopped> {
+            self.1.push(text);
+            Ok(())
+        }
+    }
+    let (_directory, files) = large_windows();
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let mut merged = Merged::default();
+    let totals = run(&query("x"), &plan, &files, &mut merged);
+    assert_eq!((totals.errors, merged.0, merged.1.len()), (1, 1, 1), "{:?}", merged.1);
+    assert!(merged.1[0].contains("only one such file at a time can be sorted by time"));
+    // The first has given its memory back.
+    let mut whole = probe(|_| Ok(()));
+    assert_eq!(run(&query("x"), &Plan { by_time: false, ..plan }, &files, &mut whole).lines, 2);
+}
+
 #[test]
 fn in_an_order_of_time_and_as_json_long_lines_are_a_message() {
     let (_directory, files) = long_lines(1);

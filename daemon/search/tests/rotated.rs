@@ -58,6 +58,59 @@ fn every_line() -> Query {
     })
 }
 
+/// A file of two lines, ten seconds apart. The first has this time after 01:00.
+fn dated(minute: u32) -> String {
+    format!(
+        "[2026-11-21T01:{minute:02}:00.123+0000] a\n[2026-11-21T01:{minute:02}:10.456+0000] b\n"
+    )
+}
+
+/// OpenJDK fills gc.log.0 to .2 in turn, and `rotatelogs -n 3` f, f.1 and f.2.
+#[test]
+fn files_that_are_filled_in_turn_are_ordered_by_their_times() {
+    let directory = TempDir::new().unwrap();
+    let content = [10, 20, 30, 40].map(dated);
+    let [first, second, third, fourth] = content.each_ref().map(String::as_bytes);
+    let packed = gzip(second);
+    write(
+        &directory,
+        &[
+            ("gc.log.1", first),
+            ("gc.log.2.gz", &packed),
+            ("gc.log.0", third),
+            ("gc.log", fourth),
+            ("f.2", first),
+            ("f", second),
+            ("f.1", third),
+            ("a.log.1", second),
+            ("a.log", first),
+            ("syslog.3", first),
+            ("syslog.2", third),
+            ("syslog.1", second),
+            ("syslog", fourth),
+            ("plain.2", b"no time\n"),
+            ("plain.1", first),
+            ("plain", second),
+            ("new.2", first),
+            ("new.1", second),
+            ("new", b""),
+        ],
+    );
+    let chain = |name: &str| {
+        let found = found(&directory, name, &rotated());
+        names(&found).join(" ")
+    };
+    assert_eq!(chain("gc.log"), "gc.log.1 gc.log.2.gz gc.log.0 gc.log");
+    assert_eq!(chain("f"), "f.2 f f.1");
+    assert_eq!(chain("a.log"), "a.log a.log.1");
+    // The clock was set back before syslog.1, and a file without times tells nothing.
+    assert_eq!(chain("syslog"), "syslog.3 syslog.2 syslog.1 syslog");
+    assert_eq!(chain("plain"), "plain.2 plain.1 plain");
+    assert_eq!(chain("new"), "new.2 new.1 new");
+    let (all, _) = printed(&every_line(), &found(&directory, "gc.log", &rotated()));
+    assert_eq!(all, content.concat());
+}
+
 #[test]
 fn rotated_files_come_before_theirs_the_oldest_first() {
     let directory = TempDir::new().unwrap();
@@ -69,13 +122,31 @@ fn rotated_files_come_before_theirs_the_oldest_first() {
         "a.log.10.xz",
         "a.log-20260102.zst",
         "a.log-20260101",
+        "a.log.11.bz2",
+        "a.log.12.lz4",
+        "a.log.13.lzma",
+        "a.log.14.lz",
+        "a.log.15.Z",
+        "a.log.16.br",
         "b.log",
         "b.log.old",
         "c.log.1",
     ];
     write(&directory, &all.map(|name| (name, content)));
-    let chain =
-        ["a.log-20260101", "a.log-20260102.zst", "a.log.10.xz", "a.log.2.gz", "a.log.1", "a.log"];
+    let chain = [
+        "a.log-20260101",
+        "a.log-20260102.zst",
+        "a.log.16.br",
+        "a.log.15.Z",
+        "a.log.14.lz",
+        "a.log.13.lzma",
+        "a.log.12.lz4",
+        "a.log.11.bz2",
+        "a.log.10.xz",
+        "a.log.2.gz",
+        "a.log.1",
+        "a.log",
+    ];
     assert_eq!(names(&found(&directory, "*.log", &rotated())), [&chain[..], &["b.log"]].concat());
     assert_eq!(names(&found(&directory, "a.log", &rotated())), chain);
     assert_eq!(names(&found(&directory, "*.log", &FileFilter::default())), ["a.log", "b.log"]);
@@ -171,6 +242,9 @@ fn compressed_files_are_searched_as_what_they_decompress_to() {
     assert_eq!((totals.files, totals.bytes), (5, 5 * text.len() as u64));
 }
 
+/// The header of a zstd frame with a window of 128 MiB.
+const HUGE_WINDOW: &[u8] = b"\x28\xb5\x2f\xfd\0\x88\x01\0\0";
+
 #[test]
 fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
     let directory = TempDir::new().unwrap();
@@ -183,20 +257,144 @@ fn a_file_that_cannot_be_decompressed_does_not_stop_the_rest() {
         &[
             ("broken", whole.get(..whole.len() / 2).unwrap()),
             ("bzip2", b"BZh91AY&SY and more"),
+            ("compress", b"\x1f\x9d\x90and more"),
             ("good", b"good\n"),
-            ("xz9", &xz(b"first\n", 9)),
+            ("good.xz", &xz(b"first\n", 9)),
+            ("huge.zst", HUGE_WINDOW),
+            ("key.gpg", b"\x8c\x0d\x04\x09and more"),
+            ("odd.gz", b"\x1f\x8b\0and more"),
         ],
     );
     let query = every_line().with(|query| query.printing.what = GrepPrint::Count);
     let (output, messages) = printed(&query, &found(&directory, "*", &FileFilter::default()));
-    assert_eq!(output, "1\n0\n1\n0\n");
+    assert_eq!(output, "1\n0\n0\n1\n1\n0\n0\n0\n");
     let name = |name: &str| format!("m1:{}: ", Path::new(directory.path()).join(name).display());
     assert_eq!(
         messages,
         [
             name("broken") + "cannot be decompressed to its end: it breaks off",
-            name("bzip2") + "is compressed with bzip2, which is not read: use gzip, zstd or xz",
-            name("xz9") + "cannot be decompressed: it needs more than 16 MiB of memory",
+            name("bzip2") + "cannot be decompressed to its end: bzip2: invalid data",
+            name("compress")
+                + "is compressed with compress, which is not read: use gzip, bzip2, lz4, xz or \
+                zstd",
+            name("huge.zst") + "cannot be decompressed: it needs more than 64 MiB of memory",
+            name("key.gpg") + "is encrypted, so it cannot be read",
+            name("odd.gz")
+                + "is no text, and not in the format that its name says (gzip), so it cannot be \
+                read",
         ]
     );
+}
+
+/// What a search prints with the names of the files, and its messages.
+fn named(directory: &TempDir, found: &FileList) -> (Vec<String>, Vec<String>) {
+    let query = every_line().with(|query| query.printing.no_names = false);
+    let (output, messages) = printed(&query, found);
+    let short = |text: &str| text.replace(&format!("m1:{}/", directory.path().display()), "");
+    (output.lines().map(short).collect(), messages.iter().map(|text| short(text)).collect())
+}
+
+/// Waits until a new file is younger than this moment, where the file system tells that.
+fn wait_for_a_later_birth(directory: &TempDir) {
+    let (now, path) = (std::time::SystemTime::now(), directory.path().join("birth"));
+    let born = || std::fs::File::create_new(&path).unwrap().metadata().unwrap().created();
+    while born().is_ok_and(|born| born <= now) {
+        std::fs::remove_file(&path).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn rename(directory: &TempDir, names: &[(&str, &str)]) {
+    for (from, to) in names {
+        std::fs::rename(directory.path().join(from), directory.path().join(to)).unwrap();
+    }
+}
+
+/// logrotate runs between the listing and the opening of the files. Their new names are told.
+#[test]
+fn rotation_during_a_search_loses_nothing() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2.gz", &gzip(b"2\n"))]);
+    let lists = [
+        found(&directory, "a.log", &rotated()),
+        found(&directory, "*", &FileFilter::default()),
+        found(&directory, "a.log", &rotated()),
+    ];
+    let turn = [("a.log.2.gz", "a.log.3.gz"), ("a.log.1", "a.log.2"), ("a.log", "a.log.1")];
+    rename(&directory, &turn);
+    write(&directory, &[("a.log", b"new\n")]);
+    let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let moved = lines(&["a.log.3.gz:2", "a.log.2:1", "a.log.1:0"]);
+    assert_eq!(named(&directory, &lists[0]), (moved.clone(), vec![]));
+    // In the order in which they were listed.
+    let listed = lines(&["a.log.1:0", "a.log.2:1", "a.log.3.gz:2"]);
+    assert_eq!(named(&directory, &lists[1]), (listed, vec![]));
+    // With dates, and again before the search begins.
+    rename(&directory, &[("a.log.1", "a.log-20261129"), ("a.log", "a.log.1")]);
+    let dated = lines(&["a.log.3.gz:2", "a.log.2:1", "a.log-20261129:0"]);
+    assert_eq!(named(&directory, &lists[2]), (dated, vec![]));
+}
+
+#[test]
+fn files_compressed_during_a_search_are_found_too() {
+    let directory = TempDir::new().unwrap();
+    // One is being compressed when it is listed.
+    write(
+        &directory,
+        &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2", b"2\n"), ("a.log.2.gz", b"")],
+    );
+    let found = found(&directory, "a.log", &rotated());
+    assert_eq!(names(&found), ["a.log.2", "a.log.1", "a.log"]);
+    // The new files may get the inodes of the old ones. Only their time of birth tells them apart.
+    wait_for_a_later_birth(&directory);
+    for name in ["a.log", "a.log.1", "a.log.2"] {
+        std::fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    write(
+        &directory,
+        &[
+            ("a.log", b"new\n"),
+            ("a.log.1.gz", &gzip(b"0\n")),
+            ("a.log.2.zst", &zstd(b"1\n")),
+            ("a.log.2.gz", &gzip(b"2\n")),
+        ],
+    );
+    rename(&directory, &[("a.log.2.gz", "a.log.3.gz")]);
+    let lines = ["a.log.3.gz:2", "a.log.2.zst:1", "a.log.1.gz:0"].map(str::to_owned).to_vec();
+    assert_eq!(named(&directory, &found), (lines, vec![]));
+}
+
+/// By time, too, where the files are opened elsewhere.
+#[test]
+fn a_rotated_file_that_is_gone_is_told_and_is_an_error() {
+    for by_time in [false, true] {
+        let directory = TempDir::new().unwrap();
+        write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2.gz", &gzip(b"2\n"))]);
+        let found = found(&directory, "a.log", &rotated());
+        std::fs::remove_file(directory.path().join("a.log.2.gz")).unwrap();
+        rename(&directory, &[("a.log.1", "a.log.2"), ("a.log", "a.log.1")]);
+        write(&directory, &[("a.log", b"new\n")]);
+        let mut gathered = Gathered::default();
+        let plan = Plan { by_time, ..Plan::default() };
+        let totals = run(&every_line(), &plan, &found.files, &mut gathered);
+        let path = directory.path().join("a.log.2.gz");
+        let lost = "was rotated away or deleted since the search began: its lines are missing";
+        assert_eq!(gathered.messages, [format!("m1:{}: {lost}", path.display())]);
+        assert_eq!((totals.errors, totals.lines), (1, 2), "by time: {by_time}");
+    }
+}
+
+/// Rotation gives no such name, so that the administrator may have withdrawn the file.
+#[test]
+fn a_file_that_gets_a_name_which_is_not_exposed_is_not_read() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"0\n"), ("b.log", b"0\n")]);
+    let [rotated, plain] =
+        [rotated(), FileFilter::default()].map(|filter| found(&directory, "*.log", &filter));
+    rename(&directory, &[("a.log", "private"), ("b.log", "a.log.b")]);
+    write(&directory, &[("b.log", b"new\n")]);
+    let (lines, messages) = named(&directory, &rotated);
+    assert_eq!(lines, ["b.log:new"]);
+    assert_eq!(messages.len(), 1);
+    assert_eq!(named(&directory, &plain), (vec!["b.log:new".to_owned()], vec![]));
 }

@@ -3,11 +3,16 @@
 
 use super::lines::Bytes;
 use super::record::Record;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long after a rename somebody else may create the new file. logrotate does, and would put
+/// aside a file that it meets there.
+const CREATION: Duration = Duration::from_secs(1);
 
 /// A target of records.
 pub(super) trait Target: Send + 'static {
@@ -28,16 +33,35 @@ pub(super) struct Failed {
     pub(super) error: io::Error,
 }
 
-/// `machine.i.log`. The daemon only appends to it.
+/// `machine.i.log`. The daemon only appends to it. It is opened anew when its path leads to another
+/// file, so that a rotation loses no line if the reload does not come.
 pub(super) struct LogFile {
     path: PathBuf,
     file: Option<File>,
+    /// Since when nothing is at the path.
+    missing_since: Option<Instant>,
+    /// How long to wait then before the file is created.
+    creation: Duration,
 }
 
 impl LogFile {
     /// A file that is opened at the first write.
     pub(super) fn new(path: PathBuf) -> Self {
-        LogFile { path, file: None }
+        LogFile { path, file: None, missing_since: None, creation: CREATION }
+    }
+
+    /// Whether the path does not lead to the open file any more. It costs one stat(2).
+    fn has_moved(&mut self, open: &File) -> bool {
+        let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        let missing_since = self.missing_since.take();
+        match (fs::metadata(&self.path), open.metadata()) {
+            (Ok(there), Ok(open)) => there.is_file() && identity(&there) != identity(&open),
+            (Err(error), Ok(open)) if error.kind() == io::ErrorKind::NotFound => {
+                let since = *self.missing_since.insert(missing_since.unwrap_or_else(Instant::now));
+                open.nlink() == 0 || since.elapsed() >= self.creation
+            }
+            _ => false,
+        }
     }
 }
 
@@ -48,14 +72,20 @@ impl Bytes for LogFile {
 
     fn reopen(&mut self) -> io::Result<()> {
         self.file = Some(open(&self.path)?);
+        self.missing_since = None;
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
-            Some(file) => file.write(bytes),
-            None => self.file.insert(open(&self.path)?).write(bytes),
-        }
+        let mut file = match self.file.take() {
+            // If no other can be opened, the old one is better than none.
+            Some(file) if self.has_moved(&file) => open(&self.path).unwrap_or(file),
+            Some(file) => file,
+            None => open(&self.path)?,
+        };
+        let written = file.write(bytes);
+        self.file = Some(file);
+        written
     }
 }
 
@@ -97,5 +127,69 @@ impl Bytes for Nowhere {
     }
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(log: &mut LogFile, line: &str) {
+        assert_eq!(log.write(line.as_bytes()).unwrap(), line.len());
+    }
+
+    fn text(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_opened_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("log"), directory.path().join("log.1"));
+        let mut log = LogFile::new(path.clone());
+        write(&mut log, "one\n");
+        fs::rename(&path, &old).unwrap();
+        fs::write(&path, "").unwrap();
+        write(&mut log, "two\n");
+        assert_eq!((text(&old), text(&path)), ("one\n".into(), "two\n".into()));
+    }
+
+    /// logrotate renames the file, and then creates the new one.
+    #[test]
+    fn a_file_that_was_renamed_is_written_for_a_while() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("log"), directory.path().join("log.1"));
+        let mut log = LogFile { creation: Duration::MAX, ..LogFile::new(path.clone()) };
+        write(&mut log, "one\n");
+        fs::rename(&path, &old).unwrap();
+        write(&mut log, "two\n");
+        assert!(!path.exists());
+        log.creation = Duration::ZERO;
+        write(&mut log, "three\n");
+        assert_eq!((text(&old), text(&path)), ("one\ntwo\n".into(), "three\n".into()));
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_created_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut log = LogFile::new(path.clone());
+        write(&mut log, "one\n");
+        fs::remove_file(&path).unwrap();
+        write(&mut log, "two\n");
+        assert_eq!(text(&path), "two\n");
+    }
+
+    /// A FIFO would block, and nobody reads a directory as a log.
+    #[test]
+    fn only_a_regular_file_replaces_the_open_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, old) = (directory.path().join("log"), directory.path().join("log.1"));
+        let mut log = LogFile::new(path.clone());
+        write(&mut log, "one\n");
+        fs::rename(&path, &old).unwrap();
+        fs::create_dir(&path).unwrap();
+        write(&mut log, "two\n");
+        assert_eq!(text(&old), "one\ntwo\n");
     }
 }

@@ -65,7 +65,7 @@ impl Writer {
     }
 
     /// Requests that the file be reopened. It never waits. Lines until then go to the old file,
-    /// even if it was renamed.
+    /// even if it was renamed, unless another file has taken its place.
     pub(super) fn reopen(&self) {
         self.file.reopen();
     }

@@ -19,11 +19,15 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The most neighbours that have counters of their own.
 const MOST_PEERS: usize = 64;
 
+/// Why a datagram is no message.
+const REFUSAL_CAUSES: [&str; 3] = ["too_long", "version", "malformed"];
+
 /// Counters by a fixed set of words.
 pub type ByKind = BTreeMap<&'static str, u64>;
 
-/// Totals since the daemon started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Totals since the daemon started. Each cause of a refusal is there from the beginning, at 0, so
+/// that Prometheus sees the first one as an increase.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
     /// Datagrams sent, by kind.
     pub sent: ByKind,
@@ -35,6 +39,19 @@ pub struct Totals {
     pub unsent: u64,
     /// Heartbeats of watched members that did not arrive.
     pub heartbeats_lost: u64,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        let refused = REFUSAL_CAUSES.into_iter().map(|cause| (cause, 0)).collect();
+        Totals {
+            sent: ByKind::new(),
+            received: ByKind::new(),
+            refused,
+            unsent: 0,
+            heartbeats_lost: 0,
+        }
+    }
 }
 
 /// The traffic of one member.
@@ -100,10 +117,11 @@ impl Traffic {
 
     /// Counts a refused datagram. Returns how many had this cause if a log line is due.
     pub(super) fn refused(&mut self, error: DecodeError) -> Option<u64> {
+        let [too_long, version, malformed] = REFUSAL_CAUSES;
         let cause = match error {
-            DecodeError::TooLong(_) => "too_long",
-            DecodeError::Version(_) => "version",
-            DecodeError::Malformed => "malformed",
+            DecodeError::TooLong(_) => too_long,
+            DecodeError::Version(_) => version,
+            DecodeError::Malformed => malformed,
         };
         *self.totals.refused.entry(cause).or_default() += 1;
         self.refused_limits.entry(cause).or_default().count(std::time::Instant::now())

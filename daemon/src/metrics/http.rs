@@ -123,13 +123,26 @@ pub fn answer(head: &[u8]) -> Answer {
     if !version.starts_with("HTTP/1.") {
         return Answer::BadRequest;
     }
-    let path = target.split('?').next().unwrap_or_default();
-    match (*method, path) {
+    match (*method, path(target)) {
         ("GET", "/metrics") => Answer::Metrics { with_body: true },
         ("HEAD", "/metrics") => Answer::Metrics { with_body: false },
         ("GET" | "HEAD", _) => Answer::NotFound,
         _ => Answer::WrongMethod,
     }
+}
+
+/// The path of a request's target. A server must also accept the absolute form, which clients send
+/// to proxies: RFC 9112, 3.2.2. The host in it is not compared, as that of `Host` is not.
+fn path(target: &str) -> &str {
+    let scheme = "http://";
+    let target = match target.get(..scheme.len()) {
+        Some(start) if start.eq_ignore_ascii_case(scheme) => {
+            let rest = target.get(scheme.len()..).unwrap_or_default();
+            rest.find(['/', '?']).and_then(|end| rest.get(end..)).unwrap_or_default()
+        }
+        _ => target,
+    };
+    target.split('?').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,6 +160,13 @@ mod tests {
             ),
             (b"GET /metrics?name=x HTTP/1.0\r\n\r\n", Answer::Metrics { with_body: true }),
             (b"HEAD /metrics HTTP/1.1\r\n\r\n", Answer::Metrics { with_body: false }),
+            (b"GET http://host:9946/metrics HTTP/1.1\r\n\r\n", Answer::Metrics { with_body: true }),
+            (b"HEAD HTTP://[::1]/metrics?x HTTP/1.1\r\n\r\n", Answer::Metrics { with_body: false }),
+            (b"GET http://host HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"GET http://metrics HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"GET http://host?/metrics HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"GET ftp://host/metrics HTTP/1.1\r\n\r\n", Answer::NotFound),
+            (b"POST http://host/metrics HTTP/1.1\r\n\r\n", Answer::WrongMethod),
             (b"GET / HTTP/1.1\r\n\r\n", Answer::NotFound),
             (b"GET /metrics/.. HTTP/1.1\r\n\r\n", Answer::NotFound),
             (b"POST /metrics HTTP/1.1\r\n\r\n", Answer::WrongMethod),

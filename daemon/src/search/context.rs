@@ -43,7 +43,9 @@ impl QueryContext {
         replies: mpsc::Sender<Reply>,
     ) -> io::Result<Self> {
         let mut encoded = Vec::new();
-        ciborium::into_writer(&request, &mut encoded).map_err(io::Error::other)?;
+        // On other machines, the client's output would be another file.
+        let for_members = GrepRequest { output_file: None, ..request.clone() };
+        ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
         let compiled = Mutex::new(compiled);
         let progress = Arc::default();
         Ok(QueryContext { caller, searcher, request, encoded, compiled, replies, progress })

@@ -7,9 +7,10 @@ use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
 use crate::admission::Admission;
 use crate::lock::{read, write};
-use memberd_control::grep::{GrepRequest, GrepTotals};
+use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
-    ExposedFiles, KnownTimes, LongLines, MAX_FILES, Output, Plan, Totals, Window,
+    ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, Output, Plan, Selection, Totals,
+    Window,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -166,7 +167,10 @@ impl LocalSearcher {
             return Ok((totals, Vec::new()));
         }
         if request.files.follow {
-            let totals = search.follow(&self.machine, &self.offer(), narrow, output, cancel);
+            let exposed = &self.offer();
+            let selection =
+                Selection { exposed, filter: narrow, output_file: output_file(request) };
+            let totals = search.follow(&self.machine, selection, output, cancel);
             return Ok((totals, Vec::new()));
         }
         Ok(self.search_files(request, compiled, output, cancel))
@@ -200,6 +204,7 @@ impl LocalSearcher {
             threads: self.limits.search_threads,
             long_lines: self.long_lines.clone(),
             known_times: self.known_times.clone(),
+            output_file: output_file(request),
         };
         let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
         (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
@@ -208,6 +213,11 @@ impl LocalSearcher {
     fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
+}
+
+/// The file to which the client of this machine writes the output.
+fn output_file(request: &GrepRequest) -> Option<FileIdentity> {
+    request.output_file.map(|OutputFile { device, inode }| FileIdentity { device, inode })
 }
 
 /// The last reply of a search that was cancelled. Nobody waits for it any more.

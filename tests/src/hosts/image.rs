@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The packages that every host has beside a minimal Debian, for memberd and the tests. The hosts
-/// never reach a network.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,procps,\
+/// never reach a network. They have no procps, like the smallest machines: no `kill` and no `ps`.
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,\
                         openssh-server,python3,python3-apt,logrotate,nftables,libfaketime,\
                         netcat-openbsd";
 

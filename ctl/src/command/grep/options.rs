@@ -139,16 +139,12 @@ impl Options {
         Ok(())
     }
 
-    /// The last syntax counts, but Perl's cannot be combined with another.
+    /// A syntax may be given again, but no other one, as in every version of GNU grep up to 3.12.
     fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
-        if self
-            .syntax
-            .is_some_and(|before| (before == GrepSyntax::Perl) != (syntax == GrepSyntax::Perl))
-        {
-            return Err("conflicting matchers specified".to_owned());
+        match self.syntax.replace(syntax) {
+            Some(before) if before != syntax => Err("conflicting matchers specified".to_owned()),
+            _ => Ok(()),
         }
-        self.syntax = Some(syntax);
-        Ok(())
     }
 
     fn patterns(&mut self) -> &mut Vec<Vec<u8>> {

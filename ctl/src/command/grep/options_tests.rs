@@ -54,7 +54,8 @@ fn each_option_asks_for_what_grep_means_by_it() {
         (&["-G", "p"], |_| {}),
         (&["-E", "p"], |r| r.pattern.syntax = GrepSyntax::Extended),
         (&["-F", "p"], |r| r.pattern.syntax = GrepSyntax::Fixed),
-        (&["-FE", "p"], |r| r.pattern.syntax = GrepSyntax::Extended),
+        (&["-FF", "p"], |r| r.pattern.syntax = GrepSyntax::Fixed),
+        (&["-E", "--extended-regexp", "p"], |r| r.pattern.syntax = GrepSyntax::Extended),
         (&["--extended-regexp", "p"], |r| r.pattern.syntax = GrepSyntax::Extended),
         (&["-i", "p"], |r| r.pattern.ignore_case = true),
         (&["-y", "p"], |r| r.pattern.ignore_case = true),
@@ -255,7 +256,14 @@ fn errors_have_the_text_of_grep() {
 
 #[test]
 fn perls_patterns_go_with_no_others_and_there_is_only_one() {
-    for line in [&["-P", "-E", "p"][..], &["-F", "-P", "p"], &["-PG", "p"]] {
+    for line in [
+        &["-P", "-E", "p"][..],
+        &["-F", "-P", "p"],
+        &["-PG", "p"],
+        &["-E", "-F", "p"],
+        &["-FE", "p"],
+        &["-G", "p", "--extended-regexp"],
+    ] {
         assert_eq!(
             parse(&arguments(line), false),
             Err("conflicting matchers specified".to_owned()),

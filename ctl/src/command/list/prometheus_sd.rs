@@ -3,12 +3,12 @@
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memberd_control::message::MemberRecord;
 use serde::Serialize;
 
-use super::socket_address;
+use super::{Rendered, socket_address};
 use crate::exit::Failure;
 use crate::json;
 
@@ -34,9 +34,20 @@ struct Labels<'a> {
 }
 
 /// The members as targets at this port.
-pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<String, Failure> {
+pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<Rendered, Failure> {
+    let label = |key: &str| format!("__meta_memberd_tag_{}", key.replace(['.', '-'], "_"));
+    let notes = members.iter().filter_map(|member| {
+        let labels: BTreeSet<String> = member.tags.keys().map(|key| label(key)).collect();
+        (labels.len() < member.tags.len()).then(|| {
+            format!(
+                "{}: two of its tags have one label, since '.', '-' and '_' are the same in \
+                 labels: rename one",
+                member.name
+            )
+        })
+    });
+    let notes = notes.collect();
     let targets = members.iter().map(|member| {
-        let label = |key: &str| format!("__meta_memberd_tag_{}", key.replace(['.', '-'], "_"));
         let tags = member.tags.iter().map(|(key, value)| (label(key), value.as_str()));
         json::text(&Targets {
             targets: [socket_address(&member.address, port)],
@@ -49,5 +60,5 @@ pub(super) fn render(members: &[MemberRecord], port: u16) -> Result<String, Fail
         })
     });
     let targets = targets.collect::<Result<Vec<String>, Failure>>()?;
-    Ok(format!("[{}]\n", targets.join(",\n ")))
+    Ok(Rendered { text: format!("[{}]\n", targets.join(",\n ")), notes })
 }

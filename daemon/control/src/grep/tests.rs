@@ -58,6 +58,7 @@ fn full_request() -> GrepRequest {
             json: true,
             by_time: true,
         },
+        output_file: None,
     }
 }
 
@@ -91,6 +92,18 @@ fn the_bytes_of_a_full_request_do_not_change() {
         file_nameb35kline_numberb32kbyte_offsetb32iseparatorb36greverse\\xf4hno_erase\\xf4dj\
         son\\xf5gby_time\\xf5"
     );
+}
+
+/// The field is told to the client's own daemon alone, and absent otherwise.
+#[test]
+fn the_file_of_the_output_is_an_optional_field() {
+    let output_file = Some(OutputFile { device: 1, inode: 2 });
+    let request = GrepRequest { output_file, ..GrepRequest::default() };
+    let bytes = encoded(&request);
+    assert!(bytes.ends_with("koutput_file\\xa2fdevice\\x01einode\\x02"), "{bytes}");
+    let without = bytes.replacen("\\xa5", "\\xa4", 1);
+    let without = without.strip_suffix("koutput_file\\xa2fdevice\\x01einode\\x02");
+    assert_eq!(without, Some(encoded(&GrepRequest::default()).as_str()));
 }
 
 #[test]

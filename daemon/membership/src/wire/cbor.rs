@@ -2,7 +2,7 @@
 //! values that datagrams and calls share. It owns no state.
 
 use super::DecodeError;
-use crate::identity::{Identity, Incarnation, Name};
+use crate::identity::{Identity, Incarnation, Name, can_be_a_members};
 use crate::list::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::list::{Claim, FailureEvidence, Update};
 use crate::settings::{PROTOCOL_VERSION, is_understood};
@@ -253,7 +253,11 @@ impl<'de> Deserialize<'de> for Address {
         } else {
             return Err(D::Error::custom("an address is 6 or 18 bytes"));
         };
-        Ok(Address(SocketAddr::new(ip, u16::from_be_bytes(*port))))
+        let address = SocketAddr::new(ip, u16::from_be_bytes(*port));
+        if !can_be_a_members(address) {
+            return Err(D::Error::custom(format_args!("no member can have the address {address}")));
+        }
+        Ok(Address(address))
     }
 }
 
@@ -266,5 +270,36 @@ impl Visitor<'_> for ByteString {
     }
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
         Ok(bytes.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A receiver would send heartbeats there for nothing, or to itself.
+    #[test]
+    fn addresses_that_no_member_can_have_are_malformed() {
+        let read = |address: &str| {
+            let bytes = address_bytes(address.parse().unwrap());
+            let mut cbor = Vec::new();
+            ciborium::into_writer(&Bytes(&bytes), &mut cbor).unwrap();
+            ciborium::from_reader::<Address, _>(&cbor[..]).map(|Address(address)| address).ok()
+        };
+        for good in ["192.0.2.1:8946", "127.0.0.1:1", "[2001:db8::1]:8946", "[::1]:65535"] {
+            assert_eq!(read(good), good.parse().ok());
+        }
+        for bad in [
+            "192.0.2.1:0",
+            "0.0.0.0:8946",
+            "255.255.255.255:8946",
+            "224.0.0.1:8946",
+            "[::]:8946",
+            "[ff02::1]:8946",
+            "[::ffff:192.0.2.1]:8946",
+            "[2001:db8::1]:0",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

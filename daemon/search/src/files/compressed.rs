@@ -1,53 +1,72 @@
-//! Recognizes compressed files by their first bytes, and decompresses them within bounds of memory
-//! and size.
+//! The text of compressed files, within bounds of memory and size: one member after the other, in
+//! whatever formats.
+
+mod decoder;
+mod head;
+mod input;
+mod lz4_legacy;
+mod lzma;
+mod members;
+mod zstd_window;
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, ErrorKind, Read};
+use std::sync::atomic::AtomicBool;
 
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::XzReader;
+pub(crate) use head::Compression;
+use members::Members;
 
-/// The most memory that the decompression of a file may need, as a power of two: 16 MiB. xz -7 and
-/// zstd -19 need that much.
-const WINDOW_LOG: u32 = 24;
+/// How many bytes are a mebibyte.
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// The memory that the window of every file may need, in bytes. xz -7, lzip -7 and zstd -19 need
+/// that much.
+const FREE_WINDOW: u64 = 16 * MEBIBYTE;
+
+/// The memory that one window at a time may need, in bytes. xz -9 and zstd -21 need that much.
+const LARGE_WINDOW: u64 = 64 * MEBIBYTE;
 
 /// The size that every file may decompress to, in bytes.
-const FREE_SIZE: u64 = 64 * 1024 * 1024;
+const FREE_SIZE: u64 = 64 * MEBIBYTE;
 
 /// Larger texts may have this many times the file's own size. Logs reach 10 to 50, and bombs 1,000
 /// (gzip) and more.
 const MAX_RATIO: u64 = 250;
 
-/// How many compressed bytes are read at once.
-const READ_BYTES: usize = 32 * 1024;
-
-/// How a file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
-    Gzip,
-    Zstd,
-    Xz,
-    /// Recognized, but not supported.
-    Bzip2,
-    /// Recognized, but not supported.
-    Lz4,
-}
+/// Asks for the right to hold a window of more than 16 MiB. It fails if another has it for too
+/// long.
+pub(crate) type WindowClaim<'r> = Box<dyn Fn() -> io::Result<()> + 'r>;
 
 /// Why decompression ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DecompressError {
-    #[error("is compressed with {0}, which is not read: use gzip, zstd or xz")]
-    Unknown(&'static str),
+    #[error("is compressed with {0}, which is not read: use gzip, bzip2, lz4, xz or zstd")]
+    Unread(&'static str),
+    #[error("is encrypted, so it cannot be read")]
+    Encrypted,
+    #[error("is no text, and not in the format that its name says ({0}), so it cannot be read")]
+    Misnamed(&'static str),
     #[error("cannot be decompressed to its end: {0}")]
     Damaged(String),
     #[error(
         "cannot be decompressed: it needs more than {} MiB of memory",
-        (1 << WINDOW_LOG) / (1024 * 1024)
+        LARGE_WINDOW / MEBIBYTE
     )]
     TooMuchMemory,
+    #[error(
+        "needs more than {} MiB of memory to be decompressed, and another search has used such \
+        memory for {seconds} s: the rest of the file was not searched",
+        FREE_WINDOW / MEBIBYTE
+    )]
+    Taken { seconds: u64 },
+    #[error(
+        "needs more than {} MiB of memory to be decompressed: only one such file at a time can be \
+        sorted by time, and the rest of it was not searched",
+        FREE_WINDOW / MEBIBYTE
+    )]
+    TakenByMerge,
     #[error("decompresses to more than {} MiB, which is over {MAX_RATIO} times its size: the rest \
-    was not searched", .0 / (1024 * 1024))]
+    was not searched", .0 / MEBIBYTE)]
     Bomb(u64),
 }
 
@@ -57,61 +76,42 @@ impl From<DecompressError> for io::Error {
     }
 }
 
-impl Compression {
-    /// How `file` is compressed. None when its first bytes are of no known format.
-    pub(crate) fn of(file: &File) -> io::Result<Option<Compression>> {
-        let mut head = [0; 10];
-        let mut read = 0;
-        while let Some(rest) = head.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, read as u64)? {
-                0 => break,
-                more => read += more,
-            }
-        }
-        Ok(match head {
-            [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
-            [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', b'S', b'Y'] => {
-                Some(Compression::Bzip2)
-            }
-            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Compression::Lz4),
-            _ => None,
-        })
+impl DecompressError {
+    /// The file ends within a member.
+    fn cut() -> DecompressError {
+        DecompressError::Damaged("it breaks off".to_owned())
     }
+}
 
-    /// The decompressed text of `file`, which has `size` bytes: all its streams, one after the
-    /// other.
-    pub(crate) fn decompress(self, file: File, size: u64) -> io::Result<impl Read> {
-        let file = BufReader::with_capacity(READ_BYTES, file);
-        let inner: Box<dyn Read> = match self {
-            Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
-            Compression::Xz => {
-                Box::new(XzReader::new_mem_limit(file, true, (1 << WINDOW_LOG) / 1024 + 1024))
-            }
-            Compression::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(file)?;
-                decoder.window_log_max(WINDOW_LOG)?;
-                Box::new(decoder)
-            }
-            Compression::Bzip2 => return Err(DecompressError::Unknown("bzip2").into()),
-            Compression::Lz4 => return Err(DecompressError::Unknown("lz4").into()),
-        };
+impl Compression {
+    /// The decompressed text of `file`, which has `size` bytes: all its members, one after the
+    /// other. It calls `claim` before it takes more memory than every file may.
+    ///
+    /// # Errors
+    /// When this format is not read.
+    pub(crate) fn decompress<'r>(
+        self,
+        file: File,
+        size: u64,
+        claim: WindowClaim<'r>,
+        cancel: &'r AtomicBool,
+    ) -> io::Result<impl Read + use<'r>> {
+        let inner = Members::begin(self, file, claim, cancel)?;
         let limit = size.saturating_mul(MAX_RATIO).max(FREE_SIZE);
         Ok(Bounded { inner, left: limit, limit })
     }
 }
 
 /// A decompressor's output, up to a limit.
-struct Bounded {
-    inner: Box<dyn Read>,
+struct Bounded<R> {
+    inner: R,
     left: u64,
     limit: u64,
 }
 
-impl Read for Bounded {
+impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer).map_err(|error| in_words(&error))?;
+        let read = self.inner.read(buffer).map_err(in_words)?;
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
             None => return Err(DecompressError::Bomb(self.limit).into()),
@@ -120,97 +120,29 @@ impl Read for Bounded {
     }
 }
 
+/// What zstd and lzma-rust2 say of a window that is too large.
+const TOO_LARGE: [&str; 2] = ["too much memory", "dict size too large"];
+
 /// Converts a decompressor's error. Errors of the file below it stay what they are.
-fn in_words(error: &io::Error) -> io::Error {
-    if let Some(number) = error.raw_os_error() {
-        return io::Error::from_raw_os_error(number);
+fn in_words(error: io::Error) -> io::Error {
+    let is_ours = matches!(error.get_ref(), Some(inner) if inner.is::<DecompressError>());
+    if is_ours || error.raw_os_error().is_some() {
+        return error;
     }
     let words = error.to_string();
     match error.kind() {
         ErrorKind::OutOfMemory => DecompressError::TooMuchMemory.into(),
-        _ if words.contains("too much memory") => DecompressError::TooMuchMemory.into(),
-        ErrorKind::UnexpectedEof => DecompressError::Damaged("it breaks off".to_owned()).into(),
+        _ if TOO_LARGE.iter().any(|part| words.contains(part)) => {
+            DecompressError::TooMuchMemory.into()
+        }
+        ErrorKind::UnexpectedEof => DecompressError::cut().into(),
         _ => DecompressError::Damaged(words).into(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-
-    /// The decompressed text of these bytes, and the error at its end.
-    fn decompressed(bytes: &[u8]) -> (Vec<u8>, Option<String>) {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(bytes).unwrap();
-        io::Seek::rewind(&mut file).unwrap();
-        let compression = Compression::of(&file).unwrap().expect("compressed");
-        let mut out = Vec::new();
-        let result = compression
-            .decompress(file, bytes.len() as u64)
-            .and_then(|mut reader| reader.read_to_end(&mut out));
-        (out, result.err().map(|error| error.to_string()))
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    #[test]
-    fn several_streams_in_one_file_are_one_text() {
-        assert_eq!(
-            decompressed(&[gzip(b"a\n"), gzip(b"b\n")].concat()),
-            (b"a\nb\n".to_vec(), None)
-        );
-        let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
-        assert_eq!(
-            decompressed(&[zstd(b"a\n"), zstd(b"b\n")].concat()),
-            (b"a\nb\n".to_vec(), None)
-        );
-    }
-
-    #[test]
-    fn a_file_that_breaks_off_gives_what_it_has_and_an_error() {
-        let text: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        let whole = gzip(&text);
-        let (out, error) = decompressed(whole.get(..whole.len() / 2).unwrap());
-        assert!(!out.is_empty() && text.starts_with(&out));
-        assert_eq!(error.as_deref(), Some("cannot be decompressed to its end: it breaks off"));
-        let (out, error) = decompressed(&[gzip(b"good\n"), b"garbage".to_vec()].concat());
-        assert_eq!(out, b"good\n");
-        assert!(error.unwrap().starts_with("cannot be decompressed to its end: "));
-    }
-
-    #[test]
-    fn bombs_end_at_the_limit() {
-        let zeros = vec![0; 80 * 1024 * 1024];
-        for bomb in [gzip(&zeros), zstd::encode_all(zeros.as_slice(), 3).unwrap()] {
-            let (out, error) = decompressed(&bomb);
-            assert!(out.len() as u64 <= (bomb.len() as u64 * MAX_RATIO).max(FREE_SIZE));
-            assert!(error.unwrap().contains("times its size: the rest was not searched"));
-        }
-    }
-
-    #[test]
-    fn what_needs_too_much_memory_is_refused() {
-        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.window_log(26).unwrap();
-        encoder.write_all(&vec![b'x'; 1000]).unwrap();
-        let (_, error) = decompressed(&encoder.finish().unwrap());
-        assert_eq!(
-            error.as_deref(),
-            Some("cannot be decompressed: it needs more than 16 MiB of memory")
-        );
-    }
-
-    #[test]
-    fn text_is_not_taken_for_compressed() {
-        for text in [&b""[..], b"BZh is no header", b"\x1f\x8b", b"a log\n"] {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text).unwrap();
-            assert_eq!(Compression::of(&file).unwrap(), None);
-        }
-    }
-}
+#[path = "compressed/samples.rs"]
+mod samples;
+#[cfg(test)]
+#[path = "compressed/tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use nix::dir::{Dir, Type};
 use nix::fcntl::OFlag;
@@ -20,13 +21,40 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// An entry of a directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: OsString,
+    pub(crate) kind: Kind,
+    pub(crate) listed: Listed,
+}
+
+/// Which file a directory had under a name, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The number of its inode, as the directory has it. 0 where that is not known.
+    pub(crate) number: u64,
+    /// When it was listed.
+    pub(crate) at: SystemTime,
+}
+
+impl Listed {
+    /// Whether an open file with this inode is the one that was listed. A later file may have the
+    /// number of one that was deleted. `born` is when the file was created, if that is known.
+    pub(crate) fn is(self, inode: u64, born: Option<SystemTime>) -> bool {
+        // A clock that was set back explains a time that has not come yet.
+        let is_later = |born: SystemTime| born > self.at && born <= SystemTime::now();
+        self.number == 0 || (inode == self.number && !born.is_some_and(is_later))
+    }
+}
+
 /// The entries of the directory `below` the root, without `.` and `..`. It asks `may_go_on` before
 /// each entry and ends at a `false`.
 pub(crate) fn entries(
     root: &Root,
     below: &Path,
     mut may_go_on: impl FnMut() -> bool,
-) -> io::Result<Vec<(OsString, Kind)>> {
+) -> io::Result<Vec<Entry>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
     let mut directory = Dir::from_fd(root.open_below(below, flags)?)?;
     let mut entries = Vec::new();
@@ -46,8 +74,12 @@ pub(crate) fn entries(
             // Some file systems do not tell the kind.
             None => kind(root, &below.join(name)),
         };
-        entries.push((name.to_owned(), kind));
+        let listed = Listed { number: entry.ino(), at: SystemTime::UNIX_EPOCH };
+        entries.push(Entry { name: name.to_owned(), kind, listed });
     }
+    // No file that was read of is younger.
+    let at = SystemTime::now();
+    entries.iter_mut().for_each(|entry| entry.listed.at = at);
     Ok(entries)
 }
 

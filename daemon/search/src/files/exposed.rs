@@ -1,13 +1,17 @@
 //! The exposed files: those of this machine that members may search.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::circle;
 use super::filter::{FileFilter, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
+use super::moved::Chain;
 use super::open::{ExposedFile, reason};
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
@@ -141,14 +145,26 @@ impl Collector<'_> {
         }
         let mut files = Vec::new();
         for (path, file) in live {
+            if files.len() > MAX_FILES {
+                break;
+            }
             let mut chain = chains.remove(&path).unwrap_or_default();
             chain.sort_by(|(age, compressed, _), (other, also, _)| {
                 (age, compressed).cmp(&(other, also))
             });
             // While a file is being compressed, it is there twice.
             chain.dedup_by(|(age, ..), (kept, ..)| age == kept);
-            files.extend(chain.into_iter().map(|(_, _, rotated)| rotated));
-            files.push(file);
+            let mut ordered = Vec::new();
+            let mut numbered = Vec::new();
+            for (age, _, rotated) in chain {
+                match age {
+                    Age::Dated(_) => ordered.push(rotated),
+                    Age::Numbered(Reverse(number)) => numbered.push((number, rotated)),
+                }
+            }
+            ordered.extend(circle::in_order(numbered, file));
+            let listed = Arc::new(Chain::new(ordered.iter()));
+            files.extend(ordered.into_iter().map(|file| file.in_chain(&listed)));
         }
         self.cut |= files.len() > MAX_FILES;
         files.truncate(MAX_FILES);

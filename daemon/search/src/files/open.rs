@@ -1,17 +1,28 @@
 //! Opens exposed files below a trusted directory, by names that cannot lead out of it.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::directory::{self, Kind};
+use super::directory::{self, Entry, Kind, Listed};
+use super::moved::{self, Chain};
 use super::root::Root;
+
+/// A file, whatever its name: its device and its inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileIdentity {
+    /// The device (`st_dev`).
+    pub device: u64,
+    /// The inode (`st_ino`).
+    pub inode: u64,
+}
 
 /// An exposed file that was found and is not open yet.
 #[derive(Debug, Clone)]
@@ -21,6 +32,12 @@ pub struct ExposedFile {
     path: PathBuf,
     /// The file that it was rotated away from, or the file itself.
     origin: PathBuf,
+    /// Which file it is, whatever its name.
+    pub(super) listed: Listed,
+    /// With `--rotated`: what was listed with it.
+    pub(super) chain: Option<Arc<Chain>>,
+    /// The path at which it was opened, if it was renamed meanwhile.
+    moved: OnceLock<PathBuf>,
 }
 
 /// An exposed file, open for reading.
@@ -31,19 +48,33 @@ pub(crate) struct Opened {
     pub(crate) size: u64,
     /// When it was last written, in milliseconds since the Unix epoch.
     pub(crate) modified: i64,
+    /// When it was created, if the file system tells it.
+    pub(crate) born: Option<SystemTime>,
     /// Its device and inode, which do not depend on its name.
-    pub(crate) identity: (u64, u64),
+    pub(crate) identity: FileIdentity,
+}
+
+/// What is at the place of a file.
+#[derive(Debug)]
+pub(super) enum Found {
+    File(Opened),
+    /// Nothing.
+    Missing,
+    /// A link, a socket, a directory and the like, which is not exposed.
+    Other,
 }
 
 impl ExposedFile {
-    pub(crate) fn new(root: Arc<Root>, below: PathBuf) -> ExposedFile {
+    /// The file that was listed at `below`.
+    pub(crate) fn new(root: Arc<Root>, below: PathBuf, listed: Listed) -> ExposedFile {
         let path = root.path().join(&below);
-        ExposedFile { root, below, origin: path.clone(), path }
+        let origin = path.clone();
+        ExposedFile { root, below, path, origin, listed, chain: None, moved: OnceLock::new() }
     }
 
-    /// Its absolute path.
+    /// Its absolute path: where it was opened, or before that where it was listed.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.moved.get().unwrap_or(&self.path)
     }
 
     /// The path of the file that it was rotated away from, or its own. It is the same for all files
@@ -57,52 +88,110 @@ impl ExposedFile {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
+    /// Its base name when it was listed.
+    pub(super) fn name(&self) -> &OsStr {
+        self.below.file_name().unwrap_or_default()
+    }
+
+    /// The directory above whose names it is opened.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// This file, as one that was rotated away from `origin`.
     pub(crate) fn rotated_from(&self, origin: &Path) -> ExposedFile {
         ExposedFile { origin: origin.to_owned(), ..self.clone() }
     }
 
+    /// This file, as one that was listed with the others of `chain`.
+    pub(crate) fn in_chain(self, chain: &Arc<Chain>) -> ExposedFile {
+        ExposedFile { chain: Some(Arc::clone(chain)), ..self }
+    }
+
+    /// The entries of the directory in which it lies. It asks `may_go_on` before each entry.
+    pub(super) fn entries(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<Entry>> {
+        directory::entries(&self.root, self.parent(), may_go_on)
+    }
+
     /// The regular files in the same directory, with this file. It asks `may_go_on` before each
     /// directory entry.
     pub(crate) fn siblings(&self, may_go_on: impl FnMut() -> bool) -> io::Result<Vec<ExposedFile>> {
-        let directory = self.below.parent().unwrap_or(Path::new(""));
-        let entries = directory::entries(&self.root, directory, may_go_on)?;
-        let files = entries.into_iter().filter(|(_, kind)| *kind == Kind::File);
-        Ok(files
-            .map(|(name, _)| ExposedFile::new(Arc::clone(&self.root), directory.join(name)))
-            .collect())
+        let files = self.entries(may_go_on)?.into_iter().filter(|entry| entry.kind == Kind::File);
+        let file = |entry: Entry| {
+            ExposedFile::new(Arc::clone(&self.root), self.parent().join(entry.name), entry.listed)
+        };
+        Ok(files.map(file).collect())
     }
 
-    /// Its device and inode, which do not depend on its name. None when it is gone or is no regular
-    /// file any more.
-    pub(crate) fn identity(&self) -> io::Result<Option<(u64, u64)>> {
+    fn parent(&self) -> &Path {
+        self.below.parent().unwrap_or(Path::new(""))
+    }
+
+    /// What it is, whatever its name, and its size. None when it is gone or is no regular file any
+    /// more.
+    pub(crate) fn look(&self) -> io::Result<Option<(FileIdentity, u64)>> {
         match self.root.open_below(&self.below, OFlag::O_PATH) {
             Ok(descriptor) => {
                 let metadata = File::from(descriptor).metadata()?;
-                Ok(metadata.is_file().then_some((metadata.dev(), metadata.ino())))
+                Ok(metadata.is_file().then(|| (identity(&metadata), metadata.len())))
             }
             Err(error) if is_not_exposed(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Opens it for reading. None when it is gone, is no regular file, or has become a link: what
-    /// was put in its place is not exposed.
+    /// Opens it for reading, also if rotation has renamed it since it was listed. None when it is
+    /// gone, is no regular file, or has become a link: what was put in its place is not exposed.
     ///
     /// Never blocks on a FIFO or a device, and never makes a terminal the controlling one.
+    ///
+    /// # Errors
+    /// When it cannot be opened. With `--rotated`, also when it was rotated away and is not found.
     pub(crate) fn open(&self) -> io::Result<Option<Opened>> {
+        match self.open_as(self.name())? {
+            Found::File(opened) if self.is_listed(&opened) => Ok(Some(opened)),
+            found => moved::find(self, found),
+        }
+    }
+
+    /// Whether this is the file that was listed, as far as that can be told.
+    pub(super) fn is_listed(&self, opened: &Opened) -> bool {
+        self.listed.is(opened.identity.inode, opened.born) || self.root.has_other_numbers()
+    }
+
+    /// Opens what has this name in its directory.
+    pub(super) fn open_as(&self, name: &OsStr) -> io::Result<Found> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let file = match self.root.open_below(&self.below, flags) {
+        let file = match self.root.open_below(&self.parent().join(name), flags) {
             Ok(descriptor) => File::from(descriptor),
-            Err(error) if is_not_exposed(&error) => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(Found::Missing),
+            Err(error) if is_not_exposed(&error) => return Ok(Found::Other),
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(Found::Other);
+        }
         let modified =
             metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
-        let identity = (metadata.dev(), metadata.ino());
-        Ok(metadata.is_file().then_some(Opened { file, size: metadata.len(), modified, identity }))
+        let (size, born) = (metadata.len(), metadata.created().ok());
+        Ok(Found::File(Opened { file, size, modified, born, identity: identity(&metadata) }))
     }
+
+    /// It was opened under this name.
+    pub(super) fn note_moved(&self, name: &OsStr) {
+        // Whoever opens it a second time keeps the first name.
+        let _ = self.moved.set(self.path.with_file_name(name));
+    }
+}
+
+fn identity(metadata: &Metadata) -> FileIdentity {
+    FileIdentity { device: metadata.dev(), inode: metadata.ino() }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    let missing = [Errno::ENOENT, Errno::ENOTDIR];
+    error.raw_os_error().is_some_and(|number| missing.contains(&Errno::from_raw(number)))
 }
 
 /// Whether an error means that nothing at the path could be exposed: there is nothing, a link or a
@@ -112,15 +201,15 @@ fn is_not_exposed(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| missing.contains(&Errno::from_raw(number)))
 }
 
-/// What is wrong with a file that is exposed by its literal name. Whether the file is there, if
-/// nothing is wrong.
-pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String> {
+/// What is wrong with a file that is exposed by its literal name. If nothing is wrong, which
+/// file it is, or none where there is no such file.
+pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<Option<Listed>, String> {
     match root.open_below(below, OFlag::O_PATH) {
         Ok(descriptor) => {
             let metadata = File::from(descriptor).metadata().map_err(|error| reason(&error))?;
             let kind = metadata.file_type();
             if kind.is_file() {
-                Ok(true)
+                Ok(Some(Listed { number: metadata.ino(), at: SystemTime::now() }))
             } else if kind.is_dir() {
                 Err("Is a directory".to_owned())
             } else if kind.is_fifo() {
@@ -130,7 +219,7 @@ pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<bool, String>
             }
         }
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            Some(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
             Some(Errno::ELOOP) => {
                 Err("is, or lies behind, a symbolic link, which is not followed".to_owned())
             }

@@ -2,11 +2,14 @@
 //! `x-20261121.log`.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The endings of compressed files.
-const COMPRESSED: [&[u8]; 5] = [b".gz", b".zst", b".xz", b".bz2", b".lz4"];
+/// The endings of compressed files. Not all of them can be read; the others are told.
+const COMPRESSED: [&[u8]; 9] =
+    [b".gz", b".zst", b".xz", b".bz2", b".lz4", b".lzma", b".lz", b".Z", b".br"];
 
 /// What a rotated file's name tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +52,13 @@ pub(crate) fn parse(name: &[u8]) -> Vec<Rotated> {
     found
 }
 
-/// Whether the file at `path` is named as one that was rotated away from `origin`.
-pub(crate) fn is_rotated_of(path: &Path, origin: &Path) -> bool {
-    let (Some(name), Some(from)) = (path.file_name(), origin.file_name()) else { return false };
-    let rotated = parse(name.as_bytes());
-    path.parent() == origin.parent()
-        && rotated.iter().any(|rotated| rotated.from == from.as_bytes())
+/// The paths among `origins` from which the file at `path` was rotated away, as its name tells.
+pub(crate) fn rotated_from(path: &Path, origins: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let Some(name) = path.file_name() else { return Vec::new() };
+    let from = parse(name.as_bytes()).into_iter().map(|rotated| rotated.from);
+    from.map(|from| path.with_file_name(OsStr::from_bytes(&from)))
+        .filter(|from| origins.contains(from))
+        .collect()
 }
 
 /// Splits a name before the `.` or `-` of a number or date that ends the name.

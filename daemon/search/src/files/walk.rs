@@ -1,11 +1,10 @@
 //! Finds the files below a trusted directory that a glob matches.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::directory::{self, Kind};
+use super::directory::{self, Entry, Kind, Listed};
 use super::glob::{Component, ExposedGlob};
 use super::open::{ExposedFile, is_hidden, literal_problem, reason};
 use super::root::Root;
@@ -51,11 +50,11 @@ impl Walk<'_> {
             Component::Name(name) if rest.is_empty() => self.literal(below.join(name)),
             Component::Name(name) => self.below(&below.join(name), rest, depth),
             Component::Matching { matcher, dot_files } => {
-                for (name, kind) in self.entries(below) {
+                for Entry { name, kind, listed } in self.entries(below) {
                     let matches = (*dot_files || !is_hidden(&name)) && matcher.is_match(&name);
                     match kind {
                         _ if !matches => {}
-                        Kind::File if rest.is_empty() => self.found(below.join(name)),
+                        Kind::File if rest.is_empty() => self.found(below.join(name), listed),
                         Kind::Directory if !rest.is_empty() => {
                             self.below(&below.join(name), rest, depth);
                         }
@@ -65,10 +64,10 @@ impl Walk<'_> {
             }
             Component::AnyDepth => {
                 self.below(below, rest, depth);
-                for (name, kind) in self.entries(below) {
+                for Entry { name, kind, listed } in self.entries(below) {
                     match kind {
                         _ if is_hidden(&name) => {}
-                        Kind::File if rest.is_empty() => self.found(below.join(name)),
+                        Kind::File if rest.is_empty() => self.found(below.join(name), listed),
                         Kind::Directory if depth < MAX_DEPTH => {
                             self.below(&below.join(name), components, depth + 1);
                         }
@@ -79,22 +78,22 @@ impl Walk<'_> {
         }
     }
 
-    fn found(&mut self, below: PathBuf) {
-        let file = ExposedFile::new(Arc::clone(&self.root), below);
+    fn found(&mut self, below: PathBuf, listed: Listed) {
+        let file = ExposedFile::new(Arc::clone(&self.root), below, listed);
         self.visitor.file(file);
     }
 
     /// A file whose last component has no wildcard.
     fn literal(&mut self, below: PathBuf) {
         match literal_problem(&self.root, &below) {
-            Ok(true) => self.found(below),
-            Ok(false) => {}
+            Ok(Some(listed)) => self.found(below, listed),
+            Ok(None) => {}
             Err(reason) => self.visitor.problem(self.root.path().join(below), reason),
         }
     }
 
     /// The entries of a directory, without `.` and `..`. The visitor limits their number.
-    fn entries(&mut self, below: &Path) -> Vec<(OsString, Kind)> {
+    fn entries(&mut self, below: &Path) -> Vec<Entry> {
         if !self.visitor.may_go_on() {
             return Vec::new();
         }

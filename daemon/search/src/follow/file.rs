@@ -2,11 +2,12 @@
 //! appended.
 
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use super::memory::{Memory, Stamp};
 use crate::files::{Compression, ExposedFile, Opened};
 use crate::scan::{FileScan, PageBuffer, Positions, TextSize, count_lines};
 use crate::search::Search;
@@ -18,21 +19,37 @@ pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
 /// How many bytes of a file are read at each look, so that a busy file does not delay the others.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many bytes before the position are remembered. They show whether a file was truncated and
-/// has grown since.
-const REMEMBERED: usize = 64;
+/// Where a file is followed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Its end.
+    End,
+    /// The line in which this byte lies.
+    LineAt(u64),
+}
+
+/// A file that was written anew: what was read of it before, and the path that it had then.
+#[derive(Debug)]
+pub(super) struct Former {
+    pub(super) path: PathBuf,
+    pub(super) memory: Memory,
+}
 
 /// A file that is followed.
 #[derive(Debug)]
 pub(crate) struct Followed {
     pub(crate) file: ExposedFile,
     pub(crate) opened: Opened,
-    /// Up to where it was searched. A line ends there.
-    pub(crate) position: u64,
+    /// The path under which it was listed last.
+    pub(super) path: PathBuf,
+    /// What was searched of it. A line ends there.
+    memory: Memory,
     /// Its size at the last look.
     size: u64,
-    /// The bytes before `position`.
-    before: Vec<u8>,
+    /// What the last look has seen. None if the next one must read it in any case.
+    seen: Option<Stamp>,
+    /// Its text before it was written anew, until somebody takes it.
+    former: Option<Former>,
     pub(crate) scan: FileScan<'static>,
     /// Nothing more of it is wanted.
     pub(crate) is_over: bool,
@@ -41,39 +58,42 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
-    /// Follows `file` from its end, or from its beginning. None when it is compressed.
+    /// Follows `file` from `start`. None when it is compressed.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn begin(
         file: &ExposedFile,
         opened: Opened,
-        from_end: bool,
+        start: Start,
         search: &Search,
         cancel: &AtomicBool,
     ) -> io::Result<Option<Followed>> {
-        if Compression::of(&opened.file)?.is_some() {
+        if Compression::of(&opened.file, file.path())?.is_some() {
             return Ok(None);
         }
         let line_end = search.line_end();
-        let position = if from_end { last_line(&opened, line_end)? } else { 0 };
+        let position = match start {
+            Start::End => last_line(&opened, opened.size, line_end)?,
+            Start::LineAt(place) => last_line(&opened, place.min(opened.size), line_end)?,
+        };
         let lines = if search.wants_positions() {
             count_lines(&opened.file, position, line_end, cancel)?
         } else {
             0
         };
-        let mut followed = Followed {
+        Ok(Some(Followed {
             file: file.clone(),
-            size: position,
+            path: file.path().to_owned(),
+            memory: Memory::of(&opened.file, position)?,
             opened,
-            position,
-            before: Vec::new(),
+            size: position,
+            seen: None,
+            former: None,
             scan: FileScan::new(Rc::new(Positions::starting(TextSize { lines, bytes: position }))),
             is_over: false,
             gone_since: None,
-        };
-        followed.remember()?;
-        Ok(Some(followed))
+        }))
     }
 
     /// Reads the whole lines that were appended into `buffer`.
@@ -84,19 +104,23 @@ impl Followed {
         is_last: bool,
     ) -> io::Result<()> {
         buffer.clear();
-        let size = self.opened.file.metadata()?.len();
-        if size == self.size && !is_last {
+        let stamp = Stamp::of(&self.opened.file.metadata()?);
+        if self.seen == Some(stamp) && !is_last {
             return Ok(());
         }
-        if size < self.position || !self.is_as_remembered()? {
+        let size = stamp.size;
+        // With the same size, too: `date >file` writes as many bytes each time.
+        if size < self.memory.position() || !self.memory.is_unchanged(&self.opened.file)? {
             self.start_again();
         }
-        self.size = size;
-        if self.gone_since.is_some() {
+        self.seen = stamp.is_settled(SystemTime::now()).then_some(stamp);
+        if self.gone_since.is_some() && self.size != size {
             self.gone_since = Some(Instant::now());
         }
-        let upto = size.min(self.position.saturating_add(READ_BYTES));
-        buffer.read(&self.opened.file, self.position..upto)?;
+        self.size = size;
+        let position = self.memory.position();
+        let upto = size.min(position.saturating_add(READ_BYTES));
+        buffer.read(&self.opened.file, position..upto)?;
         let whole = match memchr::memrchr(line_end, buffer.bytes()) {
             Some(end) => end + 1,
             None if is_last || buffer.len() >= MAX_FOLLOWED_LINE => buffer.len(),
@@ -105,50 +129,45 @@ impl Followed {
         if !is_last {
             buffer.truncate(whole);
         }
-        self.position += buffer.len() as u64;
+        self.memory.advance(buffer.bytes());
         if upto < size {
             // The next look reads the rest.
-            self.size = self.position;
+            self.seen = None;
+            self.size = self.memory.position();
         }
-        self.remember()
+        Ok(())
     }
 
-    /// The file was truncated.
+    /// Whether `copy` is a copy of this file, or of its beginning.
+    pub(super) fn is_copied(&self, copy: &Opened) -> io::Result<bool> {
+        self.memory.is_copied(&self.opened.file, copy)
+    }
+
+    /// What this file was before it was written anew, once for each time.
+    pub(super) fn take_former(&mut self) -> Option<Former> {
+        self.former.take()
+    }
+
+    /// The file was written anew: it was truncated, or other bytes took the place of those before.
     fn start_again(&mut self) {
-        self.position = 0;
+        let beginning = Memory::starting(&self.memory);
+        let memory = std::mem::replace(&mut self.memory, beginning);
+        if !self.is_over && memory.position() > 0 {
+            self.former = Some(Former { path: self.path.clone(), memory });
+        }
         // The file may be text now.
         self.is_over &= !self.scan.is_binary();
         self.scan.restart();
     }
-
-    fn remember(&mut self) -> io::Result<()> {
-        self.before = self.bytes_before(REMEMBERED)?;
-        Ok(())
-    }
-
-    fn is_as_remembered(&self) -> io::Result<bool> {
-        Ok(self.bytes_before(self.before.len())? == self.before)
-    }
-
-    /// This many bytes before `position`, or as many as there are.
-    fn bytes_before(&self, length: usize) -> io::Result<Vec<u8>> {
-        let from = self.position.saturating_sub(length as u64);
-        let mut bytes = vec![0; usize::try_from(self.position - from).unwrap_or(0)];
-        match self.opened.file.read_exact_at(&mut bytes, from) {
-            Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
-/// Where the last line without an end begins, or the file's end. A line that is too long is
+/// Where the last line without an end begins before `upto`, or `upto`. A line that is too long is
 /// skipped.
-fn last_line(opened: &Opened, line_end: u8) -> io::Result<u64> {
-    let from = opened.size.saturating_sub(MAX_FOLLOWED_LINE as u64);
+fn last_line(opened: &Opened, upto: u64, line_end: u8) -> io::Result<u64> {
+    let from = upto.saturating_sub(MAX_FOLLOWED_LINE as u64);
     let mut buffer = PageBuffer::default();
     buffer.clear();
-    buffer.read(&opened.file, from..opened.size)?;
+    buffer.read(&opened.file, from..upto)?;
     let end = memchr::memrchr(line_end, buffer.bytes()).map(|end| end as u64 + 1);
-    Ok(end.map_or(if from == 0 { 0 } else { opened.size }, |end| from + end))
+    Ok(end.map_or(if from == 0 { 0 } else { upto }, |end| from + end))
 }

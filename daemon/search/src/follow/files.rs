@@ -2,18 +2,24 @@
 //!
 //! Files are known by device and inode, not by name. A renamed file is read further under the name
 //! by which it was found, and the file that takes its place is new. A file that is gone, or has no
-//! exposed name any more, is read for a while: its writer may not know yet. A file was truncated if
-//! it is shorter than before, or if the bytes before the position have changed.
+//! exposed name any more, is read for a while: its writer may not know yet. A file was written anew
+//! if it is shorter than before, or if the bytes before the position have changed. A new file with
+//! the name of a rotated one is read from its beginning, unless it is a copy of what was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::file::Followed;
-use crate::files::{ExposedFile, ExposedFiles, FileFilter, is_rotated_of, reason};
+use super::copies::Copies;
+use super::file::{Followed, Start};
+use crate::files::{
+    Compression, ExposedFile, ExposedFiles, FileError, FileFilter, FileIdentity, Opened, reason,
+    rotated_from,
+};
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::scan::{Failure, PageBuffer, Scanner};
@@ -32,25 +38,33 @@ const LOOKS_PER_LISTING: u32 = 5;
 /// How long a file without an exposed name is read further after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Follows the files that `exposed` and `filter` give, until the search is cancelled or stopped.
-pub(crate) fn follow(
-    job: &Job<'_>,
-    exposed: &ExposedFiles,
-    filter: &FileFilter,
-    events: &SyncSender<Event>,
-) {
+/// Which files are followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'s> {
+    /// The files that this machine exposes.
+    pub exposed: &'s ExposedFiles,
+    /// Those of them that are wanted.
+    pub filter: &'s FileFilter,
+    /// The file to which the results are written, which is left out.
+    pub output_file: Option<FileIdentity>,
+}
+
+/// Follows the selected files until the search is cancelled or stopped.
+pub(crate) fn follow(job: &Job<'_>, selection: Selection<'_>, events: &SyncSender<Event>) {
     let mut output = EventOutput(events);
     let mut follow = Follow {
         job,
+        selection,
         scanner: Scanner::new(job, &job.search.engine, &mut output),
         buffer: PageBuffer::default(),
         files: BTreeMap::new(),
+        copies: Copies::default(),
         printed: None,
         reported: BTreeSet::new(),
         totals: Totals::default(),
     };
     // It ends only when it is stopped.
-    let Err(Stopped) = follow.run(exposed, filter);
+    let Err(Stopped) = follow.run();
     let totals = Totals { interrupted: true, ..follow.totals };
     // It is no error if nobody takes the totals any more.
     let _ = events.send(Event::End(totals));
@@ -71,54 +85,66 @@ impl Output for EventOutput<'_> {
 
 struct Follow<'f> {
     job: &'f Job<'f>,
+    selection: Selection<'f>,
     scanner: Scanner<'f, 'f>,
     buffer: PageBuffer,
-    files: BTreeMap<(u64, u64), Followed>,
+    files: BTreeMap<FileIdentity, Followed>,
+    copies: Copies,
     /// The file of which something was printed last.
-    printed: Option<(u64, u64)>,
+    printed: Option<FileIdentity>,
     /// The paths whose problems were reported, at most [`MAX_FOLLOWED`].
     reported: BTreeSet<PathBuf>,
     totals: Totals,
 }
 
 impl Follow<'_> {
-    fn run(&mut self, exposed: &ExposedFiles, filter: &FileFilter) -> Result<Infallible, Stopped> {
-        self.list(exposed, filter, true)?;
+    fn run(&mut self) -> Result<Infallible, Stopped> {
+        self.list(true)?;
         loop {
             for _ in 0..LOOKS_PER_LISTING {
                 self.job.check()?;
                 sleep(EVERY);
                 self.look()?;
             }
-            self.list(exposed, filter, false)?;
+            self.list(false)?;
         }
     }
 
     /// Finds out which files there are. The first ones are followed from their ends, later ones
     /// from their beginnings.
-    fn list(
-        &mut self,
-        exposed: &ExposedFiles,
-        filter: &FileFilter,
-        first: bool,
-    ) -> Result<(), Stopped> {
-        let found = exposed.files(filter);
+    fn list(&mut self, first: bool) -> Result<(), Stopped> {
+        let found = self.selection.exposed.files(self.selection.filter);
         for problem in found.problems {
             self.report_once(&problem.path, &problem.reason)?;
         }
         let mut there = BTreeSet::new();
         let mut new = Vec::new();
         for file in &found.files {
-            match file.identity() {
-                Ok(Some(identity)) => {
+            match file.look() {
+                Ok(Some((identity, _))) if self.selection.output_file == Some(identity) => {
+                    self.report_once(file.path(), &FileError::IsOutput.to_string())?;
+                }
+                Ok(Some((identity, size))) => {
                     there.insert(identity);
-                    new.extend((!self.files.contains_key(&identity)).then_some(file));
+                    match self.files.get_mut(&identity) {
+                        Some(followed) => file.path().clone_into(&mut followed.path),
+                        None => new.push((file, identity, size)),
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => self.report_once(file.path(), &reason(&error))?,
             }
         }
-        for file in new {
+        let mut origins: BTreeSet<PathBuf> =
+            self.files.values().map(|followed| followed.path.clone()).collect();
+        origins.extend(found.files.iter().map(|file| file.path().to_owned()));
+        for (file, identity, size) in new {
+            let origins = if first { Vec::new() } else { rotated_from(file.path(), &origins) };
+            let may_be_copy = !origins.is_empty();
+            // An empty file may become a copy.
+            if may_be_copy && (size == 0 || self.copies.is_known(identity, size)) {
+                continue;
+            }
             if self.files.len() >= MAX_FOLLOWED {
                 self.report_once(
                     file.path(),
@@ -128,11 +154,9 @@ impl Follow<'_> {
                 )?;
                 break;
             }
-            // A copy made by rotation was read under its first name.
-            if first || !found.files.iter().any(|other| is_rotated_of(file.path(), other.path())) {
-                self.begin(file, first)?;
-            }
+            self.begin(file, &origins, first)?;
         }
+        self.copies.end_listing(&there);
         let now = Instant::now();
         for (identity, followed) in &mut self.files {
             followed.gone_since =
@@ -159,22 +183,52 @@ impl Follow<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, file: &ExposedFile, at_end: bool) -> Result<(), Stopped> {
-        let Job { search, cancel, .. } = *self.job;
-        let followed = match file.open() {
-            Ok(Some(opened)) => Followed::begin(file, opened, at_end, search, cancel),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        match followed {
+    /// Follows a file, which may be a copy of one of `origins`.
+    fn begin(
+        &mut self,
+        file: &ExposedFile,
+        origins: &[PathBuf],
+        at_end: bool,
+    ) -> Result<(), Stopped> {
+        match self.opened(file, origins, at_end) {
             Ok(Some(followed)) => {
                 self.totals.files += 1;
                 self.files.insert(followed.opened.identity, followed);
                 Ok(())
             }
             Ok(None) => Ok(()),
+            // It was truncated meanwhile. The next listing finds it.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             Err(error) => self.report_once(file.path(), &reason(&error)),
         }
+    }
+
+    fn opened(
+        &mut self,
+        file: &ExposedFile,
+        origins: &[PathBuf],
+        at_end: bool,
+    ) -> io::Result<Option<Followed>> {
+        let Job { search, cancel, .. } = *self.job;
+        // The name may be another file's by now.
+        let known = |opened: &Opened| self.files.contains_key(&opened.identity);
+        let Some(opened) = file.open()?.filter(|opened| !known(opened)) else { return Ok(None) };
+        if self.selection.output_file == Some(opened.identity) {
+            return Ok(None);
+        }
+        let start = match (at_end, origins) {
+            (true, _) => Some(Start::End),
+            (false, []) => Some(Start::LineAt(0)),
+            (false, _) => {
+                if Compression::of(&opened.file, file.path())?.is_some() {
+                    self.copies.note(&opened);
+                    return Ok(None);
+                }
+                self.copies.start(&opened, origins, self.files.values())?
+            }
+        };
+        let Some(start) = start else { return Ok(None) };
+        Followed::begin(file, opened, start, search, cancel)
     }
 
     /// Searches what was appended to the files.
@@ -190,6 +244,9 @@ impl Follow<'_> {
     fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let result = followed.lines(&mut buffer, self.job.search.line_end(), is_last);
+        if let Some(former) = followed.take_former() {
+            self.copies.note_former(former);
+        }
         let searched = match result {
             Ok(()) => self.search(followed, buffer.bytes_mut()),
             Err(error) => {

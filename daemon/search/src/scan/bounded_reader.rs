@@ -56,20 +56,20 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
 pub(crate) struct ClaimingReader<'c, 'w, R> {
     reader: R,
     line_end: u8,
-    claim: Option<&'c mut Claim<'w>>,
+    claim: Option<&'c Claim<'w>>,
     /// How many bytes of the present line were read.
     line: usize,
 }
 
 impl<'c, 'w, R> ClaimingReader<'c, 'w, R> {
-    pub(crate) fn new(reader: R, line_end: u8, claim: Option<&'c mut Claim<'w>>) -> Self {
+    pub(crate) fn new(reader: R, line_end: u8, claim: Option<&'c Claim<'w>>) -> Self {
         ClaimingReader { reader, line_end, claim, line: 0 }
     }
 }
 
 impl<R: Read> Read for ClaimingReader<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(claim) = &mut self.claim {
+        if let Some(claim) = self.claim {
             claim.line_of(self.line)?;
         }
         let read = self.reader.read(buffer)?;

@@ -88,7 +88,7 @@ impl ChunkedFile {
         &self,
         index: u64,
         buffer: &mut PageBuffer,
-        claim: &mut Claim<'_>,
+        claim: &Claim<'_>,
     ) -> io::Result<u64> {
         let result = self.read_lines(index, buffer, claim);
         if result.is_err() {
@@ -102,7 +102,7 @@ impl ChunkedFile {
         &self,
         index: u64,
         buffer: &mut PageBuffer,
-        claim: &mut Claim<'_>,
+        claim: &Claim<'_>,
     ) -> io::Result<u64> {
         buffer.clear();
         let from = index * self.chunk_bytes;

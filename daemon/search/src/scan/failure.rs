@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::chunk_sink::MAX_HELD_BYTES;
 use super::long_lines::TooLong;
-use crate::files::{DecompressError, reason};
+use crate::files::{DecompressError, FileError, reason};
 use crate::pattern::MatchFailure;
 
 /// What kept a file from being searched to its end.
@@ -30,7 +30,9 @@ impl Failure {
     /// For an error while reading. The searcher's own errors have no number: its buffer would have
     /// to grow beyond the limit.
     pub(crate) fn reading(error: &io::Error) -> Failure {
-        let own = error.get_ref().filter(|own| own.is::<DecompressError>() || own.is::<TooLong>());
+        let own = error.get_ref().filter(|own| {
+            own.is::<DecompressError>() || own.is::<TooLong>() || own.is::<FileError>()
+        });
         Failure::Unread(match own {
             Some(own) => own.to_string(),
             None if error.raw_os_error().is_some() => reason(error),

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::block_times::{Block, BlockBuilder, Blocks, FINGERPRINT_BYTES, fingerprint};
-use crate::files::Opened;
+use crate::files::{FileIdentity, Opened};
 use crate::time::{Times, Zone};
 
 /// How much is remembered.
@@ -56,7 +56,7 @@ struct Shared {
 /// What is known of a file.
 #[derive(Debug, Clone)]
 struct KnownFile {
-    identity: (u64, u64),
+    identity: FileIdentity,
     line_end: u8,
     /// The zone of times without one.
     zone: Zone,
@@ -151,7 +151,7 @@ impl KnownTimes {
 }
 
 impl KnownFile {
-    fn is_of(&self, identity: (u64, u64), line_end: u8) -> bool {
+    fn is_of(&self, identity: FileIdentity, line_end: u8) -> bool {
         self.identity == identity && self.line_end == line_end
     }
 }

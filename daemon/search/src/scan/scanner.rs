@@ -206,7 +206,7 @@ impl<'o, 's> Scanner<'o, 's> {
         reader: impl Read,
         size: u64,
         positions: &Positions,
-        mut claim: Option<&mut Claim<'_>>,
+        claim: Option<&Claim<'_>>,
     ) -> Result<Step, Stopped> {
         let Job { search, cancel, budget, .. } = *self.job;
         let (mut bytes, is_last) = (0, Cell::new(false));
@@ -221,7 +221,7 @@ impl<'o, 's> Scanner<'o, 's> {
             line_end,
             bytes: &mut bytes,
         };
-        let reader = ClaimingReader::new(reader, line_end, claim.as_deref_mut());
+        let reader = ClaimingReader::new(reader, line_end, claim);
         let searcher = self.searcher.get_or_insert_with(|| search.searcher());
         let ended = searcher.search_reader(self.engine.matcher(budget), reader, &mut sink);
         let step = Step {
@@ -231,7 +231,7 @@ impl<'o, 's> Scanner<'o, 's> {
             is_last: is_last.get(),
             ..Step::default()
         };
-        if claim.is_some_and(|claim| claim.is_made()) {
+        if claim.is_some_and(Claim::is_made) {
             // A searcher keeps the memory that a long line needed.
             self.searcher = None;
         }

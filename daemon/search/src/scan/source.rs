@@ -11,7 +11,7 @@ use super::block_times::Part;
 use super::bounded_reader::GROWTH_LIMIT;
 use super::positions::Positions;
 use super::window_reader::WindowReader;
-use crate::files::{Compression, Opened};
+use crate::files::{Compression, Opened, WindowClaim};
 use crate::job::Job;
 use crate::schedule::Plan;
 use crate::time::{Times, Zone};
@@ -30,6 +30,14 @@ pub(crate) struct Source<'r> {
     pub(crate) size: u64,
     /// Where in the file the text lies that is read.
     pub(crate) positions: Rc<Positions>,
+}
+
+/// What a file's text is made of.
+pub(crate) struct Text<'r> {
+    pub(crate) opened: Opened,
+    pub(crate) compression: Option<Compression>,
+    /// Asks for a large window to decompress it.
+    pub(crate) claim: WindowClaim<'r>,
 }
 
 /// Reads the text of a file.
@@ -64,15 +72,15 @@ impl<'r> Source<'r> {
     pub(crate) fn open(
         job: &Job<'r>,
         plan: &Plan,
-        opened: Opened,
-        compression: Option<Compression>,
+        text: Text<'r>,
         zone: &'r Zone,
     ) -> io::Result<Source<'r>> {
         let (window, line_end) = (plan.window, job.search.line_end());
         let positions = Rc::new(Positions::default());
+        let Text { opened, compression, .. } = &text;
         let size = if compression.is_some() { u64::MAX } else { opened.size };
         let reader = if window.is_unbounded() {
-            SourceReader::Whole(content(opened, compression)?)
+            SourceReader::Whole(content(text, job.cancel)?)
         } else if window
             .since
             .is_some_and(|since| opened.modified < since.saturating_sub(MARGIN_MS))
@@ -81,17 +89,17 @@ impl<'r> Source<'r> {
         } else {
             let times = Times::new(zone, opened.modified);
             let learner = match compression {
-                None => plan.known_times.of(&opened, line_end, zone),
+                None => plan.known_times.of(opened, line_end, zone),
                 Some(_) => None,
             };
             let end = size.saturating_add(GROWTH_LIMIT);
             let parts = learner.as_ref().map(|learner| learner.blocks().parts(window, end));
-            let text: Box<dyn Read> = match &parts {
-                None => content(opened, compression)?,
-                Some(parts) => Box::new(PartReader::new(opened.file, parts)),
+            let part: Box<dyn Read> = match &parts {
+                None => content(text, job.cancel)?,
+                Some(parts) => Box::new(PartReader::new(text.opened.file, parts)),
             };
             let places = Rc::clone(&positions);
-            let reader = WindowReader::new(text, window, times, line_end, places, job.cancel);
+            let reader = WindowReader::new(part, window, times, line_end, places, job.cancel);
             SourceReader::Window(Box::new(match learner.zip(parts) {
                 None => reader,
                 Some((learner, parts)) => reader.learning(learner, parts),
@@ -101,11 +109,11 @@ impl<'r> Source<'r> {
     }
 }
 
-fn content<'r>(opened: Opened, compression: Option<Compression>) -> io::Result<Box<dyn Read + 'r>> {
-    let Opened { file, size, .. } = opened;
+fn content<'r>(text: Text<'r>, cancel: &'r AtomicBool) -> io::Result<Box<dyn Read + 'r>> {
+    let Text { opened: Opened { file, size, .. }, compression, claim } = text;
     Ok(match compression {
         None => Box::new(file),
-        Some(compression) => Box::new(compression.decompress(file, size)?),
+        Some(compression) => Box::new(compression.decompress(file, size, claim, cancel)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! How a search is run: over which time, in which order, and on how many threads.
 
+use crate::files::FileIdentity;
 use crate::scan::{KnownTimes, LongLines};
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -21,6 +22,9 @@ pub struct Plan {
     /// What earlier searches have learned about the times in large files. All searches of a process
     /// share it.
     pub known_times: KnownTimes,
+    /// The file to which the results are written. A search that prints lines leaves it out, as GNU
+    /// grep does.
+    pub output_file: Option<FileIdentity>,
 }
 
 impl Default for Plan {
@@ -33,6 +37,7 @@ impl Default for Plan {
             threads,
             long_lines: LongLines::default(),
             known_times: KnownTimes::default(),
+            output_file: None,
         }
     }
 }

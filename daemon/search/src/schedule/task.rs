@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::files::{Compression, ExposedFile, Opened, reason};
+use crate::files::{Compression, ExposedFile, FileError, FileIdentity, Opened, reason};
 use crate::scan::ChunkedFile;
 
 /// What one thread does at once.
@@ -48,6 +48,8 @@ pub(crate) struct TaskQueue<'f> {
     /// The size of a chunk; none when files are searched as a whole.
     chunk_bytes: Option<u64>,
     line_ends: [u8; 2],
+    /// The file that is left out, since the results are written to it.
+    output_file: Option<FileIdentity>,
 }
 
 impl<'f> TaskQueue<'f> {
@@ -58,7 +60,12 @@ impl<'f> TaskQueue<'f> {
         chunk_bytes: Option<u64>,
         line_ends: [u8; 2],
     ) -> TaskQueue<'f> {
-        TaskQueue { files, next: 0, chunks: None, chunk_bytes, line_ends }
+        TaskQueue { files, next: 0, chunks: None, chunk_bytes, line_ends, output_file: None }
+    }
+
+    /// The same tasks without those of this file.
+    pub(crate) fn without(self, output_file: Option<FileIdentity>) -> TaskQueue<'f> {
+        TaskQueue { output_file, ..self }
     }
 
     pub(crate) fn files(&self) -> &'f [ExposedFile] {
@@ -88,7 +95,10 @@ impl<'f> TaskQueue<'f> {
 
     fn open(&self, file: &ExposedFile) -> io::Result<TaskInput> {
         let Some(opened) = file.open()? else { return Ok(TaskInput::Missing) };
-        let compression = Compression::of(&opened.file)?;
+        if self.output_file == Some(opened.identity) {
+            return Err(FileError::IsOutput.into());
+        }
+        let compression = Compression::of(&opened.file, file.path())?;
         Ok(match self.chunk_bytes {
             Some(chunk_bytes) if compression.is_none() && opened.size > 0 => {
                 let chunks =

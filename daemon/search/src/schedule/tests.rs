@@ -97,7 +97,7 @@ fn a_long_line_is_not_searched_while_there_is_another() {
         query.printing.no_names = true;
     });
     let plan = Plan::default();
-    let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap();
+    let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap().unwrap();
     let (sender, passed) = channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {

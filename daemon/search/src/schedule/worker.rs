@@ -9,7 +9,7 @@ use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::pattern::Engine;
 use crate::scan::{
-    ChunkedFile, Claim, Failure, FileScan, PageBuffer, Scanner, Source, Step, TextSize,
+    ChunkedFile, Claim, Failure, FileScan, PageBuffer, Scanner, Source, Step, Text, TextSize,
 };
 use crate::time::Zone;
 
@@ -48,16 +48,14 @@ impl<'w> Worker<'w> {
         task: Task,
         turn: Receiver<()>,
     ) -> Result<(Vec<u8>, Step), Stopped> {
-        let mut claim = Claim::new(&self.plan.long_lines, self.job.cancel, turn);
+        let claim = Claim::new(&self.plan.long_lines, self.job.cancel, turn);
         let step = match task.input {
             TaskInput::Missing => Step::failed(Failure::Gone),
             TaskInput::Failed(reason) => Step::failed(Failure::Unopened(reason)),
             TaskInput::File(opened, compression) => {
-                self.search_file(file, opened, compression, &mut claim)?
+                self.search_file(file, opened, compression, &claim)?
             }
-            TaskInput::Chunk(chunks, index) => {
-                self.search_chunk(file, &chunks, index, &mut claim)?
-            }
+            TaskInput::Chunk(chunks, index) => self.search_chunk(file, &chunks, index, &claim)?,
         };
         let lines = self.scanner.printer().out().take();
         Ok((lines, step))
@@ -73,7 +71,7 @@ impl<'w> Worker<'w> {
         file: &ExposedFile,
         chunks: &ChunkedFile,
         index: u64,
-        claim: &mut Claim<'_>,
+        claim: &Claim<'_>,
     ) -> Result<Step, Stopped> {
         let search = self.job.search;
         self.set_file(file, chunks.size());
@@ -100,9 +98,10 @@ impl<'w> Worker<'w> {
         file: &ExposedFile,
         opened: Opened,
         compression: Option<Compression>,
-        claim: &mut Claim<'_>,
+        claim: &Claim<'_>,
     ) -> Result<Step, Stopped> {
-        let mut source = match Source::open(self.job, self.plan, opened, compression, self.zone) {
+        let text = Text { opened, compression, claim: Box::new(|| claim.window()) };
+        let mut source = match Source::open(self.job, self.plan, text, self.zone) {
             Ok(source) => source,
             Err(error) => {
                 self.job.check()?;
