@@ -44,6 +44,22 @@ pub(super) struct Tally {
 }
 
 impl FileProgress {
+    /// Lets a sink go on where the chunks before ended.
+    pub(super) fn continue_with<'r, 'o, 's>(
+        &self,
+        sink: LineSink<'r, 'o, 's>,
+    ) -> LineSink<'r, 'o, 's> {
+        sink.going_on(self.tally.selected, self.is_binary, self.tally.printed_up_to)
+    }
+
+    /// Records what a sink found in the next chunk.
+    pub(super) fn record(&mut self, sink: &LineSink<'_, '_, '_>) {
+        self.tally.selected = sink.selected();
+        self.tally.binary_matches |= sink.binary_matches();
+        self.tally.printed_up_to = sink.printed_up_to();
+        self.is_binary = sink.is_binary();
+    }
+
     /// Another file's lines were printed since. The next line begins a new group.
     pub(crate) fn start_group(&mut self) {
         self.tally.printed_up_to = None;
@@ -115,11 +131,7 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
         file: &'r mut FileScan<'t>,
     ) -> Self {
         let FileScan { positions, times, progress, .. } = file;
-        let lines = LineSink::new(query, printer, is_last, positions).going_on(
-            progress.tally.selected,
-            progress.is_binary,
-            progress.tally.printed_up_to,
-        );
+        let lines = progress.continue_with(LineSink::new(query, printer, is_last, positions));
         let wanted = |lines: Option<u32>| lines.filter(|_| query.prints_lines()).unwrap_or(0);
         let wanted = (wanted(query.printing.before_context), wanted(query.printing.after_context));
         let times = times.as_mut();
@@ -195,11 +207,7 @@ impl<'r, 't, 'o, 's> ChunkSink<'r, 't, 'o, 's> {
     ) -> Result<(), ScanError> {
         let finished = searched
             .and_then(|()| if self.is_last.get() { Ok(()) } else { self.pass(part, part.len()) });
-        let tally = &mut self.progress.tally;
-        tally.selected = self.lines.selected();
-        tally.binary_matches |= self.lines.binary_matches();
-        tally.printed_up_to = self.lines.printed_up_to();
-        self.progress.is_binary = self.lines.is_binary();
+        self.progress.record(&self.lines);
         finished
     }
 }

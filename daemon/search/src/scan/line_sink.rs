@@ -63,6 +63,8 @@ pub(crate) struct LineSink<'r, 'o, 's> {
     positions: &'r Positions,
     /// Lines selected so far.
     selected: u64,
+    /// Whether lines are printed. If they are not, it does not matter where they are.
+    prints: bool,
     /// Whether other lines may be printed as context, with separators between the groups.
     with_context: bool,
     /// Where the last printed line ends in the file, in bytes.
@@ -88,6 +90,7 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
             done,
             positions,
             selected: 0,
+            prints: query.prints_lines(),
             with_context: query.has_context(),
             printed_up_to: None,
             last_context: None,
@@ -174,25 +177,31 @@ impl<'r, 'o, 's> LineSink<'r, 'o, 's> {
     /// A line was selected. Returns whether to go on.
     fn select(&mut self, line: &Line<'_>) -> Result<bool, ScanError> {
         self.selected += 1;
-        let prints = self.query.prints_lines();
-        if prints && self.binary {
+        if self.binary {
             self.binary_matches = true;
             self.printer.borrow_mut().note_selected();
             return Ok(false);
         }
-        if prints {
-            self.print(line)?;
-            self.printer.borrow_mut().note_selected();
-        } else if self.query.printing.what != GrepPrint::Count {
-            return Ok(false);
-        }
-        if self.query.printing.max_count.is_some_and(|max| self.selected >= max) {
+        self.print(line)?;
+        self.printer.borrow_mut().note_selected();
+        if self.is_full() {
             match self.query.printing.after_context {
-                Some(lines @ 1..) if prints && self.with_context => self.last_context = Some(lines),
+                Some(lines @ 1..) if self.with_context => self.last_context = Some(lines),
                 _ => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    /// A line was selected and is not printed. Returns whether to go on.
+    fn count(&mut self) -> bool {
+        self.selected += 1;
+        self.query.printing.what == GrepPrint::Count && !self.is_full()
+    }
+
+    /// Whether `-m` is reached.
+    fn is_full(&self) -> bool {
+        self.query.printing.max_count.is_some_and(|max| self.selected >= max)
     }
 }
 
@@ -206,6 +215,11 @@ impl Sink for LineSink<'_, '_, '_> {
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, ScanError> {
         if self.done.get() {
             return Ok(false);
+        }
+        if !self.prints {
+            let more = self.count();
+            self.done.set(!more);
+            return Ok(more);
         }
         let (number, offset) = self.place(found.line_number(), found.absolute_byte_offset());
         let line = |role| Line { bytes: found.bytes(), number, offset, role };

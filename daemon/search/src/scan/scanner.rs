@@ -173,9 +173,20 @@ impl<'o, 's> Scanner<'o, 's> {
         let lines = if file.is_single { 0 } else { self.job.search.lines_in(chunk) };
         let before = file.progress.tally;
         let is_last = Cell::new(false);
-        let mut sink = ChunkSink::new(&self.job.search.query, &self.printer, &is_last, file);
-        let ended = self.memory.search(chunk, &mut sink);
-        let ended = sink.finish(ended, chunk);
+        let query = &self.job.search.query;
+        let ended = if file.times.is_none() && !self.job.search.has_context() {
+            // Each line stands for itself, and the sink of whole files is enough. It takes less
+            // time for each line.
+            let sink = LineSink::new(query, &self.printer, &is_last, &file.positions);
+            let mut sink = file.progress.continue_with(sink);
+            let ended = self.memory.search(chunk, &mut sink);
+            file.progress.record(&sink);
+            ended
+        } else {
+            let mut sink = ChunkSink::new(query, &self.printer, &is_last, file);
+            let ended = self.memory.search(chunk, &mut sink);
+            sink.finish(ended, chunk)
+        };
         let failure = self.failure(ended)?;
         file.positions.go_on(TextSize { bytes, lines });
         if let Some(times) = &mut file.times {
