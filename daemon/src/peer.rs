@@ -3,7 +3,7 @@
 
 use crate::membership::{Command, Handle};
 use crate::search::{LocalSearcher, serve};
-use memberd_control::frame::REQUEST_CAP;
+use memberd_control::frame::{REQUEST_CAP, SMALL_REQUEST_CAP};
 use memberd_membership::MAX_CALL;
 use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES};
 use std::io;
@@ -21,10 +21,9 @@ pub const GREP: RequestKind = RequestKind::new(1);
 /// option out, and so find more than was asked for. They refuse a kind that is unknown.
 pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
 
-/// The longest grep request, in bytes. A client's request has at most 80 KiB. Its daemon may add
-/// the rest.
-const MAX_GREP_BYTES: usize = SMALL_REQUEST_BYTES;
-const _: () = assert!(REQUEST_CAP + 1024 <= MAX_GREP_BYTES);
+/// The longest grep request, in bytes. A client's request is shorter. Its daemon may add the rest.
+const MAX_GREP_BYTES: usize = REQUEST_CAP + 1024;
+const _: () = assert!(SMALL_REQUEST_CAP + 1024 <= SMALL_REQUEST_BYTES);
 
 /// All services that this daemon offers to other members.
 ///

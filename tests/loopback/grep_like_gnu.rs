@@ -40,6 +40,10 @@ fn prepare(daemon: &mut Daemon) {
     }
     let directory = daemon.directory();
     std::fs::write(directory.join("patterns"), "disk\nfoo\n").unwrap();
+    let many: String = (0..60).map(|number| format!("10.9.{number}.1\n")).collect();
+    let many =
+        many + "10.0.0.1\n10.0.0.2\ndisk\ndisk_2\nerror t\nERR\nschÖn\n日本\nfoo\nbinary\n-dash\n";
+    std::fs::write(directory.join("many"), many).unwrap();
     std::fs::write(directory.join("nothing"), "").unwrap();
     std::fs::write(directory.join("blank"), "\n").unwrap();
     std::fs::write(directory.join("globs"), "*s.txt\nnul*\n").unwrap();

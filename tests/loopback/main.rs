@@ -13,6 +13,7 @@ mod events;
 mod grep_json;
 mod grep_like_gnu;
 mod grep_limits;
+mod grep_lists;
 mod grep_matches;
 mod grep_members;
 mod grep_rotation;

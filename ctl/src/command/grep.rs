@@ -46,6 +46,7 @@ Patterns:
   -P, --perl-regexp         PATTERN is a Perl regular expression; only one
   -e, --regexp=PATTERN      use PATTERN for matching; can be given several times
   -f, --file=FILE           take patterns from FILE on this machine, one a line
+                            (at most 4 MiB of strings, or 64 KiB of others)
   -i, -y, --ignore-case     ignore case distinctions in patterns and data
       --no-ignore-case      do not ignore case distinctions (default)
   -v, --invert-match        select non-matching lines

@@ -1,6 +1,6 @@
 //! `grep`: its requests, its output, and its exit statuses.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 
 use memberd_control::grep::{
     GrepFiles, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepTotals,
@@ -224,7 +224,10 @@ fn a_request_that_fits_no_frame_is_wrong_usage() {
         client.greet();
         None
     });
-    daemon.run(&["grep", &"x".repeat(100_000)]).failed(2, "the request is too long");
+    let mut list = tempfile::NamedTempFile::new().unwrap();
+    list.write_all(&[b'x'; 5_000_000]).unwrap();
+    let list = list.path().to_str().unwrap();
+    daemon.run(&["grep", "-F", "-f", list]).failed(2, "the request is too long");
 }
 
 #[test]

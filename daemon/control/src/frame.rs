@@ -12,12 +12,16 @@ mod reader;
 pub use decoder::{FrameDecoder, Part};
 pub use reader::{FrameReader, read_frame, write_frame};
 
+use crate::grep::MAX_PATTERN_BYTES;
 use crate::message::{Hello, Reply, Request};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The longest body of a [`Hello`] or a [`Request`], in bytes: room for the 64 KiB of patterns that
-/// a search may have.
-pub const REQUEST_CAP: usize = 80 * 1024;
+/// The longest body of a [`Hello`], and of a [`Request`] that any number of clients may send at
+/// once, in bytes.
+pub const SMALL_REQUEST_CAP: usize = 80 * 1024;
+
+/// The longest body of a [`Request`], in bytes: room for the patterns that a search may have.
+pub const REQUEST_CAP: usize = MAX_PATTERN_BYTES + 16 * 1024;
 
 /// The longest body of a [`Reply`], in bytes.
 pub const REPLY_CAP: usize = 1024 * 1024;
@@ -36,7 +40,7 @@ pub trait Message: Serialize + DeserializeOwned {
 }
 
 impl Message for Hello {
-    const CAP: usize = REQUEST_CAP;
+    const CAP: usize = SMALL_REQUEST_CAP;
 }
 
 impl Message for Request {

@@ -11,6 +11,9 @@ pub use colors::{GrepColors, NotAColor, Sgr};
 pub use journal::GrepJournal;
 use serde::{Deserialize, Serialize};
 
+/// The longest patterns of one search together, in bytes, with a newline after each but the last.
+pub const MAX_PATTERN_BYTES: usize = 4 * 1024 * 1024;
+
 /// A search over the members' logs, with the options of `memberctl grep`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepRequest {
@@ -60,8 +63,9 @@ pub struct GrepMembers {
 /// Which lines are selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepPattern {
-    /// The patterns. A line that matches one of them is selected. A pattern has no newline, and an
-    /// empty list selects nothing.
+    /// The patterns. A line that matches one of them is selected. An empty list selects nothing.
+    /// Each of them may be several, one a line. A long list arrives like that, because it needs
+    /// less memory so.
     #[serde(with = "lines")]
     pub patterns: Vec<Vec<u8>>,
     /// `-G`, `-E`, `-F`, `-P`.
@@ -284,6 +288,9 @@ mod lines {
     use crate::bytes;
     use serde::{Deserializer, Serializer, de};
 
+    /// Longer lists stay in one piece.
+    const MOST_SPLIT_BYTES: usize = 64 * 1024;
+
     pub(super) fn serialize<S: Serializer>(
         texts: &[Vec<u8>],
         serializer: S,
@@ -296,7 +303,11 @@ mod lines {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Vec<u8>>, D::Error> {
-        let joined = bytes::deserialize(deserializer)?;
+        let mut joined = bytes::deserialize(deserializer)?;
+        if joined.len() > MOST_SPLIT_BYTES && joined.ends_with(b"\n") {
+            joined.pop();
+            return Ok(vec![joined]);
+        }
         let mut texts: Vec<Vec<u8>> =
             joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         match texts.pop() {

@@ -15,6 +15,7 @@ mod error;
 mod extent;
 mod interval;
 mod limits;
+mod literals;
 mod parse;
 mod patterns;
 mod perl;
@@ -30,8 +31,11 @@ pub use error::PatternError;
 pub(crate) use extent::{Extents, ExtentsCache};
 pub(crate) use patterns::Patterns;
 
-/// The longest patterns of one query together, in bytes.
-pub const MAX_PATTERN_BYTES: usize = 64 * 1024;
+pub use memberd_control::grep::MAX_PATTERN_BYTES;
+
+/// The longest regular expressions of one query together, in bytes. Their trees take many times
+/// that memory.
+pub(crate) const MAX_EXPRESSION_BYTES: usize = 64 * 1024;
 
 /// The largest automaton that they may compile to, in bytes.
 pub const MAX_COMPILED_BYTES: usize = 10 * 1024 * 1024;

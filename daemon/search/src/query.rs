@@ -43,6 +43,24 @@ impl Query {
         self
     }
 
+    /// The same query without its patterns.
+    pub(crate) fn without_patterns(&self) -> Query {
+        let GrepPattern { syntax, characters, ignore_case, .. } = self.pattern;
+        let GrepPattern { invert, words, whole_lines, null_data, .. } = self.pattern;
+        let patterns = Vec::new();
+        let pattern = GrepPattern {
+            patterns,
+            syntax,
+            characters,
+            ignore_case,
+            invert,
+            words,
+            whole_lines,
+            null_data,
+        };
+        Query { compiled_bytes: self.compiled_bytes, pattern, printing: self.printing.clone() }
+    }
+
     /// Whether lines are printed, all or in part.
     pub(crate) fn prints_lines(&self) -> bool {
         matches!(self.printing.what, GrepPrint::Lines | GrepPrint::Matches)

@@ -45,7 +45,7 @@ impl Search {
         let started = Instant::now();
         let budget = Budget::new(cancel);
         let job = Job { search: self, machine, cancel, budget: &budget };
-        let files = if self.query.selects_nothing() { &[] } else { files };
+        let files = if self.selects_nothing { &[] } else { files };
         let totals = if plan.by_time && self.query.prints_lines() {
             run_on_thread(output, |events| merge(&job, plan, files, events))
         } else {

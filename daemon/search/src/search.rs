@@ -17,7 +17,10 @@ use memberd_control::grep::{GrepBinary, GrepPrint};
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
 pub struct Search {
+    /// Without its patterns, which may be a few MiB. The engine has them.
     pub(crate) query: Query,
+    /// Whether no line can be selected, so that no file needs to be read.
+    pub(crate) selects_nothing: bool,
     pub(crate) engine: Engine,
     pub(crate) extents: Option<Extents>,
 }
@@ -51,7 +54,12 @@ impl Query {
             if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
         let engine = Engine::new(&patterns)?;
         let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
-        Ok(Search { query: self.clone(), engine, extents })
+        Ok(Search {
+            query: self.without_patterns(),
+            selects_nothing: self.selects_nothing(),
+            engine,
+            extents,
+        })
     }
 }
 

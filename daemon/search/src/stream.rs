@@ -63,7 +63,7 @@ impl Search {
         scanner.printer().set_file(self.named(machine, name.as_bytes()), u64::MAX);
         let totals = Totals { files: 1, ..Totals::default() };
         let mut stream = StreamSearch { job: &job, name, scanner, totals };
-        let done = match self.query.selects_nothing() {
+        let done = match self.selects_nothing {
             true => Ok(()),
             false => search(&mut stream),
         };

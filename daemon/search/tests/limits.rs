@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES, OUTPUT_BYTES,
-    Output, PatternError, Plan, Query, Stopped, Window,
+    ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES,
+    MAX_PATTERN_BYTES, OUTPUT_BYTES, Output, PatternError, Plan, Query, Stopped, Window,
 };
 use support::run;
 use tempfile::TempDir;
@@ -97,7 +97,7 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
         }
     }
     let long = query(&"a".repeat(70_000)).compile().unwrap_err();
-    assert!(matches!(long, PatternError::TooLong { .. }));
+    assert!(matches!(long, PatternError::ExpressionsTooLong { .. }));
     let stars = "a".to_owned() + &"*".repeat(60_000);
     assert!(query(&stars).compile().is_ok());
     assert!(
@@ -106,6 +106,32 @@ fn hostile_patterns_are_refused_soon_and_in_plain_words() {
             .compile()
             .is_ok()
     );
+}
+
+/// A list of strings may be longer than regular expressions may, in any syntax.
+#[test]
+fn long_lists_of_strings_are_taken_up_to_their_bound() {
+    let strings = |bytes: usize, syntax| {
+        let lines = (0..).map(|at| format!("10.{at}.7.1\n")).take(bytes / 5);
+        let mut list: String = lines.collect();
+        list.truncate(bytes);
+        query(&list).with(|query| query.pattern.syntax = syntax).compile()
+    };
+    strings(MAX_PATTERN_BYTES, GrepSyntax::Fixed).unwrap();
+    let longer = strings(MAX_PATTERN_BYTES + 1, GrepSyntax::Fixed).unwrap_err();
+    assert_eq!(longer, PatternError::TooLong { limit: MAX_PATTERN_BYTES });
+    // Here each point is any character.
+    let expressions = strings(70_000, GrepSyntax::Basic).unwrap_err();
+    assert!(matches!(expressions, PatternError::ExpressionsTooLong { .. }));
+    let words = "word\n".repeat(20_000);
+    query(&words).compile().unwrap();
+    let binary = query(&words).with(|query| {
+        query.pattern.patterns.push(b"\xff".to_vec());
+        query.pattern.syntax = GrepSyntax::Fixed;
+    });
+    binary.compile().unwrap();
+    let folded = binary.with(|query| query.pattern.ignore_case = true).compile().unwrap_err();
+    assert!(matches!(folded, PatternError::ExpressionsTooLong { .. }));
 }
 
 /// A pattern that never ends, and GNU grep's text about it.

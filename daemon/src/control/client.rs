@@ -1,8 +1,12 @@
 //! The connection to one control client, which waits for the replies to its request. It owns the
 //! socket.
 
-use memberd_control::frame::{FrameDecoder, FrameError, Message, Part, decode, encode};
-use memberd_control::message::Reply;
+use super::permissions::ListenerPolicy;
+use crate::admission::{Full, Permit};
+use memberd_control::frame::{
+    FrameDecoder, FrameError, Message, Part, SMALL_REQUEST_CAP, decode, encode,
+};
+use memberd_control::message::{Hello, Reply, Request};
 use memberd_control::output;
 use memberd_transport::frame::{self, write_both};
 use std::io;
@@ -27,6 +31,9 @@ pub enum ClientError {
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Too many clients have long requests.
+    #[error(transparent)]
+    Full(#[from] Full),
     /// The client took too long.
     #[error("too slow")]
     TooSlow(#[from] tokio::time::error::Elapsed),
@@ -82,13 +89,29 @@ impl Client {
         Ok(self.writer.write_all(&encode(message)?).await?)
     }
 
-    /// Reads a message.
+    /// Reads the hello.
     ///
     /// # Errors
     /// When the connection breaks, or when other bytes arrive.
-    pub(super) async fn read<M: Message>(&mut self) -> Result<M, ClientError> {
+    pub(super) async fn read_hello(&mut self) -> Result<Hello, ClientError> {
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
-        frame::read_part(&mut self.reader, &mut decoder, Part::Whole, M::CAP).await?;
+        frame::read_part(&mut self.reader, &mut decoder, Part::Whole, Hello::CAP).await?;
         Ok(decode(decoder.take())?)
+    }
+
+    /// Reads the request. A long one has a place, which is to be held as long as the request.
+    ///
+    /// # Errors
+    /// When the connection breaks, when other bytes arrive, or when no place is free.
+    pub(super) async fn read_request(
+        &mut self,
+        policy: &ListenerPolicy,
+    ) -> Result<(Request, Option<Permit>), ClientError> {
+        let (mut decoder, cap) = (FrameDecoder::<0>::new(RESERVE_BYTES), policy.request_cap());
+        frame::read_part(&mut self.reader, &mut decoder, Part::Head, cap).await?;
+        let is_long = decoder.body_bytes() > SMALL_REQUEST_CAP;
+        let place = is_long.then(|| policy.long_requests.try_enter()).transpose()?;
+        frame::read_part(&mut self.reader, &mut decoder, Part::Whole, cap).await?;
+        Ok((decode(decoder.take())?, place))
     }
 }

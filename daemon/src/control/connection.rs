@@ -6,9 +6,7 @@ use super::permissions::ListenerPolicy;
 use crate::dispatch::handle;
 use crate::services::Services;
 use memberd_control::frame::FrameError;
-use memberd_control::message::{
-    Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
-};
+use memberd_control::message::{Hello, PROTOCOL_VERSION, RefusalKind, Reply, RequestRefusal};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -31,7 +29,7 @@ pub async fn serve_client(
     services: &Services,
 ) -> Result<(), ClientError> {
     let mut client = Client::new(stream);
-    let hello: Hello = timeout(REQUEST_LIMIT, client.read()).await??;
+    let hello: Hello = timeout(REQUEST_LIMIT, client.read_hello()).await??;
     let program = format!("memberd {}", env!("CARGO_PKG_VERSION"));
     client.write(&Hello { protocol: PROTOCOL_VERSION, program: program.clone() }).await?;
     if hello.protocol != PROTOCOL_VERSION {
@@ -44,8 +42,13 @@ pub async fn serve_client(
             .send(&Reply::Refused(RequestRefusal { kind: RefusalKind::Version, message }))
             .await;
     }
-    let request: Request = match timeout(REQUEST_LIMIT, client.read()).await? {
+    let read = timeout(REQUEST_LIMIT, client.read_request(policy)).await?;
+    let (request, _place) = match read {
         Ok(request) => request,
+        Err(ClientError::Full(full)) => {
+            let refusal = RequestRefusal { kind: RefusalKind::Failed, message: full.to_string() };
+            return client.send(&Reply::Refused(refusal)).await;
+        }
         Err(
             error @ ClientError::Frame(
                 FrameError::Malformed(_)

@@ -1,12 +1,17 @@
 //! Defines what the clients of each control socket may do. It owns the places for clients that
-//! follow events.
+//! follow events, and those for clients with long requests.
 
 use crate::admission::Admission;
+use memberd_control::frame::{REQUEST_CAP, SMALL_REQUEST_CAP};
 use memberd_control::socket::Access;
 
 /// The most clients of one socket that follow events. It is half of all clients, so that the others
 /// are always served.
 const FOLLOWERS: usize = 32;
+
+/// The most clients with long requests, which are greps with long lists of patterns. While one of
+/// them runs, its daemon has the list of up to 4 MiB a few times.
+const LONG_REQUESTS: usize = 2;
 
 /// The policy of one control socket. Each socket has its own limits, so that clients of the
 /// read-only socket cannot block others.
@@ -16,12 +21,27 @@ pub struct ListenerPolicy {
     pub access: Access,
     /// A place for each client that follows events.
     pub followers: Admission,
+    /// A place for each client with a long request. It is held as long as the request is.
+    pub long_requests: Admission,
 }
 
 impl ListenerPolicy {
     /// The policy of a socket without clients.
     pub fn new(access: Access) -> Self {
         let answer = |limit| format!("{limit} clients follow events already: end one of them");
-        ListenerPolicy { access, followers: Admission::new("followers", FOLLOWERS, answer) }
+        let followers = Admission::new("followers", FOLLOWERS, answer);
+        let answer = |limit| {
+            format!("{limit} greps with long lists of patterns run from here already: end one")
+        };
+        let long_requests = Admission::new("long requests", LONG_REQUESTS, answer);
+        ListenerPolicy { access, followers, long_requests }
+    }
+
+    /// The longest request of a client, in bytes. Only greps have long ones.
+    pub fn request_cap(&self) -> usize {
+        match self.access {
+            Access::Full => REQUEST_CAP,
+            Access::ReadOnly => SMALL_REQUEST_CAP,
+        }
     }
 }

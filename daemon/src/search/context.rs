@@ -4,13 +4,13 @@
 use super::compile::Compiled;
 use super::local::LocalSearcher;
 use super::progress::Progress;
-use super::reply_source::{MemberReplies, ReplySource};
+use super::reply_source::{MemberReplies, ReplySource, describe_error};
 use super::serve::{LocalQuery, serve_here};
 use crate::lock::lock;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
-use memberd_transport::Caller;
+use memberd_transport::{Caller, SMALL_REQUEST_BYTES};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -71,6 +71,18 @@ impl QueryContext {
             ReplySource::connect(caller, member.address, encoded, narrowing_option).await?
         };
         Ok(MemberReplies::new(source, &self.progress))
+    }
+
+    /// Describes for users why a member is lost. Older members close the connection if a request
+    /// is too long for them.
+    pub(super) fn describe_error(&self, error: &io::Error) -> String {
+        let text = describe_error(error);
+        match self.encoded.len() {
+            bytes if bytes > SMALL_REQUEST_BYTES => format!(
+                "{text}; the patterns are long, and an older memberd takes 64 KiB of them at most"
+            ),
+            _ => text,
+        }
     }
 
     /// Sends the client a reply.

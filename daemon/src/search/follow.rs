@@ -3,7 +3,6 @@
 
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
-use super::reply_source::describe_error;
 use crate::admission::{Full, Permit};
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
@@ -178,7 +177,7 @@ async fn follow(relay: &LineRelay, member: &Identity) {
         match ended {
             Ok(outcome) => return context.report(name, outcome).await,
             Err(error) if is_connected || !again => {
-                let why = describe_error(&error);
+                let why = context.describe_error(&error);
                 context
                     .notify(format!("{name}: {why}: trying again for as long as it is up"))
                     .await;

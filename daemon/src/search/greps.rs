@@ -59,11 +59,14 @@ impl Greps {
     /// When as many greps run as may.
     pub(crate) fn enter(&self, request: &GrepRequest) -> Result<GrepGuard<'_>, Full> {
         let place = self.places.try_enter()?;
+        // The beginning is enough, since a character has four bytes at most.
         let patterns: Vec<_> = request
             .pattern
             .patterns
             .iter()
-            .map(|pattern| String::from_utf8_lossy(pattern))
+            .take(LONGEST_SHOWN)
+            .map(|pattern| pattern.get(..4 * LONGEST_SHOWN).unwrap_or(pattern))
+            .map(String::from_utf8_lossy)
             .collect();
         let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
         let mut register = self.register();

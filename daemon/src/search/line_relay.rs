@@ -3,7 +3,6 @@
 
 use super::context::QueryContext;
 use super::reply::PeerReply;
-use super::reply_source::describe_error;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
 use memberd_membership::Identity;
@@ -32,7 +31,7 @@ impl LineRelay {
         let outcome = self
             .try_relay(member, async || ())
             .await
-            .unwrap_or_else(|error| GrepOutcome::Lost(describe_error(&error)));
+            .unwrap_or_else(|error| GrepOutcome::Lost(self.context.describe_error(&error)));
         self.context.report(&member.name, outcome).await;
     }
 

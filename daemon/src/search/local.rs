@@ -5,7 +5,7 @@ use super::journal::{self, Journal, JournalOrder};
 use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
-use crate::admission::Admission;
+use crate::admission::{Admission, Full, Permit};
 use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
@@ -15,6 +15,13 @@ use memberd_search::{
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
+
+/// The most bytes of patterns that any number of searches may have.
+const SMALL_LIST: usize = 64 * 1024;
+
+/// The most concurrent searches for other members with longer lists of patterns. Such a list may
+/// have 4 MiB, and takes twice as much when it is compiled.
+const LONG_LISTS: usize = 2;
 
 /// Searches this machine's logs, for other members and for its own clients.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub struct LocalSearcher {
     pub(super) slots: Admission,
     /// One place for each concurrent following search.
     pub(super) follows: Admission,
+    /// One place for each search of another member with a long list of patterns.
+    long_lists: Admission,
     /// Only one long line is in memory at a time.
     long_lines: LongLines,
     /// What earlier searches have learned about the times in large files.
@@ -70,6 +79,12 @@ impl LocalSearcher {
                     "{limit} searches follow there already, its limits.searches: try again later"
                 )
             }),
+            long_lists: Admission::new("long lists", LONG_LISTS, |limit| {
+                format!(
+                    "{limit} searches with long lists of patterns run there already: try again \
+                    later"
+                )
+            }),
             long_lines: LongLines::default(),
             known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
@@ -94,6 +109,16 @@ impl LocalSearcher {
             finished: self.finished.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }
+    }
+
+    /// Takes a place for a request of another member, if its patterns are long. Hold it as long as
+    /// the request.
+    ///
+    /// # Errors
+    /// When no place is free.
+    pub(super) fn admit(&self, request: &GrepRequest) -> Result<Option<Permit>, Full> {
+        let is_long = request.pattern.patterns.iter().map(Vec::len).sum::<usize>() > SMALL_LIST;
+        is_long.then(|| self.long_lists.try_enter()).transpose()
     }
 
     /// Compiles a request, and blocks meanwhile. Call it within the runtime.

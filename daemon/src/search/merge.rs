@@ -10,7 +10,6 @@
 
 use super::context::QueryContext;
 use super::reply::PeerReply;
-use super::reply_source::describe_error;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
@@ -44,7 +43,7 @@ pub(super) async fn merge(
         tasks.spawn(async move {
             let outcome = read(&context, &member, &sender)
                 .await
-                .unwrap_or_else(|error| GrepOutcome::Lost(describe_error(&error)));
+                .unwrap_or_else(|error| GrepOutcome::Lost(context.describe_error(&error)));
             drop(sender);
             context.report(&member.name, outcome).await;
         });

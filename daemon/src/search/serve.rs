@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// The most pieces of output that wait between the search and the connection.
 const QUEUE: usize = 2;
@@ -53,6 +53,16 @@ pub async fn serve(
 ) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searcher, &request);
+    let _place = match searcher.admit(&request) {
+        Ok(place) => place,
+        Err(full) => {
+            return timeout(
+                LAST_REPLY_LIMIT,
+                PeerReply::Refused(full.to_string()).write(&mut writer),
+            )
+            .await?;
+        }
+    };
     let query = LocalQuery { request, compiled: None };
     tokio::select! {
         answered = answer(searcher, query, limit, &mut writer, closed(&mut reader)) => answered,

@@ -40,9 +40,11 @@ fn shown(results: &Results) -> String {
         );
     }
     let cores = results.cores;
-    format!(
+    let mut text = format!(
         "| | GNU grep | ripgrep, {cores} threads | `memberctl grep` |\n|---|---|---|---|\n{rows}"
-    )
+    );
+    lists(results, &mut text);
+    text
 }
 
 /// All tables.
@@ -77,6 +79,7 @@ pub(crate) fn all(results: &Results) -> String {
             &[&times.map(tenths)[..], &[ratio(row.memberctl / row.rg)]].concat(),
         );
     }
+    lists(results, &mut text);
     gain(results, &mut text);
     processor(results, &mut text);
     let Others { little, first_line, memberd_mib, memberd_ten_greps_mib, memberctl_mib } =
@@ -90,6 +93,25 @@ pub(crate) fn all(results: &Results) -> String {
         memberctl_mib.map_or(String::new(), |mib| format!("; memberctl {mib}")),
         aims(results)
     );
+    text
+}
+
+fn lists(results: &Results, text: &mut String) {
+    if results.lists.is_empty() {
+        return;
+    }
+    *text += "\nStrings of a list (`-F -f LIST`) in one log, printed, on one thread:\n\n";
+    *text += &list_table(results);
+}
+
+fn list_table(results: &Results) -> String {
+    let head = "| | GNU grep | rg -j1 | memberctl, 1 thread | to grep | to rg |\n";
+    let mut text = format!("{head}|---|---|---|---|---|---|\n");
+    for row in &results.lists {
+        let times = [row.grep, row.rg, row.memberctl].map(tenths);
+        let ratios = [ratio(row.memberctl / row.grep), ratio(row.memberctl / row.rg)];
+        line(&mut text, &row.what, &[&times[..], &ratios].concat());
+    }
     text
 }
 

@@ -1,4 +1,5 @@
-//! Writes the logs to search. They are the same at each run, and this file owns their seed.
+//! Writes the logs to search, and lists of what to find. They are the same at each run, and this
+//! file owns their seed.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,19 +9,24 @@ pub(crate) const LOG_BYTES: usize = 60_000_000;
 
 const SEED: u64 = 20_261_121;
 
-/// Writes a log. About 1 % of its lines have `ERROR`, 30 % have `GET /api/`, and a few have a rare
-/// word.
-pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
-    const WORDS: [&str; 8] =
-        ["alpha", "bravo", "delta", "hotel", "kilo", "oscar", "sierra", "tango"];
-    let mut state = SEED ^ (number << 32);
-    let mut random = move |below: u64| {
+/// Random numbers below a bound.
+fn random(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed;
+    move |below: u64| {
         // xorshift64* gives the same numbers on every machine.
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
         (state.wrapping_mul(2_685_821_657_736_338_717) >> 33) % below
-    };
+    }
+}
+
+/// Writes a log. About 1 % of its lines have `ERROR`, 30 % have `GET /api/`, and a few have a rare
+/// word.
+pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
+    const WORDS: [&str; 8] =
+        ["alpha", "bravo", "delta", "hotel", "kilo", "oscar", "sierra", "tango"];
+    let mut random = random(SEED ^ (number << 32));
     let word = |below: u64| WORDS[usize::try_from(below).unwrap_or_default() % WORDS.len()];
     let mut written = 0;
     let mut line = String::new();
@@ -60,4 +66,77 @@ pub(crate) fn write_log(mut out: BufWriter<File>, number: u64) {
         }
     }
     out.flush().expect("room on the disk");
+}
+
+/// How many addresses the longest list has.
+pub(crate) const ADDRESSES: u64 = 20_000;
+
+/// The bytes of the one long line.
+const LONG_LINE_BYTES: usize = 260_000;
+/// Where the long string is in it, and how long that is.
+const LONG_PART: std::ops::Range<usize> = 180_000..190_000;
+
+/// An address of the longest list.
+fn address(number: u64) -> String {
+    let mut random = random(SEED ^ (number + 1) << 20);
+    let mut part = || random(255);
+    // A random generator's first numbers depend on little of its seed.
+    let _ = (part(), part());
+    format!("{}.{}.{}.{}", part() + 1, part(), part(), part() + 1)
+}
+
+/// The first addresses of the longest list, one a line.
+pub(crate) fn addresses(count: u64) -> String {
+    (0..count).map(|number| address(number) + "\n").collect()
+}
+
+/// Writes a log with an address in each line. One in fifty is of the longest list.
+pub(crate) fn write_addresses(mut out: BufWriter<File>) {
+    const PAGES: [&str; 6] =
+        ["index.html", "search?q=shoes", "cart", "images/logo.png", "login", "api/v1/items"];
+    let list: Vec<String> = (0..ADDRESSES).map(address).collect();
+    let mut random = random(SEED);
+    let mut written = 0;
+    for at in 0_u64.. {
+        let of_list = usize::try_from(random(ADDRESSES)).unwrap_or_default();
+        let [one, two, three, four] = [random(255) + 1, random(256), random(256), random(255) + 1];
+        let from = match (random(50), list.get(of_list)) {
+            (0, Some(address)) => address.clone(),
+            _ => format!("{one}.{two}.{three}.{four}"),
+        };
+        let second = at / 20;
+        let page = usize::try_from(random(6)).unwrap_or_default();
+        let line = format!(
+            "{from} - - [21/Nov/2026:{:02}:{:02}:{:02} +0000] \"GET /{} HTTP/1.1\" {} {} \"-\" \
+             \"Mozilla/5.0 (X11; Linux x86_64)\"\n",
+            second / 3600 % 24,
+            second / 60 % 60,
+            second % 60,
+            PAGES.get(page).unwrap_or(&"index.html"),
+            if random(20) == 0 { 404 } else { 200 },
+            random(90_000),
+        );
+        out.write_all(line.as_bytes()).expect("room on the disk");
+        written += line.len();
+        if written >= LOG_BYTES {
+            break;
+        }
+    }
+    out.flush().expect("room on the disk");
+}
+
+/// A long line, with its end.
+pub(crate) fn long_line() -> Vec<u8> {
+    let mut random = random(SEED);
+    let mut line: Vec<u8> = (0..LONG_LINE_BYTES)
+        .map(|_| b"abcdefghijklmnop".get(usize::try_from(random(16)).unwrap_or_default()))
+        .map(|letter| letter.copied().unwrap_or(b'a'))
+        .collect();
+    line.push(b'\n');
+    line
+}
+
+/// A long string of that line, with a newline behind it.
+pub(crate) fn long_string() -> Vec<u8> {
+    [long_line().get(LONG_PART).unwrap_or_default(), b"\n"].concat()
 }

@@ -16,6 +16,7 @@
 )]
 
 mod documents;
+mod lists;
 mod logs;
 mod programs;
 mod results;
@@ -102,7 +103,7 @@ fn main() {
         .filter(|case| options.only.as_ref().is_none_or(|only| case.what.contains(only)))
         .collect();
     let bench = Bench::new();
-    let results = bench.measure(&cases);
+    let results = bench.measure(&cases, options.only.as_deref());
     println!("{}", documents::all(&results));
     if options.only.is_none() {
         results.write();
@@ -130,6 +131,7 @@ impl Bench {
         };
         let single = Fleet::start_with(1, |daemon| {
             write(daemon);
+            lists::offer(daemon);
             daemon.settings.limits = vec!["search_threads = 1"];
         });
         let (one, ten) = (Fleet::start_with(1, write), Fleet::start_with(LOGS, write));
@@ -139,7 +141,7 @@ impl Bench {
     }
 
     /// Measures everything.
-    fn measure(&self, cases: &[&Case]) -> Results {
+    fn measure(&self, cases: &[&Case], only: Option<&str>) -> Results {
         let conditions = format!(
             "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load \
             before: {}; {}; {}",
@@ -158,6 +160,7 @@ impl Bench {
             cores: self.cores,
             one: cases.iter().map(|case| self.one(case)).collect(),
             ten: cases.iter().map(|case| self.ten(case)).collect(),
+            lists: lists::measure(&self.single, only),
             gain: cases.iter().map(|case| self.gain(case)).collect(),
             processor: cases
                 .iter()
@@ -175,7 +178,7 @@ impl Bench {
     fn one(&self, case: &Case) -> Row {
         let (log, ours) = (self.first_log(), case.ours());
         let [grep, rg, engine_one_thread, engine, memberctl_one_thread, memberctl] = in_turn(
-            case,
+            case.what,
             ROUNDS,
             &mut [
                 &mut || run(&mut grep(case, log)),
@@ -192,7 +195,7 @@ impl Bench {
     fn ten(&self, case: &Case) -> Row {
         let ours = case.ours();
         let medians = in_turn(
-            case,
+            case.what,
             ROUNDS,
             &mut [
                 &mut || run(&mut grep(case, &self.logs)),
@@ -209,7 +212,7 @@ impl Bench {
     fn gain(&self, case: &Case) -> Gain {
         let (log, mut ticks, mut time) = (self.first_log(), 0, Duration::ZERO);
         let [rg, one_thread, all_threads] = in_turn(
-            case,
+            case.what,
             GAIN_ROUNDS,
             &mut [&mut || run(&mut rg(case, log, 1)), &mut || engine(case, log, 1), &mut || {
                 let before = proc::cpu_ticks(Pid::this());
@@ -299,11 +302,11 @@ fn row(
 /// The median of each. They are measured in turn, so that a busy moment of the machine affects all
 /// of them.
 fn in_turn<const N: usize>(
-    case: &Case,
+    what: &str,
     rounds: usize,
     measured: &mut [&mut dyn FnMut() -> Duration; N],
 ) -> [f64; N] {
-    eprintln!("{}", case.what);
+    eprintln!("{what}");
     let mut times = [const { Vec::new() }; N];
     for _ in 0..rounds {
         for (times, measure) in times.iter_mut().zip(measured.iter_mut()) {

@@ -14,6 +14,9 @@ pub(crate) struct Results {
     pub(crate) one: Vec<Row>,
     /// Searches of ten logs, one on each of ten members.
     pub(crate) ten: Vec<Row>,
+    /// Searches for lists, on one thread.
+    #[serde(default)]
+    pub(crate) lists: Vec<ListRow>,
     pub(crate) gain: Vec<Gain>,
     pub(crate) processor: Vec<Processor>,
     pub(crate) others: Others,
@@ -31,6 +34,15 @@ pub(crate) struct Row {
     /// Only measured for one log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memberctl_one_thread: Option<f64>,
+    pub(crate) memberctl: f64,
+}
+
+/// The median time of each program for a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ListRow {
+    pub(crate) what: String,
+    pub(crate) grep: f64,
+    pub(crate) rg: f64,
     pub(crate) memberctl: f64,
 }
 

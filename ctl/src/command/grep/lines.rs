@@ -5,12 +5,29 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 
-/// The most bytes that are read from a file. Members accept less than that in total.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+use memberd_control::grep::MAX_PATTERN_BYTES;
+
+/// The most bytes that are read from a file. Members accept half of that in total.
+const MAX_FILE_BYTES: u64 = 2 * MAX_PATTERN_BYTES as u64;
+
+/// Patterns of longer files stay in one piece, which needs less memory.
+const MOST_SPLIT_BYTES: usize = 64 * 1024;
 
 /// The lines of a text. A text without newlines is one line, even an empty text.
 pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)
+}
+
+/// The patterns of a file, each of which may be several, one a line. `-` is standard input, and an
+/// empty file has no patterns.
+///
+/// # Errors
+/// When the file cannot be read, with the text of grep.
+pub(super) fn patterns_of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    Ok(match text_of_file(name)? {
+        Some(text) if text.len() > MOST_SPLIT_BYTES => vec![text],
+        text => text.iter().flat_map(|text| of_text(text)).collect(),
+    })
 }
 
 /// The lines of a file. `-` is standard input, and an empty file has no lines.
@@ -18,20 +35,28 @@ pub(super) fn of_text(text: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 /// # Errors
 /// When the file cannot be read, with the text of grep.
 pub(super) fn of_file(name: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    Ok(text_of_file(name)?.iter().flat_map(|text| of_text(text)).collect())
+}
+
+/// The text of a file without its last newline, or none if it is empty.
+fn text_of_file(name: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let shown = String::from_utf8_lossy(name);
     let read = if name == b"-" {
         read(io::stdin().lock())
     } else {
         File::open(OsStr::from_bytes(name)).and_then(read)
     };
-    let bytes = read.map_err(|error| format!("{shown}: {}", reason(&error)))?;
+    let mut bytes = read.map_err(|error| format!("{shown}: {}", reason(&error)))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("{shown}: longer than {MAX_FILE_BYTES} bytes"));
     }
     if bytes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    Ok(of_text(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).collect())
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+    }
+    Ok(Some(bytes))
 }
 
 fn read(from: impl Read) -> io::Result<Vec<u8>> {
@@ -68,6 +93,7 @@ mod tests {
     fn an_unreadable_file_has_the_error_of_grep() {
         assert_eq!(of_file(b"/no/such").unwrap_err(), "/no/such: No such file or directory");
         assert_eq!(of_file(b"/").unwrap_err(), "/: Is a directory");
-        assert!(file(&[b'a'; 2_000_000]).unwrap_err().ends_with("longer than 1048576 bytes"));
+        let long = vec![b'a'; 9_000_000];
+        assert!(file(&long).unwrap_err().ends_with("longer than 8388608 bytes"));
     }
 }

@@ -124,7 +124,7 @@ impl Options {
                 self.patterns().extend(lines::of_text(&value));
             }
             Piece::Option(Flag::PatternFile, _, Some(value)) => {
-                let read = lines::of_file(&value).map_err(OptionError::File)?;
+                let read = lines::patterns_of_file(&value).map_err(OptionError::File)?;
                 self.patterns().extend(read);
             }
             Piece::Option(Flag::GroupSeparator, _, Some(value)) => {

@@ -67,14 +67,16 @@ impl<'c> Budget<'c> {
         self.spent.store(0, Ordering::Relaxed);
     }
 
-    fn check(&self) -> Result<(), MatchFailure> {
+    /// Whether the search may go on.
+    pub(crate) fn check(&self) -> Result<(), MatchFailure> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(MatchFailure::Cancelled);
         }
         if self.is_spent() { Err(MatchFailure::Time) } else { Ok(()) }
     }
 
-    fn spend(&self, time: Duration) {
+    /// Counts the time of a line.
+    pub(crate) fn spend(&self, time: Duration) {
         if time >= SLOW_LINE {
             let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             self.spent.fetch_add(microseconds, Ordering::Relaxed);

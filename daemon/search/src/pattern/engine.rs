@@ -1,12 +1,15 @@
-//! The engine that a query's patterns need: an automaton, PCRE2, or an automaton whose candidates
-//! PCRE2 confirms.
+//! The engine that a query's patterns need: an automaton, a set of strings, PCRE2, or an automaton
+//! whose candidates PCRE2 confirms.
+
+use std::sync::Arc;
 
 use grep_matcher::{ByteSet, LineMatchKind, LineTerminator, Match, Matcher, NoCaptures};
 
 use super::automaton::Automaton;
 use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::error::PatternError;
-use super::patterns::{Alternatives, Patterns, Settings};
+use super::literals::Literals;
+use super::patterns::{self, Alternatives, Patterns, Settings};
 use super::reference;
 use super::translate;
 use super::tree::Node;
@@ -19,6 +22,8 @@ const MAX_REFERENCES: usize = 100;
 pub(crate) enum Engine {
     /// POSIX patterns without back-references.
     Automaton(Automaton),
+    /// Many strings, or long ones. `null_data` tells that lines end with a NUL byte.
+    Literals { set: Arc<Literals>, null_data: bool },
     /// POSIX patterns, some of them with back-references.
     References(References),
     /// A Perl pattern.
@@ -43,6 +48,14 @@ impl Engine {
         let settings = patterns.settings;
         match &patterns.language {
             Alternatives::Perl(pattern) => Ok(Engine::Perl(Backtracker::perl(pattern, settings)?)),
+            Alternatives::Texts(texts) if Literals::are_wanted(texts, settings) => {
+                let set = Arc::new(Literals::new(texts, settings)?);
+                Ok(Engine::Literals { set, null_data: settings.null_data })
+            }
+            Alternatives::Texts(texts) => {
+                let nodes = patterns::nodes(texts, settings.characters);
+                Ok(Engine::Automaton(automaton(&nodes, settings)?))
+            }
             Alternatives::Posix(nodes) if nodes.iter().any(Node::has_reference) => {
                 Ok(Engine::References(References::new(nodes, settings)?))
             }
@@ -59,8 +72,17 @@ impl Engine {
     pub(crate) fn parts(&self) -> (Option<&Automaton>, &[Backtracker]) {
         match self {
             Engine::Automaton(automaton) => (Some(automaton), &[]),
+            Engine::Literals { .. } => (None, &[]),
             Engine::References(engine) => (engine.plain.as_ref(), &engine.references),
             Engine::Perl(perl) => (None, std::slice::from_ref(perl)),
+        }
+    }
+
+    /// The set of strings, if it is the engine.
+    pub(crate) fn literals(&self) -> Option<&Arc<Literals>> {
+        match self {
+            Engine::Literals { set, .. } => Some(set),
+            _ => None,
         }
     }
 
@@ -69,7 +91,7 @@ impl Engine {
         match self {
             Engine::Automaton(automaton) => Some(automaton),
             Engine::References(engine) => Some(&engine.candidates),
-            Engine::Perl(_) => None,
+            Engine::Literals { .. } | Engine::Perl(_) => None,
         }
     }
 }
@@ -115,6 +137,10 @@ impl Matcher for LineMatcher<'_> {
     type Error = MatchFailure;
 
     fn find_at(&self, line: &[u8], at: usize) -> Result<Option<Match>, MatchFailure> {
+        if let Some(set) = self.engine.literals() {
+            let found = set.find(line, at, self.budget)?;
+            return Ok(found.map(|found| Match::new(found.start, found.end)));
+        }
         let (automaton, others) = self.engine.parts();
         let found =
             automaton.and_then(|automaton| infallible(automaton.matcher().find_at(line, at)));
@@ -134,8 +160,12 @@ impl Matcher for LineMatcher<'_> {
     }
 
     fn shortest_match_at(&self, line: &[u8], at: usize) -> Result<Option<usize>, MatchFailure> {
-        if let Engine::Automaton(automaton) = self.engine {
-            return Ok(infallible(automaton.matcher().shortest_match_at(line, at)));
+        match self.engine {
+            Engine::Automaton(automaton) => {
+                return Ok(infallible(automaton.matcher().shortest_match_at(line, at)));
+            }
+            Engine::Literals { .. } => return Ok(self.find_at(line, at)?.map(|found| found.end())),
+            Engine::References(_) | Engine::Perl(_) => {}
         }
         let candidate = self
             .engine
@@ -153,10 +183,17 @@ impl Matcher for LineMatcher<'_> {
     }
 
     fn line_terminator(&self) -> Option<LineTerminator> {
+        if let Engine::Literals { null_data, .. } = self.engine {
+            return (!null_data).then(|| LineTerminator::byte(b'\n'));
+        }
         self.engine.automaton()?.matcher().line_terminator()
     }
 
     fn find_candidate_line(&self, buffer: &[u8]) -> Result<Option<LineMatchKind>, MatchFailure> {
+        if let Some(set) = self.engine.literals() {
+            let found = set.find(buffer, 0, self.budget)?;
+            return Ok(found.map(|found| LineMatchKind::Confirmed(found.start)));
+        }
         let Some(automaton) = self.engine.automaton() else { return Ok(None) };
         let found = infallible(automaton.matcher().find_candidate_line(buffer));
         if let (Some(LineMatchKind::Confirmed(at)), Engine::References(_)) = (found, self.engine) {

@@ -50,6 +50,15 @@ pub enum PatternError {
         /// [`crate::MAX_PATTERN_BYTES`]
         limit: usize,
     },
+    /// The regular expressions together are longer than the limit in bytes.
+    #[error(
+        "the regular expressions are longer than {limit} bytes together: give fewer or shorter \
+        ones, or plain strings (-F)"
+    )]
+    ExpressionsTooLong {
+        /// 64 KiB.
+        limit: usize,
+    },
     /// `-P` with more than one pattern.
     #[error("the -P option only supports a single pattern")]
     SeveralPerlPatterns,

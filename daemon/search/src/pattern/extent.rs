@@ -6,6 +6,7 @@
 //! alternative to its last match.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use grep_matcher::Matcher;
 use regex_automata::hybrid::dfa;
@@ -18,10 +19,13 @@ use super::automaton::{Automaton, CACHE_LIMIT};
 use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::engine::Engine;
 use super::error::PatternError;
+use super::literals::Literals;
 
 /// Finds extents. It is made once for a query, from its [`Engine`].
 #[derive(Debug)]
 pub(crate) struct Extents {
+    /// A set of strings, which knows the extents by itself. There is nothing else then.
+    literals: Option<Arc<Literals>>,
     automaton: Option<AutomatonExtents>,
     /// Patterns with back-references, and Perl's. PCRE2 finds their extents, which are not always
     /// the longest.
@@ -52,6 +56,7 @@ impl Extents {
     pub(crate) fn new(engine: &Engine) -> Result<Extents, PatternError> {
         let (automaton, others) = engine.parts();
         Ok(Extents {
+            literals: engine.literals().cloned(),
             automaton: automaton.map(AutomatonExtents::new).transpose()?,
             others: others.to_vec(),
         })
@@ -74,6 +79,9 @@ impl Extents {
         line: &[u8],
         from: usize,
     ) -> Result<Option<Range<usize>>, MatchFailure> {
+        if let Some(literals) = &self.literals {
+            return literals.find(line, from, budget);
+        }
         let mut best =
             self.automaton.as_ref().and_then(|automaton| automaton.next(cache, line, from));
         for other in &self.others {

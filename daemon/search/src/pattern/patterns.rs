@@ -1,11 +1,12 @@
 //! The patterns of a query, parsed.
 
-use super::MAX_PATTERN_BYTES;
 use super::error::PatternError;
+use super::literals::Literals;
 use super::parse;
 use super::symbol::{Symbol, symbols};
 use super::token::Language;
 use super::tree::Node;
+use super::{MAX_EXPRESSION_BYTES, MAX_PATTERN_BYTES};
 use crate::query::Query;
 use memberd_control::grep::{GrepCharacters, GrepPattern, GrepSyntax};
 
@@ -19,6 +20,8 @@ pub(crate) struct Patterns {
 /// Any of these matches.
 #[derive(Debug, Clone)]
 pub(crate) enum Alternatives {
+    /// Strings, one a line. There is at least one, which may be empty.
+    Texts(Vec<u8>),
     Posix(Vec<Node>),
     Perl(Vec<u8>),
 }
@@ -46,41 +49,74 @@ impl Settings {
 impl Patterns {
     /// Parses them all: what is wrong with any of them is an error.
     pub(crate) fn parse(query: &Query) -> Result<Patterns, PatternError> {
-        if query.pattern.patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>()
-            > MAX_PATTERN_BYTES + 1
-        {
+        let patterns = &query.pattern.patterns;
+        if bytes(patterns) > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong { limit: MAX_PATTERN_BYTES });
         }
-        let mut lines =
-            query.pattern.patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
-        let symbols = |line| symbols(query.pattern.characters, line);
+        let settings = Settings::of(query);
         let language = match query.pattern.syntax {
-            GrepSyntax::Basic => Alternatives::Posix(
-                lines
-                    .map(|line| parse::parse(Language::Basic, &symbols(line)))
-                    .collect::<Result<_, _>>()?,
-            ),
-            GrepSyntax::Extended => Alternatives::Posix(
-                lines
-                    .map(|line| parse::parse(Language::Extended, &symbols(line)))
-                    .collect::<Result<_, _>>()?,
-            ),
-            GrepSyntax::Fixed => {
-                Alternatives::Posix(lines.map(|line| literal(&symbols(line))).collect())
+            _ if patterns.is_empty() => Alternatives::Posix(Vec::new()),
+            GrepSyntax::Fixed => Alternatives::Texts(patterns.join(&b'\n')),
+            GrepSyntax::Basic => posix(Language::Basic, query)?,
+            GrepSyntax::Extended => posix(Language::Extended, query)?,
+            GrepSyntax::Perl => {
+                let mut lines = lines(patterns);
+                match (lines.next(), lines.next()) {
+                    (Some(only), None) => Alternatives::Perl(only.to_vec()),
+                    _ => return Err(PatternError::SeveralPerlPatterns),
+                }
             }
-            GrepSyntax::Perl => match (lines.next(), lines.next()) {
-                (None, _) => Alternatives::Posix(Vec::new()),
-                (Some(only), None) => Alternatives::Perl(only.to_vec()),
-                (Some(_), Some(_)) => return Err(PatternError::SeveralPerlPatterns),
-            },
         };
-        Ok(Patterns { language, settings: Settings::of(query) })
+        // The trees of the others take many times their bytes.
+        let is_set = match &language {
+            Alternatives::Texts(texts) => Literals::are_wanted(texts, settings),
+            Alternatives::Posix(_) | Alternatives::Perl(_) => false,
+        };
+        if !is_set && bytes(patterns) > MAX_EXPRESSION_BYTES {
+            return Err(PatternError::ExpressionsTooLong { limit: MAX_EXPRESSION_BYTES });
+        }
+        Ok(Patterns { language, settings })
     }
 
     /// No patterns at all. Nothing matches them.
     pub(crate) fn none(query: &Query) -> Patterns {
         Patterns { language: Alternatives::Posix(Vec::new()), settings: Settings::of(query) }
     }
+}
+
+/// The bytes of patterns, with a newline after each but the last.
+fn bytes(patterns: &[Vec<u8>]) -> usize {
+    patterns.iter().map(|pattern| pattern.len() + 1).sum::<usize>().saturating_sub(1)
+}
+
+fn lines(patterns: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+    patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'))
+}
+
+/// Parses patterns. Many plain strings are kept as such, because their trees need much memory.
+fn posix(language: Language, query: &Query) -> Result<Alternatives, PatternError> {
+    let GrepPattern { characters, patterns, .. } = &query.pattern;
+    let parse = |line| parse::parse(language, &symbols(*characters, line));
+    let mut texts = Vec::new();
+    for line in lines(patterns) {
+        if line.len() > MAX_EXPRESSION_BYTES || !parse(line)?.write_texts(*characters, &mut texts) {
+            texts.clear();
+            break;
+        }
+    }
+    // The last newline begins no string.
+    if texts.pop().is_some() && Literals::are_wanted(&texts, Settings::of(query)) {
+        return Ok(Alternatives::Texts(texts));
+    }
+    if bytes(patterns) > MAX_EXPRESSION_BYTES {
+        return Err(PatternError::ExpressionsTooLong { limit: MAX_EXPRESSION_BYTES });
+    }
+    lines(patterns).map(parse).collect::<Result<_, _>>().map(Alternatives::Posix)
+}
+
+/// The trees of strings, one a line.
+pub(crate) fn nodes(texts: &[u8], characters: GrepCharacters) -> Vec<Node> {
+    texts.split(|byte| *byte == b'\n').map(|line| literal(&symbols(characters, line))).collect()
 }
 
 fn literal(line: &[Symbol]) -> Node {

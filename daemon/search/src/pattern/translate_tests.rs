@@ -3,7 +3,7 @@
 use super::*;
 use crate::pattern::Patterns;
 use crate::pattern::automaton::Automaton;
-use crate::pattern::patterns::Alternatives;
+use crate::pattern::patterns::{Alternatives, nodes};
 use crate::query::Query;
 use memberd_control::grep::GrepSyntax;
 
@@ -17,8 +17,12 @@ fn query(syntax: GrepSyntax, patterns: &[&str]) -> Query {
 
 fn expression(query: &Query) -> Result<String, PatternError> {
     let patterns = Patterns::parse(query)?;
-    let Alternatives::Posix(nodes) = &patterns.language else { panic!("a Perl pattern") };
-    translate(nodes, patterns.settings)
+    let nodes = match &patterns.language {
+        Alternatives::Posix(nodes) => nodes.clone(),
+        Alternatives::Texts(texts) => nodes(texts, patterns.settings.characters),
+        Alternatives::Perl(_) => panic!("a Perl pattern"),
+    };
+    translate(&nodes, patterns.settings)
 }
 
 fn translated(syntax: GrepSyntax, patterns: &[&str]) -> String {

@@ -1,5 +1,7 @@
 //! The syntax tree of a POSIX pattern. Every engine is built from it.
 
+use memberd_control::grep::GrepCharacters;
+
 /// One piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
@@ -107,6 +109,42 @@ impl Node {
             | Node::Set(_)
             | Node::Anchor(_)
             | Node::BackReference(_) => &[],
+        }
+    }
+
+    /// Appends the strings that it matches, with a newline after each. Returns whether it matches
+    /// nothing else. If it does, what was appended has no meaning.
+    pub(crate) fn write_texts(&self, characters: GrepCharacters, out: &mut Vec<u8>) -> bool {
+        match self {
+            Node::Alternation(branches) => {
+                branches.iter().all(|branch| branch.write_texts(characters, out))
+            }
+            _ => {
+                let is_text = self.write_text(characters, out);
+                out.push(b'\n');
+                is_text
+            }
+        }
+    }
+
+    fn write_text(&self, characters: GrepCharacters, out: &mut Vec<u8>) -> bool {
+        match (self, characters) {
+            (Node::Empty, _) => true,
+            (Node::Literal(c), GrepCharacters::Utf8) => {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                *c != '\n'
+            }
+            (Node::Literal(c), GrepCharacters::Bytes) => {
+                let byte = u8::try_from(*c);
+                out.extend(byte);
+                byte.is_ok_and(|byte| byte != b'\n')
+            }
+            (Node::Byte(byte), _) => {
+                out.push(*byte);
+                true
+            }
+            (Node::Sequence(nodes), _) => nodes.iter().all(|node| node.write_text(characters, out)),
+            _ => false,
         }
     }
 

@@ -166,8 +166,13 @@ impl PeerServer {
             };
             let keeps = request.keeps();
             match &service.handler {
-                // It may go on for days, and has no large request then.
-                Handler::Stream(serve) => return serve(request.body, stream).await,
+                // It may go on for days. So it has no turn then, and bounds by itself what it
+                // keeps of a large request.
+                Handler::Stream(serve) => {
+                    let Request { body, turn, .. } = request;
+                    drop(turn);
+                    return serve(body, stream).await;
+                }
                 Handler::Call(answer) => {
                     let Request { body, turn, .. } = request;
                     let reply = answer(body).await?;
