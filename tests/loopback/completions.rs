@@ -7,6 +7,7 @@ mod generated;
 use clap_complete::{Generator, Shell};
 use memberd_tests::binaries::{memberctl, mortal};
 use memberd_tests::terminal::Terminal;
+use memberd_tests::wait::SOON;
 use memberd_tests::{Fleet, process, tools};
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a shell may take that ends by itself.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.

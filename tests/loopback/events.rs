@@ -95,7 +95,7 @@ fn until_ends_with_the_past_or_when_its_moment_has_come() {
     // A moment in the future is waited for, and changes until then are printed.
     let now =
         u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    let soon = u64::try_from(stretched(SOON).as_millis()).unwrap() / 4;
+    let soon = u64::try_from(stretched(SOON).as_millis()).unwrap() / 6;
     let (mut memberctl, lines) =
         follow(&mut fleet[1].memberctl(&["events", "--until", &timestamp(now + soon)]));
     all.iter().for_each(|_| assert!(next(&lines).contains(" joined ")));

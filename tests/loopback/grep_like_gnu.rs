@@ -1,12 +1,12 @@
 //! `memberctl grep` beside GNU grep: one daemon, the same files, the same command lines. Output and
 //! status are the same to the byte.
 
+use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, process};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 /// The files that are searched. The names are in the order in which both search them.
 const FILES: &[(&str, &[u8])] = &[
@@ -82,7 +82,7 @@ fn run(mut command: Command, daemon: &Daemon, locale: &str, colors: &str) -> Out
         .env("LC_ALL", locale)
         .env("GREP_COLORS", colors)
         .env_remove("GREP_COLOR");
-    process::run(&mut command, Duration::from_secs(20))
+    process::run(&mut command, SOON)
 }
 
 /// The lines of each on standard error, without its own name before them, and without GNU grep's

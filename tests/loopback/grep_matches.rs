@@ -1,11 +1,11 @@
 //! Greps over a fleet print, for each member, what GNU grep prints there.
 
+use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, process};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 /// What every member offers, beside its own log.
 const FILES: [&str; 2] = ["access.txt", "errors.txt"];
@@ -97,10 +97,7 @@ fn paths(directory: &Path) -> Vec<PathBuf> {
 fn gnu_grep(options: &[&str], files: &[PathBuf]) -> Output {
     // -H first, so that -h among the options overrides it.
     let mut command = Command::new("grep");
-    process::run(
-        command.env("LC_ALL", "C.UTF-8").arg("-H").args(options).args(files),
-        Duration::from_secs(10),
-    )
+    process::run(command.env("LC_ALL", "C.UTF-8").arg("-H").args(options).args(files), SOON)
 }
 
 /// The lines of each member in their order, without the separators of groups. Without names, all of

@@ -2,7 +2,7 @@
 
 use memberd_tests::proc::{has_open, peak_kib};
 use memberd_tests::process::{Running, collect};
-use memberd_tests::wait::{SOON, holds};
+use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::fs::{self, File};
@@ -22,8 +22,12 @@ const TEN_GREPS_KIB: u64 = (64 - 8) * 1024;
 /// The time after which a member that hangs is given up.
 const GIVEN_UP: Duration = Duration::from_secs(10);
 
-/// The time within which the other members have answered, even if one hangs.
+/// The other members answer at least this long before one that hangs is given up.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The processor time that all members together may use after their search was cancelled, in clock
+/// ticks: a second. Unlike the time until they end, it does not depend on what else runs.
+const CANCELLED_TICKS: u64 = 100;
 
 const BIG: &str = "big.txt";
 
@@ -107,13 +111,14 @@ fn a_member_that_hangs_is_named_within_a_bound() {
     let mut counts: Vec<(String, Duration)> =
         stdout.lines().map(|line| (line.unwrap(), start.elapsed())).collect();
     let status = memberctl.wait(GIVEN_UP);
-    assert!(start.elapsed() <= GIVEN_UP, "vm4 was given up after {:?} only", start.elapsed());
+    let given_up = start.elapsed();
+    assert!(given_up <= stretched(GIVEN_UP), "vm4 was given up after {given_up:?} only");
     fleet[4].signal(Signal::SIGCONT);
     counts.sort();
     assert_eq!(counts.len(), 3, "{counts:?}");
     for ((line, after), name) in counts.iter().zip(["vm1:", "vm2:", "vm3:"]) {
         assert!(line.starts_with(name) && line.ends_with(":1000"), "{line}");
-        assert!(*after <= AT_ONCE, "{line} came after {after:?}");
+        assert!(*after + AT_ONCE <= given_up, "{line} came after {after:?} of {given_up:?}");
     }
     assert_eq!(status.code(), Some(3));
     let mut said = String::new();
@@ -307,15 +312,16 @@ fn an_interrupt_stops_a_search_that_finds_nothing() {
     });
     memberctl.signal(Signal::SIGINT);
     memberctl.wait(SOON);
-    let start = Instant::now();
+    let ticks = |fleet: &Fleet| -> u64 {
+        fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum()
+    };
+    let cancelled = ticks(&fleet);
     wait_until("no member searches any more", SOON, || {
         // Between two files none is open, but the processor time still grows.
-        let ticks = |fleet: &Fleet| -> u64 {
-            fleet.daemons().iter().map(|daemon| memberd_tests::proc::cpu_ticks(daemon.pid())).sum()
-        };
         let before = ticks(&fleet);
         let open = (0..20).any(|_| fleet.daemons().iter().any(searching));
         holds(!open && ticks(&fleet) - before <= 1, || "one does".to_owned())
     });
-    assert!(start.elapsed() <= AT_ONCE, "it took {:?}", start.elapsed());
+    let used = ticks(&fleet) - cancelled;
+    assert!(used <= CANCELLED_TICKS, "they went on for {used} ticks");
 }

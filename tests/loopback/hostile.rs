@@ -10,7 +10,6 @@ use memberd_tests::{Daemon, Fleet, Followers};
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 /// By how many KiB all of it may raise the daemon's memory.
 const GROWTH_KIB: u64 = 64 * 1024;
@@ -143,7 +142,7 @@ fn bad_requests_at_the_control_socket_change_nothing() {
 fn a_client_of_another_version_is_told_both_versions() {
     let fleet = Fleet::idle(1);
     let mut stream = UnixStream::connect(&fleet[1].settings.socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
     stream
         .write_all(&encode(&Hello { protocol: 4_711, program: "stranger 9".to_owned() }).unwrap())
         .unwrap();

@@ -39,6 +39,11 @@ fn every_command_of_the_guide_works() {
         let failed = fleet[1].log().failed();
         memberd_tests::wait::holds(!failed.is_empty(), || "not yet".to_owned())
     });
+    // The guide shows the status of a group at rest.
+    wait_until("the neighbours have the same list", SOON, || {
+        let status = String::from_utf8(fleet[1].ctl(&["status"]).stdout).unwrap();
+        memberd_tests::wait::holds(status.contains("neighbours have it"), || status)
+    });
     let directory = tempfile::tempdir().unwrap();
     let simulator = binaries::simulate();
     for command in commands {

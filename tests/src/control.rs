@@ -1,5 +1,6 @@
 //! A blocking client of the control socket. Tests use it to look at a daemon often.
 
+use crate::wait::SOON;
 use memberd_control::frame::{FrameError, read_frame, write_frame};
 use memberd_control::message::{
     Hello, MemberRecord, MemberStatus, PROTOCOL_VERSION, Reply, Request, RequestRefusal,
@@ -10,8 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the daemon may take for one reply.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the daemon may take for one reply. Only a hang takes that long.
+const PATIENCE: Duration = SOON;
 
 /// How long a join or a leave may take.
 const LONG_PATIENCE: Duration = Duration::from_secs(60);

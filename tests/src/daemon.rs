@@ -184,6 +184,23 @@ impl Daemon {
         assert_eq!(logged.0, times, "{words:?} is in the log too often: {}", logged.1);
     }
 
+    /// Waits until its log has a line with all these words, and checks that such a line comes at
+    /// most once a minute. `since` is a moment before the first.
+    ///
+    /// # Panics
+    /// When none comes, or more than one a minute.
+    pub fn wait_until_logged_rarely(&self, words: &[&str], since: Instant) {
+        let count = |text: &str| {
+            text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+        };
+        let text = wait_until(&format!("{} logs {words:?}", self.name()), SOON, || {
+            let text = self.log().text();
+            if count(&text) > 0 { Ok(text) } else { Err(text) }
+        });
+        let minutes = usize::try_from(since.elapsed().as_secs() / 60).expect("a few minutes");
+        assert!(count(&text) <= 1 + minutes, "{words:?} in {minutes} min is too often: {text}");
+    }
+
     /// Sends SIGHUP and waits until it has taken effect.
     ///
     /// # Panics

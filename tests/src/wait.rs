@@ -9,8 +9,9 @@ pub const IN_SOME_LIST: Duration = Duration::from_secs(2);
 /// The promised bound: a crash, join or leave is in every list this long after it. Never stretched.
 pub const IN_EVERY_LIST: Duration = Duration::from_secs(6);
 
-/// How long to wait for what takes a second or so on an idle machine.
-pub const SOON: Duration = Duration::from_secs(15);
+/// How long to wait for what takes a second or so on an idle machine. On a busy one, all processors
+/// may be taken for many seconds. So nothing but a hang may take this long.
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// How long a killed process may take until it is gone. Its searching threads are the last to get a
 /// processor, even for their end.
