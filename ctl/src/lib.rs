@@ -68,8 +68,12 @@ pub fn completed_line() -> clap::Command {
 /// Prints help and version as clap has them, and a usage error in one line.
 fn report_usage_error(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let printed = error.print().and_then(|()| std::io::stdout().flush());
-        let exit = match printed.map_err(|error| output::lost(&error)) {
+        let print = || {
+            let printed = error.print().and_then(|()| std::io::stdout().flush());
+            printed.map_err(|error| output::lost(&error))
+        };
+        let open = if error.use_stderr() { Ok(()) } else { output::check_open() };
+        let exit = match open.and_then(|()| print()) {
             _ if error.use_stderr() => Exit::Usage,
             Ok(()) => Exit::Done,
             Err(failure) => {

@@ -1,5 +1,7 @@
 //! Standard output: it is locked once, a closed pipe is no error, and colour is optional.
 
+mod closed;
+
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::os::fd::AsFd;
@@ -177,7 +179,10 @@ impl Output {
 
     /// Writes bytes unchanged.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.stdout.write_all(bytes).map_err(|error| lost(&error))
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        check_open().and_then(|()| self.stdout.write_all(bytes).map_err(|error| lost(&error)))
     }
 
     /// Flushes what was written.
@@ -207,6 +212,11 @@ impl Pipe {
             .and_then(|()| std::io::copy(&mut socket.take(more), &mut self.0));
         Ok(more - passed.map_err(|error| lost(&error))?)
     }
+}
+
+/// Fails if standard output was closed from the beginning. What has something to write calls it.
+pub(crate) fn check_open() -> Result<(), Failure> {
+    closed::check().map_err(|error| lost(&error))
 }
 
 /// The failure for an error of writing.

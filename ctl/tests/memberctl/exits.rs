@@ -13,7 +13,7 @@ use memberd_control::message::{
 use memberd_control::socket::read_only;
 use tempfile::TempDir;
 
-use crate::fake::{Daemon, answer, memberctl, refusal, run, socket};
+use crate::fake::{Daemon, answer, memberctl, refusal, run, run_without_stdout, socket};
 use crate::records::member;
 
 #[test]
@@ -351,6 +351,19 @@ fn output_that_cannot_be_written_is_an_error() {
         run_into(command, full)
             .failed(1, "cannot write to standard output: No space left on device");
     }
+}
+
+/// Rust's runtime opens /dev/null in place of a closed standard stream, where every write succeeds.
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    let words = "cannot write to standard output: Bad file descriptor";
+    let daemon = Daemon::answering(vec![Reply::Left { was_member: true }]);
+    run_without_stdout(&daemon.command(&["leave"])).failed(1, words);
+    for (line, status) in [(&["--help"][..], 1), (&["-V"], 1), (&["grep", "--help"], 2)] {
+        run_without_stdout(memberctl().args(line)).failed(status, words);
+    }
+    // It needs no standard output.
+    run_without_stdout(memberctl().arg("leaf")).failed(2, "unrecognized subcommand");
 }
 
 fn run_into(mut command: Command, stdout: fs::File) -> crate::fake::Ended {

@@ -158,6 +158,13 @@ pub(crate) fn memberctl() -> Command {
     command
 }
 
+/// Runs a command to its end, with its standard output closed.
+pub(crate) fn run_without_stdout(command: &Command) -> Ended {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" >&-", "sh"]);
+    run(shell.arg(command.get_program()).args(command.get_args()))
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     let output = command.output().unwrap();

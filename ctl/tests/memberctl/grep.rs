@@ -7,7 +7,7 @@ use memberd_control::grep::{
 };
 use memberd_control::message::{Reply, Request};
 
-use crate::fake::Daemon;
+use crate::fake::{Daemon, run_without_stdout};
 
 fn output(member: &str, bytes: &str) -> Reply {
     Reply::GrepOutput { member: member.to_owned(), bytes: bytes.as_bytes().to_vec() }
@@ -23,6 +23,19 @@ fn lost(member: &str) -> Reply {
         member: member.to_owned(),
         outcome: GrepOutcome::Lost("no route to host".to_owned()),
     }
+}
+
+/// GNU grep 3.8: `grep x file >&-` has status 2 if a line matches, and 1 if none does.
+#[test]
+fn a_closed_standard_output_is_a_write_error() {
+    let run = |options: &[&str], replies: Vec<Reply>| {
+        let daemon = Daemon::answering([replies, vec![Reply::Done]].concat());
+        run_without_stdout(&daemon.command(&[&["grep"], options].concat()))
+    };
+    let found = || vec![output("vm1", "vm1:a:x\n"), searched("vm1", 1, 0)];
+    run(&["x"], found()).failed(2, "cannot write to standard output: Bad file descriptor");
+    assert_eq!(run(&["x"], vec![searched("vm1", 0, 0)]).status, Some(1));
+    assert_eq!(run(&["-q", "x"], vec![searched("vm1", 1, 0)]).status, Some(0));
 }
 
 #[test]
