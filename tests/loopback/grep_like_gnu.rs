@@ -193,3 +193,21 @@ fn patterns_come_from_standard_input_as_well() {
     assert_eq!((ours.status.code(), ours.stdout), (theirs.status.code(), theirs.stdout));
     assert_eq!(ours.status.code(), Some(0));
 }
+
+/// The README has this as a difference: GNU grep 3.8 to 3.12 take the file for binary from its
+/// start, print none of its lines, and list it with `-L`.
+#[test]
+fn a_hole_behind_the_text_hides_no_line() {
+    let fleet = Fleet::start_with(1, |daemon| {
+        let mut file = daemon.offer("hole.log");
+        (0..50_000).for_each(|n| writeln!(file, "line {n} needle").unwrap());
+        let length = file.metadata().unwrap().len();
+        file.set_len(length + (1 << 20)).unwrap();
+    });
+    for (option, first) in [("-c", "50000"), ("-n", "1:line 0 needle"), ("-L", "")] {
+        let output = fleet[1].ctl(&["grep", "-h", option, "needle", "hole.log"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let line = said.lines().next().unwrap_or_default();
+        assert_eq!((line, output.status.code()), (first, Some(0)), "{option}");
+    }
+}
