@@ -6,6 +6,9 @@ use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -76,6 +79,84 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
     // When it falls silent, the others notice it like any other.
     let id = format!("vm9@{place}/{incarnation}");
     followers.assert_crash_noticed(&id, Instant::now(), &[]);
+}
+
+/// A member that refuses each request as one of an unknown kind. It tells the second byte of each,
+/// which is the kind, and stops with the test.
+struct OldMember {
+    stop: Arc<AtomicBool>,
+    kinds: Receiver<u8>,
+}
+
+impl OldMember {
+    fn new(place: SocketAddr, group: SocketAddr) -> OldMember {
+        let (socket, listener) =
+            (UdpSocket::bind(place).unwrap(), TcpListener::bind(place).unwrap());
+        let (stop, (sender, kinds)) = (Arc::new(AtomicBool::new(false)), channel());
+        let (born, is_over) = (Instant::now(), Arc::clone(&stop));
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        let incarnation = u64::try_from(now).unwrap();
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let sent = u64::try_from(born.elapsed().as_millis()).unwrap();
+                let _ = socket.send_to(&heartbeat(place, incarnation, sent), group);
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = [0; 6];
+                stream.read_exact(&mut head).unwrap();
+                let length = u32::from_be_bytes(head[..4].try_into().unwrap());
+                let mut rest = vec![0; usize::try_from(length).unwrap() - 2];
+                stream.read_exact(&mut rest).unwrap();
+                // Whoever asked may be gone.
+                let _ = stream.write_all(&[6, 0, 0, 0]);
+                if sender.send(head[5]).is_err() {
+                    break;
+                }
+            }
+        });
+        OldMember { stop, kinds }
+    }
+}
+
+impl Drop for OldMember {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Older members would leave out `--boot` and find too much. So they are asked in a way that they
+/// refuse, and the user reads why.
+#[test]
+fn a_member_too_old_for_an_option_is_not_searched() {
+    let mut fleet = Fleet::new(2);
+    fleet[1].start();
+    assert!(fleet[1].ctl(&["join"]).status.success());
+    let old = OldMember::new(fleet[2].settings.address, fleet[1].settings.address);
+    wait_until("vm9 is in the group", SOON, || {
+        let status = fleet[1].control().status_of("vm9").map_err(|error| error.to_string())?;
+        match status {
+            Some((MemberStatus::Alive, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let grep = |options: &[&str]| {
+        let output = fleet[1].ctl(&[&["grep", "--on", "vm9", "--journal", "x"], options].concat());
+        // A call of the membership has the kind 0.
+        let kind = old.kinds.iter().find(|kind| *kind & 0x7f != 0).unwrap();
+        (kind, String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    let (kind, words, status) = grep(&["--boot"]);
+    assert_eq!((kind, status), (2, Some(3)), "{words}");
+    let reason = "its memberd is too old for --boot: upgrade it, or leave the option out";
+    assert!(words.contains(&format!("vm9: did not answer: {reason}")), "{words}");
+    // Another grep is asked as ever.
+    let (kind, words, status) = grep(&[]);
+    assert_eq!((kind, status), (1, Some(3)), "{words}");
+    assert!(!words.contains("too old"), "{words}");
 }
 
 #[test]
