@@ -3,17 +3,7 @@
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode, header};
 use crate::message::Reply;
-
-/// The beginning of a [`Reply::GrepOutput`], up to the member's name: CBOR's maps of one and of two
-/// pairs, and their keys.
-const BEFORE_MEMBER: &[u8] = b"\xa1\x6aGrepOutput\xa2\x66member";
-
-/// The bytes between the member's name and the output.
-const BEFORE_BYTES: &[u8] = b"\x65bytes";
-
-/// The major types of strings, in the upper bits of their first byte (RFC 8949, 3.1).
-const BYTES: u8 = 0x40;
-const TEXT: u8 = 0x60;
+use ciborium_ll::{Decoder, Encoder, Header};
 
 /// The frame of a [`Reply::GrepOutput`] up to its output. The output follows and has `length`
 /// bytes.
@@ -24,50 +14,52 @@ pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
     let mut frame = encode(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() })?;
     // The frame ends with the length of the empty output, which is one byte.
     frame.pop();
-    let announced = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-    let [_, _, high, low] = announced;
-    match length {
-        0..24 => frame.push(BYTES | low),
-        24..0x100 => frame.extend([BYTES | 24, low]),
-        0x100..0x1_0000 => frame.extend([BYTES | 25, high, low]),
-        _ => frame.extend([BYTES | 26].iter().chain(&announced)),
-    }
+    Encoder::from(&mut frame).push(Header::Bytes(Some(length))).map_err(FrameError::Io)?;
     let body = (frame.len() - HEADER_BYTES).saturating_add(length);
     frame.iter_mut().zip(header(body, Reply::CAP)?).for_each(|(place, byte)| *place = byte);
     Ok(frame)
 }
 
 /// The member's name, and the offset of the output, in a frame's body of `length` bytes that begins
-/// with `body`. `None` unless it is a [`Reply::GrepOutput`] as [`head`] encodes it.
-/// [`decode`](crate::frame::decode) reads other bodies.
+/// with `body`. `None` unless it is a [`Reply::GrepOutput`] whose fields come in the order of
+/// [`head`]. [`decode`](crate::frame::decode) reads other bodies.
 pub fn begin(body: &[u8], length: usize) -> Option<(&str, usize)> {
-    let (member, rest) = string(body.strip_prefix(BEFORE_MEMBER)?, TEXT)?;
-    let (output, rest) = string_length(rest.strip_prefix(BEFORE_BYTES)?, BYTES)?;
+    let mut rest = body;
+    take_map(1, &mut rest)?;
+    take_word("GrepOutput", &mut rest)?;
+    take_map(2, &mut rest)?;
+    take_word("member", &mut rest)?;
+    let member = take_text(&mut rest)?;
+    take_word("bytes", &mut rest)?;
+    let Header::Bytes(Some(output)) = pull(&mut rest)? else { return None };
     let at = body.len() - rest.len();
-    Some((std::str::from_utf8(member).ok()?, (at.checked_add(output)? == length).then_some(at)?))
+    (at.checked_add(output)? == length).then_some((member, at))
 }
 
-/// Splits off a string of this major type from the rest.
-fn string(body: &[u8], major: u8) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = string_length(body, major)?;
-    rest.split_at_checked(length)
+/// Takes the header of the next item of CBOR (RFC 8949, 3).
+fn pull(rest: &mut &[u8]) -> Option<Header> {
+    let mut decoder = Decoder::from(*rest);
+    let header = decoder.pull().ok()?;
+    *rest = rest.get(decoder.offset()..)?;
+    Some(header)
 }
 
-/// Splits off the length of a string of this major type from the rest.
-fn string_length(body: &[u8], major: u8) -> Option<(usize, &[u8])> {
-    let (first, rest) = body.split_first()?;
-    Some(match first.checked_sub(major)? {
-        length @ 0..24 => (usize::from(length), rest),
-        24 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        25 => rest
-            .split_first_chunk()
-            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
-        26 => {
-            let (length, rest) = rest.split_first_chunk()?;
-            (usize::try_from(u32::from_be_bytes(*length)).ok()?, rest)
-        }
-        _ => return None,
-    })
+/// Takes the beginning of a map with this many pairs.
+fn take_map(pairs: usize, rest: &mut &[u8]) -> Option<()> {
+    (pull(rest)? == Header::Map(Some(pairs))).then_some(())
+}
+
+/// Takes this text.
+fn take_word(expected: &str, rest: &mut &[u8]) -> Option<()> {
+    (take_text(rest)? == expected).then_some(())
+}
+
+/// Takes a text.
+fn take_text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
+    let Header::Text(Some(length)) = pull(rest)? else { return None };
+    let (text, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]
