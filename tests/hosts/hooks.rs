@@ -30,7 +30,7 @@ pub(crate) fn hears_of_changes(hosts: &Hosts) {
     killed.run(&["systemctl", "kill", "-s", "KILL", "memberd"]);
     stopped.run(&["systemctl", "restart", "memberd"]);
     for host in hooked {
-        changes.iter().for_each(|(event, id)| wait_until_told(host, event, id));
+        changes.iter().for_each(|(event, id)| wait_until_hooked(host, event, id));
         host.shell(
             "systemctl disable --quiet --now memberd-hooks@teller; rm -r /etc/memberd/hooks",
         );
@@ -39,7 +39,7 @@ pub(crate) fn hears_of_changes(hosts: &Hosts) {
 }
 
 /// Waits until the hook has run for that change once, as an unprivileged user.
-fn wait_until_told(host: &Host, event: &str, id: &str) {
+fn wait_until_hooked(host: &Host, event: &str, id: &str) {
     let lines = || {
         host.run(&[
             "journalctl",

@@ -139,7 +139,7 @@ fn bad_requests_at_the_control_socket_change_nothing() {
 }
 
 #[test]
-fn a_client_of_another_version_is_told_both_versions() {
+fn a_client_of_another_version_learns_both_versions() {
     let fleet = Fleet::idle(1);
     let mut stream = UnixStream::connect(&fleet[1].settings.socket).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();

@@ -83,7 +83,7 @@ fn a_sealed_introducer_that_lost_its_disk_is_found() {
 }
 
 #[test]
-fn who_has_no_key_or_another_is_turned_away_and_told_why() {
+fn who_has_no_key_or_another_is_turned_away_with_the_reason() {
     let since = Instant::now();
     let mut fleet = sealed(3, "ab");
     let before = fleet.wait_until_whole();
@@ -115,7 +115,7 @@ fn who_has_no_key_or_another_is_turned_away_and_told_why() {
 }
 
 #[test]
-fn who_has_a_key_is_told_that_the_group_has_none() {
+fn who_has_a_key_learns_that_the_group_has_none() {
     let mut fleet = Fleet::start(2);
     fleet.add().set_keys("a");
     fleet[3].start();

@@ -68,7 +68,7 @@ fn what_is_no_socket_is_not_removed_for_the_control_socket() {
 }
 
 #[test]
-fn every_bad_setting_is_told_with_file_line_and_key() {
+fn every_bad_setting_is_reported_with_file_line_and_key() {
     for (line, key) in [
         ("[node]\nname = \"two words\"", "node.name"),
         ("[node]\naddress = \"127.0.0.256\"", "node.address"),
@@ -101,7 +101,7 @@ fn every_bad_setting_is_told_with_file_line_and_key() {
 }
 
 #[test]
-fn all_bad_settings_are_told_at_once() {
+fn all_bad_settings_are_reported_at_once() {
     let mut fleet = Fleet::new(1);
     let settings =
         "[node]\nname = \"vm1\"\naddress = \"127.0.0.1\"\nport = 0\n[logs]\nlevel = \"loud\"\n";

@@ -160,7 +160,7 @@ fn a_member_too_old_for_an_option_is_not_searched() {
 }
 
 #[test]
-fn a_request_of_another_version_or_kind_is_told_so() {
+fn a_request_of_another_version_or_kind_gets_an_alert() {
     let fleet = Fleet::start(1);
     let daemon = fleet[1].settings.address;
     let alert = [6, 0, 0, 0];
@@ -174,7 +174,7 @@ fn a_request_of_another_version_or_kind_is_told_so() {
 }
 
 #[test]
-fn who_joins_a_group_of_another_version_is_told_both() {
+fn who_joins_a_group_of_another_version_learns_both() {
     let mut fleet = Fleet::new(2);
     let listener = TcpListener::bind(fleet[2].settings.address).unwrap();
     // [3, { "Refused": { "Version": { "group": 3 } } }], and what a listener of another version

@@ -287,7 +287,7 @@ fn tags_are_no_templates_and_no_keys_of_ansible() {
 }
 
 #[test]
-fn groups_of_different_tags_differ_or_the_reader_is_told() {
+fn groups_of_different_tags_differ_or_that_is_reported() {
     let members = [
         one("vm1", &[("zone", "北京")]),
         one("vm2", &[("zone", "東京")]),
@@ -319,7 +319,7 @@ fn a_member_with_a_name_of_ansible_gets_another() {
 }
 
 #[test]
-fn tags_that_become_one_label_are_told() {
+fn tags_that_become_one_label_are_reported() {
     let ended = listing(&one("vm1", &[("a.b", "1"), ("a-b", "2"), ("c", "3")])).run(&[
         "list",
         "--format",

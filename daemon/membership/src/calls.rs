@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_a_call_are_told_apart() {
+    fn failures_of_a_call_are_distinguished() {
         let broken = CallError::Unreachable("connection refused".to_owned());
         assert_eq!(read_reply(Err(broken.clone())), Err(broken));
         assert_eq!(read_reply(Ok(b"")), Err(CallError::Decode(DecodeError::Malformed)));

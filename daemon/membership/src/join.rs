@@ -40,7 +40,7 @@ pub enum JoinError {
     the way?", .0.as_secs())]
     NoHeartbeat(Duration),
     /// Its owner asked it to leave meanwhile.
-    #[error("told to leave while joining")]
+    #[error("asked to leave while joining")]
     Abandoned,
 }
 

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn monitors_and_a_few_more_are_told_until_one_acknowledges() {
+    fn monitors_and_a_few_more_are_informed_until_one_acknowledges() {
         let mut fixture = Fixture::new(20);
         let mut leave = LeaveProgress::new(fixture.context.now.mono);
         assert_eq!(step(&mut leave, &mut fixture), None);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn companions_that_failed_on_the_new_side_are_told() {
+    fn companions_that_failed_on_the_new_side_are_informed() {
         let mut fixture = Fixture::new(5);
         let before = companions(&fixture.members, &fixture.context);
         assert_eq!(before.len(), 4);

@@ -353,7 +353,7 @@ fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
 }
 
 #[test]
-fn a_message_of_another_version_is_told_apart_from_rubbish() {
+fn a_message_of_another_version_differs_from_rubbish() {
     // [2, "anything", ...]
     assert_eq!(decode(&[0x82, 0x02, 0x61, b'x', 0, 0, 0, 0, 0, 9]), Err(DecodeError::Version(2)));
     assert_eq!(decode(b""), Err(DecodeError::Malformed));

@@ -80,7 +80,7 @@ fn a_heartbeat_of_the_next_version_is_understood() {
 }
 
 #[test]
-fn what_only_the_next_version_has_is_told_apart_from_rubbish() {
+fn what_only_the_next_version_has_differs_from_rubbish() {
     assert_eq!(wire::decode(&recorded(NEXT_KIND)), Err(DecodeError::Version(2)));
     // In this version's own words the same are faults.
     let own =
@@ -120,7 +120,7 @@ fn a_newcomer_of_the_next_version_is_welcomed() {
 }
 
 #[test]
-fn a_newcomer_of_a_version_further_away_is_told_both_versions() {
+fn a_newcomer_of_a_version_further_away_learns_both_versions() {
     let mut request = recorded(NEXT_JOIN);
     request[1] = PROTOCOL_VERSION + 2;
     assert_eq!(

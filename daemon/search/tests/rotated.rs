@@ -366,7 +366,7 @@ fn files_compressed_during_a_search_are_found_too() {
 
 /// By time, too, where the files are opened elsewhere.
 #[test]
-fn a_rotated_file_that_is_gone_is_told_and_is_an_error() {
+fn a_rotated_file_that_is_gone_is_reported_as_an_error() {
     for by_time in [false, true] {
         let directory = TempDir::new().unwrap();
         write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.2.gz", &gzip(b"2\n"))]);

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_returned_than_the_limit_and_that_is_told() {
+    fn no_more_is_returned_than_the_limit_and_that_is_reported() {
         let (replies, over) = sent(5, |pieces| {
             pieces.lines(b"abcd\n".to_vec()).unwrap();
             assert!(!pieces.is_over());

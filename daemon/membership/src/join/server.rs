@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_incarnation_of_a_gone_holder_is_told_to_its_successor() {
+    fn a_successor_learns_the_incarnation_of_a_gone_holder() {
         let mut fixture = Fixture::new(3);
         let mut left = Update::new(identity(1), Claim::Left);
         left.identity.incarnation.0 += 7;

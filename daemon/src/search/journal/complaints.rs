@@ -55,7 +55,7 @@ mod tests {
 
     /// The texts are those of journalctl of systemd 252.
     #[test]
-    fn each_line_that_means_something_is_told() {
+    fn each_line_that_means_something_is_reported() {
         let (messages, lines) = told(
             "Journal file /x uses an unsupported feature, ignoring file.\n\
             Use SYSTEMD_LOG_LEVEL=debug journalctl --file=/x to see the details.\n\n\

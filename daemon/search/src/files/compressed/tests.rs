@@ -127,7 +127,7 @@ fn what_real_tools_make_is_read() {
 }
 
 #[test]
-fn what_is_not_read_is_told() {
+fn what_is_not_read_is_reported() {
     let unread = |name: &str| {
         format!("is compressed with {name}, which is not read: use gzip, bzip2, lz4, xz or zstd")
     };
@@ -224,7 +224,7 @@ fn a_file_that_is_damaged_anywhere_comes_to_an_end() {
 }
 
 #[test]
-fn zeros_behind_are_padding_and_all_else_is_told() {
+fn zeros_behind_are_padding_and_all_else_is_reported() {
     let wanted = "cannot be decompressed to its end: other data follows what is compressed";
     for (bytes, ending) in READ {
         let name = format!("x.{ending}");
