@@ -20,6 +20,7 @@ mod grep_members;
 mod grep_rotation;
 mod grep_streams;
 mod grep_terminal;
+mod grep_times;
 mod grep_trouble;
 mod hostile;
 mod introducer;

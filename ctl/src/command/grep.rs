@@ -126,10 +126,10 @@ byte. On a terminal, spaces after shorter members' names align what follows.
 Pipes, -h, -Z and --json get no such spaces.
 
 Exit status: 0 a line matched, 1 none did, 2 an error occurred (bad pattern, a
-file that cannot be read, memberd not reachable, or with --since or --until a
-file without a known time), 3 a member did not answer, and no error occurred. A
-member that is known to have failed is named. It changes the status only if no
-other member was to be asked.";
+file that cannot be read, memberd not reachable, or with --since, --until or
+--merge a time that is not understood), 3 a member did not answer, and no error
+occurred. A member that is known to have failed is named. It changes the status
+only if no other member was to be asked.";
 
 /// Searches the logs of all members.
 #[derive(Debug, clap::Args)]

@@ -218,8 +218,12 @@ impl<'m> Merge<'m> {
         let chunk = match current.chunks.next(&mut current.source.reader) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
-                if current.source.reader.is_undated() {
-                    self.report(current.file, &Failure::Undated)?;
+                let failure = current.source.reader.failure().or_else(|| {
+                    let unread = current.scan.unread_time()?;
+                    Some(Failure::Misdated(unread.into()))
+                });
+                if let Some(failure) = failure {
+                    self.report(current.file, &failure)?;
                 }
                 return Ok(false);
             }

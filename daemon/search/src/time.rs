@@ -4,6 +4,7 @@ mod calendar;
 mod formats;
 mod level;
 mod mark;
+mod nearly;
 mod stamp;
 mod text;
 mod zone;
@@ -43,6 +44,8 @@ pub struct Times<'z> {
     /// The zone that was named last, if the database has it.
     named: Option<(Vec<u8>, Option<Zone>)>,
     same_until: i64,
+    /// The beginning of the first line that has a time in an unknown format.
+    unread: Option<Box<[u8]>>,
 }
 
 impl<'z> Times<'z> {
@@ -55,6 +58,7 @@ impl<'z> Times<'z> {
             last_second: 0,
             named: None,
             same_until: i64::MAX,
+            unread: None,
         }
     }
 
@@ -63,6 +67,11 @@ impl<'z> Times<'z> {
     /// number can begin or cease to be a time.
     pub(crate) fn same_until(&self) -> i64 {
         self.same_until
+    }
+
+    /// The beginning of the first line that seems to have a time, in an unknown format.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        self.unread.as_deref()
     }
 
     /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read,
@@ -78,6 +87,14 @@ impl<'z> Times<'z> {
         }
         let reach = if line.first() == Some(&b'{') { Self::REACH } else { HEAD };
         let line = line.get(..reach).unwrap_or(line);
+        let found = self.find(line);
+        if found.is_none() && self.unread.is_none() {
+            self.unread = nearly::unread_time(line).map(Box::from);
+        }
+        found
+    }
+
+    fn find(&mut self, line: &[u8]) -> Option<i64> {
         let coloured = line.get(..COLOURED).unwrap_or(line);
         if memchr::memchr(b'\x1b', coloured).is_some() {
             let mut plain = [0; HEAD];

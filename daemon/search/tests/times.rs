@@ -142,6 +142,37 @@ fn that_no_line_has_a_time_is_an_error() {
     assert_eq!(run(&query("time"), &merged, &files).1.errors, 1);
 }
 
+/// Such a line counts as of the line before it, and may be in the wrong window or place.
+#[test]
+fn a_time_in_an_unknown_format_is_an_error() {
+    let words = |name: &str| {
+        format!(
+            "{name}: a line has a time in no known format, so it counts as of the line before it: \
+            '21.11.2026 01:20:40'"
+        )
+    };
+    let odd = "21.11.2026 01:20:40 n2\n";
+    let text = [&line(0, "n1"), odd, odd, &line(9000, "n3"), "  10:00:00 goes on\n"].concat();
+    let padding = line(0, &"x".repeat(1000)).repeat(1500);
+    let large = padding.clone() + &text;
+    let (_directory, files) =
+        files(&[("a", text.as_bytes()), ("b", large.as_bytes()), ("c", line(0, "n4").as_bytes())]);
+    let window = window(Some(THEN + 5000), None);
+    // What is known of the large file from the first search has the message, too.
+    let merged = Plan { by_time: true, ..window.clone() };
+    for plan in [&window, &window, &merged] {
+        let (kept, totals) = run(&query("n3"), plan, &files);
+        let mut messages = kept.messages;
+        messages.sort();
+        assert_eq!(messages, [words("a"), words("b")]);
+        assert_eq!((totals.lines, totals.errors), (2, 2));
+        let quiet = query("n3").with(|query| query.printing.no_messages = true);
+        assert_eq!(run(&quiet, plan, &files).1.errors, 2, "-s hides the messages alone");
+    }
+    let (kept, totals) = run(&query("n3"), &Plan::default(), &files);
+    assert_eq!((kept.messages, totals.errors), (Vec::new(), 0), "times do not matter");
+}
+
 #[test]
 fn a_large_ordered_file_is_not_read_but_where_it_matters() {
     let text: String = (0..200_000)

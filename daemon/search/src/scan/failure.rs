@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     Spent,
     /// A window of time was asked for, and no line has a time. So none was searched.
     Undated,
+    /// The lines are wanted by their time, and the time of a line is in an unknown format. The line
+    /// begins like this, and was taken for one of the time of the line before it.
+    Misdated(Box<[u8]>),
     /// The context of a line was too long to be kept. This gives a message, but is no error.
     Cut,
 }
@@ -65,6 +68,11 @@ impl Failure {
             Failure::Undated => {
                 Some(format!("{path}: no line has a time in a known format: no line is searched"))
             }
+            Failure::Misdated(line) => Some(format!(
+                "{path}: a line has a time in no known format, so it counts as of the line before \
+                it: '{}'",
+                line.escape_ascii()
+            )),
             Failure::Cut => {
                 let limit = MAX_HELD_BYTES / 1024;
                 Some(format!(

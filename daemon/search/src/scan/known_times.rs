@@ -66,6 +66,8 @@ struct KnownFile {
     /// The times would be the same if it had been written at any time from `modified` up to this.
     same_until: i64,
     blocks: Blocks,
+    /// The beginning of a line with a time in an unknown format.
+    unread: Option<Box<[u8]>>,
 }
 
 impl KnownFile {
@@ -118,6 +120,7 @@ impl KnownTimes {
                 modified: opened.modified,
                 same_until: i64::MAX,
                 blocks: Blocks::new(block_bytes, file_blocks),
+                unread: None,
             })
         });
         let (size, modified) = (opened.size, opened.modified);
@@ -174,6 +177,11 @@ impl Learner {
         &self.file.blocks
     }
 
+    /// The beginning of a known line with a time in an unknown format.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        self.file.unread.as_deref()
+    }
+
     /// A line begins like this. `time` is its own, or that of the line before it.
     pub(crate) fn begin(&mut self, line: &[u8], time: Option<i64>) {
         self.builder.begin(line, time);
@@ -195,6 +203,7 @@ impl Learner {
                 modified: self.modified,
                 same_until: self.file.same_until.min(times.same_until()),
                 blocks,
+                unread: times.unread().or(self.unread()).map(Box::from),
                 ..KnownFile::clone(&self.file)
             });
         }

@@ -39,6 +39,11 @@ impl<'z> LineTimes<'z> {
         self.last
     }
 
+    /// The beginning of a line with a time in an unknown format.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        self.times.unread()
+    }
+
     /// A chunk begins: what is printed first is context of the last selected line.
     pub(crate) fn begin(&self) {
         self.printing.set(self.selected);

@@ -105,6 +105,11 @@ impl<'t> FileScan<'t> {
         self.times.as_ref().map(LineTimes::last)
     }
 
+    /// The beginning of a line with a time in an unknown format, if times are wanted.
+    pub(crate) fn unread_time(&self) -> Option<&[u8]> {
+        self.times.as_ref().and_then(LineTimes::unread)
+    }
+
     /// Lines of another file were printed: the next line of this one begins a group.
     pub(crate) fn start_group(&mut self) {
         self.progress.start_group();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::block_times::Part;
 use super::bounded_reader::GROWTH_LIMIT;
+use super::failure::Failure;
 use super::positions::Positions;
 use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened, WindowClaim};
@@ -49,9 +50,14 @@ pub(crate) enum SourceReader<'r> {
 }
 
 impl SourceReader<'_> {
-    /// Whether the lines of a window are wanted, and no line of the file has a time.
-    pub(crate) fn is_undated(&self) -> bool {
-        matches!(self, SourceReader::Window(reader) if reader.is_undated())
+    /// Why lines of a window may be missing, now that all was read: no line has a time, or not all
+    /// times are understood.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match self {
+            SourceReader::Window(reader) if reader.is_undated() => Some(Failure::Undated),
+            SourceReader::Window(reader) => reader.misdated().map(Box::from).map(Failure::Misdated),
+            SourceReader::Whole(_) => None,
+        }
     }
 }
 

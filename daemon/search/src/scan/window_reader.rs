@@ -116,6 +116,12 @@ impl<'r, R: Read> WindowReader<'r, R> {
         !self.dated && self.at > 0
     }
 
+    /// The beginning of a line with a time in an unknown format, if lines of the file have a time.
+    pub(crate) fn misdated(&self) -> Option<&[u8]> {
+        let known = || self.learner.as_ref().and_then(Learner::unread);
+        self.times.unread().or_else(known).filter(|_| self.dated)
+    }
+
     /// Goes on at the beginning of the next part. Part ends are line ends.
     fn enter_next_part(&mut self) {
         let Some(part) = self.next.next() else { return };

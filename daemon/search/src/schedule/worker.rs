@@ -111,8 +111,7 @@ impl<'w> Worker<'w> {
         self.set_file(file, source.size);
         let Source { reader, size, positions } = &mut source;
         let step = self.scanner.read(&mut *reader, *size, positions, Some(claim))?;
-        let undated = step.failure.is_none() && reader.is_undated();
-        let failure = if undated { Some(Failure::Undated) } else { step.failure };
+        let failure = step.failure.or_else(|| reader.failure());
         Ok(Step { failure, ..step })
     }
 }

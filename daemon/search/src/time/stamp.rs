@@ -178,6 +178,9 @@ pub(crate) fn fraction_alone(rest: &[u8], zone: &Zone) -> Option<i64> {
     let plain =
         !is_colon && !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     let half = text.rest().starts_with(b" AM") || text.rest().starts_with(b" PM");
-    let alone = plain && !half && text.mark() == Mark::None && text.year_behind().is_none();
+    // A zone may stand behind a colour.
+    let is_coloured = text.rest().get(..2).is_some_and(|next| next.contains(&b'\x1b'));
+    let alone =
+        plain && !is_coloured && !half && text.mark() == Mark::None && text.year_behind().is_none();
     alone.then_some(milliseconds)
 }

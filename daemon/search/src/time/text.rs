@@ -8,6 +8,11 @@ const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
+/// Whether it is the short name of a month.
+pub(super) fn is_month(word: &[u8]) -> bool {
+    MONTHS.iter().any(|month| *month == word)
+}
+
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
 
 /// A time of day.

@@ -31,8 +31,21 @@ fn the_line_of_each_format_has_its_time() {
 fn the_time_of_a_line_does_not_depend_on_the_line_before() {
     let zone = Zone::posix("CET-1CEST,M3.5.0,M10.5.0/3");
     let all = FORMATS.iter().flat_map(|format| format.lines).map(|(_, line, _)| *line);
-    let behind =
-        ["", "7", ".5", ",5", ":123", " 2017 x", " PM x", " CET x", " +09 x", "+01:00", "Z"];
+    let behind = [
+        "",
+        "7",
+        ".5",
+        ",5",
+        ":123",
+        " 2017 x",
+        " PM x",
+        " CET x",
+        " +09 x",
+        "+01:00",
+        "Z",
+        "\x1b[0m +0900",
+        " \x1b[0m+0900",
+    ];
     let dates = ["2026-11-21 01:20:33", "Nov 21 01:20:33", "261121  1:20:33", "I1121 01:20:33"];
     let numbers = ["1795224033", "[1795224033"];
     let made = dates.iter().chain(&numbers);
