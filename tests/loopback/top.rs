@@ -3,6 +3,8 @@
 use memberd_tests::Fleet;
 use memberd_tests::binaries::memberctl;
 use memberd_tests::terminal::Terminal;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::wait_until;
 use std::io::Write;
 
 #[test]
@@ -70,6 +72,13 @@ fn on_a_terminal_it_greps_and_leaves_everything_as_it_was() {
     terminal.type_keys("\r");
     terminal.wait_until_shown("detected");
     terminal.type_keys("\u{1b}");
+    // Here nobody could continue a stopped program, so the kernel does not stop it (setpgid(2) on
+    // orphaned groups). It gives the terminal back, and takes it again.
+    terminal.type_keys("\u{1a}");
+    wait_until("it takes the terminal again", SOON, || {
+        let text = terminal.seen();
+        holds(text.matches("\u{1b}[?1049h").count() == 2, || text)
+    });
     terminal.type_keys("q");
     assert_eq!(terminal.wait().code(), Some(0));
     // It leaves the alternate screen and shows the cursor (xterm's private modes 1049 and 25).

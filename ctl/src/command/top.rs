@@ -2,8 +2,12 @@
 
 mod draw;
 mod feed;
+mod grep_pane;
+mod help;
+mod label;
 mod ring;
 mod search;
+mod table;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -14,9 +18,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueHint;
-use ratatui::Terminal;
+use nix::sys::signal::{Signal, raise};
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::{DefaultTerminal, Terminal};
 
 use self::feed::{Feed, Input};
 use self::search::Search;
@@ -31,8 +36,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Shows the group, live.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Keys: arrows, or h j k l, select a member; / searches all members' logs, \
-    as memberctl grep does; Esc ends the search; q quits.
+#[command(after_help = "Keys: arrows, or h j k l, select a member; m shows the table of all \
+    members; / searches all members' logs, as memberctl grep does; Esc ends the search; ? shows \
+    all keys; q quits.
 
 On the ring, members marked # watch the selected member.")]
 pub(crate) struct Top {
@@ -88,12 +94,7 @@ impl Top {
         let first = self.first_snapshot(daemon)?;
         let signals = feed::block_signals()?;
         let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
-        let shown = self.live(daemon, first, signals, |view, theme| {
-            terminal
-                .draw(|frame| draw::screen(view, theme, frame.area(), frame.buffer_mut()))
-                .map(drop)
-                .map_err(|error| screen(&error))
-        });
+        let shown = self.live(daemon, first, signals, &mut terminal);
         let restored = ratatui::try_restore().map_err(|error| screen(&error));
         shown.and(restored)
     }
@@ -118,7 +119,7 @@ impl Top {
         daemon: &Daemon,
         first: feed::Snapshot,
         signals: feed::Signals,
-        mut show: impl FnMut(&View, Theme) -> Result<(), Failure>,
+        terminal: &mut DefaultTerminal,
     ) -> Result<(), Failure> {
         let theme = Theme::new(self.color.wanted());
         let mut view = View::new(self.member.clone());
@@ -126,12 +127,15 @@ impl Top {
         let feed = Feed::start(daemon.clone(), signals);
         let mut search: Option<Search> = None;
         loop {
-            show(&view, theme)?;
+            terminal
+                .draw(|frame| draw::screen(&view, theme, frame.area(), frame.buffer_mut()))
+                .map_err(|error| screen(&error))?;
             let Some(input) = feed.next() else { return Ok(()) };
             match view.take(input) {
                 Action::None => {}
                 Action::Quit => return Ok(()),
                 Action::EndSearch => search = None,
+                Action::Suspend => *terminal = suspend()?,
                 Action::Search(line) => {
                     // The last search ends before the next one begins.
                     drop(search.take());
@@ -157,6 +161,15 @@ impl Top {
             .map_err(|error| screen(&error))?;
         Output::new().text(&as_text(terminal.backend().buffer()))
     }
+}
+
+/// Stops this program, as Ctrl-Z does on a terminal that is not in raw mode. Returns the terminal
+/// when the shell continues the program.
+fn suspend() -> Result<DefaultTerminal, Failure> {
+    ratatui::try_restore().map_err(|error| screen(&error))?;
+    raise(Signal::SIGTSTP)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot stop: {error}")))?;
+    ratatui::try_init().map_err(|error| screen(&error))
 }
 
 /// The characters of a screen, without spaces at the ends of lines.

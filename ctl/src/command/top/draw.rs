@@ -7,9 +7,13 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::ring;
+use std::collections::BTreeSet;
+
+use super::grep_pane::{GrepPane, without_directories};
+use super::label::shorten;
 use super::theme::Theme;
-use super::view::{GrepPane, Rates, View};
+use super::view::{Rates, View};
+use super::{help, ring, table};
 use crate::changes::{self, Update};
 use crate::format::{self, printable};
 use crate::report::{self, neighbours};
@@ -17,15 +21,28 @@ use crate::report::{self, neighbours};
 /// On a screen of fewer rows there is no ring.
 const LEAST_HEIGHT: u16 = 12;
 
+/// A ring needs this many columns and rows.
+const SMALLEST_RING: (u16, u16) = (16, 5);
+
+/// The columns of the table of neighbours beside the name.
+const BESIDE_NAME: u16 = 46;
+
+/// The longest name in a title, in columns.
+const WIDEST_TITLE: usize = 30;
+
 /// The width of the table of neighbours, in columns.
 const TABLE_WIDTH: u16 = 50;
 
+/// It stands below the place of a ring that does not fit.
+const NO_RING: &str = "no room for the ring";
+
 /// Draws the whole screen.
 pub(super) fn screen(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let below = if area.height >= LEAST_HEIGHT {
-        area.height * 3 / 8
-    } else {
-        area.height.saturating_sub(2)
+    let below = match area.height {
+        ..LEAST_HEIGHT => area.height.saturating_sub(2),
+        // Lines of logs need more room than changes.
+        height if view.found.is_some() => height * 5 / 8,
+        height => height * 3 / 8,
     };
     let [head, middle, legend, lower, foot] = Layout::vertical([
         Constraint::Length(1),
@@ -43,11 +60,22 @@ pub(super) fn screen(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer)
     let [_, circle, _] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(left);
-    ring::draw(view, theme, circle, buffer);
-    Paragraph::new(Line::styled(ring::LEGEND, theme.faint())).render(legend, buffer);
-    Paragraph::new(details(view, theme)).render(right, buffer);
+    let (columns, rows) = SMALLEST_RING;
+    let mut meaning = ring::LEGEND;
+    if view.table {
+        table::draw(view, theme, left, buffer);
+    } else if circle.width >= columns && circle.height >= rows {
+        ring::draw(view, theme, circle, buffer);
+    } else {
+        meaning = NO_RING;
+    }
+    Paragraph::new(Line::styled(meaning, theme.faint())).render(legend, buffer);
+    Paragraph::new(details(view, theme, right.width)).render(right, buffer);
     draw_lower(view, theme, lower, buffer);
     Paragraph::new(footer(view, theme)).render(foot, buffer);
+    if view.help {
+        help::draw(theme, area, buffer);
+    }
 }
 
 /// `vm1  9 alive, 1 failed, 0 left  list as 4 of 4 neighbours have it`, or what is wrong.
@@ -59,7 +87,8 @@ fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
     if report.phase != "member" {
         return Line::styled(report::headline(report), theme.warning());
     }
-    let name = Span::styled(format!("{}  ", printable(&report.name)), theme.title());
+    let own = shorten(&report.name, view.domain(), WIDEST_TITLE);
+    let name = Span::styled(format!("{own}  "), theme.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
     let style = |status: MemberStatus, count: u64| {
         if count > 0 { theme.standing(status) } else { theme.faint() }
@@ -80,12 +109,15 @@ fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
 }
 
 /// The selected member, this machine's neighbours, its traffic and its warnings.
-fn details<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
+fn details<'a>(view: &View, theme: Theme, width: u16) -> Vec<Line<'a>> {
     let mut lines = vec![Line::raw("")];
-    lines.extend(selected(view, theme));
+    lines.extend(selected(view, theme, width));
     if let Some(report) = &view.report {
-        lines.push(Line::raw(""));
-        lines.extend(heartbeats(report, theme));
+        lines.extend(heartbeats(view, report, width).into_iter().enumerate().map(
+            |(index, line)| {
+                if index == 0 { Line::styled(line, theme.title()) } else { Line::raw(line) }
+            },
+        ));
         lines.extend(view.rates.map(|rates| Line::raw(traffic(rates))));
         let warnings = report.warnings.iter();
         lines.extend(
@@ -96,7 +128,7 @@ fn details<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
     lines
 }
 
-fn selected<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
+fn selected<'a>(view: &View, theme: Theme, width: u16) -> Vec<Line<'a>> {
     let Some(member) = view.selected() else { return Vec::new() };
     let name = Span::styled(format!("[{}]", printable(&member.name)), theme.title());
     let verb = match member.status {
@@ -116,9 +148,7 @@ fn selected<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
     match &member.evidence {
         Some(evidence) => lines.push(Line::raw(format::evidence(evidence))),
         None if member.status == MemberStatus::Alive => {
-            let names = |names: Vec<&str>| {
-                if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(" ")) }
-            };
+            let names = |names: Vec<&str>| join(&names, view.domain(), width);
             lines.push(Line::from(vec![
                 Span::raw("watched by "),
                 Span::styled(names(view.monitors(&member.name)), theme.monitor()),
@@ -130,11 +160,31 @@ fn selected<'a>(view: &View, theme: Theme) -> Vec<Line<'a>> {
     lines
 }
 
-fn heartbeats<'a>(report: &StatusReport, theme: Theme) -> Vec<Line<'a>> {
-    let rows = neighbours::table(&report.neighbours);
-    let styled =
-        |(index, row)| if index == 0 { Line::styled(row, theme.title()) } else { Line::raw(row) };
-    rows.into_iter().enumerate().map(styled).collect()
+/// The names in one line behind its first word, each with the same room.
+fn join(names: &[&str], domain: &str, width: u16) -> String {
+    if names.is_empty() {
+        return "nobody".to_owned();
+    }
+    let columns = usize::from(width).saturating_sub("watched by ".len());
+    let room = (columns / names.len()).saturating_sub(1).max(4);
+    let short: Vec<String> = names.iter().map(|name| shorten(name, domain, room)).collect();
+    short.join(" ")
+}
+
+/// A title and the table. The neighbours are this machine's, whichever member is selected.
+fn heartbeats(view: &View, report: &StatusReport, width: u16) -> Vec<String> {
+    if report.neighbours.is_empty() {
+        return Vec::new();
+    }
+    let room = usize::from(width.saturating_sub(BESIDE_NAME)).max(4);
+    let mut short = report.neighbours.clone();
+    for neighbour in &mut short {
+        neighbour.name = shorten(&neighbour.name, view.domain(), room);
+    }
+    let own = shorten(&report.name, view.domain(), WIDEST_TITLE);
+    let mut lines = vec![format!("NEIGHBOURS of {own}")];
+    lines.extend(neighbours::table(&short));
+    lines
 }
 
 fn traffic(rates: Rates) -> String {
@@ -144,24 +194,39 @@ fn traffic(rates: Rates) -> String {
 
 /// Draws the changes, and the grep if there is one.
 fn draw_lower(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let share = if view.found.is_some() { 40 } else { 100 };
+    let share = if view.found.is_some() { 25 } else { 100 };
     let [changes, found] =
         Layout::vertical([Constraint::Percentage(share), Constraint::Min(0)]).areas(area);
-    let lines = view.changes.iter().map(|update| change(update, theme)).collect();
+    let room = usize::from(changes.height.saturating_sub(1));
+    let hidden = view.changes.len().saturating_sub(room);
+    let lines = view.changes.iter().skip(hidden).map(|update| change(update, theme));
     pane(Line::styled("CHANGES", theme.title()), lines, changes, buffer);
-    if let Some(GrepPane { line, lines, state, .. }) = &view.found {
-        let title = vec![
-            Span::styled("GREP ", theme.title()),
-            Span::raw(printable(line)),
-            Span::styled(format!("  {state}"), theme.faint()),
-        ];
-        pane(
-            Line::from(title),
-            lines.iter().map(|line| Line::raw(line.clone())).collect(),
-            found,
-            buffer,
-        );
+    if let Some(grep) = &view.found {
+        draw_grep(view, grep, theme, found, buffer);
     }
+}
+
+/// Draws the visible lines of the grep, and how many lie above and below them.
+fn draw_grep(view: &View, grep: &GrepPane, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let (lines, above, below) = grep.visible(usize::from(area.height.saturating_sub(1)));
+    let hidden = match (above, below) {
+        (_, 0) => String::new(),
+        (above, below) => format!("  {above} lines above, {below} below"),
+    };
+    let title = Line::from(vec![
+        Span::styled("GREP ", theme.title()),
+        Span::raw(printable(&grep.line)),
+        Span::styled(format!("  {}{hidden}", grep.state), theme.faint()),
+    ]);
+    let names: BTreeSet<&str> = view.names().collect();
+    let lines = lines.map(|line| {
+        if view.directories {
+            Line::raw(line.to_owned())
+        } else {
+            Line::raw(without_directories(line, &names))
+        }
+    });
+    pane(title, lines, area, buffer);
 }
 
 fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
@@ -186,11 +251,14 @@ fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
     }
 }
 
-/// Draws a title, and below it as many of the last lines as fit.
-fn pane(title: Line, lines: Vec<Line>, area: Rect, buffer: &mut Buffer) {
-    let room = usize::from(area.height.saturating_sub(1));
-    let hidden = lines.len().saturating_sub(room);
-    let shown: Vec<Line> = std::iter::once(title).chain(lines.into_iter().skip(hidden)).collect();
+/// Draws a title, and lines below it.
+fn pane<'a>(
+    title: Line<'a>,
+    lines: impl Iterator<Item = Line<'a>>,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let shown: Vec<Line> = std::iter::once(title).chain(lines).collect();
     Paragraph::new(shown).render(area, buffer);
 }
 
@@ -208,8 +276,13 @@ fn footer<'a>(view: &View, theme: Theme) -> Line<'a> {
             Span::styled(" ", theme.selected()),
         ]),
         None if view.found.is_some() => {
-            Line::styled("arrows select  / grep anew  Esc ends the grep  q quits", theme.faint())
+            let keys =
+                "arrows select  / grep anew  PageUp scrolls  Esc ends the grep  ? help  q quits";
+            Line::styled(keys, theme.faint())
         }
-        None => Line::styled("arrows select  / grep all logs  q quits", theme.faint()),
+        None => Line::styled(
+            "arrows select  m members  / grep all logs  ? help  q quits",
+            theme.faint(),
+        ),
     }
 }

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::label::shorten;
 use super::theme::Theme;
 use super::view::View;
 
@@ -17,6 +18,8 @@ pub(super) const LEGEND: &str =
 /// One member's place on the screen.
 struct Place<'view> {
     member: &'view MemberRecord,
+    /// Its name, shortened so that it fits beside the ring.
+    label: String,
     x: u16,
     y: u16,
     /// Whether its name stands to the right of the mark.
@@ -49,14 +52,12 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
     let monitors = selected.map(|name| view.monitors(name)).unwrap_or_default();
     let members = view.ring();
     let count = members.len();
-    let longest = view
-        .ring()
-        .map(|member| member.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(usize::from(area.width / 4));
-    // There are names on both sides of the ring.
-    let margin = u16::try_from(longest + 3).unwrap_or(u16::MAX).min(area.width / 3);
+    let domain = view.domain();
+    let length = |member: &MemberRecord| member.name.chars().count();
+    let longest = view.ring().map(length).max().unwrap_or(0).saturating_sub(domain.len());
+    let room = longest.min(usize::from(area.width / 4)).max(1);
+    // There are names on both sides of the ring, with a blank, brackets and a star.
+    let margin = u16::try_from(room + 4).unwrap_or(u16::MAX).min(area.width / 2);
     let (radius_x, radius_y) = (
         f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0,
         f64::from(area.height - 1) / 2.0,
@@ -71,6 +72,7 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
             let (mark, style) = mark(member, monitors.contains(&member.name.as_str()), theme);
             Place {
                 member,
+                label: shorten(&member.name, domain, room),
                 x: area.x + margin + rounded(x),
                 y: area.y + rounded(y),
                 right: angle.sin() >= -0.01,
@@ -115,27 +117,40 @@ fn importance(place: &Place) -> u8 {
     }
 }
 
-/// Writes the name beside the mark, if all of it fits.
+/// Writes the name beside the mark, if all of it fits. The selected member's name is always
+/// written, if necessary over other marks.
 fn write_name(place: &Place, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let name = crate::format::printable(&place.member.name);
     let own = if place.member.this_machine { "*" } else { "" };
-    let name = if place.selected { format!("[{name}]{own}") } else { format!("{name}{own}") };
-    let Ok(width) = u16::try_from(name.chars().count()) else { return };
-    let begin =
-        if place.right { place.x.saturating_add(2) } else { place.x.saturating_sub(width + 1) };
-    let fits = begin >= area.x
-        && begin.saturating_add(width) <= area.right()
-        && (place.right || place.x > width);
-    // One more cell on the far side separates the names.
-    let (from, to) = if place.right {
-        (place.x + 1, begin + width)
-    } else {
-        (begin.saturating_sub(1), place.x.saturating_sub(1))
+    let name = match place.selected {
+        true => format!("[{}]{own}", place.label),
+        false => format!("{}{own}", place.label),
     };
-    let free =
-        (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "));
-    if fits && free {
+    let Ok(width) = u16::try_from(name.chars().count()) else { return };
+    let sides = if place.selected { &[place.right, !place.right][..] } else { &[place.right] };
+    let begins: Vec<u16> =
+        sides.iter().filter_map(|right| begin(place.x, *right, width, area)).collect();
+    let free = |begin: &&u16| {
+        // One more cell on the far side separates the names.
+        let (from, to) = if **begin > place.x {
+            (place.x + 1, **begin + width)
+        } else {
+            (begin.saturating_sub(1), place.x.saturating_sub(1))
+        };
+        (from..=to).all(|x| buffer.cell((x, place.y)).is_none_or(|cell| cell.symbol() == " "))
+    };
+    let begin = begins.iter().find(free).or(begins.first().filter(|_| place.selected));
+    if let Some(begin) = begin {
         let style = if place.selected { theme.title() } else { place.style };
-        buffer.set_string(begin, place.y, name, style);
+        buffer.set_string(*begin, place.y, name, style);
+    }
+}
+
+/// Where a name of this width begins on a side of the mark; none if it does not fit.
+fn begin(x: u16, right: bool, width: u16, area: Rect) -> Option<u16> {
+    if right {
+        let begin = x.saturating_add(2);
+        (begin.saturating_add(width) <= area.right()).then_some(begin)
+    } else {
+        x.checked_sub(width + 1).filter(|begin| *begin >= area.x)
     }
 }

@@ -96,14 +96,14 @@ fn a_screen_of_80_by_24_has_all_of_it() {
 vm1  7 alive  1 failed  0 left  list as 1 of 1 neighbours have it
 
               o [vm1]*        [vm1] joined 3 min ago, port 8946
-    vm8 #           # vm2     at 127.0.0.1
+     vm8 #         # vm2      at 127.0.0.1
                               watched by vm2 vm3 vm8 vm7
                               watches    vm2 vm3 vm8 vm7
-  vm7 #               # vm3
+   vm7 #             # vm3    NEIGHBOURS of vm1
                               NAME  LAST SENT   LOST   DELAY   CLOCK        LIST
                               vm2   310 ms ago  1.2 %  < 1 ms  2 ms behind  same
                               out 7.0/s 7 B/s, in 7.0/s 7 B/s
-    vm6 o           x vm4     ! the clock of vm2 is 4.1 s behind ours
+     vm6 o         x vm4      ! the clock of vm2 is 4.1 s behind ours
               o vm5
 
 o alive  # alive and watches the [selected]  x failed  - left  * this machine
@@ -116,7 +116,7 @@ CHANGES
 
 
 
-arrows select  / grep all logs  q quits
+arrows select  m members  / grep all logs  ? help  q quits
 ";
     assert_eq!(text, expected, "\n{text}");
 }
@@ -160,6 +160,130 @@ fn the_arrows_go_around_the_ring_and_its_monitors_go_with_them() {
         text.contains("[vm4] failed 3 min ago, port 8946") && text.contains("noticed by vm2"),
         "{text}"
     );
+}
+
+/// Twelve hosts with the names of real ones; the seventh has failed.
+fn hosts() -> View {
+    let mut view = View::new(Some("app-server-03.fra1.example.com".to_owned()));
+    let name = |number: usize| format!("app-server-{number:02}.fra1.example.com");
+    let status = |number| if number == 7 { MemberStatus::Failed } else { MemberStatus::Alive };
+    let members: Vec<MemberRecord> = (1..=12)
+        .map(|number| MemberRecord { name: name(number), ..member(number, status(number)) })
+        .collect();
+    let names = members.iter().map(|member| member.name.clone()).collect();
+    let ring = RingPart { max_simultaneous_failures: 4, names };
+    let mut report = StatusReport { name: name(1), alive: 11, ..report(1_000, 0) };
+    report.neighbours[0].name = name(2);
+    view.take(Input::Snapshot(Box::new(Snapshot { report, group: Some(Group { members, ring }) })));
+    view
+}
+
+/// What a screen of this size shows of hosts with long names.
+fn of_hosts(view: &View, columns: u16) -> String {
+    as_text(&screen(view, columns, 24, false))
+}
+
+#[test]
+fn long_names_of_hosts_leave_the_ring_and_the_table_whole() {
+    let view = hosts();
+    for columns in [80, 132, 200] {
+        let text = of_hosts(&view, columns);
+        // The whole row of the neighbour, the selected member on the ring, and this machine.
+        assert!(text.contains("2 ms behind  same"), "{columns}: {text}");
+        assert!(text.contains("-03]") && text.contains("-01*"), "{columns}: {text}");
+        assert!(text.contains("[app-server-03.fra1.example.com] joined"), "{columns}: {text}");
+        assert!(text.contains("NEIGHBOURS of "), "{columns}: {text}");
+    }
+    assert!(of_hosts(&view, 132).contains("[app-server-03]"), "{}", of_hosts(&view, 132));
+}
+
+#[test]
+fn whoever_is_selected_has_a_name_on_the_ring() {
+    for columns in [60, 80, 132, 200] {
+        let mut view = hosts();
+        for _ in 0..12 {
+            press(&mut view, KeyCode::Down);
+            let selected = view.selected().map(|member| member.name[..13].to_owned()).unwrap();
+            let number = &selected[11..];
+            let text = of_hosts(&view, columns);
+            let ring = text.lines().take(14).collect::<Vec<_>>().join("\n");
+            assert!(ring.contains(&format!("{number}]")), "{selected} at {columns}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_members_is_sorted_and_scrolled() {
+    let mut view = hosts();
+    press(&mut view, KeyCode::Char('m'));
+    let text = of_hosts(&view, 80);
+    assert!(text.contains("MEMBERS by name") && text.contains("o ap…er-01 alive"), "{text}");
+    press(&mut view, KeyCode::Char('s'));
+    press(&mut view, KeyCode::Home);
+    let name = |view: &View| view.selected().map(|member| member.name.clone()).unwrap();
+    assert!(of_hosts(&view, 132).contains("MEMBERS by status"));
+    assert_eq!(name(&view), "app-server-07.fra1.example.com", "the failed one is the first");
+    press(&mut view, KeyCode::PageDown);
+    assert_eq!(name(&view), "app-server-11.fra1.example.com");
+    press(&mut view, KeyCode::End);
+    press(&mut view, KeyCode::PageDown);
+    assert_eq!(name(&view), "app-server-12.fra1.example.com", "the last stays the last");
+    press(&mut view, KeyCode::Down);
+    assert_eq!(name(&view), "app-server-07.fra1.example.com", "the arrows go around");
+    let screen = of_hosts(&view, 132);
+    assert!(screen.contains("x app-server-07 failed  3 min ago"), "{screen}");
+}
+
+#[test]
+fn a_question_mark_shows_the_keys_until_the_next_one() {
+    let mut view = view();
+    press(&mut view, KeyCode::Char('?'));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.starts_with("KEYS (any key closes this)\n"), "{text}");
+    assert_eq!(press(&mut view, KeyCode::Char('q')), Action::None);
+    assert!(as_text(&screen(&view, 80, 24, false)).starts_with("vm1  7 alive"));
+}
+
+#[test]
+fn a_small_screen_says_that_the_ring_has_no_room() {
+    for (columns, rows) in [(40, 10), (80, 10), (20, 24)] {
+        let text = as_text(&screen(&view(), columns, rows, false));
+        assert!(text.contains("no room for"), "{columns}x{rows}: {text}");
+    }
+}
+
+#[test]
+fn the_lines_of_a_grep_scroll_and_lose_their_directories() {
+    let mut view = view();
+    type_in(&mut view, "/x");
+    press(&mut view, KeyCode::Enter);
+    let found = view.found.as_mut().unwrap();
+    found.number = Some(7);
+    for line in 0..50 {
+        view.take(Input::GrepLine(7, format!("vm2:/var/log/shop/a.log:line {line}.")));
+    }
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains("\nvm2:a.log:line 49.\n"), "{text}");
+    let lines = |text: &str| text.matches("vm2:a.log:").count();
+    assert!(lines(&text) >= 9, "a grep has most of the lower part: {text}");
+    press(&mut view, KeyCode::PageUp);
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains("line 39.") && text.contains("10 below"), "{text}");
+    press(&mut view, KeyCode::Home);
+    press(&mut view, KeyCode::Char('f'));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains("\nvm2:/var/log/shop/a.log:line 0.\n"), "{text}");
+    press(&mut view, KeyCode::End);
+    assert!(as_text(&screen(&view, 80, 24, false)).contains("line 49."));
+}
+
+#[test]
+fn control_z_suspends_even_while_a_line_is_typed() {
+    let mut view = view();
+    type_in(&mut view, "/x");
+    let stop = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+    assert_eq!(view.take(Input::Key(stop)), Action::Suspend);
+    assert!(as_text(&screen(&view, 80, 24, false)).contains("first): x"));
 }
 
 #[test]

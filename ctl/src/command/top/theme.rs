@@ -26,6 +26,10 @@ impl Theme {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
+    pub(super) fn row(self) -> Style {
+        Style::new()
+    }
+
     pub(super) fn warning(self) -> Style {
         self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
     }

@@ -6,11 +6,14 @@ use memberd_control::message::{MemberRecord, MemberStatus, StatusReport};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::feed::{EVENTS_KEPT, Group, Input, Snapshot};
+use super::grep_pane::GrepPane;
+use super::label::common_domain;
 use super::search::Search;
+use super::table::Sort;
 use crate::changes::Update;
 
-/// How many lines of a grep are kept.
-const LINES_KEPT: usize = 500;
+/// How many lines or members one page is.
+const PAGE: isize = 10;
 
 /// The longest line that can be typed.
 const LONGEST_TYPED: usize = 500;
@@ -24,6 +27,8 @@ pub(super) enum Action {
     Search(String),
     /// End the grep.
     EndSearch,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
 }
 
 /// Datagrams and bytes per second, sent and received.
@@ -33,15 +38,6 @@ pub(super) struct Rates {
     pub(super) sent_bytes: f64,
     pub(super) received: f64,
     pub(super) received_bytes: f64,
-}
-
-/// The pane of the grep.
-#[derive(Debug)]
-pub(super) struct GrepPane {
-    pub(super) line: String,
-    number: Option<u64>,
-    pub(super) lines: VecDeque<String>,
-    pub(super) state: String,
 }
 
 /// Everything that the screen shows.
@@ -60,6 +56,12 @@ pub(super) struct View {
     /// The line that the user is typing.
     pub(super) typing: Option<String>,
     pub(super) found: Option<GrepPane>,
+    /// Whether the lines of the grep have the directories of their files.
+    pub(super) directories: bool,
+    /// Whether the table of all members is visible instead of the ring.
+    pub(super) table: bool,
+    pub(super) sort: Sort,
+    pub(super) help: bool,
 }
 
 impl View {
@@ -79,7 +81,7 @@ impl View {
             Input::Key(key) => return self.key(key),
             Input::GrepLine(number, line) => {
                 if let Some(found) = self.found_by(number) {
-                    push(&mut found.lines, line, LINES_KEPT);
+                    found.push(line);
                 }
             }
             Input::SearchEnded(number, state) => {
@@ -143,6 +145,23 @@ impl View {
             .into_iter()
     }
 
+    /// The names of all members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.name.as_str())
+    }
+
+    /// The domain that all members share, which the screen leaves out.
+    pub(super) fn domain(&self) -> &str {
+        common_domain(self.names())
+    }
+
+    /// All members in the order of the table.
+    pub(super) fn in_table(&self) -> Vec<&MemberRecord> {
+        let mut members: Vec<&MemberRecord> = self.members.iter().collect();
+        self.sort.apply(&mut members);
+        members
+    }
+
     /// The selected member.
     pub(super) fn selected(&self) -> Option<&MemberRecord> {
         let name = self.selected.as_ref()?;
@@ -182,12 +201,17 @@ impl View {
     }
 
     fn key(&mut self, key: KeyEvent) -> Action {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c')) {
-            return Action::Quit;
-        }
-        match self.typing.take() {
-            Some(line) => self.typed(line, key.code),
-            None => self.pressed(key.code),
+        match key.code {
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Action::Quit,
+            KeyCode::Char('z') if key.modifiers.contains(KeyModifiers::CONTROL) => Action::Suspend,
+            code => match self.typing.take() {
+                Some(line) => self.typed(line, code),
+                None if self.help => {
+                    self.help = false;
+                    Action::None
+                }
+                None => self.pressed(code),
+            },
         }
     }
 
@@ -200,11 +224,31 @@ impl View {
             KeyCode::Up | KeyCode::Left | KeyCode::BackTab | KeyCode::Char('k' | 'h') => {
                 self.select(-1);
             }
+            KeyCode::PageUp | KeyCode::PageDown | KeyCode::Home | KeyCode::End => self.page(code),
             KeyCode::Char('/') => self.typing = Some(String::new()),
+            KeyCode::Char('?') => self.help = true,
+            KeyCode::Char('m') => self.table = !self.table,
+            KeyCode::Char('s') => self.sort = self.sort.next(),
+            KeyCode::Char('f') => self.directories = !self.directories,
             KeyCode::Esc if self.found.take().is_some() => return Action::EndSearch,
             _ => {}
         }
         Action::None
+    }
+
+    /// Scrolls the grep, or else selects a member further away.
+    fn page(&mut self, code: KeyCode) {
+        let all = isize::try_from(self.members.len()).unwrap_or(isize::MAX);
+        match (&mut self.found, code) {
+            (Some(found), KeyCode::PageUp) => found.scroll(PAGE),
+            (Some(found), KeyCode::PageDown) => found.scroll(-PAGE),
+            (Some(found), KeyCode::Home) => found.scroll_to_begin(),
+            (Some(found), _) => found.scroll_to_end(),
+            (None, KeyCode::PageUp) => self.select_within(-PAGE),
+            (None, KeyCode::PageDown) => self.select_within(PAGE),
+            (None, KeyCode::Home) => self.select_within(-all),
+            (None, _) => self.select_within(all),
+        }
     }
 
     fn typed(&mut self, mut line: String, code: KeyCode) -> Action {
@@ -212,13 +256,7 @@ impl View {
             KeyCode::Esc => return Action::None,
             KeyCode::Enter if line.trim().is_empty() => return Action::None,
             KeyCode::Enter => {
-                let state = "searching".to_owned();
-                self.found = Some(GrepPane {
-                    line: line.clone(),
-                    number: None,
-                    lines: VecDeque::new(),
-                    state,
-                });
+                self.found = Some(GrepPane::new(line.clone()));
                 return Action::Search(line);
             }
             KeyCode::Backspace => drop(line.pop()),
@@ -229,19 +267,32 @@ impl View {
         Action::None
     }
 
-    /// Selects the next member on the ring, or the one before.
+    /// Selects the member that is this many places further, around the ring or the table.
     fn select(&mut self, step: isize) {
-        let names: Vec<&str> = self.ring().map(|member| member.name.as_str()).collect();
+        let around =
+            |place: isize, count: isize| place.checked_add(step)?.checked_rem_euclid(count);
+        self.select_by(around);
+    }
+
+    /// Selects the member that is this many places further, or the first or last one.
+    fn select_within(&mut self, step: isize) {
+        self.select_by(|place, count| {
+            Some(place.saturating_add(step).clamp(0, (count - 1).max(0)))
+        });
+    }
+
+    /// Selects the member at the place that comes of the present place and the number of members.
+    fn select_by(&mut self, next: impl Fn(isize, isize) -> Option<isize>) {
+        let members = if self.table { self.in_table() } else { self.ring().collect() };
         let place = self
             .selected
             .as_ref()
-            .and_then(|selected| names.iter().position(|name| name == selected));
-        let count = isize::try_from(names.len()).unwrap_or(isize::MAX);
-        let next = place.and_then(|place| {
-            isize::try_from(place).ok()?.checked_add(step)?.checked_rem_euclid(count)
-        });
-        let next = next.map_or(0, isize::unsigned_abs);
-        self.selected = names.get(next).map(|name| (*name).to_owned()).or(self.selected.take());
+            .and_then(|selected| members.iter().position(|member| member.name == *selected));
+        let count = isize::try_from(members.len()).unwrap_or(isize::MAX);
+        let place = place.and_then(|place| next(isize::try_from(place).ok()?, count));
+        let name =
+            members.get(place.map_or(0, isize::unsigned_abs)).map(|member| member.name.clone());
+        self.selected = name.or(self.selected.take());
     }
 }
 
