@@ -48,6 +48,8 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// The files that the group may grep in addition to `machine.i.log`: absolute globs.
     pub log_files: Vec<String>,
+    /// The directories into which links among these files may lead.
+    pub follow_links: Vec<String>,
     /// Whether the group may grep this machine's journal.
     pub journal: bool,
     /// The level of the log.
@@ -140,7 +142,7 @@ impl Config {
     pub fn offer(&self) -> Result<ExposedFiles, GlobError> {
         let own = glob_literal(&self.log_file().display().to_string());
         let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
-        ExposedFiles::new(&globs)
+        ExposedFiles::new(&globs)?.following_links(&self.follow_links)
     }
 
     /// The program that reads the journal, if the group may grep it.
@@ -183,6 +185,7 @@ impl Config {
             introducers,
             join_on_start,
             log_files,
+            follow_links,
             journal,
             log_level,
             key_file,
@@ -194,6 +197,7 @@ impl Config {
             introducers,
             join_on_start,
             log_files,
+            follow_links,
             journal,
             log_level,
             key_file,

@@ -5,6 +5,7 @@ use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -126,4 +127,55 @@ fn following_loses_nothing_by_rotation_and_rewriting() {
         holds(lines == wanted, || printed.clone())
     });
     assert_eq!(text(&errors), "");
+}
+
+/// As in Kubernetes: links to links, of which the settings allow some.
+#[test]
+fn links_lead_where_the_settings_let_them() {
+    let fleet = Fleet::start_with(1, |daemon| {
+        let directory = daemon.directory().to_owned();
+        let path = |name: &str| directory.join(name);
+        for name in ["containers", "pods"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        append(&path("pods/0.log"), "NEEDLE pod\n");
+        append(&path("secret"), "NEEDLE secret\n");
+        symlink("../pods/0.log", path("containers/pod.log")).unwrap();
+        symlink("../secret", path("containers/secret.log")).unwrap();
+        daemon.settings.files.push(path("containers/*.log").display().to_string());
+    });
+    let daemon = &fleet[1];
+    let grep = || {
+        let output = daemon.ctl(&["grep", "NEEDLE", "*.log"]);
+        let begin = format!("vm1:{}/", daemon.directory().display());
+        let short = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&begin, "");
+        (short(output.stdout), short(output.stderr), output.status.code())
+    };
+    let only = "memberctl: containers/*.log: finds only symbolic links, which are not followed: \
+        set logs.follow_links there\n";
+    assert_eq!(grep(), (String::new(), only.to_owned(), Some(1)));
+
+    let settings = text(&daemon.config());
+    let allowed = format!("[logs]\nfollow_links = [\"{}/pods\"]\n", daemon.directory().display());
+    std::fs::write(daemon.config(), settings.replacen("[logs]\n", &allowed, 1)).unwrap();
+    daemon.signal(nix::sys::signal::Signal::SIGHUP);
+    let out = "memberctl: containers/secret.log: is a symbolic link that leads out of \
+        logs.follow_links, and is not followed\n";
+    let wanted = ("containers/pod.log:NEEDLE pod\n".to_owned(), out.to_owned(), Some(2));
+    wait_until("the link is followed", SOON, || {
+        let found = grep();
+        holds(found == wanted, || format!("{found:?}"))
+    });
+
+    let (output, errors) = (daemon.directory().join("output"), daemon.directory().join("errors"));
+    let _running = follow(daemon, &output, &errors);
+    wait_until_followed(&daemon.directory().join("pods/0.log"), &output);
+    // kubelet renames the file, and the link then leads to the new one.
+    let pods = daemon.directory().join("pods");
+    std::fs::rename(pods.join("0.log"), pods.join("0.log.20261129-101010")).unwrap();
+    append(&pods.join("0.log"), "NEEDLE after\n");
+    wait_until("the new file is followed", SOON, || {
+        holds(text(&output).contains("after"), || text(&output))
+    });
+    assert!(text(&errors).contains("secret.log: is a symbolic link"), "{}", text(&errors));
 }

@@ -2,7 +2,8 @@
 //!
 //! Nothing but the exposed files can be read, by any path, link or race. The directory with which a
 //! glob literally begins is opened as the administrator wrote it. `openat2` opens all names below
-//! it, and follows no link.
+//! it, and follows no link. Links are read one by one, and lead only below directories that the
+//! administrator has listed.
 
 mod beneath;
 mod brace;
@@ -14,6 +15,7 @@ mod file_error;
 mod filter;
 mod glob;
 mod glob_error;
+mod links;
 mod moved;
 mod open;
 mod root;
@@ -21,7 +23,7 @@ mod rotated;
 mod walk;
 
 pub(crate) use compressed::{Compression, DecompressError, WindowClaim};
-pub use exposed::{ExposedFiles, FileList, MAX_FILES, Problem};
+pub use exposed::{ExposedFiles, FileList, MAX_FILES, ONLY_LINKS, Problem};
 pub(crate) use file_error::FileError;
 pub use filter::FileFilter;
 pub use glob_error::GlobError;

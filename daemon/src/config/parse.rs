@@ -47,6 +47,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
         directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
+    let follow_links = follow_links(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let key_file = key_file(raw.security.key_file, system, &mut problems);
@@ -72,6 +73,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             state_dir,
             log_dir,
             log_files,
+            follow_links,
             journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
             log_level,
             limits,
@@ -318,6 +320,23 @@ fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
         );
     }
     (files, level.unwrap_or_default())
+}
+
+fn follow_links(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
+    let Some(set) = &logs.follow_links else { return Vec::new() };
+    let (directories, none) = (texts(set), ExposedFiles::default());
+    let before = problems.count();
+    for directory in set.get_ref() {
+        if let Err(error) = none.clone().following_links(&[directory.get_ref()]) {
+            problems.add(directory, "logs.follow_links", error);
+        }
+    }
+    if problems.count() == before
+        && let Err(error) = none.following_links(&directories)
+    {
+        problems.add(set, "logs.follow_links", error);
+    }
+    directories
 }
 
 fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {

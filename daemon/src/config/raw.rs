@@ -68,6 +68,7 @@ pub(super) struct Paths {
 #[serde(deny_unknown_fields)]
 pub(super) struct Logs {
     pub(super) files: Set<Vec<Spanned<String>>>,
+    pub(super) follow_links: Set<Vec<Spanned<String>>>,
     pub(super) journal: Set<bool>,
     pub(super) level: Set<String>,
 }

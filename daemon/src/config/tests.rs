@@ -42,7 +42,7 @@ fn the_machine_is_the_digits_that_end_the_name_or_the_name() {
 }
 
 /// Invalid settings, and the error text of each.
-const WRONG: [(&str, &str); 18] = [
+const WRONG: [(&str, &str); 19] = [
     (
         "[group]\nfailure_timeout = '1.75'",
         "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\"",
@@ -92,6 +92,10 @@ const WRONG: [(&str, &str); 18] = [
     (
         "[logs]\nfiles = ['/a',\n'b']",
         "m.toml:3: logs.files: b: not an absolute path: begin it with /",
+    ),
+    (
+        "[logs]\nfollow_links = ['/a',\n'/']",
+        "m.toml:3: logs.follow_links: /: write an absolute path below /, without . or ..",
     ),
     (
         "[group]\nforget_after = '999d'",
@@ -320,10 +324,14 @@ fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
 #[test]
 fn a_reload_takes_what_can_change_and_names_what_cannot() {
     let old = good("[node]\nname = 'a'");
-    let new = good("[node]\nname = 'b'\nport = 1\n[logs]\nlevel = 'debug'\nfiles = ['/var/log/x']");
+    let new = good(
+        "[node]\nname = 'b'\nport = 1\n[logs]\nlevel = 'debug'\nfiles = ['/var/log/x']\n\
+         follow_links = ['/a']",
+    );
     let (now, kept) = old.reload(new);
     assert_eq!(kept, ["node.name", "node.machine", "node.port"]);
     assert_eq!((now.name.as_str(), now.log_level, now.log_files.len()), ("a", Level::Debug, 1));
+    assert_eq!(now.follow_links, ["/a"]);
 }
 
 #[test]

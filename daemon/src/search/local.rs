@@ -9,8 +9,8 @@ use crate::admission::{Admission, Full, Permit};
 use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
-    ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, Output, Plan, Selection, Totals,
-    Window,
+    ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, ONLY_LINKS, Output, Plan,
+    Selection, Totals, Window,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -213,6 +213,14 @@ impl LocalSearcher {
         for problem in &found.problems {
             problems += 1;
             if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
+                break;
+            }
+        }
+        for glob in &found.only_links {
+            // That is no error: GNU grep -r passes over links, too.
+            if !request.printing.no_messages
+                && output.message(format!("{glob}: {ONLY_LINKS}")).is_err()
+            {
                 break;
             }
         }

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use nix::dir::{Dir, Type};
 use nix::fcntl::OFlag;
 
+use super::links::is_link;
 use super::root::Root;
 
 /// The kind of a directory entry.
@@ -17,7 +18,8 @@ use super::root::Root;
 pub(crate) enum Kind {
     File,
     Directory,
-    /// Links, FIFOs, devices, sockets.
+    Link,
+    /// FIFOs, devices, sockets.
     Other,
 }
 
@@ -39,6 +41,9 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// A file of which only the name is known.
+    pub(crate) const BY_NAME: Listed = Listed { number: 0, at: SystemTime::UNIX_EPOCH };
+
     /// Whether an open file with this inode is the one that was listed. A later file may have the
     /// number of one that was deleted. `born` is when the file was created, if that is known.
     pub(crate) fn is(self, inode: u64, born: Option<SystemTime>) -> bool {
@@ -70,6 +75,7 @@ pub(crate) fn entries(
         let kind = match entry.file_type() {
             Some(Type::File) => Kind::File,
             Some(Type::Directory) => Kind::Directory,
+            Some(Type::Symlink) => Kind::Link,
             Some(_) => Kind::Other,
             // Some file systems do not tell the kind.
             None => kind(root, &below.join(name)),
@@ -90,6 +96,7 @@ fn kind(root: &Root, below: &Path) -> Kind {
     match metadata {
         Ok(metadata) if metadata.is_file() => Kind::File,
         Ok(metadata) if metadata.is_dir() => Kind::Directory,
+        Err(error) if is_link(&error) => Kind::Link,
         _ => Kind::Other,
     }
 }

@@ -11,6 +11,7 @@ use super::circle;
 use super::filter::{FileFilter, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
+use super::links::Links;
 use super::moved::Chain;
 use super::open::{ExposedFile, reason};
 use super::rotated::{self, Age, Rotated};
@@ -25,6 +26,13 @@ const MAX_GLOBS: usize = 1024;
 /// The most directory entries that are examined for one search.
 const MAX_ENTRIES: usize = 1_000_000;
 
+/// The message about a glob that finds only links.
+pub const ONLY_LINKS: &str =
+    "finds only symbolic links, which are not followed: set logs.follow_links there";
+
+/// The most directories into which links may lead.
+const MAX_LINK_DIRECTORIES: usize = 64;
+
 /// The most problems that are reported.
 const MAX_PROBLEMS: usize = 100;
 
@@ -32,6 +40,8 @@ const MAX_PROBLEMS: usize = 100;
 #[derive(Debug, Clone, Default)]
 pub struct ExposedFiles {
     globs: Vec<ExposedGlob>,
+    /// The directories into which links may lead.
+    links: Vec<PathBuf>,
 }
 
 /// The exposed files that a search wants.
@@ -42,6 +52,9 @@ pub struct FileList {
     pub files: Vec<ExposedFile>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// The globs of exposed files, as written, that find only links which are not followed, and the
+    /// filter selects such a link.
+    pub only_links: Vec<String>,
     /// The FILE globs that matched no exposed file, as written.
     pub unmatched: Vec<String>,
     /// Whether files are missing: there are more than [`MAX_FILES`], or too many directory entries
@@ -74,7 +87,25 @@ impl ExposedFiles {
                 return Err(GlobError::TooMany { limit: MAX_GLOBS });
             }
         }
-        Ok(ExposedFiles { globs: parsed })
+        Ok(ExposedFiles { globs: parsed, links: Vec::new() })
+    }
+
+    /// Lets links whose names match a glob lead to regular files below these directories, also over
+    /// further links. The path of such a file is that of the first link. Directories that are links
+    /// are not followed. Without a directory, no link is followed.
+    ///
+    /// # Errors
+    /// When a path is not absolute, is `/`, or has `.` or `..` as a component, or when there are
+    /// too many.
+    pub fn following_links<S: AsRef<str>>(
+        self,
+        directories: &[S],
+    ) -> Result<ExposedFiles, GlobError> {
+        if directories.len() > MAX_LINK_DIRECTORIES {
+            return Err(GlobError::TooManyDirectories { limit: MAX_LINK_DIRECTORIES });
+        }
+        let links = directories.iter().map(|path| link_directory(path.as_ref()));
+        Ok(ExposedFiles { links: links.collect::<Result<_, _>>()?, ..self })
     }
 
     /// The exposed files that `filter` selects, as they are now. Reads directories, so it blocks.
@@ -87,13 +118,23 @@ impl ExposedFiles {
         let mut collector = Collector {
             tracker: filter.tracker(),
             files: BTreeMap::new(),
+            finds_files: false,
+            finds_links: false,
             problems: Vec::new(),
             entries_left: entries,
             cut: false,
         };
+        let links = (!self.links.is_empty()).then(|| Arc::new(Links::into(&self.links)));
+        let mut only_links = Vec::new();
         for glob in &self.globs {
-            walk(glob, &mut collector);
+            (collector.finds_files, collector.finds_links) = (false, false);
+            walk(glob, links.as_ref(), &mut collector);
+            if collector.finds_links && !collector.finds_files {
+                only_links.push(glob.written.clone());
+            }
         }
+        only_links.dedup();
+        only_links.truncate(MAX_PROBLEMS);
         let files = if filter.wants_rotated() {
             collector.chains()
         } else {
@@ -102,15 +143,29 @@ impl ExposedFiles {
         FileList {
             files,
             problems: collector.problems,
+            only_links,
             unmatched: collector.tracker.unmatched(),
             cut: collector.cut,
         }
     }
 }
 
+/// Checks a directory into which links may lead.
+fn link_directory(path: &str) -> Result<PathBuf, GlobError> {
+    let mut names = path.split('/').filter(|name| !name.is_empty()).peekable();
+    let is_plain = path.starts_with('/') && !path.contains('\0') && names.peek().is_some();
+    if !is_plain || names.any(|name| matches!(name, "." | "..")) {
+        return Err(GlobError::NotDirectory { path: path.to_owned() });
+    }
+    Ok(PathBuf::from(path))
+}
+
 struct Collector<'n> {
     tracker: Tracker<'n>,
     files: BTreeMap<PathBuf, ExposedFile>,
+    /// Whether the current glob has found any file, and any link that is wanted.
+    finds_files: bool,
+    finds_links: bool,
     problems: Vec<Problem>,
     entries_left: usize,
     cut: bool,
@@ -189,7 +244,12 @@ impl Collector<'_> {
 }
 
 impl Visitor for Collector<'_> {
+    fn link(&mut self, path: PathBuf) {
+        self.finds_links |= self.tracker.selects(&path);
+    }
+
     fn file(&mut self, file: ExposedFile) {
+        self.finds_files = true;
         if !self.tracker.wants(file.path()) {
             return;
         }

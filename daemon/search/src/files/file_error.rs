@@ -11,6 +11,15 @@ pub(crate) enum FileError {
     /// The results are written to it. The text is GNU grep's.
     #[error("input file is also the output")]
     IsOutput,
+    /// It is a link, and the settings do not allow where it leads.
+    #[error("is a symbolic link that leads out of logs.follow_links, and is not followed")]
+    LeadsOut,
+    /// It is a link, and a directory on the way is one, too.
+    #[error("is a symbolic link over a directory that is one, too, and is not followed")]
+    LinkedDirectory,
+    /// It is a link to a link, and so on.
+    #[error("is behind more than 8 symbolic links, and is not followed")]
+    TooManyLinks,
 }
 
 impl From<FileError> for io::Error {

@@ -107,6 +107,14 @@ impl Tracker<'_> {
         wanted && passes
     }
 
+    /// Whether the file at `path` would be wanted. This does not count as a match of any glob.
+    pub(crate) fn selects(&self, path: &Path) -> bool {
+        let FileFilter { globs, include, .. } = self.filter;
+        let any =
+            |globs: &[FilterGlob]| globs.is_empty() || globs.iter().any(|glob| glob.matches(path));
+        any(globs) && any(include) && !self.excludes(path)
+    }
+
     /// Whether `--exclude` leaves out the file at `path`.
     pub(crate) fn excludes(&self, path: &Path) -> bool {
         self.filter.exclude.iter().any(|glob| glob.matches(path))

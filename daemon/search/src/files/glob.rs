@@ -17,6 +17,8 @@ pub(crate) struct ExposedGlob {
     pub(crate) root: PathBuf,
     /// The components below it. Never empty.
     pub(crate) components: Vec<Component>,
+    /// As written, with its braces.
+    pub(crate) written: String,
 }
 
 /// One component of a path.
@@ -53,6 +55,7 @@ impl ExposedGlob {
         Ok(ExposedGlob {
             root: std::iter::once("/").chain(root.iter().copied()).collect(),
             components,
+            written: written.to_owned(),
         })
     }
 }

@@ -30,6 +30,18 @@ pub enum GlobError {
         /// As written.
         glob: String,
     },
+    /// It is no directory into which links may lead.
+    #[error("{path}: write an absolute path below /, without . or ..")]
+    NotDirectory {
+        /// As written.
+        path: String,
+    },
+    /// There are too many directories into which links may lead.
+    #[error("more than {limit} directories: give fewer")]
+    TooManyDirectories {
+        /// The most directories that are accepted.
+        limit: usize,
+    },
     /// There are too many globs.
     #[error("more than {limit} globs: give fewer")]
     TooMany {

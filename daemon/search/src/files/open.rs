@@ -12,10 +12,11 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::directory::{self, Entry, Kind, Listed};
+use super::links::is_link;
 use super::moved::{self, Chain};
 use super::root::Root;
 
-/// A file, whatever its name: its device and its inode.
+/// A file under any name: its device and its inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileIdentity {
     /// The device (`st_dev`).
@@ -32,7 +33,7 @@ pub struct ExposedFile {
     path: PathBuf,
     /// The file that it was rotated away from, or the file itself.
     origin: PathBuf,
-    /// Which file it is, whatever its name.
+    /// Which file it is, under any name.
     pub(super) listed: Listed,
     /// With `--rotated`: what was listed with it.
     pub(super) chain: Option<Arc<Chain>>,
@@ -127,10 +128,10 @@ impl ExposedFile {
         self.below.parent().unwrap_or(Path::new(""))
     }
 
-    /// What it is, whatever its name, and its size. None when it is gone or is no regular file any
+    /// What it is, under any name, and its size. None when it is gone or is no regular file any
     /// more.
     pub(crate) fn look(&self) -> io::Result<Option<(FileIdentity, u64)>> {
-        match self.root.open_below(&self.below, OFlag::O_PATH) {
+        match self.root.open_file(&self.below, OFlag::O_PATH) {
             Ok(descriptor) => {
                 let metadata = File::from(descriptor).metadata()?;
                 Ok(metadata.is_file().then(|| (identity(&metadata), metadata.len())))
@@ -162,7 +163,7 @@ impl ExposedFile {
     /// Opens what has this name in its directory.
     pub(super) fn open_as(&self, name: &OsStr) -> io::Result<Found> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let file = match self.root.open_below(&self.parent().join(name), flags) {
+        let file = match self.root.open_file(&self.parent().join(name), flags) {
             Ok(descriptor) => File::from(descriptor),
             Err(error) if is_missing(&error) => return Ok(Found::Missing),
             Err(error) if is_not_exposed(&error) => return Ok(Found::Other),
@@ -204,12 +205,19 @@ fn is_not_exposed(error: &io::Error) -> bool {
 /// What is wrong with a file that is exposed by its literal name. If nothing is wrong, which
 /// file it is, or none where there is no such file.
 pub(crate) fn literal_problem(root: &Root, below: &Path) -> Result<Option<Listed>, String> {
-    match root.open_below(below, OFlag::O_PATH) {
+    let (opened, by_name) = match root.open_below(below, OFlag::O_PATH) {
+        Err(error) if is_link(&error) && root.follows_links() => {
+            (root.open_file(below, OFlag::O_PATH), true)
+        }
+        opened => (opened, false),
+    };
+    match opened {
         Ok(descriptor) => {
             let metadata = File::from(descriptor).metadata().map_err(|error| reason(&error))?;
             let kind = metadata.file_type();
             if kind.is_file() {
-                Ok(Some(Listed { number: metadata.ino(), at: SystemTime::now() }))
+                let listed = Listed { number: metadata.ino(), at: SystemTime::now() };
+                Ok(Some(if by_name { Listed::BY_NAME } else { listed }))
             } else if kind.is_dir() {
                 Err("Is a directory".to_owned())
             } else if kind.is_fifo() {

@@ -3,12 +3,14 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::beneath::open_beneath;
+use super::links::{Links, is_link};
 
 /// The most directory entries that are examined to find files again that were renamed meanwhile.
 const MAX_LOOKS: usize = 1_000_000;
@@ -22,17 +24,20 @@ pub(crate) struct Root {
     /// The numbers of inodes in its directories are not those of the files.
     has_other_numbers: AtomicBool,
     looks: AtomicUsize,
+    /// Where links below it may lead. Without it, none is followed.
+    links: Option<Arc<Links>>,
 }
 
 impl Root {
     /// Opens the directory as the administrator wrote it, also through links.
-    pub(crate) fn open(path: &Path) -> io::Result<Root> {
+    pub(crate) fn open(path: &Path, links: Option<&Arc<Links>>) -> io::Result<Root> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Root {
             descriptor: open(path, flags, Mode::empty())?,
             path: path.to_owned(),
             has_other_numbers: AtomicBool::new(false),
             looks: AtomicUsize::new(0),
+            links: links.cloned(),
         })
     }
 
@@ -40,6 +45,19 @@ impl Root {
     pub(crate) fn open_below(&self, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         open_beneath(self.descriptor.as_fd(), below, flags)
+    }
+
+    /// The same, but that the last component may be a link, where the settings allow it.
+    pub(crate) fn open_file(&self, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+        match (self.open_below(below, flags), &self.links) {
+            (Err(error), Some(links)) if is_link(&error) => links.open(self, below, flags),
+            (opened, _) => opened,
+        }
+    }
+
+    /// Whether links below it are followed, to where they may lead.
+    pub(crate) fn follows_links(&self) -> bool {
+        self.links.is_some()
     }
 
     /// The directory's path as written.

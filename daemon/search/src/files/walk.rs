@@ -1,11 +1,15 @@
 //! Finds the files below a trusted directory that a glob matches.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::fcntl::OFlag;
+
 use super::directory::{self, Entry, Kind, Listed};
 use super::glob::{Component, ExposedGlob};
+use super::links::{Links, is_link};
 use super::open::{ExposedFile, is_hidden, literal_problem, reason};
 use super::root::Root;
 
@@ -16,6 +20,8 @@ const MAX_DEPTH: usize = 16;
 pub(crate) trait Visitor {
     /// A regular file.
     fn file(&mut self, file: ExposedFile);
+    /// A link that would be exposed if it were a file.
+    fn link(&mut self, path: PathBuf);
     /// A path that could not be read, and why.
     fn problem(&mut self, path: PathBuf, reason: String);
     /// A directory or one of its entries is about to be examined. False ends the walk.
@@ -23,8 +29,9 @@ pub(crate) trait Visitor {
 }
 
 /// Gives `visitor` every file that `glob` matches. A missing directory has none.
-pub(crate) fn walk(glob: &ExposedGlob, visitor: &mut dyn Visitor) {
-    match Root::open(&glob.root) {
+/// Links are followed to where `links` has them lead.
+pub(crate) fn walk(glob: &ExposedGlob, links: Option<&Arc<Links>>, visitor: &mut dyn Visitor) {
+    match Root::open(&glob.root, links) {
         Ok(root) => {
             let mut walk = Walk { root: Arc::new(root), visitor };
             walk.below(Path::new(""), &glob.components, 0);
@@ -55,6 +62,7 @@ impl Walk<'_> {
                     match kind {
                         _ if !matches => {}
                         Kind::File if rest.is_empty() => self.found(below.join(name), listed),
+                        Kind::Link if rest.is_empty() => self.link(below.join(name)),
                         Kind::Directory if !rest.is_empty() => {
                             self.below(&below.join(name), rest, depth);
                         }
@@ -68,6 +76,7 @@ impl Walk<'_> {
                     match kind {
                         _ if is_hidden(&name) => {}
                         Kind::File if rest.is_empty() => self.found(below.join(name), listed),
+                        Kind::Link if rest.is_empty() => self.link(below.join(name)),
                         Kind::Directory if depth < MAX_DEPTH => {
                             self.below(&below.join(name), components, depth + 1);
                         }
@@ -81,6 +90,21 @@ impl Walk<'_> {
     fn found(&mut self, below: PathBuf, listed: Listed) {
         let file = ExposedFile::new(Arc::clone(&self.root), below, listed);
         self.visitor.file(file);
+    }
+
+    /// A link, which may lead to a file.
+    fn link(&mut self, below: PathBuf) {
+        let path = self.root.path().join(&below);
+        if !self.root.follows_links() {
+            return self.visitor.link(path);
+        }
+        let opened = self.root.open_file(&below, OFlag::O_PATH);
+        match opened.and_then(|descriptor| File::from(descriptor).metadata()) {
+            Ok(metadata) if metadata.is_file() => self.found(below, Listed::BY_NAME),
+            Ok(_) => {}
+            Err(error) if is_missing(&error) && !is_link(&error) => {}
+            Err(error) => self.visitor.problem(path, reason(&error)),
+        }
     }
 
     /// A file whose last component has no wildcard.

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use super::copies::Copies;
 use super::file::{Followed, Start};
 use crate::files::{
-    Compression, ExposedFile, ExposedFiles, FileError, FileFilter, FileIdentity, Opened, reason,
-    rotated_from,
+    Compression, ExposedFile, ExposedFiles, FileError, FileFilter, FileIdentity, ONLY_LINKS,
+    Opened, reason, rotated_from,
 };
 use crate::job::Job;
 use crate::output::{Output, Stopped};
@@ -116,6 +116,9 @@ impl Follow<'_> {
         let found = self.selection.exposed.files(self.selection.filter);
         for problem in found.problems {
             self.report_once(&problem.path, &problem.reason)?;
+        }
+        for glob in found.only_links {
+            self.report_once(Path::new(&glob), ONLY_LINKS)?;
         }
         let mut there = BTreeSet::new();
         let mut new = Vec::new();
