@@ -22,6 +22,7 @@ mod grep_streams;
 mod grep_terminal;
 mod grep_times;
 mod grep_trouble;
+mod grep_windows;
 mod hostile;
 mod introducer;
 mod inventory;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use super::block_times::{Block, BlockBuilder, Blocks, FINGERPRINT_BYTES, fingerprint};
 use crate::files::{FileIdentity, Opened};
@@ -57,6 +58,8 @@ struct Shared {
 #[derive(Debug, Clone)]
 struct KnownFile {
     identity: FileIdentity,
+    /// When it was created, if the file system tells it: inodes are used again.
+    born: Option<SystemTime>,
     line_end: u8,
     /// The zone of times without one.
     zone: Zone,
@@ -74,7 +77,8 @@ impl KnownFile {
     /// Whether the file that was opened is this one and has only grown.
     fn is_still(&self, opened: &Opened) -> bool {
         let is_grown = opened.size > self.size;
-        opened.size >= self.size.max(self.blocks.end())
+        opened.born == self.born
+            && opened.size >= self.size.max(self.blocks.end())
             && (is_grown || opened.modified == self.modified)
             && (opened.modified == self.modified
                 || (self.modified..=self.same_until).contains(&opened.modified))
@@ -114,6 +118,7 @@ impl KnownTimes {
             let Memory { block_bytes, file_blocks, .. } = self.0.memory;
             Arc::new(KnownFile {
                 identity: opened.identity,
+                born: opened.born,
                 line_end,
                 zone: zone.clone(),
                 size: opened.size,
