@@ -158,7 +158,7 @@ impl<'r, R: Read> WindowReader<'r, R> {
             self.enter_next_part();
         }
         let start = self.unseen.start;
-        let mut verdict = None;
+        let (mut verdict, mut lines) = (None, 0);
         while !self.unseen.is_empty() && self.at < self.part.range.end {
             let mut length = None;
             if !self.within_line {
@@ -171,18 +171,15 @@ impl<'r, R: Read> WindowReader<'r, R> {
             }
             verdict = Some(self.inside);
             self.step(length);
+            lines += u64::from(!self.within_line);
         }
         let seen = start..self.unseen.start;
         if verdict == Some(true) {
             self.passed += seen.len() as u64;
             self.passing = seen;
         } else if verdict == Some(false) {
-            let lines = self
-                .buffer
-                .get(seen.clone())
-                .map_or(0, |seen| memchr::memchr_iter(self.line_end, seen).count());
             self.left_out.bytes += seen.len() as u64;
-            self.left_out.lines += lines as u64;
+            self.left_out.lines += lines;
             self.positions.gap(self.passed, self.left_out);
         }
         verdict.is_some()
