@@ -80,6 +80,7 @@ pub(crate) fn all(results: &Results) -> String {
         );
     }
     lists(results, &mut text);
+    windows(results, &mut text);
     gain(results, &mut text);
     processor(results, &mut text);
     let Others { little, first_line, memberd_mib, memberd_ten_greps_mib, memberctl_mib } =
@@ -113,6 +114,17 @@ fn list_table(results: &Results) -> String {
         line(&mut text, &row.what, &[&times[..], &ratios].concat());
     }
     text
+}
+
+fn windows(results: &Results, text: &mut String) {
+    if results.windows.is_empty() {
+        return;
+    }
+    *text += "\nA window of time (`--since`, `--until`) of one log, `memberctl`, on one thread:\n\n\
+    | | all lines | first search | later searches |\n|---|---|---|---|\n";
+    for row in &results.windows {
+        line(text, &row.what, &[row.without, row.first, row.later].map(tenths));
+    }
 }
 
 fn gain(results: &Results, text: &mut String) {

@@ -20,6 +20,7 @@ mod lists;
 mod logs;
 mod programs;
 mod results;
+mod windows;
 
 use clap::Parser as _;
 use logs::{LOG_BYTES, write_log};
@@ -161,6 +162,7 @@ impl Bench {
             one: cases.iter().map(|case| self.one(case)).collect(),
             ten: cases.iter().map(|case| self.ten(case)).collect(),
             lists: lists::measure(&self.single, only),
+            windows: windows::measure(&self.single, only),
             gain: cases.iter().map(|case| self.gain(case)).collect(),
             processor: cases
                 .iter()

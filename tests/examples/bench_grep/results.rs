@@ -17,6 +17,9 @@ pub(crate) struct Results {
     /// Searches for lists, on one thread.
     #[serde(default)]
     pub(crate) lists: Vec<ListRow>,
+    /// Searches of a window of time, on one thread.
+    #[serde(default)]
+    pub(crate) windows: Vec<WindowRow>,
     pub(crate) gain: Vec<Gain>,
     pub(crate) processor: Vec<Processor>,
     pub(crate) others: Others,
@@ -44,6 +47,17 @@ pub(crate) struct ListRow {
     pub(crate) grep: f64,
     pub(crate) rg: f64,
     pub(crate) memberctl: f64,
+}
+
+/// The median time of a search of a window.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WindowRow {
+    pub(crate) what: String,
+    /// The same search of all lines.
+    pub(crate) without: f64,
+    /// Of a file that no search of a window has read.
+    pub(crate) first: f64,
+    pub(crate) later: f64,
 }
 
 /// What more threads gain on one log.
