@@ -53,6 +53,11 @@ fn only_the_members_that_are_named_are_asked() {
             "{options:?}: {output:?}"
         );
     }
+    // What is printed can be given as a file.
+    let printed = fleet[1].ctl(&["grep", "-l", "needle", "a.txt", "--on", "vm3"]);
+    let file = stdout(&printed).remove(0);
+    let output = fleet[1].ctl(&["grep", "-c", "needle", &file]);
+    assert_eq!(stdout(&output), [format!("{file}:3")], "{output:?}");
     for (option, reason) in [
         ("--on=vm[08-12]", "--on vm[08-12]: no member has such a name"),
         ("--on=vm[1-35-7]", "--on vm[1-35-7]: '[1-35-7]' is neither clearly numbers nor"),

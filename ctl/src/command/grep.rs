@@ -10,6 +10,7 @@ mod journal_options;
 mod lines;
 mod locale;
 mod options;
+mod printed_files;
 mod printer;
 mod progress;
 mod tally;
@@ -37,7 +38,8 @@ use tally::Tally;
 const HELP: &str = "\
 Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over the files
 that each member offers: machine.i.log, and what its settings list. Without a
-FILE, all of them are searched. Ctrl-C stops the search on every member.
+FILE, all of them are searched. NAME:FILE, as it is printed, is a FILE of that
+member alone. Ctrl-C stops the search on every member.
 
 Patterns:
   -G, --basic-regexp        PATTERN is a basic regular expression (default)

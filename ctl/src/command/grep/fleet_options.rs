@@ -7,6 +7,7 @@ use memberd_control::tags::{TagFilter, TagFilterError};
 
 use super::flags::FleetOption;
 use super::journal_options::JournalOptions;
+use super::printed_files;
 use crate::moment::{moment, past_moment};
 
 /// What `--count-by` counts.
@@ -120,6 +121,7 @@ impl FleetOptions {
         request.members.on.clone_from(&self.on);
         request.members.not_on.clone_from(&self.not_on);
         request.members.tags.clone_from(&self.tags);
+        printed_files::take_member(&mut request.files.globs, &mut request.members)?;
         if self.json {
             request.printing.json = true;
             // The submatches of an object say what colour would show.

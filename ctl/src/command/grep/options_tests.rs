@@ -231,7 +231,7 @@ fn errors_have_the_text_of_grep() {
         (&[][..], "no PATTERN was given"),
         (&["-i"], "no PATTERN was given"),
         (&["-j", "p"], "invalid option -- 'j'"),
-        (&["-ik", "p"], "invalid option -- 'k'"),
+        (&["-ij", "p"], "invalid option -- 'j'"),
         (&["-é", "p"], "invalid option -- 'é'"),
         (&["--foo", "p"], "unrecognized option '--foo'"),
         (
