@@ -104,8 +104,8 @@ Members and time:
       --merge               print the lines of all members in the order of time
       --follow              print lines as they are written, until interrupted;
                             not with --merge
-      --journal             search the journal instead of files. Then FILE can be
-                            FIELD=VALUE, as in journalctl. The next options,
+      --journal             search the journal instead of files. Then FILE can
+                            be FIELD=VALUE, as in journalctl. The next options,
                             too, are those of journalctl and need --journal:
   -u, --unit=UNIT           search only this unit; can be given several times
       --user-unit=UNIT      search only this unit of users' service managers
