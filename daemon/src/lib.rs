@@ -6,7 +6,6 @@
 //! `memberd-transport` keeps strangers out of both. `control` and `dispatch` serve `memberctl`, and
 //! `search` greps.
 
-pub mod admission;
 pub mod backoff;
 pub mod blocking;
 pub mod check;

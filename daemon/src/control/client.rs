@@ -2,13 +2,13 @@
 //! socket.
 
 use super::permissions::ListenerPolicy;
-use crate::admission::{Full, Permit};
 use memberd_control::frame::{
     FrameDecoder, FrameError, Message, Part, SMALL_REQUEST_CAP, decode, encode,
 };
 use memberd_control::message::{Hello, Reply, Request};
 use memberd_control::output;
 use memberd_transport::frame::{self, write_both};
+use memberd_transport::{Full, Permit};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

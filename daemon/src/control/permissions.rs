@@ -1,9 +1,9 @@
 //! Defines what the clients of each control socket may do. It owns the places for clients that
 //! follow events, and those for clients with long requests.
 
-use crate::admission::Admission;
 use memberd_control::frame::{REQUEST_CAP, SMALL_REQUEST_CAP};
 use memberd_control::socket::Access;
+use memberd_transport::Admission;
 
 /// The most clients of one socket that follow events. It is half of all clients, so that the others
 /// are always served.

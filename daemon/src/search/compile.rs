@@ -4,9 +4,9 @@
 //! Most patterns are small. The few large ones take turns, so that many greps together stay within
 //! the memory limit of the service.
 
-use crate::admission::{Admission, Full, Permit};
 use memberd_control::grep::{GrepFiles, GrepRequest};
 use memberd_search::{FileFilter, MAX_COMPILED_BYTES, PatternError, Query, Search};
+use memberd_transport::{Admission, Full, Permit};
 use std::time::Duration;
 use tokio::runtime::Handle;
 

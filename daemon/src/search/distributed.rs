@@ -13,14 +13,14 @@ use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
 use super::merge::merge;
 use super::progress::Progress;
-use crate::admission::Permit;
 use crate::membership::Handle;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::Reply;
 use memberd_membership::Identity;
+use memberd_transport::{Admission, Permit};
 use std::io;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// The most members that are asked at once. Each costs at most a frame of memory here.
@@ -88,11 +88,11 @@ impl DistributedGrep {
             let following = Following::new(relay, choice, membership.clone(), connections);
             tasks.spawn(following.run(members));
         } else {
-            let slots = Arc::new(Semaphore::new(AT_ONCE));
+            let slots = Admission::unanswered("asked members", AT_ONCE);
             for member in members {
-                let (relay, slots) = (Arc::clone(&relay), Arc::clone(&slots));
+                let (relay, slots) = (Arc::clone(&relay), slots.clone());
                 tasks.spawn(async move {
-                    let Ok(_slot) = slots.acquire().await else { return };
+                    let _slot = slots.enter().await;
                     relay.relay(&member).await;
                 });
             }

@@ -3,10 +3,10 @@
 
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
-use crate::admission::{Full, Permit};
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
 use memberd_membership::{Identity, Name};
+use memberd_transport::{Full, Permit};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The greps of this daemon's clients. It owns the register of the running ones.
 
-use crate::admission::{Admission, Full, Permit};
 use crate::lock::lock;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
 use memberd_control::socket::Access;
+use memberd_transport::{Admission, Full, Permit};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;

@@ -5,13 +5,13 @@ use super::journal::{self, Journal, JournalOrder};
 use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
-use crate::admission::{Admission, Full, Permit};
 use crate::lock::{read, write};
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
     ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, ONLY_LINKS, Output, Plan,
     Selection, Totals, Window,
 };
+use memberd_transport::{Admission, Full, Permit};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};

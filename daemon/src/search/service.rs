@@ -3,7 +3,6 @@
 
 use super::greps::{GrepCounts, Greps};
 use super::local::LocalSearcher;
-use crate::admission::{Admission, Permit};
 use crate::config::Config;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
@@ -11,7 +10,7 @@ use anyhow::Context as _;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
-use memberd_transport::Caller;
+use memberd_transport::{Admission, Caller, Permit};
 use std::sync::Arc;
 use tracing::error;
 

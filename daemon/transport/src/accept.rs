@@ -1,12 +1,11 @@
 //! Accepts connections at any socket: a bounded number at a time, and with one warning a minute
 //! while `accept` fails.
 
+use crate::admission::Admission;
 use crate::rate_limit::LogRateLimit;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -45,21 +44,21 @@ impl Listener for UnixListener {
 }
 
 /// Serves each connection in its own task, until this future is dropped. At most `at_once` are
-/// served at a time; further ones wait in the kernel's queue. `peers` says in the warning who
-/// connects.
+/// served at a time; further ones wait in the kernel's queue. `peers` says who connects, for the
+/// log.
 pub async fn serve_all<L, F>(
     listener: L,
     at_once: usize,
-    peers: &str,
+    peers: &'static str,
     serve: impl Fn(L::Stream, L::Address) -> F,
 ) where
     L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(at_once));
+    let slots = Admission::unanswered(peers, at_once);
     let mut failures = LogRateLimit::default();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let slot = slots.enter().await;
         match listener.accept().await {
             Ok((stream, from)) => {
                 let served = serve(stream, from);
@@ -82,9 +81,9 @@ pub async fn serve_all<L, F>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
     use tokio::io::AsyncReadExt;
-    use tokio::sync::Notify;
+    use tokio::sync::{Notify, Semaphore};
 
     /// Fails this many times, and then accepts connections without end.
     struct Reluctant(Mutex<usize>);

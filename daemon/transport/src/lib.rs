@@ -14,12 +14,14 @@
 //! member, and nothing of what members say to each other.
 
 mod accept;
+mod admission;
 pub mod frame;
 mod peer;
 mod rate_limit;
 mod seal;
 
 pub use accept::{Listener, serve_all};
+pub use admission::{Admission, Full, Permit};
 pub use peer::RequestKind;
 pub use peer::call::Caller;
 pub use peer::listener::{PeerServer, SMALL_REQUEST_BYTES};

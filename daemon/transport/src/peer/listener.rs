@@ -5,6 +5,7 @@ use super::services::{Handler, PeerServices};
 use super::stream::PeerStream;
 use super::{KEEP, RequestKind};
 use crate::accept::{Listener, serve_all};
+use crate::admission::{Admission, Permit};
 use crate::frame;
 use crate::seal::alert::Alert;
 use crate::seal::handshake::{HandshakeError, Session, respond};
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -55,24 +55,24 @@ pub struct PeerServer {
     address: SocketAddr,
     seal: Seal,
     services: PeerServices,
-    /// One for each large request that may be in memory.
-    large: Semaphore,
-    /// One for each connection that may be kept.
-    kept: Semaphore,
+    /// A place for each large request that may be in memory.
+    large: Admission,
+    /// A place for each connection that may be kept.
+    kept: Admission,
 }
 
 /// A request as it came.
-struct Request<'l> {
+struct Request {
     version: u8,
     /// With [`KEEP`], where the connection is to be kept.
     kind: u8,
     body: Vec<u8>,
     /// Of large requests a few are in memory at a time, so that what all connections together hold
     /// is bounded.
-    turn: Option<SemaphorePermit<'l>>,
+    turn: Option<Permit>,
 }
 
-impl Request<'_> {
+impl Request {
     fn kind(&self) -> RequestKind {
         RequestKind(self.kind & !KEEP)
     }
@@ -93,8 +93,8 @@ impl PeerServer {
             address,
             seal,
             services,
-            large: Semaphore::new(LARGE_REQUESTS),
-            kept: Semaphore::new(KEPT_CONNECTIONS),
+            large: Admission::unanswered("large requests", LARGE_REQUESTS),
+            kept: Admission::unanswered("kept connections", KEPT_CONNECTIONS),
         }
     }
 
@@ -182,7 +182,7 @@ impl PeerServer {
                 }
             }
             if place.is_none() && keeps {
-                place = self.kept.try_acquire().ok();
+                place = self.kept.try_enter().ok();
             }
             if !keeps || place.is_none() {
                 return Ok(());
@@ -197,7 +197,7 @@ impl PeerServer {
         &self,
         stream: &mut PeerStream,
         decoder: &mut FrameDecoder<2>,
-    ) -> io::Result<Request<'_>> {
+    ) -> io::Result<Request> {
         self.read_part(stream, decoder, Part::Head).await.map_err(frame::io_error)?;
         let ([version, kind], length) = (decoder.prefix(), decoder.body_bytes());
         let service = self.services.get(RequestKind(kind & !KEEP));
@@ -205,7 +205,7 @@ impl PeerServer {
             return Err(invalid("the request is longer than any of its kind"));
         }
         let turn = match length > SMALL_REQUEST_BYTES {
-            true => Some(self.large.acquire().await.map_err(io::Error::other)?),
+            true => Some(self.large.enter().await),
             false => None,
         };
         self.read_part(stream, decoder, Part::Whole).await.map_err(frame::io_error)?;

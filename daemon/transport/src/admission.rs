@@ -1,4 +1,5 @@
-//! Limits how much work of one kind the daemon does at once. It owns the places for that work.
+//! Limits how much work of one kind the daemon does at once. It owns the places for that work. The
+//! table of all kinds is in ARCHITECTURE.md.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,20 @@ impl Admission {
     /// taken.
     pub fn new(name: &'static str, limit: usize, answer: fn(usize) -> String) -> Self {
         Admission { name, limit, answer, places: Arc::new(Semaphore::new(limit)) }
+    }
+
+    /// Creates `limit` places for work that waits or goes without, so that no client is answered.
+    pub fn unanswered(name: &'static str, limit: usize) -> Self {
+        Admission::new(name, limit, |limit| format!("all {limit} places are taken"))
+    }
+
+    /// Takes a place, and waits for one as long as none is free.
+    pub async fn enter(&self) -> Permit {
+        match Arc::clone(&self.places).acquire_owned().await {
+            Ok(places) => Permit { admission: self.clone(), places },
+            // Only a closed semaphore fails, and nobody closes it.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Takes a place.
@@ -148,5 +163,11 @@ mod tests {
         let taken = waiter.await.unwrap();
         assert!(taken.is_ok());
         assert!(admission.enter_within(Duration::from_millis(1)).await.is_err());
+        let waiting = admission.clone();
+        let waiter = tokio::spawn(async move { waiting.enter().await.places() });
+        tokio::task::yield_now().await;
+        assert!(!waiter.is_finished());
+        drop(taken);
+        assert_eq!(waiter.await.unwrap(), 1);
     }
 }
