@@ -10,7 +10,7 @@ mod source;
 mod tests;
 
 use crate::log::Level;
-use crate::search::journal::JOURNALCTL;
+use crate::search::journal::{JOURNALCTL, JournalOffer};
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
 use memberd_membership::{GroupSettings, Name, Tags};
@@ -52,6 +52,8 @@ pub struct Config {
     pub follow_links: Vec<String>,
     /// Whether the group may grep this machine's journal.
     pub journal: bool,
+    /// The namespaces of the journal that the group may grep as well.
+    pub journal_namespaces: Vec<String>,
     /// The level of the log.
     pub log_level: Level,
     /// The limits of greps on this machine.
@@ -145,9 +147,12 @@ impl Config {
         ExposedFiles::new(&globs)?.following_links(&self.follow_links)
     }
 
-    /// The program that reads the journal, if the group may grep it.
-    pub fn journalctl(&self) -> Option<PathBuf> {
-        self.journal.then(|| PathBuf::from(JOURNALCTL))
+    /// What the group may grep of the journal.
+    pub fn journal_offer(&self) -> Option<JournalOffer> {
+        self.journal.then(|| JournalOffer {
+            program: PathBuf::from(JOURNALCTL),
+            namespaces: self.journal_namespaces.clone(),
+        })
     }
 
     /// Takes the settings from `new` that can change while the daemon runs. It also names the keys
@@ -187,6 +192,7 @@ impl Config {
             log_files,
             follow_links,
             journal,
+            journal_namespaces,
             log_level,
             key_file,
             key_is_credential,
@@ -199,6 +205,7 @@ impl Config {
             log_files,
             follow_links,
             journal,
+            journal_namespaces,
             log_level,
             key_file,
             key_is_credential,

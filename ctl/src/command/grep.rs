@@ -115,6 +115,7 @@ Members and time:
       --boot[=BOOT]         search only this boot, or the current one; -1 is the
                             one before it, for each member its own
   -k, --dmesg               search only messages of the kernel, of this boot
+      --namespace=NAME      search the journal of this namespace instead
       --count-by=WHAT       print one count per member, or per file over all
       --total               with -c, print the sum as a last line
       --json                print one JSON object a line, the last with totals

@@ -85,7 +85,7 @@ prop_compose! {
         let identifiers = if follow { units.clone() } else { Vec::new() };
         let journal = journal.then_some(GrepJournal {
             units, priority, identifiers, boot, dmesg: rotated, user_units: include.clone(),
-            facilities: exclude.clone(), matches,
+            facilities: exclude.clone(), namespace: None, matches,
         });
         let (since, until) = span;
         GrepFiles { globs, include, exclude, rotated, journal, since, until, follow }

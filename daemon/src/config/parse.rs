@@ -7,6 +7,7 @@ use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, limits};
 use crate::log::Level;
+use memberd_control::grep::GrepJournal;
 use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::ExposedFiles;
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
     let (log_files, log_level) = logs(&raw.logs, &mut problems);
     let follow_links = follow_links(&raw.logs, &mut problems);
+    let journal_namespaces = journal_namespaces(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let key_file = key_file(raw.security.key_file, system, &mut problems);
@@ -75,6 +77,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
             log_files,
             follow_links,
             journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
+            journal_namespaces,
             log_level,
             limits,
             control_socket,
@@ -337,6 +340,17 @@ fn follow_links(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
         problems.add(set, "logs.follow_links", error);
     }
     directories
+}
+
+fn journal_namespaces(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
+    let set = logs.journal_namespaces.as_ref();
+    for name in set.iter().flat_map(|names| names.get_ref()) {
+        if name.get_ref() != "*" && !GrepJournal::is_namespace_name(name.get_ref()) {
+            let problem = format!("{:?} is not the name of a namespace, or *", name.get_ref());
+            problems.add(name, "logs.journal_namespaces", problem);
+        }
+    }
+    set.map(texts).unwrap_or_default()
 }
 
 fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {

@@ -70,6 +70,7 @@ pub(super) struct Logs {
     pub(super) files: Set<Vec<Spanned<String>>>,
     pub(super) follow_links: Set<Vec<Spanned<String>>>,
     pub(super) journal: Set<bool>,
+    pub(super) journal_namespaces: Set<Vec<Spanned<String>>>,
     pub(super) level: Set<String>,
 }
 

@@ -376,8 +376,8 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         "the file shows the defaults"
     );
     assert_eq!(
-        (config.limits, config.journal),
-        (good("").limits, good("").journal),
+        (config.limits, config.journal, config.journal_namespaces),
+        (good("").limits, good("").journal, good("").journal_namespaces),
         "the file shows the defaults"
     );
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
@@ -425,4 +425,15 @@ proptest::proptest! {
             proptest::prop_assert!(lines.iter().all(plain));
         }
     }
+}
+
+#[test]
+fn only_names_of_namespaces_are_offered() {
+    let offer = |text: &str| good(text).journal_offer().map(|offer| offer.namespaces);
+    assert_eq!(offer("[logs]\njournal_namespaces = ['web']"), None);
+    assert_eq!(offer("[logs]\njournal = true"), Some(Vec::new()));
+    let both = vec!["web".to_owned(), "*".to_owned()];
+    assert_eq!(offer("[logs]\njournal = true\njournal_namespaces = ['web', '*']"), Some(both));
+    let error = bad("[logs]\njournal_namespaces = ['+web']");
+    assert!(error.contains("\"+web\" is not the name of a namespace, or *"), "{error}");
 }

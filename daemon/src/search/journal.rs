@@ -15,7 +15,7 @@ use memberd_search::{Output, Search, Stopped, Totals};
 use order::Files;
 pub use order::JournalOrder;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,31 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// How much a clock may be set while a search begins, and how much earlier than journald a sender
 /// may see the time, in microseconds.
 const SLACK_US: u64 = 60_000_000;
+
+/// What members may search of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalOffer {
+    /// The program that prints the journal.
+    pub program: PathBuf,
+    /// The namespaces that they may search beside the default one. `*` stands for all of them.
+    pub namespaces: Vec<String>,
+}
+
+impl JournalOffer {
+    /// Refuses a namespace that is not offered. Services whose logs are kept from others write to a
+    /// namespace, so that the offer of the journal does not include it.
+    pub(super) fn check(&self, asked: &GrepJournal) -> Result<(), String> {
+        let Some(asked) = &asked.namespace else { return Ok(()) };
+        let name = asked.strip_prefix('+').unwrap_or(asked);
+        match self.namespaces.iter().any(|offered| offered == "*" || offered == name) {
+            true => Ok(()),
+            false => Err(format!(
+                "its settings do not offer the journal of namespace {name}: set \
+                logs.journal_namespaces there"
+            )),
+        }
+    }
+}
 
 /// The journal of this machine.
 #[derive(Debug, Clone, Copy)]

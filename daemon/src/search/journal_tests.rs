@@ -173,7 +173,7 @@ fn a_search_of_the_journal_is_counted() {
         ExposedFiles::new::<&str>(&[]).unwrap(),
         Limits::default(),
     );
-    searcher.set_journal(Some(fake.program()));
+    searcher.set_journal(Some(JournalOffer { program: fake.program(), namespaces: Vec::new() }));
     let files = GrepFiles { journal: Some(GrepJournal::default()), ..GrepFiles::default() };
     let pattern = GrepPattern { patterns: vec!["error".into()], ..GrepPattern::default() };
     let request = GrepRequest { pattern, files, ..GrepRequest::default() };
@@ -464,13 +464,15 @@ fn every_option_of_the_journal_is_one_argument() {
         dmesg: true,
         user_units: words(&["a", "b.timer"]),
         facilities: words(&["auth,4"]),
+        namespace: Some("+web".to_owned()),
         matches: words(&["_PID=1", "A=--x"]),
         ..GrepJournal::default()
     };
     let files = |journal| GrepFiles { journal: Some(journal), ..GrepFiles::default() };
     let search = |files| fake.search(&files, &mut Kept::default(), &AtomicBool::new(false));
     search(files(journal.clone())).unwrap();
-    let expected = "--identifier=--flush|--identifier=a b|--facility=auth,4|--dmesg|--boot=-1|\
+    let expected = "--identifier=--flush|--identifier=a b|--facility=auth,4|--namespace=+web|\
+        --dmesg|--boot=-1|\
         _SYSTEMD_USER_UNIT=a.service|_SYSTEMD_USER_UNIT=b.timer|_PID=1|A=--x|+|\
         USER_UNIT=a.service|USER_UNIT=b.timer|_PID=1|A=--x|+|\
         COREDUMP_USER_UNIT=a.service|COREDUMP_USER_UNIT=b.timer|_PID=1|A=--x|+|\
@@ -505,4 +507,32 @@ fn every_option_of_the_journal_is_one_argument() {
     ] {
         assert_eq!(search(files(hostile)).unwrap_err(), refusal);
     }
+}
+
+/// A namespace is offered by its name, and the default journal with every offer.
+#[test]
+fn a_namespace_that_is_not_offered_is_refused() {
+    let offer = |names: &[&str]| JournalOffer {
+        program: PathBuf::from(JOURNALCTL),
+        namespaces: names.iter().map(|&name| name.to_owned()).collect(),
+    };
+    let asked = |namespace: Option<&str>| GrepJournal {
+        namespace: namespace.map(str::to_owned),
+        ..GrepJournal::default()
+    };
+    for (offered, namespace, allowed) in [
+        (&[][..], None, true),
+        (&[], Some("web"), false),
+        (&["web"], Some("web"), true),
+        (&["web"], Some("+web"), true),
+        (&["web"], Some("we"), false),
+        (&["web"], Some("*"), false),
+        (&["*"], Some("*"), true),
+        (&["*"], Some("+db"), true),
+    ] {
+        let checked = offer(offered).check(&asked(namespace));
+        assert_eq!(checked.is_ok(), allowed, "{offered:?} {namespace:?}");
+    }
+    let words = offer(&[]).check(&asked(Some("web"))).unwrap_err();
+    assert!(words.contains("namespace web: set logs.journal_namespaces there"), "{words}");
 }

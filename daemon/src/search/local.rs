@@ -1,7 +1,7 @@
 //! Searches this machine's logs. It owns the exposed files and the places for searches.
 
 use super::compile::{Compiled, Compiler};
-use super::journal::{self, Journal, JournalOrder};
+use super::journal::{self, Journal, JournalOffer, JournalOrder};
 use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
@@ -12,7 +12,6 @@ use memberd_search::{
     Selection, Totals, Window,
 };
 use memberd_transport::{Admission, Full, Permit};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -30,8 +29,8 @@ pub struct LocalSearcher {
     machine: String,
     /// The files that members may search.
     offer: RwLock<Arc<ExposedFiles>>,
-    /// The program that reads the journal, if members may search the journal.
-    journal: RwLock<Option<PathBuf>>,
+    /// What members may search of the journal, if they may.
+    journal: RwLock<Option<JournalOffer>>,
     /// What is known of the journal's files.
     journal_order: JournalOrder,
     pub(super) limits: Limits,
@@ -97,9 +96,9 @@ impl LocalSearcher {
         *write(&self.offer) = Arc::new(offer);
     }
 
-    /// Allows searches of the journal, which this program prints, or forbids them.
-    pub fn set_journal(&self, journalctl: Option<PathBuf>) {
-        *write(&self.journal) = journalctl;
+    /// Allows searches of the journal, or forbids them.
+    pub fn set_journal(&self, offer: Option<JournalOffer>) {
+        *write(&self.journal) = offer;
     }
 
     /// The counts of searches.
@@ -182,12 +181,13 @@ impl LocalSearcher {
     ) -> Result<(Totals, Vec<String>), String> {
         let Compiled { search, narrow, .. } = compiled;
         if let Some(journal) = &request.files.journal {
-            let program = read(&self.journal).clone();
-            let program =
-                program.ok_or("its settings do not offer its journal: set logs.journal there")?;
+            let offer = read(&self.journal).clone();
+            let offer =
+                offer.ok_or("its settings do not offer its journal: set logs.journal there")?;
+            offer.check(journal)?;
             let by_time = request.printing.by_time;
             let asked = journal::Asked { journal, files: &request.files, by_time };
-            let journal = Journal { program: &program, order: &self.journal_order };
+            let journal = Journal { program: &offer.program, order: &self.journal_order };
             let totals = journal::search(journal, &self.machine, search, asked, output, cancel)?;
             return Ok((totals, Vec::new()));
         }

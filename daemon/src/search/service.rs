@@ -46,7 +46,7 @@ impl SearchService {
     pub fn start(config: &Config, caller: Caller) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
         let searcher = LocalSearcher::new(config.name.to_string(), offer, config.limits);
-        searcher.set_journal(config.journalctl());
+        searcher.set_journal(config.journal_offer());
         Ok(SearchService {
             searcher: Arc::new(searcher),
             greps: Greps::new(config.limits.greps),
@@ -94,7 +94,7 @@ impl Subsystem for SearchService {
                 Ok(offer) => self.searcher.set_offer(offer),
                 Err(error) => error!(%error, "logs.files was not reloaded"),
             }
-            self.searcher.set_journal(settings.new.journalctl());
+            self.searcher.set_journal(settings.new.journal_offer());
             Ok(())
         })
     }

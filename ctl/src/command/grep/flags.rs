@@ -126,6 +126,8 @@ pub(super) enum FleetOption {
     UserUnit,
     /// `--facility`
     Facility,
+    /// `--namespace`
+    Namespace,
     /// `--json`
     Json,
     /// `--count-by`
@@ -226,6 +228,7 @@ pub(super) const FLEET: &[Entry] = &[
     (Flag::Fleet(FleetOption::Dmesg), "k", &["dmesg"], Bare),
     (Flag::Fleet(FleetOption::UserUnit), "", &["user-unit"], Required),
     (Flag::Fleet(FleetOption::Facility), "", &["facility"], Required),
+    (Flag::Fleet(FleetOption::Namespace), "", &["namespace"], Required),
     (Flag::Fleet(FleetOption::Json), "", &["json"], Bare),
     (Flag::Fleet(FleetOption::CountBy), "", &["count-by"], Required),
     (Flag::Fleet(FleetOption::Total), "", &["total"], Bare),

@@ -77,7 +77,8 @@ impl FleetOptions {
             | FleetOption::Boot
             | FleetOption::Dmesg
             | FleetOption::UserUnit
-            | FleetOption::Facility => self.journal.take(option, value)?,
+            | FleetOption::Facility
+            | FleetOption::Namespace => self.journal.take(option, value)?,
             FleetOption::Json => self.json = true,
             FleetOption::CountBy => {
                 self.presentation.count_by = Some(match value.as_str() {

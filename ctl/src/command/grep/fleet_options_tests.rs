@@ -94,6 +94,7 @@ fn each_option_of_the_journal_selects_a_part() {
         }),
         (&["--user-unit=a"], |j| j.user_units = vec!["a".to_owned()]),
         (&["--facility", "auth,4"], |j| j.facilities = vec!["auth,4".to_owned()]),
+        (&["--namespace=+web"], |j| j.namespace = Some("+web".to_owned())),
         (&["_PID=1", "A=x", "A=y"], |j| {
             j.matches = ["_PID=1", "A=x", "A=y"].map(str::to_owned).to_vec();
         }),
@@ -148,6 +149,7 @@ fn options_that_cannot_be_combined_are_refused_by_name() {
             &["--journal", "--facility=help", "x"],
             "invalid facility 'help': names such as auth,authpriv,local0, or numbers from 0 to 23",
         ),
+        (&["--journal", "--namespace=../x", "x"], "invalid namespace '../x': NAME, +NAME or *"),
         (&["--journal", "--user-unit=a*", "x"], "invalid unit 'a*': '--user-unit' takes no glob"),
         (
             &["--journal", "-u", "a", "--user-unit=b", "x"],

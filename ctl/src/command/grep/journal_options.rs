@@ -55,6 +55,10 @@ impl JournalOptions {
                 selection.facilities.push(facilities(value)?);
                 "--facility"
             }
+            FleetOption::Namespace => {
+                selection.namespace = Some(namespace(value)?);
+                "--namespace"
+            }
             _ => {
                 self.is_given |= option == FleetOption::Journal;
                 return Ok(());
@@ -129,5 +133,13 @@ fn facilities(text: String) -> Result<String, String> {
         false => Err(format!(
             "invalid facility '{text}': names such as auth,authpriv,local0, or numbers from 0 to 23"
         )),
+    }
+}
+
+/// A namespace as journalctl(1) takes it.
+fn namespace(text: String) -> Result<String, String> {
+    match GrepJournal::is_namespace(&text) {
+        true => Ok(text),
+        false => Err(format!("invalid namespace '{text}': NAME, +NAME or *")),
     }
 }

@@ -26,6 +26,10 @@ pub struct GrepJournal {
     /// `--facility`: these syslog facilities only, see [`GrepJournal::is_facilities`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facilities: Vec<String>,
+    /// `--namespace`: the journals of this namespace instead of the default one, see
+    /// [`GrepJournal::is_namespace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// `FIELD=VALUE`: entries with these fields only, see [`GrepJournal::is_match`]. Several values
     /// of one field are alternatives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,13 +46,15 @@ const FACILITIES: [&str; 24] = [
 impl GrepJournal {
     /// The first option that programs before 0.2 do not know. They would leave it out.
     pub(super) fn narrowing_option(&self) -> Option<&'static str> {
-        let GrepJournal { identifiers, boot, dmesg, user_units, facilities, matches, .. } = self;
+        let GrepJournal { identifiers, boot, dmesg, user_units, .. } = self;
+        let GrepJournal { facilities, namespace, matches, .. } = self;
         let options = [
             ("--identifier", identifiers.is_empty().not()),
             ("--boot", boot.is_some()),
             ("--dmesg", *dmesg),
             ("--user-unit", user_units.is_empty().not()),
             ("--facility", facilities.is_empty().not()),
+            ("--namespace", namespace.is_some()),
             ("FIELD=VALUE", matches.is_empty().not()),
         ];
         options.into_iter().find_map(|(option, given)| given.then_some(option))
@@ -73,6 +79,19 @@ impl GrepJournal {
             let is_number = || word.parse().is_ok_and(|number: usize| number < FACILITIES.len());
             !word.is_empty() && (FACILITIES.contains(&word) || is_number())
         })
+    }
+
+    /// Whether a text names journals: a namespace, `*` for all journals, or `+` before a namespace
+    /// for that and the default one.
+    pub fn is_namespace(text: &str) -> bool {
+        text == "*" || Self::is_namespace_name(text.strip_prefix('+').unwrap_or(text))
+    }
+
+    /// Whether a text is the name of one namespace (systemd.exec(5), `LogNamespace=`), of up to 128
+    /// letters, digits and `_.:-`.
+    pub fn is_namespace_name(text: &str) -> bool {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+        (1..=128).contains(&text.len()) && text.bytes().all(is_part)
     }
 
     /// Whether a text is `FIELD=VALUE` with the name of a field that journald stores
@@ -110,6 +129,12 @@ mod tests {
         }
         for list in ["", "help", "kern,", "24", "-1", "KERN", "kern user"] {
             assert!(!GrepJournal::is_facilities(list), "{list}");
+        }
+        for name in ["web", "a.b_c:d-e", "+web", "*"] {
+            assert!(GrepJournal::is_namespace(name), "{name}");
+        }
+        for name in ["", "+", "++a", "a/b", "../x", "a*", "a b", "+*"] {
+            assert!(!GrepJournal::is_namespace(name), "{name}");
         }
         for text in ["_PID=1", "MESSAGE_ID=", "A=b=c", "A1=--x"] {
             assert!(GrepJournal::is_match(text), "{text}");

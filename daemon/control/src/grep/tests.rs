@@ -132,13 +132,14 @@ fn the_bytes_of_a_narrowed_journal_do_not_change() {
         dmesg: true,
         user_units: vec!["a".to_owned()],
         facilities: vec!["kern".to_owned()],
+        namespace: Some("web".to_owned()),
         matches: vec!["_PID=1".to_owned()],
         ..GrepJournal::default()
     };
     assert_eq!(
         encoded(&journal),
-        "\\xa8eunits\\x80hpriority\\xf6kidentifiers\\x81cappdbootb-1edmesg\\xf5juser_units\\x81aa\
-        jfacilities\\x81dkerngmatches\\x81f_PID=1"
+        "\\xa9eunits\\x80hpriority\\xf6kidentifiers\\x81cappdbootb-1edmesg\\xf5juser_units\\x81aa\
+        jfacilities\\x81dkerninamespacecwebgmatches\\x81f_PID=1"
     );
     let mut bytes = Vec::new();
     ciborium::into_writer(&journal, &mut bytes).unwrap();

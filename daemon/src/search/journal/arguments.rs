@@ -36,6 +36,7 @@ pub(super) fn arguments(
     priority.iter().for_each(|priority| option("priority", priority));
     identifiers.iter().for_each(|identifier| option("identifier", identifier));
     journal.facilities.iter().for_each(|facility| option("facility", facility));
+    journal.namespace.iter().for_each(|namespace| option("namespace", namespace));
     if let Some(since_us) = since_us {
         option("since", &moment(since_us));
     }
@@ -86,7 +87,7 @@ fn with_suffix(unit: &str) -> String {
 /// Refuses values that no option can have.
 fn check(journal: &GrepJournal) -> Result<(), String> {
     let GrepJournal { units, priority, identifiers, boot, user_units, .. } = journal;
-    let GrepJournal { facilities, matches, .. } = journal;
+    let GrepJournal { facilities, namespace, matches, .. } = journal;
     let texts = |values: &[String], option: &str, what: &str| {
         if values.len() > MAX_VALUES {
             return Err(format!("{option}: more than {MAX_VALUES} values: give fewer"));
@@ -114,6 +115,9 @@ fn check(journal: &GrepJournal) -> Result<(), String> {
     }
     if let Some(boot) = boot.as_ref().filter(|boot| !GrepJournal::is_boot(boot)) {
         return Err(format!("{boot:?}: not a boot"));
+    }
+    if let Some(name) = namespace.as_ref().filter(|name| !GrepJournal::is_namespace(name)) {
+        return Err(format!("{name:?}: not a namespace of the journal"));
     }
     match matches.iter().find(|text| !GrepJournal::is_match(text)) {
         Some(text) => Err(format!("{text:?}: not a match of a field: write FIELD=VALUE")),
