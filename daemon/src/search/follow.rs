@@ -13,10 +13,13 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// The pauses before a lost member that is still up is asked again.
 const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+
+/// The most members that are away and whose gap is known when they come back.
+const MAX_AWAY: usize = 1024;
 
 /// A following grep.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Following {
     places: Permit,
     /// The followed members, by name.
     followed: HashMap<Name, Followed>,
+    /// Since when members are away that were followed, at most [`MAX_AWAY`].
+    away: HashMap<Name, Instant>,
     tasks: JoinSet<()>,
 }
 
@@ -56,6 +61,7 @@ impl Following {
             membership,
             places,
             followed: HashMap::new(),
+            away: HashMap::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -100,7 +106,7 @@ impl Following {
         let followed = self.followed.get(name).map(|followed| &followed.identity);
         match member.liveness {
             Liveness::Alive if !self.choice.includes(member) && followed.is_some() => {
-                self.followed.remove(name);
+                self.end(name);
                 self.relay
                     .context
                     .notify(format!(
@@ -115,14 +121,15 @@ impl Following {
                 let followed = match self.start(member.identity.clone()) {
                     Ok(()) => {
                         self.relay.context.progress().note_asked(1);
-                        "its logs are followed too".to_owned()
+                        let gap = self.away.remove(name).map(gap).unwrap_or_default();
+                        format!("its logs are followed too{gap}")
                     }
                     Err(full) => format!("its logs are not followed, since {full}"),
                 };
                 self.relay.context.notify(format!("{name} {how}: {followed}")).await;
             }
             Liveness::Failed(_) | Liveness::Left if followed == Some(&member.identity) => {
-                self.followed.remove(name);
+                self.end(name);
                 let how = if member.liveness == Liveness::Left { "left" } else { "failed" };
                 self.relay
                     .context
@@ -131,6 +138,14 @@ impl Following {
             }
             // This is a late change of an earlier incarnation.
             Liveness::Failed(_) | Liveness::Left => {}
+        }
+    }
+
+    /// Ends the following of a member, which may come back.
+    fn end(&mut self, name: &Name) {
+        self.followed.remove(name);
+        if self.away.len() < MAX_AWAY {
+            self.away.insert(name.clone(), Instant::now());
         }
     }
 
@@ -158,10 +173,17 @@ impl Following {
     }
 }
 
+/// The words about the lines that a member has written since it was followed last.
+fn gap(since: Instant) -> String {
+    let seconds = since.elapsed().as_secs().max(1);
+    format!(", without the lines of the last {seconds} s or more")
+}
+
 /// Follows one member for as long as it lets itself be followed.
 async fn follow(relay: &LineRelay, member: &Identity) {
     let (name, context) = (&member.name, &relay.context);
     let mut backoff: Option<Backoff> = None;
+    let mut lost = Instant::now();
     loop {
         let again = backoff.is_some();
         let mut is_connected = false;
@@ -169,7 +191,9 @@ async fn follow(relay: &LineRelay, member: &Identity) {
             .try_relay(member, async || {
                 is_connected = true;
                 if again {
-                    let text = format!("{name} answers again: its logs are followed from here on");
+                    let gap = gap(lost);
+                    let text =
+                        format!("{name} answers again: its logs are followed from here on{gap}");
                     context.notify(text).await;
                 }
             })
@@ -177,6 +201,7 @@ async fn follow(relay: &LineRelay, member: &Identity) {
         match ended {
             Ok(outcome) => return context.report(name, outcome).await,
             Err(error) if is_connected || !again => {
+                lost = Instant::now();
                 let why = context.describe_error(&error);
                 context
                     .notify(format!("{name}: {why}: trying again for as long as it is up"))

@@ -80,6 +80,15 @@ async fn each_followed_member_has_a_place_until_it_goes() {
     assert_eq!(places.taken(), 1);
     assert_eq!(notice(member("vm3", 2, alive)).await, "vm3 joined: its logs are followed too");
     assert_eq!(places.taken(), 2);
+    // A member that was followed before has written lines that nobody has read.
+    assert_eq!(
+        notice(member("vm3", 2, &Liveness::Left)).await,
+        "vm3 left: its logs are not followed any more"
+    );
+    let back = notice(member("vm2", 2, alive)).await;
+    let begin = "vm2 joined: its logs are followed too, without the lines of the last ";
+    assert!(back.starts_with(begin) && back.ends_with(" s or more"), "{back}");
+    assert_eq!(places.taken(), 2);
     drop(following);
     assert_eq!(places.taken(), 0);
 }
