@@ -11,7 +11,7 @@
 use divan::{AllocProfiler, Bencher, black_box};
 use memberd_membership::{
     Body, Claim, Identity, Incarnation, Instant, List, MAX_DATAGRAM, Message, Name, Node, Now,
-    Output, SentAt, Settings, Update, WallTime, wire,
+    Output, SentAt, Settings, SimulatedGroup, Update, WallTime, wire,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn at(milliseconds: u64) -> Now {
 fn node(size: usize) -> Node {
     let Identity { name, address, incarnation } = member(0);
     let mut node = Node::new(Settings::default(), name, address, None, 1);
-    node.assume(at(1_000), list(size), incarnation);
+    node.assume(at(1_000), SimulatedGroup { list: list(size), incarnation });
     drain(&mut node);
     node
 }

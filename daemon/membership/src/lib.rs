@@ -89,7 +89,7 @@ pub use join::{Introducers, JoinError, Others};
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
 pub use list::{Change, Claim, Entry, FailureEvidence, List, MAX_ENTRIES, MemberState, Update};
 pub use message::{Body, MAX_DATAGRAM, Message, UPDATES_ROOM, pack};
-pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL};
+pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL, SimulatedGroup};
 pub use outputs::{Output, Transmit};
 pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};

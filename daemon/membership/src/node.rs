@@ -39,6 +39,16 @@ pub use timers::STALL;
 #[error("already in the group, or on the way out")]
 pub struct NotOut;
 
+/// A group that is already formed: how simulations of large groups and benchmarks begin. A daemon
+/// makes none.
+#[derive(Debug)]
+pub struct SimulatedGroup {
+    /// Its members, as the new one knows them.
+    pub list: List,
+    /// Under which incarnation they know the new one.
+    pub incarnation: Incarnation,
+}
+
 /// One member of the group.
 ///
 /// Its owner hands it inputs together with the time, and then asks [`Node::poll_output`] until
@@ -246,9 +256,9 @@ impl Node {
         self.timers.due()
     }
 
-    /// Makes the node a member of a group that is already formed and knows it under this
-    /// incarnation: how simulations of large groups and benchmarks begin.
-    pub fn assume(&mut self, now: Now, list: List, incarnation: Incarnation) {
+    /// Makes the node a member of this group, without any message.
+    pub fn assume(&mut self, now: Now, group: SimulatedGroup) {
+        let SimulatedGroup { list, incarnation } = group;
         self.context.begin_step(now);
         self.phase = Phase::Member;
         self.members.begin(list, &self.context);

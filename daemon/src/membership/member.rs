@@ -138,7 +138,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::{Claim, Incarnation, Instant, List, Settings, Update};
+    use memberd_membership::{Claim, Incarnation, Instant, List, Settings, SimulatedGroup, Update};
 
     #[test]
     fn a_snapshot_shares_its_entries_with_the_node() {
@@ -154,7 +154,7 @@ mod tests {
             list.set(Update::new(identity, Claim::Alive), now.mono);
         }
         let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
-        node.assume(now, list, Incarnation(7));
+        node.assume(now, SimulatedGroup { list, incarnation: Incarnation(7) });
         let snapshot = Snapshot::new(&node, Anchor::new(now));
         assert!(
             snapshot

@@ -28,7 +28,7 @@ pub use network::Network;
 
 use memberd_membership::{
     CallError, CallId, Claim, Event, Identity, Incarnation, Instant, List, MemberEventKind, Name,
-    Node, Settings, Tags, Update,
+    Node, Settings, SimulatedGroup, Tags, Update,
 };
 use queue::Planned;
 use rand::rngs::SmallRng;
@@ -247,7 +247,7 @@ impl World {
             let (now, seed) = (world.clocks(i), world.rng.random());
             let incarnation = first_incarnation();
             let mut node = Node::new(settings, name(i), address(i), None, seed);
-            node.assume(now, list(i), incarnation);
+            node.assume(now, SimulatedGroup { list: list(i), incarnation });
             world.machines[i].last = Some(incarnation);
             world.machines[i].node = Some(node);
             world.drain(i);
