@@ -104,13 +104,15 @@ impl Config {
         Self::load_on(path, &machine::System::default())
     }
 
-    /// Reads the settings again. The address stays while there is no default route.
+    /// Reads the settings again. The address stays while there is no default route, and the name
+    /// while there is no host name.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn load_again(path: &Path, before: &Config) -> Result<Self, ConfigError> {
         let system = machine::System {
             last_address: Some(before.address.ip()),
+            last_name: Some(before.name.clone()),
             ..machine::System::default()
         };
         Self::load_on(path, &system)

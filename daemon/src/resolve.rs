@@ -55,7 +55,8 @@ struct Answer {
     problem: Option<String>,
 }
 
-type Found = io::Result<Vec<SocketAddr>>;
+/// The addresses of a name.
+pub(crate) type Found = io::Result<Vec<SocketAddr>>;
 
 /// Looks names up, again and again. A lookup cannot be stopped (getaddrinfo(3)), so each name has
 /// one at a time, however long that hangs.
@@ -80,7 +81,8 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    fn by(look_up: fn(&str) -> Found) -> Self {
+    /// A resolver that looks a name up like this, on a thread that may block.
+    pub(crate) fn by(look_up: fn(&str) -> Found) -> Self {
         Resolver {
             look_up,
             names: Vec::new(),

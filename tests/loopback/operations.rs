@@ -70,6 +70,8 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
     let sources: String = [
         "daemon/src/membership/task/events.rs",
         "daemon/src/membership/status.rs",
+        "daemon/src/membership/join_words.rs",
+        "daemon/src/resolve.rs",
         "daemon/membership/src/join.rs",
         "ctl/src/connection.rs",
         "ctl/src/exit.rs",
@@ -88,6 +90,8 @@ fn what_the_guide_quotes_is_what_the_programs_say() {
         "not permitted to open ",
         "not in a group",
         "no introducer let this machine in: ",
+        "not in the group yet; trying to join: ",
+        " is this machine itself",
         "no neighbour's heartbeats arrive here",
         "these members' lists differ from ours: ",
         "of the heartbeats of ",

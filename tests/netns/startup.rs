@@ -112,3 +112,21 @@ fn a_daemon_that_looks_names_up_ends_at_once() {
     assert!(ended.success(), "{ended}");
     drop(servers);
 }
+
+/// Each knows itself by the name that Debian's /etc/hosts has for it, 127.0.1.1, which
+/// getaddrinfo(3) reads from 127.0.257. They found one group together.
+#[test]
+fn machines_that_have_their_own_name_at_loopback_meet() {
+    let Some(network) = Network::if_possible(2) else { return };
+    let mut fleet = Fleet::within(network, 2);
+    let port = fleet[1].settings.address.port();
+    let own = || format!("127.0.257:{port}");
+    let other = [fleet[2].settings.address.to_string(), fleet[1].settings.address.to_string()];
+    for (daemon, other) in fleet.daemons_mut().iter_mut().zip(other) {
+        daemon.settings.introducers = vec![own(), other];
+        daemon.settings.join_on_start = true;
+        daemon.launch();
+    }
+    fleet.daemons_mut().iter_mut().for_each(Daemon::wait_until_it_answers);
+    assert_eq!(fleet.wait_until_whole().len(), 2);
+}

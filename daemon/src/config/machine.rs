@@ -1,5 +1,6 @@
 //! Gets values from the machine for settings that are not set. It owns no state.
 
+use memberd_membership::Name;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ pub(super) struct System {
     pub(super) default_address: fn(Family) -> Option<IpAddr>,
     /// The address from the last time, for as long as there is no default route.
     pub(super) last_address: Option<IpAddr>,
+    /// The name from the last time, for as long as the host name cannot be used.
+    pub(super) last_name: Option<Name>,
     /// The directory of the credentials that systemd passes: systemd.exec(5),
     /// `$CREDENTIALS_DIRECTORY`.
     pub(super) credentials: fn() -> Option<PathBuf>,
@@ -24,6 +27,7 @@ impl Default for System {
             host_name: || nix::unistd::gethostname().ok()?.into_string().ok(),
             default_address,
             last_address: None,
+            last_name: None,
             credentials: || std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             exists: Path::try_exists,
         }
@@ -45,7 +49,7 @@ pub(super) enum Family {
 pub(super) fn families(introducers: Option<&Spanned<Vec<Spanned<String>>>>) -> Vec<Family> {
     let introducers = introducers.map_or(&[][..], |set| set.get_ref().as_slice());
     let addresses = introducers.iter().filter_map(|set| set.get_ref().parse::<SocketAddr>().ok());
-    // An introducer without a port to ask, or at loopback, says nothing about the network.
+    // An introducer at loopback says nothing about the network.
     let (v4, v6): (Vec<SocketAddr>, Vec<SocketAddr>) =
         addresses.filter(|address| !address.ip().is_loopback()).partition(SocketAddr::is_ipv4);
     match (v4.is_empty(), v6.is_empty()) {

@@ -97,19 +97,15 @@ fn node_name(node: &raw::Node, system: &System, problems: &mut Problems) -> Opti
             .ok();
     }
     let host_name = (system.host_name)().unwrap_or_default();
-    if machine::is_nobodys(&host_name) {
-        let problem = format!(
-            "not set, and the host name is {host_name:?}, as of a machine that has none yet: set \
-            it, or set the host name (hostnamectl)"
-        );
-        problems.add_not_yet("node.name", problem);
-        return None;
-    }
-    let name = Name::new(&host_name).ok();
+    let usable = Some(&host_name).filter(|name| !machine::is_nobodys(name));
+    let name = usable.and_then(|name| Name::new(name).ok()).or_else(|| system.last_name.clone());
     if name.is_none() {
-        let problem =
-            format!("not set, and the host name {host_name:?} is not a member name: set it");
-        problems.add_not_yet("node.name", problem);
+        let why = match usable {
+            Some(_) => "is not a member name: set it",
+            None => "is that of a machine without one: set it, or the host name (hostnamectl)",
+        };
+        problems
+            .add_not_yet("node.name", format!("not set, and the host name {host_name:?} {why}"));
     }
     name
 }

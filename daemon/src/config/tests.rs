@@ -10,6 +10,7 @@ const SYSTEM: System = System {
     host_name: || Some("web17".to_owned()),
     default_address: |_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     last_address: None,
+    last_name: None,
     credentials: || None,
     exists: |_| Ok(false),
 };
@@ -235,6 +236,14 @@ fn a_host_name_that_was_not_set_yet_is_no_default_name() {
         let named = parse("m.toml", "[node]\nname = 'localhost'", &unnamed).unwrap();
         assert_eq!(named.name.as_str(), "localhost", "a name that is set is obeyed");
     }
+    let unnamed = System { host_name: || Some("localhost".to_owned()), ..SYSTEM };
+    assert_eq!(
+        parse("m.toml", "", &unnamed).unwrap_err().to_string(),
+        "m.toml: node.name: not set, and the host name \"localhost\" is that of a machine without \
+        one: set it, or the host name (hostnamectl)"
+    );
+    let reloaded = System { last_name: Name::new("web17").ok(), ..unnamed };
+    assert_eq!(parse("m.toml", "", &reloaded).unwrap().name.as_str(), "web17");
     let unusable = System { host_name: || Some("two words".to_owned()), ..SYSTEM };
     let error = parse("m.toml", "", &unusable).unwrap_err();
     assert_eq!(
@@ -298,7 +307,11 @@ fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
         key_file("", &all),
         Some(PathBuf::from("/run/credentials/memberd.service/group.key"))
     );
-    let usual = System { exists: |path| Ok(path == Path::new("/etc/memberd/group.key")), ..all };
+    let usual = System {
+        exists: |path| Ok(path == Path::new("/etc/memberd/group.key")),
+        credentials: all.credentials,
+        ..SYSTEM
+    };
     let is_credential =
         |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_is_credential;
     assert!(

@@ -27,7 +27,10 @@ pub(super) struct Lookup {
 impl Lookup {
     /// Begins the first lookup. It returns without waiting for it.
     pub(super) fn begin(names: &[String], own: Own) -> Self {
-        let mut resolver = Resolver::default();
+        Self::begin_by(Resolver::default(), names, own)
+    }
+
+    fn begin_by(mut resolver: Resolver, names: &[String], own: Own) -> Self {
         resolver.begin(names);
         let sent = resolver.resolved(&own);
         sent.log_news(&Resolved::default());
@@ -81,5 +84,59 @@ impl Lookup {
             self.sent = resolved;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::Found;
+    use memberd_membership::{Introducers, Others};
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::mpsc;
+
+    /// Whether the name server is up.
+    static IS_UP: AtomicBool = AtomicBool::new(false);
+
+    fn look_up(name: &str) -> Found {
+        match name {
+            "vm2:1" => Ok(vec!["192.0.2.2:1".parse().unwrap()]),
+            _ if IS_UP.load(Ordering::Relaxed) => Ok(vec!["192.0.2.1:1".parse().unwrap()]),
+            _ => Err(io::Error::other("no name server")),
+        }
+    }
+
+    async fn next(commands: &mut mpsc::Receiver<Command>) -> Introducers {
+        match commands.recv().await {
+            Some(Command::Introducers(resolved)) => resolved.introducers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Nobody reloads the settings when the name server comes.
+    #[tokio::test]
+    async fn a_name_is_looked_up_until_it_has_an_address() {
+        let (handle, mut commands) = Handle::new();
+        let (send, names) = watch::channel(vec!["vm1:1".to_owned()]);
+        let own = Own { address: "192.0.2.9:1".parse().unwrap(), name: "vm9".to_owned() };
+        let lookup = Lookup::begin_by(Resolver::by(look_up), &names.borrow(), own);
+        let pending = Introducers::new(Vec::new(), Others::Pending);
+        assert_eq!(lookup.known().introducers, pending);
+        let running = tokio::spawn(lookup.run(names, handle));
+
+        let unresolved = Introducers::new(Vec::new(), Others::Unresolved);
+        assert_eq!(next(&mut commands).await, unresolved);
+        IS_UP.store(true, Ordering::Relaxed);
+        let first = vec!["192.0.2.1:1".parse().unwrap()];
+        assert_eq!(next(&mut commands).await, Introducers::from(first.clone()));
+
+        // New names are looked up at once, and the others stay known meanwhile.
+        send.send_replace(vec!["vm1:1".to_owned(), "vm2:1".to_owned()]);
+        assert_eq!(next(&mut commands).await, Introducers::new(first, Others::Pending));
+        let both = vec!["192.0.2.1:1".parse().unwrap(), "192.0.2.2:1".parse().unwrap()];
+        assert_eq!(next(&mut commands).await, Introducers::from(both));
+        drop(send);
+        running.await.unwrap();
     }
 }
