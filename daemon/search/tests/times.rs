@@ -174,7 +174,7 @@ fn a_time_in_an_unknown_format_is_an_error() {
 }
 
 #[test]
-fn a_large_ordered_file_is_not_read_but_where_it_matters() {
+fn only_the_window_of_a_large_file_is_searched() {
     let text: String = (0..200_000)
         .map(|n| line(n * 1000, "a line of some length, so that the file is large"))
         .collect();
@@ -222,7 +222,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn seeking_finds_the_lines_that_reading_all_of_them_finds(
+    fn windows_have_the_lines_that_a_look_at_each_line_finds(
         log in log(),
         since in -100..4000i64,
         length in 0..2000i64,
@@ -310,6 +310,26 @@ fn rotated_files_are_one_stream_whose_time_never_goes_back() {
         (6000, "3:".to_owned() + &line(6000, "a3")),
     ];
     assert_eq!(kept.timed, expected.map(|(after, lines)| (THEN + after, lines)));
+}
+
+/// OpenJDK fills gc.log.0 to .2 in turn.
+#[test]
+fn files_that_are_filled_in_turn_are_one_stream_in_their_order() {
+    let directory = TempDir::new().unwrap();
+    for (name, start) in [("gc.log.1", 0), ("gc.log.2", 1000), ("gc.log.0", 2000), ("gc.log", 3000)]
+    {
+        let text = line(start, name) + &line(start + 500, "more");
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    std::fs::write(directory.path().join("other.log"), line(1700, "other")).unwrap();
+    let files = ExposedFiles::new(&[directory.path().join("*.log").to_str().unwrap()])
+        .unwrap()
+        .files(&FileFilter::default().rotated(true))
+        .files;
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let (kept, _) = run(&query(""), &plan, &files);
+    let times: Vec<i64> = kept.timed.iter().map(|(time, _)| time - THEN).collect();
+    assert_eq!(times, [0, 500, 1000, 1500, 1700, 2000, 2500, 3000, 3500]);
 }
 
 #[test]

@@ -121,15 +121,20 @@ impl Blocks {
             _ => self.blocks.push(*block),
         }
         if self.blocks.len() > self.most {
-            self.block_bytes *= 2;
-            let pairs = self.blocks.chunks(2).filter_map(|pair| {
-                let (first, rest) = pair.split_first()?;
-                let mut joined = *first;
-                rest.iter().for_each(|next| joined.join(next));
-                Some(joined)
-            });
-            self.blocks = pairs.collect();
+            self.halve();
         }
+    }
+
+    /// Joins each two blocks.
+    pub(crate) fn halve(&mut self) {
+        self.block_bytes *= 2;
+        let pairs = self.blocks.chunks(2).filter_map(|pair| {
+            let (first, rest) = pair.split_first()?;
+            let mut joined = *first;
+            rest.iter().for_each(|next| joined.join(next));
+            Some(joined)
+        });
+        self.blocks = pairs.collect();
     }
 
     /// The parts of the file that must be read for `window`, in order. The last one is what is not

@@ -21,6 +21,8 @@ pub(crate) struct Memory {
     /// The most blocks of a file, and those of all files together.
     pub(crate) file_blocks: usize,
     pub(crate) all_blocks: usize,
+    /// The most files. Those that were not searched for longest are forgotten.
+    pub(crate) files: usize,
 }
 
 impl Default for Memory {
@@ -31,6 +33,7 @@ impl Default for Memory {
             block_bytes: 256 * 1024,
             file_blocks: 1024,
             all_blocks: 32 * 1024,
+            files: 4096,
         }
     }
 }
@@ -133,7 +136,7 @@ impl KnownTimes {
         Some(Learner { known: self.clone(), file, size, modified, builder, learned: None })
     }
 
-    /// Remembers a file, and forgets those that were not searched for longest.
+    /// Remembers a file. If all are too many blocks, the file with the most gets larger ones.
     fn keep(&self, file: &Arc<KnownFile>) {
         let mut files = self.files();
         let known = files.iter().position(|other| other.is_of(file.identity, file.line_end));
@@ -146,9 +149,16 @@ impl KnownTimes {
         let blocks = |file: &Arc<KnownFile>| file.blocks.as_slice().len();
         let mut sum: usize = files.iter().map(blocks).sum();
         while sum > self.0.memory.all_blocks
-            && let Some(oldest) = files.pop_front()
+            && let Some(largest) = files.iter_mut().max_by_key(|file| blocks(file))
+            && blocks(largest) > 1
         {
-            sum -= blocks(&oldest);
+            sum -= blocks(largest);
+            let file = Arc::make_mut(largest);
+            file.blocks.halve();
+            sum += file.blocks.as_slice().len();
+        }
+        if files.len() > self.0.memory.files {
+            files.pop_front();
         }
     }
 

@@ -18,7 +18,8 @@ use tempfile::TempDir;
 const THEN: i64 = 1_795_224_033_000;
 
 /// So little that small files have many blocks, and that some are forgotten.
-const LITTLE: Memory = Memory { file_bytes: 1, block_bytes: 100, file_blocks: 8, all_blocks: 12 };
+const LITTLE: Memory =
+    Memory { file_bytes: 1, block_bytes: 100, file_blocks: 8, all_blocks: 12, files: 2 };
 
 #[derive(Default)]
 struct Kept(Vec<u8>);
@@ -215,6 +216,24 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
+/// Searches of many files in turn: each still knows that the others lie outside.
+#[test]
+fn many_files_have_larger_blocks_and_are_not_forgotten() {
+    let mut log = Log::new();
+    let known = KnownTimes::with_memory(Memory { files: 100, ..LITTLE });
+    let text: String = (0..100).map(|n| line(Some(n), "n")).collect();
+    let names: Vec<String> = (0..12).map(|n| format!("log{n}")).collect();
+    names.iter().for_each(|name| log.rewrite(name, &text));
+    let plan = Plan { window: window(200, 300), known_times: known.clone(), ..Plan::default() };
+    for _ in 0..2 {
+        assert_eq!(log.search(&query("n", |_| ()), &plan, "log*"), "");
+    }
+    let files = known.files();
+    assert_eq!(files.len(), 12);
+    assert!(files.iter().all(|file| file.blocks.as_slice().len() == 1));
+    assert!(files.iter().all(|file| file.blocks.parts(plan.window, u64::MAX).len() == 1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
@@ -305,7 +324,9 @@ fn the_memory_is_bounded() {
         log.search(&query("n", |_| ()), &plan, name);
     }
     let files = known.files();
-    assert_eq!(files.len(), 1, "two have more than 12 blocks");
-    assert!(files.iter().all(|file| file.blocks.as_slice().len() <= 8));
-    assert_eq!(files[0].blocks.end(), text.len() as u64);
+    assert_eq!(files.len(), 2, "that of the first search is forgotten");
+    let blocks = files.iter().map(|file| file.blocks.as_slice().len());
+    assert!(blocks.sum::<usize>() <= 12);
+    assert!(files.iter().all(|file| (1..=8).contains(&file.blocks.as_slice().len())));
+    assert!(files.iter().all(|file| file.blocks.end() == text.len() as u64));
 }
