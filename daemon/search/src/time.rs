@@ -77,8 +77,10 @@ impl<'z> Times<'z> {
     /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read,
     /// and 32 KiB of a JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<i64> {
+        let coloured = line.get(..COLOURED).unwrap_or(line);
+        let is_coloured = memchr::memchr(b'\x1b', coloured).is_some();
         // Most lines have the same second as the line before.
-        if !self.last.is_empty() && line.starts_with(&self.last) {
+        if !is_coloured && !self.last.is_empty() && line.starts_with(&self.last) {
             let rest = line.get(self.last.len()..HEAD).or(line.get(self.last.len()..));
             let rest = rest.unwrap_or_default();
             if let Some(milliseconds) = stamp::fraction_alone(rest, self.zone) {
@@ -87,23 +89,22 @@ impl<'z> Times<'z> {
         }
         let reach = if line.first() == Some(&b'{') { Self::REACH } else { HEAD };
         let line = line.get(..reach).unwrap_or(line);
-        let found = self.find(line);
+        let found = if is_coloured { self.find_plain(line) } else { self.find(line) };
         if found.is_none() && self.unread.is_none() {
             self.unread = nearly::unread_time(line).map(Box::from);
         }
         found
     }
 
+    /// The time in a line with colours, which are left out.
+    fn find_plain(&mut self, line: &[u8]) -> Option<i64> {
+        let mut plain = [0; HEAD];
+        let length = without_colours(line, &mut plain);
+        let plain = plain.get(..length).unwrap_or_default();
+        stamp::find(plain, self.zone, |stamp| Some(self.second(stamp)? + stamp.milliseconds))
+    }
+
     fn find(&mut self, line: &[u8]) -> Option<i64> {
-        let coloured = line.get(..COLOURED).unwrap_or(line);
-        if memchr::memchr(b'\x1b', coloured).is_some() {
-            let mut plain = [0; HEAD];
-            let length = without_colours(line, &mut plain);
-            let plain = plain.get(..length).unwrap_or_default();
-            return stamp::find(plain, self.zone, |stamp| {
-                Some(self.second(stamp)? + stamp.milliseconds)
-            });
-        }
         stamp::find(line, self.zone, |stamp| {
             let second = self.second(stamp)?;
             self.last.clear();

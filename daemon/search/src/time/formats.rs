@@ -5,7 +5,7 @@ mod fields;
 mod json;
 mod numbers;
 
-pub(crate) use dates::in_brackets;
+pub(crate) use dates::{in_brackets, iso};
 
 use super::stamp::Stamp;
 use super::text::Text;
@@ -78,7 +78,7 @@ fn brace(byte: u8) -> bool {
 }
 
 /// The formats. The first that reads a line counts.
-pub(crate) const FORMATS: [Format; 11] = [
+pub(crate) static FORMATS: [Format; 11] = [
     format(
         "RFC 3339 and ISO 8601",
         &[
@@ -186,7 +186,7 @@ pub(crate) const FORMATS: [Format; 11] = [
             ),
         ],
         digit,
-        dates::iso,
+        iso,
     ),
     format(
         "syslog, ctime(3), date(1)",

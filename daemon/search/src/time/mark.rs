@@ -1,6 +1,6 @@
 //! What stands behind a time and says in which zone it is: `Z`, `+01:00`, ` -03`, ` CEST`.
 
-use super::level::is_level;
+use super::level::is_capital_level;
 use super::text::Text;
 use super::zone::abbreviation;
 
@@ -69,38 +69,36 @@ fn offset(text: &mut Text<'_>, blank: bool) -> Option<i32> {
 
 /// `GMT+3`, `UTC`, `CEST`, `Europe/Berlin]`
 fn word<'l>(text: &mut Text<'l>) -> Option<Mark<'l>> {
-    for name in [&b"UTC"[..], b"GMT", b"UT"] {
-        let mut text_after = *text;
-        if text_after.take_word(name) {
-            if matches!(text_after.peek(), Some(b'+' | b'-')) {
-                let seconds = offset_behind_name(&mut text_after)?;
-                *text = text_after;
-                return Some(Mark::Offset(seconds));
-            }
-            if ends(&text_after) && text_after.peek() != Some(b'/') {
-                *text = text_after;
-                return Some(Mark::Offset(0));
-            }
-        }
+    let start = text.at;
+    let name = text.run(|byte| byte.is_ascii_uppercase());
+    if matches!(name, b"UTC" | b"GMT" | b"UT") && !is_named(text.peek()) {
+        return Some(Mark::Offset(0));
     }
-    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
-    let name = text.run(named);
-    if name.len() > MAX_NAME_BYTES {
+    let short = (2..=5).contains(&name.len()) && !is_named(text.peek());
+    if short && is_capital_level(name) {
         return None;
     }
-    let bracket = text.peek() == Some(b']');
-    if name.contains(&b'/') || is_country(name) {
-        // PHP names the zone before the bracket.
-        return bracket.then_some(Mark::Name(name));
-    }
-    let short = (2..=5).contains(&name.len()) && name.iter().all(u8::is_ascii_uppercase);
-    if !short || is_level(name) {
-        return None;
-    }
-    if text.zone.has_abbreviation(name) || abbreviation(name).is_some() {
+    if short && (text.zone.has_abbreviation(name) || abbreviation(name).is_some()) {
         return Some(Mark::Abbreviation(name));
     }
-    is_process_behind(*text).then_some(Mark::Unknown)
+    if short {
+        return is_process_behind(*text).then_some(Mark::Unknown);
+    }
+    if matches!(name, b"UTC" | b"GMT") && matches!(text.peek(), Some(b'+' | b'-')) {
+        return offset_behind_name(text).map(Mark::Offset);
+    }
+    text.at = start;
+    let name = text.run(|byte| is_named(Some(byte)));
+    // PHP names the zone before the bracket.
+    let is_zone = text.peek() == Some(b']') && (name.contains(&b'/') || is_country(name));
+    (is_zone && name.len() <= MAX_NAME_BYTES).then_some(Mark::Name(name))
+}
+
+/// Whether it may be part of a zone's name.
+fn is_named(byte: Option<u8>) -> bool {
+    byte.is_some_and(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'+' | b'-')
+    })
 }
 
 /// Whether it may be a zone's name like `Japan` or `Singapore`.

@@ -75,6 +75,12 @@ pub(crate) fn find<'l, T>(
     let mut text = Text::new(line, zone);
     skip_prelude(&mut text);
     let first = text.peek()?;
+    // Most lines have this format, the first of the table.
+    if first.is_ascii_digit()
+        && let Some(found) = formats::iso(text).and_then(|stamp| resolve(&stamp))
+    {
+        return Some(found);
+    }
     let mut at = |text: Text<'l>, first: u8| {
         let possible = formats::FORMATS.iter().filter(|format| (format.begins)(first));
         possible.filter_map(|Format { read, .. }| read(text)).find_map(|stamp| resolve(&stamp))
@@ -131,13 +137,14 @@ const MAX_THREAD_BYTES: usize = 64;
 
 /// Goes behind a level or a label, to where a time may be.
 fn skip_label<'l>(text: Text<'l>) -> Option<Text<'l>> {
-    for label in LABELS {
-        let mut behind = text;
-        if behind.take_word(label) {
+    let mut behind = text;
+    match behind.peek()? {
+        b'#' | b'S' | b'E' | b'L' | b'u' if LABELS.iter().any(|label| behind.take_word(label)) => {
             return Some(behind);
         }
+        b' ' | b'\t' | b'0'..=b'9' => return None,
+        _ => {}
     }
-    let mut behind = text;
     if behind.take(b'=') {
         // Erlang's `=INFO REPORT==== 21-Nov-2026::01:20:33 ===`.
         behind.run(|byte| byte.is_ascii_uppercase() || byte == b' ');

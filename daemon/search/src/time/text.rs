@@ -151,20 +151,22 @@ impl<'l> Text<'l> {
     /// The milliseconds of `.123456`, `,123` or `:123456`, and the number of digits. Zero without a
     /// fraction. A point without digits ends a sentence, and is not taken.
     pub(crate) fn fraction(&mut self) -> (i64, usize) {
-        let mut text = *self;
-        let (is_fraction, digits) = match text.next() {
-            Some(b'.' | b',') => (true, text.digits()),
-            // SSSD has microseconds like that.
-            Some(b':') => (matches!(text.digits(), 3 | 6), text.digits()),
-            _ => (false, 0),
-        };
-        if !is_fraction || digits == 0 {
+        let Some(point @ (b'.' | b',' | b':')) = self.peek() else { return (0, 0) };
+        let text = self.line.get(self.at + 1..).unwrap_or_default();
+        let (mut digits, mut milliseconds) = (0, 0);
+        while let Some(digit @ b'0'..=b'9') = text.get(digits) {
+            if digits < 3 {
+                milliseconds = milliseconds * 10 + i64::from(digit - b'0');
+            }
+            digits += 1;
+        }
+        // SSSD has microseconds behind a colon.
+        if digits == 0 || (point == b':' && !matches!(digits, 3 | 6)) {
             return (0, 0);
         }
-        let all = text.run(|byte| byte.is_ascii_digit());
-        let first = all.iter().chain(b"00").take(3);
-        *self = text;
-        (first.fold(0, |number, byte| number * 10 + i64::from(byte - b'0')), digits)
+        self.at += 1 + digits;
+        let scale = [100, 10].get(digits - 1).copied().unwrap_or(1);
+        (milliseconds * scale, digits)
     }
 
     /// ` AM` or ` PM`: the hour of 24.

@@ -17,41 +17,29 @@ const DATABASE: &str = "/usr/share/zoneinfo";
 /// The largest file of rules that is read, in bytes. The largest of the database has 3.5 KiB.
 const MAX_RULES_BYTES: u64 = 64 * 1024;
 
-/// Abbreviations that mean one thing in the time zone database of today, or in RFC 5322 (4.3), and
-/// their hours east of UTC. A machine's own abbreviations come first.
-const ABBREVIATIONS: [(&[u8], i32); 26] = [
-    (b"EST", -5),
-    (b"EDT", -4),
-    (b"CST", -6),
-    (b"CDT", -5),
-    (b"MST", -7),
-    (b"MDT", -6),
-    (b"PST", -8),
-    (b"PDT", -7),
-    (b"AKST", -9),
-    (b"AKDT", -8),
-    (b"HST", -10),
-    (b"WET", 0),
-    (b"WEST", 1),
-    (b"CET", 1),
-    (b"CEST", 2),
-    (b"MET", 1),
-    (b"MEST", 2),
-    (b"EET", 2),
-    (b"EEST", 3),
-    (b"MSK", 3),
-    (b"JST", 9),
-    (b"KST", 9),
-    (b"AEST", 10),
-    (b"AEDT", 11),
-    (b"NZST", 12),
-    (b"NZDT", 13),
-];
-
-/// The offset of an abbreviation that is known everywhere, in seconds east of UTC.
+/// The offset of an abbreviation that is known everywhere, in seconds east of UTC. It means one
+/// thing in the time zone database of today, or in RFC 5322 (4.3). A machine's own come first.
 pub(super) fn abbreviation(word: &[u8]) -> Option<i32> {
-    let found = ABBREVIATIONS.iter().find(|(name, _)| *name == word);
-    found.map(|(_, hours)| hours * 3600)
+    let hours = match word {
+        b"HST" => -10,
+        b"AKST" => -9,
+        b"AKDT" | b"PST" => -8,
+        b"MST" | b"PDT" => -7,
+        b"CST" | b"MDT" => -6,
+        b"EST" | b"CDT" => -5,
+        b"EDT" => -4,
+        b"WET" => 0,
+        b"WEST" | b"CET" | b"MET" => 1,
+        b"CEST" | b"MEST" | b"EET" => 2,
+        b"EEST" | b"MSK" => 3,
+        b"JST" | b"KST" => 9,
+        b"AEST" => 10,
+        b"AEDT" => 11,
+        b"NZST" => 12,
+        b"NZDT" => 13,
+        _ => return None,
+    };
+    Some(hours * 3600)
 }
 
 /// The years in which a zone is asked for its abbreviations.

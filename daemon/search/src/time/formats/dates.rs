@@ -8,7 +8,7 @@ use crate::time::zone::Zone;
 /// `2026-11-21T01:20:33.123Z`. Also `2026/11/21` and `2026.11.21`, with a blank in place of the
 /// `T`, a comma in place of the point, and an hour of one digit behind a blank. The zone may be
 /// missing or follow a blank.
-pub(super) fn iso(mut text: Text<'_>) -> Option<Stamp<'_>> {
+pub(crate) fn iso(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let year = text.number(4)?;
     let separator = text.next().filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
     let month = text.two()?;
