@@ -7,6 +7,7 @@ mod export;
 mod lines;
 mod order;
 mod order_file;
+mod start;
 
 use arguments::arguments;
 use lines::{Lines, Span};
@@ -14,13 +15,14 @@ use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Stopped, Totals};
 use order::Files;
 pub use order::JournalOrder;
+use start::Start;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The program. Its path is fixed, so that the environment cannot replace it by another program.
 pub const JOURNALCTL: &str = "/usr/bin/journalctl";
@@ -92,7 +94,11 @@ pub(super) fn search(
     let follow = asked.files.follow;
     // A wrong option is refused before the journal's files are looked at.
     arguments(asked.journal, None, follow)?;
-    let Bounds { span, since_us } = bounds(asked.files, journal.order, cancel);
+    let start = follow.then(Start::now);
+    let Bounds { span, since_us } = match follow {
+        true => Bounds { span: Span::ALL, since_us: recently_us() },
+        false => bounds(asked.files, journal.order, cancel),
+    };
     let mut command = Command::new(journal.program);
     command.args(arguments(asked.journal, since_us, follow)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -105,7 +111,7 @@ pub(super) fn search(
     let output = SharedOutput(Mutex::new(output));
     let unseen = unseen(journal.order);
     unseen.iter().for_each(|text| output.say(text));
-    let mut lines = Lines::new(pipe, span);
+    let mut lines = Lines::new(pipe, span, start);
     let (mut totals, complaints) = thread::scope(|scope| {
         let watch = scope.spawn(|| running.end_when(cancel));
         let complaints = scope.spawn(|| tell(stderr, &output));
@@ -157,6 +163,13 @@ fn unseen(order: &JournalOrder) -> Option<String> {
             systemd-journal"
         )),
     }
+}
+
+/// A time shortly before now, in microseconds since the Unix epoch. The clock may be set back
+/// before the first new entry.
+fn recently_us() -> Option<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(u64::try_from(now.as_micros()).ok()?.saturating_sub(SLACK_US))
 }
 
 /// Which part of the journal is searched.

@@ -227,7 +227,7 @@ fn a_followed_journal_comes_line_by_line_until_cancelled() {
         assert!(searching.join().unwrap().unwrap().interrupted);
     });
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--lines=0".to_owned()]));
+    assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--no-tail".to_owned()]));
 }
 
 /// Follows a journal that says some messages, and others after the first were received. Then the

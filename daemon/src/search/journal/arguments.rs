@@ -46,7 +46,7 @@ pub(super) fn arguments(
     // Behind --dmesg, which means the current boot unless another one is named.
     arguments.extend(boot.iter().map(|boot| format!("--boot={boot}")));
     if follow {
-        arguments.extend(["--follow", "--lines=0"].map(str::to_owned));
+        arguments.extend(["--follow", "--no-tail"].map(str::to_owned));
     }
     arguments.extend(matches(user_units, &journal.matches));
     Ok(arguments)

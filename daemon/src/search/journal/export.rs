@@ -64,8 +64,11 @@ pub(super) struct Entry {
     pub(super) received_us: u64,
     /// Whether its number was printed, as journalctl does since systemd 254.
     pub(super) has_number: bool,
+    /// The boot in which it was written.
+    pub(super) boot_id: Value,
     source_time: Value,
     received: Value,
+    monotonic: Value,
 }
 
 impl Entry {
@@ -76,13 +79,21 @@ impl Entry {
         self.source_time.number().filter(is_valid).unwrap_or(self.received_us)
     }
 
+    /// When journald received it, in microseconds of CLOCK_MONOTONIC.
+    pub(super) fn monotonic_us(&self) -> Option<u64> {
+        self.monotonic.number()
+    }
+
     fn clear(&mut self) {
         let Entry { message, hostname, identifier, command, pid, syslog_pid, .. } = self;
         for value in [message, hostname, identifier, command, pid, syslog_pid] {
             value.clear();
         }
-        self.source_time.clear();
-        self.received.clear();
+        for value in
+            [&mut self.boot_id, &mut self.source_time, &mut self.received, &mut self.monotonic]
+        {
+            value.clear();
+        }
         (self.received_us, self.has_number) = (0, false);
     }
 
@@ -97,6 +108,8 @@ impl Entry {
             b"SYSLOG_PID" => &mut self.syslog_pid,
             b"_SOURCE_REALTIME_TIMESTAMP" => &mut self.source_time,
             b"__REALTIME_TIMESTAMP" => &mut self.received,
+            b"__MONOTONIC_TIMESTAMP" => &mut self.monotonic,
+            b"_BOOT_ID" => &mut self.boot_id,
             b"__SEQNUM" => {
                 self.has_number = true;
                 return None;

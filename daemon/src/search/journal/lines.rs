@@ -2,6 +2,7 @@
 //! them, but with all bytes of the messages. It owns the line that is being read.
 
 use super::export::{Entries, Entry, Value};
+use super::start::Start;
 use jiff::Timestamp;
 use std::io::{self, Read, Write as _};
 
@@ -34,6 +35,8 @@ pub(super) struct Lines<R> {
     entries: Entries<R>,
     entry: Entry,
     span: Span,
+    /// Only what was written after this is wanted.
+    start: Option<Start>,
     time: ShownTime,
     lines: Vec<u8>,
     /// How many bytes of the lines were handed out.
@@ -47,12 +50,13 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// The lines of the entries of `stream` that lie in `span`.
-    pub(super) fn new(stream: R, span: Span) -> Self {
+    /// The lines of the entries of `stream` that lie in `span`, and were written after `start`.
+    pub(super) fn new(stream: R, span: Span, start: Option<Start>) -> Self {
         Lines {
             entries: Entries::new(stream),
             entry: Entry::default(),
             span,
+            start,
             time: ShownTime::default(),
             lines: Vec::new(),
             used: 0,
@@ -81,6 +85,7 @@ impl<R: Read> Lines<R> {
             // journalctl does not show an entry without a message either.
             if let Some(message) = self.entry.message.get()
                 && (self.span.since_us..self.span.until_us).contains(&shown_us)
+                && self.start.as_ref().is_none_or(|start| !start.is_after(&self.entry))
             {
                 self.cut_messages += u64::from(self.entry.message.is_cut);
                 let begin = self.lines.len();
@@ -172,7 +177,7 @@ mod tests {
 
     fn lines(stream: &[u8], span: Span) -> Vec<u8> {
         let mut lines = Vec::new();
-        Lines::new(stream, span).read_to_end(&mut lines).unwrap();
+        Lines::new(stream, span, None).read_to_end(&mut lines).unwrap();
         lines
     }
 
