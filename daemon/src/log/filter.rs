@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "accept",
     "admission",
     "control",
@@ -15,6 +15,7 @@ const PARTS: [&str; 14] = [
     "keys",
     "log",
     "membership",
+    "memory",
     "metrics",
     "notify",
     "peer",
