@@ -166,11 +166,16 @@ proptest! {
         utf8 in any::<bool>(),
         options in any::<[bool; 3]>(),
         empty in prop::bool::weighted(0.1),
+        long in any::<bool>(),
     ) {
         let characters = if utf8 { GrepCharacters::Utf8 } else { GrepCharacters::Bytes };
         let settings = settings(characters, options);
         let mut texts = texts;
         texts.retain(|text| empty || !text.is_empty());
+        if long {
+            // Sets without short strings look them up in another way.
+            texts.iter_mut().for_each(|text| text.extend_from_slice(b"aAkb0.aK"));
+        }
         prop_assume!(!texts.is_empty());
         let joined = texts.join(&b'\n');
         prop_assume!(!(utf8 && options[0]) || std::str::from_utf8(&joined).is_ok());

@@ -12,6 +12,9 @@ const LONGEST: usize = 16;
 /// The longest window if characters have several spellings. Each of them is entered.
 const LONGEST_SPELLED: usize = 8;
 
+/// How many places are checked after one where the window cannot move.
+const AHEAD: usize = 8;
+
 /// The table has two to the power of this many entries, of one byte each: it stays in the
 /// processor's cache.
 const TABLE_BITS: u32 = 17;
@@ -114,10 +117,12 @@ impl Skips {
             let skip = table[slot(u32::from_le_bytes(value) | masks)];
             if skip == 0 {
                 let start = at + BLOCK - self.window;
-                if self.may_begin(text, start) {
-                    return Some(start);
+                // Where the text is like the strings, the table skips little. These checks do not
+                // wait for each other, as looks into the table do.
+                if let Some(ahead) = (0..=AHEAD).find(|ahead| self.may_begin(text, start + ahead)) {
+                    return Some(start + ahead);
                 }
-                at += 1;
+                at += 1 + AHEAD;
             } else {
                 at += usize::from(skip);
             }
