@@ -106,3 +106,31 @@ impl QueryContext {
         let _ = self.send(Reply::GrepMember { member: member.to_string(), outcome }).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::limits::Limits;
+    use memberd_search::ExposedFiles;
+    use memberd_transport::Seal;
+
+    /// A member that takes only short requests closes the connection on a long one.
+    #[test]
+    fn a_lost_member_may_be_too_old_for_a_long_list() {
+        let described = |patterns: Vec<Vec<u8>>| {
+            let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+            let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+            let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
+            let mut request = GrepRequest::default();
+            request.pattern.patterns = patterns;
+            let (replies, _client) = mpsc::channel(1);
+            let context =
+                QueryContext::new(caller, Arc::new(searcher), request, None, replies).unwrap();
+            context.describe_error(&io::ErrorKind::ConnectionReset.into())
+        };
+        let lost = "the connection ended before its search did";
+        assert_eq!(described(vec![vec![b'x'; 60_000]]), lost);
+        let words = described(vec![vec![b'x'; 100_000]]);
+        assert!(words.starts_with(lost) && words.contains("an older memberd takes 64 KiB"));
+    }
+}
