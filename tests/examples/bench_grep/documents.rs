@@ -101,7 +101,12 @@ fn lists(results: &Results, text: &mut String) {
     if results.lists.is_empty() {
         return;
     }
-    *text += "\nStrings of a list (`-F -f LIST`) in one log, printed, on one thread:\n\n";
+    let conditions = &results.list_conditions;
+    let _ = write!(
+        text,
+        "\nStrings of a list (`-F -f LIST`) in one log of connections, printed, on one thread. \
+        A program is stopped after 30 s. {conditions}:\n\n"
+    );
     *text += &list_table(results);
 }
 

@@ -8,13 +8,19 @@ use memberd_tests::{Daemon, Fleet};
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// How many addresses the lists have.
 const COUNTS: [u64; 4] = [100, 1_000, 2_500, 20_000];
 
 /// The options of each list.
 const OPTIONS: [Option<&str>; 3] = [None, Some("-i"), Some("-w")];
+
+/// A program that takes longer than this is measured once.
+const SLOW: Duration = Duration::from_secs(4);
+/// After how many seconds a program is stopped. ripgrep takes minutes for some lists.
+const STOPPED_AFTER: &str = "30";
 
 const ADDRESS_LOG: &str = "addresses.log";
 const LONG_LOG: &str = "long.log";
@@ -63,24 +69,39 @@ fn cases(directory: &Path) -> Vec<ListCase> {
     cases
 }
 
+/// The time until a command has ended, or was stopped.
+fn run_stopped(command: &mut Command) -> Duration {
+    let started = Instant::now();
+    let output = command.stderr(Stdio::inherit()).output().expect("it starts");
+    let is_stopped = output.status.code() == Some(124);
+    assert!(output.status.success() || is_stopped, "{command:?}: {}", output.status);
+    started.elapsed()
+}
+
 fn row(fleet: &Fleet, case: &ListCase) -> ListRow {
     let log = fleet[1].directory().join(case.log);
     let list = case.list.to_str().expect("a path of text");
     let other = |program: &str, options: &[&str]| {
-        let mut command = Command::new(program);
-        command.env("LC_ALL", "C.UTF-8").args(options).args(case.option);
-        command.args(["-F", "-f", list]).arg(&log);
-        run(&mut command)
+        let mut command = Command::new("timeout");
+        command.args([STOPPED_AFTER, program]).args(options).args(case.option);
+        command.args(["-F", "-f", list]).arg(&log).env("LC_ALL", "C.UTF-8");
+        run_stopped(&mut command)
     };
     let mut ours = vec!["grep", "-h"];
     ours.extend(case.option);
     ours.extend(["-F", "-f", list, case.log]);
+    let mut slow = None;
     let [grep, rg, memberctl] = in_turn(
         &case.what,
         ROUNDS,
         &mut [
             &mut || other("grep", &["-h"]),
-            &mut || other("rg", &["--no-config", "--no-heading", "-N", "-I", "-j1"]),
+            &mut || {
+                let rg = || other("rg", &["--no-config", "--no-heading", "-N", "-I", "-j1"]);
+                let time = slow.unwrap_or_else(rg);
+                slow = Some(time).filter(|time| *time > SLOW);
+                time
+            },
             &mut || run(&mut fleet[1].memberctl(&ours)),
         ],
     );

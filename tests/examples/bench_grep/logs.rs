@@ -90,31 +90,31 @@ pub(crate) fn addresses(count: u64) -> String {
     (0..count).map(|number| address(number) + "\n").collect()
 }
 
-/// Writes a log with an address in each line. One in fifty is of the longest list.
+/// Writes a log of connections, with two addresses in each line. One in a hundred is of the longest
+/// list. The others begin like one of it, as addresses of the same networks do.
 pub(crate) fn write_addresses(mut out: BufWriter<File>) {
-    const PAGES: [&str; 6] =
-        ["index.html", "search?q=shoes", "cart", "images/logo.png", "login", "api/v1/items"];
     let list: Vec<String> = (0..ADDRESSES).map(address).collect();
     let mut random = random(SEED);
     let mut written = 0;
     for at in 0_u64.. {
-        let of_list = usize::try_from(random(ADDRESSES)).unwrap_or_default();
-        let [one, two, three, four] = [random(255) + 1, random(256), random(256), random(255) + 1];
-        let from = match (random(50), list.get(of_list)) {
-            (0, Some(address)) => address.clone(),
-            _ => format!("{one}.{two}.{three}.{four}"),
-        };
+        let [from, to] = [(); 2].map(|()| {
+            let listed = list.get(usize::try_from(random(ADDRESSES)).unwrap_or_default());
+            let listed = listed.map_or("", String::as_str);
+            match (random(100), listed.rsplit_once('.')) {
+                (0, _) | (_, None) => listed.to_owned(),
+                (_, Some((network, _))) => format!("{network}.{}", random(256)),
+            }
+        });
         let second = at / 20;
-        let page = usize::try_from(random(6)).unwrap_or_default();
         let line = format!(
-            "{from} - - [21/Nov/2026:{:02}:{:02}:{:02} +0000] \"GET /{} HTTP/1.1\" {} {} \"-\" \
-             \"Mozilla/5.0 (X11; Linux x86_64)\"\n",
+            "2026-11-21T{:02}:{:02}:{:02}.{:03}Z gateway: accepted {from}:{} -> {to}:443 proto=tcp \
+            bytes={}\n",
             second / 3600 % 24,
             second / 60 % 60,
             second % 60,
-            PAGES.get(page).unwrap_or(&"index.html"),
-            if random(20) == 0 { 404 } else { 200 },
-            random(90_000),
+            random(1000),
+            random(60_000) + 1024,
+            random(900_000),
         );
         out.write_all(line.as_bytes()).expect("room on the disk");
         written += line.len();

@@ -5,7 +5,8 @@
 //!
 //! Run `make bench-grep`. Or run `cargo build --release --bins`, and then `cargo run --release -p
 //! memberd-tests --example bench_grep`. The arguments `-- --only TEXT` choose some rows, which are
-//! printed but not stored. The argument `-- --render` writes the documents only.
+//! printed but not stored. The argument `-- --lists` measures only the lists of strings. The
+//! argument `-- --render` writes the documents only.
 
 #![allow(
     clippy::print_stdout,
@@ -24,7 +25,7 @@ mod windows;
 
 use clap::Parser as _;
 use logs::{LOG_BYTES, write_log};
-use memberd_tests::{Fleet, proc};
+use memberd_tests::{Daemon, Fleet, proc};
 use nix::unistd::Pid;
 use programs::{engine, grep, processor_of_programs, rg, run, until_first, version, watched};
 use results::{Gain, Others, Processor, Results, Row};
@@ -89,6 +90,10 @@ struct Options {
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 
+    /// Measure only the searches for lists, and store them beside the other results
+    #[arg(long, conflicts_with = "only")]
+    lists: bool,
+
     /// Measure nothing, and write the documents from the stored results
     #[arg(long, conflicts_with = "only")]
     render: bool,
@@ -103,6 +108,13 @@ fn main() {
         .iter()
         .filter(|case| options.only.as_ref().is_none_or(|only| case.what.contains(only)))
         .collect();
+    if options.lists {
+        let single = single();
+        let lists = lists::measure(&single, None);
+        let results = Results { lists, list_conditions: conditions(1), ..Results::read() };
+        results.write();
+        return documents::update(&results);
+    }
     let bench = Bench::new();
     let results = bench.measure(&cases, options.only.as_deref());
     println!("{}", documents::all(&results));
@@ -110,6 +122,36 @@ fn main() {
         results.write();
         documents::update(&results);
     }
+}
+
+/// Offers the log of a member.
+fn write(daemon: &mut Daemon) {
+    let number = daemon.name().trim_start_matches("vm").parse().expect("a number");
+    write_log(BufWriter::new(daemon.offer("bench.log")), number);
+}
+
+/// One member, which searches on one thread.
+fn single() -> Fleet {
+    Fleet::start_with(1, |daemon| {
+        write(daemon);
+        lists::offer(daemon);
+        daemon.settings.limits = vec!["search_threads = 1"];
+    })
+}
+
+/// The conditions of a measurement of this many logs.
+fn conditions(logs: u8) -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{logs} log{} of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load before: \
+        {}; {}; {}",
+        if logs == 1 { "" } else { "s" },
+        LOG_BYTES / 1_000_000,
+        available_parallelism().map_or(1, NonZero::get),
+        load.split(' ').next().unwrap_or("?"),
+        version("grep"),
+        version("rg"),
+    )
 }
 
 /// The fleets to search.
@@ -126,15 +168,7 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         eprintln!("writing {} logs of {LOG_BYTES} bytes", LOGS + 2);
-        let write = |daemon: &mut memberd_tests::Daemon| {
-            let number = daemon.name().trim_start_matches("vm").parse().expect("a number");
-            write_log(BufWriter::new(daemon.offer("bench.log")), number);
-        };
-        let single = Fleet::start_with(1, |daemon| {
-            write(daemon);
-            lists::offer(daemon);
-            daemon.settings.limits = vec!["search_threads = 1"];
-        });
+        let single = single();
         let (one, ten) = (Fleet::start_with(1, write), Fleet::start_with(LOGS, write));
         let logs =
             ten.daemons().iter().map(|daemon| daemon.directory().join("bench.log")).collect();
@@ -143,21 +177,9 @@ impl Bench {
 
     /// Measures everything.
     fn measure(&self, cases: &[&Case], only: Option<&str>) -> Results {
-        let conditions = format!(
-            "{LOGS} logs of {} MB, {} cores; {ROUNDS} rounds, medians in milliseconds; load \
-            before: {}; {}; {}",
-            LOG_BYTES / 1_000_000,
-            self.cores,
-            fs::read_to_string("/proc/loadavg")
-                .unwrap_or_default()
-                .split(' ')
-                .next()
-                .unwrap_or("?"),
-            version("grep"),
-            version("rg"),
-        );
         Results {
-            conditions,
+            conditions: conditions(LOGS),
+            list_conditions: conditions(1),
             cores: self.cores,
             one: cases.iter().map(|case| self.one(case)).collect(),
             ten: cases.iter().map(|case| self.ten(case)).collect(),

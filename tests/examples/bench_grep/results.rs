@@ -17,6 +17,9 @@ pub(crate) struct Results {
     /// Searches for lists, on one thread.
     #[serde(default)]
     pub(crate) lists: Vec<ListRow>,
+    /// The conditions of these, which can be measured by themselves.
+    #[serde(default)]
+    pub(crate) list_conditions: String,
     /// Searches of a window of time, on one thread.
     #[serde(default)]
     pub(crate) windows: Vec<WindowRow>,

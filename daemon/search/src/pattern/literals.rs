@@ -2,12 +2,12 @@
 //! the table by which the search skips text.
 //!
 //! An automaton of thousands of strings needs many times their bytes, and a lazily built one is
-//! built again and again if it does not fit. This set needs about the bytes of the strings and up to
-//! 28 more for each. It finds the places where one may begin with the algorithm of Wu and Manber ("A
-//! fast algorithm for multi-pattern searching", 1994): a table tells by the last bytes of a window
-//! how far none can begin. In text with few such places that is also faster than an automaton,
-//! which reads each byte. At each place it looks the text up among the sorted strings. A single
-//! string is found with memchr's search, whose time is in proportion to the text.
+//! built again and again if it does not fit. This set needs about the bytes of the strings, and up
+//! to 28 more for each. It finds the places where one may begin with the algorithm of Wu and Manber
+//! ("A fast algorithm for multi-pattern searching", 1994): a table tells by the last bytes of a
+//! window how far none can begin. In text with few such places that is also faster than an
+//! automaton, which reads each byte. At each place it looks the text up among the sorted strings.
+//! A single string is found with memchr's search, whose time is in proportion to the text.
 
 mod fold;
 mod skips;
