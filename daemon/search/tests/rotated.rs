@@ -345,7 +345,11 @@ fn files_compressed_during_a_search_are_found_too() {
     );
     let found = found(&directory, "a.log", &rotated());
     assert_eq!(names(&found), ["a.log.2", "a.log.1", "a.log"]);
-    // The new files may get the inodes of the old ones. Only their time of birth tells them apart.
+    if directory.path().metadata().unwrap().created().is_err() {
+        eprintln!("skipped: the file system does not tell when files are born");
+        return;
+    }
+    // The new files may get the inodes of the old ones. Only the time of birth differs.
     wait_for_a_later_birth(&directory);
     for name in ["a.log", "a.log.1", "a.log.2"] {
         std::fs::remove_file(directory.path().join(name)).unwrap();
