@@ -60,7 +60,7 @@ impl Copies {
         followed: impl Iterator<Item = &'f Followed>,
     ) -> io::Result<Option<Start>> {
         for at in 0..self.former.len() {
-            let Some(Former { path, memory }) = self.former.get(at) else { break };
+            let Some(Former { path, memory, .. }) = self.former.get(at) else { break };
             let read = memory.position();
             if origins.contains(path) && opened.size >= read && memory.is_in(&opened.file)? {
                 self.former.remove(at);
@@ -78,9 +78,11 @@ impl Copies {
         Ok(Some(Start::LineAt(known.unwrap_or(0))))
     }
 
-    /// All files were listed, and these are there.
-    pub(super) fn end_listing(&mut self, there: &BTreeSet<FileIdentity>) {
-        self.former.clear();
+    /// All files were listed, and these are there. Returns the paths of files that were written
+    /// anew before they were read to their ends, and of which no copy was found.
+    pub(super) fn end_listing(&mut self, there: &BTreeSet<FileIdentity>) -> Vec<PathBuf> {
         self.known.retain(|identity, _| there.contains(identity));
+        let lost = self.former.drain(..).filter(|former| former.has_unread);
+        lost.map(|former| former.path).collect()
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Start {
 pub(super) struct Former {
     pub(super) path: PathBuf,
     pub(super) memory: Memory,
+    /// It had more than was read of it.
+    pub(super) has_unread: bool,
 }
 
 /// A file that is followed.
@@ -46,6 +48,8 @@ pub(crate) struct Followed {
     memory: Memory,
     /// Its size at the last look.
     size: u64,
+    /// The last look has left whole lines to the next one.
+    has_unread: bool,
     /// What the last look has seen. None if the next one must read it in any case.
     seen: Option<Stamp>,
     /// Its text before it was written anew, until somebody takes it.
@@ -88,6 +92,7 @@ impl Followed {
             memory: Memory::of(&opened.file, position)?,
             opened,
             size: position,
+            has_unread: false,
             seen: None,
             former: None,
             scan: FileScan::new(Rc::new(Positions::starting(TextSize { lines, bytes: position }))),
@@ -130,7 +135,8 @@ impl Followed {
             buffer.truncate(whole);
         }
         self.memory.advance(buffer.bytes());
-        if upto < size {
+        self.has_unread = upto < size;
+        if self.has_unread {
             // The next look reads the rest.
             self.seen = None;
             self.size = self.memory.position();
@@ -153,7 +159,8 @@ impl Followed {
         let beginning = Memory::starting(&self.memory);
         let memory = std::mem::replace(&mut self.memory, beginning);
         if !self.is_over && memory.position() > 0 {
-            self.former = Some(Former { path: self.path.clone(), memory });
+            let (path, has_unread) = (self.path.clone(), self.has_unread);
+            self.former = Some(Former { path, memory, has_unread });
         }
         // The file may be text now.
         self.is_over &= !self.scan.is_binary();
@@ -170,4 +177,34 @@ fn last_line(opened: &Opened, upto: u64, line_end: u8) -> io::Result<u64> {
     buffer.read(&opened.file, from..upto)?;
     let end = memchr::memrchr(line_end, buffer.bytes()).map(|end| end as u64 + 1);
     Ok(end.map_or(if from == 0 { 0 } else { upto }, |end| from + end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{ExposedFiles, FileFilter};
+    use crate::query::Query;
+
+    /// A file of 5 MiB takes two looks.
+    #[test]
+    fn a_file_truncated_between_two_looks_has_unread_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let search = Query::default().compile().unwrap();
+        for looks in [1, 2] {
+            std::fs::write(&path, "a line of 16 B.\n".repeat(5 * 65_536)).unwrap();
+            let exposed = ExposedFiles::new(&[path.to_str().unwrap()]).unwrap();
+            let file = exposed.files(&FileFilter::default()).files.remove(0);
+            let opened = file.open().unwrap().unwrap();
+            let cancel = AtomicBool::new(false);
+            let mut followed = Followed::begin(&file, opened, Start::LineAt(0), &search, &cancel)
+                .unwrap()
+                .unwrap();
+            let mut buffer = PageBuffer::default();
+            (0..looks).for_each(|_| followed.lines(&mut buffer, b'\n', false).unwrap());
+            std::fs::write(&path, "").unwrap();
+            followed.lines(&mut buffer, b'\n', false).unwrap();
+            assert_eq!(followed.take_former().unwrap().has_unread, looks == 1);
+        }
+    }
 }

@@ -159,7 +159,9 @@ impl Follow<'_> {
             }
             self.begin(file, &origins, first)?;
         }
-        self.copies.end_listing(&there);
+        for path in self.copies.end_listing(&there) {
+            self.report_once(&path, "was truncated before it was read: lines are missing")?;
+        }
         let now = Instant::now();
         for (identity, followed) in &mut self.files {
             followed.gone_since =
