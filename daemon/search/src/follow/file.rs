@@ -57,12 +57,15 @@ pub(crate) struct Followed {
     pub(crate) scan: FileScan<'static>,
     /// Nothing more of it is wanted.
     pub(crate) is_over: bool,
+    /// It is over because its first bytes are those of a compressed file.
+    is_compressed: bool,
     /// Since when it has no exposed name any more and nothing was written to it.
     pub(crate) gone_since: Option<Instant>,
 }
 
 impl Followed {
-    /// Follows `file` from `start`. None when it is compressed.
+    /// Follows `file` from `start`. None when it is compressed. Of a file without a whole line, the
+    /// first look with one tells.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -97,6 +100,7 @@ impl Followed {
             former: None,
             scan: FileScan::new(Rc::new(Positions::starting(TextSize { lines, bytes: position }))),
             is_over: false,
+            is_compressed: false,
             gone_since: None,
         }))
     }
@@ -134,6 +138,10 @@ impl Followed {
         if !is_last {
             buffer.truncate(whole);
         }
+        if position == 0 && !self.is_over && !buffer.bytes().is_empty() {
+            self.is_compressed = Compression::of(&self.opened.file, self.file.path())?.is_some();
+            self.is_over = self.is_compressed;
+        }
         self.memory.advance(buffer.bytes());
         self.has_unread = upto < size;
         if self.has_unread {
@@ -163,7 +171,8 @@ impl Followed {
             self.former = Some(Former { path, memory, has_unread });
         }
         // The file may be text now.
-        self.is_over &= !self.scan.is_binary();
+        self.is_over &= !self.scan.is_binary() && !self.is_compressed;
+        self.is_compressed = false;
         self.scan.restart();
     }
 }
@@ -205,6 +214,39 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             followed.lines(&mut buffer, b'\n', false).unwrap();
             assert_eq!(followed.take_former().unwrap().has_unread, looks == 1);
+        }
+    }
+    /// gzip creates its file before it has anything to write. A text of the same name is followed,
+    /// also if it takes the place of a compressed one.
+    #[test]
+    fn a_file_is_compressed_by_the_first_bytes_that_come() {
+        let gzip = b"\x1f\x8b\x08\0\n\n\n\n\0\x03x\n".as_slice();
+        let lzma = b"]\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0x\n".as_slice();
+        let directory = tempfile::tempdir().unwrap();
+        let search = Query::default().compile().unwrap();
+        for (name, seen, all, is_compressed) in [
+            ("a.log.gz", 0, gzip, true),
+            ("a.log", 1, gzip, true),
+            ("a.log", 2, gzip, true),
+            ("a.log.lzma", 0, lzma, true),
+            ("a.log.gz", 0, b"x\n".as_slice(), false),
+            ("a.log.lzma", 1, b"x\n".as_slice(), false),
+        ] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, &all[..seen]).unwrap();
+            let exposed = ExposedFiles::new(&[path.to_str().unwrap()]).unwrap();
+            let file = exposed.files(&FileFilter::default()).files.remove(0);
+            let opened = file.open().unwrap().unwrap();
+            let cancel = AtomicBool::new(false);
+            let mut followed =
+                Followed::begin(&file, opened, Start::End, &search, &cancel).unwrap().unwrap();
+            let mut buffer = PageBuffer::default();
+            for (text, is_over) in [(all, is_compressed), (b"y\n", false), (gzip, true)] {
+                std::fs::write(&path, text).unwrap();
+                followed.lines(&mut buffer, b'\n', false).unwrap();
+                assert_eq!(followed.is_over, is_over, "{name}: {seen} of {all:?}, now {text:?}");
+                assert!(text.starts_with(buffer.bytes()) && !buffer.bytes().is_empty());
+            }
         }
     }
 }
