@@ -88,6 +88,8 @@ fn read_only_file(line: &str) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::env;
+    use std::process::Command;
 
     /// The bytes of the mappings that are in memory.
     fn resident_bytes(code: &LoadedCode) -> u64 {
@@ -126,8 +128,19 @@ Anonymous:             0 kB
         assert_eq!(clean_files(smaps), [0x5000..0x6000, 0xb000..0xd000]);
     }
 
+    /// In a process of its own, since other tests could map code again between the two looks.
     #[test]
     fn released_code_is_no_longer_resident_and_runs_on() {
+        const ALONE: &str = "MEMBERD_TEST_RUNS_ALONE";
+        const TEST: &str = "memory::tests::released_code_is_no_longer_resident_and_runs_on";
+        if env::var_os(ALONE).is_none() {
+            let mut alone = Command::new(env::current_exe().unwrap());
+            alone.env(ALONE, "1").args([TEST, "--exact", "--test-threads=1"]);
+            let output = alone.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
+            return;
+        }
         let code = LoadedCode::at_start();
         let before = resident_bytes(&code);
         code.release();
