@@ -4,12 +4,12 @@ use memberd_control::message::MemberStatus;
 use memberd_membership::PROTOCOL_VERSION;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The version after this one.
@@ -82,9 +82,11 @@ fn a_member_of_the_next_version_is_a_member_like_all() {
 }
 
 /// A member that refuses each request as one of an unknown kind. It tells the second byte of each,
-/// which is the kind, and stops with the test.
+/// which is the kind. Its threads and its port end with the test.
 struct OldMember {
+    place: SocketAddr,
     stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
     kinds: Receiver<u8>,
 }
 
@@ -93,38 +95,55 @@ impl OldMember {
         let (socket, listener) =
             (UdpSocket::bind(place).unwrap(), TcpListener::bind(place).unwrap());
         let (stop, (sender, kinds)) = (Arc::new(AtomicBool::new(false)), channel());
-        let (born, is_over) = (Instant::now(), Arc::clone(&stop));
+        let (born, is_silent, is_over) = (Instant::now(), Arc::clone(&stop), Arc::clone(&stop));
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
         let incarnation = u64::try_from(now).unwrap();
-        thread::spawn(move || {
-            while !is_over.load(Ordering::Relaxed) {
+        let speaker = thread::spawn(move || {
+            while !is_silent.load(Ordering::Relaxed) {
                 let sent = u64::try_from(born.elapsed().as_millis()).unwrap();
                 let _ = socket.send_to(&heartbeat(place, incarnation, sent), group);
                 thread::sleep(Duration::from_millis(200));
             }
         });
-        thread::spawn(move || {
+        let refuser = thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let mut head = [0; 6];
-                stream.read_exact(&mut head).unwrap();
-                let length = u32::from_be_bytes(head[..4].try_into().unwrap());
-                let mut rest = vec![0; usize::try_from(length).unwrap() - 2];
-                stream.read_exact(&mut rest).unwrap();
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
                 // Whoever asked may be gone.
-                let _ = stream.write_all(&[6, 0, 0, 0]);
-                if sender.send(head[5]).is_err() {
+                let Ok(kind) = OldMember::refuse(&mut stream) else { continue };
+                if sender.send(kind).is_err() {
                     break;
                 }
             }
         });
-        OldMember { stop, kinds }
+        OldMember { place, stop, threads: vec![speaker, refuser], kinds }
+    }
+
+    /// Reads a request, refuses it, and returns its kind.
+    fn refuse(stream: &mut TcpStream) -> io::Result<u8> {
+        stream.set_read_timeout(Some(SOON))?;
+        let mut head = [0; 6];
+        stream.read_exact(&mut head)?;
+        let length = u32::from_be_bytes(head[..4].try_into().unwrap());
+        let mut rest = vec![0; usize::try_from(length).unwrap().saturating_sub(2)];
+        stream.read_exact(&mut rest)?;
+        stream.write_all(&[6, 0, 0, 0])?;
+        Ok(head[5])
     }
 }
 
 impl Drop for OldMember {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // The listener looks at `stop` after each connection.
+        let woken = TcpStream::connect(self.place);
+        for thread in self.threads.drain(..) {
+            // Where a test has failed, that failure is the one to show.
+            let ended = thread.join();
+            assert!(thread::panicking() || woken.is_ok() && ended.is_ok(), "{woken:?}, {ended:?}");
+        }
     }
 }
 
