@@ -4,6 +4,7 @@
 use crate::config::{Config, ConfigError};
 use crate::exit;
 use crate::resolve::{Own, resolve};
+use memberd_search::{FileFilter, ONLY_LINKS};
 use std::process::ExitCode;
 
 /// Prints the problems of the settings on standard error, and returns the exit status. Warnings do
@@ -25,10 +26,13 @@ pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
     status
 }
 
-/// The introducers without an address. Addresses of the machine are not looked at, since settings
-/// are often checked elsewhere.
+/// The introducers without an address, and the globs that find only links. Addresses of the machine
+/// are not looked at, since settings are often checked elsewhere. For the same reason a glob that
+/// finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
+    let mut warnings: Vec<String> =
+        found.only_links.iter().map(|glob| format!("logs.files: {glob}: {ONLY_LINKS}")).collect();
     let own = Own { address: config.address, name: config.name.to_string() };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

@@ -24,7 +24,8 @@ pub struct Options {
     pub config: PathBuf,
 
     /// Check the settings and exit: status 0 if they are valid, 78 if not. A default route that
-    /// is not there yet, and introducers without an address, are warnings
+    /// is not there yet, introducers without an address, and globs that find only links are
+    /// warnings
     #[arg(long)]
     pub check: bool,
 }

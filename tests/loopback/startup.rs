@@ -4,6 +4,7 @@ use memberd_tests::process::run;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, binaries};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// The statuses of memberd.
 const FAILURE: i32 = 1;
@@ -178,4 +179,30 @@ fn a_check_warns_of_introducers_without_an_address() {
         assert!(line.starts_with(&start), "{said}");
     }
     assert_eq!(warnings.len(), 2, "{said}");
+}
+
+/// Whoever exposes the logs of containers would otherwise learn it only at the first grep.
+#[test]
+fn a_check_warns_of_a_glob_that_finds_only_links() {
+    let mut fleet = Fleet::new(1);
+    let directory = fleet[1].directory().to_owned();
+    for name in ["links", "both", "none"] {
+        fs::create_dir_all(directory.join(name)).unwrap();
+    }
+    fs::write(directory.join("both/a.log"), "").unwrap();
+    for name in ["links/pod.log", "both/pod.log"] {
+        symlink("../both/a.log", directory.join(name)).unwrap();
+    }
+    let globs = ["links", "both", "none"].map(|name| directory.join(name).join("*.log"));
+    fleet[1].settings.files = globs.iter().map(|glob| glob.display().to_string()).collect();
+    fleet[1].write_settings();
+    let mut check = binaries::mortal(&binaries::memberctl(), None);
+    let output = run(check.arg("check").arg(fleet[1].config()), SOON);
+    assert!(output.status.success(), "{output:?}");
+    let warning = format!(
+        "memberd: warning: logs.files: {}: finds only symbolic links, which are not followed: set \
+        logs.follow_links there\n",
+        globs[0].display()
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stderr), warning);
 }

@@ -11,7 +11,7 @@ use crate::program;
 #[command(
     after_help = "Exit status: 0 the settings are good, 1 they are not. Each problem is printed \
     with its file, line and key. A warning is no problem of the settings: it names an introducer \
-    that has no address now, or what this machine does not have yet."
+    that has no address now, a glob that finds only links, or what this machine does not have yet."
 )]
 pub(crate) struct Check {
     /// The settings file
