@@ -74,9 +74,9 @@ impl JournalOrder {
     pub(super) fn files(&self) -> Files {
         let mut files = Files::default();
         for path in self.paths() {
-            match path.and_then(File::open) {
-                Ok(_) => files.readable += 1,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            match path.and_then(|path| open(&path)) {
+                Ok(file) => files.readable += u64::from(file.is_some()),
+                Err(error) if is_gone(&error) => {}
                 Err(_) => files.denied += 1,
             }
         }
@@ -87,34 +87,60 @@ impl JournalOrder {
     /// when the search is cancelled.
     pub(super) fn look(&self, cancel: &AtomicBool) -> Option<Disorder> {
         let mut known = HashMap::new();
+        let files = self.walk_all(&mut known, cancel);
+        self.remember(known);
+        let files = files?;
+        let within_files_us = files.iter().map(|file| file.lateness_us).max().unwrap_or(0);
+        Some(Disorder { within_files_us, overall_us: overall(&files) })
+    }
+
+    fn walk_all(
+        &self,
+        known: &mut HashMap<(u64, u64), Walked>,
+        cancel: &AtomicBool,
+    ) -> Option<Vec<Walked>> {
         let mut files = Vec::new();
         for path in self.paths() {
             if cancel.load(Ordering::Relaxed) {
                 return None;
             }
-            let walked = match path.and_then(|path| self.file(&path, &mut known)) {
+            match path.and_then(|path| self.file(&path, known, cancel)) {
+                Ok(walked) => files.extend(walked),
                 // It is gone, or journalctl may not read it either.
-                Err(error) if is_absent(&error) => continue,
-                walked => walked.ok()?,
-            };
-            files.push(walked);
+                Err(error) if is_absent(&error) => {}
+                Err(_) => return None,
+            }
         }
-        *lock(&self.known) = known;
-        let within_files_us = files.iter().map(|file| file.lateness_us).max().unwrap_or(0);
-        Some(Disorder { within_files_us, overall_us: overall(&files) })
+        Some(files)
     }
 
-    /// Walks a file, or remembers it.
-    fn file(&self, path: &Path, known: &mut HashMap<(u64, u64), Walked>) -> io::Result<Walked> {
-        let file = File::open(path)?;
+    /// Walks a file, or what was appended to it. None when journalctl leaves it out.
+    fn file(
+        &self,
+        path: &Path,
+        known: &mut HashMap<(u64, u64), Walked>,
+        cancel: &AtomicBool,
+    ) -> io::Result<Option<Walked>> {
+        let Some(file) = open(path)? else { return Ok(None) };
         let metadata = file.metadata()?;
         let place = (metadata.dev(), metadata.ino());
         let before = lock(&self.known).get(&place).cloned();
-        let walked = walk(&file, before)?;
-        if known.len() < MAX_FILES {
+        let walked = walk(&file, before, cancel)?;
+        if let Some(walked) = walked.as_ref().filter(|_| known.len() < MAX_FILES) {
             known.insert(place, walked.clone());
         }
         Ok(walked)
+    }
+
+    /// Remembers the files that were walked now, and of the others as many as there is room for. A
+    /// look that ends early has not come to them.
+    fn remember(&self, mut walked: HashMap<(u64, u64), Walked>) {
+        let mut known = lock(&self.known);
+        let room = MAX_FILES.saturating_sub(walked.len());
+        let others: Vec<_> =
+            known.drain().filter(|(place, _)| !walked.contains_key(place)).take(room).collect();
+        walked.extend(others);
+        *known = walked;
     }
 
     /// The files of this machine, those of its namespaces too. An error stands for a directory that
@@ -148,8 +174,21 @@ fn is_of(directory: &Path, machine_id: &str) -> bool {
     !machine_id.is_empty() && name.split('.').next() == Some(machine_id)
 }
 
+/// Opens a file. None when it is no regular one, which journalctl leaves out.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    // To open a pipe would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    File::open(path).map(Some)
+}
+
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+    is_gone(error) || error.kind() == io::ErrorKind::PermissionDenied
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Whether journalctl takes a file for one of the journal. `~` stands behind those that were not

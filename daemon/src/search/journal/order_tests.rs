@@ -2,6 +2,7 @@
 //! systemd-journal-remote write them.
 
 use super::*;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// An hour, in microseconds.
@@ -21,6 +22,7 @@ pub(in super::super) fn file(series: u8, boot: u8, entries: &[Entry], compact: b
     file[..8].copy_from_slice(b"LPKSHHRH");
     file[12] = if compact { 0b1_1100 } else { 0b0_0100 };
     (file[24], file[72]) = (series ^ boot, series);
+    number(&mut file, 88, 264);
     number(&mut file, 152, entries.len() as u64);
     let mut next = 176;
     for pair in entries.chunks(2) {
@@ -47,6 +49,14 @@ pub(in super::super) fn file(series: u8, boot: u8, entries: &[Entry], compact: b
         file.extend(array);
         file.resize(file.len().next_multiple_of(8), 0);
     }
+    let arena_bytes = file.len() as u64 - 264;
+    number(&mut file, 96, arena_bytes);
+    file
+}
+
+/// The file with this number at this place.
+fn with(mut file: Vec<u8>, at: usize, number: u64) -> Vec<u8> {
+    file[at..at + 8].copy_from_slice(&number.to_le_bytes());
     file
 }
 
@@ -110,11 +120,10 @@ fn what_is_not_understood_has_no_known_order() {
     for (bytes, expected) in [
         (good.clone(), Some((0, Some(2)))),
         (file(1, 1, &other_number, true), Some((0, None))),
-        (good[..good.len() - 20].to_vec(), None),
-        (good[..100].to_vec(), None),
-        (Vec::new(), None),
-        ([&b"XXXXXXXX"[..], &good[8..]].concat(), None),
-        // A feature of a later systemd.
+        // The type of the first entry is wrong, or the header tells of one entry too many.
+        (with(good.clone(), 264, 9), None),
+        (with(good.clone(), 152, 4), None),
+        // A feature of a later systemd, which its journalctl reads.
         ([&good[..12], &[0b11_1100], &good[13..]].concat(), None),
     ] {
         let journal = Journal::new();
@@ -126,6 +135,116 @@ fn what_is_not_understood_has_no_known_order() {
     journal.write("0a0b/system@2.journal", &file(2, 1, &entries, true));
     assert_eq!(journal.look(), Some((0, None)));
     assert_eq!(journal.order.look(&AtomicBool::new(true)), None);
+}
+
+/// What journalctl leaves out must not hide the order of the others. It requires each of these of a
+/// file since the first systemd that had it (`journal_file_open` and `journal_file_verify_header`
+/// in journal-file.c).
+#[test]
+fn files_that_journalctl_leaves_out_are_passed_over() {
+    let entries = [(1, 9 * HOUR, 1), (2, 8 * HOUR, 2)];
+    let good = file(1, 1, &entries, true);
+    let end = good.len() as u64 - 264;
+    for bytes in [
+        Vec::new(),
+        vec![0; 4096],
+        good[..207].to_vec(),
+        good[..good.len() - 1].to_vec(),
+        [&b"XXXXXXXX"[..], &good[8..]].concat(),
+        with(good.clone(), 88, 207),
+        with(good.clone(), 96, end + 1),
+        with(good.clone(), 96, u64::MAX),
+    ] {
+        let journal = Journal::new();
+        journal.write("0a0b/system@1.journal~", &bytes);
+        assert_eq!(journal.look(), Some((0, None)));
+        journal.write("0a0b/system.journal", &file(2, 2, &[(1, HOUR, 1)], true));
+        assert_eq!(journal.look(), Some((0, Some(0))));
+    }
+    let journal = Journal::new();
+    fs::create_dir(journal.directory.path().join("0a0b/system.journal")).unwrap();
+    journal.write("0a0b.journal", &good);
+    assert_eq!(journal.look(), Some((0, None)));
+    assert_eq!(journal.order.files(), Files { readable: 0, denied: 0 });
+    // A file may be longer than its header tells.
+    let longer = [&good[..], &[0; 100]].concat();
+    journal.write("0a0b/user-1.journal", &longer);
+    assert_eq!(journal.look(), Some((HOUR, Some(HOUR + 1))));
+}
+
+/// A file that is damaged within is read by journalctl. So there is no order, and still the other
+/// files are not walked again.
+#[test]
+fn a_damaged_file_makes_no_other_be_forgotten() {
+    let journal = Journal::new();
+    let good = file(1, 1, &[(1, HOUR, 1)], true);
+    journal.write("0a0b/system.journal", &good);
+    assert_eq!(journal.look(), Some((0, Some(0))));
+    for name in ["a", "b", "c", "d"] {
+        journal.write(&format!("0a0b/{name}.journal"), &with(good.clone(), 264, 9));
+        assert_eq!(journal.look(), None);
+    }
+    assert_eq!(lock(&journal.order.known).len(), 1);
+}
+
+/// The walk has an end whatever the arrays of entries say.
+#[test]
+fn arrays_of_entries_that_lead_nowhere_are_refused() {
+    let entries = [(1, HOUR, 1), (2, HOUR, 2), (3, HOUR, 3)];
+    for compact in [false, true] {
+        let good = file(1, 1, &entries, compact);
+        let first = u64::from_le_bytes(good[176..184].try_into().unwrap());
+        let at = usize::try_from(first).unwrap();
+        let many = with(good.clone(), 152, u64::MAX);
+        for bytes in [
+            // Of no item, with itself behind it.
+            with(with(many.clone(), at + 8, 24), at + 16, first),
+            with(with(many.clone(), at + 8, 27), at + 16, first),
+            with(many.clone(), at + 8, 0),
+            // Behind each other in a circle, or too early.
+            with(many.clone(), at + 16, first),
+            with(many.clone(), at + 16, first + 8),
+            with(many.clone(), at + 16, 0),
+            with(many.clone(), at + 16, u64::MAX),
+            // Longer than the file.
+            with(many.clone(), at + 8, u64::MAX),
+            with(many.clone(), 176, u64::MAX),
+            many,
+        ] {
+            let journal = Journal::new();
+            journal.write("0a0b/system.journal", &bytes);
+            assert_eq!(journal.look(), None);
+        }
+    }
+}
+
+/// Only the entries that came since are walked: a change of an old one goes unnoticed.
+#[test]
+fn what_was_walked_is_not_walked_again() {
+    for compact in [false, true] {
+        let journal = Journal::new();
+        let entries = [(1, 9 * HOUR, 1), (2, 9 * HOUR, 2), (3, 9 * HOUR, 3), (4, 9 * HOUR, 4)];
+        for count in 1..=entries.len() {
+            // Two are noted in each array.
+            let bytes = with(file(1, 1, &entries, compact), 152, count as u64);
+            let bytes = if count > 1 { with(bytes, 264, 9) } else { bytes };
+            journal.write("0a0b/system.journal", &bytes);
+            let set_us = count as u64 - 1;
+            assert_eq!(journal.look(), Some((0, Some(set_us))));
+        }
+        // Another file in the same place, with fewer entries.
+        journal.write("0a0b/system.journal", &file(1, 1, &[(1, HOUR, 1)], compact));
+        assert_eq!(journal.look(), Some((0, Some(0))));
+    }
+}
+
+#[test]
+fn a_walk_is_cancelled_within_a_file() {
+    let mut bytes = tempfile::tempfile().unwrap();
+    bytes.write_all(&file(1, 1, &[(1, HOUR, 1)], true)).unwrap();
+    let error = walk(&bytes, None, &AtomicBool::new(true)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    assert!(walk(&bytes, None, &AtomicBool::new(false)).unwrap().is_some());
 }
 
 #[test]
