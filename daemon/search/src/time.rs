@@ -162,6 +162,12 @@ impl<'z> Times<'z> {
         let offset = match mark {
             Mark::None => return self.zone.milliseconds(civil),
             Mark::Offset(offset) => offset,
+            // The time is sure only if both readings give the same.
+            Mark::Perhaps(offset) => {
+                let local = self.zone.milliseconds(civil)?;
+                let same = (civil.seconds()? - i64::from(offset)) * 1000 == local;
+                return same.then_some(local);
+            }
             Mark::Abbreviation(name) => self.zone.offset_of(name, civil)?,
             Mark::Name(name) => return self.in_zone(name, civil),
             Mark::Unknown => return None,

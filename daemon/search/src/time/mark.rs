@@ -14,6 +14,8 @@ pub(crate) enum Mark<'l> {
     None,
     /// Seconds east of UTC.
     Offset(i32),
+    /// Seconds east of UTC, or a number that the text of the line begins with.
+    Perhaps(i32),
     /// An abbreviation that is known, such as `CEST`.
     Abbreviation(&'l [u8]),
     /// The name of a zone in the time zone database, such as `Europe/Berlin`.
@@ -32,7 +34,7 @@ impl<'l> Mark<'l> {
                 text.at += 1;
                 ends(&text).then_some(Mark::Offset(0))
             }
-            Some(b'+' | b'-') => offset(&mut text, blank).map(Mark::Offset),
+            Some(b'+' | b'-') => offset(&mut text, blank),
             Some(b'A'..=b'Z') if blank => word(&mut text),
             _ => None,
         };
@@ -47,24 +49,65 @@ fn ends(text: &Text<'_>) -> bool {
     !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// `+01:00`, `+0100`, `+01`. Behind a blank, hours alone must not be the beginning of a word.
-fn offset(text: &mut Text<'_>, blank: bool) -> Option<i32> {
+/// The hours east of UTC that a zone may have.
+const HOURS: std::ops::RangeInclusive<i32> = -12..=14;
+
+/// `+01:00`, `+0100`, `+01`. Behind a blank, a number that no zone has is text.
+fn offset<'l>(text: &mut Text<'l>, blank: bool) -> Option<Mark<'l>> {
     let sign = if text.next()? == b'-' { -1 } else { 1 };
     let hours = i32::from(text.two()?);
     let colon = text.take(b':');
-    let digits = text.peek().is_some_and(|byte| byte.is_ascii_digit());
+    let count = text.digits();
+    let digits = if colon { count == 2 && !(blank && is_decimal(text.rest())) } else { count > 0 };
     let minutes = if digits { i32::from(text.two()?) } else { 0 };
     if colon && !digits {
-        // The colon ends what stands before it.
+        // The colon ends what stands before it: an address may follow.
         text.at -= 1;
     }
-    let ends = match text.peek() {
-        None => true,
-        Some(next) if blank && !digits => b" \t])\",:".contains(&next),
-        Some(next) => !next.is_ascii_alphanumeric(),
+    let seconds = sign * (hours * 3600 + minutes * 60);
+    if !blank {
+        let real = hours <= 18 && minutes <= 59 && (digits || !colon);
+        return (real && ends(text)).then_some(Mark::Offset(seconds));
+    }
+    // All zones of today have quarters of an hour.
+    if !HOURS.contains(&(sign * hours)) || minutes > 59 || minutes % 15 != 0 {
+        return None;
+    }
+    if digits {
+        return ends(text).then_some(Mark::Offset(seconds));
+    }
+    hours_alone(*text, seconds)
+}
+
+/// Whether it goes on as a decimal number or an address does, behind two digits.
+fn is_decimal(rest: &[u8]) -> bool {
+    rest.get(2) == Some(&b'.') && rest.get(3).is_some_and(u8::is_ascii_digit)
+}
+
+/// What ` +09` is, which may also begin the text, as in ` +12 items`. It is a zone where a mark or
+/// the end follows, as in CSV, and before PostgreSQL's process. It is one in all other lines of
+/// PostgreSQL. With a blank behind it, it may be either, and with other bytes it is text.
+fn hours_alone<'l>(behind: Text<'l>, seconds: i32) -> Option<Mark<'l>> {
+    let rest = behind.rest();
+    let is_blank = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t".contains(byte));
+    let is_zone = match rest.first() {
+        None | Some(b'\r' | b']' | b')' | b'"') => true,
+        Some(b',' | b':') => !is_blank(rest.get(1)),
+        Some(b' ' | b'\t') => {
+            rest.starts_with(b" [") && rest.get(2).is_some_and(u8::is_ascii_digit)
+        }
+        Some(_) => return None,
     };
-    let real = hours <= 18 && minutes <= 59 && (digits || blank || !colon);
-    (real && ends).then_some(sign * (hours * 3600 + minutes * 60))
+    let is_zone = is_zone || has_severity(rest);
+    Some(if is_zone { Mark::Offset(seconds) } else { Mark::Perhaps(seconds) })
+}
+
+/// Whether it has a word like `LOG:  `, with two blanks. It stands in all lines of PostgreSQL.
+fn has_severity(rest: &[u8]) -> bool {
+    memchr::memmem::find_iter(rest, b":  ").any(|colon| {
+        let word = rest.get(..colon).unwrap_or_default();
+        word.iter().rev().take_while(|byte| byte.is_ascii_uppercase()).count() >= 3
+    })
 }
 
 /// `GMT+3`, `UTC`, `CEST`, `Europe/Berlin]`

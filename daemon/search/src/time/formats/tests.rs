@@ -41,6 +41,9 @@ fn the_time_of_a_line_does_not_depend_on_the_line_before() {
         " PM x",
         " CET x",
         " +09 x",
+        " +09 [7] x",
+        " +12 items",
+        " +01 items",
         "+01:00",
         "Z",
         "\x1b[0m +0900",
@@ -182,6 +185,57 @@ fn the_zone_behind_a_time_counts() {
         (&berlin, "[21-Nov-2026 13:36:42 ../../etc/passwd] x", Some("2026-11-21T12:36:42Z")),
     ] {
         assert_eq!(read(zone, line), expected.map(at), "{line}");
+    }
+}
+
+/// Two digits behind a blank may also be a number of the text. What is unclear is no time, unless
+/// both readings give the same.
+#[test]
+fn hours_alone_are_a_zone_or_unclear_or_text() {
+    let berlin = Zone::posix("CET-1CEST,M3.5.0,M10.5.0/3");
+    let time = "2026-11-21T01:20:33Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let (local, hour) = (time - 3_600_000, 3_600_000);
+    for (behind, expected) in [
+        // PostgreSQL 15.18, log_line_prefix '%m [%p] ', '%t', '%t:%r:%u@%d:[%p]:', csvlog.
+        (" -03 [7484-2] LOG:  x", Some(time + 3 * hour)),
+        (" -03", Some(time + 3 * hour)),
+        (" -03\r", Some(time + 3 * hour)),
+        (" -03:192.0.2.1(5000):u@d:[7]:LOG:  x", Some(time + 3 * hour)),
+        (" -03:10.0.0.1(5000):u@d:[7]:LOG:  x", Some(time + 3 * hour)),
+        (" -03,\"u\",\"d\",7", Some(time + 3 * hour)),
+        (" -03,,,7,,", Some(time + 3 * hour)),
+        // '%t %u@%d ', '%t ', '%t: ', '%t [%r] ' and '%t [%u] '.
+        (" -03 user@db LOG:  x", Some(time + 3 * hour)),
+        (" -03 LOG:  x", Some(time + 3 * hour)),
+        (" -03: STATEMENT:  SELECT", Some(time + 3 * hour)),
+        (" -03 [192.0.2.1(5000)] x", Some(time + 3 * hour)),
+        (" -03 [user] ERROR:  x", Some(time + 3 * hour)),
+        ("] x", Some(local)),
+        (" +09] x", Some(time - 9 * hour)),
+        (" +12 items", None),
+        (" -10 errors", None),
+        (" -10, +12 items", None),
+        (" -10: errors", None),
+        (" +12\titems", None),
+        (" +12 [items]", None),
+        // The machine's own.
+        (" +01 items", Some(local)),
+        // No zone has these.
+        (" +15 items", Some(local)),
+        (" -13 items", Some(local)),
+        (" -50 [7] x", Some(local)),
+        (" -1050 errors", Some(local)),
+        (" +12:34 x", Some(local)),
+        (" +12% of it", Some(local)),
+        (" +12.5 items", Some(local)),
+        (" +12/7 items", Some(local)),
+        (" +12ms", Some(local)),
+        (" +0545 x", Some(time - 5 * hour - 45 * 60_000)),
+    ] {
+        for begin in ["2026-11-21 01:20:33", "Nov 21 01:20:33", "261121  1:20:33"] {
+            let line = format!("{begin}{behind}");
+            assert_eq!(read(&berlin, &line), expected, "{line}");
+        }
     }
 }
 
