@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,8 @@ impl Output for Sent {
 struct Followed {
     directory: TempDir,
     lines: Receiver<String>,
+    /// How many files were created to see that nothing more comes.
+    ends: Cell<u32>,
 }
 
 struct Cancel<'c>(&'c AtomicBool);
@@ -77,7 +80,7 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     let exposed = ExposedFiles::new(&[directory.path().join("*.log*").to_str().unwrap()]).unwrap();
     let search = query.compile().unwrap();
     let (sender, lines) = channel();
-    let followed = Followed { directory, lines };
+    let followed = Followed { directory, lines, ends: Cell::new(0) };
     let cancel = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -161,8 +164,7 @@ fn rotation_by_truncation_loses_and_repeats_nothing() {
         // The file is longer than before.
         followed.append("a.log", "x 2 which is longer than all there was\n");
         followed.expect(&["x 2 which is longer than all there was"]);
-        followed.append("ready.log", "x end\n");
-        followed.expect(&["x end"]);
+        expect_no_more(followed);
     });
 }
 
@@ -187,6 +189,7 @@ fn max_count_holds_for_each_file() {
         followed.append("a.log", "x 1002\n");
         followed.append("b.log", "x other\n");
         followed.expect(&["x other"]);
+        expect_no_more(followed);
     });
 }
 
@@ -198,6 +201,7 @@ fn a_followed_file_is_skipped_from_its_first_nul_byte() {
         followed.append("a.log", "x\0 binary\nx after\n");
         followed.append("b.log", "x other\n");
         followed.expect(&["x other"]);
+        expect_no_more(followed);
     });
 }
 
@@ -262,11 +266,17 @@ fn context_too_long_to_keep_is_left_out_with_one_message() {
     });
 }
 
-/// Nothing but this line comes next.
+/// Nothing more comes of what there is now. A new file is found by a listing of all files. The
+/// second one is found by the next listing, between which all files are looked at.
 #[track_caller]
 fn expect_no_more(followed: &Followed) {
-    followed.append("ready.log", "x end\n");
-    followed.expect(&["x end"]);
+    for _ in 0..2 {
+        let end = followed.ends.get();
+        followed.ends.set(end + 1);
+        let line = format!("x end {end}");
+        followed.append(&format!("end-{end}.log"), &format!("{line}\n"));
+        followed.expect(&[&line]);
+    }
 }
 
 /// Status files, `date >file`, counters of a fixed width.
@@ -315,8 +325,6 @@ fn copies_lose_and_repeat_nothing_however_fast_they_come() {
             File::create(followed.path("a.log")).unwrap();
             followed.expect(&[line.trim_end()]);
         }
-        // The last copies are looked at once more.
-        std::thread::sleep(Duration::from_millis(600));
         expect_no_more(followed);
     });
 }
