@@ -97,7 +97,7 @@ pub(super) fn search(
     let start = follow.then(Start::now);
     let Bounds { span, since_us } = match follow {
         true => Bounds { span: Span::ALL, since_us: recently_us() },
-        false => bounds(asked.files, journal.order, cancel),
+        false => bounds(asked, journal.order, cancel),
     };
     let mut command = Command::new(journal.program);
     command.args(arguments(asked.journal, since_us, follow)?).env_clear();
@@ -109,7 +109,7 @@ pub(super) fn search(
     let (pipe, stderr) = pipes.ok_or("the journal cannot be read: journalctl has no output")?;
     let running = Running { child: Mutex::new(child), over: AtomicBool::new(false) };
     let output = SharedOutput(Mutex::new(output));
-    let unseen = unseen(journal.order);
+    let unseen = unseen(asked.journal, journal.order);
     unseen.iter().for_each(|text| output.say(text));
     let mut lines = Lines::new(pipe, span, start);
     let (mut totals, complaints) = thread::scope(|scope| {
@@ -152,8 +152,8 @@ pub(super) fn search(
 }
 
 /// Says what journalctl does not see. It is silent about that with --output=export.
-fn unseen(order: &JournalOrder) -> Option<String> {
-    let Files { readable, denied } = order.files();
+fn unseen(asked: &GrepJournal, order: &JournalOrder) -> Option<String> {
+    let Files { readable, denied } = order.files(asked.namespace.as_deref());
     match (readable, denied) {
         (0, 0) => Some("No journal files were found.".to_owned()),
         // If it may read none, journalctl fails and says why.
@@ -183,14 +183,14 @@ struct Bounds {
 /// The bounds of a request. journalctl would leave out entries of the window where the clock was
 /// set back: it bisects each file for its `--since`, and ends at the first entry after `--until`.
 /// So each entry is judged here, and journalctl gets only what leaves out none of the window.
-fn bounds(files: &GrepFiles, order: &JournalOrder, cancel: &AtomicBool) -> Bounds {
+fn bounds(asked: Asked<'_>, order: &JournalOrder, cancel: &AtomicBool) -> Bounds {
     // No journal is older than the epoch.
     let micros = |time: i64| u64::try_from(time).unwrap_or(0).saturating_mul(1_000);
-    let (since_us, until_us) = (files.since.map(micros), files.until.map(micros));
+    let (since_us, until_us) = (asked.files.since.map(micros), asked.files.until.map(micros));
     if since_us.is_none() && until_us.is_none() {
         return Bounds { span: Span::ALL, since_us: None };
     }
-    let disorder = order.look(cancel);
+    let disorder = order.look(asked.journal.namespace.as_deref(), cancel);
     let overall_us = disorder.and_then(|disorder| disorder.overall_us);
     let last_received_us = until_us.zip(overall_us).map_or(u64::MAX, |(until_us, overall_us)| {
         until_us.saturating_add(overall_us).saturating_add(SLACK_US)

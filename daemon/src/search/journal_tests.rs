@@ -415,6 +415,31 @@ fn a_journalctl_that_a_signal_ends_has_failed() {
     assert_eq!(kept.messages, ["journal: journalctl failed"]);
 }
 
+/// journalctl is silent about it, and ends well.
+#[test]
+fn a_namespace_without_files_is_told() {
+    let fake = Fake::new("");
+    let path = |name: &str| fake.directory.path().join(name);
+    fs::create_dir(path("0123")).unwrap();
+    fs::create_dir(path("0123.web")).unwrap();
+    fs::rename(path("system.journal"), path("0123/system.journal")).unwrap();
+    let told = |namespace: Option<&str>| {
+        let namespace = namespace.map(str::to_owned);
+        let journal = Some(GrepJournal { namespace, ..GrepJournal::default() });
+        let files = GrepFiles { journal, ..GrepFiles::default() };
+        let mut kept = Kept::default();
+        let totals = fake.search(&files, &mut kept, &AtomicBool::new(false)).unwrap();
+        assert_eq!(totals.errors, kept.messages.len() as u64);
+        kept.messages
+    };
+    let none = ["journal: No journal files were found."];
+    assert!(told(None).is_empty() && told(Some("+web")).is_empty() && told(Some("*")).is_empty());
+    assert_eq!(told(Some("web")), none);
+    fs::rename(path("0123/system.journal"), path("0123.web/system.journal")).unwrap();
+    assert!(told(Some("web")).is_empty());
+    assert_eq!(told(None), none);
+}
+
 /// A search that follows may go on for days, so that it tells at once what it does not see.
 #[test]
 fn complaints_about_a_followed_journal_come_at_once() {

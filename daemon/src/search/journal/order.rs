@@ -70,10 +70,10 @@ impl JournalOrder {
         JournalOrder { roots: vec![directory.to_owned()], machine_id, known: Mutex::default() }
     }
 
-    /// Counts the files that journalctl would open.
-    pub(super) fn files(&self) -> Files {
+    /// Counts the files that journalctl would open for this `--namespace`.
+    pub(super) fn files(&self, namespace: Option<&str>) -> Files {
         let mut files = Files::default();
-        for path in self.paths() {
+        for path in self.paths(namespace) {
             match path.and_then(|path| open(&path)) {
                 Ok(file) => files.readable += u64::from(file.is_some()),
                 Err(error) if is_gone(&error) => {}
@@ -83,11 +83,11 @@ impl JournalOrder {
         files
     }
 
-    /// Looks at all files that journalctl would open. None when a file cannot be understood, or
-    /// when the search is cancelled.
-    pub(super) fn look(&self, cancel: &AtomicBool) -> Option<Disorder> {
+    /// Looks at all files that journalctl would open for this `--namespace`. None when a file
+    /// cannot be understood, or when the search is cancelled.
+    pub(super) fn look(&self, namespace: Option<&str>, cancel: &AtomicBool) -> Option<Disorder> {
         let mut known = HashMap::new();
-        let files = self.walk_all(&mut known, cancel);
+        let files = self.walk_all(namespace, &mut known, cancel);
         self.remember(known);
         let files = files?;
         let within_files_us = files.iter().map(|file| file.lateness_us).max().unwrap_or(0);
@@ -96,11 +96,12 @@ impl JournalOrder {
 
     fn walk_all(
         &self,
+        namespace: Option<&str>,
         known: &mut HashMap<(u64, u64), Walked>,
         cancel: &AtomicBool,
     ) -> Option<Vec<Walked>> {
         let mut files = Vec::new();
-        for path in self.paths() {
+        for path in self.paths(namespace) {
             if cancel.load(Ordering::Relaxed) {
                 return None;
             }
@@ -133,7 +134,7 @@ impl JournalOrder {
     }
 
     /// Remembers the files that were walked now, and of the others as many as there is room for. A
-    /// look that ends early has not come to them.
+    /// look has not come to them that ended early, or that was at another namespace.
     fn remember(&self, mut walked: HashMap<(u64, u64), Walked>) {
         let mut known = lock(&self.known);
         let room = MAX_FILES.saturating_sub(walked.len());
@@ -143,15 +144,18 @@ impl JournalOrder {
         *known = walked;
     }
 
-    /// The files of this machine, those of its namespaces too. An error stands for a directory that
-    /// cannot be read.
-    fn paths(&self) -> Vec<io::Result<PathBuf>> {
+    /// The files of this machine in the namespaces that were asked for. An error stands for a
+    /// directory that cannot be read.
+    fn paths(&self, namespace: Option<&str>) -> Vec<io::Result<PathBuf>> {
         let machine_id = fs::read_to_string(&self.machine_id).unwrap_or_default();
         let machine_id = machine_id.trim();
         let mut paths = Vec::new();
         for entry in self.roots.iter().flat_map(|root| entries(root)) {
             match entry {
-                Ok(path) if is_of(&path, machine_id) => paths.extend(entries(&path)),
+                // A file that is called as the directory of a namespace is one of the journal.
+                Ok(path) if is_of(&path, machine_id, namespace) && !path.is_file() => {
+                    paths.extend(entries(&path));
+                }
                 entry => paths.push(entry),
             }
         }
@@ -168,10 +172,22 @@ fn entries(directory: &Path) -> Vec<io::Result<PathBuf>> {
     }
 }
 
-/// Whether this is the directory of the machine's files, or of those of a namespace.
-fn is_of(directory: &Path, machine_id: &str) -> bool {
+/// Whether this is a directory of this machine's files in a namespace that was asked for.
+/// journalctl takes each directory below /run for one of this machine.
+fn is_of(directory: &Path, machine_id: &str, asked: Option<&str>) -> bool {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    !machine_id.is_empty() && name.split('.').next() == Some(machine_id)
+    let (id, namespace) = match name.split_once('.') {
+        Some((id, namespace)) => (id, Some(namespace)),
+        None => (&*name, None),
+    };
+    let is_wanted = match (asked, asked.and_then(|asked| asked.strip_prefix('+'))) {
+        (Some("*"), _) => true,
+        (_, Some(added)) => namespace.is_none_or(|name| name == added),
+        (asked, None) => namespace == asked,
+    };
+    let is_id = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_ours = !machine_id.is_empty() && id == machine_id;
+    is_wanted && (is_ours || directory.starts_with("/run") && is_id(id))
 }
 
 /// Opens a file. None when it is no regular one, which journalctl leaves out.

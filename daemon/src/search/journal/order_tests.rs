@@ -79,7 +79,7 @@ impl Journal {
     }
 
     fn look(&self) -> Option<(u64, Option<u64>)> {
-        let disorder = self.order.look(&AtomicBool::new(false))?;
+        let disorder = self.order.look(None, &AtomicBool::new(false))?;
         Some((disorder.within_files_us, disorder.overall_us))
     }
 }
@@ -134,7 +134,7 @@ fn what_is_not_understood_has_no_known_order() {
     journal.write("0a0b/system.journal", &good);
     journal.write("0a0b/system@2.journal", &file(2, 1, &entries, true));
     assert_eq!(journal.look(), Some((0, None)));
-    assert_eq!(journal.order.look(&AtomicBool::new(true)), None);
+    assert_eq!(journal.order.look(None, &AtomicBool::new(true)), None);
 }
 
 /// What journalctl leaves out must not hide the order of the others. It requires each of these of a
@@ -163,9 +163,8 @@ fn files_that_journalctl_leaves_out_are_passed_over() {
     }
     let journal = Journal::new();
     fs::create_dir(journal.directory.path().join("0a0b/system.journal")).unwrap();
-    journal.write("0a0b.journal", &good);
     assert_eq!(journal.look(), Some((0, None)));
-    assert_eq!(journal.order.files(), Files { readable: 0, denied: 0 });
+    assert_eq!(journal.order.files(None), Files { readable: 0, denied: 0 });
     // A file may be longer than its header tells.
     let longer = [&good[..], &[0; 100]].concat();
     journal.write("0a0b/user-1.journal", &longer);
@@ -250,7 +249,7 @@ fn a_walk_is_cancelled_within_a_file() {
 #[test]
 fn only_files_of_this_machine_count() {
     let journal = Journal::new();
-    assert_eq!(journal.order.files(), Files { readable: 0, denied: 0 });
+    assert_eq!(journal.order.files(Some("*")), Files { readable: 0, denied: 0 });
     assert_eq!(journal.look(), Some((0, None)));
     for directory in ["0a0b.name", "remote", "0a0bc"] {
         fs::create_dir(journal.directory.path().join(directory)).unwrap();
@@ -265,11 +264,59 @@ fn only_files_of_this_machine_count() {
         journal.write(name, &file(1, 1, &[(1, HOUR, 1)], true));
     }
     journal.write("0a0b/e.log", b"");
-    assert_eq!(journal.order.files(), Files { readable: 3, denied: 0 });
+    assert_eq!(journal.order.files(Some("*")), Files { readable: 3, denied: 0 });
     let path = journal.directory.path().join("0a0b/a.journal");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     if File::open(&path).is_err() {
-        assert_eq!(journal.order.files(), Files { readable: 2, denied: 1 });
+        assert_eq!(journal.order.files(Some("*")), Files { readable: 2, denied: 1 });
     }
-    assert_eq!(journal.look().map(|(within_us, _)| within_us), Some(0));
+    let disorder = journal.order.look(Some("*"), &AtomicBool::new(false));
+    assert_eq!(disorder.map(|disorder| disorder.within_files_us), Some(0));
+}
+
+/// journalctl opens the files of the namespaces that were asked for, and those beside the
+/// directories (`add_directory` in sd-journal.c).
+#[test]
+fn only_files_of_the_asked_namespace_count() {
+    let journal = Journal::new();
+    for (name, lateness_us) in [("0a0b", 1), ("0a0b.web", 20), ("0a0b.db", 300)] {
+        let _ = fs::create_dir(journal.directory.path().join(name));
+        let entries = [(1, HOUR + lateness_us, 1), (2, HOUR, 2)];
+        journal.write(&format!("{name}/system.journal"), &file(1, 1, &entries, true));
+    }
+    for (asked, readable, within_us) in [
+        (None, 1, 1),
+        (Some("web"), 1, 20),
+        (Some("+web"), 2, 20),
+        (Some("we"), 0, 0),
+        (Some("+we"), 1, 1),
+        (Some("*"), 3, 300),
+    ] {
+        assert_eq!(journal.order.files(asked), Files { readable, denied: 0 }, "{asked:?}");
+        let disorder = journal.order.look(asked, &AtomicBool::new(false)).unwrap();
+        assert_eq!(disorder.within_files_us, within_us, "{asked:?}");
+    }
+    // Those of the other namespaces were not forgotten meanwhile.
+    assert_eq!(lock(&journal.order.known).len(), 3);
+    journal.write("x.journal", &file(1, 1, &[], true));
+    journal.write("0a0b.journal", &file(1, 1, &[], true));
+    for asked in ["we", "journal"] {
+        assert_eq!(journal.order.files(Some(asked)), Files { readable: 2, denied: 0 });
+    }
+}
+
+/// Such as one that the machine had before its own was known.
+#[test]
+fn each_machine_below_run_is_this_one() {
+    let other = "3d1219c7c4c5404aaa1f6d2a48adfda4";
+    for (directory, asked, is_ours) in [
+        (format!("/run/log/journal/{other}"), None, true),
+        (format!("/run/log/journal/{other}.web"), Some("web"), true),
+        (format!("/run/log/journal/{other}.web"), None, false),
+        (format!("/var/log/journal/{other}"), None, false),
+        ("/run/log/journal/remote".to_owned(), None, false),
+        ("/run/log/journal/0a0b".to_owned(), None, true),
+    ] {
+        assert_eq!(is_of(Path::new(&directory), "0a0b", asked), is_ours, "{directory}");
+    }
 }
