@@ -11,9 +11,9 @@ use super::block_times::{Block, BlockBuilder, Blocks, FINGERPRINT_BYTES, fingerp
 use crate::files::{FileIdentity, Opened};
 use crate::time::{Times, Zone};
 
-/// How much is remembered.
+/// How much is remembered at most.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
+pub(crate) struct Capacity {
     /// Smaller files are read as a whole each time. In bytes.
     pub(crate) file_bytes: u64,
     /// How large a block is at least, in bytes.
@@ -25,10 +25,10 @@ pub(crate) struct Memory {
     pub(crate) files: usize,
 }
 
-impl Default for Memory {
+impl Default for Capacity {
     /// The blocks take 72 bytes each, and so all of them at most 2.3 MB.
-    fn default() -> Memory {
-        Memory {
+    fn default() -> Capacity {
+        Capacity {
             file_bytes: 1024 * 1024,
             block_bytes: 256 * 1024,
             file_blocks: 1024,
@@ -52,7 +52,7 @@ pub struct KnownTimes(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    memory: Memory,
+    capacity: Capacity,
     /// The files, that of the latest search last.
     files: Mutex<VecDeque<Arc<KnownFile>>>,
 }
@@ -106,19 +106,19 @@ impl KnownFile {
 
 impl KnownTimes {
     #[cfg(test)]
-    pub(crate) fn with_memory(memory: Memory) -> KnownTimes {
-        KnownTimes(Arc::new(Shared { memory, files: Mutex::default() }))
+    pub(crate) fn with_capacity(capacity: Capacity) -> KnownTimes {
+        KnownTimes(Arc::new(Shared { capacity, files: Mutex::default() }))
     }
 
     /// Begins to learn about an open plain file, with what is known of it. None for a small file.
     pub(crate) fn of(&self, opened: &Opened, line_end: u8, zone: &Zone) -> Option<Learner> {
-        if opened.size < self.0.memory.file_bytes {
+        if opened.size < self.0.capacity.file_bytes {
             return None;
         }
         let known = self.files().iter().find(|file| file.is_of(opened.identity, line_end)).cloned();
         let known = known.filter(|known| known.zone == *zone && known.is_still(opened));
         let file = known.unwrap_or_else(|| {
-            let Memory { block_bytes, file_blocks, .. } = self.0.memory;
+            let Capacity { block_bytes, file_blocks, .. } = self.0.capacity;
             Arc::new(KnownFile {
                 identity: opened.identity,
                 born: opened.born,
@@ -148,7 +148,7 @@ impl KnownTimes {
         files.push_back(known.unwrap_or_else(|| Arc::clone(file)));
         let blocks = |file: &Arc<KnownFile>| file.blocks.as_slice().len();
         let mut sum: usize = files.iter().map(blocks).sum();
-        while sum > self.0.memory.all_blocks
+        while sum > self.0.capacity.all_blocks
             && let Some(largest) = files.iter_mut().max_by_key(|file| blocks(file))
             && blocks(largest) > 1
         {
@@ -157,7 +157,7 @@ impl KnownTimes {
             file.blocks.halve();
             sum += file.blocks.as_slice().len();
         }
-        if files.len() > self.0.memory.files {
+        if files.len() > self.0.capacity.files {
             files.pop_front();
         }
     }

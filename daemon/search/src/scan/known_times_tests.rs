@@ -18,8 +18,8 @@ use tempfile::TempDir;
 const THEN: i64 = 1_795_224_033_000;
 
 /// So little that small files have many blocks, and that some are forgotten.
-const LITTLE: Memory =
-    Memory { file_bytes: 1, block_bytes: 100, file_blocks: 8, all_blocks: 12, files: 2 };
+const LITTLE: Capacity =
+    Capacity { file_bytes: 1, block_bytes: 100, file_blocks: 8, all_blocks: 12, files: 2 };
 
 #[derive(Default)]
 struct Kept(Vec<u8>);
@@ -220,7 +220,7 @@ fn change() -> impl Strategy<Value = Change> {
 #[test]
 fn many_files_have_larger_blocks_and_are_not_forgotten() {
     let mut log = Log::new();
-    let known = KnownTimes::with_memory(Memory { files: 100, ..LITTLE });
+    let known = KnownTimes::with_capacity(Capacity { files: 100, ..LITTLE });
     let text: String = (0..100).map(|n| line(Some(n), "n")).collect();
     let names: Vec<String> = (0..12).map(|n| format!("log{n}")).collect();
     names.iter().for_each(|name| log.rewrite(name, &text));
@@ -242,7 +242,7 @@ proptest! {
         first in text(),
         changes in proptest::collection::vec((change(), -60..60i64, 0..60i64), 1..6),
     ) {
-        let (mut log, known) = (Log::new(), KnownTimes::with_memory(LITTLE));
+        let (mut log, known) = (Log::new(), KnownTimes::with_capacity(LITTLE));
         let queries = queries();
         log.rewrite("log", &first);
         for (change, since, length) in changes {
@@ -275,7 +275,7 @@ proptest! {
 /// them.
 #[test]
 fn what_is_known_to_lie_outside_is_not_read_again() {
-    let (mut log, known) = (Log::new(), KnownTimes::with_memory(LITTLE));
+    let (mut log, known) = (Log::new(), KnownTimes::with_capacity(LITTLE));
     let text: String = (0..100).map(|n| line(Some(n), &format!("n{n:03}"))).collect();
     log.rewrite("log", &text);
     let plan = Plan { window: window(90, 95), known_times: known, ..Plan::default() };
@@ -296,7 +296,7 @@ fn what_is_known_to_lie_outside_is_not_read_again() {
 /// A date without a year gets another year once the file was written a year later.
 #[test]
 fn a_line_without_a_year_is_not_known_for_longer_than_a_year() {
-    let (mut log, known) = (Log::new(), KnownTimes::with_memory(LITTLE));
+    let (mut log, known) = (Log::new(), KnownTimes::with_capacity(LITTLE));
     let text: String = (10..60).map(|n| format!("Nov 20 01:20:{n} host n{n}\n")).collect();
     log.rewrite("log", &text);
     // From 2026-11-20 00:00:00 UTC, and from a year later. The zone may be any.
@@ -316,7 +316,7 @@ fn a_line_without_a_year_is_not_known_for_longer_than_a_year() {
 
 #[test]
 fn the_memory_is_bounded() {
-    let (mut log, known) = (Log::new(), KnownTimes::with_memory(LITTLE));
+    let (mut log, known) = (Log::new(), KnownTimes::with_capacity(LITTLE));
     let text: String = (0..100).map(|n| line(Some(n), "n")).collect();
     for name in ["a", "b", "c"] {
         log.rewrite(name, &text);
