@@ -36,7 +36,7 @@ pub use line::MAX_LINE_BYTES;
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use query::Query;
-pub use scan::{KnownTimes, LongLines, WindowReader};
+pub use scan::{KnownTimes, LongLines};
 pub use schedule::{Plan, Window};
 pub use search::{Search, Totals};
 pub use time::{Times, Zone};

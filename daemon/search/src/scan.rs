@@ -26,4 +26,3 @@ pub use long_lines::LongLines;
 pub(crate) use positions::{Positions, TextSize};
 pub(crate) use scanner::{FileScan, Scanner, Step};
 pub(crate) use source::{Source, Text, count_lines};
-pub use window_reader::WindowReader;

@@ -9,7 +9,7 @@ use super::block_times::{FINGERPRINT_BYTES, Part};
 use super::known_times::Learner;
 use super::positions::{Positions, TextSize};
 use crate::schedule::Window;
-use crate::time::{Times, Zone};
+use crate::time::Times;
 
 /// How many bytes are examined at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A file's lines within a window, each by its own time. A line without a time belongs to the line
 /// before it. Lines before the first time are left out.
 #[derive(Debug)]
-pub struct WindowReader<'r, R> {
+pub(crate) struct WindowReader<'r, R> {
     text: R,
     window: Window,
     times: Times<'r>,
@@ -57,19 +57,6 @@ struct Judged {
 }
 
 impl<'r, R: Read> WindowReader<'r, R> {
-    /// Passes on the lines of `stream` that lie in `window`, each once it is complete. Lines end
-    /// with a newline, and a time without a zone has `zone`. The times must have a year: nothing
-    /// says when the stream was written. Reading fails once `cancel` is set.
-    pub fn of_stream(
-        stream: R,
-        window: Window,
-        zone: &'r Zone,
-        cancel: &'r AtomicBool,
-    ) -> WindowReader<'r, R> {
-        let times = Times::new(zone, i64::MAX);
-        WindowReader::new(stream, window, times, b'\n', Rc::default(), cancel)
-    }
-
     pub(crate) fn new(
         text: R,
         window: Window,
@@ -272,10 +259,11 @@ impl<R: Read> Read for WindowReader<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Zone;
 
-    /// journald's lines keep the order in which they came, also where the clock was set back.
+    /// Lines keep the order in which they were written, also where the clock was set back.
     #[test]
-    fn the_lines_of_a_stream_are_judged_one_by_one() {
+    fn lines_are_judged_one_by_one() {
         let text: &[u8] = b"no time yet\n\
             2026-11-21T01:39:00+00:00 host a\n\
             2026-11-21T00:40:00+00:00 host b\n  of b\n\
@@ -290,7 +278,10 @@ mod tests {
         ] {
             let window = Window { since, until };
             let mut passed = Vec::new();
-            WindowReader::of_stream(text, window, &zone, &cancel).read_to_end(&mut passed).unwrap();
+            let times = Times::new(&zone, i64::MAX);
+            WindowReader::new(text, window, times, b'\n', Rc::default(), &cancel)
+                .read_to_end(&mut passed)
+                .unwrap();
             let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
             let expected: Vec<u8> = expected.iter().flat_map(|at| lines[at - 1]).copied().collect();
             assert_eq!(passed, expected, "{window:?}");
