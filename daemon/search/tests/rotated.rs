@@ -388,6 +388,59 @@ fn a_rotated_file_that_is_gone_is_reported_as_an_error() {
     }
 }
 
+/// A file that is gone is not replaced by an old file that was not searched itself: one that is
+/// excluded, or is being made of another one.
+#[test]
+fn a_file_that_is_gone_is_not_replaced_by_an_old_one() {
+    let directory = TempDir::new().unwrap();
+    let old = gzip(b"old\n");
+    write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n"), ("a.log.5.gz", &old)]);
+    write(&directory, &[("b.log", b"0\n"), ("b.log.1", b"1\n"), ("b.log.2", b"2\n")]);
+    write(&directory, &[("b.log.2.gz", &old)]);
+    let gone = |name: &str| {
+        format!("{name}: was rotated away or deleted since the search began: its lines are missing")
+    };
+    for (exclude, log, rest) in
+        [("*.gz", "a.log", &["a.log:0"][..]), ("x", "b.log", &["b.log.2:2", "b.log:0"])]
+    {
+        let found = found(&directory, log, &rotated().exclude(&[exclude]).unwrap());
+        let lost = format!("{log}.1");
+        std::fs::remove_file(directory.path().join(&lost)).unwrap();
+        let rest = rest.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(named(&directory, &found), (rest, vec![gone(&lost)]));
+    }
+    // What was compressed meanwhile is excluded, too.
+    let filter = rotated().exclude(&["b.log.*.gz"]).unwrap();
+    let found = found(&directory, "b.log", &filter);
+    std::fs::remove_file(directory.path().join("b.log.2")).unwrap();
+    rename(&directory, &[("b.log.2.gz", "b.log.3.gz")]);
+    write(&directory, &[("b.log.2.gz", &gzip(b"2\n"))]);
+    let expected = (vec!["b.log:0".to_owned()], vec![gone("b.log.2")]);
+    assert_eq!(named(&directory, &found), expected);
+}
+
+/// A file that comes from elsewhere was not made of the one that is gone.
+#[test]
+fn a_file_that_is_gone_is_not_replaced_by_one_from_elsewhere() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, &[("a.log", b"0\n"), ("a.log.1", b"1\n")]);
+    std::fs::create_dir(directory.path().join("old")).unwrap();
+    write(&directory, &[("old/1.gz", &gzip(b"old\n"))]);
+    let Ok(born) = directory.path().join("old/1.gz").metadata().unwrap().created() else {
+        eprintln!("skipped: the file system does not tell when files are born");
+        return;
+    };
+    // The clock by which files are born may be some milliseconds late.
+    while born.elapsed().unwrap_or_default() < std::time::Duration::from_millis(20) {
+        std::thread::yield_now();
+    }
+    let found = found(&directory, "a.log", &rotated());
+    std::fs::remove_file(directory.path().join("a.log.1")).unwrap();
+    rename(&directory, &[("old/1.gz", "a.log.2.gz")]);
+    let (lines, messages) = named(&directory, &found);
+    assert_eq!((lines, messages.len()), (vec!["a.log:0".to_owned()], 1));
+}
+
 /// Rotation gives no such name, so that the administrator may have withdrawn the file.
 #[test]
 fn a_file_that_gets_a_name_which_is_not_exposed_is_not_read() {

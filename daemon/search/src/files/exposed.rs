@@ -12,7 +12,7 @@ use super::filter::{FileFilter, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
 use super::links::Links;
-use super::moved::Chain;
+use super::moved::{Beside, Chain};
 use super::open::{ExposedFile, reason};
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
@@ -136,7 +136,7 @@ impl ExposedFiles {
         only_links.dedup();
         only_links.truncate(MAX_PROBLEMS);
         let files = if filter.wants_rotated() {
-            collector.chains()
+            collector.chains(&Arc::new(filter.clone()))
         } else {
             collector.files.into_values().collect()
         };
@@ -160,6 +160,9 @@ fn link_directory(path: &str) -> Result<PathBuf, GlobError> {
     Ok(PathBuf::from(path))
 }
 
+/// A file that was rotated away: when, whether it is compressed, and the file.
+type Member = (Age, bool, ExposedFile);
+
 struct Collector<'n> {
     tracker: Tracker<'n>,
     files: BTreeMap<PathBuf, ExposedFile>,
@@ -173,13 +176,19 @@ struct Collector<'n> {
 
 impl Collector<'_> {
     /// The files that were found. The files rotated away from each come before it.
-    fn chains(&mut self) -> Vec<ExposedFile> {
+    fn chains(&mut self, filter: &Arc<FileFilter>) -> Vec<ExposedFile> {
         let mut live = std::mem::take(&mut self.files);
-        let mut chains: BTreeMap<PathBuf, Vec<(Age, bool, ExposedFile)>> = BTreeMap::new();
+        let mut chains: BTreeMap<PathBuf, Vec<Member>> = BTreeMap::new();
         let directories: BTreeMap<PathBuf, ExposedFile> =
             live.values().map(|file| (file.directory().to_owned(), file.clone())).collect();
-        for beside in directories.into_values() {
-            for sibling in self.siblings(&beside) {
+        let mut listed: BTreeMap<PathBuf, Arc<Beside>> = BTreeMap::new();
+        for (directory, file) in directories {
+            let siblings = self.siblings(&file);
+            listed.insert(directory, Arc::new(Beside::new(&siblings, filter)));
+            for sibling in siblings {
+                if filter.excludes(sibling.path()) {
+                    continue;
+                }
                 let name = sibling.path().file_name().map(OsStrExt::as_bytes).unwrap_or_default();
                 for Rotated { from, age, compressed } in rotated::parse(name) {
                     let from = sibling.path().with_file_name(OsStr::from_bytes(&from));
@@ -208,31 +217,28 @@ impl Collector<'_> {
                 (age, compressed).cmp(&(other, also))
             });
             // While a file is being compressed, it is there twice.
-            chain.dedup_by(|(age, ..), (kept, ..)| age == kept);
-            let mut ordered = Vec::new();
-            let mut numbered = Vec::new();
-            for (age, _, rotated) in chain {
-                match age {
-                    Age::Dated(_) => ordered.push(rotated),
-                    Age::Numbered(Reverse(number)) => numbered.push((number, rotated)),
+            let mut unfinished = BTreeMap::new();
+            chain.dedup_by(|(age, _, file), (kept_age, _, kept)| {
+                let is_twice = age == kept_age;
+                if is_twice {
+                    unfinished.insert(file.listed.number, kept.listed.number);
                 }
-            }
-            ordered.extend(circle::in_order(numbered, file));
-            let listed = Arc::new(Chain::new(ordered.iter()));
-            files.extend(ordered.into_iter().map(|file| file.in_chain(&listed)));
+                is_twice
+            });
+            let Some(beside) = listed.get(file.directory()) else { continue };
+            let listed = Arc::new(Chain::new(beside, unfinished));
+            let ordered = in_order(chain, file).into_iter();
+            files.extend(ordered.map(|file| file.in_chain(&listed)));
         }
         self.cut |= files.len() > MAX_FILES;
         files.truncate(MAX_FILES);
         files
     }
 
-    /// The regular files in the directory of a file, without those that are excluded.
+    /// The regular files in the directory of a file, also those that are excluded.
     fn siblings(&mut self, file: &ExposedFile) -> Vec<ExposedFile> {
         match file.siblings(|| self.may_go_on()) {
-            Ok(siblings) => siblings
-                .into_iter()
-                .filter(|sibling| !self.tracker.excludes(sibling.path()))
-                .collect(),
+            Ok(siblings) => siblings,
             Err(error) => {
                 if !is_missing(&error) {
                     self.problem(file.directory().to_owned(), reason(&error));
@@ -241,6 +247,20 @@ impl Collector<'_> {
             }
         }
     }
+}
+
+/// Puts the files of a chain in the order of writing. `chain` is in the order of ages.
+fn in_order(chain: Vec<Member>, live: ExposedFile) -> Vec<ExposedFile> {
+    let mut ordered = Vec::new();
+    let mut numbered = Vec::new();
+    for (age, _, rotated) in chain {
+        match age {
+            Age::Dated(_) => ordered.push(rotated),
+            Age::Numbered(Reverse(number)) => numbered.push((number, rotated)),
+        }
+    }
+    ordered.extend(circle::in_order(numbered, live));
+    ordered
 }
 
 impl Visitor for Collector<'_> {

@@ -56,6 +56,11 @@ impl FileFilter {
         self.rotated
     }
 
+    /// Whether `--exclude` leaves out the file at `path`.
+    pub(crate) fn excludes(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|glob| glob.matches(path))
+    }
+
     /// A tracker that remembers which globs have matched.
     pub(crate) fn tracker(&self) -> Tracker<'_> {
         Tracker { filter: self, matched: vec![false; self.globs.len()] }
@@ -96,7 +101,7 @@ impl Tracker<'_> {
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
         let include = &self.filter.include;
         let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
-            && !self.excludes(path);
+            && !self.filter.excludes(path);
         let mut wanted = self.filter.globs.is_empty();
         for (glob, matched) in self.filter.globs.iter().zip(&mut self.matched) {
             if glob.matches(path) {
@@ -112,12 +117,7 @@ impl Tracker<'_> {
         let FileFilter { globs, include, .. } = self.filter;
         let any =
             |globs: &[FilterGlob]| globs.is_empty() || globs.iter().any(|glob| glob.matches(path));
-        any(globs) && any(include) && !self.excludes(path)
-    }
-
-    /// Whether `--exclude` leaves out the file at `path`.
-    pub(crate) fn excludes(&self, path: &Path) -> bool {
-        self.filter.exclude.iter().any(|glob| glob.matches(path))
+        any(globs) && any(include) && !self.filter.excludes(path)
     }
 
     /// The globs that matched no file, as written.
