@@ -139,7 +139,7 @@ impl Options {
         Ok(())
     }
 
-    /// A syntax may be given again, but no other one, as in every version of GNU grep up to 3.12.
+    /// A syntax may be given again, but no other one, as in GNU grep 3.8.
     fn set_syntax(&mut self, syntax: GrepSyntax) -> Result<(), String> {
         match self.syntax.replace(syntax) {
             Some(before) if before != syntax => Err("conflicting matchers specified".to_owned()),
