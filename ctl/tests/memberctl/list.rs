@@ -316,6 +316,14 @@ fn a_member_with_a_name_of_ansible_gets_another() {
     assert_eq!(variables["ansible_host"], "192.0.2.7");
     let told = "memberctl: the member localhost is the host member_localhost of the inventory";
     assert!(said.starts_with(told) && said.lines().count() == 1, "{said}");
+    // A member that has the other name already is another host.
+    let (json, said) = inventory(&[one("all", &[]), one("member_all", &[])].concat());
+    let hosts = serde_json::json!({"hosts": ["member_all", "member_member_all"]});
+    assert_eq!(json["memberd_alive"], hosts);
+    assert_eq!(json["_meta"]["hostvars"].as_object().unwrap().len(), 2);
+    let told = "memberctl: the member member_all is the host member_member_all of the inventory, \
+        because its name stands for a member all: give it another";
+    assert!(said.contains(told) && said.lines().count() == 2, "{said}");
 }
 
 #[test]

@@ -81,18 +81,27 @@ fn group_name(key: &str, value: &str) -> String {
     name
 }
 
+/// What stands before a name that is no host's.
+const PREFIX: &str = "member_";
+
 /// The host that stands for a member. A name that means something else to Ansible, such as
-/// `localhost` or a group's name, has `member_` before it.
+/// `localhost` or a group's name, has [`PREFIX`] before it. So has a name that is such a host, to
+/// keep them apart.
 fn host_name(member: &str) -> Cow<'_, str> {
+    match is_ansibles(member.trim_start_matches(PREFIX)) {
+        true => Cow::Owned(format!("{PREFIX}{member}")),
+        false => Cow::Borrowed(member),
+    }
+}
+
+/// Whether a name means something else to Ansible.
+fn is_ansibles(member: &str) -> bool {
     let is_group = ["all", "ungrouped", "memberd"].contains(&member)
         || member.strip_prefix("memberd_").is_some_and(is_status)
         || member.starts_with("tag_");
     // The names that Ansible takes for the machine where it runs.
     let is_here = ["localhost", "127.0.0.1"].contains(&member);
-    match is_group || is_here {
-        true => Cow::Owned(format!("member_{member}")),
-        false => Cow::Borrowed(member),
-    }
+    is_group || is_here
 }
 
 fn is_status(text: &str) -> bool {
@@ -108,9 +117,13 @@ pub(super) fn render(members: &[MemberRecord]) -> Result<Rendered, Failure> {
         let status = member.status.as_str();
         let host = host_name(&member.name);
         if host != member.name {
+            let reason = match member.name.strip_prefix(PREFIX) {
+                Some(other) => format!("its name stands for a member {other}"),
+                None => "its name means something else to Ansible".to_owned(),
+            };
             notes.push(format!(
-                "the member {} is the host {host} of the inventory, because its name means \
-                 something else to Ansible: give it another",
+                "the member {} is the host {host} of the inventory, because {reason}: give it \
+                 another",
                 member.name
             ));
         }
@@ -188,8 +201,19 @@ mod tests {
         let names = ["all", "ungrouped", "memberd", "memberd_alive", "tag_role_web", "localhost"];
         for name in names {
             assert_eq!(host_name(name), format!("member_{name}"));
+            // Whoever has that name is another host.
+            let same = format!("member_{name}");
+            assert_eq!(host_name(&same), format!("member_member_{name}"));
         }
-        for name in ["vm1", "all1", "memberd1", "memberd_web", "tags", "localhost.localdomain"] {
+        for name in [
+            "vm1",
+            "all1",
+            "memberd1",
+            "memberd_web",
+            "tags",
+            "localhost.localdomain",
+            "member_vm1",
+        ] {
             assert_eq!(host_name(name), name);
         }
     }
