@@ -3,9 +3,10 @@
 
 use crate::membership::{Command, Handle};
 use crate::search::{LocalSearcher, serve};
-use memberd_control::frame::{REQUEST_CAP, SMALL_REQUEST_CAP};
+use memberd_control::frame::{Message, PASSED_ON_BYTES, SMALL_REQUEST_CAP, decode};
+use memberd_control::grep::GrepRequest;
 use memberd_membership::MAX_CALL;
-use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES};
+use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES, StreamRequest};
 use std::io;
 use std::sync::Arc;
 
@@ -21,9 +22,8 @@ pub const GREP: RequestKind = RequestKind::new(1);
 /// option out, and so find more than was asked for. They refuse a kind that is unknown.
 pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
 
-/// The longest grep request, in bytes. A client's request is shorter. Its daemon may add the rest.
-const MAX_GREP_BYTES: usize = REQUEST_CAP + 1024;
-const _: () = assert!(SMALL_REQUEST_CAP + 1024 <= SMALL_REQUEST_BYTES);
+// Only a grep with long patterns waits for its turn.
+const _: () = assert!(SMALL_REQUEST_CAP + PASSED_ON_BYTES <= SMALL_REQUEST_BYTES);
 
 /// All services that this daemon offers to other members.
 ///
@@ -33,13 +33,20 @@ pub fn services(
     membership: Handle,
     searcher: Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
-    let grep = move |body: Vec<u8>, stream| {
+    let grep = move |asked: StreamRequest, stream| {
         let searcher = Arc::clone(&searcher);
         async move {
-            let request = ciborium::from_reader(body.as_slice()).map_err(io::Error::other)?;
+            let StreamRequest { body, turn } = asked;
+            let request = decode::<GrepRequest>(&body);
             // The search may follow the logs for days.
             drop(body);
-            serve::serve(stream, request, &searcher).await
+            match request {
+                Ok(request) => serve::serve(stream, request, turn, &searcher).await,
+                Err(error) => {
+                    drop(turn);
+                    serve::refuse(stream, error.to_string()).await
+                }
+            }
         }
     };
     PeerServices::default()
@@ -50,6 +57,6 @@ pub fn services(
                 reply.map_err(io::Error::other)
             }
         })?
-        .with_stream(GREP, MAX_GREP_BYTES, grep.clone())?
-        .with_stream(NARROWED_GREP, MAX_GREP_BYTES, grep)
+        .with_stream(GREP, GrepRequest::CAP, grep.clone())?
+        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)
 }

@@ -6,13 +6,14 @@
 //! without I/O. [`FrameReader`] and [`read_frame`] use it with blocking streams, and
 //! `memberd-transport` uses it with tokio's streams.
 
+mod bulk;
 mod decoder;
 mod reader;
 
 pub use decoder::{FrameDecoder, Part};
 pub use reader::{FrameReader, read_frame, write_frame};
 
-use crate::grep::MAX_PATTERN_BYTES;
+use crate::grep::{GrepRequest, MAX_PATTERN_BYTES};
 use crate::message::{Hello, Reply, Request};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,8 +21,12 @@ use serde::{Serialize, de::DeserializeOwned};
 /// once, in bytes.
 pub const SMALL_REQUEST_CAP: usize = 80 * 1024;
 
-/// The longest body of a [`Request`], in bytes: room for the patterns that a search may have.
+/// The longest body of a [`Request`], in bytes: room for the patterns that a search may have. Only
+/// they may make it longer than [`SMALL_REQUEST_CAP`].
 pub const REQUEST_CAP: usize = MAX_PATTERN_BYTES + 16 * 1024;
+
+/// What a daemon may add to a client's grep when it passes it on to other members, in bytes.
+pub const PASSED_ON_BYTES: usize = 1024;
 
 /// The longest body of a [`Reply`], in bytes.
 pub const REPLY_CAP: usize = 1024 * 1024;
@@ -33,10 +38,15 @@ pub const HEADER_BYTES: usize = 4;
 /// the stack.
 const DEPTH_CAP: usize = 32;
 
-/// A message that a frame can carry: one of the three of the protocol.
+/// A message that a frame can carry: one of the three of the protocol, or a grep that a daemon
+/// passes on to another member.
 pub trait Message: Serialize + DeserializeOwned {
     /// The longest body, in bytes.
     const CAP: usize;
+
+    /// The longest body without its longest byte string, in bytes. All else takes many times its
+    /// bytes once it is decoded.
+    const CAP_BESIDES: usize = Self::CAP;
 }
 
 impl Message for Hello {
@@ -45,6 +55,12 @@ impl Message for Hello {
 
 impl Message for Request {
     const CAP: usize = REQUEST_CAP;
+    const CAP_BESIDES: usize = SMALL_REQUEST_CAP;
+}
+
+impl Message for GrepRequest {
+    const CAP: usize = REQUEST_CAP + PASSED_ON_BYTES;
+    const CAP_BESIDES: usize = SMALL_REQUEST_CAP + PASSED_ON_BYTES;
 }
 
 impl Message for Reply {
@@ -82,12 +98,14 @@ pub enum FrameError {
 /// Encodes a message as a whole frame, including the header.
 ///
 /// # Errors
-/// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`].
+/// [`FrameError::TooLong`] when the body would be longer than [`Message::CAP`] or
+/// [`Message::CAP_BESIDES`].
 pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; HEADER_BYTES];
     ciborium::into_writer(message, &mut frame)
         .map_err(|error| FrameError::Malformed(error.to_string()))?;
     let header = header(frame.len() - HEADER_BYTES, M::CAP)?;
+    check_besides::<M>(frame.get(HEADER_BYTES..).unwrap_or_default())?;
     for (place, byte) in frame.iter_mut().zip(header) {
         *place = byte;
     }
@@ -113,12 +131,26 @@ pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
     if body.len() > M::CAP {
         return Err(FrameError::TooLong { length: body.len(), cap: M::CAP });
     }
+    check_besides::<M>(body)?;
     let mut rest = body;
     let message = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_CAP)
         .map_err(|error| FrameError::Malformed(describe(error)))?;
     match rest.len() {
         0 => Ok(message),
         extra => Err(FrameError::TrailingBytes(extra)),
+    }
+}
+
+/// Refuses a body that would take many times its bytes once it is decoded.
+fn check_besides<M: Message>(body: &[u8]) -> Result<(), FrameError> {
+    if body.len() <= M::CAP_BESIDES {
+        return Ok(());
+    }
+    match bulk::bytes_besides_longest(body) {
+        length if length > M::CAP_BESIDES => {
+            Err(FrameError::TooLong { length, cap: M::CAP_BESIDES })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -172,6 +204,28 @@ mod tests {
     fn a_request_over_the_cap_is_not_encoded() {
         let request = Request::Join { introducers: vec!["x".repeat(REQUEST_CAP)] };
         assert!(matches!(encode(&request), Err(FrameError::TooLong { cap: REQUEST_CAP, .. })));
+    }
+
+    /// A list of a million empty texts is a megabyte here, and 24 once it is decoded. Only patterns
+    /// may be as long.
+    #[test]
+    fn a_request_that_is_long_without_patterns_is_refused() {
+        let mut grep = GrepRequest::default();
+        grep.pattern.patterns = vec![vec![b'x'; SMALL_REQUEST_CAP]];
+        let body = encode(&grep).unwrap().split_off(HEADER_BYTES);
+        assert_eq!(decode::<GrepRequest>(&body).unwrap(), grep);
+        let long = Request::Grep(Box::new(grep.clone()));
+        let body = encode(&long).unwrap().split_off(HEADER_BYTES);
+        assert_eq!(decode::<Request>(&body).unwrap(), long);
+        grep.files.globs = vec![String::new(); SMALL_REQUEST_CAP + PASSED_ON_BYTES];
+        let mut body = Vec::new();
+        ciborium::into_writer(&grep, &mut body).unwrap();
+        let error = decode::<GrepRequest>(&body).unwrap_err();
+        assert!(matches!(error, FrameError::TooLong { length, cap }
+            if cap == GrepRequest::CAP_BESIDES && length < body.len() - SMALL_REQUEST_CAP + 9));
+        assert!(matches!(encode(&grep), Err(FrameError::TooLong { .. })));
+        let join = Request::Join { introducers: vec![String::new(); SMALL_REQUEST_CAP] };
+        assert!(matches!(encode(&join), Err(FrameError::TooLong { cap: SMALL_REQUEST_CAP, .. })));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod journal;
 #[cfg(test)]
 mod tests;
 
+use crate::bounded::{at_most, cut_after};
 use crate::tags::TagFilter;
 pub use colors::{GrepColors, NotAColor, Sgr};
 pub use journal::GrepJournal;
@@ -13,6 +14,12 @@ use serde::{Deserialize, Serialize};
 
 /// The longest patterns of one search together, in bytes, with a newline after each but the last.
 pub const MAX_PATTERN_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most globs over files of each kind in one search. Of more, one more is decoded.
+pub const MAX_FILTER_GLOBS: usize = 256;
+
+/// The most globs over names, and tags, in one search.
+const MAX_NAME_GLOBS: usize = 16 * 1024;
 
 /// A search over the members' logs, with the options of `memberctl grep`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,11 +59,13 @@ impl GrepRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepMembers {
     /// `--on`: globs over names. One of them must match; an empty list selects all members.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_NAME_GLOBS>")]
     pub on: Vec<String>,
     /// `--not-on`: globs over names. None of them may match.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_NAME_GLOBS>")]
     pub not_on: Vec<String>,
     /// `--tag`: tags. A member must have all of them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<_, _, MAX_NAME_GLOBS>")]
     pub tags: Vec<TagFilter>,
 }
 
@@ -95,10 +104,13 @@ impl GrepPattern {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepFiles {
     /// Globs over the exposed files. An empty list selects all of them.
+    #[serde(deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>")]
     pub globs: Vec<String>,
     /// `--include`: globs over base names. One of them must match; an empty list selects all files.
+    #[serde(deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>")]
     pub include: Vec<String>,
     /// `--exclude`: globs over base names. None of them may match.
+    #[serde(deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>")]
     pub exclude: Vec<String>,
     /// `--rotated`: each file with the files rotated away from it (`.1`, `.2.gz`), in the order of
     /// writing.
@@ -288,8 +300,8 @@ mod lines {
     use crate::bytes;
     use serde::{Deserializer, Serializer, de};
 
-    /// Longer lists stay in one piece.
-    const MOST_SPLIT_BYTES: usize = 64 * 1024;
+    /// Longer lists stay in one piece, because each text of a list takes 24 bytes more.
+    const MOST_SPLIT: usize = 256;
 
     pub(super) fn serialize<S: Serializer>(
         texts: &[Vec<u8>],
@@ -304,15 +316,16 @@ mod lines {
         deserializer: D,
     ) -> Result<Vec<Vec<u8>>, D::Error> {
         let mut joined = bytes::deserialize(deserializer)?;
-        if joined.len() > MOST_SPLIT_BYTES && joined.ends_with(b"\n") {
-            joined.pop();
+        if joined.is_empty() {
+            return Ok(Vec::new());
+        }
+        if joined.pop() != Some(b'\n') {
+            return Err(de::Error::custom("a text without its newline"));
+        }
+        let texts = joined.split(|byte| *byte == b'\n');
+        if texts.clone().nth(MOST_SPLIT).is_some() {
             return Ok(vec![joined]);
         }
-        let mut texts: Vec<Vec<u8>> =
-            joined.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-        match texts.pop() {
-            Some(rest) if rest.is_empty() => Ok(texts),
-            _ => Err(de::Error::custom("a text without its newline")),
-        }
+        Ok(texts.map(<[u8]>::to_vec).collect())
     }
 }

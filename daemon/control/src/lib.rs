@@ -31,6 +31,7 @@
 //!
 //! There are two sockets. The socket decides what its clients may do, see [`socket`].
 
+mod bounded;
 mod bytes;
 pub mod duration;
 pub mod frame;

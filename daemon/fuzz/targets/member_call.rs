@@ -7,6 +7,7 @@ use memberd::search::LocalSearcher;
 use memberd::search::limits::Limits;
 use memberd::search::reply::{PeerReply, Replies};
 use memberd::search::serve::serve;
+use memberd_control::frame::decode;
 use memberd_control::grep::GrepRequest;
 use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder, next_call};
 use memberd_membership::{Name, Node, Settings};
@@ -61,7 +62,7 @@ fn call_reply(bytes: &[u8]) {
 
 /// Reads a grep request, checks that it encodes to an equal one, and answers it completely.
 async fn grep_request(bytes: &[u8]) {
-    let Ok(mut request) = ciborium::from_reader::<GrepRequest, _>(bytes) else { return };
+    let Ok(mut request) = decode::<GrepRequest>(bytes) else { return };
     // A following search would never end.
     request.files.follow = false;
     let mut again = Vec::new();
@@ -75,7 +76,7 @@ async fn grep_request(bytes: &[u8]) {
             PeerReply::Done(_) | PeerReply::Refused(_)
         ) {}
     };
-    let (served, ()) = tokio::join!(serve(near, request, &SEARCHER), answered);
+    let (served, ()) = tokio::join!(serve(near, request, None, &SEARCHER), answered);
     // The other end may close before the search notices.
     drop(served);
 }

@@ -110,13 +110,18 @@ impl LocalSearcher {
         }
     }
 
-    /// Takes a place for a request of another member, if its patterns are long. Hold it as long as
-    /// the request.
+    /// Takes a place for a request of another member, if it is large or its patterns are long. Hold
+    /// it as long as the request.
     ///
     /// # Errors
     /// When no place is free.
-    pub(super) fn admit(&self, request: &GrepRequest) -> Result<Option<Permit>, Full> {
-        let is_long = request.pattern.patterns.iter().map(Vec::len).sum::<usize>() > SMALL_LIST;
+    pub(super) fn admit(
+        &self,
+        request: &GrepRequest,
+        is_large: bool,
+    ) -> Result<Option<Permit>, Full> {
+        let is_long =
+            is_large || request.pattern.patterns.iter().map(Vec::len).sum::<usize>() > SMALL_LIST;
         is_long.then(|| self.long_lists.try_enter()).transpose()
     }
 
@@ -268,6 +273,21 @@ mod tests {
         let syntax = GrepSyntax::Extended;
         let pattern = GrepPattern { patterns, syntax, ..GrepPattern::default() };
         GrepRequest { pattern, ..GrepRequest::default() }
+    }
+
+    /// A few large requests of other members have places, whatever makes them large.
+    #[test]
+    fn large_requests_have_places() {
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
+        let (small, long) = (request("x"), request(&"x".repeat(SMALL_LIST + 1)));
+        let first = searcher.admit(&long, false).unwrap();
+        let second = searcher.admit(&small, true).unwrap();
+        assert!(first.is_some() && second.is_some());
+        searcher.admit(&small, true).unwrap_err();
+        assert!(searcher.admit(&small, false).unwrap().is_none());
+        drop(second);
+        assert!(searcher.admit(&long, true).unwrap().is_some());
     }
 
     /// The search uses the pattern that was compiled during the check of the request.

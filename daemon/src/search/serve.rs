@@ -10,7 +10,8 @@ use super::local::{LocalSearcher, canceled};
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
 use crate::blocking::run_low_priority;
-use memberd_control::grep::GrepRequest;
+use memberd_control::grep::{GrepMembers, GrepRequest};
+use memberd_transport::Permit;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -41,33 +42,44 @@ pub(super) struct LocalQuery {
     pub(super) compiled: Option<Compiled>,
 }
 
-/// Answers one request of another member.
+/// Answers one request of another member. A large one has its turn until it has a place.
 ///
 /// # Errors
 /// When the connection breaks, or nobody reads the answer in time. The search has then ended, or
 /// ends soon.
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
-    request: GrepRequest,
+    mut request: GrepRequest,
+    turn: Option<Permit>,
     searcher: &Arc<LocalSearcher>,
 ) -> io::Result<()> {
-    let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
-    let limit = time_limit(searcher, &request);
-    let _place = match searcher.admit(&request) {
+    let _place = match searcher.admit(&request, turn.is_some()) {
         Ok(place) => place,
         Err(full) => {
-            return timeout(
-                LAST_REPLY_LIMIT,
-                PeerReply::Refused(full.to_string()).write(&mut writer),
-            )
-            .await?;
+            drop((request, turn));
+            return refuse(stream, full.to_string()).await;
         }
     };
+    // The place bounds from here on how many large requests are in memory.
+    drop(turn);
+    // The asking member has chosen the members. Here, the choice would only take memory.
+    request.members = GrepMembers::default();
+    let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
+    let limit = time_limit(searcher, &request);
     let query = LocalQuery { request, compiled: None };
     tokio::select! {
         answered = answer(searcher, query, limit, &mut writer, closed(&mut reader)) => answered,
         () = at(limit.map(|limit| limit + LAST_REPLY_LIMIT)) => Err(io::ErrorKind::TimedOut.into()),
     }
+}
+
+/// Refuses a request of another member.
+///
+/// # Errors
+/// When the connection breaks, or nobody reads the answer in time.
+pub async fn refuse(stream: impl AsyncRead + AsyncWrite + Send, reason: String) -> io::Result<()> {
+    let (_reader, mut writer) = tokio::io::split(Box::pin(stream));
+    timeout(LAST_REPLY_LIMIT, PeerReply::Refused(reason).write(&mut writer)).await?
 }
 
 /// The time limit of a search. A following search has none.

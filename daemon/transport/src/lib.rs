@@ -26,7 +26,7 @@ pub use peer::RequestKind;
 pub use peer::call::Caller;
 pub use peer::listener::{PeerServer, SMALL_REQUEST_BYTES};
 pub use peer::pool::{CallPool, PoolLimits};
-pub use peer::services::{KindTaken, PeerServices};
+pub use peer::services::{KindTaken, PeerServices, StreamRequest};
 pub use peer::stream::PeerStream;
 pub use rate_limit::{LOG_INTERVAL, LogRateLimit};
 pub use seal::alert::Alert;

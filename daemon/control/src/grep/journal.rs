@@ -1,18 +1,24 @@
 //! Selects a part of the journal, with the options of journalctl(1).
 
+use crate::bounded::at_most;
 use serde::{Deserialize, Serialize};
 use std::ops::Not as _;
+
+/// The most values of one option in one search.
+const MAX_VALUES: usize = 1024;
 
 /// Selects a part of the journal. The fields after the first two are left out of an encoded request
 /// when they select nothing, so that older programs get what they know.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepJournal {
     /// `-u`: these units only, in the syntax of journalctl(1).
+    #[serde(deserialize_with = "at_most::<_, _, MAX_VALUES>")]
     pub units: Vec<String>,
     /// `-p`: this priority and more important ones, in the syntax of journalctl(1).
     pub priority: Option<String>,
     /// `--identifier`: these syslog identifiers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_VALUES>")]
     pub identifiers: Vec<String>,
     /// `--boot`: this boot only, see [`GrepJournal::is_boot`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,9 +28,11 @@ pub struct GrepJournal {
     pub dmesg: bool,
     /// `--user-unit`: these units of users' own service managers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_VALUES>")]
     pub user_units: Vec<String>,
     /// `--facility`: these syslog facilities only, see [`GrepJournal::is_facilities`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_VALUES>")]
     pub facilities: Vec<String>,
     /// `--namespace`: the journals of this namespace instead of the default one, see
     /// [`GrepJournal::is_namespace`].
@@ -33,6 +41,7 @@ pub struct GrepJournal {
     /// `FIELD=VALUE`: entries with these fields only, see [`GrepJournal::is_match`]. Several values
     /// of one field are alternatives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_VALUES>")]
     pub matches: Vec<String>,
 }
 

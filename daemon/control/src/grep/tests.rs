@@ -145,3 +145,56 @@ fn the_bytes_of_a_narrowed_journal_do_not_change() {
     ciborium::into_writer(&journal, &mut bytes).unwrap();
     assert_eq!(ciborium::from_reader::<GrepJournal, _>(bytes.as_slice()).unwrap(), journal);
 }
+
+/// Decodes a list of so many empty texts as a list of globs, or as the units of a journal.
+fn decoded(globs: usize, units: usize) -> Result<GrepFiles, String> {
+    let texts = |count| vec![String::new(); count];
+    let journal = Some(GrepJournal { units: texts(units), ..GrepJournal::default() });
+    let files = GrepFiles { globs: texts(globs), journal, ..GrepFiles::default() };
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&files, &mut bytes).unwrap();
+    ciborium::from_reader(bytes.as_slice()).map_err(|error| format!("{error:?}"))
+}
+
+/// Of too many globs so many are kept that their owner refuses them. The fields after them are read
+/// as well.
+#[test]
+fn lists_are_bounded_while_they_are_decoded() {
+    for (globs, kept) in [(256, 256), (257, 257), (70_000, 257)] {
+        let files = decoded(globs, 1).unwrap();
+        assert_eq!((files.globs.len(), files.globs.capacity() < 1024), (kept, true));
+        assert_eq!(files.journal.map(|journal| journal.units.len()), Some(1));
+    }
+    assert!(decoded(0, 1024).is_ok());
+    let error = decoded(0, 70_000).unwrap_err();
+    assert!(error.contains("a list of more than 1024 elements"), "{error}");
+}
+
+/// Decodes patterns that are sent as these bytes.
+fn patterns(sent: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(
+        &GrepPattern { patterns: vec![b"@".to_vec()], ..GrepPattern::default() },
+        &mut bytes,
+    )
+    .unwrap();
+    let at = bytes.windows(3).position(|part| part == b"\x42@\n").unwrap();
+    let head = [&[0x5a][..], &u32::try_from(sent.len()).unwrap().to_be_bytes()].concat();
+    bytes.splice(at..at + 3, [&head, sent].concat());
+    let pattern = ciborium::from_reader::<GrepPattern, _>(bytes.as_slice());
+    pattern.map(|pattern| pattern.patterns).map_err(|error| format!("{error:?}"))
+}
+
+/// Each of the lines of many patterns would take 24 bytes more. They mean the same in one piece.
+#[test]
+fn many_patterns_stay_in_one_piece() {
+    assert_eq!(patterns(b"").unwrap(), Vec::<Vec<u8>>::new());
+    assert_eq!(patterns(b"\n").unwrap(), [b""]);
+    assert_eq!(patterns(b"a\n\nb\n").unwrap(), [&b"a"[..], b"", b"b"]);
+    assert_eq!(patterns(&[b'\n'; 256]).unwrap().len(), 256);
+    assert_eq!(patterns(&[b'\n'; 257]).unwrap(), [[b'\n'; 256]]);
+    let without_end = [&[b'\n'; 70_000][..], b"x"].concat();
+    for sent in [&b"x"[..], b"a\nx", &without_end] {
+        assert!(patterns(sent).unwrap_err().contains("a text without its newline"));
+    }
+}

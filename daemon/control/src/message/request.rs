@@ -1,7 +1,11 @@
 //! What a client asks of the daemon, and the fixed form in which it is sent.
 
+use crate::bounded::at_most;
 use crate::grep::GrepRequest;
 use serde::{Deserialize, Serialize};
+
+/// The most introducers of one request.
+const MAX_INTRODUCERS: usize = 1024;
 
 /// The one request of a connection. On the socket it has the form of `Encoded`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +94,10 @@ impl Follow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Encoded {
     /// 1.
-    Join { introducers: Vec<String> },
+    Join {
+        #[serde(deserialize_with = "at_most::<_, _, MAX_INTRODUCERS>")]
+        introducers: Vec<String>,
+    },
     /// 2.
     Leave,
     /// 3.

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use globset::GlobMatcher;
+use memberd_control::grep::MAX_FILTER_GLOBS;
 
 use super::glob::compile;
 use super::glob_error::GlobError;
-
-/// The most globs of each kind in one search.
-const MAX_FILTER_GLOBS: usize = 256;
 
 /// Globs that select exposed files. Without any glob, every exposed file is wanted.
 #[derive(Debug, Clone, Default)]

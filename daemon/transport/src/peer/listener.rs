@@ -1,7 +1,7 @@
 //! Accepts connections from other members, and hands each request to the service of its kind. Owns
 //! the limits that connections and their requests share.
 
-use super::services::{Handler, PeerServices};
+use super::services::{Handler, PeerServices, StreamRequest};
 use super::stream::PeerStream;
 use super::{KEEP, RequestKind};
 use crate::accept::{Listener, serve_all};
@@ -166,12 +166,9 @@ impl PeerServer {
             };
             let keeps = request.keeps();
             match &service.handler {
-                // It may go on for days. So it has no turn then, and bounds by itself what it
-                // keeps of a large request.
                 Handler::Stream(serve) => {
                     let Request { body, turn, .. } = request;
-                    drop(turn);
-                    return serve(body, stream).await;
+                    return serve(StreamRequest { body, turn }, stream).await;
                 }
                 Handler::Call(answer) => {
                     let Request { body, turn, .. } = request;
@@ -268,6 +265,7 @@ mod tests {
 
     const CALL: RequestKind = RequestKind::new(0);
     const STREAM: RequestKind = RequestKind::new(1);
+    const LARGE_STREAM: RequestKind = RequestKind::new(2);
 
     /// How long a request is, and where its answer goes.
     type Asked = (usize, oneshot::Sender<Vec<u8>>);
@@ -287,9 +285,19 @@ mod tests {
                 }
             })
             .and_then(|services| {
-                services.with_stream(STREAM, SMALL_REQUEST_BYTES, |body, mut stream| async move {
-                    stream.write_all(&body).await?;
+                services.with_stream(STREAM, SMALL_REQUEST_BYTES, |asked, mut stream| async move {
+                    stream.write_all(&asked.body).await?;
                     stream.flush().await
+                })
+            })
+            .and_then(|services| {
+                // It says that the request has come, and drops its turn for the next byte.
+                services.with_stream(LARGE_STREAM, 10 << 20, |asked, mut stream| async move {
+                    stream.write_all(&[7]).await?;
+                    stream.flush().await?;
+                    stream.read_u8().await?;
+                    drop(asked.turn);
+                    stream.read_u8().await.map(drop)
                 })
             })
             .unwrap();
@@ -324,6 +332,27 @@ mod tests {
         answer.send(vec![7]).unwrap();
         assert_eq!(frame::read(&mut connections[0], 1).await.unwrap(), [7]);
         assert_eq!(asked.recv().await.unwrap().0, large.len());
+    }
+
+    /// A large request of a stream has its turn until the service has bounded what it keeps.
+    #[tokio::test]
+    async fn a_service_of_a_stream_ends_its_turn() {
+        let (address, mut asked) = start().await;
+        let large = vec![0; SMALL_REQUEST_BYTES + 1];
+        let mut streams = Vec::new();
+        for _ in 0..LARGE_REQUESTS {
+            let mut stream = send(address, LARGE_STREAM.0, &large).await;
+            assert_eq!(stream.read_u8().await.unwrap(), 7);
+            streams.push(stream);
+        }
+        let mut waiting = send(address, LARGE_STREAM.0, &large).await;
+        // A small one comes after it and is answered before it.
+        let _small = send(address, CALL.0, &[0; 3]).await;
+        assert_eq!(asked.recv().await.unwrap().0, 3);
+        let nothing = waiting.try_read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(nothing, Err(io::ErrorKind::WouldBlock));
+        streams[0].write_all(&[1]).await.unwrap();
+        assert_eq!(waiting.read_u8().await.unwrap(), 7);
     }
 
     /// A request that is longer than its kind allows is refused before it is read.

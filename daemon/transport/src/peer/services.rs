@@ -3,6 +3,7 @@
 
 use super::RequestKind;
 use super::stream::PeerStream;
+use crate::admission::Permit;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -10,12 +11,22 @@ use std::pin::Pin;
 
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
+/// A request that begins a conversation.
+#[derive(Debug)]
+pub struct StreamRequest {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// The turn of a large request. A few of these are in memory at a time. A conversation may go
+    /// on for days, so its service drops the turn once it has bounded what it keeps of the request.
+    pub turn: Option<Permit>,
+}
+
 /// What answers requests of one kind.
 pub(super) enum Handler {
     /// Returns the reply.
     Call(Box<dyn Fn(Vec<u8>) -> Answer<Vec<u8>> + Send + Sync>),
     /// Goes on with the connection.
-    Stream(Box<dyn Fn(Vec<u8>, PeerStream) -> Answer<()> + Send + Sync>),
+    Stream(Box<dyn Fn(StreamRequest, PeerStream) -> Answer<()> + Send + Sync>),
 }
 
 /// One kind of request.
@@ -64,12 +75,13 @@ impl PeerServices {
         self,
         kind: RequestKind,
         max_bytes: usize,
-        serve: impl Fn(Vec<u8>, PeerStream) -> F + Send + Sync + 'static,
+        serve: impl Fn(StreamRequest, PeerStream) -> F + Send + Sync + 'static,
     ) -> Result<Self, KindTaken>
     where
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
-        let handler = Handler::Stream(Box::new(move |body, stream| Box::pin(serve(body, stream))));
+        let handler =
+            Handler::Stream(Box::new(move |request, stream| Box::pin(serve(request, stream))));
         self.with(kind, Service { handler, max_bytes })
     }
 
