@@ -292,6 +292,7 @@ pub struct GrepTotals {
     /// The time that the search took, in milliseconds.
     pub milliseconds: u64,
     /// The [`GrepFiles::globs`] that match none of the member's exposed files.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_FILTER_GLOBS>")]
     pub unmatched: Vec<String>,
 }
 

@@ -168,6 +168,10 @@ fn lists_are_bounded_while_they_are_decoded() {
     assert!(decoded(0, 1024).is_ok());
     let error = decoded(0, 70_000).unwrap_err();
     assert!(error.contains("a list of more than 1024 elements"), "{error}");
+    let totals = GrepTotals { unmatched: vec![String::new(); 257], ..GrepTotals::default() };
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&totals, &mut bytes).unwrap();
+    ciborium::from_reader::<GrepTotals, _>(bytes.as_slice()).unwrap_err();
 }
 
 /// Decodes patterns that are sent as these bytes.
