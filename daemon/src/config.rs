@@ -1,6 +1,7 @@
 //! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
 mod limits;
+mod logs;
 mod machine;
 mod parse;
 mod problems;

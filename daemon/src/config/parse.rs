@@ -5,11 +5,8 @@ use super::machine::{self, Family, System, is_link_local};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, limits};
-use crate::log::Level;
-use memberd_control::grep::GrepJournal;
+use super::{Config, ConfigError, limits, logs};
 use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
-use memberd_search::ExposedFiles;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -47,9 +44,9 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let state_dir =
         directory(raw.paths.state_dir, "paths.state_dir", "/var/lib/memberd", &mut problems);
     let log_dir = directory(raw.paths.log_dir, "paths.log_dir", "/var/log/memberd", &mut problems);
-    let (log_files, log_level) = logs(&raw.logs, &mut problems);
-    let follow_links = follow_links(&raw.logs, &mut problems);
-    let journal_namespaces = journal_namespaces(&raw.logs, &mut problems);
+    let (log_files, log_level) = logs::files_and_level(&raw.logs, &mut problems);
+    let follow_links = logs::follow_links(&raw.logs, &mut problems);
+    let journal_namespaces = logs::journal_namespaces(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let key_file = key_file(raw.security.key_file, system, &mut problems);
@@ -240,7 +237,7 @@ fn introducers(group: &raw::Group, problems: &mut Problems) -> Vec<String> {
 }
 
 /// The entries of a list, without their places in the file.
-fn texts(set: &toml::Spanned<Vec<toml::Spanned<String>>>) -> Vec<String> {
+pub(super) fn texts(set: &toml::Spanned<Vec<toml::Spanned<String>>>) -> Vec<String> {
     set.get_ref().iter().map(|entry| entry.get_ref().clone()).collect()
 }
 
@@ -291,62 +288,6 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
         problems.add(&set, key, format!("{path:?}: write the path without . or .."));
     }
     set.into_inner()
-}
-
-fn logs(logs: &raw::Logs, problems: &mut Problems) -> (Vec<String>, Level) {
-    let before = problems.count();
-    for glob in logs.files.iter().flat_map(toml::Spanned::get_ref) {
-        if let Err(error) = ExposedFiles::new(&[glob.get_ref()]) {
-            problems.add(glob, "logs.files", error);
-        }
-    }
-    let files = logs.files.as_ref().map(texts).unwrap_or_default();
-    if let Some(set) = &logs.files
-        && problems.count() == before
-        && let Err(error) =
-            ExposedFiles::new(&[files.as_slice(), &["/own.log".to_owned()]].concat())
-    {
-        problems.add(set, "logs.files", format!("with the daemon's own log, {error}"));
-    }
-    let Some(set) = &logs.level else { return (files, Level::default()) };
-    let level =
-        Level::NAMES.iter().find(|(name, _)| name == set.get_ref()).map(|(_, level)| *level);
-    if level.is_none() {
-        problems.add(
-            set,
-            "logs.level",
-            format!("{:?} is not one of error, warn, info, debug, trace", set.get_ref()),
-        );
-    }
-    (files, level.unwrap_or_default())
-}
-
-fn follow_links(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
-    let Some(set) = &logs.follow_links else { return Vec::new() };
-    let (directories, none) = (texts(set), ExposedFiles::default());
-    let before = problems.count();
-    for directory in set.get_ref() {
-        if let Err(error) = none.clone().following_links(&[directory.get_ref()]) {
-            problems.add(directory, "logs.follow_links", error);
-        }
-    }
-    if problems.count() == before
-        && let Err(error) = none.following_links(&directories)
-    {
-        problems.add(set, "logs.follow_links", error);
-    }
-    directories
-}
-
-fn journal_namespaces(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
-    let set = logs.journal_namespaces.as_ref();
-    for name in set.iter().flat_map(|names| names.get_ref()) {
-        if name.get_ref() != "*" && !GrepJournal::is_namespace_name(name.get_ref()) {
-            let problem = format!("{:?} is not the name of a namespace, or *", name.get_ref());
-            problems.add(name, "logs.journal_namespaces", problem);
-        }
-    }
-    set.map(texts).unwrap_or_default()
 }
 
 fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {
