@@ -1,10 +1,12 @@
 //! Moments as users write them for `--since` and `--until`. It owns no state.
 
-use jiff::civil::{Date, DateTime, Time, Weekday};
+mod zone;
+
+use jiff::Zoned;
+use jiff::civil::{DateTime, Time, Weekday};
 use jiff::fmt::temporal::Pieces;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, Zoned};
 use memberd_control::duration;
+use zone::{Place, is_zone, zone, zone_within};
 
 /// Reads a moment, in milliseconds since the Unix epoch: what memberctl(1) lists under TIMES. These
 /// are the forms of systemd.time(7) and RFC 3339, and those of `docker logs --since`.
@@ -138,79 +140,6 @@ fn weekday(word: &str) -> Option<Weekday> {
     NAMES.into_iter().find(|(name, _)| fits(name)).map(|(_, weekday)| weekday)
 }
 
-/// Whether a word behind a time can only be a zone.
-fn is_zone(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_alphabetic() || "+-".contains(first))
-}
-
-/// In which zone a time is.
-enum Place {
-    Zone(TimeZone),
-    /// The zone of the caller, where its clocks show this abbreviation.
-    Abbreviation(String),
-}
-
-/// The zone of this name: an offset, a name of the time zone database, or an abbreviation.
-fn zone(word: &str, now: &Zoned) -> Result<Place, Unread> {
-    let unknown = || Unread::Zone(word.to_owned());
-    if word.starts_with(['+', '-']) {
-        // The parser of whole times knows all forms of an offset.
-        let example = format!("2000-01-01T00:00{word}");
-        let offset = Pieces::parse(&example).ok().and_then(|pieces| pieces.to_numeric_offset());
-        return offset.map(|offset| Place::Zone(offset.to_time_zone())).ok_or_else(unknown);
-    }
-    if ["UTC", "GMT", "Z"].contains(&word) {
-        return Ok(Place::Zone(TimeZone::UTC));
-    }
-    let short = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    if short && has_abbreviation(now, word) {
-        return Ok(Place::Abbreviation(word.to_owned()));
-    }
-    TimeZone::get(word).map(Place::Zone).map_err(|_| unknown())
-}
-
-/// Whether the caller's zone has this abbreviation half a year around now.
-fn has_abbreviation(now: &Zoned, word: &str) -> bool {
-    [0, 6].into_iter().any(|months| {
-        let then = now.saturating_add(jiff::Span::new().months(months));
-        now.time_zone().to_offset_info(then.timestamp()).abbreviation() == word
-    })
-}
-
-impl Place {
-    /// When the clocks of the zone show `local`.
-    fn milliseconds(&self, local: DateTime, now: &Zoned) -> Result<i64, Unread> {
-        let found = match self {
-            Place::Zone(zone) => local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()),
-            Place::Abbreviation(name) => {
-                let zone = now.time_zone();
-                let shows = |offset: Offset| {
-                    let time = offset.to_timestamp(local).ok()?;
-                    (zone.to_offset_info(time).abbreviation() == name).then_some(time)
-                };
-                let [one, other] = match zone.to_ambiguous_timestamp(local).offset() {
-                    AmbiguousOffset::Unambiguous { offset } => [offset; 2],
-                    AmbiguousOffset::Gap { before, after }
-                    | AmbiguousOffset::Fold { before, after } => [before, after],
-                };
-                let found = shows(one).or_else(|| shows(other));
-                return found
-                    .map(Timestamp::as_millisecond)
-                    .ok_or_else(|| Unread::Zone(name.clone()));
-            }
-        };
-        found.map(Timestamp::as_millisecond).ok_or(Unread::Text)
-    }
-
-    /// Today's date there.
-    fn today(&self, now: &Zoned) -> Date {
-        match self {
-            Place::Zone(zone) => now.with_time_zone(zone.clone()).date(),
-            Place::Abbreviation(_) => now.date(),
-        }
-    }
-}
-
 /// A date and a time in a zone.
 struct Written {
     local: DateTime,
@@ -261,23 +190,6 @@ impl Written {
     }
 }
 
-/// The zone that is part of a date and time: `+09:00`, `[Asia/Tokyo]`, or both.
-fn zone_within(pieces: &Pieces<'_>, whole: &str) -> Result<Option<Place>, Unread> {
-    let Some(annotation) = pieces.time_zone_annotation() else {
-        return Ok(pieces.to_numeric_offset().map(|offset| Place::Zone(offset.to_time_zone())));
-    };
-    let name = whole.split_once('[').map_or("", |(_, name)| name.trim_end_matches(']'));
-    let zone = annotation.to_time_zone().map_err(|_| Unread::Zone(name.to_owned()))?;
-    match pieces.to_numeric_offset() {
-        None => Ok(Some(Place::Zone(zone))),
-        // Both must say the same.
-        Some(_) => match whole.parse::<Zoned>() {
-            Ok(zoned) => Ok(Some(Place::Zone(zoned.offset().to_time_zone()))),
-            Err(_) => Err(Unread::Text),
-        },
-    }
-}
-
 /// `9:05`, `14:00`, `14:00:30.5`, perhaps with a zone.
 fn is_time(word: &str) -> bool {
     let word = word.strip_prefix(['T', 't']).unwrap_or(word);
@@ -295,6 +207,8 @@ fn is_date(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
 
     fn now() -> Zoned {
         let now: Timestamp = "2026-11-21T08:30:15.250Z".parse().unwrap();
