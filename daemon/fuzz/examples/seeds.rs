@@ -25,7 +25,19 @@ use std::path::Path;
 mod samples;
 
 fn main() -> io::Result<()> {
-    let Conversation { datagrams, request, welcomes } = conversation();
+    let conversation = conversation();
+    datagrams(&conversation)?;
+    calls(conversation)?;
+    control_frames()?;
+    settings_and_state()?;
+    patterns()?;
+    times()?;
+    write("compressed", &compressed())?;
+    fs::write(SAMPLE_LOG, LOG)
+}
+
+fn datagrams(conversation: &Conversation) -> io::Result<()> {
+    let datagrams = &conversation.datagrams;
     let mut sealer = Sealer::new(address(2));
     sealer.begin(wire::decode(&datagrams[0]).map_err(io::Error::other)?.incarnation);
     let sealed = sealer
@@ -34,7 +46,12 @@ fn main() -> io::Result<()> {
     write("sealed_datagram", &[piece(&[], sealed)])?;
     let said: Vec<Vec<u8>> = datagrams.iter().map(|datagram| piece(&[2, 10], datagram)).collect();
     write("opened_datagram", &[said.concat()])?;
-    write("opened_datagram", &said)?;
+    write("opened_datagram", &said)
+}
+
+/// Calls, greps and their answers, and other streams between members.
+fn calls(conversation: Conversation) -> io::Result<()> {
+    let Conversation { request, welcomes, .. } = conversation;
     let framed =
         |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes(), bytes].concat();
     let mut calls = vec![[&[0], request.as_slice()].concat()];
@@ -65,8 +82,10 @@ fn main() -> io::Result<()> {
             vec![8, 0, 17, 1],
             http,
         ],
-    )?;
+    )
+}
 
+fn control_frames() -> io::Result<()> {
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "memberctl".to_owned() };
     let pattern = GrepPattern { patterns: vec![b"a.*b".to_vec()], ..GrepPattern::default() };
     let grep = GrepRequest { pattern, ..GrepRequest::default() };
@@ -84,8 +103,11 @@ fn main() -> io::Result<()> {
         .map(|frame| frame.get(4..).unwrap_or_default().to_vec())
         .chain(bodies.clone())
         .collect();
-    write("control_frame", &whole)?;
+    write("control_frame", &whole)
+}
 
+/// The files that the daemon reads at its start.
+fn settings_and_state() -> io::Result<()> {
     let settings = include_str!("../../../packaging/memberd.toml");
     let set: String = settings
         .lines()
@@ -101,7 +123,10 @@ fn main() -> io::Result<()> {
     let body = state.get(40..).unwrap_or_default();
     write("state", &[[&[0], state.as_slice()].concat(), [&[1], body].concat()])?;
     let key = GroupKey::generate()?;
-    write("keyring", &[format!("# a key\n\n{}", key.to_line().as_str()).into()])?;
+    write("keyring", &[format!("# a key\n\n{}", key.to_line().as_str()).into()])
+}
+
+fn patterns() -> io::Result<()> {
     let patterns = [
         r"^\(a*\)b\{1,3\}\1$",
         r"(foo|ba[[:alpha:]x-z]+)?\<bar\>{2,}",
@@ -115,7 +140,10 @@ fn main() -> io::Result<()> {
         "(*LIMIT_MATCH=5)(a+)+$\naaaaaaaaaaaaaaaaaaaaaaaab",
     ];
     let perl = perl.map(|pattern| [&[3 | 1 << 5], pattern.as_bytes()].concat());
-    write("pattern", &posix.chain(perl).collect::<Vec<_>>())?;
+    write("pattern", &posix.chain(perl).collect::<Vec<_>>())
+}
+
+fn times() -> io::Result<()> {
     let moments = [
         "1h30m",
         "yesterday",
@@ -126,9 +154,7 @@ fn main() -> io::Result<()> {
     ];
     let moments = moments.map(|moment| [&[3], moment.as_bytes()].concat());
     let lines = [[&[0], &START.to_be_bytes()[..], LOG].concat(), [&[2], LOG].concat()];
-    write("time", &moments.into_iter().chain(lines).collect::<Vec<_>>())?;
-    write("compressed", &compressed())?;
-    fs::write(SAMPLE_LOG, LOG)
+    write("time", &moments.into_iter().chain(lines).collect::<Vec<_>>())
 }
 
 /// What real tools make, in each format. The first byte chooses the name.
