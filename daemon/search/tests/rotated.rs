@@ -71,12 +71,12 @@ fn files_that_are_filled_in_turn_are_ordered_by_their_times() {
     let directory = TempDir::new().unwrap();
     let content = [10, 20, 30, 40].map(dated);
     let [first, second, third, fourth] = content.each_ref().map(String::as_bytes);
-    let packed = gzip(second);
+    let packed = gzip(first);
     write(
         &directory,
         &[
             ("gc.log.1", first),
-            ("gc.log.2.gz", &packed),
+            ("gc.log.2", second),
             ("gc.log.0", third),
             ("gc.log", fourth),
             ("f.2", first),
@@ -94,19 +94,30 @@ fn files_that_are_filled_in_turn_are_ordered_by_their_times() {
             ("new.2", first),
             ("new.1", second),
             ("new", b""),
+            ("gz.log.3.gz", &packed),
+            ("gz.log.2", fourth),
+            ("gz.log.1", third),
+            ("gz.log", second),
+            ("one.2", second),
+            ("one.1", first),
+            ("one", third),
         ],
     );
     let chain = |name: &str| {
         let found = found(&directory, name, &rotated());
         names(&found).join(" ")
     };
-    assert_eq!(chain("gc.log"), "gc.log.1 gc.log.2.gz gc.log.0 gc.log");
+    assert_eq!(chain("gc.log"), "gc.log.1 gc.log.2 gc.log.0 gc.log");
     assert_eq!(chain("f"), "f.2 f f.1");
     assert_eq!(chain("a.log"), "a.log a.log.1");
     // The clock was set back before syslog.1, and a file without times tells nothing.
     assert_eq!(chain("syslog"), "syslog.3 syslog.2 syslog.1 syslog");
     assert_eq!(chain("plain"), "plain.2 plain.1 plain");
     assert_eq!(chain("new"), "new.2 new.1 new");
+    // Nobody who fills files in turn compresses them.
+    assert_eq!(chain("gz.log"), "gz.log.3.gz gz.log.2 gz.log.1 gz.log");
+    // The time grows from the oldest file to the newest also where those are neighbours.
+    assert_eq!(chain("one"), "one.1 one.2 one");
     let (all, _) = printed(&every_line(), &found(&directory, "gc.log", &rotated()));
     assert_eq!(all, content.concat());
 }

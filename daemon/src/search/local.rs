@@ -213,7 +213,10 @@ impl LocalSearcher {
         output: &mut ReplySink,
         cancel: &AtomicBool,
     ) -> (Totals, Vec<String>) {
-        let found = self.offer().files(&compiled.narrow);
+        let found = self.offer().files_unless(cancel, &compiled.narrow);
+        if cancel.load(Ordering::Relaxed) {
+            return (Totals { interrupted: true, ..Totals::default() }, Vec::new());
+        }
         let mut problems = 0;
         for problem in &found.problems {
             problems += 1;

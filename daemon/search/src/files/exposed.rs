@@ -6,8 +6,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::circle;
+use super::circle::{self, Heads};
 use super::filter::{FileFilter, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
@@ -110,12 +111,18 @@ impl ExposedFiles {
 
     /// The exposed files that `filter` selects, as they are now. Reads directories, so it blocks.
     pub fn files(&self, filter: &FileFilter) -> FileList {
-        self.files_within(MAX_ENTRIES, filter)
+        self.files_unless(&AtomicBool::new(false), filter)
     }
 
-    /// As [`ExposedFiles::files`], but examines at most this many directory entries.
-    fn files_within(&self, entries: usize, filter: &FileFilter) -> FileList {
+    /// As [`ExposedFiles::files`], but ends once `cancel` is set. Then files are missing.
+    pub fn files_unless(&self, cancel: &AtomicBool, filter: &FileFilter) -> FileList {
+        self.files_within(MAX_ENTRIES, filter, cancel)
+    }
+
+    /// As [`ExposedFiles::files_unless`], but examines at most this many directory entries.
+    fn files_within(&self, entries: usize, filter: &FileFilter, cancel: &AtomicBool) -> FileList {
         let mut collector = Collector {
+            cancel,
             tracker: filter.tracker(),
             files: BTreeMap::new(),
             finds_files: false,
@@ -164,6 +171,7 @@ fn link_directory(path: &str) -> Result<PathBuf, GlobError> {
 type Member = (Age, bool, ExposedFile);
 
 struct Collector<'n> {
+    cancel: &'n AtomicBool,
     tracker: Tracker<'n>,
     files: BTreeMap<PathBuf, ExposedFile>,
     /// Whether the current glob has found any file, and any link that is wanted.
@@ -207,9 +215,10 @@ impl Collector<'_> {
         for (_, _, rotated) in chains.values().flatten() {
             live.remove(rotated.path());
         }
+        let heads = Heads::new(self.cancel);
         let mut files = Vec::new();
         for (path, file) in live {
-            if files.len() > MAX_FILES {
+            if files.len() > MAX_FILES || self.is_cancelled() {
                 break;
             }
             let mut chain = chains.remove(&path).unwrap_or_default();
@@ -227,12 +236,16 @@ impl Collector<'_> {
             });
             let Some(beside) = listed.get(file.directory()) else { continue };
             let listed = Arc::new(Chain::new(beside, unfinished));
-            let ordered = in_order(chain, file).into_iter();
+            let ordered = in_order(chain, file, &heads).into_iter();
             files.extend(ordered.map(|file| file.in_chain(&listed)));
         }
         self.cut |= files.len() > MAX_FILES;
         files.truncate(MAX_FILES);
         files
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
     }
 
     /// The regular files in the directory of a file, also those that are excluded.
@@ -250,16 +263,26 @@ impl Collector<'_> {
 }
 
 /// Puts the files of a chain in the order of writing. `chain` is in the order of ages.
-fn in_order(chain: Vec<Member>, live: ExposedFile) -> Vec<ExposedFile> {
+fn in_order(chain: Vec<Member>, live: ExposedFile, heads: &Heads<'_>) -> Vec<ExposedFile> {
     let mut ordered = Vec::new();
     let mut numbered = Vec::new();
-    for (age, _, rotated) in chain {
+    let mut has_compressed = false;
+    for (age, compressed, rotated) in chain {
         match age {
             Age::Dated(_) => ordered.push(rotated),
-            Age::Numbered(Reverse(number)) => numbered.push((number, rotated)),
+            Age::Numbered(Reverse(number)) => {
+                has_compressed |= compressed;
+                numbered.push((number, rotated));
+            }
         }
     }
-    ordered.extend(circle::in_order(numbered, live));
+    if has_compressed {
+        // No program that fills its files in turn compresses them.
+        ordered.extend(numbered.into_iter().map(|(_, rotated)| rotated));
+        ordered.push(live);
+    } else {
+        ordered.extend(circle::in_order(numbered, live, heads));
+    }
     ordered
 }
 
@@ -288,6 +311,9 @@ impl Visitor for Collector<'_> {
     }
 
     fn may_go_on(&mut self) -> bool {
+        if self.is_cancelled() {
+            return false;
+        }
         let left = self.entries_left.checked_sub(1);
         self.cut |= left.is_none();
         self.entries_left = left.unwrap_or(0);
@@ -306,13 +332,18 @@ mod tests {
         paths.iter().for_each(|path| std::fs::write(path, "").unwrap());
         let exposed =
             ExposedFiles::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
-        let found = |entries| exposed.files_within(entries, &FileFilter::default());
+        let cancel = AtomicBool::new(false);
+        let within = |entries, filter| exposed.files_within(entries, &filter, &cancel);
+        let found = |entries| within(entries, FileFilter::default());
         // The directory itself counts as one.
         assert_eq!((found(4).files.len(), found(4).cut), (3, false));
         assert_eq!((found(3).files.len(), found(3).cut), (2, true));
         assert_eq!((found(0).files.len(), found(0).cut), (0, true));
-        let rotated = |entries| exposed.files_within(entries, &FileFilter::default().rotated(true));
+        let rotated = |entries| within(entries, FileFilter::default().rotated(true));
         assert_eq!((rotated(7).files.len(), rotated(7).cut), (3, false));
         assert_eq!((rotated(6).files.len(), rotated(6).cut), (3, true));
+        // A listing that is cancelled is not cut by a limit.
+        cancel.store(true, Ordering::Relaxed);
+        assert_eq!((rotated(7).files.len(), rotated(7).cut), (0, false));
     }
 }

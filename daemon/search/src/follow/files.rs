@@ -113,7 +113,10 @@ impl Follow<'_> {
     /// Finds out which files there are. The first ones are followed from their ends, later ones
     /// from their beginnings.
     fn list(&mut self, first: bool) -> Result<(), Stopped> {
-        let found = self.selection.exposed.files(self.selection.filter);
+        let Selection { exposed, filter, .. } = self.selection;
+        let found = exposed.files_unless(self.job.cancel, filter);
+        // Files that a listing lacks since it was cancelled are not gone.
+        self.job.check()?;
         for problem in found.problems {
             self.report_once(&problem.path, &problem.reason)?;
         }
