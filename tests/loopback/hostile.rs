@@ -2,6 +2,7 @@
 //! connections without a byte.
 
 use memberd_control::frame::encode;
+use memberd_control::grep::GrepRequest;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Request};
 use memberd_membership::{Instant as Mono, Name, Node, Now, Output, Settings, WallTime};
 use memberd_tests::proc::peak_kib;
@@ -17,6 +18,9 @@ const GROWTH_KIB: u64 = 64 * 1024;
 /// The first two bytes of a request between members: version, and kind "of the membership
 /// protocol".
 const RING_REQUEST: [u8; 2] = [1, 0];
+
+/// The same of a grep.
+const GREP_REQUEST: [u8; 2] = [1, 1];
 
 /// Pseudo-random bytes, the same in each run (xorshift).
 fn noise(seed: u64, length: usize) -> Vec<u8> {
@@ -136,6 +140,45 @@ fn bad_requests_at_the_control_socket_change_nothing() {
         let _ = stream.write_all(attack);
     }
     assert_unharmed(&mut fleet, &mut followers, peak);
+}
+
+/// A list of 4 MiB would take 100 MiB once it is decoded. Some come at once, from members and from
+/// clients.
+#[test]
+fn long_lists_in_greps_take_bounded_memory() {
+    let mut fleet = Fleet::start(4);
+    let mut followers = fleet.follow();
+    let peak = peak_kib(fleet[1].pid());
+    let mut grep = GrepRequest::default();
+    grep.files.globs = vec![String::new(); 4 << 20];
+    let (mut to_member, mut to_client) = (GREP_REQUEST.to_vec(), Vec::new());
+    ciborium::into_writer(&grep, &mut to_member).unwrap();
+    ciborium::into_writer(&Request::Grep(Box::new(grep)), &mut to_client).unwrap();
+    let hello =
+        encode(&Hello { protocol: PROTOCOL_VERSION, program: "stranger".to_owned() }).unwrap();
+    let (member, client) = (framed(&to_member), [hello, framed(&to_client)].concat());
+    let answers = std::thread::scope(|scope| {
+        let asked = [&member, &member, &member, &member, &client, &client].map(|bytes| {
+            let (fleet, to_member) = (&fleet, bytes == &member);
+            scope.spawn(move || match to_member {
+                true => answer(TcpStream::connect(fleet[1].settings.address).unwrap(), bytes),
+                false => answer(UnixStream::connect(&fleet[1].settings.socket).unwrap(), bytes),
+            })
+        });
+        asked.map(|thread| thread.join().unwrap())
+    });
+    for (answer, cap) in answers.iter().zip([82_944, 82_944, 82_944, 82_944, 81_920, 81_920]) {
+        assert!(answer.contains(&format!(" bytes; at most {cap} are allowed")), "{answer:?}");
+    }
+    assert_unharmed(&mut fleet, &mut followers, peak);
+}
+
+/// All that a daemon says to these bytes.
+fn answer(mut stream: impl Read + Write, bytes: &[u8]) -> String {
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]
