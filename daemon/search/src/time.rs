@@ -37,10 +37,16 @@ pub struct Times<'z> {
     zone: &'z Zone,
     /// When the file was last written. A line without a year is at most a day later.
     modified: i64,
+    /// The year of a day later.
+    newest_year: i64,
     /// The last time that was read, without the fraction of its second, and the bytes that it was
     /// read from.
     last: Vec<u8>,
     last_second: i64,
+    /// The zone behind its fraction, as it is written. Empty without one.
+    last_zone: Vec<u8>,
+    /// The last minute on the clocks of `zone`, and when it began.
+    minute: Option<(Civil, i64)>,
     /// The zone that was named last, if the database has it.
     named: Option<(Vec<u8>, Option<Zone>)>,
     same_until: i64,
@@ -56,6 +62,9 @@ impl<'z> Times<'z> {
             modified,
             last: Vec::new(),
             last_second: 0,
+            last_zone: Vec::new(),
+            minute: None,
+            newest_year: Civil::of(modified.saturating_add(DAY).div_euclid(1000)).year,
             named: None,
             same_until: i64::MAX,
             unread: None,
@@ -77,23 +86,33 @@ impl<'z> Times<'z> {
     /// The time in `line`, in milliseconds since the Unix epoch. Only the first 512 bytes are read,
     /// and 32 KiB of a JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<i64> {
-        let coloured = line.get(..COLOURED).unwrap_or(line);
-        let is_coloured = memchr::memchr(b'\x1b', coloured).is_some();
         // Most lines have the same second as the line before.
-        if !is_coloured && !self.last.is_empty() && line.starts_with(&self.last) {
-            let rest = line.get(self.last.len()..HEAD).or(line.get(self.last.len()..));
-            let rest = rest.unwrap_or_default();
-            if let Some(milliseconds) = stamp::fraction_alone(rest, self.zone) {
-                return Some(self.last_second + milliseconds);
-            }
+        if let Some(milliseconds) = self.fraction_of_last(line) {
+            return Some(self.last_second + milliseconds);
         }
+        let (is_coloured, has_bracket) = look(line);
         let reach = if line.first() == Some(&b'{') { Self::REACH } else { HEAD };
         let line = line.get(..reach).unwrap_or(line);
-        let found = if is_coloured { self.find_plain(line) } else { self.find(line) };
+        let found = if is_coloured { self.find_plain(line) } else { self.find(line, has_bracket) };
         if found.is_none() && self.unread.is_none() {
             self.unread = nearly::unread_time(line).map(Box::from);
         }
         found
+    }
+
+    /// The milliseconds of the line, if it has the same second as the last time.
+    fn fraction_of_last(&self, line: &[u8]) -> Option<i64> {
+        // A comparison of no bytes would take 80 ns: an empty `Vec` points to unmapped memory.
+        if self.last.is_empty() {
+            return None;
+        }
+        let behind = line.strip_prefix(self.last.as_slice())?;
+        let behind = behind.get(..HEAD.saturating_sub(self.last.len())).unwrap_or(behind);
+        if self.last_zone.is_empty() {
+            stamp::fraction_alone(behind, self.zone)
+        } else {
+            stamp::fraction_before(behind, &self.last_zone, self.zone)
+        }
     }
 
     /// The time in a line with colours, which are left out.
@@ -101,16 +120,18 @@ impl<'z> Times<'z> {
         let mut plain = [0; HEAD];
         let length = without_colours(line, &mut plain);
         let plain = plain.get(..length).unwrap_or_default();
-        stamp::find(plain, self.zone, |stamp| Some(self.second(stamp)? + stamp.milliseconds))
+        stamp::find(plain, self.zone, true, |stamp| Some(self.second(stamp)? + stamp.milliseconds))
     }
 
-    fn find(&mut self, line: &[u8]) -> Option<i64> {
-        stamp::find(line, self.zone, |stamp| {
+    fn find(&mut self, line: &[u8], has_bracket: bool) -> Option<i64> {
+        stamp::find(line, self.zone, has_bracket, |stamp| {
             let second = self.second(stamp)?;
             self.last.clear();
             if stamp.repeats > 0 {
                 self.last.extend_from_slice(line.get(..stamp.repeats).unwrap_or_default());
                 self.last_second = second;
+                self.last_zone.clear();
+                self.last_zone.extend_from_slice(stamp.zone);
             }
             Some(second + stamp.milliseconds)
         })
@@ -143,7 +164,7 @@ impl<'z> Times<'z> {
     /// last written.
     fn latest(&mut self, civil: Civil, mark: Mark<'_>) -> Option<i64> {
         let newest = self.modified.saturating_add(DAY);
-        let year = Civil::of(newest.div_euclid(1000)).year;
+        let year = self.newest_year;
         let latest = (0..=YEARS_BACK)
             .filter_map(|back| self.milliseconds(Civil { year: year - back, ..civil }, mark))
             .find(|milliseconds| *milliseconds <= newest)?;
@@ -160,11 +181,11 @@ impl<'z> Times<'z> {
     /// When the clocks of the zone of `mark` show `civil`.
     fn milliseconds(&mut self, civil: Civil, mark: Mark<'_>) -> Option<i64> {
         let offset = match mark {
-            Mark::None => return self.zone.milliseconds(civil),
+            Mark::None => return self.local(civil),
             Mark::Offset(offset) => offset,
             // The time is sure only if both readings give the same.
             Mark::Perhaps(offset) => {
-                let local = self.zone.milliseconds(civil)?;
+                let local = self.local(civil)?;
                 let same = (civil.seconds()? - i64::from(offset)) * 1000 == local;
                 return same.then_some(local);
             }
@@ -184,9 +205,40 @@ impl<'z> Times<'z> {
         match &self.named {
             Some((_, Some(zone))) => zone.milliseconds(civil),
             _ if name.contains(&b'/') => None,
-            _ => self.zone.milliseconds(civil),
+            _ => self.local(civil),
         }
     }
+
+    /// When the clocks of this machine's zone show `civil`. All of a minute has one offset, as no
+    /// zone changes within one since 1973.
+    fn local(&mut self, civil: Civil) -> Option<i64> {
+        let start = Civil { second: 0, ..civil };
+        let behind = i64::from(civil.second.min(59)) * 1000;
+        if let Some((known, milliseconds)) = self.minute
+            && known == start
+            && civil.second <= 60
+        {
+            return Some(milliseconds + behind);
+        }
+        let milliseconds = self.zone.milliseconds(civil)?;
+        if civil.year >= 1973 {
+            self.minute = Some((start, milliseconds - behind));
+        }
+        Some(milliseconds)
+    }
+}
+
+/// Whether there is a colour near the beginning of a line, and whether there may be a bracket. Most
+/// lines without a time have neither, which one look tells.
+fn look(line: &[u8]) -> (bool, bool) {
+    let coloured = line.get(..COLOURED).unwrap_or(line);
+    if line.first().is_some_and(|first| first.is_ascii_digit() || *first == b'{') {
+        return (memchr::memchr(b'\x1b', coloured).is_some(), true);
+    }
+    let head = line.get(..HEAD).unwrap_or(line);
+    let Some(found) = memchr::memchr2(b'\x1b', b'[', head) else { return (false, false) };
+    let coloured = coloured.get(found..).unwrap_or_default();
+    (memchr::memchr(b'\x1b', coloured).is_some(), true)
 }
 
 /// Copies the line without colours (SGR of ECMA-48: ESC, `[`, numbers, `m`), and returns its

@@ -6,6 +6,7 @@ mod json;
 mod numbers;
 
 pub(crate) use dates::{in_brackets, iso};
+pub(crate) use numbers::epoch;
 
 use super::stamp::Stamp;
 use super::text::Text;
@@ -19,8 +20,7 @@ pub(crate) struct Format {
     /// its time in UTC on a machine whose zone is UTC.
     #[cfg(test)]
     lines: &'static [(&'static str, &'static str, &'static str)],
-    /// Whether a time of this format may begin with this byte.
-    pub(crate) begins: fn(u8) -> bool,
+    begins: Begins,
     /// Reads a time at the beginning of a text.
     pub(crate) read: for<'l> fn(Text<'l>) -> Option<Stamp<'l>>,
 }
@@ -31,7 +31,7 @@ type Lines = &'static [(&'static str, &'static str, &'static str)];
 const fn format(
     _name: &'static str,
     _lines: Lines,
-    begins: fn(u8) -> bool,
+    begins: Begins,
     read: for<'l> fn(Text<'l>) -> Option<Stamp<'l>>,
 ) -> Format {
     Format {
@@ -44,37 +44,68 @@ const fn format(
     }
 }
 
-fn digit(byte: u8) -> bool {
-    byte.is_ascii_digit()
+/// With which bytes the times of a format begin.
+#[derive(Clone, Copy)]
+enum Begins {
+    Digit,
+    BlankOrDigit,
+    Capital,
+    DayOrWeekday,
+    /// A letter, or another byte with which names begin.
+    Name,
+    TypeOrNode,
+    AtSign,
+    Brace,
+    /// `in_brackets` reads it.
+    Never,
 }
 
-fn blank_or_digit(byte: u8) -> bool {
-    byte == b' ' || byte.is_ascii_digit()
+impl Begins {
+    const fn with(self, byte: u8) -> bool {
+        match self {
+            Begins::Digit => byte.is_ascii_digit(),
+            Begins::BlankOrDigit => byte == b' ' || byte.is_ascii_digit(),
+            Begins::Capital => byte.is_ascii_uppercase(),
+            Begins::DayOrWeekday => {
+                byte.is_ascii_digit() || matches!(byte, b'M' | b'T' | b'W' | b'F' | b'S')
+            }
+            Begins::Name => byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'),
+            Begins::TypeOrNode => matches!(byte, b't' | b'n'),
+            Begins::AtSign => byte == b'@',
+            Begins::Brace => byte == b'{',
+            Begins::Never => false,
+        }
+    }
 }
 
-fn capital(byte: u8) -> bool {
-    byte.is_ascii_uppercase()
-}
+/// For each byte, the formats whose times may begin with it: a bit for each, in their order.
+static BEGINS: [u16; 256] = {
+    let mut formats_of = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let mut format = 0;
+        while format < FORMATS.len() {
+            if FORMATS[format].begins.with(byte) {
+                formats_of[byte as usize] |= 1 << format;
+            }
+            format += 1;
+        }
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    formats_of
+};
 
-fn day_or_weekday(byte: u8) -> bool {
-    byte.is_ascii_digit() || b"MTWFS".contains(&byte)
-}
-
-fn word(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte == b'@'
-}
-
-fn at_sign(byte: u8) -> bool {
-    byte == b'@'
-}
-
-/// `in_brackets` reads it.
-fn never(_: u8) -> bool {
-    false
-}
-
-fn brace(byte: u8) -> bool {
-    byte == b'{'
+/// The formats whose times may begin with this byte.
+pub(crate) fn that_begin_with(first: u8) -> impl Iterator<Item = &'static Format> {
+    let mut bits = BEGINS.get(usize::from(first)).copied().unwrap_or_default();
+    std::iter::from_fn(move || {
+        let format = FORMATS.get(bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(format)
+    })
 }
 
 /// The formats. The first that reads a line counts.
@@ -185,7 +216,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T01:20:33.123Z",
             ),
         ],
-        digit,
+        Begins::Digit,
         iso,
     ),
     format(
@@ -225,7 +256,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-21T13:20:33Z",
             ),
         ],
-        capital,
+        Begins::Capital,
         dates::month_first,
     ),
     format(
@@ -265,7 +296,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T01:20:33.123Z",
             ),
         ],
-        day_or_weekday,
+        Begins::DayOrWeekday,
         dates::day_first,
     ),
     format(
@@ -293,7 +324,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T01:20:33Z",
             ),
         ],
-        never,
+        Begins::Never,
         dates::day_first,
     ),
     format(
@@ -303,7 +334,7 @@ pub(crate) static FORMATS: [Format; 11] = [
             ("MySQL 5.5, error log", "261128  1:20:33 [Note] x", "2026-11-28T01:20:33Z"),
             ("Zabbix 6.0", "   714:20261128:012033.123 x", "2026-11-28T01:20:33.123Z"),
         ],
-        blank_or_digit,
+        Begins::BlankOrDigit,
         dates::compact,
     ),
     format(
@@ -320,7 +351,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T01:20:33.123Z",
             ),
         ],
-        capital,
+        Begins::Capital,
         dates::glog,
     ),
     format(
@@ -335,8 +366,8 @@ pub(crate) static FORMATS: [Format; 11] = [
             ("milliseconds", "1795224033123 x", "2026-11-21T01:20:33.123Z"),
             ("nanoseconds", "1795224033123456789 x", "2026-11-21T01:20:33.123Z"),
         ],
-        digit,
-        numbers::epoch,
+        Begins::Digit,
+        epoch,
     ),
     format(
         "TAI64N",
@@ -345,7 +376,7 @@ pub(crate) static FORMATS: [Format; 11] = [
             "@4000000037c219bf2ef02e94 x",
             "1999-08-24T04:04:05.787Z",
         )],
-        at_sign,
+        Begins::AtSign,
         numbers::tai64n,
     ),
     format(
@@ -387,7 +418,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T00:20:33.123Z",
             ),
         ],
-        brace,
+        Begins::Brace,
         json::json,
     ),
     format(
@@ -409,7 +440,7 @@ pub(crate) static FORMATS: [Format; 11] = [
                 "2026-11-28T01:20:33.123Z",
             ),
         ],
-        word,
+        Begins::Name,
         fields::logfmt,
     ),
     format(
@@ -419,7 +450,7 @@ pub(crate) static FORMATS: [Format; 11] = [
             "type=SYSCALL msg=audit(1795224033.123:456): arch=c000003e syscall=59",
             "2026-11-21T01:20:33.123Z",
         )],
-        word,
+        Begins::TypeOrNode,
         fields::audit,
     ),
 ];

@@ -25,15 +25,11 @@ pub(crate) enum Mark<'l> {
 }
 
 impl<'l> Mark<'l> {
-    /// Takes the mark that comes next, or nothing.
+    /// Takes the mark that comes next, or nothing. `Text::mark` takes `Z`.
     pub(crate) fn take(from: &mut Text<'l>) -> Mark<'l> {
         let mut text = *from;
         let blank = text.take(b' ');
         let found = match text.peek() {
-            Some(b'Z' | b'z') if !blank => {
-                text.at += 1;
-                ends(&text).then_some(Mark::Offset(0))
-            }
             Some(b'+' | b'-') => offset(&mut text, blank),
             Some(b'A'..=b'Z') if blank => word(&mut text),
             _ => None,
@@ -87,6 +83,7 @@ fn is_decimal(rest: &[u8]) -> bool {
 /// What ` +09` is, which may also begin the text, as in ` +12 items`. It is a zone where a mark or
 /// the end follows, as in CSV, and before PostgreSQL's process. It is one in all other lines of
 /// PostgreSQL. With a blank behind it, it may be either, and with other bytes it is text.
+#[inline(never)]
 fn hours_alone<'l>(behind: Text<'l>, seconds: i32) -> Option<Mark<'l>> {
     let rest = behind.rest();
     let is_blank = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t".contains(byte));
@@ -111,6 +108,7 @@ fn has_severity(rest: &[u8]) -> bool {
 }
 
 /// `GMT+3`, `UTC`, `CEST`, `Europe/Berlin]`
+#[inline(never)]
 fn word<'l>(text: &mut Text<'l>) -> Option<Mark<'l>> {
     let start = text.at;
     let name = text.run(|byte| byte.is_ascii_uppercase());

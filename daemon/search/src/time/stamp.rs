@@ -2,7 +2,7 @@
 
 use super::calendar::Civil;
 use super::formats::{self, Format};
-use super::level::{MAX_LEVEL_BYTES, is_level};
+use super::level::{MAX_LEVEL_BYTES, is_capital_level, is_level};
 use super::mark::Mark;
 use super::text::{Text, TimeOfDay};
 use super::zone::Zone;
@@ -14,9 +14,11 @@ pub(crate) struct Stamp<'l> {
     pub(crate) clock: Clock<'l>,
     /// The milliseconds of its fraction, 0 to 999.
     pub(crate) milliseconds: i64,
-    /// How many bytes of the line always stand for this second, if it has no zone behind it. Zero
-    /// where none do.
+    /// How many bytes of the line always stand for this second, if `zone` stands behind its
+    /// fraction. Zero where none do.
     pub(crate) repeats: usize,
+    /// The zone as it is written, with a blank before it. Empty without one.
+    pub(crate) zone: &'l [u8],
 }
 
 /// What a time is relative to.
@@ -41,7 +43,7 @@ impl<'l> Stamp<'l> {
         mark: Mark<'l>,
     ) -> Stamp<'l> {
         let civil = Civil { year, month, day, hour, minute, second };
-        Stamp { clock: Clock::Civil(civil, mark), milliseconds, repeats: 0 }
+        Stamp { clock: Clock::Civil(civil, mark), milliseconds, repeats: 0, zone: b"" }
     }
 
     /// The same without its year.
@@ -61,41 +63,98 @@ impl<'l> Stamp<'l> {
         );
         Stamp { repeats: if plain { bytes } else { 0 }, ..self }
     }
+
+    /// The same where the first `bytes` of the line stand for the second if `zone` follows. What
+    /// hours alone behind a blank are depends on what follows them.
+    pub(crate) fn repeating_before(self, bytes: usize, zone: &'l [u8]) -> Stamp<'l> {
+        match self.clock {
+            Clock::Civil(_, Mark::Offset(_) | Mark::Abbreviation(_))
+                if !zone.is_empty() && (zone.first() != Some(&b' ') || zone.len() > 4) =>
+            {
+                Stamp { repeats: bytes, zone, ..self }
+            }
+            _ => self.repeating(bytes),
+        }
+    }
 }
 
 /// Finds the first time in a line that `resolve` takes, and returns what it makes of it.
 ///
 /// A byte order mark, NULs, a syslog priority and an opening bracket may stand before the time, and
-/// a level or a label. In a bracket it may stand anywhere.
+/// a level or a label. In a bracket it may stand anywhere, which is not looked at without one.
 pub(crate) fn find<'l, T>(
     line: &'l [u8],
     zone: &'l Zone,
+    has_bracket: bool,
     mut resolve: impl FnMut(&Stamp<'l>) -> Option<T>,
 ) -> Option<T> {
     let mut text = Text::new(line, zone);
     skip_prelude(&mut text);
     let first = text.peek()?;
+    let is_digit = first.is_ascii_digit();
     // Most lines have this format, the first of the table.
-    if first.is_ascii_digit()
-        && let Some(found) = formats::iso(text).and_then(|stamp| resolve(&stamp))
-    {
+    if is_digit && let Some(found) = formats::iso(text).and_then(|stamp| resolve(&stamp)) {
         return Some(found);
     }
-    let mut at = |text: Text<'l>, first: u8| {
-        let possible = formats::FORMATS.iter().filter(|format| (format.begins)(first));
-        possible.filter_map(|Format { read, .. }| read(text)).find_map(|stamp| resolve(&stamp))
+    let in_front = match is_digit.then(|| digits_first(text)) {
+        Some(Digits::Address) => None,
+        Some(Digits::Number) => formats::epoch(text).and_then(|stamp| resolve(&stamp)),
+        None if is_prose(text) => None,
+        Some(Digits::Other) | None => read_at(text, first, &mut resolve),
     };
-    at(text, first)
+    in_front
         .or_else(|| {
             let behind = skip_label(text)?;
-            at(behind, behind.peek()?)
+            read_at(behind, behind.peek()?, &mut resolve)
         })
-        .or_else(|| formats::in_brackets(line, zone).find_map(|stamp| resolve(&stamp)))
+        .or_else(|| {
+            let mut in_brackets = has_bracket.then(|| formats::in_brackets(line, zone))?;
+            in_brackets.find_map(|stamp| resolve(&stamp))
+        })
+}
+
+/// The first time at the beginning of a text that `resolve` takes.
+fn read_at<'l, T>(
+    text: Text<'l>,
+    first: u8,
+    resolve: &mut impl FnMut(&Stamp<'l>) -> Option<T>,
+) -> Option<T> {
+    let mut formats = formats::that_begin_with(first);
+    formats.find_map(|Format { read, .. }| read(text).and_then(|stamp| resolve(&stamp)))
+}
+
+/// What a text is that begins with a digit.
+enum Digits {
+    /// An IPv4 address or another number with a point, with which no time begins.
+    Address,
+    /// Ten digits or more: at most seconds since 1970.
+    Number,
+    Other,
+}
+
+fn digits_first(text: Text<'_>) -> Digits {
+    let digits = text.digits();
+    match text.rest().get(digits) {
+        _ if digits >= 10 => Digits::Number,
+        Some(b'.') if digits <= 3 => Digits::Address,
+        _ => Digits::Other,
+    }
+}
+
+/// Whether it begins with words at one look, and so neither with a date nor with a field: those
+/// have a digit, or `=` before a blank, within these bytes.
+fn is_prose(text: Text<'_>) -> bool {
+    let Some(near) = text.rest().first_chunk::<16>() else { return false };
+    // No early end, so that the compiler compares all bytes at once.
+    let has = |fits: fn(u8) -> bool| near.iter().fold(false, |found, byte| found | fits(*byte));
+    near[0].is_ascii_alphabetic()
+        && has(|byte| byte == b' ')
+        && !has(|byte| byte.is_ascii_digit() || byte == b'=')
 }
 
 /// Goes to the first byte that can belong to a time.
 fn skip_prelude(text: &mut Text<'_>) {
-    if text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+    if !matches!(text.peek(), Some(b'\xef' | 0 | b'<' | b'[' | b'(')) {
         return;
     }
     text.take_word(b"\xef\xbb\xbf");
@@ -182,12 +241,40 @@ pub(crate) fn fraction_alone(rest: &[u8], zone: &Zone) -> Option<i64> {
     let mut text = Text::new(rest, zone);
     let is_colon = text.peek() == Some(b':');
     let (milliseconds, _) = text.fraction();
-    let plain =
-        !is_colon && !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    (!is_colon && (is_text(text.rest()) || is_alone(text))).then_some(milliseconds)
+}
+
+/// Whether it is at one look no zone, year or half of a day, whatever colours stand in it.
+fn is_text(rest: &[u8]) -> bool {
+    match (rest.first(), rest.get(1)) {
+        (None | Some(b']'), _) | (Some(b' '), None) => true,
+        (Some(b' '), Some(b'A'..=b'Z')) => {
+            let word = rest.get(1..=MAX_LEVEL_BYTES + 1).or(rest.get(1..)).unwrap_or_default();
+            let end = word.iter().position(|byte| !byte.is_ascii_uppercase());
+            end.and_then(|end| word.split_at_checked(end))
+                .is_some_and(|(word, next)| next.starts_with(b" ") && is_capital_level(word))
+        }
+        (Some(b' '), Some(next)) => next.is_ascii_lowercase() || b"[](<\"'{".contains(next),
+        _ => false,
+    }
+}
+
+/// Whether no zone, year or half of a day follows. They may stand behind a colour.
+fn is_alone(mut text: Text<'_>) -> bool {
+    let plain = !text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     let half = text.rest().starts_with(b" AM") || text.rest().starts_with(b" PM");
-    // A zone may stand behind a colour.
-    let is_coloured = text.rest().get(..2).is_some_and(|next| next.contains(&b'\x1b'));
-    let alone =
-        plain && !is_coloured && !half && text.mark() == Mark::None && text.year_behind().is_none();
-    alone.then_some(milliseconds)
+    plain
+        && !half
+        && memchr::memchr(b'\x1b', text.rest()).is_none()
+        && text.mark() == Mark::None
+        && text.year_behind().is_none()
+}
+
+/// The milliseconds of the fraction at the beginning of `rest`, or 0 without one, if `mark` stands
+/// behind it and ends there.
+pub(crate) fn fraction_before(rest: &[u8], mark: &[u8], zone: &Zone) -> Option<i64> {
+    let mut text = Text::new(rest, zone);
+    let (milliseconds, _) = text.fraction();
+    let same = text.take_word(mark) && matches!(text.peek(), None | Some(b' ' | b']'));
+    same.then_some(milliseconds)
 }

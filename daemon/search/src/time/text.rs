@@ -4,16 +4,32 @@
 use super::mark::Mark;
 use super::zone::Zone;
 
-const MONTHS: [&[u8; 3]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
+fn month(name: &[u8; 3]) -> Option<u8> {
+    Some(match name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
+}
 
 /// Whether it is the short name of a month.
 pub(super) fn is_month(word: &[u8]) -> bool {
-    MONTHS.iter().any(|month| *month == word)
+    word.try_into().is_ok_and(|name| month(name).is_some())
 }
 
-const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+fn is_weekday(name: &[u8; 3]) -> bool {
+    matches!(name, b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun")
+}
 
 /// A time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +54,24 @@ impl<'l> Text<'l> {
         Text { line, at: 0, zone }
     }
 
+    #[inline]
     pub(crate) fn rest(&self) -> &'l [u8] {
         self.line.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.at += 1;
         Some(byte)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -82,6 +102,7 @@ impl<'l> Text<'l> {
     }
 
     /// How many digits come next.
+    #[inline]
     pub(crate) fn digits(&self) -> usize {
         self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count()
     }
@@ -90,55 +111,76 @@ impl<'l> Text<'l> {
     pub(crate) fn number(&mut self, digits: usize) -> Option<u32> {
         let text = self.line.get(self.at..self.at + digits)?;
         self.at += digits;
-        text.iter().try_fold(0u32, |number, byte| {
-            byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
-        })
+        text.iter().try_fold(0u32, |number, byte| Some(number * 10 + u32::from(digit(*byte)?)))
     }
 
     /// Exactly two digits.
+    #[inline]
     pub(crate) fn two(&mut self) -> Option<u8> {
-        small(self.number(2)?)
+        let [tens, ones] = *self.rest().first_chunk()?;
+        self.at += 2;
+        let (tens, ones) = (digit(tens)?, digit(ones)?);
+        Some(tens * 10 + ones)
     }
 
     /// One digit or two. A blank may replace the first of two.
     pub(crate) fn one_or_two(&mut self) -> Option<u8> {
         self.take(b' ');
-        let tens = self.number(1)?;
-        match self.peek() {
-            Some(b'0'..=b'9') => small(tens * 10 + self.number(1)?),
-            _ => small(tens),
-        }
+        let tens = digit(self.next()?)?;
+        let Some(ones) = self.peek().and_then(digit) else { return Some(tens) };
+        self.at += 1;
+        Some(tens * 10 + ones)
     }
 
     fn three(&self) -> Option<&'l [u8; 3]> {
         self.rest().first_chunk()
     }
 
+    #[inline]
     pub(crate) fn month(&mut self) -> Option<u8> {
-        let name = self.three()?;
-        let month = MONTHS.iter().position(|month| *month == name)?;
+        let month = month(self.three()?)?;
         self.at += 3;
-        u8::try_from(month + 1).ok()
+        Some(month)
     }
 
+    #[inline]
     pub(crate) fn take_weekday(&mut self) -> bool {
-        let found = self.three().is_some_and(|name| WEEKDAYS.contains(&name));
+        let found = self.three().is_some_and(is_weekday);
         self.at += if found { 3 } else { 0 };
         found
     }
 
+    /// `2026-11-21T01:20:33`, the byte between year and month, and that between date and time. In
+    /// most lines all of it has two digits.
+    #[inline]
+    pub(crate) fn dashed(&mut self) -> Option<([u8; 4], [u8; 2], TimeOfDay)> {
+        let text: &[u8; 20] = self.rest().first_chunk()?;
+        let two = |at: usize| Some(digit(*text.get(at)?)? * 10 + digit(*text.get(at + 1)?)?);
+        let date = [two(0)?, two(2)?, two(5)?, two(8)?];
+        let time = TimeOfDay { hour: two(11)?, minute: two(14)?, second: two(17)? };
+        let plain = text[4] == text[7] && text[13] == b':' && text[16] == b':';
+        if !plain || text[19].is_ascii_digit() {
+            return None;
+        }
+        self.at += 19;
+        Some((date, [text[4], text[10]], time))
+    }
+
     /// `01:20:33`
+    #[inline]
     pub(crate) fn time_of_day(&mut self) -> Option<TimeOfDay> {
         let hour = self.two()?;
         self.after_hour(hour)
     }
 
     /// `01:20:33`, ` 1:20:33` or `1:20:33`.
+    #[inline]
     pub(crate) fn padded_time_of_day(&mut self) -> Option<TimeOfDay> {
         let hour = self.one_or_two()?;
         self.after_hour(hour)
     }
 
+    #[inline]
     fn after_hour(&mut self, hour: u8) -> Option<TimeOfDay> {
         self.expect(b':')?;
         let minute = self.two()?;
@@ -193,11 +235,23 @@ impl<'l> Text<'l> {
     }
 
     /// What says in which zone the time before is.
+    #[inline]
     pub(crate) fn mark(&mut self) -> Mark<'l> {
-        Mark::take(self)
+        let next = self.line.get(self.at + 1).copied();
+        match (self.peek(), next) {
+            (Some(b'Z' | b'z'), next) if next.is_none_or(|byte| !byte.is_ascii_alphanumeric()) => {
+                self.at += 1;
+                Mark::Offset(0)
+            }
+            (Some(b'+' | b'-'), _) | (Some(b' '), Some(b'+' | b'-' | b'A'..=b'Z')) => {
+                Mark::take(self)
+            }
+            _ => Mark::None,
+        }
     }
 }
 
-fn small(number: u32) -> Option<u8> {
-    u8::try_from(number).ok()
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(digit)
 }

@@ -9,23 +9,36 @@ use crate::time::zone::Zone;
 /// `T`, a comma in place of the point, and an hour of one digit behind a blank. The zone may be
 /// missing or follow a blank.
 pub(crate) fn iso(mut text: Text<'_>) -> Option<Stamp<'_>> {
-    let year = text.number(4)?;
-    let separator = text.next().filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
-    let month = text.two()?;
-    text.expect(separator)?;
-    let day = text.two()?;
-    let between = text.next().filter(|byte| matches!(byte, b'T' | b't' | b' ' | b'_'))?;
-    let time = if between == b' ' { text.padded_time_of_day() } else { text.time_of_day() }?;
+    text.rest().get(4).filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
+    let (date, between, time) = date_and_time(&mut text)?;
     let end = text.at;
     let (milliseconds, digits) = text.fraction();
+    let behind = text.rest();
     let mark = match text.mark() {
         // svlogd(8): with -tt it is UTC.
         Mark::None if between == b'_' && digits == 5 => Mark::Offset(0),
         mark => mark,
     };
     let repeats = if between == b'_' { 0 } else { end };
-    let date = (i64::from(year), month, day);
-    Some(Stamp::civil(date, time, milliseconds, mark).repeating(repeats))
+    let zone = behind.get(..behind.len() - text.rest().len()).unwrap_or_default();
+    Some(Stamp::civil(date, time, milliseconds, mark).repeating_before(repeats, zone))
+}
+
+/// `2026-11-21T01:20:33`, with the byte that stands between both.
+fn date_and_time(text: &mut Text<'_>) -> Option<((i64, u8, u8), u8, TimeOfDay)> {
+    let is_between = |byte: &u8| matches!(byte, b'T' | b't' | b' ' | b'_');
+    if let Some(([century, year, month, day], [_, between], time)) = text.dashed() {
+        let year = i64::from(century) * 100 + i64::from(year);
+        return is_between(&between).then_some(((year, month, day), between, time));
+    }
+    let year = text.number(4)?;
+    let separator = text.next()?;
+    let month = text.two()?;
+    text.expect(separator)?;
+    let day = text.two()?;
+    let between = text.next().filter(is_between)?;
+    let time = if between == b' ' { text.padded_time_of_day() } else { text.time_of_day() }?;
+    Some(((i64::from(year), month, day), between, time))
 }
 
 /// `Nov 21 01:20:33`, with a weekday before it, or a year behind the day or the time. With a
@@ -61,14 +74,16 @@ pub(super) fn month_first(mut text: Text<'_>) -> Option<Stamp<'_>> {
 /// `28-Nov-2026 01:20:33`, also with blanks or slashes, and a colon before the time. A weekday may
 /// stand before it, and redis' process and role (`7:M `).
 pub(super) fn day_first(mut text: Text<'_>) -> Option<Stamp<'_>> {
-    if text.take_weekday() {
+    let is_separator = |byte: &u8| matches!(byte, b'-' | b'/' | b' ');
+    if text.peek()?.is_ascii_alphabetic() {
+        text.take_weekday().then_some(())?;
         text.take(b',');
         text.expect(b' ')?;
-    } else {
+    } else if !text.rest().get(1..3)?.iter().any(is_separator) {
         skip_process(&mut text);
     }
     let day = text.one_or_two()?;
-    let separator = text.next().filter(|byte| matches!(byte, b'-' | b'/' | b' '))?;
+    let separator = text.next().filter(is_separator)?;
     let month = text.month()?;
     let year = if separator == b' ' { text.year_behind() } else { None };
     let year = match year {
@@ -120,7 +135,10 @@ pub(super) fn compact(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let mut behind = text;
     behind.skip_blanks();
     let process = behind.run(|byte| byte.is_ascii_digit());
-    if !process.is_empty() && process.len() <= 7 && behind.take(b':') {
+    if process.is_empty() {
+        return None;
+    }
+    if process.len() <= 7 && behind.take(b':') {
         return zabbix(behind);
     }
     let digits = text.digits();

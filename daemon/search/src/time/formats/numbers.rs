@@ -4,7 +4,7 @@ use crate::time::stamp::{Clock, Stamp};
 use crate::time::text::Text;
 
 /// Seconds, milliseconds, microseconds or nanoseconds since the epoch: 10, 13, 16 or 19 digits.
-pub(super) fn epoch(mut text: Text<'_>) -> Option<Stamp<'_>> {
+pub(crate) fn epoch(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let digits = text.digits();
     if !matches!(digits, 10 | 13 | 16 | 19) {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn epoch(mut text: Text<'_>) -> Option<Stamp<'_>> {
     if text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.') {
         return None;
     }
-    let stamp = Stamp { clock: Clock::Number(seconds), milliseconds, repeats: 0 };
+    let stamp = Stamp { clock: Clock::Number(seconds), milliseconds, repeats: 0, zone: b"" };
     Some(if digits == 10 { stamp.repeating(end) } else { stamp })
 }
 
@@ -51,5 +51,5 @@ pub(super) fn tai64n(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let seconds = u64::from_str_radix(seconds, 16).ok()?.checked_sub(TAI64_EPOCH)?;
     let milliseconds = i64::from(u32::from_str_radix(nanoseconds, 16).ok()? / 1_000_000);
     let clock = Clock::Epoch(i64::try_from(seconds).ok()?);
-    (milliseconds < 1000).then_some(Stamp { clock, milliseconds, repeats: 0 })
+    (milliseconds < 1000).then_some(Stamp { clock, milliseconds, repeats: 0, zone: b"" })
 }

@@ -46,14 +46,34 @@ fn the_time_of_a_line_does_not_depend_on_the_line_before() {
         " +01 items",
         "+01:00",
         "Z",
+        "Z x",
+        ".25Z] x",
+        "Z7",
+        "+01:00 x",
+        ".5+01:00 x",
+        "+01:00:7",
+        "+01 x",
+        " UTC x",
+        " UTC+2 x",
+        " CEST [17] x",
+        " INFO x",
+        " INFO\x1b[0m x",
+        " +0100 2017",
+        "] x",
+        "Z\x1b[0m x",
         "\x1b[0m +0900",
         " U\x1b[0mTC",
     ];
     let dates = ["2026-11-21 01:20:33", "Nov 21 01:20:33", "261121  1:20:33", "I1121 01:20:33"];
     let numbers = ["1795224033", "[1795224033"];
     let made = dates.iter().chain(&numbers);
+    // Seconds of one minute, also of one that the clocks leave out, and of one that comes twice.
+    let seconds = ["03-29 02:30:00", "03-29 02:30:59", "10-25 02:30:01", "11-21 01:20:60"];
+    let seconds = seconds.map(|second| format!("2026-{second} x"));
+    let none = ["2026-11-21 01:20:61 x".to_owned(), "2026-03-29 02:30:10 CEST x".to_owned()];
     let made = made.flat_map(|begin| behind.map(|end| format!("{begin}{end}")));
-    let lines: Vec<String> = made.chain(all.map(str::to_owned)).collect();
+    let lines: Vec<String> =
+        made.chain(all.map(str::to_owned)).chain(seconds).chain(none).collect();
     for second in &lines {
         let alone = read(&zone, second);
         for first in &lines {
