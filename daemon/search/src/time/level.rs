@@ -16,9 +16,12 @@ pub(crate) fn is_capital_level(word: &[u8]) -> bool {
 
 /// Whether it is a level, in small or capital letters.
 pub(crate) fn is_level(word: &[u8]) -> bool {
+    if !(3..=MAX_LEVEL_BYTES).contains(&word.len()) {
+        return false;
+    }
     let mut capitals = [0; MAX_LEVEL_BYTES];
-    let Some(capitals) = capitals.get_mut(..word.len()) else { return false };
-    capitals.copy_from_slice(word);
-    capitals.make_ascii_uppercase();
-    is_capital_level(capitals)
+    for (capital, letter) in capitals.iter_mut().zip(word) {
+        *capital = letter.to_ascii_uppercase();
+    }
+    capitals.get(..word.len()).is_some_and(is_capital_level)
 }

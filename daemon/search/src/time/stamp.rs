@@ -36,6 +36,7 @@ pub(crate) enum Clock<'l> {
 
 impl<'l> Stamp<'l> {
     /// A date and a time of day.
+    #[inline]
     pub(crate) fn civil(
         (year, month, day): (i64, u8, u8),
         TimeOfDay { hour, minute, second }: TimeOfDay,
@@ -66,6 +67,7 @@ impl<'l> Stamp<'l> {
 
     /// The same where the first `bytes` of the line stand for the second if `zone` follows. What
     /// hours alone behind a blank are depends on what follows them.
+    #[inline]
     pub(crate) fn repeating_before(self, bytes: usize, zone: &'l [u8]) -> Stamp<'l> {
         match self.clock {
             Clock::Civil(_, Mark::Offset(_) | Mark::Abbreviation(_))
@@ -142,14 +144,19 @@ fn digits_first(text: Text<'_>) -> Digits {
 }
 
 /// Whether it begins with words at one look, and so neither with a date nor with a field: those
-/// have a digit, or `=` before a blank, within these bytes.
+/// have a digit, or `=` before a blank, within these bytes. Behind blanks, only a digit is looked
+/// for.
 fn is_prose(text: Text<'_>) -> bool {
     let Some(near) = text.rest().first_chunk::<16>() else { return false };
     // No early end, so that the compiler compares all bytes at once.
     let has = |fits: fn(u8) -> bool| near.iter().fold(false, |found, byte| found | fits(*byte));
-    near[0].is_ascii_alphabetic()
-        && has(|byte| byte == b' ')
-        && !has(|byte| byte.is_ascii_digit() || byte == b'=')
+    match near[0] {
+        b' ' => has(|byte| byte != b' ') && !has(|byte| byte.is_ascii_digit()),
+        first if first.is_ascii_alphabetic() => {
+            has(|byte| byte == b' ') && !has(|byte| byte.is_ascii_digit() || byte == b'=')
+        }
+        _ => false,
+    }
 }
 
 /// Goes to the first byte that can belong to a time.

@@ -117,10 +117,9 @@ impl<'l> Text<'l> {
     /// Exactly two digits.
     #[inline]
     pub(crate) fn two(&mut self) -> Option<u8> {
-        let [tens, ones] = *self.rest().first_chunk()?;
+        let digits = *self.rest().first_chunk()?;
         self.at += 2;
-        let (tens, ones) = (digit(tens)?, digit(ones)?);
-        Some(tens * 10 + ones)
+        two(digits)
     }
 
     /// One digit or two. A blank may replace the first of two.
@@ -155,7 +154,7 @@ impl<'l> Text<'l> {
     #[inline]
     pub(crate) fn dashed(&mut self) -> Option<([u8; 4], [u8; 2], TimeOfDay)> {
         let text: &[u8; 20] = self.rest().first_chunk()?;
-        let two = |at: usize| Some(digit(*text.get(at)?)? * 10 + digit(*text.get(at + 1)?)?);
+        let two = |at: usize| two([text[at], text[at + 1]]);
         let date = [two(0)?, two(2)?, two(5)?, two(8)?];
         let time = TimeOfDay { hour: two(11)?, minute: two(14)?, second: two(17)? };
         let plain = text[4] == text[7] && text[13] == b':' && text[16] == b':';
@@ -192,6 +191,7 @@ impl<'l> Text<'l> {
 
     /// The milliseconds of `.123456`, `,123` or `:123456`, and the number of digits. Zero without a
     /// fraction. A point without digits ends a sentence, and is not taken.
+    #[inline]
     pub(crate) fn fraction(&mut self) -> (i64, usize) {
         let Some(point @ (b'.' | b',' | b':')) = self.peek() else { return (0, 0) };
         let text = self.line.get(self.at + 1..).unwrap_or_default();
@@ -212,11 +212,14 @@ impl<'l> Text<'l> {
     }
 
     /// ` AM` or ` PM`: the hour of 24.
+    #[inline]
     pub(crate) fn half_of_day(&mut self, hour: u8) -> Option<u8> {
-        let morning = self.take_word(b" AM");
-        if !morning && !self.take_word(b" PM") {
-            return Some(hour);
-        }
+        let morning = match self.rest().first_chunk() {
+            Some(b" AM") => true,
+            Some(b" PM") => false,
+            _ => return Some(hour),
+        };
+        self.at += 3;
         let hour = (1..=12).contains(&hour).then_some(hour % 12)?;
         Some(if morning { hour } else { hour + 12 })
     }
@@ -251,6 +254,13 @@ impl<'l> Text<'l> {
     }
 }
 
+/// The number of two digits.
+#[inline]
+pub(super) fn two([tens, ones]: [u8; 2]) -> Option<u8> {
+    Some(digit(tens)? * 10 + digit(ones)?)
+}
+
+#[inline]
 fn digit(byte: u8) -> Option<u8> {
     let digit = byte.wrapping_sub(b'0');
     (digit < 10).then_some(digit)

@@ -8,6 +8,7 @@ use crate::time::zone::Zone;
 /// `2026-11-21T01:20:33.123Z`. Also `2026/11/21` and `2026.11.21`, with a blank in place of the
 /// `T`, a comma in place of the point, and an hour of one digit behind a blank. The zone may be
 /// missing or follow a blank.
+#[inline]
 pub(crate) fn iso(mut text: Text<'_>) -> Option<Stamp<'_>> {
     text.rest().get(4).filter(|byte| matches!(byte, b'-' | b'/' | b'.'))?;
     let (date, between, time) = date_and_time(&mut text)?;
@@ -25,6 +26,7 @@ pub(crate) fn iso(mut text: Text<'_>) -> Option<Stamp<'_>> {
 }
 
 /// `2026-11-21T01:20:33`, with the byte that stands between both.
+#[inline]
 fn date_and_time(text: &mut Text<'_>) -> Option<((i64, u8, u8), u8, TimeOfDay)> {
     let is_between = |byte: &u8| matches!(byte, b'T' | b't' | b' ' | b'_');
     if let Some(([century, year, month, day], [_, between], time)) = text.dashed() {
