@@ -15,7 +15,7 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputil
                         netcat-openbsd";
 
 /// Increase it when something below changes.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// A Debian release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,6 +91,7 @@ fn make(release: Release, directory: &Path) {
     outside::run(
         Command::new("sh").args(["-c", "rm -f \"$1\"/etc/ssh/ssh_host_*", "sh"]).arg(&half),
     );
+    remove_procps(&half);
     let root = format!("--root={}", half.display());
     outside::run(Command::new("systemctl").arg(root).args([
         "--quiet",
@@ -99,6 +100,17 @@ fn make(release: Release, directory: &Path) {
         "getty@.service",
     ]));
     fs::rename(&half, directory).expect("the image can be put in its place");
+}
+
+/// Removes the programs of procps, such as `kill` and `ps`: the smallest Debian does not have them.
+/// openssh-server brings the package along, so dpkg goes on counting it as installed.
+fn remove_procps(image: &Path) {
+    let list = image.join("var/lib/dpkg/info/procps.list");
+    let files = fs::read_to_string(list).expect("the list of procps' files");
+    for program in files.lines().filter(|path| path.contains("bin/")) {
+        let program = image.join(program.trim_start_matches('/'));
+        fs::remove_file(program).expect("a program of procps can be removed");
+    }
 }
 
 /// The mirror that this machine's own apt gets Debian from.
