@@ -14,6 +14,10 @@ use std::process::Stdio;
 fn after_a_rotation_new_lines_go_to_the_new_file() {
     let fleet = Fleet::start(3);
     let id = fleet.id(3);
+    // All joins are logged before the file is renamed.
+    for name in ["vm1", "vm2", "vm3"] {
+        fleet[1].wait_until_logged(&format!("member joined name={name} "));
+    }
     let log = fleet[1].log();
     let rotated = log.path().with_extension("log.1");
     fs::rename(log.path(), &rotated).unwrap();
