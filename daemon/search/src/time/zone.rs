@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use super::calendar::Civil;
@@ -127,7 +127,7 @@ fn date_time(civil: Civil) -> Option<DateTime> {
     let small = |number: u8| i8::try_from(number).ok();
     let (hour, minute, second) = (small(hour)?, small(minute)?, small(second.min(59))?);
     let date = Date::new(i16::try_from(year).ok()?, small(month)?, small(day)?).ok()?;
-    Some(date.at(hour, minute, second, 0))
+    Some(date.to_datetime(Time::new(hour, minute, second, 0).ok()?))
 }
 
 /// The abbreviations of a zone in [`YEARS`], of winter and summer. Those of digits are offsets.
