@@ -7,8 +7,6 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use std::collections::BTreeSet;
-
 use super::grep_pane::{GrepPane, without_directories};
 use super::label::shorten;
 use super::theme::Theme;
@@ -218,12 +216,11 @@ fn draw_grep(view: &View, grep: &GrepPane, theme: Theme, area: Rect, buffer: &mu
         Span::raw(printable(&grep.line)),
         Span::styled(format!("  {}{hidden}", grep.state), theme.faint()),
     ]);
-    let names: BTreeSet<&str> = view.names().collect();
     let lines = lines.map(|line| {
         if view.directories {
             Line::raw(line.to_owned())
         } else {
-            Line::raw(without_directories(line, &names))
+            Line::raw(without_directories(line, |name| view.has(name)))
         }
     });
     pane(title, lines, area, buffer);

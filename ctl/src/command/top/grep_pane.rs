@@ -1,6 +1,6 @@
 //! The pane of the grep: its lines, and which of them are visible.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// How many lines of a grep are kept.
 const LINES_KEPT: usize = 5_000;
@@ -66,11 +66,11 @@ impl GrepPane {
     }
 }
 
-/// `NAME:FILE:text` with FILE's last part alone, for the members of these names. Any other line is
-/// as it was.
-pub(super) fn without_directories(line: &str, names: &BTreeSet<&str>) -> String {
+/// `NAME:FILE:text` with FILE's last part alone, if NAME is a member's. Any other line is as it
+/// was.
+pub(super) fn without_directories(line: &str, is_member: impl Fn(&str) -> bool) -> String {
     let short = || {
-        let (name, rest) = line.split_once(':').filter(|(name, _)| names.contains(name))?;
+        let (name, rest) = line.split_once(':').filter(|(name, _)| is_member(name))?;
         let (path, text) = rest.split_once(':').filter(|_| rest.starts_with('/'))?;
         Some(format!("{name}:{}:{text}", path.rsplit('/').next()?))
     };
@@ -118,8 +118,7 @@ mod tests {
 
     #[test]
     fn only_the_directories_of_a_members_file_are_left_out() {
-        let names = BTreeSet::from(["vm1"]);
-        let short = |line: &str| without_directories(line, &names);
+        let short = |line: &str| without_directories(line, |name| name == "vm1");
         assert_eq!(short("vm1:/var/log/a.log:a: /b:c"), "vm1:a.log:a: /b:c");
         assert_eq!(short("vm2:/var/log/a.log:x"), "vm2:/var/log/a.log:x");
         assert_eq!(short("vm1:journal:x"), "vm1:journal:x");

@@ -45,6 +45,8 @@ pub(super) struct Rates {
 pub(super) struct View {
     pub(super) report: Option<StatusReport>,
     members: Vec<MemberRecord>,
+    /// The domain that all members share, which the screen leaves out.
+    domain: String,
     /// Indices into `members`, in the order of the ring.
     ring: Vec<usize>,
     k: usize,
@@ -125,11 +127,11 @@ impl View {
     }
 
     fn regroup(&mut self, Group { members, ring }: Group) {
-        let place =
-            |name: &String| members.binary_search_by(|member| member.name.as_str().cmp(name)).ok();
-        self.ring = ring.names.iter().filter_map(place).collect();
-        self.k = usize::from(ring.max_simultaneous_failures);
         self.members = members;
+        self.domain =
+            common_domain(self.members.iter().map(|member| member.name.as_str())).to_owned();
+        self.ring = ring.names.iter().filter_map(|name| self.place(name)).collect();
+        self.k = usize::from(ring.max_simultaneous_failures);
         if self.selected().is_none() {
             let own = self.members.iter().find(|member| member.this_machine);
             self.selected = own.map(|member| member.name.clone());
@@ -145,14 +147,19 @@ impl View {
             .into_iter()
     }
 
-    /// The names of all members.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|member| member.name.as_str())
+    /// The place of a name in the list, which is in the order of names.
+    fn place(&self, name: &str) -> Option<usize> {
+        self.members.binary_search_by(|member| member.name.as_str().cmp(name)).ok()
+    }
+
+    /// Whether a member of this name is listed.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.place(name).is_some()
     }
 
     /// The domain that all members share, which the screen leaves out.
     pub(super) fn domain(&self) -> &str {
-        common_domain(self.names())
+        &self.domain
     }
 
     /// All members in the order of the table.
