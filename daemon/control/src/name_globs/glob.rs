@@ -234,24 +234,18 @@ impl Parser {
         let length = class_length(rest).ok_or(Fault::UnclosedClass)?;
         let inside = rest.get(..length).unwrap_or_default();
         self.at += length + 1;
-        match inside {
-            ['!' | '^', inside @ ..] => {
-                let text: String = inside.iter().collect();
-                if is_unclear(&text) {
-                    return Err(Fault::Unclear(format!("[!{text}]")));
-                }
-                characters(inside).map(|ranges| Token::Class { negated: true, ranges })
+        let (negated, inside) = match inside {
+            ['!' | '^', inside @ ..] => (true, inside),
+            inside => (false, inside),
+        };
+        let text: String = inside.iter().collect();
+        let is_list = !negated && text.contains(['-', ',', '/']);
+        match Numbers::list(&text).filter(|_| is_list) {
+            Some(numbers) => numbers.map(Token::Numbers),
+            None if is_unclear(&text) => {
+                Err(Fault::Unclear(format!("[{}{text}]", if negated { "!" } else { "" })))
             }
-            inside => {
-                let text: String = inside.iter().collect();
-                match Numbers::list(&text).filter(|_| text.contains(['-', ',', '/'])) {
-                    Some(numbers) => numbers.map(Token::Numbers),
-                    None if is_unclear(&text) => Err(Fault::Unclear(format!("[{text}]"))),
-                    None => {
-                        characters(inside).map(|ranges| Token::Class { negated: false, ranges })
-                    }
-                }
-            }
+            None => characters(inside).map(|ranges| Token::Class { negated, ranges }),
         }
     }
 }
