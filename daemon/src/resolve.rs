@@ -99,9 +99,6 @@ impl Resolver {
     pub fn begin(&mut self, names: &[String]) {
         self.names.clear();
         self.waiting.clear();
-        for name in names.iter().filter(|name| name.parse::<SocketAddr>().is_err()) {
-            self.waiting.insert(name.clone());
-        }
         for name in names {
             if !self.names.contains(name) {
                 self.names.push(name.clone());
@@ -109,7 +106,10 @@ impl Resolver {
             if let Ok(address) = name.parse() {
                 let answer = Answer { addresses: vec![address], problem: None };
                 self.answers.insert(name.clone(), answer);
-            } else if !self.running.values().any(|running| running == name) {
+                continue;
+            }
+            self.waiting.insert(name.clone());
+            if !self.running.values().any(|running| running == name) {
                 let (look_up, looked_up) = (self.look_up, name.clone());
                 let lookup = self.lookups.spawn_blocking(move || look_up(&looked_up));
                 self.running.insert(lookup.id(), name.clone());
