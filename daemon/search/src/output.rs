@@ -46,6 +46,21 @@ pub trait Output {
     fn message(&mut self, text: String) -> Result<(), Stopped>;
 }
 
+/// Keeps the lines, and nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(pub(crate) Vec<u8>);
+
+impl Output for Kept {
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.0.extend(bytes);
+        Ok(())
+    }
+
+    fn message(&mut self, _: String) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
 /// The time of lines that have no time and no line with a time before them.
 pub const NO_TIME: i64 = i64::MIN;
 

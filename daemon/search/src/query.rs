@@ -120,24 +120,9 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Output, Stopped};
+    use crate::output::Kept;
     use memberd_control::grep::Sgr;
     use std::sync::atomic::AtomicBool;
-
-    /// Keeps the lines, each with its end.
-    #[derive(Default)]
-    struct Kept(Vec<u8>);
-
-    impl Output for Kept {
-        fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-            self.0.extend(bytes);
-            Ok(())
-        }
-
-        fn message(&mut self, _: String) -> Result<(), Stopped> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn members_are_separated_like_groups_of_lines() {

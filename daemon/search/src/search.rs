@@ -8,7 +8,7 @@ use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
 use crate::files::{ExposedFile, FileIdentity};
 use crate::line::MAX_LINE_BYTES;
-use crate::output::{Output, Stopped};
+use crate::output::Kept;
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
 use crate::query::Query;
@@ -163,17 +163,7 @@ impl Search {
 
     /// The separator between groups of lines with context. Empty where there is no context.
     pub(crate) fn separator(&self, budget: &Budget<'_>) -> Vec<u8> {
-        struct Kept(Vec<u8>);
-        impl Output for Kept {
-            fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-                self.0.extend_from_slice(&bytes);
-                Ok(())
-            }
-            fn message(&mut self, _: String) -> Result<(), Stopped> {
-                Ok(())
-            }
-        }
-        let mut kept = Kept(Vec::new());
+        let mut kept = Kept::default();
         if self.has_context() {
             let mut printer = Printer::new(
                 &self.query,

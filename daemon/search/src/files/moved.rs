@@ -5,7 +5,7 @@
 //! it is found again must be one that rotation gives: no other name is exposed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -138,11 +138,11 @@ fn is_later(file: &ExposedFile, entry: &Entry) -> bool {
 /// excluded is none.
 fn compressed(file: &ExposedFile, chain: &Chain, entries: &[Entry]) -> io::Result<Option<Opened>> {
     let from = file.origin().file_name().unwrap_or_default().as_bytes();
-    let of_chain = |name: &OsString| {
+    let of_chain = |name: &OsStr| {
         let rotated = rotated::parse(name.as_bytes());
         rotated.into_iter().find(|rotated| rotated.compressed && rotated.from == from)
     };
-    if of_chain(&file.name().to_owned()).is_some() {
+    if of_chain(file.name()).is_some() {
         return Ok(None);
     }
     let is_excluded = |entry: &Entry| {

@@ -77,14 +77,18 @@ struct KnownFile {
 }
 
 impl KnownFile {
+    fn is_of(&self, identity: FileIdentity, line_end: u8) -> bool {
+        self.identity == identity && self.line_end == line_end
+    }
+
     /// Whether the file that was opened is this one and has only grown.
     fn is_still(&self, opened: &Opened) -> bool {
-        let is_grown = opened.size > self.size;
+        let is_unwritten = opened.modified == self.modified;
+        let is_grown =
+            opened.size > self.size && (self.modified..=self.same_until).contains(&opened.modified);
         opened.born == self.born
             && opened.size >= self.size.max(self.blocks.end())
-            && (is_grown || opened.modified == self.modified)
-            && (opened.modified == self.modified
-                || (self.modified..=self.same_until).contains(&opened.modified))
+            && (is_unwritten || is_grown)
             && self.samples().all(|block| self.begins(&opened.file, block))
     }
 
@@ -165,12 +169,6 @@ impl KnownTimes {
     fn files(&self) -> MutexGuard<'_, VecDeque<Arc<KnownFile>>> {
         // Nothing panics while the lock is held.
         self.0.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl KnownFile {
-    fn is_of(&self, identity: FileIdentity, line_end: u8) -> bool {
-        self.identity == identity && self.line_end == line_end
     }
 }
 

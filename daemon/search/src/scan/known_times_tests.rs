@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::files::{ExposedFiles, FileFilter};
-use crate::output::{Output, Stopped};
+use crate::output::Kept;
 use crate::query::Query;
 use crate::schedule::{Plan, Window};
 use crate::search::Search;
@@ -20,25 +20,6 @@ const THEN: i64 = 1_795_224_033_000;
 /// So little that small files have many blocks, and that some are forgotten.
 const LITTLE: Capacity =
     Capacity { file_bytes: 1, block_bytes: 100, file_blocks: 8, all_blocks: 12, files: 2 };
-
-#[derive(Default)]
-struct Kept(Vec<u8>);
-
-impl Output for Kept {
-    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
-        self.0.extend(bytes);
-        Ok(())
-    }
-
-    fn timed(&mut self, _: i64, bytes: &[u8]) -> Result<(), Stopped> {
-        self.0.extend(bytes);
-        Ok(())
-    }
-
-    fn message(&mut self, _: String) -> Result<(), Stopped> {
-        Ok(())
-    }
-}
 
 /// A log on disk, with a clock of its own for the time of writing.
 struct Log {
