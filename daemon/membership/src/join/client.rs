@@ -93,10 +93,8 @@ impl JoinAttempt {
     /// asked already are not asked again.
     pub(crate) fn learn(&mut self, introducers: &Introducers, context: &Context) {
         self.may_found = introducers.let_found(context.local.address);
-        self.lookup_until = match introducers.others() {
-            Others::Pending => self.lookup_until.or(lookup_until(introducers, context)),
-            Others::None | Others::Unresolved => None,
-        };
+        let limit = lookup_until(introducers, context);
+        self.lookup_until = limit.map(|limit| self.lookup_until.unwrap_or(limit));
         let asked = &self.asked;
         let new = introducers.addresses().iter().filter(|address| !asked.contains(address));
         let new: Vec<SocketAddr> = new.copied().collect();
