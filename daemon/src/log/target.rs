@@ -50,7 +50,7 @@ impl LogFile {
         LogFile { path, file: None, missing_since: None, creation: CREATION }
     }
 
-    /// Whether the path does not lead to the open file any more. It costs one stat(2).
+    /// Whether the path does not lead to the open file any more. It costs a stat(2) and a fstat(2).
     fn has_moved(&mut self, open: &File) -> bool {
         let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
         let missing_since = self.missing_since.take();
