@@ -7,6 +7,10 @@ use crate::resolve::{Own, resolve};
 use memberd_search::{FileFilter, ONLY_LINKS};
 use std::process::ExitCode;
 
+/// What becomes of a machine whose settings name nobody to join.
+const FOUNDS: &str = "not set, so this machine founds a new group when it joins and remembers no \
+members: set the same introducers on all machines, also on the first";
+
 /// Prints the problems of the settings on standard error, and returns the exit status. Warnings do
 /// not count: the same settings are good as soon as the network is there.
 pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
@@ -26,13 +30,16 @@ pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
     status
 }
 
-/// The introducers without an address, and the globs that find only links. Addresses of the machine
-/// are not looked at, since settings are often checked elsewhere. For the same reason a glob that
-/// finds nothing is none of the warnings.
+/// Missing introducers, those without an address, and the globs that find only links. Addresses of
+/// the machine are not looked at, since settings are often checked elsewhere. For the same reason a
+/// glob that finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
     let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
     let mut warnings: Vec<String> =
         found.only_links.iter().map(|glob| format!("logs.files: {glob}: {ONLY_LINKS}")).collect();
+    if config.introducers.is_empty() {
+        warnings.push(format!("group.introducers: {FOUNDS}"));
+    }
     let own = Own { address: config.address, name: config.name.to_string() };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

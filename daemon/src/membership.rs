@@ -3,6 +3,7 @@
 
 mod address;
 mod calls;
+mod elsewhere;
 /// The requests of control clients. Each file has the name of the `memberctl` command that it
 /// answers.
 pub mod handlers {
@@ -34,7 +35,8 @@ pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
 use crate::resolve::Resolved;
-use memberd_membership::{Identity, Introducers, JoinError, Tags, WallTime};
+use memberd_membership::{Identity, Inquiry, Introducers, JoinError, Tags, WallTime};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -49,10 +51,17 @@ pub const CHANGES: usize = 1_024;
 pub enum Command {
     /// Joins through these introducers.
     Join {
-        /// The introducers to ask.
+        /// The introducers to ask. If there are none, remembered members are asked.
         introducers: Introducers,
         /// Receives the result.
         reply: oneshot::Sender<Result<Joined, JoinFailure>>,
+    },
+    /// Requests the question whether members of this group are at these addresses.
+    Inquire {
+        /// The addresses.
+        addresses: Vec<SocketAddr>,
+        /// Receives the question; `None` if one is in the list, or when not in a group.
+        reply: oneshot::Sender<Option<Inquiry>>,
     },
     /// Leaves the group.
     Leave {
@@ -117,6 +126,17 @@ pub struct Joined {
     pub up: usize,
     /// Whether this member was in the group before.
     pub already: bool,
+    /// Why this member has founded the group just now, if it has.
+    pub founded: Option<Founded>,
+}
+
+/// Why a member has founded a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Founded {
+    /// It knows no introducers.
+    NoIntroducers,
+    /// It is an introducer itself, and no other answered.
+    NobodyAnswered,
 }
 
 /// A failed join.

@@ -85,8 +85,9 @@ pub(crate) fn units(hosts: &Hosts) {
 pub(crate) fn by_hand(hosts: &Hosts, transcript: &mut Transcript) {
     let host = hosts.host(1);
     transcript.shown(host, "memberctl key generate /etc/memberd/group.key");
-    transcript
-        .shown(host, r#"printf '[node]\naddress = "10.88.0.1"\n' >/etc/memberd/memberd.toml"#);
+    // All machines have the same introducers, the introducer too.
+    let settings = r#"[node]\naddress = "10.88.0.1"\n[group]\nintroducers = ["10.88.0.1:8946"]\n"#;
+    transcript.shown(host, &format!("printf '{settings}' >/etc/memberd/memberd.toml"));
     transcript.shown(host, "memberctl check");
     transcript.shown(host, "systemctl start memberd");
     assert!(transcript.shown(host, "memberctl join").starts_with("joined as vm1@10.88.0.1:8946/"));

@@ -10,6 +10,7 @@ mod crashes;
 mod descriptors;
 mod disks;
 mod events;
+mod founding;
 mod grep_compressed;
 mod grep_json;
 mod grep_like_gnu;

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use memberd_control::message::{Reply, Request};
+use memberd_control::message::{Founded, Reply, Request};
 
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::Failure;
@@ -15,9 +15,16 @@ const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(60));
 
 /// Joins the group.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A machine without introducers founds a new group, and join says so. One that \
+    remembers members of its group does not, while none of them answers.
+
+A machine is in one group at a time. If it is in one and the named members are in another, join is \
+refused. To change groups: memberctl leave, then memberctl join HOST:PORT."
+)]
 pub(crate) struct Join {
     /// Members to ask in turn, as host:port, an IPv6 address in brackets; without any, the
-    /// configured introducers
+    /// configured introducers. The own address founds a new group if no other answers
     #[arg(value_name = "HOST:PORT", value_parser = introducer)]
     introducers: Vec<String>,
 }
@@ -27,15 +34,25 @@ impl Join {
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let request = Request::Join { introducers: self.introducers.clone() };
         match Connection::ask(daemon, &request, REPLY_TIMEOUT)?.reply()? {
-            Reply::Joined { id, alive, already } => {
+            Reply::Joined { id, alive, already, founded } => {
                 let how = if already { "already in the group as" } else { "joined as" };
                 let verb = if alive == 1 { "is" } else { "are" };
-                let alive = format::count(alive, "member");
-                Output::new()
-                    .line(&format!("{how} {}; {alive} {verb} alive", format::printable(&id)))
+                let (id, alive) = (format::printable(&id), format::count(alive, "member"));
+                let mut output = Output::new();
+                output.line(&format!("{how} {id}; {alive} {verb} alive"))?;
+                let Some(founded) = founded else { return Ok(()) };
+                let name = id.split('@').next().unwrap_or_default();
+                output.line(&format!("{name} founded a new group; {}", reason(founded)))
             }
             _ => Err(unexpected_reply()),
         }
+    }
+}
+
+fn reason(founded: Founded) -> &'static str {
+    match founded {
+        Founded::NoIntroducers => "no introducers are set",
+        Founded::NobodyAnswered => "no other introducer answered",
     }
 }
 

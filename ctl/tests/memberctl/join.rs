@@ -1,12 +1,12 @@
 //! Tests of `join` and `leave`.
 
-use memberd_control::message::{Reply, Request};
+use memberd_control::message::{Founded, Reply, Request};
 
 use crate::fake::Daemon;
 
 fn joined(alive: u64, already: bool) -> Daemon {
     let id = "vm3@127.0.0.1:8946/1763688033123".to_owned();
-    Daemon::answering(vec![Reply::Joined { id, alive, already }])
+    Daemon::answering(vec![Reply::Joined { id, alive, already, founded: None }])
 }
 
 #[test]
@@ -17,6 +17,24 @@ fn join_says_as_whom_and_among_how_many() {
     joined(1, false)
         .run(&["join"])
         .printed("joined as vm3@127.0.0.1:8946/1763688033123; 1 member is alive\n");
+}
+
+/// Whoever forgot the introducers reads that the group has one member.
+#[test]
+fn join_says_that_a_group_was_founded() {
+    for (founded, reason) in [
+        (Founded::NoIntroducers, "no introducers are set"),
+        (Founded::NobodyAnswered, "no other introducer answered"),
+    ] {
+        let id = "vm3@127.0.0.1:8946/1763688033123".to_owned();
+        let (alive, already, founded) = (1, false, Some(founded));
+        Daemon::answering(vec![Reply::Joined { id, alive, already, founded }])
+            .run(&["join"])
+            .printed(&format!(
+                "joined as vm3@127.0.0.1:8946/1763688033123; 1 member is alive\n\
+                vm3 founded a new group; {reason}\n"
+            ));
+    }
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub enum Reply {
         alive: u64,
         /// Whether it was in the group before the request.
         already: bool,
+        /// Why it has founded the group, if it has. Older daemons do not say so.
+        #[serde(default)]
+        founded: Option<Founded>,
     },
     /// Final: the daemon is not in the group any more.
     Left {
@@ -98,6 +101,15 @@ pub enum Reply {
     Metrics(String),
     /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
     Ring(RingPart),
+}
+
+/// Why a daemon has founded a new group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Founded {
+    /// No introducers are set or named.
+    NoIntroducers,
+    /// It is an introducer itself, and no other answered.
+    NobodyAnswered,
 }
 
 /// The most members in one [`Reply::Members`].

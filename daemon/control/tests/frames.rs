@@ -10,9 +10,9 @@ use memberd_control::grep::{
     GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals, OutputFile,
 };
 use memberd_control::message::{
-    Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Hello, MemberRecord,
-    MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, Reply, Request, RequestRefusal,
-    RingPart, RunningGrep, StatusReport,
+    Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
+    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, Reply, Request,
+    RequestRefusal, RingPart, RunningGrep, StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
@@ -237,6 +237,7 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
+            founded: already.then_some(Founded::NoIntroducers),
             id,
             alive,
             already

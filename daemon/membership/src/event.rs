@@ -17,6 +17,8 @@ pub enum Event {
     /// This member uses this incarnation from now on. It must be on disk before anything more is
     /// sent, so that the next incarnation is larger.
     Incarnation(Incarnation),
+    /// Nobody welcomed this member, and it founds the group. The end of the join follows.
+    Founded,
     /// The join is done. The member exchanges heartbeats with a monitor, so a crash from now on is
     /// noticed.
     JoinDone,

@@ -2,9 +2,11 @@
 //! introducer's.
 
 pub(crate) mod client;
+pub(crate) mod inquiry;
 mod introducers;
 pub(crate) mod server;
 
+pub use inquiry::{Elsewhere, Inquiry};
 pub use introducers::{Introducers, Others};
 
 use crate::calls::CallError;
@@ -35,6 +37,12 @@ pub enum JoinError {
     /// None welcomed it.
     #[error("no introducer let this machine in: {}", reasons(.0))]
     NobodyAnswered(Vec<(SocketAddr, CallError)>),
+    /// None of the members that it remembers welcomed it, and no introducer is listed. It founds no
+    /// group beside theirs.
+    #[error("no member that this machine remembers let it in, and it founds no group beside \
+    theirs: {}: have memberd join there, set [group] introducers, or name a member that is up: \
+    memberctl join HOST:PORT (the own address founds a new group)", each(.0))]
+    NobodyRemembered(Vec<(SocketAddr, CallError)>),
     /// An introducer welcomed it, but no member's heartbeat came.
     #[error("an introducer answered over TCP, but no heartbeat came within {} s: is UDP blocked on \
     the way?", .0.as_secs())]
@@ -50,10 +58,14 @@ fn reasons(failures: &[(SocketAddr, CallError)]) -> String {
                 the names, or name a member by its address: memberctl join ADDRESS:PORT"
             .to_owned();
     }
-    let each: Vec<String> =
-        failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
     format!(
         "{}: have memberd join there, or name a member that is up: memberctl join HOST:PORT",
-        each.join("; ")
+        each(failures)
     )
+}
+
+fn each(failures: &[(SocketAddr, CallError)]) -> String {
+    let each: Vec<String> =
+        failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
+    each.join("; ")
 }

@@ -85,7 +85,7 @@ pub use event::{Event, MemberEvent, MemberEventKind};
 pub use gossip::anti_entropy::digest::Digest;
 pub use gossip::anti_entropy::summary::Summary;
 pub use identity::{Identity, Incarnation, Name, NameError, Position};
-pub use join::{Introducers, JoinError, Others};
+pub use join::{Elsewhere, Inquiry, Introducers, JoinError, Others};
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
 pub use list::{Change, Claim, Entry, FailureEvidence, List, MAX_ENTRIES, MemberState, Update};
 pub use message::{Body, MAX_DATAGRAM, Message, UPDATES_ROOM, pack};

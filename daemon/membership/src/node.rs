@@ -16,7 +16,7 @@ use crate::gossip::anti_entropy::{self, AntiEntropy};
 use crate::gossip::{Gossip, Source};
 use crate::identity::{Incarnation, Name};
 use crate::join::client::JoinAttempt;
-use crate::join::{Introducers, JoinError, server};
+use crate::join::{Inquiry, Introducers, JoinError, server};
 use crate::list::tags::{Tags, VersionedTags};
 use crate::list::{List, Update};
 use crate::local::Local;
@@ -101,7 +101,8 @@ impl Node {
     /// Starts to join. `remembered` are the addresses of members known before, which are asked
     /// first; then the introducers are. One that has no introducers, or is among them itself,
     /// founds the group when nobody answers. Introducers without a known address count too, so a
-    /// node does not found a group beside theirs.
+    /// node does not found a group beside theirs. One without introducers that remembers members
+    /// founds only when one of these answers that it is in no group either.
     ///
     /// While it is joining already, the introducers are asked as well.
     ///
@@ -141,6 +142,12 @@ impl Node {
             self.continue_joining();
         }
         self.finish_step();
+    }
+
+    /// The question whether a member of this node's group is at some address; `None` while it is
+    /// in none.
+    pub fn inquiry(&self) -> Option<Inquiry> {
+        self.member().map(|own| Inquiry::new(own, &self.context))
     }
 
     /// What this member says of itself from now on. In the group, the others learn it by gossip.

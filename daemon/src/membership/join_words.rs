@@ -8,6 +8,10 @@ use memberd_membership::{JoinError, Others};
 /// What helps an introducer without an address.
 const REMEDY: &str = "correct [group] introducers, /etc/hosts or the name server";
 
+/// The warning of a daemon that has founded a group without introducers, and is alone in it.
+pub(super) const ALONE: &str = "founded a new group and is alone in it; no introducers are set: to \
+join another, set [group] introducers, or memberctl leave, then memberctl join HOST:PORT";
+
 /// The warning of a daemon that tries to join. It has the reason of the newest attempt.
 pub(super) fn not_in_group_yet(failure: Option<&JoinFailure>, introducers: &Resolved) -> String {
     let failure = failure.filter(|failure| !is_of_nobody_asked(failure)).map(ToString::to_string);

@@ -14,7 +14,7 @@ use anyhow::{Context as _, anyhow};
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_membership::{Incarnation, Node, Settings};
-use memberd_transport::Seal;
+use memberd_transport::{Caller, Seal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct MembershipService {
     /// The handle to the task.
     pub handle: Handle,
     own: Own,
+    /// With which other members are asked on behalf of clients.
+    pub(super) caller: Caller,
     /// The introducers of the settings. Whatever is sent is looked up at once.
     introducers: watch::Sender<Vec<String>>,
 }
@@ -69,6 +71,7 @@ impl MembershipService {
         let (handle, commands) = Handle::new();
         let own = Own { address: config.address, name: config.name.to_string() };
         let lookup = Lookup::begin(&config.introducers, own.clone());
+        let caller = Caller { address: config.address, seal: seal.clone() };
         let (introducers, names) = watch::channel(config.introducers.clone());
         let parts = Parts {
             node,
@@ -83,7 +86,7 @@ impl MembershipService {
         let running = thread::start(parts, handle.clone(), commands)
             .context("cannot start the membership thread")?;
         tokio::spawn(lookup.run(names, handle.clone()));
-        Ok((MembershipService { handle, own, introducers }, Running(running)))
+        Ok((MembershipService { handle, own, caller, introducers }, Running(running)))
     }
 
     /// This member's address.

@@ -2,7 +2,7 @@
 //! owner knows. It owns no state.
 
 use super::traffic::Traffic;
-use super::{JoinFailure, address, join_words};
+use super::{Founded, JoinFailure, address, join_words};
 use crate::resolve::Resolved;
 use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags};
 use std::net::SocketAddr;
@@ -75,6 +75,8 @@ pub(super) struct Sources<'t> {
     pub(super) trying_to_join: bool,
     /// Why the newest attempt to join failed, if any.
     pub(super) not_joined: Option<&'t JoinFailure>,
+    /// Why this member founded its group, if it did.
+    pub(super) founded: Option<Founded>,
     /// What is known of the introducers of the settings.
     pub(super) introducers: &'t Resolved,
     /// The problem that keeps the state from the disk, if any.
@@ -137,6 +139,12 @@ impl Sources<'_> {
             warnings.push(join_words::not_in_group_yet(self.not_joined, self.introducers));
         } else {
             warnings.extend(join_words::without_address(self.introducers));
+        }
+        if node.phase() == PhaseName::Member
+            && node.list().up() == 1
+            && self.founded == Some(Founded::NoIntroducers)
+        {
+            warnings.push(join_words::ALONE.to_owned());
         }
         warnings.extend(address::gone(node.address().ip()));
         warnings.extend(self.unwritten.as_ref().map(|reason| {

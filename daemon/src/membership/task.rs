@@ -11,13 +11,13 @@ use super::calls::Calls;
 use super::history::History;
 use super::measure::Gauges;
 use super::traffic::Traffic;
-use super::{Command, Handle, JoinFailure, Joined, address};
+use super::{Command, Founded, Handle, JoinFailure, Joined, address};
 use crate::backoff::Backoff;
 use crate::notify;
 use crate::resolve::Resolved;
 use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
-use memberd_membership::{Node, Output, PhaseName, Transmit};
+use memberd_membership::{Introducers, Node, Output, PhaseName, Transmit};
 use memberd_transport::{Caller, DatagramSession, Incoming, MAX_SEALED, Seal};
 use std::io;
 use std::net::SocketAddr;
@@ -73,6 +73,10 @@ pub struct Membership {
     calls: Calls,
     introducers: Resolved,
     remembered: Vec<SocketAddr>,
+    /// The introducers of the newest attempt to join.
+    asked: Introducers,
+    /// Why this member founded the group that it is in, if it did.
+    founded: Option<Founded>,
     /// Why the newest attempt to join failed; `None` since this member was in the group.
     not_joined: Option<JoinFailure>,
     joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
@@ -111,6 +115,8 @@ impl Membership {
             calls: Calls::new(Caller { address, seal }),
             introducers,
             remembered,
+            asked: Introducers::default(),
+            founded: None,
             not_joined: None,
             joining: None,
             leaving: Vec::new(),

@@ -3,6 +3,7 @@
 
 use crate::state::{Remembered, State, StateDir, StateError};
 use memberd_membership::{Identity, Incarnation};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -60,6 +61,11 @@ impl StateWriter {
         Some(self.state.borrow().incarnation)
             .filter(|incarnation| *incarnation > 0)
             .map(Incarnation)
+    }
+
+    /// The addresses of the members that were known when this machine was last in the group.
+    pub fn members(&self) -> Vec<SocketAddr> {
+        self.state.borrow().members.iter().map(|member| member.address).collect()
     }
 
     /// Why the state on disk is not the present one, if the last write failed.

@@ -37,6 +37,9 @@ pub(crate) struct JoinAttempt {
     failures: Vec<(SocketAddr, CallError)>,
     /// Whether to found the group when nobody answers.
     may_found: bool,
+    /// Whether it remembers members, and no introducer is listed. The group may live on without it,
+    /// so it founds none beside that.
+    remembers: bool,
     /// The incarnation that it asks to join with.
     incarnation: Incarnation,
 }
@@ -75,12 +78,18 @@ impl JoinAttempt {
             next_at: context.now.mono,
             failures: Vec::new(),
             may_found: introducers.let_found(own),
+            remembers: introducers.addresses().is_empty()
+                && remembered.iter().any(|address| *address != own),
             incarnation: context.local.next_incarnation(context.now, Incarnation(0)),
         }
     }
 
-    /// These introducers are asked as well, the next one at once.
+    /// These introducers are asked as well, the next one at once. Who names this member itself
+    /// wants it to found the group.
     pub(crate) fn ask_also(&mut self, introducers: &[SocketAddr], context: &Context) {
+        if introducers.contains(&context.local.address) {
+            (self.may_found, self.remembers) = (true, false);
+        }
         for address in introducers {
             if *address != context.local.address && !self.queue.contains(address) {
                 self.queue.push_back(*address);
@@ -93,6 +102,7 @@ impl JoinAttempt {
     /// asked already are not asked again.
     pub(crate) fn learn(&mut self, introducers: &Introducers, context: &Context) {
         self.may_found = introducers.let_found(context.local.address);
+        self.remembers &= introducers.addresses().is_empty();
         let limit = lookup_until(introducers, context);
         self.lookup_until = limit.map(|limit| self.lookup_until.unwrap_or(limit));
         let asked = &self.asked;
@@ -116,10 +126,13 @@ impl JoinAttempt {
                 self.next_at = until;
                 return JoinStep::Wait;
             }
-            return if self.may_found {
-                JoinStep::Enter { incarnation: self.incarnation, list: Vec::new() }
-            } else {
-                JoinStep::Failed(JoinError::NobodyAnswered(std::mem::take(&mut self.failures)))
+            let failures = std::mem::take(&mut self.failures);
+            return match self.may_found {
+                true if self.remembers && !failures.iter().any(is_of_no_group) => {
+                    JoinStep::Failed(JoinError::NobodyRemembered(failures))
+                }
+                true => JoinStep::Enter { incarnation: self.incarnation, list: Vec::new() },
+                false => JoinStep::Failed(JoinError::NobodyAnswered(failures)),
             };
         }
         if self.next_at > now {
@@ -170,6 +183,12 @@ impl JoinAttempt {
         self.next_at = context.now.mono;
         self.step(context)
     }
+}
+
+/// Whether a daemon answered that it is in no group itself. After an outage of the whole fleet all
+/// do, and one of them has to found the group.
+fn is_of_no_group((_, failure): &(SocketAddr, CallError)) -> bool {
+    *failure == CallError::Refused(JoinRefusal::NotInGroup)
 }
 
 fn lookup_until(introducers: &Introducers, context: &Context) -> Option<Instant> {
@@ -232,6 +251,35 @@ mod tests {
         attempt.step(&mut fixture.context);
         let step = attempt.on_reply(address(1), Err(unreachable()), &mut fixture.context);
         assert!(matches!(step, JoinStep::Enter { list, .. } if list.is_empty()));
+    }
+
+    /// The group may live on without it. It goes on asking, and founds none beside that one.
+    #[test]
+    fn a_newcomer_that_remembers_members_founds_nothing_alone() {
+        let mut fixture = Fixture::new(1);
+        let nobody = Introducers::from(Vec::new());
+        let remembered = [address(0), address(1)];
+        let attempt = |fixture: &mut Fixture| {
+            let mut attempt = JoinAttempt::new(&nobody, &remembered, &fixture.context);
+            attempt.step(&mut fixture.context);
+            attempt
+        };
+        let step =
+            attempt(&mut fixture).on_reply(address(1), Err(unreachable()), &mut fixture.context);
+        let failures = vec![(address(1), unreachable())];
+        assert_eq!(step, JoinStep::Failed(JoinError::NobodyRemembered(failures)));
+        // Its owner names it as an introducer, and wants a group.
+        let mut named = attempt(&mut fixture);
+        named.ask_also(&[address(0)], &fixture.context);
+        let step = named.on_reply(address(1), Err(unreachable()), &mut fixture.context);
+        assert!(matches!(step, JoinStep::Enter { list, .. } if list.is_empty()));
+        // After an outage of all, somebody has to found the group.
+        let idle = Err(CallError::Refused(JoinRefusal::NotInGroup));
+        let step = attempt(&mut fixture).on_reply(address(1), idle, &mut fixture.context);
+        assert!(matches!(step, JoinStep::Enter { list, .. } if list.is_empty()));
+        // One that remembers itself alone has nobody to wait for.
+        let mut alone = JoinAttempt::new(&nobody, &[address(0)], &fixture.context);
+        assert!(matches!(alone.step(&mut fixture.context), JoinStep::Enter { .. }));
     }
 
     #[test]

@@ -46,7 +46,12 @@ impl Node {
     pub(super) fn finish_join_step(&mut self, step: JoinStep) {
         match step {
             JoinStep::Wait => {}
-            JoinStep::Enter { incarnation, list } => self.enter(incarnation, &list),
+            JoinStep::Enter { incarnation, list } => {
+                if list.is_empty() {
+                    self.context.report(Event::Founded);
+                }
+                self.enter(incarnation, &list);
+            }
             JoinStep::Failed(error) => self.fail_joining(error),
         }
     }

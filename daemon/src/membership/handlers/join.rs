@@ -2,10 +2,10 @@
 
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::{ended, refused};
-use crate::membership::{Command, JoinFailure};
+use crate::membership::{Command, Founded, JoinFailure, Joined};
 use crate::resolve::{Resolved, resolve};
 use crate::services::Services;
-use memberd_control::message::{RefusalKind, Reply};
+use memberd_control::message::{self, RefusalKind, Reply};
 use memberd_membership::{JoinError, JoinRefusal};
 
 /// The most introducers of one request.
@@ -28,8 +28,10 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
             format!("{} introducers are named; at most {MOST} can be", named.len()),
         );
     }
-    let names = if named.is_empty() { services.membership.introducers() } else { named };
-    let Resolved { introducers, problems, .. } = resolve(&names, services.membership.own()).await;
+    let membership = &services.membership;
+    let are_named = !named.is_empty();
+    let names = if are_named { named } else { membership.introducers() };
+    let Resolved { introducers, problems, .. } = resolve(&names, membership.own()).await;
     let problems = problems.join("; ");
     if introducers.addresses().is_empty() && !names.is_empty() {
         return refused(
@@ -37,12 +39,16 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
             format!("{problems}: name a member by its address: memberctl join ADDRESS:PORT"),
         );
     }
-    match services.membership.handle.ask(|reply| Command::Join { introducers, reply }).await {
-        Ok(Ok(joined)) => Reply::Joined {
-            id: joined.id.to_string(),
-            alive: u64::try_from(joined.up).unwrap_or(u64::MAX),
-            already: joined.already,
-        },
+    let addresses = introducers.addresses().to_vec();
+    match membership.handle.ask(|reply| Command::Join { introducers, reply }).await {
+        Ok(Ok(joined)) if joined.already && are_named => {
+            match membership.elsewhere(addresses).await {
+                Ok(None) => joined_reply(&joined),
+                Ok(Some(elsewhere)) => refused(RefusalKind::Failed, elsewhere),
+                Err(error) => ended(error),
+            }
+        }
+        Ok(Ok(joined)) => joined_reply(&joined),
         Ok(Err(failure)) => {
             let is_version = matches!(
                 &failure,
@@ -57,5 +63,17 @@ async fn join(named: Vec<String>, services: &Services) -> Reply {
             refused(kind, reasons.join("; "))
         }
         Err(error) => ended(error),
+    }
+}
+
+fn joined_reply(joined: &Joined) -> Reply {
+    Reply::Joined {
+        id: joined.id.to_string(),
+        alive: u64::try_from(joined.up).unwrap_or(u64::MAX),
+        already: joined.already,
+        founded: joined.founded.map(|founded| match founded {
+            Founded::NoIntroducers => message::Founded::NoIntroducers,
+            Founded::NobodyAnswered => message::Founded::NobodyAnswered,
+        }),
     }
 }

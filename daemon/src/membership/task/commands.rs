@@ -5,7 +5,8 @@ use crate::membership::measure::Measured;
 use crate::membership::status::Sources;
 use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
 use crate::resolve::Resolved;
-use memberd_membership::{Identity, Introducers, Node, Now, PhaseName};
+use memberd_membership::{Identity, Introducers, MemberState, Node, Now, PhaseName};
+use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::info;
@@ -15,6 +16,14 @@ impl Membership {
         let now = self.clocks.now();
         match command {
             Command::Join { introducers, reply } => self.join(introducers, reply, now),
+            Command::Inquire { addresses, reply } => {
+                let known = |address| {
+                    let entry = self.node.list().at(address);
+                    entry.is_some_and(|entry| entry.state != MemberState::Left)
+                };
+                let is_known = addresses.into_iter().any(known);
+                let _ = reply.send(self.node.inquiry().filter(|_| !is_known));
+            }
             Command::Leave { reply } => self.leave(reply, now).await,
             Command::List { reply } => {
                 self.anchor.keep(now);
@@ -80,18 +89,25 @@ impl Membership {
                     id,
                     up: self.node.list().up(),
                     already: true,
+                    founded: None,
                 });
                 let _ = reply.send(joined.ok_or(JoinFailure::Busy));
             }
             PhaseName::Out => {
                 self.joining = Some(reply);
+                let nobody_listed = introducers.addresses().is_empty();
+                let remembered = if nobody_listed { self.next_remembered() } else { Vec::new() };
+                (self.asked, self.founded) = (introducers.clone(), None);
                 // The phase was checked before.
-                let _ = self.node.join(now, introducers, Vec::new());
+                let _ = self.node.join(now, introducers, remembered);
             }
             // An automatic attempt is running. It asks these introducers as well, and the client
             // gets its result.
             PhaseName::Joining if self.joining.is_none() => {
                 self.joining = Some(reply);
+                if !introducers.addresses().is_empty() {
+                    self.asked = introducers.clone();
+                }
                 // Refused only if it has just joined; then it is answered all the same.
                 let _ = self.node.join(now, introducers, Vec::new());
             }
@@ -126,16 +142,18 @@ impl Membership {
         // bound.
         *at = Instant::now() + backoff.longest();
         if self.node.phase() == PhaseName::Out {
-            // Each attempt asks other remembered members.
-            let part = self.remembered.len().min(8);
-            self.remembered.rotate_left(part);
+            let remembered = self.next_remembered();
+            (self.asked, self.founded) = (self.introducers.introducers.clone(), None);
             // The phase was checked before.
-            let _ = self.node.join(
-                self.clocks.now(),
-                self.introducers.introducers.clone(),
-                self.remembered.clone(),
-            );
+            let _ = self.node.join(self.clocks.now(), self.asked.clone(), remembered);
         }
+    }
+
+    /// Each attempt asks other remembered members first.
+    fn next_remembered(&mut self) -> Vec<SocketAddr> {
+        let part = self.remembered.len().min(8);
+        self.remembered.rotate_left(part);
+        self.remembered.clone()
     }
 
     fn status(&self, now: Now) -> Status {
@@ -148,6 +166,7 @@ impl Membership {
             now,
             trying_to_join: self.retry.is_some(),
             not_joined: self.not_joined.as_ref(),
+            founded: self.founded,
             introducers: &self.introducers,
             unwritten: self.writer.trouble(),
         };

@@ -3,7 +3,7 @@
 
 use super::{FIRST_RETRY, Membership, RETRY};
 use crate::log;
-use crate::membership::{JoinFailure, Joined, MemberChange};
+use crate::membership::{Founded, JoinFailure, Joined, MemberChange};
 use crate::notify;
 use memberd_membership::{Event, JoinError, MemberState, millis};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ impl Membership {
                 self.writer.make_durable().await;
                 self.session.begin(incarnation);
             }
+            Event::Founded => self.note_founded(),
             Event::JoinDone => self.join_done(),
             Event::JoinFailed(error) => self.join_failed(error),
             Event::LeaveDone { acknowledged } => self.leave_done(acknowledged).await,
@@ -84,6 +85,18 @@ impl Membership {
         self.handle.publish(change);
     }
 
+    /// Who forgot the introducers has a group of one, and hears of it here.
+    fn note_founded(&mut self) {
+        let nobody_listed = self.asked.addresses().is_empty();
+        if nobody_listed {
+            self.founded = Some(Founded::NoIntroducers);
+            warn!("founded a new group; no introducers are set");
+        } else {
+            self.founded = Some(Founded::NobodyAnswered);
+            info!("founded a new group; no other introducer answered");
+        }
+    }
+
     fn join_done(&mut self) {
         self.retry = None;
         self.warned_of_join = false;
@@ -92,7 +105,8 @@ impl Membership {
         notify::status(&self.status_line());
         if let Some(id) = self.node.member() {
             info!(%id, alive = self.node.list().up(), "in the group");
-            self.end_join(Ok(Joined { id, up: self.node.list().up(), already: false }));
+            let (up, founded) = (self.node.list().up(), self.founded);
+            self.end_join(Ok(Joined { id, up, already: false, founded }));
         }
     }
 
@@ -132,6 +146,8 @@ impl Membership {
             );
         }
         self.traffic.out();
+        self.founded = None;
+        self.remembered = self.writer.members();
         // The leave is durable before a client gets the answer. So no rejoin follows a crash.
         self.update_state(false);
         self.writer.make_durable().await;
