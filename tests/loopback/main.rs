@@ -9,6 +9,7 @@ mod control;
 mod crashes;
 mod descriptors;
 mod disks;
+mod ends;
 mod events;
 mod founding;
 mod grep_compressed;

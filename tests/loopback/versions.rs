@@ -41,7 +41,7 @@ fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
     let number = |number: u64| [&[0x1b][..], &number.to_be_bytes()].concat();
     let address = [&from.ip().octets()[..], &from.port().to_be_bytes()].concat();
     [
-        &[0x88, NEXT, 0x00][..], // array of 8: the version, Heartbeat
+        &[0x89, NEXT, 0x00][..], // array of 9: the version, Heartbeat
         &number(sent),
         &[0x00],                               // the wall clock is as reckoned
         &[0x07],                               // the list's hash
@@ -51,6 +51,7 @@ fn heartbeat(from: SocketAddr, incarnation: u64, sent: u64) -> Vec<u8> {
         &address,
         &number(incarnation),
         &[0x00],                   // it is alive
+        &[0xa0],                   // ends: none
         &[0x63, b'n', b'e', b'w'], // what only the next version has
         &incarnation.to_be_bytes()[2..],
     ]
@@ -196,16 +197,16 @@ fn a_request_of_another_version_or_kind_gets_an_alert() {
 fn who_joins_a_group_of_another_version_learns_both() {
     let mut fleet = Fleet::new(2);
     let listener = TcpListener::bind(fleet[2].settings.address).unwrap();
-    // [3, { "Refused": { "Version": { "group": 3 } } }], and what a listener of another version
+    // [4, { "Refused": { "Version": { "group": 4 } } }], and what a listener of another version
     // says.
     let words: &[&[u8]] = &[
-        &[0x82, 3, 0xa1, 0x67],
+        &[0x82, 4, 0xa1, 0x67],
         b"Refused",
         &[0xa1, 0x67],
         b"Version",
         &[0xa1, 0x65],
         b"group",
-        &[3],
+        &[4],
     ];
     let replies = [framed(words), vec![6, 0, 0, 0]];
     let introducer = thread::spawn(move || {
@@ -222,7 +223,7 @@ fn who_joins_a_group_of_another_version_learns_both() {
     fleet[1].start();
     let introducer_address = fleet[2].settings.address.to_string();
     for (status, said) in [
-        (6, "it speaks protocol version 3, this daemon 1: upgrade the older"),
+        (6, "it speaks protocol version 4, this daemon 2: upgrade the older"),
         (1, "it speaks another version of the protocol: upgrade the older"),
     ] {
         let output = fleet[1].ctl(&["join", &introducer_address]);

@@ -26,9 +26,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What stands below the help.
 const DETAILS: &str = "\
-SINCE, and since in json and csv, is when this machine's daemon learned of the member's status. It \
-differs from one machine to another. For members that were there before this machine, it is when \
-this machine joined. The incarnation says when the member itself joined, by its own clock.
+SINCE, and since in json and csv, is when the member joined, failed or left. It is the same on every \
+machine. A join and a leave are timed by the member's own clock, and a failure by the clock of \
+who noticed it. If an older memberd did not say the time, it is when this machine learned of it.
 
 An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, \
 failed or left), incarnation and since (both in milliseconds since 1970) and this_machine (true or \

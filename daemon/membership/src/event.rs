@@ -14,6 +14,8 @@ pub enum Event {
     Member(MemberEvent),
     /// A member that is up has changed its tags.
     Tagged(Identity),
+    /// The end of a member that is gone already is known better: when it was, and who noticed.
+    Evidence(Identity),
     /// This member uses this incarnation from now on. It must be on disk before anything more is
     /// sent, so that the next incarnation is larger.
     Incarnation(Incarnation),

@@ -1,6 +1,6 @@
 //! The list of members and its merge law. It owns the entries. For each machine the largest
 //! incarnation wins. Within one incarnation `left` beats `failed`, `failed` beats `alive`, and then
-//! the newer tags win.
+//! the newer tags and the earlier evidence win.
 
 mod entry;
 mod state;
@@ -16,7 +16,6 @@ use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tags::VersionedTags;
 
 /// The most entries of a list, including failed and left members. At the bound, the oldest of those
 /// make room. A list full of live members takes no more.
@@ -96,33 +95,41 @@ impl List {
     }
 
     /// Merges one update, and returns the change. Merging is commutative, associative and
-    /// idempotent, except for the evidence: the first stays.
+    /// idempotent. Of one end of a member, the evidence with the earliest known time stays.
     pub fn merge(&mut self, update: Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name);
         let entry = Entry::new(update, now);
         match index {
             Ok(index) => match self.by_name[index].weight().cmp(&entry.weight()) {
                 Ordering::Less => Some(self.replace(index, entry)),
-                Ordering::Equal => self.tag(index, entry.tags),
+                Ordering::Equal => self.agree(index, entry),
                 Ordering::Greater => None,
             },
             Err(_) => self.insert(entry),
         }
     }
 
-    /// Takes only the tags of an update, if it has the same incarnation and state. Returns the
-    /// change.
-    pub fn merge_tags(&mut self, update: &Update, now: Instant) -> Option<Change> {
+    /// Takes only the tags and the evidence of an update, if it has the same incarnation and state.
+    /// Returns the change.
+    pub fn merge_details(&mut self, update: &Update, now: Instant) -> Option<Change> {
         let index = self.name_index(&update.identity.name).ok()?;
-        let same = self.by_name[index].weight() == Entry::new(update.clone(), now).weight();
-        same.then(|| self.tag(index, update.tags.clone())).flatten()
+        let entry = Entry::new(update.clone(), now);
+        let same = self.by_name[index].weight() == entry.weight();
+        same.then(|| self.agree(index, entry)).flatten()
     }
 
-    /// The greater tags stay. The state and its evidence do not change.
-    fn tag(&mut self, index: usize, tags: VersionedTags) -> Option<Change> {
+    /// Of two entries of one incarnation and state, the greater tags and the lesser evidence stay.
+    fn agree(&mut self, index: usize, other: Entry) -> Option<Change> {
         let entry = &self.by_name[index];
-        let tagged = (tags > entry.tags).then(|| entry.tagged(tags))?;
-        Some(self.replace(index, tagged))
+        let tags = (other.tags > entry.tags).then(|| other.tags.clone());
+        let earlier =
+            !entry.is_alive_to_others() && other.evidence_key() < entry.evidence_key();
+        let better = earlier.then(|| entry.with_evidence_of(other));
+        let agreed = match tags {
+            Some(tags) => better.as_ref().unwrap_or(entry).tagged(tags),
+            None => better?,
+        };
+        Some(self.replace(index, agreed))
     }
 
     /// Inserts a member, and replaces its old entry. A member uses this when it takes over another

@@ -41,7 +41,12 @@ impl Local {
 
     /// The update about itself: it is alive.
     pub(crate) fn introduction(&self) -> Update {
-        Update { identity: self.identity(), claim: Claim::Alive, tags: self.tags.clone() }
+        Update {
+            identity: self.identity(),
+            claim: Claim::Alive,
+            tags: self.tags.clone(),
+            ended: None,
+        }
     }
 
     /// Whether some members may not know it yet.

@@ -134,7 +134,7 @@ impl Members {
             }
             let now = context.now.mono;
             let change = if self.keeps_own(update) {
-                self.list.merge_tags(update, now)
+                self.list.merge_details(update, now)
             } else {
                 self.list.set(update.clone(), now)
             };
@@ -222,6 +222,10 @@ impl Members {
 
     /// Handles the consequences of a change of the list.
     fn note(&mut self, change: &Change, context: &mut Context) {
+        if change.is_evidence_only() {
+            context.report(Event::Evidence(change.after.identity.clone()));
+            return;
+        }
         self.ring_moved = true;
         self.last_change = context.now.mono;
         self.next_forgetting =

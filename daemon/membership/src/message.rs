@@ -131,12 +131,13 @@ impl Update {
                 tags.iter().map(|(key, value)| 2 + key.as_str().len() + 2 + value.as_str().len());
             5 + 1 + each.sum::<usize>()
         });
-        match &self.claim {
-            Claim::Alive | Claim::Left => identity + 1 + tags,
-            Claim::Failed(evidence) => {
-                identity + 1 + 2 + evidence.detected_by.as_str().len() + 9 + tags
-            }
-        }
+        // Behind the updates: its number among them, and the time.
+        let ended = if self.ended.is_some() { 3 + 9 } else { 0 };
+        let evidence = match &self.claim {
+            Claim::Alive | Claim::Left => 0,
+            Claim::Failed(evidence) => 2 + evidence.detected_by.as_str().len() + 9,
+        };
+        identity + 1 + evidence + tags + ended
     }
 }
 

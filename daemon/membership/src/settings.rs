@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The version of the protocol between members. Members of versions that are not next to each other
 /// refuse each other at join.
-pub const PROTOCOL_VERSION: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = 2;
 
 /// Whether messages of this version can be read here. It must be this version, or next to it.
 pub fn is_understood(version: u8) -> bool {

@@ -130,7 +130,8 @@ impl Suspicions {
         members: &Members,
         context: &mut Context,
     ) -> Option<Update> {
-        let update = members.get(name)?.with_claim(Claim::Failed(evidence));
+        let failed = members.get(name)?.with_claim(Claim::Failed(evidence));
+        let update = failed.ended_at(context.now.wall);
         self.suspects.remove(name);
         context.counters.accusations += 1;
         Some(update)

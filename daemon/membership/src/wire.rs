@@ -1,15 +1,17 @@
 //! Encodes messages as bytes, as described in `PROTOCOL.md`: `datagram` for UDP, `call` for TCP,
-//! and `cbor` for both. It owns no state.
+//! `cbor` and `ends` for both. It owns no state.
 
 pub(crate) mod call;
 mod cbor;
 mod datagram;
+mod ends;
 
 use crate::settings::PROTOCOL_VERSION;
 
 pub use call::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};
 pub use cbor::{FromElements, decode_versioned, encode_versioned};
 pub use datagram::{decode, encode};
+pub use ends::CarriesUpdates;
 
 /// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

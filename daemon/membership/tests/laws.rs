@@ -44,13 +44,15 @@ fn any_claim() -> impl Strategy<Value = Claim> {
 
 fn any_update() -> impl Strategy<Value = Update> {
     let identity = (any_name(), any_address(), any::<u64>());
-    (identity, any_claim(), any_tags()).prop_map(|((name, address, incarnation), claim, tags)| {
-        Update {
+    let gone = any::<Option<u64>>();
+    (identity, any_claim(), any_tags(), gone).prop_map(
+        |((name, address, incarnation), claim, tags, ended)| Update {
             identity: Identity { name, address, incarnation: Incarnation(incarnation) },
+            ended: ended.filter(|_| claim != Claim::Alive).map(WallTime),
             claim,
             tags,
-        }
-    })
+        },
+    )
 }
 
 fn tags<const N: usize>(pairs: [(&str, String); N]) -> Tags {
@@ -78,18 +80,25 @@ fn any_tags() -> impl Strategy<Value = VersionedTags> {
     ]
 }
 
+/// About when the colliding members joined, in milliseconds since the Unix epoch.
+const JOINED: u64 = 1_763_688_000_000;
+
 /// Updates about few machines in few incarnations, so that they collide.
 fn colliding_update() -> impl Strategy<Value = Update> {
     let tags = (0..3u32, 0..2u8).prop_map(|(version, role)| {
         VersionedTags::new(version, tags([("role", role.to_string())]))
     });
-    (0..4u8, 0..2u8, 1..4u64, any_claim(), tags).prop_map(
-        |(name, address, incarnation, claim, tags)| Update {
+    // Times of two clocks, unknown ones, and some that nobody believes.
+    let ended = prop_oneof![Just(None), (JOINED..JOINED + 3).prop_map(Some), (0..3u64).prop_map(Some)];
+    let claim = (any_claim(), ended.prop_map(|ended| ended.map(WallTime)));
+    (0..4u8, 0..2u8, 1..4u64, claim, tags).prop_map(
+        |(name, address, incarnation, (claim, ended), tags)| Update {
             identity: Identity {
                 name: Name::new(&format!("vm{name}")).unwrap(),
                 address: SocketAddr::from(([192, 0, 2, name * 2 + address], 8946)),
-                incarnation: Incarnation(incarnation),
+                incarnation: Incarnation(JOINED + incarnation),
             },
+            ended: ended.filter(|_| claim != Claim::Alive),
             claim,
             tags,
         },
@@ -135,16 +144,9 @@ fn any_message() -> impl Strategy<Value = Message> {
     )
 }
 
-/// The subject of the merge law: the member, its state and its tags. The evidence is the first one.
-fn essence(list: &List) -> Vec<(Identity, u8, VersionedTags)> {
-    let rank = |claim| match claim {
-        Claim::Alive => 0,
-        Claim::Failed(_) => 1,
-        Claim::Left => 2,
-    };
-    list.iter()
-        .map(|entry| (entry.identity.clone(), rank(entry.to_update().claim), entry.tags.clone()))
-        .collect()
+/// The subject of the merge law: the member, its state with the evidence, and its tags.
+fn essence(list: &List) -> Vec<Update> {
+    list.iter().map(|entry| entry.to_update()).collect()
 }
 
 fn merged<'a>(updates: impl IntoIterator<Item = &'a Update>) -> List {
@@ -169,8 +171,7 @@ proptest! {
         others.rotate_left(cut);
         let twice = merged(others.iter().chain(&updates));
         prop_assert_eq!(essence(&once), essence(&twice), "idempotent");
-        let part: Vec<Update> =
-            merged(&updates[cut..]).iter().map(|entry| entry.to_update()).collect();
+        let part = essence(&merged(&updates[cut..]));
         let in_parts = merged(updates[..cut].iter().chain(&part));
         prop_assert_eq!(essence(&once), essence(&in_parts), "associative");
         prop_assert_eq!(once.digest(), twice.digest());
@@ -179,6 +180,31 @@ proptest! {
         prop_assert_eq!(once.up(), alive.len());
         let sum = alive.into_iter().fold(0, u32::wrapping_add);
         prop_assert_eq!(once.digest().hash, sum, "the digest kept is the digest reckoned anew");
+    }
+
+    /// The time of an end is the earliest that was said of it, and is never unknown again.
+    #[test]
+    fn of_one_end_the_earliest_known_time_stays(times in vec(any::<Option<u8>>(), 1..12)) {
+        let mut left = me(1);
+        left.claim = Claim::Left;
+        left.identity.incarnation = Incarnation(JOINED);
+        let said = |time: &Option<u8>| time.map(|time| WallTime(JOINED + u64::from(time)));
+        let updates: Vec<Update> =
+            times.iter().map(|time| Update { ended: said(time), ..left.clone() }).collect();
+        let list = merged(&updates);
+        let earliest = times.iter().filter_map(said).min();
+        prop_assert_eq!(list.iter().next().unwrap().ended, earliest);
+    }
+
+    /// A clock that is a year behind is none: such a time is as good as unknown.
+    #[test]
+    fn an_end_long_before_its_beginning_is_not_believed(days in 0..2_000u64) {
+        let mut left = me(1);
+        left.claim = Claim::Left;
+        left.identity.incarnation = Incarnation(JOINED);
+        let time = WallTime(JOINED - days * 24 * 60 * 60 * 1_000);
+        let list = merged([&left.ended_at(time)]);
+        prop_assert_eq!(list.iter().next().unwrap().ended.is_some(), days <= 366);
     }
 
     /// An older incarnation never comes back.
@@ -208,8 +234,7 @@ proptest! {
 
     #[test]
     fn calls_survive_the_wire(updates in vec(any_update(), 0..20), last in any::<u64>()) {
-        let sender = updates.first().cloned().unwrap_or_else(|| me(1));
-        let request = CallRequest::Exchange { sender, list: updates.clone() };
+        let request = CallRequest::Exchange { sender: me(1), list: updates.clone() };
         prop_assert_eq!(decode_versioned::<CallRequest>(&encode_versioned(&request)), Ok(request));
         let reply = CallReply::Welcome { list: updates, last };
         prop_assert_eq!(decode_versioned::<CallReply>(&encode_versioned(&reply)), Ok(reply));
@@ -354,8 +379,8 @@ fn a_list_holds_no_more_than_its_bound_however_it_is_filled() {
 
 #[test]
 fn a_message_of_another_version_differs_from_rubbish() {
-    // [2, "anything", ...]
-    assert_eq!(decode(&[0x82, 0x02, 0x61, b'x', 0, 0, 0, 0, 0, 9]), Err(DecodeError::Version(2)));
+    // [3, "anything", ...]
+    assert_eq!(decode(&[0x82, 0x03, 0x61, b'x', 0, 0, 0, 0, 0, 9]), Err(DecodeError::Version(3)));
     assert_eq!(decode(b""), Err(DecodeError::Malformed));
     assert_eq!(decode(&[0x80]), Err(DecodeError::Malformed));
     assert_eq!(decode(&[0x80, 0, 0, 0, 0, 0, 9]), Err(DecodeError::Malformed));
@@ -382,7 +407,7 @@ fn an_idle_heartbeat_is_the_one_in_the_document() {
     let document = include_str!("../PROTOCOL.md");
     assert!(document.contains("(21 bytes; 49 on the wire with IPv4 and UDP headers)"));
     assert_eq!(bytes.len(), 21);
-    let start = document.find("    86 01 00").unwrap();
+    let start = document.find("    86 02 00").unwrap();
     let hexadecimal: String = document[start..]
         .lines()
         .take_while(|line| line.starts_with("    "))

@@ -26,7 +26,7 @@ fn update(i: usize, in_zone: Option<u8>) -> Update {
     let identity = Identity { name: name(i), address: address(i), incarnation: Incarnation(1) };
     let tags =
         in_zone.map_or_else(VersionedTags::default, |in_zone| VersionedTags::first(zone(in_zone)));
-    Update { identity, claim: Claim::Alive, tags }
+    Update { identity, claim: Claim::Alive, tags, ended: None }
 }
 
 fn list(zones: &[Option<u8>]) -> List {

@@ -1,6 +1,6 @@
 //! Owns the membership changes of the recent past, for followers that begin later.
 
-use super::{MemberChange, Scope};
+use super::{ChangeKind, Member, MemberChange, Scope};
 use memberd_membership::WallTime;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,6 +50,17 @@ impl History {
         self.changes.push_back(change);
     }
 
+    /// The end of a member is known better than when it was reported. The change says so too from
+    /// now on.
+    pub(super) fn correct(&mut self, member: &Member) {
+        let about = |change: &&mut Arc<MemberChange>| {
+            change.kind == ChangeKind::Liveness && change.member.identity == member.identity
+        };
+        if let Some(change) = self.changes.iter_mut().rev().find(about) {
+            Arc::make_mut(change).member = member.clone();
+        }
+    }
+
     /// The changes of a scope, and whether some of them are missing.
     pub(super) fn from(&self, begin: Begin, scope: Scope) -> Past {
         let wanted = self.changes.iter().filter(|change| scope.includes(change));
@@ -72,7 +83,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::{ChangeKind, Kinds, Liveness, Member};
+    use crate::membership::{Kinds, Liveness};
     use memberd_membership::{Identity, Incarnation, Name, VersionedTags};
 
     fn change(at: u64, kind: ChangeKind) -> Arc<MemberChange> {
@@ -138,6 +149,19 @@ mod tests {
         assert_eq!(times(&history.from(Begin::Last(1), LIVENESS)), [2]);
         assert_eq!(times(&history.from(since(2), LIVENESS)), [2]);
         assert_eq!(times(&history.from(since(2), ALL)), [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_change_says_what_is_known_better_later() {
+        let mut history = history(0, [1, 2]);
+        let mut member = history.changes[1].member.clone();
+        member.since = WallTime(9);
+        history.correct(&member);
+        let told: Vec<u64> = history.changes.iter().map(|change| change.member.since.0).collect();
+        assert_eq!(told, [1, 9]);
+        assert_eq!(history.changes[1].at, WallTime(2), "this daemon learned of it then");
+        member.identity.name = Name::new("vm2").unwrap();
+        history.correct(&member);
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub struct Member {
     pub identity: Identity,
     /// Its state.
     pub liveness: Liveness,
-    /// When its liveness last changed, as this daemon saw it.
+    /// When it joined, failed or left, as the list says it. Where no time is known, it is when this
+    /// daemon learned of that.
     pub since: WallTime,
     /// Its tags.
     pub tags: VersionedTags,
@@ -77,13 +78,24 @@ impl From<MemberEventKind> for Liveness {
     }
 }
 
+/// When a member joined, failed or left. The incarnation says when it joined, unless a clock was set
+/// back: it is larger than the time then. Only this machine suspects.
+fn since(entry: &Entry, anchor: Anchor) -> WallTime {
+    let learned = anchor.wall(entry.since);
+    match entry.state {
+        MemberState::Alive => learned.min(WallTime(entry.identity.incarnation.0)),
+        MemberState::Suspected(_) => learned,
+        MemberState::Failed(_) | MemberState::Left => entry.ended.unwrap_or(learned),
+    }
+}
+
 impl Member {
     /// The member of an entry. `this` is the name of this machine's member.
     pub fn new(entry: &Entry, this: &Name, anchor: Anchor) -> Self {
         Member {
             identity: entry.identity.clone(),
             liveness: Liveness::from(&entry.state),
-            since: anchor.wall(entry.since),
+            since: since(entry, anchor),
             tags: entry.tags.clone(),
             this_machine: entry.identity.name == *this,
         }
@@ -91,14 +103,22 @@ impl Member {
 }
 
 impl MemberChange {
-    /// A change of a member's liveness at this moment. The event does not carry the member's tags.
-    pub fn of_liveness(event: MemberEvent, tags: VersionedTags, this: &Name, now: Now) -> Self {
+    /// A change of a member's liveness at this moment. `entry` is what the list says of its name
+    /// now: the tags, and since when. That is the same in a list that is read later.
+    pub fn of_liveness(
+        event: MemberEvent,
+        entry: Option<&Entry>,
+        this: &Name,
+        anchor: Anchor,
+        now: Now,
+    ) -> Self {
+        let same = entry.filter(|entry| entry.identity == event.member);
         let member = Member {
             this_machine: event.member.name == *this,
             identity: event.member,
             liveness: event.kind.into(),
-            since: now.wall,
-            tags,
+            since: same.map_or(now.wall, |entry| since(entry, anchor)),
+            tags: entry.map(|entry| entry.tags.clone()).unwrap_or_default(),
         };
         MemberChange { at: now.wall, kind: ChangeKind::Liveness, member }
     }
@@ -139,6 +159,31 @@ impl Snapshot {
 mod tests {
     use super::*;
     use memberd_membership::{Claim, Incarnation, Instant, List, Settings, SimulatedGroup, Update};
+
+    /// A restart of this daemon, or a list that it takes over, changes nothing about that.
+    #[test]
+    fn a_member_is_as_it_is_since_the_list_says_so() {
+        let anchor = Anchor::new(Now { mono: Instant::EPOCH, wall: WallTime(5_000) });
+        let identity = Identity {
+            name: Name::new("vm1").unwrap(),
+            address: ([10, 0, 0, 1], 1_000).into(),
+            incarnation: Incarnation(3_000),
+        };
+        let since = |update: Update| {
+            let mut list = List::new();
+            list.merge(update, Instant::EPOCH);
+            let entry = list.iter().next().cloned().unwrap();
+            Member::new(&entry, &identity.name, anchor).since.0
+        };
+        let update = |claim| Update::new(identity.clone(), claim);
+        assert_eq!(since(update(Claim::Alive)), 3_000);
+        assert_eq!(since(update(Claim::Left).ended_at(WallTime(4_000))), 4_000);
+        assert_eq!(since(update(Claim::Left).ended_at(WallTime(9_000))), 9_000, "by their clock");
+        assert_eq!(since(update(Claim::Left)), 5_000, "an older member did not say it");
+        let mut set_back = update(Claim::Alive);
+        set_back.identity.incarnation = Incarnation(7_000);
+        assert_eq!(since(set_back), 5_000);
+    }
 
     #[test]
     fn a_snapshot_shares_its_entries_with_the_node() {

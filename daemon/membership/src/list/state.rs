@@ -3,9 +3,16 @@
 
 use super::tags::VersionedTags;
 use crate::identity::{Identity, Name};
+use crate::time::{WallTime, millis};
+use std::time::Duration;
 
-/// The evidence of a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An end that is said to lie further before the begin of its incarnation is not believed. It is as
+/// far as clocks may be apart: see `plausibility.rs`.
+const MAX_BEFORE_BEGIN: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// The evidence of a failure. Of two about one incarnation, the lesser stays: see
+/// [`crate::List::merge`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailureEvidence {
     /// The monitor that declared the failure.
     pub detected_by: Name,
@@ -33,12 +40,30 @@ pub struct Update {
     pub claim: Claim,
     /// The tags that it announces.
     pub tags: VersionedTags,
+    /// When it failed or left, if that is known: by the wall clock of the monitor that declared the
+    /// failure, or of the member that left. Members of version 1 do not say it.
+    pub ended: Option<WallTime>,
 }
 
 impl Update {
     /// An update about a member whose tags are not known.
     pub fn new(identity: Identity, claim: Claim) -> Self {
-        Update { identity, claim, tags: VersionedTags::default() }
+        Update { identity, claim, tags: VersionedTags::default(), ended: None }
+    }
+
+    /// The same update, about an end at this time.
+    #[must_use]
+    pub fn ended_at(mut self, time: WallTime) -> Self {
+        self.ended = Some(time);
+        self
+    }
+
+    /// When the member ended, if it did and the time can be believed. This depends on the update
+    /// alone, so all members believe the same.
+    pub(super) fn believed_end(&self) -> Option<WallTime> {
+        let begin = self.identity.incarnation.0;
+        let latest_doubt = begin.saturating_sub(millis(MAX_BEFORE_BEGIN));
+        self.ended.filter(|ended| self.claim != Claim::Alive && ended.0 >= latest_doubt)
     }
 }
 
@@ -58,6 +83,14 @@ pub enum MemberState {
 }
 
 impl MemberState {
+    /// The evidence of a failure.
+    pub(super) fn evidence(&self) -> Option<&FailureEvidence> {
+        match self {
+            MemberState::Suspected(evidence) | MemberState::Failed(evidence) => Some(evidence),
+            MemberState::Alive | MemberState::Left => None,
+        }
+    }
+
     pub(super) fn rank(&self) -> u8 {
         match self {
             MemberState::Alive | MemberState::Suspected(_) => 0,

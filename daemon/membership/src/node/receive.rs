@@ -169,6 +169,8 @@ impl Node {
             Body::Leave => {
                 let left = members.get(name).map(|entry| entry.with_claim(Claim::Left));
                 if let Some(left) = left {
+                    // Its own clock, so that all who hear it give the leave one time.
+                    let left = left.ended_at(message.sent.wall);
                     self.take_update(&left, Source::FirstHand, from);
                 }
                 self.context.send(from, Body::LeaveAcknowledged);
@@ -217,7 +219,7 @@ impl Node {
         if !self.in_group() {
             return;
         }
-        let Update { identity, claim, tags } = update;
+        let Update { identity, claim, tags, .. } = update;
         let local = &self.context.local;
         if identity.name != local.name {
             self.merge(update.clone(), source);

@@ -1,6 +1,7 @@
 //! What members ask each other over TCP: to join, and to exchange whole lists.
 
 use super::cbor::FromElements;
+use super::ends::{CarriesUpdates, Ends};
 use crate::list::Update;
 use crate::settings::{GroupSettings, PROTOCOL_VERSION};
 use serde::de::{Error as _, SeqAccess};
@@ -109,12 +110,51 @@ pub enum JoinRefusal {
 
 impl FromElements for CallRequest {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
-        elements.next_element()?.ok_or_else(|| A::Error::custom("no request"))
+        let request = elements.next_element()?;
+        let mut request: Self = request.ok_or_else(|| A::Error::custom("no request"))?;
+        Ends::take(elements, request.updates_mut())?;
+        Ok(request)
+    }
+}
+
+impl CarriesUpdates for CallRequest {
+    fn updates(&self) -> &[Update] {
+        match self {
+            CallRequest::Exchange { list, .. } => list,
+            // Whoever joins is alive.
+            CallRequest::Join { .. } => &[],
+        }
+    }
+
+    fn updates_mut(&mut self) -> &mut [Update] {
+        match self {
+            CallRequest::Exchange { list, .. } => list,
+            CallRequest::Join { .. } => &mut [],
+        }
     }
 }
 
 impl FromElements for CallReply {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
-        elements.next_element()?.ok_or_else(|| A::Error::custom("no reply"))
+        let reply = elements.next_element()?;
+        let mut reply: Self = reply.ok_or_else(|| A::Error::custom("no reply"))?;
+        Ends::take(elements, reply.updates_mut())?;
+        Ok(reply)
+    }
+}
+
+impl CarriesUpdates for CallReply {
+    fn updates(&self) -> &[Update] {
+        match self {
+            CallReply::Welcome { list, .. } | CallReply::List(list) => list,
+            CallReply::Refused(_) => &[],
+        }
+    }
+
+    fn updates_mut(&mut self) -> &mut [Update] {
+        match self {
+            CallReply::Welcome { list, .. } | CallReply::List(list) => list,
+            CallReply::Refused(_) => &mut [],
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! values that datagrams and calls share. It owns no state.
 
 use super::DecodeError;
+use super::ends::{CarriesUpdates, Ends};
 use crate::identity::{Identity, Incarnation, Name, can_be_a_members};
 use crate::list::tags::{TagKey, TagValue, Tags, VersionedTags};
 use crate::list::{Claim, FailureEvidence, Update};
@@ -12,10 +13,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Encodes a value after the protocol's version, for messages over TCP.
-pub fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
+/// Encodes a value after the protocol's version, for messages over TCP. Behind it is what the
+/// updates in it cannot say.
+pub fn encode_versioned<T: Serialize + CarriesUpdates>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let written = ciborium::into_writer(&(PROTOCOL_VERSION, value), &mut bytes);
+    let ends = Ends::of(value.updates());
+    let written = if ends.is_empty() {
+        ciborium::into_writer(&(PROTOCOL_VERSION, value), &mut bytes)
+    } else {
+        ciborium::into_writer(&(PROTOCOL_VERSION, value, ends), &mut bytes)
+    };
     debug_assert!(written.is_ok(), "writing to memory does not fail");
     bytes
 }
@@ -184,7 +191,8 @@ impl<'de> Deserialize<'de> for Update {
                     Some(version) => VersionedTags::new(version, next(elements)?),
                 };
                 end(elements)?;
-                Ok(Update { identity: Identity { name, address, incarnation }, claim, tags })
+                let identity = Identity { name, address, incarnation };
+                Ok(Update { identity, claim, tags, ended: None })
             }
         }
         deserializer.deserialize_seq(Array)

@@ -3,6 +3,7 @@
 
 use super::DecodeError;
 use super::cbor::{ByteString, FromElements, decode_versioned, next};
+use super::ends::Ends;
 use crate::detector::peer_clock::SentAt;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::{MAX_BUCKETS, Summary};
@@ -70,6 +71,8 @@ impl Serialize for Message {
             Body::Leave => (LEAVE, 0),
             Body::LeaveAcknowledged => (LEAVE_ACKNOWLEDGED, 0),
         };
+        let ends = Ends::of(self.body.updates());
+        let fields = fields + usize::from(!ends.is_empty());
         let mut array = serializer.serialize_seq(Some(4 + fields))?;
         array.serialize_element(&PROTOCOL_VERSION)?;
         array.serialize_element(&kind)?;
@@ -108,6 +111,9 @@ impl Serialize for Message {
             }
             Body::Leave | Body::LeaveAcknowledged => {}
         }
+        if !ends.is_empty() {
+            array.serialize_element(&ends)?;
+        }
         array.end()
     }
 }
@@ -123,7 +129,7 @@ impl FromElements for Fields {
     fn from_elements<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Self, A::Error> {
         let kind: u8 = next(elements)?;
         let (mono, wall_offset) = (next(elements)?, next(elements)?);
-        let body = match kind {
+        let mut body = match kind {
             HEARTBEAT => Body::Heartbeat {
                 hash: next(elements)?,
                 delay: next(elements)?,
@@ -153,6 +159,9 @@ impl FromElements for Fields {
             LEAVE_ACKNOWLEDGED => Body::LeaveAcknowledged,
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
+        if let Some(updates) = body.updates_mut() {
+            Ends::take(elements, updates)?;
+        }
         Ok(Fields { mono, wall_offset, body })
     }
 }

@@ -72,7 +72,8 @@ enum Happening {
     },
 }
 
-/// Translates a message of this version into one of another version.
+/// Translates a message of this version into one of another version, or drops it: then nothing is
+/// left of it.
 pub type Dialect = fn(&[u8]) -> Vec<u8>;
 
 /// A machine: its clocks, and the daemon on it while it runs.
@@ -87,6 +88,8 @@ pub struct Machine {
     pub stopped_until: Duration,
     /// The translation of its messages, if it runs another version.
     pub dialect: Option<Dialect>,
+    /// The part of a message of this version that it understands, if it runs an older one.
+    pub hears: Option<Dialect>,
     /// The number of the process. Events for an earlier process are void.
     process: u32,
     woken_for: Option<Instant>,
@@ -101,6 +104,13 @@ impl Machine {
         }
     }
 
+    fn understands(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.hears {
+            None => bytes,
+            Some(hears) => hears(&bytes),
+        }
+    }
+
     fn new(i: usize) -> Self {
         Machine {
             node: None,
@@ -110,6 +120,7 @@ impl Machine {
             rate: clocks::Rate::default(),
             stopped_until: Duration::ZERO,
             dialect: None,
+            hears: None,
             process: 0,
             woken_for: None,
             inbox: Vec::new(),

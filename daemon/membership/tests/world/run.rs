@@ -3,7 +3,8 @@
 use super::queue::Planned;
 use super::{Happening, Seen, World};
 use memberd_membership::{
-    CALL_TIMEOUT, Call, CallError, Event, Incarnation, MAX_DATAGRAM, Output, Transmit,
+    CALL_TIMEOUT, Call, CallError, CallReply, Event, Incarnation, JoinRefusal, MAX_DATAGRAM, Output,
+    PROTOCOL_VERSION, Transmit, wire::encode_versioned,
 };
 use std::time::Duration;
 
@@ -92,7 +93,8 @@ impl World {
         match happening {
             Happening::Datagram { to, from, bytes } => {
                 let now = self.clocks(to);
-                if let Some(node) = &mut self.machines[to].node {
+                let bytes = self.machines[to].understands(bytes);
+                if let Some(node) = self.machines[to].node.as_mut().filter(|_| !bytes.is_empty()) {
                     node.handle_datagram(now, from, &bytes).unwrap();
                 }
             }
@@ -101,7 +103,13 @@ impl World {
                 if self.cuts.apart(from, to) {
                     return;
                 }
+                let bytes = self.machines[to].understands(bytes);
                 let reply = match &mut self.machines[to].node {
+                    // An older member refuses a request that it does not know.
+                    Some(_) if bytes.is_empty() => {
+                        let refusal = JoinRefusal::Version { group: PROTOCOL_VERSION - 1 };
+                        Ok(encode_versioned(&CallReply::Refused(refusal)))
+                    }
                     Some(node) => Ok(node.handle_request(now, &bytes)),
                     None => Err(CallError::Unreachable("connection refused".to_owned())),
                 };
@@ -111,6 +119,7 @@ impl World {
             }
             Happening::Reply { to, process, id, reply } => {
                 let now = self.clocks(to);
+                let reply = reply.map(|bytes| self.machines[to].understands(bytes));
                 let machine = &mut self.machines[to];
                 if let Some(node) = machine.node.as_mut().filter(|_| machine.process == process) {
                     node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
@@ -182,7 +191,10 @@ impl World {
         self.sent_bytes += payload.len() as u64;
         match machine.dialect {
             None => self.carry(from, to, payload),
-            Some(dialect) => self.carry(from, to, &dialect(payload)),
+            Some(dialect) => match &dialect(payload)[..] {
+                [] => {}
+                said => self.carry(from, to, said),
+            },
         }
     }
 

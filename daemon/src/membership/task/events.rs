@@ -3,7 +3,7 @@
 
 use super::{FIRST_RETRY, Membership, RETRY};
 use crate::log;
-use crate::membership::{Founded, JoinFailure, Joined, MemberChange};
+use crate::membership::{Founded, JoinFailure, Joined, Member, MemberChange};
 use crate::notify;
 use memberd_membership::{Event, JoinError, MemberState, millis};
 use std::sync::Arc;
@@ -18,9 +18,9 @@ impl Membership {
                 log::member_event(&event);
                 let own = self.node.member().map(|id| id.incarnation);
                 self.gauges.note(&event, self.node.name(), own, now);
-                let entry = self.node.list().get(&event.member.name);
-                let tags = entry.map(|entry| entry.tags.clone()).unwrap_or_default();
-                self.publish(MemberChange::of_liveness(event, tags, self.node.name(), now));
+                let entry = self.node.list().get(&event.member.name).map(AsRef::as_ref);
+                let (this, anchor) = (self.node.name(), self.anchor);
+                self.publish(MemberChange::of_liveness(event, entry, this, anchor, now));
                 self.list_changed = true;
             }
             Event::Tagged(id) => {
@@ -28,6 +28,12 @@ impl Membership {
                     log::member_tagged(entry);
                     let (this, anchor) = (self.node.name(), self.anchor);
                     self.publish(MemberChange::of_tags(entry, this, anchor, now));
+                }
+            }
+            Event::Evidence(id) => {
+                if let Some(entry) = self.node.list().get(&id.name) {
+                    let member = Member::new(entry, self.node.name(), self.anchor);
+                    self.history.correct(&member);
                 }
             }
             Event::Incarnation(incarnation) => {
