@@ -1,7 +1,7 @@
 //! When a member failed or left is part of what all members know.
 
-use memberd_control::message::{EventRecord, EventsFrom, EvidenceRecord, MemberStatus, Request};
 use memberd_control::message::{ChangeKinds, Follow, Reply};
+use memberd_control::message::{EventRecord, EventsFrom, EvidenceRecord, MemberStatus, Request};
 use memberd_tests::control::reply;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
@@ -36,11 +36,8 @@ fn agreed(fleet: &Fleet, name: &str, status: MemberStatus) -> End {
 /// The newest change that a daemon remembers of a member.
 fn newest_change(daemon: &Daemon, name: &str) -> Option<EventRecord> {
     let until = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-    let follow = Follow {
-        from: EventsFrom::Last(100),
-        kinds: ChangeKinds::Liveness,
-        until: Some(until),
-    };
+    let follow =
+        Follow { from: EventsFrom::Last(100), kinds: ChangeKinds::Liveness, until: Some(until) };
     let mut stream = daemon.control().ask(&Request::Follow(follow), Some(SOON)).unwrap();
     let mut newest = None;
     while let Reply::Event(event) = reply(&mut stream).unwrap() {

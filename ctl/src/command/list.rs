@@ -26,9 +26,10 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What stands below the help.
 const DETAILS: &str = "\
-SINCE, and since in json and csv, is when the member joined, failed or left. It is the same on every \
-machine. A join and a leave are timed by the member's own clock, and a failure by the clock of \
-who noticed it. If an older memberd did not say the time, it is when this machine learned of it.
+SINCE, and since in json and csv, is when the member joined, failed or left. It is the same on \
+every machine. A join and a leave are timed by the member's own clock. A failure is timed by the \
+clock of who noticed it. If an older memberd did not say the time, it is when this machine \
+learned of it.
 
 An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, \
 failed or left), incarnation and since (both in milliseconds since 1970) and this_machine (true or \

@@ -186,8 +186,8 @@ pub struct MemberRecord {
     pub incarnation: u64,
     /// Whether this is the daemon that replies.
     pub this_machine: bool,
-    /// When it joined, failed or left, in milliseconds since the Unix epoch, by the clock of who said
-    /// so. It is when this daemon learned of that, if nobody said the time.
+    /// When it joined, failed or left, in milliseconds since the Unix epoch, by the clock of who
+    /// said so. It is when this daemon learned of that, if nobody said the time.
     pub since: u64,
     /// For a failed member: who noticed, and the evidence.
     pub evidence: Option<EvidenceRecord>,

@@ -122,8 +122,7 @@ impl List {
     fn agree(&mut self, index: usize, other: Entry) -> Option<Change> {
         let entry = &self.by_name[index];
         let tags = (other.tags > entry.tags).then(|| other.tags.clone());
-        let earlier =
-            !entry.is_alive_to_others() && other.evidence_key() < entry.evidence_key();
+        let earlier = !entry.is_alive_to_others() && other.evidence_key() < entry.evidence_key();
         let better = earlier.then(|| entry.with_evidence_of(other));
         let agreed = match tags {
             Some(tags) => better.as_ref().unwrap_or(entry).tagged(tags),

@@ -89,10 +89,22 @@ impl Members {
 
     /// Merges an update. Returns the update to pass on, if it was new.
     pub(crate) fn merge(&mut self, update: Update, context: &mut Context) -> Option<Update> {
-        let change = self.list.merge(update, context.now.mono)?;
+        let change = self.list.merge(self.timed(update, context), context.now.mono)?;
         let update = change.after.to_update();
         self.note(&change, context);
         Some(update)
+    }
+
+    /// Whoever hears of an end as it happens knows about when it was, where a member of version 1
+    /// has not said it. Of all such times the earliest stays.
+    fn timed(&self, update: Update, context: &Context) -> Update {
+        let before = self.list.get(&update.identity.name);
+        let ends = update.claim != Claim::Alive
+            && before.is_some_and(|before| before.is_alive_to_others());
+        match update.ended {
+            None if ends => update.ended_at(context.now.wall),
+            _ => update,
+        }
     }
 
     /// Inserts an entry, and replaces an old entry of the member.

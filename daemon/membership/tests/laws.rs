@@ -89,7 +89,8 @@ fn colliding_update() -> impl Strategy<Value = Update> {
         VersionedTags::new(version, tags([("role", role.to_string())]))
     });
     // Times of two clocks, unknown ones, and some that nobody believes.
-    let ended = prop_oneof![Just(None), (JOINED..JOINED + 3).prop_map(Some), (0..3u64).prop_map(Some)];
+    let ended =
+        prop_oneof![Just(None), (JOINED..JOINED + 3).prop_map(Some), (0..3u64).prop_map(Some)];
     let claim = (any_claim(), ended.prop_map(|ended| ended.map(WallTime)));
     (0..4u8, 0..2u8, 1..4u64, claim, tags).prop_map(
         |(name, address, incarnation, (claim, ended), tags)| Update {

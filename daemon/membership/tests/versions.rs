@@ -270,7 +270,6 @@ fn a_fleet_of_two_neighbouring_versions_is_one_group() {
     live_with(as_the_next_version_says_it, None);
 }
 
-/// When the last one is upgraded, it knows the ends that the others know.
 #[test]
 fn a_fleet_with_members_of_the_version_before_is_one_group() {
     live_with(as_the_version_before_has_it, Some(as_the_version_before_has_it));

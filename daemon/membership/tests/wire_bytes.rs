@@ -1,6 +1,6 @@
 //! Compares the bytes of every datagram and every call with recorded ones. Members of other builds
-//! read them, so no change of the code may change them. Version 1 had the same, with its number, and
-//! without the ends of members: the map behind the updates.
+//! read them, so no change of the code may change them. Version 1 had the same, with its number,
+//! and without the ends of members: the map behind the updates.
 
 #![cfg(test)]
 

@@ -24,6 +24,9 @@ pub struct Member {
     pub this_machine: bool,
 }
 
+/// An incarnation that was further ahead than this when it was learned is no time of a join.
+const MOST_AHEAD_MS: u64 = 60_000;
+
 /// Whether a member is up, or how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Liveness {
@@ -78,12 +81,14 @@ impl From<MemberEventKind> for Liveness {
     }
 }
 
-/// When a member joined, failed or left. The incarnation says when it joined, unless a clock was set
-/// back: it is larger than the time then. Only this machine suspects.
+/// When a member joined, failed or left. The incarnation says when it joined, unless a clock was
+/// set back: it is far ahead of the time then. Only this machine suspects.
 fn since(entry: &Entry, anchor: Anchor) -> WallTime {
     let learned = anchor.wall(entry.since);
+    let joined = WallTime(entry.identity.incarnation.0);
     match entry.state {
-        MemberState::Alive => learned.min(WallTime(entry.identity.incarnation.0)),
+        MemberState::Alive if joined.0 > learned.0.saturating_add(MOST_AHEAD_MS) => learned,
+        MemberState::Alive => joined,
         MemberState::Suspected(_) => learned,
         MemberState::Failed(_) | MemberState::Left => entry.ended.unwrap_or(learned),
     }
@@ -181,7 +186,9 @@ mod tests {
         assert_eq!(since(update(Claim::Left).ended_at(WallTime(9_000))), 9_000, "by their clock");
         assert_eq!(since(update(Claim::Left)), 5_000, "an older member did not say it");
         let mut set_back = update(Claim::Alive);
-        set_back.identity.incarnation = Incarnation(7_000);
+        set_back.identity.incarnation = Incarnation(5_500);
+        assert_eq!(since(set_back.clone()), 5_500, "their clocks are a little apart");
+        set_back.identity.incarnation = Incarnation(90_000);
         assert_eq!(since(set_back), 5_000);
     }
 

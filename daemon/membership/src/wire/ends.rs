@@ -1,5 +1,5 @@
-//! Encodes when members ended: what the updates of version 1 cannot say. It travels as an element of
-//! its own behind the updates, which members of version 1 skip. It owns no state.
+//! Encodes when members ended: what the updates of version 1 cannot say. It travels as an element
+//! of its own behind the updates, which members of version 1 skip. It owns no state.
 
 use crate::list::Update;
 use crate::time::WallTime;

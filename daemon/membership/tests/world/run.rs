@@ -3,8 +3,8 @@
 use super::queue::Planned;
 use super::{Happening, Seen, World};
 use memberd_membership::{
-    CALL_TIMEOUT, Call, CallError, CallReply, Event, Incarnation, JoinRefusal, MAX_DATAGRAM, Output,
-    PROTOCOL_VERSION, Transmit, wire::encode_versioned,
+    CALL_TIMEOUT, Call, CallError, CallReply, Event, Incarnation, JoinRefusal, MAX_DATAGRAM,
+    Output, PROTOCOL_VERSION, Transmit, wire::encode_versioned,
 };
 use std::time::Duration;
 
