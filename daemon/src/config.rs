@@ -1,5 +1,6 @@
 //! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
+mod address;
 mod limits;
 mod logs;
 mod machine;
@@ -20,7 +21,7 @@ use memberd_transport::SealingKeys;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,11 @@ pub struct Config {
     pub machine: String,
     /// The address at which other members reach it, over UDP and TCP.
     pub address: SocketAddr,
+    /// The host name in the settings that this address was found for, if any.
+    pub address_host: Option<String>,
+    /// The address of this machine that it binds, and sends from: that of `address`, unless
+    /// something between translates addresses.
+    pub bind: IpAddr,
     /// The tags that it announces to the group.
     pub tags: Tags,
     /// The members that it asks to join the group: `host:port`, not resolved.
@@ -106,7 +112,7 @@ impl Config {
     }
 
     /// Reads the settings again. The address stays while there is no default route, and the name
-    /// while there is no host name.
+    /// while there is no host name. Nobody waits for a resolver: a new address needs a restart.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -114,6 +120,7 @@ impl Config {
         let system = machine::System {
             last_address: Some(before.address.ip()),
             last_name: Some(before.name.clone()),
+            look_up: |_| Err(io::ErrorKind::WouldBlock.into()),
             ..machine::System::default()
         };
         Self::load_on(path, &system)
@@ -164,7 +171,11 @@ impl Config {
         let fixed = [
             ("node.name", self.name != new.name),
             ("node.machine", self.machine != new.machine),
-            ("node.address", self.address.ip() != new.address.ip()),
+            (
+                "node.address",
+                (self.address.ip(), &self.address_host) != (new.address.ip(), &new.address_host),
+            ),
+            ("node.bind", self.bind != new.bind),
             ("node.port", self.address.port() != new.address.port()),
             (
                 "group.max_simultaneous_failures",
@@ -230,7 +241,8 @@ impl Config {
 
     /// Whether the daemon sends unsealed datagrams to other machines.
     pub fn speaks_openly(&self) -> bool {
-        self.key_file.is_none() && !self.address.ip().is_loopback()
+        let is_inside = self.address.ip().is_loopback() && self.bind.is_loopback();
+        self.key_file.is_none() && !is_inside
     }
 }
 

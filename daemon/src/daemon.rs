@@ -23,6 +23,7 @@ use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ async fn run(
     let keys = Keys::new(keys);
     keys.announce(&config);
     let seal = keys.seal().clone();
-    let caller = Caller { address: config.address, seal: seal.clone() };
+    let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
     let search = SearchService::start(&config, caller)?;
     let resources = Resources { socket: bound.udp, seal, directory: Arc::new(directory), state };
     let (membership, running) = MembershipService::start(&config, resources)?;
@@ -175,7 +176,7 @@ async fn run(
 }
 
 async fn bind(config: &Config) -> anyhow::Result<Bound> {
-    let address = config.address;
+    let address = SocketAddr::new(config.bind, config.address.port());
     let in_use = |error: io::Error, protocol: &str| match error.kind() {
         io::ErrorKind::AddrInUse => {
             anyhow!(
@@ -185,7 +186,8 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
         }
         io::ErrorKind::AddrNotAvailable => {
             anyhow!(
-                "{} is not an address of this machine, or not yet: assign it, or set node.address",
+                "{} is not an address of this machine, or not yet: assign it, or set node.address \
+                (node.bind where addresses are translated)",
                 address.ip()
             )
         }

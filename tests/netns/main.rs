@@ -28,3 +28,4 @@ mod network;
 mod rest;
 mod split;
 mod startup;
+mod translation;

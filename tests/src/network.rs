@@ -95,6 +95,14 @@ impl Network {
             .expect("ip takes these lines");
     }
 
+    /// Runs a script of nft(8) on a machine.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn nft(&self, number: usize, script: &str) {
+        self.namespaces.nft(&format!("vm{number}"), script).expect("nft takes this script");
+    }
+
     /// The bytes and packets that each machine has sent so far. IP headers count, and those of
     /// Ethernet do not. The one machine of a network of one has sent them to itself.
     ///

@@ -1,7 +1,7 @@
 //! A daemon's settings, written as an operator would.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// What differs between the daemons of a fleet.
@@ -13,6 +13,8 @@ pub struct Settings {
     pub machine: Option<u64>,
     /// `node.address` and `node.port`
     pub address: SocketAddr,
+    /// `node.bind`
+    pub bind: Option<IpAddr>,
     /// `node.tags`
     pub tags: Vec<(&'static str, &'static str)>,
     /// `group.introducers`
@@ -48,6 +50,7 @@ impl Settings {
             name: name.to_owned(),
             machine: None,
             address,
+            bind: None,
             tags: Vec::new(),
             introducers: Vec::new(),
             join_on_start: false,
@@ -77,6 +80,9 @@ impl Settings {
         let mut text = format!("[node]\nname = {:?}\n", self.name);
         if let Some(machine) = self.machine {
             let _ = writeln!(text, "machine = {machine}");
+        }
+        if let Some(bind) = self.bind {
+            let _ = writeln!(text, "bind = \"{bind}\"");
         }
         if !self.tags.is_empty() {
             let tags: Vec<String> =

@@ -2,7 +2,7 @@
 
 use memberd_membership::Name;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -11,7 +11,10 @@ pub(super) struct System {
     pub(super) host_name: fn() -> Option<String>,
     /// The address of the default route, if it is not of its link alone.
     pub(super) default_address: fn(Family) -> Option<IpAddr>,
-    /// The address from the last time, for as long as there is no default route.
+    /// The addresses of a host name: getaddrinfo(3), which may wait for a resolver.
+    pub(super) look_up: fn(&str) -> io::Result<Vec<IpAddr>>,
+    /// The address from the last time, for as long as there is no default route, or the host name
+    /// is not looked up.
     pub(super) last_address: Option<IpAddr>,
     /// The name from the last time, for as long as the host name cannot be used.
     pub(super) last_name: Option<Name>,
@@ -26,6 +29,7 @@ impl Default for System {
         System {
             host_name: || nix::unistd::gethostname().ok()?.into_string().ok(),
             default_address,
+            look_up: |host| Ok((host, 0).to_socket_addrs()?.map(|found| found.ip()).collect()),
             last_address: None,
             last_name: None,
             credentials: || std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
@@ -41,6 +45,12 @@ pub(super) enum Family {
     V4,
     /// IPv6.
     V6,
+}
+
+impl Family {
+    pub(super) fn has(self, ip: IpAddr) -> bool {
+        ip.is_ipv4() == (self == Family::V4)
+    }
 }
 
 /// The families that the member's address may have, in the order of preference. The addresses of

@@ -1,21 +1,21 @@
 //! Turns the values of the file into valid settings, or into one line for each invalid value. It
 //! owns no state.
 
-use super::machine::{self, Family, System, is_link_local};
+use super::address::{self, Addresses};
+use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, limits, logs};
 use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const PORT: u16 = 8946;
-const KEY_FILE: &str = "/etc/memberd/group.key";
+pub(super) const KEY_FILE: &str = "/etc/memberd/group.key";
 /// The name of systemd's credential with the group's keys.
 const CREDENTIAL: &str = "group.key";
 const MOST_INTRODUCERS: usize = 64;
@@ -35,7 +35,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let mut problems = Problems::new(source);
     let name = node_name(&raw.node, system, &mut problems);
     let families = machine::families(raw.group.introducers.as_ref());
-    let address = node_address(&raw.node, &families, system, &mut problems);
+    let addresses = address::addresses(&raw.node, &families, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
     let tags = tags(raw.node.tags.as_ref(), &mut problems);
     let group = group_settings(&raw.group, &mut problems);
@@ -57,32 +57,36 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
         .is_some_and(|(file, directory)| file.starts_with(directory));
     let allow_plaintext = raw.security.allow_plaintext.is_some_and(toml::Spanned::into_inner);
     let may_leave_loopback = allow_plaintext || key_file.is_some();
-    check_address(raw.node.address.as_ref(), address, may_leave_loopback, &mut problems);
+    address::check(&raw.node, addresses.as_ref(), may_leave_loopback, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
-    match (name, address) {
-        (Some(name), Some(address)) if problems.count() == 0 => Ok(Config {
-            name,
-            machine,
-            address,
-            tags,
-            introducers,
-            join_on_start: raw.group.join_on_start.is_some_and(toml::Spanned::into_inner),
-            group,
-            forget_after,
-            state_dir,
-            log_dir,
-            log_files,
-            follow_links,
-            journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
-            journal_namespaces,
-            log_level,
-            limits,
-            control_socket,
-            key_file,
-            key_is_credential,
-            allow_plaintext,
-            metrics,
-        }),
+    match (name, addresses) {
+        (Some(name), Some(Addresses { address, host, bind })) if problems.count() == 0 => {
+            Ok(Config {
+                name,
+                machine,
+                address,
+                address_host: host,
+                bind,
+                tags,
+                introducers,
+                join_on_start: raw.group.join_on_start.is_some_and(toml::Spanned::into_inner),
+                group,
+                forget_after,
+                state_dir,
+                log_dir,
+                log_files,
+                follow_links,
+                journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
+                journal_namespaces,
+                log_level,
+                limits,
+                control_socket,
+                key_file,
+                key_is_credential,
+                allow_plaintext,
+                metrics,
+            })
+        }
         _ => Err(problems.into_error()),
     }
 }
@@ -141,40 +145,6 @@ fn machine(node: &raw::Node, name: Option<&Name>, problems: &mut Problems) -> St
         );
     }
     text
-}
-
-/// The address that is set, or that of the default route. If there is neither, this is `None`, and
-/// [`check_address`] says so.
-fn node_address(
-    node: &raw::Node,
-    families: &[Family],
-    system: &System,
-    problems: &mut Problems,
-) -> Option<SocketAddr> {
-    let port = node.port.as_ref().map_or(PORT, |port| *port.get_ref());
-    if let Some(set) = node.port.as_ref().filter(|port| *port.get_ref() == 0) {
-        problems.add(set, "node.port", "0 is not a port: other members must know the port");
-    }
-    let Some(set) = &node.address else {
-        let mut addresses = families.iter().filter_map(|family| (system.default_address)(*family));
-        let address = addresses.next().or(system.last_address);
-        return address.map(|ip| SocketAddr::new(ip, port));
-    };
-    let problem = match set.get_ref().parse::<IpAddr>() {
-        Err(_) => format!("{:?} is not an IPv4 or IPv6 address", set.get_ref()),
-        Ok(ip) if ip.is_unspecified() => {
-            "other members cannot reach an unspecified address: give one they can reach".to_owned()
-        }
-        Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => {
-            "a multicast or broadcast address does not belong to one machine".to_owned()
-        }
-        Ok(ip) if is_link_local(ip) => {
-            "a link-local address has another meaning on each machine".to_owned()
-        }
-        Ok(ip) => return Some(SocketAddr::new(ip, port)),
-    };
-    problems.add(set, "node.address", problem);
-    None
 }
 
 fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings {
@@ -245,13 +215,16 @@ fn is_host_and_port(text: &str) -> bool {
     if text.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0) {
         return true;
     }
-    let host = |host: &str| {
-        !host.is_empty()
-            && host.len() <= 253
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
-    };
-    text.rsplit_once(':')
-        .is_some_and(|(name, port)| host(name) && port.parse::<u16>().is_ok_and(|port| port != 0))
+    text.rsplit_once(':').is_some_and(|(name, port)| {
+        is_host(name) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
+}
+
+/// Whether a resolver may be asked for the text as a host name.
+pub(super) fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 253
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
 }
 
 fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
@@ -326,38 +299,6 @@ fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Opti
         }
     }
     None
-}
-
-/// Without a key, and if plaintext is not allowed, only a loopback address is valid. Without an
-/// address the machine may have one later.
-fn check_address(
-    set: Option<&toml::Spanned<String>>,
-    address: Option<SocketAddr>,
-    may_leave_loopback: bool,
-    problems: &mut Problems,
-) {
-    let why = "is not a loopback address, and without a key nothing is sealed: put the group's key \
-               into /etc/memberd/group.key, or for a closed test network set \
-               security.allow_plaintext = true";
-    let key = "node.address";
-    let missing = "not set, and this machine has no default route to take it from";
-    match (set, address) {
-        (Some(set), Some(address)) if !address.ip().is_loopback() && !may_leave_loopback => {
-            problems.add(set, key, format!("{} {why}", address.ip()));
-        }
-        (None, Some(address)) if !address.ip().is_loopback() && !may_leave_loopback => {
-            problems.add_missing(key, format!("{} {why}", address.ip()));
-        }
-        (None, None) if may_leave_loopback => {
-            problems.add_not_yet(key, format!("{missing} yet: set it"));
-        }
-        // No address of a default route would be allowed, so this does not pass by itself.
-        (None, None) => problems.add_missing(
-            key,
-            format!("{missing}: set it, and put the group's key into {KEY_FILE}"),
-        ),
-        (Some(_), _) | (None, Some(_)) => {}
-    }
 }
 
 fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr> {

@@ -43,6 +43,17 @@ impl<'a> Problems<'a> {
         self.lines.push(self.source.error(None, Some(key), &what.to_string()));
     }
 
+    /// What is set has no meaning yet on this machine. It may have one later.
+    pub(super) fn add_set_not_yet<T>(
+        &mut self,
+        value: &toml::Spanned<T>,
+        key: &str,
+        what: impl std::fmt::Display,
+    ) {
+        let line = self.source.error(Some(value.span().start), Some(key), &what.to_string());
+        self.not_yet.push(line);
+    }
+
     /// The machine has no value yet for a setting that is not set. It may have one later.
     pub(super) fn add_not_yet(&mut self, key: &str, what: impl std::fmt::Display) {
         self.not_yet.push(self.source.error(None, Some(key), &what.to_string()));

@@ -35,6 +35,7 @@ pub(super) struct Node {
     pub(super) name: Set<String>,
     pub(super) machine: Set<Machine>,
     pub(super) address: Set<String>,
+    pub(super) bind: Set<String>,
     pub(super) port: Set<u16>,
     pub(super) tags: Set<BTreeMap<String, Spanned<String>>>,
 }

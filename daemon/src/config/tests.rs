@@ -6,9 +6,10 @@ use super::*;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-const SYSTEM: System = System {
+pub(super) const SYSTEM: System = System {
     host_name: || Some("web17".to_owned()),
     default_address: |_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    look_up: |_| Err(io::ErrorKind::NotFound.into()),
     last_address: None,
     last_name: None,
     credentials: || None,
@@ -58,7 +59,10 @@ const WRONG: [(&str, &str); 19] = [
         "m.toml:2: node.address: other members cannot reach an unspecified address: give one \
         they can reach",
     ),
-    ("[node]\n\naddress = 'vm3'", "m.toml:3: node.address: \"vm3\" is not an IPv4 or IPv6 address"),
+    (
+        "[node]\n\naddress = 'vm 3'",
+        "m.toml:3: node.address: \"vm 3\" is not an IPv4 or IPv6 address, and not a host name",
+    ),
     ("[node]\nport = 0", "m.toml:2: node.port: 0 is not a port: other members must know the port"),
     (
         "[group]\nintroducers = ['vm1']",
@@ -133,7 +137,8 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
         ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
         (
             "node.colour = 1",
-            "m.toml:1: node.colour: unknown key: known keys are name, machine, address, port, tags",
+            "m.toml:1: node.colour: unknown key: known keys are name, machine, address, bind, \
+             port, tags",
         ),
         ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
         (

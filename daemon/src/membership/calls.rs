@@ -65,8 +65,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_breaks_off_ends_as_one_without_a_reply() {
-        let mut calls =
-            Calls::new(Caller { address: ([127, 0, 0, 1], 8_946).into(), seal: Seal::plain() });
+        let mut calls = Calls::new(Caller {
+            address: ([127, 0, 0, 1], 8_946).into(),
+            bind: [127, 0, 0, 1].into(),
+            seal: Seal::plain(),
+        });
         calls.spawn(CallId(7), async { panic!("a fault") });
         let (id, reply) = calls.next().await;
         assert_eq!(id, CallId(7));

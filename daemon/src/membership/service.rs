@@ -71,7 +71,7 @@ impl MembershipService {
         let (handle, commands) = Handle::new();
         let own = Own { address: config.address, name: config.name.to_string() };
         let lookup = Lookup::begin(&config.introducers, own.clone());
-        let caller = Caller { address: config.address, seal: seal.clone() };
+        let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
         let (introducers, names) = watch::channel(config.introducers.clone());
         let parts = Parts {
             node,

@@ -5,7 +5,7 @@ use super::traffic::Traffic;
 use super::{Founded, JoinFailure, address, join_words};
 use crate::resolve::Resolved;
 use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A loss of this size is worth a warning. It is three times the loss of a bad but usable network.
@@ -66,6 +66,8 @@ pub struct Ring {
 /// The sources of a [`Status`].
 pub(super) struct Sources<'t> {
     pub(super) node: &'t Node,
+    /// The address that the socket is bound to.
+    pub(super) bind: IpAddr,
     pub(super) traffic: &'t Traffic,
     /// The datagrams that the seal refused, by cause.
     pub(super) refusals: &'t [(&'static str, u64)],
@@ -146,7 +148,7 @@ impl Sources<'_> {
         {
             warnings.push(join_words::ALONE.to_owned());
         }
-        warnings.extend(address::gone(node.address().ip()));
+        warnings.extend(address::gone(self.bind));
         warnings.extend(self.unwritten.as_ref().map(|reason| {
             format!(
                 "the state cannot be written, so a restart may not know of the last changes: \

@@ -20,7 +20,7 @@ use crate::time::{Anchor, Clocks};
 use memberd_membership::{Introducers, Node, Output, PhaseName, Transmit};
 use memberd_transport::{Caller, DatagramSession, Incoming, MAX_SEALED, Seal};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -42,7 +42,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 pub struct Parts {
     /// The protocol.
     pub node: Node,
-    /// Bound to the member's address.
+    /// Bound to the member's address, or to what stands for it on this machine.
     pub socket: UdpSocket,
     /// Protects messages to other members.
     pub seal: Seal,
@@ -62,6 +62,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Membership {
     node: Node,
+    /// The address that the socket is bound to.
+    bind: IpAddr,
     socket: UdpSocket,
     session: DatagramSession,
     writer: StateWriter,
@@ -101,10 +103,12 @@ impl Membership {
             parts;
         let started = Instant::now();
         let address = node.address();
+        let bind = socket.local_addr().map_or(address.ip(), |bound| bound.ip());
         let (traffic, history) =
             (Traffic::new(node.group_settings()), History::new(clocks.now().wall));
         Membership {
             node,
+            bind,
             socket,
             session: DatagramSession::new(seal.clone(), address, writer.incarnation()),
             writer,
@@ -112,7 +116,7 @@ impl Membership {
             anchor: Anchor::new(clocks.now()),
             handle,
             commands,
-            calls: Calls::new(Caller { address, seal }),
+            calls: Calls::new(Caller { address, bind, seal }),
             introducers,
             remembered,
             asked: Introducers::default(),
@@ -228,8 +232,7 @@ impl Membership {
     fn note_unsent(&mut self, to: SocketAddr, kind: &'static str, error: &io::Error) {
         debug!(%to, kind, %error, "not sent");
         if let Some(times) = self.traffic.unsent() {
-            let reason =
-                address::gone(self.node.address().ip()).unwrap_or_else(|| error.to_string());
+            let reason = address::gone(self.bind).unwrap_or_else(|| error.to_string());
             warn!(%to, times, reason, "cannot send datagrams (repeated at most once a \
             minute)");
         }

@@ -118,7 +118,11 @@ mod tests {
     #[test]
     fn a_lost_member_may_be_too_old_for_a_long_list() {
         let described = |patterns: Vec<Vec<u8>>| {
-            let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+            let caller = Caller {
+                address: ([127, 0, 0, 1], 1).into(),
+                bind: [127, 0, 0, 1].into(),
+                seal: Seal::plain(),
+            };
             let offer = ExposedFiles::new::<&str>(&[]).unwrap();
             let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
             let mut request = GrepRequest::default();

@@ -47,7 +47,11 @@ async fn notice(
 async fn each_followed_member_has_a_place_until_it_goes() {
     let places = held_connections(2);
     let (replies, mut client) = mpsc::channel(100);
-    let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+    let caller = Caller {
+        address: ([127, 0, 0, 1], 1).into(),
+        bind: [127, 0, 0, 1].into(),
+        seal: Seal::plain(),
+    };
     let searcher = Arc::new(LocalSearcher::new(
         "vm1".to_owned(),
         ExposedFiles::new::<&str>(&[]).unwrap(),

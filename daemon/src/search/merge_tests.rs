@@ -18,7 +18,11 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(async {
         let (replies, mut client) = mpsc::channel(1_000);
-        let from = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+        let from = Caller {
+            address: ([127, 0, 0, 1], 1).into(),
+            bind: [127, 0, 0, 1].into(),
+            seal: Seal::plain(),
+        };
         let offer = ExposedFiles::new::<&str>(&[]).unwrap();
         let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
         let request = GrepRequest::default();

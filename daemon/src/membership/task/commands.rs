@@ -159,6 +159,7 @@ impl Membership {
     fn status(&self, now: Now) -> Status {
         let refusals: Vec<_> = self.session.refusals().collect();
         let sources = Sources {
+            bind: self.bind,
             node: &self.node,
             traffic: &self.traffic,
             refusals: &refusals,

@@ -7,7 +7,7 @@ use crate::frame;
 use crate::seal::Seal;
 use crate::seal::handshake;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
@@ -15,8 +15,10 @@ use tokio::time::timeout;
 /// A member that makes requests of others; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Its own address, from which it connects.
+    /// Its own address, as others know it.
     pub address: SocketAddr,
+    /// The address of its machine from which it connects.
+    pub bind: IpAddr,
     /// What it seals connections with.
     pub seal: Seal,
 }
@@ -64,8 +66,8 @@ impl Caller {
     /// Opens a connection, and seals it where there is a key.
     pub(super) async fn connect(&self, to: SocketAddr) -> io::Result<PeerStream> {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if self.address.is_ipv4() == to.is_ipv4() {
-            socket.bind(SocketAddr::new(self.address.ip(), 0))?;
+        if self.bind.is_ipv4() == to.is_ipv4() {
+            socket.bind(SocketAddr::new(self.bind, 0))?;
         }
         let mut stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;

@@ -234,7 +234,10 @@ mod tests {
     }
 
     fn pool(seal: Seal, limits: PoolLimits) -> CallPool {
-        CallPool::new(Caller { address: ([127, 0, 0, 1], 1).into(), seal }, limits)
+        CallPool::new(
+            Caller { address: ([127, 0, 0, 1], 1).into(), bind: [127, 0, 0, 1].into(), seal },
+            limits,
+        )
     }
 
     async fn echo(pool: &CallPool, to: SocketAddr, request: &[u8]) {
