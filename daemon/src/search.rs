@@ -3,9 +3,13 @@
 //!
 //! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
 //! (`member_choice`). `distributed` asks each of them; a `reply_source` is either a connection or
-//! this machine's own search (`serve`, `local`). `line_relay`, `merge` or `follow` passes the
-//! replies on.
+//! this machine's own search (`serve`, `local`). `answer_check` refuses what cannot
+//! be the member's own. `line_relay`, `merge` or `follow` passes the replies on.
 
+mod answer_check;
+mod answer_fault;
+mod answer_json;
+mod answer_text;
 mod compile;
 mod context;
 mod distributed;

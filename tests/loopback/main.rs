@@ -12,6 +12,7 @@ mod disks;
 mod ends;
 mod events;
 mod founding;
+mod grep_answers;
 mod grep_compressed;
 mod grep_json;
 mod grep_like_gnu;

@@ -2,6 +2,7 @@
 //! memberd-search uses them.
 
 mod colors;
+mod file_name;
 mod journal;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ mod tests;
 use crate::bounded::{at_most, cut_after};
 use crate::tags::TagFilter;
 pub use colors::{GrepColors, NotAColor, Sgr};
+pub use file_name::on_one_line;
 pub use journal::GrepJournal;
 use serde::{Deserialize, Serialize};
 
@@ -271,6 +273,9 @@ pub enum GrepOutcome {
     Searched(GrepTotals),
     /// It did not answer, or not to the end. The text gives the reason.
     Lost(String),
+    /// It answered with what cannot be its own, so the rest of its answer was dropped. The text
+    /// follows the member's name.
+    Dropped(String),
     /// It was not asked, because it had failed.
     NotAsked {
         /// When it failed in the answering daemon's view, in milliseconds since the Unix epoch.

@@ -230,6 +230,7 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
             })
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
+        any::<String>().prop_map(GrepOutcome::Dropped),
         any::<u64>().prop_map(|failed| GrepOutcome::NotAsked { failed }),
     ]
 }

@@ -12,7 +12,7 @@ use crate::output::Kept;
 use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
 use crate::query::Query;
-use memberd_control::grep::{GrepBinary, GrepPrint};
+use memberd_control::grep::{GrepBinary, GrepPrint, on_one_line};
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -155,10 +155,13 @@ impl Search {
         self.named(machine, file.path().as_os_str().as_bytes())
     }
 
-    /// `MACHINE:FILE`, with spaces between them where names are aligned.
+    /// `MACHINE:FILE`, with spaces between them where names are aligned. A newline in a name would
+    /// make two lines of one, but programs that want names exactly get them exactly.
     pub(crate) fn named(&self, machine: &str, file: &[u8]) -> Vec<u8> {
+        let is_exact = self.query.printing.null_after_names || self.query.printing.json;
+        let file = if is_exact { file.into() } else { on_one_line(file) };
         let missing = usize::from(self.query.name_width()).saturating_sub(machine.chars().count());
-        [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), file].concat()
+        [machine.as_bytes(), b":", " ".repeat(missing).as_bytes(), &file].concat()
     }
 
     /// The separator between groups of lines with context. Empty where there is no context.

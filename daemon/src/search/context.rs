@@ -1,6 +1,8 @@
 //! Holds what every part of one distributed grep needs. It owns the request, its compiled pattern
 //! and the queue to the client.
 
+use super::answer_check::AnswerCheck;
+use super::answer_fault::AnswerFault;
 use super::compile::Compiled;
 use super::local::LocalSearcher;
 use super::progress::Progress;
@@ -14,6 +16,7 @@ use memberd_transport::{Caller, SMALL_REQUEST_BYTES};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
+use tracing::warn;
 
 /// One grep of all members.
 #[derive(Debug)]
@@ -61,7 +64,9 @@ impl QueryContext {
     /// # Errors
     /// When it cannot be reached.
     pub(super) async fn ask(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
-        let source = if member.address == self.caller.address {
+        let is_own = member.address == self.caller.address;
+        let check = AnswerCheck::new(&member.name, &self.request, is_own);
+        let source = if is_own {
             let compiled = lock(&self.compiled).take();
             let query = LocalQuery { request: self.request.clone(), compiled };
             ReplySource::Local(serve_here(&self.searcher, query))
@@ -70,7 +75,15 @@ impl QueryContext {
             let (caller, encoded) = (&self.caller, &self.encoded);
             ReplySource::connect(caller, member.address, encoded, narrowing_option).await?
         };
-        Ok(MemberReplies::new(source, &self.progress))
+        Ok(MemberReplies::new(source, check, &self.progress))
+    }
+
+    /// The outcome of a search that ended with this error.
+    pub(super) fn outcome(&self, error: &io::Error) -> GrepOutcome {
+        match AnswerFault::of(error) {
+            Some(fault) => GrepOutcome::Dropped(fault.to_string()),
+            None => GrepOutcome::Lost(self.describe_error(error)),
+        }
     }
 
     /// Describes for users why a member is lost. Older members close the connection if a request
@@ -102,6 +115,9 @@ impl QueryContext {
     /// Sends the client how a member's search went.
     pub(super) async fn report(&self, member: &Name, outcome: GrepOutcome) {
         self.progress.note_answered();
+        if let GrepOutcome::Dropped(fault) = &outcome {
+            warn!("{member} {fault}: the rest of its answer to a grep is dropped");
+        }
         // The client may have gone.
         let _ = self.send(Reply::GrepMember { member: member.to_string(), outcome }).await;
     }

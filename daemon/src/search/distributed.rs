@@ -76,7 +76,7 @@ impl DistributedGrep {
             Arc::new(QueryContext::new(caller.clone(), searcher, request, compiled, sender)?);
         let progress = Arc::clone(context.progress());
         progress.note_asked(members.len());
-        let relay = Arc::new(LineRelay::new(Arc::clone(&context), line_end));
+        let relay = Arc::new(LineRelay::new(Arc::clone(&context)));
         let mut tasks = JoinSet::new();
         if by_time {
             let merged = merge(Arc::clone(&context), members, line_end, separator);

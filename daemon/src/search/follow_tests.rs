@@ -59,7 +59,7 @@ async fn each_followed_member_has_a_place_until_it_goes() {
     ));
     let request = GrepRequest::default();
     let context = QueryContext::new(caller, searcher, request, None, replies).unwrap();
-    let relay = Arc::new(LineRelay::new(Arc::new(context), b'\n'));
+    let relay = Arc::new(LineRelay::new(Arc::new(context)));
     let held = places.try_enter_many(1).unwrap();
     let choice = MemberChoice::new(&GrepMembers::default()).unwrap();
     let mut following = Following::new(relay, choice, Handle::new().0, held);

@@ -1,6 +1,7 @@
 //! Relays members' output to the client as it arrives. It owns the turn that keeps every line
 //! whole.
 
+use super::answer_fault::AnswerFault;
 use super::context::QueryContext;
 use super::reply::PeerReply;
 use memberd_control::grep::GrepOutcome;
@@ -14,16 +15,15 @@ use tokio::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(super) struct LineRelay {
     pub(super) context: Arc<QueryContext>,
-    line_end: u8,
     /// A member holds it while its last piece ended within a line, so that no other output comes
-    /// between. It is true if that member was lost before the line's end.
-    turn: Mutex<bool>,
+    /// between. It has the bytes that end the line, if that member is not there to do it.
+    turn: Mutex<Vec<u8>>,
 }
 
 impl LineRelay {
-    /// A relay that has asked no member yet. Lines end with `line_end`.
-    pub(super) fn new(context: Arc<QueryContext>, line_end: u8) -> Self {
-        LineRelay { context, line_end, turn: Mutex::new(false) }
+    /// A relay that has asked no member yet.
+    pub(super) fn new(context: Arc<QueryContext>) -> Self {
+        LineRelay { context, turn: Mutex::default() }
     }
 
     /// Asks a member, relays its output, and reports how its search went.
@@ -31,7 +31,7 @@ impl LineRelay {
         let outcome = self
             .try_relay(member, async || ())
             .await
-            .unwrap_or_else(|error| GrepOutcome::Lost(self.context.describe_error(&error)));
+            .unwrap_or_else(|error| self.context.outcome(&error));
         self.context.report(&member.name, outcome).await;
     }
 
@@ -48,54 +48,69 @@ impl LineRelay {
         connected().await;
         let mut turn = None;
         loop {
-            let reply = replies.next().await;
-            if reply.is_err() && turn.take().is_some() {
-                // The member was lost within a line, which must not run into another line.
-                self.take_turn(member, &mut turn).await?;
-            }
-            match reply? {
-                PeerReply::Part(bytes) => {
-                    self.take_turn(member, &mut turn).await?;
+            match replies.next().await {
+                Ok(PeerReply::Part(bytes)) => {
+                    let turn = self.take_turn(member, &mut turn).await?;
                     self.output(member, bytes).await?;
-                    turn.iter_mut().for_each(|within| **within = true);
+                    *turn = replies.closing();
                 }
-                PeerReply::Lines(bytes) => {
-                    self.take_turn(member, &mut turn).await?;
+                Ok(PeerReply::Lines(bytes)) => {
+                    self.take_turn(member, &mut turn).await?.clear();
                     self.output(member, bytes).await?;
-                    turn.take().iter_mut().for_each(|within| **within = false);
+                    turn = None;
                 }
-                PeerReply::Message(text) => {
+                Ok(PeerReply::Message(text)) => {
                     let member = member.name.to_string();
                     self.context.send(Reply::GrepMessage { member, text }).await?;
                 }
-                PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
-                PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
-                PeerReply::Working(_) => {}
-                PeerReply::Timed(_) | PeerReply::TimedPart(..) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "lines with times, which were not asked for",
-                    ));
+                Ok(PeerReply::Working(_)) => {}
+                Ok(PeerReply::Done(totals)) => return Ok(GrepOutcome::Searched(totals)),
+                Ok(PeerReply::Refused(reason)) => {
+                    self.end_line(member, &mut turn).await?;
+                    return Ok(GrepOutcome::Lost(reason));
+                }
+                Ok(PeerReply::Timed(_) | PeerReply::TimedPart(..)) => {
+                    return Ok(self.context.outcome(&AnswerFault::Unasked.into()));
+                }
+                Err(error) => {
+                    self.end_line(member, &mut turn).await?;
+                    return match AnswerFault::of(&error) {
+                        Some(_) => Ok(self.context.outcome(&error)),
+                        None => Err(error),
+                    };
                 }
             }
         }
     }
 
-    /// Waits until no other member is within a line, and ends a line that was left open.
-    async fn take_turn<'a>(
+    /// Waits until no other member is within a line, and ends a line that was left open. Returns
+    /// the bytes that end the line of this member, which are empty between lines.
+    async fn take_turn<'t, 'a: 't>(
         &'a self,
         member: &Identity,
-        turn: &mut Option<MutexGuard<'a, bool>>,
+        turn: &'t mut Option<MutexGuard<'a, Vec<u8>>>,
+    ) -> io::Result<&'t mut Vec<u8>> {
+        if let Some(open) = turn {
+            return Ok(open);
+        }
+        let mut open = self.turn.lock().await;
+        if !open.is_empty() {
+            self.output(member, std::mem::take(&mut *open)).await?;
+        }
+        Ok(turn.insert(open))
+    }
+
+    /// Ends the line in which the member's last piece ended, if there is one. It must not run into
+    /// another line.
+    async fn end_line(
+        &self,
+        member: &Identity,
+        turn: &mut Option<MutexGuard<'_, Vec<u8>>>,
     ) -> io::Result<()> {
-        if turn.is_some() {
-            return Ok(());
+        match turn.take().map(|mut open| std::mem::take(&mut *open)) {
+            Some(end) if !end.is_empty() => self.output(member, end).await,
+            _ => Ok(()),
         }
-        let mut within = self.turn.lock().await;
-        if std::mem::take(&mut *within) {
-            self.output(member, vec![self.line_end]).await?;
-        }
-        *turn = Some(within);
-        Ok(())
     }
 
     async fn output(&self, member: &Identity, bytes: Vec<u8>) -> io::Result<()> {

@@ -43,7 +43,7 @@ pub(super) async fn merge(
         tasks.spawn(async move {
             let outcome = read(&context, &member, &sender)
                 .await
-                .unwrap_or_else(|error| GrepOutcome::Lost(context.describe_error(&error)));
+                .unwrap_or_else(|error| context.outcome(&error));
             drop(sender);
             context.report(&member.name, outcome).await;
         });
@@ -62,16 +62,22 @@ async fn read(
     frames: &mpsc::Sender<PeerReply>,
 ) -> io::Result<GrepOutcome> {
     let mut replies = context.ask(member).await?;
+    let lost = || io::Error::from(io::ErrorKind::BrokenPipe);
     loop {
-        match replies.next().await? {
+        let reply = replies.next().await;
+        if matches!(reply, Err(_) | Ok(PeerReply::Refused(_))) {
+            let end = replies.closing();
+            if !end.is_empty() {
+                frames.send(PeerReply::Lines(end)).await.map_err(|_| lost())?;
+            }
+        }
+        match reply? {
             PeerReply::Message(text) => {
                 context.send(Reply::GrepMessage { member: member.name.to_string(), text }).await?;
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
-            frame => {
-                frames.send(frame).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-            }
+            frame => frames.send(frame).await.map_err(|_| lost())?,
         }
     }
 }
@@ -184,7 +190,9 @@ impl Merger {
 
     /// Prints the other pieces of a long line.
     async fn take_rest(&mut self, source: &mut Source) -> io::Result<()> {
+        let mut is_open = false;
         loop {
+            is_open = self.out.last().map_or(is_open, |last| *last != self.line_end);
             self.flush().await?;
             match source.frames.recv().await {
                 Some(PeerReply::Part(piece)) => self.out = piece,
@@ -194,7 +202,7 @@ impl Merger {
                 }
                 // The member was lost within the line, which must not run into another line.
                 _ => {
-                    self.out.push(self.line_end);
+                    self.out.extend(is_open.then_some(self.line_end));
                     return Ok(());
                 }
             }

@@ -22,9 +22,11 @@ impl Progress {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts bytes that a member has searched.
+    /// Counts bytes that a member has searched. A member may say any number.
     pub(super) fn note_bytes(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let add = |sum: u64| Some(sum.saturating_add(bytes));
+        // The update is never refused.
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     /// The counters as the client reads them.

@@ -1,15 +1,16 @@
 //! Reads the replies of one member: from a connection, or from this daemon's own search. It owns
 //! that source.
 
+use super::answer_check::AnswerCheck;
 use super::progress::Progress;
-use super::reply::{PeerReply, Replies};
+use super::reply::{MAX_PIECE, PeerReply, Replies};
 use crate::peer::{GREP, NARROWED_GREP};
 use memberd_transport::{Alert, Caller, PeerStream};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long a member may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -17,6 +18,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a member may be silent. A searching member reports its progress every
 /// [`WORKING_EVERY`](super::serve::WORKING_EVERY).
 const SILENCE_LIMIT: Duration = Duration::from_secs(4);
+
+/// How long all may wait for the next [`MAX_PIECE`] bytes of a member's line. Meanwhile the lines
+/// of the others wait.
+const LINE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The source of a member's replies.
 pub(super) enum ReplySource {
@@ -73,35 +78,59 @@ fn explain_refusal(error: io::Error, narrowing_option: Option<&'static str>) -> 
     }
 }
 
-/// A member's replies, which count as the grep's progress.
+/// A member's replies, which are checked, and count as the grep's progress.
 pub(super) struct MemberReplies<'g> {
     source: ReplySource,
+    check: AnswerCheck,
     progress: &'g Progress,
     /// The bytes that the member has searched so far.
     searched_bytes: u64,
+    /// How long the grep has waited for the end of the present line.
+    waited: Duration,
 }
 
 impl<'g> MemberReplies<'g> {
     /// The replies of a source that was not read yet.
-    pub(super) fn new(source: ReplySource, progress: &'g Progress) -> Self {
-        MemberReplies { source, progress, searched_bytes: 0 }
+    pub(super) fn new(source: ReplySource, check: AnswerCheck, progress: &'g Progress) -> Self {
+        MemberReplies { source, check, progress, searched_bytes: 0, waited: Duration::ZERO }
     }
 
-    /// The next reply that is not merely a progress report.
+    /// The next reply that is not merely a progress report. It is the member's own.
     ///
     /// # Errors
     /// When the member is silent for too long, the connection breaks, or the bytes are not a reply.
+    /// Also with an [`AnswerFault`](super::answer_fault::AnswerFault), when the reply cannot be the
+    /// member's own.
     pub(super) async fn next(&mut self) -> io::Result<PeerReply> {
         loop {
-            match self.source.next().await? {
+            match self.read().await? {
                 PeerReply::Working(bytes) => self.note_searched(bytes),
                 PeerReply::Done(totals) => {
                     self.note_searched(totals.bytes);
-                    return Ok(PeerReply::Done(totals));
+                    return self.check.check(PeerReply::Done(totals)).map_err(io::Error::from);
                 }
-                reply => return Ok(reply),
+                reply => return self.check.check(reply).map_err(io::Error::from),
             }
         }
+    }
+
+    /// The bytes that end the line in which the last reply ended.
+    pub(super) fn closing(&self) -> Vec<u8> {
+        self.check.closing()
+    }
+
+    /// Reads a reply. Within a line, progress reports gain the member no time.
+    async fn read(&mut self) -> io::Result<PeerReply> {
+        let Some(bytes) = self.check.within_bytes() else {
+            self.waited = Duration::ZERO;
+            return self.source.next().await;
+        };
+        let pieces = u32::try_from(bytes / MAX_PIECE).unwrap_or(u32::MAX);
+        let limit = LINE_LIMIT.saturating_mul(pieces.saturating_add(1));
+        let began = Instant::now();
+        let reply = timeout(limit.saturating_sub(self.waited), self.source.next()).await;
+        self.waited += began.elapsed();
+        reply?
     }
 
     fn note_searched(&mut self, bytes: u64) {

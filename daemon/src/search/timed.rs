@@ -36,6 +36,16 @@ impl TimedLines {
         &self.bytes
     }
 
+    /// The lines that were not read yet.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        let mut rest = self.bytes.get(self.read..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (time, line, after) = first(rest)?;
+            rest = after;
+            Some((time, line))
+        })
+    }
+
     /// Decodes received bytes; `None` if they are not such lines.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         let mut rest = bytes.as_slice();
@@ -80,6 +90,8 @@ mod tests {
         }
         let mut read = TimedLines::from_bytes(written.as_bytes().to_vec()).unwrap();
         assert_eq!(read.time(), Some(-1));
+        let times: Vec<i64> = read.iter().map(|(time, _)| time).collect();
+        assert_eq!(times, [-1, i64::MAX, 7]);
         assert_eq!(read.next(), Some((-1, &b"a\n"[..])));
         assert_eq!(read.next(), Some((i64::MAX, &b""[..])));
         assert_eq!(read.next(), Some((7, &b"\xff\0\n"[..])));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepOutcome, GrepRequest, on_one_line};
 
 use super::fleet_options::{CountBy, Presentation};
 use crate::exit::{Exit, Failure};
@@ -53,7 +53,8 @@ impl Counts {
             let (path, count, after) = first(member, rest).ok_or_else(|| {
                 Failure::new(Exit::Failed, format!("{member} sent counts in an unknown form"))
             })?;
-            *self.files.entry(path.to_vec()).or_default() += count;
+            let sum = self.files.entry(path.to_vec()).or_default();
+            *sum = sum.saturating_add(count);
             rest = after;
         }
         if self.files.len() > MAX_FILES {
@@ -70,7 +71,7 @@ impl Counts {
         let mut lines = Vec::new();
         let searched = members.iter().filter_map(|(name, outcome)| match outcome {
             GrepOutcome::Searched(totals) => Some((name.as_str(), totals.lines)),
-            GrepOutcome::Lost(_) | GrepOutcome::NotAsked { .. } => None,
+            GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) | GrepOutcome::NotAsked { .. } => None,
         });
         let by_member: BTreeMap<&str, u64> = searched.collect();
         match self.by {
@@ -80,12 +81,14 @@ impl Counts {
                     .for_each(|(name, count)| line(name.as_bytes(), *count, &mut lines));
             }
             Some(CountBy::File) => {
-                self.files.iter().for_each(|(path, count)| line(path, *count, &mut lines));
+                self.files
+                    .iter()
+                    .for_each(|(path, count)| line(&on_one_line(path), *count, &mut lines));
             }
             None => {}
         }
         if self.total {
-            let total = by_member.values().sum();
+            let total = by_member.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
             let name: &[u8] = if self.named { b"total" } else { b"" };
             line(name, total, &mut lines);
         }
@@ -121,8 +124,8 @@ mod tests {
     use memberd_control::grep::GrepTotals;
 
     fn counts(by: Option<CountBy>, total: bool) -> Counts {
-        Counts::new(&GrepRequest::default(), Presentation { count_by: by, total, stats: false })
-            .unwrap()
+        let presentation = Presentation { count_by: by, total, ..Presentation::default() };
+        Counts::new(&GrepRequest::default(), presentation).unwrap()
     }
 
     fn members() -> Vec<(String, GrepOutcome)> {
@@ -146,7 +149,7 @@ mod tests {
         let mut by_file = counts(Some(CountBy::File), true);
         by_file.take("vm1", b"vm1:/b:1\nvm1:/a:c:6\n").unwrap();
         by_file.take("vm2", b"vm2:/b\x005\nvm2:/with\nnewline:3\x000\n").unwrap();
-        assert_eq!(text(&by_file), "/a:c:6\n/b:6\n/with\nnewline:3:0\ntotal:12\n");
+        assert_eq!(text(&by_file), "/a:c:6\n/b:6\n/with\\x0anewline:3:0\ntotal:12\n");
     }
 
     #[test]

@@ -37,6 +37,10 @@ impl Tally {
                 self.lost = true;
                 Some(format!("{member}: did not answer: {why}"))
             }
+            GrepOutcome::Dropped(fault) => {
+                self.lost = true;
+                Some(format!("{member} {fault}: the rest of its answer is dropped"))
+            }
             GrepOutcome::NotAsked { failed } => Some(format!(
                 "{member} failed {}: its logs are not searched",
                 format::ago(*failed, format::now())

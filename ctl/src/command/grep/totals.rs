@@ -37,7 +37,8 @@ struct Member<'a> {
     answered: bool,
     #[serde(flatten)]
     searched: Searched,
-    /// Why it did not answer. `failed_at` is when it failed, in milliseconds since the Unix epoch.
+    /// Why it did not answer, or why its answer was dropped. `failed_at` is when it failed, in
+    /// milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +104,7 @@ fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {
     };
     match outcome {
         GrepOutcome::Searched(totals) => Member { answered: true, searched: totals.into(), ..none },
-        GrepOutcome::Lost(why) => Member { lost: Some(why), ..none },
+        GrepOutcome::Lost(why) | GrepOutcome::Dropped(why) => Member { lost: Some(why), ..none },
         GrepOutcome::NotAsked { failed } => {
             Member { asked: false, failed_at: Some(*failed), ..none }
         }
