@@ -7,6 +7,7 @@ use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -175,6 +176,76 @@ fn lines_are_aligned_on_a_terminal_and_exact_in_a_pipe() {
         String::from_utf8(piped.stdout).unwrap().lines().map(str::to_owned).collect();
     piped.sort();
     assert_eq!(piped, exact);
+}
+
+/// At Ctrl-C nothing of the progress stays, and members that have gone do not count.
+#[test]
+fn progress_of_following_counts_who_is_followed() {
+    let mut fleet = Fleet::start_with(3, offer_needle);
+    let mut terminal = Terminal::grep(&fleet, &["--follow", "needle", "a.txt"], false);
+    terminal.wait_for("\rfollowing 3 members, ");
+    fleet.crash(&[3]);
+    terminal.wait_for("memberctl: vm3 failed: its logs are not followed any more");
+    terminal.wait_for("\rfollowing 2 members, ");
+    terminal.running.signal(Signal::SIGINT);
+    let status = terminal.running.wait(SOON);
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
+    let shown = terminal.finish();
+    assert!(shown.ends_with("\r\x1b[K") && !shown.contains("answered"), "{shown:?}");
+}
+
+#[test]
+fn progress_is_removed_when_a_grep_is_interrupted() {
+    let fleet = Fleet::start_with(2, offer_needle);
+    fleet[2].signal(Signal::SIGSTOP);
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut terminal = Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false);
+        terminal.wait_for("\r1 of 2 members answered, ");
+        terminal.running.signal(signal);
+        let status = terminal.running.wait(SOON);
+        assert_eq!(status.signal(), Some(signal as i32));
+        let shown = terminal.finish();
+        assert!(shown.ends_with("\r\x1b[K"), "{shown:?}");
+    }
+    fleet[2].signal(Signal::SIGCONT);
+    fleet.wait_until_whole_within(SOON);
+}
+
+/// Whoever writes a log, or owns its directory, does not write to the screen of its reader.
+#[test]
+fn control_characters_are_shown_on_a_terminal() {
+    let text = b"needle \x1b[2J\rvm2:/etc/passwd:x\nneedle \xc2\x9b1m\r\nneedle\t.\n";
+    let fleet = Fleet::start_with(1, |daemon| {
+        let directory = daemon.directory().join("logs");
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("a\x1b]0;title\x07.txt"), text).unwrap();
+        daemon.settings.files.push(directory.join("*").display().to_string());
+    });
+    let directory = fleet[1].directory().display().to_string();
+    let name = format!("vm1:{directory}/logs/a\\x1b]0;title\\x07.txt:");
+    let shown = Terminal::grep(&fleet, &["needle"], true).finish();
+    let lines = [
+        format!("{name}needle \\x1b[2J\\x0dvm2:/etc/passwd:x\n"),
+        format!("{name}needle \\xc2\\x9b1m\r\n"),
+        format!("{name}needle\t.\n"),
+    ];
+    // The terminal's driver adds a carriage return to each newline.
+    assert_eq!(shown.replace("\r\n", "\n"), lines.concat());
+    let colored = Terminal::grep(&fleet, &["--color=always", "needle"], true).finish();
+    assert_eq!(colored.matches("\x1b[01;31m\x1b[Kneedle\x1b[m\x1b[K").count(), 3, "{colored:?}");
+    assert!(!colored.contains("\x1b[2J") && !colored.contains('\u{9b}'), "{colored:?}");
+    let raw = Terminal::grep(&fleet, &["--control-chars=raw", "needle"], true).finish();
+    assert!(
+        raw.contains("needle \x1b[2J\rvm2:") && raw.contains("\x1b]0;title\x07.txt:"),
+        "{raw:?}"
+    );
+    // Elsewhere they are what they are, unless they are to be escaped.
+    let piped = fleet[1].ctl(&["grep", "needle"]).stdout;
+    assert!(String::from_utf8(piped).unwrap().contains("needle \x1b[2J\rvm2:"));
+    let escaped = fleet[1].ctl(&["grep", "--control-chars=escape", "needle"]).stdout;
+    assert_eq!(String::from_utf8(escaped).unwrap(), lines.concat());
+    let json = Terminal::grep(&fleet, &["--json", "needle"], true).finish();
+    assert!(json.contains("needle \\u009b1m\\r\""), "{json:?}");
 }
 
 /// As GNU grep colours a file's name and what follows it.

@@ -2,10 +2,12 @@
 
 mod colors;
 pub(crate) mod completion;
+mod control_chars;
 mod counts;
 mod flags;
 mod fleet_options;
 mod getopt;
+mod interrupted;
 mod journal_options;
 mod lines;
 mod locale;
@@ -87,6 +89,9 @@ Output:
       --color[=WHEN]        highlight the matching strings as GREP_COLORS says;
                             WHEN is always, never, or auto (on a terminal,
                             unless NO_COLOR is set)
+      --control-chars=HOW   show control characters of lines and file names as
+                            they are (raw), or as \\x1b (escape); auto, which
+                            is the default, escapes them on a terminal alone
       --line-buffered       flush output on every line (default)
   -U, --binary              do not strip CR characters at EOL (default)
 
@@ -130,9 +135,10 @@ Pipes, -h, -Z and --json get no such spaces.
 
 Exit status: 0 a line matched, 1 none did, 2 an error occurred (bad pattern, a
 file that cannot be read, memberd not reachable, or with --since, --until or
---merge a time that is not understood), 3 a member did not answer, and no error
-occurred. A member that is known to have failed is named. It changes the status
-only if no other member was to be asked.";
+--merge a time that is not understood), 3 a member did not answer, or its answer
+was dropped because it cannot be its own, and no error occurred. A member that
+is known to have failed is named. It changes the status only if no other member
+was to be asked.";
 
 /// Searches the logs of all members.
 #[derive(Debug, clap::Args)]
@@ -276,9 +282,9 @@ struct Screen {
 impl Screen {
     fn new(request: &GrepRequest, presentation: Presentation) -> Screen {
         Screen {
-            printer: Printer::new(request),
+            printer: Printer::new(request, presentation.control_chars),
             counts: Counts::new(request, presentation),
-            progress: Progress::new(),
+            progress: Progress::new(request.files.follow),
         }
     }
 

@@ -4,6 +4,7 @@
 use clap::{Arg, ArgAction, ValueHint};
 
 use super::HELP;
+use super::control_chars::ControlChars;
 use super::flags::{Argument, FLEET, Flag, GNU};
 
 /// The command with all its options.
@@ -36,6 +37,7 @@ fn with_value(arg: Arg, long: &str, argument: Argument) -> Arg {
         "on" | "not-on" => arg.value_hint(ValueHint::Hostname),
         "file" | "exclude-from" => arg.value_hint(ValueHint::FilePath),
         "color" => arg.value_parser(["always", "auto", "never"]),
+        "control-chars" => arg.value_parser(ControlChars::VALUES),
         "binary-files" => arg.value_parser(["binary", "text", "without-match"]),
         "count-by" => arg.value_parser(["member", "file"]),
         _ => arg.value_hint(ValueHint::Other),

@@ -136,6 +136,8 @@ pub(super) enum FleetOption {
     Total,
     /// `--stats`
     Stats,
+    /// `--control-chars`
+    ControlChars,
 }
 
 /// Whether an option takes an argument.
@@ -233,4 +235,5 @@ pub(super) const FLEET: &[Entry] = &[
     (Flag::Fleet(FleetOption::CountBy), "", &["count-by"], Required),
     (Flag::Fleet(FleetOption::Total), "", &["total"], Bare),
     (Flag::Fleet(FleetOption::Stats), "", &["stats"], Bare),
+    (Flag::Fleet(FleetOption::ControlChars), "", &["control-chars"], Required),
 ];

@@ -5,6 +5,7 @@ use memberd_control::grep::{GrepPrint, GrepRequest};
 use memberd_control::name_globs;
 use memberd_control::tags::{TagFilter, TagFilterError};
 
+use super::control_chars::ControlChars;
 use super::flags::FleetOption;
 use super::journal_options::JournalOptions;
 use super::printed_files;
@@ -28,6 +29,8 @@ pub(super) struct Presentation {
     pub(super) total: bool,
     /// `--stats`
     pub(super) stats: bool,
+    /// `--control-chars`
+    pub(super) control_chars: ControlChars,
 }
 
 /// The options that were parsed so far.
@@ -93,6 +96,9 @@ impl FleetOptions {
             }
             FleetOption::Total => self.presentation.total = true,
             FleetOption::Stats => self.presentation.stats = true,
+            FleetOption::ControlChars => {
+                self.presentation.control_chars = ControlChars::parse(&value)?;
+            }
         }
         Ok(())
     }

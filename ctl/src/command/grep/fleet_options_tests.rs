@@ -34,6 +34,7 @@ fn each_option_asks_for_one_thing() {
         (&["--rotated", "x"], |r, _| r.files.rotated),
         (&["--follow", "x"], |r, _| r.files.follow),
         (&["--merge", "x"], |r, _| r.printing.by_time),
+        (&["--control-chars=raw", "x"], |_, p| p.control_chars == ControlChars::Raw),
         (&["--merge", "-o", "--since", "1h", "x"], |r, _| {
             r.printing.by_time && r.files.since.is_some()
         }),

@@ -2,6 +2,7 @@
 
 use memberd_control::grep::GrepRequest;
 
+use super::control_chars::{ControlChars, Escaper};
 use crate::exit::Failure;
 use crate::output::{Output, Pipe};
 
@@ -10,17 +11,21 @@ pub(super) struct Printer {
     output: Output,
     separator: Option<Vec<u8>>,
     last: Option<String>,
-    /// The pipe to which lines go without a copy, if no separators are needed.
+    /// Shows control characters, if they must not go out as they are.
+    escaper: Option<Escaper>,
+    /// The pipe to which lines go without a copy, if nothing is added or changed.
     pipe: Option<Pipe>,
 }
 
 impl Printer {
     /// A printer for the answers to this request.
-    pub(super) fn new(request: &GrepRequest) -> Printer {
+    pub(super) fn new(request: &GrepRequest, control_chars: ControlChars) -> Printer {
         let output = Output::new();
         let separator = request.printing.separator();
-        let pipe = output.wide_pipe().filter(|_| separator.is_none());
-        Printer { output, separator, last: None, pipe }
+        let are_escaped = control_chars.are_escaped(output.is_terminal());
+        let pipe = output.wide_pipe().filter(|_| separator.is_none() && !are_escaped);
+        let escaper = are_escaped.then(|| Escaper::new(request));
+        Printer { output, separator, last: None, escaper, pipe }
     }
 
     /// The pipe to which lines can go without a copy, if there is one.
@@ -40,7 +45,10 @@ impl Printer {
         if self.last.as_deref() != Some(member) {
             self.last = Some(member.to_owned());
         }
-        self.output.bytes(bytes)?;
+        match &mut self.escaper {
+            Some(escaper) => self.output.bytes(&escaper.escape(bytes))?,
+            None => self.output.bytes(bytes)?,
+        }
         self.output.flush()
     }
 }
