@@ -19,7 +19,7 @@ use crate::state::{Loaded, StateDir};
 use crate::subsystem::{Change, NotReloaded};
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
-use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys};
+use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys, listen};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use std::io;
@@ -194,17 +194,14 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
         _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
     };
     let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
-    let tcp = TcpListener::bind(address).await.map_err(|error| in_use(error, "TCP"))?;
-    let metrics =
-        match config.metrics {
-            Some(listen) => {
-                let bound = TcpListener::bind(listen).await;
-                Some(bound.with_context(|| {
-                    format!("cannot serve metrics at {listen}: set metrics.listen")
-                })?)
-            }
-            None => None,
-        };
+    let tcp = listen(address).map_err(|error| in_use(error, "TCP"))?;
+    let metrics = match config.metrics {
+        Some(at) => Some(
+            listen(at)
+                .with_context(|| format!("cannot serve metrics at {at}: set metrics.listen"))?,
+        ),
+        None => None,
+    };
     let control = Sockets::open(&config.control_socket)?;
     Ok(Bound { udp, tcp, control, metrics })
 }
@@ -219,7 +216,7 @@ fn serve_all(
     let membership = &services.membership;
     let peers = peer::services(membership.handle.clone(), Arc::clone(&services.search.searcher))?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
-    let mut servers = vec![tokio::spawn(peers.listen(tcp))];
+    let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];
     servers.extend(server::start(control, services));
     servers
         .extend(metrics.map(|listener| tokio::spawn(http::listen(listener, Arc::clone(services)))));

@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod blocking;
 pub mod check;
 pub mod config;
+pub mod connections;
 pub mod control;
 pub mod daemon;
 pub mod dispatch;

@@ -2,7 +2,8 @@
 //! fills the registry of services at the daemon's start.
 
 use crate::membership::{Command, Handle};
-use crate::search::{LocalSearcher, serve};
+use crate::search::LocalSearcher;
+use crate::search::serve::{self, Asked};
 use memberd_control::frame::{Message, PASSED_ON_BYTES, SMALL_REQUEST_CAP, decode};
 use memberd_control::grep::GrepRequest;
 use memberd_membership::MAX_CALL;
@@ -36,12 +37,14 @@ pub fn services(
     let grep = move |asked: StreamRequest, stream| {
         let searcher = Arc::clone(&searcher);
         async move {
-            let StreamRequest { body, turn } = asked;
+            let StreamRequest { body, turn, source } = asked;
             let request = decode::<GrepRequest>(&body);
             // The search may follow the logs for days.
             drop(body);
             match request {
-                Ok(request) => serve::serve(stream, request, turn, &searcher).await,
+                Ok(request) => {
+                    serve::serve(stream, request, Asked { source, turn }, &searcher).await
+                }
                 Err(error) => {
                     drop(turn);
                     serve::refuse(stream, error.to_string()).await

@@ -26,6 +26,7 @@ mod line_relay;
 mod local;
 mod member_choice;
 mod merge;
+mod place;
 mod progress;
 pub mod reply;
 mod reply_sink;

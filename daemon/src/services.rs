@@ -1,6 +1,7 @@
 //! The list of subsystems, which serve all requests. It owns the note about settings that the last
 //! reload left unchanged.
 
+use crate::connections::Connections;
 use crate::keys::Keys;
 use crate::lock::{read, write};
 use crate::log::Log;
@@ -22,6 +23,8 @@ pub struct Services {
     pub keys: Keys,
     /// The log.
     pub log: Log,
+    /// The connections at its sockets.
+    pub connections: Connections,
     /// The parts that the last reload left unchanged, if any.
     not_reloaded: RwLock<Option<NotReloaded>>,
 }
@@ -29,12 +32,13 @@ pub struct Services {
 impl Services {
     /// Holds the subsystems, which have been started.
     pub fn new(membership: MembershipService, search: SearchService, keys: Keys, log: Log) -> Self {
-        Services { membership, search, keys, log, not_reloaded: RwLock::default() }
+        let (connections, not_reloaded) = (Connections::none(), RwLock::default());
+        Services { membership, search, keys, log, connections, not_reloaded }
     }
 
     /// The membership comes first, because the others add to its report.
-    fn all(&self) -> [&dyn Subsystem; 4] {
-        [&self.membership, &self.search, &self.keys, &self.log]
+    fn all(&self) -> [&dyn Subsystem; 5] {
+        [&self.membership, &self.search, &self.keys, &self.log, &self.connections]
     }
 
     /// Passes changed settings to every subsystem.

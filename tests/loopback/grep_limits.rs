@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 fn offer_lines(daemon: &mut Daemon, lines: usize) {
     let mut file = daemon.offer("big.txt");
@@ -121,16 +123,28 @@ fn connections(pid: Pid, from: SocketAddr) -> usize {
         .count()
 }
 
+/// Reads a grep's output slowly, so that its search is under way all the time, until the grep ends.
+fn read_slowly(grep: &mut Running) {
+    let mut output = grep.child().stdout.take().unwrap();
+    thread::spawn(move || {
+        let mut piece = [0; 64 * 1024];
+        while output.read(&mut piece).is_ok_and(|read| read > 0) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+}
+
 /// They wait for a while first.
 #[test]
 fn more_searches_than_a_machine_allows_are_refused() {
     let fleet = Fleet::start_with(2, |daemon| {
-        offer_lines(daemon, 200_000);
+        offer_lines(daemon, if daemon.name() == "vm2" { 1_000_000 } else { 1 });
         if daemon.name() == "vm2" {
             daemon.settings.limits = vec!["searches = 1"];
         }
     });
-    let _busy = unread(&fleet, 1);
+    let mut busy = unread(&fleet, 1);
+    read_slowly(&mut busy);
     wait_until_it_searches(&fleet[2]);
     let output = fleet[1].ctl(&["grep", "-c", "needle", "big.txt"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");

@@ -38,6 +38,8 @@ mod manual_statuses;
 mod memory;
 mod metrics;
 mod operations;
+mod places;
+mod places_searches;
 mod readme;
 mod rejoin;
 mod reload;

@@ -8,7 +8,7 @@ use memberd_control::frame::{
 use memberd_control::message::{Hello, Reply, Request};
 use memberd_control::output;
 use memberd_transport::frame::{self, write_both};
-use memberd_transport::{Full, Permit};
+use memberd_transport::{Full, Permit, Source};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,15 +42,22 @@ pub enum ClientError {
 /// A client that waits for replies.
 #[derive(Debug)]
 pub struct Client {
+    /// Whose requests these are, for the places that they take.
+    source: Source,
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
 }
 
 impl Client {
     /// The client at the other end of this socket.
-    pub(super) fn new(stream: UnixStream) -> Self {
+    pub(super) fn new(stream: UnixStream, source: Source) -> Self {
         let (reader, writer) = stream.into_split();
-        Client { reader, writer }
+        Client { source, reader, writer }
+    }
+
+    /// Whose client it is: its user.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     /// Sends a reply that is not part of a stream.
@@ -110,7 +117,7 @@ impl Client {
         let (mut decoder, cap) = (FrameDecoder::<0>::new(RESERVE_BYTES), policy.request_cap());
         frame::read_part(&mut self.reader, &mut decoder, Part::Head, cap).await?;
         let is_long = decoder.body_bytes() > SMALL_REQUEST_CAP;
-        let place = is_long.then(|| policy.long_requests.try_enter()).transpose()?;
+        let place = is_long.then(|| policy.long_requests.try_enter_as(self.source)).transpose()?;
         frame::read_part(&mut self.reader, &mut decoder, Part::Whole, cap).await?;
         Ok((decode(decoder.take())?, place))
     }

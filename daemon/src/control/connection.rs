@@ -3,16 +3,21 @@
 
 use super::client::{Client, ClientError};
 use super::permissions::ListenerPolicy;
+use super::refusal::refused;
 use crate::dispatch::handle;
 use crate::services::Services;
 use memberd_control::frame::FrameError;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, RefusalKind, Reply, RequestRefusal};
+use memberd_transport::Arrival;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 /// How long a client may take to send its hello and its request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long a request waits for a place. memberctl waits longer for a reply.
+const TURN_LIMIT: Duration = Duration::from_secs(3);
 
 /// The reply to a request that would change something through the read-only socket.
 const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
@@ -25,10 +30,11 @@ wait): use the control socket, which is for members of group memberd \
 /// When the client breaks the protocol, hangs or disconnects. This affects no other client.
 pub async fn serve_client(
     stream: UnixStream,
+    arrival: Arrival,
     policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let mut client = Client::new(stream);
+    let mut client = Client::new(stream, arrival.source());
     let hello: Hello = timeout(REQUEST_LIMIT, client.read_hello()).await??;
     let program = format!("memberd {}", env!("CARGO_PKG_VERSION"));
     client.write(&Hello { protocol: PROTOCOL_VERSION, program: program.clone() }).await?;
@@ -66,5 +72,9 @@ pub async fn serve_client(
             RequestRefusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
         return client.send(&Reply::Refused(refusal)).await;
     }
+    let _served = match arrival.serve_within(TURN_LIMIT).await {
+        Ok(place) => place,
+        Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
+    };
     handle(request, &mut client, policy, services).await
 }

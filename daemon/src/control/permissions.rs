@@ -6,8 +6,8 @@ use memberd_control::socket::Access;
 use memberd_transport::Admission;
 
 /// The most clients of one socket that follow events. It is half of all clients, so that the others
-/// are always served.
-const FOLLOWERS: usize = 32;
+/// are always served. One user has at most half of them.
+const FOLLOWERS: usize = 64;
 
 /// The most clients with long requests, which are greps with long lists of patterns. While one of
 /// them runs, its daemon has the list of up to 4 MiB a few times.
@@ -28,12 +28,12 @@ pub struct ListenerPolicy {
 impl ListenerPolicy {
     /// The policy of a socket without clients.
     pub fn new(access: Access) -> Self {
-        let answer = |limit| format!("{limit} clients follow events already: end one of them");
-        let followers = Admission::new("followers", FOLLOWERS, answer);
-        let answer = |limit| {
-            format!("{limit} greps with long lists of patterns run from here already: end one")
+        let following = |count| format!("{count} clients follow events already: end one of them");
+        let followers = Admission::new("followers", FOLLOWERS, following).shared(following);
+        let long = |count| {
+            format!("{count} greps with long lists of patterns run from here already: end one")
         };
-        let long_requests = Admission::new("long requests", LONG_REQUESTS, answer);
+        let long_requests = Admission::new("long requests", LONG_REQUESTS, long).shared(long);
         ListenerPolicy { access, followers, long_requests }
     }
 

@@ -3,36 +3,54 @@
 use super::connection::serve_client;
 use super::permissions::ListenerPolicy;
 use super::socket::Sockets;
+use crate::connections::Connections;
 use crate::services::Services;
 use memberd_control::socket::Access;
-use memberd_transport::serve_all;
+use memberd_transport::{Admission, Crowd, serve_all};
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-/// The most clients of one socket served at once. Further ones wait in the kernel's queue.
-const CLIENTS: usize = 64;
+/// The most clients of one socket that have not said what they want. When more come, silent ones
+/// are ended.
+const SILENT: usize = 64;
+
+/// The most requests of one socket that are under way. One user has at most half of them.
+const CLIENTS: usize = 128;
+
+/// The clients of one socket, of which there are none yet.
+pub fn crowd() -> Crowd {
+    let served = Admission::new("control clients", CLIENTS, |limit| {
+        format!("{limit} requests are under way at this socket already: try again later")
+    });
+    let served = served.shared(|taken| {
+        format!("you have {taken} requests under way at this socket already: end one of them")
+    });
+    Crowd::new("control clients", SILENT, served)
+}
 
 /// Serves the clients of both sockets, with a task for each socket.
 pub fn start(sockets: Sockets, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
     let Sockets { full, read_only, .. } = sockets;
-    let sockets = [(Some(full), Access::Full), (read_only, Access::ReadOnly)];
+    let Connections { control, control_read, .. } = &services.connections;
+    let sockets =
+        [(Some(full), Access::Full, control), (read_only, Access::ReadOnly, control_read)];
     sockets
         .into_iter()
-        .filter_map(|(listener, access)| {
-            Some(tokio::spawn(listen(listener?, access, Arc::clone(services))))
+        .filter_map(|(listener, access, crowd)| {
+            Some(tokio::spawn(listen(listener?, access, crowd.clone(), Arc::clone(services))))
         })
         .collect()
 }
 
 /// Serves clients until the task is dropped.
-async fn listen(listener: UnixListener, access: Access, services: Arc<Services>) {
+async fn listen(listener: UnixListener, access: Access, crowd: Crowd, services: Arc<Services>) {
     let policy = Arc::new(ListenerPolicy::new(access));
-    serve_all(listener, CLIENTS, "control clients", move |stream, _| {
+    serve_all(listener, crowd, move |stream, _, arrival| {
         let (policy, services) = (Arc::clone(&policy), Arc::clone(&services));
         async move {
-            if let Err(error) = serve_client(stream, &policy, &services).await {
+            if let Err(error) = serve_client(stream, arrival, &policy, &services).await {
                 debug!(%error, "control client ended");
             }
         }

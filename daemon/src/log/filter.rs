@@ -7,10 +7,11 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "accept",
     "admission",
     "control",
+    "crowd",
     "daemon",
     "keys",
     "log",

@@ -5,7 +5,7 @@
 //! line of a request.
 
 use crate::services::Services;
-use memberd_transport::serve_all;
+use memberd_transport::{Admission, Arrival, Crowd, serve_all};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tracing::debug;
 
-/// The most connections served at once. Further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 8;
+/// The most connections whose request has not arrived. When more come, silent ones are ended.
+const SILENT: usize = 64;
+
+/// The most requests that are answered at once. One machine has at most half of them.
+const CONNECTIONS: usize = 16;
 
 /// How long a connection may take as a whole.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -47,12 +50,20 @@ pub enum Answer {
     HeadTooLong,
 }
 
+/// The connections of scrapers, of which there are none yet.
+pub fn crowd() -> Crowd {
+    let served = Admission::unanswered("scrapers of metrics", CONNECTIONS)
+        .shared(|taken| format!("{taken} requests from there are answered already"));
+    Crowd::new("scrapers of metrics", SILENT, served)
+}
+
 /// Serves connections until the task is dropped.
 pub async fn listen(listener: TcpListener, services: Arc<Services>) {
-    serve_all(listener, CONNECTIONS, "scrapers of metrics", move |stream, from| {
+    let crowd = services.connections.metrics.clone();
+    serve_all(listener, crowd, move |stream, from, arrival| {
         let services = Arc::clone(&services);
         async move {
-            match timeout(LIMIT, serve(stream, &services)).await {
+            match timeout(LIMIT, serve(stream, arrival, &services)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%from, %error, "scrape ended"),
                 Err(_) => debug!(%from, "a scrape took too long"),
@@ -62,8 +73,9 @@ pub async fn listen(listener: TcpListener, services: Arc<Services>) {
     .await;
 }
 
-async fn serve(mut stream: TcpStream, services: &Services) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, arrival: Arrival, services: &Services) -> io::Result<()> {
     let answer = answer(&timeout(HEAD_LIMIT, read_head(&mut stream)).await??);
+    let _served = arrival.serve_within(LIMIT).await.map_err(io::Error::other)?;
     let (status, body) = match answer {
         Answer::Metrics { .. } => match services.metrics().await {
             Ok(text) => ("200 OK", text),

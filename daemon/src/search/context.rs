@@ -12,16 +12,25 @@ use crate::lock::lock;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
-use memberd_transport::{Caller, SMALL_REQUEST_BYTES};
+use memberd_transport::{Caller, SMALL_REQUEST_BYTES, Source};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+/// Who asks: this machine, for one of its users.
+#[derive(Debug)]
+pub(super) struct Asker {
+    /// Reaches the other members.
+    pub(super) caller: Caller,
+    /// For whom this machine's own search takes its place.
+    pub(super) user: Source,
+}
+
 /// One grep of all members.
 #[derive(Debug)]
 pub(super) struct QueryContext {
-    caller: Caller,
+    asker: Asker,
     searcher: Arc<LocalSearcher>,
     request: GrepRequest,
     /// The encoded request, as members receive it.
@@ -33,13 +42,12 @@ pub(super) struct QueryContext {
 }
 
 impl QueryContext {
-    /// The context of a request. `searcher` searches this machine, `caller` reaches the others, and
-    /// the client reads `replies`.
+    /// The context of a request. `searcher` searches this machine, and the client reads `replies`.
     ///
     /// # Errors
     /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub(super) fn new(
-        caller: Caller,
+        asker: Asker,
         searcher: Arc<LocalSearcher>,
         request: GrepRequest,
         compiled: Option<Compiled>,
@@ -51,7 +59,7 @@ impl QueryContext {
         ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
         let compiled = Mutex::new(compiled);
         let progress = Arc::default();
-        Ok(QueryContext { caller, searcher, request, encoded, compiled, replies, progress })
+        Ok(QueryContext { asker, searcher, request, encoded, compiled, replies, progress })
     }
 
     /// The progress of the grep.
@@ -64,15 +72,16 @@ impl QueryContext {
     /// # Errors
     /// When it cannot be reached.
     pub(super) async fn ask(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
-        let is_own = member.address == self.caller.address;
+        let is_own = member.address == self.asker.caller.address;
         let check = AnswerCheck::new(&member.name, &self.request, is_own);
         let source = if is_own {
             let compiled = lock(&self.compiled).take();
-            let query = LocalQuery { request: self.request.clone(), compiled };
+            let source = self.asker.user;
+            let query = LocalQuery { request: self.request.clone(), source, compiled };
             ReplySource::Local(serve_here(&self.searcher, query))
         } else {
             let narrowing_option = self.request.narrowing_option();
-            let (caller, encoded) = (&self.caller, &self.encoded);
+            let (caller, encoded) = (&self.asker.caller, &self.encoded);
             ReplySource::connect(caller, member.address, encoded, narrowing_option).await?
         };
         Ok(MemberReplies::new(source, check, &self.progress))
@@ -144,8 +153,9 @@ mod tests {
             let mut request = GrepRequest::default();
             request.pattern.patterns = patterns;
             let (replies, _client) = mpsc::channel(1);
+            let asker = Asker { caller, user: Source::Anyone };
             let context =
-                QueryContext::new(caller, Arc::new(searcher), request, None, replies).unwrap();
+                QueryContext::new(asker, Arc::new(searcher), request, None, replies).unwrap();
             context.describe_error(&io::ErrorKind::ConnectionReset.into())
         };
         let lost = "the connection ended before its search did";

@@ -7,7 +7,7 @@
 
 use super::SearchService;
 use super::compile::Compiled;
-use super::context::QueryContext;
+use super::context::{Asker, QueryContext};
 use super::follow::Following;
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
@@ -17,7 +17,7 @@ use crate::membership::Handle;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::Reply;
 use memberd_membership::Identity;
-use memberd_transport::{Admission, Permit};
+use memberd_transport::{Admission, Permit, Source};
 use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -35,6 +35,8 @@ const QUEUE: usize = 2;
 pub struct GrepPlan {
     /// The client's request.
     pub request: GrepRequest,
+    /// Whose request it is.
+    pub user: Source,
     /// Its compiled pattern.
     pub compiled: Compiled,
     /// Tells which of the members that join later are asked too.
@@ -61,7 +63,7 @@ impl DistributedGrep {
     /// # Errors
     /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
-        let GrepPlan { request, compiled, choice, members, connections } = plan;
+        let GrepPlan { request, user, compiled, choice, members, connections } = plan;
         let SearchService { caller, searcher, .. } = service;
         let line_end = request.pattern.line_end();
         let (by_time, follow) = (request.printing.by_time, request.files.follow);
@@ -71,9 +73,9 @@ impl DistributedGrep {
         // search.
         let compiled = Some(compiled).filter(|compiled| is_asked && !compiled.is_large());
         let (sender, replies) = mpsc::channel(QUEUE);
+        let asker = Asker { caller: caller.clone(), user };
         let searcher = Arc::clone(searcher);
-        let context =
-            Arc::new(QueryContext::new(caller.clone(), searcher, request, compiled, sender)?);
+        let context = Arc::new(QueryContext::new(asker, searcher, request, compiled, sender)?);
         let progress = Arc::clone(context.progress());
         progress.note_asked(members.len());
         let relay = Arc::new(LineRelay::new(Arc::clone(&context)));

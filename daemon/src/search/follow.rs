@@ -157,7 +157,7 @@ impl Following {
         let former = self.followed.remove(&member.name).map(|former| former.place);
         let place = match former.or_else(|| self.places.split(1)) {
             Some(place) => place,
-            None => self.places.admission().try_enter()?,
+            None => self.places.try_another()?,
         };
         let (stop, stopped) = oneshot::channel();
         let relay = Arc::clone(&self.relay);

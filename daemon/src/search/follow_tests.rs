@@ -1,6 +1,6 @@
 //! Tests which members are followed as members come and go. Nobody listens at their addresses.
 
-use super::super::context::QueryContext;
+use super::super::context::{Asker, QueryContext};
 use super::super::limits::Limits;
 use super::super::local::LocalSearcher;
 use super::super::service::held_connections;
@@ -9,7 +9,7 @@ use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Incarnation, VersionedTags, WallTime};
 use memberd_search::ExposedFiles;
-use memberd_transport::{Caller, Seal};
+use memberd_transport::{Caller, Seal, Source};
 use tokio::sync::mpsc;
 
 fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
@@ -58,7 +58,8 @@ async fn each_followed_member_has_a_place_until_it_goes() {
         Limits::default(),
     ));
     let request = GrepRequest::default();
-    let context = QueryContext::new(caller, searcher, request, None, replies).unwrap();
+    let asker = Asker { caller, user: Source::Anyone };
+    let context = QueryContext::new(asker, searcher, request, None, replies).unwrap();
     let relay = Arc::new(LineRelay::new(Arc::new(context)));
     let held = places.try_enter_many(1).unwrap();
     let choice = MemberChoice::new(&GrepMembers::default()).unwrap();

@@ -4,7 +4,7 @@ use crate::lock::lock;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
 use memberd_control::socket::Access;
-use memberd_transport::{Admission, Full, Permit};
+use memberd_transport::{Admission, Full, Permit, Source};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
@@ -43,22 +43,30 @@ pub(crate) struct GrepGuard<'greps> {
 }
 
 impl Greps {
-    /// A register for at most `limit` concurrent greps.
+    /// A register for at most `limit` concurrent greps of one user. All users together have at most
+    /// twice as many, so that one of them leaves places for the others.
     pub fn new(limit: usize) -> Self {
         let answer = |_| {
             "too many greps are under way from this machine: end one of them, or raise \
             limits.greps in its settings"
                 .to_owned()
         };
-        Greps { places: Admission::new("greps", limit, answer), running: Mutex::default() }
+        let share_answer = |taken| {
+            format!(
+                "you have {taken} greps under way from this machine, as many as a user may (one \
+                that waits in a pager counts): end one, or raise limits.greps in its settings"
+            )
+        };
+        let places = Admission::new("greps", limit.saturating_mul(2), answer).shared(share_answer);
+        Greps { places, running: Mutex::default() }
     }
 
-    /// Enters a grep that begins. It runs until the guard is dropped.
+    /// Enters a grep of this user that begins. It runs until the guard is dropped.
     ///
     /// # Errors
     /// When as many greps run as may.
-    pub(crate) fn enter(&self, request: &GrepRequest) -> Result<GrepGuard<'_>, Full> {
-        let place = self.places.try_enter()?;
+    pub(crate) fn enter(&self, request: &GrepRequest, user: Source) -> Result<GrepGuard<'_>, Full> {
+        let place = self.places.try_enter_as(user)?;
         // The beginning is enough, since a character has four bytes at most.
         let patterns: Vec<_> = request
             .pattern
@@ -102,5 +110,25 @@ impl Greps {
 impl Drop for GrepGuard<'_> {
     fn drop(&mut self) {
         self.greps.register().running.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One user has as many greps as the settings allow, and another finds places beside them.
+    #[test]
+    fn a_user_with_many_greps_leaves_places_for_others() {
+        for limit in [1, 2, 16] {
+            let (greps, request) = (Greps::new(limit), GrepRequest::default());
+            let enter = |uid| greps.enter(&request, Source::User(uid));
+            let running: Vec<_> = (0..limit).map(|_| enter(1).unwrap()).collect();
+            let words = enter(1).unwrap_err().to_string();
+            assert!(words.starts_with(&format!("you have {limit} greps")), "{words}");
+            let other = enter(2).unwrap();
+            assert_eq!(greps.counts().running, u64::try_from(limit + 1).unwrap());
+            drop((running, other));
+        }
     }
 }

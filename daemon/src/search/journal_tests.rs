@@ -183,7 +183,7 @@ fn a_search_of_the_journal_is_counted() {
     assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
     assert_eq!(
         searcher.counts(),
-        SearchCounts { running: 0, finished: 1, bytes: 10 + 2 * SAID.len() as u64 }
+        SearchCounts { running: 0, set_aside: 0, finished: 1, bytes: 10 + 2 * SAID.len() as u64 }
     );
 }
 

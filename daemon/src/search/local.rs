@@ -11,7 +11,7 @@ use memberd_search::{
     ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, ONLY_LINKS, Output, Plan,
     Selection, Totals, Window,
 };
-use memberd_transport::{Admission, Full, Permit};
+use memberd_transport::{Admission, Full, Permit, Source};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -19,8 +19,8 @@ use std::sync::{Arc, RwLock};
 const SMALL_LIST: usize = 64 * 1024;
 
 /// The most concurrent searches for other members with longer lists of patterns. Such a list may
-/// have 4 MiB, and takes twice as much when it is compiled.
-const LONG_LISTS: usize = 2;
+/// have 4 MiB, and takes twice as much when it is compiled. One member has at most two.
+const LONG_LISTS: usize = 3;
 
 /// Searches this machine's logs, for other members and for its own clients.
 #[derive(Debug)]
@@ -35,8 +35,10 @@ pub struct LocalSearcher {
     journal_order: JournalOrder,
     pub(super) limits: Limits,
     compiler: Compiler,
-    /// One place for each concurrent search, including searches whose reader has stopped reading.
+    /// One place for each concurrent search whose output is read.
     pub(super) slots: Admission,
+    /// One place for each search that has none of the above, since its output is not read.
+    pub(super) set_aside: Admission,
     /// One place for each concurrent following search.
     pub(super) follows: Admission,
     /// One place for each search of another member with a long list of patterns.
@@ -52,8 +54,10 @@ pub struct LocalSearcher {
 /// Counts of the searches of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchCounts {
-    /// Searches that run now.
+    /// Searches that run now and have a place.
     pub running: u64,
+    /// Searches that wait for a slow reader, without a place.
+    pub set_aside: u64,
     /// Searches that have ended since the daemon started.
     pub finished: u64,
     /// The bytes that the ended searches have read.
@@ -72,18 +76,28 @@ impl LocalSearcher {
             compiler: Compiler::new(),
             slots: Admission::new("searches", limits.searches, |limit| {
                 format!("{limit} searches run there already, its limits.searches: try again later")
+            })
+            .shared(|taken| {
+                format!(
+                    "{taken} searches for this machine run there already, its share of that \
+                    machine's limits.searches: try again later"
+                )
             }),
+            set_aside: Admission::unanswered("searches set aside", limits.searches)
+                .shared(|taken| format!("{taken} searches of this source are set aside already")),
             follows: Admission::new("searches that follow", limits.searches, |limit| {
                 format!(
                     "{limit} searches follow there already, its limits.searches: try again later"
                 )
-            }),
-            long_lists: Admission::new("long lists", LONG_LISTS, |limit| {
+            })
+            .shared(|taken| {
                 format!(
-                    "{limit} searches with long lists of patterns run there already: try again \
-                    later"
+                    "{taken} searches for this machine follow there already, its share of that \
+                    machine's limits.searches: try again later"
                 )
             }),
+            long_lists: Admission::new("long lists", LONG_LISTS, long_lists_run)
+                .shared(long_lists_run),
             long_lines: LongLines::default(),
             known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
@@ -103,8 +117,10 @@ impl LocalSearcher {
 
     /// The counts of searches.
     pub fn counts(&self) -> SearchCounts {
+        let count = |places: &Admission| u64::try_from(places.taken()).unwrap_or(u64::MAX);
         SearchCounts {
-            running: u64::try_from(self.slots.taken()).unwrap_or(u64::MAX),
+            running: count(&self.slots),
+            set_aside: count(&self.set_aside),
             finished: self.finished.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }
@@ -119,10 +135,11 @@ impl LocalSearcher {
         &self,
         request: &GrepRequest,
         is_large: bool,
+        source: Source,
     ) -> Result<Option<Permit>, Full> {
         let is_long =
             is_large || request.pattern.patterns.iter().map(Vec::len).sum::<usize>() > SMALL_LIST;
-        is_long.then(|| self.long_lists.try_enter()).transpose()
+        is_long.then(|| self.long_lists.try_enter_as(source)).transpose()
     }
 
     /// Compiles a request, and blocks meanwhile. Call it within the runtime.
@@ -256,6 +273,11 @@ impl LocalSearcher {
     }
 }
 
+/// Refuses a long list, since so many run already.
+fn long_lists_run(count: usize) -> String {
+    format!("{count} searches with long lists of patterns run there already: try again later")
+}
+
 /// The file to which the client of this machine writes the output.
 fn output_file(request: &GrepRequest) -> Option<FileIdentity> {
     request.output_file.map(|OutputFile { device, inode }| FileIdentity { device, inode })
@@ -284,13 +306,17 @@ mod tests {
         let offer = ExposedFiles::new::<&str>(&[]).unwrap();
         let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
         let (small, long) = (request("x"), request(&"x".repeat(SMALL_LIST + 1)));
-        let first = searcher.admit(&long, false).unwrap();
-        let second = searcher.admit(&small, true).unwrap();
+        let admit = |request, is_large, uid| searcher.admit(request, is_large, Source::User(uid));
+        let first = admit(&long, false, 1).unwrap();
+        let second = admit(&small, true, 1).unwrap();
         assert!(first.is_some() && second.is_some());
-        searcher.admit(&small, true).unwrap_err();
-        assert!(searcher.admit(&small, false).unwrap().is_none());
-        drop(second);
-        assert!(searcher.admit(&long, true).unwrap().is_some());
+        admit(&small, true, 1).unwrap_err();
+        assert!(admit(&small, false, 1).unwrap().is_none());
+        let other = admit(&small, true, 2).unwrap();
+        assert!(other.is_some(), "another member finds a place");
+        admit(&small, true, 3).unwrap_err();
+        drop((second, other));
+        assert!(admit(&long, true, 1).unwrap().is_some());
     }
 
     /// The search uses the pattern that was compiled during the check of the request.

@@ -1,5 +1,6 @@
 //! Tests the merge without a network: it compares the members' frames with the output.
 
+use super::super::context::Asker;
 use super::super::limits::Limits;
 use super::super::local::LocalSearcher;
 use super::*;
@@ -18,11 +19,12 @@ fn merged_with(separator: &str, members: Vec<Vec<PeerReply>>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bytes = runtime.block_on(async {
         let (replies, mut client) = mpsc::channel(1_000);
-        let from = Caller {
+        let caller = Caller {
             address: ([127, 0, 0, 1], 1).into(),
             bind: [127, 0, 0, 1].into(),
             seal: Seal::plain(),
         };
+        let from = Asker { caller, user: memberd_transport::Source::Anyone };
         let offer = ExposedFiles::new::<&str>(&[]).unwrap();
         let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
         let request = GrepRequest::default();

@@ -7,11 +7,12 @@
 
 use super::compile::Compiled;
 use super::local::{LocalSearcher, canceled};
+use super::place::{SearchPlace, Unread};
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
 use crate::blocking::run_low_priority;
 use memberd_control::grep::{GrepMembers, GrepRequest};
-use memberd_transport::Permit;
+use memberd_transport::{Permit, Source};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,13 +20,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until, timeout};
 
 /// The most pieces of output that wait between the search and the connection.
 const QUEUE: usize = 2;
 
-/// How long a search waits until another one ends.
-const SLOT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a reader may take for a piece of output before its search counts as unread, and the
+/// interval of later looks at it.
+const UNREAD_LIMIT: Duration = Duration::from_secs(3);
+const UNREAD_AGAIN: Duration = Duration::from_millis(500);
 
 /// The interval of a search's progress reports.
 pub const WORKING_EVERY: Duration = Duration::from_millis(500);
@@ -38,8 +41,19 @@ const LAST_REPLY_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct LocalQuery {
     pub(super) request: GrepRequest,
+    /// Who asks: another member, or a user of this machine.
+    pub(super) source: Source,
     /// The compiled request, if this daemon has checked it.
     pub(super) compiled: Option<Compiled>,
+}
+
+/// Who asks for a search, and the turn of a large request.
+#[derive(Debug)]
+pub struct Asked {
+    /// The member that asks.
+    pub source: Source,
+    /// The turn, which ends when the request has a place.
+    pub turn: Option<Permit>,
 }
 
 /// Answers one request of another member. A large one has its turn until it has a place.
@@ -50,10 +64,10 @@ pub(super) struct LocalQuery {
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     mut request: GrepRequest,
-    turn: Option<Permit>,
+    Asked { source, turn }: Asked,
     searcher: &Arc<LocalSearcher>,
 ) -> io::Result<()> {
-    let _place = match searcher.admit(&request, turn.is_some()) {
+    let _place = match searcher.admit(&request, turn.is_some(), source) {
         Ok(place) => place,
         Err(full) => {
             drop((request, turn));
@@ -66,7 +80,7 @@ pub async fn serve(
     request.members = GrepMembers::default();
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searcher, &request);
-    let query = LocalQuery { request, compiled: None };
+    let query = LocalQuery { request, source, compiled: None };
     tokio::select! {
         answered = answer(searcher, query, limit, &mut writer, closed(&mut reader)) => answered,
         () = at(limit.map(|limit| limit + LAST_REPLY_LIMIT)) => Err(io::ErrorKind::TimedOut.into()),
@@ -121,6 +135,15 @@ impl Taker for mpsc::Sender<PeerReply> {
     }
 }
 
+/// Why a search ends before it is done.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    /// It takes longer than it may.
+    Time,
+    /// Nobody reads its output, and others wait for its place.
+    Unread,
+}
+
 /// Searches, and sends all replies. It ends the search early when the asker has `gone`.
 async fn answer(
     searcher: &Arc<LocalSearcher>,
@@ -131,51 +154,106 @@ async fn answer(
 ) -> io::Result<()> {
     let mut gone = pin!(gone);
     let (queue, mut pieces) = mpsc::channel(QUEUE);
-    let under_way = UnderWay::default();
-    let (cancel, searched) = (Arc::clone(&under_way.cancel), Arc::clone(&under_way.searched));
-    let search = tokio::spawn(run(Arc::clone(searcher), query, queue, cancel, searched));
+    let (under_way, place) = (UnderWay::default(), SearchPlace::new(searcher, &query));
+    let search = run(Arc::clone(searcher), query, Arc::clone(&place), queue, under_way.share());
+    let search = tokio::spawn(search);
     let mut working = interval(WORKING_EVERY);
     working.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut over = false;
+    let (mut over, mut turn) = (None, Turn::Has);
     loop {
         let reply = tokio::select! {
-            piece = pieces.recv() => match piece {
+            piece = pieces.recv(), if turn.has() => match piece {
                 Some(reply) => reply,
                 None => break,
             },
+            () = turn.comes() => {
+                turn = Turn::Has;
+                continue;
+            }
             _ = working.tick() => under_way.working(),
-            () = at(limit), if !over => {
-                over = true;
-                under_way.cancel();
-                pieces.close();
+            () = at(limit), if over.is_none() => {
+                over = Some(under_way.end(Over::Time, &mut pieces));
+                turn = Turn::Has;
                 continue;
             }
             () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
         // A closed connection makes this fail. A slow reader makes it wait, and the search too.
         let mut sending = pin!(taker.send(reply));
+        let mut unread = interval_at(Instant::now() + UNREAD_LIMIT, UNREAD_AGAIN);
         loop {
             tokio::select! {
+                biased;
                 sent = &mut sending => break sent?,
-                () = at(limit), if !over => {
-                    over = true;
-                    under_way.cancel();
-                    pieces.close();
+                () = at(limit), if over.is_none() => {
+                    over = Some(under_way.end(Over::Time, &mut pieces));
+                }
+                // A search that still has room for its output goes on.
+                _ = unread.tick(), if over.is_none() => {
+                    if pieces.len() == QUEUE && place.note_unread() == Unread::MustEnd {
+                        over = Some(under_way.end(Over::Unread, &mut pieces));
+                        // What is left would only take memory, for as long as nobody reads.
+                        while pieces.try_recv().is_ok() {}
+                    }
                 }
                 () = &mut gone => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
         }
+        match over {
+            Some(_) => turn = Turn::Has,
+            None if turn.has() && place.is_set_aside() => turn = Turn::waits(&place),
+            None => {}
+        }
     }
-    let last = match search.await.map_err(io::Error::other)? {
-        _ if over => PeerReply::Refused(format!(
-            "it took longer than {:?}, its limits.search_time",
-            searcher.limits.search_time
-        )),
-        last => last,
+    let last = match (search.await.map_err(io::Error::other)?, over) {
+        (last, None) => last,
+        (_, Some(over)) => over.reply(searcher),
     };
     tokio::select! {
         sent = taker.send(last) => sent,
         () = &mut gone => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+impl Over {
+    /// The last reply of the search.
+    fn reply(self, searcher: &LocalSearcher) -> PeerReply {
+        PeerReply::Refused(match self {
+            Over::Time => format!(
+                "it took longer than {:?}, its limits.search_time",
+                searcher.limits.search_time
+            ),
+            Over::Unread => format!(
+                "nobody read its output for {UNREAD_LIMIT:?}, and others waited for its place \
+                there: run it again"
+            ),
+        })
+    }
+}
+
+/// Whether more of a search's output may be taken.
+enum Turn {
+    /// The search has a place, or needs none.
+    Has,
+    /// The search was set aside, and waits until it has a place again.
+    Waits(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl Turn {
+    fn waits(place: &Arc<SearchPlace>) -> Self {
+        Turn::Waits(Box::pin(Arc::clone(place).enter_again()))
+    }
+
+    fn has(&self) -> bool {
+        matches!(self, Turn::Has)
+    }
+
+    /// Returns when a search that waits has its place; otherwise never.
+    async fn comes(&mut self) {
+        match self {
+            Turn::Has => std::future::pending().await,
+            Turn::Waits(turn) => turn.await,
+        }
     }
 }
 
@@ -187,8 +265,20 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    /// The same two for the search itself, which does not end when it drops them.
+    fn share(&self) -> (Arc<AtomicBool>, Arc<AtomicU64>) {
+        (Arc::clone(&self.cancel), Arc::clone(&self.searched))
+    }
+
     fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the search, and takes no more of its output.
+    fn end(&self, why: Over, pieces: &mut mpsc::Receiver<PeerReply>) -> Over {
+        self.cancel();
+        pieces.close();
+        why
     }
 
     fn working(&self) -> PeerReply {
@@ -220,27 +310,25 @@ async fn closed(reader: &mut (impl AsyncRead + Unpin)) {
 /// in time does not begin.
 async fn run(
     searcher: Arc<LocalSearcher>,
-    LocalQuery { request, compiled }: LocalQuery,
+    LocalQuery { request, compiled, .. }: LocalQuery,
+    place: Arc<SearchPlace>,
     queue: mpsc::Sender<PeerReply>,
-    cancel: Arc<AtomicBool>,
-    searched: Arc<AtomicU64>,
+    (cancel, searched): (Arc<AtomicBool>, Arc<AtomicU64>),
 ) -> PeerReply {
-    let slots = if request.files.follow { &searcher.follows } else { &searcher.slots };
-    let slot = tokio::select! {
-        slot = slots.enter_within(SLOT_LIMIT) => slot,
+    let entered = tokio::select! {
+        entered = place.enter() => entered,
         () = queue.closed() => return canceled(),
     };
     if cancel.load(Ordering::Relaxed) {
         return canceled();
     }
-    let slot = match slot {
-        Ok(slot) => slot,
-        Err(full) => return PeerReply::Refused(full.to_string()),
-    };
+    if let Err(full) = entered {
+        return PeerReply::Refused(full.to_string());
+    }
     let output = ReplySink::new(queue, searcher.limits.search_output, searched);
     let ended = run_low_priority(move || {
         let reply = searcher.search(&request, compiled, output, &cancel);
-        drop(slot);
+        place.leave();
         reply
     });
     ended.await.unwrap_or_else(|error| {
@@ -252,6 +340,7 @@ async fn run(
 mod tests {
     use super::*;
     use crate::search::limits::Limits;
+    use crate::search::place::TURN_LIMIT;
     use memberd_search::ExposedFiles;
     use tokio::time::timeout;
 
@@ -265,7 +354,18 @@ mod tests {
     }
 
     fn query() -> LocalQuery {
-        LocalQuery { request: GrepRequest::default(), compiled: None }
+        LocalQuery { request: GrepRequest::default(), source: Source::Anyone, compiled: None }
+    }
+
+    /// The search, with its output in this queue.
+    async fn search(
+        searcher: &Arc<LocalSearcher>,
+        queue: mpsc::Sender<PeerReply>,
+        cancel: Arc<AtomicBool>,
+    ) -> PeerReply {
+        let (query, signals) = (query(), (cancel, Arc::default()));
+        let place = SearchPlace::new(searcher, &query);
+        run(Arc::clone(searcher), query, place, queue, signals).await
     }
 
     #[tokio::test]
@@ -273,17 +373,16 @@ mod tests {
         let searcher = searcher();
         let _taken = searcher.slots.try_enter().unwrap();
         let (queue, pieces) = mpsc::channel(QUEUE);
-        let search = run(Arc::clone(&searcher), query(), queue, Arc::default(), Arc::default());
+        let search = search(&searcher, queue, Arc::default());
         drop(pieces);
-        timeout(SLOT_LIMIT / 2, search).await.unwrap();
+        timeout(TURN_LIMIT / 2, search).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_search_that_is_cancelled_early_does_not_begin() {
         let searcher = searcher();
         let (queue, _pieces) = mpsc::channel(QUEUE);
-        let cancel = Arc::new(AtomicBool::new(true));
-        run(Arc::clone(&searcher), query(), queue, cancel, Arc::default()).await;
+        search(&searcher, queue, Arc::new(AtomicBool::new(true))).await;
         assert_eq!(searcher.counts().finished, 0);
     }
 }

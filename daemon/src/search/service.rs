@@ -10,19 +10,18 @@ use anyhow::Context as _;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
-use memberd_transport::{Admission, Caller, Permit};
+use memberd_transport::{Admission, Caller, Permit, Source};
 use std::sync::Arc;
 use tracing::error;
 
-/// The most connections that all greps by time and all following greps hold open together. Those
-/// greps need all their members at once.
+/// The most connections that all greps by time and all following greps of one user hold open
+/// together. Those greps need all their members at once.
 const MAX_HELD_CONNECTIONS: usize = 512;
 
-/// The places for these connections.
+/// The places for these connections: so many for one user, and at most twice as many for all.
 pub(super) fn held_connections(limit: usize) -> Admission {
-    Admission::new("held connections", limit, |limit| {
-        format!("greps keep connections to {limit} members open already")
-    })
+    let answer = |count| format!("greps keep connections to {count} members open already");
+    Admission::new("held connections", limit.saturating_mul(2), answer).shared(answer)
 }
 
 /// The parts that searching needs.
@@ -66,6 +65,7 @@ impl SearchService {
         &self,
         request: &GrepRequest,
         members: usize,
+        user: Source,
     ) -> Result<Permit, String> {
         let (option, members) = match (request.printing.by_time, request.files.follow) {
             (true, _) => ("--merge", members),
@@ -78,7 +78,7 @@ impl SearchService {
                 most, and {members} are up: use --on"
             ));
         }
-        self.held_connections.try_enter_many(members).map_err(|_| {
+        self.held_connections.try_enter_many_as(user, members).map_err(|_| {
             format!(
                 "{option} keeps a connection to each member open, and other greps hold most of \
                 {MAX_HELD_CONNECTIONS} already: end one, or use --on"
@@ -122,6 +122,11 @@ impl Subsystem for SearchService {
             let searches = self.searcher.counts();
             text.gauge("memberd_searches_running", "Searches of this machine's logs that run now.")
                 .value(searches.running);
+            text.gauge(
+                "memberd_searches_set_aside",
+                "Searches of this machine's logs that wait for a slow reader without a place.",
+            )
+            .value(searches.set_aside);
             text.counter(
                 "memberd_searches_total",
                 "Searches of this machine's logs that came to their end.",

@@ -7,7 +7,8 @@
 //!   [`CallPool`] keeps connections for further calls.
 //! - [`PeerServer`] accepts such requests, and hands each to the service that [`PeerServices`] has
 //!   for its [`RequestKind`].
-//! - [`serve_all`] accepts connections at any socket, a bounded number at a time.
+//! - [`serve_all`] accepts connections at any socket. A [`Crowd`] bounds them, and an [`Admission`]
+//!   any other work; both share places out by [`Source`].
 //! - [`Seal`] has the keys that all of them use, and [`Refusals`] what they turned away.
 //!
 //! The crate knows the group's keyring and the [incarnation](memberd_membership::Incarnation) of a
@@ -15,13 +16,16 @@
 
 mod accept;
 mod admission;
+mod crowd;
 pub mod frame;
 mod peer;
 mod rate_limit;
 mod seal;
+mod source;
 
-pub use accept::{Listener, serve_all};
+pub use accept::{Listener, listen, serve_all};
 pub use admission::{Admission, Full, Permit};
+pub use crowd::{Arrival, Crowd, CrowdCounts};
 pub use peer::RequestKind;
 pub use peer::call::Caller;
 pub use peer::listener::{PeerServer, SMALL_REQUEST_BYTES};
@@ -37,3 +41,4 @@ pub use seal::refusal::{Refusals, SealRefusal};
 pub use seal::session::{DatagramSession, Incoming};
 pub use seal::stream::SealedStream;
 pub use seal::{HELLO, SEALED, Seal};
+pub use source::Source;

@@ -22,7 +22,7 @@ pub(crate) async fn handle(
     policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _place = match policy.followers.try_enter() {
+    let _place = match policy.followers.try_enter_as(client.source()) {
         Ok(place) => place,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
@@ -52,7 +52,7 @@ pub(crate) async fn handle_from(
     policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _place = match policy.followers.try_enter() {
+    let _place = match policy.followers.try_enter_as(client.source()) {
         Ok(place) => place,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };

@@ -10,6 +10,7 @@ use crate::services::Services;
 use memberd_control::grep::{GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::Identity;
+use memberd_transport::Source;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -29,11 +30,11 @@ pub(crate) async fn handle(
     client: &mut Client,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let _running = match services.search.greps.enter(&request) {
+    let _running = match services.search.greps.enter(&request, client.source()) {
         Ok(entry) => entry,
         Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
     };
-    let (plan, failed) = match plan(request, services).await {
+    let (plan, failed) = match plan(request, client.source(), services).await {
         Ok(planned) => planned,
         Err(refusal) => return client.send(&refusal).await,
     };
@@ -58,7 +59,11 @@ pub(crate) async fn handle(
 }
 
 /// Compiles the request and chooses its members, or returns the reply that refuses it.
-async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Failed), Reply> {
+async fn plan(
+    request: GrepRequest,
+    user: Source,
+    services: &Services,
+) -> Result<(GrepPlan, Failed), Reply> {
     let usage = |message: String| refused(RefusalKind::Usage, message);
     let (mut compiled, mut request) = compile(request, services).await?;
     let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
@@ -70,13 +75,13 @@ async fn plan(request: GrepRequest, services: &Services) -> Result<(GrepPlan, Fa
     let Chosen { up: members, failed } = choice.choose_members(&list).map_err(usage)?;
     let connections = services
         .search
-        .reserve_connections(&request, members.len())
+        .reserve_connections(&request, members.len(), user)
         .map_err(|message| refused(RefusalKind::Failed, message))?;
     if let Some(width) = &mut request.printing.name_width {
         *width = longest_name(&members);
         compiled.set_name_width(*width);
     }
-    Ok((GrepPlan { request, compiled, choice, members, connections }, failed))
+    Ok((GrepPlan { request, user, compiled, choice, members, connections }, failed))
 }
 
 /// Compiles the request, so that an invalid pattern is refused before anything is sent. This may

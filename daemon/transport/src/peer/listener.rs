@@ -6,11 +6,13 @@ use super::stream::PeerStream;
 use super::{KEEP, RequestKind};
 use crate::accept::{Listener, serve_all};
 use crate::admission::{Admission, Permit};
+use crate::crowd::{Arrival, Crowd};
 use crate::frame;
 use crate::seal::alert::Alert;
 use crate::seal::handshake::{HandshakeError, Session, respond};
 use crate::seal::refusal::{Refusals, SealRefusal};
 use crate::seal::{SEALED, Seal};
+use crate::source::Source;
 use memberd_control::frame::{FrameDecoder, FrameError, Part};
 use memberd_membership::is_understood;
 use std::io;
@@ -22,7 +24,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
-/// The most connections served at once; further ones wait in the kernel's queue.
+/// The most connections that have proven nothing. When more come, silent ones are ended.
+const SILENT_CONNECTIONS: usize = 256;
+
+/// The most connections of members that are served at once; further ones wait for [`LIMIT`]. Where
+/// there is no key, whoever has sent a whole request counts as a member.
 const CONNECTIONS: usize = 256;
 
 /// How many of them may be kept for further requests. The others end after their first, so that
@@ -82,6 +88,34 @@ impl Request {
     }
 }
 
+/// What is known of whoever is at the other end.
+enum Standing {
+    /// Nothing yet, so that the connection may be ended for another.
+    Silent(Arrival),
+    /// That it has a place to be served in.
+    Served(#[expect(dead_code, reason = "it is held as long as the connection")] Permit),
+}
+
+impl Standing {
+    /// Gives a member a place, and remembers where it connects from.
+    async fn proven(self) -> io::Result<Standing> {
+        if let Standing::Silent(arrival) = &self {
+            arrival.note_known();
+        }
+        self.served().await
+    }
+
+    /// Waits for a place if it has none.
+    async fn served(self) -> io::Result<Standing> {
+        match self {
+            Standing::Silent(arrival) => {
+                arrival.serve_within(LIMIT).await.map(Standing::Served).map_err(io::Error::other)
+            }
+            Standing::Served(_) => Ok(self),
+        }
+    }
+}
+
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -94,20 +128,28 @@ impl PeerServer {
             seal,
             services,
             large: Admission::unanswered("large requests", LARGE_REQUESTS),
-            kept: Admission::unanswered("kept connections", KEPT_CONNECTIONS),
+            kept: Admission::unanswered("kept connections", KEPT_CONNECTIONS)
+                .shared(|taken| format!("{taken} connections are kept already")),
         }
     }
 
-    /// Serves connections until the future is dropped.
-    pub async fn listen<L>(self, listener: L)
+    /// The connections of members, of which there are none yet.
+    pub fn crowd() -> Crowd {
+        let served = Admission::unanswered("connections of members", CONNECTIONS)
+            .shared(|taken| format!("{taken} connections from there are served already"));
+        Crowd::new("members", SILENT_CONNECTIONS, served)
+    }
+
+    /// Serves connections until the future is dropped. They are in this crowd.
+    pub async fn listen<L>(self, listener: L, crowd: Crowd)
     where
         L: Listener<Stream = TcpStream, Address = SocketAddr>,
     {
         let server = Arc::new(self);
-        serve_all(listener, CONNECTIONS, "members", move |stream, from| {
+        serve_all(listener, crowd, move |stream, from, arrival| {
             let server = Arc::clone(&server);
             async move {
-                if let Err(error) = server.serve(stream, from).await {
+                if let Err(error) = server.serve(stream, from, arrival).await {
                     debug!(%from, %error, "connection ended");
                 }
             }
@@ -115,11 +157,21 @@ impl PeerServer {
         .await;
     }
 
-    async fn serve(&self, mut stream: TcpStream, from: SocketAddr) -> io::Result<()> {
+    async fn serve(
+        &self,
+        mut stream: TcpStream,
+        from: SocketAddr,
+        arrival: Arrival,
+    ) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        let (source, mut standing) = (arrival.source(), Standing::Silent(arrival));
         let stream = match timeout(LIMIT, self.handshake(&mut stream)).await {
             Ok(Ok(None)) => PeerStream::Plain(stream),
-            Ok(Ok(Some(session))) => PeerStream::sealed(stream, session, &self.seal),
+            Ok(Ok(Some(session))) => {
+                // Only a member's record opens.
+                standing = standing.proven().await?;
+                PeerStream::sealed(stream, session, &self.seal)
+            }
             Ok(Err(HandshakeError::Refused(refusal))) => {
                 return turn_away(stream, refusal, from, self.seal.refusals()).await;
             }
@@ -132,7 +184,7 @@ impl PeerServer {
                 return Err(late.into());
             }
         };
-        self.serve_requests(stream).await
+        self.serve_requests(stream, source, standing).await
     }
 
     /// Checks that the other side is a member, if this one has keys. Returns the session that the
@@ -151,12 +203,18 @@ impl PeerServer {
     }
 
     /// Serves one request, or as many as come on a connection that is kept.
-    async fn serve_requests(&self, mut stream: PeerStream) -> io::Result<()> {
+    async fn serve_requests(
+        &self,
+        mut stream: PeerStream,
+        source: Source,
+        mut standing: Standing,
+    ) -> io::Result<()> {
         let mut decoder = FrameDecoder::new(frame::RESERVE_BYTES);
         let mut place = None;
         loop {
             let read = self.read_request(&mut stream, &mut decoder);
             let request = timeout(LIMIT, read).await??;
+            standing = standing.served().await?;
             let service =
                 self.services.get(request.kind()).filter(|_| is_understood(request.version));
             let Some(service) = service else {
@@ -168,7 +226,7 @@ impl PeerServer {
             match &service.handler {
                 Handler::Stream(serve) => {
                     let Request { body, turn, .. } = request;
-                    return serve(StreamRequest { body, turn }, stream).await;
+                    return serve(StreamRequest { body, turn, source }, stream).await;
                 }
                 Handler::Call(answer) => {
                     let Request { body, turn, .. } = request;
@@ -179,7 +237,7 @@ impl PeerServer {
                 }
             }
             if place.is_none() && keeps {
-                place = self.kept.try_enter().ok();
+                place = self.kept.try_enter_as(source).ok();
             }
             if !keeps || place.is_none() {
                 return Ok(());
@@ -301,7 +359,9 @@ mod tests {
                 })
             })
             .unwrap();
-        tokio::spawn(PeerServer::new(address, Seal::plain(), services).listen(listener));
+        tokio::spawn(
+            PeerServer::new(address, Seal::plain(), services).listen(listener, PeerServer::crowd()),
+        );
         (address, asked)
     }
 

@@ -200,6 +200,7 @@ mod tests {
     use crate::peer::services::PeerServices;
     use crate::seal::Seal;
     use crate::seal::tests::keys;
+    use crate::source::Source;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -220,6 +221,10 @@ mod tests {
             self.1.fetch_add(1, Ordering::Relaxed);
             accepted
         }
+
+        fn source(stream: &TcpStream, address: &SocketAddr) -> Source {
+            TcpListener::source(stream, address)
+        }
     }
 
     /// A member that answers with what it is sent, and the count of its connections.
@@ -229,7 +234,8 @@ mod tests {
         let services =
             PeerServices::default().with_call(ECHO, 1_000, |body| async { Ok(body) }).unwrap();
         let server = PeerServer::new(address, seal, services);
-        tokio::spawn(server.listen(Counting(listener, Arc::clone(&count))));
+        let listener = Counting(listener, Arc::clone(&count));
+        tokio::spawn(server.listen(listener, PeerServer::crowd()));
         (address, count)
     }
 

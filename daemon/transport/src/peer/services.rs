@@ -4,6 +4,7 @@
 use super::RequestKind;
 use super::stream::PeerStream;
 use crate::admission::Permit;
+use crate::source::Source;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -19,6 +20,8 @@ pub struct StreamRequest {
     /// The turn of a large request. A few of these are in memory at a time. A conversation may go
     /// on for days, so its service drops the turn once it has bounded what it keeps of the request.
     pub turn: Option<Permit>,
+    /// Who asks: the machine at the other end.
+    pub source: Source,
 }
 
 /// What answers requests of one kind.
