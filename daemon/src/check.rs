@@ -4,7 +4,7 @@
 use crate::config::{Config, ConfigError};
 use crate::exit;
 use crate::resolve::{Own, resolve};
-use memberd_search::{FileFilter, ONLY_LINKS};
+use memberd_search::{FileFilter, NEVER, ONLY_LINKS};
 use std::process::ExitCode;
 
 /// What becomes of a machine whose settings name nobody to join.
@@ -30,13 +30,17 @@ pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
     status
 }
 
-/// Missing introducers, those without an address, and the globs that find only links. Addresses of
-/// the machine are not looked at, since settings are often checked elsewhere. For the same reason a
-/// glob that finds nothing is none of the warnings.
+/// Missing introducers, those without an address, the globs that find only links, and those that
+/// find what is never searched. Addresses of the machine are not looked at, since settings are often
+/// checked elsewhere. For the same reason a glob that finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
     let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
     let mut warnings: Vec<String> =
         found.only_links.iter().map(|glob| format!("logs.files: {glob}: {ONLY_LINKS}")).collect();
+    let never = found.problems.iter().filter(|problem| problem.reason.starts_with(NEVER));
+    warnings.extend(never.map(|problem| {
+        format!("logs.files: {problem}: every search of it ends with an error; narrow the glob")
+    }));
     if config.introducers.is_empty() {
         warnings.push(format!("group.introducers: {FOUNDS}"));
     }

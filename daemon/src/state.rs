@@ -25,6 +25,9 @@ pub const MOST_REMEMBERED: usize = 16_384;
 /// The longest state file that the daemon reads, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
+/// The beginnings of the names of all files in the directory. None of them is ever searched.
+pub const FILES: [&str; 2] = ["members.cbor", "lock"];
+
 const MAGIC: &[u8; 8] = b"memberd1";
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 

@@ -374,3 +374,39 @@ fn keys_are_changed_in_three_steps_without_an_outage() {
         None::<(MemberStatus, u64)>
     );
 }
+
+/// A glob of the settings covers the key file, the state and a hard link to the key. The key is
+/// replaced while the daemon runs.
+#[test]
+fn no_grep_prints_a_key_or_the_state() {
+    let mut fleet = Fleet::start_with(2, |daemon| {
+        daemon.set_keys("1");
+        let directory = daemon.directory().display();
+        let [all, state] = ["*.{key,log}", "state/*"].map(|glob| format!("{directory}/{glob}"));
+        daemon.settings.files = vec![all, state];
+        fs::hard_link(daemon.directory().join("group.key"), daemon.directory().join("copy.log"))
+            .unwrap();
+    });
+    for _ in 0..2 {
+        let output = fleet[1].ctl(&["grep", "-a", "memberd"]);
+        let [lines, said] = [&output.stdout, &output.stderr]
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(lines.contains("/machine.1.log:") && !lines.contains("memberd-key"), "{lines}");
+        assert!(!lines.contains("memberd1"), "no state: {lines}");
+        for file in ["group.key", "copy.log"] {
+            let words = format!("{file}: is never searched, since it holds keys of the group");
+            assert_eq!(said.matches(&words).count(), 2, "{said}");
+        }
+        for file in ["members.cbor", "lock"] {
+            let words = format!("/state/{file}: is never searched, since it holds the state");
+            assert_eq!(said.matches(&words).count(), 2, "{said}");
+        }
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        for daemon in fleet.daemons_mut() {
+            let copy = daemon.directory().join("copy.log");
+            fs::remove_file(&copy).unwrap();
+            daemon.set_keys("12");
+            fs::hard_link(daemon.directory().join("group.key"), copy).unwrap();
+        }
+    }
+}

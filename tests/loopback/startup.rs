@@ -5,6 +5,7 @@ use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet, binaries};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 /// The statuses of memberd.
 const FAILURE: i32 = 1;
@@ -205,4 +206,29 @@ fn a_check_warns_of_a_glob_that_finds_only_links() {
         globs[0].display()
     );
     assert_eq!(String::from_utf8_lossy(&output.stderr), warning);
+}
+
+/// A search of these files would end with an error each time.
+#[test]
+fn a_check_warns_of_a_glob_that_finds_keys_or_the_state() {
+    let mut fleet = Fleet::new(1);
+    fleet[1].set_keys("1");
+    let (directory, state) = (fleet[1].directory().to_owned(), fleet[1].settings.state_dir.clone());
+    fs::create_dir_all(&state).unwrap();
+    fs::write(state.join("members.cbor"), "").unwrap();
+    fleet[1].settings.files = vec![format!("{}/**", directory.display())];
+    fleet[1].write_settings();
+    let mut check = binaries::mortal(&binaries::memberctl(), None);
+    let output = run(check.arg("check").arg(fleet[1].config()), SOON);
+    assert!(output.status.success(), "{output:?}");
+    let warning = |path: &Path, holds: &str| {
+        format!(
+            "memberd: warning: logs.files: {}: is never searched, since it holds {holds}: every \
+            search of it ends with an error; narrow the glob\n",
+            path.display()
+        )
+    };
+    let expected = warning(&directory.join("group.key"), "keys of the group")
+        + &warning(&state.join("members.cbor"), "the state of memberd");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
 }

@@ -28,8 +28,8 @@ pub use memberd_control::grep::{
 };
 
 pub use files::{
-    ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, MAX_FILES,
-    ONLY_LINKS, Problem,
+    ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, MAX_FILES, NEVER,
+    NeverFiles, NeverPlace, ONLY_LINKS, Problem,
 };
 pub use follow::Selection;
 pub use line::MAX_LINE_BYTES;

@@ -10,7 +10,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use memberd_search::{ExposedFiles, FileFilter, FileIdentity, FileList, GrepPrint, Plan, Query};
+use memberd_search::{
+    ExposedFiles, FileFilter, FileIdentity, FileList, GrepPrint, NeverFiles, NeverPlace, Plan,
+    Query,
+};
 use support::{Gathered, printed, run};
 use tempfile::TempDir;
 
@@ -245,4 +248,46 @@ fn the_file_of_the_output_is_left_out_as_gnu_grep_does() {
             assert_eq!((totals.files, totals.errors), counts, "{what:?} {max_count:?}");
         }
     }
+}
+
+/// Links, hard links and new files at the same path are the same secret.
+#[test]
+fn a_secret_is_never_searched_whatever_finds_it() {
+    let tree = tree(&["a.log", "etc/key", "etc/other", "state/members.cbor.new", "quiet.log"]);
+    let path = |name: &str| tree.path().join(name);
+    std::fs::hard_link(path("etc/key"), path("b.log")).unwrap();
+    let globs = [format!("{}/**", tree.path().display())];
+    let place = |files, holds| NeverPlace { files, holds };
+    let exposed = ExposedFiles::new(&globs).unwrap().but_never(vec![
+        place(NeverFiles::At(path("etc/key")), Some("a key")),
+        place(NeverFiles::Beginning(path("state/members.cbor")), Some("the state")),
+        place(NeverFiles::At(path("quiet.log")), None),
+    ]);
+    let files = exposed.files(&FileFilter::default());
+    assert_eq!(names(&tree, &files), ["a.log", "etc/other"]);
+    let problems: Vec<String> = files.problems.iter().map(ToString::to_string).collect();
+    let problem = |name: &str, holds: &str| {
+        format!("{}: is never searched, since it holds {holds}", path(name).display())
+    };
+    let (mut found, mut expected) = (
+        problems,
+        vec![
+            problem("b.log", "a key"),
+            problem("etc/key", "a key"),
+            problem("state/members.cbor.new", "the state"),
+        ],
+    );
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    // The other file takes the key's place between being listed and being opened.
+    std::fs::rename(path("etc/other"), path("etc/key")).unwrap();
+    std::fs::hard_link(path("etc/key"), path("etc/other")).unwrap();
+    std::fs::write(path("new"), "secret\n").unwrap();
+    std::fs::rename(path("new"), path("quiet.log")).unwrap();
+    std::fs::rename(path("a.log"), path("old")).unwrap();
+    std::fs::hard_link(path("quiet.log"), path("a.log")).unwrap();
+    let (lines, messages) = read(&files);
+    assert_eq!(lines, "");
+    assert_eq!(messages, [format!("m1:{}", problem("etc/other", "a key"))]);
 }

@@ -14,7 +14,9 @@ use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
 use super::links::Links;
 use super::moved::{Beside, Chain};
+use super::never::{NeverPlace, NeverSearched};
 use super::open::{ExposedFile, reason};
+use super::root::Rules;
 use super::rotated::{self, Age, Rotated};
 use super::walk::{Visitor, is_missing, walk};
 
@@ -43,6 +45,8 @@ pub struct ExposedFiles {
     globs: Vec<ExposedGlob>,
     /// The directories into which links may lead.
     links: Vec<PathBuf>,
+    /// What is not searched, whatever the globs say.
+    never: Arc<NeverSearched>,
 }
 
 /// The exposed files that a search wants.
@@ -88,7 +92,7 @@ impl ExposedFiles {
                 return Err(GlobError::TooMany { limit: MAX_GLOBS });
             }
         }
-        Ok(ExposedFiles { globs: parsed, links: Vec::new() })
+        Ok(ExposedFiles { globs: parsed, ..ExposedFiles::default() })
     }
 
     /// Lets links whose names match a glob lead to regular files below these directories, also over
@@ -107,6 +111,12 @@ impl ExposedFiles {
         }
         let links = directories.iter().map(|path| link_directory(path.as_ref()));
         Ok(ExposedFiles { links: links.collect::<Result<_, _>>()?, ..self })
+    }
+
+    /// Leaves these files out of every search, whatever their names are, and however a glob finds
+    /// them. The search tells it as an error of the file where the place says what it holds.
+    pub fn but_never(self, places: Vec<NeverPlace>) -> ExposedFiles {
+        ExposedFiles { never: Arc::new(NeverSearched::new(places)), ..self }
     }
 
     /// The exposed files that `filter` selects, as they are now. Reads directories, so it blocks.
@@ -132,10 +142,11 @@ impl ExposedFiles {
             cut: false,
         };
         let links = (!self.links.is_empty()).then(|| Arc::new(Links::into(&self.links)));
+        let rules = Rules { links, never: Arc::clone(&self.never) };
         let mut only_links = Vec::new();
         for glob in &self.globs {
             (collector.finds_files, collector.finds_links) = (false, false);
-            walk(glob, links.as_ref(), &mut collector);
+            walk(glob, &rules, &mut collector);
             if collector.finds_links && !collector.finds_files {
                 only_links.push(glob.written.clone());
             }
@@ -295,6 +306,11 @@ impl Visitor for Collector<'_> {
         self.finds_files = true;
         if !self.tracker.wants(file.path()) {
             return;
+        }
+        match file.never_searched() {
+            None => {}
+            Some(Ok(())) => return,
+            Some(Err(error)) => return self.problem(file.path().to_owned(), error.to_string()),
         }
         self.files.insert(file.path().to_owned(), file);
         if self.files.len() > MAX_FILES {

@@ -20,7 +20,25 @@ pub(crate) enum FileError {
     /// It is a link to a link, and so on.
     #[error("is behind more than 8 symbolic links, and is not followed")]
     TooManyLinks,
+    /// It is one of memberd's own, and holds this.
+    #[error("{NEVER}{0}")]
+    Never(&'static str),
+    /// A link of this user leads to it, and it belongs to another one.
+    #[error(
+        "a symbolic link of user {0} leads to a directory of another user, and is not followed: \
+        write the path without it, or let root own the link"
+    )]
+    ForeignLink(u32),
+    /// It has several names, and another user may have made one of them.
+    #[error(
+        "is a hard link that another user may have made, and is not read: set the sysctl \
+        fs.protected_hardlinks to 1"
+    )]
+    HardLink,
 }
+
+/// The beginning of the message about a file that is never searched.
+pub const NEVER: &str = "is never searched, since it holds ";
 
 impl From<FileError> for io::Error {
     fn from(error: FileError) -> io::Error {

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
 
 use super::file_error::FileError;
-use super::root::Root;
+use super::root::{Root, Rules};
 
 /// How many links in a row are followed. Kubernetes has two.
 const MAX_HOPS: usize = 8;
@@ -63,7 +63,8 @@ impl Links {
     fn beneath<'p>(&self, path: &'p Path) -> Option<(&Root, &'p Path)> {
         self.allowed.iter().find_map(|(directory, opened)| {
             let below = path.strip_prefix(directory).ok()?;
-            let root = opened.get_or_init(|| Root::open(directory, None).ok()).as_ref()?;
+            let root =
+                opened.get_or_init(|| Root::open(directory, &Rules::default()).ok()).as_ref()?;
             Some((root, below))
         })
     }

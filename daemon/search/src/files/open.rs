@@ -5,13 +5,15 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::directory::{self, Entry, Kind, Listed};
+use super::file_error::FileError;
+use super::fixed::is_trusted;
 use super::links::is_link;
 use super::moved::{self, Chain};
 use super::root::Root;
@@ -23,6 +25,12 @@ pub struct FileIdentity {
     pub device: u64,
     /// The inode (`st_ino`).
     pub inode: u64,
+}
+
+impl FileIdentity {
+    pub(crate) fn of(metadata: &Metadata) -> FileIdentity {
+        FileIdentity { device: metadata.dev(), inode: metadata.ino() }
+    }
 }
 
 /// An exposed file that was found and is not open yet.
@@ -134,7 +142,7 @@ impl ExposedFile {
         match self.root.open_file(&self.below, OFlag::O_PATH) {
             Ok(descriptor) => {
                 let metadata = File::from(descriptor).metadata()?;
-                Ok(metadata.is_file().then(|| (identity(&metadata), metadata.len())))
+                Ok(metadata.is_file().then(|| (FileIdentity::of(&metadata), metadata.len())))
             }
             Err(error) if is_not_exposed(&error) => Ok(None),
             Err(error) => Err(error),
@@ -173,10 +181,43 @@ impl ExposedFile {
         if !metadata.is_file() {
             return Ok(Found::Other);
         }
+        match self.root.never().reason(&metadata) {
+            None => {}
+            Some(Ok(())) => return Ok(Found::Other),
+            Some(Err(error)) => return Err(error.into()),
+        }
+        if self.is_foreign_hard_link(&metadata)? {
+            return Err(FileError::HardLink.into());
+        }
         let modified =
             metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
         let (size, born) = (metadata.len(), metadata.created().ok());
-        Ok(Found::File(Opened { file, size, modified, born, identity: identity(&metadata) }))
+        let identity = FileIdentity::of(&metadata);
+        Ok(Found::File(Opened { file, size, modified, born, identity }))
+    }
+
+    /// Whether it is one of the files that are never searched, as far as its inode's number tells.
+    /// `Ok` means that nothing is told of it. Opening it looks again.
+    pub(super) fn never_searched(&self) -> Option<Result<(), FileError>> {
+        let never = self.root.never();
+        if !never.may_be(self.listed.number) {
+            return None;
+        }
+        let there = self.root.open_file(&self.below, OFlag::O_PATH).ok()?;
+        never.reason(&File::from(there).metadata().ok()?)
+    }
+
+    /// Whether another user may have given the file a name in this directory that it did not have.
+    /// The kernel prevents it where fs.protected_hardlinks is set (proc_sys_fs(5)).
+    fn is_foreign_hard_link(&self, file: &Metadata) -> io::Result<bool> {
+        if file.nlink() < 2 || are_hard_links_protected() {
+            return Ok(false);
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let directory = File::from(self.root.open_below(self.parent(), flags)?).metadata()?;
+        let others_write = directory.mode() & 0o022 != 0;
+        let is_owners = directory.uid() == file.uid() || is_trusted(&directory);
+        Ok(others_write || !is_owners)
     }
 
     /// It was opened under this name.
@@ -186,8 +227,13 @@ impl ExposedFile {
     }
 }
 
-fn identity(metadata: &Metadata) -> FileIdentity {
-    FileIdentity { device: metadata.dev(), inode: metadata.ino() }
+/// Whether the kernel lets users link only to files that they own, or may read and write. It is
+/// asked once.
+fn are_hard_links_protected() -> bool {
+    static PROTECTED: LazyLock<bool> = LazyLock::new(|| {
+        std::fs::read("/proc/sys/fs/protected_hardlinks").is_ok_and(|text| text.starts_with(b"1"))
+    });
+    *PROTECTED
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::fcntl::OFlag;
 
 use super::beneath::open_beneath;
+use super::fixed::open_fixed;
 use super::links::{Links, is_link};
+use super::never::NeverSearched;
 
 /// The most directory entries that are examined to find files again that were renamed meanwhile.
 const MAX_LOOKS: usize = 1_000_000;
@@ -24,20 +25,28 @@ pub(crate) struct Root {
     /// The numbers of inodes in its directories are not those of the files.
     has_other_numbers: AtomicBool,
     looks: AtomicUsize,
-    /// Where links below it may lead. Without it, none is followed.
-    links: Option<Arc<Links>>,
+    rules: Rules,
+}
+
+/// What holds for all files below a directory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    /// Where links may lead. Without it, none is followed.
+    pub(crate) links: Option<Arc<Links>>,
+    /// What is not searched.
+    pub(crate) never: Arc<NeverSearched>,
 }
 
 impl Root {
-    /// Opens the directory as the administrator wrote it, also through links.
-    pub(crate) fn open(path: &Path, links: Option<&Arc<Links>>) -> io::Result<Root> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    /// Opens the directory as the administrator wrote it, also through links that no other user
+    /// has made.
+    pub(crate) fn open(path: &Path, rules: &Rules) -> io::Result<Root> {
         Ok(Root {
-            descriptor: open(path, flags, Mode::empty())?,
+            descriptor: open_fixed(path)?,
             path: path.to_owned(),
             has_other_numbers: AtomicBool::new(false),
             looks: AtomicUsize::new(0),
-            links: links.cloned(),
+            rules: rules.clone(),
         })
     }
 
@@ -49,7 +58,7 @@ impl Root {
 
     /// The same, but that the last component may be a link, where the settings allow it.
     pub(crate) fn open_file(&self, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
-        match (self.open_below(below, flags), &self.links) {
+        match (self.open_below(below, flags), &self.rules.links) {
             (Err(error), Some(links)) if is_link(&error) => links.open(self, below, flags),
             (opened, _) => opened,
         }
@@ -57,7 +66,12 @@ impl Root {
 
     /// Whether links below it are followed, to where they may lead.
     pub(crate) fn follows_links(&self) -> bool {
-        self.links.is_some()
+        self.rules.links.is_some()
+    }
+
+    /// What is never searched, below it or elsewhere.
+    pub(crate) fn never(&self) -> &NeverSearched {
+        &self.rules.never
     }
 
     /// The directory's path as written.

@@ -9,9 +9,9 @@ use nix::fcntl::OFlag;
 
 use super::directory::{self, Entry, Kind, Listed};
 use super::glob::{Component, ExposedGlob};
-use super::links::{Links, is_link};
+use super::links::is_link;
 use super::open::{ExposedFile, is_hidden, literal_problem, reason};
-use super::root::Root;
+use super::root::{Root, Rules};
 
 /// How many directories deep `**` goes.
 const MAX_DEPTH: usize = 16;
@@ -29,9 +29,9 @@ pub(crate) trait Visitor {
 }
 
 /// Gives `visitor` every file that `glob` matches. A missing directory has none.
-/// Links are followed to where `links` has them lead.
-pub(crate) fn walk(glob: &ExposedGlob, links: Option<&Arc<Links>>, visitor: &mut dyn Visitor) {
-    match Root::open(&glob.root, links) {
+/// The `rules` say where links may lead.
+pub(crate) fn walk(glob: &ExposedGlob, rules: &Rules, visitor: &mut dyn Visitor) {
+    match Root::open(&glob.root, rules) {
         Ok(root) => {
             let mut walk = Walk { root: Arc::new(root), visitor };
             walk.below(Path::new(""), &glob.components, 0);
