@@ -31,8 +31,8 @@ pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
 }
 
 /// Missing introducers, those without an address, the globs that find only links, and those that
-/// find what is never searched. Addresses of the machine are not looked at, since settings are often
-/// checked elsewhere. For the same reason a glob that finds nothing is none of the warnings.
+/// find what is never searched. Addresses of the machine are not looked at, since settings are
+/// often checked elsewhere. For the same reason a glob that finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
     let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
     let mut warnings: Vec<String> =

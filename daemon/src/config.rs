@@ -4,6 +4,7 @@ mod address;
 mod limits;
 mod logs;
 mod machine;
+mod never;
 mod parse;
 mod problems;
 mod raw;
@@ -11,7 +12,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use crate::log::Level;
+use crate::log::{Level, LogPaths};
 use crate::search::journal::{JOURNALCTL, JournalOffer};
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
@@ -63,6 +64,8 @@ pub struct Config {
     pub journal_namespaces: Vec<String>,
     /// The level of the log.
     pub log_level: Level,
+    /// Whether the log says who searched what.
+    pub log_searches: bool,
     /// The limits of greps on this machine.
     pub limits: Limits,
     /// The path of the control socket.
@@ -147,14 +150,22 @@ impl Config {
         self.log_dir.join(format!("machine.{}.log", self.machine))
     }
 
-    /// All files that the group may grep on this machine.
+    /// The paths of `machine.i.log` and of the file of searches.
+    pub fn log_paths(&self) -> LogPaths {
+        let searches = self.log_dir.join(format!("searches.{}.log", self.machine));
+        LogPaths { own: self.log_file(), searches }
+    }
+
+    /// All files that the group may grep on this machine. Keys, credentials, the state and the file
+    /// of searches are none of them, whatever the globs say.
     ///
     /// # Errors
     /// When a glob is invalid.
     pub fn offer(&self) -> Result<ExposedFiles, GlobError> {
         let own = glob_literal(&self.log_file().display().to_string());
         let globs: Vec<String> = self.log_files.iter().cloned().chain([own]).collect();
-        ExposedFiles::new(&globs)?.following_links(&self.follow_links)
+        let exposed = ExposedFiles::new(&globs)?.following_links(&self.follow_links)?;
+        Ok(exposed.but_never(never::never_searched(self)))
     }
 
     /// What the group may grep of the journal.
@@ -208,6 +219,7 @@ impl Config {
             journal,
             journal_namespaces,
             log_level,
+            log_searches,
             key_file,
             key_is_credential,
             ..
@@ -221,6 +233,7 @@ impl Config {
             journal,
             journal_namespaces,
             log_level,
+            log_searches,
             key_file,
             key_is_credential,
             ..self.clone()

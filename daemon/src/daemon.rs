@@ -138,7 +138,8 @@ async fn run(
     }
     let directory = StateDir::open(&config.state_dir)?;
     let bound = bind(&config).await?;
-    let log = Log::start(config.log_file(), config.log_level).context("cannot start logging")?;
+    let log = Log::start(config.log_paths(), config.log_level).context("cannot start logging")?;
+    log.audit().switch(config.log_searches);
     let Loaded { state, warnings } = directory.load()?;
     log::warn_all(&warnings);
     log::warn_all(&bound.control.warnings);
@@ -152,7 +153,7 @@ async fn run(
     keys.announce(&config);
     let seal = keys.seal().clone();
     let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
-    let search = SearchService::start(&config, caller)?;
+    let search = SearchService::start(&config, caller, log.audit().clone())?;
     let resources = Resources { socket: bound.udp, seal, directory: Arc::new(directory), state };
     let (membership, running) = MembershipService::start(&config, resources)?;
     let services = Arc::new(Services::new(membership, search, keys, log.clone()));

@@ -29,7 +29,7 @@ pub async fn handle(
         Request::Status => status::handle(client, policy, services).await,
         Request::Events => events::handle(client, policy, services).await,
         Request::Log { filter } => log::handle(filter, client, services).await,
-        Request::Grep(request) => grep::handle(*request, client, services).await,
+        Request::Grep(request) => grep::handle(*request, client, policy, services).await,
         Request::Follow(Follow { from, kinds, until }) => {
             let kinds = match kinds {
                 ChangeKinds::Liveness => Kinds::Liveness,

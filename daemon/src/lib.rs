@@ -30,3 +30,4 @@ pub mod services;
 pub mod state;
 pub mod subsystem;
 pub mod time;
+pub mod users;

@@ -1,9 +1,10 @@
-//! Logs to standard error or journald, and to `machine.i.log`. A [`Log`] owns the filter and the
-//! writing threads.
+//! Logs to standard error or journald, and to `machine.i.log`, or to a file of searches. A [`Log`]
+//! owns the filter and the writing threads.
 //!
 //! A thread that logs passes the finished line to a writing thread over a bounded queue. So no slow
 //! disk delays a heartbeat.
 
+mod audit;
 mod event;
 mod filter;
 /// The requests of control clients. Each file has the name of the `memberctl` command that it
@@ -19,15 +20,17 @@ mod service;
 mod target;
 mod writer;
 
+pub use audit::{AuditLine, AuditTrail};
 pub use event::{member_event, member_tagged};
 pub use filter::{Filter, FilterError};
+pub use record::LogField;
+pub use writer::LogPaths;
 
 use crate::lock::{read, write};
 use journal::Journal;
 use record::Record;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use tracing::level_filters::LevelFilter;
@@ -86,18 +89,19 @@ impl fmt::Display for Level {
 pub struct Log {
     writer: Arc<Writer>,
     filter: Arc<RwLock<Filter>>,
+    audit: AuditTrail,
 }
 
 impl Log {
-    /// Starts to log to `file`, and to journald if standard error is connected to it. Otherwise
+    /// Starts to log to the files, and to journald if standard error is connected to it. Otherwise
     /// standard error gets the lines.
     ///
     /// # Errors
     /// When this process has a log already.
-    pub fn start(file: PathBuf, level: Level) -> Result<Self, TryInitError> {
+    pub fn start(paths: LogPaths, level: Level) -> Result<Self, TryInitError> {
         let journal = if stderr_is_journal() { Journal::connect().ok() } else { None };
         let log = Log::to(
-            Writer::start(file, journal.map_or(Console::StandardError, Console::Journal)),
+            Writer::start(paths, journal.map_or(Console::StandardError, Console::Journal)),
             level,
         );
         tracing_subscriber::registry().with(log.clone()).try_init()?;
@@ -105,7 +109,14 @@ impl Log {
     }
 
     fn to(writer: Writer, level: Level) -> Self {
-        Log { writer: Arc::new(writer), filter: Arc::new(RwLock::new(level.into())) }
+        let (writer, filter) = (Arc::new(writer), Arc::new(RwLock::new(level.into())));
+        let audit = AuditTrail::new(Arc::clone(&writer));
+        Log { writer, filter, audit }
+    }
+
+    /// The audit trail. No level switches it off, because who searches could set that level.
+    pub fn audit(&self) -> &AuditTrail {
+        &self.audit
     }
 
     /// The present filter.
@@ -180,7 +191,9 @@ mod tests {
     fn the_filter_changes_and_other_crates_stay_at_warnings() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
-        let log = Log::to(Writer::start(path.clone(), Console::Nowhere), Level::Info);
+        let searches = directory.path().join("searches.1.log");
+        let paths = LogPaths { own: path.clone(), searches };
+        let log = Log::to(Writer::start(paths, Console::Nowhere), Level::Info);
         let say = |round: u64| {
             debug!(round, "detail");
             info!(round, "ours");

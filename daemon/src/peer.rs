@@ -37,13 +37,14 @@ pub fn services(
     let grep = move |asked: StreamRequest, stream| {
         let searcher = Arc::clone(&searcher);
         async move {
-            let StreamRequest { body, turn, source } = asked;
+            let StreamRequest { body, turn, source, from } = asked;
             let request = decode::<GrepRequest>(&body);
             // The search may follow the logs for days.
             drop(body);
             match request {
                 Ok(request) => {
-                    serve::serve(stream, request, Asked { source, turn }, &searcher).await
+                    let asked = Asked { source, turn, from };
+                    serve::serve(stream, request, asked, &searcher).await
                 }
                 Err(error) => {
                     drop(turn);

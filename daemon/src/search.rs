@@ -10,6 +10,7 @@ mod answer_check;
 mod answer_fault;
 mod answer_json;
 mod answer_text;
+mod audit;
 mod compile;
 mod context;
 mod distributed;

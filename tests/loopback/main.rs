@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod audit;
 mod completions;
 mod conflicts;
 mod control;

@@ -1,6 +1,7 @@
 //! Grep's options and outcomes. memberctl makes these values, daemons exchange them, and
 //! memberd-search uses them.
 
+mod asker;
 mod colors;
 mod file_name;
 mod journal;
@@ -9,6 +10,7 @@ mod tests;
 
 use crate::bounded::{at_most, cut_after};
 use crate::tags::TagFilter;
+pub use asker::GrepAsker;
 pub use colors::{GrepColors, NotAColor, Sgr};
 pub use file_name::on_one_line;
 pub use journal::GrepJournal;
@@ -38,6 +40,10 @@ pub struct GrepRequest {
     /// and does not tell it to other members. Absent if the output is no regular file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_file: Option<OutputFile>,
+    /// Who asks, for the log of the searched members. The client's daemon sets it, whatever the
+    /// client sends. Older daemons do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asker: Option<GrepAsker>,
 }
 
 /// A file on the client's machine, whatever its name.

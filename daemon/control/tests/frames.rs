@@ -6,8 +6,8 @@ use memberd_control::frame::{
     FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
 };
 use memberd_control::grep::{
-    GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome, GrepPattern,
-    GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals, OutputFile,
+    GrepAsker, GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome,
+    GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals, OutputFile,
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
@@ -131,10 +131,12 @@ prop_compose! {
         not_on in vec(any::<String>(), 0..4),
         tags in vec(tag_filter(), 0..3),
         output_file in option::of(any::<[u64; 2]>()),
+        asker in option::of(any::<(String, Option<String>, Option<u32>)>()),
     ) -> GrepRequest {
         let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
         let members = GrepMembers { on, not_on, tags };
-        GrepRequest { members, pattern, files, printing, output_file }
+        let asker = asker.map(|(member, user, uid)| GrepAsker { member, user, uid });
+        GrepRequest { members, pattern, files, printing, output_file, asker }
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 journal: raw.logs.journal.is_some_and(toml::Spanned::into_inner),
                 journal_namespaces,
                 log_level,
+                log_searches: raw.logs.searches.is_none_or(toml::Spanned::into_inner),
                 limits,
                 control_socket,
                 key_file,

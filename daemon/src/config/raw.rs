@@ -73,6 +73,7 @@ pub(super) struct Logs {
     pub(super) journal: Set<bool>,
     pub(super) journal_namespaces: Set<Vec<Spanned<String>>>,
     pub(super) level: Set<String>,
+    pub(super) searches: Set<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

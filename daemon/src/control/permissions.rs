@@ -37,6 +37,14 @@ impl ListenerPolicy {
         ListenerPolicy { access, followers, long_requests }
     }
 
+    /// The name of the socket in the log.
+    pub fn name(&self) -> &'static str {
+        match self.access {
+            Access::Full => "control",
+            Access::ReadOnly => "control-read",
+        }
+    }
+
     /// The longest request of a client, in bytes. Only greps have long ones.
     pub fn request_cap(&self) -> usize {
         match self.access {

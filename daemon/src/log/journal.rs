@@ -86,6 +86,15 @@ fn send(record: &Record) {
                 memberd_silent_ms = field("memberd_silent_ms"),
                 memberd_reason = field("memberd_reason"),
                 memberd_tags = field("memberd_tags"),
+                memberd_user = field("memberd_user"),
+                memberd_uid = field("memberd_uid"),
+                memberd_socket = field("memberd_socket"),
+                memberd_member = field("memberd_member"),
+                memberd_from = field("memberd_from"),
+                memberd_outcome = field("memberd_outcome"),
+                memberd_options = field("memberd_options"),
+                memberd_files = field("memberd_files"),
+                memberd_pattern = field("memberd_pattern"),
                 "{message}"
             )
         };

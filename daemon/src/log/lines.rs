@@ -18,6 +18,7 @@ pub(super) trait Bytes: Send + 'static {
 /// Writes each record as a line.
 pub(super) struct Lines<B> {
     pub(super) bytes: B,
+    form: fn(&Record) -> String,
     /// Whether only a part of the last line was written.
     torn: bool,
 }
@@ -25,7 +26,12 @@ pub(super) struct Lines<B> {
 impl<B: Bytes> Lines<B> {
     /// A writer that has written nothing yet.
     pub(super) fn new(bytes: B) -> Self {
-        Lines { bytes, torn: false }
+        Lines { bytes, form: Record::line, torn: false }
+    }
+
+    /// The same, whose lines also have what no other target may show.
+    pub(super) fn of_searches(bytes: B) -> Self {
+        Lines { form: Record::full_line, ..Lines::new(bytes) }
     }
 }
 
@@ -39,7 +45,7 @@ impl<B: Bytes> Target for Lines<B> {
     }
 
     fn write(&mut self, records: &[Arc<Record>]) -> Result<(), Failed> {
-        let text: String = records.iter().map(|record| record.line()).collect();
+        let text: String = records.iter().map(|record| (self.form)(record)).collect();
         let mut rest = text.as_bytes();
         // The rest of a partly written line is lost. The part must not run into the next line.
         let mut before: &[u8] = if self.torn && !rest.is_empty() { b"\n" } else { b"" };

@@ -17,6 +17,9 @@ const LONGEST_MESSAGE: usize = 32 * 1024;
 /// The bytes of a line that are not its message: time, level, spaces and newline.
 const LINE_OVERHEAD: usize = 32;
 
+/// A field of a record: its name in the journal, without capitals, and its value.
+pub type LogField = (&'static str, String);
+
 /// One event of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
@@ -24,8 +27,10 @@ pub(super) struct Record {
     level: Level,
     /// The event's message, and its fields as text.
     message: String,
+    /// What only the file of searches has, after the message. No other line is of a search.
+    private: Option<String>,
     /// The fields for journald, in addition to the message.
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<LogField>,
 }
 
 impl Record {
@@ -38,7 +43,25 @@ impl Record {
             time: Timestamp::now(),
             level: *event.metadata().level(),
             message: message + &fields,
+            private: None,
             fields: journal,
+        }
+    }
+
+    /// Creates the record of a search, at level info. `shown` are fields of all its forms. `hidden`
+    /// are in no line that members may search.
+    pub(super) fn of_search(message: &str, shown: &[LogField], hidden: &[LogField]) -> Self {
+        let (mut open, mut private) = (Parts::default(), Parts::default());
+        open.message.push_str(message);
+        for (parts, fields) in [(&mut open, shown), (&mut private, hidden)] {
+            fields.iter().for_each(|(name, value)| parts.add(name, value));
+        }
+        Record {
+            time: Timestamp::now(),
+            level: Level::INFO,
+            message: open.message + &open.fields,
+            private: Some(private.fields),
+            fields: [open.journal, private.journal].concat(),
         }
     }
 
@@ -46,13 +69,27 @@ impl Record {
     pub(super) fn notice(level: Level, text: &str) -> Self {
         let mut message = String::new();
         escape(&mut message, text);
-        Record { time: Timestamp::now(), level, message, fields: Vec::new() }
+        Record { time: Timestamp::now(), level, message, private: None, fields: Vec::new() }
     }
 
     /// The event as one line, with the newline.
     pub(super) fn line(&self) -> String {
+        self.line_with("")
+    }
+
+    /// The same, with what only the file of searches has.
+    pub(super) fn full_line(&self) -> String {
+        self.line_with(self.private.as_deref().unwrap_or_default())
+    }
+
+    fn line_with(&self, private: &str) -> String {
         let time = self.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-        format!("{time} {} {}\n", self.level, self.message)
+        format!("{time} {} {}{private}\n", self.level, self.message)
+    }
+
+    /// Whether it belongs into the file of searches, and not into `machine.i.log`.
+    pub(super) fn is_of_search(&self) -> bool {
+        self.private.is_some()
     }
 
     /// The level of the event.
@@ -75,7 +112,8 @@ impl Record {
     /// The bytes of memory that the event counts for while it waits in a queue.
     pub(super) fn size(&self) -> usize {
         let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        LINE_OVERHEAD + self.message.len() + fields
+        let private = self.private.as_ref().map_or(0, String::len);
+        LINE_OVERHEAD + self.message.len() + private + fields
     }
 }
 
@@ -84,17 +122,17 @@ impl Record {
 struct Parts {
     message: String,
     fields: String,
-    journal: Vec<(&'static str, String)>,
+    journal: Vec<LogField>,
 }
 
 impl Parts {
-    fn add(&mut self, field: &Field, value: &str) {
-        if field.name() == "message_id" || field.name().starts_with(PREFIX) {
+    fn add(&mut self, name: &'static str, value: &str) {
+        if name == "message_id" || name.starts_with(PREFIX) {
             let mut text = String::new();
             escape(&mut text, value);
-            self.journal.push((field.name(), text));
+            self.journal.push((name, text));
         }
-        match field.name() {
+        match name {
             "message" => escape(&mut self.message, value),
             // Only journald gets these fields. The message of the line has the same information.
             "message_id" | "memberd_event" => {}
@@ -128,14 +166,14 @@ fn escape(out: &mut String, text: &str) {
 
 impl Visit for Parts {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+        self.add(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
         // Writing to a string does not fail. A value whose formatting fails is left out.
         let _ = write!(text, "{value:?}");
-        self.add(field, &text);
+        self.add(field.name(), &text);
     }
 }
 
@@ -246,13 +284,27 @@ mod tests {
     }
 
     #[test]
+    fn only_the_file_of_searches_and_a_field_have_the_pattern() {
+        let shown = [("memberd_event", "searched".to_owned()), ("memberd_user", "a b".to_owned())];
+        let hidden = [("memberd_pattern", "x\u{1b}y\n\"z".to_owned())];
+        let record = Record::of_search("logs searched", &shown, &hidden);
+        assert!(record.is_of_search());
+        assert!(record.line().ends_with("Z INFO logs searched user=\"a b\"\n"), "{record:?}");
+        assert_eq!(record.journal_message(), "logs searched user=\"a b\"");
+        let ending = "Z INFO logs searched user=\"a b\" pattern=\"x\\u{1b}y\\n\\\"z\"\n";
+        assert!(record.full_line().ends_with(ending), "{record:?}");
+        assert_eq!(record.journal_field("memberd_pattern"), Some("x\\u{1b}y\\n\"z"));
+    }
+
+    #[test]
     fn a_record_counts_for_at_least_its_line() {
-        let records = records(|| {
+        let mut records = records(|| {
             error!("long level");
             info!(memberd_name = "vm3", "with a field");
         });
+        records.push(Record::of_search("logs searched", &[], &[("pattern", "x".to_owned())]));
         for record in records {
-            assert!(record.size() >= record.line().len(), "{record:?}");
+            assert!(record.size() >= record.full_line().len(), "{record:?}");
         }
     }
 }

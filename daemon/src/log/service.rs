@@ -12,6 +12,7 @@ impl Subsystem for Log {
             if settings.new.log_level != settings.old.log_level {
                 self.set_filter(settings.new.log_level.into());
             }
+            self.audit.switch(settings.new.log_searches);
             Ok(())
         })
     }

@@ -6,7 +6,7 @@ use super::record::Record;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,10 +33,12 @@ pub(super) struct Failed {
     pub(super) error: io::Error,
 }
 
-/// `machine.i.log`. The daemon only appends to it. It is opened anew when its path leads to another
-/// file, so that a rotation loses no line if the reload does not come.
+/// `machine.i.log`, or the file of searches. The daemon only appends to it. It is opened anew when
+/// its path leads to another file, so that a rotation loses no line if the reload does not come.
 pub(super) struct LogFile {
     path: PathBuf,
+    /// The permissions with which it is created.
+    mode: u32,
     file: Option<File>,
     /// Since when nothing is at the path.
     missing_since: Option<Instant>,
@@ -47,7 +49,19 @@ pub(super) struct LogFile {
 impl LogFile {
     /// A file that is opened at the first write.
     pub(super) fn new(path: PathBuf) -> Self {
-        LogFile { path, file: None, missing_since: None, creation: CREATION }
+        LogFile { path, mode: 0o640, file: None, missing_since: None, creation: CREATION }
+    }
+
+    /// The same, which only its owner can read.
+    pub(super) fn private(path: PathBuf) -> Self {
+        LogFile { mode: 0o600, ..LogFile::new(path) }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        OpenOptions::new().append(true).create(true).mode(self.mode).open(&self.path)
     }
 
     /// Whether the path does not lead to the open file any more. It costs a stat(2) and a fstat(2).
@@ -71,7 +85,7 @@ impl Bytes for LogFile {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        self.file = Some(open(&self.path)?);
+        self.file = Some(self.open()?);
         self.missing_since = None;
         Ok(())
     }
@@ -79,21 +93,14 @@ impl Bytes for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut file = match self.file.take() {
             // If no other can be opened, the old one is better than none.
-            Some(file) if self.has_moved(&file) => open(&self.path).unwrap_or(file),
+            Some(file) if self.has_moved(&file) => self.open().unwrap_or(file),
             Some(file) => file,
-            None => open(&self.path)?,
+            None => self.open()?,
         };
         let written = file.write(bytes);
         self.file = Some(file);
         written
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
 /// Standard error, which cannot be reopened.
@@ -133,6 +140,7 @@ impl Bytes for Nowhere {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn write(log: &mut LogFile, line: &str) {
         assert_eq!(log.write(line.as_bytes()).unwrap(), line.len());

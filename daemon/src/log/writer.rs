@@ -1,5 +1,6 @@
-//! Owns the threads that write to `machine.i.log` and to the console, which is standard error or
-//! journald. Each target has its own thread, so that no target delays another or the caller.
+//! Owns the threads that write to `machine.i.log`, to the file of searches, and to the console,
+//! which is standard error or journald. Each target has its own thread, so that no target delays
+//! another or the caller.
 
 use super::journal::Journal;
 use super::lines::Lines;
@@ -8,7 +9,7 @@ use super::record::Record;
 use super::target::{Failed, LogFile, StandardError, Target};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -27,20 +28,32 @@ pub(super) enum Console {
     Nowhere,
 }
 
-/// The queues of both threads.
+/// The files of the log.
+#[derive(Debug, Clone)]
+pub struct LogPaths {
+    /// `machine.i.log`
+    pub own: PathBuf,
+    /// `searches.i.log`, which is created once there is a search to log.
+    pub searches: PathBuf,
+}
+
+/// The queues of the threads.
 #[derive(Debug)]
 pub(super) struct Writer {
     file: Arc<Queue>,
     console: Arc<Queue>,
+    /// The queue of the file of searches, whose thread starts with the first of them.
+    searches: OnceLock<Arc<Queue>>,
+    searches_path: PathBuf,
 }
 
 impl Writer {
     /// Starts the threads. They open the file at once, and retry after a failure.
-    pub(super) fn start(path: PathBuf, console: Console) -> Self {
+    pub(super) fn start(paths: LogPaths, console: Console) -> Self {
         let (file, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
         // The file should exist from the start.
         file.reopen();
-        spawn("log file", Output::new(Lines::new(LogFile::new(path)), &file, &other));
+        spawn("log file", Output::new(Lines::new(LogFile::new(paths.own)), &file, &other));
         match console {
             Console::StandardError => {
                 spawn("log console", Output::new(Lines::new(StandardError), &other, &file));
@@ -54,20 +67,37 @@ impl Writer {
                 spawn("log nowhere", Output::new(nowhere, &other, &file));
             }
         }
-        Writer { file, console: other }
+        let searches_path = paths.searches;
+        Writer { file, console: other, searches: OnceLock::new(), searches_path }
     }
 
     /// Passes a record to the threads. It never waits.
     pub(super) fn write(&self, record: Record) {
         let record = Arc::new(record);
-        self.file.push(Arc::clone(&record));
+        let file = if record.is_of_search() { self.searches() } else { &self.file };
+        file.push(Arc::clone(&record));
         self.console.push(record);
+    }
+
+    /// The queue of the file of searches.
+    fn searches(&self) -> &Arc<Queue> {
+        self.searches.get_or_init(|| {
+            let queue = Arc::new(Queue::default());
+            let lines = Lines::of_searches(LogFile::private(self.searches_path.clone()));
+            spawn("log searches", Output::new(lines, &queue, &self.console));
+            queue
+        })
+    }
+
+    fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        [&self.file, &self.console].into_iter().chain(self.searches.get())
     }
 
     /// Requests that the file be reopened. It never waits. Lines until then go to the old file,
     /// even if it was renamed, unless another file has taken its place.
     pub(super) fn reopen(&self) {
         self.file.reopen();
+        self.searches.get().into_iter().for_each(|searches| searches.reopen());
     }
 
     /// Waits until all lines so far are written and a requested reopening is done. It does not wait
@@ -76,26 +106,25 @@ impl Writer {
         let deadline = Instant::now() + FLUSH_LIMIT;
         // A hanging target cannot be helped, and no place is left to report it. The other target is
         // written meanwhile.
-        for queue in [&self.file, &self.console] {
+        for queue in self.queues() {
             let _ = queue.flush(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
     /// The problem that prevents writing now, for each target that has one.
     pub(super) fn troubles(&self) -> Vec<String> {
-        [&self.file, &self.console].into_iter().filter_map(|queue| queue.trouble()).collect()
+        self.queues().filter_map(|queue| queue.trouble()).collect()
     }
 
-    /// How many lines both targets together lost since the start.
+    /// How many lines all targets together lost since the start.
     pub(super) fn lost(&self) -> u64 {
-        self.file.lost() + self.console.lost()
+        self.queues().map(|queue| queue.lost()).sum()
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.file.close();
-        self.console.close();
+        self.queues().for_each(|queue| queue.close());
     }
 }
 
@@ -212,6 +241,11 @@ mod tests {
         }
     }
 
+    fn paths(directory: &Path) -> LogPaths {
+        let [own, searches] = ["machine.1.log", "searches.1.log"].map(|name| directory.join(name));
+        LogPaths { own, searches }
+    }
+
     /// The lines without their times.
     fn words(lines: &str) -> Vec<&str> {
         lines.lines().map(|line| line.split_once("Z ").map_or(line, |(_, words)| words)).collect()
@@ -238,7 +272,7 @@ mod tests {
     fn rotation_under_full_speed_loses_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("machine.1.log");
-        let writer = Writer::start(path.clone(), Console::Nowhere);
+        let writer = Writer::start(paths(directory.path()), Console::Nowhere);
         writer.flush();
         let rotated: Vec<PathBuf> =
             (0..20).map(|round| directory.path().join(format!("machine.1.log.{round}"))).collect();
@@ -269,6 +303,25 @@ mod tests {
             written.len(),
             expected.len()
         );
+    }
+
+    /// Nothing is created before the first search, and members may search none of its lines.
+    #[test]
+    fn searches_have_a_file_of_their_own_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let paths = paths(directory.path());
+        let writer = Writer::start(paths.clone(), Console::Nowhere);
+        writer.write(Record::notice(Level::INFO, "one"));
+        writer.reopen();
+        writer.flush();
+        assert!(!paths.searches.exists());
+        let hidden = [("memberd_pattern", "secret".to_owned())];
+        writer.write(Record::of_search("logs searched", &[], &hidden));
+        writer.flush();
+        assert_eq!(words(&lines(&paths.own)), ["INFO one"]);
+        assert_eq!(words(&lines(&paths.searches)), ["INFO logs searched pattern=secret"]);
+        assert_eq!(fs::metadata(&paths.searches).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     /// The number of lost lines is reported when it works again.

@@ -77,7 +77,8 @@ impl QueryContext {
         let source = if is_own {
             let compiled = lock(&self.compiled).take();
             let source = self.asker.user;
-            let query = LocalQuery { request: self.request.clone(), source, compiled };
+            let request = self.request.clone();
+            let query = LocalQuery { request, source, compiled, from: None };
             ReplySource::Local(serve_here(&self.searcher, query))
         } else {
             let narrowing_option = self.request.narrowing_option();

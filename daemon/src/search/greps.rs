@@ -1,5 +1,6 @@
 //! The greps of this daemon's clients. It owns the register of the running ones.
 
+use super::audit::shorten;
 use crate::lock::lock;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::RunningGrep;
@@ -8,9 +9,6 @@ use memberd_transport::{Admission, Full, Permit, Source};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
-
-/// The longest pattern in a report, in characters.
-const LONGEST_SHOWN: usize = 200;
 
 /// The running greps, and their limit.
 #[derive(Debug)]
@@ -67,16 +65,7 @@ impl Greps {
     /// When as many greps run as may.
     pub(crate) fn enter(&self, request: &GrepRequest, user: Source) -> Result<GrepGuard<'_>, Full> {
         let place = self.places.try_enter_as(user)?;
-        // The beginning is enough, since a character has four bytes at most.
-        let patterns: Vec<_> = request
-            .pattern
-            .patterns
-            .iter()
-            .take(LONGEST_SHOWN)
-            .map(|pattern| pattern.get(..4 * LONGEST_SHOWN).unwrap_or(pattern))
-            .map(String::from_utf8_lossy)
-            .collect();
-        let pattern = patterns.join("\n").chars().take(LONGEST_SHOWN).collect();
+        let pattern = shorten(&request.pattern);
         let mut register = self.register();
         register.started += 1;
         let number = register.started;

@@ -6,6 +6,7 @@ use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
 use crate::lock::{read, write};
+use crate::log::AuditTrail;
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
     ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, ONLY_LINKS, Output, Plan,
@@ -49,6 +50,7 @@ pub struct LocalSearcher {
     known_times: KnownTimes,
     finished: AtomicU64,
     bytes: AtomicU64,
+    pub(super) audit: AuditTrail,
 }
 
 /// Counts of the searches of this machine.
@@ -102,7 +104,18 @@ impl LocalSearcher {
             known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            audit: AuditTrail::default(),
         }
+    }
+
+    /// Logs its searches in this trail.
+    pub(super) fn with_audit(self, audit: AuditTrail) -> Self {
+        LocalSearcher { audit, ..self }
+    }
+
+    /// This machine's name.
+    pub(super) fn machine(&self) -> &str {
+        &self.machine
     }
 
     /// Replaces the files that members may search.

@@ -115,7 +115,7 @@ mod tests {
 
     fn place(searcher: &LocalSearcher, uid: u32) -> Arc<SearchPlace> {
         let (request, source) = (GrepRequest::default(), Source::User(uid));
-        SearchPlace::new(searcher, &LocalQuery { request, source, compiled: None })
+        SearchPlace::new(searcher, &LocalQuery { request, source, compiled: None, from: None })
     }
 
     /// A search whose reader has stopped lets another one run, and takes its turn after it.

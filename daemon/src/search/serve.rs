@@ -5,6 +5,7 @@
 //! reader slows the search, and memory is bounded for any number of results. It ends when the
 //! connection does.
 
+use super::audit::AuditedSearch;
 use super::compile::Compiled;
 use super::local::{LocalSearcher, canceled};
 use super::place::{SearchPlace, Unread};
@@ -14,6 +15,7 @@ use crate::blocking::run_low_priority;
 use memberd_control::grep::{GrepMembers, GrepRequest};
 use memberd_transport::{Permit, Source};
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,6 +47,8 @@ pub(super) struct LocalQuery {
     pub(super) source: Source,
     /// The compiled request, if this daemon has checked it.
     pub(super) compiled: Option<Compiled>,
+    /// The address of the member that asks, if it is another one.
+    pub(super) from: Option<IpAddr>,
 }
 
 /// Who asks for a search, and the turn of a large request.
@@ -54,6 +58,8 @@ pub struct Asked {
     pub source: Source,
     /// The turn, which ends when the request has a place.
     pub turn: Option<Permit>,
+    /// The address of the member that asks, if the system tells it.
+    pub from: Option<IpAddr>,
 }
 
 /// Answers one request of another member. A large one has its turn until it has a place.
@@ -64,7 +70,7 @@ pub struct Asked {
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     mut request: GrepRequest,
-    Asked { source, turn }: Asked,
+    Asked { source, turn, from }: Asked,
     searcher: &Arc<LocalSearcher>,
 ) -> io::Result<()> {
     let _place = match searcher.admit(&request, turn.is_some(), source) {
@@ -80,7 +86,7 @@ pub async fn serve(
     request.members = GrepMembers::default();
     let (mut reader, mut writer) = tokio::io::split(Box::pin(stream));
     let limit = time_limit(searcher, &request);
-    let query = LocalQuery { request, source, compiled: None };
+    let query = LocalQuery { request, source, compiled: None, from };
     tokio::select! {
         answered = answer(searcher, query, limit, &mut writer, closed(&mut reader)) => answered,
         () = at(limit.map(|limit| limit + LAST_REPLY_LIMIT)) => Err(io::ErrorKind::TimedOut.into()),
@@ -153,6 +159,7 @@ async fn answer(
     gone: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut gone = pin!(gone);
+    let mut audited = AuditedSearch::of_member(&searcher.audit, &query.request, query.from);
     let (queue, mut pieces) = mpsc::channel(QUEUE);
     let (under_way, place) = (UnderWay::default(), SearchPlace::new(searcher, &query));
     let search = run(Arc::clone(searcher), query, Arc::clone(&place), queue, under_way.share());
@@ -170,7 +177,10 @@ async fn answer(
                 turn = Turn::Has;
                 continue;
             }
-            _ = working.tick() => under_way.working(),
+            _ = working.tick() => {
+                audited.iter_mut().for_each(AuditedSearch::note_time);
+                under_way.working()
+            }
             () = at(limit), if over.is_none() => {
                 over = Some(under_way.end(Over::Time, &mut pieces));
                 turn = Turn::Has;
@@ -209,6 +219,9 @@ async fn answer(
         (last, None) => last,
         (_, Some(over)) => over.reply(searcher),
     };
+    if let Some(audited) = &mut audited {
+        audited.note_last(&last);
+    }
     tokio::select! {
         sent = taker.send(last) => sent,
         () = &mut gone => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -354,7 +367,8 @@ mod tests {
     }
 
     fn query() -> LocalQuery {
-        LocalQuery { request: GrepRequest::default(), source: Source::Anyone, compiled: None }
+        let request = GrepRequest::default();
+        LocalQuery { request, source: Source::Anyone, compiled: None, from: None }
     }
 
     /// The search, with its output in this queue.

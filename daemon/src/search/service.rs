@@ -4,8 +4,10 @@
 use super::greps::{GrepCounts, Greps};
 use super::local::LocalSearcher;
 use crate::config::Config;
+use crate::log::AuditTrail;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::users::Users;
 use anyhow::Context as _;
 use memberd_control::grep::GrepRequest;
 use memberd_control::message::StatusReport;
@@ -31,6 +33,8 @@ pub struct SearchService {
     pub searcher: Arc<LocalSearcher>,
     /// The greps of this machine's clients.
     pub greps: Greps,
+    /// The names of those clients.
+    pub(super) users: Users,
     /// One place for each connection that a grep may hold open until all members are done.
     held_connections: Admission,
     /// Calls other members from this member's address.
@@ -42,13 +46,15 @@ impl SearchService {
     ///
     /// # Errors
     /// When a glob of the settings is invalid.
-    pub fn start(config: &Config, caller: Caller) -> anyhow::Result<Self> {
+    pub fn start(config: &Config, caller: Caller, audit: AuditTrail) -> anyhow::Result<Self> {
         let offer = config.offer().context("[logs] files")?;
-        let searcher = LocalSearcher::new(config.name.to_string(), offer, config.limits);
+        let searcher =
+            LocalSearcher::new(config.name.to_string(), offer, config.limits).with_audit(audit);
         searcher.set_journal(config.journal_offer());
         Ok(SearchService {
             searcher: Arc::new(searcher),
             greps: Greps::new(config.limits.greps),
+            users: Users::default(),
             held_connections: held_connections(MAX_HELD_CONNECTIONS),
             caller,
         })

@@ -59,6 +59,7 @@ fn full_request() -> GrepRequest {
             by_time: true,
         },
         output_file: None,
+        asker: None,
     }
 }
 
@@ -104,6 +105,23 @@ fn the_file_of_the_output_is_an_optional_field() {
     let without = bytes.replacen("\\xa5", "\\xa4", 1);
     let without = without.strip_suffix("koutput_file\\xa2fdevice\\x01einode\\x02");
     assert_eq!(without, Some(encoded(&GrepRequest::default()).as_str()));
+}
+
+/// The first versions pass over the field. What they send has none.
+#[test]
+fn who_asks_is_an_optional_field() {
+    let asker = GrepAsker { member: "vm1".to_owned(), user: Some("eve".to_owned()), uid: Some(7) };
+    let request = GrepRequest { asker: Some(asker), ..GrepRequest::default() };
+    let bytes = encoded(&request);
+    let field = "easker\\xa3fmembercvm1dusercevecuid\\x07";
+    let without = bytes.replacen("\\xa5", "\\xa4", 1);
+    let without = without.strip_suffix(field);
+    assert_eq!(without, Some(encoded(&GrepRequest::default()).as_str()), "{bytes}");
+    let mut plain = Vec::new();
+    ciborium::into_writer(&GrepAsker { member: "vm1".into(), user: None, uid: None }, &mut plain)
+        .unwrap();
+    let read: GrepAsker = ciborium::from_reader(plain.as_slice()).unwrap();
+    assert_eq!((read.user, read.uid), (None, None));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use crate::blocking::run_low_priority;
 use crate::control::client::{Client, ClientError};
+use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
+use crate::search::audit::AuditedSearch;
 use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice};
 use crate::services::Services;
-use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepAsker, GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::Identity;
 use memberd_transport::Source;
@@ -26,18 +28,70 @@ type Failed = Vec<(String, u64)>;
 
 /// Greps all members' logs and streams the results. All searches end when the client disconnects.
 pub(crate) async fn handle(
-    request: GrepRequest,
+    mut request: GrepRequest,
     client: &mut Client,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
+    request.asker = Some(asker(client, services).await);
+    let mut audited =
+        AuditedSearch::of_client(&services.search.searcher.audit, &request, policy.name());
+    let result = grep(request, client, &mut audited, services).await;
+    match (&result, &mut audited) {
+        (Ok(Ended::Done), Some(audited)) => audited.note_end("done"),
+        (Ok(Ended::Refused(reason)), Some(audited)) => audited.note_end(reason),
+        _ => {}
+    }
+    result.map(drop)
+}
+
+/// How a grep ended.
+enum Ended {
+    Done,
+    /// With what the client was told.
+    Refused(String),
+    /// The client has gone.
+    Gone,
+}
+
+async fn refuse(client: &mut Client, refusal: Reply) -> Result<Ended, ClientError> {
+    client.send(&refusal).await?;
+    match refusal {
+        Reply::Refused(refusal) => Ok(Ended::Refused(refusal.message)),
+        _ => Ok(Ended::Gone),
+    }
+}
+
+/// Who asks, as this daemon knows it.
+async fn asker(client: &Client, services: &Services) -> GrepAsker {
+    let member = services.search.searcher.machine().to_owned();
+    match client.source() {
+        Source::User(uid) => {
+            GrepAsker { member, user: services.search.users.name(uid).await, uid: Some(uid) }
+        }
+        Source::Machine(_) | Source::Anyone => GrepAsker { member, user: None, uid: None },
+    }
+}
+
+async fn grep(
+    request: GrepRequest,
+    client: &mut Client,
+    audited: &mut Option<AuditedSearch>,
+    services: &Services,
+) -> Result<Ended, ClientError> {
     let _running = match services.search.greps.enter(&request, client.source()) {
         Ok(entry) => entry,
-        Err(full) => return client.send(&refused(RefusalKind::Failed, full.to_string())).await,
+        Err(full) => {
+            return refuse(client, refused(RefusalKind::Failed, full.to_string())).await;
+        }
     };
     let (plan, failed) = match plan(request, client.source(), services).await {
         Ok(planned) => planned,
-        Err(refusal) => return client.send(&refusal).await,
+        Err(refusal) => return refuse(client, refusal).await,
     };
+    if let Some(audited) = audited {
+        audited.note_members(plan.members.len());
+    }
     for (member, failed) in failed {
         client
             .send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } })
@@ -49,13 +103,18 @@ pub(crate) async fn handle(
     loop {
         let reply = tokio::select! {
             reply = grep.next() => reply,
-            _ = progress.tick() => Some(grep.progress()),
-            () = client.gone() => return Ok(()),
+            _ = progress.tick() => {
+                audited.iter_mut().for_each(AuditedSearch::note_time);
+                Some(grep.progress())
+            }
+            () = client.gone() => return Ok(Ended::Gone),
         };
         let Some(reply) = reply else { break };
+        audited.iter_mut().for_each(|audited| audited.note_reply(&reply));
         client.stream(&reply).await?;
     }
-    client.send(&Reply::Done).await
+    client.send(&Reply::Done).await?;
+    Ok(Ended::Done)
 }
 
 /// Compiles the request and chooses its members, or returns the reply that refuses it.

@@ -226,7 +226,8 @@ impl PeerServer {
             match &service.handler {
                 Handler::Stream(serve) => {
                     let Request { body, turn, .. } = request;
-                    return serve(StreamRequest { body, turn, source }, stream).await;
+                    let from = stream.peer_address();
+                    return serve(StreamRequest { body, turn, source, from }, stream).await;
                 }
                 Handler::Call(answer) => {
                     let Request { body, turn, .. } = request;

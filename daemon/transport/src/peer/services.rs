@@ -8,6 +8,7 @@ use crate::source::Source;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
@@ -22,6 +23,8 @@ pub struct StreamRequest {
     pub turn: Option<Permit>,
     /// Who asks: the machine at the other end.
     pub source: Source,
+    /// The address from which it came, if the system tells it.
+    pub from: Option<IpAddr>,
 }
 
 /// What answers requests of one kind.

@@ -5,6 +5,7 @@ use crate::seal::Seal;
 use crate::seal::handshake::Session;
 use crate::seal::stream::SealedStream;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,6 +28,15 @@ impl PeerStream {
             stream: SealedStream::new(stream, session),
             withdrawn: Some(withdrawn),
         }))
+    }
+
+    /// The address of the other side, if the system tells it.
+    pub(super) fn peer_address(&self) -> Option<IpAddr> {
+        let stream = match self {
+            PeerStream::Plain(stream) => stream,
+            PeerStream::Sealed(keyed) => keyed.stream.get_ref(),
+        };
+        stream.peer_addr().ok().map(|address| address.ip())
     }
 }
 

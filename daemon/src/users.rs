@@ -1,0 +1,82 @@
+//! Finds the names of users by their numbers. [`Users`] owns those that were found lately.
+//!
+//! The name service may ask a directory over the network and hang. So it runs on a thread of its
+//! own, one at a time, and nobody waits for it long.
+
+use crate::blocking::run_low_priority;
+use crate::lock::lock;
+use memberd_transport::Admission;
+use nix::unistd::{Uid, User};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long a name is waited for.
+const LIMIT: Duration = Duration::from_millis(250);
+
+/// How long a name is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// The most names that are remembered.
+const MOST: usize = 256;
+
+type Names = BTreeMap<u32, (Instant, Option<String>)>;
+
+/// The names of users.
+#[derive(Debug)]
+pub struct Users {
+    names: Arc<Mutex<Names>>,
+    /// The place of the one lookup that runs.
+    place: Admission,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Users { names: Arc::default(), place: Admission::unanswered("user names", 1) }
+    }
+}
+
+impl Users {
+    /// The name of a user; `None` if there is none, or if it was not found in time.
+    pub async fn name(&self, uid: u32) -> Option<String> {
+        if let Some((found, name)) = lock(&self.names).get(&uid)
+            && found.elapsed() < REMEMBERED
+        {
+            return name.clone();
+        }
+        let lookup = async {
+            let place = self.place.enter().await;
+            let names = Arc::clone(&self.names);
+            let found = run_low_priority(move || {
+                let found = User::from_uid(Uid::from_raw(uid));
+                let name = found.ok().flatten().map(|user| user.name);
+                let mut names = lock(&names);
+                if names.len() >= MOST {
+                    names.clear();
+                }
+                names.insert(uid, (Instant::now(), name.clone()));
+                drop(place);
+                name
+            });
+            found.await.ok().flatten()
+        };
+        timeout(LIMIT, lookup).await.ok().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_is_found_and_remembered() {
+        let users = Users::default();
+        assert_eq!(users.name(0).await.as_deref(), Some("root"));
+        assert_eq!(users.name(4_294_000_000).await, None);
+        assert_eq!(lock(&users.names).len(), 2);
+        let _taken = users.place.enter().await;
+        assert_eq!(users.name(0).await.as_deref(), Some("root"), "without a lookup");
+        assert_eq!(users.name(1).await, None, "not in time");
+    }
+}
