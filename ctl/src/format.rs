@@ -130,10 +130,16 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\t' => ' ',
-            character if character.is_control() => '?',
+            character if is_control(character) => '?',
             character => character,
         })
         .collect()
+}
+
+/// Whether a character controls a terminal. It may also change the direction of the text after it
+/// (Unicode, UAX 9), so that a line could look like another.
+pub(crate) fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The verb that the log uses for a change.
@@ -223,6 +229,7 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\nc\td"), "a?[31mb?c d");
+        assert_eq!(printable("\u{9b}\u{202e}ä\u{2069}"), "??ä?");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Greps whose output a person reads, each on a terminal of its own.
 
+use memberd_tests::bad_member::BadMember;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
@@ -246,6 +247,30 @@ fn control_characters_are_shown_on_a_terminal() {
     assert_eq!(String::from_utf8(escaped).unwrap(), lines.concat());
     let json = Terminal::grep(&fleet, &["--json", "needle"], true).finish();
     assert!(json.contains("needle \\u009b1m\\r\""), "{json:?}");
+}
+
+/// Also in the totals, where words of other members stand.
+#[test]
+fn words_of_a_bad_member_do_not_control_a_terminal() {
+    let mut fleet = Fleet::new(2);
+    fleet[1].start();
+    fleet[1].control().join().unwrap();
+    let bad = BadMember::join("vm2", fleet[2].settings.address, fleet[1].settings.address);
+    wait_until("vm1 lists vm2", SOON, || {
+        let alive = fleet[1].control().alive().map_err(|error| error.to_string())?;
+        holds(alive.len() == 2, || format!("{alive:?}"))
+    });
+    let words = "\u{1b}[2J\u{9b}2J\u{202e}\r\n\u{7f}".as_bytes();
+    // A message, and then a refusal.
+    bad.answer(vec![(4, words.to_vec()), (7, words.to_vec())]);
+    for options in [&["needle"][..], &["--json", "needle"]] {
+        let shown = Terminal::grep(&fleet, options, true).finish();
+        assert!(shown.contains("vm2"), "{shown:?}");
+        for character in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{7f}'] {
+            assert!(!shown.contains(character), "{shown:?}");
+        }
+        assert_eq!(shown.matches('\r').count(), shown.matches('\n').count(), "{shown:?}");
+    }
 }
 
 /// As GNU grep colours a file's name and what follows it.

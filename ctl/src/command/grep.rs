@@ -264,7 +264,8 @@ fn search(
     tally.check_files().iter().for_each(|message| screen.message(message));
     screen.end(&tally)?;
     if json {
-        totals::object(tally.members()).and_then(|line| Output::new().line(&line))?;
+        let line = totals::object(tally.members())?;
+        screen.printer.print("", format!("{line}\n").as_bytes())?;
     }
     if presentation.stats {
         totals::lines(tally.members()).iter().for_each(|line| print_message(line));

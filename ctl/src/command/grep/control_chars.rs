@@ -4,6 +4,8 @@
 
 use memberd_control::grep::{GrepCharacters, GrepColors, GrepRequest};
 
+use crate::format::is_control;
+
 /// `--control-chars`
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ControlChars {
@@ -156,21 +158,13 @@ fn character(bytes: &[u8]) -> First {
         }
     };
     match valid.chars().next() {
-        Some(character) if character.is_control() || turns(character) => {
-            First::Control(character.len_utf8())
-        }
+        Some(character) if is_control(character) => First::Control(character.len_utf8()),
         Some(character) => First::Plain(character.len_utf8()),
         None if is_cut && bytes.len() < 4 => First::Incomplete,
         // A terminal that does not speak UTF-8 would obey such a byte.
         None if matches!(bytes, [0x80..0xa0, ..]) => First::Control(1),
         None => First::Plain(1),
     }
-}
-
-/// Whether it changes the direction of the text after it (Unicode, UAX 9), so that a line could
-/// look like another.
-fn turns(character: char) -> bool {
-    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// All sequences with which these colors begin and end.
