@@ -162,6 +162,10 @@ fn json_stays_json_whatever_a_member_answers() {
         let frames = [begun.clone(), end];
         assert_dropped((&fleet, &bad), &["--json", "needle"], &frames, (&[&cut], fault));
     }
+    let timed_part = frame(TIMED_PART, [&[0; 8][..], &begun.1].concat());
+    let frames = [timed_part, frame(LINES, "ne\n")];
+    let options = ["--json", "--merge", "needle"];
+    assert_dropped((&fleet, &bad), &options, &frames, (&[&cut], fault));
     bad.answer(vec![begun]);
     let output = fleet[1].ctl(&["grep", "--json", "needle"]);
     assert_eq!(of_the_bad(&fleet, &["--json", "needle"], &output), [cut]);

@@ -26,6 +26,8 @@ pub(super) struct AnswerCheck {
     held: Vec<u8>,
     /// The bytes of the pieces since the last whole line.
     within_bytes: usize,
+    /// The bytes that end the line in which the last piece that was passed on ended.
+    closing: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,14 @@ impl Form {
             Form::Nothing => Err(AnswerFault::Unasked),
             Form::Text(text) => text.check(bytes),
             Form::Json(json) => json.check(bytes),
+        }
+    }
+
+    fn closing(&self) -> Vec<u8> {
+        match self {
+            Form::Nothing => Vec::new(),
+            Form::Text(text) => text.closing(),
+            Form::Json(json) => json.closing(),
         }
     }
 
@@ -71,6 +81,7 @@ impl AnswerCheck {
             is_within: false,
             held: Vec::new(),
             within_bytes: 0,
+            closing: Vec::new(),
         }
     }
 
@@ -83,11 +94,7 @@ impl AnswerCheck {
     /// The bytes that end the line of which the last pieces were passed on. Empty if they end with
     /// whole lines.
     pub(super) fn closing(&self) -> Vec<u8> {
-        match &self.form {
-            Form::Nothing => Vec::new(),
-            Form::Text(text) => text.closing(),
-            Form::Json(json) => json.closing(),
-        }
+        self.closing.clone()
     }
 
     /// Checks the next reply, and returns what of it may be passed on.
@@ -124,6 +131,7 @@ impl AnswerCheck {
         let bytes = self.with_held(bytes)?;
         self.whole(&bytes)?;
         (self.is_within, self.within_bytes) = (false, 0);
+        self.closing.clear();
         Ok(bytes)
     }
 
@@ -133,6 +141,7 @@ impl AnswerCheck {
         let checked = self.form.check(&bytes)?;
         self.held = bytes.split_off(checked);
         self.is_within = true;
+        self.closing = self.form.closing();
         Ok(bytes)
     }
 

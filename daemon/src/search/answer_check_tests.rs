@@ -4,6 +4,7 @@ use super::super::answer_fault::MAX_ANSWERED_FILES;
 use super::*;
 use memberd_control::grep::{GrepColors, GrepPrinting, GrepTotals};
 use memberd_search::{Output, Query, Stopped};
+use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
 
 const TEXT: &[u8] = b"one x\ntwo\nthree\nfour x x\n\xc3\xa4 \"x\"\\\x1b\nx\xff\n\nlast x";
@@ -176,4 +177,75 @@ fn a_line_and_an_answer_have_an_end() {
     let piece = || PeerReply::Lines(b"vm1:/a:1\n".repeat(MAX_ANSWERED_FILES / 2));
     assert!(counts.check(piece()).is_ok() && counts.check(piece()).is_ok());
     assert_eq!(counts.check(piece()), Err(AnswerFault::Files));
+}
+
+/// What is passed on of these pieces, and is closed where they end.
+fn passed(request: &GrepRequest, pieces: &[(bool, String)]) -> String {
+    let mut check = check("vm1", request);
+    let mut passed = Vec::new();
+    for (is_part, text) in pieces {
+        let bytes = text.clone().into_bytes();
+        let reply = if *is_part { PeerReply::Part(bytes) } else { PeerReply::Lines(bytes) };
+        match check.check(reply) {
+            Ok(PeerReply::Part(bytes) | PeerReply::Lines(bytes)) => passed.extend(bytes),
+            _ => break,
+        }
+    }
+    passed.extend(check.closing());
+    String::from_utf8(passed).unwrap()
+}
+
+/// Pieces made of what answers are made of, in any order.
+fn pieces(words: &'static [&'static str]) -> impl Strategy<Value = Vec<(bool, String)>> {
+    let text = proptest::collection::vec(proptest::sample::select(words), 0..8);
+    let piece = (any::<bool>(), text.prop_map(|words| words.concat()));
+    proptest::collection::vec(piece, 0..6)
+}
+
+const TEXT_WORDS: &[&str] =
+    &["vm1:/", "vm1", ":/", "vm2:/a:x\n", "a:", "x", "\n", "--\n", "-", "1", "vm1:/a:1\n"];
+
+const JSON_WORDS: &[&str] = &[
+    "{\"schema\":1,\"type\":\"match\",\"member\":\"vm1\",\"file\":\"/",
+    "{\"schema\":1,\"type\":\"match\",\"member\":\"vm2\",\"file\":\"/",
+    "\"",
+    ",\"text\":\"",
+    ",\"member\":\"vm2\"",
+    ",\"x\":",
+    "[",
+    "]",
+    "{\"start\":",
+    "}",
+    "}\n",
+    "1",
+    ",",
+    "ä",
+    "\\u001b",
+    "\\",
+];
+
+proptest! {
+    #[test]
+    fn every_line_that_is_passed_on_has_its_members_name(pieces in pieces(TEXT_WORDS)) {
+        for what in [GrepPrint::Lines, GrepPrint::Count, GrepPrint::FilesWithMatch] {
+            let mut request = GrepRequest::default();
+            request.printing.what = what;
+            let passed = passed(&request, &pieces);
+            prop_assert!(passed.is_empty() || passed.ends_with('\n'), "{:?}", passed);
+            prop_assert!(passed.lines().all(|line| line.starts_with("vm1:/")), "{:?}", passed);
+        }
+    }
+
+    #[test]
+    fn every_object_that_is_passed_on_names_its_member(pieces in pieces(JSON_WORDS)) {
+        let mut request = GrepRequest::default();
+        request.printing.json = true;
+        let passed = passed(&request, &pieces);
+        prop_assert!(passed.is_empty() || passed.ends_with('\n'), "{:?}", passed);
+        for line in passed.lines() {
+            let object = serde_json::from_str::<serde_json::Value>(line);
+            let member = object.as_ref().map(|object| object["member"].as_str());
+            prop_assert_eq!(member.ok().flatten(), Some("vm1"), "{:?}", line);
+        }
+    }
 }

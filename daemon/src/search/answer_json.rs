@@ -19,6 +19,19 @@ const MAX_WORD: usize = 64;
 const HEAD_FIELDS: [&[u8]; 6] =
     [b"schema", b"type", b"member", b"member_bytes", b"file", b"file_bytes"];
 
+/// The fields that members write after the head. Others are looked at byte by byte.
+const FIELDS: [&[u8]; 9] = [
+    b"\"line\":",
+    b"\"offset\":",
+    b"\"time\":",
+    b"\"text\":",
+    b"\"submatches\":",
+    b"\"start\":",
+    b"\"end\":",
+    b"\"bytes\":",
+    b"\"lines\":",
+];
+
 /// The objects of one member's answer.
 #[derive(Debug)]
 pub(super) struct AnswerJson {
@@ -143,6 +156,10 @@ impl AnswerJson {
 
     /// The name of a field, with its colon.
     fn key<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<&'b [u8]>, AnswerFault> {
+        if let Some(after) = FIELDS.iter().find_map(|field| bytes.strip_prefix(*field)) {
+            self.next = Next::Value;
+            return Ok(Some(after));
+        }
         let Some((b"\"", name)) = bytes.split_at_checked(1) else { return Err(AnswerFault::Json) };
         let Some((name, after)) = word(name, |byte| matches!(byte, b'a'..=b'z' | b'_'))? else {
             return Ok(None);
@@ -180,12 +197,11 @@ impl AnswerJson {
     /// A number, or a word.
     fn atom<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<&'b [u8]>, AnswerFault> {
         let Some((atom, after)) =
-            word(bytes, |byte| matches!(byte, b'-' | b'a'..=b'z' | b'0'..=b'9'))?
+            word(bytes, |byte| byte.is_ascii_digit() || byte.is_ascii_lowercase() || byte == b'-')?
         else {
             return Ok(None);
         };
-        let digits = atom.strip_prefix(b"-").unwrap_or(atom);
-        let is_number = match digits {
+        let is_number = match atom.strip_prefix(b"-").unwrap_or(atom) {
             [b'0'] => true,
             [b'1'..=b'9', more @ ..] => more.iter().all(u8::is_ascii_digit),
             _ => false,
@@ -290,6 +306,7 @@ type Split<'b> = (&'b [u8], &'b [u8]);
 
 /// The first bytes that belong to a word, and what follows them. `None` while more may belong to
 /// it.
+#[inline]
 fn word(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> Result<Option<Split<'_>>, AnswerFault> {
     let length = bytes.iter().take_while(|byte| belongs(**byte)).count();
     match bytes.split_at_checked(length) {
