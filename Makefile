@@ -5,7 +5,7 @@ CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Release builds do not reveal the directory that they were built in. Their relocations are packed,
 # which saves a third of a mebibyte of memory.
-demo bench bench-netns bench-peers soak deb: export RUSTFLAGS = \
+demo bench bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CURDIR)=/memberd \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -71,6 +71,12 @@ bench-grep: ## Measure searches beside GNU grep and ripgrep. Some minutes.
 	cargo run --release --locked -p memberd-tests --example bench_grep -- $(GREP)
 
 # Two targets run at a time, each for SECONDS.
+# The peak of the searched daemon's resident memory. Options go into MEMORY:
+#   make bench-memory MEMORY="--greps 64 --baseline DIRECTORY"    beside another memberd
+bench-memory: ## Measure the memory of many costly greps at once. Some minutes.
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example search_memory -- $(MEMORY)
+
 fuzz: SECONDS = 1200
 fuzz: ## Fuzz every parser of untrusted input. 100 minutes, or less with SECONDS=.
 	daemon/fuzz/run $(SECONDS)
@@ -119,5 +125,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test lint deny bench bench-netns bench-peers bench-grep fuzz soak deb package \
-	package-again reproducible hosts transcript
+.PHONY: demo help test lint deny bench bench-memory bench-netns bench-peers bench-grep fuzz soak \
+	deb package package-again reproducible hosts transcript

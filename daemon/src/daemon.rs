@@ -8,7 +8,7 @@ use crate::exit;
 use crate::keys::Keys;
 use crate::log::{self, Log};
 use crate::membership::{self, MembershipService, Resources};
-use crate::memory::LoadedCode;
+use crate::memory::{self, LoadedCode};
 use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
@@ -45,6 +45,7 @@ const LINGER: Duration = Duration::from_millis(200);
 /// Runs the whole program.
 pub fn main() -> ExitCode {
     let code = LoadedCode::at_start();
+    memory::keep_little_freed();
     // This happens before the daemon reads a key. So no core dump contains a key, and no other
     // process of this user can read one: prctl(2), PR_SET_DUMPABLE.
     if let Err(error) = prctl::set_dumpable(false) {

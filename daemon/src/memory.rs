@@ -1,5 +1,6 @@
-//! Gives back the pages of code that only the start, or a rare command, has used. It owns the list
-//! of the mappings that hold the program's code and constants.
+//! Gives back memory that is not used any more: at once what the C library has given out, and now
+//! and then the pages of code that only the start, or a rare command, has used. It owns the list of
+//! the mappings that hold the program's code and constants.
 //!
 //! The command line, the settings and the introducers' names take most of the code that a start
 //! runs. The kernel maps it in pieces of 64 KiB, and never unmaps it unless memory is short.
@@ -18,6 +19,29 @@ const FIRST_AFTER: Duration = Duration::from_secs(5);
 
 /// How often the pages are given back. Heartbeats map their own again, in less than a millisecond.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// From this size on, the C library maps memory for itself alone, and unmaps it when it is freed.
+/// In bytes. Otherwise it learns from the first large block to keep blocks of that size:
+/// mallopt(3).
+#[cfg(target_env = "gnu")]
+const MAPPED: i32 = 128 * 1024;
+
+/// Lets the C library keep little of what is freed. Only C libraries use it, which search: PCRE2
+/// and zstd. What they have is counted by the memory for searches, and so what they had must be
+/// gone. Call it before there is a second thread.
+pub fn keep_little_freed() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, value) in
+        [(nix::libc::M_MMAP_THRESHOLD, MAPPED), (nix::libc::M_TRIM_THRESHOLD, MAPPED)]
+    {
+        // SAFETY: it only changes a number of the allocator, and no other thread allocates yet.
+        #[allow(unsafe_code)]
+        let is_set = unsafe { nix::libc::mallopt(parameter, value) } == 1;
+        if !is_set {
+            debug!(parameter, "the C library does not set this parameter of its memory");
+        }
+    }
+}
 
 /// The read-only mappings of the program and of the libraries that it is linked with.
 #[derive(Debug)]

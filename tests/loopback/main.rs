@@ -46,6 +46,7 @@ mod rejoin;
 mod reload;
 mod replay;
 mod sealed;
+mod search_memory;
 mod secrets;
 mod stalls;
 mod startup;

@@ -4,6 +4,9 @@ use crate::namespaces;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The variable that names a directory of other programs, such as those of an earlier version.
+const PROGRAMS: &str = "MEMBERD_PROGRAMS";
+
 /// `memberd`.
 ///
 /// # Panics
@@ -21,6 +24,9 @@ pub fn memberctl() -> PathBuf {
 }
 
 fn built(name: &str) -> PathBuf {
+    if let Some(directory) = std::env::var_os(PROGRAMS) {
+        return Path::new(&directory).join(name);
+    }
     let test = std::env::current_exe().expect("this test has an executable");
     // target/debug/deps/loopback-0123456789abcdef
     let directory =

@@ -16,6 +16,7 @@ pub mod block;
 pub mod chance;
 pub mod control;
 mod control_groups;
+pub mod costly;
 pub mod crowd;
 pub mod daemon;
 pub mod disk;

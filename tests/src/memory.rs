@@ -10,9 +10,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How the names of these groups begin. The process id of the test follows.
+/// How the names of these groups begin. The process id of the test and a number follow.
 const PREFIX: &str = "memberd-memory-";
+
+/// How many groups there were.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// What a version of control groups calls its files.
 #[derive(Debug)]
@@ -63,7 +67,9 @@ impl Scarce {
     fn new(bytes: u64) -> io::Result<Self> {
         let (top, files) = top()?;
         sweep(&top);
-        let scarce = Scarce { path: top.join(format!("{PREFIX}{}", process::id())), files };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}", process::id());
+        let scarce = Scarce { path: top.join(name), files };
         fs::create_dir(&scarce.path)?;
         let bytes = bytes.to_string();
         fs::write(scarce.path.join(scarce.files.bound), &bytes)?;
@@ -72,6 +78,14 @@ impl Scarce {
             fs::write(scarce.path.join(swap), value.unwrap_or(&bytes))?;
         }
         Ok(scarce)
+    }
+
+    /// Moves a process into the group.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn take(&self, pid: Pid) {
+        fs::write(self.path.join("cgroup.procs"), pid.to_string()).expect("the process is there");
     }
 
     /// Moves a process into the group, as the one that is killed first (`oom_score_adj` in
@@ -129,6 +143,7 @@ fn sweep(top: &Path) {
     for entry in fs::read_dir(top).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let owner = owner.map(|owner| owner.split('-').next().unwrap_or(owner));
         if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
             // A group with a live process stays until that process has ended.
             let _ = fs::remove_dir(entry.path());

@@ -12,6 +12,14 @@ pub fn peak_kib(pid: Pid) -> u64 {
     status_kib(pid, "VmHWM:")
 }
 
+/// Lets [`peak_kib`] begin again with what it has now (`clear_refs` in proc(5)).
+///
+/// # Panics
+/// When the process is gone.
+pub fn forget_peak(pid: Pid) {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("the process is there");
+}
+
 /// The memory it has resident, in KiB (`VmRSS`).
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::memory::MemoryBudget;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::print::{OutputBuffer, Printer};
@@ -23,6 +24,11 @@ impl<'j> Job<'j> {
     pub(crate) fn printer<'o>(&self, output: &'o mut dyn Output) -> Printer<'o, 'j> {
         let Job { search, budget, .. } = *self;
         Printer::new(&search.query, search.extents.as_ref(), budget, OutputBuffer::new(output))
+    }
+
+    /// The memory of all searches.
+    pub(crate) fn memory(&self) -> &'j MemoryBudget {
+        &self.search.memory
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

@@ -7,10 +7,12 @@
 //! written from now on, and [`Search::run_stream`] what a reader gives. All of it blocks, and none
 //! of it uses the network. `README.md` lists the differences from GNU grep.
 
+mod cost;
 mod files;
 mod follow;
 mod job;
 mod line;
+mod memory;
 mod merge;
 mod output;
 mod pattern;
@@ -33,10 +35,11 @@ pub use files::{
 };
 pub use follow::Selection;
 pub use line::MAX_LINE_BYTES;
+pub use memory::{MemoryBudget, NoMemory};
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use query::Query;
-pub use scan::{KnownTimes, LongLines};
+pub use scan::KnownTimes;
 pub use schedule::{Plan, Window};
-pub use search::{Search, Totals};
+pub use search::{CompileError, Search, Totals};
 pub use time::{Times, Zone};

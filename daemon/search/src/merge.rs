@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use crate::cost;
 use crate::files::{Compression, ExposedFile, FileError};
 use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
@@ -34,12 +35,8 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
     let chains: Vec<&[ExposedFile]> =
         files.chunk_by(|one, other| one.origin() == other.origin()).collect();
     let mut totals = Totals::default();
-    if chains.len() > MAX_STREAMS {
+    if let Err(text) = room(job, chains.len()) {
         totals.errors = 1;
-        let text = format!(
-            "{} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name fewer",
-            chains.len()
-        );
         // If nobody takes the message, nobody takes the totals either.
         let _ = events.send(Event::Message(text));
     } else {
@@ -57,7 +54,7 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
             batch: TimedLines::default(),
             handed_on: Instant::now(),
             is_spent: false,
-            has_window: Rc::default(),
+            leases: Rc::default(),
             totals,
         };
         let done = merge.run(&chains);
@@ -66,6 +63,18 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
     }
     // It is no error if nobody takes the totals any more.
     let _ = events.send(Event::End(totals));
+}
+
+/// Takes the memory for so many files.
+fn room(job: &Job<'_>, files: usize) -> Result<(), String> {
+    if files > MAX_STREAMS {
+        return Err(format!(
+            "{files} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name \
+            fewer"
+        ));
+    }
+    let taken = job.search.take_more(cost::merged(files), job.cancel);
+    taken.map_err(|reason| format!("{files} files cannot be sorted by time: {reason}"))
 }
 
 /// Keeps the lines that are printed, with their times.
@@ -102,6 +111,8 @@ struct OpenFile<'m> {
     file: &'m ExposedFile,
     source: Source<'m>,
     chunks: ChunkReader,
+    /// Its memory, which it has as long as the reader and the chunks.
+    claim: Rc<Claim<'m>>,
     scan: FileScan<'m>,
     /// It has selected lines that are not printed because they are not text.
     binary_matches: bool,
@@ -117,8 +128,8 @@ struct Merge<'m> {
     handed_on: Instant,
     /// Backtracking has used all its time. Nothing more is searched.
     is_spent: bool,
-    /// One of the files has the permit for a large window.
-    has_window: Rc<Cell<bool>>,
+    /// How many leases of memory the files have.
+    leases: Rc<Cell<usize>>,
     totals: Totals,
 }
 
@@ -195,19 +206,22 @@ impl<'m> Merge<'m> {
             }
             let times = Times::new(self.zone, opened.modified);
             let compression = Compression::of(&opened.file, file.path())?;
-            let claim = Claim::of_merge(&self.plan.long_lines, self.job.cancel, &self.has_window);
-            let text = Text { opened, compression, claim: Box::new(move || claim.window()) };
+            let claim = Claim::of_merge(self.job.memory(), self.job.cancel, &self.leases);
+            let claim = Rc::new(claim);
+            let window = Rc::clone(&claim);
+            let window = Box::new(move |bytes| window.take_window(bytes));
+            let text = Text { opened, compression, claim: window };
             let source = Source::open(self.job, self.plan, text, self.zone)?;
-            Ok(Some((source, times)))
+            Ok(Some((source, times, claim)))
         });
         match opened {
             Ok(None) => Ok(None),
-            Ok(Some((source, times))) => {
+            Ok(Some((source, times, claim))) => {
                 self.totals.files += 1;
                 let times = LineTimes::new(times, line_end, last, &self.found.printing);
                 let scan = FileScan::with_times(Rc::clone(&source.positions), times);
                 let chunks = ChunkReader::new(source.size, line_end);
-                Ok(Some(OpenFile { file, source, chunks, scan, binary_matches: false }))
+                Ok(Some(OpenFile { file, source, chunks, claim, scan, binary_matches: false }))
             }
             Err(error) => self.report(file, &Failure::reading(&error)).map(|()| None),
         }
@@ -215,7 +229,7 @@ impl<'m> Merge<'m> {
 
     /// Searches the next chunk of a file. False when it was the last, or no more is wanted.
     fn search_chunk(&mut self, current: &mut OpenFile<'m>) -> Result<bool, Stopped> {
-        let chunk = match current.chunks.next(&mut current.source.reader) {
+        let chunk = match current.chunks.next(&mut current.source.reader, &current.claim) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
                 let failure = current.source.reader.failure().or_else(|| {

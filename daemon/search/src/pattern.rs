@@ -25,6 +25,7 @@ mod token;
 mod translate;
 mod tree;
 
+pub(crate) use automaton::CACHE_LIMIT;
 pub(crate) use backtrack::{Budget, MatchFailure};
 pub(crate) use engine::Engine;
 pub use error::PatternError;

@@ -43,7 +43,7 @@ impl Search {
         cancel: &AtomicBool,
     ) -> Totals {
         let started = Instant::now();
-        let budget = Budget::new(cancel);
+        let budget = Budget::new(cancel, &self.memory);
         let job = Job { search: self, machine, cancel, budget: &budget };
         let files = if self.selects_nothing { &[] } else { files };
         let totals = if plan.by_time && self.query.prints_lines() {
@@ -73,7 +73,7 @@ impl Search {
         cancel: &AtomicBool,
     ) -> Totals {
         let started = Instant::now();
-        let budget = Budget::new(cancel);
+        let budget = Budget::new(cancel, &self.memory);
         let job = Job { search: self, machine, cancel, budget: &budget };
         let output_file = self.left_out(selection.output_file);
         let selection = Selection { output_file, ..selection };

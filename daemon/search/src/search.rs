@@ -1,15 +1,20 @@
 //! A compiled query: what a search must know of its lines, files and names.
 
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
+use crate::cost::{self, LEAN_CACHE, ORDINARY_AUTOMATON, SMALL_AUTOMATON, SMALL_LIST};
 use crate::files::{ExposedFile, FileIdentity};
 use crate::line::MAX_LINE_BYTES;
+use crate::memory::{Lease, MemoryBudget, NoMemory, PATIENCE, Share};
 use crate::output::Kept;
-use crate::pattern::{Budget, Engine, Extents, PatternError, Patterns};
+use crate::pattern::{Budget, CACHE_LIMIT, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
 use crate::query::Query;
 use memberd_control::grep::{GrepBinary, GrepPrint, on_one_line};
@@ -23,6 +28,21 @@ pub struct Search {
     pub(crate) selects_nothing: bool,
     pub(crate) engine: Engine,
     pub(crate) extents: Option<Extents>,
+    /// What all searches of the process share.
+    pub(crate) memory: MemoryBudget,
+    /// What this one has of it, as long as it is there.
+    pub(crate) lease: Mutex<Option<Lease>>,
+}
+
+/// Why a query was not compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// A pattern is not valid, or is too large.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// There is no memory for it.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
 }
 
 /// What one search did.
@@ -43,27 +63,115 @@ pub struct Totals {
 }
 
 impl Query {
-    /// Checks and compiles the patterns. The worst patterns take a few seconds, so call it where
-    /// the caller may block.
+    /// Checks and compiles the patterns, within the memory that all searches of a process share.
+    /// The search will have as many `threads`. It waits up to `patience` for memory, and the worst
+    /// patterns take a few seconds. So call it where the caller may block.
+    ///
+    /// # Errors
+    /// When a pattern is not valid, or is too large. The texts are GNU grep's. And when others have
+    /// the memory for too long.
+    pub fn compile_in(
+        mut self,
+        memory: &MemoryBudget,
+        threads: NonZero<usize>,
+        patience: Duration,
+    ) -> Result<Search, CompileError> {
+        let never = AtomicBool::new(false);
+        let take = |bytes| memory.take(Share::Start, bytes, patience, &never);
+        let bytes = self.pattern.patterns.iter().map(Vec::len).sum();
+        let few = memory.bytes_of(Share::Start) / 3;
+        let full = cost::ordinary_with_caches(bytes, threads);
+        let with_caches = memory.try_take_within(Share::Start, full, few);
+        let cache_bytes = if with_caches.is_some() { CACHE_LIMIT } else { LEAN_CACHE };
+        let mut lease = match with_caches {
+            Some(lease) => lease,
+            None => take(cost::ordinary(bytes, threads))?,
+        };
+        let mut patterns = self.patterns()?;
+        let selects_nothing = self.selects_nothing();
+        // They may be long, and the engine has them.
+        self.pattern.patterns = Vec::new();
+        let largest = self.compiled_bytes;
+        if bytes <= SMALL_LIST {
+            patterns.settings = patterns.settings.with_sizes(ORDINARY_AUTOMATON, cache_bytes);
+        }
+        let mut compiled = self.search(&patterns);
+        for (compiled_bytes, needed) in
+            [(SMALL_AUTOMATON, cost::small(bytes, threads)), (largest, cost::large(bytes, threads))]
+        {
+            let is_larger = patterns.settings.compiled_bytes < compiled_bytes.min(largest);
+            if is_larger && matches!(compiled, Err(PatternError::TooBig)) {
+                // It holds nothing while it waits for more.
+                drop(lease);
+                lease = take(needed)?;
+                patterns.settings = patterns.settings.with_sizes(compiled_bytes, CACHE_LIMIT);
+                compiled = self.search(&patterns);
+            }
+        }
+        let search = compiled?;
+        lease.shrink(search.bytes(threads));
+        let (memory, lease) = (memory.clone(), Mutex::new(Some(lease)));
+        Ok(Search { memory, lease, selects_nothing, ..search })
+    }
+
+    /// Checks and compiles the patterns, with a memory of its own.
     ///
     /// # Errors
     /// When a pattern is not valid, or is too large. The texts are GNU grep's.
     pub fn compile(&self) -> Result<Search, PatternError> {
+        self.search(&self.patterns()?)
+    }
+
+    fn patterns(&self) -> Result<Patterns, PatternError> {
         // As GNU grep, which does not look at the patterns then.
-        let patterns =
-            if self.wants_no_line() { Patterns::none(self) } else { Patterns::parse(self)? };
-        let engine = Engine::new(&patterns)?;
+        if self.wants_no_line() { Ok(Patterns::none(self)) } else { Patterns::parse(self) }
+    }
+
+    fn search(&self, patterns: &Patterns) -> Result<Search, PatternError> {
+        let engine = Engine::new(patterns)?;
         let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
         Ok(Search {
             query: self.without_patterns(),
             selects_nothing: self.selects_nothing(),
             engine,
             extents,
+            memory: MemoryBudget::default(),
+            lease: Mutex::default(),
         })
     }
 }
 
 impl Search {
+    /// What it takes of the memory that searches share as long as it is there, in bytes.
+    fn bytes(&self, threads: NonZero<usize>) -> usize {
+        let extents = self.extents.as_ref().map_or(0, Extents::bytes);
+        let thread_extents = self.extents.as_ref().map_or(0, Extents::thread_bytes);
+        let each = self.engine.thread_bytes() + thread_extents;
+        cost::buffers(threads) + self.engine.bytes() + extents + threads.get() * each
+    }
+
+    /// The bytes that it has of the memory that searches share.
+    pub fn leased_bytes(&self) -> usize {
+        self.lease().as_ref().map_or(0, Lease::bytes)
+    }
+
+    /// Takes this many bytes in addition, before it uses any of them. It gives back what it has
+    /// meanwhile, so that searches do not wait for each other.
+    ///
+    /// # Errors
+    /// As [`MemoryBudget::take`].
+    pub(crate) fn take_more(&self, bytes: usize, cancel: &AtomicBool) -> Result<(), NoMemory> {
+        let mut lease = self.lease();
+        let all = lease.take().map_or(0, |lease| lease.bytes()) + bytes;
+        *lease = Some(self.memory.take(Share::Start, all, PATIENCE, cancel)?);
+        Ok(())
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        // It is whole, also if a thread panicked.
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Aligns what follows the names of machines: see
     /// [`GrepPrinting::name_width`](memberd_control::grep::GrepPrinting::name_width). It is known
     /// only when the machines are.

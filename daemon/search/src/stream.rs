@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::job::Job;
 use crate::output::{NO_TIME, Output, Stopped};
 use crate::pattern::Budget;
-use crate::scan::{ChunkReader, Failure, FileScan, LineTimes, Positions, Scanner, Step};
+use crate::scan::{ChunkReader, Claim, Failure, FileScan, LineTimes, Positions, Scanner, Step};
 use crate::search::{Search, Totals};
 use crate::time::{Times, Zone};
 use memberd_control::grep::GrepPrint;
@@ -57,7 +57,7 @@ impl Search {
         search: impl FnOnce(&mut StreamSearch<'_, '_>) -> Result<(), Stopped>,
     ) -> Totals {
         let started = Instant::now();
-        let budget = Budget::new(cancel);
+        let budget = Budget::new(cancel, &self.memory);
         let job = Job { search: self, machine, cancel, budget: &budget };
         let scanner = Scanner::new(&job, &self.engine, output);
         scanner.printer().set_file(self.named(machine, name.as_bytes()), u64::MAX);
@@ -83,7 +83,8 @@ pub(crate) struct StreamSearch<'o, 's> {
 
 impl StreamSearch<'_, '_> {
     fn run(&mut self, reader: &mut dyn Read) -> Result<(), Stopped> {
-        let step = self.scanner.read(reader, u64::MAX, &Positions::default(), None)?;
+        let claim = Claim::alone(self.job.memory(), self.job.cancel);
+        let step = self.scanner.read(reader, u64::MAX, &Positions::default(), Some(&claim))?;
         step.add_to(&mut self.totals);
         self.end(&step)
     }
@@ -98,11 +99,12 @@ impl StreamSearch<'_, '_> {
         let times = LineTimes::new(Times::new(&zone, i64::MAX), line_end, NO_TIME, printing);
         let mut file = FileScan::with_times(Rc::default(), times);
         let mut chunks = ChunkReader::new(u64::MAX, line_end);
+        let claim = Claim::alone(self.job.memory(), self.job.cancel);
         self.scanner.printer().mark_groups();
         let mut step = Step::default();
         while step.goes_on() {
             self.job.check()?;
-            match chunks.next(&mut reader) {
+            match chunks.next(&mut reader, &claim) {
                 Ok(Some(chunk)) => step = self.scanner.step(&mut file, chunk)?,
                 Ok(None) => break,
                 Err(error) => {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use memberd_search::{
     ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES,
-    MAX_PATTERN_BYTES, OUTPUT_BYTES, Output, PatternError, Plan, Query, Stopped, Window,
+    MAX_PATTERN_BYTES, MemoryBudget, OUTPUT_BYTES, Output, PatternError, Plan, Query, Stopped,
+    Totals, Window,
 };
 use support::run;
 use tempfile::TempDir;
@@ -214,8 +215,9 @@ fn chunks_are_whole_lines_of_about_the_same_size() {
     assert!(probe.chunks.iter().all(|size| *size < 2 * OUTPUT_BYTES));
 }
 
+/// Its parts have the usual size, so that its copies take little memory.
 #[test]
-fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
+fn a_line_longer_than_a_chunk_comes_alone_and_in_parts() {
     let (_directory, files) = file(|file| {
         file.write_all(b"short foo\n").unwrap();
         file.write_all(&vec![b'x'; 3_000_000]).unwrap();
@@ -224,7 +226,10 @@ fn a_line_longer_than_a_chunk_comes_whole_and_alone() {
     let mut probe = probe(|_| Ok(()));
     let query = query("foo").with(|query| query.printing.no_names = true);
     run(&query, &Plan::default(), &files, &mut probe);
-    assert_eq!(probe.chunks, [10, 3_000_004, 10]);
+    let parts = 3_000_003_usize.div_ceil(OUTPUT_BYTES);
+    assert_eq!((probe.parts, probe.chunks.len()), (parts, parts + 3));
+    assert_eq!((probe.chunks[0], probe.chunks[parts + 2]), (10, 10));
+    assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 3_000_004 + 10);
 }
 
 #[test]
@@ -247,6 +252,18 @@ fn a_long_line_comes_in_parts_of_the_usual_size() {
     }
 }
 
+/// A run that shares its memory with others.
+fn run_in(
+    memory: &MemoryBudget,
+    query: &Query,
+    plan: &Plan,
+    files: &[ExposedFile],
+    output: &mut dyn Output,
+) -> Totals {
+    let search = query.clone().compile_in(memory, plan.threads, Duration::from_secs(60)).unwrap();
+    search.run(plan, "m1", files, output, &AtomicBool::new(false))
+}
+
 /// A file with this many lines of 5 MB.
 fn long_lines(count: usize) -> (TempDir, Vec<ExposedFile>) {
     file(|file| {
@@ -261,11 +278,12 @@ fn long_lines(count: usize) -> (TempDir, Vec<ExposedFile>) {
 fn searches_that_share_the_limit_for_long_lines_all_end() {
     let (_directory, files) = long_lines(5);
     let plan = Plan { threads: NonZero::new(3).unwrap(), ..Plan::default() };
+    let memory = MemoryBudget::default();
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut probe = probe(|_| Ok(()));
-                let totals = run(&query("x"), &plan, &files, &mut probe);
+                let totals = run_in(&memory, &query("x"), &plan, &files, &mut probe);
                 assert_eq!((totals.lines, totals.errors), (5, 0), "{:?}", probe.messages);
                 assert_eq!(probe.parts, 5 * 5_000_000_usize.div_ceil(OUTPUT_BYTES));
             });
@@ -291,11 +309,12 @@ fn large_windows() -> (TempDir, Vec<ExposedFile>) {
 fn searches_that_share_the_limit_for_windows_all_end() {
     let (_directory, files) = large_windows();
     let plan = Plan { threads: NonZero::new(2).unwrap(), ..Plan::default() };
+    let memory = MemoryBudget::default();
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut probe = probe(|_| Ok(()));
-                let totals = run(&query("x"), &plan, &files, &mut probe);
+                let totals = run_in(&memory, &query("x"), &plan, &files, &mut probe);
                 assert_eq!((totals.lines, totals.errors), (2, 0), "{:?}", probe.messages);
             });
         }
@@ -325,12 +344,14 @@ fn in_an_order_of_time_a_second_large_window_is_a_message() {
     let (_directory, files) = large_windows();
     let plan = Plan { by_time: true, ..Plan::default() };
     let mut merged = Merged::default();
-    let totals = run(&query("x"), &plan, &files, &mut merged);
+    let memory = MemoryBudget::default();
+    let totals = run_in(&memory, &query("x"), &plan, &files, &mut merged);
     assert_eq!((totals.errors, merged.0, merged.1.len()), (1, 1, 1), "{:?}", merged.1);
-    assert!(merged.1[0].contains("only one such file at a time can be sorted by time"));
+    assert!(merged.1[0].contains("needs 65 MiB of memory to be decompressed, and other files"));
     // The first has given its memory back.
     let mut whole = probe(|_| Ok(()));
-    assert_eq!(run(&query("x"), &Plan { by_time: false, ..plan }, &files, &mut whole).lines, 2);
+    let plan = Plan { by_time: false, ..plan };
+    assert_eq!(run_in(&memory, &query("x"), &plan, &files, &mut whole).lines, 2);
 }
 
 #[test]

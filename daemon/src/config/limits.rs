@@ -3,6 +3,7 @@
 use super::problems::{Problems, span};
 use super::raw;
 use crate::search::limits::Limits;
+use memberd_search::MemoryBudget;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
     let output = raw.search_output.as_ref().and_then(|set| {
         size(set.get_ref()).map_err(|error| problems.add(set, "limits.search_output", error)).ok()
     });
+    let memory = raw.search_memory.as_ref().and_then(|set| {
+        memory(set.get_ref()).map_err(|error| problems.add(set, "limits.search_memory", error)).ok()
+    });
     Limits {
         searches: count(raw.searches.as_ref(), "limits.searches", SEARCHES, problems)
             .unwrap_or(default.searches),
@@ -45,6 +49,7 @@ pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
         .unwrap_or(default.search_threads),
         search_time: time.unwrap_or(default.search_time),
         search_output: output.unwrap_or(default.search_output),
+        search_memory: memory.unwrap_or(default.search_memory),
         greps: count(raw.greps.as_ref(), "limits.greps", GREPS, problems).unwrap_or(default.greps),
     }
 }
@@ -66,6 +71,19 @@ fn count(
     Some(usize::from(*set.get_ref()))
 }
 
+/// Reads the size of the memory for searches.
+fn memory(text: &str) -> Result<usize, String> {
+    let least = MemoryBudget::LEAST_BYTES;
+    match usize::try_from(size(text)?) {
+        Ok(bytes) if bytes >= least => Ok(bytes),
+        Ok(_) => Err(format!(
+            "{text:?} is too little for some searches: give at least \"{}MiB\"",
+            least >> 20
+        )),
+        Err(_) => Err(format!("{text:?} is too large")),
+    }
+}
+
 /// Reads `64MiB`.
 fn size(text: &str) -> Result<u64, String> {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
@@ -85,6 +103,18 @@ fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_for_searches_has_room_for_each_kind() {
+        let least = format!("{}MiB", MemoryBudget::LEAST_BYTES >> 20);
+        assert_eq!(memory(&least), Ok(MemoryBudget::LEAST_BYTES));
+        let words = memory("64MiB").unwrap_err();
+        assert_eq!(
+            words,
+            format!("\"64MiB\" is too little for some searches: give at least \"{least}\"")
+        );
+        assert!(memory("64").unwrap_err().contains("is not a size"));
+    }
 
     #[test]
     fn sizes_have_a_unit() {

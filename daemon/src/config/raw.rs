@@ -83,6 +83,7 @@ pub(super) struct Limits {
     pub(super) search_threads: Set<u16>,
     pub(super) search_time: Set<String>,
     pub(super) search_output: Set<String>,
+    pub(super) search_memory: Set<String>,
     pub(super) greps: Set<u16>,
 }
 

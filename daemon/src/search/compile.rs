@@ -1,30 +1,16 @@
-//! Compiles a request for a search of this machine, and blocks meanwhile. It owns the turns of
-//! large patterns.
-//!
-//! Most patterns are small. The few large ones take turns, so that many greps together stay within
-//! the memory limit of the service.
+//! Compiles a request for a search of this machine, and blocks meanwhile. It owns no state.
 
+use super::limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
-use memberd_search::{FileFilter, MAX_COMPILED_BYTES, PatternError, Query, Search};
-use memberd_transport::{Admission, Full, Permit};
+use memberd_search::{FileFilter, MAX_COMPILED_BYTES, MemoryBudget, Query, Search};
+use std::num::NonZero;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
-/// The largest automaton of a small pattern, in bytes. Any number of searches may have such
-/// automata.
-const SMALL: usize = 1024 * 1024;
+/// How long a pattern waits for memory before it is compiled.
+const MEMORY_LIMIT: Duration = Duration::from_secs(5);
 
-/// The most concurrent searches with larger automata.
-const LARGE_AT_ONCE: usize = 2;
-
-/// How long a large pattern waits for its turn.
-const TURN_LIMIT: Duration = Duration::from_secs(5);
-
-/// Compiles requests.
-#[derive(Debug)]
-pub(super) struct Compiler {
-    large: Admission,
-}
+/// A compiled pattern that has more bytes of the memory for searches must not wait for its search.
+const LARGE: usize = 8 * 1024 * 1024;
 
 /// A request's pattern and globs, ready for a search.
 #[derive(Debug)]
@@ -32,8 +18,6 @@ pub struct Compiled {
     pub(super) search: Search,
     /// Selects among the exposed files.
     pub(super) narrow: FileFilter,
-    /// The turn of a large pattern. It is held as long as the pattern's memory.
-    turn: Option<Permit>,
 }
 
 impl Compiled {
@@ -42,51 +26,34 @@ impl Compiled {
         self.search.set_name_width(width);
     }
 
-    /// Whether the pattern is large, so that it needed a turn.
+    /// Whether it has much of the memory for searches.
     pub(super) fn is_large(&self) -> bool {
-        self.turn.is_some()
+        self.search.leased_bytes() > LARGE
     }
 }
 
-impl Compiler {
-    /// Creates a compiler whose turns are all free.
-    pub(super) fn new() -> Self {
-        let answer = |_| {
-            "the pattern is large, and so are those of other searches: try again later".to_owned()
-        };
-        Compiler { large: Admission::new("large patterns", LARGE_AT_ONCE, answer) }
-    }
-
-    /// Compiles the pattern and the globs of a request. Call it within the runtime, on a thread
-    /// that may block.
-    ///
-    /// # Errors
-    /// When either is invalid, with grep's message, or when a large pattern gets no turn. The error
-    /// is one line.
-    pub(super) fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
-        let (search, turn) = match query(request, SMALL).compile() {
-            Ok(search) => (search, None),
-            Err(PatternError::TooBig) => {
-                let turn = self.turn().map_err(|full| full.to_string())?;
-                let search = query(request, MAX_COMPILED_BYTES)
-                    .compile()
-                    .map_err(|error| error.to_string())?;
-                (search, Some(turn))
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        Ok(Compiled { search, narrow: narrow(request)?, turn })
-    }
-
-    fn turn(&self) -> Result<Permit, Full> {
-        Handle::current().block_on(self.large.enter_within(TURN_LIMIT))
-    }
-}
-
-/// The query of a request, with this bound on each automaton.
-fn query(request: &GrepRequest, compiled_bytes: usize) -> Query {
-    let GrepRequest { pattern, printing, .. } = request;
-    Query { compiled_bytes, pattern: pattern.clone(), printing: printing.clone() }
+/// Compiles the pattern and the globs of a request. Call it on a thread that may block.
+///
+/// # Errors
+/// When either is invalid, with grep's message, or when there is no memory for the search. The
+/// error is one line.
+pub(super) fn compile(
+    request: &GrepRequest,
+    memory: &MemoryBudget,
+    limits: &Limits,
+) -> Result<Compiled, String> {
+    let GrepRequest { pattern, printing, files, .. } = request;
+    // What follows, and what is in order of time, is searched on one thread.
+    let is_single = printing.by_time || files.follow;
+    let threads = if is_single { NonZero::<usize>::MIN } else { limits.search_threads };
+    let query = Query {
+        compiled_bytes: MAX_COMPILED_BYTES,
+        pattern: pattern.clone(),
+        printing: printing.clone(),
+    };
+    let search =
+        query.compile_in(memory, threads, MEMORY_LIMIT).map_err(|error| error.to_string())?;
+    Ok(Compiled { search, narrow: narrow(request)? })
 }
 
 /// The filter that selects a request's files among the exposed ones.
@@ -101,6 +68,7 @@ fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
 mod tests {
     use super::*;
     use memberd_control::grep::{GrepPattern, GrepSyntax};
+    use memberd_search::PatternError;
 
     fn request(pattern: &str) -> GrepRequest {
         let pattern = GrepPattern {
@@ -111,29 +79,33 @@ mod tests {
         GrepRequest { pattern, ..GrepRequest::default() }
     }
 
-    #[tokio::test]
-    async fn large_patterns_take_turns_and_small_ones_do_not_wait() {
-        let work = tokio::task::spawn_blocking(|| {
-            let compiling = Compiler::new();
-            let large = request(r"\w{100}[qz]$");
-            let mut held: Vec<_> =
-                (0..LARGE_AT_ONCE).map(|_| compiling.compile(&large).unwrap()).collect();
-            compiling.compile(&request("error")).unwrap();
-            let words = compiling.compile(&large).unwrap_err();
-            assert!(words.contains("try again later"), "{words}");
-            held.pop();
-            compiling.compile(&large).unwrap();
-        });
-        work.await.unwrap();
+    fn compile(memory: &MemoryBudget, pattern: &str) -> Result<Compiled, String> {
+        super::compile(&request(pattern), memory, &Limits::default())
     }
 
-    #[tokio::test]
-    async fn a_pattern_that_is_too_large_is_refused() {
-        let words = tokio::task::spawn_blocking(|| {
-            Compiler::new().compile(&request(r"(\w{200}){100}")).unwrap_err()
-        })
-        .await
-        .unwrap();
+    #[test]
+    fn large_patterns_wait_for_memory_and_small_ones_do_not() {
+        let memory = MemoryBudget::default();
+        let large = r"\w{100}[qz]$";
+        let mut held = Vec::new();
+        let words = loop {
+            match compile(&memory, large) {
+                Ok(compiled) => held.push(compiled),
+                Err(words) => break words,
+            }
+        };
+        assert!(words.contains("limits.search_memory") && words.contains("try again later"));
+        assert!(held.iter().all(Compiled::is_large) && !held.is_empty());
+        assert!(!compile(&memory, "error").unwrap().is_large());
+        held.pop();
+        compile(&memory, large).unwrap();
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_large_is_refused() {
+        let memory = MemoryBudget::default();
+        let words = compile(&memory, r"(\w{200}){100}").unwrap_err();
         assert_eq!(words, PatternError::TooBig.to_string());
+        assert_eq!(memory.used_bytes(), 0);
     }
 }

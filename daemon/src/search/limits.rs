@@ -1,5 +1,6 @@
 //! The limits of greps on this machine: the `[limits]` of the settings. This value owns them.
 
+use memberd_search::MemoryBudget;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Limits {
     pub search_time: Duration,
     /// The most bytes that one search may return.
     pub search_output: u64,
+    /// The most bytes of memory that all searches together may have.
+    pub search_memory: usize,
     /// Concurrent greps of this machine's clients.
     pub greps: usize,
 }
@@ -27,6 +30,7 @@ impl Default for Limits {
             search_threads: NonZero::<usize>::MIN.saturating_add(1),
             search_time: Duration::from_secs(60 * 60),
             search_output: 16 << 30,
+            search_memory: MemoryBudget::DEFAULT_BYTES,
             greps: 16,
         }
     }

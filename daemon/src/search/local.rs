@@ -1,6 +1,6 @@
 //! Searches this machine's logs. It owns the exposed files and the places for searches.
 
-use super::compile::{Compiled, Compiler};
+use super::compile::{self, Compiled};
 use super::journal::{self, Journal, JournalOffer, JournalOrder};
 use super::limits::Limits;
 use super::reply::PeerReply;
@@ -9,7 +9,7 @@ use crate::lock::{read, write};
 use crate::log::AuditTrail;
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
-    ExposedFiles, FileIdentity, KnownTimes, LongLines, MAX_FILES, ONLY_LINKS, Output, Plan,
+    ExposedFiles, FileIdentity, KnownTimes, MAX_FILES, MemoryBudget, ONLY_LINKS, Output, Plan,
     Selection, Totals, Window,
 };
 use memberd_transport::{Admission, Full, Permit, Source};
@@ -35,7 +35,8 @@ pub struct LocalSearcher {
     /// What is known of the journal's files.
     journal_order: JournalOrder,
     pub(super) limits: Limits,
-    compiler: Compiler,
+    /// The memory that all searches share.
+    pub(super) memory: MemoryBudget,
     /// One place for each concurrent search whose output is read.
     pub(super) slots: Admission,
     /// One place for each search that has none of the above, since its output is not read.
@@ -44,8 +45,6 @@ pub struct LocalSearcher {
     pub(super) follows: Admission,
     /// One place for each search of another member with a long list of patterns.
     long_lists: Admission,
-    /// Only one long line is in memory at a time.
-    long_lines: LongLines,
     /// What earlier searches have learned about the times in large files.
     known_times: KnownTimes,
     finished: AtomicU64,
@@ -75,7 +74,7 @@ impl LocalSearcher {
             journal: RwLock::default(),
             journal_order: JournalOrder::default(),
             limits,
-            compiler: Compiler::new(),
+            memory: MemoryBudget::new(limits.search_memory),
             slots: Admission::new("searches", limits.searches, |limit| {
                 format!("{limit} searches run there already, its limits.searches: try again later")
             })
@@ -100,7 +99,6 @@ impl LocalSearcher {
             }),
             long_lists: Admission::new("long lists", LONG_LISTS, long_lists_run)
                 .shared(long_lists_run),
-            long_lines: LongLines::default(),
             known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -155,12 +153,13 @@ impl LocalSearcher {
         is_long.then(|| self.long_lists.try_enter_as(source)).transpose()
     }
 
-    /// Compiles a request, and blocks meanwhile. Call it within the runtime.
+    /// Compiles a request, and blocks meanwhile.
     ///
     /// # Errors
-    /// When the request is invalid. The error is one line, with grep's message.
+    /// When the request is invalid, or there is no memory for its search. The error is one line,
+    /// with grep's message.
     pub fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
-        self.compiler.compile(request)
+        compile::compile(request, &self.memory, &self.limits)
     }
 
     /// Searches, blocks meanwhile, and returns the last reply. It compiles the request unless
@@ -273,7 +272,6 @@ impl LocalSearcher {
             window: Window { since: request.files.since, until: request.files.until },
             by_time: request.printing.by_time,
             threads: self.limits.search_threads,
-            long_lines: self.long_lines.clone(),
             known_times: self.known_times.clone(),
             output_file: output_file(request),
         };

@@ -138,6 +138,19 @@ impl Subsystem for SearchService {
                 "Searches of this machine's logs that came to their end.",
             )
             .value(searches.finished);
+            let memory = &self.searcher.memory;
+            text.gauge(
+                "memberd_search_memory_bytes",
+                "Memory that searches have taken of limits.search_memory.",
+            )
+            .value(memory.used_bytes() as u64);
+            text.gauge("memberd_search_memory_limit_bytes", "The setting limits.search_memory.")
+                .value(memory.limit_bytes() as u64);
+            text.counter(
+                "memberd_search_memory_refused_total",
+                "Times that a search, or a file of one, was refused memory.",
+            )
+            .value(memory.refused());
             text.counter(
                 "memberd_searched_bytes_total",
                 "Bytes of this machine's logs that those searched.",

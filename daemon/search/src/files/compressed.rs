@@ -13,18 +13,21 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::sync::atomic::AtomicBool;
 
+use crate::memory::NoMemory;
 pub(crate) use head::Compression;
 use members::Members;
 
 /// How many bytes are a mebibyte.
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// The memory that the window of every file may need, in bytes. xz -7, lzip -7 and zstd -19 need
-/// that much.
-const FREE_WINDOW: u64 = 16 * MEBIBYTE;
+/// The window that every file may have, in bytes. Those of gzip are smaller.
+const FREE_WINDOW: u64 = MEBIBYTE / 2;
 
-/// The memory that one window at a time may need, in bytes. xz -9 and zstd -21 need that much.
-const LARGE_WINDOW: u64 = 64 * MEBIBYTE;
+/// The largest window, in bytes. xz -9 and zstd -21 have one.
+const LARGEST_WINDOW: u64 = 64 * MEBIBYTE;
+
+/// What a decoder needs beside its window, in bytes.
+const BESIDE_WINDOW: u64 = MEBIBYTE / 2;
 
 /// The size that every file may decompress to, in bytes.
 const FREE_SIZE: u64 = 64 * MEBIBYTE;
@@ -33,9 +36,9 @@ const FREE_SIZE: u64 = 64 * MEBIBYTE;
 /// (gzip) and more.
 const MAX_RATIO: u64 = 250;
 
-/// Asks for the right to hold a window of more than 16 MiB. It fails if another has it for too
-/// long.
-pub(crate) type WindowClaim<'r> = Box<dyn Fn() -> io::Result<()> + 'r>;
+/// Asks for the right to hold a window of this many bytes in place of a former one. It fails if
+/// others have the memory for too long.
+pub(crate) type WindowClaim<'r> = Box<dyn Fn(usize) -> io::Result<()> + 'r>;
 
 /// Why decompression ended early.
 #[derive(Debug, thiserror::Error)]
@@ -50,21 +53,19 @@ pub(crate) enum DecompressError {
     Damaged(String),
     #[error(
         "cannot be decompressed: it needs more than {} MiB of memory",
-        LARGE_WINDOW / MEBIBYTE
+        LARGEST_WINDOW / MEBIBYTE
     )]
     TooMuchMemory,
     #[error(
-        "needs more than {} MiB of memory to be decompressed, and another search has used such \
-        memory for {seconds} s: the rest of the file was not searched",
-        FREE_WINDOW / MEBIBYTE
+        "needs {mebibytes} MiB of memory to be decompressed, and {reason}: the rest of the file \
+        was not searched"
     )]
-    Taken { seconds: u64 },
+    Taken { mebibytes: usize, reason: NoMemory },
     #[error(
-        "needs more than {} MiB of memory to be decompressed: only one such file at a time can be \
-        sorted by time, and the rest of it was not searched",
-        FREE_WINDOW / MEBIBYTE
+        "needs {0} MiB of memory to be decompressed, and other files that are sorted by time, or \
+        other searches, have it: the rest of the file was not searched"
     )]
-    TakenByMerge,
+    TakenByMerge(usize),
     #[error("decompresses to more than {} MiB, which is over {MAX_RATIO} times its size: the rest \
     was not searched", .0 / MEBIBYTE)]
     Bomb(u64),
@@ -85,7 +86,7 @@ impl DecompressError {
 
 impl Compression {
     /// The decompressed text of `file`, which has `size` bytes: all its members, one after the
-    /// other. It calls `claim` before it takes more memory than every file may.
+    /// other. It calls `claim` before it takes more memory than every file may have.
     ///
     /// # Errors
     /// When this format is not read.
@@ -100,6 +101,19 @@ impl Compression {
         let limit = size.saturating_mul(MAX_RATIO).max(FREE_SIZE);
         Ok(Bounded { inner, left: limit, limit })
     }
+}
+
+/// Claims the memory for a window of this many bytes, unless every file may have it. One that grows
+/// is copied when it does, so that half of it is there twice.
+fn claim_window(claim: &WindowClaim<'_>, window: u64, grows: bool) -> io::Result<()> {
+    if window <= FREE_WINDOW {
+        return Ok(());
+    }
+    if window > LARGEST_WINDOW + BESIDE_WINDOW {
+        return Err(DecompressError::TooMuchMemory.into());
+    }
+    let copied = if grows { window / 2 } else { 0 };
+    claim(usize::try_from(window + copied + BESIDE_WINDOW).unwrap_or(usize::MAX))
 }
 
 /// A decompressor's output, up to a limit.

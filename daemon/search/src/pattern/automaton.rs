@@ -33,7 +33,7 @@ impl Automaton {
             .case_insensitive(settings.ignore_case)
             .line_terminator(if settings.null_data { None } else { Some(b'\n') })
             .size_limit(settings.compiled_bytes)
-            .dfa_size_limit(CACHE_LIMIT)
+            .dfa_size_limit(settings.cache_bytes)
             .nest_limit(NEST_LIMIT)
             .build(&expression)
             .map_err(|error| match error.kind() {
@@ -48,9 +48,26 @@ impl Automaton {
         &self.matcher
     }
 
+    /// The memory that all threads share, in bytes: of the automata of a direction each, and of
+    /// those for parts of it.
+    pub(crate) fn bytes(&self) -> usize {
+        2 * self.settings.compiled_bytes
+    }
+
+    /// The memory that each thread has for itself, in bytes: a cache for each direction, and the
+    /// states of the search without a cache.
+    pub(crate) fn thread_bytes(&self) -> usize {
+        2 * self.settings.cache_bytes + self.settings.compiled_bytes
+    }
+
     /// How large an automaton may be, in bytes.
     pub(crate) fn compiled_bytes(&self) -> usize {
         self.settings.compiled_bytes
+    }
+
+    /// The largest cache of a lazily built automaton, in bytes.
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.settings.cache_bytes
     }
 
     /// Whether lines end with a NUL byte. They are then searched one by one.

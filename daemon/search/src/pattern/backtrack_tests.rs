@@ -18,8 +18,8 @@ fn perl(pattern: &str) -> Backtracker {
 }
 
 fn find(pattern: &Backtracker, line: &[u8]) -> Result<Option<Range<usize>>, MatchFailure> {
-    let cancel = AtomicBool::new(false);
-    pattern.find_at(line, 0, &Budget::new(&cancel))
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    pattern.find_at(line, 0, &Budget::new(&cancel, &memory))
 }
 
 /// A pattern that takes endless steps, with little memory.
@@ -66,17 +66,45 @@ fn the_memory_for_a_match_is_limited_whatever_the_pattern_says() {
     }
 }
 
+/// The thread keeps little memory, and gives back what a line needed beyond that.
+#[test]
+fn a_line_that_needs_much_memory_takes_it_of_the_budget() {
+    let line = vec![b'a'; 20_000];
+    let pattern = perl("^(a|b)*$");
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
+    let lease = memory.try_take(Share::Match, MATCH_BYTES).unwrap();
+    assert_eq!(pattern.find_at(&line[..500], 0, &budget), Ok(Some(0..500)), "none is needed");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| pattern.find_at(&line, 0, &budget));
+        while memory.try_take(Share::Match, 0).is_some() {
+            std::thread::yield_now();
+        }
+        drop(lease);
+        assert_eq!(waiting.join().unwrap(), Ok(Some(0..20_000)));
+    });
+    assert_eq!(memory.used_bytes(), 0);
+}
+
+/// The frames of so many groups do not fit into the first attempt.
+#[test]
+fn a_pattern_of_many_groups_matches_as_one_of_few() {
+    let pattern = perl(&format!("^{}x*$", "()".repeat(600)));
+    assert_eq!(find(&pattern, &[b'x'; 100]), Ok(Some(0..100)));
+    assert_eq!(find(&pattern, b"xy"), Ok(None));
+}
+
 #[test]
 fn a_cancelled_search_tries_no_further_line() {
-    let cancel = AtomicBool::new(true);
-    let budget = Budget::new(&cancel);
+    let (cancel, memory) = (AtomicBool::new(true), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
     assert_eq!(perl("a").find_at(b"a", 0, &budget), Err(MatchFailure::Cancelled));
 }
 
 #[test]
 fn the_time_of_all_lines_together_is_limited() {
-    let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
     budget.spend(SLOW_LINE / 2);
     assert!(!budget.is_spent() && perl("a").find_at(b"a", 0, &budget).is_ok());
     budget.spend(TIME_LIMIT);
@@ -87,8 +115,8 @@ fn the_time_of_all_lines_together_is_limited() {
 
 #[test]
 fn the_time_of_all_threads_together_is_limited() {
-    let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
     let spend = |threads: u32| {
         std::thread::scope(|scope| {
             (0..threads).for_each(|_| drop(scope.spawn(|| budget.spend(TIME_LIMIT / 4))));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use grep_matcher::{ByteSet, LineMatchKind, LineTerminator, Match, Matcher, NoCaptures};
 
 use super::automaton::Automaton;
-use super::backtrack::{Backtracker, Budget, MatchFailure};
+use super::backtrack::{self, Backtracker, Budget, MatchFailure, SMALL_HEAP_KIB};
 use super::error::PatternError;
 use super::literals::Literals;
 use super::patterns::{self, Alternatives, Patterns, Settings};
@@ -86,6 +86,31 @@ impl Engine {
         }
     }
 
+    /// The memory that all threads share, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Engine::Automaton(automaton) => automaton.bytes(),
+            Engine::Literals { set, .. } => set.bytes(),
+            Engine::References(engine) => {
+                let plain = engine.plain.as_ref().map_or(0, Automaton::bytes);
+                let references = engine.references.len() * backtrack::CODE_BYTES;
+                engine.candidates.bytes() + plain + references
+            }
+            Engine::Perl(_) => backtrack::CODE_BYTES,
+        }
+    }
+
+    /// The memory that each thread has for itself, in bytes.
+    pub(crate) fn thread_bytes(&self) -> usize {
+        let automata = match self {
+            Engine::References(References { candidates, plain, .. }) => {
+                candidates.thread_bytes() + plain.as_ref().map_or(0, Automaton::thread_bytes)
+            }
+            _ => self.automaton().map_or(0, Automaton::thread_bytes),
+        };
+        automata + self.parts().1.iter().map(Backtracker::thread_bytes).sum::<usize>()
+    }
+
     /// The automaton that finds lines or candidates.
     fn automaton(&self) -> Option<&Automaton> {
         match self {
@@ -103,6 +128,13 @@ fn automaton<'n>(
     Automaton::new(translate::translate(nodes, settings)?, settings)
 }
 
+/// The memory of each of so many patterns for the first attempt at a line, in KiB. All of them may
+/// have twice as much as one.
+fn heap_kib(patterns: usize) -> u32 {
+    let patterns = u32::try_from(patterns).unwrap_or(u32::MAX);
+    (2 * SMALL_HEAP_KIB / patterns.max(1)).min(SMALL_HEAP_KIB)
+}
+
 impl References {
     fn new(nodes: &[Node], settings: Settings) -> Result<References, PatternError> {
         let (references, plain): (Vec<&Node>, Vec<&Node>) =
@@ -110,8 +142,10 @@ impl References {
         if references.len() > MAX_REFERENCES {
             return Err(PatternError::TooBig);
         }
-        let compile =
-            |node: &&Node| Backtracker::posix(&reference::write(node, settings)?, settings);
+        let heap_kib = heap_kib(references.len());
+        let compile = |node: &&Node| {
+            Backtracker::posix(reference::write(node, settings)?, heap_kib, settings)
+        };
         Ok(References {
             candidates: automaton(nodes, settings)?,
             plain: if plain.is_empty() { None } else { Some(automaton(plain, settings)?) },

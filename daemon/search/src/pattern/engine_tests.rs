@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::memory::MemoryBudget;
 use crate::query::Query;
 use memberd_control::grep::GrepSyntax;
 
@@ -18,8 +19,8 @@ fn engine(query: &Query) -> Engine {
 }
 
 fn matches(query: &Query, line: &[u8]) -> bool {
-    let cancel = AtomicBool::new(false);
-    engine(query).matcher(&Budget::new(&cancel)).is_match(line).unwrap()
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    engine(query).matcher(&Budget::new(&cancel, &memory)).is_match(line).unwrap()
 }
 
 #[test]
@@ -40,8 +41,8 @@ fn only_patterns_that_need_it_are_matched_by_backtracking() {
 fn a_candidate_is_not_yet_a_match() {
     let references = query("(a|b)\\1");
     let engine = engine(&references);
-    let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
     let found = engine.matcher(&budget).find_candidate_line(b"ab\n").unwrap();
     assert!(matches!(found, Some(LineMatchKind::Candidate(_))));
     assert!(!matches(&references, b"ab") && matches(&references, b"abb"));

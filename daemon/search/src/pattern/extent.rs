@@ -15,7 +15,7 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::automaton::{Automaton, CACHE_LIMIT};
+use super::automaton::Automaton;
 use super::backtrack::{Backtracker, Budget, MatchFailure};
 use super::engine::Engine;
 use super::error::PatternError;
@@ -60,6 +60,24 @@ impl Extents {
             automaton: automaton.map(AutomatonExtents::new).transpose()?,
             others: others.to_vec(),
         })
+    }
+
+    /// The memory that all threads share, in bytes. That of the engine is not counted again.
+    pub(crate) fn bytes(&self) -> usize {
+        self.automata().map_or(0, Automaton::compiled_bytes)
+    }
+
+    /// The memory that each thread has for itself, in bytes.
+    pub(crate) fn thread_bytes(&self) -> usize {
+        let others = self.others.iter().map(Backtracker::thread_bytes).sum::<usize>();
+        let own = |automaton: &Automaton| automaton.cache_bytes() + automaton.compiled_bytes();
+        others + self.automata().map_or(0, own)
+    }
+
+    /// The automaton, if there is one for the ends of matches.
+    fn automata(&self) -> Option<&Automaton> {
+        let extents = self.automaton.as_ref()?;
+        extents.longest.as_ref().map(|_| &extents.automaton)
     }
 
     /// Makes the memory for [`Extents::next`].
@@ -107,7 +125,7 @@ impl AutomatonExtents {
             if lengths.minimum_len().is_some() && lengths.minimum_len() == lengths.maximum_len() {
                 None
             } else {
-                Some(Longest::new(&hir, automaton.compiled_bytes())?)
+                Some(Longest::new(&hir, automaton)?)
             };
         Ok(AutomatonExtents { automaton: automaton.clone(), longest })
     }
@@ -124,12 +142,12 @@ impl AutomatonExtents {
 }
 
 impl Longest {
-    fn new(hir: &regex_syntax::hir::Hir, compiled_bytes: usize) -> Result<Longest, PatternError> {
+    fn new(hir: &regex_syntax::hir::Hir, automaton: &Automaton) -> Result<Longest, PatternError> {
         let nfa = thompson::Compiler::new()
             .configure(
                 NFA::config()
                     .utf8(false)
-                    .nfa_size_limit(Some(compiled_bytes))
+                    .nfa_size_limit(Some(automaton.compiled_bytes()))
                     .which_captures(WhichCaptures::Implicit),
             )
             .build_from_hir(hir)
@@ -142,7 +160,7 @@ impl Longest {
                 dfa::Config::new()
                     .match_kind(MatchKind::All)
                     .unicode_word_boundary(true)
-                    .cache_capacity(CACHE_LIMIT)
+                    .cache_capacity(automaton.cache_bytes())
                     .skip_cache_capacity_check(true)
                     .minimum_cache_clear_count(Some(10)),
             )

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::memory::MemoryBudget;
 use crate::pattern::Patterns;
 use crate::query::Query;
 use memberd_control::grep::GrepSyntax;
@@ -18,7 +19,8 @@ fn all(pattern: &str, words: bool, line: &[u8]) -> Vec<(usize, usize)> {
         query.pattern.words = words;
     });
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
-    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
+    let memory = MemoryBudget::default();
+    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel, &memory));
     let mut found = Vec::new();
     let mut at = 0;
     while at <= line.len()
@@ -73,7 +75,8 @@ fn the_longest_match_wins_with_and_without_back_references() {
         query.pattern.patterns = vec![b"ab".to_vec(), b"\\(a\\)b\\1".to_vec(), b"xx".to_vec()];
     });
     let (extents, cancel) = (extents(&query), AtomicBool::new(false));
-    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
+    let memory = MemoryBudget::default();
+    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel, &memory));
     let mut next = |from| extents.next(&mut cache, &budget, b"-abab xx", from).unwrap();
     assert_eq!((next(0), next(4), next(5)), (Some(1..4), Some(6..8), Some(6..8)));
 }

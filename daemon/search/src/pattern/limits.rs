@@ -19,6 +19,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The limits of a first attempt with at most this much memory, in KiB.
+    pub(crate) fn with_memory(self, memory: u32) -> Limits {
+        Limits { memory: self.memory.min(memory), ..self }
+    }
+}
+
 impl fmt::Display for Limits {
     /// The limits in the syntax that PCRE2 reads at the beginning of a pattern.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

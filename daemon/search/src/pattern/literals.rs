@@ -99,6 +99,11 @@ impl Literals {
         Ok(Literals { sorted, folding, finder, edges: Edges::of(settings) })
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.sorted.memory() + skips::memory(self.sorted.len())
+    }
+
     /// The longest of the leftmost matches in `text` that start at `from` or later. It is empty
     /// only if a string is.
     ///

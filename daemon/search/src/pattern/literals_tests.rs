@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 
 use super::*;
+use crate::memory::MemoryBudget;
 use crate::pattern::automaton::Automaton;
 use crate::pattern::{Engine, Extents, Patterns};
 use crate::pattern::{patterns, translate};
@@ -24,8 +25,8 @@ fn settings(characters: GrepCharacters, [ignore_case, words, whole_lines]: [bool
 
 /// All matches of a set in a text, each begun behind the one before.
 fn all(set: &Literals, text: &[u8]) -> Vec<(usize, usize)> {
-    let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let budget = Budget::new(&cancel, &memory);
     let (mut found, mut at) = (Vec::new(), 0);
     while let Some(next) = set.find(text, at, &budget).unwrap() {
         found.push((next.start, next.end));
@@ -44,8 +45,8 @@ fn by_automaton(texts: &[u8], settings: Settings, text: &[u8]) -> Vec<(usize, us
     let expression = translate::translate(&nodes, settings).unwrap();
     let engine = Engine::Automaton(Automaton::new(expression, settings).unwrap());
     let extents = Extents::new(&engine).unwrap();
-    let cancel = AtomicBool::new(false);
-    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel));
+    let (cancel, memory) = (AtomicBool::new(false), MemoryBudget::default());
+    let (mut cache, budget) = (extents.cache(), Budget::new(&cancel, &memory));
     let (mut found, mut at) = (Vec::new(), 0);
     while at <= text.len()
         && let Some(next) = extents.next(&mut cache, &budget, text, at).unwrap()
@@ -97,8 +98,8 @@ fn text_that_repeats_itself_ends_at_the_limit_of_time_or_before() {
     let (text, long) = (vec![b'a'; 40_000], vec![b'a'; 10_000]);
     let texts = [&long[..], b"b\n", &long, b"c"].concat();
     let set = Literals::new(&texts, settings(GrepCharacters::Utf8, IGNORE_CASE)).unwrap();
-    let cancel = AtomicBool::new(true);
-    let stopped = set.find(&text, 0, &Budget::new(&cancel));
+    let (cancel, memory) = (AtomicBool::new(true), MemoryBudget::default());
+    let stopped = set.find(&text, 0, &Budget::new(&cancel, &memory));
     assert_eq!(stopped, Err(MatchFailure::Cancelled));
 }
 

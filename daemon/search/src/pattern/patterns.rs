@@ -1,5 +1,6 @@
 //! The patterns of a query, parsed.
 
+use super::automaton::CACHE_LIMIT;
 use super::error::PatternError;
 use super::literals::Literals;
 use super::parse;
@@ -30,6 +31,8 @@ pub(crate) enum Alternatives {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) compiled_bytes: usize,
+    /// The largest cache of a lazily built automaton, in bytes.
+    pub(crate) cache_bytes: usize,
     pub(crate) characters: GrepCharacters,
     pub(crate) ignore_case: bool,
     pub(crate) words: bool,
@@ -42,7 +45,21 @@ impl Settings {
         let compiled_bytes = query.compiled_bytes;
         let GrepPattern { characters, ignore_case, words, whole_lines, null_data, .. } =
             query.pattern;
-        Settings { compiled_bytes, characters, ignore_case, words, whole_lines, null_data }
+        let cache_bytes = CACHE_LIMIT;
+        Settings {
+            compiled_bytes,
+            cache_bytes,
+            characters,
+            ignore_case,
+            words,
+            whole_lines,
+            null_data,
+        }
+    }
+
+    /// The same with other limits of an automaton and of its cache, in bytes.
+    pub(crate) fn with_sizes(self, compiled_bytes: usize, cache_bytes: usize) -> Settings {
+        Settings { compiled_bytes, cache_bytes, ..self }
     }
 }
 

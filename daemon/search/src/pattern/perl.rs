@@ -28,9 +28,25 @@ const STARTING_ITEMS: &[&str] = &[
     "BSR_UNICODE",
 ];
 
+/// A pattern for PCRE2: what must stand at its beginning, its limits, and the rest.
+#[derive(Debug, Clone)]
+pub(crate) struct Expression {
+    pub(crate) items: String,
+    pub(crate) limits: Limits,
+    pub(crate) body: String,
+}
+
+impl Expression {
+    /// The expression with these limits.
+    pub(crate) fn within(&self, limits: Limits) -> String {
+        let Expression { items, body, .. } = self;
+        format!("{items}{limits}{body}")
+    }
+}
+
 /// The pattern for PCRE2, with `-w` and `-x`. In UTF-8 the classes hold only ASCII characters,
 /// unless it begins with `(*UCP)`.
-pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, PatternError> {
+pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<Expression, PatternError> {
     let text = match (std::str::from_utf8(pattern), settings.characters) {
         (Ok(text), _) => text.to_owned(),
         (Err(_), GrepCharacters::Utf8) => return Err(PatternError::PerlNotUtf8),
@@ -47,7 +63,7 @@ pub(crate) fn write(pattern: &[u8], settings: Settings) -> Result<String, Patter
         Settings { words: true, .. } => (r"(?<!\w)(?:", r")(?!\w)"),
         _ => ("", ""),
     };
-    Ok(format!("{items}{limits}{classes}{before}{body}{after}"))
+    Ok(Expression { items, limits, body: format!("{classes}{before}{body}{after}") })
 }
 
 /// The beginning of a pattern.
@@ -112,7 +128,8 @@ mod tests {
 
     fn written(pattern: &str) -> String {
         let query = Query::default().with(|query| query.pattern.syntax = GrepSyntax::Perl);
-        write(pattern.as_bytes(), Patterns::none(&query).settings).unwrap()
+        let written = write(pattern.as_bytes(), Patterns::none(&query).settings).unwrap();
+        written.within(written.limits)
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn every_class_is_one_that_pcre2_knows() {
             for pattern in [format!("[[:{name}:]]"), format!("[^[:{name}:]a]")] {
                 let query = query(&pattern).with(|query| query.pattern.characters = characters);
                 let settings = Patterns::parse(&query).unwrap().settings;
-                Backtracker::posix(&written(&query), settings).unwrap();
+                Backtracker::posix(written(&query), 512, settings).unwrap();
             }
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct OutputBuffer<'o> {
     bytes: Vec<u8>,
     /// When output was last handed on, if any was.
     handed_on: Option<Instant>,
+    /// Longer lines are handed on in parts, in bytes.
+    longest_whole: usize,
     /// Whether the last output was a part of a line. Its end must not wait.
     is_in_line: bool,
     stopped: bool,
@@ -29,6 +31,7 @@ impl<'o> OutputBuffer<'o> {
             output,
             bytes: Vec::with_capacity(ROOM),
             handed_on: None,
+            longest_whole: LONG_LINE_BYTES,
             is_in_line: false,
             stopped: false,
         }
@@ -44,10 +47,16 @@ impl<'o> OutputBuffer<'o> {
         if self.bytes.len() >= OUTPUT_BYTES || self.is_in_line { self.flush() } else { Ok(()) }
     }
 
+    /// From here on, lines that do not fit go in parts. Otherwise only those longer than 4 MiB do.
+    /// Not every output can put parts together.
+    pub(crate) fn split_long_lines(&mut self) {
+        self.longest_whole = OUTPUT_BYTES;
+    }
+
     /// Writes text into the line that was begun. Long text goes in parts, so that it is not in
     /// memory twice.
     pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Stopped> {
-        if text.len() <= LONG_LINE_BYTES {
+        if text.len() <= self.longest_whole {
             self.bytes.extend_from_slice(text);
             return Ok(());
         }

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::long_lines::Claim;
+use super::claim::Claim;
+use crate::line::MAX_LINE_BYTES;
 use crate::print::Printer;
 
 /// How many bytes beyond its size at opening a growing file is read.
@@ -52,29 +53,50 @@ impl<R: Read> Read for BoundedReader<'_, '_, '_, R> {
     }
 }
 
-/// A reader that claims the memory for a long line when it meets one.
+/// A reader that claims memory before the searcher's buffer grows. The buffer grows when it is full
+/// and all of it is needed: a long line, or lines that may be context. So the reader leaves the
+/// last byte of a large buffer free. If the searcher asks for that byte alone, it needs a larger
+/// buffer.
 pub(crate) struct ClaimingReader<'c, 'w, R> {
     reader: R,
-    line_end: u8,
     claim: Option<&'c Claim<'w>>,
-    /// How many bytes of the present line were read.
-    line: usize,
+    /// The size of the searcher's buffer.
+    buffer: usize,
 }
 
+/// The searcher's buffer grows to this many times its size.
+const GROWTH: usize = 3;
+
+/// Up to this size, the buffer grows without a claim. In bytes.
+const SMALL_BUFFER: usize = 64 * 1024;
+
 impl<'c, 'w, R> ClaimingReader<'c, 'w, R> {
-    pub(crate) fn new(reader: R, line_end: u8, claim: Option<&'c Claim<'w>>) -> Self {
-        ClaimingReader { reader, line_end, claim, line: 0 }
+    pub(crate) fn new(reader: R, claim: Option<&'c Claim<'w>>) -> Self {
+        ClaimingReader { reader, claim, buffer: 0 }
+    }
+
+    /// How many bytes may be read now.
+    fn room(&mut self, free: usize) -> io::Result<usize> {
+        let Some(claim) = self.claim else { return Ok(free) };
+        claim.give_way();
+        if self.buffer == 0 {
+            self.buffer = free;
+        }
+        while free > self.buffer {
+            self.buffer *= GROWTH;
+        }
+        if self.buffer <= SMALL_BUFFER || free > 1 {
+            return Ok(if self.buffer <= SMALL_BUFFER { free } else { free - 1 });
+        }
+        let grown = (self.buffer * GROWTH).min(MAX_LINE_BYTES + SMALL_BUFFER);
+        claim.grow_buffer(self.buffer, grown)?;
+        Ok(free)
     }
 }
 
 impl<R: Read> Read for ClaimingReader<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(claim) = self.claim {
-            claim.line_of(self.line)?;
-        }
-        let read = self.reader.read(buffer)?;
-        let end = buffer.get(..read).and_then(|bytes| memchr::memrchr(self.line_end, bytes));
-        self.line = end.map_or(self.line + read, |end| read - end - 1);
-        Ok(read)
+        let room = self.room(buffer.len())?;
+        self.reader.read(buffer.get_mut(..room).unwrap_or_default())
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::bounded_reader::GROWTH_LIMIT;
-use super::long_lines::TooLong;
+use super::claim::{Claim, TooLong};
 use crate::line::LONG_LINE_BYTES;
 
 /// How many bytes are read at once.
@@ -31,21 +31,30 @@ impl ChunkReader {
         }
     }
 
-    /// The next chunk, or none at the end. Only the file's last line may have no end.
+    /// The next chunk, or none at the end. Only the file's last line may have no end. A line that
+    /// is not short waits for memory by `claim`.
     ///
     /// # Errors
     /// When reading fails, or when a line is long: there may be as many long lines as there are
     /// files.
-    pub(crate) fn next(&mut self, file: &mut impl Read) -> io::Result<Option<&mut [u8]>> {
+    pub(crate) fn next(
+        &mut self,
+        file: &mut impl Read,
+        claim: &Claim<'_>,
+    ) -> io::Result<Option<&mut [u8]>> {
         self.buffer.drain(..self.used);
         self.used = 0;
         self.buffer.shrink_to(2 * PART_BYTES);
+        if self.buffer.len() <= PART_BYTES {
+            claim.shrink_buffer();
+        }
         while self.used == 0 {
             if self.buffer.len() > LONG_LINE_BYTES {
                 return Err(TooLong::ByTime.into());
             }
             let before = self.buffer.len();
             let room = LONG_LINE_BYTES + 1 - before;
+            claim.grow_buffer(before, before + room.min(2 * before))?;
             let wanted = (PART_BYTES.max(before).min(room) as u64).min(self.left);
             let read = file.take(wanted).read_to_end(&mut self.buffer)?;
             self.left -= read as u64;

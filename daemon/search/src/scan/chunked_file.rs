@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::long_lines::{Claim, TooLong};
+use super::claim::{Claim, TooLong};
 use crate::line::MAX_LINE_BYTES;
 
 /// The alignment of pages. A read takes several times as long if the memory is not aligned as the
@@ -126,12 +126,15 @@ impl ChunkedFile {
         }
         buffer.skip(first);
         let mut step = STEP;
+        let [one, other] = self.line_ends;
+        let begun = memchr::memrchr2(one, other, buffer.bytes()).map_or(0, |end| end + 1);
         while buffer.bytes().last().is_none_or(|last| !self.line_ends.contains(last)) {
             if buffer.len() > MAX_LINE_BYTES {
                 return Err(TooLong::Anyway.into());
             }
-            claim.line_of(buffer.len())?;
             let before = buffer.len();
+            // A larger buffer takes the place of this one.
+            claim.grow_buffer(before - begun, before - begun + step)?;
             buffer.read(&self.file, end..end + step as u64)?;
             let added = buffer.bytes().get(before..).unwrap_or_default();
             if added.is_empty() {

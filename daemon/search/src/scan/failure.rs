@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::chunk_sink::MAX_HELD_BYTES;
-use super::long_lines::TooLong;
+use super::claim::TooLong;
 use crate::files::{DecompressError, FileError, reason};
 use crate::pattern::MatchFailure;
 

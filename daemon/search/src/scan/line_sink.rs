@@ -6,7 +6,7 @@ use std::io;
 
 use grep_searcher::{Searcher, Sink, SinkContext, SinkError, SinkMatch};
 
-use super::long_lines::TooLong;
+use super::claim::TooLong;
 use super::positions::Positions;
 use crate::line::{Line, Role};
 use crate::output::Stopped;

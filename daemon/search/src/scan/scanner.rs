@@ -11,10 +11,10 @@ use grep_searcher::Searcher;
 
 use super::bounded_reader::{BoundedReader, ClaimingReader, GROWTH_LIMIT};
 use super::chunk_sink::{ChunkSink, FileProgress};
+use super::claim::Claim;
 use super::failure::Failure;
 use super::line_sink::{LineSink, ScanError};
 use super::line_times::LineTimes;
-use super::long_lines::Claim;
 use super::memory_searcher::MemorySearcher;
 use super::positions::{Positions, TextSize};
 use crate::job::Job;
@@ -213,7 +213,7 @@ impl<'o, 's> Scanner<'o, 's> {
     }
 
     /// Searches a whole file of about `size` bytes, which `reader` gives. With a `claim`, a long
-    /// line waits for the room that searches share.
+    /// line waits for the memory that searches share.
     ///
     /// # Errors
     /// When the search was cancelled, or nobody takes the output any more.
@@ -237,7 +237,7 @@ impl<'o, 's> Scanner<'o, 's> {
             line_end,
             bytes: &mut bytes,
         };
-        let reader = ClaimingReader::new(reader, line_end, claim);
+        let reader = ClaimingReader::new(reader, claim);
         let searcher = self.searcher.get_or_insert_with(|| search.searcher());
         let ended = searcher.search_reader(self.engine.matcher(budget), reader, &mut sink);
         let step = Step {
@@ -247,7 +247,7 @@ impl<'o, 's> Scanner<'o, 's> {
             is_last: is_last.get(),
             ..Step::default()
         };
-        if claim.is_some_and(Claim::is_made) {
+        if claim.is_some_and(Claim::has_long_line) {
             // A searcher keeps the memory that a long line needed.
             self.searcher = None;
         }

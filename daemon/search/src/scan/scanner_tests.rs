@@ -33,7 +33,7 @@ fn query(pattern: &str) -> Query {
 fn steps(query: &Query, chunks: &[&[u8]], cancel: bool) -> Result<(Vec<Step>, String), Stopped> {
     let search = query.compile().unwrap();
     let cancel = AtomicBool::new(cancel);
-    let budget = Budget::new(&cancel);
+    let budget = Budget::new(&cancel, &search.memory);
     let job = Job { search: &search, machine: "m", cancel: &cancel, budget: &budget };
     let mut kept = Kept::default();
     let mut scanner = Scanner::new(&job, &search.engine, &mut kept);
@@ -107,7 +107,7 @@ fn a_cancelled_search_gives_no_step() {
 fn a_reader_is_searched_to_its_end_in_one_step() {
     let search = query("x").compile().unwrap();
     let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let budget = Budget::new(&cancel, &search.memory);
     let job = Job { search: &search, machine: "m", cancel: &cancel, budget: &budget };
     let mut kept = Kept::default();
     let mut scanner = Scanner::new(&job, &search.engine, &mut kept);

@@ -1,7 +1,7 @@
 //! How a search is run: over which time, in which order, and on how many threads.
 
 use crate::files::FileIdentity;
-use crate::scan::{KnownTimes, LongLines};
+use crate::scan::KnownTimes;
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
@@ -17,8 +17,6 @@ pub struct Plan {
     /// The number of threads that search files, and the chunks of large ones. They have the
     /// caller's priority. The output is the same for any number.
     pub threads: NonZero<usize>,
-    /// The limit for lines longer than 4 MiB. All searches of a process share it.
-    pub long_lines: LongLines,
     /// What earlier searches have learned about the times in large files. All searches of a process
     /// share it.
     pub known_times: KnownTimes,
@@ -35,7 +33,6 @@ impl Default for Plan {
             window: Window::default(),
             by_time: false,
             threads,
-            long_lines: LongLines::default(),
             known_times: KnownTimes::default(),
             output_file: None,
         }

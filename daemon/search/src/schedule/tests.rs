@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::{Plan, TaskQueue, run_tasks};
 use crate::files::{ExposedFile, ExposedFiles, FileFilter};
 use crate::job::Job;
+use crate::memory::Share;
 use crate::output::{Output, Stopped};
 use crate::pattern::Budget;
 use crate::query::Query;
@@ -97,17 +98,14 @@ fn a_long_line_is_not_searched_while_there_is_another() {
         query.printing.no_names = true;
     });
     let plan = Plan::default();
-    let another = plan.long_lines.take(Duration::ZERO, &AtomicBool::new(false)).unwrap().unwrap();
+    let search = query.compile().unwrap();
+    let all = search.memory.bytes_of(Share::Line);
+    let another = search.memory.try_take(Share::Line, all).unwrap();
     let (sender, passed) = channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let totals = query.compile().unwrap().run(
-                &plan,
-                "m",
-                &files,
-                &mut Passed(sender),
-                &AtomicBool::new(false),
-            );
+            let totals =
+                search.run(&plan, "m", &files, &mut Passed(sender), &AtomicBool::new(false));
             assert_eq!((totals.lines, totals.errors), (short.len() as u64 / 2 + 1, 0));
         });
         let mut came = 0;
@@ -137,7 +135,7 @@ fn run(
     let plan = Plan { threads: NonZero::new(threads).unwrap(), ..Plan::default() };
     let mut kept = Kept::default();
     let cancel = AtomicBool::new(false);
-    let budget = Budget::new(&cancel);
+    let budget = Budget::new(&cancel, &search.memory);
     let job = Job { search: &search, machine: "m", cancel: &cancel, budget: &budget };
     let files = if query.selects_nothing() { &[] } else { files };
     let chunk_bytes = chunk_bytes.filter(|_| search.may_be_cut());

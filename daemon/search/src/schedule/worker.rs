@@ -34,6 +34,7 @@ impl<'w> Worker<'w> {
         // A worker does not know whether anything was printed before its task. So it always prints
         // the first separator, and the collector removes it where it is not wanted.
         scanner.printer().note_selected();
+        scanner.printer().out().split_long_lines();
         Worker { job, plan, zone, scanner, buffer: PageBuffer::default() }
     }
 
@@ -48,7 +49,7 @@ impl<'w> Worker<'w> {
         task: Task,
         turn: Receiver<()>,
     ) -> Result<(Vec<u8>, Step), Stopped> {
-        let claim = Claim::new(&self.plan.long_lines, self.job.cancel, turn);
+        let claim = Claim::new(self.job.memory(), self.job.cancel, turn);
         let step = match task.input {
             TaskInput::Missing => Step::failed(Failure::Gone),
             TaskInput::Failed(reason) => Step::failed(Failure::Unopened(reason)),
@@ -100,7 +101,7 @@ impl<'w> Worker<'w> {
         compression: Option<Compression>,
         claim: &Claim<'_>,
     ) -> Result<Step, Stopped> {
-        let text = Text { opened, compression, claim: Box::new(|| claim.window()) };
+        let text = Text { opened, compression, claim: Box::new(|bytes| claim.take_window(bytes)) };
         let mut source = match Source::open(self.job, self.plan, text, self.zone) {
             Ok(source) => source,
             Err(error) => {

@@ -10,7 +10,7 @@ use super::head::{Compression, HEAD_BYTES};
 use super::input::Input;
 use super::lz4_legacy::Lz4LegacyDecoder;
 use super::lzma::LzmaDecoder;
-use super::{DecompressError, FREE_WINDOW, LARGE_WINDOW, WindowClaim, zstd_window};
+use super::{DecompressError, FREE_WINDOW, WindowClaim, claim_window, zstd_window};
 
 /// A member that is being decompressed. It uses exactly the bytes of the member.
 pub(super) enum Decoder {
@@ -30,9 +30,12 @@ impl Decoder {
     /// When there is no memory for its window, or the file cannot be read.
     pub(super) fn new(
         compression: Compression,
-        input: Input,
+        mut input: Input,
         claim: &WindowClaim<'_>,
     ) -> io::Result<Decoder> {
+        if let Some(blocks) = blocks(compression, &mut input)? {
+            claim_window(claim, blocks, false)?;
+        }
         Ok(match compression {
             Compression::Gzip => Decoder::Gzip(Box::new(GzDecoder::new(input))),
             Compression::Zstd => Decoder::Zstd(of_zstd(input, claim)?),
@@ -81,19 +84,33 @@ impl Decoder {
     }
 }
 
+/// What the formats without a window need for their blocks, in bytes. The head of a member tells
+/// how large they are.
+fn blocks(compression: Compression, input: &mut Input) -> io::Result<Option<u64>> {
+    let mut head = [0; HEAD_BYTES];
+    let head = input.peek(&mut head)?;
+    Ok(match compression {
+        // "BZh" and the hundreds of kilobytes of a block. Each of its bytes takes four.
+        Compression::Bzip2 => {
+            let hundreds = head.get(3).map_or(9, |digit| digit.saturating_sub(b'0').clamp(1, 9));
+            Some(u64::from(hundreds) * 400_000)
+        }
+        // The lz4 frame format, "BD byte". Linked blocks are decompressed to room for two.
+        Compression::Lz4 => {
+            let size = head.get(5).map_or(7, |descriptor| (descriptor >> 4 & 7).max(4));
+            Some(3 << (2 * size + 8))
+        }
+        Compression::Lz4Legacy => Some(Lz4LegacyDecoder::MEMORY),
+        _ => None,
+    })
+}
+
 /// A decoder of one zstd frame, within the memory that its window may have.
 fn of_zstd(mut input: Input, claim: &WindowClaim<'_>) -> io::Result<zstd::Decoder<'static, Input>> {
     let mut head = [0; HEAD_BYTES];
     let window = zstd_window::of(input.peek(&mut head)?).unwrap_or(0);
-    if window > LARGE_WINDOW {
-        return Err(DecompressError::TooMuchMemory.into());
-    }
-    let mut limit = FREE_WINDOW;
-    if window > FREE_WINDOW {
-        claim()?;
-        limit = LARGE_WINDOW;
-    }
+    claim_window(claim, window, false)?;
     let mut decoder = zstd::Decoder::with_buffer(input)?.single_frame();
-    decoder.window_log_max(limit.ilog2())?;
+    decoder.window_log_max(window.max(FREE_WINDOW).next_power_of_two().ilog2())?;
     Ok(decoder)
 }

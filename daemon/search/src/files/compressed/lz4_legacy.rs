@@ -24,6 +24,9 @@ pub(super) struct Lz4LegacyDecoder {
 }
 
 impl Lz4LegacyDecoder {
+    /// What it needs, in bytes: a block and its text.
+    pub(super) const MEMORY: u64 = (BLOCK_BYTES + MAX_COMPRESSED) as u64;
+
     /// A decoder of the frame at which `input` stands.
     pub(super) fn new(mut input: Input) -> io::Result<Lz4LegacyDecoder> {
         input.skip(FIELD_BYTES as u64)?;

@@ -5,17 +5,20 @@ use std::io::{self, BufRead as _, ErrorKind};
 use lzma_rust2::{Action, LzipStream, LzmaStream, Status, StreamResult, XzStream};
 
 use super::input::Input;
-use super::{DecompressError, FREE_WINDOW, LARGE_WINDOW, WindowClaim};
+use super::{DecompressError, WindowClaim, claim_window};
 
-/// What a decoder needs beside its window, in KiB.
-const OVERHEAD_KIB: u32 = 1024;
+/// The least that these decoders count beside the window, in KiB.
+const BESIDE_KIB: u32 = 10;
+
+/// The memory that every file may have, in KiB: [`FREE_WINDOW`](super::FREE_WINDOW).
+const FREE_KIB: u32 = 512;
 
 /// A stream that is being decompressed.
 pub(super) struct LzmaDecoder {
     stream: Stream,
     input: Input,
-    /// The right to a large window was given.
-    is_large: bool,
+    /// The memory that it may have, in KiB.
+    limit_kib: u32,
     is_over: bool,
     /// What is wrong behind the text that was handed on.
     failure: Option<io::Error>,
@@ -37,19 +40,19 @@ struct Step {
 
 impl LzmaDecoder {
     pub(super) fn of_xz(input: Input) -> LzmaDecoder {
-        LzmaDecoder::new(Stream::Xz(XzStream::new_mem_limit(false, kib(FREE_WINDOW))), input)
+        LzmaDecoder::new(Stream::Xz(XzStream::new_mem_limit(false, FREE_KIB)), input)
     }
 
     pub(super) fn of_lzip(input: Input) -> LzmaDecoder {
-        LzmaDecoder::new(Stream::Lzip(LzipStream::new_mem_limit(false, kib(FREE_WINDOW))), input)
+        LzmaDecoder::new(Stream::Lzip(LzipStream::new_mem_limit(false, FREE_KIB)), input)
     }
 
     pub(super) fn of_lzma(input: Input) -> LzmaDecoder {
-        LzmaDecoder::new(Stream::Lzma(LzmaStream::new_mem_limit(kib(FREE_WINDOW), None)), input)
+        LzmaDecoder::new(Stream::Lzma(LzmaStream::new_mem_limit(FREE_KIB, None)), input)
     }
 
     fn new(stream: Stream, input: Input) -> LzmaDecoder {
-        LzmaDecoder { stream, input, is_large: false, is_over: false, failure: None }
+        LzmaDecoder { stream, input, limit_kib: FREE_KIB, is_over: false, failure: None }
     }
 
     /// Reads more of the text; nothing at its end.
@@ -82,12 +85,14 @@ impl LzmaDecoder {
         if failure.kind() != ErrorKind::OutOfMemory {
             return Err(failure);
         }
-        if self.is_large || self.stream.needed_kib() > kib(LARGE_WINDOW) {
+        let needed_kib = self.stream.needed_kib();
+        if needed_kib <= self.limit_kib {
+            // The system has no memory.
             return Err(DecompressError::TooMuchMemory.into());
         }
-        claim()?;
-        self.is_large = true;
-        self.stream.set_limit(kib(LARGE_WINDOW));
+        claim_window(claim, u64::from(needed_kib.saturating_sub(BESIDE_KIB)) * 1024, true)?;
+        self.limit_kib = needed_kib;
+        self.stream.set_limit(needed_kib);
         Ok(())
     }
 
@@ -95,11 +100,6 @@ impl LzmaDecoder {
     pub(super) fn into_input(self) -> Input {
         self.input
     }
-}
-
-/// The limit for a decoder with this window, in KiB.
-fn kib(window: u64) -> u32 {
-    u32::try_from(window / 1024).unwrap_or(u32::MAX).saturating_add(OVERHEAD_KIB)
 }
 
 impl Stream {

@@ -1,6 +1,6 @@
 //! Tests of compressed files: with what real tools make, and with members in any order.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn compression(name: &str, bytes: &[u8]) -> Option<Compression> {
 
 /// The decompressed text of a file of this name, and the error at its end.
 fn named(name: &str, bytes: &[u8]) -> (Vec<u8>, Option<String>) {
-    decompressed_with(name, bytes, Box::new(|| Ok(())))
+    decompressed_with(name, bytes, Box::new(|_| Ok(())))
 }
 
 /// The decompressed text of these bytes, and the error at its end.
@@ -265,18 +265,15 @@ fn bombs_end_at_the_limit() {
     }
 }
 
-/// How often a large window was asked for, and the error at the end.
-fn claims(name: &str, bytes: &[u8]) -> (usize, Option<String>) {
-    let count = Cell::new(0);
-    let (_, error) = decompressed_with(
-        name,
-        bytes,
-        Box::new(|| {
-            count.set(count.get() + 1);
-            Ok(())
-        }),
-    );
-    (count.get(), error)
+/// The windows that were asked for, in MiB, and the error at the end.
+fn claims(name: &str, bytes: &[u8]) -> (Vec<usize>, Option<String>) {
+    let claims = RefCell::new(Vec::new());
+    let claim = |bytes: usize| {
+        claims.borrow_mut().push(bytes.div_ceil(1024 * 1024));
+        Ok(())
+    };
+    let (_, error) = decompressed_with(name, bytes, Box::new(claim));
+    (claims.take(), error)
 }
 
 /// A zstd frame with a window of this size, as a power of two.
@@ -297,25 +294,53 @@ fn xz_of_dictionary(property: u8) -> Vec<u8> {
     bytes
 }
 
+/// Beside the window, half a mebibyte is asked for. One that grows is there one and a half times.
 #[test]
-fn a_large_window_is_asked_for_and_a_larger_one_refused() {
+fn a_window_is_asked_for_and_too_large_a_one_refused() {
     let refused = Some("cannot be decompressed: it needs more than 64 MiB of memory".to_owned());
-    assert_eq!(claims("x", &zstd_of_window(24)), (0, None));
-    assert_eq!(claims("x", &zstd_of_window(26)), (1, None));
-    assert_eq!(claims("x", &zstd_of_window(27)), (0, refused.clone()));
+    let refused = || (vec![], refused.clone());
+    let needs = |mebibytes: &[usize]| (mebibytes.to_vec(), None);
+    assert_eq!(claims("x", &zstd_of_window(18)), needs(&[]));
+    assert_eq!(claims("x", &zstd_of_window(24)), needs(&[17]));
+    assert_eq!(claims("x", &zstd_of_window(26)), needs(&[65]));
+    assert_eq!(claims("x", &zstd_of_window(27)), refused());
     // 16, 64 and 96 MiB.
-    assert_eq!(claims("x", &xz_of_dictionary(24)), (0, None));
-    assert_eq!(claims("x", XZ_9), (1, None));
-    assert_eq!(claims("x", &[XZ_9, XZ_9].concat()), (2, None));
-    assert_eq!(claims("x", &xz_of_dictionary(29)), (0, refused.clone()));
+    assert_eq!(claims("x", &xz_of_dictionary(24)), needs(&[25]));
+    assert_eq!(claims("x", XZ_9), needs(&[97]));
+    assert_eq!(claims("x", &[XZ_9, XZ_9].concat()), needs(&[97, 97]));
+    assert_eq!(claims("x", &xz_of_dictionary(29)), refused());
     let lzma = |dictionary: &[u8; 4]| [b"]", &dictionary[..], &LZMA[5..]].concat();
-    assert_eq!(claims("x.lzma", &lzma(b"\0\0\0\x01")), (0, None));
-    assert_eq!(claims("x.lzma", &lzma(b"\0\0\0\x04")), (1, None));
-    assert_eq!(claims("x.lzma", &lzma(b"\xff\xff\xff\xff")), (0, refused.clone()));
+    assert_eq!(claims("x.lzma", &lzma(b"\0\0\0\x01")), needs(&[25]));
+    assert_eq!(claims("x.lzma", &lzma(b"\0\0\0\x04")), needs(&[97]));
+    assert_eq!(claims("x.lzma", &lzma(b"\xff\xff\xff\xff")), refused());
     let lzip = |dictionary: u8| [&LZIP[..5], &[dictionary], &LZIP[6..]].concat();
-    assert_eq!(claims("x", &lzip(24)), (0, None));
-    assert_eq!(claims("x", &lzip(26)), (1, None));
-    assert_eq!(claims("x", &lzip(29)), (0, refused));
+    assert_eq!(claims("x", &lzip(24)), needs(&[25]));
+    assert_eq!(claims("x", &lzip(26)), needs(&[97]));
+    assert_eq!(claims("x", &lzip(29)), refused());
+    // Blocks of 100 kB, 64 KiB, and 8 MiB.
+    assert_eq!(claims("x", &bzip2(b"x")), needs(&[]));
+    assert_eq!(claims("x", &lz4(b"x")), needs(&[]));
+    assert_eq!(claims("x", &lz4_legacy(b"x")), needs(&[17]));
+    assert_eq!(claims("x", &gzip(b"x")), needs(&[]));
+}
+
+/// Each format has its largest blocks.
+#[test]
+fn large_blocks_are_asked_for() {
+    let mut best = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    best.write_all(b"x").unwrap();
+    assert_eq!(claims("x", &best.finish().unwrap()), (vec![4], None));
+    for (size, needed) in [
+        (BlockSize::Max64KB, vec![]),
+        (BlockSize::Max256KB, vec![2]),
+        (BlockSize::Max1MB, vec![4]),
+        (BlockSize::Max4MB, vec![13]),
+    ] {
+        let frame = FrameInfo::new().block_size(size).block_mode(BlockMode::Linked);
+        let mut encoder = FrameEncoder::with_frame_info(frame, Vec::new());
+        encoder.write_all(b"x").unwrap();
+        assert_eq!(claims("x", &encoder.finish().unwrap()), (needed, None));
+    }
 }
 
 #[test]
@@ -325,10 +350,10 @@ fn a_claim_that_fails_is_the_error() {
         let (out, error) = decompressed_with(
             "x",
             &[&text, bytes].concat(),
-            Box::new(|| Err(DecompressError::Taken { seconds: 30 }.into())),
+            Box::new(|bytes| Err(DecompressError::TakenByMerge(bytes >> 20).into())),
         );
         assert_eq!(out, b"before\n");
-        assert!(error.unwrap().contains("another search has used such memory for 30 s"));
+        assert!(error.unwrap().contains("other searches, have it"));
     }
 }
 

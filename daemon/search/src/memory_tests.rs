@@ -1,0 +1,118 @@
+//! The budget of memory: who waits, for whom, and for how long.
+
+use super::*;
+use std::sync::mpsc::channel;
+use std::thread;
+
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn take(budget: &MemoryBudget, share: Share, bytes: usize) -> Result<Lease, NoMemory> {
+    budget.take(share, bytes, Duration::ZERO, &RUNNING)
+}
+
+#[test]
+fn what_is_taken_is_given_back() {
+    let budget = MemoryBudget::default();
+    let all = budget.bytes_of(Share::Start);
+    let mut lease = take(&budget, Share::Start, all).unwrap();
+    assert_eq!((budget.used_bytes(), budget.refused()), (all, 0));
+    assert_eq!(take(&budget, Share::Start, 1).unwrap_err(), NoMemory::Taken { seconds: 0 });
+    lease.shrink(MEBIBYTE);
+    drop(take(&budget, Share::Start, all - MEBIBYTE).unwrap());
+    drop(lease);
+    assert_eq!((budget.used_bytes(), budget.refused()), (0, 1));
+}
+
+/// However much the others have taken.
+#[test]
+fn each_share_is_there_for_itself() {
+    let budget = MemoryBudget::default();
+    let shares = [Share::Start, Share::Early, Share::Window, Share::Line, Share::Match];
+    let leases: Vec<Lease> =
+        shares.map(|share| take(&budget, share, budget.bytes_of(share)).unwrap()).into();
+    assert_eq!(budget.used_bytes(), budget.limit_bytes());
+    for share in shares {
+        take(&budget, share, 1).unwrap_err();
+    }
+    drop(leases);
+    assert_eq!(budget.used_bytes(), 0);
+}
+
+#[test]
+fn what_can_never_be_there_is_refused_at_once() {
+    let budget = MemoryBudget::new(0);
+    let never = budget.bytes_of(Share::Start) + 1;
+    let refused = budget.take(Share::Start, never, LONG, &RUNNING).unwrap_err();
+    let words = "it needs 49 MiB of memory, more than limits.search_memory has room for";
+    assert_eq!(refused.to_string(), words);
+    let mut line = take(&budget, Share::Line, LINE_BYTES).unwrap();
+    line.outgrow(usize::MAX, LONG, &RUNNING).unwrap_err();
+}
+
+/// A small lease does not pass a large one that has waited for longer.
+#[test]
+fn who_came_first_is_served_first() {
+    let budget = MemoryBudget::default();
+    let all = budget.bytes_of(Share::Start);
+    let (first, second) = (
+        take(&budget, Share::Start, all / 2).unwrap(),
+        take(&budget, Share::Start, all / 2).unwrap(),
+    );
+    let (served, order) = channel();
+    thread::scope(|scope| {
+        for (name, bytes, line) in [("large", all, 1), ("small", MEBIBYTE, 2)] {
+            let (budget, served) = (&budget, served.clone());
+            scope.spawn(move || {
+                let lease = budget.take(Share::Start, bytes, LONG, &RUNNING).unwrap();
+                served.send(name).unwrap();
+                drop(lease);
+            });
+            // The next one comes once this one waits.
+            while budget.state().waiting[Share::Start as usize].len() < line {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        drop(first);
+        assert!(budget.try_take(Share::Start, 1).is_none(), "others wait for it");
+        drop(second);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap()], ["large", "small"]);
+    });
+    assert!(budget.try_take(Share::Start, all).is_some());
+}
+
+#[test]
+fn who_waits_can_be_cancelled() {
+    let budget = MemoryBudget::default();
+    let _all = take(&budget, Share::Match, MATCH_BYTES).unwrap();
+    let cancelled = AtomicBool::new(true);
+    let waited = budget.take(Share::Match, 1, LONG, &cancelled);
+    assert_eq!(waited.unwrap_err(), NoMemory::Cancelled);
+    assert_eq!(budget.refused(), 0, "nobody was refused");
+    assert!(budget.state().waiting.iter().all(VecDeque::is_empty));
+}
+
+/// It takes what the others do not use, and they wait for it.
+#[test]
+fn one_line_at_a_time_is_larger_than_its_share() {
+    let budget = MemoryBudget::default();
+    let start = take(&budget, Share::Start, 4 * MEBIBYTE).unwrap();
+    let mut line = take(&budget, Share::Line, LINE_BYTES).unwrap();
+    let mut other = take(&budget, Share::Line, LINE_BYTES).unwrap();
+    line.outgrow(2 * LINE_BYTES, Duration::ZERO, &RUNNING).unwrap();
+    assert!(other.outgrow(2 * LINE_BYTES, Duration::ZERO, &RUNNING).is_err());
+    let most = budget.limit_bytes() - start.bytes() - other.bytes();
+    line.outgrow(most, Duration::ZERO, &RUNNING).unwrap();
+    assert_eq!(budget.used_bytes(), budget.limit_bytes());
+    assert!(budget.try_take(Share::Window, 1).is_none());
+    drop(line);
+    other.outgrow(2 * LINE_BYTES, Duration::ZERO, &RUNNING).unwrap();
+    // The share has room beside it, and a large window has what is free.
+    let all = budget.bytes_of(Share::Window);
+    let windows = [take(&budget, Share::Window, all), take(&budget, Share::Window, all + 1)];
+    assert!(windows.iter().all(Result::is_ok));
+    take(&budget, Share::Window, all + 1).unwrap_err();
+    drop((other, windows));
+    assert_eq!(budget.used_bytes(), start.bytes());
+}
