@@ -39,6 +39,7 @@ pub mod grep;
 pub mod keyring;
 pub mod message;
 pub mod name_globs;
+pub mod name_order;
 pub mod output;
 pub mod socket;
 pub mod tags;
