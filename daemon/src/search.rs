@@ -4,7 +4,7 @@
 //! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
 //! (`member_choice`). `distributed` asks each of them; a `reply_source` is either a connection or
 //! this machine's own search (`serve`, `local`). `answer_check` refuses what cannot
-//! be the member's own. `line_relay`, `merge` or `follow` passes the replies on.
+//! be the member's own. `ordered`, `line_relay`, `merge` or `follow` passes the replies on.
 
 mod answer_check;
 mod answer_fault;
@@ -27,6 +27,7 @@ mod line_relay;
 mod local;
 mod member_choice;
 mod merge;
+mod ordered;
 mod place;
 mod progress;
 pub mod reply;

@@ -83,6 +83,49 @@ fn only_the_members_that_are_named_are_asked() {
     }
 }
 
+/// Members come in the order of their names, and their files in the order of paths, each time.
+#[test]
+fn the_same_command_prints_the_same_order_each_time() {
+    let fleet = Fleet::start_with(11, offer_needles);
+    let expected: Vec<String> = (1..=11)
+        .flat_map(|member| {
+            let files = [("a.txt", member), ("b.txt", 10 * member)];
+            files.map(|(file, needles)| (member, file, needles))
+        })
+        .flat_map(|(member, file, needles)| {
+            let path = fleet[member].directory().join(file);
+            (0..needles).map(move |n| format!("vm{member}:{}:needle {n}", path.display()))
+        })
+        .collect();
+    for asked in [1, 7, 7, 11] {
+        let output = fleet[asked].ctl(&["grep", "--order=name", "needle", "*.txt"]);
+        assert_eq!(stdout(&output), expected, "asked vm{asked}");
+    }
+    // The same lines in any order.
+    let mut found = stdout(&fleet[3].ctl(&["grep", "--order=found", "needle", "*.txt"]));
+    found.sort();
+    let mut sorted = expected.clone();
+    sorted.sort();
+    assert_eq!(found, sorted);
+    let limited = fleet[5].ctl(&["grep", "--order=name", "--limit=40", "needle", "*.txt"]);
+    assert_eq!((stdout(&limited), limited.status.code()), (expected[..40].to_vec(), Some(0)));
+    let folded = fleet[5].ctl(&["grep", "--fold", "-h", "needle 0", "a.txt"]);
+    let rule = "-".repeat(16);
+    assert_eq!(stdout(&folded), [&rule, "vm[1-11] (11)", &rule, "needle 0"]);
+}
+
+/// The first member in the order hangs. The others' lines come all the same, before it is given up.
+#[test]
+fn a_hanging_member_holds_up_others_for_a_bounded_time() {
+    let fleet = Fleet::start_with(3, offer_needles);
+    fleet[1].signal(nix::sys::signal::Signal::SIGSTOP);
+    let output = fleet[2].ctl(&["grep", "needle", "a.txt"]);
+    fleet[1].signal(nix::sys::signal::Signal::SIGCONT);
+    assert_eq!(members(&output), ["vm2", "vm3"]);
+    assert_eq!((stdout(&output).len(), output.status.code()), (5, Some(3)), "{output:?}");
+    fleet.wait_until_whole_within(SOON);
+}
+
 /// memberctl says once that the dead are not asked.
 #[test]
 fn the_dead_are_not_asked_and_those_that_left_not_missed() {

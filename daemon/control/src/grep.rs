@@ -44,6 +44,30 @@ pub struct GrepRequest {
     /// client sends. Older daemons do not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asker: Option<GrepAsker>,
+    /// The order of the members' output. The client's daemon sees to it, and does not tell it to
+    /// other members. Absent, as from older clients, it is [`GrepOrder::Found`].
+    #[serde(default, skip_serializing_if = "GrepOrder::is_found")]
+    pub order: GrepOrder,
+}
+
+/// The order in which the output of members is printed, unless it is printed by time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrepOrder {
+    /// As it is found.
+    #[default]
+    Found,
+    /// By the members' names. A member that finds nothing for a while lets those go first that
+    /// have found something.
+    Auto,
+    /// By the members' names, however long each takes.
+    Name,
+}
+
+impl GrepOrder {
+    /// Whether output is printed as it is found.
+    fn is_found(&self) -> bool {
+        *self == GrepOrder::Found
+    }
 }
 
 /// A file on the client's machine, whatever its name.

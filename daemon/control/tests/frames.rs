@@ -6,8 +6,9 @@ use memberd_control::frame::{
     FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
 };
 use memberd_control::grep::{
-    GrepAsker, GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOutcome,
-    GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals, OutputFile,
+    GrepAsker, GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOrder,
+    GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
+    OutputFile,
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
@@ -132,11 +133,14 @@ prop_compose! {
         tags in vec(tag_filter(), 0..3),
         output_file in option::of(any::<[u64; 2]>()),
         asker in option::of(any::<(String, Option<String>, Option<u32>)>()),
+        order in prop_oneof![
+            Just(GrepOrder::Found), Just(GrepOrder::Auto), Just(GrepOrder::Name),
+        ],
     ) -> GrepRequest {
         let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
         let members = GrepMembers { on, not_on, tags };
         let asker = asker.map(|(member, user, uid)| GrepAsker { member, user, uid });
-        GrepRequest { members, pattern, files, printing, output_file, asker }
+        GrepRequest { members, pattern, files, printing, output_file, asker, order }
     }
 }
 

@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::reply_source::{MemberReplies, ReplySource, describe_error};
 use super::serve::{LocalQuery, serve_here};
 use crate::lock::lock;
-use memberd_control::grep::{GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepOrder, GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
 use memberd_transport::{Caller, SMALL_REQUEST_BYTES, Source};
@@ -54,8 +54,9 @@ impl QueryContext {
         replies: mpsc::Sender<Reply>,
     ) -> io::Result<Self> {
         let mut encoded = Vec::new();
-        // On other machines, the client's output would be another file.
-        let for_members = GrepRequest { output_file: None, ..request.clone() };
+        // On other machines, the client's output would be another file. The order is made here.
+        let order = GrepOrder::default();
+        let for_members = GrepRequest { output_file: None, order, ..request.clone() };
         ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
         let compiled = Mutex::new(compiled);
         let progress = Arc::default();

@@ -12,9 +12,10 @@ use super::follow::Following;
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
 use super::merge::merge;
+use super::ordered::OrderedRelay;
 use super::progress::Progress;
 use crate::membership::Handle;
-use memberd_control::grep::GrepRequest;
+use memberd_control::grep::{GrepOrder, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::Identity;
 use memberd_transport::{Admission, Permit, Source};
@@ -64,9 +65,10 @@ impl DistributedGrep {
     /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
         let GrepPlan { request, user, compiled, choice, members, connections } = plan;
-        let SearchService { caller, searcher, .. } = service;
+        let SearchService { caller, searcher, waiting_output, .. } = service;
         let line_end = request.pattern.line_end();
         let (by_time, follow) = (request.printing.by_time, request.files.follow);
+        let order = request.order;
         let separator = request.printing.separator().unwrap_or_default();
         let is_asked = members.iter().any(|member| member.address == caller.address);
         // The memory of large patterns is bounded, so a large pattern must not wait here for its
@@ -78,7 +80,6 @@ impl DistributedGrep {
         let context = Arc::new(QueryContext::new(asker, searcher, request, compiled, sender)?);
         let progress = Arc::clone(context.progress());
         progress.note_asked(members.len());
-        let relay = Arc::new(LineRelay::new(Arc::clone(&context)));
         let mut tasks = JoinSet::new();
         if by_time {
             let merged = merge(Arc::clone(&context), members, line_end, separator);
@@ -86,10 +87,15 @@ impl DistributedGrep {
                 let _connections = connections;
                 merged.await;
             });
+        } else if order != GrepOrder::Found && !follow {
+            let ordered = OrderedRelay::new(context, order, waiting_output.clone());
+            tasks.spawn(ordered.run(members, AT_ONCE));
         } else if follow {
+            let relay = Arc::new(LineRelay::new(context));
             let following = Following::new(relay, choice, membership.clone(), connections);
             tasks.spawn(following.run(members));
         } else {
+            let relay = Arc::new(LineRelay::new(context));
             let slots = Admission::unanswered("asked members", AT_ONCE);
             for member in members {
                 let (relay, slots) = (Arc::clone(&relay), slots.clone());

@@ -3,6 +3,7 @@
 use crate::membership::{Liveness, Member};
 use memberd_control::grep::GrepMembers;
 use memberd_control::name_globs::{NameGlobError, NameGlobs};
+use memberd_control::name_order::natural;
 use memberd_control::tags::TagFilter;
 use memberd_membership::{Identity, VersionedTags};
 
@@ -21,7 +22,7 @@ pub struct MemberChoice {
     tags: Vec<TagFilter>,
 }
 
-/// The members of the list that a grep asks.
+/// The members of the list that a grep asks, in the order of their names: `vm2` before `vm10`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// Those that are up.
@@ -70,7 +71,7 @@ impl MemberChoice {
                 "--on {glob}: no member has such a name: see memberctl list --all"
             ));
         }
-        let wanted: Vec<&Member> = there().filter(|member| self.includes(member)).collect();
+        let mut wanted: Vec<&Member> = there().filter(|member| self.includes(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
             return Err(
                 "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
@@ -79,6 +80,9 @@ impl MemberChoice {
         if wanted.is_empty() {
             return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
         }
+        wanted.sort_by(|one, other| {
+            natural(one.identity.name.as_str(), other.identity.name.as_str())
+        });
         Ok(Chosen {
             up: wanted
                 .iter()
@@ -192,6 +196,19 @@ mod tests {
         assert_eq!(choose(&["zone", "role=db"]), Ok((names(&["db1"]), 0)));
         let nobody = "--tag: no member to ask has such tags: see memberctl list --tags";
         assert_eq!(choose(&["zone=b", "role=db"]), Err(nobody.to_owned()));
+    }
+
+    #[test]
+    fn members_are_asked_in_the_order_of_their_names() {
+        let mut list = list();
+        for (member, name) in list.iter_mut().zip(["vm10", "vm9", "vm2"]) {
+            member.identity.name = Name::new(name).unwrap();
+            member.liveness = Liveness::Alive;
+        }
+        let choice = MemberChoice::new(&GrepMembers::default()).unwrap();
+        let up = choice.choose_members(&list).unwrap().up;
+        let order: Vec<String> = up.iter().map(|member| member.name.to_string()).collect();
+        assert_eq!(order, names(&["vm2", "vm9", "vm10"]));
     }
 
     #[test]

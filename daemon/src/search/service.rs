@@ -3,6 +3,7 @@
 
 use super::greps::{GrepCounts, Greps};
 use super::local::LocalSearcher;
+use super::ordered::room_for_waiting_output;
 use crate::config::Config;
 use crate::log::AuditTrail;
 use crate::membership::Ended;
@@ -37,6 +38,8 @@ pub struct SearchService {
     pub(super) users: Users,
     /// One place for each connection that a grep may hold open until all members are done.
     held_connections: Admission,
+    /// The room for output that waits until it comes in the order of members.
+    pub(super) waiting_output: Admission,
     /// Calls other members from this member's address.
     pub caller: Caller,
 }
@@ -56,6 +59,7 @@ impl SearchService {
             greps: Greps::new(config.limits.greps),
             users: Users::default(),
             held_connections: held_connections(MAX_HELD_CONNECTIONS),
+            waiting_output: room_for_waiting_output(),
             caller,
         })
     }

@@ -60,6 +60,7 @@ fn full_request() -> GrepRequest {
         },
         output_file: None,
         asker: None,
+        order: GrepOrder::Found,
     }
 }
 
@@ -122,6 +123,15 @@ fn who_asks_is_an_optional_field() {
         .unwrap();
     let read: GrepAsker = ciborium::from_reader(plain.as_slice()).unwrap();
     assert_eq!((read.user, read.uid), (None, None));
+}
+
+/// An order is told to the client's own daemon alone, and absent where older clients have none.
+#[test]
+fn the_order_is_an_optional_field() {
+    let request = GrepRequest { order: GrepOrder::Auto, ..GrepRequest::default() };
+    let bytes = encoded(&request).replacen("\\xa5", "\\xa4", 1);
+    let without = bytes.strip_suffix("eorderdAuto");
+    assert_eq!(without, Some(encoded(&GrepRequest::default()).as_str()), "{bytes}");
 }
 
 #[test]
