@@ -12,6 +12,7 @@ mod moment;
 mod output;
 mod process;
 mod program;
+mod ranges;
 mod report;
 
 use std::io::Write;

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write as _};
 
 use memberd_control::grep::{
-    GrepFiles, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepTotals,
+    GrepFiles, GrepOrder, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest,
+    GrepTotals,
 };
 use memberd_control::message::{Reply, Request};
 
@@ -164,6 +165,7 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
             ..GrepPrinting::default()
         },
         files: GrepFiles { globs: vec!["*.log".to_owned()], ..GrepFiles::default() },
+        order: GrepOrder::Auto,
         ..GrepRequest::default()
     };
     assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(Box::new(request)));

@@ -40,6 +40,89 @@ fn failed_members_change_the_status_only_when_all_failed() {
     }
 }
 
+/// A fleet of thousands says each thing once.
+#[test]
+fn what_went_wrong_is_told_by_reason_and_not_by_member() {
+    let lost = |name: &str| member(name, GrepOutcome::Lost("no answer in time".to_owned()));
+    let denied = |member: &str| Reply::GrepMessage {
+        member: member.to_owned(),
+        text: "/x: Permission denied".to_owned(),
+    };
+    let ended = run(
+        &[],
+        vec![
+            failed("vm4"),
+            failed("vm6"),
+            failed("vm5"),
+            denied("vm1"),
+            lost("db2"),
+            denied("vm2"),
+            denied("vm3"),
+            lost("db1"),
+            searched("vm1", 1),
+        ],
+    );
+    assert_eq!(
+        ended.stderr,
+        "memberctl: 3 members failed and are not searched: vm[4-6] (3 min ago)\n\
+        memberctl: vm1:/x: Permission denied\n\
+        memberctl: vm[2-3]:/x: Permission denied\n\
+        memberctl: 2 members did not answer: no answer in time: db[1-2]\n"
+    );
+    assert_eq!(ended.status, Some(3));
+}
+
+/// The client hangs up, which ends the searches of all members.
+#[test]
+fn a_limit_counts_the_lines_of_all_members_and_ends_the_search() {
+    let daemon = Daemon::new(|client| {
+        let request = client.greet();
+        client.say(&output("vm1", "vm1:/f:a\n"));
+        client.say(&output("vm2", "vm2:/f:b\nvm2:/f:c\nvm2:/f:d\n"));
+        // There is no Done, so the client has to end by itself.
+        client.until_gone();
+        Some(request)
+    });
+    let ended = daemon.run(&["grep", "--limit", "3", "x"]);
+    assert_eq!(ended.stdout, "vm1:/f:a\nvm2:/f:b\nvm2:/f:c\n");
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    // Separators are lines, too, and fewer lines end as ever.
+    let replies = || vec![output("vm1", "a\n"), output("vm2", "b\n"), searched("vm1", 2)];
+    assert_eq!(run(&["-A1", "--limit=2"], replies()).stdout, "a\n--\n");
+    let ended = run(&["--limit=9"], replies());
+    assert_eq!((ended.stdout.as_str(), ended.status), ("a\nb\n", Some(0)));
+    assert_eq!(run(&["--limit=9"], vec![searched("vm1", 0)]).status, Some(1));
+}
+
+#[test]
+fn the_last_lines_come_at_the_end() {
+    let replies = vec![
+        output("", "vm1:/f:a\nvm2:/f:b\n"),
+        output("", "vm1:/f:c\nvm2"),
+        output("", ":/f:d\n"),
+        searched("vm1", 2),
+    ];
+    let ended = run(&["--last=2"], replies);
+    assert_eq!((ended.stdout.as_str(), ended.status), ("vm1:/f:c\nvm2:/f:d\n", Some(0)));
+}
+
+#[test]
+fn equal_output_is_folded_under_the_names_of_all() {
+    let replies = vec![
+        output("vm1", "vm1:/f:a\n"),
+        output("vm2", "vm2:/f:a\n"),
+        output("vm3", "vm3:/f:b\n"),
+        searched("vm1", 1),
+    ];
+    let rule = "-".repeat(16);
+    assert_eq!(
+        run(&["--fold"], replies.clone()).stdout,
+        format!("{rule}\nvm[1-2] (2)\n{rule}\n/f:a\n{rule}\nvm3\n{rule}\n/f:b\n")
+    );
+    let counts = vec![output("vm1", "0\n"), output("vm2", "0\n"), searched("vm1", 0)];
+    assert_eq!(run(&["--fold", "-ch"], counts).stdout, format!("{rule}\nvm[1-2] (2)\n{rule}\n0\n"));
+}
+
 #[test]
 fn notices_go_to_standard_error_progress_to_terminals_only() {
     let progress = Reply::GrepProgress { asked: 3, answered: 1, bytes: 5 };

@@ -3,9 +3,9 @@
 
 use clap::{Arg, ArgAction, ValueHint};
 
-use super::HELP;
 use super::control_chars::ControlChars;
 use super::flags::{Argument, FLEET, Flag, GNU};
+use super::help::HELP;
 
 /// The command with all its options.
 pub(crate) fn command() -> clap::Command {
@@ -39,6 +39,7 @@ fn with_value(arg: Arg, long: &str, argument: Argument) -> Arg {
         "color" => arg.value_parser(["always", "auto", "never"]),
         "control-chars" => arg.value_parser(ControlChars::VALUES),
         "binary-files" => arg.value_parser(["binary", "text", "without-match"]),
+        "order" => arg.value_parser(["auto", "name", "found"]),
         "count-by" => arg.value_parser(["member", "file"]),
         _ => arg.value_hint(ValueHint::Other),
     }

@@ -110,6 +110,14 @@ pub(super) enum FleetOption {
     Merge,
     /// `--follow`
     Follow,
+    /// `--order`
+    Order,
+    /// `--limit`
+    Limit,
+    /// `--last`
+    Last,
+    /// `--fold`
+    Fold,
     /// `--journal`
     Journal,
     /// `-u`
@@ -221,6 +229,10 @@ pub(super) const FLEET: &[Entry] = &[
     (Flag::Fleet(FleetOption::Until), "", &["until"], Required),
     (Flag::Fleet(FleetOption::Merge), "", &["merge"], Bare),
     (Flag::Fleet(FleetOption::Follow), "", &["follow"], Bare),
+    (Flag::Fleet(FleetOption::Order), "", &["order"], Required),
+    (Flag::Fleet(FleetOption::Limit), "", &["limit"], Required),
+    (Flag::Fleet(FleetOption::Last), "", &["last"], Required),
+    (Flag::Fleet(FleetOption::Fold), "", &["fold"], Bare),
     (Flag::Fleet(FleetOption::Journal), "", &["journal"], Bare),
     (Flag::Fleet(FleetOption::Unit), "u", &["unit"], Required),
     (Flag::Fleet(FleetOption::Priority), "p", &["priority"], Required),

@@ -1,7 +1,7 @@
 //! The options that GNU grep does not have: members, times, and how the replies are shown.
 
 use jiff::Zoned;
-use memberd_control::grep::{GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepOrder, GrepPrint, GrepRequest};
 use memberd_control::name_globs;
 use memberd_control::tags::{TagFilter, TagFilterError};
 
@@ -31,6 +31,12 @@ pub(super) struct Presentation {
     pub(super) stats: bool,
     /// `--control-chars`
     pub(super) control_chars: ControlChars,
+    /// `--limit`
+    pub(super) limit: Option<u64>,
+    /// `--last`
+    pub(super) last: Option<usize>,
+    /// `--fold`
+    pub(super) fold: bool,
 }
 
 /// The options that were parsed so far.
@@ -45,6 +51,7 @@ pub(super) struct FleetOptions {
     until: Option<String>,
     merge: bool,
     follow: bool,
+    order: Option<GrepOrder>,
     journal: JournalOptions,
     json: bool,
 }
@@ -73,6 +80,15 @@ impl FleetOptions {
             FleetOption::Until => self.until = Some(value),
             FleetOption::Merge => self.merge = true,
             FleetOption::Follow => self.follow = true,
+            FleetOption::Order => self.order = Some(order(&value)?),
+            FleetOption::Limit => {
+                self.presentation.limit = Some(lines_at_most("--limit", &value, u64::MAX)?);
+            }
+            FleetOption::Last => {
+                let lines = lines_at_most("--last", &value, MOST_LAST_LINES)?;
+                self.presentation.last = usize::try_from(lines).ok();
+            }
+            FleetOption::Fold => self.presentation.fold = true,
             FleetOption::Journal
             | FleetOption::Unit
             | FleetOption::Priority
@@ -134,7 +150,9 @@ impl FleetOptions {
             // The submatches of an object say what colour would show.
             request.printing.colors = None;
         }
-        request.printing.by_time = self.merge;
+        // Only times tell which lines of all members are the last.
+        request.printing.by_time = self.merge || self.presentation.last.is_some();
+        request.order = self.order(request);
         if self.journal.is_given() {
             self.journal.take_matches(&mut request.files.globs);
         }
@@ -143,6 +161,20 @@ impl FleetOptions {
         // File names may contain any byte but NUL, which therefore separates them from counts.
         request.printing.null_after_names |= self.presentation.count_by == Some(CountBy::File);
         Ok(self.presentation)
+    }
+
+    /// The order to ask for. Where the order of members does not show, there is none.
+    fn order(&self, request: &GrepRequest) -> GrepOrder {
+        let is_shown = request.printing.what != GrepPrint::Nothing
+            && !request.printing.by_time
+            && !request.files.follow
+            && self.presentation.count_by.is_none();
+        match self.order {
+            _ if !is_shown => GrepOrder::Found,
+            // Members of which all output is there need not be kept apart.
+            None if self.presentation.fold => GrepOrder::Name,
+            order => order.unwrap_or(GrepOrder::Auto),
+        }
     }
 
     /// Refuses options that cannot be combined.
@@ -165,7 +197,37 @@ impl FleetOptions {
     }
 
     /// Each option that excludes others, whether it was given, and those of the others that were.
-    fn exclusions(&self, request: &GrepRequest) -> [Exclusion; 5] {
+    fn exclusions(&self, request: &GrepRequest) -> Vec<Exclusion> {
+        let of_output = self.exclusions_of_output(request).into_iter();
+        of_output.chain(self.exclusions_of_lines(request)).collect()
+    }
+
+    /// Those of the options that choose among the printed lines, or put them in order.
+    fn exclusions_of_lines(&self, request: &GrepRequest) -> [Exclusion; 4] {
+        let GrepRequest { files, printing, .. } = request;
+        let Presentation { count_by, total, limit, last, fold, .. } = self.presentation;
+        let given = |given: bool, option: &'static str| given.then_some(option);
+        let quiet = given(printing.what == GrepPrint::Nothing, "-q");
+        let counted = given(count_by.is_some(), "--count-by").or(given(total, "--total"));
+        let follow = given(files.follow, "--follow");
+        let merge = given(self.merge, "--merge");
+        let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
+        let (folded, ends) = (given(fold, "--fold"), given(last.is_some(), "--last"));
+        let json = given(printing.json, "--json");
+        [
+            ("--order", self.order.is_some(), vec![merge, follow, ends, folded, quiet, counted]),
+            ("--limit", limit.is_some(), vec![ends, folded, quiet, counted]),
+            (
+                "--last",
+                last.is_some(),
+                vec![follow, folded, counted, given(!prints_lines, what(request))],
+            ),
+            ("--fold", fold, vec![merge, follow, quiet, counted, json]),
+        ]
+    }
+
+    /// Those of the options that choose what is printed.
+    fn exclusions_of_output(&self, request: &GrepRequest) -> [Exclusion; 5] {
         let GrepRequest { files, printing, .. } = request;
         let what = what(request);
         let given = |given: bool, option: &'static str| given.then_some(option);
@@ -218,6 +280,30 @@ impl FleetOptions {
 
 /// An option, whether it was given, and those options that were given and exclude it.
 type Exclusion = (&'static str, bool, Vec<Option<&'static str>>);
+
+/// The most lines that `--last` keeps.
+const MOST_LAST_LINES: u64 = 1_000_000;
+
+/// `--order=ORDER`
+fn order(text: &str) -> Result<GrepOrder, String> {
+    match text {
+        "auto" => Ok(GrepOrder::Auto),
+        "name" => Ok(GrepOrder::Name),
+        "found" => Ok(GrepOrder::Found),
+        _ => Err(format!("invalid argument '{text}' for '--order': auto, name or found")),
+    }
+}
+
+/// A number of lines, at least one.
+fn lines_at_most(option: &str, text: &str, most: u64) -> Result<u64, String> {
+    let lines = text.parse().ok().filter(|lines| (1..=most).contains(lines));
+    lines.ok_or_else(|| match most {
+        u64::MAX => format!("invalid argument '{text}' for '{option}': a number of lines from 1"),
+        _ => {
+            format!("invalid argument '{text}' for '{option}': a number of lines from 1 to {most}")
+        }
+    })
+}
 
 /// The option that chose what is printed.
 fn what(request: &GrepRequest) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use memberd_control::grep::{GrepJournal, GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepJournal, GrepOrder, GrepPrint, GrepRequest};
 
 use super::super::options::{Command, Environment, OptionError, parse};
 use super::*;
@@ -72,10 +72,36 @@ fn each_option_asks_for_one_thing() {
         (&["-c", "--total", "x"], |_, v| v.total),
         (&["--count-by", "member", "--total", "x"], |_, v| v.total),
         (&["--stats", "x"], |_, v| v.stats),
+        (&["--limit", "5", "-c", "x"], |_, v| v.limit == Some(5)),
+        (&["--limit=5", "--merge", "x"], |r, v| v.limit == Some(5) && r.printing.by_time),
+        (&["--last=5", "x"], |r, v| v.last == Some(5) && r.printing.by_time),
+        (&["--fold", "-h", "x"], |_, v| v.fold),
     ];
     for (line, check) in table {
         let (request, presentation) = asked(line);
         assert!(check(&request, presentation), "{line:?}: {request:?} {presentation:?}");
+    }
+}
+
+/// Where the order of members does not show, none is asked for.
+#[test]
+fn members_come_in_an_order_where_it_shows() {
+    for (line, order) in [
+        (&[][..], GrepOrder::Auto),
+        (&["-c"], GrepOrder::Auto),
+        (&["--json"], GrepOrder::Auto),
+        (&["--limit=3"], GrepOrder::Auto),
+        (&["--order=auto"], GrepOrder::Auto),
+        (&["--order=name"], GrepOrder::Name),
+        (&["--order", "found"], GrepOrder::Found),
+        (&["--fold"], GrepOrder::Name),
+        (&["-q"], GrepOrder::Found),
+        (&["--merge"], GrepOrder::Found),
+        (&["--last=3"], GrepOrder::Found),
+        (&["--follow"], GrepOrder::Found),
+        (&["--count-by=file"], GrepOrder::Found),
+    ] {
+        assert_eq!(asked(&[line, &["x"]].concat()).0.order, order, "{line:?}");
     }
 }
 
@@ -196,4 +222,26 @@ fn options_that_cannot_be_combined_are_refused_by_name() {
         assert_eq!(parsed(line).unwrap_err(), words, "{line:?}");
     }
     assert!(parsed(&["--since", "soon", "x"]).unwrap_err().starts_with("invalid time 'soon'"));
+}
+
+#[test]
+fn options_over_all_members_that_cannot_be_combined_are_refused() {
+    for (line, words) in [
+        (&["--order=size", "x"][..], "invalid argument 'size' for '--order': auto, name or found"),
+        (&["--order=name", "--merge", "x"], "option '--order' cannot be combined with '--merge'"),
+        (&["--order=name", "--follow", "x"], "option '--order' cannot be combined with '--follow'"),
+        (&["--limit=0", "x"], "invalid argument '0' for '--limit': a number of lines from 1"),
+        (
+            &["--last=1000001", "x"],
+            "invalid argument '1000001' for '--last': a number of lines from 1 to 1000000",
+        ),
+        (&["--limit=1", "--last=1", "x"], "option '--limit' cannot be combined with '--last'"),
+        (&["--limit=1", "-q", "x"], "option '--limit' cannot be combined with '-q'"),
+        (&["--last=1", "-c", "x"], "option '--last' cannot be combined with '-c'"),
+        (&["--last=1", "--follow", "x"], "option '--last' cannot be combined with '--follow'"),
+        (&["--fold", "--json", "x"], "option '--fold' cannot be combined with '--json'"),
+        (&["--fold", "--limit=1", "x"], "option '--limit' cannot be combined with '--fold'"),
+    ] {
+        assert_eq!(parsed(line).unwrap_err(), words, "{line:?}");
+    }
 }

@@ -257,7 +257,9 @@ impl Options {
         printing.colors = self.color.then_some(self.environment.colors.0);
         let presentation = self.fleet.apply(&mut self.request, &Zoned::now())?;
         let printing = &mut self.request.printing;
-        let for_programs = printing.no_names || printing.null_after_names || printing.json;
+        // Folded lines have no names, so there is nothing to align.
+        let for_programs =
+            printing.no_names || printing.null_after_names || printing.json || presentation.fold;
         printing.name_width = (self.environment.aligned && !for_programs).then_some(0);
         Ok(Command::Search(Box::new(self.request), presentation))
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use memberd_control::grep::{
-    GrepBinary, GrepCharacters, GrepPattern, GrepPrint, GrepRequest, GrepSyntax,
+    GrepBinary, GrepCharacters, GrepOrder, GrepPattern, GrepPrint, GrepRequest, GrepSyntax,
 };
 
 use super::super::flags::{FLEET, Flag, GNU};
@@ -39,6 +39,7 @@ fn request(patterns: &[&str], change: impl FnOnce(&mut GrepRequest)) -> GrepRequ
     let patterns = patterns.iter().map(|pattern| pattern.as_bytes().to_vec()).collect();
     let mut request = GrepRequest {
         pattern: GrepPattern { patterns, ..GrepPattern::default() },
+        order: GrepOrder::Auto,
         ..GrepRequest::default()
     };
     change(&mut request);

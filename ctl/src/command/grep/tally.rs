@@ -3,7 +3,6 @@
 use memberd_control::grep::GrepOutcome;
 
 use super::Status;
-use crate::format;
 
 /// The outcomes so far.
 #[derive(Debug, Default)]
@@ -23,31 +22,25 @@ impl Tally {
         Tally { nowhere: files, ..Tally::default() }
     }
 
-    /// Adds a member's outcome, and returns a message about it, if one is needed.
-    pub(super) fn count(&mut self, member: String, outcome: GrepOutcome) -> Option<String> {
-        let message = match &outcome {
+    /// Adds a member's outcome.
+    pub(super) fn count(&mut self, member: String, outcome: GrepOutcome) {
+        match &outcome {
             GrepOutcome::Searched(totals) => {
                 self.answered = true;
                 self.nowhere.retain(|file| totals.unmatched.contains(file));
                 self.matched |= totals.lines > 0;
                 self.errors |= totals.errors > 0;
-                None
             }
-            GrepOutcome::Lost(why) => {
-                self.lost = true;
-                Some(format!("{member}: did not answer: {why}"))
-            }
-            GrepOutcome::Dropped(fault) => {
-                self.lost = true;
-                Some(format!("{member} {fault}: the rest of its answer is dropped"))
-            }
-            GrepOutcome::NotAsked { failed } => Some(format!(
-                "{member} failed {}: its logs are not searched",
-                format::ago(*failed, format::now())
-            )),
-        };
+            GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => self.lost = true,
+            GrepOutcome::NotAsked { .. } => {}
+        }
         self.members.push((member, outcome));
-        message
+    }
+
+    /// Notes that lines were printed whose members have not ended. The search ends here.
+    pub(super) fn note_limit(&mut self) {
+        (self.matched, self.answered) = (true, true);
+        self.nowhere.clear();
     }
 
     /// The outcome of each member.

@@ -50,11 +50,15 @@ fn done() -> PeerReply {
 
 /// A relay with this patience, its room, and what the client receives.
 fn relay(patience: Option<Duration>) -> (OrderedRelay, Admission, mpsc::Receiver<Reply>) {
-    let caller = Caller { address: ([127, 0, 0, 1], 1).into(), seal: Seal::plain() };
+    let (address, bind) = (([127, 0, 0, 1], 1).into(), [127, 0, 0, 1].into());
+    let caller = Caller { address, bind, seal: Seal::plain() };
     let offer = ExposedFiles::new::<&str>(&[]).unwrap();
     let searcher = Arc::new(LocalSearcher::new("vm0".to_owned(), offer, Limits::default()));
     let (replies, client) = mpsc::channel(2);
-    let context = QueryContext::new(caller, searcher, GrepRequest::default(), None, replies);
+    let mut request = GrepRequest::default();
+    request.printing.no_names = true;
+    let asker = Asker { caller, user: memberd_transport::Source::Anyone };
+    let context = QueryContext::new(asker, searcher, request, None, replies);
     let (context, room) = (Arc::new(context.unwrap()), room_for_waiting_output());
     let relay = OrderedRelay::new(context, GrepOrder::Name, room.clone());
     (OrderedRelay { patience, ..relay }, room, client)
@@ -153,10 +157,10 @@ async fn a_lost_member_is_told_and_its_last_line_ended() {
         say(&mut asked(&at_second).await, [lines("b\n"), done()]).await;
     });
     let relayed = tokio::spawn(relay.run(vec![first, second], 64));
-    let told = "Lost(\"the connection ended before its search did\")\n";
+    let reported = "Lost(\"the connection ended before its search did\")\n";
     let text = output(client).await;
-    assert_eq!(text.replace(told, ""), "a\ncut\nb\n", "{text}");
-    assert!(text.contains(told), "{text}");
+    assert_eq!(text.replace(reported, ""), "a\ncut\nb\n", "{text}");
+    assert!(text.contains(reported), "{text}");
     relayed.await.unwrap();
 }
 

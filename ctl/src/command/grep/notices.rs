@@ -1,0 +1,204 @@
+//! Tells what went wrong on members, one line for each reason and not for each member. It owns the
+//! messages about files that several members have sent.
+
+use std::collections::{BTreeMap, HashMap};
+
+use memberd_control::grep::GrepOutcome;
+
+use crate::format;
+use crate::ranges;
+
+/// The most different messages about files that are remembered.
+const MOST_MESSAGES: usize = 1_000;
+
+/// The most members of one message that are remembered.
+const MOST_MEMBERS: usize = 10_000;
+
+/// How long the names in one line may be, in bytes.
+const NAMES_BYTES: usize = 400;
+
+/// Of how many failures the times are reported one by one.
+const MOST_TIMES: usize = 4;
+
+/// Messages about files. The first member with a message is reported at once, and the others with
+/// the same one at the end.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    later: BTreeMap<String, Vec<String>>,
+}
+
+impl Messages {
+    /// Takes a message, and returns it if it is to be reported at once.
+    pub(super) fn take(&mut self, member: String, text: String) -> Option<String> {
+        match self.later.get_mut(&text) {
+            Some(members) if members.len() < MOST_MEMBERS => {
+                members.push(member);
+                None
+            }
+            Some(_) => Some(format!("{member}:{text}")),
+            None => {
+                let message = format!("{member}:{text}");
+                if self.later.len() < MOST_MESSAGES {
+                    self.later.insert(text, Vec::new());
+                }
+                Some(message)
+            }
+        }
+    }
+
+    /// The messages that remain to be reported.
+    pub(super) fn end(&self) -> Vec<String> {
+        let later = self.later.iter().filter(|(_, members)| !members.is_empty());
+        later.map(|(text, members)| format!("{}:{text}", names(members.iter()))).collect()
+    }
+}
+
+/// The line about the members that are known to have failed, if there are any. `now` is in
+/// milliseconds since the Unix epoch.
+pub(super) fn failed(members: &[(String, GrepOutcome)], now: u64) -> Option<String> {
+    let failed: Vec<(&String, u64)> = members
+        .iter()
+        .filter_map(|(name, outcome)| match outcome {
+            GrepOutcome::NotAsked { failed } => Some((name, *failed)),
+            GrepOutcome::Searched(_) | GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => None,
+        })
+        .collect();
+    if let [(name, at)] = failed.as_slice() {
+        return Some(format!("{name} failed {}: its logs are not searched", format::ago(*at, now)));
+    }
+    let last = failed.iter().map(|(_, at)| *at).max()?;
+    let mut by_time: Vec<(u64, String, Vec<&String>)> = Vec::new();
+    for (name, at) in &failed {
+        // Times that read the same are one.
+        let ago = format::ago(*at, now);
+        let has_place = by_time.len() <= MOST_TIMES;
+        let same = by_time.iter().position(|(_, known, _)| *known == ago);
+        match same.and_then(|same| by_time.get_mut(same)) {
+            Some((_, _, names)) => names.push(name),
+            None if has_place => by_time.push((*at, ago, vec![name])),
+            None => {}
+        }
+    }
+    by_time.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+    let many = format!("{} failed", format::count(failed.len() as u64, "member"));
+    if by_time.len() > MOST_TIMES {
+        let names = names(failed.iter().map(|(name, _)| *name));
+        let ago = format::ago(last, now);
+        return Some(format!("{many}, the last one {ago}, and are not searched: {names}"));
+    }
+    let each: Vec<String> = by_time
+        .into_iter()
+        .map(|(_, ago, members)| format!("{} ({ago})", names(members.into_iter())))
+        .collect();
+    Some(format!("{many} and are not searched: {}", each.join(", ")))
+}
+
+/// A line for each reason why members did not answer, or why their answers were dropped.
+pub(super) fn lost(members: &[(String, GrepOutcome)]) -> Vec<String> {
+    let mut reasons: Vec<&GrepOutcome> = Vec::new();
+    let mut by_reason: HashMap<Reason<'_>, Vec<&String>> = HashMap::new();
+    for (name, outcome) in members {
+        let Some(reason) = reason(outcome) else { continue };
+        let names = by_reason.entry(reason).or_default();
+        if names.is_empty() {
+            reasons.push(outcome);
+        }
+        names.push(name);
+    }
+    let line = |outcome: &&GrepOutcome| lost_line(outcome, by_reason.get(&reason(outcome)?)?);
+    reasons.iter().filter_map(line).collect()
+}
+
+/// A reason, and whether an answer was dropped for it.
+type Reason<'o> = (bool, &'o str);
+
+fn reason(outcome: &GrepOutcome) -> Option<Reason<'_>> {
+    match outcome {
+        GrepOutcome::Lost(why) => Some((false, why)),
+        GrepOutcome::Dropped(fault) => Some((true, fault)),
+        GrepOutcome::Searched(_) | GrepOutcome::NotAsked { .. } => None,
+    }
+}
+
+/// The line about members that have this outcome, unless it is a good one.
+pub(super) fn lost_line(outcome: &GrepOutcome, members: &[&String]) -> Option<String> {
+    let names = names(members.iter().copied());
+    match reason(outcome)? {
+        (true, fault) => Some(format!("{names} {fault}: the rest of its answer is dropped")),
+        (false, why) if members.len() == 1 => Some(format!("{names}: did not answer: {why}")),
+        (false, why) => {
+            let many = format::count(members.len() as u64, "member");
+            Some(format!("{many} did not answer: {why}: {names}"))
+        }
+    }
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    ranges::text(&names, NAMES_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000_000_000;
+
+    fn failed_at(members: &[(&str, u64)]) -> Option<String> {
+        let outcome = |ago: u64| GrepOutcome::NotAsked { failed: NOW - 1_000 * ago };
+        let members: Vec<_> =
+            members.iter().map(|(name, ago)| ((*name).to_owned(), outcome(*ago))).collect();
+        failed(&members, NOW)
+    }
+
+    #[test]
+    fn failed_members_are_told_in_one_line() {
+        assert_eq!(failed_at(&[]), None);
+        assert_eq!(
+            failed_at(&[("vm4", 2_040)]).unwrap(),
+            "vm4 failed 34 min ago: its logs are not searched"
+        );
+        assert_eq!(
+            failed_at(&[("vm4", 2_040), ("vm6", 7_201), ("vm5", 7_200)]).unwrap(),
+            "3 members failed and are not searched: vm4 (34 min ago), vm[5-6] (2 h ago)"
+        );
+        let many: Vec<(String, u64)> =
+            (0..5_000).map(|number| (format!("g{number}"), 240 + number)).collect();
+        let many: Vec<(&str, u64)> = many.iter().map(|(name, ago)| (name.as_str(), *ago)).collect();
+        assert_eq!(
+            failed_at(&many).unwrap(),
+            "5000 members failed, the last one 4 min ago, and are not searched: g[0-4999]"
+        );
+    }
+
+    #[test]
+    fn lost_members_are_told_by_reason() {
+        let lost_for = |name: &str, why: &str| (name.to_owned(), GrepOutcome::Lost(why.to_owned()));
+        let members = [
+            lost_for("vm3", "no answer in time"),
+            lost_for("vm1", "too old"),
+            lost_for("vm4", "no answer in time"),
+            ("vm9".to_owned(), GrepOutcome::NotAsked { failed: NOW }),
+        ];
+        assert_eq!(
+            lost(&members),
+            [
+                "2 members did not answer: no answer in time: vm[3-4]",
+                "vm1: did not answer: too old",
+            ]
+        );
+    }
+
+    #[test]
+    fn equal_messages_of_members_are_told_twice_at_most() {
+        let mut messages = Messages::default();
+        let denied = "/var/log/btmp: Permission denied";
+        let mut reported = Vec::new();
+        for number in 1..=1_000 {
+            reported.extend(messages.take(format!("vm{number}"), denied.to_owned()));
+        }
+        reported.extend(messages.take("vm1".to_owned(), "/x: Is a directory".to_owned()));
+        assert_eq!(reported, [format!("vm1:{denied}"), "vm1:/x: Is a directory".to_owned()]);
+        assert_eq!(messages.end(), [format!("vm[2-1000]:{denied}")]);
+    }
+}
