@@ -10,8 +10,8 @@ use memberd_transport::Admission;
 const FOLLOWERS: usize = 64;
 
 /// The most clients with long requests, which are greps with long lists of patterns. While one of
-/// them runs, its daemon has the list of up to 4 MiB a few times.
-const LONG_REQUESTS: usize = 2;
+/// them runs, its daemon has the list of up to 4 MiB a few times. One user has at most two.
+const LONG_REQUESTS: usize = 3;
 
 /// The policy of one control socket. Each socket has its own limits, so that clients of the
 /// read-only socket cannot block others.
