@@ -144,19 +144,21 @@ impl Membership {
             let due = self.node.poll_timeout().map(|due| self.clocks.to_tokio(due));
             let wake =
                 [due, watchdog.due(), self.retry.map(|(at, _)| at)].into_iter().flatten().min();
+            // What is due comes first. In a flood of datagrams, the socket is always readable.
+            let is_due = wake.is_some_and(|wake| wake <= Instant::now());
             tokio::select! {
-                ready = self.socket.readable() => {
+                ready = self.socket.readable(), if !is_due => {
                     if let Err(error) = ready {
                         error!(%error, "cannot wait for datagrams");
                         return self.writer;
                     }
                     self.drain_socket();
                 }
-                command = self.commands.recv() => match command {
+                command = self.commands.recv(), if !is_due => match command {
                     Some(Command::End) | None => return self.writer,
                     Some(command) => self.handle_command(command).await,
                 },
-                (id, reply) = self.calls.next() => {
+                (id, reply) = self.calls.next(), if !is_due => {
                     let now = self.clocks.now();
                     self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
                 }
