@@ -50,7 +50,7 @@ impl Changes {
         until: Option<u64>,
         reply_timeout: ReplyTimeout,
     ) -> Result<Changes, Failure> {
-        let follow = Follow { from, kinds: ChangeKinds::All, until };
+        let follow = Follow { from, kinds: ChangeKinds::WithForgotten, until };
         let asked = Asked { daemon: daemon.clone(), follow, reply_timeout };
         Ok(Changes { connection: asked.connect()?, asked: Some(asked) })
     }
@@ -70,13 +70,18 @@ impl Changes {
         &mut self,
         reply: impl Fn(&mut Connection) -> Result<Reply, Failure>,
     ) -> Result<Option<Update>, Failure> {
-        let first = match (reply(&mut self.connection), self.asked.take()) {
-            (Err(failure), Some(asked)) if failure.exit() == Exit::Usage => {
-                self.connection = asked.for_older_daemon()?.connect()?;
-                reply(&mut self.connection)
-            }
-            (reply, _) => reply,
-        };
+        let mut first = reply(&mut self.connection);
+        while let Err(failure) = &first
+            && failure.exit() == Exit::Usage
+            && let Some(asked) = self.asked.take()
+        {
+            let older = asked.for_older_daemon()?;
+            self.connection = older.connect()?;
+            // Nothing older is like the oldest form.
+            self.asked = (older.follow.kinds != ChangeKinds::Liveness).then_some(older);
+            first = reply(&mut self.connection);
+        }
+        self.asked = None;
         update(first?)
     }
 }
@@ -113,6 +118,7 @@ pub(crate) fn detail(event: &EventRecord) -> String {
     match (event.change, &event.member.evidence) {
         (Change::Tags, _) if tags.is_empty() => ", now without tags".to_owned(),
         (Change::Tags, _) => format!(", now {}", format::tags(tags)),
+        (Change::Forgotten, _) => String::new(),
         (Change::Liveness, Some(evidence)) => format!(", {}", format::evidence(evidence)),
         (Change::Liveness, None) => String::new(),
     }

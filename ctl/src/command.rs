@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 pub(crate) mod events;
+mod forget;
 pub(crate) mod grep;
 mod join;
 mod key;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Wait until the list has the given members
     Wait(wait::Wait),
+    /// Forget machines that failed or left, on all members
+    Forget(forget::Forget),
     /// Show or set the level of the daemon's log
     Log(log::Log),
 }
@@ -60,6 +63,7 @@ impl Command {
         let done = match self {
             Command::Join(join) => join.run(daemon),
             Command::Leave => leave::run(daemon),
+            Command::Forget(forget) => forget.run(daemon),
             Command::List(list) => list.run(daemon),
             Command::Status(status) => status.run(daemon),
             Command::Events(events) => events.run(daemon),

@@ -146,6 +146,7 @@ pub(crate) fn is_control(character: char) -> bool {
 pub(crate) fn verb(event: &EventRecord) -> &'static str {
     match (event.change, event.status) {
         (Change::Tags, _) => "tagged",
+        (Change::Forgotten, _) => "forgotten",
         (Change::Liveness, MemberStatus::Alive) => "joined",
         (Change::Liveness, MemberStatus::Failed) => "failed",
         (Change::Liveness, MemberStatus::Left) => "left",

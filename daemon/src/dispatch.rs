@@ -4,7 +4,7 @@
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::log::handlers::log;
-use crate::membership::handlers::{events, join, leave, list, ring, status};
+use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::search::handlers::grep;
@@ -33,12 +33,14 @@ pub async fn handle(
         Request::Follow(Follow { from, kinds, until }) => {
             let kinds = match kinds {
                 ChangeKinds::Liveness => Kinds::Liveness,
-                ChangeKinds::All => Kinds::All,
+                ChangeKinds::All => Kinds::LivenessAndTags,
+                ChangeKinds::WithForgotten => Kinds::All,
             };
             let scope = Scope { kinds, until: until.map(WallTime) };
             events::handle_from(from, scope, client, policy, services).await
         }
         Request::Metrics => metrics::handle(client, services).await,
         Request::Ring => ring::handle(client, services).await,
+        Request::Forget(which) => forget::handle(which, client, services).await,
     }
 }

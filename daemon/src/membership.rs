@@ -8,6 +8,7 @@ mod elsewhere;
 /// answers.
 pub mod handlers {
     pub mod events;
+    pub mod forget;
     pub mod join;
     pub mod leave;
     pub mod list;
@@ -35,7 +36,9 @@ pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
 use crate::resolve::Resolved;
-use memberd_membership::{Identity, Inquiry, Introducers, JoinError, Tags, WallTime};
+use memberd_membership::{
+    Forget, ForgetError, ForgetReport, Identity, Inquiry, Introducers, JoinError, Tags, WallTime,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -67,6 +70,15 @@ pub enum Command {
     Leave {
         /// Receives whether this member was in the group.
         reply: oneshot::Sender<bool>,
+    },
+    /// Forgets members that are gone.
+    Forget {
+        /// Which.
+        which: Forget,
+        /// The user who asked for it, for the log.
+        uid: Option<u32>,
+        /// Receives what became of it.
+        reply: oneshot::Sender<Result<Forgot, ForgetError>>,
     },
     /// Requests the list.
     List {
@@ -139,6 +151,15 @@ pub enum Founded {
     NobodyAnswered,
 }
 
+/// Members that were forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgot {
+    /// The members, ordered by name.
+    pub members: Vec<Identity>,
+    /// What the others said.
+    pub report: ForgetReport,
+}
+
 /// A failed join.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinFailure {
@@ -169,6 +190,8 @@ pub struct Scope {
 pub enum Kinds {
     /// Members that join, fail and leave.
     Liveness,
+    /// Those, and changed tags. Older clients ask for this.
+    LivenessAndTags,
     /// All changes.
     All,
 }
@@ -181,7 +204,11 @@ impl Scope {
 
     /// Whether this change is in the scope.
     pub fn includes(self, change: &MemberChange) -> bool {
-        let kind = self.kinds == Kinds::All || change.kind == ChangeKind::Liveness;
+        let kind = match change.kind {
+            ChangeKind::Liveness => true,
+            ChangeKind::Tags => self.kinds != Kinds::Liveness,
+            ChangeKind::Forgotten => self.kinds == Kinds::All,
+        };
         kind && self.until.is_none_or(|until| change.at < until)
     }
 }

@@ -12,6 +12,7 @@ mod descriptors;
 mod disks;
 mod ends;
 mod events;
+mod forget;
 mod founding;
 mod grep_answers;
 mod grep_compressed;

@@ -36,13 +36,13 @@ A time of --since and --until is a duration before now (1h30m, 2 days), now, tod
 14:00 (for --since the last one), 2026-11-21, 2026-11-21 14:00 UTC, 2026-11-21T14:00:00Z or \
 seconds since 1970 (@1763688033). memberctl(1) lists all, under TIMES.
 
-An object of --json has time (milliseconds since 1970), event (joined, failed, left or tagged), \
-status (alive, failed or left) and member, as list --json has it. An object with event tagged has \
-no status; it has the member's new tags. An object with missed reports a gap: the changes before \
-until are missing, and count is their number, if that is known.
+An object of --json has time (milliseconds since 1970), event (joined, failed, left, tagged or \
+forgotten), status (alive, failed or left) and member, as list --json has it. An object with event \
+tagged or forgotten has no status. That of tagged has the member's new tags. An object with missed \
+reports a gap: the changes before until are missing, and count is their number, if that is known.
 
 CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
-(joined, failed, left or tagged; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \
+(joined, failed, left, tagged or forgotten; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \
 MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has \
 MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The \
 object of --json is on standard input. With --exec, memberctl waits for a daemon that goes away \
@@ -206,7 +206,9 @@ fn line(output: &Output, event: &EventRecord) -> String {
     let style = match (event.change, event.status) {
         (Change::Liveness, MemberStatus::Alive) => Style::Green,
         (Change::Liveness, MemberStatus::Failed) => Style::Red,
-        (Change::Liveness, MemberStatus::Left) | (Change::Tags, _) => Style::Dim,
+        (Change::Liveness, MemberStatus::Left) | (Change::Tags | Change::Forgotten, _) => {
+            Style::Dim
+        }
     };
     let time = output.styled(Style::Dim, &format::timestamp(event.time));
     let name = format::printable(&event.member.name);

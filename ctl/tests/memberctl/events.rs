@@ -92,7 +92,7 @@ fn people_get_some_of_the_past_and_programs_what_they_ask() {
     ] {
         let daemon = Daemon::refusing(RefusalKind::Failed, "no");
         daemon.run(line).failed(1, "no");
-        assert_eq!(daemon.request(), following(from, ChangeKinds::All, None), "{line:?}");
+        assert_eq!(daemon.request(), following(from, ChangeKinds::WithForgotten, None), "{line:?}");
     }
 }
 
@@ -113,7 +113,11 @@ fn until_ends_the_stream() {
             (Some(0), "", 1),
             "{ended:?}"
         );
-        assert_eq!(daemon.request(), following(from, ChangeKinds::All, Some(until)), "{line:?}");
+        assert_eq!(
+            daemon.request(),
+            following(from, ChangeKinds::WithForgotten, Some(until)),
+            "{line:?}"
+        );
     }
     let daemon = Daemon::answering(vec![
         event(4, MemberStatus::Alive),
@@ -121,11 +125,11 @@ fn until_ends_the_stream() {
         Reply::Done,
     ]);
     daemon.run(&["events", "--until", "now", "--exec", "echo $MEMBERD_NAME"]).printed("vm4\nvm5\n");
-    let older = refusal(
-        RefusalKind::Usage,
-        "not a message of this protocol: unknown variant `ChangesUntil`",
-    );
-    Daemon::answering(vec![older])
+    let older = || {
+        let words = "not a message of this protocol: unknown variant `ChangesUntil`";
+        answer(vec![refusal(RefusalKind::Usage, words)])
+    };
+    Daemon::in_turn(vec![older(), older()])
         .run(&["events", "--until", "now"])
         .failed(6, "this memberd is older than memberctl");
 }
@@ -166,13 +170,16 @@ fn an_older_daemon_is_asked_for_what_it_knows() {
             "not a message of this protocol: unknown variant `Changes`",
         )])
     };
-    let daemon = Daemon::in_turn(vec![refused(), answer(vec![event(4, MemberStatus::Alive)])]);
+    let known = answer(vec![event(4, MemberStatus::Alive)]);
+    let daemon = Daemon::in_turn(vec![refused(), refused(), known]);
     let ended = daemon.run(&["events", "--since", "2025-11-21T01:20:33.123Z"]);
     ended.failed(4, "memberd went away");
     assert!(ended.stdout.contains("vm4 joined"), "{ended:?}");
     let from = EventsFrom::Since(1_763_688_033_123);
     assert_eq!(daemon.request(), following(from, ChangeKinds::Liveness, None));
-    Daemon::in_turn(vec![refused(), refused()]).run(&["events"]).failed(2, "unknown variant");
+    Daemon::in_turn(vec![refused(), refused(), refused()])
+        .run(&["events"])
+        .failed(2, "unknown variant");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod request;
 
-pub use self::request::{ChangeKinds, EventsFrom, Follow, Request};
+pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
 use crate::grep::GrepOutcome;
 use crate::tags::Tags;
@@ -101,6 +101,22 @@ pub enum Reply {
     Metrics(String),
     /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
     Ring(RingPart),
+    /// Final: members were forgotten, here and on the others.
+    Forgotten(ForgottenReport),
+}
+
+/// What became of a request to forget members.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgottenReport {
+    /// The ids of the forgotten members, ordered by name.
+    pub ids: Vec<String>,
+    /// The names of members that are too old for it. They go on listing the forgotten.
+    pub older: Vec<String>,
+    /// The names of members that did not answer. They hear of it later.
+    pub unanswered: Vec<String>,
+    /// The number of members that were not asked, since the group is large. They hear of it within
+    /// seconds.
+    pub not_asked: u64,
 }
 
 /// Why a daemon has founded a new group.
@@ -226,8 +242,11 @@ pub enum Change {
     #[default]
     #[serde(rename = "Standing")]
     Liveness,
-    /// Its tags. Only a client that asks for [`ChangeKinds::All`] receives this.
+    /// Its tags. Only a client that asks for [`ChangeKinds::All`] or more receives this.
     Tags,
+    /// An operator had it forgotten; the record says how it was before. Only a client that asks for
+    /// [`ChangeKinds::WithForgotten`] receives this.
+    Forgotten,
 }
 
 /// A gap in the changes that a follower receives.

@@ -24,9 +24,11 @@ impl Access {
             | Request::Follow(_)
             | Request::Metrics
             | Request::Ring => true,
-            Request::Join { .. } | Request::Leave | Request::Grep(_) | Request::Log { .. } => {
-                self == Access::Full
-            }
+            Request::Join { .. }
+            | Request::Leave
+            | Request::Grep(_)
+            | Request::Log { .. }
+            | Request::Forget(_) => self == Access::Full,
         }
     }
 }
@@ -81,6 +83,7 @@ mod tests {
             Request::Follow(follow(ChangeKinds::Liveness, None)),
             Request::Follow(follow(ChangeKinds::All, None)),
             Request::Follow(follow(ChangeKinds::All, Some(1))),
+            Request::Follow(follow(ChangeKinds::WithForgotten, None)),
             Request::Metrics,
             Request::Ring,
         ];

@@ -3,7 +3,7 @@
 
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_control::grep::GrepJournal;
-use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Request};
+use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
 fn follow(from: EventsFrom, kinds: ChangeKinds, until: Option<u64>) -> Request {
     Request::Follow(Follow { from, kinds, until })
@@ -36,6 +36,16 @@ fn requests_have_the_bytes_that_other_versions_know() {
             follow(Last(1), Liveness, Some(9)),
             b"\xa1\x66Follow\xa3\x64from\xa1\x64Last\x01\x65kinds\x68Liveness\x65until\x09",
         ),
+        (
+            follow(Since(7), ChangeKinds::WithForgotten, None),
+            b"\xa1\x66Follow\xa3\x64from\xa1\x65Since\x07\x65kinds\x6dWithForgotten\x65until\xf6",
+        ),
+        (
+            Request::Forget(Forget::Named(vec!["vm4".to_owned()])),
+            b"\xa1\x66Forget\xa1\x65Named\x81\x63vm4",
+        ),
+        (Request::Forget(Forget::Failed), b"\xa1\x66Forget\x66Failed"),
+        (Request::Forget(Forget::Left), b"\xa1\x66Forget\x64Left"),
     ] {
         assert_eq!(&encode(&request).unwrap()[HEADER_BYTES..], bytes, "{request:?}");
         assert_eq!(decode::<Request>(bytes).unwrap(), request);
@@ -72,4 +82,6 @@ fn an_older_daemon_can_be_asked_for_changes_of_standing() {
     assert_eq!(follow(ChangeKinds::All, None).for_older_daemon(), Some(older));
     assert_eq!(older.for_older_daemon(), None);
     assert_eq!(follow(ChangeKinds::All, Some(1)).for_older_daemon(), None);
+    let newest = follow(ChangeKinds::WithForgotten, Some(1)).for_older_daemon();
+    assert_eq!(newest, Some(follow(ChangeKinds::All, Some(1))));
 }

@@ -47,6 +47,10 @@ pub(crate) enum CallPurpose {
     Rejoin,
     /// An exchange of whole lists.
     Exchange,
+    /// An operator's request to forget members.
+    Forget,
+    /// An exchange of all records of forgotten members.
+    ExchangeForgotten,
 }
 
 /// The calls of one node.

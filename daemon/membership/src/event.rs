@@ -1,10 +1,12 @@
 //! The events of a [`crate::Node`] for its owner: membership changes, and the results of requests.
 //! It owns no state.
 
-use crate::identity::{Identity, Incarnation};
+use crate::identity::{Identity, Incarnation, Name};
 use crate::join::JoinError;
-use crate::list::FailureEvidence;
+use crate::list::{Entry, FailureEvidence};
+use crate::node::ForgetReport;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An event.
@@ -16,6 +18,15 @@ pub enum Event {
     Tagged(Identity),
     /// The end of a member that is gone already is known better: when it was, and who noticed.
     Evidence(Identity),
+    /// An operator had a member forgotten that is gone.
+    Forgotten {
+        /// Its entry, which is not in the list any more.
+        entry: Arc<Entry>,
+        /// The member whose operator asked for it.
+        by: Name,
+    },
+    /// The others were asked to forget as well.
+    ForgetDone(ForgetReport),
     /// This member uses this incarnation from now on. It must be on disk before anything more is
     /// sent, so that the next incarnation is larger.
     Incarnation(Incarnation),

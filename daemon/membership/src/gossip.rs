@@ -3,6 +3,7 @@
 
 pub(crate) mod anti_entropy;
 pub(crate) mod broadcast;
+pub(crate) mod forgetting;
 
 use crate::context::Context;
 use crate::list::Update;

@@ -59,6 +59,7 @@ mod calls;
 mod context;
 mod detector;
 mod event;
+mod forgotten;
 mod gossip;
 mod identity;
 mod join;
@@ -82,6 +83,7 @@ pub mod wire;
 pub use calls::{Call, CallError, CallId};
 pub use detector::peer_clock::SentAt;
 pub use event::{Event, MemberEvent, MemberEventKind};
+pub use forgotten::Forgotten;
 pub use gossip::anti_entropy::digest::Digest;
 pub use gossip::anti_entropy::summary::Summary;
 pub use identity::{Identity, Incarnation, Name, NameError, Position};
@@ -89,7 +91,10 @@ pub use join::{Elsewhere, Inquiry, Introducers, JoinError, Others};
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
 pub use list::{Change, Claim, Entry, FailureEvidence, List, MAX_ENTRIES, MemberState, Update};
 pub use message::{Body, MAX_DATAGRAM, Message, UPDATES_ROOM, pack};
-pub use node::{Counters, Neighbour, Node, NotOut, PhaseName, STALL, SimulatedGroup};
+pub use node::{
+    Counters, Forget, ForgetError, ForgetReport, Neighbour, Node, NotOut, PhaseName, STALL,
+    SimulatedGroup,
+};
 pub use outputs::{Output, Transmit};
 pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};

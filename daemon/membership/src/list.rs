@@ -10,7 +10,7 @@ pub use entry::{Change, Entry};
 pub use state::{Claim, FailureEvidence, MemberState, Update};
 
 use crate::gossip::anti_entropy::digest::Digest;
-use crate::identity::{Name, Position};
+use crate::identity::{Incarnation, Name, Position};
 use crate::time::Instant;
 use std::cmp::Ordering;
 use std::net::SocketAddr;
@@ -165,6 +165,18 @@ impl List {
         Some(self.replace(index, trusted))
     }
 
+    /// Removes the entry of a machine in this incarnation or a smaller one, and returns it.
+    pub fn remove(&mut self, name: &Name, up_to: Incarnation) -> Option<Arc<Entry>> {
+        let index = self.name_index(name).ok()?;
+        if self.by_name[index].identity.incarnation > up_to {
+            return None;
+        }
+        let removed = Arc::make_mut(&mut self.by_name).remove(index);
+        Arc::make_mut(&mut self.by_position).retain(|entry| !Arc::ptr_eq(entry, &removed));
+        self.uncount(&removed);
+        Some(removed)
+    }
+
     /// Forgets failed and left members whose entries have not changed for `age`.
     pub fn forget(&mut self, age: Duration, now: Instant) {
         let stays = |entry: &Arc<Entry>| entry.is_alive_to_others() || now.since(entry.since) < age;
@@ -238,13 +250,17 @@ impl List {
         Arc::make_mut(&mut self.by_position).insert(index, entry);
     }
 
+    fn uncount(&mut self, before: &Entry) {
+        self.up -= usize::from(before.is_up());
+        if before.is_alive_to_others() {
+            self.digest.remove(before.fingerprint());
+            self.zoned -= usize::from(before.zone().is_some());
+        }
+    }
+
     fn count(&mut self, before: Option<&Entry>, after: &Entry) {
         if let Some(before) = before {
-            self.up -= usize::from(before.is_up());
-            if before.is_alive_to_others() {
-                self.digest.remove(before.fingerprint());
-                self.zoned -= usize::from(before.zone().is_some());
-            }
+            self.uncount(before);
         }
         self.up += usize::from(after.is_up());
         if after.is_alive_to_others() {

@@ -1,8 +1,11 @@
 //! The list of a node, and the consequences of its changes. It owns the list, whether the ring must
 //! be rebuilt, and when old entries will be forgotten.
 
+mod forget;
+
 use crate::context::Context;
 use crate::event::{Event, MemberEvent, MemberEventKind};
+use crate::forgotten::ForgottenMembers;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Change, Claim, Entry, FailureEvidence, List, MemberState, Update};
 use crate::local::Local;
@@ -18,6 +21,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Members {
     list: List,
+    /// Those that were forgotten on request. Late rumours of them are not merged.
+    pub(crate) forgotten: ForgottenMembers,
     ring_moved: bool,
     last_change: Instant,
     next_forgetting: Instant,
@@ -34,6 +39,7 @@ impl Members {
     pub(crate) fn new() -> Self {
         Members {
             list: List::new(),
+            forgotten: ForgottenMembers::default(),
             ring_moved: false,
             last_change: Instant::EPOCH,
             next_forgetting: Instant::EPOCH,
@@ -54,6 +60,7 @@ impl Members {
     /// Drops the list.
     pub(crate) fn clear(&mut self) {
         self.list = List::new();
+        self.forgotten = ForgottenMembers::default();
         self.ring_moved = false;
     }
 
@@ -89,6 +96,9 @@ impl Members {
 
     /// Merges an update. Returns the update to pass on, if it was new.
     pub(crate) fn merge(&mut self, update: Update, context: &mut Context) -> Option<Update> {
+        if self.forgotten.covers(&update.identity) {
+            return None;
+        }
         let change = self.list.merge(self.timed(update, context), context.now.mono)?;
         let update = change.after.to_update();
         self.note(&change, context);
@@ -136,7 +146,7 @@ impl Members {
     pub(crate) fn take_over(&mut self, theirs: &[Update], context: &mut Context) {
         for update in theirs {
             let identity = &update.identity;
-            if identity.name == context.local.name {
+            if identity.name == context.local.name || self.forgotten.covers(identity) {
                 continue;
             }
             let own = context.local.incarnation;

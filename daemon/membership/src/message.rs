@@ -2,6 +2,7 @@
 //! `PROTOCOL.md` describes every byte.
 
 use crate::detector::peer_clock::SentAt;
+use crate::forgotten::Forgotten;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::Summary;
 use crate::identity::{Incarnation, Name};
@@ -87,6 +88,13 @@ pub enum Body {
     Leave,
     /// The sender acknowledges that the receiver leaves.
     LeaveAcknowledged,
+    /// Members were forgotten on request.
+    Forgotten {
+        /// The hash of all that the sender holds for forgotten, if the receiver is to compare it.
+        hash: Option<u32>,
+        /// Some of those.
+        records: Vec<Forgotten>,
+    },
 }
 
 impl Body {
@@ -102,6 +110,7 @@ impl Body {
             Body::Announce { .. } => "knock",
             Body::Leave => "leave",
             Body::LeaveAcknowledged => "leave-heard",
+            Body::Forgotten { .. } => "forgotten",
         }
     }
 
@@ -138,6 +147,14 @@ impl Update {
             Claim::Failed(evidence) => 2 + evidence.detected_by.as_str().len() + 9,
         };
         identity + 1 + evidence + tags + ended
+    }
+}
+
+impl Forgotten {
+    /// The most bytes that this record takes in a datagram.
+    pub(crate) fn wire_size(&self) -> usize {
+        let identity = 2 + self.identity.name.as_str().len() + 19 + 9;
+        1 + identity + 2 + self.by.as_str().len() + 9
     }
 }
 

@@ -1,11 +1,13 @@
 //! One member of the group: [`Node`]. Owns the phase of its membership and the timers, and hands
 //! every input to the state machine that it concerns.
 
+mod forget;
 mod phase;
 mod receive;
 mod status;
 mod timers;
 
+pub use forget::{Forget, ForgetError, ForgetReport};
 pub use status::{Counters, Neighbour, PhaseName};
 
 use crate::calls::{CallError, CallId, CallPurpose, read_reply};
@@ -13,12 +15,13 @@ use crate::context::Context;
 use crate::detector::{Detector, Finding};
 use crate::event::Event;
 use crate::gossip::anti_entropy::{self, AntiEntropy};
+use crate::gossip::forgetting::Forgetting;
 use crate::gossip::{Gossip, Source};
 use crate::identity::{Incarnation, Name};
 use crate::join::client::JoinAttempt;
 use crate::join::{Inquiry, Introducers, JoinError, server};
 use crate::list::tags::{Tags, VersionedTags};
-use crate::list::{List, Update};
+use crate::list::{Claim, List, Update};
 use crate::local::Local;
 use crate::members::Members;
 use crate::outputs::Output;
@@ -28,6 +31,7 @@ use crate::settings::{PROTOCOL_VERSION, Settings};
 use crate::suspicion::{self, Suspicions};
 use crate::time::{Instant, Now};
 use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
+use forget::ForgetRequest;
 use phase::{ACTIVATION_TIMEOUT, Phase};
 use std::net::SocketAddr;
 use timers::Timers;
@@ -62,6 +66,8 @@ pub struct Node {
     detector: Detector,
     suspicions: Suspicions,
     gossip: Gossip,
+    forgetting: Forgetting,
+    forget_request: ForgetRequest,
     anti_entropy: AntiEntropy,
     announcer: Announcer,
     rejoin: Rejoin,
@@ -85,6 +91,8 @@ impl Node {
             detector: Detector::new(&settings.group),
             suspicions: Suspicions::default(),
             gossip: Gossip::default(),
+            forgetting: Forgetting::default(),
+            forget_request: ForgetRequest::default(),
             anti_entropy: AntiEntropy::default(),
             announcer: Announcer::default(),
             rejoin: Rejoin::new(),
@@ -194,6 +202,7 @@ impl Node {
                 self.judge();
                 self.detector.on_timeout(&self.members, &mut self.gossip, &mut self.context);
                 self.gossip.broadcast_if_due(&self.members, &mut self.context);
+                self.forgetting.tell_if_due(&mut self.members, &mut self.context);
                 let leaving = matches!(self.phase, Phase::Leaving(_));
                 self.announcer.announce_if_due(leaving, &self.members, &mut self.context);
                 let lost = self.members.forget_if_due(&self.context);
@@ -222,6 +231,9 @@ impl Node {
                 server::introduce(&newcomer, &settings, &self.members, &self.context)
             }
             Ok(CallRequest::Exchange { sender, list }) => self.exchange(&sender, &list),
+            Ok(CallRequest::Forget { sender, forgotten }) => {
+                self.on_forget_request(&sender, &forgotten)
+            }
         };
         self.finish_step();
         wire::encode_versioned(&reply)
@@ -231,7 +243,16 @@ impl Node {
     pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], CallError>) {
         self.begin_step(now);
         let purpose = self.context.outputs.calls.finish(id);
-        match (purpose, read_reply(reply)) {
+        let mut reply = read_reply(reply);
+        let forgotten = match &mut reply {
+            Ok(CallReply::Welcome { forgotten, .. }) => std::mem::take(forgotten),
+            _ => Vec::new(),
+        };
+        match (purpose, reply) {
+            (Some(CallPurpose::Forget), reply) => self.on_forget_reply(id, reply),
+            (Some(CallPurpose::ExchangeForgotten), Ok(CallReply::Forgotten(records))) => {
+                self.take_all_forgotten(&records);
+            }
             (Some(CallPurpose::Join { introducer }), reply) => {
                 if let Phase::Joining(attempt) = &mut self.phase {
                     let step = attempt.on_reply(introducer, reply, &mut self.context);
@@ -240,13 +261,16 @@ impl Node {
             }
             // Without a welcome the next message that declares this member failed starts another
             // attempt.
-            (Some(CallPurpose::Rejoin), Ok(CallReply::Welcome { list, last })) => {
+            (Some(CallPurpose::Rejoin), Ok(CallReply::Welcome { list, last, .. })) => {
                 self.rejoin_group(&list, last);
             }
             (Some(CallPurpose::Exchange), Ok(CallReply::List(list))) => {
                 self.merge_list(&list);
             }
-            (Some(CallPurpose::Rejoin | CallPurpose::Exchange) | None, _) => {}
+            _ => {}
+        }
+        if purpose.is_some() && self.in_group() {
+            self.take_all_forgotten(&forgotten);
         }
         self.finish_step();
     }
@@ -312,6 +336,7 @@ impl Node {
             self.detector.poll_at(),
             self.suspicions.next_at(),
             self.gossip.next_at(),
+            self.forgetting.next_at(),
             self.announcer.next_at(),
             Some(self.members.next_forgetting()),
         ];
@@ -338,6 +363,9 @@ impl Node {
             return;
         }
         if let Some(new) = self.members.merge(update, &mut self.context) {
+            if new.claim == Claim::Alive && !self.members.forgotten.is_empty() {
+                self.forgetting.hurry(self.context.now.mono);
+            }
             self.gossip.learn(new, source, &self.members, &self.context);
         }
     }

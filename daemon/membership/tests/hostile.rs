@@ -209,7 +209,13 @@ fn a_welcome_with_impossible_incarnations_is_not_adopted() {
     let before = world.machines[3].last.unwrap();
     let impossible = Incarnation::MAX.0 - 1;
     let list = vec![claim(77, address(77), impossible, Claim::Left)];
-    welcome_back(&mut world, 1, 3, |_, _| (), &CallReply::Welcome { list, last: impossible });
+    welcome_back(
+        &mut world,
+        1,
+        3,
+        |_, _| (),
+        &CallReply::Welcome { list, last: impossible, forgotten: Vec::new() },
+    );
     let node = world.node(3);
     assert!(node.list().get(&name(77)).is_none() && node.counters().implausible > 0);
     let incarnation = node.member().unwrap().incarnation.0;
@@ -224,7 +230,13 @@ fn a_late_welcome_brings_no_member_back_that_left() {
     let mut world = World::formed(5, 12, Settings::default());
     let incarnation = world.machines[3].last;
     let list = world.node(1).list().iter().map(|entry| entry.to_update()).collect();
-    welcome_back(&mut world, 1, 3, Node::leave, &CallReply::Welcome { list, last: 0 });
+    welcome_back(
+        &mut world,
+        1,
+        3,
+        Node::leave,
+        &CallReply::Welcome { list, last: 0, forgotten: Vec::new() },
+    );
     world.run_until(5 * SECOND, "it has left", |world| {
         world.machines[3].node.is_none() || world.node(3).member().is_none()
     });

@@ -4,10 +4,10 @@
 #![cfg(test)]
 
 use memberd_membership::{
-    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Identity, Incarnation, Instant,
-    List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, Output, SentAt, Settings, Summary,
-    TagKey, TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack, wire::DecodeError,
-    wire::decode, wire::decode_versioned, wire::encode, wire::encode_versioned,
+    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten, Identity, Incarnation,
+    Instant, List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, Output, SentAt, Settings,
+    Summary, TagKey, TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack,
+    wire::DecodeError, wire::decode, wire::decode_versioned, wire::encode, wire::encode_versioned,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -106,6 +106,14 @@ fn colliding_update() -> impl Strategy<Value = Update> {
     )
 }
 
+fn any_forgotten() -> impl Strategy<Value = Forgotten> {
+    let identity = (any_name(), any_address(), any::<u64>());
+    (identity, any_name(), any::<u64>()).prop_map(|((name, address, incarnation), by, keep)| {
+        let identity = Identity { name, address, incarnation: Incarnation(incarnation) };
+        Forgotten { identity, by, keep: Duration::from_millis(keep) }
+    })
+}
+
 fn any_body() -> impl Strategy<Value = Body> {
     let digest = (any::<u32>(), any::<u32>()).prop_map(|(count, hash)| Digest { count, hash });
     let summary = (0..=8u32)
@@ -132,6 +140,8 @@ fn any_body() -> impl Strategy<Value = Body> {
         }),
         Just(Body::Leave),
         Just(Body::LeaveAcknowledged),
+        (any::<Option<u32>>(), vec(any_forgotten(), 0..4))
+            .prop_map(|(hash, records)| Body::Forgotten { hash, records }),
     ]
 }
 
@@ -234,10 +244,18 @@ proptest! {
     }
 
     #[test]
-    fn calls_survive_the_wire(updates in vec(any_update(), 0..20), last in any::<u64>()) {
+    fn calls_survive_the_wire(
+        updates in vec(any_update(), 0..20),
+        forgotten in vec(any_forgotten(), 0..20),
+        last in any::<u64>(),
+    ) {
+        let request = CallRequest::Forget { sender: me(1), forgotten: forgotten.clone() };
+        prop_assert_eq!(decode_versioned::<CallRequest>(&encode_versioned(&request)), Ok(request));
+        let reply = CallReply::Forgotten(forgotten.clone());
+        prop_assert_eq!(decode_versioned::<CallReply>(&encode_versioned(&reply)), Ok(reply));
         let request = CallRequest::Exchange { sender: me(1), list: updates.clone() };
         prop_assert_eq!(decode_versioned::<CallRequest>(&encode_versioned(&request)), Ok(request));
-        let reply = CallReply::Welcome { list: updates, last };
+        let reply = CallReply::Welcome { list: updates, last, forgotten };
         prop_assert_eq!(decode_versioned::<CallReply>(&encode_versioned(&reply)), Ok(reply));
     }
 

@@ -115,7 +115,7 @@ fn answer(request: &[u8]) -> CallReply {
 
 #[test]
 fn a_newcomer_of_the_next_version_is_welcomed() {
-    let CallReply::Welcome { list, last: 0 } = answer(&recorded(NEXT_JOIN)) else {
+    let CallReply::Welcome { list, last: 0, .. } = answer(&recorded(NEXT_JOIN)) else {
         panic!("it was not welcomed")
     };
     assert_eq!(list.len(), 2);

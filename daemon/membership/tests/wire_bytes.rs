@@ -5,10 +5,12 @@
 #![cfg(test)]
 
 use memberd_membership::{
-    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, GroupSettings, Identity,
-    Incarnation, JoinRefusal, Message, Name, SentAt, Summary, TagKey, TagValue, Tags, Update,
-    VersionedTags, WallTime, wire,
+    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten, GroupSettings,
+    Identity, Incarnation, JoinRefusal, Message, Name, SentAt, Summary, TagKey, TagValue, Tags,
+    Update, VersionedTags, WallTime, wire,
 };
+
+use std::time::Duration;
 
 const INCARNATION: Incarnation = Incarnation(1_763_688_033_123);
 
@@ -120,6 +122,43 @@ fn datagrams_about_one_member_keep_their_bytes() {
     );
 }
 
+/// A member that was forgotten on request.
+fn forgotten() -> Forgotten {
+    let identity = update("192.0.2.13:8946", Claim::Left, VersionedTags::default()).identity;
+    Forgotten { identity, by: name("vm1"), keep: Duration::from_secs(86_400) }
+}
+
+/// Version 2 has these, and version 1 does not.
+#[test]
+fn messages_about_forgotten_members_keep_their_bytes() {
+    let record = "8563766d3346c000020d22f21b0000019aa3ffab6363766d311a05265c00";
+    let told = Body::Forgotten { hash: Some(7), records: vec![forgotten()] };
+    assert_bytes("forgotten", &datagram(told), &["8602091a05265c00220781", record, "019aa3ffab63"]);
+    let sender = update("192.0.2.13:8946", Claim::Alive, VersionedTags::default());
+    let request = CallRequest::Forget { sender, forgotten: vec![forgotten()] };
+    assert_bytes(
+        "forget",
+        &wire::encode_versioned(&request),
+        &[
+            "8202a166466f72676574a26673656e6465728463766d3346c000020d22f21b0000019aa3",
+            "ffab630069666f72676f7474656e81",
+            record,
+        ],
+    );
+    let reply = CallReply::Forgotten(vec![forgotten()]);
+    assert_bytes(
+        "all forgotten",
+        &wire::encode_versioned(&reply),
+        &["8202a169466f72676f7474656e81", record],
+    );
+    let welcome = CallReply::Welcome { list: Vec::new(), last: 0, forgotten: vec![forgotten()] };
+    assert_bytes(
+        "welcome",
+        &wire::encode_versioned(&welcome),
+        &["8202a16757656c636f6d65a3646c69737480646c6173740069666f72676f7474656e81", record],
+    );
+}
+
 #[test]
 fn requests_between_members_keep_their_bytes() {
     let mut all = updates();
@@ -151,7 +190,7 @@ fn requests_between_members_keep_their_bytes() {
 
 #[test]
 fn replies_between_members_keep_their_bytes() {
-    let welcome = CallReply::Welcome { list: updates(), last: 77 };
+    let welcome = CallReply::Welcome { list: updates(), last: 77, forgotten: Vec::new() };
     assert_bytes(
         "welcome",
         &wire::encode_versioned(&welcome),

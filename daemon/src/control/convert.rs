@@ -39,6 +39,7 @@ pub fn event_record(change: &MemberChange) -> EventRecord {
         change: match change.kind {
             ChangeKind::Liveness => Change::Liveness,
             ChangeKind::Tags => Change::Tags,
+            ChangeKind::Forgotten => Change::Forgotten,
         },
         status: member_status(&change.member.liveness),
         member: member_record(&change.member),

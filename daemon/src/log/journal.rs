@@ -95,6 +95,7 @@ fn send(record: &Record) {
                 memberd_options = field("memberd_options"),
                 memberd_files = field("memberd_files"),
                 memberd_pattern = field("memberd_pattern"),
+                memberd_by = field("memberd_by"),
                 "{message}"
             )
         };

@@ -59,6 +59,8 @@ pub struct Events {
     pub failed: u64,
     /// Leaves.
     pub left: u64,
+    /// Members that an operator had forgotten.
+    pub forgotten: u64,
 }
 
 /// The figures that grow while the daemon runs.

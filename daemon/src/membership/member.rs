@@ -56,6 +56,8 @@ pub enum ChangeKind {
     Liveness,
     /// Its tags.
     Tags,
+    /// An operator had it forgotten.
+    Forgotten,
 }
 
 impl From<&MemberState> for Liveness {
@@ -126,6 +128,12 @@ impl MemberChange {
             tags: entry.map(|entry| entry.tags.clone()).unwrap_or_default(),
         };
         MemberChange { at: now.wall, kind: ChangeKind::Liveness, member }
+    }
+
+    /// A member is forgotten at this moment. Its entry says how it was before.
+    pub fn of_forgotten(entry: &Entry, this: &Name, anchor: Anchor, now: Now) -> Self {
+        let member = Member::new(entry, this, anchor);
+        MemberChange { at: now.wall, kind: ChangeKind::Forgotten, member }
     }
 
     /// A change of a member's tags at this moment, to those of its entry.

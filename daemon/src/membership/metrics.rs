@@ -127,7 +127,8 @@ fn protocol(text: &mut Text, measured: &Measured) {
     text.counter("memberd_member_events_total", "Changes in this memberd's list.")
         .labelled("event", "joined", events.joined)
         .labelled("event", "failed", events.failed)
-        .labelled("event", "left", events.left);
+        .labelled("event", "left", events.left)
+        .labelled("event", "forgotten", events.forgotten);
     text.counter(
         "memberd_suspicions_total",
         "Times that others were asked about a missing heartbeat.",

@@ -6,6 +6,7 @@
 
 mod commands;
 mod events;
+mod forget;
 
 use super::calls::Calls;
 use super::history::History;
@@ -83,6 +84,7 @@ pub struct Membership {
     not_joined: Option<JoinFailure>,
     joining: Option<oneshot::Sender<Result<Joined, JoinFailure>>>,
     leaving: Vec<oneshot::Sender<bool>>,
+    forgetting: Option<forget::Forgetting>,
     /// When the next automatic attempt to join is due, and the pauses after it.
     retry: Option<(Instant, Backoff)>,
     warned_of_join: bool,
@@ -124,6 +126,7 @@ impl Membership {
             not_joined: None,
             joining: None,
             leaving: Vec::new(),
+            forgetting: None,
             retry: join_by_itself.then_some((started, RETRY)),
             warned_of_join: false,
             list_changed: false,

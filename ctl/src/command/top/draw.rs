@@ -232,7 +232,7 @@ fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
         Update::Event(event) => {
             let style = match event.change {
                 Change::Liveness => theme.standing(event.status),
-                Change::Tags => theme.faint(),
+                Change::Tags | Change::Forgotten => theme.faint(),
             };
             Line::from(vec![
                 time(event.time),

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The most introducers of one request.
 const MAX_INTRODUCERS: usize = 1024;
 
+/// The most names of one request to forget.
+const MAX_FORGOTTEN_NAMES: usize = 1024;
+
 /// The one request of a connection. On the socket it has the form of `Encoded`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Encoded", into = "Encoded")]
@@ -41,6 +44,19 @@ pub enum Request {
     Metrics,
     /// Get the ring, failed and left members included.
     Ring,
+    /// Forget members that failed or left, on all machines.
+    Forget(Forget),
+}
+
+/// Which members to forget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forget {
+    /// Those of these names. All have to be gone.
+    Named(#[serde(deserialize_with = "at_most::<_, _, MAX_FORGOTTEN_NAMES>")] Vec<String>),
+    /// All that failed.
+    Failed,
+    /// All that left.
+    Left,
 }
 
 /// Which membership changes a client follows.
@@ -73,14 +89,19 @@ pub enum ChangeKinds {
     Liveness,
     /// Changes of tags as well.
     All,
+    /// Forgotten members as well.
+    WithForgotten,
 }
 
 impl Follow {
     /// The same request for a daemon that has refused this one as
-    /// [`Usage`](super::RefusalKind::Usage), since it does not know changes of tags. None when an
-    /// older daemon has nothing like it.
+    /// [`Usage`](super::RefusalKind::Usage), since it does not know forgotten members or changes of
+    /// tags. None when an older daemon has nothing like it.
     pub fn for_older_daemon(self) -> Option<Follow> {
         let Follow { from, kinds, until } = self;
+        if kinds == ChangeKinds::WithForgotten {
+            return Some(Follow { kinds: ChangeKinds::All, ..self });
+        }
         (kinds == ChangeKinds::All && until.is_none()).then_some(Follow {
             from,
             kinds: ChangeKinds::Liveness,
@@ -124,6 +145,8 @@ enum Encoded {
     Follow(Follow),
     /// 14: a grep with an option that older daemons would leave out.
     NarrowedGrep(Box<GrepRequest>),
+    /// 15.
+    Forget(Forget),
 }
 
 impl From<Request> for Encoded {
@@ -142,6 +165,7 @@ impl From<Request> for Encoded {
             Request::Follow(follow) => follow.into(),
             Request::Metrics => Encoded::Metrics,
             Request::Ring => Encoded::Ring,
+            Request::Forget(forget) => Encoded::Forget(forget),
         }
     }
 }
@@ -154,7 +178,9 @@ impl From<Follow> for Encoded {
             (ChangeKinds::Liveness, None) => Encoded::EventsFrom(from),
             (ChangeKinds::All, None) => Encoded::Changes(from),
             (ChangeKinds::All, Some(until)) => Encoded::ChangesUntil { from, until },
-            (ChangeKinds::Liveness, Some(_)) => Encoded::Follow(follow),
+            (ChangeKinds::Liveness, Some(_)) | (ChangeKinds::WithForgotten, _) => {
+                Encoded::Follow(follow)
+            }
         }
     }
 }
@@ -176,6 +202,7 @@ impl From<Encoded> for Request {
             Encoded::Changes(from) => follow(from, ChangeKinds::All, None),
             Encoded::ChangesUntil { from, until } => follow(from, ChangeKinds::All, Some(until)),
             Encoded::Follow(follow) => Request::Follow(follow),
+            Encoded::Forget(forget) => Request::Forget(forget),
         }
     }
 }

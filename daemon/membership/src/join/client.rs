@@ -168,7 +168,7 @@ impl JoinAttempt {
             Ok(CallReply::Welcome { list, .. }) if context.plausibility.is_behind(&list, own) => {
                 return JoinStep::Failed(JoinError::ClockBehind { introducer });
             }
-            Ok(CallReply::Welcome { list, last }) => {
+            Ok(CallReply::Welcome { list, last, .. }) => {
                 let known = context.plausibility.known(last, own);
                 let next = context.local.next_incarnation(context.now, known);
                 return JoinStep::Enter { incarnation: self.incarnation.max(next), list };
@@ -288,7 +288,7 @@ mod tests {
         let mut attempt = attempt(&[address(1)], &fixture);
         attempt.step(&mut fixture.context);
         let last = fixture.context.now.wall.0 + 5_000;
-        let welcome = CallReply::Welcome { list: vec![update(1)], last };
+        let welcome = CallReply::Welcome { list: vec![update(1)], last, forgotten: Vec::new() };
         let step = attempt.on_reply(address(1), Ok(welcome), &mut fixture.context);
         let incarnation = Incarnation(last + 1);
         assert_eq!(step, JoinStep::Enter { incarnation, list: vec![update(1)] });
@@ -313,7 +313,7 @@ mod tests {
         attempt.step(&mut fixture.context);
         let mut ahead = update(1);
         ahead.identity.incarnation.0 += 400 * 24 * 60 * 60 * 1_000;
-        let welcome = CallReply::Welcome { list: vec![ahead], last: 0 };
+        let welcome = CallReply::Welcome { list: vec![ahead], last: 0, forgotten: Vec::new() };
         let step = attempt.on_reply(address(1), Ok(welcome), &mut fixture.context);
         assert_eq!(step, JoinStep::Failed(JoinError::ClockBehind { introducer: address(1) }));
     }

@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn welcome(list: Vec<Update>) -> CallReply {
-        CallReply::Welcome { list, last: 0 }
+        CallReply::Welcome { list, last: 0, forgotten: Vec::new() }
     }
 
     #[test]

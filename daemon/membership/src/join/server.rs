@@ -4,7 +4,8 @@
 use crate::context::Context;
 use crate::gossip::anti_entropy::whole_list;
 use crate::identity::Identity;
-use crate::list::{List, Update};
+use crate::list::Update;
+use crate::members::Members;
 use crate::settings::GroupSettings;
 use crate::wire::{CallReply, JoinRefusal};
 
@@ -12,7 +13,7 @@ use crate::wire::{CallReply, JoinRefusal};
 pub(crate) fn introduce(
     newcomer: &Update,
     settings: &GroupSettings,
-    list: &List,
+    list: &Members,
     context: &Context,
 ) -> CallReply {
     let identity = &newcomer.identity;
@@ -30,10 +31,17 @@ pub(crate) fn introduce(
         Some(refusal) => CallReply::Refused(refusal),
         // Its address counts too: whoever had that before must not be taken for its newer
         // incarnation.
-        None => CallReply::Welcome {
-            list: whole_list(list),
-            last: known().map(|entry| entry.identity.incarnation.0).max().unwrap_or(0),
-        },
+        None => {
+            let forgotten = &list.forgotten;
+            let gone = [forgotten.incarnation(&identity.name), forgotten.at(identity.address)];
+            let known = known().map(|entry| entry.identity.incarnation);
+            let last = known.chain(gone.into_iter().flatten()).max();
+            CallReply::Welcome {
+                list: whole_list(list),
+                last: last.map_or(0, |last| last.0),
+                forgotten: forgotten.all(context.now.mono),
+            }
+        }
     }
 }
 
@@ -94,7 +102,7 @@ mod tests {
     #[test]
     fn a_newcomer_is_welcomed_with_the_whole_list() {
         let fixture = Fixture::new(3);
-        let CallReply::Welcome { list, last } = answer(&fixture, &update(9)) else { panic!() };
+        let CallReply::Welcome { list, last, .. } = answer(&fixture, &update(9)) else { panic!() };
         assert_eq!(list, [update(0), update(1), update(2)]);
         assert_eq!(last, 0);
     }

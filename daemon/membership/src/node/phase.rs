@@ -7,6 +7,7 @@ use crate::detector::Detector;
 use crate::event::Event;
 use crate::gossip::Source;
 use crate::gossip::anti_entropy::AntiEntropy;
+use crate::gossip::forgetting::Forgetting;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::join::JoinError;
 use crate::join::client::{JoinAttempt, JoinStep};
@@ -142,8 +143,10 @@ impl Node {
     /// Leaves the group's state behind.
     fn go_out(&mut self) {
         self.phase = Phase::Out;
+        self.give_up_forgetting();
         self.context.outputs.calls.abandon_all();
         self.members.clear();
+        self.forgetting = Forgetting::default();
         self.detector = Detector::new(&self.context.settings.group);
         self.gossip.clear();
         self.suspicions = Suspicions::default();

@@ -73,6 +73,7 @@ impl Node {
                 Sender::Member(entry.identity.name.clone())
             }
             Some(entry) if entry.identity.incarnation >= message.incarnation => Sender::Gone,
+            _ if self.members.forgotten.at(from) >= Some(message.incarnation) => Sender::Gone,
             _ => Sender::Stranger,
         }
     }
@@ -82,6 +83,10 @@ impl Node {
     fn meet(&mut self, from: SocketAddr, message: &Message) -> Option<Name> {
         let introduction = self.introduction_in(from, message)?;
         self.take_update(&introduction, Source::FirstHand, from);
+        if self.members.forgotten.covers(&introduction.identity) {
+            send_declared_failed(from, message.incarnation, &self.members, &mut self.context);
+            return None;
+        }
         let holder = self.members.get(&introduction.identity.name)?;
         if holder.identity == introduction.identity {
             return Some(introduction.identity.name);
@@ -146,6 +151,7 @@ impl Node {
         for update in message.body.updates() {
             self.take_update(update, Source::SecondHand, from);
         }
+        self.tell_forgotten(message.body.updates(), from);
         if !self.in_group() {
             return;
         }
@@ -180,6 +186,7 @@ impl Node {
                     leave.on_acknowledged();
                 }
             }
+            Body::Forgotten { hash, records } => self.on_forgotten(*hash, records, from),
             Body::Updates(_)
             | Body::DeclaredFailed { .. }
             | Body::Probe { .. }
@@ -203,7 +210,9 @@ impl Node {
         {
             return;
         }
-        if self.members.at(from).is_none() && !self.announcer.knows(from) {
+        // A machine that was forgotten here may be on the larger side of a split.
+        let forgotten = self.members.forgotten.at(from).is_some();
+        if self.members.at(from).is_none() && !self.announcer.knows(from) && !forgotten {
             return;
         }
         if rejoin::stays(from, theirs, side, &self.members) {

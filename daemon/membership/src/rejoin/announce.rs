@@ -53,6 +53,11 @@ impl Announcer {
         self.remembered.drain(..surplus);
     }
 
+    /// Does not look for a former member at this address any more.
+    pub(crate) fn forget(&mut self, address: SocketAddr) {
+        self.remembered.retain(|remembered| *remembered != address);
+    }
+
     /// Whether an address is an introducer's or a remembered one.
     pub(crate) fn knows(&self, address: SocketAddr) -> bool {
         self.introducers.contains(&address) || self.remembered.contains(&address)
@@ -97,14 +102,17 @@ impl Announcer {
 
     /// The addresses where lost members may be: failed members, absent introducers, and remembered
     /// members that are not in the list.
-    fn lost(&self, list: &List, own: SocketAddr) -> Vec<SocketAddr> {
+    fn lost(&self, list: &Members, own: SocketAddr) -> Vec<SocketAddr> {
         let failed = list.iter().filter(|entry| {
             matches!(entry.state, MemberState::Failed(_) | MemberState::Suspected(_))
         });
         let is_absent = |address: &SocketAddr| {
             *address != own && list.at(*address).is_none_or(|entry| !entry.is_up())
         };
-        let absent = self.introducers.iter().chain(&self.remembered).copied().filter(is_absent);
+        // A machine that was forgotten is not looked for, unless it is an introducer.
+        let remembered =
+            self.remembered.iter().filter(|address| list.forgotten.at(**address).is_none());
+        let absent = self.introducers.iter().chain(remembered).copied().filter(is_absent);
         let lost: BTreeSet<SocketAddr> =
             failed.map(|entry| entry.identity.address).chain(absent).collect();
         lost.into_iter().collect()

@@ -2,6 +2,8 @@
 
 use super::cbor::FromElements;
 use super::ends::{CarriesUpdates, Ends};
+use super::forgotten::read_forgotten;
+use crate::forgotten::Forgotten;
 use crate::list::Update;
 use crate::settings::{GroupSettings, PROTOCOL_VERSION};
 use serde::de::{Error as _, SeqAccess};
@@ -31,6 +33,14 @@ pub enum CallRequest {
         /// All that it knows.
         list: Vec<Update>,
     },
+    /// To forget members, and to say who is forgotten already. Version 1 does not know it.
+    Forget {
+        /// The sender, alive.
+        sender: Update,
+        /// The members to forget.
+        #[serde(deserialize_with = "read_forgotten")]
+        forgotten: Vec<Forgotten>,
+    },
 }
 
 /// The reply to it.
@@ -43,9 +53,15 @@ pub enum CallReply {
         /// The largest incarnation that the group knows of the newcomer's name; zero for none. Its
         /// own must be larger.
         last: u64,
+        /// The members that were forgotten on request. Version 1 does not know them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(deserialize_with = "read_forgotten")]
+        forgotten: Vec<Forgotten>,
     },
     /// The whole list of the member that was asked.
     List(Vec<Update>),
+    /// All members that were forgotten on request, now that the asked member forgets them too.
+    Forgotten(#[serde(deserialize_with = "read_forgotten")] Vec<Forgotten>),
     /// The request is refused.
     Refused(JoinRefusal),
 }
@@ -121,15 +137,15 @@ impl CarriesUpdates for CallRequest {
     fn updates(&self) -> &[Update] {
         match self {
             CallRequest::Exchange { list, .. } => list,
-            // Whoever joins is alive.
-            CallRequest::Join { .. } => &[],
+            // Whoever joins or asks is alive.
+            CallRequest::Join { .. } | CallRequest::Forget { .. } => &[],
         }
     }
 
     fn updates_mut(&mut self) -> &mut [Update] {
         match self {
             CallRequest::Exchange { list, .. } => list,
-            CallRequest::Join { .. } => &mut [],
+            CallRequest::Join { .. } | CallRequest::Forget { .. } => &mut [],
         }
     }
 }
@@ -147,14 +163,14 @@ impl CarriesUpdates for CallReply {
     fn updates(&self) -> &[Update] {
         match self {
             CallReply::Welcome { list, .. } | CallReply::List(list) => list,
-            CallReply::Refused(_) => &[],
+            CallReply::Refused(_) | CallReply::Forgotten(_) => &[],
         }
     }
 
     fn updates_mut(&mut self) -> &mut [Update] {
         match self {
             CallReply::Welcome { list, .. } | CallReply::List(list) => list,
-            CallReply::Refused(_) => &mut [],
+            CallReply::Refused(_) | CallReply::Forgotten(_) => &mut [],
         }
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
     elements.next_element()?.ok_or_else(|| A::Error::custom("too few elements"))
 }
 
-fn end<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<(), A::Error> {
+pub(super) fn end<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<(), A::Error> {
     match elements.next_element::<IgnoredAny>()? {
         None => Ok(()),
         Some(_) => Err(A::Error::custom("too many elements")),
@@ -231,7 +231,7 @@ impl<'de> Deserialize<'de> for Tags {
     }
 }
 
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -240,7 +240,7 @@ impl Serialize for Bytes<'_> {
 }
 
 /// Four or sixteen bytes of address, and two bytes of port, in network order.
-fn address_bytes(address: SocketAddr) -> Vec<u8> {
+pub(super) fn address_bytes(address: SocketAddr) -> Vec<u8> {
     let port = address.port().to_be_bytes();
     match address.ip() {
         IpAddr::V4(ip) => [&ip.octets()[..], &port].concat(),
@@ -248,7 +248,7 @@ fn address_bytes(address: SocketAddr) -> Vec<u8> {
     }
 }
 
-struct Address(SocketAddr);
+pub(super) struct Address(pub(super) SocketAddr);
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

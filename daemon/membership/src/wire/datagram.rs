@@ -4,6 +4,7 @@
 use super::DecodeError;
 use super::cbor::{ByteString, FromElements, decode_versioned, next};
 use super::ends::Ends;
+use super::forgotten::read_forgotten;
 use crate::detector::peer_clock::SentAt;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::{MAX_BUCKETS, Summary};
@@ -56,6 +57,7 @@ const DECLARED_FAILED: u8 = 5;
 const ANNOUNCE: u8 = 6;
 const LEAVE: u8 = 7;
 const LEAVE_ACKNOWLEDGED: u8 = 8;
+const FORGOTTEN: u8 = 9;
 
 /// The array: the whole message without the incarnation.
 impl Serialize for Message {
@@ -70,6 +72,7 @@ impl Serialize for Message {
             Body::Announce { .. } => (ANNOUNCE, 4),
             Body::Leave => (LEAVE, 0),
             Body::LeaveAcknowledged => (LEAVE_ACKNOWLEDGED, 0),
+            Body::Forgotten { .. } => (FORGOTTEN, 2),
         };
         let ends = Ends::of(self.body.updates());
         let fields = fields + usize::from(!ends.is_empty());
@@ -110,6 +113,10 @@ impl Serialize for Message {
                 array.serialize_element(&side.hash)?;
             }
             Body::Leave | Body::LeaveAcknowledged => {}
+            Body::Forgotten { hash, records } => {
+                array.serialize_element(hash)?;
+                array.serialize_element(records)?;
+            }
         }
         if !ends.is_empty() {
             array.serialize_element(&ends)?;
@@ -157,6 +164,11 @@ impl FromElements for Fields {
             },
             LEAVE => Body::Leave,
             LEAVE_ACKNOWLEDGED => Body::LeaveAcknowledged,
+            FORGOTTEN => {
+                let hash = next(elements)?;
+                let Records(records) = next(elements)?;
+                Body::Forgotten { hash, records }
+            }
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
         if let Some(updates) = body.updates_mut() {
@@ -165,6 +177,9 @@ impl FromElements for Fields {
         Ok(Fields { mono, wall_offset, body })
     }
 }
+
+#[derive(Deserialize)]
+struct Records(#[serde(deserialize_with = "read_forgotten")] Vec<crate::forgotten::Forgotten>);
 
 fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> {
     Ok(Digest { count: next(elements)?, hash: next(elements)? })

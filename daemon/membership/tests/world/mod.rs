@@ -27,8 +27,8 @@ mod trace;
 pub use network::Network;
 
 use memberd_membership::{
-    CallError, CallId, Claim, Event, Identity, Incarnation, Instant, List, MemberEventKind, Name,
-    Node, Settings, SimulatedGroup, Tags, Update,
+    CallError, CallId, Claim, Event, Forget, ForgetError, Identity, Incarnation, Instant, List,
+    MemberEventKind, Name, Node, Settings, SimulatedGroup, Tags, Update,
 };
 use queue::Planned;
 use rand::rngs::SmallRng;
@@ -318,6 +318,37 @@ impl World {
         let now = self.clocks(i);
         self.machines[i].node.as_mut().unwrap().leave(now);
         self.drain(i);
+    }
+
+    /// Hands a datagram to a member, as if from another's address.
+    pub fn hand(&mut self, i: usize, from: usize, bytes: &[u8]) {
+        let now = self.clocks(i);
+        let node = self.machines[i].node.as_mut().unwrap();
+        node.handle_datagram(now, address(from), bytes).unwrap();
+        self.drain(i);
+    }
+
+    /// Has a member forget others that are gone.
+    pub fn forget(&mut self, i: usize, which: &Forget) -> Result<Vec<Identity>, ForgetError> {
+        self.note(format!("vm{i} is to forget {which:?}"));
+        let now = self.clocks(i);
+        let forgotten = self.machines[i].node.as_mut().unwrap().forget(now, which);
+        self.drain(i);
+        forgotten
+    }
+
+    /// Whether a member saw that this identity was forgotten.
+    fn saw_forgotten(&self, i: usize, identity: &Identity) -> bool {
+        self.seen.iter().any(|seen| {
+            let forgotten = match &seen.event {
+                Event::Forgotten { entry, .. } => {
+                    let forgotten = &entry.identity;
+                    forgotten.name == identity.name && forgotten.incarnation >= identity.incarnation
+                }
+                _ => false,
+            };
+            seen.by == i && forgotten
+        })
     }
 
     /// Replaces the tags of a member from now on.

@@ -142,6 +142,7 @@ impl World {
 fn carries_news(bytes: &[u8]) -> bool {
     wire::decode(bytes).is_ok_and(|message| match message.body {
         Body::Heartbeat { updates, .. } | Body::Updates(updates) => !updates.is_empty(),
+        Body::Forgotten { .. } => true,
         _ => false,
     })
 }

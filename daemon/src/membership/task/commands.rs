@@ -25,6 +25,7 @@ impl Membership {
                 let _ = reply.send(self.node.inquiry().filter(|_| !is_known));
             }
             Command::Leave { reply } => self.leave(reply, now).await,
+            Command::Forget { which, uid, reply } => self.forget(&which, uid, reply, now),
             Command::List { reply } => {
                 self.anchor.keep(now);
                 let _ =

@@ -5,7 +5,7 @@ use super::{FIRST_RETRY, Membership, RETRY};
 use crate::log;
 use crate::membership::{Founded, JoinFailure, Joined, Member, MemberChange};
 use crate::notify;
-use memberd_membership::{Event, JoinError, MemberState, millis};
+use memberd_membership::{Event, Identity, JoinError, MemberState, millis};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
@@ -30,12 +30,9 @@ impl Membership {
                     self.publish(MemberChange::of_tags(entry, this, anchor, now));
                 }
             }
-            Event::Evidence(id) => {
-                if let Some(entry) = self.node.list().get(&id.name) {
-                    let member = Member::new(entry, self.node.name(), self.anchor);
-                    self.history.correct(&member);
-                }
-            }
+            Event::Evidence(id) => self.correct_history(&id),
+            Event::Forgotten { entry, by } => self.note_forgotten(&entry, &by, now),
+            Event::ForgetDone(report) => self.forget_done(report),
             Event::Incarnation(incarnation) => {
                 // After its first datagram, a crash at any moment must be followed by a rejoin.
                 self.writer.update_incarnation(incarnation);
@@ -84,8 +81,16 @@ impl Membership {
         }
     }
 
+    /// The end of a member is known better.
+    fn correct_history(&mut self, id: &Identity) {
+        if let Some(entry) = self.node.list().get(&id.name) {
+            let member = Member::new(entry, self.node.name(), self.anchor);
+            self.history.correct(&member);
+        }
+    }
+
     /// Passes a change to the present followers, and remembers it for later ones.
-    fn publish(&mut self, change: MemberChange) {
+    pub(super) fn publish(&mut self, change: MemberChange) {
         let change = Arc::new(change);
         self.history.add(Arc::clone(&change));
         self.handle.publish(change);

@@ -1,0 +1,254 @@
+//! Members that operators had forgotten before their time. It owns the records of that, which keep
+//! late rumours from bringing those members back.
+
+use crate::identity::{Identity, Incarnation, Name};
+use crate::list::MAX_ENTRIES;
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The most records. Beyond them no more are taken until some have ended.
+pub(crate) const MAX_FORGOTTEN: usize = MAX_ENTRIES;
+
+/// A member is forgotten: nothing is taken in of this incarnation of its name, or of a smaller one.
+/// A larger one joins as ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The member, in its last incarnation.
+    pub identity: Identity,
+    /// The member whose operator asked for it.
+    pub by: Name,
+    /// For how long the record is still kept.
+    pub keep: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    identity: Identity,
+    by: Name,
+    until: Instant,
+}
+
+/// The records, one for each name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ForgottenMembers {
+    records: BTreeMap<Name, Record>,
+    /// The largest forgotten incarnation at each address.
+    addresses: BTreeMap<SocketAddr, Incarnation>,
+    hash: u32,
+}
+
+impl ForgottenMembers {
+    /// Merges a record, and returns whether it forgets more than before. Of two records of a name
+    /// the larger incarnation stays. Of one incarnation the later end, the larger address and the
+    /// lesser name of who asked stay. So merging is commutative, associative and idempotent.
+    pub(crate) fn merge(&mut self, forgotten: &Forgotten, now: Instant) -> bool {
+        let Forgotten { identity, by, keep } = forgotten;
+        let until = now + *keep;
+        let new = Record { identity: identity.clone(), by: by.clone(), until };
+        if until <= now {
+            return false;
+        }
+        let full = self.records.len() >= MAX_FORGOTTEN;
+        match self.records.get_mut(&identity.name) {
+            Some(old) if old.identity.incarnation > identity.incarnation => false,
+            Some(old) if old.identity.incarnation == identity.incarnation => {
+                old.until = old.until.max(until);
+                old.by = old.by.clone().min(new.by);
+                old.identity.address = old.identity.address.max(new.identity.address);
+                self.note_address(identity);
+                false
+            }
+            None if full => false,
+            _ => {
+                let old = self.records.insert(identity.name.clone(), new);
+                let before = old.map_or(0, |old| fingerprint(&old.identity));
+                self.hash = self.hash.wrapping_sub(before).wrapping_add(fingerprint(identity));
+                self.note_address(identity);
+                true
+            }
+        }
+    }
+
+    fn note_address(&mut self, Identity { address, incarnation, .. }: &Identity) {
+        let known = self.addresses.entry(*address).or_insert(*incarnation);
+        *known = (*known).max(*incarnation);
+    }
+
+    /// Drops the records whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if self.records.values().any(|record| record.until <= now) {
+            self.retain(|record| record.until > now);
+        }
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Record) -> bool) {
+        self.records.retain(|_, record| stays(record));
+        self.addresses.clear();
+        self.hash = 0;
+        for identity in
+            self.records.values().map(|record| record.identity.clone()).collect::<Vec<_>>()
+        {
+            self.hash = self.hash.wrapping_add(fingerprint(&identity));
+            self.note_address(&identity);
+        }
+    }
+
+    /// The forgotten incarnation of a name.
+    pub(crate) fn incarnation(&self, name: &Name) -> Option<Incarnation> {
+        self.records.get(name).map(|record| record.identity.incarnation)
+    }
+
+    /// The largest forgotten incarnation at an address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<Incarnation> {
+        self.addresses.get(&address).copied()
+    }
+
+    /// Whether nothing is taken in of this member.
+    pub(crate) fn covers(&self, identity: &Identity) -> bool {
+        self.incarnation(&identity.name).is_some_and(|forgotten| identity.incarnation <= forgotten)
+    }
+
+    /// A hash of all names and incarnations. It does not depend on the order of learning them.
+    pub(crate) fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The names, in order.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.records.keys()
+    }
+
+    /// The record of a name, to tell it.
+    pub(crate) fn get(&self, name: &Name, now: Instant) -> Option<Forgotten> {
+        self.records.get(name).map(|record| record.told(now))
+    }
+
+    /// All records, to tell them.
+    pub(crate) fn all(&self, now: Instant) -> Vec<Forgotten> {
+        self.records.values().map(|record| record.told(now)).collect()
+    }
+}
+
+impl Record {
+    fn told(&self, now: Instant) -> Forgotten {
+        let Record { identity, by, until } = self.clone();
+        Forgotten { identity, by, keep: until.since(now) }
+    }
+}
+
+/// The address is no part of it: it does not tell two stays of a name apart.
+fn fingerprint(Identity { name, incarnation, .. }: &Identity) -> u32 {
+    let mut hasher = blake3::Hasher::new_derive_key("memberd forgotten 2");
+    hasher.update(&incarnation.0.to_be_bytes());
+    hasher.update(name.as_str().as_bytes());
+    let mut bytes = [0; 4];
+    hasher.finalize_xof().fill(&mut bytes);
+    u32::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{identity, name};
+    use proptest::prelude::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn forgotten(i: u8, incarnation: u64, keep: Duration) -> Forgotten {
+        let mut identity = identity(i);
+        identity.incarnation = Incarnation(incarnation);
+        Forgotten { identity, by: name(0), keep }
+    }
+
+    fn merged<'a>(records: impl IntoIterator<Item = &'a Forgotten>) -> ForgottenMembers {
+        let mut members = ForgottenMembers::default();
+        for record in records {
+            members.merge(record, Instant::EPOCH);
+        }
+        members
+    }
+
+    fn any_record() -> impl Strategy<Value = Forgotten> {
+        (0..3u8, 1..4u64, 0..3u8, 0..3u8, 1..4u64).prop_map(|(i, incarnation, at, by, keep)| {
+            let mut record = forgotten(i, incarnation, Duration::from_secs(keep));
+            record.identity.address = crate::testing::address(10 + i * 3 + at);
+            record.by = name(by);
+            record
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merging_records_is_a_lattice(
+            records in proptest::collection::vec(any_record(), 0..16),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let once = merged(&records);
+            let all = |members: &ForgottenMembers| members.all(Instant::EPOCH);
+            let mut others = records.clone();
+            others.reverse();
+            prop_assert_eq!(all(&once), all(&merged(&others)), "commutative");
+            let cut = if records.is_empty() { 0 } else { cut.index(records.len()) };
+            let part = all(&merged(&records[cut..]));
+            let in_parts = merged(records[..cut].iter().chain(&part));
+            prop_assert_eq!(all(&once), all(&in_parts), "associative");
+            let twice = merged(others.iter().chain(&records));
+            prop_assert_eq!(all(&once), all(&twice), "idempotent");
+            prop_assert_eq!(once.hash(), twice.hash());
+            let sum = all(&once).into_iter().map(|record| fingerprint(&record.identity));
+            prop_assert_eq!(once.hash(), sum.fold(0, u32::wrapping_add));
+        }
+    }
+
+    #[test]
+    fn only_the_forgotten_incarnation_and_smaller_ones_are_covered() {
+        let mut members = ForgottenMembers::default();
+        assert!(members.merge(&forgotten(1, 7, DAY), Instant::EPOCH));
+        assert!(!members.merge(&forgotten(1, 7, DAY), Instant::EPOCH), "known");
+        assert!(!members.merge(&forgotten(1, 6, DAY), Instant::EPOCH), "older");
+        for (i, incarnation, covered) in [(1, 6, true), (1, 7, true), (1, 8, false), (2, 7, false)]
+        {
+            assert_eq!(members.covers(&forgotten(i, incarnation, DAY).identity), covered);
+        }
+        assert_eq!(members.at(identity(1).address), Some(Incarnation(7)));
+    }
+
+    /// What is told says how long is left, so no member keeps a record for longer than the first.
+    #[test]
+    fn a_record_ends_at_one_time_however_often_it_is_told() {
+        let at = |seconds| Instant::EPOCH + Duration::from_secs(seconds);
+        let mut first = ForgottenMembers::default();
+        first.merge(&forgotten(1, 7, Duration::from_secs(10)), at(0));
+        let mut other = ForgottenMembers::default();
+        other.merge(&first.get(&name(1), at(6)).unwrap(), at(6));
+        first.merge(&other.get(&name(1), at(9)).unwrap(), at(9));
+        for members in [&mut first, &mut other] {
+            members.expire(at(9));
+            assert!(!members.is_empty());
+            members.expire(at(10));
+            assert!(members.is_empty() && members.hash() == 0);
+            assert_eq!(members.at(identity(1).address), None);
+        }
+        let over = forgotten(1, 7, Duration::ZERO);
+        assert!(!first.merge(&over, at(10)), "its time is over");
+    }
+
+    #[test]
+    fn the_records_are_bounded() {
+        let mut members = ForgottenMembers::default();
+        for number in 0..=MAX_FORGOTTEN {
+            let mut record = forgotten(1, 7, DAY + Duration::from_secs(number as u64));
+            record.identity.name = Name::new(&format!("n{number}")).unwrap();
+            members.merge(&record, Instant::EPOCH);
+        }
+        assert_eq!(members.names().len(), MAX_FORGOTTEN);
+        members.expire(Instant::EPOCH + DAY);
+        assert_eq!(members.names().len(), MAX_FORGOTTEN - 1, "the first has ended");
+    }
+}
