@@ -11,16 +11,19 @@ mod leave;
 mod list;
 mod log;
 mod metrics;
+mod reload;
 mod status;
 mod top;
 mod wait;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
+use crate::named_command as named;
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -47,8 +50,10 @@ pub(crate) enum Command {
     Key(key::Key),
     /// Start a fleet on this machine, and watch it detect a crash
     Demo(demo::Demo),
-    /// Check the settings as the daemon does when it starts
+    /// Check the settings as the daemon does when it starts, or show them
     Check(check::Check),
+    /// Have the daemon reload its settings, and show what has changed
+    Reload(reload::Reload),
     /// Wait until the list has the given members
     Wait(wait::Wait),
     /// Forget machines that failed or left, on all members
@@ -60,6 +65,11 @@ pub(crate) enum Command {
 impl Command {
     /// Runs the command, prints on standard error what failed, and returns the exit status.
     pub(crate) fn run(&self, daemon: &Daemon) -> ExitCode {
+        // wait looks once then.
+        if daemon.timeout == Some(Duration::ZERO) && !matches!(self, Command::Wait(_)) {
+            let line = format!("the timeout must be greater than 0: try {} --help", named());
+            return ExitCode::from(report(&Failure::usage(line)) as u8);
+        }
         let done = match self {
             Command::Join(join) => join.run(daemon),
             Command::Leave => leave::run(daemon),
@@ -73,6 +83,7 @@ impl Command {
             Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),
+            Command::Reload(reload) => reload.run(daemon),
             Command::Wait(wait) => wait.run(daemon),
             Command::Log(log) => log.run(daemon),
         };

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use memberd_control::message::{
     Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord,
-    RunningGrep, StatusReport,
+    ReloadReport, RunningGrep, StatusReport,
 };
 use memberd_control::tags::Tags;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::format;
@@ -158,4 +159,75 @@ pub(crate) struct Key<'a> {
     /// What it is used for.
     #[serde(rename = "use")]
     pub(crate) usage: &'a str,
+}
+
+/// The outcome of a reload.
+#[derive(Debug, Serialize)]
+pub(crate) struct Reload<'a> {
+    reloaded: bool,
+    changed: Vec<Changed<'a>>,
+    problems: &'a [String],
+}
+
+/// A setting of which the file has another value.
+#[derive(Debug, Serialize)]
+struct Changed<'a> {
+    key: &'a str,
+    before: Value,
+    after: Value,
+    in_force: bool,
+}
+
+impl<'a> From<&'a ReloadReport> for Reload<'a> {
+    fn from(report: &'a ReloadReport) -> Reload<'a> {
+        let changed = report.changed.iter().map(|change| Changed {
+            key: &change.key,
+            before: change.before.as_deref().map_or(Value::Null, value),
+            after: change.after.as_deref().map_or(Value::Null, value),
+            in_force: change.in_force,
+        });
+        Reload { reloaded: report.reloaded, changed: changed.collect(), problems: &report.problems }
+    }
+}
+
+/// The settings of a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Settings<'a> {
+    file: &'a str,
+    settings: Vec<Setting<'a>>,
+}
+
+/// A setting.
+#[derive(Debug, Serialize)]
+struct Setting<'a> {
+    key: &'a str,
+    value: Value,
+    /// `file`, `default` or `derived`.
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+}
+
+impl<'a> Settings<'a> {
+    /// From the key, the value and the origin of each setting.
+    pub(crate) fn of(file: &'a str, rows: impl Iterator<Item = [&'a str; 3]>) -> Settings<'a> {
+        let settings = rows.map(|[key, text, origin]| {
+            let from = origin.strip_prefix("derived from ");
+            let line = origin.rsplit_once(':').and_then(|(_, line)| line.parse().ok());
+            let source = match (from, line) {
+                (Some(_), _) => "derived",
+                (None, Some(_)) => "file",
+                (None, None) => "default",
+            };
+            Setting { key, value: value(text), source, line: line.filter(|_| from.is_none()), from }
+        });
+        Settings { file, settings: settings.collect() }
+    }
+}
+
+/// A value that the daemon writes as JSON. Anything else is a text.
+fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

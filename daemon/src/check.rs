@@ -1,10 +1,12 @@
 //! Carries out `memberd --check`: says what is wrong with the settings, and warns of what this
 //! machine does not have yet. It owns no state.
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Origin, Setting};
 use crate::exit;
 use crate::resolve::{Own, resolve};
 use memberd_search::{FileFilter, NEVER, ONLY_LINKS};
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What becomes of a machine whose settings name nobody to join.
@@ -13,7 +15,13 @@ members: set the same introducers on all machines, also on the first";
 
 /// Prints the problems of the settings on standard error, and returns the exit status. Warnings do
 /// not count: the same settings are good as soon as the network is there.
-pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
+///
+/// With the path of the settings, it prints on standard output what each of them is.
+pub fn report(loaded: Result<Config, ConfigError>, effective: Option<&Path>) -> ExitCode {
+    let loaded = loaded.and_then(|config| {
+        effective.map_or(Ok(()), |file| print_settings(&config, file))?;
+        Ok(config)
+    });
     let (lines, status) = match loaded {
         Ok(config) => (warnings(&config), ExitCode::SUCCESS),
         Err(ConfigError { lines, only_not_yet: true }) => (lines, ExitCode::SUCCESS),
@@ -28,6 +36,22 @@ pub fn report(loaded: Result<Config, ConfigError>) -> ExitCode {
         eprintln!("memberd: warning: {line}");
     }
     status
+}
+
+/// Prints a line for each setting: the key, the value, and where it comes from.
+fn print_settings(config: &Config, file: &Path) -> Result<(), ConfigError> {
+    let mut output = io::stdout().lock();
+    for (Setting { key, value }, origin) in config.origins(file)? {
+        let value = value.as_deref().unwrap_or("null");
+        let origin = match origin {
+            Origin::Line(line) => format!("{}:{line}", file.display()),
+            Origin::Default => "default".to_owned(),
+            Origin::Derived(from) => format!("derived from {from}"),
+        };
+        // A reader that has gone has read enough.
+        let _ = writeln!(output, "{key}\t{value}\t{origin}");
+    }
+    Ok(())
 }
 
 /// Missing introducers, those without an address, the globs that find only links, and those that

@@ -1,6 +1,7 @@
 //! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
 mod address;
+mod effective;
 mod limits;
 mod logs;
 mod machine;
@@ -11,6 +12,8 @@ mod raw;
 mod source;
 #[cfg(test)]
 mod tests;
+
+pub use effective::{Origin, Setting};
 
 use crate::log::{Level, LogPaths};
 use crate::search::journal::{JOURNALCTL, JournalOffer};
@@ -204,6 +207,7 @@ impl Config {
             ("limits.search_threads", self.limits.search_threads != new.limits.search_threads),
             ("limits.search_time", self.limits.search_time != new.limits.search_time),
             ("limits.search_output", self.limits.search_output != new.limits.search_output),
+            ("limits.search_memory", self.limits.search_memory != new.limits.search_memory),
             ("limits.greps", self.limits.greps != new.limits.greps),
             ("control.socket", self.control_socket != new.control_socket),
             ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),

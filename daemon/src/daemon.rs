@@ -13,12 +13,14 @@ use crate::metrics::http;
 use crate::notify;
 use crate::options::Options;
 use crate::peer;
+use crate::reload::{self, Reloader};
 use crate::search::SearchService;
 use crate::services::Services;
 use crate::state::{Loaded, StateDir};
 use crate::subsystem::{Change, NotReloaded};
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
+use memberd_control::message::ReloadReport;
 use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys, listen};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
@@ -65,7 +67,8 @@ pub fn main() -> ExitCode {
     let loaded = Config::load(&options.config)
         .and_then(|config| config.load_keys().map(|keys| (config, keys)));
     if options.check {
-        return check::report(loaded.map(|(config, _)| config));
+        let file = options.effective.then_some(options.config.as_path());
+        return check::report(loaded.map(|(config, _)| config), file);
     }
     let (config, keys) = match loaded {
         Ok(loaded) => loaded,
@@ -157,7 +160,8 @@ async fn run(
     let search = SearchService::start(&config, caller, log.audit().clone())?;
     let resources = Resources { socket: bound.udp, seal, directory: Arc::new(directory), state };
     let (membership, running) = MembershipService::start(&config, resources)?;
-    let services = Arc::new(Services::new(membership, search, keys, log.clone()));
+    let (reloader, reloads) = Reloader::new();
+    let services = Arc::new(Services::new(membership, search, keys, log.clone(), reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
         config_path,
@@ -165,6 +169,7 @@ async fn run(
         servers: serve_all(bound.tcp, bound.control, bound.metrics, &services)?,
         services,
         running,
+        reloads,
         control_files,
     };
     daemon.servers.push(tokio::spawn(code.release_often()));
@@ -233,6 +238,8 @@ struct Daemon {
     /// The membership task.
     running: membership::Running,
     servers: Vec<JoinHandle<()>>,
+    /// The reloads that clients ask for.
+    reloads: reload::Requests,
     /// The control sockets that the daemon has bound itself and must remove.
     control_files: Vec<PathBuf>,
 }
@@ -245,35 +252,55 @@ impl Daemon {
                 _ = signals.terminate.recv() => return Ok(()),
                 _ = signals.interrupt.recv() => return Ok(()),
                 _ = signals.hang_up.recv() => {
-                    notify::reloading();
-                    let reloaded = self.reload().await;
-                    self.services.set_not_reloaded(reloaded.err());
-                    self.flush_log().await;
-                    notify::ready();
+                    self.reload().await;
+                }
+                Some(request) = self.reloads.recv() => {
+                    // The client may have gone.
+                    let _ = request.send(self.reload().await);
                 }
                 error = self.running.ended() => return Err(error),
             }
         }
     }
 
+    /// Reloads, and tells systemd, the status and the client how that went.
+    async fn reload(&mut self) -> ReloadReport {
+        notify::reloading();
+        let mut report = ReloadReport::default();
+        let reloaded = self.load_again(&mut report).await;
+        if let Err(NotReloaded(what)) = &reloaded {
+            let line = format!("the old {what} stay in force; the log has the same");
+            report.problems.push(line);
+        }
+        self.services.set_not_reloaded(reloaded.err());
+        self.flush_log().await;
+        notify::ready();
+        report
+    }
+
     /// Loads changed settings. If they are invalid, the old ones stay in force.
-    async fn reload(&mut self) -> Result<(), NotReloaded> {
+    async fn load_again(&mut self, report: &mut ReloadReport) -> Result<(), NotReloaded> {
         self.services.log.reopen();
-        let new = match Config::load_again(&self.config_path, &self.config) {
-            Ok(new) => new,
+        let file = match Config::load_again(&self.config_path, &self.config) {
+            Ok(file) => file,
             Err(ConfigError { lines, .. }) => {
-                for line in lines {
+                for line in &lines {
                     error!("{line}");
                 }
                 error!("the settings were not reloaded; the old ones stay in force");
+                report.problems = lines;
                 return Err(NotReloaded("settings"));
             }
         };
-        let (new, unchanged) = self.config.reload(new);
+        let (new, unchanged) = self.config.reload(file.clone());
+        report.reloaded = true;
+        report.changed = reload::changes(&self.config, &file, &new);
         for key in unchanged {
             warn!(key, "a changed setting needs a restart to take effect");
         }
+        let keys = self.services.keys.names();
         let reloaded = self.services.reload(Change { old: &self.config, new: &new }).await;
+        report.changed.extend(reload::change_of_keys(keys, self.services.keys.names()));
         self.config = new;
         match reloaded {
             Ok(()) => info!("settings reloaded"),

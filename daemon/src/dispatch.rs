@@ -7,6 +7,7 @@ use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
+use crate::reload::handlers::reload;
 use crate::search::handlers::grep;
 use crate::services::Services;
 use memberd_control::message::{ChangeKinds, Follow, Request};
@@ -42,5 +43,6 @@ pub async fn handle(
         Request::Metrics => metrics::handle(client, services).await,
         Request::Ring => ring::handle(client, services).await,
         Request::Forget(which) => forget::handle(which, client, services).await,
+        Request::Reload => reload::handle(client, services).await,
     }
 }

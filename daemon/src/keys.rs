@@ -27,6 +27,11 @@ impl Keys {
         }
     }
 
+    /// The ids of the keys in force, the sealing one first. None without a key.
+    pub fn names(&self) -> Option<String> {
+        self.seal.keys().map(|keys| keys.names().clone())
+    }
+
     /// The seal that protects messages to other members.
     pub fn seal(&self) -> &Seal {
         &self.seal

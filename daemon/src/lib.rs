@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod notify;
 pub mod options;
 pub mod peer;
+pub mod reload;
 pub mod resolve;
 pub mod search;
 pub mod services;

@@ -28,4 +28,9 @@ pub struct Options {
     /// warnings
     #[arg(long)]
     pub check: bool,
+
+    /// With --check, print each setting, its value as JSON, and where it comes from, separated by
+    /// tabs
+    #[arg(long, requires = "check")]
+    pub effective: bool,
 }

@@ -6,6 +6,7 @@ use crate::keys::Keys;
 use crate::lock::{read, write};
 use crate::log::Log;
 use crate::membership::{Ended, MembershipService};
+use crate::reload::Reloader;
 use crate::search::SearchService;
 use crate::subsystem::{Change, NotReloaded, Page, Subsystem};
 use memberd_control::message::StatusReport;
@@ -25,15 +26,23 @@ pub struct Services {
     pub log: Log,
     /// The connections at its sockets.
     pub connections: Connections,
+    /// With which clients ask for a reload.
+    pub reloader: Reloader,
     /// The parts that the last reload left unchanged, if any.
     not_reloaded: RwLock<Option<NotReloaded>>,
 }
 
 impl Services {
     /// Holds the subsystems, which have been started.
-    pub fn new(membership: MembershipService, search: SearchService, keys: Keys, log: Log) -> Self {
+    pub fn new(
+        membership: MembershipService,
+        search: SearchService,
+        keys: Keys,
+        log: Log,
+        reloader: Reloader,
+    ) -> Self {
         let (connections, not_reloaded) = (Connections::none(), RwLock::default());
-        Services { membership, search, keys, log, connections, not_reloaded }
+        Services { membership, search, keys, log, connections, reloader, not_reloaded }
     }
 
     /// The membership comes first, because the others add to its report.

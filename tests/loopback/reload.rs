@@ -70,6 +70,42 @@ fn a_reload_changes_which_files_can_be_grepped() {
     );
 }
 
+/// A client hears what has changed, what needs a restart, and what is wrong.
+#[test]
+fn a_client_that_asks_for_a_reload_hears_its_outcome() {
+    let mut fleet = Fleet::start(2);
+    let reload = |fleet: &Fleet, status: i32| {
+        let output = fleet[2].ctl(&["reload"]);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (said(&output.stdout), said(&output.stderr))
+    };
+    let nothing = ("reloaded; no setting has changed\n".to_owned(), String::new());
+    assert_eq!(reload(&fleet, 0), nothing);
+    fleet[2].settings.level = "debug";
+    fleet[2].settings.limits = vec!["greps = 3"];
+    fleet[2].write_settings();
+    let (said, complaint) = reload(&fleet, 0);
+    let expected = "logs.level: \"info\" -> \"debug\"\n\
+                    limits.greps: 16 -> 3 (needs a restart: the old one stays)\nreloaded\n";
+    assert_eq!((said.as_str(), complaint.as_str()), (expected, ""));
+    let output = fleet[2].ctl(&["reload", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&object["schema"], &object["reloaded"]), (&1.into(), &true.into()));
+    assert_eq!(object["changed"][0]["in_force"], false, "{object}");
+    // The file is wrong now. All that is in force stays.
+    fs::write(fleet[2].config(), "[node]\nprot = 1\n").unwrap();
+    let (said, complaint) = reload(&fleet, 1);
+    assert_eq!(said, "");
+    assert!(complaint.contains(":2: node.prot: unknown key: did you mean port?\n"), "{complaint}");
+    assert!(complaint.contains("the old settings stay in force"), "{complaint}");
+    let read_only = memberd_control::socket::read_only(&fleet[2].settings.socket);
+    let looked = fleet[2].ctl(&["--socket", read_only.to_str().unwrap(), "reload"]);
+    assert_eq!(looked.status.code(), Some(5), "{looked:?}");
+    let looked = fleet[2].ctl(&["--socket", read_only.to_str().unwrap(), "log"]);
+    assert_eq!(looked.stdout, b"debug\n", "everybody may look at the level: {looked:?}");
+}
+
 #[test]
 fn the_level_changes_with_a_reload_and_changes_back() {
     let mut fleet = Fleet::start(2);

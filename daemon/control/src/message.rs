@@ -103,6 +103,8 @@ pub enum Reply {
     Ring(RingPart),
     /// Final: members were forgotten, here and on the others.
     Forgotten(ForgottenReport),
+    /// Final: the outcome of a reload.
+    Reloaded(ReloadReport),
 }
 
 /// What became of a request to forget members.
@@ -257,6 +259,30 @@ pub struct MissedRecord {
     /// How many changes are missing; none if they happened before the daemon started, and it does
     /// not know.
     pub count: Option<u64>,
+}
+
+/// The outcome of a reload.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Whether the settings of the file were taken in.
+    pub reloaded: bool,
+    /// The settings of which the file has another value than the daemon had.
+    pub changed: Vec<SettingChange>,
+    /// A line for each problem.
+    pub problems: Vec<String>,
+}
+
+/// A setting with another value in the file than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChange {
+    /// `SECTION.KEY`, or `keys` for the ids of the group's keys.
+    pub key: String,
+    /// The value before, as JSON has it. None if there was none.
+    pub before: Option<String>,
+    /// The value in the file.
+    pub after: Option<String>,
+    /// Whether the value of the file is in force. If not, it needs a restart.
+    pub in_force: bool,
 }
 
 /// A part of the ring.

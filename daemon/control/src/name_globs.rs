@@ -105,6 +105,27 @@ impl NameGlob {
         self.glob.matches(name)
     }
 
+    /// Whether a member can have a name that matches: 1 to 64 letters, digits, `.`, `_` and `-`,
+    /// and neither `.` nor `-` at the start. What the glob only describes is not looked into.
+    pub fn is_possible(&self) -> bool {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let sign = |byte: u8| b"*?[]{}!^,/\\".contains(&byte);
+        let is_name = |name: &String| {
+            (1..=64).contains(&name.len())
+                && name.bytes().all(letter)
+                && !name.starts_with(['.', '-'])
+        };
+        match self.glob.spelled(MOST_SPELLED) {
+            Spelled::Names(names) => names.iter().all(is_name),
+            Spelled::TooMany => true,
+            // A slash is the sign of a step, between brackets.
+            Spelled::Unknown => {
+                self.written.bytes().all(|byte| letter(byte) || sign(byte))
+                    && (self.written.contains('[') || !self.written.contains('/'))
+            }
+        }
+    }
+
     /// The names that it spells out, in order and at most 10,000. It is None if only a list of
     /// names can tell, because the glob has `*`, `?` or a set of characters.
     ///

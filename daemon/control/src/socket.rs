@@ -10,7 +10,7 @@ pub enum Access {
     /// Send any request.
     Full,
     /// Read, and change nothing: the list, the status without the patterns of greps, the ring,
-    /// events and metrics.
+    /// events, metrics and the level of the log.
     ReadOnly,
 }
 
@@ -23,12 +23,14 @@ impl Access {
             | Request::Events
             | Request::Follow(_)
             | Request::Metrics
-            | Request::Ring => true,
+            | Request::Ring
+            | Request::Log { filter: None } => true,
             Request::Join { .. }
             | Request::Leave
+            | Request::Reload
+            | Request::Forget(_)
             | Request::Grep(_)
-            | Request::Log { .. }
-            | Request::Forget(_) => self == Access::Full,
+            | Request::Log { filter: Some(_) } => self == Access::Full,
         }
     }
 }
@@ -66,8 +68,9 @@ mod tests {
         let changes = [
             Request::Join { introducers: Vec::new() },
             Request::Leave,
+            Request::Reload,
             Request::Grep(Box::default()),
-            Request::Log { filter: None },
+            Request::Log { filter: Some("debug".to_owned()) },
         ];
         for request in &changes {
             assert!(
@@ -86,6 +89,7 @@ mod tests {
             Request::Follow(follow(ChangeKinds::WithForgotten, None)),
             Request::Metrics,
             Request::Ring,
+            Request::Log { filter: None },
         ];
         for request in &looks {
             assert!(

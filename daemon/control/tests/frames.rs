@@ -12,8 +12,8 @@ use memberd_control::grep::{
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
-    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, Reply, Request,
-    RequestRefusal, RingPart, RunningGrep, StatusReport,
+    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, ReloadReport, Reply,
+    Request, RequestRefusal, RingPart, RunningGrep, SettingChange, StatusReport,
 };
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
@@ -36,6 +36,7 @@ fn request() -> impl Strategy<Value = Request> {
         option::of(any::<String>()).prop_map(|filter| Request::Log { filter }),
         Just(Request::Metrics),
         Just(Request::Ring),
+        Just(Request::Reload),
     ]
 }
 
@@ -243,6 +244,11 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
+        (any::<(bool, String, bool)>(), option::of(any::<String>())).prop_map(|(report, value)| {
+            let (reloaded, key, in_force) = report;
+            let change = SettingChange { key, before: None, after: value, in_force };
+            Reply::Reloaded(ReloadReport { reloaded, changed: vec![change], problems: Vec::new() })
+        }),
         any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
             founded: already.then_some(Founded::NoIntroducers),
             id,

@@ -3,6 +3,7 @@
 
 use super::raw::File;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::Deserializer;
 use toml::de::{DeTable, DeValue, Error};
 
@@ -26,11 +27,28 @@ impl Source<'_> {
     /// Formats `FILE:LINE: KEY: MESSAGE`. The place and the key may be missing. The result is
     /// always one line.
     pub(super) fn error(self, offset: Option<usize>, key: Option<&str>, message: &str) -> String {
-        let line = offset
-            .map(|offset| 1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count());
-        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let line = offset.map(|offset| format!(":{}", self.line(offset))).unwrap_or_default();
         let key = key.map(|key| format!(" {key}:")).unwrap_or_default();
         format!("{}{line}:{key} {message}", self.file).replace(char::is_control, " ")
+    }
+
+    fn line(self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    }
+
+    /// The line of each key that the text sets, by `SECTION.KEY`. There are none if the text is no
+    /// TOML.
+    pub(super) fn lines(self) -> BTreeMap<String, usize> {
+        let Ok(table) = DeTable::parse(self.text) else { return BTreeMap::new() };
+        let mut lines = BTreeMap::new();
+        for (section, value) in table.get_ref() {
+            let DeValue::Table(keys) = value.get_ref() else { continue };
+            for key in keys.keys() {
+                let name = format!("{}.{}", section.get_ref(), key.get_ref());
+                lines.insert(name, self.line(key.span().start));
+            }
+        }
+        lines
     }
 
     fn explain(self, error: &Error, root: &DeTable) -> String {

@@ -21,7 +21,7 @@ const TURN_LIMIT: Duration = Duration::from_secs(3);
 
 /// The reply to a request that would change something through the read-only socket.
 const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
-wait): use the control socket, which is for members of group memberd \
+wait, log without a level): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
 
 /// Serves one client.

@@ -46,6 +46,8 @@ pub enum Request {
     Ring,
     /// Forget members that failed or left, on all machines.
     Forget(Forget),
+    /// Reload the settings, and say what has changed.
+    Reload,
 }
 
 /// Which members to forget.
@@ -147,6 +149,8 @@ enum Encoded {
     NarrowedGrep(Box<GrepRequest>),
     /// 15.
     Forget(Forget),
+    /// 16.
+    Reload,
 }
 
 impl From<Request> for Encoded {
@@ -166,6 +170,7 @@ impl From<Request> for Encoded {
             Request::Metrics => Encoded::Metrics,
             Request::Ring => Encoded::Ring,
             Request::Forget(forget) => Encoded::Forget(forget),
+            Request::Reload => Encoded::Reload,
         }
     }
 }
@@ -199,6 +204,7 @@ impl From<Encoded> for Request {
             Encoded::EventsFrom(from) => follow(from, ChangeKinds::Liveness, None),
             Encoded::Metrics => Request::Metrics,
             Encoded::Ring => Request::Ring,
+            Encoded::Reload => Request::Reload,
             Encoded::Changes(from) => follow(from, ChangeKinds::All, None),
             Encoded::ChangesUntil { from, until } => follow(from, ChangeKinds::All, Some(until)),
             Encoded::Follow(follow) => Request::Follow(follow),

@@ -1,0 +1,242 @@
+//! Says what each setting is, and where it comes from. It owns no state.
+
+use super::source::Source;
+use super::{Config, ConfigError, read};
+use crate::search::limits::Limits;
+use memberd_membership::GroupSettings;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// A setting, with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `SECTION.KEY`, as in the file.
+    pub key: String,
+    /// The value as JSON. Durations and sizes are texts, and tags an object. `None` if there is
+    /// none.
+    pub value: Option<String>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This line of the file.
+    Line(usize),
+    /// The defaults.
+    Default,
+    /// Something of this machine.
+    Derived(&'static str),
+}
+
+impl Config {
+    /// All settings in the order of the shipped file.
+    pub fn settings(&self) -> Vec<Setting> {
+        // A new field has to be listed here, which the compiler ensures.
+        let Config {
+            name,
+            machine,
+            address,
+            address_host,
+            bind,
+            tags,
+            introducers,
+            join_on_start,
+            group,
+            forget_after,
+            state_dir,
+            log_dir,
+            log_files,
+            follow_links,
+            journal,
+            journal_namespaces,
+            log_level,
+            log_searches,
+            limits,
+            control_socket,
+            key_file,
+            key_is_credential: _,
+            allow_plaintext,
+            metrics,
+        } = self;
+        let GroupSettings { max_simultaneous_failures, heartbeat_interval, failure_timeout } =
+            group;
+        let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
+        let path = |path: &Path| Some(text(&path.display().to_string()));
+        let before_limits = [
+            ("node.name", Some(text(name.as_str()))),
+            ("node.machine", Some(text(machine))),
+            ("node.address", Some(text(&host))),
+            ("node.bind", Some(text(&bind.to_string()))),
+            ("node.port", Some(address.port().to_string())),
+            ("node.tags", Some(object(tags))),
+            ("group.introducers", Some(list(introducers))),
+            ("group.join_on_start", Some(join_on_start.to_string())),
+            ("group.max_simultaneous_failures", Some(max_simultaneous_failures.to_string())),
+            ("group.heartbeat_interval", Some(span(*heartbeat_interval))),
+            ("group.failure_timeout", Some(span(*failure_timeout))),
+            ("group.forget_after", Some(span(*forget_after))),
+            ("paths.state_dir", path(state_dir)),
+            ("paths.log_dir", path(log_dir)),
+            ("logs.files", Some(list(log_files))),
+            ("logs.follow_links", Some(list(follow_links))),
+            ("logs.journal", Some(journal.to_string())),
+            ("logs.journal_namespaces", Some(list(journal_namespaces))),
+            ("logs.level", Some(text(&log_level.to_string()))),
+            ("logs.searches", Some(log_searches.to_string())),
+        ];
+        let behind_limits = [
+            ("control.socket", path(control_socket)),
+            ("security.key_file", key_file.as_deref().and_then(path)),
+            ("security.allow_plaintext", Some(allow_plaintext.to_string())),
+            ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
+        ];
+        let rows = before_limits.into_iter().chain(limits_of(limits)).chain(behind_limits);
+        rows.map(|(key, value)| Setting { key: key.to_owned(), value }).collect()
+    }
+
+    /// All settings of a file, each with its origin.
+    ///
+    /// # Errors
+    /// When the file cannot be read any more.
+    pub fn origins(&self, path: &Path) -> Result<Vec<(Setting, Origin)>, ConfigError> {
+        let text = read(path).map_err(|error| {
+            ConfigError::invalid(format!("{}: cannot be read: {error}", path.display()))
+        })?;
+        let lines = Source { file: "", text: &text }.lines();
+        let settings = self.settings().into_iter();
+        Ok(settings.map(|setting| self.with_origin(setting, &lines)).collect())
+    }
+
+    fn with_origin(&self, setting: Setting, lines: &BTreeMap<String, usize>) -> (Setting, Origin) {
+        let origin = match (lines.get(&setting.key), setting.key.as_str()) {
+            (Some(line), _) => Origin::Line(*line),
+            (None, "node.name") => Origin::Derived("the host name"),
+            (None, "node.machine") => Origin::Derived("node.name"),
+            (None, "node.bind") => Origin::Derived("node.address"),
+            (None, "node.address") => Origin::Derived("the default route"),
+            (None, "security.key_file") if self.key_is_credential => {
+                Origin::Derived("the credential that systemd passes")
+            }
+            (None, "security.key_file") if setting.value.is_some() => {
+                Origin::Derived("the file, which is there")
+            }
+            (None, _) => Origin::Default,
+        };
+        (setting, origin)
+    }
+}
+
+fn limits_of(limits: &Limits) -> [(&'static str, Option<String>); 6] {
+    let Limits { searches, search_threads, search_time, search_output, greps, search_memory } =
+        limits;
+    let memory = u64::try_from(*search_memory).unwrap_or(u64::MAX);
+    [
+        ("limits.searches", Some(searches.to_string())),
+        ("limits.search_threads", Some(search_threads.to_string())),
+        ("limits.search_time", Some(span(*search_time))),
+        ("limits.search_output", Some(size(*search_output))),
+        ("limits.search_memory", Some(size(memory))),
+        ("limits.greps", Some(greps.to_string())),
+    ]
+}
+
+fn list(entries: &[String]) -> String {
+    let entries: Vec<String> = entries.iter().map(|entry| text(entry)).collect();
+    format!("[{}]", entries.join(", "))
+}
+
+fn object<'t>(entries: impl Iterator<Item = (&'t str, &'t str)>) -> String {
+    let entries: Vec<String> =
+        entries.map(|(key, value)| format!("{}: {}", text(key), text(value))).collect();
+    format!("{{{}}}", entries.join(", "))
+}
+
+/// A string as JSON, and TOML too.
+fn text(text: &str) -> String {
+    let escaped = text.chars().map(|character| match character {
+        '"' | '\\' => format!("\\{character}"),
+        control if control.is_control() => format!("\\u{:04x}", u32::from(control)),
+        other => other.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}
+
+/// A duration in the largest unit that divides it: `"600ms"`, `"24h"`, `"30d"`.
+fn span(duration: Duration) -> String {
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+    exactly(duration.as_millis(), units)
+}
+
+/// A size in the largest unit that divides it: `"64MiB"`.
+fn size(bytes: u64) -> String {
+    exactly(bytes.into(), [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)])
+}
+
+fn exactly<const N: usize>(count: u128, units: [(&str, u128); N]) -> String {
+    let unit = units.into_iter().find(|(_, unit)| count >= *unit && count.is_multiple_of(*unit));
+    let (name, unit) = unit.unwrap_or((units.last().map_or("", |(name, _)| name), 1));
+    format!("\"{}{name}\"", count / unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn each_setting_says_where_it_comes_from() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("m.toml");
+        let lines = "# about this machine\n[node]\nname = \"vm3\"\naddress = '127.0.0.3'\n\n\
+                     [group]\nintroducers = [\n  \"vm1:8946\",\n  \"vm2:8946\",\n]\n\
+                     forget_after = \"48h\"\n[node.tags]\nrole = 'web\"'\n";
+        fs::write(&path, lines).unwrap();
+        let config = Config::load(&path).unwrap();
+        let origins = config.origins(&path).unwrap();
+        let of = |key: &str| {
+            let (setting, origin) =
+                origins.iter().find(|(setting, _)| setting.key == key).unwrap().clone();
+            (setting.value, origin)
+        };
+        let some = |value: &str| Some(value.to_owned());
+        assert_eq!(of("node.name"), (some("\"vm3\""), Origin::Line(3)));
+        assert_eq!(of("node.machine"), (some("\"3\""), Origin::Derived("node.name")));
+        assert_eq!(
+            of("group.introducers"),
+            (some("[\"vm1:8946\", \"vm2:8946\"]"), Origin::Line(7))
+        );
+        assert_eq!(of("group.forget_after"), (some("\"2d\""), Origin::Line(11)));
+        assert_eq!(of("node.tags"), (some("{\"role\": \"web\\\"\"}"), Origin::Line(12)));
+        assert_eq!(of("group.heartbeat_interval"), (some("\"600ms\""), Origin::Default));
+        assert_eq!(of("limits.search_output"), (some("\"16GiB\""), Origin::Default));
+        assert_eq!(of("metrics.listen"), (None, Origin::Default));
+    }
+
+    #[test]
+    fn units_lose_nothing() {
+        for (milliseconds, words) in
+            [(0, "0ms"), (600, "600ms"), (1_750, "1750ms"), (90_000, "90s"), (5_400_000, "90min")]
+        {
+            assert_eq!(span(Duration::from_millis(milliseconds)), format!("\"{words}\""));
+        }
+        assert_eq!((size(1_536 << 10), size(64 << 20)), ("\"1536KiB\"".into(), "\"64MiB\"".into()));
+    }
+
+    /// Every key of the shipped file is shown, and no other.
+    #[test]
+    fn the_settings_are_those_of_the_shipped_file() {
+        let shipped = include_str!("../../../packaging/memberd.toml");
+        let config = Config::parse("m.toml", "[node]\nname = 'a'\naddress = '127.0.0.1'").unwrap();
+        for Setting { key, .. } in config.settings() {
+            let (_, key) = key.split_once('.').unwrap();
+            assert!(shipped.contains(&format!("\n#{key} = ")), "{key}");
+        }
+        let keys = shipped.lines().filter(|line| {
+            line.strip_prefix('#')
+                .is_some_and(|line| !line.starts_with(' ') && line.contains(" = "))
+        });
+        assert_eq!(keys.count(), config.settings().len());
+    }
+}
