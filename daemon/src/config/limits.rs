@@ -20,7 +20,7 @@ const UNITS: [(&str, u64); 4] =
 
 pub(super) fn limits(raw: &raw::Limits, problems: &mut Problems) -> Limits {
     let default = Limits::default();
-    let time = span(raw.search_time.as_ref(), "limits.search_time", problems);
+    let time = span(raw.search_time.as_ref(), "limits.search_time", &TIMES, problems);
     if let (Some(set), Some(time)) = (&raw.search_time, time)
         && !TIMES.contains(&time)
     {

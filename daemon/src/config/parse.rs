@@ -26,6 +26,8 @@ const LONGEST_SOCKET_PATH: usize = 107;
 const LONGEST_DIRECTORY: usize = 1024;
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(10);
 const MOST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The failure timeouts of any interval.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=MOST_TIMEOUT;
 const FORGET_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -161,7 +163,7 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
         }
     }
     if let Some(interval) =
-        span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", problems)
+        span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", &INTERVALS, problems)
     {
         settings.heartbeat_interval = interval;
     }
@@ -176,7 +178,9 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
             format!("{:?} is not between 50ms and 10s", set.get_ref()),
         );
     }
-    if let Some(timeout) = span(group.failure_timeout.as_ref(), "group.failure_timeout", problems) {
+    if let Some(timeout) =
+        span(group.failure_timeout.as_ref(), "group.failure_timeout", &TIMEOUTS, problems)
+    {
         settings.failure_timeout = timeout;
     }
     let least = settings.heartbeat_interval * 2;
@@ -229,7 +233,7 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 fn forget_after(group: &raw::Group, problems: &mut Problems) -> Duration {
-    let age = span(group.forget_after.as_ref(), "group.forget_after", problems);
+    let age = span(group.forget_after.as_ref(), "group.forget_after", &FORGET_AFTER, problems);
     if let (Some(set), Some(age)) = (&group.forget_after, age)
         && !FORGET_AFTER.contains(&age)
     {

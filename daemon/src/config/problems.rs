@@ -2,8 +2,12 @@
 
 use super::ConfigError;
 use super::source::Source;
-use memberd_control::duration;
+use memberd_control::duration::{self, DurationError};
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+/// The units that a number without one may mean, the likeliest first.
+const UNITS: [&str; 5] = ["s", "ms", "h", "d", "min"];
 
 /// The problems found so far, each with its place in the file.
 pub(super) struct Problems<'a> {
@@ -60,12 +64,25 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// Reads a duration such as `600ms`; `None` if it is not set or invalid.
+/// Reads a duration such as `600ms`; `None` if it is not set or invalid. If it has no unit, the
+/// problem names one with which it is in these bounds.
 pub(super) fn span(
     set: Option<&toml::Spanned<String>>,
     key: &str,
+    bounds: &RangeInclusive<Duration>,
     problems: &mut Problems,
 ) -> Option<Duration> {
     let set = set?;
-    duration::parse(set.get_ref()).map_err(|error| problems.add(set, key, error)).ok()
+    let parsed = duration::parse(set.get_ref());
+    let explained = parsed.map_err(|error| match error {
+        DurationError::NoUnit(number) => {
+            let mut written = UNITS.iter().map(|unit| format!("{number}{unit}"));
+            let fits =
+                |text: &String| duration::parse(text).is_ok_and(|read| bounds.contains(&read));
+            let fitting = written.find(fits).unwrap_or_else(|| format!("{number}s"));
+            format!("{number:?} has no unit: write {fitting:?}")
+        }
+        other => other.to_string(),
+    });
+    explained.map_err(|what| problems.add(set, key, what)).ok()
 }

@@ -455,3 +455,22 @@ fn only_names_of_namespaces_are_offered() {
     let error = bad("[logs]\njournal_namespaces = ['+web']");
     assert!(error.contains("\"+web\" is not the name of a namespace, or *"), "{error}");
 }
+
+/// 600 seconds are no interval, and 24 seconds are too short to forget a member.
+#[test]
+fn a_number_without_a_unit_gets_one_that_fits() {
+    for (key, number, fitting) in [
+        ("heartbeat_interval", "600", "600ms"),
+        ("heartbeat_interval", "2", "2s"),
+        ("failure_timeout", "1750", "1750ms"),
+        ("failure_timeout", "3", "3s"),
+        ("forget_after", "24", "24h"),
+        ("forget_after", "3600", "3600s"),
+        ("forget_after", "0", "0s"),
+    ] {
+        assert_eq!(
+            bad(&format!("[group]\n{key} = '{number}'")),
+            format!("m.toml:2: group.{key}: \"{number}\" has no unit: write \"{fitting}\"")
+        );
+    }
+}
