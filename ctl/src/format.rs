@@ -26,6 +26,20 @@ pub(crate) fn duration(milliseconds: u64) -> String {
     }
 }
 
+/// A difference between clocks: `850 ms`, `1.76 s`, `24.0 h`, `2.0 days`. It is rounded, and no
+/// unit begins at a whole number of hours or days. So the words stay while the difference does.
+pub(crate) fn difference(milliseconds: u64) -> String {
+    let (unit, size) = match milliseconds {
+        0..10_000 => return duration(milliseconds),
+        10_000..100_000 => ("s", SECOND),
+        100_000..5_000_000 => ("min", MINUTE),
+        5_000_000..130_000_000 => ("h", HOUR),
+        130_000_000.. => ("days", DAY),
+    };
+    let tenths = (milliseconds + size / 20) / (size / 10);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
 /// How long ago a moment was: `3 min ago`. Both are in milliseconds since the Unix epoch. Less than
 /// a second, or a moment ahead of this clock, is `just now`.
 pub(crate) fn ago(then: u64, now: u64) -> String {

@@ -36,8 +36,8 @@ fn row(neighbour: &NeighbourRecord) -> [String; 6] {
     let unknown = || "-".to_owned();
     let clock = neighbour.clock_offset.map_or_else(unknown, |offset| match offset {
         0 => "as ours".to_owned(),
-        offset if offset < 0 => format!("{} behind", format::duration(offset.unsigned_abs())),
-        offset => format!("{} ahead", format::duration(offset.unsigned_abs())),
+        offset if offset < 0 => format!("{} behind", format::difference(offset.unsigned_abs())),
+        offset => format!("{} ahead", format::difference(offset.unsigned_abs())),
     });
     [
         format::printable(&neighbour.name),

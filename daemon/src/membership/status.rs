@@ -177,20 +177,28 @@ fn clock_warnings(neighbours: &[NeighbourStatus]) -> Vec<String> {
         let most = format!("those of most neighbours ({} of {})", skewed.len(), neighbours.len());
         return vec![format!(
             "our clock is {} {direction} {most}: set it, see timedatectl",
-            in_seconds(middle)
+            in_words(middle)
         )];
     }
     skewed
         .into_iter()
         .map(|(name, offset)| {
             let direction = if offset > 0 { "ahead of" } else { "behind" };
-            format!("the clock of {name} is {} {direction} ours", in_seconds(offset))
+            format!("the clock of {name} is {} {direction} ours", in_words(offset))
         })
         .collect()
 }
 
-fn in_seconds(milliseconds: i64) -> String {
-    format!("{:.1} s", Duration::from_millis(milliseconds.unsigned_abs()).as_secs_f64())
+/// Units of time and their seconds, and from how many seconds on each is used. A clock is often
+/// wrong by a whole number of hours or days, so no unit begins there.
+const UNITS: [(&str, f64, f64); 3] =
+    [("days", 86_400.0, 130_000.0), ("h", 3_600.0, 5_000.0), ("min", 60.0, 100.0)];
+
+fn in_words(milliseconds: i64) -> String {
+    let seconds = Duration::from_millis(milliseconds.unsigned_abs()).as_secs_f64();
+    let unit = UNITS.into_iter().find(|(_, _, from)| seconds >= *from);
+    let (unit, size, _) = unit.unwrap_or(("s", 1.0, 0.0));
+    format!("{:.1} {unit}", seconds / size)
 }
 
 /// Warnings about lost or missing heartbeats, and about lists that stay different.
@@ -275,6 +283,24 @@ mod tests {
         let both =
             ["the clock of vm1 is 9.0 s ahead of ours", "the clock of vm2 is 9.0 s behind ours"];
         assert_eq!(warnings(&[9_000, -9_000, 0, 0]), both);
+    }
+
+    /// Clocks are wrong by whole hours and days, and a millisecond does not change the words.
+    #[test]
+    fn a_large_difference_has_a_large_unit() {
+        for (offset, words) in [
+            (99_900, "99.9 s"),
+            (172_800_000, "2.0 days"),
+            (172_799_990, "2.0 days"),
+            (86_400_000, "24.0 h"),
+            (86_399_990, "24.0 h"),
+            (3_600_000, "60.0 min"),
+            (3_599_990, "60.0 min"),
+            (31_536_000_000, "365.0 days"),
+        ] {
+            let expected = format!("the clock of vm1 is {words} ahead of ours");
+            assert_eq!(warnings(&[offset]), [expected]);
+        }
     }
 
     #[test]
