@@ -1,11 +1,42 @@
 //! Values of the command line that several commands take.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use memberd_control::duration::{self, DurationError};
+use memberd_control::message::MemberStatus;
+
+/// A status of members, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standing {
+    /// Up
+    Alive,
+    /// Declared failed
+    Failed,
+    /// Left voluntarily
+    Left,
+}
+
+impl Standing {
+    /// Whether a member of this status is so.
+    pub(crate) fn is(self, status: MemberStatus) -> bool {
+        self.status() == status
+    }
+
+    /// The status.
+    pub(crate) fn status(self) -> MemberStatus {
+        match self {
+            Standing::Alive => MemberStatus::Alive,
+            Standing::Failed => MemberStatus::Failed,
+            Standing::Left => MemberStatus::Left,
+        }
+    }
+}
 
 /// The longest time that a command takes.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -22,6 +53,27 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Err(DurationError::NoUnit(_) | DurationError::Malformed(_)) => {
             Err("write seconds, or a number and a unit: 60s, 500ms, 2m or 1h".to_owned())
         }
+    }
+}
+
+/// A parser of any text, for which the shells' completions suggest some values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suggested(pub(crate) &'static [&'static str]);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
     }
 }
 

@@ -19,7 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, ValueHint};
 
 use crate::command::Command;
 use crate::connection::Daemon;
@@ -30,6 +30,8 @@ const AFTER_HELP: &str = "\
 Exit status: 0 done, 1 failed or nobody listed, 2 wrong usage, 4 memberd not reachable, \
 5 not permitted, 6 protocol versions differ, 124 timed out. The status of grep is that of \
 GNU grep: 0 a line matched, 1 none did, 2 an error occurred; and 3 a member did not answer.
+
+--socket and --timeout may also stand behind the command; with grep, before grep's own options.
 
 Start with memberctl status, list and top. The help of each command and the manual have examples.";
 
@@ -61,9 +63,21 @@ pub fn command_line() -> clap::Command {
 /// Arguments that are members' names have the hint `Hostname`.
 pub fn completed_line() -> clap::Command {
     let about = |grep: &clap::Command| grep.get_about().cloned();
-    Cli::command().mut_subcommand("grep", |grep| {
+    let line = Cli::command().mut_subcommand("grep", |grep| {
         command::grep::completion::command().about(about(&grep).unwrap_or_default())
-    })
+    });
+    without_files(line)
+}
+
+/// The same command line, in which no shell offers files for a value that is none.
+fn without_files(command: clap::Command) -> clap::Command {
+    let is_any = |arg: &clap::Arg| {
+        arg.get_action().takes_values()
+            && arg.get_value_hint() == ValueHint::Unknown
+            && arg.get_possible_values().is_empty()
+    };
+    let other = |arg: clap::Arg| if is_any(&arg) { arg.value_hint(ValueHint::Other) } else { arg };
+    command.mut_args(other).mut_subcommands(without_files)
 }
 
 /// Prints help and version as clap has them, and a usage error in one line.

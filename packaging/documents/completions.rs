@@ -19,36 +19,86 @@ pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
         Shell::Fish => {
             FISH.replace("ASK", ASK)
                 + &text.replace("(__fish_print_hostnames)", "(__memberctl_members)")
+                + &fish_operands(&command)
         }
         // Other shells complete options, and no members' names.
         _ => text.into_owned(),
     }
 }
 
+fn is_member(arg: &&Arg) -> bool {
+    arg.get_value_hint() == ValueHint::Hostname
+}
+
+fn is_option(arg: &Arg) -> bool {
+    !arg.is_positional() && arg.get_action().takes_values()
+}
+
 fn bash(command: &Command) -> String {
-    let is_member = |arg: &&Arg| arg.get_value_hint() == ValueHint::Hostname;
-    let (mut subcommands, mut options) = (Vec::new(), Vec::new());
+    let mut subcommands = Vec::new();
+    let (mut options, mut others, mut operands) = (Vec::new(), Vec::new(), Vec::new());
     for subcommand in command.get_subcommands() {
-        subcommands.push(subcommand.get_name());
-        let longs = subcommand.get_arguments().filter(is_member).filter_map(Arg::get_long);
-        options.extend(longs.map(|long| format!("{},--{long}", subcommand.get_name())));
+        let name = subcommand.get_name();
+        subcommands.push(name);
+        for arg in subcommand.get_arguments().filter(|arg| is_option(arg)) {
+            let longs = arg.get_long().map(|long| format!("{name},--{long}"));
+            let written = longs.into_iter().chain(arg.get_short().map(|s| format!("{name},-{s}")));
+            if is_member(&arg) { options.extend(written) } else { others.extend(written) }
+        }
+        operands.extend(subcommand.get_positionals().find(is_member).map(|_| format!("{name},*")));
     }
     BASH.replace("SUBCOMMANDS", &subcommands.join(" | "))
         .replace("OPTIONS", &options.join(" | "))
+        .replace("OTHERS", &others.join(" | "))
+        .replace("OPERANDS", &operands.join(" | "))
         .replace("ASK", ASK)
+}
+
+/// clap has no completion of operands for fish.
+fn fish_operands(command: &Command) -> String {
+    let mut text = String::new();
+    for subcommand in command.get_subcommands() {
+        for operand in subcommand.get_positionals() {
+            let values: Vec<String> = operand
+                .get_possible_values()
+                .iter()
+                .map(|value| value.get_name().to_owned())
+                .collect();
+            let candidates = match operand.get_value_hint() {
+                ValueHint::Hostname => "(__memberctl_members)".to_owned(),
+                _ if values.is_empty() => continue,
+                _ => values.join(" "),
+            };
+            text += &format!(
+                "complete -c memberctl -n \"__fish_memberctl_using_subcommand {}\" -f -a \
+                \"{candidates}\"\n",
+                subcommand.get_name()
+            );
+        }
+    }
+    text
 }
 
 /// Wraps clap's function, which completes everything but members' names. bash splits words at `=`,
 /// and commas separate names.
 const BASH: &str = r#"
+_memberctl_names() {
+    local name before=
+    COMPREPLY=()
+    [[ $1 == *,* ]] && before=${1%,*},
+    while IFS= read -r name; do
+        [[ $name == "${1##*,}"* ]] && COMPREPLY+=("$before$name")
+    done < <(ASK)
+}
+
 _memberctl_members() {
-    local current=$2 option=$3 word subcommand= name before=
+    local current=$2 option=$3 word subcommand=
     if [[ ${COMP_WORDS[COMP_CWORD]} == = ]]; then
         current=
     elif [[ $option == = ]]; then
         option=${COMP_WORDS[COMP_CWORD - 2]}
     fi
-    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
         case $word in
             SUBCOMMANDS)
                 subcommand=$word
@@ -58,11 +108,17 @@ _memberctl_members() {
     done
     case $subcommand,$option in
         OPTIONS)
-            COMPREPLY=()
-            [[ $current == *,* ]] && before=${current%,*},
-            while IFS= read -r name; do
-                [[ $name == "${current##*,}"* ]] && COMPREPLY+=("$before$name")
-            done < <(ASK)
+            _memberctl_names "$current"
+            ;;
+        OTHERS)
+            _memberctl "$@"
+            ;;
+        OPERANDS)
+            if [[ $current == -* ]]; then
+                _memberctl "$@"
+            else
+                _memberctl_names "$current"
+            fi
             ;;
         *)
             _memberctl "$@"

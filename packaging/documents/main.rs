@@ -5,6 +5,7 @@
 mod completions;
 mod differences;
 mod settings;
+mod synopsis;
 mod texts;
 
 use clap::{Command, CommandFactory};
@@ -82,7 +83,10 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    match command.get_overridden_usage() {
+        Some(_) => man.render_synopsis_section(&mut page)?,
+        None => synopsis::section(command).to_writer(&mut page)?,
+    }
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if command.has_subcommands() {

@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 9] = [
+const LINES: [(&str, &str); 18] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -29,6 +29,15 @@ const LINES: [(&str, &str); 9] = [
     ("memberctl top --member w", "<memberctl><top><--member><web1>"),
     ("memberctl grep --files-without", "<memberctl><grep><--files-without-match>"),
     ("memberctl events --unt", "<memberctl><events><--until>"),
+    ("memberctl wait --status f", "<memberctl><wait><--status><failed>"),
+    ("memberctl log de", "<memberctl><log><debug>"),
+    ("memberctl list w", "<memberctl><list><web1>"),
+    ("memberctl list --all web1 d", "<memberctl><list><--all><web1><db1>"),
+    ("memberctl list --format pro", "<memberctl><list><--format><prometheus-sd>"),
+    ("memberctl list --sort inc", "<memberctl><list><--sort><incarnation>"),
+    ("memberctl status --sock", "<memberctl><status><--socket>"),
+    ("memberctl events --color al", "<memberctl><events><--color><always>"),
+    ("memberctl che", "<memberctl><check>"),
     ("memberctl key gen", "<memberctl><key><generate>"),
 ];
 

@@ -5,6 +5,7 @@ mod exec;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use clap::ValueHint;
 use jiff::Zoned;
 use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus};
 
@@ -77,6 +78,7 @@ pub(crate) struct Events {
 
     /// Run a command for each change instead of printing it
     #[arg(long, value_name = "CMD", conflicts_with = "json")]
+    #[arg(value_hint = ValueHint::CommandString)]
     exec: Option<String>,
 
     /// How long the command may run before it is killed: seconds, or with a unit, up to 1h
