@@ -22,12 +22,14 @@ use crate::output::Pipe;
 /// How long the daemon may take for its hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the daemon is, and how long to wait for it. These options stand before the command.
+/// Where the daemon is, and how long to wait for it. These options may stand before or behind the
+/// command.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Daemon {
     /// The daemon's control socket
     #[arg(
         long,
+        global = true,
         value_name = "PATH",
         env = "MEMBERCTL_SOCKET",
         hide_env_values = true,
@@ -35,9 +37,10 @@ pub(crate) struct Daemon {
     )]
     pub(crate) socket: PathBuf,
 
-    /// How long to wait for a reply: seconds, or a number with a unit, such as 500ms or 2m. The
-    /// default is 60s for join and leave, and 10s for list and status; grep and events wait forever
-    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
+    /// unit, such as 500ms or 2m. The default is 60s for join, leave and wait, and 10s for the
+    /// others; grep and events wait forever
+    #[arg(long, global = true, value_name = "TIME", value_parser = arguments::duration)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -229,14 +232,6 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
         let beside = looking.then(|| UnixStream::connect(read_only(path)).ok()).flatten();
         beside.ok_or_else(|| describe_connect_error(path, &error))
     })
-}
-
-/// A time limit that is not zero.
-fn timeout(text: &str) -> Result<Duration, String> {
-    match arguments::duration(text)? {
-        Duration::ZERO => Err("the timeout must be greater than 0".to_owned()),
-        timeout => Ok(timeout),
-    }
 }
 
 /// The failure for a reply that does not belong to the request.

@@ -180,7 +180,7 @@ fn the_settings_that_the_page_shows_are_good() {
         fleet[1].directory(),
         "memberctl key generate group.key && memberctl check readme.toml",
     );
-    assert_eq!(printed, "");
+    assert_eq!(printed, "the settings in readme.toml are good\n");
 }
 
 /// The documents, each with its path.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use memberd_control::message::MemberRecord;
 
+use self::prometheus_sd::{METRICS_PORT, Port};
 use self::select::{Selected, Selection};
 use crate::arguments;
 use crate::connection::Daemon;
@@ -40,6 +41,10 @@ A GLOB over names has * for any characters, ? for one, [abc] or [a-c] for one of
 one that is not in it, and {web,db} for one of several texts. [08-12], [1,3-5], [1-9/2] and {1..9} \
 are ranges of numbers as in ClusterShell: 08 has its zero, and 1 has none. Digits alone are a set: \
 [12] is 1 or 2. What could be either is refused, such as [1-35-7]. A comma separates globs.
+
+The list does not know which members serve metrics: [metrics] listen is each machine's own. If not \
+all do, give those a tag with their port, such as node.tags = { metrics = \"9946\" }, and list \
+them with --port-tag metrics.
 
 In hosts, localhost and names like it are left out. In ansible, a member whose name means \
 something else there (localhost, all, or a group's name) is the host member_NAME. The group of a \
@@ -79,6 +84,11 @@ pub(crate) struct List {
     /// The port of the targets of --format prometheus-sd [default: 9946]
     #[arg(long, value_name = "PORT", value_parser = arguments::number(1..=u16::MAX))]
     port: Option<u16>,
+
+    /// With --format prometheus-sd, list only members with this tag, each at the port that is the
+    /// tag's value
+    #[arg(long, value_name = "KEY", conflicts_with = "port")]
+    port_tag: Option<String>,
 
     /// Keep showing the list: on a terminal every second, else whenever it has changed
     #[arg(long)]
@@ -146,10 +156,13 @@ impl List {
     /// Prints the list. Nothing is printed unless the list is complete. A list of nobody is a
     /// failure.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        if self.port.is_some() && self.format() != Format::PrometheusSd {
-            return Err(Failure::usage(
-                "--port needs --format prometheus-sd: try memberctl list --help",
-            ));
+        let ports = [("--port", self.port.is_some()), ("--port-tag", self.port_tag.is_some())];
+        if let Some((option, _)) = ports.iter().find(|(_, given)| *given)
+            && self.format() != Format::PrometheusSd
+        {
+            return Err(Failure::usage(format!(
+                "{option} needs --format prometheus-sd: try memberctl list --help"
+            )));
         }
         let mut output = Output::with(self.color);
         if self.watch {
@@ -197,7 +210,8 @@ impl List {
             Format::Hosts => hosts::render(members),
             Format::Ansible => ansible::render(members)?,
             Format::PrometheusSd => {
-                prometheus_sd::render(members, self.port.unwrap_or(prometheus_sd::METRICS_PORT))?
+                let port = Port::Same(self.port.unwrap_or(METRICS_PORT));
+                prometheus_sd::render(members, self.port_tag.as_deref().map_or(port, Port::OfTag))?
             }
         })
     }

@@ -85,13 +85,13 @@ impl Top {
         if self.once {
             return self.print(daemon);
         }
+        // If the daemon cannot be reached, that is one line on standard error, and no screen.
+        let first = self.first_snapshot(daemon)?;
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "top needs a terminal: try memberctl top --once, or memberctl list --watch",
             ));
         }
-        // If the daemon cannot be reached, that is one line on standard error, and no screen.
-        let first = self.first_snapshot(daemon)?;
         let signals = feed::block_signals()?;
         let mut terminal = ratatui::try_init().map_err(|error| screen(&error))?;
         let shown = self.live(daemon, first, signals, &mut terminal);

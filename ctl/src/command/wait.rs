@@ -1,5 +1,5 @@
-//! `memberctl wait --members N` and `memberctl wait --name GLOB --status STATUS`: waits until the
-//! list is so, for scripts and rollouts.
+//! `memberctl wait --members N`, `--name GLOB` and `--tag TAG`: waits until the list is so, for
+//! scripts and rollouts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{MemberRecord, MemberStatus};
-use memberd_control::name_globs::{NameGlob, NameGlobError, NameGlobs};
+use memberd_control::name_globs::{NameGlob, NameGlobs};
+use memberd_control::tags::TagFilter;
 
-use crate::arguments;
+use crate::arguments::{self, Standing};
 use crate::connection::Daemon;
 use crate::exit::{Exit, Failure};
 use crate::format;
@@ -25,50 +26,66 @@ const MOST: u64 = 1_000_000;
 /// The pause between two fetches of the list.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long one fetch may take: never less, and never more.
+const FETCH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
 /// Waits until the list has the given members.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(
-    group(ArgGroup::new("what").required(true).multiple(true).args(["members", "name"])),
-    after_help = "wait also waits for a daemon that does not run yet, or is in no group yet. Exit \
-    status 124 if the time has passed.
+    group(ArgGroup::new("what").required(true).multiple(true)
+        .args(["members", "at_least", "name", "tag"])),
+    group(ArgGroup::new("chosen").multiple(true).args(["name", "tag"])),
+    after_help = "wait also waits for a daemon that does not run yet, or is in no group yet. With \
+    --timeout it waits for so long, and without for 60s. Exit status 124 if the time has passed, \
+    and 2 for a name that no member can have.
 
 A range of numbers and braces name every member that has to be there: 'vm[08-12]' is vm08, vm09, \
 vm10, vm11 and vm12. With *, ?, or a set of characters, at least one member has to be there, and \
 those that left are not waited for. See memberctl list --help.
 
+With --tag, only members with that tag count. Without a name or a number, all of them are waited \
+for, and there has to be one.
+
 Examples:
   memberctl wait --members 3 --timeout 30s      until exactly three are up
+  memberctl wait --at-least 2 --tag role=web    until two or more of that role are up
   memberctl wait --name vm4 --status failed     until this machine knows that
   memberctl wait --name 'vm[1-3]'               until all three are up"
 )]
 pub(crate) struct Wait {
     /// Wait until exactly this many members are up
     #[arg(long, value_name = "N", value_parser = arguments::number(0..=MOST))]
+    #[arg(conflicts_with = "at_least")]
     members: Option<u64>,
+
+    /// Wait until this many members are up, or more
+    #[arg(long, value_name = "N", value_parser = arguments::number(0..=MOST))]
+    at_least: Option<u64>,
 
     /// Wait until this member, or all that match, have the status of --status; without --status,
     /// until they are up
-    #[arg(long, value_hint = ValueHint::Hostname)]
+    #[arg(long, value_name = "GLOB", value_hint = ValueHint::Hostname)]
     name: Option<Names>,
 
-    /// The status to wait for: alive, failed or left
-    #[arg(long, requires = "name", value_parser = status)]
-    status: Option<MemberStatus>,
+    /// Only members with this tag, or with any value of KEY; with several options, with all of them
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    tag: Vec<TagFilter>,
 
-    /// How long to wait: seconds, or a number with a unit, such as 500ms or 2m [default: 60s]
-    #[arg(id = "limit", long = "timeout", value_name = "TIME", value_parser = arguments::duration)]
-    limit: Option<Duration>,
+    /// The status to wait for
+    #[arg(long, value_enum, requires = "chosen")]
+    status: Option<Standing>,
 }
 
 impl Wait {
     /// Fetches the list again and again. It does not wait if that can never succeed, for example
     /// without permission.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
-        // A --timeout before the command has the same meaning here.
-        let limit = self.limit.or(daemon.timeout).unwrap_or(DEFAULT_LIMIT);
+        let limit = daemon.timeout.unwrap_or(DEFAULT_LIMIT);
         let end = Instant::now() + limit;
         loop {
-            let missing = match members::fetch(daemon, true) {
+            let left = end.saturating_duration_since(Instant::now());
+            let timeout = Some(left.clamp(FETCH.0, FETCH.1));
+            let missing = match members::fetch(&Daemon { timeout, ..daemon.clone() }, true) {
                 Ok(members) => self.missing(&members),
                 Err(Failure::NotInGroup) => Some("not in a group".to_owned()),
                 Err(Failure::Stated { exit: Exit::Unreachable | Exit::TimedOut, message }) => {
@@ -88,35 +105,72 @@ impl Wait {
 
     /// Describes what is still missing; none if nothing is.
     fn missing(&self, members: &[MemberRecord]) -> Option<String> {
+        let tagged = |member: &&MemberRecord| self.tag.iter().all(|tag| tag.matches(&member.tags));
+        let members: Vec<&MemberRecord> = members.iter().filter(tagged).collect();
+        self.number(&members).or_else(|| self.members_missing(&members))
+    }
+
+    /// Says that another number of members is up than wanted.
+    fn number(&self, members: &[&MemberRecord]) -> Option<String> {
         let alive =
             members.iter().filter(|member| member.status == MemberStatus::Alive).count() as u64;
-        if let Some(wanted) = self.members.filter(|wanted| *wanted != alive) {
-            let verb = if alive == 1 { "is" } else { "are" };
-            return Some(format!("{} {verb} up, not {wanted}", format::count(alive, "member")));
+        let wanted = match (self.members, self.at_least) {
+            (Some(wanted), _) if wanted != alive => wanted.to_string(),
+            (_, Some(wanted)) if wanted > alive => format!("at least {wanted}"),
+            _ => return None,
+        };
+        let verb = if alive == 1 { "is" } else { "are" };
+        let such = if self.tag.is_empty() { "" } else { " with such tags" };
+        Some(format!("{}{such} {verb} up, not {wanted}", format::count(alive, "member")))
+    }
+
+    /// Says which of the chosen members is missing, or has another status than wanted.
+    fn members_missing(&self, members: &[&MemberRecord]) -> Option<String> {
+        let wanted = self.status.map_or(MemberStatus::Alive, Standing::status);
+        let see = match self.tag.is_empty() {
+            true => "see memberctl list --all",
+            false => "see memberctl list --all --tags",
+        };
+        let counted = self.members.or(self.at_least).is_some();
+        if self.name.is_none() && (self.tag.is_empty() || counted && self.status.is_none()) {
+            return None;
         }
-        let wanted = self.status.unwrap_or(MemberStatus::Alive);
-        self.name.iter().flat_map(|Names(names)| names).find_map(|named| match named {
+        let Some(Names(names)) = &self.name else {
+            let nobody = || format!("no member has such tags: {see}");
+            return all_differ(members.iter().copied(), wanted, nobody);
+        };
+        let such = if self.tag.is_empty() { "such a name" } else { "such a name and tags" };
+        names.iter().find_map(|named| match named {
             Named::All(names) => {
-                let newest = newest(members.iter().filter(|member| names.contains(&member.name)));
+                let there = members.iter().copied();
+                let newest = newest(there.filter(|member| names.contains(&member.name)));
+                let with = if self.tag.is_empty() { "" } else { " with such tags" };
                 names.iter().find_map(|name| match newest.get(name.as_str()) {
-                    None => Some(format!("{name} is not in the list: see memberctl list --all")),
+                    None => Some(format!("{name} is not in the list{with}: {see}")),
                     Some(member) => differs(member, wanted),
                 })
             }
             Named::Matching(glob) => {
-                let mut newest = newest(members.iter().filter(|member| glob.matches(&member.name)));
-                newest.retain(|_, member| {
-                    member.status != MemberStatus::Left || wanted == MemberStatus::Left
-                });
-                match newest.is_empty() {
-                    true => Some(format!(
-                        "{}: no member has such a name: see memberctl list --all",
-                        glob.written()
-                    )),
-                    false => newest.values().find_map(|member| differs(member, wanted)),
-                }
+                let there = members.iter().copied();
+                let nobody = || format!("{}: no member has {such}: {see}", glob.written());
+                all_differ(there.filter(|member| glob.matches(&member.name)), wanted, nobody)
             }
         })
+    }
+}
+
+/// Says which of these members has another status than wanted, or that there is nobody. Those that
+/// left are not waited for.
+fn all_differ<'m>(
+    members: impl Iterator<Item = &'m MemberRecord>,
+    wanted: MemberStatus,
+    nobody: impl FnOnce() -> String,
+) -> Option<String> {
+    let mut newest = newest(members);
+    newest.retain(|_, member| member.status != MemberStatus::Left || wanted == MemberStatus::Left);
+    match newest.is_empty() {
+        true => Some(nobody()),
+        false => newest.values().find_map(|member| differs(member, wanted)),
     }
 }
 
@@ -133,13 +187,20 @@ enum Named {
 }
 
 impl FromStr for Names {
-    type Err = NameGlobError;
+    type Err = String;
 
-    /// Reads `GLOB[,GLOB]...`.
-    fn from_str(text: &str) -> Result<Names, NameGlobError> {
-        let globs: NameGlobs = text.parse()?;
+    /// Reads `GLOB[,GLOB]...`. A name that no member can have is an error, since waiting for it is
+    /// in vain.
+    fn from_str(text: &str) -> Result<Names, String> {
+        let globs: NameGlobs = text.parse().map_err(|error| format!("{error}"))?;
         let named = globs.iter().map(|glob| {
-            Ok(match glob.spelled()? {
+            if !glob.is_possible() {
+                return Err(format!(
+                    "{}: no member can have such a name: up to 64 letters, digits, '.', '_', '-'",
+                    glob.written()
+                ));
+            }
+            Ok(match glob.spelled().map_err(|error| error.to_string())? {
                 Some(names) => Named::All(names.into_iter().collect()),
                 None => Named::Matching(glob.clone()),
             })
@@ -168,11 +229,6 @@ fn differs(member: &MemberRecord, wanted: MemberStatus) -> Option<String> {
     (*status != wanted).then(|| format!("{name} is {}, not {}", status.as_str(), wanted.as_str()))
 }
 
-fn status(text: &str) -> Result<MemberStatus, String> {
-    let named = MemberStatus::ALL.into_iter().find(|status| status.as_str() == text);
-    named.ok_or_else(|| "alive, failed or left".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +249,12 @@ mod tests {
     }
 
     fn wait(members: Option<u64>, name: Option<&str>, status: Option<MemberStatus>) -> Wait {
-        Wait { members, name: name.map(|name| name.parse().unwrap()), status, limit: None }
+        let status = status.map(|status| match status {
+            MemberStatus::Alive => Standing::Alive,
+            MemberStatus::Failed => Standing::Failed,
+            MemberStatus::Left => Standing::Left,
+        });
+        Wait { members, name: name.map(|name| name.parse().unwrap()), status, ..Wait::default() }
     }
 
     #[test]
@@ -252,5 +313,56 @@ mod tests {
         );
         assert!("vm[1-10001]".parse::<Names>().is_err());
         assert!("vm[1-35-7]".parse::<Names>().is_err());
+    }
+
+    #[test]
+    fn more_members_than_at_least_are_enough() {
+        let list = [member("vm1", 1, MemberStatus::Alive), member("vm2", 1, MemberStatus::Alive)];
+        let missing =
+            |at_least| Wait { at_least: Some(at_least), ..Wait::default() }.missing(&list);
+        assert_eq!((missing(1), missing(2)), (None, None));
+        assert_eq!(missing(3).as_deref(), Some("2 members are up, not at least 3"));
+    }
+
+    #[test]
+    fn a_tag_narrows_names_and_numbers() {
+        let alive = MemberStatus::Alive;
+        let mut list = [member("vm1", 1, alive), member("vm2", 1, MemberStatus::Failed)];
+        list.iter_mut().for_each(|member| {
+            member.tags.insert("role".to_owned(), "web".to_owned());
+        });
+        list.iter_mut().take(1).for_each(|member| {
+            member.tags.insert("zone".to_owned(), "a".to_owned());
+        });
+        let missing = |tag: &str, name: Option<&str>, at_least| {
+            let tag = vec![tag.parse().unwrap()];
+            let waiting = Wait { at_least, tag, ..wait(None, name, None) };
+            waiting.missing(&list).unwrap_or_default()
+        };
+        assert_eq!(missing("role=web", None, None), "vm2 is failed, not alive");
+        assert_eq!(missing("role=web", None, Some(1)), "", "only the number counts");
+        assert_eq!(
+            missing("role=web", None, Some(2)),
+            "1 member with such tags is up, not at least 2"
+        );
+        assert_eq!(missing("zone", None, None), "");
+        let see = "see memberctl list --all --tags";
+        assert_eq!(missing("role=db", None, None), format!("no member has such tags: {see}"));
+        assert_eq!(
+            missing("zone", Some("vm2"), None),
+            format!("vm2 is not in the list with such tags: {see}")
+        );
+        assert_eq!(
+            missing("role=db", Some("vm*"), None),
+            format!("vm*: no member has such a name and tags: {see}")
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_member_can_have_is_not_waited_for() {
+        for name in ["vm 1", "vm/*", "-vm", "vm1:8946", &"x".repeat(65), "vm1,vm[1-3]@x"] {
+            let error = name.parse::<Names>().unwrap_err();
+            assert!(error.contains("no member can have such a name"), "{name}: {error}");
+        }
     }
 }

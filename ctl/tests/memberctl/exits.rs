@@ -251,6 +251,38 @@ fn a_daemon_that_does_not_answer_is_given_up() {
         .failed(124, "did not answer in time: try again with a longer --timeout, or see systemctl");
 }
 
+/// The socket and the timeout may stand on either side of the command.
+#[test]
+fn the_options_of_all_commands_stand_anywhere() {
+    let directory = TempDir::new().unwrap();
+    let path = socket(directory.path());
+    let path = path.to_str().unwrap();
+    for line in [
+        &["list", "--socket", path, "--timeout", "5"][..],
+        &["--timeout=5", "list", "--all", "--socket", path],
+        &["key", "list", "--socket", path, "/no/such"],
+        &["events", "--since", "-5m", "--socket", path],
+        &["top", "--socket", path],
+        &["wait", "--members", "1", "--timeout", "0", "--socket", path],
+    ] {
+        let ended = run(memberctl().env("MEMBERCTL_SOCKET", "/nowhere").args(line));
+        let key = line[0] == "key";
+        assert_eq!(ended.stderr.contains(path), !key, "{ended:?}");
+        let status = if key {
+            1
+        } else if line[0] == "wait" {
+            124
+        } else {
+            4
+        };
+        assert_eq!(ended.status, Some(status), "{ended:?}");
+    }
+    run(memberctl().args(["grep", "--socket", path, "-i", "x"])).failed(2, path);
+    run(memberctl().args(["list", "--timeout", "soon"])).failed(2, "try memberctl list --help");
+    let help = run(memberctl().args(["list", "--help"]));
+    assert!(help.stdout.contains("--timeout <TIME>"), "{help:?}");
+}
+
 #[test]
 fn wrong_usage_is_one_line_and_status_2() {
     for (line, words) in [
@@ -262,7 +294,12 @@ fn wrong_usage_is_one_line_and_status_2() {
         ),
         (&["list", "--tagz"], "a similar argument exists: '--tag"),
         (&["list", "--al"], "unexpected argument '--al'"),
-        (&["list", "vm1"], "unexpected argument 'vm1'"),
+        (&["list", "vm[1"], "unclosed character class"),
+        (&["list", "--name", "vm["], "unclosed character class"),
+        (&["wait", "--name", "vm 1*"], "no member can have such a name"),
+        (&["wait", "--members", "1", "--at-least", "1"], "cannot be used with"),
+        (&["wait", "--status", "up", "--name", "vm1"], "possible values: alive, failed, left"),
+        (&["status", "--timeout", "0"], "the timeout must be greater than 0: try memberctl status"),
         (&["join", "vm1"], "the port is missing"),
         (&["join", "2001:db8::1:8946"], "needs brackets"),
         (&["--timeout", "0", "list"], "the timeout must be greater than 0"),

@@ -351,6 +351,24 @@ fn prometheus_sd_has_a_target_for_each() {
     );
 }
 
+/// Metrics are a setting of each machine, so a tag says who serves them, and where.
+#[test]
+fn a_tag_chooses_the_targets_and_their_ports() {
+    let members = [
+        one("vm1", &[("metrics", "9946")]),
+        one("vm2", &[("role", "web")]),
+        one("vm3", &[("metrics", "yes")]),
+    ];
+    let line = ["list", "--format", "prometheus-sd", "--port-tag", "metrics"];
+    let ended = listing(&members.concat()).run(&line);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(ended.stdout.matches("targets").count(), 1, "{ended:?}");
+    assert!(ended.stdout.contains(":9946\"]"), "{ended:?}");
+    let left_out = "memberctl: vm3: its tag metrics=yes is no port, so it is left out\n";
+    assert_eq!(ended.stderr, left_out);
+    run(memberctl().args(["list", "--port-tag", "x"])).failed(2, "--port-tag needs --format");
+}
+
 #[test]
 fn colour_follows_the_option() {
     let coloured = |line: &[&str]| listing(&three()).run(line).stdout.contains("\u{1b}[");

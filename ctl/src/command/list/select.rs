@@ -7,6 +7,7 @@ use memberd_control::message::{MemberRecord, MemberStatus};
 use memberd_control::name_globs::NameGlobs;
 use memberd_control::tags::TagFilter;
 
+use crate::arguments::Standing;
 use crate::connection::Daemon;
 use crate::exit::Failure;
 use crate::members::{self, natural};
@@ -14,8 +15,12 @@ use crate::members::{self, natural};
 /// The options that choose and order members.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Selection {
+    /// Only members of these names, as with --name
+    #[arg(value_name = "NAME", value_hint = ValueHint::Hostname)]
+    names: Vec<NameGlobs>,
+
     /// Also show the members that failed or left
-    #[arg(long)]
+    #[arg(long, short = 'a')]
     all: bool,
 
     /// Only members of this status, or of several, separated by commas
@@ -44,17 +49,6 @@ pub(super) struct Selected {
     others: Vec<MemberRecord>,
 }
 
-/// What a member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Standing {
-    /// Up
-    Alive,
-    /// Declared failed
-    Failed,
-    /// Left voluntarily
-    Left,
-}
-
 /// What the list is ordered by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Key {
@@ -69,20 +63,6 @@ enum Key {
     Incarnation,
 }
 
-impl Standing {
-    fn is(self, status: MemberStatus) -> bool {
-        self.status() == status
-    }
-
-    fn status(self) -> MemberStatus {
-        match self {
-            Standing::Alive => MemberStatus::Alive,
-            Standing::Failed => MemberStatus::Failed,
-            Standing::Left => MemberStatus::Left,
-        }
-    }
-}
-
 impl Selection {
     /// The alive members, or all.
     pub(super) fn of(all: bool) -> Selection {
@@ -92,7 +72,7 @@ impl Selection {
     /// Fetches the list, with the failed and left members if `whole`, and divides it.
     pub(super) fn fetch(&self, daemon: &Daemon, whole: bool) -> Result<Selected, Failure> {
         // An error message may have to say whether a failed or left member would match.
-        let narrowed = !self.name.is_empty() || !self.tag.is_empty();
+        let narrowed = self.globs().next().is_some() || !self.tag.is_empty();
         let gone_wanted = self.status.iter().any(|standing| *standing != Standing::Alive);
         let all = members::fetch(daemon, self.all || gone_wanted || narrowed || whole)?;
         let (mut members, others): (Vec<_>, Vec<_>) =
@@ -109,8 +89,10 @@ impl Selection {
     /// A sentence that says why no member matches.
     pub(super) fn nobody(&self, Selected { others, .. }: &Selected) -> String {
         let names = || others.iter().map(|member| member.name.as_str());
-        if let Some(glob) = self.name.iter().find_map(|globs| globs.first_unmatched(names())) {
-            return format!("--name {glob}: no member has such a name: see memberctl list --all");
+        let unmatched = |globs: &NameGlobs| globs.first_unmatched(names()).map(str::to_owned);
+        let option = self.name.iter().find_map(unmatched).map(|glob| format!("--name {glob}"));
+        if let Some(glob) = option.or_else(|| self.names.iter().find_map(unmatched)) {
+            return format!("{glob}: no member has such a name: see memberctl list --all");
         }
         let tagged = |member: &MemberRecord| self.tag.iter().all(|tag| tag.matches(&member.tags));
         if !self.tag.is_empty() && !others.iter().any(tagged) {
@@ -139,6 +121,11 @@ impl Selection {
             .then(|| format!("not shown: {} (memberctl list --all)", gone.join(", ")))
     }
 
+    /// The globs over names, however they were given.
+    fn globs(&self) -> impl Iterator<Item = &NameGlobs> {
+        self.names.iter().chain(&self.name)
+    }
+
     fn wants(&self, member: &MemberRecord) -> bool {
         let standing = match self.status.as_slice() {
             [] => self.all || member.status == MemberStatus::Alive,
@@ -149,8 +136,8 @@ impl Selection {
 
     /// Whether its name and its tags match.
     fn describes(&self, member: &MemberRecord) -> bool {
-        let name =
-            self.name.is_empty() || self.name.iter().any(|globs| globs.matches(&member.name));
+        let mut globs = self.globs().peekable();
+        let name = globs.peek().is_none() || globs.any(|globs| globs.matches(&member.name));
         name && self.tag.iter().all(|tag| tag.matches(&member.tags))
     }
 }
