@@ -69,10 +69,12 @@ pub fn completed_line() -> clap::Command {
     without_files(line)
 }
 
-/// The same command line, in which no shell offers files for a value that is none.
+/// The same command line, in which no shell offers files for an option's value that is none. zsh
+/// completes no options any more beside an operand without an action.
 fn without_files(command: clap::Command) -> clap::Command {
     let is_any = |arg: &clap::Arg| {
         arg.get_action().takes_values()
+            && !arg.is_positional()
             && arg.get_value_hint() == ValueHint::Unknown
             && arg.get_possible_values().is_empty()
     };

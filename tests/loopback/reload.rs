@@ -100,9 +100,9 @@ fn a_client_that_asks_for_a_reload_hears_its_outcome() {
     assert!(complaint.contains(":2: node.prot: unknown key: did you mean port?\n"), "{complaint}");
     assert!(complaint.contains("the old settings stay in force"), "{complaint}");
     let read_only = memberd_control::socket::read_only(&fleet[2].settings.socket);
-    let looked = fleet[2].ctl(&["--socket", read_only.to_str().unwrap(), "reload"]);
+    let looked = fleet[2].ctl(&["reload", "--socket", read_only.to_str().unwrap()]);
     assert_eq!(looked.status.code(), Some(5), "{looked:?}");
-    let looked = fleet[2].ctl(&["--socket", read_only.to_str().unwrap(), "log"]);
+    let looked = fleet[2].ctl(&["log", "--socket", read_only.to_str().unwrap()]);
     assert_eq!(looked.stdout, b"debug\n", "everybody may look at the level: {looked:?}");
 }
 
