@@ -175,6 +175,11 @@ impl MemoryBudget {
         self.0.refused.load(Ordering::Relaxed)
     }
 
+    /// Whether a search waits for memory to begin.
+    pub fn is_waited_for(&self) -> bool {
+        !self.state().waiting[Share::Start as usize].is_empty()
+    }
+
     /// The bytes of a share.
     pub(crate) fn bytes_of(&self, share: Share) -> usize {
         match share {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    ExposedFile, ExposedFiles, FileFilter, GrepPrint, GrepSyntax, MAX_LINE_BYTES,
+    ExposedFile, ExposedFiles, FileFilter, GrepColors, GrepPrint, GrepSyntax, MAX_LINE_BYTES,
     MAX_PATTERN_BYTES, MemoryBudget, OUTPUT_BYTES, Output, PatternError, Plan, Query, Stopped,
     Totals, Window,
 };
@@ -249,6 +249,28 @@ fn a_long_line_comes_in_parts_of_the_usual_size() {
         assert_eq!(probe.chunks.iter().sum::<usize>(), 10 + 5_000_004 + 10);
         assert_eq!(probe.parts, 5_000_003_usize.div_ceil(OUTPUT_BYTES));
         assert!(probe.chunks.iter().all(|size| *size <= OUTPUT_BYTES), "{:?}", probe.chunks);
+    }
+}
+
+/// Color and positions can take many times the text.
+#[test]
+fn a_line_of_many_matches_comes_in_parts_too() {
+    let (_directory, files) = file(|file| {
+        for _ in 0..3 {
+            file.write_all(&[&[b'x'; 100_000], &b"\n"[..]].concat()).unwrap();
+        }
+    });
+    let plain = query("x").with(|query| query.printing.no_names = true);
+    for query in [
+        plain.clone().with(|query| query.printing.colors = Some(GrepColors::default())),
+        plain.with(|query| query.printing.json = true),
+    ] {
+        let mut probe = probe(|_| Ok(()));
+        let totals = run(&query, &Plan::default(), &files, &mut probe);
+        assert_eq!((totals.lines, totals.errors), (3, 0));
+        assert!(probe.parts > 10);
+        // A load, and what one match added to it.
+        assert!(probe.chunks.iter().all(|size| *size < 2 * OUTPUT_BYTES), "{:?}", probe.chunks);
     }
 }
 

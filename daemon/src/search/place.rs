@@ -7,6 +7,7 @@
 use super::local::LocalSearcher;
 use super::serve::LocalQuery;
 use crate::lock::lock;
+use memberd_search::MemoryBudget;
 use memberd_transport::{Admission, Full, Permit, Source};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(super) struct SearchPlace {
     places: Admission,
     set_aside: Admission,
     source: Source,
+    /// What the search has of it, others may wait for.
+    memory: MemoryBudget,
     held: Mutex<Held>,
 }
 
@@ -38,7 +41,7 @@ pub(super) enum Unread {
     Stays,
     /// It has given its place back. It needs one again before more of its output is taken.
     SetAside,
-    /// It must end, since too many are set aside and others wait for its place.
+    /// It must end: others wait for its memory, or for its place while too many are set aside.
     MustEnd,
 }
 
@@ -51,6 +54,7 @@ impl SearchPlace {
             places: places.clone(),
             set_aside: searcher.set_aside.clone(),
             source: query.source,
+            memory: searcher.memory.clone(),
             held: Mutex::default(),
         })
     }
@@ -68,15 +72,17 @@ impl SearchPlace {
     /// Says what becomes of the search, whose output has not been read for a while.
     pub(super) fn note_unread(&self) -> Unread {
         let mut held = lock(&self.held);
+        let is_needed = self.memory.is_waited_for();
         if held.place.is_none() {
-            return Unread::Stays;
+            // It still has its memory.
+            return if is_needed && held.aside.is_some() { Unread::MustEnd } else { Unread::Stays };
         }
         match self.set_aside.try_enter_as(self.source) {
             Ok(aside) => {
                 *held = Held { place: None, aside: Some(aside) };
                 Unread::SetAside
             }
-            Err(_) if self.places.is_waited_for() => Unread::MustEnd,
+            Err(_) if is_needed || self.places.is_waited_for() => Unread::MustEnd,
             Err(_) => Unread::Stays,
         }
     }
@@ -139,6 +145,32 @@ mod tests {
         stopped.leave();
         let counts = searcher.counts();
         assert_eq!((counts.running, counts.set_aside), (0, 0));
+    }
+
+    /// It has its memory as long as it is there.
+    #[tokio::test]
+    async fn an_unread_search_ends_when_others_wait_for_its_memory() {
+        let searcher = searcher(1);
+        let unread = place(&searcher, 1);
+        unread.enter().await.unwrap();
+        assert_eq!(unread.note_unread(), Unread::SetAside);
+        let mut request = GrepRequest::default();
+        request.pattern.patterns = vec![br"\w\{100\}[qz]$".to_vec()];
+        std::thread::scope(|scope| {
+            // Each waits for longer than this test takes.
+            let compile = || searcher.compile(&request);
+            let held: Vec<_> = (0..2).map(|_| compile().unwrap()).collect();
+            let waiting = scope.spawn(compile);
+            while !searcher.memory.is_waited_for() && !waiting.is_finished() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let unread = unread.note_unread();
+            let ended_early = waiting.is_finished();
+            drop(held);
+            assert!(ended_early || unread == Unread::MustEnd);
+            waiting.join().unwrap().unwrap();
+        });
+        assert_eq!(unread.note_unread(), Unread::Stays);
     }
 
     /// Where too many are set aside, an unread search keeps its place until somebody waits for it.

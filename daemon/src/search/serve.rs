@@ -237,8 +237,8 @@ impl Over {
                 searcher.limits.search_time
             ),
             Over::Unread => format!(
-                "nobody read its output for {UNREAD_LIMIT:?}, and others waited for its place \
-                there: run it again"
+                "nobody read its output for {UNREAD_LIMIT:?}, and others waited for its \
+                place there, or its memory: run it again"
             ),
         })
     }

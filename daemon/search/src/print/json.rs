@@ -23,15 +23,9 @@ impl Json {
         Json { zone: Zone::local(), now: i64::try_from(now.as_millis()).unwrap_or(i64::MAX) }
     }
 
-    /// Appends a line of the file `name` (`MACHINE:FILE`). `text` is the line without its end.
-    pub(crate) fn line(
-        &self,
-        name: &[u8],
-        line: &Line<'_>,
-        text: &[u8],
-        matches: &[Range<usize>],
-        out: &mut Vec<u8>,
-    ) {
+    /// Appends a line of the file `name` (`MACHINE:FILE`), up to its matches. `text` is the line
+    /// without its end. The matches follow, and [`Json::end_line`].
+    pub(crate) fn begin_line(&self, name: &[u8], line: &Line<'_>, text: &[u8], out: &mut Vec<u8>) {
         head(if line.role == Role::Selected { "match" } else { "context" }, name, out);
         if let Some(number) = line.number {
             field("line", number, out);
@@ -42,10 +36,16 @@ impl Json {
         }
         bytes("text", "bytes", text, out);
         out.extend_from_slice(b",\"submatches\":[");
-        for (index, found) in matches.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write(out, format_args!("{comma}{{\"start\":{},\"end\":{}}}", found.start, found.end));
-        }
+    }
+
+    /// Appends a match.
+    pub(crate) fn submatch(found: &Range<usize>, is_first: bool, out: &mut Vec<u8>) {
+        let comma = if is_first { "" } else { "," };
+        write(out, format_args!("{comma}{{\"start\":{},\"end\":{}}}", found.start, found.end));
+    }
+
+    /// Appends what comes behind the matches.
+    pub(crate) fn end_line(out: &mut Vec<u8>) {
         out.extend_from_slice(b"]}\n");
     }
 
@@ -126,7 +126,11 @@ mod tests {
     fn printed(text: &[u8], matches: &[Range<usize>]) -> String {
         let mut out = Vec::new();
         let line = Line { bytes: text, number: Some(7), offset: 99, role: Role::Selected };
-        Json::new().line(b"vm1:/a:b", &line, text, matches, &mut out);
+        Json::new().begin_line(b"vm1:/a:b", &line, text, &mut out);
+        for (at, found) in matches.iter().enumerate() {
+            Json::submatch(found, at == 0, &mut out);
+        }
+        Json::end_line(&mut out);
         String::from_utf8(out).unwrap()
     }
 

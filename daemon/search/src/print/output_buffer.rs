@@ -68,6 +68,23 @@ impl<'o> OutputBuffer<'o> {
         Ok(())
     }
 
+    /// Hands on what was written of the line that begins at `start`, if it is much. Positions and
+    /// colors can take many times the text. `start` moves with what is left.
+    pub(crate) fn spill(&mut self, start: &mut usize) -> Result<(), Stopped> {
+        if self.longest_whole > OUTPUT_BYTES || self.bytes.len() < *start + OUTPUT_BYTES {
+            return Ok(());
+        }
+        let begun = self.bytes.split_off(*start);
+        self.flush()?;
+        *start = 0;
+        self.hand_on(begun, true)
+    }
+
+    /// Whether the last output was a part of the line that was begun.
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.is_in_line
+    }
+
     /// Hands on a part of a line, after what is in the buffer.
     pub(crate) fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.flush()?;

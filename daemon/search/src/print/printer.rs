@@ -141,13 +141,12 @@ impl<'o, 's> Printer<'o, 's> {
         }
         self.out.make_room(text.len())?;
         let out = self.out.line();
-        let start = out.len();
+        let mut start = out.len();
         head(self.query, &self.name, self.width, line, text.is_empty(), out);
         if self.query.printing.colors.is_some() && text.len() <= MAX_COLORED_LINE {
-            let finder = if has_matches { &mut self.extents } else { &mut None };
-            if let Err(failure) = colored(self.query, finder, self.budget, line.role, text, out) {
-                out.truncate(start);
-                return Err(failure.into());
+            if let Err(error) = self.colored(line.role, has_matches, text, &mut start) {
+                self.give_up(start, &[self.query.line_end()])?;
+                return Err(error);
             }
         } else {
             self.out.text(text)?;
@@ -175,22 +174,93 @@ impl<'o, 's> Printer<'o, 's> {
         if text.len() > MAX_JSON_LINE {
             return Err(PrintError::TooLongForJson);
         }
-        let mut matches = Vec::new();
-        let mut at = 0;
-        while has_matches
-            && at <= text.len()
+        self.out.make_room(text.len())?;
+        let mut start = self.out.line().len();
+        if let Some(json) = &self.json {
+            json.begin_line(&self.name, line, text, self.out.line());
+        }
+        if has_matches && let Err(error) = self.submatches(text, &mut start) {
+            self.give_up(start, b"]}\n")?;
+            return Err(error);
+        }
+        Json::end_line(self.out.line());
+        self.out.end_line()?;
+        Ok(true)
+    }
+
+    /// The matches in a line that are not empty, as JSON. The line begins at `start` of the output.
+    fn submatches(&mut self, text: &[u8], start: &mut usize) -> Result<(), PrintError> {
+        let (mut at, mut is_first) = (0, true);
+        while at <= text.len()
             && let Some((extents, cache)) = &mut self.extents
             && let Some(found) = extents.next(cache, self.budget, text, at)?
         {
             at = found.end + usize::from(found.is_empty());
-            matches.extend((!found.is_empty()).then_some(found));
+            if !found.is_empty() {
+                Json::submatch(&found, std::mem::take(&mut is_first), self.out.line());
+                self.out.spill(start)?;
+            }
         }
-        self.out.make_room(text.len())?;
-        if let Some(json) = &self.json {
-            json.line(&self.name, line, text, &matches, self.out.line());
+        Ok(())
+    }
+
+    /// Takes back the line that begins at `start` of the output. If parts of it are gone already,
+    /// ends it with `end`.
+    fn give_up(&mut self, start: usize, end: &[u8]) -> Result<(), Stopped> {
+        if !self.out.is_in_line() {
+            self.out.line().truncate(start);
+            return Ok(());
         }
-        self.out.end_line()?;
-        Ok(true)
+        self.out.line().extend_from_slice(end);
+        self.out.end_line()
+    }
+
+    /// Appends `text` in the color of its line, which begins at `start` of the output. Its matches
+    /// have their own color, if they are wanted.
+    fn colored(
+        &mut self,
+        role: Role,
+        has_matches: bool,
+        text: &[u8],
+        start: &mut usize,
+    ) -> Result<(), PrintError> {
+        let Some(colors) = &self.query.printing.colors else { return Ok(()) };
+        let as_selected = (role == Role::Selected) != (self.query.pattern.invert && colors.reverse);
+        let line_color = if as_selected { &colors.selected_line } else { &colors.context_line };
+        let match_color = match_color(colors, role);
+        let mut printed = 0;
+        if has_matches && !match_color.is_none() {
+            let mut at = 0;
+            while at < text.len()
+                && let Some((extents, cache)) = &mut self.extents
+                && let Some(found) = extents.next(cache, self.budget, text, at)?
+            {
+                if found.is_empty() {
+                    at = found.end + 1;
+                    continue;
+                }
+                at = found.end;
+                let out = self.out.line();
+                colors.begin(line_color, out);
+                out.extend_from_slice(text.get(printed..found.start).unwrap_or_default());
+                printed = found.end;
+                colors.begin(match_color, out);
+                out.extend_from_slice(text.get(found).unwrap_or_default());
+                colors.end(match_color, out);
+                self.out.spill(start)?;
+            }
+        }
+        let out = self.out.line();
+        let rest = text.get(printed..).unwrap_or_default();
+        // The carriage return at a line's end has no color.
+        let tail = rest.strip_suffix(b"\r").unwrap_or(rest);
+        if !tail.is_empty() {
+            colors.begin(line_color, out);
+            out.extend_from_slice(tail);
+            colors.end(line_color, out);
+        }
+        out.extend_from_slice(rest.get(tail.len()..).unwrap_or_default());
+        Ok(())
     }
 
     /// `-o`: each match that is not empty, on a line of its own, up to the first one that is not
@@ -312,52 +382,6 @@ fn head(query: &Query, file: &[u8], width: usize, line: &Line<'_>, empty: bool, 
     {
         out.push(b'\t');
     }
-}
-
-/// Appends `text` in the color of its line. With `extents`, its matches have their own color.
-fn colored(
-    query: &Query,
-    finder: &mut Option<(&Extents, ExtentsCache)>,
-    budget: &Budget<'_>,
-    role: Role,
-    text: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), MatchFailure> {
-    let Some(colors) = &query.printing.colors else { return Ok(()) };
-    let as_selected = (role == Role::Selected) != (query.pattern.invert && colors.reverse);
-    let line_color = if as_selected { &colors.selected_line } else { &colors.context_line };
-    let match_color = match_color(colors, role);
-    let mut printed = 0;
-    if let Some((extents, cache)) = finder
-        && !match_color.is_none()
-    {
-        let mut at = 0;
-        while at < text.len()
-            && let Some(found) = extents.next(cache, budget, text, at)?
-        {
-            if found.is_empty() {
-                at = found.end + 1;
-                continue;
-            }
-            at = found.end;
-            colors.begin(line_color, out);
-            out.extend_from_slice(text.get(printed..found.start).unwrap_or_default());
-            printed = found.end;
-            colors.begin(match_color, out);
-            out.extend_from_slice(text.get(found).unwrap_or_default());
-            colors.end(match_color, out);
-        }
-    }
-    let rest = text.get(printed..).unwrap_or_default();
-    // The carriage return at a line's end has no color.
-    let tail = rest.strip_suffix(b"\r").unwrap_or(rest);
-    if !tail.is_empty() {
-        colors.begin(line_color, out);
-        out.extend_from_slice(tail);
-        colors.end(line_color, out);
-    }
-    out.extend_from_slice(rest.get(tail.len()..).unwrap_or_default());
-    Ok(())
 }
 
 /// The decimal digits of `number`, padded with spaces to `width`. `digits` holds the result.
