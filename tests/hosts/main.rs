@@ -99,6 +99,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
         crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6], |_| ());
     });
     story("the service's memory is far below its bound", || memory::below_its_bound(&hosts));
+    story("costly greps at once do not end the service", || {
+        memory::never_exhausted_by_greps(&hosts);
+    });
     story("a service that is stopped has left, and stays stopped", || crashes::stopped(&hosts));
     story("a host that reboots comes back by itself", || crashes::rebooted(&mut hosts));
     story("a host that is frozen comes back when it goes on", || crashes::frozen(&hosts));

@@ -12,6 +12,9 @@ const MARGIN: u64 = 4;
 
 const MIB: f64 = 1_048_576.0;
 
+/// What greps say that are refused for now.
+const REFUSALS: [&str; 3] = ["try again later", "limits.search_memory", "limits.greps"];
+
 /// A property that is a number of bytes.
 fn bytes(host: &Host, property: &str) -> u64 {
     let value = host.show(property);
@@ -49,4 +52,37 @@ pub(crate) fn below_its_bound(hosts: &Hosts) {
     );
     assert_eq!(kernel(limit), bound, "the bound is the kernel's as well");
     assert!(most * MARGIN <= bound, "{most} bytes are not far below {bound}");
+}
+
+/// Each of 63 greps at once from the other hosts needs much memory here. The service goes on, and
+/// what it answers is right.
+pub(crate) fn never_exhausted_by_greps(hosts: &Hosts) {
+    let host = hosts.host(ACCOUNTED);
+    let service = || (host.show("MainPID"), host.show("NRestarts"));
+    let before = service();
+    host.shell(
+        "cp -p /var/log/dpkg.log /root/dpkg.log
+        yes \"$(printf %020000d 0)\" | head -n 60 >>/var/log/dpkg.log",
+    );
+    std::thread::scope(|scope| {
+        for other in hosts.on().filter(|other| other.number() != ACCOUNTED) {
+            let name = host.name();
+            scope.spawn(move || {
+                let printed = other.shell(&format!(
+                    "for i in 1 2 3 4 5 6 7 8 9; do
+                    (s=0; memberctl grep -h --on {name} -cP '^(0|1)*$' /var/log/dpkg.log 2>&1 ||
+                    s=$?; echo $s) | tr '\\n' ' ' >/root/grep.$i & done; wait
+                    for i in 1 2 3 4 5 6 7 8 9; do cat /root/grep.$i; echo; rm /root/grep.$i; done"
+                ));
+                for line in printed.lines() {
+                    let is_answer = line.trim() == "60 0";
+                    let is_refusal = REFUSALS.iter().any(|words| line.contains(words));
+                    assert!(is_answer || is_refusal, "on {}: {line}", other.name());
+                }
+            });
+        }
+    });
+    host.shell("cp -p /root/dpkg.log /var/log/dpkg.log");
+    assert_eq!(service(), before, "the service was not ended");
+    wait_until_whole(hosts, &ALL);
 }
