@@ -243,49 +243,44 @@ fn the_status_shows_patterns_only_to_those_who_may_grep() {
     });
 }
 
-/// Makes a daemon list this many members that do not exist, as a member of the group could.
-fn tell_of_ghosts(daemon: &Daemon, count: u64) {
+/// A member of the group that restarts this often, as another reports. Each time is two events.
+fn report_restarts(daemon: &Daemon, count: u64) {
     let SocketAddr::V4(address) = daemon.settings.address else {
         panic!("{} is not IPv4", daemon.settings.address)
     };
     let [a, b, c, _] = address.ip().octets();
-    let identity = |number: u64, port: u16| Identity {
-        name: Name::new(&format!("ghost{number}")).unwrap(),
-        address: (Ipv4Addr::new(a, b, c, 200), port).into(),
-        incarnation: Incarnation(1),
+    let sockets = [200, 201].map(|d| UdpSocket::bind((Ipv4Addr::new(a, b, c, d), 0)).unwrap());
+    let alive = |i: usize, incarnation: u64| {
+        let address = sockets[i].local_addr().unwrap();
+        let name = Name::new(&format!("ghost{i}")).unwrap();
+        let identity = Identity { name, address, incarnation: Incarnation(incarnation) };
+        Update::new(identity, Claim::Alive)
     };
-    let socket = UdpSocket::bind((Ipv4Addr::new(a, b, c, 200), 0)).unwrap();
-    let sender = identity(0, socket.local_addr().unwrap().port());
-    let numbers: Vec<u64> = (1..=count).collect();
-    for (index, numbers) in numbers.chunks(8).enumerate() {
-        // The port is below those that the kernel assigns, so that nobody else has the sender's
-        // address.
-        let ghosts =
-            numbers.iter().map(|number| identity(*number, u16::try_from(1_000 + number).unwrap()));
-        let updates = [sender.clone()]
-            .into_iter()
-            .chain(ghosts)
-            .map(|identity| Update::new(identity, Claim::Alive));
-        let sent = SentAt { mono: u64::try_from(index).unwrap(), wall: WallTime(2) };
+    let send = |from: usize, sent: u64, updates: Vec<Update>| {
+        let sent = SentAt { mono: sent, wall: WallTime(2) };
+        let message = Message { incarnation: Incarnation(1), sent, body: Body::Updates(updates) };
         let mut bytes = Vec::new();
-        wire::encode(
-            &Message { incarnation: Incarnation(1), sent, body: Body::Updates(updates.collect()) },
-            &mut bytes,
-        );
-        socket.send_to(&bytes, daemon.settings.address).unwrap();
+        wire::encode(&message, &mut bytes);
+        sockets[from].send_to(&bytes, daemon.settings.address).unwrap();
         // A daemon that answers has taken in what came before.
         daemon.control().status().unwrap();
+    };
+    send(1, 0, vec![alive(1, 1)]);
+    let incarnations: Vec<u64> = (2..count + 2).collect();
+    for (sent, incarnations) in (1..).zip(incarnations.chunks(16)) {
+        let restarts = incarnations.iter().map(|incarnation| alive(1, *incarnation));
+        send(0, sent, [alive(0, 1)].into_iter().chain(restarts).collect());
     }
 }
 
 #[test]
 fn a_slow_follower_learns_how_many_changes_it_missed() {
-    const GHOSTS: u64 = 3_000;
+    const EVENTS: u64 = 3_000;
     let fleet = Fleet::start(1);
     let mut stream = fleet[1].control().ask(&standings(EventsFrom::Last(0)), Some(SOON)).unwrap();
-    tell_of_ghosts(&fleet[1], GHOSTS);
+    report_restarts(&fleet[1], EVENTS / 2);
     let (mut events, mut missed) = (0, 0);
-    while events + missed < GHOSTS {
+    while events + missed < EVENTS {
         match reply(&mut stream).unwrap() {
             Reply::Event(_) => events += 1,
             Reply::EventsMissed(MissedRecord { count: Some(count), .. }) => missed += count,

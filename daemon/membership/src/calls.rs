@@ -53,13 +53,22 @@ pub(crate) enum CallPurpose {
     ExchangeForgotten,
 }
 
+/// A call whose reply has not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    /// What for.
+    pub(crate) purpose: CallPurpose,
+    /// Whom.
+    pub(crate) to: SocketAddr,
+}
+
 /// The calls of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     made: u64,
     /// The running calls. Each ends within [`crate::CALL_TIMEOUT`], and a purpose allows few at a
     /// time.
-    under_way: BTreeMap<CallId, CallPurpose>,
+    under_way: BTreeMap<CallId, UnderWay>,
     unsent: VecDeque<Call>,
 }
 
@@ -73,7 +82,7 @@ impl Calls {
     ) -> CallId {
         self.made += 1;
         let id = CallId(self.made);
-        self.under_way.insert(id, purpose);
+        self.under_way.insert(id, UnderWay { purpose, to });
         self.unsent.push_back(Call { id, to, payload: wire::encode_versioned(request) });
         id
     }
@@ -83,19 +92,19 @@ impl Calls {
         self.unsent.pop_front()
     }
 
-    /// Ends a call. Returns its purpose, unless it was abandoned.
-    pub(crate) fn finish(&mut self, id: CallId) -> Option<CallPurpose> {
+    /// Ends a call. Returns what it was for, unless it was abandoned.
+    pub(crate) fn finish(&mut self, id: CallId) -> Option<UnderWay> {
         self.under_way.remove(&id)
     }
 
     /// Whether a call of this purpose is under way.
     pub(crate) fn any(&self, purpose: CallPurpose) -> bool {
-        self.under_way.values().any(|other| *other == purpose)
+        self.under_way.values().any(|other| other.purpose == purpose)
     }
 
     /// Abandons all calls of this purpose. Their replies are ignored.
     pub(crate) fn abandon(&mut self, purpose: CallPurpose) {
-        self.under_way.retain(|_, other| *other != purpose);
+        self.under_way.retain(|_, other| other.purpose != purpose);
     }
 
     /// Abandons all calls.
@@ -135,7 +144,8 @@ mod tests {
         assert_eq!(calls.poll(), None);
         assert!(calls.any(CallPurpose::Exchange));
         assert!(!calls.any(CallPurpose::Rejoin));
-        assert_eq!(calls.finish(id), Some(CallPurpose::Exchange));
+        let under_way = UnderWay { purpose: CallPurpose::Exchange, to: to() };
+        assert_eq!(calls.finish(id), Some(under_way));
         assert_eq!(calls.finish(id), None);
         assert!(!calls.any(CallPurpose::Exchange));
     }

@@ -12,7 +12,7 @@ mod watches;
 use crate::context::Context;
 use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
-use crate::list::Entry;
+use crate::list::{Entry, Update};
 use crate::members::Members;
 use crate::message::{Body, Message};
 use crate::ring::Ring;
@@ -217,7 +217,11 @@ impl Detector {
             let body = if incarnation == context.local.incarnation {
                 let prober = members.at(to).map(|entry| &entry.identity.name);
                 let delay = prober.and_then(|prober| self.watches.clock(prober)?.delay());
-                Body::Heartbeat { hash: members.digest().hash, delay, updates: Vec::new() }
+                let watches = prober.is_some_and(|prober| self.monitors().contains(prober));
+                // Whoever does not watch it may have heard of it only now, by a rumour.
+                let introduction = (!watches).then(|| context.local.introduction());
+                let updates = introduction.into_iter().collect();
+                Body::Heartbeat { hash: members.digest().hash, delay, updates }
             } else {
                 Body::Updates(vec![context.local.introduction()])
             };
@@ -269,6 +273,11 @@ impl Detector {
 /// A heartbeat that compares lists and carries updates, for a member that need not watch.
 pub(crate) fn plain_heartbeat(members: &Members) -> Body {
     Body::Heartbeat { hash: members.digest().hash, delay: None, updates: Vec::new() }
+}
+
+/// The same, for a member that may not know this one.
+pub(crate) fn introduced_heartbeat(members: &Members, introduction: Update) -> Body {
+    Body::Heartbeat { hash: members.digest().hash, delay: None, updates: vec![introduction] }
 }
 
 /// A member that has just entered the list is a newcomer. It is none if this member is itself new

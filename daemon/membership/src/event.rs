@@ -70,6 +70,12 @@ pub enum Event {
         /// The neighbour.
         member: Identity,
     },
+    /// Others reported this many members since the last such event, and none of them answered.
+    /// The list never had them.
+    Unconfirmed {
+        /// How many.
+        count: u64,
+    },
     /// A group with other settings answers at this address. The two groups do not merge.
     OtherSettings {
         /// Where.

@@ -56,6 +56,7 @@
 //! The protocol is described, byte for byte, in `PROTOCOL.md` beside this crate.
 
 mod calls;
+mod candidates;
 mod context;
 mod detector;
 mod event;

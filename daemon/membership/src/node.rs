@@ -2,6 +2,7 @@
 //! every input to the state machine that it concerns.
 
 mod forget;
+mod merge;
 mod phase;
 mod receive;
 mod status;
@@ -10,7 +11,8 @@ mod timers;
 pub use forget::{Forget, ForgetError, ForgetReport};
 pub use status::{Counters, Neighbour, PhaseName};
 
-use crate::calls::{CallError, CallId, CallPurpose, read_reply};
+use crate::calls::{CallError, CallId, CallPurpose, UnderWay, read_reply};
+use crate::candidates::Candidates;
 use crate::context::Context;
 use crate::detector::{Detector, Finding};
 use crate::event::Event;
@@ -21,7 +23,7 @@ use crate::identity::{Incarnation, Name};
 use crate::join::client::JoinAttempt;
 use crate::join::{Inquiry, Introducers, JoinError, server};
 use crate::list::tags::{Tags, VersionedTags};
-use crate::list::{Claim, List, Update};
+use crate::list::{List, Update};
 use crate::local::Local;
 use crate::members::Members;
 use crate::outputs::Output;
@@ -63,6 +65,7 @@ pub struct Node {
     context: Context,
     timers: Timers,
     members: Members,
+    candidates: Candidates,
     detector: Detector,
     suspicions: Suspicions,
     gossip: Gossip,
@@ -88,6 +91,7 @@ impl Node {
             context: Context::new(settings, Local::new(name, address, last), seed),
             timers: Timers::new(),
             members: Members::new(),
+            candidates: Candidates::new(),
             detector: Detector::new(&settings.group),
             suspicions: Suspicions::default(),
             gossip: Gossip::default(),
@@ -204,6 +208,7 @@ impl Node {
                 self.gossip.broadcast_if_due(&self.members, &mut self.context);
                 self.forgetting.tell_if_due(&mut self.members, &mut self.context);
                 let leaving = matches!(self.phase, Phase::Leaving(_));
+                self.candidates.ask_if_due(&self.members, &mut self.context);
                 self.announcer.announce_if_due(leaving, &self.members, &mut self.context);
                 let lost = self.members.forget_if_due(&self.context);
                 self.announcer.remember(lost);
@@ -242,18 +247,27 @@ impl Node {
     /// The reply to a call came, or the error that replaces it.
     pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], CallError>) {
         self.begin_step(now);
-        let purpose = self.context.outputs.calls.finish(id);
-        let mut reply = read_reply(reply);
-        let forgotten = match &mut reply {
-            Ok(CallReply::Welcome { forgotten, .. }) => std::mem::take(forgotten),
-            _ => Vec::new(),
-        };
-        match (purpose, reply) {
-            (Some(CallPurpose::Forget), reply) => self.on_forget_reply(id, reply),
-            (Some(CallPurpose::ExchangeForgotten), Ok(CallReply::Forgotten(records))) => {
+        if let Some(under_way) = self.context.outputs.calls.finish(id) {
+            let mut reply = read_reply(reply);
+            let forgotten = match &mut reply {
+                Ok(CallReply::Welcome { forgotten, .. }) => std::mem::take(forgotten),
+                _ => Vec::new(),
+            };
+            self.take_reply(under_way, id, reply);
+            if self.in_group() {
+                self.take_all_forgotten(&forgotten);
+            }
+        }
+        self.finish_step();
+    }
+
+    fn take_reply(&mut self, call: UnderWay, id: CallId, reply: Result<CallReply, CallError>) {
+        match (call.purpose, reply) {
+            (CallPurpose::Forget, reply) => self.on_forget_reply(id, reply),
+            (CallPurpose::ExchangeForgotten, Ok(CallReply::Forgotten(records))) => {
                 self.take_all_forgotten(&records);
             }
-            (Some(CallPurpose::Join { introducer }), reply) => {
+            (CallPurpose::Join { introducer }, reply) => {
                 if let Phase::Joining(attempt) = &mut self.phase {
                     let step = attempt.on_reply(introducer, reply, &mut self.context);
                     self.finish_join_step(step);
@@ -261,18 +275,14 @@ impl Node {
             }
             // Without a welcome the next message that declares this member failed starts another
             // attempt.
-            (Some(CallPurpose::Rejoin), Ok(CallReply::Welcome { list, last, .. })) => {
-                self.rejoin_group(&list, last);
+            (CallPurpose::Rejoin, Ok(CallReply::Welcome { list, last, .. })) => {
+                self.rejoin_group(&list, last, call.to);
             }
-            (Some(CallPurpose::Exchange), Ok(CallReply::List(list))) => {
-                self.merge_list(&list);
+            (CallPurpose::Exchange, Ok(CallReply::List(list))) => {
+                self.merge_list(&list, call.to);
             }
             _ => {}
         }
-        if purpose.is_some() && self.in_group() {
-            self.take_all_forgotten(&forgotten);
-        }
-        self.finish_step();
     }
 
     /// What the owner is to do next: all events come first, then all datagrams, then all calls. It
@@ -310,6 +320,7 @@ impl Node {
         self.context.counters.stalls += 1;
         self.detector.forgive(stall, now.mono);
         self.suspicions.forgive(stall);
+        self.candidates.forgive(stall);
         if stall > self.context.group().failure_timeout {
             self.context.report(Event::Stalled(stall));
         }
@@ -337,6 +348,7 @@ impl Node {
             self.suspicions.next_at(),
             self.gossip.next_at(),
             self.forgetting.next_at(),
+            self.candidates.next_at(),
             self.announcer.next_at(),
             Some(self.members.next_forgetting()),
         ];
@@ -353,30 +365,6 @@ impl Node {
             let (members, gossip) = (&self.members, &mut self.gossip);
             self.detector.on_list(members, any_suspects, gossip, &mut self.context);
         }
-    }
-
-    /// Takes in an update about another member.
-    fn merge(&mut self, update: Update, source: Source) {
-        let own = self.context.local.incarnation;
-        if !self.context.plausibility.is_plausible(update.identity.incarnation, own) {
-            self.context.counters.implausible += 1;
-            return;
-        }
-        if let Some(new) = self.members.merge(update, &mut self.context) {
-            if new.claim == Claim::Alive && !self.members.forgotten.is_empty() {
-                self.forgetting.hurry(self.context.now.mono);
-            }
-            self.gossip.learn(new, source, &self.members, &self.context);
-        }
-    }
-
-    fn merge_list(&mut self, list: &[Update]) {
-        for update in list {
-            if update.identity.name != self.context.local.name {
-                self.merge(update.clone(), Source::SecondHand);
-            }
-        }
-        self.suspicions.drop_settled(&self.members);
     }
 
     /// Judges all that the detector found, and all suspicions that have lasted.

@@ -12,6 +12,7 @@ use memberd_membership::{
     Body, CallReply, Claim, FailureEvidence, JoinError, Message, Node, Now, Output, SentAt, Update,
     pack, wire,
 };
+use std::net::SocketAddr;
 use world::prelude::*;
 
 /// Tells `to`, in the name of the live member `from`.
@@ -20,16 +21,27 @@ fn forge(world: &mut World, from: usize, to: usize, updates: Vec<Update>) {
 }
 
 fn forge_body(world: &mut World, from: usize, to: usize, body: Body) {
-    world.corrupted = true;
     let incarnation = world.machines[from].last.unwrap();
+    forge_as(world, (address(from), incarnation), to, body);
+}
+
+/// Tells `to`, in the name of whoever this is, that it is alive.
+fn introduce(world: &mut World, to: usize, who: Update) {
+    let sender = (who.identity.address, who.identity.incarnation);
+    forge_as(world, sender, to, Body::Updates(vec![who]));
+}
+
+fn forge_as(world: &mut World, sender: (SocketAddr, Incarnation), to: usize, body: Body) {
+    world.corrupted = true;
+    let (from, incarnation) = sender;
     let now = world.clocks(to);
     let sent = SentAt { mono: 0, wall: now.wall };
     let mut bytes = Vec::new();
     wire::encode(&Message { incarnation, sent, body }, &mut bytes);
-    world.machines[to].node.as_mut().unwrap().handle_datagram(now, address(from), &bytes).unwrap();
+    world.machines[to].node.as_mut().unwrap().handle_datagram(now, from, &bytes).unwrap();
 }
 
-fn claim(member: usize, at: std::net::SocketAddr, incarnation: u64, claim: Claim) -> Update {
+fn claim(member: usize, at: SocketAddr, incarnation: u64, claim: Claim) -> Update {
     Update::new(
         Identity { name: name(member), address: at, incarnation: Incarnation(incarnation) },
         claim,
@@ -100,7 +112,7 @@ fn an_address_of_a_larger_former_incarnation_can_be_reused() {
     // Machine 4 gone; at its address, another name in the future left.
     world.crash(4);
     world.run_until_agreed(&all(4), 6 * SECOND);
-    forge(&mut world, 1, 0, vec![claim(77, address(4), hour_ahead, Claim::Alive)]);
+    introduce(&mut world, 0, claim(77, address(4), hour_ahead, Claim::Alive));
     forge(&mut world, 1, 0, vec![claim(77, address(4), hour_ahead, Claim::Left)]);
     world.run_for(5 * SECOND);
     world.start(4, &[0]);

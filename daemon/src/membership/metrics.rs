@@ -121,7 +121,7 @@ fn traffic(text: &mut Text, measured: &Measured) {
 }
 
 fn protocol(text: &mut Text, measured: &Measured) {
-    let Counters { probe_rounds, accusations, repairs, stalls, implausible, .. } =
+    let Counters { probe_rounds, accusations, repairs, stalls, implausible, unconfirmed, .. } =
         measured.counters;
     let events = &measured.events;
     text.counter("memberd_member_events_total", "Changes in this memberd's list.")
@@ -145,6 +145,11 @@ fn protocol(text: &mut Text, measured: &Measured) {
     .value(stalls);
     text.counter("memberd_implausible_news_total", "Pieces of news that were not believed.")
         .value(implausible);
+    text.counter(
+        "memberd_unconfirmed_members_total",
+        "Members that others reported, and that did not answer.",
+    )
+    .value(unconfirmed);
     text.histogram(
         "memberd_detection_seconds",
         "From the newest heartbeat's sending to this memberd's declaring the member failed.",

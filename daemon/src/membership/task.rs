@@ -267,7 +267,7 @@ impl Membership {
     /// Seals and sends the datagram whose bytes the node has put into `payload`.
     fn transmit(&mut self, Transmit { to, kind, is_announce }: Transmit) {
         debug!(%to, kind, bytes = self.payload.len(), "sent");
-        let listed = || self.node.list().at(to).map(|entry| entry.identity.incarnation);
+        let listed = || self.node.incarnation_at(to);
         let sealed = self.session.seal(to, &self.payload, is_announce, listed);
         match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, to))
         {

@@ -16,6 +16,7 @@ use crate::list::{List, Update};
 use crate::rejoin;
 use crate::suspicion::Suspicions;
 use crate::time::Instant;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// For how long a newcomer that was welcomed waits for a heartbeat.
@@ -87,7 +88,7 @@ impl Node {
         self.members.set(self.context.local.introduction(), &mut self.context);
     }
 
-    fn take_over(&mut self, list: &[Update]) {
+    pub(super) fn take_over(&mut self, list: &[Update]) {
         self.members.take_over(list, &mut self.context);
         self.suspicions.drop_settled(&self.members);
     }
@@ -149,20 +150,21 @@ impl Node {
         self.forgetting = Forgetting::default();
         self.detector = Detector::new(&self.context.settings.group);
         self.gossip.clear();
+        self.candidates.clear();
         self.suspicions = Suspicions::default();
         self.anti_entropy = AntiEntropy::default();
         self.announcer.stop();
     }
 
     /// Comes back into the group that has welcomed this member.
-    pub(super) fn rejoin_group(&mut self, list: &[Update], last: u64) {
+    pub(super) fn rejoin_group(&mut self, list: &[Update], last: u64, through: SocketAddr) {
         let old = self.context.local.incarnation;
         let new = self.rejoin.welcomed_as(last, &self.context);
         let companions = rejoin::companions(&self.members, &self.context);
         // What the former incarnation still had to say of others was about another side.
         self.gossip.clear();
         self.begin_incarnation(new);
-        self.take_over(list);
+        self.change_sides(list, through);
         self.introduce_itself();
         self.context.report(Event::Rejoined { old, new });
         rejoin::tell_companions(companions, &self.members, &mut self.context);

@@ -1,7 +1,7 @@
 //! Datagrams in: who sent them, whether they are accepted, and which state machine they concern.
 
 use super::{Node, Phase};
-use crate::detector::plain_heartbeat;
+use crate::detector::introduced_heartbeat;
 use crate::gossip::{Source, anti_entropy};
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, Update};
@@ -124,6 +124,10 @@ impl Node {
             }
             body => {
                 let introduction = body.updates().iter().find(introduces).cloned();
+                let introduction = introduction.or_else(|| match body {
+                    Body::Heartbeat { .. } => self.candidates.answered(from, message.incarnation),
+                    _ => None,
+                });
                 if introduction.is_none() {
                     self.ask_who(from, body);
                 }
@@ -166,11 +170,8 @@ impl Node {
                 anti_entropy::answer_summary(summary, from, members, context);
             }
             Body::Announce { .. } => {
-                let mut body = plain_heartbeat(members);
-                if let Some(updates) = body.updates_mut() {
-                    updates.push(context.local.introduction());
-                }
-                context.send(from, body);
+                let introduction = context.local.introduction();
+                context.send(from, introduced_heartbeat(members, introduction));
             }
             Body::Leave => {
                 let left = members.get(name).map(|entry| entry.with_claim(Claim::Left));
@@ -187,10 +188,10 @@ impl Node {
                 }
             }
             Body::Forgotten { hash, records } => self.on_forgotten(*hash, records, from),
-            Body::Updates(_)
-            | Body::DeclaredFailed { .. }
-            | Body::Probe { .. }
-            | Body::ProbeReply { .. } => {}
+            Body::ProbeReply { name, incarnation, .. } => {
+                self.take_evidence(name, *incarnation, from);
+            }
+            Body::Updates(_) | Body::DeclaredFailed { .. } | Body::Probe { .. } => {}
         }
     }
 
@@ -231,7 +232,7 @@ impl Node {
         let Update { identity, claim, tags, .. } = update;
         let local = &self.context.local;
         if identity.name != local.name {
-            self.merge(update.clone(), source);
+            self.weigh(update.clone(), source, from);
             return;
         }
         if identity.incarnation < local.incarnation || matches!(self.phase, Phase::Leaving(_)) {

@@ -2,7 +2,7 @@
 
 use super::{Node, Phase};
 use crate::detector::peer_clock::PeerClock;
-use crate::identity::{Identity, Name};
+use crate::identity::{Identity, Incarnation, Name};
 use crate::list::List;
 use crate::list::tags::Tags;
 use crate::settings::GroupSettings;
@@ -51,6 +51,8 @@ pub struct Counters {
     pub refused: u64,
     /// Updates with an incarnation that is implausibly far ahead.
     pub implausible: u64,
+    /// Members that others reported alive, and that did not answer. The list never had them.
+    pub unconfirmed: u64,
     /// Times that other monitors were asked about a missing heartbeat.
     pub probe_rounds: u64,
     /// Members that this one declared failed.
@@ -73,7 +75,7 @@ impl Counters {
     }
 
     /// All counters with their names, ordered by name.
-    pub fn named(&self) -> [(&'static str, u64); 10] {
+    pub fn named(&self) -> [(&'static str, u64); 11] {
         [
             ("accusations", self.accusations),
             ("bytes_received", self.bytes_received),
@@ -85,6 +87,7 @@ impl Counters {
             ("repairs", self.repairs),
             ("stalls", self.stalls),
             ("suspicions", self.probe_rounds),
+            ("unconfirmed", self.unconfirmed),
         ]
     }
 }
@@ -114,6 +117,17 @@ impl Node {
     /// The list.
     pub fn list(&self) -> &List {
         &self.members
+    }
+
+    /// For which incarnation a datagram to this address is meant, as far as it is known: that in
+    /// the list, or of somebody who is asked there whether it is a member.
+    pub fn incarnation_at(&self, address: SocketAddr) -> Option<Incarnation> {
+        let entry = self.members.at(address);
+        let listed = entry.map(|entry| entry.identity.incarnation);
+        match entry {
+            Some(entry) if entry.is_alive_to_others() => listed,
+            _ => self.candidates.incarnation_at(address).max(listed),
+        }
     }
 
     /// This node's name.

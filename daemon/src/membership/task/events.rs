@@ -7,8 +7,32 @@ use crate::membership::{Founded, JoinFailure, Joined, Member, MemberChange};
 use crate::notify;
 use memberd_membership::{Event, Identity, JoinError, MemberState, millis};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
+
+/// From how many on it is worth a line that members are reported who are not there. A few of them
+/// crashed just after their join.
+const NOTEWORTHY: u64 = 16;
+
+fn report_unconfirmed(count: u64) {
+    if count >= NOTEWORTHY {
+        warn!(
+            count,
+            "other members report members that do not answer; they are not taken into the list \
+            (repeated at most once a minute)"
+        );
+    } else {
+        debug!(count, "members that were reported do not answer");
+    }
+}
+
+fn report_stall(stall: Duration) {
+    warn!(
+        milliseconds = millis(stall),
+        "this daemon was not run for longer than the failure timeout; no member is accused for it"
+    );
+}
 
 impl Membership {
     pub(super) async fn handle_event(&mut self, event: Event) {
@@ -59,11 +83,7 @@ impl Membership {
                 self.retry = Some((Instant::now() + FIRST_RETRY, RETRY));
                 notify::status(&self.status_line());
             }
-            Event::Stalled(stall) => warn!(
-                milliseconds = millis(stall),
-                "this daemon was not run for longer than the failure timeout; no member is \
-                accused for it"
-            ),
+            Event::Stalled(stall) => report_stall(stall),
             Event::ClockDisagrees { member, ahead } => warn!(
                 name = %member.name,
                 ahead_ms = ahead,
@@ -73,6 +93,7 @@ impl Membership {
             Event::ClockAgrees { member } => {
                 info!(name = %member.name, "the wall clock of a neighbour agrees with ours again");
             }
+            Event::Unconfirmed { count } => report_unconfirmed(count),
             Event::OtherSettings { address } => warn!(
                 %address,
                 "a group with other settings is reached at this address; k, heartbeat interval and \
