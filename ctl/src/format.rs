@@ -108,21 +108,28 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// Tags: `role=web zone=a`.
+/// Tags: `note="hired until May" role=web`. As in logfmt, a value with a blank or a quote is in
+/// quotes, so that nobody takes it for two tags.
 pub(crate) fn tags(tags: &Tags) -> String {
-    let each: Vec<String> =
-        tags.iter().map(|(key, value)| printable(&format!("{key}={value}"))).collect();
+    let each: Vec<String> = tags.iter().map(|(key, value)| tag(key, value)).collect();
     each.join(" ")
+}
+
+fn tag(key: &str, value: &str) -> String {
+    let (key, value) = (printable(key), printable(value));
+    if value.contains(|c: char| c.is_whitespace() || c == '"') {
+        format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        format!("{key}={value}")
+    }
 }
 
 /// Tags in at most this many columns. The longest values are cut first, so that all keys stay
 /// visible. If that is not enough, the end is cut.
 pub(crate) fn tags_within(columns: usize, tags: &Tags) -> String {
     let limited = |limit: usize| -> String {
-        let each: Vec<String> = tags
-            .iter()
-            .map(|(key, value)| printable(&format!("{key}={}", cut(value, limit))))
-            .collect();
+        let each: Vec<String> =
+            tags.iter().map(|(key, value)| tag(key, &cut(value, limit))).collect();
         each.join(" ")
     };
     let longest = tags.values().map(|value| value.chars().count()).max().unwrap_or(0);
@@ -228,9 +235,9 @@ mod tests {
                 .map(|(key, value)| (key.into(), value.into())),
         );
         for (columns, words) in [
-            (80, "note=hired until May role=web zone=rack-a"),
-            (41, "note=hired until May role=web zone=rack-a"),
-            (40, "note=hired until M… role=web zone=rack-a"),
+            (80, "note=\"hired until May\" role=web zone=rack-a"),
+            (43, "note=\"hired until May\" role=web zone=rack-a"),
+            (42, "note=\"hired until M…\" role=web zone=rack-a"),
             (32, "note=hired… role=web zone=rack-a"),
             (29, "note=hir… role=web zone=rac…"),
             (20, "note=… role=… zone=…"),
@@ -239,6 +246,21 @@ mod tests {
             assert_eq!(tags_within(columns, &all), words, "{columns}");
         }
         assert_eq!(tags_within(10, &Tags::new()), "");
+    }
+
+    /// `role=x zone=admin zone=a` would be one tag or two.
+    #[test]
+    fn a_value_with_blanks_or_quotes_is_in_quotes() {
+        for (value, words) in [
+            ("x zone=admin", "role=\"x zone=admin\""),
+            ("say \"x\"", "role=\"say \\\"x\\\"\""),
+            ("a\"", "role=\"a\\\"\""),
+            ("a\u{a0}b", "role=\"a\u{a0}b\""),
+            ("a=b", "role=a=b"),
+            ("\\d", "role=\\d"),
+        ] {
+            assert_eq!(tags(&Tags::from([("role".into(), value.into())])), words);
+        }
     }
 
     #[test]

@@ -70,14 +70,14 @@ fn long_tags_are_cut_to_fit_a_terminal_and_whole_in_a_pipe() {
     let fleet =
         Fleet::start_with(1, |daemon| daemon.settings.tags = vec![("note", note), ("role", "web")]);
     let piped = String::from_utf8(fleet[1].ctl(&["list", "--tags"]).stdout).unwrap();
-    assert!(piped.contains(&format!("note={note} role=web\n")), "{piped}");
+    assert!(piped.contains(&format!("note=\"{note}\" role=web\n")), "{piped}");
     let socket = fleet[1].settings.socket.display();
     let line = format!(
         "stty rows 24 cols 60; {} --socket {socket} list --tags --color never",
         memberctl().display()
     );
     let mut terminal = Terminal::run(&line, &[]);
-    terminal.wait_until_shown("… role=web");
+    terminal.wait_until_shown("…\" role=web");
     assert!(terminal.wait().success());
     let seen = terminal.seen();
     assert!(seen.lines().all(|line| line.trim_end().chars().count() <= 60), "{seen}");

@@ -152,12 +152,19 @@ impl Tags {
     }
 }
 
-/// Formats the tags like `role=web zone=a`.
+/// Formats the tags like `note="hired until May" role=web`. As in logfmt, a value with a blank or a
+/// quote is in quotes, so that nobody takes it for two tags.
 impl fmt::Display for Tags {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         for (index, (key, value)) in self.0.iter().enumerate() {
             let space = if index == 0 { "" } else { " " };
-            write!(formatter, "{space}{}={}", key.0, value.0)?;
+            write!(formatter, "{space}{}=", key.0)?;
+            if value.0.contains(|c: char| c.is_whitespace() || c == '"') {
+                let value = value.0.replace('\\', "\\\\").replace('"', "\\\"");
+                write!(formatter, "\"{value}\"")?;
+            } else {
+                formatter.write_str(&value.0)?;
+            }
         }
         Ok(())
     }
