@@ -19,6 +19,7 @@ use crate::log::{Level, LogPaths};
 use crate::search::journal::{JOURNALCTL, JournalOffer};
 use crate::search::limits::Limits;
 use memberd_control::keyring::{Keyring, KeyringError};
+use memberd_control::plain_file::read_plain_file;
 use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{ExposedFiles, GlobError};
 use memberd_transport::SealingKeys;
@@ -78,6 +79,8 @@ pub struct Config {
     /// Whether the file is a copy that systemd made at the start of the service: systemd.exec(5),
     /// `LoadCredential`.
     pub key_is_credential: bool,
+    /// The beginning of an error about the file: `FILE:LINE: KEY: ` of the settings.
+    pub key_place: String,
     /// Whether the daemon uses addresses other than loopback without a key.
     pub allow_plaintext: bool,
     /// The address that serves metrics over HTTP, if any.
@@ -226,6 +229,7 @@ impl Config {
             log_searches,
             key_file,
             key_is_credential,
+            key_place,
             ..
         } = new;
         let new = Config {
@@ -240,6 +244,7 @@ impl Config {
             log_searches,
             key_file,
             key_is_credential,
+            key_place,
             ..self.clone()
         };
         (new, kept)
@@ -253,7 +258,9 @@ impl Config {
         let Some(path) = &self.key_file else { return Ok(None) };
         let keys = Keyring::load(path)
             .and_then(|keyring| SealingKeys::new(&keyring).ok_or(KeyringError::Empty));
-        keys.map(Some).map_err(|error| ConfigError::invalid(format!("{}: {error}", path.display())))
+        keys.map(Some).map_err(|error| {
+            ConfigError::invalid(format!("{}{}: {error}", self.key_place, path.display()))
+        })
     }
 
     /// Whether the daemon sends unsealed datagrams to other machines.
@@ -268,7 +275,10 @@ const MOST_BYTES: u64 = 1 << 20;
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    // A shell may pass its output by such a path.
+    let is_passed = path.starts_with("/dev") || path.starts_with("/proc");
+    let file = if is_passed { File::open(path)? } else { read_plain_file(path)? };
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MOST_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,

@@ -9,6 +9,7 @@
 pub mod writer;
 
 use crate::lock::lock;
+use memberd_control::plain_file::{explain_directory, open_plain_file, read_plain_file};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -99,7 +100,7 @@ impl StateDir {
     /// # Errors
     /// When another daemon has locked it, or when the directory or its lock file cannot be created.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let failed = |error| StateError::Io(path.to_owned(), error);
+        let failed = |error| StateError::Io(path.to_owned(), explain_directory(path, error));
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock_path = path.join("lock");
         let options = OpenOptions::new()
@@ -110,8 +111,8 @@ impl StateDir {
             .mode(0o600)
             .clone();
         // On a disk that has become read-only, an existing lock file can still be locked.
-        let opened = options.open(&lock_path).or_else(|error| match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem => File::open(&lock_path).map_err(|_| error),
+        let opened = open_plain_file(&lock_path, &options).or_else(|error| match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => read_plain_file(&lock_path).map_err(|_| error),
             _ => Err(error),
         });
         let mut file = opened.map_err(|error| StateError::Io(lock_path.clone(), error))?;
@@ -225,8 +226,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+    let mut file = open_plain_file(path, &options)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -234,7 +235,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to treat the file as damaged.
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    read_plain_file(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

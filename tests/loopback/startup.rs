@@ -232,3 +232,70 @@ fn a_check_warns_of_a_glob_that_finds_keys_or_the_state() {
         + &warning(&state.join("members.cbor"), "the state of memberd");
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
 }
+
+/// A FIFO would hang the start without a word. Each of these is one line instead.
+#[test]
+fn what_is_no_file_is_named_at_once() {
+    let mut fleet = Fleet::new(1);
+    let directory = fleet[1].directory().to_owned();
+    let fifo = |path: &Path| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    };
+    let is_fifo = "is a FIFO, not a file: remove it, or set another path";
+    fleet[1].write_settings();
+    let state = fleet[1].settings.state_dir.clone();
+    for name in ["lock", "members.cbor", "members.cbor.previous"] {
+        let path = state.join(name);
+        fifo(&path);
+        let said = failed_start(&mut fleet[1], FAILURE);
+        let line = said.last().unwrap();
+        assert_eq!(*line, format!("memberd: {}: {is_fifo}", path.display()), "{said:?}");
+        fs::remove_file(&path).unwrap();
+        fs::remove_file(directory.join("stderr")).unwrap();
+    }
+    fs::remove_dir_all(&state).unwrap();
+    fs::write(&state, "").unwrap();
+    let said = failed_start(&mut fleet[1], FAILURE);
+    let words = format!("{} is not a directory: remove it, or set another path", state.display());
+    assert_eq!(said, [format!("memberd: {}: {words}", state.display())]);
+    fs::remove_file(&state).unwrap();
+    fs::remove_file(directory.join("stderr")).unwrap();
+    let key = directory.join("group.key");
+    fifo(&key);
+    fleet[1].settings.key_file = Some(key.clone());
+    fleet[1].write_settings();
+    let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+    let words = format!("security.key_file: {}: not a regular file", key.display());
+    assert!(said.len() == 1 && said[0].contains(&words), "{said:?}");
+    fs::remove_file(directory.join("stderr")).unwrap();
+    let config = fleet[1].config();
+    fs::remove_file(&config).unwrap();
+    fifo(&config);
+    let said = failed_start(&mut fleet[1], BAD_SETTINGS);
+    assert_eq!(said, [format!("memberd: {}: cannot be read: {is_fifo}", config.display())]);
+}
+
+/// Whatever is wrong with a key, the settings that name its file are named, too.
+#[test]
+fn a_bad_key_is_reported_with_the_line_of_the_settings() {
+    let mut fleet = Fleet::new(1);
+    let key = fleet[1].directory().join("no.key");
+    fleet[1].settings.key_file = Some(key.clone());
+    fleet[1].write_settings();
+    let config = fleet[1].config();
+    let settings = fs::read_to_string(&config).unwrap();
+    let line = 1 + settings.lines().position(|line| line.starts_with("key_file")).unwrap();
+    let place =
+        format!("memberd: {}:{line}: security.key_file: {}", config.display(), key.display());
+    let check = |words: &str| {
+        let mut check = binaries::mortal(&binaries::memberctl(), None);
+        let output = run(check.arg("check").arg(&config), SOON);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.starts_with(&format!("{place}: {words}")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    };
+    check("No such file or directory");
+    fs::write(&key, "nonsense").unwrap();
+    check("its mode is 0644");
+}

@@ -8,8 +8,8 @@
 
 mod acl;
 
+use crate::plain_file::{NotAFile, read_plain_file};
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -200,11 +200,12 @@ impl Keyring {
     /// # Errors
     /// When the file cannot be read, is exposed to others, or has an error in it.
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
-        // Opening a pipe would block until somebody writes to it.
-        if !fs::metadata(path)?.is_file() {
-            return Err(KeyringError::NoFile);
-        }
-        let file = File::open(path)?;
+        let file = read_plain_file(path).map_err(|error| {
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<NotAFile>()) {
+                Some(_) => KeyringError::NoFile,
+                None => KeyringError::Unreadable(error),
+            }
+        })?;
         let found = file.metadata()?;
         if found.mode() & REFUSED_MODE != 0 {
             return Err(KeyringError::Exposed(found.mode() & 0o7777));
@@ -257,7 +258,7 @@ impl Keyring {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::fs::Permissions;
+    use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
     fn line(digit: char) -> String {

@@ -41,5 +41,6 @@ pub mod message;
 pub mod name_globs;
 pub mod name_order;
 pub mod output;
+pub mod plain_file;
 pub mod socket;
 pub mod tags;

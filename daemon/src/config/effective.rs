@@ -56,6 +56,7 @@ impl Config {
             control_socket,
             key_file,
             key_is_credential: _,
+            key_place: _,
             allow_plaintext,
             metrics,
         } = self;

@@ -51,6 +51,8 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let journal_namespaces = logs::journal_namespaces(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
+    let key_line = raw.security.key_file.as_ref().map(|set| set.span().start);
+    let key_place = source.error(key_line, Some("security.key_file"), "");
     let key_file = key_file(raw.security.key_file, system, &mut problems);
     let credentials = (system.credentials)();
     let key_is_credential = key_file
@@ -86,6 +88,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 control_socket,
                 key_file,
                 key_is_credential,
+                key_place,
                 allow_plaintext,
                 metrics,
             })

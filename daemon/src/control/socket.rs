@@ -2,6 +2,7 @@
 //! the paths that it bound.
 
 use anyhow::{Context as _, bail};
+use memberd_control::plain_file::explain_directory;
 use memberd_control::socket::read_only;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::fs;
@@ -113,6 +114,7 @@ fn listener(socket: BlockingListener) -> anyhow::Result<UnixListener> {
 fn bind(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
+            .map_err(|error| explain_directory(directory, error))
             .with_context(|| format!("cannot create the directory {}", directory.display()))?;
     }
     match fs::symlink_metadata(path) {

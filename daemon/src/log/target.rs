@@ -3,6 +3,9 @@
 
 use super::lines::Bytes;
 use super::record::Record;
+use memberd_control::plain_file::explain_directory;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
@@ -59,9 +62,24 @@ impl LogFile {
 
     fn open(&self) -> io::Result<File> {
         if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory)?;
+            let created = fs::create_dir_all(directory);
+            created.map_err(|error| explain_directory(directory, error))?;
         }
-        OpenOptions::new().append(true).create(true).mode(self.mode).open(&self.path)
+        // A FIFO that nobody reads is an error, and does not block. The path may lead to standard
+        // output, so it need not be a file.
+        let mut options = OpenOptions::new().append(true).create(true).mode(self.mode).clone();
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file =
+            options.custom_flags(flags.bits()).open(&self.path).map_err(|error| {
+                match error.raw_os_error().map(Errno::from_raw) {
+                    Some(Errno::ENXIO) => {
+                        io::Error::other("is a FIFO that nobody reads, or a socket")
+                    }
+                    _ => error,
+                }
+            })?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+        Ok(file)
     }
 
     /// Whether the path does not lead to the open file any more. It costs a stat(2) and a fstat(2).
@@ -186,6 +204,15 @@ mod tests {
         fs::remove_file(&path).unwrap();
         write(&mut log, "two\n");
         assert_eq!(text(&path), "two\n");
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_reads_is_an_error_and_does_not_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = LogFile::new(path).write(b"one\n").unwrap_err();
+        assert_eq!(error.to_string(), "is a FIFO that nobody reads, or a socket");
     }
 
     /// A FIFO would block, and nobody reads a directory as a log.

@@ -404,7 +404,11 @@ mod tests {
         assert_eq!(words(&lines(&moved.join("machine.1.log"))), ["INFO kept"]);
         assert_eq!(
             words(&waiting(&other)),
-            [format!("ERROR cannot open {}: File exists (os error 17)", path.display())]
+            [format!(
+                "ERROR cannot open {}: {} is not a directory: remove it, or set another path",
+                path.display(),
+                path.parent().unwrap().display()
+            )]
         );
     }
 }
