@@ -7,6 +7,7 @@ mod events;
 mod exits;
 mod fake;
 mod grep;
+mod grep_answers;
 mod grep_fleet;
 mod join;
 mod key;

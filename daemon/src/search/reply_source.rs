@@ -87,12 +87,14 @@ pub(super) struct MemberReplies<'g> {
     searched_bytes: u64,
     /// How long the grep has waited for the end of the present line.
     waited: Duration,
+    line_limit: Duration,
 }
 
 impl<'g> MemberReplies<'g> {
     /// The replies of a source that was not read yet.
     pub(super) fn new(source: ReplySource, check: AnswerCheck, progress: &'g Progress) -> Self {
-        MemberReplies { source, check, progress, searched_bytes: 0, waited: Duration::ZERO }
+        let (waited, line_limit) = (Duration::ZERO, LINE_LIMIT);
+        MemberReplies { source, check, progress, searched_bytes: 0, waited, line_limit }
     }
 
     /// The next reply that is not merely a progress report. It is the member's own.
@@ -126,9 +128,12 @@ impl<'g> MemberReplies<'g> {
             return self.source.next().await;
         };
         let pieces = u32::try_from(bytes / MAX_PIECE).unwrap_or(u32::MAX);
-        let limit = LINE_LIMIT.saturating_mul(pieces.saturating_add(1));
+        let limit = self.line_limit.saturating_mul(pieces.saturating_add(1));
+        // A member whose replies are always there would never be late.
+        let left = limit.checked_sub(self.waited).filter(|left| !left.is_zero());
+        let left = left.ok_or(io::ErrorKind::TimedOut)?;
         let began = Instant::now();
-        let reply = timeout(limit.saturating_sub(self.waited), self.source.next()).await;
+        let reply = timeout(left, self.source.next()).await;
         self.waited += began.elapsed();
         reply?
     }
@@ -148,5 +153,33 @@ pub(super) fn describe_error(error: &io::Error) -> String {
         io::ErrorKind::TimedOut => "no answer in time".to_owned(),
         io::ErrorKind::ConnectionRefused => "memberd does not accept connections there".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_control::grep::GrepRequest;
+    use memberd_membership::Name;
+
+    /// The lines of the others wait meanwhile.
+    #[tokio::test]
+    async fn a_begun_line_must_go_on_whatever_progress_is_reported() {
+        let (sender, replies) = mpsc::channel(1);
+        let check = AnswerCheck::new(&Name::new("vm2").unwrap(), &GrepRequest::default(), false);
+        let progress = Progress::default();
+        let mut replies = MemberReplies::new(ReplySource::Local(replies), check, &progress);
+        replies.line_limit = Duration::from_millis(100);
+        let begun = || PeerReply::Part(b"vm2:/a:begun".to_vec());
+        let works = tokio::spawn(async move {
+            sender.send(begun()).await.unwrap();
+            while sender.send(PeerReply::Working(1)).await.is_ok() {}
+        });
+        assert_eq!(replies.next().await.unwrap(), begun());
+        let error = replies.next().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(replies.closing(), b"\n");
+        drop(replies);
+        works.await.unwrap();
     }
 }
