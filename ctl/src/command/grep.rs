@@ -188,8 +188,7 @@ fn search(
     tally.check_files().iter().for_each(|message| screen.message(message));
     screen.end(&tally)?;
     if json {
-        let line = totals::object(tally.members())?;
-        screen.printer.print("", format!("{line}\n").as_bytes())?;
+        screen.printer.print_last(&totals::object(tally.members())?)?;
     }
     if presentation.stats {
         totals::lines(tally.members()).iter().for_each(|line| print_message(line));

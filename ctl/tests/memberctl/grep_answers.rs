@@ -44,6 +44,9 @@ fn control_characters_are_escaped_where_that_is_asked_for() {
     assert!(json.starts_with("{\"text\":\"\\u009b\"}\n"), "{json}");
     // Also in the totals.
     assert!(json.contains(&format!("{FAULT}\\u009b")) && !json.contains('\u{9b}'), "{json}");
+    // The totals stand behind any number of lines.
+    let json = run(&["--json", "--limit=1"], "{\"text\":\"x\"}\n");
+    assert!(json.lines().count() == 2 && json.contains("\"totals\""), "{json}");
     Daemon::answering(replies(line))
         .run(&["grep", "--control-chars=no", "x"])
         .failed(2, "invalid argument 'no' for '--control-chars': auto, raw or escape");

@@ -57,10 +57,23 @@ impl Printer {
             self.last = Some(member.to_owned());
         }
         let bytes = self.limit.as_mut().map_or(bytes, |limit| limit.take(bytes));
-        match &mut self.escaper {
-            Some(escaper) => self.output.bytes(&escaper.escape(bytes))?,
-            None => self.output.bytes(bytes)?,
+        Printer::write(&mut self.output, &mut self.escaper, bytes)
+    }
+
+    /// Prints a line that no limit counts, and flushes.
+    pub(super) fn print_last(&mut self, line: &str) -> Result<(), Failure> {
+        Printer::write(&mut self.output, &mut self.escaper, format!("{line}\n").as_bytes())
+    }
+
+    fn write(
+        output: &mut Output,
+        escaper: &mut Option<Escaper>,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        match escaper {
+            Some(escaper) => output.bytes(&escaper.escape(bytes))?,
+            None => output.bytes(bytes)?,
         }
-        self.output.flush()
+        output.flush()
     }
 }
