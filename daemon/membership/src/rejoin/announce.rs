@@ -132,6 +132,7 @@ pub(crate) fn announce(to: SocketAddr, list: &List, context: &mut Context) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forgotten::Forgotten;
     use crate::list::{Claim, FailureEvidence, Update};
     use crate::testing::{Fixture, address, identity, name};
 
@@ -153,6 +154,21 @@ mod tests {
             announcer.lost(&fixture.members, address(0)),
             [address(2), address(50), address(51)]
         );
+    }
+
+    /// An introducer is looked for all the same.
+    #[test]
+    fn nobody_looks_for_a_forgotten_machine() {
+        let mut fixture = Fixture::new(3);
+        let mut announcer = Announcer::default();
+        announcer.set_introducers(vec![address(49)]);
+        announcer.remember([address(50), address(51)]);
+        for i in [49, 50] {
+            let keep = Duration::from_secs(60);
+            let record = Forgotten { identity: identity(i), by: name(0), keep };
+            fixture.members.forget(&record, &mut fixture.context);
+        }
+        assert_eq!(announcer.lost(&fixture.members, address(0)), [address(49), address(51)]);
     }
 
     #[test]
