@@ -94,8 +94,10 @@ impl Slow {
         let connect = || -> Vec<TcpStream> {
             (0..SLOW_TCP).map(|_| TcpStream::connect(address).unwrap()).collect()
         };
-        let (mut readers, writers) = within(&namespace, || (connect(), connect()));
+        let mut readers = within(&namespace, connect);
         readers.iter_mut().for_each(|stream| stream.write_all(&member_request()).unwrap());
+        // They say nothing for long, and are ended for others once there are too many.
+        let writers = within(&namespace, connect);
         let mut clients = at_control(&fleet[PRESSED]);
         let requests = [Request::Grep(Box::new(search())), Request::Events]
             .map(|request| client_request(&request));

@@ -96,3 +96,26 @@ fn pagers_on_other_machines_keep_no_grep_out() {
         }
     }
 }
+
+/// Pagers with costly patterns are left open. They have no places, but most of the memory for
+/// searches. Another grep with such a pattern gets it, since the pagers end for it.
+#[test]
+fn pagers_with_costly_patterns_give_their_memory_to_others() {
+    let fleet = Fleet::start_with(2, |daemon| {
+        offer_lines(daemon);
+        daemon.settings.limits = vec!["search_memory = \"160MiB\""];
+    });
+    let costly = r"needle|\w{100}[qz]$";
+    let _pagers: Vec<Running> = (0..6)
+        .map(|_| {
+            let mut command = fleet[1].memberctl(&["grep", "-E", costly, "big.txt"]);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            Running::start(&mut command)
+        })
+        .collect();
+    wait_until_set_aside(&fleet[1], 1);
+    wait_until("a costly grep finds memory", SOON, || {
+        let output = fleet[2].ctl(&["grep", "-c", "-E", costly, "big.txt"]);
+        holds(output.status.code() == Some(0), || format!("{output:?}"))
+    });
+}
