@@ -35,9 +35,13 @@ pub use status::{NeighbourStatus, Ring, Status};
 pub use task::{Membership, Parts};
 pub use traffic::{ByKind, Totals};
 
+pub(crate) use calls::beside_if_large;
+
 use crate::resolve::Resolved;
+use memberd_membership::wire::DecodeError;
 use memberd_membership::{
-    Forget, ForgetError, ForgetReport, Identity, Inquiry, Introducers, JoinError, Tags, WallTime,
+    CallReply, CallRequest, Forget, ForgetError, ForgetReport, Identity, Inquiry, Introducers,
+    JoinError, Tags, WallTime,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -116,10 +120,10 @@ pub enum Command {
     },
     /// Handles the request of another member over TCP.
     Request {
-        /// The bytes of the request.
-        bytes: Vec<u8>,
-        /// Receives the bytes of the reply.
-        reply: oneshot::Sender<Vec<u8>>,
+        /// The request, decoded: the task has no time for that.
+        request: Result<CallRequest, DecodeError>,
+        /// Receives the reply.
+        reply: oneshot::Sender<CallReply>,
     },
     /// Replaces what is known of the introducers of the settings.
     Introducers(Resolved),

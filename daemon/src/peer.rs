@@ -1,12 +1,13 @@
 //! Lists the requests of other members that this daemon answers, by kind. It owns no state, and
 //! fills the registry of services at the daemon's start.
 
-use crate::membership::{Command, Handle};
+use crate::membership::{Command, Handle, beside_if_large};
 use crate::search::LocalSearcher;
 use crate::search::serve::{self, Asked};
 use memberd_control::frame::{Message, PASSED_ON_BYTES, SMALL_REQUEST_CAP, decode};
 use memberd_control::grep::GrepRequest;
-use memberd_membership::MAX_CALL;
+use memberd_membership::wire::{decode_versioned, encode_versioned};
+use memberd_membership::{CallReply, MAX_CALL};
 use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES, StreamRequest};
 use std::io;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub const GREP: RequestKind = RequestKind::new(1);
 /// A search like [`GREP`], with an option that the first members do not know. They would leave the
 /// option out, and so find more than was asked for. They refuse a kind that is unknown.
 pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
+
+/// An entry of a list takes more bytes than this.
+const LEAST_ENTRY_BYTES: usize = 32;
 
 // Only a grep with long patterns waits for its turn.
 const _: () = assert!(SMALL_REQUEST_CAP + PASSED_ON_BYTES <= SMALL_REQUEST_BYTES);
@@ -56,11 +60,21 @@ pub fn services(
     PeerServices::default()
         .with_call(MEMBERSHIP, MAX_CALL, move |bytes| {
             let membership = membership.clone();
-            async move {
-                let reply = membership.ask(|reply| Command::Request { bytes, reply }).await;
-                reply.map_err(io::Error::other)
-            }
+            async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
         })?
         .with_stream(GREP, GrepRequest::CAP, grep.clone())?
         .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)
+}
+
+/// Answers a call of the membership protocol. The protocol's thread decodes and encodes nothing: it
+/// has heartbeats to send.
+async fn answer_call(membership: &Handle, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let length = bytes.len();
+    let request = beside_if_large(length, move || decode_versioned(&bytes)).await?;
+    let reply = membership.ask(|reply| Command::Request { request, reply }).await?;
+    let length = match &reply {
+        CallReply::Welcome { list, .. } | CallReply::List(list) => list.len() * LEAST_ENTRY_BYTES,
+        CallReply::Forgotten(_) | CallReply::Refused(_) => 0,
+    };
+    Ok(beside_if_large(length, move || encode_versioned(&reply)).await?)
 }

@@ -113,8 +113,12 @@ impl Calls {
     }
 }
 
-/// Reads a reply. A reply of an unknown version counts as a refusal that names the version.
-pub(crate) fn read_reply(reply: Result<&[u8], CallError>) -> Result<CallReply, CallError> {
+/// Reads a reply. A reply of an unknown version counts as a refusal that names the version. This
+/// takes a while for a large list; so the owner of a node may do it elsewhere.
+///
+/// # Errors
+/// When there was no reply, when it is a refusal, and when it is malformed.
+pub fn read_reply(reply: Result<&[u8], CallError>) -> Result<CallReply, CallError> {
     match wire::decode_versioned::<CallReply>(reply?) {
         Ok(CallReply::Refused(refusal)) => Err(refusal.into()),
         Err(DecodeError::Version(group)) => Err(JoinRefusal::Version { group }.into()),

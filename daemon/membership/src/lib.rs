@@ -81,7 +81,7 @@ mod testing;
 mod time;
 pub mod wire;
 
-pub use calls::{Call, CallError, CallId};
+pub use calls::{Call, CallError, CallId, read_reply};
 pub use detector::peer_clock::SentAt;
 pub use event::{Event, MemberEvent, MemberEventKind};
 pub use forgotten::Forgotten;

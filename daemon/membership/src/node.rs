@@ -221,8 +221,13 @@ impl Node {
 
     /// Another member's request came over TCP. Returns the reply.
     pub fn handle_request(&mut self, now: Now, bytes: &[u8]) -> Vec<u8> {
+        wire::encode_versioned(&self.answer(now, wire::decode_versioned(bytes)))
+    }
+
+    /// The same for a request that was decoded elsewhere: that takes a while for a large list.
+    pub fn answer(&mut self, now: Now, request: Result<CallRequest, DecodeError>) -> CallReply {
         self.begin_step(now);
-        let reply = match wire::decode_versioned::<CallRequest>(bytes) {
+        let reply = match request {
             Err(DecodeError::Version(_)) => {
                 CallReply::Refused(JoinRefusal::Version { group: PROTOCOL_VERSION })
             }
@@ -241,14 +246,19 @@ impl Node {
             }
         };
         self.finish_step();
-        wire::encode_versioned(&reply)
+        reply
     }
 
     /// The reply to a call came, or the error that replaces it.
     pub fn handle_reply(&mut self, now: Now, id: CallId, reply: Result<&[u8], CallError>) {
+        self.take_call(now, id, read_reply(reply));
+    }
+
+    /// The same for a reply that was read elsewhere.
+    pub fn take_call(&mut self, now: Now, id: CallId, reply: Result<CallReply, CallError>) {
         self.begin_step(now);
         if let Some(under_way) = self.context.outputs.calls.finish(id) {
-            let mut reply = read_reply(reply);
+            let mut reply = reply;
             let forgotten = match &mut reply {
                 Ok(CallReply::Welcome { forgotten, .. }) => std::mem::take(forgotten),
                 _ => Vec::new(),

@@ -5,6 +5,7 @@ pub(crate) mod call;
 mod cbor;
 mod datagram;
 mod ends;
+mod entries;
 mod forgotten;
 
 use crate::settings::PROTOCOL_VERSION;

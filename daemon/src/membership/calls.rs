@@ -2,13 +2,27 @@
 //! to the node's owner.
 
 use crate::peer::MEMBERSHIP;
-use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId, MAX_CALL};
+use memberd_membership::{CALL_TIMEOUT, Call, CallError, CallId, CallReply, MAX_CALL, read_reply};
 use memberd_transport::Caller;
 use std::collections::HashMap;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 
-/// The bytes of a call's reply, or the reason for its failure.
-type Reply = Result<Vec<u8>, CallError>;
+/// A call's reply, or the reason for its failure.
+type Reply = Result<CallReply, CallError>;
+
+/// Up to this many bytes are decoded or encoded where they are.
+const SMALL_BYTES: usize = 16 * 1024;
+
+/// Decodes or encodes this many bytes: on a thread that may take its time for it, if they are many.
+///
+/// # Errors
+/// When the work panics.
+pub(crate) async fn beside_if_large<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    if bytes <= SMALL_BYTES { Ok(work()) } else { spawn_blocking(work).await }
+}
 
 /// The running calls. The protocol makes few at a time, and each ends within [`CALL_TIMEOUT`].
 #[derive(Debug)]
@@ -29,7 +43,11 @@ impl Calls {
         self.spawn(call.id, async move {
             let reply =
                 caller.call(call.to, MEMBERSHIP, &call.payload, MAX_CALL, CALL_TIMEOUT).await;
-            reply.map_err(|error| CallError::Unreachable(error.to_string()))
+            let reply = reply.map_err(|error| CallError::Unreachable(error.to_string()))?;
+            // The protocol shares the thread of this task. A large list is read on another.
+            let length = reply.len();
+            let read = move || read_reply(Ok(&reply));
+            beside_if_large(length, read).await.map_err(|error| broke_off(&error))?
         });
     }
 
@@ -54,7 +72,7 @@ impl Calls {
     }
 }
 
-fn broke_off(error: &tokio::task::JoinError) -> CallError {
+fn broke_off(error: &JoinError) -> CallError {
     CallError::Unreachable(format!("the call broke off: {error}"))
 }
 
@@ -74,8 +92,9 @@ mod tests {
         let (id, reply) = calls.next().await;
         assert_eq!(id, CallId(7));
         assert!(reply.unwrap_err().to_string().starts_with("the call broke off: "));
-        calls.spawn(CallId(8), async { Ok(vec![1]) });
-        assert_eq!(calls.next().await, (CallId(8), Ok(vec![1])));
+        let list = || Ok(CallReply::List(Vec::new()));
+        calls.spawn(CallId(8), async move { list() });
+        assert_eq!(calls.next().await, (CallId(8), list()));
         assert!(calls.ids.is_empty());
     }
 }

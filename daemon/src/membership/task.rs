@@ -163,7 +163,7 @@ impl Membership {
                 },
                 (id, reply) = self.calls.next(), if !is_due => {
                     let now = self.clocks.now();
-                    self.node.handle_reply(now, id, reply.as_deref().map_err(Clone::clone));
+                    self.node.take_call(now, id, reply);
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     let late = wake.map_or(Duration::ZERO, |wake| wake.elapsed());

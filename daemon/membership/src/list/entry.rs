@@ -70,6 +70,12 @@ impl Entry {
         Update { ended: self.ended, ..self.with_claim(claim) }
     }
 
+    /// Whether an update says that this member is alive, and nothing else that is new. A list that
+    /// is exchanged is mostly such updates.
+    pub(crate) fn is_said_by(&self, update: &Update) -> bool {
+        self.identity == update.identity && update.claim == Claim::Alive && self.tags == update.tags
+    }
+
     /// An update about this member.
     pub fn with_claim(&self, claim: Claim) -> Update {
         Update { identity: self.identity.clone(), claim, tags: self.tags.clone(), ended: None }

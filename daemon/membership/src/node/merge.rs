@@ -18,6 +18,9 @@ impl Node {
             return;
         }
         let listed = self.members.get(&update.identity.name);
+        if listed.is_some_and(|entry| entry.is_up() && entry.is_said_by(&update)) {
+            return;
+        }
         let known = listed.map(|entry| (entry.is_alive_to_others(), entry.identity.incarnation));
         match (&update.claim, known) {
             (Claim::Failed(_) | Claim::Left, None) => {}

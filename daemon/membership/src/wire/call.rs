@@ -2,6 +2,7 @@
 
 use super::cbor::FromElements;
 use super::ends::{CarriesUpdates, Ends};
+use super::entries;
 use super::forgotten::read_forgotten;
 use crate::forgotten::Forgotten;
 use crate::list::Update;
@@ -31,6 +32,7 @@ pub enum CallRequest {
         /// The sender, alive.
         sender: Update,
         /// All that it knows.
+        #[serde(deserialize_with = "entries::bounded")]
         list: Vec<Update>,
     },
     /// To forget members, and to say who is forgotten already. Version 1 does not know it.
@@ -49,6 +51,7 @@ pub enum CallReply {
     /// The newcomer is welcome.
     Welcome {
         /// All that the introducer knows, itself included.
+        #[serde(deserialize_with = "entries::bounded")]
         list: Vec<Update>,
         /// The largest incarnation that the group knows of the newcomer's name; zero for none. Its
         /// own must be larger.
@@ -59,7 +62,7 @@ pub enum CallReply {
         forgotten: Vec<Forgotten>,
     },
     /// The whole list of the member that was asked.
-    List(Vec<Update>),
+    List(#[serde(deserialize_with = "entries::bounded")] Vec<Update>),
     /// All members that were forgotten on request, now that the asked member forgets them too.
     Forgotten(#[serde(deserialize_with = "read_forgotten")] Vec<Forgotten>),
     /// The request is refused.

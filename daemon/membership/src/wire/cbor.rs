@@ -35,6 +35,8 @@ pub fn encode_versioned<T: Serialize + CarriesUpdates>(value: &T) -> Vec<u8> {
 pub fn decode_versioned<T: FromElements>(bytes: &[u8]) -> Result<T, DecodeError> {
     match read::<T>(bytes) {
         Ok(Versioned { version, value }) => value.ok_or(DecodeError::Version(version)),
+        // In this version they are a fault, however they go on.
+        Err(malformed) if bytes.get(1) == Some(&PROTOCOL_VERSION) => Err(malformed),
         // The bytes are well formed but not understood. In a neighbouring version this is nobody's
         // fault.
         Err(malformed) => match read::<Skipped>(bytes) {

@@ -1,7 +1,7 @@
 //! Encodes when members ended: what the updates of version 1 cannot say. It travels as an element
 //! of its own behind the updates, which members of version 1 skip. It owns no state.
 
-use crate::list::Update;
+use crate::list::{MAX_ENTRIES, Update};
 use crate::time::WallTime;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -63,6 +63,9 @@ impl<'de> Deserialize<'de> for Ends {
                 while let Some((number, time)) = map.next_entry::<usize, u64>()? {
                     if ends.last().is_some_and(|(last, _)| *last >= number) {
                         return Err(A::Error::custom("ends are in the order of the updates"));
+                    }
+                    if ends.len() >= MAX_ENTRIES {
+                        return Err(A::Error::custom("no list has so many entries"));
                     }
                     ends.push((number, WallTime(time)));
                 }

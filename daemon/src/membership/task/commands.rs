@@ -54,8 +54,8 @@ impl Membership {
                 };
                 let _ = reply.send(self.node.member().map(|_| up(&self.node)));
             }
-            Command::Request { bytes, reply } => {
-                let _ = reply.send(self.node.handle_request(now, &bytes));
+            Command::Request { request, reply } => {
+                let _ = reply.send(self.node.answer(now, request));
             }
             Command::Introducers(resolved) => self.take_introducers(resolved, now),
             Command::Tags(tags) => self.node.set_tags(now, tags),
