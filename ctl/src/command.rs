@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 pub(crate) mod events;
+mod files;
 mod forget;
 pub(crate) mod grep;
 mod join;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// List the files of all members that can be searched
+    Files(files::Files),
     /// Generate and list the group's keys, in files and without a daemon
     #[command(subcommand, after_help = key::CHANGING)]
     Key(key::Key),
@@ -80,6 +83,7 @@ impl Command {
             Command::Metrics => metrics::run(daemon),
             Command::Top(top) => top.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Files(files) => return files.run(daemon),
             Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),
             Command::Check(check) => check.run(),

@@ -8,7 +8,7 @@ use crate::membership::handlers::{events, forget, join, leave, list, ring, statu
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::reload::handlers::reload;
-use crate::search::handlers::grep;
+use crate::search::handlers::{files, grep};
 use crate::services::Services;
 use memberd_control::message::{ChangeKinds, Follow, Request};
 use memberd_membership::WallTime;
@@ -44,5 +44,6 @@ pub async fn handle(
         Request::Ring => ring::handle(client, services).await,
         Request::Forget(which) => forget::handle(which, client, services).await,
         Request::Reload => reload::handle(client, services).await,
+        Request::Files(request) => files::handle(request, client, services).await,
     }
 }

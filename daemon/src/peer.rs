@@ -2,8 +2,9 @@
 //! fills the registry of services at the daemon's start.
 
 use crate::membership::{Command, Handle, beside_if_large};
-use crate::search::LocalSearcher;
 use crate::search::serve::{self, Asked};
+use crate::search::{LocalSearcher, listing};
+use memberd_control::files::FilesRequest;
 use memberd_control::frame::{Message, PASSED_ON_BYTES, SMALL_REQUEST_CAP, decode};
 use memberd_control::grep::GrepRequest;
 use memberd_membership::wire::{decode_versioned, encode_versioned};
@@ -24,6 +25,9 @@ pub const GREP: RequestKind = RequestKind::new(1);
 /// option out, and so find more than was asked for. They refuse a kind that is unknown.
 pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
 
+/// Lists this machine's files that can be searched; a listing answers it.
+pub const FILES: RequestKind = RequestKind::new(3);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -38,6 +42,7 @@ pub fn services(
     membership: Handle,
     searcher: Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
+    let lister = Arc::clone(&searcher);
     let grep = move |asked: StreamRequest, stream| {
         let searcher = Arc::clone(&searcher);
         async move {
@@ -63,7 +68,11 @@ pub fn services(
             async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
         })?
         .with_stream(GREP, GrepRequest::CAP, grep.clone())?
-        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)
+        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)?
+        .with_call(FILES, FilesRequest::CAP, move |bytes| {
+            let searcher = Arc::clone(&lister);
+            async move { listing::answer(&searcher, &bytes).await }
+        })
 }
 
 /// Answers a call of the membership protocol. The protocol's thread decodes and encodes nothing: it

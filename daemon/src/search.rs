@@ -19,11 +19,13 @@ pub mod greps;
 /// The requests of control clients. Each file has the name of the `memberctl` command that it
 /// answers.
 pub mod handlers {
+    pub mod files;
     pub mod grep;
 }
 pub mod journal;
 pub mod limits;
 mod line_relay;
+pub mod listing;
 mod local;
 mod member_choice;
 mod merge;

@@ -12,6 +12,7 @@ mod descriptors;
 mod disks;
 mod ends;
 mod events;
+mod files;
 mod forget;
 mod founding;
 mod grep_answers;

@@ -14,7 +14,7 @@ mod journal_options;
 mod limit;
 mod lines;
 mod locale;
-mod notices;
+pub(super) mod notices;
 mod options;
 mod printed_files;
 mod printer;

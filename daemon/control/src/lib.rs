@@ -34,6 +34,7 @@
 mod bounded;
 mod bytes;
 pub mod duration;
+pub mod files;
 pub mod frame;
 pub mod grep;
 pub mod keyring;

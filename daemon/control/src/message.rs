@@ -4,6 +4,7 @@ mod request;
 
 pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
+use crate::files::FileListing;
 use crate::grep::GrepOutcome;
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,13 @@ pub enum Reply {
     EventsMissed(MissedRecord),
     /// Final: the daemon's metrics in Prometheus' text format.
     Metrics(String),
+    /// Streamed: the files of one member that can be searched.
+    Files {
+        /// The member's name.
+        member: String,
+        /// Its files.
+        listing: Box<FileListing>,
+    },
     /// Streamed: a part of the ring, at most [`MEMBERS_PER_REPLY`] members, in its order.
     Ring(RingPart),
     /// Final: members were forgotten, here and on the others.

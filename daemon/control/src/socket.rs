@@ -30,6 +30,7 @@ impl Access {
             | Request::Reload
             | Request::Forget(_)
             | Request::Grep(_)
+            | Request::Files(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
         }
     }

@@ -1,6 +1,7 @@
 //! The bytes of every request. Clients and daemons of other versions rely on them: a row may be
 //! added, and none may change.
 
+use memberd_control::files::FilesRequest;
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_control::grep::GrepJournal;
 use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Forget, Request};
@@ -27,6 +28,11 @@ fn requests_have_the_bytes_that_other_versions_know() {
         (follow(Last(10), Liveness, None), b"\xa1\x6aEventsFrom\xa1\x64Last\x0a"),
         (Request::Metrics, b"\x67Metrics"),
         (Request::Ring, b"\x64Ring"),
+        (
+            Request::Files(FilesRequest { globs: vec!["x".to_owned()], ..Default::default() }),
+            b"\xa1\x65Files\xa2\x67members\xa3\x62on\x80\x66not_on\x80\x64tags\x80\
+            \x65globs\x81\x61x",
+        ),
         (follow(Since(7), All, None), b"\xa1\x67Changes\xa1\x65Since\x07"),
         (
             follow(Since(7), All, Some(9)),

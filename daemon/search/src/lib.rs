@@ -12,6 +12,7 @@ mod files;
 mod follow;
 mod job;
 mod line;
+mod listing;
 mod memory;
 mod merge;
 mod output;
@@ -35,6 +36,7 @@ pub use files::{
 };
 pub use follow::Selection;
 pub use line::MAX_LINE_BYTES;
+pub use listing::{ListedFile, Listing, ListingLimits};
 pub use memory::{MemoryBudget, NoMemory};
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};

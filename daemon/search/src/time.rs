@@ -9,6 +9,7 @@ mod stamp;
 mod text;
 mod zone;
 
+pub(crate) use stamp::format_of;
 pub use zone::Zone;
 
 use calendar::Civil;

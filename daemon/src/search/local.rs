@@ -279,7 +279,13 @@ impl LocalSearcher {
         (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
     }
 
-    fn offer(&self) -> Arc<ExposedFiles> {
+    /// The times of the journal's first and last entries, in microseconds since the Unix epoch, if
+    /// the journal may be searched. None inside where they are not known.
+    pub(super) fn journal_span(&self) -> Option<Option<(u64, u64)>> {
+        read(&self.journal).is_some().then(|| self.journal_order.span_us())
+    }
+
+    pub(super) fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
 }

@@ -55,7 +55,7 @@ impl Messages {
 
 /// The line about the members that are known to have failed, if there are any. `now` is in
 /// milliseconds since the Unix epoch.
-pub(super) fn failed(members: &[(String, GrepOutcome)], now: u64) -> Option<String> {
+pub(in crate::command) fn failed(members: &[(String, GrepOutcome)], now: u64) -> Option<String> {
     let failed: Vec<(&String, u64)> = members
         .iter()
         .filter_map(|(name, outcome)| match outcome {
@@ -94,7 +94,7 @@ pub(super) fn failed(members: &[(String, GrepOutcome)], now: u64) -> Option<Stri
 }
 
 /// A line for each reason why members did not answer, or why their answers were dropped.
-pub(super) fn lost(members: &[(String, GrepOutcome)]) -> Vec<String> {
+pub(in crate::command) fn lost(members: &[(String, GrepOutcome)]) -> Vec<String> {
     let mut reasons: Vec<&GrepOutcome> = Vec::new();
     let mut by_reason: HashMap<Reason<'_>, Vec<&String>> = HashMap::new();
     for (name, outcome) in members {

@@ -1,6 +1,7 @@
 //! What a client asks of the daemon, and the fixed form in which it is sent.
 
 use crate::bounded::at_most;
+use crate::files::FilesRequest;
 use crate::grep::GrepRequest;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ pub enum Request {
     Metrics,
     /// Get the ring, failed and left members included.
     Ring,
+    /// List the files of all alive members that can be searched.
+    Files(FilesRequest),
     /// Forget members that failed or left, on all machines.
     Forget(Forget),
     /// Reload the settings, and say what has changed.
@@ -151,6 +154,8 @@ enum Encoded {
     Forget(Forget),
     /// 16.
     Reload,
+    /// 17.
+    Files(FilesRequest),
 }
 
 impl From<Request> for Encoded {
@@ -171,6 +176,7 @@ impl From<Request> for Encoded {
             Request::Ring => Encoded::Ring,
             Request::Forget(forget) => Encoded::Forget(forget),
             Request::Reload => Encoded::Reload,
+            Request::Files(request) => Encoded::Files(request),
         }
     }
 }
@@ -205,6 +211,7 @@ impl From<Encoded> for Request {
             Encoded::Metrics => Request::Metrics,
             Encoded::Ring => Request::Ring,
             Encoded::Reload => Request::Reload,
+            Encoded::Files(request) => Request::Files(request),
             Encoded::Changes(from) => follow(from, ChangeKinds::All, None),
             Encoded::ChangesUntil { from, until } => follow(from, ChangeKinds::All, Some(until)),
             Encoded::Follow(follow) => Request::Follow(follow),

@@ -14,8 +14,7 @@ use super::text::Text;
 /// How times are written.
 pub(crate) struct Format {
     /// What the documents call it.
-    #[cfg(test)]
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// Real lines: the program and version, RFC or manual page that they are from, the line, and
     /// its time in UTC on a machine whose zone is UTC.
     #[cfg(test)]
@@ -27,16 +26,15 @@ pub(crate) struct Format {
 
 type Lines = &'static [(&'static str, &'static str, &'static str)];
 
-/// The name and the lines serve the tests alone. The programs do not carry them.
+/// The lines serve the tests alone. The programs do not carry them.
 const fn format(
-    _name: &'static str,
+    name: &'static str,
     _lines: Lines,
     begins: Begins,
     read: for<'l> fn(Text<'l>) -> Option<Stamp<'l>>,
 ) -> Format {
     Format {
-        #[cfg(test)]
-        name: _name,
+        name,
         #[cfg(test)]
         lines: _lines,
         begins,
@@ -107,6 +105,9 @@ pub(crate) fn that_begin_with(first: u8) -> impl Iterator<Item = &'static Format
         Some(format)
     })
 }
+
+/// The name of the format that [`in_brackets`] reads.
+pub(crate) const IN_BRACKETS: &str = "an access log's, in a bracket";
 
 /// The formats. The first that reads a line counts.
 pub(crate) static FORMATS: [Format; 11] = [
@@ -300,7 +301,7 @@ pub(crate) static FORMATS: [Format; 11] = [
         dates::day_first,
     ),
     format(
-        "an access log's, in a bracket",
+        IN_BRACKETS,
         &[
             (
                 "Apache 2.4, combined",

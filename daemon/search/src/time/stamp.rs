@@ -115,6 +115,20 @@ pub(crate) fn find<'l, T>(
         })
 }
 
+/// The name of the format in which a line has its time. The line is one in which [`find`] finds a
+/// time.
+pub(crate) fn format_of(line: &[u8], zone: &Zone) -> Option<&'static str> {
+    let mut text = Text::new(line, zone);
+    skip_prelude(&mut text);
+    let named = |text: Text<'_>| {
+        let mut formats = formats::that_begin_with(text.peek()?);
+        formats.find(|format| (format.read)(text).is_some()).map(|format| format.name)
+    };
+    named(text)
+        .or_else(|| named(skip_label(text)?))
+        .or_else(|| formats::in_brackets(line, zone).next().map(|_| formats::IN_BRACKETS))
+}
+
 /// The first time at the beginning of a text that `resolve` takes.
 fn read_at<'l, T>(
     text: Text<'l>,

@@ -6,7 +6,7 @@
 //! or in files that came from elsewhere. So the entries are looked at first, which takes far less
 //! time than to print them. The format: <https://systemd.io/JOURNAL_FILE_FORMAT/>.
 
-use super::order_file::{Boot, Walked, walk};
+use super::order_file::{Boot, Walked, span_us, walk};
 use crate::lock::lock;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -81,6 +81,15 @@ impl JournalOrder {
             }
         }
         files
+    }
+
+    /// When the first and the last entry were written, in microseconds since the Unix epoch, as the
+    /// files say that can be read. None without an entry.
+    pub(in crate::search) fn span_us(&self) -> Option<(u64, u64)> {
+        let files =
+            self.paths(None).into_iter().filter_map(|path| open(&path.ok()?).ok().flatten());
+        let spans = files.filter_map(|file| span_us(&file).ok().flatten());
+        spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
     }
 
     /// Looks at all files that journalctl would open for this `--namespace`. None when a file

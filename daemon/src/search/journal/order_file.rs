@@ -123,6 +123,16 @@ pub(super) fn walk(
 
 /// Reads the header, or returns None when journalctl leaves the file out: each version requires the
 /// signature, a whole header, and as many bytes as the header tells.
+/// When the first and the last entry of a file were written, in microseconds since the Unix epoch,
+/// as its header says. None without an entry.
+///
+/// # Errors
+/// When reading fails.
+pub(super) fn span_us(file: &File) -> io::Result<Option<(u64, u64)>> {
+    let span = header(file)?.map(|header| (header.u64(184), header.u64(192)));
+    Ok(span.filter(|(first, _)| *first > 0))
+}
+
 fn header(file: &File) -> io::Result<Option<Bytes<HEADER_BYTES>>> {
     // journald truncates a file after it has written so into the header. So the size may belong to
     // a later header than the first one that is read.

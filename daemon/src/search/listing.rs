@@ -1,0 +1,135 @@
+//! Lists this machine's searchable files for other members and for this daemon itself, and asks
+//! other members for theirs. It owns no state.
+
+use super::local::LocalSearcher;
+use super::reply_source::describe_error;
+use crate::blocking::run_low_priority;
+use crate::peer::FILES;
+use memberd_control::files::{
+    FileListing, FileRecord, FilesRequest, JournalRecord, LISTING_CAP, MAX_LISTED_FILES,
+};
+use memberd_control::frame::{HEADER_BYTES, decode, encode};
+use memberd_membership::Identity;
+use memberd_search::{FileFilter, ListedFile, ListingLimits};
+use memberd_transport::{Alert, Caller};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// How long a listing waits until a search ends.
+const SLOT_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the files are read for the times in them.
+const READ_LIMIT: Duration = Duration::from_secs(4);
+
+/// The most bytes of files that are read for one listing.
+const MOST_READ_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long another member may take for its listing.
+const ANSWER_LIMIT: Duration = Duration::from_secs(12);
+
+/// How many bytes of texts the files of one listing may have. The rest of a record is short.
+const TEXTS_BYTES: usize = LISTING_CAP / 2;
+
+/// Lists the files of this machine. It takes a place of the searches.
+pub(crate) async fn list_here(searcher: &Arc<LocalSearcher>, request: FilesRequest) -> FileListing {
+    let refused = |reason: String| FileListing { refused: Some(reason), ..FileListing::default() };
+    let slot = match searcher.slots.enter_within(SLOT_LIMIT).await {
+        Ok(slot) => slot,
+        Err(full) => return refused(full.to_string()),
+    };
+    let searcher = Arc::clone(searcher);
+    let listed = run_low_priority(move || {
+        let listing = list(&searcher, &request);
+        drop(slot);
+        listing
+    });
+    listed.await.unwrap_or_else(|error| refused(error.to_string()))
+}
+
+/// Answers another member.
+///
+/// # Errors
+/// When the request is not understood, or the reply is too long, which does not happen.
+pub async fn answer(searcher: &Arc<LocalSearcher>, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let request = decode::<FilesRequest>(bytes).map_err(io::Error::other)?;
+    let frame = encode(&list_here(searcher, request).await).map_err(io::Error::other)?;
+    Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
+}
+
+/// Asks another member for its files.
+///
+/// # Errors
+/// When it does not answer: for users, in one line.
+pub(crate) async fn ask(
+    caller: &Caller,
+    member: &Identity,
+    request: &[u8],
+) -> Result<FileListing, String> {
+    let called = caller.call(member.address, FILES, request, LISTING_CAP, ANSWER_LIMIT).await;
+    let bytes = called.map_err(|error| {
+        let is_refusal =
+            error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
+        match is_refusal {
+            true => "its memberd is too old for memberctl files: upgrade it".to_owned(),
+            false => describe_error(&error),
+        }
+    })?;
+    decode(&bytes).map_err(|error| error.to_string())
+}
+
+fn list(searcher: &LocalSearcher, request: &FilesRequest) -> FileListing {
+    let filter = match FileFilter::new(&request.globs) {
+        Ok(filter) => filter,
+        Err(error) => {
+            return FileListing { refused: Some(error.to_string()), ..FileListing::default() };
+        }
+    };
+    let limits = ListingLimits {
+        files: MAX_LISTED_FILES / 2,
+        bytes: MOST_READ_BYTES,
+        until: Instant::now() + READ_LIMIT,
+    };
+    let listing = searcher.offer().list(&filter, limits, &AtomicBool::new(false));
+    let (mut files, mut bytes, mut cut) = (Vec::new(), 0, listing.cut);
+    for file in listing.files {
+        let record = record(file);
+        bytes += texts_bytes(&record);
+        if bytes > TEXTS_BYTES {
+            cut = true;
+            break;
+        }
+        files.push(record);
+    }
+    let journal = request.globs.is_empty().then(|| searcher.journal_span()).flatten();
+    let journal = journal.map(|span| {
+        let milliseconds = |at_us: u64| i64::try_from(at_us / 1000).ok();
+        let (first, last) = span.unzip();
+        JournalRecord { first: first.and_then(milliseconds), last: last.and_then(milliseconds) }
+    });
+    FileListing { files, journal, unmatched: listing.unmatched, cut, refused: None }
+}
+
+fn record(file: ListedFile) -> FileRecord {
+    let (first, last) = file.span.unzip();
+    FileRecord {
+        path: file.path.to_string_lossy().into_owned(),
+        size: file.size,
+        modified: file.modified,
+        compression: file.compression.map(str::to_owned),
+        rotated_from: file.rotated_from.map(|path| path.to_string_lossy().into_owned()),
+        first,
+        last,
+        format: file.format.map(str::to_owned),
+        problem: file.problem,
+        is_error: file.is_error,
+    }
+}
+
+/// The bytes of a record's texts, and about those of the rest.
+fn texts_bytes(record: &FileRecord) -> usize {
+    let texts = [&record.rotated_from, &record.compression, &record.format, &record.problem];
+    let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+    record.path.len() + texts + 160
+}
