@@ -261,8 +261,12 @@ fn a_followed_member_in_the_name_of_another_is_dropped() {
     wait_for("vm2:/a:own");
     let mut file =
         std::fs::OpenOptions::new().append(true).open(fleet[3].directory().join("a.txt")).unwrap();
-    writeln!(file, "another needle").unwrap();
-    wait_for("another needle");
+    // Nothing says when vm3 is followed, so lines are written until one comes.
+    wait_until("a line of vm3 is printed", SOON, || {
+        writeln!(file, "another needle").unwrap();
+        all.extend(said.try_iter());
+        holds(all.iter().any(|line| line.contains("another needle")), || format!("{all:?}"))
+    });
     drop(running);
     all.extend(said.iter());
     assert!(!all.iter().any(|line| line == FORGED || line.contains("more")), "{all:?}");
