@@ -31,6 +31,7 @@ mod grep_trouble;
 mod grep_windows;
 mod hostile;
 mod introducer;
+mod invented;
 mod inventory;
 mod join;
 mod key_withdrawn;

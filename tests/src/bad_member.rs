@@ -1,8 +1,10 @@
 //! A member that the test plays: the real protocol in a group without a key, and its own answers to
 //! greps. It owns its node and its threads.
 
+use memberd_membership::wire::encode_versioned;
 use memberd_membership::{
-    Call, CallError, Instant as Mono, Name, Node, Now, Output, PROTOCOL_VERSION, Settings, WallTime,
+    Call, CallError, CallRequest, Claim, Instant as Mono, Name, Node, Now, Output,
+    PROTOCOL_VERSION, Settings, Update, WallTime,
 };
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -77,6 +79,32 @@ impl BadMember {
             }),
         ];
         BadMember { shared, threads }
+    }
+
+    /// It, as an update says it.
+    ///
+    /// # Panics
+    /// When it is not in the group.
+    pub fn itself(&self) -> Update {
+        let node = self.shared.node.lock().unwrap_or_else(PoisonError::into_inner);
+        Update::new(node.member().expect("it is in the group"), Claim::Alive)
+    }
+
+    /// Exchanges this list with a member, as if it were its own. Returns the reply.
+    ///
+    /// # Errors
+    /// When there is no reply.
+    pub fn exchange(&self, to: SocketAddr, list: Vec<Update>) -> io::Result<Vec<u8>> {
+        let request = CallRequest::Exchange { sender: self.itself(), list };
+        self.call(to, &encode_versioned(&request))
+    }
+
+    /// Sends a request of the membership protocol. Returns the reply.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn call(&self, to: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
+        ask(to, request)
     }
 
     /// From now on it sends these frames to whoever asks it for a grep: the kind, and the body.
@@ -167,7 +195,8 @@ impl Shared {
     fn start(self: &Arc<Self>, call: Call) {
         let shared = Arc::clone(self);
         thread::spawn(move || {
-            let reply = ask(&call);
+            let reply = ask(call.to, &call.payload);
+            let reply = reply.map_err(|error| CallError::Unreachable(error.to_string()));
             shared.step(|node, now| {
                 node.handle_reply(now, call.id, reply.as_deref().map_err(Clone::clone));
             });
@@ -225,14 +254,11 @@ impl Shared {
 }
 
 /// Makes a call, and returns its reply.
-fn ask(call: &Call) -> Result<Vec<u8>, CallError> {
-    let ask = || -> io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&call.to, LIMIT)?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        let length = u32::try_from(call.payload.len() + 2).map_err(io::Error::other)?;
-        let head = [&length.to_be_bytes()[..], &[PROTOCOL_VERSION, MEMBERSHIP]].concat();
-        stream.write_all(&[&head[..], &call.payload].concat())?;
-        read_frame(&mut stream)
-    };
-    ask().map_err(|error| CallError::Unreachable(error.to_string()))
+fn ask(to: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&to, LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    let length = u32::try_from(request.len() + 2).map_err(io::Error::other)?;
+    let head = [&length.to_be_bytes()[..], &[PROTOCOL_VERSION, MEMBERSHIP]].concat();
+    stream.write_all(&[&head[..], request].concat())?;
+    read_frame(&mut stream)
 }
