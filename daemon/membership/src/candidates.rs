@@ -218,6 +218,11 @@ impl Candidates {
         self.room.get(identity).map(|candidate| candidate.update.clone())
     }
 
+    /// What others report of somebody who now introduces itself.
+    pub(crate) fn reported(&self, identity: &Identity) -> Option<Update> {
+        self.room.get(identity).map(|candidate| candidate.update.clone())
+    }
+
     /// The newest incarnation that is asked at an address.
     pub(crate) fn incarnation_at(&self, address: SocketAddr) -> Option<Incarnation> {
         self.asked_at(address).map(|identity| identity.incarnation).max()

@@ -1,7 +1,8 @@
 //! Tests of the candidates.
 
 use super::*;
-use crate::testing::{Fixture, address, identity, name, update};
+use crate::list::tags::VersionedTags;
+use crate::testing::{Fixture, address, identity, name, tags, update};
 
 /// Tells that a member is alive who is not in the list.
 fn tell(candidates: &mut Candidates, fixture: &mut Fixture, i: u8, from: u8) -> Option<Update> {
@@ -115,6 +116,17 @@ fn whoever_answers_is_let_in_by_its_name() {
     assert_eq!(candidates.answered(address(9), incarnation), None, "it has to say its name");
     assert!(candidates.lets_in(&update(9), &mut fixture.context));
     assert!(!candidates.asked.contains(&(address(9), identity(9))));
+}
+
+/// An announce has no tags. Without those that were reported, the list would change twice.
+#[test]
+fn the_tags_that_were_reported_are_known() {
+    let mut fixture = Fixture::new(4);
+    let mut candidates = Candidates::new();
+    let tagged = Update { tags: VersionedTags::new(1, tags("zone", "a")), ..update(9) };
+    candidates.hear(tagged.clone(), address(1), &mut fixture.context);
+    assert_eq!(candidates.reported(&identity(9)), Some(tagged));
+    assert_eq!(candidates.reported(&identity(8)), None);
 }
 
 /// So many invented names are asked at a time, however many there are; so it takes long until a

@@ -116,7 +116,9 @@ impl Node {
             {
                 let incarnation = message.incarnation;
                 let identity = Identity { name: name.clone(), address: from, incarnation };
-                Some(Update::new(identity, Claim::Alive))
+                // An announce has no tags. They may have been reported.
+                let reported = self.candidates.reported(&identity);
+                Some(reported.unwrap_or_else(|| Update::new(identity, Claim::Alive)))
             }
             Body::Announce { .. } => {
                 self.announcer.note_other_settings(from, &mut self.context);
