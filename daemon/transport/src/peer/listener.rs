@@ -41,7 +41,8 @@ const CONNECTION: &str = "connection";
 /// A request up to this many bytes is read without waiting for others.
 pub const SMALL_REQUEST_BYTES: usize = 81 * 1024;
 
-/// How many larger ones are in memory at once.
+/// How many larger ones are in memory at once. They are shared out: a large request may arrive byte
+/// by byte, so one machine must not have all turns.
 const LARGE_REQUESTS: usize = 4;
 
 /// How long the handshake may take, the request to arrive, and the reply to be taken.
@@ -127,7 +128,8 @@ impl PeerServer {
             address,
             seal,
             services,
-            large: Admission::unanswered("large requests", LARGE_REQUESTS),
+            large: Admission::unanswered("large requests", LARGE_REQUESTS)
+                .shared(|taken| format!("{taken} large requests from there are read already")),
             kept: Admission::unanswered("kept connections", KEPT_CONNECTIONS)
                 .shared(|taken| format!("{taken} connections are kept already")),
         }
@@ -212,7 +214,7 @@ impl PeerServer {
         let mut decoder = FrameDecoder::new(frame::RESERVE_BYTES);
         let mut place = None;
         loop {
-            let read = self.read_request(&mut stream, &mut decoder);
+            let read = self.read_request(&mut stream, &mut decoder, source);
             let request = timeout(LIMIT, read).await??;
             standing = standing.served().await?;
             let service =
@@ -253,6 +255,7 @@ impl PeerServer {
         &self,
         stream: &mut PeerStream,
         decoder: &mut FrameDecoder<2>,
+        source: Source,
     ) -> io::Result<Request> {
         self.read_part(stream, decoder, Part::Head).await.map_err(frame::io_error)?;
         let ([version, kind], length) = (decoder.prefix(), decoder.body_bytes());
@@ -261,7 +264,7 @@ impl PeerServer {
             return Err(invalid("the request is longer than any of its kind"));
         }
         let turn = match length > SMALL_REQUEST_BYTES {
-            true => Some(self.large.enter().await),
+            true => Some(self.large.enter_as(source).await),
             false => None,
         };
         self.read_part(stream, decoder, Part::Whole).await.map_err(frame::io_error)?;
@@ -319,7 +322,7 @@ mod tests {
     use super::*;
     use memberd_membership::PROTOCOL_VERSION;
     use tokio::io::duplex;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
     use tokio::sync::{mpsc, oneshot};
 
     const CALL: RequestKind = RequestKind::new(0);
@@ -371,7 +374,14 @@ mod tests {
     }
 
     async fn send(to: SocketAddr, kind: u8, request: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(to).await.unwrap();
+        send_as(1, to, kind, request).await
+    }
+
+    /// Sends from this machine, as its address of loopback.
+    async fn send_as(machine: u8, to: SocketAddr, kind: u8, request: &[u8]) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, machine], 0).into()).unwrap();
+        let mut stream = socket.connect(to).await.unwrap();
         write(&mut stream, kind, request).await;
         stream
     }
@@ -382,8 +392,8 @@ mod tests {
         let (address, mut asked) = start().await;
         let (large, small) = (vec![0; SMALL_REQUEST_BYTES + 1], [0; 3]);
         let (mut connections, mut answers) = (Vec::new(), Vec::new());
-        for _ in 0..LARGE_REQUESTS {
-            connections.push(send(address, CALL.0, &large).await);
+        for machine in (2..).take(LARGE_REQUESTS) {
+            connections.push(send_as(machine, address, CALL.0, &large).await);
             answers.push(asked.recv().await.unwrap());
         }
         connections.push(send(address, CALL.0, &large).await);
@@ -401,8 +411,8 @@ mod tests {
         let (address, mut asked) = start().await;
         let large = vec![0; SMALL_REQUEST_BYTES + 1];
         let mut streams = Vec::new();
-        for _ in 0..LARGE_REQUESTS {
-            let mut stream = send(address, LARGE_STREAM.0, &large).await;
+        for machine in (2..).take(LARGE_REQUESTS) {
+            let mut stream = send_as(machine, address, LARGE_STREAM.0, &large).await;
             assert_eq!(stream.read_u8().await.unwrap(), 7);
             streams.push(stream);
         }
@@ -414,6 +424,26 @@ mod tests {
         assert_eq!(nothing, Err(io::ErrorKind::WouldBlock));
         streams[0].write_all(&[1]).await.unwrap();
         assert_eq!(waiting.read_u8().await.unwrap(), 7);
+    }
+
+    /// Whoever keeps the turns of many large requests leaves one to another machine.
+    #[tokio::test]
+    async fn no_machine_has_the_turns_of_all_large_requests() {
+        let (address, _asked) = start().await;
+        let large = vec![0; SMALL_REQUEST_BYTES + 1];
+        let mut hoarded = Vec::new();
+        for _ in 0..4 * LARGE_REQUESTS {
+            hoarded.push(send_as(2, address, LARGE_STREAM.0, &large).await);
+        }
+        assert_eq!(hoarded[0].read_u8().await.unwrap(), 7);
+        for machine in 3..5 {
+            let mut other = send_as(machine, address, LARGE_STREAM.0, &large).await;
+            let served = timeout(LIMIT / 2, other.read_u8()).await.expect("it waits for its turn");
+            assert_eq!(served.unwrap(), 7);
+        }
+        let has_turn = |stream: &TcpStream| stream.try_read(&mut [0]).is_ok();
+        let turns = 1 + hoarded[1..].iter().filter(|stream| has_turn(stream)).count();
+        assert!(turns <= LARGE_REQUESTS / 2, "{turns}");
     }
 
     /// A request that is longer than its kind allows is refused before it is read.
