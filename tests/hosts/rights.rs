@@ -3,6 +3,8 @@
 use crate::ALL;
 use memberd_tests::hosts::outside::text;
 use memberd_tests::hosts::{Host, Hosts};
+use memberd_tests::wait::SOON;
+use memberd_tests::wait_until;
 
 fn lists_all(host: &Host, user: &str) {
     let output = host.try_run_as(user, &["memberctl", "list"]);
@@ -13,6 +15,21 @@ fn lists_all(host: &Host, user: &str) {
             "{user} on {}: {stdout}{stderr}",
             host.name()
         );
+    }
+}
+
+/// The searches of each user are in the audit trail under the user's own name and number. The
+/// service knows its clients apart.
+fn trail_names(host: &Host, users: &[&str]) {
+    let number = host.name().trim_start_matches("vm");
+    let path = format!("/var/log/memberd/searches.{number}.log");
+    for user in users {
+        let uid = host.run(&["id", "-u", user]);
+        let named = format!("grep asked user={user} uid={} ", uid.trim());
+        wait_until(&format!("{path} has {named:?}"), SOON, || {
+            let (trail, said) = text(&host.try_run(&["cat", &path]));
+            if trail.contains(&named) { Ok(()) } else { Err(format!("{trail}{said}")) }
+        });
     }
 }
 
@@ -30,6 +47,7 @@ pub(crate) fn everybody_lists_and_members_of_the_group_grep(hosts: &Hosts) {
                 );
             }
         }
+        trail_names(host, &["root", "alice"]);
         lists_all(host, "nobody");
         for (words, status) in [
             (["memberctl", "grep", "x"].as_slice(), 2),
