@@ -214,9 +214,12 @@ impl FleetOptions {
         let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
         let (folded, ends) = (given(fold, "--fold"), given(last.is_some(), "--last"));
         let json = given(printing.json, "--json");
+        // Of these, a printed line says nothing of whether a line was selected.
+        let selects_none = matches!(printing.what, GrepPrint::Count | GrepPrint::FilesWithoutMatch);
+        let not_selected = given(selects_none, what(request));
         [
             ("--order", self.order.is_some(), vec![merge, follow, ends, folded, quiet, counted]),
-            ("--limit", limit.is_some(), vec![ends, folded, quiet, counted]),
+            ("--limit", limit.is_some(), vec![ends, folded, quiet, counted, not_selected]),
             (
                 "--last",
                 last.is_some(),

@@ -237,6 +237,8 @@ fn options_over_all_members_that_cannot_be_combined_are_refused() {
         ),
         (&["--limit=1", "--last=1", "x"], "option '--limit' cannot be combined with '--last'"),
         (&["--limit=1", "-q", "x"], "option '--limit' cannot be combined with '-q'"),
+        (&["--limit=1", "-c", "x"], "option '--limit' cannot be combined with '-c'"),
+        (&["--limit=1", "-L", "x"], "option '--limit' cannot be combined with '-L'"),
         (&["--last=1", "-c", "x"], "option '--last' cannot be combined with '-c'"),
         (&["--last=1", "--follow", "x"], "option '--last' cannot be combined with '--follow'"),
         (&["--fold", "--json", "x"], "option '--fold' cannot be combined with '--json'"),
