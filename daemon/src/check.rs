@@ -24,12 +24,19 @@ pub fn report(loaded: Result<Config, ConfigError>, effective: Option<&Path>) -> 
     });
     let (lines, status) = match loaded {
         Ok(config) => (warnings(&config), ExitCode::SUCCESS),
-        Err(ConfigError { lines, only_not_yet: true }) => (lines, ExitCode::SUCCESS),
-        Err(ConfigError { lines, .. }) => {
+        Err(ConfigError { lines, only_not_yet: true }) if effective.is_none() => {
+            (lines, ExitCode::SUCCESS)
+        }
+        Err(ConfigError { lines, only_not_yet }) => {
             for line in lines {
                 eprintln!("memberd: {line}");
             }
-            return ExitCode::from(exit::BAD_SETTINGS);
+            // What is not there yet has no value that could be printed.
+            return if only_not_yet {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::from(exit::BAD_SETTINGS)
+            };
         }
     };
     for line in lines {
