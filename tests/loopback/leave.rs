@@ -1,6 +1,7 @@
 //! Leaves by memberctl and by SIGTERM, which nobody takes for crashes.
 
 use memberd_control::message::MemberStatus;
+use memberd_tests::hosts::Held;
 use memberd_tests::log::Change;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, wait_until};
@@ -11,7 +12,6 @@ use nix::unistd::mkfifo;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The time within which `systemctl stop` must end.
@@ -69,12 +69,11 @@ fn a_daemon_that_is_terminated_leaves_and_ends_within_5_s() {
 /// Its state and its log hang, and no member hears it. It ends in time all the same.
 #[test]
 fn a_daemon_with_hanging_disks_ends_within_5_s() {
-    let fifo = |path: &Path| mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let mut logs = Vec::new();
     let mut fleet = Fleet::start_with(2, |daemon| {
         let log = daemon.log().path().to_owned();
         fs::create_dir_all(log.parent().unwrap()).unwrap();
-        fifo(&log);
+        mkfifo(&log, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
         logs.push(
             OpenOptions::new()
                 .read(true)
@@ -87,10 +86,11 @@ fn a_daemon_with_hanging_disks_ends_within_5_s() {
     fleet.wait_until_remembered();
     // The pipe has no room for another line.
     while logs[0].write(b"x").is_ok() {}
-    // A process that opens it for writing waits for a reader, and there is none.
-    fifo(&fleet[1].settings.state_dir.join("members.cbor.new"));
+    // The thread that writes the state waits, as for a disk.
+    let disk = Held::thread(fleet[1].pid(), "membership-io");
     fleet[2].kill();
     let start = fleet[1].signal(Signal::SIGTERM);
+    disk.wait_until_ended(2 * STOPPED);
     let status = fleet[1].wait_for_end(2 * STOPPED);
     assert!(start.elapsed() <= STOPPED, "it ended after {:?}", start.elapsed());
     assert!(status.success(), "{status}");

@@ -233,7 +233,10 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     fleet[2].reload();
     let log = fleet[2].log().text();
     assert!(
-        log.contains(&format!("ERROR {}: line 2: a key is 64 hexadecimal digits", path.display())),
+        log.contains(&format!(
+            "security.key_file: {}: line 2: a key is 64 hexadecimal digits",
+            path.display()
+        )),
         "{log}"
     );
     assert!(
@@ -243,7 +246,8 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     );
     fs::remove_file(&path).unwrap();
     fleet[2].reload();
-    assert!(fleet[2].log().text().contains(&format!("ERROR {}: No such file", path.display())));
+    let missing = format!("security.key_file: {}: No such file", path.display());
+    assert!(fleet[2].log().text().contains(&missing));
     assert!(fleet[2].log().text().contains(" WARN settings reloaded, but not the keys"));
     let warning = |daemon: &Daemon| {
         let warnings = daemon.control().status().unwrap().warnings;

@@ -6,14 +6,13 @@ use memberd_tests::binaries::{memberctl, memberd, mortal};
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, left_out, wait_until};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
@@ -132,16 +131,23 @@ fn no_program_that_handles_a_key_leaves_a_core() {
     allow_cores();
     let directory = tempfile::tempdir().unwrap();
     // The program waits for settings, which it reads before the key.
-    let settings = directory.path().join("memberd.toml");
-    mkfifo(&settings, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let (settings, writing) = std::io::pipe().unwrap();
     let mut checking = mortal(&memberd(), None);
     let checking = Running::start(
-        checking.current_dir(&directory).args(["--check", "--config"]).arg(&settings),
+        checking
+            .current_dir(&directory)
+            .args(["--check", "--config", "/dev/stdin"])
+            .stdin(settings),
     );
-    let writing = wait_until("it reads", SOON, || {
-        let opened =
-            File::options().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&settings);
-        opened.map_err(|error| error.to_string())
+    wait_until("it reads", SOON, || {
+        let opened = format!("/proc/{}/fd", checking.pid());
+        let pipe = fs::read_link(format!("{opened}/0")).unwrap();
+        let opened = fs::read_dir(opened).unwrap();
+        let ends = opened.filter(|entry| {
+            entry.as_ref().is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|at| at == pipe))
+        });
+        let ends = ends.count();
+        holds(ends == 2, || format!("it has opened the pipe {ends} times"))
     });
     // The program waits until somebody reads the key.
     let (_taking, full) = std::io::pipe().unwrap();

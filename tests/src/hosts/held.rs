@@ -45,6 +45,18 @@ impl Held {
         });
     }
 
+    /// Waits until its process has ended by itself. The tracer of a thread hears of the end first,
+    /// and the parent of the process after that.
+    ///
+    /// # Panics
+    /// When that is not within the limit.
+    pub fn wait_until_ended(self, limit: Duration) {
+        wait_until(&format!("thread {} ends", self.0), limit, || {
+            let status = self.status();
+            holds(matches!(status, WaitStatus::Exited(..)), || format!("{status:?}"))
+        });
+    }
+
     /// Its state changes since the last call.
     fn status(&self) -> WaitStatus {
         waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))
