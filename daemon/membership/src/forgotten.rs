@@ -2,8 +2,8 @@
 //! late rumours from bringing those members back.
 
 use crate::identity::{Identity, Incarnation, Name};
-use crate::list::MAX_ENTRIES;
-use crate::time::Instant;
+use crate::list::{Claim, MAX_ENTRIES, Update};
+use crate::time::{Instant, Now, millis};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -119,6 +119,22 @@ impl ForgottenMembers {
         self.records.is_empty()
     }
 
+    /// Keeps the records of members that are gone in another side's list too, and that were gone
+    /// there when they were forgotten. `forget_after` is for how long a record is kept at first.
+    pub(crate) fn keep_gone(&mut self, side: &[Update], forget_after: Duration, now: Now) {
+        let gone = side.iter().filter(|update| update.claim != Claim::Alive);
+        let gone: BTreeMap<&Name, &Update> =
+            gone.map(|update| (&update.identity.name, update)).collect();
+        self.retain(|record| {
+            let age = forget_after.saturating_sub(record.until.since(now.mono));
+            let made = now.wall.0.saturating_sub(millis(age));
+            gone.get(&record.identity.name).is_some_and(|update| {
+                update.identity.incarnation <= record.identity.incarnation
+                    && update.ended.is_none_or(|ended| ended.0 <= made)
+            })
+        });
+    }
+
     /// The names, in order.
     pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
         self.records.keys()
@@ -156,6 +172,7 @@ fn fingerprint(Identity { name, incarnation, .. }: &Identity) -> u32 {
 mod tests {
     use super::*;
     use crate::testing::{identity, name};
+    use crate::time::WallTime;
     use proptest::prelude::*;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -237,6 +254,29 @@ mod tests {
         }
         let over = forgotten(1, 7, Duration::ZERO);
         assert!(!first.merge(&over, at(10)), "its time is over");
+    }
+
+    /// All four were forgotten a minute ago. Only the second was gone on the other side by then.
+    #[test]
+    fn records_of_those_who_lived_elsewhere_are_dropped() {
+        let now = Now { mono: Instant::EPOCH + DAY, wall: WallTime(1_000_000) };
+        let mut members = ForgottenMembers::default();
+        for i in 1..5 {
+            let record = Forgotten { keep: DAY - Duration::from_secs(60), ..forgotten(i, 7, DAY) };
+            members.merge(&record, now.mono);
+        }
+        let said =
+            |i, incarnation, claim| Update::new(forgotten(i, incarnation, DAY).identity, claim);
+        let side = [
+            said(1, 7, Claim::Alive),
+            said(2, 7, Claim::Left).ended_at(WallTime(930_000)),
+            said(3, 7, Claim::Left).ended_at(WallTime(950_000)),
+        ];
+        members.keep_gone(&side, DAY, now);
+        assert!(members.names().eq([&name(2)]));
+        assert_eq!(members.hash(), fingerprint(&forgotten(2, 7, DAY).identity));
+        members.keep_gone(&[said(2, 8, Claim::Left)], DAY, now);
+        assert!(members.is_empty(), "it came back there");
     }
 
     #[test]

@@ -84,16 +84,17 @@ pub(crate) fn send_declared_failed(
     context.send(to, Body::DeclaredFailed { incarnation, side: list.digest() });
 }
 
-/// Whether this side stays where each of two sides holds the other for failed: the group was split,
-/// and the smaller side yields. Its members come back one by one, and the larger side keeps its
-/// incarnations.
+/// Whether this side stays where each of two sides holds the other for failed, or has it forgotten:
+/// the group was split, and the smaller side yields. Its members come back one by one, and the
+/// larger side keeps its incarnations.
 pub(crate) fn stays(
     from: SocketAddr,
     theirs: Incarnation,
     side: Digest,
     members: &Members,
 ) -> bool {
-    members.is_failed_at(from, theirs) && side <= members.digest()
+    let gone = members.is_failed_at(from, theirs) || members.forgotten.at(from) >= Some(theirs);
+    gone && side <= members.digest()
 }
 
 /// Those that are up here beside this member.
@@ -126,6 +127,7 @@ pub(crate) fn tell_companions(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forgotten::Forgotten;
     use crate::list::{Claim, FailureEvidence, Update};
     use crate::testing::{Fixture, address, identity, name};
 
@@ -189,6 +191,13 @@ mod tests {
         assert!(stays(address(3), theirs, small, &fixture.members));
         let large = Digest { count: 9, hash: 0 };
         assert!(!stays(address(3), theirs, large, &fixture.members));
+        let keep = Duration::from_secs(60);
+        let record = Forgotten { identity: identity(3), by: name(0), keep };
+        fixture.members.forget(&record, &mut fixture.context);
+        assert!(stays(address(3), theirs, small, &fixture.members), "it is forgotten");
+        assert!(!stays(address(3), theirs, large, &fixture.members));
+        let newer = Incarnation(theirs.0 + 1);
+        assert!(!stays(address(3), newer, small, &fixture.members), "not in this incarnation");
     }
 
     #[test]

@@ -179,6 +179,42 @@ fn sides_that_forgot_each_other_find_together_again() {
     }
 }
 
+/// The small side has all others forgotten, who live on behind the split and may do the same. One
+/// of them crashes while the split heals.
+#[test]
+fn a_small_side_that_forgot_the_large_one_yields_to_it() {
+    for seed in 0..if long() { 240 } else { 12 } {
+        let mut world = World::joined(15, seed);
+        world.network.loss = if seed % 4 == 3 { 0.1 } else { 0.0 };
+        world.split(&[1, 1, 1]);
+        world.run_for(10 * SECOND);
+        assert_eq!(world.forget(1, &Forget::Failed).unwrap().len(), 12);
+        if seed % 3 == 0 {
+            assert_eq!(world.forget(9, &Forget::Failed).unwrap().len(), 3);
+        }
+        world.run_for(5 * SECOND);
+        let incarnations = |world: &World| -> Vec<_> {
+            world.machines[3..].iter().map(|machine| machine.last).collect()
+        };
+        let before = incarnations(&world);
+        world.heal();
+        world.run_for(ms(seed * 150 % 4_000));
+        let crashed = 3 + usize::try_from(seed % 12).unwrap();
+        world.crash(crashed);
+        let since = world.now;
+        let rest: Vec<usize> = (0..15).filter(|i| *i != crashed).collect();
+        world.run_until_whole(&rest, 10 * SECOND);
+        world.run_for(30 * SECOND);
+        assert!(world.whole(&rest));
+        assert_eq!(incarnations(&world), before, "seed {seed}: the large side stays as it is");
+        let failures = world.failures_since(since);
+        for by in rest.iter().copied().filter(|i| *i > 2) {
+            let count = failures.iter().filter(|(_, i, of)| *i == by && *of == name(crashed));
+            assert_eq!(count.count(), 1, "seed {seed}: vm{by} reports the crash");
+        }
+    }
+}
+
 /// It was stopped. It has the incarnation that all others have forgotten.
 #[test]
 fn a_forgotten_machine_that_is_alive_comes_back() {

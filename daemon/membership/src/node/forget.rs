@@ -231,6 +231,15 @@ impl Node {
         self.suspicions.drop_settled(&self.members);
     }
 
+    /// This member comes back through a side with this list. Whoever lives there was forgotten by
+    /// mistake, and that must not spread there. What is asked on the former side is given up.
+    pub(super) fn keep_records_of_gone(&mut self, side: &[Update]) {
+        self.give_up_forgetting();
+        self.context.outputs.calls.abandon(CallPurpose::ExchangeForgotten);
+        let forget_after = self.context.settings.forget_after;
+        self.members.forgotten.keep_gone(side, forget_after, self.context.now);
+    }
+
     /// A member has told records, and perhaps the hash of all that it has.
     pub(super) fn on_forgotten(
         &mut self,

@@ -163,6 +163,7 @@ impl Node {
         let companions = rejoin::companions(&self.members, &self.context);
         // What the former incarnation still had to say of others was about another side.
         self.gossip.clear();
+        self.keep_records_of_gone(list);
         self.begin_incarnation(new);
         self.change_sides(list, through);
         self.introduce_itself();
