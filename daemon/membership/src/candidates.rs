@@ -189,11 +189,16 @@ impl Candidates {
         enough.then(|| self.remove(identity)).flatten()
     }
 
-    /// Whether somebody who introduces itself is let in at once. It is if it was asked for that, or
-    /// if few others came lately. Otherwise it becomes a candidate of its own machine.
+    /// Whether somebody who introduces itself is let in at once. It is if it was asked for that, be
+    /// it in another incarnation, or if few others came lately. Otherwise it becomes a candidate of
+    /// its own machine. Its former incarnations wait no longer: nobody would answer for them.
     pub(crate) fn lets_in(&mut self, update: &Update, context: &mut Context) -> bool {
         let (identity, now) = (&update.identity, context.now.mono);
-        if self.asked.contains(&(identity.address, identity.clone())) {
+        let was_asked = self.asked_at(identity.address).any(|asked| asked.name == identity.name);
+        for former in self.room.former(identity) {
+            self.remove(&former);
+        }
+        if was_asked {
             self.remove(identity);
             return true;
         }

@@ -250,3 +250,41 @@ fn one_bad_link_keeps_no_newcomer_out() {
         assert_eq!(world.failures_since(since), []);
     }
 }
+
+/// The members that came back under another incarnation since a moment.
+fn rejoined(world: &World, since: Duration) -> Vec<(Duration, usize)> {
+    let of_rejoin = |seen: &&world::Seen| matches!(seen.event, Event::Rejoined { .. });
+    let since_then = world.seen.iter().filter(|seen| seen.at >= since);
+    since_then.filter(of_rejoin).map(|seen| (seen.at - since, seen.by)).collect()
+}
+
+/// More members of one machine come back than are let in unasked: each comes back once.
+#[test]
+fn a_machine_full_of_members_comes_back_once() {
+    let mut world = World::new(5 + 80, 12);
+    let (others, many): (Vec<usize>, Vec<usize>) = ((0..5).collect(), (5..85).collect());
+    for i in &many {
+        world.put_on_one_host(*i);
+    }
+    let all = world.all_but(&[]);
+    for i in &all {
+        world.start(*i, &[0]);
+        world.run_for(ms(5));
+    }
+    world.run_until_whole(&all, 10 * SECOND);
+    world.run_for(5 * SECOND);
+    for i in &many {
+        world.crash(*i);
+    }
+    world.run_until_agreed(&others, 30 * SECOND);
+    world.run_for(10 * SECOND);
+    let since = world.now;
+    for i in &many {
+        world.start(*i, &[0]);
+    }
+    let took = world.run_until_whole(&all, 5 * SECOND);
+    println!("every list whole after {took:?}");
+    world.run_for(20 * SECOND);
+    assert_eq!(rejoined(&world, since), []);
+    assert_eq!(world.failures_since(since), []);
+}

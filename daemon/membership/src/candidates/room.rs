@@ -4,7 +4,7 @@
 //! Every reporter has a queue, and the queues take turns. A full room makes place at the cost of
 //! the longest queue. So a member that reports thousands delays no name that another reports.
 
-use crate::identity::Identity;
+use crate::identity::{Identity, Incarnation};
 use crate::list::Update;
 use crate::time::Instant;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,6 +49,12 @@ impl Room {
 
     pub(super) fn get_mut(&mut self, identity: &Identity) -> Option<&mut Candidate> {
         self.waiting.get_mut(identity)
+    }
+
+    /// The smaller incarnations of the same name at the same address.
+    pub(super) fn former(&self, identity: &Identity) -> Vec<Identity> {
+        let first = Identity { incarnation: Incarnation(0), ..identity.clone() };
+        self.waiting.range(first..identity.clone()).map(|(former, _)| former.clone()).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -131,7 +137,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Incarnation, Name};
+    use crate::identity::Name;
     use crate::list::Claim;
     use crate::testing::{address, at};
 

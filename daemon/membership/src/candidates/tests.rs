@@ -178,3 +178,25 @@ fn many_that_introduce_themselves_have_to_answer() {
     let many = |i: u16| SocketAddr::from(([192, 0, i.to_be_bytes()[0], i.to_be_bytes()[1]], 1));
     assert_eq!(introduce(&many), (512, 1_488));
 }
+
+/// It began another incarnation while it waited, or was asked: that one counts.
+#[test]
+fn the_newest_incarnation_replaces_the_former_ones() {
+    let mut fixture = Fixture::new(4);
+    let mut candidates = Candidates::new();
+    candidates.introduced = Allowance::new(0, Duration::from_secs(1_000));
+    let newer = |by: u64| {
+        let mut newer = update(9);
+        newer.identity.incarnation.0 += by;
+        newer
+    };
+    for by in 0..3 {
+        assert!(!candidates.lets_in(&newer(by), &mut fixture.context));
+    }
+    assert_eq!(candidates.room.len(), 1);
+    fixture.pass(110);
+    assert_eq!(ask(&mut candidates, &mut fixture).len(), 1);
+    assert_eq!(candidates.incarnation_at(address(9)), Some(newer(2).identity.incarnation));
+    assert!(candidates.lets_in(&newer(3), &mut fixture.context), "it is there");
+    assert_eq!((candidates.room.len(), candidates.asked.len()), (0, 0));
+}

@@ -92,6 +92,12 @@ impl Node {
             return Some(introduction.identity.name);
         }
         let (update, gone) = (holder.to_update(), !holder.is_alive_to_others());
+        // It is back and waits as a candidate. To hear that it has failed would make it rejoin.
+        let (theirs, own) = (introduction.identity.incarnation, self.context.local.incarnation);
+        let plausible = self.context.plausibility.is_plausible(theirs, own);
+        if gone && plausible && holder.identity.incarnation < theirs {
+            return None;
+        }
         self.context.send(from, Body::Updates(vec![update]));
         // It may hold this member for gone and not accept the update. That it is gone here it can
         // look into, and what it then says of this member is to be heard from where it really is.
@@ -141,7 +147,21 @@ impl Node {
     /// A member whose new incarnation is not known yet is asked about its old one, which makes it
     /// introduce itself. An unknown sender of heartbeats or probes gets an announce, for the same
     /// reason: its entry is missing here, or has another address.
+    ///
+    /// Whoever asks for this member is answered, known or not. Else two that came back at the same
+    /// time, and are candidates to each other, would both wait for the other's answer.
     fn ask_who(&mut self, from: SocketAddr, body: &Body) {
+        let local = &self.context.local;
+        if let Body::Probe { name, incarnation } = body
+            && *name == local.name
+        {
+            let asks_who = *incarnation != local.incarnation;
+            self.context.send(from, Body::Updates(vec![local.introduction()]));
+            // Two that ask each other who they are would never end.
+            if asks_who {
+                return;
+            }
+        }
         if let Some(entry) = self.members.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
             self.context.send(from, Body::Probe { name, incarnation });

@@ -169,6 +169,10 @@ pub fn address(i: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, b, c, d)), 8946)
 }
 
+/// The one machine on which several members may be, each at a port of its own.
+const ONE_HOST: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
+const FIRST_PORT: u16 = 10_000;
+
 /// Member `i`'s name.
 pub fn name(i: usize) -> Name {
     Name::new(&format!("vm{i}")).unwrap()
@@ -273,6 +277,12 @@ impl World {
         i
     }
 
+    /// Puts a member that does not run yet on the one machine that several share.
+    pub fn put_on_one_host(&mut self, i: usize) {
+        let port = FIRST_PORT + u16::try_from(i).unwrap();
+        self.machines[i].address = SocketAddr::from((ONE_HOST, port));
+    }
+
     /// Starts the daemon on a machine. The daemon joins through these introducers.
     pub fn start(&mut self, i: usize, introducers: &[usize]) {
         self.start_remembering(i, introducers, &[]);
@@ -281,6 +291,8 @@ impl World {
     /// The same, with members that it remembers.
     pub fn start_remembering(&mut self, i: usize, introducers: &[usize], remembered: &[usize]) {
         let (now, seed) = (self.clocks(i), self.rng.random());
+        let addresses = |of: &[usize]| of.iter().map(|i| self.machines[*i].address).collect();
+        let (introducers_at, remembered_at) = (addresses(introducers), addresses(remembered));
         let machine = &mut self.machines[i];
         assert!(machine.node.is_none(), "vm{i} runs already");
         self.notes.push((
@@ -289,8 +301,7 @@ impl World {
         ));
         machine.process += 1;
         let mut node = Node::new(self.settings, name(i), machine.address, machine.last, seed);
-        let addresses = |of: &[usize]| of.iter().map(|i| address(*i)).collect();
-        node.join(now, addresses(introducers), addresses(remembered)).unwrap();
+        node.join(now, introducers_at, remembered_at).unwrap();
         machine.node = Some(node);
         self.drain(i);
     }
@@ -323,8 +334,9 @@ impl World {
     /// Hands a datagram to a member, as if from another's address.
     pub fn hand(&mut self, i: usize, from: usize, bytes: &[u8]) {
         let now = self.clocks(i);
+        let from = self.machines[from].address;
         let node = self.machines[i].node.as_mut().unwrap();
-        node.handle_datagram(now, address(from), bytes).unwrap();
+        node.handle_datagram(now, from, bytes).unwrap();
         self.drain(i);
     }
 
@@ -426,7 +438,7 @@ impl World {
         let identity = |i: usize| {
             self.machines[i].last.map(|incarnation| Identity {
                 name: name(i),
-                address: address(i),
+                address: self.machines[i].address,
                 incarnation,
             })
         };
@@ -460,7 +472,10 @@ impl World {
 
     fn index(&self, address: SocketAddr) -> Option<usize> {
         let IpAddr::V4(ip) = address.ip() else { return None };
-        let index = (u32::from(ip) & 0xff_ffff) as usize - 1;
+        let index = match ip {
+            ONE_HOST => usize::from(address.port() - FIRST_PORT),
+            _ => (u32::from(ip) & 0xff_ffff) as usize - 1,
+        };
         (index < self.machines.len()).then_some(index)
     }
 }

@@ -1,7 +1,7 @@
 //! Simulates the network between the machines, which loses, doubles, delays and cuts. It owns the
 //! cuts.
 
-use super::{Happening, World, address};
+use super::{Happening, World};
 use memberd_membership::{Body, wire};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,7 +121,8 @@ impl World {
                 |rng: &mut rand::rngs::SmallRng, loss: f64| loss > 0.0 && rng.random_bool(loss);
             if !lost(&mut self.rng, self.network.loss) && !lost(&mut self.rng, link) {
                 let at = self.now + self.delay();
-                self.at(at, Happening::Datagram { to, from: address(from), bytes: bytes.to_vec() });
+                let (from, bytes) = (self.machines[from].address, bytes.to_vec());
+                self.at(at, Happening::Datagram { to, from, bytes });
             }
         }
     }
