@@ -72,7 +72,7 @@ fn each_option_asks_for_one_thing() {
         (&["-c", "--total", "x"], |_, v| v.total),
         (&["--count-by", "member", "--total", "x"], |_, v| v.total),
         (&["--stats", "x"], |_, v| v.stats),
-        (&["--limit", "5", "-c", "x"], |_, v| v.limit == Some(5)),
+        (&["--limit", "5", "-l", "x"], |_, v| v.limit == Some(5)),
         (&["--limit=5", "--merge", "x"], |r, v| v.limit == Some(5) && r.printing.by_time),
         (&["--last=5", "x"], |r, v| v.last == Some(5) && r.printing.by_time),
         (&["--fold", "-h", "x"], |_, v| v.fold),

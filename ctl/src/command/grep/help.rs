@@ -76,8 +76,8 @@ Members and time:
       --order=ORDER         print members in the order of their names: auto, the
                             default, lets one wait that finds nothing for 2 s;
                             name lets none; found prints lines as they are found
-      --limit=NUM           stop after NUM printed lines of all members; not with
-                            -c, -L
+      --limit=NUM           stop after NUM printed lines of all members; not
+                            with -c, -L
       --last=NUM            print the last NUM lines of all members by time; as
                             --merge, at the end
       --fold                print equal output of members once, under the names
