@@ -6,12 +6,13 @@ use libfuzzer_sys::fuzz_target;
 use memberd::search::LocalSearcher;
 use memberd::search::limits::Limits;
 use memberd::search::reply::{PeerReply, Replies};
-use memberd::search::serve::serve;
+use memberd::search::serve::{Asked, serve};
 use memberd_control::frame::decode;
 use memberd_control::grep::GrepRequest;
 use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder, next_call};
 use memberd_membership::{Name, Node, Settings};
 use memberd_search::ExposedFiles;
+use memberd_transport::Source;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -76,7 +77,8 @@ async fn grep_request(bytes: &[u8]) {
             PeerReply::Done(_) | PeerReply::Refused(_)
         ) {}
     };
-    let (served, ()) = tokio::join!(serve(near, request, None, &SEARCHER), answered);
+    let asked = Asked { source: Source::Anyone, turn: None, from: None };
+    let (served, ()) = tokio::join!(serve(near, request, asked, &SEARCHER), answered);
     // The other end may close before the search notices.
     drop(served);
 }
