@@ -95,7 +95,9 @@ fn a_daemon_with_hanging_disks_ends_within_5_s() {
     assert!(start.elapsed() <= STOPPED, "it ended after {:?}", start.elapsed());
     assert!(status.success(), "{status}");
     let said = fleet[1].stderr();
-    assert!(said.contains("the state was not written in time"), "{said}");
+    // It waits for the state at the end, or for what must be durable before that.
+    let told = ["the state was not written in time", "the disk takes too long for the state"];
+    assert!(told.iter().any(|words| said.contains(words)), "{said}");
 }
 
 /// No member accuses another.
