@@ -72,8 +72,8 @@ impl Listener for UnixListener {
     }
 }
 
-/// Serves each connection in its own task, until this future is dropped. None waits in the kernel's
-/// queue: the crowd ends silent ones when there are too many.
+/// Serves each connection in its own task, until this future is dropped. None waits for long in the
+/// kernel's queue: the crowd ends silent ones when there are too many.
 pub async fn serve_all<L, F>(
     listener: L,
     crowd: Crowd,
