@@ -172,7 +172,11 @@ impl List {
             return None;
         }
         let removed = Arc::make_mut(&mut self.by_name).remove(index);
-        Arc::make_mut(&mut self.by_position).retain(|entry| !Arc::ptr_eq(entry, &removed));
+        let key = removed.ring_key();
+        match self.by_position.binary_search_by(|other| other.ring_key().cmp(&key)) {
+            Ok(place) => drop(Arc::make_mut(&mut self.by_position).remove(place)),
+            Err(_) => debug_assert!(false, "every entry stands on the ring"),
+        }
         self.uncount(&removed);
         Some(removed)
     }
