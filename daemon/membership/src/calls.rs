@@ -80,10 +80,20 @@ impl Calls {
         request: &CallRequest,
         purpose: CallPurpose,
     ) -> CallId {
+        self.start_encoded(to, wire::encode_versioned(request), purpose)
+    }
+
+    /// Starts a call with a request that was encoded before, once for many members.
+    pub(crate) fn start_encoded(
+        &mut self,
+        to: SocketAddr,
+        payload: Vec<u8>,
+        purpose: CallPurpose,
+    ) -> CallId {
         self.made += 1;
         let id = CallId(self.made);
         self.under_way.insert(id, UnderWay { purpose, to });
-        self.unsent.push_back(Call { id, to, payload: wire::encode_versioned(request) });
+        self.unsent.push_back(Call { id, to, payload });
         id
     }
 

@@ -10,7 +10,7 @@ use crate::gossip::forgetting;
 use crate::identity::{Identity, Name};
 use crate::list::{Entry, MemberState, Update};
 use crate::time::Now;
-use crate::wire::{CallReply, CallRequest, JoinRefusal};
+use crate::wire::{self, CallReply, CallRequest, JoinRefusal};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -67,7 +67,8 @@ pub struct ForgetReport {
 pub(crate) struct ForgetRequest {
     to_ask: Vec<(Name, SocketAddr)>,
     asked: BTreeMap<CallId, Name>,
-    request: Option<CallRequest>,
+    /// The request in bytes.
+    request: Option<Vec<u8>>,
     report: ForgetReport,
 }
 
@@ -136,7 +137,7 @@ impl Node {
         self.forget_request = ForgetRequest {
             to_ask,
             asked: BTreeMap::new(),
-            request: Some(CallRequest::Forget { sender, forgotten }),
+            request: Some(wire::encode_versioned(&CallRequest::Forget { sender, forgotten })),
             report: ForgetReport { not_asked, ..ForgetReport::default() },
         };
         self.go_on_asking();
@@ -151,7 +152,8 @@ impl Node {
         while asked.len() < ASKED_AT_A_TIME
             && let Some((name, address)) = to_ask.pop()
         {
-            let id = self.context.call(address, request, CallPurpose::Forget);
+            let calls = &mut self.context.outputs.calls;
+            let id = calls.start_encoded(address, request.clone(), CallPurpose::Forget);
             asked.insert(id, name);
         }
         if asked.is_empty() {
