@@ -4,11 +4,12 @@
 use crate::identity::{Identity, Incarnation, Name};
 use crate::list::{Claim, MAX_ENTRIES, Update};
 use crate::time::{Instant, Now, millis};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The most records. Beyond them no more are taken until some have ended.
+/// The most records. Beyond them one of a listed member makes another end, and others wait until
+/// some have ended.
 pub(crate) const MAX_FORGOTTEN: usize = MAX_ENTRIES;
 
 /// A member is forgotten: nothing is taken in of this incarnation of its name, or of a smaller one.
@@ -28,6 +29,8 @@ struct Record {
     identity: Identity,
     by: Name,
     until: Instant,
+    /// Whether the list had the member when it was forgotten. Anybody can invent other names.
+    listed: bool,
 }
 
 /// The records, one for each name.
@@ -36,38 +39,64 @@ pub(crate) struct ForgottenMembers {
     records: BTreeMap<Name, Record>,
     /// The largest forgotten incarnation at each address.
     addresses: BTreeMap<SocketAddr, Incarnation>,
+    /// All records in the order in which they make room.
+    ends: BTreeSet<(bool, Instant, Name)>,
     hash: u32,
 }
 
 impl ForgottenMembers {
     /// Merges a record, and returns whether it forgets more than before. Of two records of a name
     /// the larger incarnation stays. Of one incarnation the later end, the larger address and the
-    /// lesser name of who asked stay. So merging is commutative, associative and idempotent.
-    pub(crate) fn merge(&mut self, forgotten: &Forgotten, now: Instant) -> bool {
+    /// lesser name of who asked stay. So merging is commutative, associative and idempotent while
+    /// there is room. At the bound, the record of a `listed` member takes the place of another:
+    /// first of those that were not listed, and of these the one that ends first.
+    pub(crate) fn merge(&mut self, forgotten: &Forgotten, listed: bool, now: Instant) -> bool {
         let Forgotten { identity, by, keep } = forgotten;
-        let until = now + *keep;
-        let new = Record { identity: identity.clone(), by: by.clone(), until };
-        if until <= now {
+        let mut new =
+            Record { identity: identity.clone(), by: by.clone(), until: now + *keep, listed };
+        if new.until <= now {
             return false;
         }
-        let full = self.records.len() >= MAX_FORGOTTEN;
-        match self.records.get_mut(&identity.name) {
-            Some(old) if old.identity.incarnation > identity.incarnation => false,
-            Some(old) if old.identity.incarnation == identity.incarnation => {
-                old.until = old.until.max(until);
-                old.by = old.by.clone().min(new.by);
-                old.identity.address = old.identity.address.max(new.identity.address);
-                self.note_address(identity);
-                false
+        match self.records.get(&identity.name) {
+            Some(old) if old.identity.incarnation > identity.incarnation => return false,
+            Some(old) => {
+                let newer = old.identity.incarnation < identity.incarnation;
+                new.listed |= old.listed;
+                if !newer {
+                    new.until = new.until.max(old.until);
+                    new.by = new.by.min(old.by.clone());
+                    new.identity.address = new.identity.address.max(old.identity.address);
+                }
+                self.take_out(&identity.name);
+                self.put(new);
+                return newer;
             }
-            None if full => false,
-            _ => {
-                let old = self.records.insert(identity.name.clone(), new);
-                let before = old.map_or(0, |old| fingerprint(&old.identity));
-                self.hash = self.hash.wrapping_sub(before).wrapping_add(fingerprint(identity));
-                self.note_address(identity);
-                true
-            }
+            None => {}
+        }
+        if self.records.len() >= MAX_FORGOTTEN {
+            let first = self.ends.first().filter(|_| listed).map(|(.., name)| name.clone());
+            let Some(first) = first else { return false };
+            self.take_out(&first);
+        }
+        self.put(new);
+        true
+    }
+
+    fn put(&mut self, record: Record) {
+        self.hash = self.hash.wrapping_add(fingerprint(&record.identity));
+        self.note_address(&record.identity);
+        self.ends.insert(record.place());
+        self.records.insert(record.identity.name.clone(), record);
+    }
+
+    fn take_out(&mut self, name: &Name) {
+        let Some(record) = self.records.remove(name) else { return };
+        self.ends.remove(&record.place());
+        self.hash = self.hash.wrapping_sub(fingerprint(&record.identity));
+        // Who had the address in a smaller incarnation is still known by name.
+        let Identity { address, incarnation, .. } = record.identity;
+        if self.addresses.get(&address) == Some(&incarnation) {
+            self.addresses.remove(&address);
         }
     }
 
@@ -84,15 +113,8 @@ impl ForgottenMembers {
     }
 
     fn retain(&mut self, stays: impl Fn(&Record) -> bool) {
-        self.records.retain(|_, record| stays(record));
-        self.addresses.clear();
-        self.hash = 0;
-        for identity in
-            self.records.values().map(|record| record.identity.clone()).collect::<Vec<_>>()
-        {
-            self.hash = self.hash.wrapping_add(fingerprint(&identity));
-            self.note_address(&identity);
-        }
+        let records = std::mem::take(self).records;
+        records.into_values().filter(stays).for_each(|record| self.put(record));
     }
 
     /// The forgotten incarnation of a name.
@@ -152,8 +174,12 @@ impl ForgottenMembers {
 }
 
 impl Record {
+    fn place(&self) -> (bool, Instant, Name) {
+        (self.listed, self.until, self.identity.name.clone())
+    }
+
     fn told(&self, now: Instant) -> Forgotten {
-        let Record { identity, by, until } = self.clone();
+        let Record { identity, by, until, .. } = self.clone();
         Forgotten { identity, by, keep: until.since(now) }
     }
 }
@@ -186,7 +212,7 @@ mod tests {
     fn merged<'a>(records: impl IntoIterator<Item = &'a Forgotten>) -> ForgottenMembers {
         let mut members = ForgottenMembers::default();
         for record in records {
-            members.merge(record, Instant::EPOCH);
+            members.merge(record, false, Instant::EPOCH);
         }
         members
     }
@@ -226,9 +252,9 @@ mod tests {
     #[test]
     fn only_the_forgotten_incarnation_and_smaller_ones_are_covered() {
         let mut members = ForgottenMembers::default();
-        assert!(members.merge(&forgotten(1, 7, DAY), Instant::EPOCH));
-        assert!(!members.merge(&forgotten(1, 7, DAY), Instant::EPOCH), "known");
-        assert!(!members.merge(&forgotten(1, 6, DAY), Instant::EPOCH), "older");
+        assert!(members.merge(&forgotten(1, 7, DAY), true, Instant::EPOCH));
+        assert!(!members.merge(&forgotten(1, 7, DAY), true, Instant::EPOCH), "known");
+        assert!(!members.merge(&forgotten(1, 6, DAY), true, Instant::EPOCH), "older");
         for (i, incarnation, covered) in [(1, 6, true), (1, 7, true), (1, 8, false), (2, 7, false)]
         {
             assert_eq!(members.covers(&forgotten(i, incarnation, DAY).identity), covered);
@@ -241,10 +267,10 @@ mod tests {
     fn a_record_ends_at_one_time_however_often_it_is_told() {
         let at = |seconds| Instant::EPOCH + Duration::from_secs(seconds);
         let mut first = ForgottenMembers::default();
-        first.merge(&forgotten(1, 7, Duration::from_secs(10)), at(0));
+        first.merge(&forgotten(1, 7, Duration::from_secs(10)), true, at(0));
         let mut other = ForgottenMembers::default();
-        other.merge(&first.get(&name(1), at(6)).unwrap(), at(6));
-        first.merge(&other.get(&name(1), at(9)).unwrap(), at(9));
+        other.merge(&first.get(&name(1), at(6)).unwrap(), true, at(6));
+        first.merge(&other.get(&name(1), at(9)).unwrap(), true, at(9));
         for members in [&mut first, &mut other] {
             members.expire(at(9));
             assert!(!members.is_empty());
@@ -253,7 +279,7 @@ mod tests {
             assert_eq!(members.at(identity(1).address), None);
         }
         let over = forgotten(1, 7, Duration::ZERO);
-        assert!(!first.merge(&over, at(10)), "its time is over");
+        assert!(!first.merge(&over, true, at(10)), "its time is over");
     }
 
     /// All four were forgotten a minute ago. Only the second was gone on the other side by then.
@@ -263,7 +289,7 @@ mod tests {
         let mut members = ForgottenMembers::default();
         for i in 1..5 {
             let record = Forgotten { keep: DAY - Duration::from_secs(60), ..forgotten(i, 7, DAY) };
-            members.merge(&record, now.mono);
+            members.merge(&record, true, now.mono);
         }
         let said =
             |i, incarnation, claim| Update::new(forgotten(i, incarnation, DAY).identity, claim);
@@ -285,10 +311,52 @@ mod tests {
         for number in 0..=MAX_FORGOTTEN {
             let mut record = forgotten(1, 7, DAY + Duration::from_secs(number as u64));
             record.identity.name = Name::new(&format!("n{number}")).unwrap();
-            members.merge(&record, Instant::EPOCH);
+            members.merge(&record, false, Instant::EPOCH);
         }
         assert_eq!(members.names().len(), MAX_FORGOTTEN);
         members.expire(Instant::EPOCH + DAY);
         assert_eq!(members.names().len(), MAX_FORGOTTEN - 1, "the first has ended");
+    }
+
+    /// One call with invented names fills the records. The operators' still find their place.
+    #[test]
+    fn invented_names_make_room_for_listed_members() {
+        let mut members = ForgottenMembers::default();
+        let named = |name: &str, keep| {
+            let mut record = forgotten(1, 7, keep);
+            record.identity.name = Name::new(name).unwrap();
+            record
+        };
+        assert!(members.merge(&named("listed-1", DAY / 2), true, Instant::EPOCH));
+        for number in 0..MAX_FORGOTTEN {
+            members.merge(&named(&format!("invented-{number}"), DAY), false, Instant::EPOCH);
+        }
+        for number in 2..5 {
+            let record = named(&format!("listed-{number}"), DAY / 2);
+            assert!(members.merge(&record, true, Instant::EPOCH));
+        }
+        assert!(!members.merge(&named("invented", DAY), false, Instant::EPOCH));
+        assert_eq!(members.names().len(), MAX_FORGOTTEN);
+        assert!((1..5).all(|i| members.get(&name_of(i), Instant::EPOCH).is_some()));
+        let all = members.all(Instant::EPOCH);
+        let sum = all.iter().map(|record| fingerprint(&record.identity));
+        assert_eq!(members.hash(), sum.fold(0, u32::wrapping_add));
+    }
+
+    fn name_of(listed: u8) -> Name {
+        Name::new(&format!("listed-{listed}")).unwrap()
+    }
+
+    /// Whoever tells a record with other addresses again and again fills nothing.
+    #[test]
+    fn a_record_has_one_address() {
+        let mut members = ForgottenMembers::default();
+        for i in 0..100 {
+            let mut record = forgotten(1, 7, DAY);
+            record.identity.address = crate::testing::address(i);
+            members.merge(&record, true, Instant::EPOCH);
+        }
+        assert_eq!(members.addresses.len(), 1);
+        assert_eq!(members.at(crate::testing::address(99)), Some(Incarnation(7)));
     }
 }

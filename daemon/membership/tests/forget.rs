@@ -8,7 +8,7 @@ mod world;
 use ciborium::Value;
 use memberd_membership::{
     Body, CallRequest, Claim, Forget, ForgetError, ForgetReport, Forgotten, MemberEventKind,
-    Message, Node, PROTOCOL_VERSION, PhaseName, SentAt, Update, WallTime, wire,
+    Message, Name, Node, PROTOCOL_VERSION, PhaseName, SentAt, Update, WallTime, wire,
 };
 use world::prelude::*;
 
@@ -413,6 +413,30 @@ fn only_members_can_ask_to_forget() {
     let node = world.machines[0].node.as_mut().unwrap();
     node.handle_request(now, &wire::encode_versioned(&request));
     assert!(!unlisted(&world, failed, &[0]));
+}
+
+/// One call is full of names that nobody has. Operators can still forget who is gone.
+#[test]
+fn invented_names_do_not_keep_anybody_from_being_forgotten() {
+    let (mut world, failed, rest) = with_a_failed_member(4, 13);
+    let sender = world.node(2).list().get(&name(2)).unwrap().to_update();
+    let invented = (0..20_000).map(|number| Forgotten {
+        identity: Identity {
+            name: Name::new(&format!("invented-{number}")).unwrap(),
+            address: address(99),
+            incarnation: sender.identity.incarnation,
+        },
+        by: name(2),
+        keep: 24 * 3_600 * SECOND,
+    });
+    let request = CallRequest::Forget { sender: sender.clone(), forgotten: invented.collect() };
+    let request = wire::encode_versioned(&request);
+    for i in [0, 1] {
+        let now = world.clocks(i);
+        world.machines[i].node.as_mut().unwrap().handle_request(now, &request);
+    }
+    assert_eq!(world.forget(0, &named(&[failed])).unwrap().len(), 1);
+    run_until_unlisted(&mut world, failed, &rest, KNOWN_TO_ALL);
 }
 
 /// The records of a member that was in the group for a while end with `forget_after`.

@@ -12,7 +12,11 @@ impl Members {
         let keep = record.keep.min(context.settings.forget_after);
         let record = Forgotten { keep, ..record.clone() };
         let now = context.now.mono;
-        if !self.forgotten.merge(&record, now) {
+        let listed = self
+            .list
+            .get(&record.identity.name)
+            .is_some_and(|entry| entry.identity.incarnation <= record.identity.incarnation);
+        if !self.forgotten.merge(&record, listed, now) {
             return false;
         }
         let Forgotten { identity, by, .. } = record;

@@ -85,7 +85,7 @@ impl Node {
         if self.forget_request.request.is_some() {
             return Err(ForgetError::Busy);
         }
-        let identities = self.to_forget(which)?;
+        let mut identities = self.to_forget(which)?;
         self.begin_step(now);
         let (by, keep) = (self.context.local.name.clone(), self.context.settings.forget_after);
         let records: Vec<Forgotten> = identities
@@ -95,6 +95,7 @@ impl Node {
         if !records.is_empty() {
             let own = self.context.local.address;
             self.take_forgotten(&records, own);
+            identities.retain(|identity| self.members.forgotten.covers(identity));
             self.ask_to_forget(records);
         }
         self.finish_step();
