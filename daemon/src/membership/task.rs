@@ -7,6 +7,7 @@
 mod commands;
 mod events;
 mod forget;
+mod remembered;
 
 use super::calls::Calls;
 use super::history::History;
@@ -20,6 +21,7 @@ use crate::state::writer::StateWriter;
 use crate::time::{Anchor, Clocks};
 use memberd_membership::{Introducers, Node, Output, PhaseName, Transmit};
 use memberd_transport::{Caller, DatagramSession, Incoming, MAX_SEALED, Seal};
+use remembered::Remembered;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -75,7 +77,7 @@ pub struct Membership {
     commands: mpsc::Receiver<Command>,
     calls: Calls,
     introducers: Resolved,
-    remembered: Vec<SocketAddr>,
+    remembered: Remembered,
     /// The introducers of the newest attempt to join.
     asked: Introducers,
     /// Why this member founded the group that it is in, if it did.
@@ -120,7 +122,7 @@ impl Membership {
             commands,
             calls: Calls::new(Caller { address, bind, seal }),
             introducers,
-            remembered,
+            remembered: Remembered::new(remembered),
             asked: Introducers::default(),
             founded: None,
             not_joined: None,

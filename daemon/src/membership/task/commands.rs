@@ -6,7 +6,6 @@ use crate::membership::status::Sources;
 use crate::membership::{Command, Followed, JoinFailure, Joined, Ring, Snapshot, Status};
 use crate::resolve::Resolved;
 use memberd_membership::{Identity, Introducers, MemberState, Node, Now, PhaseName};
-use std::net::SocketAddr;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::info;
@@ -97,7 +96,7 @@ impl Membership {
             PhaseName::Out => {
                 self.joining = Some(reply);
                 let nobody_listed = introducers.addresses().is_empty();
-                let remembered = if nobody_listed { self.next_remembered() } else { Vec::new() };
+                let remembered = if nobody_listed { self.remembered.next() } else { Vec::new() };
                 (self.asked, self.founded) = (introducers.clone(), None);
                 // The phase was checked before.
                 let _ = self.node.join(now, introducers, remembered);
@@ -143,18 +142,11 @@ impl Membership {
         // bound.
         *at = Instant::now() + backoff.longest();
         if self.node.phase() == PhaseName::Out {
-            let remembered = self.next_remembered();
+            let remembered = self.remembered.next();
             (self.asked, self.founded) = (self.introducers.introducers.clone(), None);
             // The phase was checked before.
             let _ = self.node.join(self.clocks.now(), self.asked.clone(), remembered);
         }
-    }
-
-    /// Each attempt asks other remembered members first.
-    fn next_remembered(&mut self) -> Vec<SocketAddr> {
-        let part = self.remembered.len().min(8);
-        self.remembered.rotate_left(part);
-        self.remembered.clone()
     }
 
     fn status(&self, now: Now) -> Status {

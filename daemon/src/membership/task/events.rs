@@ -1,6 +1,7 @@
 //! Handles the events of the node: logs, remembers, measures and publishes them, and answers the
 //! clients that wait for them.
 
+use super::remembered::Remembered;
 use super::{FIRST_RETRY, Membership, RETRY};
 use crate::log;
 use crate::membership::{Founded, JoinFailure, Joined, Member, MemberChange};
@@ -179,7 +180,7 @@ impl Membership {
         }
         self.traffic.out();
         self.founded = None;
-        self.remembered = self.writer.members();
+        self.remembered = Remembered::new(self.writer.members());
         // The leave is durable before a client gets the answer. So no rejoin follows a crash.
         self.update_state(false);
         self.writer.make_durable().await;

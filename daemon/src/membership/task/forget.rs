@@ -39,7 +39,7 @@ impl Membership {
         log::member_forgotten(entry, by);
         self.gauges.events.forgotten += 1;
         // It is not asked at the next join.
-        self.remembered.retain(|address| *address != entry.identity.address);
+        self.remembered.forget(entry.identity.address);
         let (this, anchor) = (self.node.name(), self.anchor);
         self.publish(MemberChange::of_forgotten(entry, this, anchor, now));
         self.list_changed = true;
